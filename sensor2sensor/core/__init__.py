@@ -1,0 +1,1 @@
+"""Ground floor: errors, atomic files, manifests, seeds, command line, parallel map."""

@@ -1,0 +1,1 @@
+"""The record contract (dataset.json), splits by ground, order and statistics."""

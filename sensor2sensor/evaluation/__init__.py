@@ -1,0 +1,1 @@
+"""Evaluation of predictors and baselines on the test split."""

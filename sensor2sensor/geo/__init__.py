@@ -1,0 +1,1 @@
+"""Grids, footprints, masks, collocation and image shift."""

@@ -1,0 +1,1 @@
+"""Per-tile metrics as TensorFlow operations."""

@@ -1,0 +1,1 @@
+"""The numbered steps: one module each; plan() is pure, run() acts."""

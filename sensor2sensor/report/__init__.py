@@ -1,0 +1,1 @@
+"""Everything the summary notebook calls."""

@@ -1,0 +1,1 @@
+"""Model contract, training loop, checkpoints, writers and sample sheets."""

@@ -1,0 +1,30 @@
+"""Fixtures shared by every test: where the real sample data lies, and a quiet TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real sample data; the test is skipped with the reason where it is absent."""
+    named = os.environ.get("SENSOR2SENSOR_REAL_DATA")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data" / "real"
+    if not folder.is_dir():
+        pytest.skip(f"no real sample data at {folder} (set SENSOR2SENSOR_REAL_DATA)")
+    return folder
