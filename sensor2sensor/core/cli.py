@@ -1,0 +1,161 @@
+"""Conventions of every door: options, one-line errors, exit codes, the final count."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from sensor2sensor.core.errors import InputError, Sensor2SensorError
+
+EXIT_DONE, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line with exit code 2 and the nearest option."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"{self.prog}: {message}{self._nearest(message)}; see --help\n")
+        raise SystemExit(EXIT_BAD_INPUT)
+
+    def _nearest(self, message: str) -> str:
+        from sensor2sensor.core.names import nearest
+
+        if not message.startswith("unrecognized arguments:"):
+            return ""
+        options = [o for action in self._actions for o in action.option_strings]
+        unknown = message.split(":", 1)[1].split()
+        near = nearest(unknown[0].split("=")[0], options) if unknown else None
+        return f" (nearest: {near})" if near else ""
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def parser(doc: str, *, prog: str, steps: bool = False) -> argparse.ArgumentParser:
+    """A parser described by a door's docstring, with the options every door has.
+
+    Args:
+        doc: The docstring; its text, with the full example, is shown as it stands.
+        prog: The command's name.
+        steps: Also add ``--dry-run``, ``--workers`` and ``--seed`` of the numbered steps.
+    """
+    made = _Parser(
+        prog=prog,
+        description=doc.strip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    common = made.add_argument_group("common options")
+    common.add_argument(
+        "--environment",
+        metavar="FILE",
+        help="environment.json to use (default: the one of the project)",
+    )
+    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    common.add_argument(
+        "--log-level",
+        default="WARNING",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        help=argparse.SUPPRESS,
+    )
+    if steps:
+        common.add_argument(
+            "--dry-run", action="store_true", help="say what would be done, write nothing"
+        )
+        common.add_argument(
+            "--workers", type=_positive, default=1, metavar="N", help="processes (default 1)"
+        )
+        common.add_argument(
+            "--seed", type=int, default=0, metavar="N", help="seed of every draw (default 0)"
+        )
+    return made
+
+
+def main_guard(
+    fn: Callable[[argparse.Namespace], int],
+    arguments: argparse.ArgumentParser,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Parse, run, and turn errors into one line and an exit code.
+
+    Returns:
+        0 done, 1 some items failed, 2 bad input, 130 interrupted.
+    """
+    args = arguments.parse_args(argv)
+    logging.basicConfig(level=args.log_level, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        return fn(args)
+    except Sensor2SensorError as error:
+        return _fail(str(error), arguments.prog, args.debug, error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", arguments.prog, args.debug, EXIT_INTERRUPTED)
+    except OSError as error:
+        # A full disk, a missing right, a vanished share: the user's to mend, no traceback needed.
+        return _fail(
+            f"{error.strerror or error}: {error.filename or ''}", arguments.prog, args.debug, 1
+        )
+
+
+def _fail(message: str, prog: str, debug: bool, code: int) -> int:
+    if debug:
+        traceback.print_exc()
+    for line in message.splitlines():
+        print(f"{prog}: {line}", file=sys.stderr)
+    return code
+
+
+class StepReport:
+    """Counts what a step did and prints the final line."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        self.done_items: list[str] = []
+        self.skipped_items: list[str] = []
+        self.failed_items: list[tuple[str, str]] = []
+        self.notes: list[str] = []
+
+    def done(self, item: str) -> None:
+        """Count an item as done."""
+        self.done_items.append(item)
+
+    def skipped(self, item: str) -> None:
+        """Count an item as finished earlier with equal inputs and options."""
+        self.skipped_items.append(item)
+
+    def failed(self, item: str, reason: str) -> None:
+        """Count an item as failed, with the reason."""
+        self.failed_items.append((item, reason))
+
+    def note(self, text: str) -> None:
+        """Remember a line to print before the counts."""
+        self.notes.append(text)
+
+    def finish(self) -> int:
+        """Print notes, failures and counts; returns the exit code."""
+        for text in self.notes:
+            print(text)
+        for item, reason in self.failed_items:
+            named = reason if item in reason else f"{item}: {reason}"
+            print(f"  failed: {named}")
+        print(
+            f"{self.step}: {len(self.done_items)} done, {len(self.skipped_items)} already there,"
+            f" {len(self.failed_items)} failed",
+            flush=True,
+        )
+        return EXIT_SOME_FAILED if self.failed_items else EXIT_DONE
+
+
+def comma_list(text: str) -> tuple[str, ...]:
+    """``a,b`` → ``("a", "b")``; InputError for an empty list."""
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names:
+        raise InputError(f"'{text}' is an empty list")
+    return names

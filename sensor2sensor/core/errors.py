@@ -1,0 +1,86 @@
+"""Errors that a user can act on: what is wrong, where, and what to do next, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class Sensor2SensorError(Exception):
+    """Base of every error this package raises on purpose.
+
+    Args:
+        what: What is wrong, without a final full stop.
+        where: The file, key or item it is wrong in.
+        hint: What to do next.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: object | None = None, hint: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.hint = hint
+        super().__init__(self._line())
+
+    def _line(self) -> str:
+        place = f"{self.where}: " if self.where is not None else ""
+        advice = f"; {self.hint}" if self.hint else ""
+        return " ".join(f"{place}{self.what}{advice}".split())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders; the default would call __init__ with the joined line only.
+        return (_rebuild, (type(self), self.what, self.where, self.hint))
+
+
+def _rebuild(
+    kind: type[Sensor2SensorError], what: str, where: object | None, hint: str | None
+) -> Sensor2SensorError:
+    return kind(what, where=where, hint=hint)
+
+
+class ConfigError(Sensor2SensorError):
+    """A configuration file or option says something that cannot be."""
+
+
+class ConfigErrors(ConfigError):  # noqa: N818 - several errors, hence the plural
+    """Every problem of one configuration at once, a line each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(problems))
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (ConfigErrors, (self.problems,))
+
+
+class InputError(Sensor2SensorError):
+    """A command line, or a file it names, cannot be used."""
+
+
+class ProductError(Sensor2SensorError):
+    """A satellite product is damaged, incomplete or hostile; the run goes on without it."""
+
+
+class DatasetError(Sensor2SensorError):
+    """A data set does not hold what its dataset.json promises."""
+
+
+class CheckpointError(Sensor2SensorError):
+    """A checkpoint is missing, damaged or of another model."""
+
+
+class ModelContractError(Sensor2SensorError):
+    """A model module does not offer what the framework calls."""
+
+
+class OutputExistsError(Sensor2SensorError):
+    """The output folder holds results of other options; nothing was touched."""
+
+
+class TrainingError(Sensor2SensorError):
+    """Training had to stop: a non-finite loss, a full disk."""
+
+    exit_code = 1

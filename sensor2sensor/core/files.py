@@ -1,0 +1,226 @@
+"""The one place that writes files: whole or not at all.
+
+A file appears under its final name only when it is complete: it is written under a temporary name
+in the same folder, flushed, fsynced and renamed. Readers ignore leftovers (``.*.part``).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.core.errors import InputError
+
+PART_SUFFIX = ".part"
+CRASH_VARIABLE = "SENSOR2SENSOR_CRASH_AT_WRITE"
+
+
+class SimulatedCrash(BaseException):
+    """Stands for ``kill -9`` in tests: no handler for ordinary errors may catch it."""
+
+
+class _Crash:
+    """Counts commits and breaks off at the one asked for."""
+
+    def __init__(self) -> None:
+        asked = os.environ.get(CRASH_VARIABLE)
+        self.at = int(asked) if asked else None
+        self.exit_process = asked is not None
+        self.count = 0
+
+    def tick(self, part: Path | None) -> None:
+        self.count += 1
+        if self.at is None or self.count != self.at:
+            return
+        if part is not None and part.is_file():
+            os.truncate(part, part.stat().st_size // 2)
+        if self.exit_process:
+            os._exit(137)
+        raise SimulatedCrash(f"write {self.count}")
+
+
+_crash = _Crash()
+
+
+@contextmanager
+def crash_at_write(n: int) -> Iterator[None]:
+    """Break off at the ``n``-th write (or removal) inside the block, as a killed process would.
+
+    The temporary file of that write stays behind, cut to half its length.
+    """
+    global _crash  # the crash switch belongs to the process, as a kill does
+    previous, _crash = _crash, _Crash()
+    _crash.at, _crash.exit_process, _crash.count = n, False, 0
+    try:
+        yield
+    finally:
+        _crash = previous
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; on success it takes the place of ``path``.
+
+    Args:
+        path: The final place; its parent folders are made.
+
+    Yields:
+        A path in the same folder to write to; removed when the block raises an ordinary error.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}{PART_SUFFIX}")
+    try:
+        yield part
+        _fsync(part)
+        _crash.tick(part)
+        part.replace(path)
+        _fsync(path.parent)
+    except SimulatedCrash:
+        raise
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` atomically."""
+    with atomic_path(path) as part:
+        part.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, line ends as given."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def json_text(obj: Any) -> str:
+    """The JSON text this project writes: two-space indent, order kept, NaN refused."""
+    return json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, obj: Any) -> None:
+    """Write ``obj`` as JSON atomically; ValueError if it holds NaN or infinity."""
+    write_text(path, json_text(obj))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a comma-separated table (RFC 4180, Unix line ends) atomically; None is empty."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(["" if value is None else value for value in row] for row in rows)
+    write_text(path, buffer.getvalue())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file this project wrote.
+
+    Raises:
+        InputError: The file is missing, not UTF-8 or not JSON; the line is named.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError("no such file", where=path) from None
+    except UnicodeDecodeError:
+        raise InputError("not UTF-8 text", where=path, hint="make the file again") from None
+    except json.JSONDecodeError as error:
+        problem = f"not valid JSON ({error.msg})"
+        raise InputError(
+            problem, where=f"{path}:{error.lineno}", hint="make the file again"
+        ) from None
+
+
+def remove(path: Path) -> None:
+    """Remove a file if it is there; counts as a write for :func:`crash_at_write`."""
+    path = Path(path)
+    if path.exists() or path.is_symlink():
+        _crash.tick(None)
+        path.unlink()
+
+
+def sweep(folder: Path) -> int:
+    """Delete temporary files that a killed run left in ``folder``; returns how many."""
+    if not Path(folder).is_dir():
+        return 0
+    leftovers = [
+        p for p in Path(folder).iterdir() if p.name.startswith(".") and p.suffix == PART_SUFFIX
+    ]
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return len(leftovers)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _held_by(path: Path) -> str | None:
+    """Who holds the lock file, or None if nobody alive on this host does."""
+    try:
+        pid, host = path.read_text(encoding="utf-8").split()
+    except (FileNotFoundError, ValueError):
+        return None
+    if host == os.uname().nodename and not _alive(int(pid)):
+        return None
+    return f"process {pid} on {host}"
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold a lock file that names process and host.
+
+    A lock whose process is dead on this host is taken over.
+
+    Raises:
+        InputError: Another live process holds it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(2):
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            break
+        except FileExistsError:
+            holder = _held_by(path)
+            if holder is not None:
+                hint = f"wait for it, or delete {path.name} if that process is gone"
+                raise InputError(f"in use by {holder}", where=path.parent, hint=hint) from None
+            path.unlink(missing_ok=True)
+    else:
+        raise InputError("the lock file keeps coming back", where=path)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(f"{os.getpid()} {os.uname().nodename}")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

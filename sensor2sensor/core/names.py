@@ -1,0 +1,22 @@
+"""Answering a misspelt name with the nearest valid one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate most like ``name`` (case ignored), or None if none is near."""
+    by_lower = {candidate.lower(): candidate for candidate in candidates}
+    found = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.5)
+    return by_lower[found[0]] if found else None
+
+
+def suggestion(name: str, candidates: Iterable[str]) -> str:
+    """``nearest: 'x'`` where one is near, otherwise the list of valid names."""
+    valid = sorted(candidates)
+    near = nearest(name, valid)
+    if near is not None:
+        return f"nearest: '{near}'"
+    return f"valid: {', '.join(valid)}" if valid else "there is none to choose from"

@@ -1,0 +1,32 @@
+"""Times are aware and in UTC, always."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sensor2sensor.core.errors import InputError
+
+
+def parse_utc(text: str) -> datetime:
+    """Parse an ISO 8601 time; one without a zone is taken as UTC, as the products mean it.
+
+    Raises:
+        InputError: The text is not a time.
+    """
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(f"'{text}' is not an ISO 8601 time") from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def format_utc(time: datetime) -> str:
+    """``2022-10-05T11:54:11.024Z``: UTC with milliseconds."""
+    if time.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def hours_between(a: datetime, b: datetime) -> float:
+    """Absolute difference in hours."""
+    return abs((b - a).total_seconds()) / 3600.0

@@ -1,0 +1,24 @@
+"""Versions of this project and of the libraries results depend on."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+__version__ = "0.1.0"
+
+LIBRARIES = (
+    "tensorflow", "tensorflow-cpu", "keras", "numpy", "scipy", "rasterio", "xarray", "h5netcdf",
+    "h5py", "pyresample", "shapely", "pyproj", "pyogrio", "pydantic", "pandas", "matplotlib",
+)  # fmt: skip
+
+
+def library_versions() -> dict[str, str]:
+    """Installed versions by distribution name (absent ones left out), with Python's own."""
+    found = {"sensor2sensor": __version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
