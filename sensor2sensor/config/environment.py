@@ -1,0 +1,133 @@
+"""``environment.json``: where data, experiments and archives lie on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sensor2sensor.config.jsonc import load_jsonc
+from sensor2sensor.config.validate import validate
+from sensor2sensor.core.errors import InputError
+
+VARIABLE = "SENSOR2SENSOR_ENVIRONMENT"
+PROJECT = Path(__file__).resolve().parents[2]
+ROOTS = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root", "models_root")
+
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class EnvironmentFile(BaseModel):
+    """The keys of ``environment.json`` as written; relative roots are relative to the file."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, title="environment.json"
+    )
+
+    schema_: str | None = Field(
+        default=None, alias="$schema", description="JSON Schema for editors"
+    )
+    environment: str = Field(default="local", description="Name of this machine, for logs")
+    project_root: str = Field(default=".", description="Folder of this repository")
+    data_root: str = Field(default="data", description="Inventories, masks, tifs and data sets")
+    experiment_root: str = Field(default="experiments", description="Experiments and their results")
+    s2_root: str = Field(
+        default="archive/Sentinel-2", description="Sentinel-2 .SAFE folders or zips"
+    )
+    s3_root: str = Field(
+        default="archive/Sentinel-3",
+        description="Sentinel-3 .SEN3 folders or zips, YYYY/MM or flat",
+    )
+    sample_freq: PositiveInt = Field(default=1000, description="Steps between sample sheets")
+    ckpt_freq: PositiveInt = Field(default=10000, description="Steps between checkpoints")
+    max_shuffle_buffer: PositiveInt = Field(
+        default=500, description="Most decoded tiles held in memory (order is shuffled by name)"
+    )
+    models_root: str | None = Field(default=None, description="A further folder of model modules")
+    require_gpu: bool = Field(default=False, description="Refuse to train without a GPU")
+
+
+class Environment:
+    """Machine settings with every root resolved; attributes are the keys of the file.
+
+    Args:
+        path: The file the settings came from.
+        settings: Its content.
+    """
+
+    def __init__(self, path: Path, settings: EnvironmentFile) -> None:
+        self.path = path
+        self.settings = settings
+        self.environment = settings.environment
+        self.sample_freq = settings.sample_freq
+        self.ckpt_freq = settings.ckpt_freq
+        self.max_shuffle_buffer = settings.max_shuffle_buffer
+        self.require_gpu = settings.require_gpu
+        self.project_root = self._root(settings.project_root)
+        self.data_root = self._root(settings.data_root)
+        self.experiment_root = self._root(settings.experiment_root)
+        self.s2_root = self._root(settings.s2_root)
+        self.s3_root = self._root(settings.s3_root)
+        self.models_root = (
+            None if settings.models_root is None else self._root(settings.models_root)
+        )
+
+    def _root(self, text: str) -> Path:
+        # Not Path.resolve(): it would follow links that a user put there on purpose.
+        return Path(os.path.normpath(self.path.parent / Path(text).expanduser()))
+
+    @property
+    def inventory_dir(self) -> Path:
+        """Inventories, selections and quick-looks."""
+        return self.data_root / "_inventory"
+
+    @property
+    def masks_dir(self) -> Path:
+        """KML masks."""
+        return self.data_root / "_masks"
+
+    @property
+    def tif_dir(self) -> Path:
+        """Tiles of step 40."""
+        return self.data_root / "_tif"
+
+    @property
+    def samples_dir(self) -> Path:
+        """The latest sample sheet of every experiment."""
+        return self.experiment_root / "_samples"
+
+    @property
+    def evaluation_dir(self) -> Path:
+        """Evaluation tables of every experiment."""
+        return self.experiment_root / "_evaluation"
+
+    def require(self, root: str) -> Path:
+        """The folder a root names, which must exist.
+
+        Raises:
+            InputError: It does not; the key, the folder and the file are named.
+        """
+        folder: Path = getattr(self, root)
+        if not folder.is_dir():
+            problem = f"{root}: no folder {folder}"
+            raise InputError(problem, where=self.path, hint="create it or change the key")
+        return folder
+
+
+def environment_path(path: str | Path | None) -> Path:
+    """The file to read: ``path``, else the environment variable, else the project's own."""
+    chosen = path or os.environ.get(VARIABLE) or PROJECT / "environment.json"
+    return Path(os.path.normpath(Path.cwd() / Path(chosen).expanduser()))
+
+
+def load_environment(path: str | Path | None = None) -> Environment:
+    """Read and validate ``environment.json``.
+
+    Raises:
+        ConfigError: The file is missing or unreadable.
+        ConfigErrors: Unknown keys, wrong types and other problems, all at once.
+    """
+    file = environment_path(path)
+    return Environment(file, validate(EnvironmentFile, load_jsonc(file)))

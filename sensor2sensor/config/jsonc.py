@@ -1,0 +1,186 @@
+"""JSON with ``#`` and ``//`` comments, read strictly, with the line of every key at hand.
+
+The standard library parses; comments are blanked first so that lines and columns stay true.
+Positions come from composing the same text as YAML (every JSON text without tabs is one), and only
+when there is something to report.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.core.errors import ConfigError
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 64
+EXAMPLES_HINT = "see examples/experiments for files that work"
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class JsonDocument:
+    """A parsed file.
+
+    Attributes:
+        path: Where it was read.
+        data: The content; of a duplicate key the first value.
+        text: The text with comments blanked.
+        problems: Duplicate keys and non-finite numbers as (key path, message).
+    """
+
+    path: Path
+    data: Any
+    text: str
+    problems: tuple[tuple[Key, str], ...] = field(default=())
+
+    @cached_property
+    def lines(self) -> dict[Key, int]:
+        """Line (from 1) of each key path."""
+        return dict(_positions(self.text))
+
+    def line_of(self, key: Key) -> int:
+        """Line of the key, or of its nearest parent that the file names."""
+        while key and key not in self.lines:
+            key = key[:-1]
+        return self.lines.get(key, 1)
+
+
+def load_jsonc(path: Path) -> JsonDocument:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: Missing, too large, too deep, not UTF-8, or not JSON; with line and column.
+    """
+    text = blank_comments(_text(path))
+    _check_depth(text, path)
+    collector = _Collector()
+    try:
+        data = json.loads(text, object_pairs_hook=collector.pairs)
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}:{error.colno}"
+        raise ConfigError(f"not JSON: {error.msg}", where=where, hint=EXAMPLES_HINT) from None
+    if not isinstance(data, _Pairs):
+        raise ConfigError("must be one JSON object {...}", where=path, hint=EXAMPLES_HINT)
+    problems: list[tuple[Key, str]] = []
+    plain = _plain(data, (), problems)
+    return JsonDocument(Path(path), plain, text, tuple(problems))
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise ConfigError("no such file", where=path) from None
+    except IsADirectoryError:
+        raise ConfigError("is a folder, not a file", where=path) from None
+    if len(raw) > MAX_BYTES:
+        problem = f"{len(raw)} bytes; a configuration has at most {MAX_BYTES}"
+        raise ConfigError(problem, where=path)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            "not UTF-8 text", where=f"{path}:{line}", hint="save it as UTF-8"
+        ) from None
+
+
+def blank_comments(text: str) -> str:
+    """Replace comments, and tabs outside strings, by spaces; every character keeps its place."""
+    out: list[str] = []
+    index, in_string = 0, False
+    while index < len(text):
+        char = text[index]
+        if in_string:
+            step = 2 if char == "\\" else 1
+            out.append(text[index : index + step])
+            in_string = char != '"'
+            index += step
+        elif char == "#" or text.startswith("//", index):
+            end = text.find("\n", index)
+            end = len(text) if end < 0 else end
+            out.append(" " * (end - index))
+            index = end
+        else:
+            in_string = char == '"'
+            out.append(" " if char == "\t" else char)
+            index += 1
+    return "".join(out)
+
+
+def _check_depth(text: str, path: Path) -> None:
+    depth, in_string, escaped, line = 0, False, False, 1
+    for char in text:
+        line += char == "\n"
+        if in_string:
+            in_string = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                problem = f"nested more than {MAX_DEPTH} deep"
+                raise ConfigError(problem, where=f"{path}:{line}", hint=EXAMPLES_HINT)
+        elif char in "]}":
+            depth -= 1
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as its pairs, duplicates included."""
+
+
+class _Collector:
+    """Keeps every pair of an object so that duplicates can be reported with their path."""
+
+    def pairs(self, pairs: list[tuple[str, Any]]) -> _Pairs:
+        return _Pairs(pairs)
+
+
+def _plain(value: Any, key: Key, problems: list[tuple[Key, str]]) -> Any:
+    if isinstance(value, _Pairs):
+        made: dict[str, Any] = {}
+        for name, item in value:
+            if name in made:
+                problems.append(((*key, name), "given twice; keep one"))
+                continue
+            made[name] = _plain(item, (*key, name), problems)
+        return made
+    if isinstance(value, list):
+        return [_plain(item, (*key, index), problems) for index, item in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        problems.append((key, f"{value} is not a finite number"))
+        return 0.0
+    return value
+
+
+def _positions(text: str) -> Iterator[tuple[Key, int]]:
+    """Key path and line of every node; of duplicates the last."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        root = YAML(typ="rt", pure=True).compose(text)
+    except YAMLError:  # a JSON string that YAML reads otherwise: positions are a courtesy
+        return
+    yield from _walk(root, ())
+
+
+def _walk(node: Any, key: Key) -> Iterator[tuple[Key, int]]:
+    from ruamel.yaml.nodes import MappingNode, SequenceNode
+
+    if isinstance(node, MappingNode):
+        for name, value in node.value:
+            yield (*key, name.value), name.start_mark.line + 1
+            yield from _walk(value, (*key, name.value))
+    elif isinstance(node, SequenceNode):
+        for index, value in enumerate(node.value):
+            yield (*key, index), value.start_mark.line + 1
+            yield from _walk(value, (*key, index))

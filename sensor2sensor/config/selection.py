@@ -1,0 +1,98 @@
+"""Selections: which scenes of an inventory the user accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sensor2sensor.config.environment import Environment
+from sensor2sensor.config.jsonc import load_jsonc
+from sensor2sensor.config.validate import validate
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.names import suggestion
+
+SceneId = Annotated[int, Field(ge=0)]
+
+
+class SelectionFile(BaseModel):
+    """The keys of a selection file."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, title="selection"
+    )
+
+    schema_: str | None = Field(
+        default=None, alias="$schema", description="JSON Schema for editors"
+    )
+    inventory: str = Field(description="Name of the inventory, for example inv_T17XNA_10h")
+    s2_indices: list[SceneId] = Field(description="Ids of the accepted Sentinel-2 scenes")
+    products: dict[str, str] = Field(
+        default_factory=dict, description="Product name by id, as reviewed; checked if given"
+    )
+
+    @field_validator("s2_indices")
+    @classmethod
+    def _not_empty_no_duplicates(cls, value: list[int]) -> list[int]:
+        if not value:
+            raise ValueError("selects no scene")
+        twice = sorted({scene for scene in value if value.count(scene) > 1})
+        if twice:
+            raise ValueError(f"ids given twice: {', '.join(map(str, twice))}")
+        return value
+
+    @field_validator("products")
+    @classmethod
+    def _ids_are_numbers(cls, value: dict[str, str]) -> dict[str, str]:
+        wrong = sorted(key for key in value if not key.isdigit())
+        if wrong:
+            raise ValueError(f"keys must be ids, not {', '.join(wrong)}")
+        return value
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The accepted scenes of one inventory.
+
+    Attributes:
+        name: The file's name without ``.json``.
+        inventory: Name of the inventory.
+        s2_indices: Ids of scenes, in the order of the file.
+        products: Product name by id as it was when reviewed; may be empty.
+    """
+
+    name: str
+    inventory: str
+    s2_indices: tuple[int, ...]
+    products: dict[int, str] = field(default_factory=dict)
+
+
+def selection_path(name_or_path: str, env: Environment) -> Path:
+    """The file a ``--selection`` means: a path, or a name inside ``_inventory``.
+
+    Raises:
+        InputError: Neither exists; the nearest name is given.
+    """
+    named = env.inventory_dir / f"{name_or_path}.json"
+    given = Path(name_or_path).expanduser()
+    for candidate in (named, given):
+        if candidate.is_file():
+            return candidate
+    known = [path.stem for path in env.inventory_dir.glob("*.json")]
+    problem = f"no selection '{name_or_path}'"
+    raise InputError(problem, where=env.inventory_dir, hint=suggestion(name_or_path, known))
+
+
+def load_selection(name_or_path: str, env: Environment) -> Selection:
+    """Read a selection by name or path.
+
+    Raises:
+        InputError: There is no such file.
+        ConfigErrors: Its content is wrong; all problems at once.
+    """
+    path = selection_path(name_or_path, env)
+    content = validate(SelectionFile, load_jsonc(path))
+    products = {int(key): name for key, name in content.products.items()}
+    return Selection(path.stem, content.inventory, tuple(content.s2_indices), products)

@@ -1,0 +1,107 @@
+"""Validation that reports every problem at once: file, line, key, expectation, nearest name."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sensor2sensor.config.jsonc import JsonDocument, Key
+from sensor2sensor.core.errors import ConfigErrors
+from sensor2sensor.core.names import suggestion
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validate(model: type[M], document: JsonDocument) -> M:
+    """Build ``model`` from a parsed file.
+
+    Raises:
+        ConfigErrors: All problems, one line each.
+    """
+    problems = [_line(document, key, message) for key, message in document.problems]
+    made: M | None = None
+    try:
+        made = model.model_validate(document.data)
+    except ValidationError as error:
+        problems += _problems(model, document, error.errors(include_url=False))
+    if problems or made is None:
+        raise ConfigErrors(sorted(set(problems), key=problems.index))
+    return made
+
+
+def _line(document: JsonDocument, key: Key, message: str) -> str:
+    name = ".".join(str(part) for part in key) or "file"
+    return f"{document.path}:{document.line_of(key)} {name}: {message}"
+
+
+def _problems(
+    model: type[BaseModel], document: JsonDocument, errors: Iterable[ErrorDetails]
+) -> list[str]:
+    lines: dict[str, list[str]] = {}
+    for error in errors:
+        key = _real_key(document.data, error["loc"])
+        message = _message(model, key, error)
+        lines.setdefault(_line(document, key, ""), []).append(message)
+    return [start + " or ".join(dict.fromkeys(messages)) for start, messages in lines.items()]
+
+
+def _real_key(data: Any, location: tuple[int | str, ...]) -> Key:
+    """Drop the parts pydantic adds for branches of a union: they are no keys of the file."""
+    key: list[str | int] = []
+    for part in location:
+        if isinstance(data, dict):
+            data = data.get(str(part))
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            break
+        key.append(part)
+    return tuple(key)
+
+
+def _message(model: type[BaseModel], key: Key, error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        candidates = [name for name in _fields(model, key[:-1]) if name != "$schema"]
+        return f"unknown key; {suggestion(str(key[-1]), candidates)}"
+    if error["type"] == "missing":
+        return "is required"
+    if error["type"] == "literal_error":
+        return f"{error['input']!r} is not one of {error['ctx']['expected']}"
+    text = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    text = text.removeprefix("Input should be ")
+    if text == error["msg"] or error["type"] == "value_error":
+        return text if error["type"] == "value_error" else text[0].lower() + text[1:]
+    return f"must be {text}, not {_shown(error['input'])}"
+
+
+def _shown(value: Any) -> str:
+    text = {True: "true", False: "false", None: "null"}.get(value) if _simple(value) else None
+    shown = text if text is not None else repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def _simple(value: Any) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _fields(model: type[BaseModel], path: Key) -> list[str]:
+    """Valid key names of the object at ``path``."""
+    current: type[BaseModel] | None = model
+    for part in path:
+        field = None if current is None else current.model_fields.get(str(part))
+        current = None if field is None else _submodel(field.annotation)
+    if current is None:
+        return []
+    return [field.alias or name for name, field in current.model_fields.items()]
+
+
+def _submodel(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next((m for arg in get_args(annotation) if (m := _submodel(arg))), None)
+    return None
