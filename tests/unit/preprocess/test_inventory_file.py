@@ -1,0 +1,132 @@
+"""The inventory table: what was written is what is read, spreadsheets are survived."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.preprocess.inventory_file import (
+    HEADER,
+    Inventory,
+    InventoryRow,
+    csv_path,
+    read_inventory,
+    read_rows,
+    write_inventory,
+)
+
+OPTIONS = {
+    "tile": "T17XNA",
+    "timediff_h": 10.0,
+    "level": "L1C",
+    "resolution_m": 10,
+    "bands": ["B02", "B03", "B04"],
+    "s2_only": False,
+    "s3_type": "EFR",
+}
+
+
+def pair(index, s2="a.SAFE", s3="2022/10/x.SEN3", overlap=0.5):
+    s2date = datetime(2022, 10, 5, 11, 54, 11, 24000, tzinfo=UTC)
+    s3date = datetime(2022, 10, 5, 13, 24, 11, 24000, tzinfo=UTC)
+    return InventoryRow(index, 2022, 10, s2, s2date, s3, s3date, 1.5, ".SEN3", overlap)
+
+
+def saved(tmp_path, rows):
+    env = SimpleNamespace(inventory_dir=tmp_path)
+    inventory = Inventory("inv_T17XNA_10h", rows, OPTIONS, {"a.SAFE": {"name": "a"}}, {0: 2})
+    manifest = {"step": "20", "options": OPTIONS, "products": inventory.products}
+    write_inventory(env, inventory, manifest | {"superseded": {"0": 2}})
+    return env, inventory
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    env, inventory = saved(tmp_path, [pair(0), pair(1, s3="y.zip"), pair(2, s2="b.zip", s3=None)])
+    alone = InventoryRow(3, 2022, 10, "c.zip", datetime(2022, 10, 6, tzinfo=UTC))
+    env, inventory = saved(tmp_path, [*inventory.rows[:2], alone])
+    assert read_inventory(env, "inv_T17XNA_10h") == inventory
+
+
+def test_header_is_the_documented_one(tmp_path):
+    saved(tmp_path, [pair(0)])
+    lines = (tmp_path / "inv_T17XNA_10h.csv").read_text().splitlines()
+    assert lines[0] == "index,year,month,s2,s2date,s3,s3date,timediff,s3filetype,overlap"
+    assert lines[1] == (
+        "0,2022,10,a.SAFE,2022-10-05T11:54:11.024Z,2022/10/x.SEN3,2022-10-05T13:24:11.024Z,"
+        "1.5000,.SEN3,0.5000"
+    )
+
+
+def test_a_scene_is_named_by_its_smallest_index_even_when_rows_were_sorted(tmp_path):
+    rows = [pair(4, "b.SAFE"), pair(3, s3="y.zip"), pair(1, "b.SAFE", "y.zip"), pair(0)]
+    scenes = Inventory("inv", rows, OPTIONS).scenes()
+    assert {i: [row.index for row in found] for i, found in scenes.items()} == {
+        0: [0, 3],
+        1: [1, 4],
+    }
+    assert [row.s2 for row in scenes[1]] == ["b.SAFE", "b.SAFE"]
+
+
+def test_a_spreadsheet_with_bom_semicolons_commas_and_crlf_is_read(tmp_path):
+    saved(tmp_path, [pair(0), pair(1, s3="y.zip", overlap=0.25)])
+    path = tmp_path / "inv_T17XNA_10h.csv"
+    before = read_rows(path)
+    text = path.read_text().replace(",", ";").replace("0.2500", "0,2500").replace("\n", "\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode() + b";;;;;;;;;\r\n")
+    assert read_rows(path) == before
+
+
+def test_all_bad_lines_are_named_at_once(tmp_path):
+    path = tmp_path / "inv.csv"
+    good = [str(cell) for cell in pair(0).cells()]
+    bad_index = ["x", *good[1:]]
+    outside = [*good[:3], "../../etc/passwd", *good[4:]]
+    no_number = [*good[:9], "nan"]
+    files.write_csv(path, HEADER, [good, bad_index, outside, no_number, good[:4], good])
+    with pytest.raises(InputError) as caught:
+        read_rows(path)
+    message = str(caught.value)
+    for expected in (
+        "line 3: index 'x'",
+        "line 4: product path '../../etc/passwd'",
+        "line 5: 'nan'",
+        "line 6: 4 cells",
+        "index 0 stands in 2 rows",
+    ):
+        assert expected in message
+
+
+def test_unknown_and_missing_columns_are_named(tmp_path):
+    path = tmp_path / "inv.csv"
+    files.write_csv(path, [*HEADER[:-1], "overlapp"], [])
+    with pytest.raises(InputError, match=r"missing: \['overlap'\].*not known: \['overlapp'\]"):
+        read_rows(path)
+
+
+def test_an_unknown_inventory_is_answered_with_the_nearest(tmp_path):
+    env, _ = saved(tmp_path, [pair(0)])
+    with pytest.raises(InputError, match="nearest: 'inv_T17XNA_10h'"):
+        read_inventory(env, "inv_T17XNA_1h")
+    with pytest.raises(InputError, match="run step 20 first"):
+        read_inventory(SimpleNamespace(inventory_dir=tmp_path / "none"), "inv_T17XNA_1h")
+
+
+@pytest.mark.parametrize("name", ["../inv", "a/b", "", ".hidden", "a\\b", "/etc/passwd"])
+def test_a_name_cannot_leave_the_folder(tmp_path, name):
+    with pytest.raises(InputError, match="no inventory name"):
+        csv_path(tmp_path, name)
+
+
+def test_a_missing_or_foreign_manifest_is_named(tmp_path):
+    env, _ = saved(tmp_path, [pair(0)])
+    manifest = tmp_path / "inv_T17XNA_10h.json"
+    manifest.write_text('{"step": "30"}')
+    with pytest.raises(InputError, match="'options' is missing"):
+        read_inventory(env, "inv_T17XNA_10h")
+    manifest.unlink()
+    with pytest.raises(InputError, match=r"manifest is missing.*repeat step 20"):
+        read_inventory(env, "inv_T17XNA_10h")
