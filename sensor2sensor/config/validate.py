@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -22,31 +22,41 @@ def validate(model: type[M], document: JsonDocument) -> M:
     Raises:
         ConfigErrors: All problems, one line each.
     """
-    problems = [_line(document, key, message) for key, message in document.problems]
+    found: dict[Key, list[str]] = {}
+    for key, message in document.problems:
+        found.setdefault(key, []).append(message)
     made: M | None = None
     try:
         made = model.model_validate(document.data)
     except ValidationError as error:
-        problems += _problems(model, document, error.errors(include_url=False))
-    if problems or made is None:
-        raise ConfigErrors(sorted(set(problems), key=problems.index))
+        _add_problems(found, model, document, error.errors(include_url=False))
+    if found or made is None:
+        raise ConfigErrors(report(document, found))
     return made
 
 
-def _line(document: JsonDocument, key: Key, message: str) -> str:
-    name = ".".join(str(part) for part in key) or "file"
-    return f"{document.path}:{document.line_of(key)} {name}: {message}"
+def report(document: JsonDocument, found: Mapping[Key, Sequence[str]]) -> list[str]:
+    """One line per key that has problems, in the order of the file."""
+    lines = sorted((document.line_of(key), key) for key in found)
+    return [
+        f"{document.path}:{line} {'.'.join(map(str, key)) or 'file'}: {' or '.join(found[key])}"
+        for line, key in lines
+    ]
 
 
-def _problems(
-    model: type[BaseModel], document: JsonDocument, errors: Iterable[ErrorDetails]
-) -> list[str]:
-    lines: dict[str, list[str]] = {}
+def _add_problems(
+    found: dict[Key, list[str]],
+    model: type[BaseModel],
+    document: JsonDocument,
+    errors: Iterable[ErrorDetails],
+) -> None:
+    unreadable = set(found)  # a NaN or a duplicate was replaced: what follows from it is noise
     for error in errors:
         key = _real_key(document.data, error["loc"])
+        messages = found.setdefault(key, [])
         message = _message(model, key, error)
-        lines.setdefault(_line(document, key, ""), []).append(message)
-    return [start + " or ".join(dict.fromkeys(messages)) for start, messages in lines.items()]
+        if key not in unreadable and message not in messages:
+            messages.append(message)
 
 
 def _real_key(data: Any, location: tuple[int | str, ...]) -> Key:

@@ -1,0 +1,249 @@
+"""One experiment as the models see it: settings, data set and run folders, all read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.config.environment import Environment
+from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
+from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.validate import report
+from sensor2sensor.core.errors import ConfigErrors, InputError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.runs import Run
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.contract import BandSpec, DatasetContract
+
+UNSTARTED = "0000-0000"
+
+
+class LossWeights(Mapping[str, float | None]):
+    """Weights by loss name, with the value range that SSIM needs.
+
+    Attributes:
+        value_range: Width of the normalised target's range (2.0 for [-1, 1]).
+    """
+
+    def __init__(self, weights: Mapping[str, float | None], value_range: float) -> None:
+        self._weights = MappingProxyType(dict(weights))
+        self.value_range = value_range
+
+    def __getitem__(self, name: str) -> float | None:
+        return self._weights[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._weights)
+
+    def __len__(self) -> int:
+        return len(self._weights)
+
+    def __repr__(self) -> str:
+        return f"LossWeights({dict(self._weights)}, value_range={self.value_range})"
+
+
+class Experiment:
+    """An ``experiment.json`` with its data set and the folders of one run.
+
+    Constructing one creates no folder.
+
+    Args:
+        exp: Folder of the experiment below ``experiment_root``, for example ``sis2/s3/l1loss``.
+        environment: Machine settings.
+        timestamp: ``MMDD-hhmm`` of the run; None while there is none.
+
+    Raises:
+        ConfigError: The experiment cannot be used; every problem is named.
+        DatasetError: The data set is missing or damaged.
+    """
+
+    def __init__(self, exp: str, environment: Environment, *, timestamp: str | None = None) -> None:
+        self.environment = environment
+        self.exp_dir = find_experiment(exp, environment)
+        self.name = self.exp_dir.relative_to(environment.experiment_root).as_posix()
+        self.config, document = load_experiment_file(self.exp_dir / "experiment.json")
+        self.dataset_dir = find_dataset(self.config, document, environment)
+        self.contract = self._load_contract()
+        _check_against_contract(self.config, document, self.contract)
+        self.run = Run(self.exp_dir, timestamp or UNSTARTED)
+        self.output = SimpleNamespace(
+            LOGS=str(self.run.logs_dir),
+            CKPT=str(self.run.ckpt_dir),
+            SAMPLES=str(self.run.samples_dir),
+            MODEL=str(self.run.model_dir),
+        )
+        self._frozen = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if getattr(self, "_frozen", False):
+            raise AttributeError(f"Experiment.{name} is read-only")
+        super().__setattr__(name, value)
+
+    def _load_contract(self) -> DatasetContract:
+        from sensor2sensor.dataset.contract import load_contract
+
+        return load_contract(self.dataset_dir)
+
+    @property
+    def IMG_HEIGHT(self) -> int:  # noqa: N802 - the names models use since ARISGAN
+        """Rows seen by the model."""
+        return self.config.height
+
+    @property
+    def IMG_WIDTH(self) -> int:  # noqa: N802
+        """Columns seen by the model."""
+        return self.config.width
+
+    @property
+    def TILESIZE(self) -> int:  # noqa: N802
+        """Tile size of the data set, pixels."""
+        return self.config.tilesize
+
+    @property
+    def _input(self) -> tuple[BandSpec, ...]:
+        return tuple(self.contract.input.bands)
+
+    @property
+    def _target(self) -> tuple[BandSpec, ...]:
+        return tuple(self.contract.target.bands)
+
+    @property
+    def INPUT_BANDS(self) -> tuple[str, ...]:  # noqa: N802
+        """Names of the input bands."""
+        return tuple(band.name for band in self._input)
+
+    @property
+    def OUTPUT_BANDS(self) -> tuple[str, ...]:  # noqa: N802
+        """Names of the target bands."""
+        return tuple(band.name for band in self._target)
+
+    @property
+    def INPUT_WAVELENGTHS_NM(self) -> tuple[float | None, ...]:  # noqa: N802
+        """Centre wavelengths of the input bands."""
+        return tuple(band.wavelength_nm for band in self._input)
+
+    @property
+    def OUTPUT_WAVELENGTHS_NM(self) -> tuple[float | None, ...]:  # noqa: N802
+        """Centre wavelengths of the target bands."""
+        return tuple(band.wavelength_nm for band in self._target)
+
+    @property
+    def INPUT_CHANNELS(self) -> int:  # noqa: N802
+        """Number of input bands."""
+        return len(self._input)
+
+    @property
+    def OUTPUT_CHANNELS(self) -> int:  # noqa: N802
+        """Number of target bands."""
+        return len(self._target)
+
+    @property
+    def SCALE(self) -> float:  # noqa: N802
+        """Size of an input pixel over that of a target pixel."""
+        return self.contract.factor
+
+    @property
+    def BATCH_SIZE(self) -> int:  # noqa: N802
+        """Tiles per step."""
+        return self.config.batch_size
+
+    @property
+    def STEPS(self) -> int:  # noqa: N802
+        """Training steps in total."""
+        return self.config.steps
+
+    @property
+    def SEED(self) -> int:  # noqa: N802
+        """Seed of every random draw."""
+        return self.config.seed
+
+    @property
+    def LEARNING_RATE(self) -> float:  # noqa: N802
+        """Step size of the optimizers."""
+        return self.config.learning_rate
+
+    @property
+    def NORMALISATION(self) -> str:  # noqa: N802
+        """How values are scaled for the model."""
+        return self.config.normalisation
+
+    @property
+    def INPUT_UPSAMPLING(self) -> str:  # noqa: N802
+        """How a coarser input reaches the target's grid."""
+        return self.config.input_upsampling
+
+    @property
+    def OUTPUT_RANGE(self) -> tuple[float, float]:  # noqa: N802
+        """Lower and upper end of the normalised target's value range."""
+        from sensor2sensor.dataset.ranges import normalised_range
+
+        return normalised_range(self.config.normalisation, self.contract)
+
+    @property
+    def PARAMS(self) -> Mapping[str, Any]:  # noqa: N802
+        """Parameters of the model itself."""
+        return MappingProxyType(self.config.params)
+
+    def _weights(self, losses: Mapping[str, float | None]) -> LossWeights:
+        low, high = self.OUTPUT_RANGE
+        return LossWeights(losses, high - low)
+
+    @property
+    def GEN_LOSS(self) -> LossWeights:  # noqa: N802
+        """Weights of the generator's losses."""
+        return self._weights(self.config.gen_loss.model_dump())
+
+    @property
+    def DISC_LOSS(self) -> LossWeights:  # noqa: N802
+        """Weights of the discriminator's losses."""
+        return self._weights(self.config.disc_loss.model_dump())
+
+
+def find_experiment(exp: str, environment: Environment) -> Path:
+    """The folder of an experiment: below ``experiment_root``, holding an ``experiment.json``.
+
+    Raises:
+        InputError: There is none; the nearest is named.
+    """
+    root = environment.require("experiment_root")
+    folder = (root / exp.strip("/")).resolve()
+    if folder.is_relative_to(root.resolve()) and (folder / "experiment.json").is_file():
+        return root / folder.relative_to(root.resolve())
+    known = [path.parent.relative_to(root).as_posix() for path in root.rglob("experiment.json")]
+    known = [name for name in known if "/logs/" not in f"/{name}/"]
+    problem = f"no experiment '{exp}' (a folder with an experiment.json)"
+    raise InputError(problem, where=root, hint=suggestion(exp, known))
+
+
+def find_dataset(config: ExperimentFile, document: JsonDocument, environment: Environment) -> Path:
+    """The folder ``<data_root>/<dataset>/<tilesize>``.
+
+    Raises:
+        ConfigErrors: It does not exist; nearest data set or existing tile sizes are named.
+    """
+    folder = environment.data_root / config.dataset
+    if (folder / str(config.tilesize) / "dataset.json").is_file():
+        return folder / str(config.tilesize)
+    if folder.is_dir():
+        sizes = sorted(p.parent.name for p in folder.glob("*/dataset.json"))
+        key, text = "tilesize", f"'{config.dataset}' has tile sizes {', '.join(sizes) or 'none'}"
+        raise ConfigErrors(report(document, {(key,): [text]}))
+    root = environment.data_root
+    known = {path.parents[1].name for path in root.glob("*/*/dataset.json")}
+    text = f"no data set '{config.dataset}' in {root}; {suggestion(config.dataset, known)}"
+    raise ConfigErrors(report(document, {("dataset",): [text]}))
+
+
+def _check_against_contract(
+    config: ExperimentFile, document: JsonDocument, contract: DatasetContract
+) -> None:
+    """Refuse what the data set cannot give."""
+    found: dict[tuple[str | int, ...], list[str]] = {}
+    if config.input_upsampling == "bicubic" and contract.kind == "sentinel3":
+        text = "bicubic needs a regular low-resolution grid; Sentinel-3 pixels have none: 'nearest'"
+        found[("input_upsampling",)] = [text]
+    if found:
+        raise ConfigErrors(report(document, found))
