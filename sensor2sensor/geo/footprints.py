@@ -1,0 +1,188 @@
+"""Footprints on the sphere: overlap of two products, and projection of long edges.
+
+Footprints come as longitude/latitude rings whose edges are great circles between vertices that
+may lie a hundred kilometres apart, cross 180 degrees east or enclose a pole. Areas measured in
+plain degrees are nonsense there. So every ring is densified along great circles on the unit
+sphere, where neither meridian nor pole is special, and only then projected.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_STEP_RAD = math.radians(0.05)  # 5.6 km: the sagitta of such a chord is below one metre
+
+
+def overlap_fraction(a: Any, b: Any, epsg: int | None = None) -> float:
+    """Share of footprint ``a`` that footprint ``b`` covers.
+
+    Args:
+        a: shapely geometry in degrees (longitude, latitude); the Sentinel-2 footprint.
+        b: shapely geometry in degrees; the Sentinel-3 footprint, anywhere on Earth.
+        epsg: projected system in which areas are measured, normally the UTM zone of the tile;
+            without it a Lambert azimuthal equal-area projection centred on ``a``.
+
+    Returns:
+        A number in [0, 1]; 0.0 where either footprint is empty or they lie apart.
+    """
+    if not _near(a, b):
+        return 0.0
+    crs = f"EPSG:{epsg}" if epsg is not None else _local_equal_area(a)
+    first, second = project(a, crs), project(b, crs)
+    if first.area <= 0.0:
+        return 0.0
+    share = float(first.intersection(second).area / first.area)
+    return min(1.0, max(0.0, share))
+
+
+def project(geometry: Any, crs: str) -> Any:
+    """Project polygons from longitude/latitude, edges taken as great circles.
+
+    Args:
+        geometry: shapely polygon or collection of polygons in degrees; invalid rings (crossing
+            themselves or 180 degrees east) are mended after projection.
+        crs: the target, e.g. ``"EPSG:32617"``.
+
+    Returns:
+        A valid shapely geometry in the units of ``crs``, holding polygons only; may be empty.
+    """
+    import shapely
+
+    parts = [_project_polygon(polygon, crs) for polygon in _polygons(geometry)]
+    return _polygons_only(shapely.union_all(parts)) if parts else shapely.Polygon()
+
+
+def unproject(geometry: Any, epsg: int) -> Any:
+    """Bring a projected geometry back to longitude/latitude degrees, vertex by vertex."""
+    import shapely
+
+    transformer = _transformer(f"EPSG:{epsg}", inverse=True)
+    return shapely.transform(
+        geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
+    )
+
+
+def covered_share(area: Any, cover: Any) -> float:
+    """Share of ``area`` that ``cover`` holds; both valid and in the same projected system."""
+    if area.area <= 0.0:
+        return 0.0
+    return float(area.intersection(cover).area / area.area)
+
+
+def unit_vectors(lon_deg: Floats, lat_deg: Floats) -> Floats:
+    """Unit vectors of positions on the sphere, shape ``[..., 3]``."""
+    lon, lat = np.radians(lon_deg), np.radians(lat_deg)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def _polygons(geometry: Any) -> list[Any]:
+    """All polygons of a geometry, however deeply collected; others are left out."""
+    if geometry is None or geometry.is_empty:
+        return []
+    if geometry.geom_type == "Polygon":
+        return [geometry]
+    return [polygon for part in getattr(geometry, "geoms", []) for polygon in _polygons(part)]
+
+
+def _polygons_only(geometry: Any) -> Any:
+    import shapely
+
+    return shapely.union_all(_polygons(shapely.make_valid(geometry)))
+
+
+def _project_polygon(polygon: Any, crs: str) -> Any:
+    """One polygon: its shell less the union of its holes, each mended on its own."""
+    import shapely
+
+    shell = _project_ring(polygon.exterior, crs)
+    holes = [_project_ring(ring, crs) for ring in polygon.interiors]
+    return shell.difference(shapely.union_all(holes)) if holes else shell
+
+
+def _project_ring(ring: Any, crs: str) -> Any:
+    import shapely
+
+    lon, lat = _great_circles(np.asarray(ring.coords, dtype=np.float64)[:, :2])
+    xy = np.column_stack(_transformer(crs).transform(lon, lat))
+    xy = xy[np.isfinite(xy).all(axis=1)]
+    return _polygons_only(shapely.Polygon(xy)) if len(xy) >= 4 else shapely.Polygon()
+
+
+def _great_circles(lonlat_deg: Floats) -> tuple[Floats, Floats]:
+    """Densify a closed line ``[N, 2]`` along great circles; returns (lon, lat) degrees."""
+    dense = _densify(unit_vectors(lonlat_deg[:, 0], lonlat_deg[:, 1]))
+    lat = np.degrees(np.arctan2(dense[:, 2], np.hypot(dense[:, 0], dense[:, 1])))
+    return np.degrees(np.arctan2(dense[:, 1], dense[:, 0])), lat
+
+
+def _densify(points: Floats) -> Floats:
+    """Great-circle points between the unit vectors ``[N, 3]``, none farther than the step."""
+    pieces = [_arc(start, end) for start, end in pairwise(points)]
+    return np.concatenate([*pieces, points[-1:]])
+
+
+def _arc(start: Floats, end: Floats) -> Floats:
+    angle = math.atan2(float(np.linalg.norm(np.cross(start, end))), float(start @ end))
+    count = max(1, math.ceil(angle / _STEP_RAD))
+    if count == 1:
+        return start[None]
+    t = np.arange(count)[:, None] / count
+    mixed = np.sin((1.0 - t) * angle) * start + np.sin(t * angle) * end
+    return np.asarray(mixed / math.sin(angle), dtype=np.float64)
+
+
+def _near(a: Any, b: Any) -> bool:
+    """Whether two footprints can touch at all; also keeps antipodal rings from turning over."""
+    rings_a, rings_b = _polygons(a), _polygons(b)
+    if not rings_a or not rings_b:
+        return False
+    (centre_a, radius_a), (centre_b, radius_b) = _cap(rings_a), _cap(rings_b)
+    apart = math.acos(float(np.clip(centre_a @ centre_b, -1.0, 1.0)))
+    return apart <= radius_a + radius_b + _STEP_RAD and not _antipodal(centre_a, rings_b)
+
+
+def _cap(polygons: list[Any]) -> tuple[Floats, float]:
+    """Centre (unit vector) and angular radius of a cap that holds all vertices."""
+    lonlat = np.concatenate([np.asarray(p.exterior.coords)[:, :2] for p in polygons])
+    points = unit_vectors(lonlat[:, 0], lonlat[:, 1])
+    centre = points.mean(axis=0)
+    centre /= max(float(np.linalg.norm(centre)), 1e-12)
+    cosines = np.clip(points @ centre, -1.0, 1.0)
+    return centre, float(np.arccos(cosines.min()))
+
+
+def _antipodal(centre: Floats, polygons: list[Any]) -> bool:
+    """Whether the polygons hold the point opposite to ``centre``, where projections break."""
+    import shapely
+
+    opposite, radius = _cap(polygons)
+    if math.acos(float(np.clip(-centre @ opposite, -1.0, 1.0))) > radius:
+        return False
+    crs = _equal_area_at(-centre)
+    return any(_project_polygon(p, crs).contains(shapely.Point(0.0, 0.0)) for p in polygons)
+
+
+def _local_equal_area(geometry: Any) -> str:
+    return _equal_area_at(_cap(_polygons(geometry))[0])
+
+
+def _equal_area_at(centre: Floats) -> str:
+    lat = math.degrees(math.atan2(float(centre[2]), math.hypot(float(centre[0]), float(centre[1]))))
+    lon = math.degrees(math.atan2(float(centre[1]), float(centre[0])))
+    return f"+proj=laea +lat_0={lat:.6f} +lon_0={lon:.6f} +datum=WGS84 +units=m"
+
+
+@lru_cache(maxsize=256)
+def _transformer(crs: str, *, inverse: bool = False) -> Any:
+    from pyproj import Transformer
+
+    ends = (crs, "EPSG:4326") if inverse else ("EPSG:4326", crs)
+    return Transformer.from_crs(*ends, always_xy=True)
