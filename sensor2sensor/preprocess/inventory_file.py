@@ -85,14 +85,15 @@ class Inventory:
     `options` has the keys `tile`, `timediff_h` (None for Sentinel-2 alone), `level` ("L1C" or
     "L2A"), `resolution_m` (int), `bands` (list of names), `s2_only` (bool) and `s3_type` ("EFR" or
     "ERR"; None for Sentinel-2 alone). `products` maps a product's relative path to the facts read
-    from it; `superseded` maps the id of a scene whose product is gone to that of its successor.
+    from it; `superseded` maps the path of a listed product that is gone to the path of the one that
+    stands for its acquisition now.
     """
 
     name: str
     rows: Sequence[InventoryRow]
     options: dict[str, Any]
     products: dict[str, dict[str, Any]] = field(default_factory=dict)
-    superseded: dict[int, int] = field(default_factory=dict)
+    superseded: dict[str, str] = field(default_factory=dict)
 
     @property
     def sentinel2_only(self) -> bool:
@@ -100,11 +101,19 @@ class Inventory:
         return bool(self.options["s2_only"])
 
     def scenes(self) -> dict[int, list[InventoryRow]]:
-        """Rows grouped by scene; the key is the scene's id, the smallest index among its rows."""
+        """Rows grouped by scene; the key is the scene's id, the smallest index among its rows.
+
+        Superseded products are left out; the ids of the others do not depend on that.
+        """
         by_product: dict[str, list[InventoryRow]] = {}
         for row in sorted(self.rows, key=lambda row: row.index):
             by_product.setdefault(row.s2, []).append(row)
-        return {rows[0].index: rows for rows in by_product.values()}
+        old = self.superseded
+        return {
+            rows[0].index: [row for row in rows if row.s3 not in old]
+            for s2, rows in by_product.items()
+            if s2 not in old
+        }
 
 
 def csv_path(inventory_dir: Path, name: str) -> Path:
@@ -133,8 +142,8 @@ def read_inventory(env: Environment, name: str) -> Inventory:
         hint = suggestion(name, known) if known else "run step 20 first"
         raise InputError(f"no inventory '{name}'", where=path, hint=hint)
     manifest = read_manifest(env.inventory_dir, name)
-    superseded = {int(old): int(new) for old, new in manifest["superseded"].items()}
-    return Inventory(name, read_rows(path), manifest["options"], manifest["products"], superseded)
+    options, products = manifest["options"], manifest["products"]
+    return Inventory(name, read_rows(path), options, products, manifest["superseded"])
 
 
 def read_manifest(inventory_dir: Path, name: str) -> dict[str, Any]:

@@ -38,9 +38,9 @@ def pair(index, s2="a.SAFE", s3="2022/10/x.SEN3", overlap=0.5):
 
 def saved(tmp_path, rows):
     env = SimpleNamespace(inventory_dir=tmp_path)
-    inventory = Inventory("inv_T17XNA_10h", rows, OPTIONS, {"a.SAFE": {"name": "a"}}, {0: 2})
+    inventory = Inventory("inv_T17XNA_10h", rows, OPTIONS, {"a.SAFE": {"name": "a"}}, {"y": "z"})
     manifest = {"step": "20", "options": OPTIONS, "products": inventory.products}
-    write_inventory(env, inventory, manifest | {"superseded": {"0": 2}})
+    write_inventory(env, inventory, manifest | {"superseded": {"y": "z"}})
     return env, inventory
 
 
@@ -69,6 +69,14 @@ def test_a_scene_is_named_by_its_smallest_index_even_when_rows_were_sorted(tmp_p
         1: [1, 4],
     }
     assert [row.s2 for row in scenes[1]] == ["b.SAFE", "b.SAFE"]
+
+
+def test_superseded_products_are_left_out_and_no_id_changes(tmp_path):
+    rows = [pair(0), pair(1, s3="y.zip"), pair(2, "b.SAFE"), pair(3, "b.SAFE", "y.zip")]
+    found = Inventory("inv", rows, OPTIONS, {}, {"a.SAFE": "b.SAFE"}).scenes()
+    assert {i: [row.index for row in found] for i, found in found.items()} == {2: [2, 3]}
+    found = Inventory("inv", rows, OPTIONS, {}, {"2022/10/x.SEN3": "y.zip"}).scenes()
+    assert {i: [row.index for row in found] for i, found in found.items()} == {0: [1], 2: [3]}
 
 
 def test_a_spreadsheet_with_bom_semicolons_commas_and_crlf_is_read(tmp_path):

@@ -1,0 +1,196 @@
+"""Which Sentinel-2 scene is paired with which Sentinel-3 product: pure, no file is touched.
+
+One acquisition is listed once. Its newest product is taken (baseline, then processing time), and
+the choice is kept: an inventory someone has reviewed must not change under their hands. On a rerun
+
+* rows that are there keep their index; new pairs are appended behind them;
+* a product that only moved (same name, other folder, or zipped) keeps its rows, their path follows;
+* a listed product that is still there stays, and a newer one of the same acquisition is reported;
+* a listed product that is gone or damaged is superseded by the newest other one of its acquisition,
+  which is appended under a new index: the pixels differ, so the old review does not hold for it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from operator import attrgetter
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from sensor2sensor.core.times import hours_between
+from sensor2sensor.preprocess.inventory_file import InventoryRow
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A usable product of the archive.
+
+    `path` is relative to the archive root, `acquisition` equal for all products of one acquisition,
+    `start` the sensing start (aware), `newest` whether it is the newest of its acquisition.
+    """
+
+    path: str
+    name: str
+    acquisition: tuple[str, ...]
+    start: datetime
+    newest: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an inventory shall hold.
+
+    `kept` are the rows that were there, `added` the new ones (their overlap still None),
+    `superseded` maps a listed product's path to the one that stands for its acquisition now.
+    """
+
+    kept: list[InventoryRow]
+    added: list[InventoryRow]
+    superseded: dict[str, str]
+    notes: list[str]
+
+
+def hours_label(timediff_h: float) -> str:
+    """The shortest decimal that means exactly this number: 10.0 → `10h`, 2.5 → `2.5h`."""
+    return f"{np.format_float_positional(timediff_h, trim='-')}h"
+
+
+def inventory_name(tile: str, timediff_h: float | None) -> str:
+    """`inv_T17XNA_10h`, or `inv_T17XNA_s2` where Sentinel-2 is listed alone."""
+    return f"inv_{tile}_{'s2' if timediff_h is None else hours_label(timediff_h)}"
+
+
+def within_window(
+    start: datetime, passes: Sequence[Sighting], window: timedelta
+) -> Sequence[Sighting]:
+    """The passes (sorted by start) that began at most `window` before or after `start`."""
+    low = bisect_left(passes, start - window, key=attrgetter("start"))
+    high = bisect_right(passes, start + window, key=attrgetter("start"))
+    return passes[low:high]
+
+
+def plan(
+    scenes: Iterable[Sighting],
+    passes: Iterable[Sighting],
+    window: timedelta | None,
+    listed: Sequence[InventoryRow] = (),
+    facts: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Plan:
+    """Decide the rows of an inventory.
+
+    Args:
+        scenes: Usable Sentinel-2 products, all of one level.
+        passes: Usable Sentinel-3 products.
+        window: Largest distance of the two sensing starts; None lists Sentinel-2 alone.
+        listed: The rows the inventory has.
+        facts: `name` and `acquisition` of each product in `listed`, by path.
+    """
+    facts = facts or {}
+    scenes, passes = list(scenes), list(passes)
+    moved = {
+        **_moved([row.s2 for row in listed], scenes, facts),
+        **_moved([row.s3 for row in listed if row.s3], passes, facts),
+    }
+    kept = [_follow(row, moved) for row in listed]
+    known = {moved.get(path, path): fact for path, fact in facts.items()}
+    chosen_s2, old_s2, notes_s2 = _choose(scenes, [row.s2 for row in kept], known)
+    chosen_s3, old_s3, notes_s3 = _choose(passes, [row.s3 for row in kept if row.s3], known)
+    added = _new_rows(chosen_s2, chosen_s3, window, kept)
+    return Plan(kept, added, {**old_s2, **old_s3}, notes_s2 + notes_s3)
+
+
+def _moved(
+    paths: Iterable[str], products: Sequence[Sighting], facts: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Old path → new path of listed products that are now elsewhere under the same name."""
+    present = {product.path for product in products}
+    by_name = {p.name: p.path for p in sorted(products, key=attrgetter("path"), reverse=True)}
+    absent = {path for path in paths if path not in present and path in facts}
+    return {p: by_name[facts[p]["name"]] for p in absent if facts[p]["name"] in by_name}
+
+
+def _follow(row: InventoryRow, moved: Mapping[str, str]) -> InventoryRow:
+    if row.s3 is None:
+        return replace(row, s2=moved.get(row.s2, row.s2))
+    s3 = moved.get(row.s3, row.s3)
+    filetype = row.s3filetype if s3 == row.s3 else PurePosixPath(s3).suffix
+    return replace(row, s2=moved.get(row.s2, row.s2), s3=s3, s3filetype=filetype)
+
+
+def _choose(
+    products: Sequence[Sighting], listed: Sequence[str], facts: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[Sighting], dict[str, str], list[str]]:
+    """One product for each acquisition; also what it supersedes, and notes about newer ones."""
+    last_place = {path: place for place, path in enumerate(listed)}
+    groups: dict[tuple[str, ...], list[Sighting]] = {}
+    for product in sorted(products, key=lambda p: (p.start, p.path)):
+        groups.setdefault(product.acquisition, []).append(product)
+    chosen: dict[tuple[str, ...], Sighting] = {}
+    notes: list[str] = []
+    for acquisition, group in groups.items():
+        newest = next((p for p in group if p.newest), group[-1])
+        here = [p for p in group if p.path in last_place]
+        pick = max(here, key=lambda p: (p.newest, last_place[p.path])) if here else newest
+        chosen[acquisition] = pick
+        if pick.name != newest.name:
+            notes.append(f"{pick.path} stays in the inventory although {newest.path} is newer")
+    superseded = {
+        path: chosen[acquisition].path
+        for path, acquisition in _acquisitions(listed, products, facts).items()
+        if acquisition in chosen and chosen[acquisition].path != path
+    }
+    return list(chosen.values()), superseded, notes
+
+
+def _acquisitions(
+    listed: Iterable[str], products: Sequence[Sighting], facts: Mapping[str, Mapping[str, Any]]
+) -> dict[str, tuple[str, ...]]:
+    """The acquisition of each listed path, from the archive or else from what was noted of it."""
+    found = {product.path: product.acquisition for product in products}
+    noted = {path: tuple(facts[path]["acquisition"]) for path in listed if path in facts}
+    return {path: found.get(path, noted.get(path, ())) for path in dict.fromkeys(listed)}
+
+
+def _new_rows(
+    scenes: Sequence[Sighting],
+    passes: Sequence[Sighting],
+    window: timedelta | None,
+    kept: Sequence[InventoryRow],
+) -> list[InventoryRow]:
+    """The rows to append, by sensing time of the scene, then by distance in time."""
+    there = {(row.s2, row.s3) for row in kept}
+    index = max((row.index for row in kept), default=-1) + 1
+    passes = sorted(passes, key=lambda p: (p.start, p.path))
+    added: list[InventoryRow] = []
+    for scene in scenes:
+        for partner in _partners(scene, passes, window):
+            if (scene.path, partner.path if partner else None) not in there:
+                added.append(_row(index + len(added), scene, partner))
+    return added
+
+
+def _partners(
+    scene: Sighting, passes: Sequence[Sighting], window: timedelta | None
+) -> Sequence[Sighting | None]:
+    if window is None:
+        return [None]
+    near = within_window(scene.start, passes, window)
+    return sorted(near, key=lambda p: (abs(p.start - scene.start), p.start, p.path))
+
+
+def _row(index: int, scene: Sighting, partner: Sighting | None) -> InventoryRow:
+    alone = InventoryRow(index, scene.start.year, scene.start.month, scene.path, scene.start)
+    if partner is None:
+        return alone
+    return replace(
+        alone,
+        s3=partner.path,
+        s3date=partner.start,
+        timediff_h=hours_between(scene.start, partner.start),
+        s3filetype=PurePosixPath(partner.path).suffix,
+    )

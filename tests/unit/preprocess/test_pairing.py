@@ -1,0 +1,188 @@
+"""Pairing in time: an independent double loop is the oracle, and reruns never move an index."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensor2sensor.core.times import format_utc
+from sensor2sensor.preprocess.pairing import Sighting, hours_label, inventory_name, plan
+
+YEAR_END = datetime(2022, 12, 31, 23, 30, tzinfo=UTC)
+
+
+def seen(path, start, *, acquisition=None, newest=True, name=None):
+    key = acquisition or path
+    return Sighting(path, name or path.rsplit(".", 1)[0], (key,), start, newest)
+
+
+def facts_of(*products):
+    return {p.path: {"name": p.name, "acquisition": list(p.acquisition)} for p in products}
+
+
+def pairs(planned):
+    return [(row.s2, row.s3) for row in [*planned.kept, *planned.added]]
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        (10, "inv_T17XNA_10h"),
+        (10.0, "inv_T17XNA_10h"),
+        (100.0, "inv_T17XNA_100h"),
+        (1.0, "inv_T17XNA_1h"),
+        (2.5, "inv_T17XNA_2.5h"),
+        (0.25, "inv_T17XNA_0.25h"),
+        (None, "inv_T17XNA_s2"),
+    ],
+)
+def test_names(hours, expected):
+    assert inventory_name("T17XNA", hours) == expected
+
+
+@given(st.floats(1e-6, 1e5), st.floats(1e-6, 1e5))
+def test_two_windows_never_share_a_name(a, b):
+    assert (hours_label(a) == hours_label(b)) == (a == b)
+
+
+TIMES = st.datetimes(
+    min_value=datetime(2019, 12, 30), max_value=datetime(2020, 3, 2), timezones=st.just(UTC)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(TIMES, max_size=8),
+    st.lists(TIMES, max_size=25),
+    st.integers(1, 40).map(lambda quarter_hours: timedelta(minutes=15 * quarter_hours)),
+)
+def test_exactly_the_products_within_the_window_are_paired(s2_times, s3_times, window):
+    scenes = [seen(f"s{i}.SAFE", t) for i, t in enumerate(s2_times)]
+    passes = [seen(f"p{i}.SEN3", t) for i, t in enumerate(s3_times)]
+    planned = plan(scenes, passes, window)
+    expected = {
+        (scene.path, other.path)
+        for scene in scenes
+        for other in passes
+        if -window <= other.start - scene.start <= window
+    }
+    assert set(pairs(planned)) == expected
+    assert len(planned.added) == len(expected)
+    assert [row.index for row in planned.added] == list(range(len(expected)))
+    for row in planned.added:
+        gap = abs(row.s3date.timestamp() - row.s2date.timestamp()) / 3600
+        assert row.timediff_h == pytest.approx(gap, abs=1e-6)
+        assert (row.year, row.month) == (row.s2date.year, row.s2date.month)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(TIMES, max_size=12), st.lists(TIMES, max_size=20), st.data())
+def test_a_rerun_keeps_every_index_and_ends_with_the_same_pairs(s2_times, s3_times, data):
+    scenes = [seen(f"s{i}.SAFE", t) for i, t in enumerate(s2_times)]
+    passes = [seen(f"p{i}.SEN3", t) for i, t in enumerate(s3_times)]
+    window = timedelta(hours=20)
+    some_scenes = [s for s in scenes if data.draw(st.booleans())]
+    some_passes = [p for p in passes if data.draw(st.booleans())]
+    first = plan(some_scenes, some_passes, window)
+    facts = facts_of(*some_scenes, *some_passes)
+    second = plan(scenes, passes, window, first.added, facts)
+    assert second.kept == first.added
+    assert [row.index for row in second.added] == list(
+        range(len(first.added), len(first.added) + len(second.added))
+    )
+    assert set(pairs(second)) == set(pairs(plan(scenes, passes, window)))
+    third = plan(scenes, passes, window, [*second.kept, *second.added], facts_of(*scenes, *passes))
+    assert third.added == []
+
+
+@pytest.mark.parametrize(
+    "scene_time",
+    [
+        YEAR_END,
+        datetime(2024, 2, 28, 23, 30, tzinfo=UTC),
+        datetime(2023, 3, 31, 23, 30, tzinfo=UTC),
+        datetime(2023, 5, 5, 23, 30, tzinfo=UTC),
+    ],
+)
+def test_pairs_across_midnight_month_and_year_ends(scene_time):
+    passes = [
+        seen("in.SEN3", scene_time + timedelta(hours=1)),
+        seen("edge.SEN3", scene_time - timedelta(hours=2)),
+        seen("out.SEN3", scene_time + timedelta(hours=2, microseconds=1)),
+    ]
+    planned = plan([seen("a.SAFE", scene_time)], passes, timedelta(hours=2))
+    assert [(row.s3, row.timediff_h) for row in planned.added] == [
+        ("in.SEN3", 1.0),
+        ("edge.SEN3", 2.0),
+    ]
+
+
+def test_sentinel2_alone_lists_each_scene_once_by_time():
+    scenes = [seen("b.zip", YEAR_END), seen("a.SAFE", YEAR_END - timedelta(days=1))]
+    planned = plan(scenes, [], None)
+    assert [(r.index, r.s2, r.s3, r.timediff_h) for r in planned.added] == [
+        (0, "a.SAFE", None, None),
+        (1, "b.zip", None, None),
+    ]
+    assert format_utc(planned.added[1].s2date) == "2022-12-31T23:30:00.000Z"
+
+
+def test_of_one_acquisition_only_the_newest_is_listed():
+    old = seen("n0301.SAFE", YEAR_END, acquisition="one", newest=False)
+    new = seen("n0500.SAFE", YEAR_END, acquisition="one")
+    nr = seen("nr.SEN3", YEAR_END, acquisition="pass", newest=False)
+    nt = seen("nt.SEN3", YEAR_END, acquisition="pass")
+    assert pairs(plan([old, new], [nr, nt], timedelta(hours=1))) == [("n0500.SAFE", "nt.SEN3")]
+
+
+def test_a_newer_product_of_a_listed_acquisition_is_reported_and_not_taken():
+    old = seen("n0301.SAFE", YEAR_END, acquisition="one", newest=False)
+    new = seen("n0500.SAFE", YEAR_END, acquisition="one")
+    first = plan([old], [], None)
+    again = plan([old, new], [], None, first.added, facts_of(old))
+    assert (again.kept, again.added, again.superseded) == (first.added, [], {})
+    assert again.notes == ["n0301.SAFE stays in the inventory although n0500.SAFE is newer"]
+
+
+def test_a_product_that_is_gone_is_superseded_under_a_new_index():
+    old = seen("n0301.SAFE", YEAR_END, acquisition="one")
+    new = seen("n0500.SAFE", YEAR_END, acquisition="one")
+    other = seen("other.SAFE", YEAR_END + timedelta(hours=1))
+    first = plan([old, other], [], None)
+    again = plan([new, other], [], None, first.added, facts_of(old, other))
+    assert again.kept == first.added
+    assert [(row.index, row.s2) for row in again.added] == [(2, "n0500.SAFE")]
+    assert again.superseded == {"n0301.SAFE": "n0500.SAFE"}
+
+
+def test_a_product_that_comes_back_does_not_double_its_acquisition():
+    old = seen("n0301.SAFE", YEAR_END, acquisition="one", newest=False)
+    new = seen("n0500.SAFE", YEAR_END, acquisition="one")
+    rows = plan([new], [], None, plan([old], [], None).added, facts_of(old))
+    back = plan([old, new], [], None, [*rows.kept, *rows.added], facts_of(old, new))
+    assert (back.added, back.superseded) == ([], {"n0301.SAFE": "n0500.SAFE"})
+
+
+def test_a_product_that_moved_or_was_zipped_keeps_its_index():
+    scene, other = seen("a.SAFE", YEAR_END, name="A"), seen("b.SAFE", YEAR_END, name="B")
+    near = seen("p.SEN3", YEAR_END, name="P")
+    first = plan([scene, other], [near], timedelta(hours=1))
+    zipped = seen("sub/a.zip", YEAR_END, acquisition="a.SAFE", name="A")
+    packed = seen("2022/12/p.zip", YEAR_END, acquisition="p.SEN3", name="P")
+    facts = facts_of(scene, other, near)
+    again = plan([zipped, other], [packed], timedelta(hours=1), first.added, facts)
+    assert (again.added, again.superseded, again.notes) == ([], {}, [])
+    assert [(r.index, r.s2, r.s3, r.s3filetype) for r in again.kept] == [
+        (0, "sub/a.zip", "2022/12/p.zip", ".zip"),
+        (1, "b.SAFE", "2022/12/p.zip", ".zip"),
+    ]
+
+
+def test_a_gone_product_without_a_successor_keeps_its_rows():
+    scene = seen("a.SAFE", YEAR_END)
+    first = plan([scene], [], None)
+    again = plan([], [], None, first.added, facts_of(scene))
+    assert (again.kept, again.added, again.superseded) == (first.added, [], {})
