@@ -1,1 +1,1 @@
-"""sensor2sensor: image translation between satellite sensors, from archive to evaluated generator."""
+"""sensor2sensor: image translation between satellite sensors, from archive to generator."""

@@ -1,0 +1,1 @@
+"""The main job, driven through the same doors a user calls."""

@@ -1,0 +1,141 @@
+"""``doctor``: what this installation can do, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from sensor2sensor.config.environment import Environment, load_environment
+from sensor2sensor.core.errors import Sensor2SensorError
+from sensor2sensor.core.versions import library_versions
+
+ROOTS = ("data_root", "experiment_root", "s2_root", "s3_root")
+DRIVERS = ("JP2OpenJPEG", "GTiff")
+LITTLE_DISK_GB = 10.0
+
+
+class _Report:
+    """Prints findings and remembers whether one of them is a fault."""
+
+    def __init__(self) -> None:
+        self.faults = 0
+
+    def section(self, title: str) -> None:
+        sys.stdout.write(f"\n{title}\n")
+
+    def good(self, text: str) -> None:
+        sys.stdout.write(f"  ok    {text}\n")
+
+    def hint(self, text: str) -> None:
+        sys.stdout.write(f"  note  {text}\n")
+
+    def fault(self, text: str) -> None:
+        self.faults += 1
+        sys.stdout.write(f"  FAULT {text}\n")
+
+
+def examine(environment_file: str | None) -> int:
+    """Print versions, drivers, tools, devices and roots; returns 1 if anything is wrong."""
+    report = _Report()
+    _versions(report)
+    _drivers(report)
+    _tools(report)
+    _devices(report)
+    _roots(report, environment_file)
+    sys.stdout.write(f"\n{report.faults} fault(s)\n")
+    return 1 if report.faults else 0
+
+
+def _versions(report: _Report) -> None:
+    report.section("versions")
+    found = library_versions()
+    report.good(", ".join(f"{name} {version}" for name, version in found.items()))
+    if not {"tensorflow", "tensorflow-cpu"} & set(found):
+        report.fault("TensorFlow is not installed; pip install -r requirements.txt")
+    if not (3, 11) <= sys.version_info[:2] <= (3, 12):
+        report.fault("Python 3.11 and 3.12 are supported")
+
+
+def _drivers(report: _Report) -> None:
+    report.section("GDAL drivers")
+    from rasterio.drivers import raster_driver_extensions
+    from rasterio.env import Env
+
+    with Env() as gdal:
+        available = gdal.drivers()
+    for name in DRIVERS:
+        if name in available:
+            report.good(name)
+        else:
+            report.fault(f"{name} is missing: install rasterio from its wheel")
+    if "jp2" not in raster_driver_extensions():
+        report.hint("no driver writes .jp2")
+
+
+def _tools(report: _Report) -> None:
+    report.section("tools")
+    if shutil.which("dot"):
+        report.good("Graphviz (pictures of the networks)")
+    else:
+        report.hint("no Graphviz: model/ gets a text summary instead of a picture")
+
+
+def _devices(report: _Report) -> None:
+    report.section("devices")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    report.good(f"CPU, {os.cpu_count()} cores")
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        _try_gpu(report, gpu.name)
+    if not gpus:
+        why = "built with CUDA" if tf.test.is_built_with_cuda() else "a CPU build"
+        report.hint(f"no GPU found (TensorFlow is {why}); for one: requirements-gpu.txt")
+
+
+def _try_gpu(report: _Report, name: str) -> None:
+    import tensorflow as tf
+
+    try:
+        with tf.device(name.replace("physical_device:", "")):
+            tf.nn.conv2d(tf.ones([1, 8, 8, 1]), tf.ones([3, 3, 1, 1]), 1, "SAME").numpy()
+        report.good(f"{name} ran a convolution")
+    except tf.errors.OpError as error:
+        report.fault(f"{name} cannot run a convolution: {error.message.splitlines()[0]}")
+
+
+def _roots(report: _Report, environment_file: str | None) -> None:
+    report.section("environment")
+    try:
+        environment = load_environment(environment_file)
+    except Sensor2SensorError as error:
+        report.fault(str(error))
+        return
+    report.good(str(environment.path))
+    for name in ROOTS:
+        _root(report, environment, name)
+
+
+def _root(report: _Report, environment: Environment, name: str) -> None:
+    folder: Path = getattr(environment, name)
+    if not folder.is_dir():
+        report.hint(f"{name}: {folder} does not exist yet")
+        return
+    writable = name in ("data_root", "experiment_root")
+    for fault in _access(folder, writable):
+        report.fault(f"{name}: {folder} {fault}")
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    report.good(f"{name}: {folder}, {free_gb:.0f} GB free")
+    if writable and free_gb < LITTLE_DISK_GB:
+        report.fault(f"{name}: less than {LITTLE_DISK_GB:.0f} GB free")
+
+
+def _access(folder: Path, writable: bool) -> Iterator[str]:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        yield "cannot be read"
+    if writable and not os.access(folder, os.W_OK):
+        yield "cannot be written"

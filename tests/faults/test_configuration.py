@@ -1,0 +1,153 @@
+"""Rows 21, 22 and 44 of the fault table: bad configuration and awkward paths."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.config.environment import load_environment
+from sensor2sensor.config.experiment_file import load_experiment_file
+from sensor2sensor.core.errors import ConfigError, ConfigErrors
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def problems(path: Path) -> list[str]:
+    with pytest.raises(ConfigErrors) as caught:
+        load_experiment_file(path)
+    return [line.removeprefix(str(path) + ":") for line in str(caught.value).splitlines()]
+
+
+def test_row_21_every_problem_at_once_with_line_and_nearest_name(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.json"
+    path.write_text(
+        """{
+  "model_name": "aris-a", # fine
+  "dataset": "alt12_x",
+  "stpes": 10,
+  "batch_size": true,
+  "learning_rate": "1e-4",
+  "random_resize": NaN,
+  "steps": 5,
+  "steps": 6,
+  "random_rotate": "flap",
+  "gen_loss": {"gen_l3": 1, "gen_l1": 1e999},
+  "disc_loss": {"disc_bce": -1}
+}"""
+    )
+    assert problems(path) == [
+        "4 stpes: unknown key; nearest: 'steps'",
+        "5 batch_size: must be a valid integer, not true",
+        "6 learning_rate: must be a valid number, not '1e-4'",
+        "7 random_resize: nan is not a finite number",
+        "9 steps: given twice; keep one",
+        "10 random_rotate: must be a valid boolean, not 'flap' or 'flap' is not one of 'flip'",
+        "11 gen_loss.gen_l1: inf is not a finite number",
+        "11 gen_loss.gen_l3: unknown key; nearest: 'gen_l2'",
+        "12 disc_loss.disc_bce: must be greater than or equal to 0, not -1",
+    ]
+
+
+def test_row_21_all_losses_off(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.json"
+    path.write_text('{"model_name": "m", "dataset": "d",\n"gen_loss": {"gen_l1": 0}}')
+    assert problems(path) == ["2 gen_loss: every weight is null or 0: nothing to train on"]
+
+
+def test_row_21_required_keys(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.json"
+    path.write_text("{}")
+    assert problems(path) == ["1 dataset: is required", "1 model_name: is required"]
+
+
+def test_misspelt_suffix_of_the_original_is_read_with_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.json"
+    path.write_text('{"model_name": "m", "dataset": "d",\n "enfore_suffix": "notinmask"}')
+    with pytest.warns(
+        UserWarning, match=r"experiment\.json:2 enfore_suffix: read as enforce_suffix"
+    ):
+        config, _ = load_experiment_file(path)
+    assert config.enforce_suffix == "notinmask"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"a": ' + b"[" * 10000 + b"]" * 10000 + b"}", ":1: nested more than 64 deep"),
+        (b"{" + b" " * 1_000_001 + b"}", "a configuration has at most 1000000"),
+        (b'{"model_name":\n "\xff\xfe"}', ":2: not UTF-8 text"),
+        (b'{\n Model name, must be found\n "model_name": "a"}', ":2:2: not JSON"),
+        (b"[1, 2]", "must be one JSON object"),
+        (b"", ":1:1: not JSON"),
+    ],
+    ids=["deep", "huge", "not utf-8", "prose", "list", "empty"],
+)
+def test_row_22_hostile_files(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "experiment.json"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_experiment_file(path)
+    assert message in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_row_22_points_at_the_examples(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.json"
+    path.write_text("Model name\n")
+    with pytest.raises(ConfigError, match="examples/experiments"):
+        load_experiment_file(path)
+
+
+def test_row_44_relative_roots_spaces_and_long_names(tmp_path: Path) -> None:
+    folder = tmp_path / "mes données" / ("long" * 30) / ("langer" * 30)
+    folder.mkdir(parents=True)
+    path = folder / "environment.json"
+    path.write_text('{"data_root": "dàta set", "experiment_root": "../up"}', encoding="utf-8")
+    env = load_environment(path)
+    assert env.data_root == folder / "dàta set"
+    assert env.experiment_root == folder.parent / "up"
+    with pytest.raises(ConfigError, match="data_root: no folder"):
+        _require_as_config(env)
+
+
+def _require_as_config(env: object) -> None:
+    from sensor2sensor.core.errors import InputError
+
+    try:
+        env.require("data_root")
+    except InputError as error:
+        raise ConfigError(str(error)) from error
+
+
+@pytest.mark.parametrize("door", ["train.py", "evaluate.py"])
+def test_help_and_bad_keys_need_no_tensorflow(tmp_path: Path, door: str) -> None:
+    folder = tmp_path / "experiments" / "a"
+    folder.mkdir(parents=True)
+    (folder / "experiment.json").write_text('{"model_name": "pix2pix", "dataset": "d", "stpes": 1}')
+    (tmp_path / "environment.json").write_text('{"experiment_root": "experiments"}')
+    helped = _imported([str(ROOT / door), "--help"])
+    assert helped[0] == 0
+    assert "tensorflow" not in helped[1]
+    environment = str(tmp_path / "environment.json")
+    wrong = _imported([str(ROOT / door), "--exp", "a", "--environment", environment])
+    assert wrong[0] == 2
+    assert "tensorflow" not in wrong[1]
+    assert "1 stpes: unknown key; nearest: 'steps'" in wrong[2]
+
+
+def _imported(command: list[str]) -> tuple[int, set[str], str]:
+    """Exit code, top-level modules imported and standard error of a door."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=False
+    )
+    lines = done.stderr.splitlines()
+    modules = {
+        line.rsplit("|", 1)[1].strip().split(".")[0]
+        for line in lines
+        if line.startswith("import time:")
+    }
+    rest = "\n".join(line for line in lines if not line.startswith("import time:"))
+    return done.returncode, modules, rest

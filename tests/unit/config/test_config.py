@@ -1,0 +1,108 @@
+"""Environment, selection and the JSON reader."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensor2sensor.config.environment import VARIABLE, load_environment
+from sensor2sensor.config.jsonc import blank_comments, load_jsonc
+from sensor2sensor.config.selection import load_selection
+from sensor2sensor.config.vocabulary import DISCRIMINATOR_LOSSES, GENERATOR_LOSSES
+from sensor2sensor.core.errors import ConfigErrors, InputError
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(max_size=5), JSON_VALUES, max_size=4), st.sampled_from([None, 1, 4]))
+def test_any_json_object_reads_as_the_standard_library_reads_it(
+    value: dict, indent: int | None
+) -> None:
+    import tempfile
+
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    assert blank_comments(text) == text or "\t" in text or "#" in text or "//" in text
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.json"
+        path.write_text("# first\n" + text + " // last\n", encoding="utf-8")
+        assert load_jsonc(path).data == value
+
+
+def test_comments_in_strings_stay(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"url": "http://x/#a", # gone\n "b": "\\" // c"}')
+    assert load_jsonc(path).data == {"url": "http://x/#a", "b": '" // c'}
+
+
+def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{\n// c\n\t"a": {\n "b": [1,\n 2]\n}\n}')
+    document = load_jsonc(path)
+    assert [document.line_of(k) for k in (("a",), ("a", "b"), ("a", "b", 1), ("a", "zz"))] == [
+        3,
+        4,
+        5,
+        3,
+    ]
+
+
+def test_environment_works_as_shipped(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    env = load_environment()
+    assert env.path == repository / "environment.json"
+    assert env.data_root == repository / "data"
+    assert env.evaluation_dir == repository / "experiments" / "_evaluation"
+    assert (env.sample_freq, env.ckpt_freq, env.max_shuffle_buffer) == (1000, 10000, 500)
+
+
+def test_environment_by_variable_and_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = tmp_path / "a" / "env.json", tmp_path / "b.json"
+    a.parent.mkdir()
+    a.write_text('{"data_root": "../d", "sample_freq": 5}')
+    b.write_text('{"data_root": "/abs/d"}')
+    monkeypatch.setenv(VARIABLE, str(a))
+    assert load_environment().data_root == tmp_path / "d"
+    assert load_environment(b).data_root == Path("/abs/d")
+    with pytest.raises(InputError, match=r"s2_root: no folder .*archive/Sentinel-2"):
+        load_environment(b).require("s2_root")
+
+
+def test_selection_reports_all_problems(tmp_path: Path) -> None:
+    env_file = tmp_path / "environment.json"
+    env_file.write_text('{"data_root": "d"}')
+    env = load_environment(env_file)
+    env.inventory_dir.mkdir(parents=True)
+    good = env.inventory_dir / "chosen.json"
+    good.write_text(
+        '{"inventory": "inv_T17XNA_10h", "s2_indices": [3, 1], "products": {"3": "S2A"}}'
+    )
+    selection = load_selection("chosen", env)
+    assert (selection.s2_indices, selection.products) == ((3, 1), {3: "S2A"})
+    assert load_selection(str(good), env) == selection
+    with pytest.raises(InputError, match="nearest: 'chosen'"):
+        load_selection("chozen", env)
+    good.write_text('{"inventory": 5, "s2_indices": [1, 1, 2], "product": {}}')
+    with pytest.raises(ConfigErrors) as caught:
+        load_selection("chosen", env)
+    text = str(caught.value)
+    assert "inventory: must be a valid string, not 5" in text
+    assert "s2_indices: ids given twice: 1" in text
+    assert "product: unknown key; nearest: 'products'" in text
+
+
+def test_losses_have_a_side() -> None:
+    assert set(GENERATOR_LOSSES) & set(DISCRIMINATOR_LOSSES) == set()
+    assert all(name.startswith("gen_") for name in GENERATOR_LOSSES)
+    assert all(name.startswith("disc_") for name in DISCRIMINATOR_LOSSES)

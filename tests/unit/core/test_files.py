@@ -1,0 +1,97 @@
+"""Atomic files: whole or not at all, under errors and under a simulated kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
+
+
+def test_write_makes_parents_and_leaves_no_leftover(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "b.txt"
+    files.write_text(target, "x\n")
+    assert target.read_bytes() == b"x\n"
+    assert [p.name for p in target.parent.iterdir()] == ["b.txt"]
+
+
+def test_an_error_keeps_the_old_file_and_removes_the_temporary(tmp_path: Path) -> None:
+    target = tmp_path / "b.txt"
+    files.write_text(target, "old")
+    with pytest.raises(RuntimeError), files.atomic_path(target) as part:
+        part.write_text("half")
+        raise RuntimeError("disk")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_crash_at_nth_write(tmp_path: Path, n: int) -> None:
+    with pytest.raises(files.SimulatedCrash), files.crash_at_write(n):
+        for index in range(1, 4):
+            files.write_text(tmp_path / f"{index}.txt", "0123456789")
+    assert sorted(p.name for p in tmp_path.glob("*.txt")) == [f"{i}.txt" for i in range(1, n)]
+    leftover = [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+    assert len(leftover) == 1
+    assert leftover[0].read_text() == "01234"
+    assert files.sweep(tmp_path) == 1
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_crash_by_environment_variable_kills_the_process(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from sensor2sensor.core import files\n"
+        f"for i in range(3): files.write_text(Path({str(tmp_path)!r}) / str(i), 'x')"
+    )
+    env = {**os.environ, files.CRASH_VARIABLE: "2"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, check=False)
+    assert done.returncode == 137
+    assert (tmp_path / "0").exists()
+    assert not (tmp_path / "1").exists()
+
+
+def test_json_refuses_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Out of range"):
+        files.write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_read_json_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"a": 1,\n oops}')
+    with pytest.raises(InputError, match=r"x\.json:2: not valid JSON"):
+        files.read_json(path)
+    with pytest.raises(InputError, match="no such file"):
+        files.read_json(tmp_path / "absent.json")
+
+
+def test_write_csv_quotes_and_empties(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    files.write_csv(path, ["a", "b"], [["x,y", None], ['q"', 1.5]])
+    assert path.read_bytes() == b'a,b\n"x,y",\n"q""",1.5\n'
+
+
+def test_lock_refuses_a_second_holder_and_takes_over_a_dead_one(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with files.lock(path):
+        with pytest.raises(InputError, match=f"in use by process {os.getpid()}"), files.lock(path):
+            pass
+        assert path.exists()
+    assert not path.exists()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    path.write_text(f"{dead.pid} {os.uname().nodename}")
+    with files.lock(path):
+        assert path.read_text().split()[0] == str(os.getpid())
+
+
+def test_json_text_round_trips() -> None:
+    value = {"b": [1, 2.5, None], "a": "µ"}
+    assert json.loads(files.json_text(value)) == value
+    assert list(json.loads(files.json_text(value))) == ["b", "a"]
