@@ -1,0 +1,173 @@
+"""What the models of this repository share: parameters, sizes, optimizer and the standard step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from models import losses
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.names import suggestion
+
+if TYPE_CHECKING:
+    from experiment import Experiment
+
+SIZES_PX = (64, 128, 256, 512)
+_IMAGES = frozenset({"target", "output", "input", "value_range", "step"})
+_ANSWERS = frozenset({"disc_real", "disc_fake", "discriminator", "loss_object"})
+
+
+def read_params(experiment: Experiment, defaults: Mapping[str, Any]) -> SimpleNamespace:
+    """The experiment's ``params`` over a model's defaults, as attributes.
+
+    A default's type is the type asked for; a whole number stands for a real one. Numbers must
+    be positive.
+
+    Raises:
+        ConfigError: A parameter is unknown (the nearest is named), of another type or not
+            positive.
+    """
+    for name, value in experiment.PARAMS.items():
+        if name not in defaults:
+            hint = suggestion(name, defaults)
+            raise ConfigError(f"unknown parameter '{name}'", where="params", hint=hint)
+        _check_param(name, value, defaults[name])
+    return SimpleNamespace(**{**defaults, **experiment.PARAMS})
+
+
+def _check_param(name: str, value: Any, default: Any) -> None:
+    wanted = (int, float) if isinstance(default, float) else (type(default),)
+    if type(value) not in wanted:
+        kind = "a number" if isinstance(default, float) else wanted[0].__name__
+        raise ConfigError(f"{name} must be {kind}, not {value!r}", where="params")
+    if type(value) is not bool and isinstance(value, int | float) and value <= 0:
+        raise ConfigError(f"{name} must be above 0, not {value!r}", where="params")
+
+
+def check_sizes(experiment: Experiment) -> int:
+    """Refuse image sizes a halving network cannot mirror; the shorter side in pixels.
+
+    Raises:
+        ConfigError: Height or width is not 64, 128, 256 or 512.
+    """
+    height, width = experiment.IMG_HEIGHT, experiment.IMG_WIDTH
+    if height not in SIZES_PX or width not in SIZES_PX:
+        raise ConfigError(
+            f"this model cannot take images of {height} x {width} pixels",
+            where="img_height, img_width",
+            hint=f"both must be one of {', '.join(map(str, SIZES_PX))}",
+        )
+    return min(height, width)
+
+
+def check_bounds(experiment: Experiment, low: float = -1.0, high: float = 1.0) -> None:
+    """Refuse a normalisation whose values leave the bounds of a model's output.
+
+    Raises:
+        ConfigError: The normalised target does not lie in ``[low, high]``.
+    """
+    first, last = experiment.OUTPUT_RANGE
+    if experiment.NORMALISATION == "standard" or first < low or last > high:
+        raise ConfigError(
+            f"'{experiment.NORMALISATION}' leaves the output's bounds [{low:g}, {high:g}]",
+            where="normalisation",
+            hint="use 'symmetric', or a model with an unbounded output (aris-a, edsr)",
+        )
+
+
+def check_losses(experiment: Experiment, *, discriminator: bool) -> None:
+    """Refuse losses that a model cannot feed, before anything is built.
+
+    Raises:
+        ConfigError: A term needs a discriminator the model has not, or nothing has a weight.
+    """
+    available = _IMAGES | _ANSWERS if discriminator else _IMAGES
+    losses.check(experiment.GEN_LOSS, "generator", available, who="the model")
+    if discriminator:
+        losses.check(experiment.DISC_LOSS, "discriminator", available, who="the model")
+
+
+def adam(
+    experiment: Experiment, network: tf.keras.Model, beta_1: float = 0.5
+) -> tf.keras.optimizers.Optimizer:
+    """Adam at the experiment's learning rate, built, so that a checkpoint holds its moments."""
+    optimizer = tf.keras.optimizers.Adam(experiment.LEARNING_RATE, beta_1=beta_1)
+    optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def loss_inputs(model: Any, input_image: Any, target: Any, step: Any) -> dict[str, Any]:
+    """The fields of ``LossInputs`` that do not depend on the networks' answers."""
+    low, high = model.exp.OUTPUT_RANGE
+    return {
+        "input": input_image,
+        "target": target,
+        "step": step,
+        "value_low": low,
+        "value_range": high - low,
+        "loss_object": model.loss_object,
+        "discriminator": model.discriminator,
+    }
+
+
+def adversarial_step(
+    model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """One update of generator and discriminator on the same forward pass (Isola et al. 2017).
+
+    Args:
+        model: A GAN with ``exp``, both networks, both optimizers and ``loss_object``.
+        input_image: ``[B, H, W, C_in]``, normalised.
+        target: ``[B, H, W, C]``, normalised.
+        step: Number of the step, an integer tensor (a Python int would retrace every step).
+
+    Returns:
+        Scalars to log: both totals and every computed term, unweighted.
+    """
+    generator, discriminator = model.generator, model.discriminator
+    with tf.GradientTape() as gen_tape, tf.GradientTape() as disc_tape:
+        output = generator(input_image, training=True)
+        real = discriminator([input_image, target], training=True)
+        fake = discriminator([input_image, output], training=True)
+        inputs = losses.LossInputs(
+            output=output,
+            disc_real=real,
+            disc_fake=fake,
+            **loss_inputs(model, input_image, target, step),
+        )
+        gen_total, gen_terms = losses.weighted(inputs, model.exp.GEN_LOSS, "generator")
+        disc_total, disc_terms = losses.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
+    update(model.generator_optimizer, gen_tape, gen_total, generator)
+    update(model.discriminator_optimizer, disc_tape, disc_total, discriminator)
+    return {
+        "total_gen_loss": gen_total,
+        **gen_terms,
+        "total_disc_loss": disc_total,
+        **disc_terms,
+    }
+
+
+def regression_step(
+    model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """One update of a generator that has no discriminator; arguments as in the other step."""
+    with tf.GradientTape() as tape:
+        output = model.generator(input_image, training=True)
+        inputs = losses.LossInputs(output=output, **loss_inputs(model, input_image, target, step))
+        total, terms = losses.weighted(inputs, model.exp.GEN_LOSS, "generator")
+    update(model.generator_optimizer, tape, total, model.generator)
+    return {"total_gen_loss": total, **terms}
+
+
+def update(
+    optimizer: tf.keras.optimizers.Optimizer,
+    tape: tf.GradientTape,
+    total: tf.Tensor,
+    network: tf.keras.Model,
+) -> None:
+    """Move a network's variables down the gradient of its total."""
+    variables = network.trainable_variables
+    optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))

@@ -1,0 +1,197 @@
+"""edsr: a residual network without normalisation that mends the upsampled input.
+
+Lim, Son, Kim, Nah, Lee: Enhanced Deep Residual Networks for Single Image Super-Resolution,
+CVPRW 2017. The paper works on the coarse grid and upsamples at the end; here the input arrives on
+the target's grid, so the network works on a grid ``shrink`` times coarser: its first convolution
+strides over squares of ``shrink`` pixels and its last, transposed one (a 3 x 3 convolution and
+the paper's pixel shuffle in one) fills them again. What it adds goes on top of the upsampled
+input instead of on nothing. The last convolution starts at zero: an untrained edsr is the bicubic
+(or nearest) upsampling itself, and every step of training is a step away from that baseline.
+
+The base of a target band is the input band of the same name, else the nearest in wavelength,
+moved from the input's normalisation to the target's. Where both have one unit that is exact;
+where they have not (radiance to reflectance) the bands' value ranges are laid onto each other.
+
+``params``:
+    blocks (16): residual blocks.
+    width (1.0): multiplies the 64 filters, at least 4.
+    shrink (1): 1, 2 or 4; how much coarser the inner grid is. Each doubling costs a quarter.
+    residual_scale (1.0): factor of every block's branch (the paper takes 0.1 for 256 filters).
+    discriminator (false): train against a 70 x 70 PatchGAN of pix2pix; its filters follow width.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from experiment import Experiment
+from models import base, layers
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.pipeline.normalisation import Normalisation
+
+DEFAULTS = {
+    "blocks": 16,
+    "width": 1.0,
+    "shrink": 1,
+    "residual_scale": 1.0,
+    "discriminator": False,
+}
+SHRINKS = (1, 2, 4)
+
+
+class GAN:
+    """EDSR over the upsampled input; unbounded output, by default no discriminator."""
+
+    def __init__(self, experiment: Experiment):
+        self.exp = experiment
+        self.params = base.read_params(experiment, DEFAULTS)
+        base.check_sizes(experiment)
+        if self.params.shrink not in SHRINKS:
+            raise ConfigError("shrink must be 1, 2 or 4", where="params")
+        base.check_losses(experiment, discriminator=self.params.discriminator)
+        self.generator = self.Generator()
+        self.discriminator = self.Discriminator()
+        # 0.9 as in the paper; an adversary moves the goal at every step and wants a shorter memory.
+        beta_1 = 0.5 if self.params.discriminator else 0.9
+        self.generator_optimizer = base.adam(experiment, self.generator, beta_1)
+        self.discriminator_optimizer = (
+            None if self.discriminator is None else base.adam(experiment, self.discriminator)
+        )
+        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
+        """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded; untrained it returns its base."""
+        exp, shrink = self.exp, self.params.shrink
+        filters = layers.scaled(64, self.params.width)
+        with layers.seeded(exp.SEED, "generator"):
+            inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
+            x = head = tf.keras.layers.Conv2D(
+                filters, 3 * shrink, shrink, "same", kernel_initializer=layers.he_normal()
+            )(inputs)
+            for _ in range(self.params.blocks):
+                x = self._block(x, filters)
+            x = tf.keras.layers.Add()([_conv(filters, layers.he_normal(0.1))(x), head])
+            residual = tf.keras.layers.Conv2DTranspose(
+                exp.OUTPUT_CHANNELS, 3 * shrink, shrink, "same", kernel_initializer="zeros"
+            )(x)
+            outputs = tf.keras.layers.Add()([_base_layer(exp)(inputs), residual])
+        return tf.keras.Model(inputs, outputs, name="generator")
+
+    def _block(self, x: tf.Tensor, filters: int) -> tf.Tensor:
+        branch = _conv(filters, layers.he_normal(), "relu")(x)
+        # Without normalisation a sum of blocks must start small, or it doubles with every block.
+        branch = _conv(filters, layers.he_normal(0.1))(branch)
+        if self.params.residual_scale != 1.0:
+            branch = tf.keras.layers.Rescaling(self.params.residual_scale)(branch)
+        return tf.keras.layers.Add()([x, branch])
+
+    def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
+        """``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits, or None without one."""
+        exp = self.exp
+        if not self.params.discriminator:
+            return None
+        with layers.seeded(exp.SEED, "discriminator"):
+            return layers.patchgan(
+                exp.IMG_HEIGHT,
+                exp.IMG_WIDTH,
+                exp.INPUT_CHANNELS,
+                exp.OUTPUT_CHANNELS,
+                width=self.params.width,
+            )
+
+    @tf.function
+    def train_step(self, input_image, target, step):
+        """One update; the losses to log."""
+        if self.discriminator is None:
+            return base.regression_step(self, input_image, target, step)
+        return base.adversarial_step(self, input_image, target, step)
+
+
+def _conv(filters: int, initializer, activation: str | None = None) -> tf.keras.layers.Layer:
+    return tf.keras.layers.Conv2D(
+        filters, 3, padding="same", activation=activation, kernel_initializer=initializer
+    )
+
+
+def base_bands(experiment: Experiment) -> list[int]:
+    """For every target band the input band it starts from: same name, else nearest wavelength.
+
+    Raises:
+        ConfigError: Neither name nor wavelength finds one.
+    """
+    names, wavelengths = experiment.INPUT_BANDS, experiment.INPUT_WAVELENGTHS_NM
+    known = [index for index, nm in enumerate(wavelengths) if nm is not None]
+    chosen = []
+    for band, nm in zip(experiment.OUTPUT_BANDS, experiment.OUTPUT_WAVELENGTHS_NM, strict=True):
+        if band in names:
+            chosen.append(names.index(band))
+        elif nm is not None and known:
+            chosen.append(min(known, key=lambda index: abs(wavelengths[index] - nm)))
+        else:
+            raise ConfigError(
+                f"edsr finds no input band to start '{band}' from",
+                where="dataset.json",
+                hint="give the bands wavelengths, or train pix2pix",
+            )
+    return chosen
+
+
+def base_affine(experiment: Experiment, bands: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Factor and offset that take a normalised input band to the normalised target band.
+
+    Returns:
+        Two float64 arrays ``[C]``. ``l2`` divides every tile by its own norm, which no constant
+        undoes: there the band is taken as it is.
+    """
+    contract = experiment.contract
+    if experiment.NORMALISATION == "l2":
+        return np.ones(len(bands)), np.zeros(len(bands))
+    normalisation = Normalisation(experiment.NORMALISATION, contract)
+    source, target = contract.input_ranges(), contract.target_ranges()
+    in_slope, in_offset = _probe(normalisation.input, source)
+    out_slope, out_offset = _probe(normalisation.target, target)
+    factor, offset = np.ones(len(bands)), np.zeros(len(bands))
+    for index, band in enumerate(bands):
+        if contract.input.bands[band].unit != contract.target.bands[index].unit:
+            physical = _line(source[band], target[index])
+        else:
+            physical = (1.0, 0.0)
+        slope, shift = physical
+        factor[index] = out_slope[index] * slope / in_slope[band]
+        offset[index] = (
+            out_slope[index] * (shift - slope * in_offset[band] / in_slope[band])
+            + out_offset[index]
+        )
+    return factor, offset
+
+
+def _probe(function, ranges) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and offset per band of an affine normalisation, from the two ends of its ranges."""
+    ends = np.asarray(ranges, np.float64)  # [C, 2]
+    image = np.moveaxis(ends, 0, -1)[None, :, None, :].astype(np.float32)  # [1, 2, 1, C]
+    values = np.asarray(function(image), np.float64)[0, :, 0, :]
+    ends = image[0, :, 0, :].astype(np.float64)
+    slope = (values[1] - values[0]) / (ends[1] - ends[0])
+    return slope, values[0] - slope * ends[0]
+
+
+def _line(source, target) -> tuple[float, float]:
+    slope = float((target[1] - target[0]) / (source[1] - source[0]))
+    return slope, float(target[0] - slope * source[0])
+
+
+def _base_layer(experiment: Experiment) -> tf.keras.layers.Layer:
+    """The base as a frozen 1 x 1 convolution: it needs no custom layer to be saved or exported."""
+    bands = base_bands(experiment)
+    factor, offset = base_affine(experiment, bands)
+    kernel = np.zeros((1, 1, experiment.INPUT_CHANNELS, len(bands)), np.float32)
+    kernel[0, 0, bands, np.arange(len(bands))] = factor
+    return tf.keras.layers.Conv2D(
+        len(bands),
+        1,
+        kernel_initializer=tf.keras.initializers.Constant(kernel),
+        bias_initializer=tf.keras.initializers.Constant(offset.astype(np.float32)),
+        trainable=False,
+        name="base",
+    )

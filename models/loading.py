@@ -1,0 +1,234 @@
+"""Finding a model by its name: one module of ``models/``, checked against the contract.
+
+This module imports no TensorFlow; only :func:`load_gan_class` does, by importing the model.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.core.names import suggestion
+
+FOLDER = Path(__file__).resolve().parent
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+RESERVED = frozenset({"layers", "losses", "metrics", "loading", "registry", "base"})
+METHODS = ("Generator", "Discriminator", "train_step")
+# discriminator_optimizer is left to training.contract: a model without discriminator needs none.
+ATTRIBUTES = ("generator", "discriminator", "generator_optimizer")
+STEP_ARGUMENTS = ("input_image", "target", "step")
+BLUEPRINT = "copy models/pix2pix.py and change its networks"
+
+
+def list_models(models_root: Path | None = None) -> dict[str, Path]:
+    """Every model by name: the modules of ``models/`` and of ``models_root``, helpers left out.
+
+    Raises:
+        ModelContractError: One name in both folders.
+    """
+    found = _modules(FOLDER)
+    for name, path in _modules(models_root).items() if models_root is not None else ():
+        if name in found:
+            raise ModelContractError(
+                f"model '{name}' is also in {FOLDER}", where=path, hint="rename one of the two"
+            )
+        found[name] = path
+    return found
+
+
+def _modules(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise ModelContractError("no such folder", where=folder, hint="check models_root")
+    paths = sorted(folder.glob("*.py"))
+    return {path.stem: path for path in paths if NAME.fullmatch(path.stem) and _public(path.stem)}
+
+
+def _public(name: str) -> bool:
+    return name not in RESERVED and not name.startswith("__")
+
+
+def find_model(name: str, models_root: Path | None = None) -> Path:
+    """The file of a model.
+
+    Args:
+        name: Letters, digits, hyphens and underscores: never a path.
+        models_root: A further folder to look in.
+
+    Raises:
+        ModelContractError: No such model; the nearest name is given.
+    """
+    models = list_models(models_root)
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ModelContractError(
+            f"'{name}' is no model name",
+            where="model_name",
+            hint="letters, digits, '-' and '_', without path and ending",
+        )
+    if not _public(name):
+        hint = f"models are: {', '.join(models)}"
+        raise ModelContractError(f"'{name}' is a helper module", where="model_name", hint=hint)
+    if name not in models:
+        raise ModelContractError(
+            f"no model '{name}'", where="model_name", hint=suggestion(name, models)
+        )
+    return models[name]
+
+
+def check_by_name(name: str, models_root: Path | None = None) -> None:
+    """Check a model's source against the contract without running it (no TensorFlow).
+
+    What cannot be known from the source, such as what a base class brings, is left to
+    :func:`load_gan_class`.
+
+    Raises:
+        ModelContractError: No such model, or everything its class GAN lacks.
+    """
+    path = find_model(name, models_root)
+    tree = _parse(path)
+    gan = next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "GAN"), None)
+    if gan is None:
+        if _imports_gan(tree):
+            return
+        raise ModelContractError("it has no class GAN", where=path, hint=BLUEPRINT)
+    problems = _class_problems(gan)
+    if problems:
+        raise ModelContractError(f"class GAN {'; '.join(problems)}", where=path, hint=BLUEPRINT)
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path))
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        problem = f"{type(error).__name__}: {error.args[0]}"
+        raise ModelContractError(problem, where=_place(path, line)) from error
+
+
+def _place(path: Path, line: int | None) -> str:
+    return str(path) if line is None else f"{path}:{line}"
+
+
+def _imports_gan(tree: ast.Module) -> bool:
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return any((alias.asname or alias.name) == "GAN" for node in imports for alias in node.names)
+
+
+def _class_problems(gan: ast.ClassDef) -> list[str]:
+    methods = {node.name: node for node in gan.body if isinstance(node, ast.FunctionDef)}
+    if any(not (isinstance(b, ast.Name) and b.id == "object") for b in gan.bases):
+        lacking: list[str] = []  # a base class may bring the rest
+    else:
+        assigned = _assigned(gan)
+        lacking = [f"has no method {name}" for name in METHODS if name not in methods]
+        lacking += [f"never sets self.{name}" for name in ATTRIBUTES if name not in assigned]
+    step = methods.get("train_step")
+    if step is None:
+        return lacking
+    if not any(_is_tf_function(decorator) for decorator in step.decorator_list):
+        lacking.append("has a train_step that is not decorated with @tf.function")
+    positional = [a.arg for a in step.args.posonlyargs + step.args.args][1:]
+    return lacking + _argument_problems(positional)
+
+
+def _argument_problems(positional: list[str]) -> list[str]:
+    if tuple(positional[: len(STEP_ARGUMENTS)]) == STEP_ARGUMENTS:
+        return []
+    wanted = ", ".join(STEP_ARGUMENTS)
+    return [f"has a train_step({', '.join(['self', *positional])}) that must begin with {wanted}"]
+
+
+def _assigned(gan: ast.ClassDef) -> set[str]:
+    """Names set on self, or in the class body."""
+    stores = [node for node in ast.walk(gan) if isinstance(node, ast.Attribute | ast.Name)]
+    return {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in stores
+        if isinstance(node.ctx, ast.Store)
+    }
+
+
+def _is_tf_function(decorator: ast.expr) -> bool:
+    target = decorator.func if isinstance(decorator, ast.Call) else decorator
+    if isinstance(target, ast.Attribute):
+        return target.attr == "function"
+    return isinstance(target, ast.Name) and "function" in target.id
+
+
+def load_gan_class(name: str, models_root: Path | None = None) -> type:
+    """Import one model and return its class GAN.
+
+    Args:
+        name: The model, as in ``experiment.json``.
+        models_root: A further folder to look in (``environment.json``).
+
+    Raises:
+        ModelContractError: No such model, its import fails (the error itself is shown), or the
+            class does not keep the contract.
+    """
+    path = find_model(name, models_root)
+    module = _import(name, path)
+    gan = getattr(module, "GAN", None)
+    if not inspect.isclass(gan):
+        raise ModelContractError("it has no class GAN", where=path, hint=BLUEPRINT)
+    problems = [f"has no method {method}" for method in METHODS if not hasattr(gan, method)]
+    problems += _step_problems(gan)
+    if problems:
+        raise ModelContractError(f"class GAN {'; '.join(problems)}", where=path, hint=BLUEPRINT)
+    return gan
+
+
+def _import(name: str, path: Path) -> ModuleType:
+    # A user's module must find `models` and `experiment` whatever folder it runs from.
+    if str(FOLDER.parent) not in sys.path:
+        sys.path.insert(0, str(FOLDER.parent))
+    qualified = f"models.{name}"
+    spec = importlib.util.spec_from_file_location(qualified, path)
+    assert spec is not None and spec.loader is not None  # the ending is .py
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(qualified)
+    sys.modules[qualified] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        _forget(qualified, before)
+        problem = f"its import fails: {type(error).__name__}: {error}"
+        raise ModelContractError(problem, where=_place(path, _line_in(path, error))) from error
+    return module
+
+
+def _forget(qualified: str, before: ModuleType | None) -> None:
+    if before is None:
+        del sys.modules[qualified]
+    else:
+        sys.modules[qualified] = before
+
+
+def _line_in(path: Path, error: BaseException) -> int | None:
+    """The last line of the file that took part in an error."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _step_problems(gan: type) -> list[str]:
+    import tensorflow as tf
+
+    step = getattr(gan, "train_step", None)
+    if step is None:
+        return []
+    if not isinstance(step, tf.types.experimental.PolymorphicFunction):
+        return ["has a train_step that is not decorated with @tf.function"]
+    parameters = list(inspect.signature(step.python_function).parameters.values())[1:]
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return _argument_problems([p.name for p in parameters if p.kind in kinds])

@@ -1,0 +1,69 @@
+"""pix2pix: a U-Net against a PatchGAN.
+
+Isola, Zhu, Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR
+2017. As in the published comparison of ARISGAN the leaky ReLU has the slope 0.3, inference uses
+the moving statistics of batch normalisation without dropout, and the last convolutions have no
+bias.
+
+``params``:
+    width (1.0): multiplies the filters of both networks, at least 4 each.
+    bottleneck_norm (true): batch normalisation of the innermost stage, as published. With one
+        image per batch a 1 x 1 bottleneck has one value per channel, whose normalised form is
+        always 0; false leaves that one normalisation out and is sound for every batch size.
+
+The output ends in tanh, so the target must be normalised into [-1, 1].
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from experiment import Experiment
+from models import base, layers
+
+
+class GAN:
+    """U-Net generator and 70 x 70 PatchGAN discriminator; images of 64 to 512 pixels."""
+
+    def __init__(self, experiment: Experiment):
+        self.exp = experiment
+        self.params = base.read_params(experiment, {"width": 1.0, "bottleneck_norm": True})
+        self.shorter_side_px = base.check_sizes(experiment)
+        base.check_bounds(experiment)
+        base.check_losses(experiment, discriminator=True)
+        self.generator = self.Generator()
+        self.discriminator = self.Discriminator()
+        self.generator_optimizer = base.adam(experiment, self.generator)
+        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
+        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
+        """``[B, H, W, C_in] -> [B, H, W, C]`` in [-1, 1]."""
+        exp = self.exp
+        with layers.seeded(exp.SEED, "generator"):
+            inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
+            outputs = layers.sis2_pix2pix(
+                inputs,
+                self.shorter_side_px,
+                exp.OUTPUT_CHANNELS,
+                width=self.params.width,
+                bottleneck_norm=self.params.bottleneck_norm,
+            )
+        return tf.keras.Model(inputs, outputs, name="generator")
+
+    def Discriminator(self) -> tf.keras.Model:  # noqa: N802
+        """``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits."""
+        exp = self.exp
+        with layers.seeded(exp.SEED, "discriminator"):
+            return layers.patchgan(
+                exp.IMG_HEIGHT,
+                exp.IMG_WIDTH,
+                exp.INPUT_CHANNELS,
+                exp.OUTPUT_CHANNELS,
+                width=self.params.width,
+            )
+
+    @tf.function
+    def train_step(self, input_image, target, step):
+        """One update of both networks; the losses to log."""
+        return base.adversarial_step(self, input_image, target, step)
