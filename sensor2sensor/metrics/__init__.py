@@ -1,1 +1,9 @@
-"""Per-tile metrics as TensorFlow operations."""
+"""Per-tile metrics as TensorFlow operations: ``[B, H, W, C]`` physical values -> ``[B]``."""
+
+from __future__ import annotations
+
+from sensor2sensor.metrics.inputs import MetricInputs
+from sensor2sensor.metrics.registry import REGISTRY, compute, profile_metrics
+from sensor2sensor.metrics.status import STATES, states
+
+__all__ = ["REGISTRY", "STATES", "MetricInputs", "compute", "profile_metrics", "states"]

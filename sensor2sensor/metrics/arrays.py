@@ -1,0 +1,102 @@
+"""Shared arithmetic of the metrics: masked means, sliding windows, Pearson correlation.
+
+Everything works in float64. Differences of large sums (variances of nearly constant images) lose
+all digits in float32, and a metric that is noise on smooth sea ice would be worse than none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+NAN = float("nan")
+FLOAT32_STEP = float(np.finfo(np.float32).eps)
+
+
+def windows(x: tf.Tensor, column: Sequence[float], row: Sequence[float]) -> tf.Tensor:
+    """Correlate with the kernel ``outer(column, row)``, only where it fits ("valid").
+
+    Args:
+        x: Images ``[B, H, W, C]``.
+        column: Kernel along the height, length h.
+        row: Kernel along the width, length w.
+
+    Returns:
+        ``[B, H-h+1, W-w+1, C]``.
+    """
+    height = x.shape[1] - len(column) + 1
+    width = x.shape[2] - len(row) + 1
+    x = tf.add_n([weight * x[:, i : i + height] for i, weight in enumerate(column)])
+    return tf.add_n([weight * x[:, :, i : i + width] for i, weight in enumerate(row)])
+
+
+def pad(x: tf.Tensor, before: int, after: int, mode: str = "CONSTANT") -> tf.Tensor:
+    """Pad height and width of ``[B, H, W, C]`` by ``before`` and ``after`` pixels."""
+    return tf.pad(x, [[0, 0], [before, after], [before, after], [0, 0]], mode=mode)
+
+
+def whole_windows(valid: tf.Tensor, size_px: int) -> tf.Tensor:
+    """Where a window of ``size_px`` holds valid pixels only.
+
+    Args:
+        valid: ``[B, H, W]`` bool.
+        size_px: Side of the window.
+
+    Returns:
+        ``[B, H-size+1, W-size+1]`` bool.
+    """
+    invalid = tf.cast(tf.logical_not(valid), tf.float32)[..., tf.newaxis]
+    return tf.nn.max_pool2d(invalid, size_px, 1, "VALID")[..., 0] == 0.0
+
+
+def masked_mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean over the pixels of ``mask``; NaN where the mask is empty.
+
+    Args:
+        x: ``[B, H, W, C]`` float64.
+        mask: ``[B, H, W]`` bool.
+
+    Returns:
+        ``[B, C]``.
+    """
+    weight = tf.cast(mask, x.dtype)[..., tf.newaxis]
+    total = tf.reduce_sum(tf.where(mask[..., tf.newaxis], x, 0.0), axis=[1, 2])
+    return total / tf.reduce_sum(weight, axis=[1, 2])
+
+
+def spread(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Largest minus smallest value over the pixels of ``mask``: ``[B, H, W, C]`` -> ``[B, C]``."""
+    chosen = mask[..., tf.newaxis]
+    infinity = tf.constant(np.inf, x.dtype)
+    highest = tf.reduce_max(tf.where(chosen, x, -infinity), axis=[1, 2])
+    return highest - tf.reduce_min(tf.where(chosen, x, infinity), axis=[1, 2])
+
+
+def magnitude(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Largest absolute value over the pixels of ``mask``: ``[B, H, W, C]`` -> ``[B, C]``."""
+    return tf.reduce_max(tf.where(mask[..., tf.newaxis], tf.abs(x), 0.0), axis=[1, 2])
+
+
+def pearson(
+    x: tf.Tensor, y: tf.Tensor, mask: tf.Tensor, noise_x: tf.Tensor, noise_y: tf.Tensor
+) -> tf.Tensor:
+    """Pearson correlation per band; NaN where either image is constant.
+
+    Args:
+        x: ``[B, H, W, C]`` float64.
+        y: Like ``x``.
+        mask: Pixels to use, ``[B, H, W]`` bool.
+        noise_x: Spread up to which ``x`` counts as constant, ``[B, C]`` (rounding of its source).
+        noise_y: The same for ``y``.
+
+    Returns:
+        ``[B, C]`` in [-1, 1].
+    """
+    dx = x - masked_mean(x, mask)[:, tf.newaxis, tf.newaxis]
+    dy = y - masked_mean(y, mask)[:, tf.newaxis, tf.newaxis]
+    scale = tf.sqrt(masked_mean(dx * dx, mask) * masked_mean(dy * dy, mask))
+    constant = (spread(x, mask) <= noise_x) | (spread(y, mask) <= noise_y) | (scale == 0.0)
+    value = tf.math.divide_no_nan(masked_mean(dx * dy, mask), scale)
+    return tf.where(constant, tf.constant(NAN, x.dtype), tf.clip_by_value(value, -1.0, 1.0))

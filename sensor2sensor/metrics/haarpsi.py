@@ -1,0 +1,144 @@
+"""HaarPSI (Reisenhofer, Bosse, Kutyniok, Wiegand 2018, Signal Processing: Image Comm. 61:33-43).
+
+Written from the paper's formulas: C = 30, alpha = 4.2, images on 0-255, three Haar scales.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from sensor2sensor.metrics.arrays import NAN, pad, windows
+from sensor2sensor.metrics.inputs import MetricInputs
+from sensor2sensor.metrics.spatial import is_constant
+
+C = 30.0
+ALPHA = 4.2
+RGB = ("B04", "B03", "B02")
+YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+COARSEST_PX = 8
+
+
+def _same(x: tf.Tensor, column: list[float], row: list[float]) -> tf.Tensor:
+    """Correlation with an even kernel, zeros outside, aligned as MATLAB's ``same``."""
+    half = len(column) // 2
+    return windows(pad(x, half - 1, half), column, row)
+
+
+def _mean2(x: tf.Tensor) -> tf.Tensor:
+    """Mean over 2 x 2 pixels at the original size."""
+    return _same(x, [0.5, 0.5], [0.5, 0.5])
+
+
+def _halve(x: tf.Tensor) -> tf.Tensor:
+    """The viewing-distance step: 2 x 2 mean, then every second row and column."""
+    return _mean2(x)[:, ::2, ::2]
+
+
+def _haar(luminance: tf.Tensor, scale: int, *, vertical: bool) -> tf.Tensor:
+    """Magnitude of the Haar response with a 2^scale kernel of +-2^-scale: ``[B, H, W, 1]``."""
+    size = 2**scale
+    step = [1.0] * (size // 2) + [-1.0] * (size // 2)
+    flat = [2.0**-scale] * size
+    return tf.abs(_same(luminance, *((step, flat) if vertical else (flat, step))))
+
+
+def _similarity(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return (2.0 * a * b + C) / (a * a + b * b + C)
+
+
+def _orientation(x: tf.Tensor, y: tf.Tensor, *, vertical: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """Local similarity (scales 1 and 2) and weight (scale 3) of one orientation."""
+    pairs = [(_haar(x, j, vertical=vertical), _haar(y, j, vertical=vertical)) for j in (1, 2, 3)]
+    similarity = (_similarity(*pairs[0]) + _similarity(*pairs[1])) / 2.0
+    return similarity, tf.maximum(*pairs[2])
+
+
+def _yiq(rgb: tf.Tensor) -> list[tf.Tensor]:
+    """Luminance and two chroma planes, each ``[B, H, W, 1]``."""
+    rows = [tf.constant(row, rgb.dtype) for row in YIQ]
+    return [tf.reduce_sum(rgb * row, axis=-1, keepdims=True) for row in rows]
+
+
+def _untouched(valid: tf.Tensor, *, halve: bool) -> tf.Tensor:
+    """Positions whose largest Haar kernel sees valid pixels only: ``[B, h, w, 1]`` float64."""
+    invalid = tf.cast(~valid, tf.float32)[..., tf.newaxis]
+    if halve:
+        invalid = tf.nn.max_pool2d(pad(invalid, 0, 1), 2, 1, "VALID")[:, ::2, ::2]
+    half = COARSEST_PX // 2
+    touched = tf.nn.max_pool2d(pad(invalid, half - 1, half), COARSEST_PX, 1, "VALID")
+    return tf.cast(touched == 0.0, tf.float64)
+
+
+def _pool(similarities: list[tf.Tensor], weights: list[tf.Tensor]) -> tf.Tensor:
+    """[logit(sum sigmoid(sim) weight / sum weight)]^2; NaN where no weight is left."""
+    total = sum(tf.reduce_sum(w, axis=[1, 2, 3]) for w in weights)
+    squashed = sum(
+        tf.reduce_sum(tf.sigmoid(ALPHA * s) * w, axis=[1, 2, 3])
+        for s, w in zip(similarities, weights, strict=True)
+    )
+    share = squashed / total
+    return (tf.math.log(share / (1.0 - share)) / ALPHA) ** 2
+
+
+def haarpsi(
+    x: tf.Tensor, y: tf.Tensor, *, valid: tf.Tensor | None = None, halve: bool = True
+) -> tf.Tensor:
+    """HaarPSI of images on 0-255.
+
+    Args:
+        x: Reference ``[B, H, W, 3]`` (red, green, blue) or ``[B, H, W, 1]`` (grey), float64.
+        y: Like ``x``.
+        valid: ``[B, H, W]`` bool; positions whose kernels touch an invalid pixel get no weight.
+        halve: Apply the viewing-distance step (the published default).
+
+    Returns:
+        ``[B]`` in [0, 1]; NaN where no position has weight.
+    """
+    planes_x = _yiq(x) if x.shape[-1] == 3 else [x]
+    planes_y = _yiq(y) if y.shape[-1] == 3 else [y]
+    if halve:
+        planes_x, planes_y = [_halve(p) for p in planes_x], [_halve(p) for p in planes_y]
+    similarities, weights = [], []
+    for vertical in (True, False):
+        similarity, weight = _orientation(planes_x[0], planes_y[0], vertical=vertical)
+        similarities.append(similarity)
+        weights.append(weight)
+    if len(planes_x) == 3:
+        chroma = [
+            _similarity(tf.abs(_mean2(a)), tf.abs(_mean2(b)))
+            for a, b in zip(planes_x[1:], planes_y[1:], strict=True)
+        ]
+        similarities.append((chroma[0] + chroma[1]) / 2.0)
+        weights.append((weights[0] + weights[1]) / 2.0)
+    if valid is not None:
+        weights = [weight * _untouched(valid, halve=halve) for weight in weights]
+    return _pool(similarities, weights)
+
+
+def _colour_order(bands: tuple[str, ...] | None) -> list[int] | None:
+    """Positions of red, green, blue among the bands, or None without all three."""
+    if bands is None or not set(RGB) <= set(bands):
+        return None
+    return [bands.index(name) for name in RGB]
+
+
+def hpsi(inputs: MetricInputs) -> tf.Tensor:
+    """HaarPSI with each band's value range mapped to 0-255 and clipped.
+
+    Colour where the bands hold B04, B03, B02 (red, green, blue, found by name); otherwise the mean
+    of the grey index over the bands. NaN where target and prediction are both constant: only the
+    zero padding outside the image would answer then.
+    """
+    x = tf.clip_by_value(inputs.scaled_target, 0.0, 1.0) * 255.0
+    y = tf.clip_by_value(inputs.scaled_prediction, 0.0, 1.0) * 255.0
+    order = _colour_order(inputs.bands)
+    if order is not None:
+        value = haarpsi(
+            tf.gather(x, order, axis=-1), tf.gather(y, order, axis=-1), valid=inputs.valid
+        )
+    else:
+        bands = range(x.shape[-1])
+        single = [haarpsi(x[..., b : b + 1], y[..., b : b + 1], valid=inputs.valid) for b in bands]
+        value = tf.reduce_mean(tf.stack(single, axis=-1), axis=-1)
+    flat = is_constant(x, inputs.valid) & is_constant(y, inputs.valid)
+    return tf.where(flat, tf.constant(NAN, value.dtype), value)

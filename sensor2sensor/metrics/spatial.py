@@ -1,0 +1,163 @@
+"""Metrics per band: SSIM, PSNR, SCC, HP-L1, UIQI, CC, RMSE and L1.
+
+Each function maps :class:`~sensor2sensor.metrics.inputs.MetricInputs` to ``[B]`` float64. NaN means
+"undefined for this image", +inf "perfect" (PSNR only). Pixels without valid truth are left out;
+metrics made of windows use the windows that hold valid pixels only.
+"""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.metrics.arrays import (
+    FLOAT32_STEP,
+    magnitude,
+    masked_mean,
+    pad,
+    pearson,
+    spread,
+    whole_windows,
+    windows,
+)
+from sensor2sensor.metrics.inputs import MetricInputs
+
+SSIM_WINDOW_PX = 11
+SSIM_SIGMA_PX = 1.5
+UIQI_WINDOW_PX = 8
+# Rounding of float32 sources reaches a 3x3 Laplacian with the sum of its absolute weights.
+LAPLACIAN_NOISE = 16 * FLOAT32_STEP
+
+
+def _mean_over_bands(per_band: tf.Tensor) -> tf.Tensor:
+    """``[B, C]`` -> ``[B]``; one undefined band makes the image undefined."""
+    return tf.reduce_mean(per_band, axis=-1)
+
+
+def _need(inputs: MetricInputs, size_px: int, name: str) -> None:
+    """Refuse images smaller than the metric's window."""
+    height, width = inputs.target.shape[1:3]
+    if min(height, width) < size_px:
+        raise InputError(
+            f"{name} needs images of at least {size_px} x {size_px} pixels, not {height} x {width}",
+            where="metrics",
+            hint="leave this metric out of names=...",
+        )
+
+
+def rmse(inputs: MetricInputs) -> tf.Tensor:
+    """Root mean square error over pixels and bands, in physical units."""
+    return tf.sqrt(_mean_over_bands(masked_mean(inputs.difference**2, inputs.valid)))
+
+
+def l1(inputs: MetricInputs) -> tf.Tensor:
+    """Mean absolute error over pixels and bands, in physical units."""
+    return _mean_over_bands(masked_mean(tf.abs(inputs.difference), inputs.valid))
+
+
+def psnr(inputs: MetricInputs) -> tf.Tensor:
+    """Peak signal-to-noise ratio in dB, 10 log10(1 / MSE) after scaling each band by its range.
+
+    +inf for identical images: perfect, to be counted and never averaged.
+    """
+    error = (inputs.difference / inputs.spans) ** 2
+    return -10.0 / math.log(10.0) * tf.math.log(_mean_over_bands(masked_mean(error, inputs.valid)))
+
+
+def _gaussian(size_px: int, sigma_px: float) -> list[float]:
+    """Normalised samples of a Gaussian."""
+    half = size_px // 2
+    weights = [math.exp(-0.5 * (i / sigma_px) ** 2) for i in range(-half, half + 1)]
+    return [weight / sum(weights) for weight in weights]
+
+
+def ssim(inputs: MetricInputs) -> tf.Tensor:
+    """Structural similarity (Wang, Bovik, Sheikh, Simoncelli 2004, IEEE TIP 13(4)).
+
+    Gaussian window 11 x 11, sigma 1.5, population covariance, K = (0.01, 0.03), L = 1 after scaling
+    each band by its value range; mean over the windows that fit into the image, then over bands.
+    """
+    _need(inputs, SSIM_WINDOW_PX, "ssim")
+    kernel = _gaussian(SSIM_WINDOW_PX, SSIM_SIGMA_PX)
+    x, y = inputs.scaled_target, inputs.scaled_prediction
+    mean_x, mean_y = windows(x, kernel, kernel), windows(y, kernel, kernel)
+    var_x = windows(x * x, kernel, kernel) - mean_x**2
+    var_y = windows(y * y, kernel, kernel) - mean_y**2
+    cov = windows(x * y, kernel, kernel) - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    top = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
+    bottom = (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
+    return _mean_over_bands(masked_mean(top / bottom, whole_windows(inputs.valid, SSIM_WINDOW_PX)))
+
+
+def cc(inputs: MetricInputs) -> tf.Tensor:
+    """Pearson correlation over all pixels, per band, mean over bands; NaN if a band is constant."""
+    x, y, mask = inputs.target, inputs.prediction, inputs.valid
+    noise_x = 4 * FLOAT32_STEP * magnitude(x, mask)
+    noise_y = 4 * FLOAT32_STEP * magnitude(y, mask)
+    return _mean_over_bands(pearson(x, y, mask, noise_x, noise_y))
+
+
+def _zhou_laplacian(x: tf.Tensor) -> tf.Tensor:
+    """Response of [-1 -1 -1; -1 8 -1; -1 -1 -1] where it fits: ``[B, H-2, W-2, C]``."""
+    return 9.0 * x[:, 1:-1, 1:-1] - windows(x, [1.0] * 3, [1.0] * 3)
+
+
+def scc(inputs: MetricInputs) -> tf.Tensor:
+    """Spatial correlation coefficient (Zhou, Civco, Silander 1998, Int. J. Remote Sensing 19(4)).
+
+    Pearson correlation of the responses to the 8-neighbour Laplacian, per band, mean over bands.
+    The outermost pixel ring, where the filter does not fit, is left out: padding would add an
+    invented edge to both images and raise their correlation. NaN where a band has no high
+    frequencies.
+    """
+    _need(inputs, 4, "scc")
+    x, y = inputs.target, inputs.prediction
+    mask = whole_windows(inputs.valid, 3)
+    noise_x = LAPLACIAN_NOISE * magnitude(x, inputs.valid)
+    noise_y = LAPLACIAN_NOISE * magnitude(y, inputs.valid)
+    high_x, high_y = _zhou_laplacian(x), _zhou_laplacian(y)
+    return _mean_over_bands(pearson(high_x, high_y, mask, noise_x, noise_y))
+
+
+def hp_l1(inputs: MetricInputs) -> tf.Tensor:
+    """High-pass L1: mean absolute difference of 4-neighbour Laplacian responses.
+
+    Kernel [0 -1 0; -1 4 -1; 0 -1 0] per band, borders mirrored without repeating the edge pixel
+    (constants give 0 everywhere), in units of the band's value range. The filter is linear, so the
+    response of the difference is the difference of the responses.
+    """
+    error = pad(inputs.difference / inputs.spans, 1, 1, "REFLECT")
+    inner = error[:, 1:-1, 1:-1]
+    around = error[:, :-2, 1:-1] + error[:, 2:, 1:-1] + error[:, 1:-1, :-2] + error[:, 1:-1, 2:]
+    padded = tf.pad(inputs.valid, [[0, 0], [1, 1], [1, 1]], mode="REFLECT")
+    response = tf.abs(4.0 * inner - around)
+    return _mean_over_bands(masked_mean(response, whole_windows(padded, 3)))
+
+
+def uiqi(inputs: MetricInputs) -> tf.Tensor:
+    """Universal image quality index (Wang & Bovik 2002, IEEE SPL 9(3)) in sliding 8 x 8 windows.
+
+    Q = 4 cov mean_x mean_y / ((var_x + var_y)(mean_x^2 + mean_y^2)). As in the authors' code a
+    window without variance counts its luminance term 2 mean_x mean_y / (mean_x^2 + mean_y^2) alone,
+    and one that is zero in both images counts 1.
+    """
+    _need(inputs, UIQI_WINDOW_PX, "uiqi")
+    box = [1.0 / UIQI_WINDOW_PX] * UIQI_WINDOW_PX
+    x, y = inputs.target, inputs.prediction
+    mean_x, mean_y = windows(x, box, box), windows(y, box, box)
+    squares = mean_x**2 + mean_y**2
+    variances = windows(x * x + y * y, box, box) - squares
+    cov = windows(x * y, box, box) - mean_x * mean_y
+    luminance = tf.where(squares > 0.0, tf.math.divide_no_nan(2 * mean_x * mean_y, squares), 1.0)
+    flat = variances <= 1e-12 * squares  # float64 rounding of the two sums
+    structure = tf.where(flat, 1.0, tf.math.divide_no_nan(2 * cov, variances))
+    mask = whole_windows(inputs.valid, UIQI_WINDOW_PX)
+    return _mean_over_bands(masked_mean(luminance * structure, mask))
+
+
+def is_constant(x: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+    """Whether every band is constant up to float32 rounding: ``[B, H, W, C]`` -> ``[B]`` bool."""
+    return tf.reduce_all(spread(x, valid) <= 4 * FLOAT32_STEP * magnitude(x, valid), axis=-1)

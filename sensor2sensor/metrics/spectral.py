@@ -1,0 +1,38 @@
+"""Metrics across bands: SAM and ERGAS."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from sensor2sensor.metrics.arrays import NAN, masked_mean
+from sensor2sensor.metrics.inputs import MetricInputs
+
+
+def sam(inputs: MetricInputs) -> tf.Tensor:
+    """Spectral angle in degrees (Yuhas, Goetz, Boardman 1992), mean over pixels.
+
+    Pixels whose spectrum has zero norm in either image have no angle and are left out; NaN where no
+    pixel is left. The angle is taken as 2 atan2(|u - v|, |u + v|) of the unit spectra u, v: equal
+    to the clipped arc cosine, without its loss of all digits near zero.
+    """
+    norm_x = tf.norm(inputs.target, axis=-1, keepdims=True)
+    norm_y = tf.norm(inputs.prediction, axis=-1, keepdims=True)
+    u = tf.math.divide_no_nan(inputs.target, norm_x)
+    v = tf.math.divide_no_nan(inputs.prediction, norm_y)
+    angle = 2.0 * tf.atan2(tf.norm(u - v, axis=-1), tf.norm(u + v, axis=-1))
+    mask = inputs.valid & (norm_x[..., 0] > 0.0) & (norm_y[..., 0] > 0.0)
+    return masked_mean(angle[..., tf.newaxis], mask)[:, 0] * (180.0 / math.pi)
+
+
+def ergas(inputs: MetricInputs) -> tf.Tensor:
+    """Relative global error in synthesis, in percent (Wald 2000; 2002).
+
+    100 (h/l) sqrt(mean over bands of RMSE_b^2 / mean(y_b)^2) with the target's mean and the real
+    ratio h/l = target pixel / input pixel = 1 / factor. NaN where a band of the target has mean 0.
+    """
+    mean = masked_mean(inputs.target, inputs.valid)
+    square = masked_mean(inputs.difference**2, inputs.valid)
+    relative = tf.where(mean == 0.0, tf.constant(NAN, mean.dtype), square / mean**2)
+    return 100.0 / inputs.factor * tf.sqrt(tf.reduce_mean(relative, axis=-1))
