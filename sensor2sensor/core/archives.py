@@ -1,0 +1,325 @@
+"""A product's files, whether they lie in a folder or in a zip that is read in place.
+
+Nothing is ever unpacked: members are read, or handed to GDAL through `/vsizip/`. An archive that
+could harm the machine that reads it is refused by name before its first member is read: names
+that leave the archive, backslashes, links, bombs (by size, by ratio, by count, by overlap).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
+
+from sensor2sensor.core.errors import ProductError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PRODUCT_SUFFIXES = (".SAFE", ".SEN3")
+_METADATA_FOLDERS = ("__MACOSX",)
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_READ_ERRORS = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What an archive may hold. Real products stay far below: 1 GB, some 150 members, ratio 30.
+
+    Attributes:
+        members: number of members.
+        member_bytes: size of one member, inflated.
+        total_bytes: size of all members, inflated.
+        ratio: inflated over deflated size of one member above `ratio_from_bytes`.
+        ratio_from_bytes: small text may deflate by more than `ratio` and harms nobody.
+    """
+
+    members: int = 20_000
+    member_bytes: int = 4 * 2**30
+    total_bytes: int = 16 * 2**30
+    ratio: float = 200.0
+    ratio_from_bytes: int = 2**20
+
+
+DEFAULT_LIMITS = ArchiveLimits()
+
+
+class ProductFiles:
+    """The files below one product folder, named by posix paths relative to it.
+
+    Use `open_files` to make one. Instances hold no open handle between calls, so they may be
+    pickled and sent to workers.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def names(self) -> list[str]:
+        """Every file, sorted."""
+        raise NotImplementedError
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return safe_name(name, self.path) in self.names()
+
+    def size(self, name: str) -> int:
+        """Size in bytes of a file; ProductError when it is absent."""
+        raise NotImplementedError
+
+    def open(self, name: str) -> BinaryIO:
+        """A seekable binary stream over a file; ProductError when it is absent or damaged."""
+        raise NotImplementedError
+
+    def gdal_path(self, name: str) -> str:
+        """The path by which GDAL opens a file."""
+        raise NotImplementedError
+
+    def read(self, name: str, max_bytes: int) -> bytes:
+        """The content of a file, at most `max_bytes`; ProductError names it otherwise."""
+        size = self.size(name)
+        if size > max_bytes:
+            raise ProductError(
+                f"holds {size} bytes, more than the {max_bytes} a file of its kind may have",
+                where=self.where(name),
+            )
+        with self.open(name) as stream:
+            return stream.read(max_bytes)
+
+    def chunks(self, name: str, chunk_bytes: int = 2**22) -> Iterator[bytes]:
+        """The content of a file piece by piece, for checksums."""
+        with self.open(name) as stream:
+            while piece := stream.read(chunk_bytes):
+                yield piece
+
+    def damaged(self, names: Iterable[str] | None = None) -> list[str]:
+        """Read files to their end (a zip checks its CRCs so) and say which cannot be read."""
+        problems = []
+        for name in self.names() if names is None else names:
+            try:
+                for _ in self.chunks(name):
+                    pass
+            except ProductError as error:
+                problems.append(str(error))
+        return problems
+
+    def where(self, name: str) -> str:
+        """How errors name a file: product, then file."""
+        return f"{self.path.name}/{name}"
+
+
+class FolderFiles(ProductFiles):
+    """The files of a product folder."""
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        found = []
+        for folder, _, files in os.walk(self.path):
+            found += [(Path(folder) / file).relative_to(self.path).as_posix() for file in files]
+        return tuple(sorted(found))
+
+    def names(self) -> list[str]:
+        """Every file, sorted."""
+        return list(self._names)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return self._target(name).is_file()
+
+    def size(self, name: str) -> int:
+        """Size in bytes of a file."""
+        try:
+            return self._target(name).stat().st_size
+        except OSError as error:
+            raise self._unreadable(name, error) from error
+
+    def open(self, name: str) -> BinaryIO:
+        """A seekable binary stream over a file."""
+        try:
+            return self._target(name).open("rb")
+        except OSError as error:
+            raise self._unreadable(name, error) from error
+
+    def gdal_path(self, name: str) -> str:
+        """The path by which GDAL opens a file."""
+        return str(self._target(name))
+
+    def _target(self, name: str) -> Path:
+        return self.path / safe_name(name, self.path)
+
+    def _unreadable(self, name: str, error: OSError) -> ProductError:
+        what = "file is missing" if isinstance(error, FileNotFoundError) else f"unreadable: {error}"
+        return ProductError(what, where=self.where(name))
+
+
+class ZipFiles(ProductFiles):
+    """The files of a product inside a zip, its top folder (if it has one) left out of the names."""
+
+    def __init__(self, path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> None:
+        super().__init__(path)
+        infos = _inspect(path, limits)
+        self._prefix = _top_folder(list(infos), path)
+        self._infos = {
+            name[len(self._prefix) :]: info
+            for name, info in infos.items()
+            if name.startswith(self._prefix) and name.split("/")[0] not in _METADATA_FOLDERS
+        }
+
+    def names(self) -> list[str]:
+        """Every file, sorted."""
+        return sorted(self._infos)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return safe_name(name, self.path) in self._infos
+
+    def size(self, name: str) -> int:
+        """Size in bytes of a file, inflated."""
+        return self._info(name).file_size
+
+    def open(self, name: str) -> BinaryIO:
+        """A seekable stream held in memory: seeking in deflated data would inflate it anew."""
+        info = self._info(name)
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(info) as member:
+                return io.BytesIO(member.read())
+        except _READ_ERRORS as error:
+            raise ProductError(
+                f"damaged archive member: {error}", where=self.where(name)
+            ) from error
+
+    def chunks(self, name: str, chunk_bytes: int = 2**22) -> Iterator[bytes]:
+        """The content of a member piece by piece; its CRC is checked at the end."""
+        info = self._info(name)
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(info) as member:
+                while piece := member.read(chunk_bytes):
+                    yield piece
+        except _READ_ERRORS as error:
+            raise ProductError(
+                f"damaged archive member: {error}", where=self.where(name)
+            ) from error
+
+    def gdal_path(self, name: str) -> str:
+        """The `/vsizip/` path of a member; braces let the zip have any name."""
+        info = self._info(name)
+        return f"/vsizip/{{{self.path.absolute()}}}/{info.filename}"
+
+    def _info(self, name: str) -> zipfile.ZipInfo:
+        info = self._infos.get(safe_name(name, self.path))
+        if info is None:
+            raise ProductError("file is missing", where=self.where(name))
+        return info
+
+
+def open_files(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ProductFiles:
+    """The files of a product folder or zip.
+
+    Raises:
+        ProductError: nothing is there, it is no zip, or the zip is hostile; names the member.
+    """
+    if path.is_dir():
+        return FolderFiles(path)
+    if not path.exists():
+        raise ProductError("no such product", where=path)
+    return ZipFiles(path, limits)
+
+
+def safe_name(name: str, where: object) -> str:
+    """A member name (a leading `./` dropped) that stays below the product, else ProductError."""
+    plain = name.removeprefix("./")
+    parts = PurePosixPath(plain).parts
+    leaves = not parts or plain.startswith("/") or ".." in parts or _DRIVE.match(plain)
+    if leaves or "\\" in plain or "\0" in plain:
+        raise ProductError(
+            f"refused: the name {name!r} leaves the product",
+            where=where,
+            hint="fetch the product anew from its provider",
+        )
+    return plain
+
+
+def _inspect(path: Path, limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+        archive_bytes = path.stat().st_size
+    except _READ_ERRORS as error:
+        raise ProductError(
+            f"not a readable zip archive: {error}", where=path, hint="fetch it again"
+        ) from error
+    _refuse_bombs(infos, archive_bytes, path, limits)
+    found: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        _refuse_member(info, path)
+        if info.is_dir():
+            continue
+        name = info.filename.removeprefix("./")
+        if name in found:
+            raise _refusal(path, f"holds {name!r} twice")
+        found[name] = info
+    return found
+
+
+def _refuse_member(info: zipfile.ZipInfo, path: Path) -> None:
+    safe_name(info.orig_filename, path)
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        what = "a link" if kind == stat.S_IFLNK else "a special file"
+        raise _refusal(path, f"member {info.filename!r} is {what}")
+    if info.flag_bits & 0x1:
+        raise _refusal(path, f"member {info.filename!r} is encrypted")
+
+
+def _refuse_bombs(
+    infos: list[zipfile.ZipInfo], archive_bytes: int, path: Path, limits: ArchiveLimits
+) -> None:
+    if len(infos) > limits.members:
+        raise _refusal(path, f"holds {len(infos)} members, more than {limits.members}")
+    for info in infos:
+        if info.file_size > limits.member_bytes:
+            raise _refusal(path, f"member {info.filename!r} inflates to {info.file_size} bytes")
+        ratio = info.file_size / max(info.compress_size, 1)
+        if info.file_size > limits.ratio_from_bytes and ratio > limits.ratio:
+            raise _refusal(path, f"member {info.filename!r} inflates {ratio:.0f} times")
+    total = sum(info.file_size for info in infos)
+    if total > limits.total_bytes:
+        raise _refusal(path, f"inflates to {total} bytes, more than {limits.total_bytes}")
+    # Overlapping members share their deflated bytes: the sizes add up to more than the file.
+    if sum(info.compress_size for info in infos) > archive_bytes:
+        raise _refusal(path, "its members overlap")
+
+
+def _refusal(path: Path, what: str) -> ProductError:
+    return ProductError(
+        f"archive refused: {what}", where=path, hint="fetch the product anew from its provider"
+    )
+
+
+def _top_folder(names: list[str], path: Path) -> str:
+    """The folder all product files lie in ('' when they lie at the top), with its slash."""
+    tops = {name.split("/")[0] for name in names if "/" in name} - set(_METADATA_FOLDERS)
+    products = sorted(top for top in tops if top.endswith(PRODUCT_SUFFIXES))
+    if len(products) > 1:
+        raise ProductError(
+            f"holds {len(products)} products ({', '.join(products)})",
+            where=path,
+            hint="keep one product in one archive",
+        )
+    if products:
+        return products[0] + "/"
+    at_top = [name for name in names if "/" not in name]
+    return f"{next(iter(tops))}/" if len(tops) == 1 and not at_top else ""

@@ -1,0 +1,133 @@
+"""What both product readers share: named damage, footprints, and the checksums of manifests."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.core import xml
+from sensor2sensor.core.archives import ProductFiles, safe_name
+from sensor2sensor.core.errors import InputError, ProductError
+from sensor2sensor.core.times import parse_utc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+# SHA3-256 in products of the ground segment, MD5 in Sentinel-3 and in reprocessed archive copies.
+_ALGORITHMS = {"SHA3-256": "sha3_256", "SHA-256": "sha256", "SHA256": "sha256", "MD5": "md5"}
+_DAMAGE = (OSError, RuntimeError, ValueError, KeyError, IndexError, EOFError, zlib.error)
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What a manifest says of one file: algorithm as written there, and lower-case hex digits."""
+
+    algorithm: str
+    digest: str
+
+
+@contextmanager
+def naming_damage(where: object) -> Iterator[None]:
+    """Turn what the raster and netCDF libraries raise on damaged files into a ProductError."""
+    try:
+        yield
+    except ProductError:
+        raise
+    except _DAMAGE as error:
+        raise ProductError(
+            f"unreadable ({type(error).__name__}: {error})",
+            where=where,
+            hint="the file is damaged or truncated; fetch the product again",
+        ) from error
+
+
+def read_xml(files: ProductFiles, name: str, max_bytes: int = xml.MAX_BYTES) -> xml.Element:
+    """The root element of one XML file of a product."""
+    return xml.parse(files.read(name, max_bytes), files.where(name), max_bytes)
+
+
+def time_at(root: xml.Element, path: str) -> datetime:
+    """The UTC time in an element; ProductError names it when it is none."""
+    text = root.string(path)
+    try:
+        return parse_utc(text)
+    except InputError as error:
+        raise ProductError(f"element {path} is {text!r}, not a time", where=root.where) from error
+
+
+def footprint_from(elements: Sequence[xml.Element], path: str, where: str) -> Any:
+    """A shapely polygon in longitude and latitude from lists of `lat lon lat lon ...`.
+
+    Vertices stay as the product gives them: rings that cross the antimeridian or hold a pole are
+    the business of `sensor2sensor.geo.footprints`.
+    """
+    from shapely.geometry import MultiPolygon
+
+    polygons = [_ring(element, path) for element in elements]
+    if not polygons:
+        raise ProductError(f"element {path} is missing", where=where)
+    return polygons[0] if len(polygons) == 1 else MultiPolygon(polygons)
+
+
+def _ring(element: xml.Element, path: str) -> Any:
+    from shapely.geometry import Polygon
+
+    values = element.numbers(path)
+    points = list(zip(values[1::2], values[0::2], strict=False))
+    if len(values) % 2 or len(set(points)) < 3:
+        raise ProductError(f"element {path} holds no polygon", where=element.where)
+    if any(abs(lon) > 360.0 or abs(lat) > 90.0 for lon, lat in points):
+        raise ProductError(f"element {path} has an impossible latitude", where=element.where)
+    return Polygon(points)
+
+
+def manifest_checksums(root: xml.Element) -> dict[str, Checksum]:
+    """Checksum by file name, from the `byteStream` elements of a SAFE or SEN3 manifest."""
+    found = {}
+    for stream in root.descendants("byteStream"):
+        location, checksum = stream.find("fileLocation"), stream.find("checksum")
+        if location is None or checksum is None:
+            continue
+        name = safe_name(location.attributes.get("href", ""), root.where)
+        algorithm = checksum.attributes.get("checksumName", "")
+        found[name] = Checksum(algorithm, checksum.text.lower())
+    return found
+
+
+def verify_checksums(
+    files: ProductFiles, listed: Mapping[str, Checksum], members: Sequence[str] | None
+) -> list[str]:
+    """Compare files with the checksums of their manifest; a line for each problem.
+
+    Args:
+        files: the product's files.
+        listed: what `manifest_checksums` found.
+        members: the files to check; None checks every listed file that is there.
+    """
+    names = [name for name in listed if files.exists(name)] if members is None else members
+    problems = []
+    for name in names:
+        if problem := _checksum_problem(files, name, listed.get(name)):
+            problems.append(f"{files.where(name)}: {problem}")
+    return problems
+
+
+def _checksum_problem(files: ProductFiles, name: str, listed: Checksum | None) -> str | None:
+    if listed is None:
+        return "the manifest gives no checksum"
+    library_name = _ALGORITHMS.get(listed.algorithm.upper())
+    if library_name is None:
+        return f"checksum of unknown kind {listed.algorithm!r}"
+    digest = hashlib.new(library_name, usedforsecurity=False)
+    try:
+        for piece in files.chunks(name):
+            digest.update(piece)
+    except ProductError as error:
+        return error.what
+    if digest.hexdigest() != listed.digest:
+        return f"{listed.algorithm} differs from the manifest's: damaged or altered"
+    return None

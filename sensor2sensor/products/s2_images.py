@@ -1,0 +1,145 @@
+"""Windows of the rasters of a Sentinel-2 product, and its masks brought onto any of its grids."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.geo.grids import Grid, PixelWindow
+from sensor2sensor.products.quality import CLOUD_MASK_TYPES
+from sensor2sensor.products.reading import naming_damage, read_xml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from sensor2sensor.core.archives import ProductFiles
+    from sensor2sensor.core.xml import Element
+
+GML_MAX_BYTES = 128 * 2**20
+
+
+@contextmanager
+def open_raster(files: ProductFiles, member: str) -> Iterator[Any]:
+    """A rasterio dataset over one member; whatever goes wrong inside names that member."""
+    import rasterio
+
+    if not files.exists(member):
+        raise ProductError("file is missing", where=files.where(member))
+    # A product folder is known: listing it for side files at every open only costs time.
+    with (
+        naming_damage(files.where(member)),
+        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+        rasterio.open(files.gdal_path(member)) as source,
+    ):
+        yield source
+
+
+def read_window(
+    files: ProductFiles, member: str, grid: Grid, window: PixelWindow, *, overview: int = 1
+) -> npt.NDArray[Any]:
+    """One band of a raster [ceil(h / overview), ceil(w / overview)], 0 where outside the grid.
+
+    Args:
+        files: the product's files.
+        member: the raster.
+        grid: the grid the metadata give it; another size is an error.
+        window: pixels at full resolution; may reach beyond the grid.
+        overview: 1, or a power of two read from the image's own reduced resolutions.
+    """
+    with open_raster(files, member) as source:
+        if (source.height, source.width) != grid.shape:
+            raise ProductError(
+                f"image is {source.width} x {source.height} pixels, "
+                f"MTD_TL.xml says {grid.width_px} x {grid.height_px}",
+                where=files.where(member),
+            )
+        return _padded(source, 1, window, overview)
+
+
+def _padded(source: Any, band: int, window: PixelWindow, overview: int) -> npt.NDArray[Any]:
+    from rasterio.windows import Window
+
+    inside = window.clipped(source.width, source.height)
+    shape = (-(-window.height // overview), -(-window.width // overview))
+    values = np.zeros(shape, source.dtypes[band - 1])
+    if inside is None:
+        return values
+    top, left = (inside.y - window.y) // overview, (inside.x - window.x) // overview
+    height = min(-(-inside.height // overview), shape[0] - top)
+    width = min(-(-inside.width // overview), shape[1] - left)
+    place = Window(inside.x, inside.y, inside.width, inside.height)
+    part = source.read(band, window=place, out_shape=(height, width))
+    if part.shape == shape:
+        return np.asarray(part)
+    values[top : top + height, left : left + width] = part
+    return values
+
+
+def read_nearest(
+    files: ProductFiles, member: str, tile: Grid, target: Grid
+) -> npt.NDArray[np.uint8]:
+    """All bands [n, h, w] of a class raster of the tile at the pixel centres of `target`.
+
+    Nearest neighbour, since classes cannot be averaged; 0 outside the tile. The raster may have
+    any resolution: its pixel size follows from its width, since it covers the whole tile.
+    """
+    with open_raster(files, member) as source:
+        size_m = (tile.width_px * tile.resolution_m) / source.width
+        x_m, y_m = target.xy_centres()
+        columns = np.floor((x_m - tile.ulx_m) / size_m).astype(np.int64)
+        rows = np.floor((tile.uly_m - y_m) / size_m).astype(np.int64)
+        x, y = int(columns[0]), int(rows[0])
+        window = PixelWindow(x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1)
+        planes = [_padded(source, band, window, 1) for band in source.indexes]
+    stack = np.stack(planes).astype(np.uint8)
+    return stack[:, (rows - y)[:, None], (columns - x)[None, :]]
+
+
+def read_cloud_polygons(files: ProductFiles, member: str, target: Grid) -> npt.NDArray[np.uint32]:
+    """Quality bits [h, w] from MSK_CLOUDS_B00.gml: polygons in the tile's own metres.
+
+    A pixel is cloudy when its centre lies inside. A mask without features means no clouds.
+    """
+    root = read_xml(files, member, GML_MAX_BYTES)
+    word = np.zeros(target.shape, np.uint32)
+    for feature in root.descendants("MaskFeature"):
+        kind = feature.string("maskType")
+        bits = CLOUD_MASK_TYPES.get(kind)
+        if bits is None:
+            raise ProductError(f"element maskType is {kind!r}", where=root.where)
+        polygons = [_polygon(element) for element in feature.descendants("Polygon")]
+        word |= _burnt(polygons, target) * np.uint32(bits)
+    return word
+
+
+def _burnt(polygons: list[Any], target: Grid) -> npt.NDArray[np.uint32]:
+    from rasterio.features import rasterize
+
+    outline = target.polygon()
+    touching = [polygon for polygon in polygons if polygon.intersects(outline)]
+    if not touching:
+        return np.zeros(target.shape, np.uint32)
+    burnt = rasterize(touching, out_shape=target.shape, transform=target.transform, dtype=np.uint8)
+    return np.asarray(burnt, np.uint32)
+
+
+def _polygon(element: Element) -> Any:
+    from shapely import make_valid
+    from shapely.geometry import Polygon
+
+    exterior = _positions(element.require("exterior/LinearRing/posList"))
+    holes = [_positions(one) for one in element.find_all("interior/LinearRing/posList")]
+    return make_valid(Polygon(exterior, holes))
+
+
+def _positions(element: Element) -> list[tuple[float, float]]:
+    dimension = int(element.attributes.get("srsDimension", "2"))
+    values = element.numbers("posList")
+    if dimension not in (2, 3) or len(values) % dimension or len(values) < 3 * dimension:
+        raise ProductError("element posList holds no ring", where=element.where)
+    return list(zip(values[0::dimension], values[1::dimension], strict=True))

@@ -1,0 +1,274 @@
+"""What the XML of a Sentinel-2 product says, checked at the border.
+
+`product_facts` reads MTD_MSIL1C.xml or MTD_MSIL2A.xml, `tile_facts` reads MTD_TL.xml. Every
+element that is absent or senseless ends in a ProductError naming product, file and element.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.core.archives import safe_name
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.geo.grids import Grid
+from sensor2sensor.products.bands import S2_BANDS, S2_NATIVE_RESOLUTION_M
+from sensor2sensor.products.reading import footprint_from, time_at
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sensor2sensor.core.xml import Element
+
+LEVELS = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
+RESOLUTIONS_M = (10, 20, 60)
+
+# Processing baselines in circulation; the offsets came with 04.00.
+KNOWN_BASELINES = frozenset(
+    [f"02.{minor:02d}" for minor in range(16)]
+    + ["03.00", "03.01", "04.00", "05.00", "05.09", "05.10", "05.11", "05.12"]
+)
+_FIRST_WITH_OFFSETS = "04.00"
+
+_INFO = "General_Info/Product_Info"
+_IMAGE = "General_Info/Product_Image_Characteristics"
+_OFFSETS = {
+    "L1C": f"{_IMAGE}/Radiometric_Offset_List/RADIO_ADD_OFFSET",
+    "L2A": f"{_IMAGE}/BOA_ADD_OFFSET_VALUES_LIST/BOA_ADD_OFFSET",
+}
+# The second path of Level-2A is that of baselines before 02.08.
+_QUANTIFICATION = {
+    "L1C": (f"{_IMAGE}/QUANTIFICATION_VALUE",),
+    "L2A": (
+        f"{_IMAGE}/QUANTIFICATION_VALUES_LIST/BOA_QUANTIFICATION_VALUE",
+        f"{_IMAGE}/L1C_L2A_Quantification_Values_List/L2A_BOA_QUANTIFICATION_VALUE",
+    ),
+}
+_FOOTPRINT = "Geometric_Info/Product_Footprint/Product_Footprint/Global_Footprint/EXT_POS_LIST"
+_GEOCODING = "Geometric_Info/Tile_Geocoding"
+_IMAGE_NAME = re.compile(r"_(B\d[\dA]|TCI|AOT|WVP|SCL)(?:_(10|20|60)m)?$")
+_TILE = re.compile(r"_T(\d{2}[A-Z]{3})(?:_|$)")
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ProductFacts:
+    """Facts of the product XML; see `sentinel2.S2Product` for their meaning."""
+
+    name: str
+    level: str
+    platform: str
+    baseline: str
+    sensing_start: datetime
+    generation_time: datetime
+    tile: str
+    cloud_fraction: float | None
+    footprint: Any
+    quantification: float
+    offsets: dict[str, float]
+    nodata: int
+    saturated: int
+    images: dict[tuple[str, int], str]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TileFacts:
+    """Facts of the tile XML: its grids by resolution, masks by type, sensing time of the tile."""
+
+    grids: dict[int, Grid]
+    masks: dict[str, str]
+    tile_time: datetime
+
+
+def product_facts(root: Element) -> ProductFacts:
+    """Read the product XML."""
+    level = LEVELS.get(root.name)
+    if level is None:
+        raise ProductError(f"root element {root.name} is no Sentinel-2 product", where=root.where)
+    name = root.string(f"{_INFO}/PRODUCT_URI").removesuffix(".SAFE")
+    baseline = _baseline(root)
+    offsets, warnings = _offsets(root, level, baseline)
+    return ProductFacts(
+        name=name,
+        level=level,
+        platform=_platform(root),
+        baseline=baseline,
+        sensing_start=_sensing_start(root),
+        generation_time=time_at(root, f"{_INFO}/GENERATION_TIME"),
+        tile=_tile(root, name),
+        cloud_fraction=_cloud_fraction(root),
+        footprint=footprint_from(root.find_all(_FOOTPRINT), _FOOTPRINT, root.where),
+        quantification=_quantification(root, level),
+        offsets=offsets,
+        nodata=_special(root, "NODATA", 0),
+        saturated=_special(root, "SATURATED", 65535),
+        images=_images(root),
+        warnings=warnings,
+    )
+
+
+def tile_facts(root: Element) -> TileFacts:
+    """Read the tile XML."""
+    masks = {
+        safe_key: safe_name(element.text, root.where)
+        for element in root.find_all("Quality_Indicators_Info/Pixel_Level_QI/MASK_FILENAME")
+        if "bandId" not in element.attributes and element.text
+        for safe_key in [_mask_key(element)]
+    }
+    sensed = time_at(root, "General_Info/SENSING_TIME")
+    return TileFacts(grids=_grids(root), masks=masks, tile_time=sensed)
+
+
+def _mask_key(element: Element) -> str:
+    return element.attributes.get("type", element.text.rsplit("/", 1)[-1].split("_B")[0])
+
+
+def _baseline(root: Element) -> str:
+    text = root.string(f"{_INFO}/PROCESSING_BASELINE")
+    if not re.fullmatch(r"\d\d\.\d\d", text):
+        raise ProductError(
+            f"element {_INFO}/PROCESSING_BASELINE is {text!r}, not like 04.00", where=root.where
+        )
+    return text
+
+
+def _platform(root: Element) -> str:
+    path = f"{_INFO}/Datatake/SPACECRAFT_NAME"
+    text = root.string(path)
+    match = re.fullmatch(r"Sentinel-2([A-D])", text)
+    if match is None:
+        raise ProductError(f"element {path} is {text!r}, no Sentinel-2", where=root.where)
+    return f"S2{match[1]}"
+
+
+def _sensing_start(root: Element) -> datetime:
+    datatake = f"{_INFO}/Datatake/DATATAKE_SENSING_START"
+    path = datatake if root.find(datatake) is not None else f"{_INFO}/PRODUCT_START_TIME"
+    return time_at(root, path)
+
+
+def _granule(root: Element) -> Element:
+    path = f"{_INFO}/Product_Organisation/Granule_List/Granule"
+    granules = root.find_all(path)
+    if len(granules) != 1:
+        raise ProductError(
+            f"element {path} occurs {len(granules)} times, expected once",
+            where=root.where,
+            hint="products of several granules (before December 2016) are not supported",
+        )
+    return granules[0]
+
+
+def _tile(root: Element, name: str) -> str:
+    identifier = _granule(root).attributes.get("granuleIdentifier", "")
+    match = _TILE.search(identifier) or _TILE.search(name)
+    if match is None:
+        raise ProductError("attribute granuleIdentifier names no tile", where=root.where)
+    return f"T{match[1]}"
+
+
+def _cloud_fraction(root: Element) -> float | None:
+    path = "Quality_Indicators_Info/Cloud_Coverage_Assessment"
+    element = root.find(path)
+    return None if element is None else element.as_number(path) / 100.0
+
+
+def _quantification(root: Element, level: str) -> float:
+    paths = _QUANTIFICATION[level]
+    path = next((path for path in paths if root.find(path) is not None), paths[0])
+    value = root.number(path)
+    if value <= 0.0:
+        raise ProductError(f"element {path} is {value}, not positive", where=root.where)
+    return value
+
+
+def _special(root: Element, kind: str, standard: int) -> int:
+    for element in root.find_all(f"{_IMAGE}/Special_Values"):
+        if element.string("SPECIAL_VALUE_TEXT") == kind:
+            return element.integer("SPECIAL_VALUE_INDEX")
+    return standard
+
+
+def _offsets(root: Element, level: str, baseline: str) -> tuple[dict[str, float], tuple[str, ...]]:
+    path = _OFFSETS[level]
+    found = {_band(element, path): element.as_number(path) for element in root.find_all(path)}
+    absent = [band for band in S2_BANDS if band not in found]
+    warnings: tuple[str, ...] = ()
+    if baseline not in KNOWN_BASELINES:
+        values = ", ".join(f"{band} {value:g}" for band, value in found.items()) or "none"
+        warnings = (f"unknown processing baseline {baseline}; offsets found: {values}",)
+        _LOG.warning("%s: %s", root.where, warnings[0])
+    elif baseline >= _FIRST_WITH_OFFSETS and absent:
+        raise ProductError(
+            f"element {path} is missing for {', '.join(absent)} (baseline {baseline} has offsets)",
+            where=root.where,
+        )
+    return {band: found[band] if band in found else 0.0 for band in S2_BANDS}, warnings
+
+
+def _band(element: Element, path: str) -> str:
+    text = element.attributes.get("band_id", "")
+    if not (text.isascii() and text.isdigit() and int(text) < len(S2_BANDS)):
+        raise ProductError(f"element {path} has band_id {text!r}, not 0..12", where=element.where)
+    return S2_BANDS[int(text)]
+
+
+def _images(root: Element) -> dict[tuple[str, int], str]:
+    granule = _granule(root)
+    suffix = ".jp2" if granule.attributes.get("imageFormat", "JPEG2000") == "JPEG2000" else ".tif"
+    images = {}
+    for element in granule.find_all("IMAGE_FILE"):
+        match = _IMAGE_NAME.search(element.text)
+        if match is None:
+            raise ProductError(f"element IMAGE_FILE is {element.text!r}", where=root.where)
+        resolution_m = int(match[2]) if match[2] else S2_NATIVE_RESOLUTION_M.get(match[1], 10)
+        images[match[1], resolution_m] = safe_name(element.text, root.where) + suffix
+    if not images:
+        raise ProductError("element Granule lists no IMAGE_FILE", where=root.where)
+    return images
+
+
+def _grids(root: Element) -> dict[int, Grid]:
+    code = root.string(f"{_GEOCODING}/HORIZONTAL_CS_CODE")
+    match = re.fullmatch(r"EPSG:(\d{4,6})", code)
+    if match is None:
+        raise ProductError(f"element HORIZONTAL_CS_CODE is {code!r}", where=root.where)
+    sizes = {e.attributes.get("resolution"): e for e in root.find_all(f"{_GEOCODING}/Size")}
+    grids = {}
+    for place in root.find_all(f"{_GEOCODING}/Geoposition"):
+        size = sizes.get(place.attributes.get("resolution"))
+        if size is not None:
+            grid = _grid(place, size, int(match[1]))
+            grids[int(grid.resolution_m)] = grid
+    if not grids:
+        raise ProductError(f"element {_GEOCODING}/Geoposition is missing", where=root.where)
+    return derived_grids(grids)
+
+
+def _grid(place: Element, size: Element, epsg: int) -> Grid:
+    step = place.integer("XDIM")
+    if step <= 0 or place.integer("YDIM") != -step:
+        raise ProductError("elements XDIM and YDIM are no north-up grid", where=place.where)
+    width, height = size.integer("NCOLS"), size.integer("NROWS")
+    if not (0 < width <= 100_000 and 0 < height <= 100_000):
+        raise ProductError(f"element Size is {width} x {height} pixels", where=size.where)
+    return Grid(epsg, place.number("ULX"), place.number("ULY"), float(step), width, height)
+
+
+def derived_grids(grids: dict[int, Grid]) -> dict[int, Grid]:
+    """The grids of all three resolutions: those given, the others from the finest one given."""
+    finest = grids[min(grids)]
+    complete = dict(grids)
+    for resolution_m in RESOLUTIONS_M:
+        if resolution_m not in complete:
+            shrink = finest.resolution_m / resolution_m
+            complete[resolution_m] = replace(
+                finest,
+                resolution_m=float(resolution_m),
+                width_px=round(finest.width_px * shrink),
+                height_px=round(finest.height_px * shrink),
+            )
+    return dict(sorted(complete.items()))

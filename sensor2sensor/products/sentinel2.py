@@ -1,0 +1,263 @@
+"""Sentinel-2 MSI products, Level-1C and Level-2A, in a `.SAFE` folder or a zip.
+
+    product = open_s2(Path("S2A_MSIL2A_….SAFE"))
+    reflectance, quality = product.read_reflectance(("B02", "B03", "B04"), 10, window)
+
+Reflectance = (DN + offset of the band) / quantification. Digital number 0 is no data and is set
+aside first; a reflectance may be negative and stays so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sensor2sensor.core.archives import ProductFiles, open_files
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.products import s2_images
+from sensor2sensor.products.bands import S2_BANDS, S2_WAVELENGTHS_NM
+from sensor2sensor.products.quality import Quality, from_classi, from_scl
+from sensor2sensor.products.reading import manifest_checksums, read_xml, verify_checksums
+from sensor2sensor.products.s2_metadata import product_facts, tile_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from sensor2sensor.geo.grids import Grid, PixelWindow
+
+__all__ = ["S2_BANDS", "S2_WAVELENGTHS_NM", "S2Product", "open_s2"]
+
+MANIFEST = "manifest.safe"
+_PRODUCT_XML = re.compile(r"MTD_MSIL(1C|2A)\.xml")
+_TILE_XML = re.compile(r"GRANULE/[^/]+/MTD_TL\.xml")
+
+
+@dataclass(frozen=True)
+class S2Product:
+    """One Sentinel-2 product: facts from its XML, and windows of its rasters.
+
+    Attributes:
+        path: folder or zip.
+        name: name by content (PRODUCT_URI without `.SAFE`).
+        level: `L1C` or `L2A`.
+        platform: `S2A`, `S2B`, `S2C`.
+        baseline: processing baseline, like `04.00`.
+        sensing_start: start of the datatake, UTC.
+        generation_time: when the product was made, UTC.
+        tile: MGRS tile, like `T29UNU`.
+        cloud_fraction: 0..1 by the product's own assessment; None when it has none.
+        footprint: shapely polygon, longitude and latitude.
+        quantification: digital numbers per unit reflectance.
+        offsets: offset in digital numbers by band (0 before baseline 04.00).
+        grids: grid by resolution (10, 20, 60 m).
+        images: member name by (band, resolution) as the XML lists them.
+        masks: member name of tile-wide masks by type (`MSK_CLASSI`, `MSK_CLOUDS`, ...).
+        tile_time: when the tile itself was sensed, UTC (minutes after `sensing_start`).
+        nodata: digital number of no data.
+        saturated: digital number of saturation.
+        metadata_files: the product and the tile XML.
+        warnings: what is unusual but usable, like an unknown baseline.
+        files: access to the product's files.
+    """
+
+    path: Path
+    name: str
+    level: str
+    platform: str
+    baseline: str
+    sensing_start: datetime
+    generation_time: datetime
+    tile: str
+    cloud_fraction: float | None
+    footprint: Any = field(repr=False)
+    quantification: float
+    offsets: Mapping[str, float] = field(repr=False)
+    grids: Mapping[int, Grid] = field(repr=False)
+    images: Mapping[tuple[str, int], str] = field(repr=False)
+    masks: Mapping[str, str] = field(repr=False)
+    tile_time: datetime
+    nodata: int
+    saturated: int
+    metadata_files: tuple[str, ...] = field(repr=False)
+    warnings: tuple[str, ...] = field(repr=False)
+    files: ProductFiles = field(repr=False, compare=False)
+
+    @property
+    def acquisition(self) -> tuple[str, datetime, str]:
+        """Platform, sensing start to the second, tile: products that agree show the same pixels."""
+        return self.platform, self.sensing_start.replace(microsecond=0), self.tile
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Resolutions in metres at which the product lists spectral bands."""
+        listed = {resolution for band, resolution in self.images if band in S2_BANDS}
+        return tuple(sorted(listed))
+
+    def bands_at(self, resolution_m: int) -> tuple[str, ...]:
+        """The spectral bands listed at a resolution, in band order."""
+        return tuple(band for band in S2_BANDS if (band, resolution_m) in self.images)
+
+    def band_member(self, band: str, resolution_m: int) -> str:
+        """The member name of a band; ProductError names the nearest band when it has none."""
+        member = self.images.get((band, resolution_m))
+        if member is None:
+            raise ProductError(
+                f"{self.level} lists no {band} at {resolution_m} m",
+                where=self.name,
+                hint=suggestion(band, self.bands_at(resolution_m)),
+            )
+        return member
+
+    def band_file(self, band: str, resolution_m: int) -> str:
+        """A path GDAL opens (`/vsizip/` for zips); ProductError when the file is missing."""
+        return self.files.gdal_path(self.band_member(band, resolution_m))
+
+    def missing(self, bands: Sequence[str], resolution_m: int) -> list[str]:
+        """What is lacking for these bands: member names, or `B08 at 60 m` when never listed."""
+        lacking = []
+        for band in bands:
+            member = self.images.get((band, resolution_m))
+            if member is None:
+                lacking.append(f"{band} at {resolution_m} m")
+            elif not self.files.exists(member):
+                lacking.append(member)
+        return lacking
+
+    def members_for(self, bands: Sequence[str], resolution_m: int) -> list[str]:
+        """The files that reading these bands opens: XML, images, and the source of quality."""
+        images = [self.band_member(band, resolution_m) for band in bands]
+        _, mask = self._quality_source(resolution_m)
+        return [*self.metadata_files, *images, *([mask] if mask else [])]
+
+    def to_reflectance(self, dn: npt.NDArray[Any], band: str) -> npt.NDArray[np.float32]:
+        """Reflectance of digital numbers, any shape; NaN where they say no data."""
+        values = dn.astype(np.float32)
+        values += np.float32(self.offsets[band])
+        values /= np.float32(self.quantification)
+        values[dn == self.nodata] = np.nan
+        return values
+
+    def read_dn(
+        self, band: str, resolution_m: int, window: PixelWindow | None = None, *, overview: int = 1
+    ) -> npt.NDArray[Any]:
+        """Digital numbers [h, w] as stored; 0 (no data) where the window leaves the grid."""
+        grid = self.grids[resolution_m]
+        member = self.band_member(band, resolution_m)
+        place = window or grid.full_window
+        return s2_images.read_window(self.files, member, grid, place, overview=overview)
+
+    def read_reflectance(
+        self,
+        bands: Sequence[str],
+        resolution_m: int,
+        window: PixelWindow | None = None,
+        *,
+        overview: int = 1,
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint32]]:
+        """Reflectance [h, w, bands] and the quality word [h, w] of nodata and saturation.
+
+        Args:
+            bands: bands listed at this resolution, in the order wanted.
+            resolution_m: 10, 20 or 60.
+            window: pixels of that grid, the whole grid when None; it may reach beyond it.
+            overview: reduction read from the image's own pyramid (1, 2, 4, 8, 16).
+
+        Raises:
+            ProductError: a band is not there, or its file is damaged (names it).
+        """
+        layers, word = [], np.uint32(0)
+        for band in bands:
+            dn = self.read_dn(band, resolution_m, window, overview=overview)
+            layers.append(self.to_reflectance(dn, band))
+            word = word | np.where(dn == self.nodata, np.uint32(Quality.S2_NODATA), np.uint32(0))
+            word |= np.where(dn == self.saturated, np.uint32(Quality.S2_SATURATED), np.uint32(0))
+        return np.stack(layers, axis=-1), np.asarray(word, np.uint32)
+
+    def read_quality(
+        self, resolution_m: int, window: PixelWindow | None = None
+    ) -> tuple[npt.NDArray[np.uint32], str]:
+        """Cloud, shadow, snow and water bits [h, w], and the source that gave them.
+
+        The source is `SCL` (Level-2A), `MSK_CLASSI` (baseline 04.00 on), `MSK_CLOUDS` (before),
+        or `none` when the product holds none of them; then every bit is 0.
+        """
+        grid = self.grids[resolution_m]
+        place = window or grid.full_window
+        target = grid.window(place.x, place.y, place.width, place.height)
+        source, member = self._quality_source(resolution_m)
+        if source == "SCL":
+            classes = s2_images.read_nearest(self.files, member, grid, target)
+            return from_scl(classes[0]), source
+        if source == "MSK_CLASSI":
+            return from_classi(s2_images.read_nearest(self.files, member, grid, target)), source
+        if source == "MSK_CLOUDS":
+            return s2_images.read_cloud_polygons(self.files, member, target), source
+        return np.zeros(target.shape, np.uint32), source
+
+    def quality_source(self, resolution_m: int) -> str:
+        """The name of the source `read_quality` uses."""
+        return self._quality_source(resolution_m)[0]
+
+    def verify(self, members: Sequence[str] | None = None) -> list[str]:
+        """Compare files with the manifest's checksums; a line for each problem.
+
+        Args:
+            members: files to check (see `members_for`); None checks all listed ones present.
+        """
+        if not self.files.exists(MANIFEST):
+            return [f"{self.files.where(MANIFEST)}: file is missing, nothing can be verified"]
+        listed = manifest_checksums(read_xml(self.files, MANIFEST))
+        return verify_checksums(self.files, listed, members)
+
+    def _quality_source(self, resolution_m: int) -> tuple[str, str]:
+        # The scene classification exists at 20 and 60 m: for 10 m the finer one serves.
+        finest_first = (resolution_m, 20, 60) if resolution_m != 60 else (60, 20)
+        for resolution in finest_first:
+            member = self.images.get(("SCL", resolution))
+            if member is not None and self.files.exists(member):
+                return "SCL", member
+        for kind in ("MSK_CLASSI", "MSK_CLOUDS"):
+            member = self.masks.get(kind)
+            if member is not None and self.files.exists(member):
+                return kind, member
+        return "none", ""
+
+
+def open_s2(path: Path) -> S2Product:
+    """Open a Sentinel-2 product by its content.
+
+    Raises:
+        ProductError: no product, hostile, or its metadata are damaged; names product, file and
+            element.
+    """
+    files = open_files(path)
+    names = files.names()
+    product_xml = _only(files, [name for name in names if _PRODUCT_XML.fullmatch(name)], "MTD_MSIL")
+    tile_xml = _only(files, [name for name in names if _TILE_XML.fullmatch(name)], "MTD_TL")
+    facts = product_facts(read_xml(files, product_xml))
+    tile = tile_facts(read_xml(files, tile_xml))
+    return S2Product(
+        path=path,
+        **vars(facts),
+        **vars(tile),
+        metadata_files=(product_xml, tile_xml),
+        files=files,
+    )
+
+
+def _only(files: ProductFiles, found: list[str], kind: str) -> str:
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ProductError(
+            f"no {kind}*.xml: not a Sentinel-2 product, or an incomplete one", where=files.path
+        )
+    raise ProductError(f"{len(found)} files {kind}*.xml, expected one", where=files.path)

@@ -1,0 +1,199 @@
+"""Sentinel-3 OLCI Level-1B products, full (EFR) and reduced resolution (ERR), `.SEN3` or zip.
+
+    product = open_s3(Path("S3A_OL_1_EFR____….SEN3"))
+    with product.open() as reader:
+        radiance = reader.radiances(slice(100, 200), slice(2000, 2100))
+
+Facts come from `xfdumanifest.xml`; the netCDF files are read by `s3_reader.S3Reader`.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.core.archives import ProductFiles, open_files
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.products.bands import OLCI_BANDS, OLCI_WAVELENGTHS_NM
+from sensor2sensor.products.reading import (
+    footprint_from,
+    manifest_checksums,
+    read_xml,
+    time_at,
+    verify_checksums,
+)
+from sensor2sensor.products.s3_reader import ANNOTATION_FILES, S3Reader, radiance_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from sensor2sensor.core.xml import Element
+
+__all__ = ["OLCI_BANDS", "OLCI_WAVELENGTHS_NM", "S3Product", "S3Reader", "open_s3"]
+
+MANIFEST = "xfdumanifest.xml"
+PRODUCT_TYPES = ("OL_1_EFR", "OL_1_ERR")
+_GENERAL = "metadataWrap/xmlData/generalProductInformation"
+_IMAGE_SIZE = "metadataWrap/xmlData/olciProductInformation/imageSize"
+_PERIOD = "metadataWrap/xmlData/acquisitionPeriod"
+_FOOTPRINT = "metadataWrap/xmlData/frameSet/footPrint/posList"
+
+
+@dataclass(frozen=True)
+class S3Product:
+    """One Sentinel-3 OLCI product: facts from its manifest.
+
+    Attributes:
+        path: folder or zip.
+        name: name by content (productName without `.SEN3`).
+        platform: `S3A` or `S3B`.
+        product_type: `OL_1_EFR` or `OL_1_ERR`.
+        start: sensing time of the first row, UTC.
+        stop: sensing time of the last row, UTC.
+        creation_time: when the product was made, UTC.
+        timeliness: `NR`, `ST` or `NT`.
+        collection: baseline collection, like `003`.
+        footprint: shapely polygon, longitude and latitude.
+        rows: image rows.
+        columns: image columns.
+        files: access to the product's files.
+    """
+
+    path: Path
+    name: str
+    platform: str
+    product_type: str
+    start: datetime
+    stop: datetime
+    creation_time: datetime
+    timeliness: str
+    collection: str
+    footprint: Any = field(repr=False)
+    rows: int
+    columns: int
+    files: ProductFiles = field(repr=False, compare=False)
+
+    @property
+    def acquisition(self) -> tuple[str, datetime, str]:
+        """Platform, start to the second, product type."""
+        return self.platform, self.start.replace(microsecond=0), self.product_type
+
+    def missing(self, bands: Sequence[str] = OLCI_BANDS) -> list[str]:
+        """The files that reading these bands needs and the product lacks."""
+        return [name for name in self.members_for(bands) if not self.files.exists(name)]
+
+    def members_for(self, bands: Sequence[str] = OLCI_BANDS) -> list[str]:
+        """The netCDF files that reading these bands opens."""
+        return [*(radiance_file(band) for band in bands), *ANNOTATION_FILES]
+
+    @contextmanager
+    def open(self) -> Iterator[S3Reader]:
+        """A reader whose files are opened once, when first asked for, and closed at the end."""
+        reader = S3Reader(self.files, self.name, self.rows, self.columns)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    def verify(self, members: Sequence[str] | None = None) -> list[str]:
+        """Compare files with the manifest's MD5 checksums; a line for each problem.
+
+        Args:
+            members: files to check (see `members_for`); None checks all listed ones present.
+        """
+        listed = manifest_checksums(read_xml(self.files, MANIFEST))
+        return verify_checksums(self.files, listed, members)
+
+
+def open_s3(path: Path) -> S3Product:
+    """Open a Sentinel-3 OLCI product by its content.
+
+    Raises:
+        ProductError: no product, hostile, or its manifest is damaged; names product and element.
+    """
+    files = open_files(path)
+    if not files.exists(MANIFEST):
+        raise ProductError(f"no {MANIFEST}: not a Sentinel-3 product", where=path)
+    sections = _sections(read_xml(files, MANIFEST))
+    general = sections["generalProductInformation"].require(_GENERAL)
+    size = sections["olciProductInformation"].require(_IMAGE_SIZE)
+    frame = sections["measurementFrameSet"]
+    return S3Product(
+        path=path,
+        name=general.string("productName").removesuffix(".SEN3"),
+        platform=_platform(sections["platform"]),
+        product_type=_product_type(general),
+        **_times(sections["acquisitionPeriod"].require(_PERIOD)),
+        creation_time=_creation_time(general),
+        timeliness=_choice(general, "timeliness", ("NR", "ST", "NT")),
+        collection=general.string("baselineCollection"),
+        footprint=footprint_from(frame.find_all(_FOOTPRINT), _FOOTPRINT, frame.where),
+        rows=_count(size, "rows"),
+        columns=_count(size, "columns"),
+        files=files,
+    )
+
+
+def _sections(root: Element) -> dict[str, Element]:
+    objects = root.find_all("metadataSection/metadataObject")
+    found = {element.attributes.get("ID", ""): element for element in objects}
+    needed = (
+        *("acquisitionPeriod", "platform", "measurementFrameSet"),
+        *("generalProductInformation", "olciProductInformation"),
+    )
+    for name in needed:
+        if name not in found:
+            raise ProductError(f"element metadataObject ID={name} is missing", where=root.where)
+    return found
+
+
+def _platform(section: Element) -> str:
+    platform = section.require("metadataWrap/xmlData/platform")
+    if platform.string("familyName") != "Sentinel-3":
+        raise ProductError("element platform/familyName is not Sentinel-3", where=section.where)
+    return "S3" + _choice(platform, "number", ("A", "B", "C", "D"))
+
+
+def _product_type(general: Element) -> str:
+    text = general.string("productType")
+    plain = text.rstrip("_")
+    if plain not in PRODUCT_TYPES:
+        raise ProductError(
+            f"element productType is {text!r}, expected one of {', '.join(PRODUCT_TYPES)}",
+            where=general.where,
+        )
+    return plain
+
+
+def _times(period: Element) -> dict[str, datetime]:
+    start, stop = time_at(period, "startTime"), time_at(period, "stopTime")
+    if stop <= start:
+        raise ProductError("element stopTime is not after startTime", where=period.where)
+    return {"start": start, "stop": stop}
+
+
+def _creation_time(general: Element) -> datetime:
+    text = general.string("creationTime")
+    if re.fullmatch(r"\d{8}T\d{6}", text):
+        return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return time_at(general, "creationTime")
+
+
+def _choice(element: Element, path: str, values: tuple[str, ...]) -> str:
+    text = element.string(path)
+    if text not in values:
+        raise ProductError(
+            f"element {path} is {text!r}, expected one of {', '.join(values)}", where=element.where
+        )
+    return text
+
+
+def _count(element: Element, path: str) -> int:
+    value = element.integer(path)
+    if not 1 < value <= 100_000:
+        raise ProductError(f"element {path} is {value}", where=element.where)
+    return value
