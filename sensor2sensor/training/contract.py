@@ -1,0 +1,159 @@
+"""What the training needs from a model and from an experiment, and the check at run time.
+
+``sensor2sensor`` never imports ``models`` or ``experiment``: both meet it through the protocols
+here, so a model file needs no base class.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.core.runs import Run
+
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class GANModel(Protocol):
+    """A ``class GAN`` of ``models/<name>.py``.
+
+    Attributes:
+        generator: ``keras.Model``, ``[B, H, W, INPUT_CHANNELS] -> [B, H, W, OUTPUT_CHANNELS]``.
+        discriminator: ``keras.Model`` or None.
+        generator_optimizer: Keras optimizer of the generator.
+        discriminator_optimizer: Keras optimizer of the discriminator; None without one.
+        train_step: ``tf.function`` ``(input_image, target, step[, **extras])``; ``step`` is an
+            int64 tensor that counts from 0. May return a dict of scalar losses to log.
+    """
+
+    generator: Any
+    discriminator: Any
+    generator_optimizer: Any
+    discriminator_optimizer: Any
+    train_step: Any
+
+
+class ExperimentView(Protocol):
+    """The part of ``experiment.Experiment`` that training reads."""
+
+    name: str
+    config: Any
+    contract: Any
+    dataset_dir: Path
+    exp_dir: Path
+    run: Run
+    GEN_LOSS: Mapping[str, float | None]
+    DISC_LOSS: Mapping[str, float | None]
+    OUTPUT_RANGE: tuple[float, float]
+    STEPS: int
+    BATCH_SIZE: int
+    SEED: int
+    IMG_HEIGHT: int
+    IMG_WIDTH: int
+    INPUT_CHANNELS: int
+    OUTPUT_CHANNELS: int
+
+
+def check_model(model: Any, name: str) -> None:
+    """Hold a constructed model against :class:`GANModel`.
+
+    Args:
+        model: The object made by ``GAN(experiment)``.
+        name: The model's name, for the message.
+
+    Raises:
+        ModelContractError: The first thing that is missing or of the wrong kind.
+    """
+    import keras
+
+    where = f"models/{name}.py"
+    _expect(model, "generator", keras.Model, where, optional=False)
+    _expect(model, "discriminator", keras.Model, where, optional=True)
+    lone = model.discriminator is None
+    _expect(model, "generator_optimizer", keras.optimizers.Optimizer, where, optional=False)
+    _expect(model, "discriminator_optimizer", keras.optimizers.Optimizer, where, optional=lone)
+    if not hasattr(getattr(model, "train_step", None), "experimental_get_tracing_count"):
+        hint = "decorate it with @tf.function"
+        raise ModelContractError("train_step is not a tf.function", where=where, hint=hint)
+    accepted_extras(model)
+
+
+def _expect(model: Any, attribute: str, kind: type, where: str, *, optional: bool) -> None:
+    if not hasattr(model, attribute):
+        if optional and attribute == "discriminator_optimizer":
+            return
+        hint = f"set self.{attribute} in GAN.__init__"
+        raise ModelContractError(f"GAN has no attribute '{attribute}'", where=where, hint=hint)
+    value = getattr(model, attribute)
+    if isinstance(value, kind) or (optional and value is None):
+        return
+    wanted = f"{kind.__name__}{' or None' if optional else ''}"
+    raise ModelContractError(
+        f"GAN.{attribute} is a {type(value).__name__}, not a Keras {wanted}", where=where
+    )
+
+
+def accepted_extras(model: GANModel) -> Callable[[str], bool]:
+    """Which further fields of a batch ``train_step`` takes.
+
+    Returns:
+        A function of a field's name; true for all where ``train_step`` has ``**extras``.
+
+    Raises:
+        ModelContractError: ``train_step`` does not take input, target and step.
+    """
+    function = model.train_step
+    parameters = inspect.signature(getattr(function, "python_function", function)).parameters
+    named = [p for name, p in parameters.items() if name != "self"]
+    kinds = {p.kind for p in named}
+    positional = [p.name for p in named if p.kind in POSITIONAL]
+    if len(positional) < 3 and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        raise ModelContractError(
+            f"train_step takes ({', '.join(p.name for p in named)})",
+            where=type(model).__module__,
+            hint="its first arguments are (input_image, target, step)",
+        )
+    takes_all = inspect.Parameter.VAR_KEYWORD in kinds
+    further = {p.name for p in named} - set(positional[:3])
+    return lambda name: takes_all or name in further
+
+
+def build_networks(model: GANModel, experiment: ExperimentView) -> None:
+    """Create the variables of networks that make them at their first call.
+
+    Checkpoints can only hold variables that exist. ``training=False`` draws no random number.
+    """
+    import tensorflow as tf
+
+    def blank(channels: int) -> Any:
+        return tf.zeros([1, experiment.IMG_HEIGHT, experiment.IMG_WIDTH, channels])
+
+    if not model.generator.built:
+        model.generator(blank(experiment.INPUT_CHANNELS), training=False)
+    if model.discriminator is not None and not model.discriminator.built:
+        pair = [blank(experiment.INPUT_CHANNELS), blank(experiment.OUTPUT_CHANNELS)]
+        model.discriminator(pair, training=False)
+
+
+def step_caller(model: GANModel, batch: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
+    """``(batch, step) -> losses`` with the fields of ``batch`` that ``train_step`` takes."""
+    takes = accepted_extras(model)
+    extras = [name for name in batch if name not in {"input", "target"} and takes(name)]
+
+    def call(fields: Mapping[str, Any], step: Any) -> Any:
+        further = {name: fields[name] for name in extras}
+        return model.train_step(fields["input"], fields["target"], step, **further)
+
+    return call
+
+
+def retraced(model: GANModel, steps: int) -> bool:
+    """Whether ``train_step`` was traced anew at nearly every one of ``steps`` calls.
+
+    It is traced once per shape; a Python number among its arguments or a fresh object that it
+    captures makes it trace at every call, which is many times slower.
+    """
+    return steps > 3 and int(model.train_step.experimental_get_tracing_count()) >= steps

@@ -1,0 +1,59 @@
+"""SIGTERM and SIGINT: the first asks the loop to finish its step and save, the second kills."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopSignal:
+    """Remembers the first signal while its block runs.
+
+    Args:
+        say: Where the one line for the user goes.
+
+    Attributes:
+        received: The signal, or None.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.received: signal.Signals | None = None
+        self._say = say
+        self._before: dict[signal.Signals, object] = {}
+
+    @property
+    def requested(self) -> bool:
+        """Whether the loop is asked to stop."""
+        return self.received is not None
+
+    @property
+    def exit_code(self) -> int:
+        """143 after SIGTERM, 130 after SIGINT, 0 without a signal."""
+        return 0 if self.received is None else 128 + self.received.value
+
+    def __enter__(self) -> StopSignal:
+        # Python delivers signals to the main thread only; elsewhere they are not ours to take.
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                self._before[number] = signal.signal(number, self._first)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _first(self, number: int, frame: FrameType | None) -> None:
+        self.received = signal.Signals(number)
+        # The system's own action needs no return to Python: it works in the middle of a long step.
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        self._say(f"{self.received.name}: finishing this step and saving; once more stops at once")

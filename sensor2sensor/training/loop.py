@@ -1,0 +1,144 @@
+"""The training loop: one step after the other, and what is due after each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from sensor2sensor.core.errors import TrainingError
+from sensor2sensor.core.progress import progress
+from sensor2sensor.training.contract import GANModel, step_caller
+from sensor2sensor.training.watch import LossWatch
+
+# Losses are fetched and logged this often: reading them waits for the device.
+REPORT_EVERY = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When to do what, in steps.
+
+    Attributes:
+        start: Steps done before.
+        steps: Steps in total.
+        ckpt_freq: Steps between checkpoints.
+        sample_freq: Steps between looks at the validation tiles.
+        label: Name of the run in the progress line.
+    """
+
+    start: int
+    steps: int
+    ckpt_freq: int
+    sample_freq: int
+    label: str = "training"
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What the loop calls; each takes the number of steps done.
+
+    Attributes:
+        report: ``(step, mean losses, steps per second or None)``.
+        save: Write a checkpoint.
+        sample: Look at the validation tiles.
+        stop_requested: Whether a signal asks to end after this step.
+    """
+
+    report: Callable[[int, Mapping[str, float], float | None], None]
+    save: Callable[[int], None]
+    sample: Callable[[int], None]
+    stop_requested: Callable[[], bool]
+
+
+def train_loop(
+    model: GANModel, batches: Any, plan: Plan, actions: Actions, watch: LossWatch
+) -> int:
+    """Train from ``plan.start`` to ``plan.steps`` or until asked to stop.
+
+    The state after the last step is always saved, and never one with a non-finite loss before it.
+
+    Args:
+        model: A checked model.
+        batches: Endless batches of dict(input, target, index, ...), the first for ``plan.start``.
+        plan: When to do what.
+        actions: What to do.
+        watch: Keeps the losses between reports.
+
+    Returns:
+        Steps done in all.
+
+    Raises:
+        TrainingError: A loss is not finite, or memory runs out.
+    """
+    iterator = iter(batches)
+    clock = _Clock(plan)
+    step, stopping, call = plan.start, actions.stop_requested(), None
+    while step < plan.steps and not stopping:
+        batch = next(iterator)
+        call = call or step_caller(model, batch)
+        losses = _one_step(call, batch, step, watch.where)
+        step += 1
+        watch.add(step, losses, batch["index"])
+        clock.tick(step)
+        # Asked once a step: a signal between two questions would end the run without its save.
+        stopping = actions.stop_requested()
+        last = stopping or step == plan.steps
+        if last or step % REPORT_EVERY == 0 or step % plan.ckpt_freq == 0:
+            actions.report(step, watch.collect(), clock.steps_per_s(step))
+        if last or step % plan.ckpt_freq == 0:
+            actions.save(step)
+        if step == plan.steps or step % plan.sample_freq == 0:
+            with clock.paused():
+                actions.sample(step)
+    return step
+
+
+def _one_step(call: Callable[[Any, Any], Any], batch: Any, step: int, where: str) -> Any:
+    """Run one step; ``step`` is passed as a tensor, as a Python number would be traced anew."""
+    try:
+        return call(batch, tf.constant(step, tf.int64))
+    except tf.errors.ResourceExhaustedError as error:
+        size = int(batch["input"].shape[0])
+        hint = f"try batch_size {size // 2}" if size > 1 else "try a smaller tilesize or width"
+        problem = f"out of memory at step {step + 1} with batch_size {size}"
+        raise TrainingError(problem, where=where, hint=hint) from error
+
+
+class _Clock:
+    """Progress with the time left, and the speed; neither counts the first step, which traces."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._ticks: Iterator[int] | None = None
+        self._since: float | None = None
+        self._since_step = plan.start
+
+    def tick(self, step: int) -> None:
+        """Count a step as done."""
+        if self._ticks is None:
+            plan = self._plan
+            rest = range(plan.start + 1, plan.steps)
+            label = f"{plan.label} from step {plan.start}" if plan.start else plan.label
+            self._ticks = iter(progress(rest, desc=label, unit="steps"))
+            self._since, self._since_step = time.monotonic(), step
+        next(self._ticks, None)
+
+    def steps_per_s(self, step: int) -> float | None:
+        """Steps per second since the last call; None where nothing was timed."""
+        now, done = time.monotonic(), step - self._since_step
+        elapsed = now - self._since if self._since is not None else 0.0
+        self._since, self._since_step = now, step
+        return done / elapsed if done and elapsed > 0 else None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time of this block out of the speed."""
+        start = time.monotonic()
+        yield
+        if self._since is not None:
+            self._since += time.monotonic() - start

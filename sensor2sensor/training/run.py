@@ -1,0 +1,266 @@
+"""One training run from its first checks to its last checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import TrainingError
+from sensor2sensor.core.seeds import Purpose, derive
+from sensor2sensor.pipeline.normalisation import Normalisation
+from sensor2sensor.pipeline.reader import (
+    ReaderOptions,
+    fixed_batches,
+    list_records,
+    training_batches,
+)
+from sensor2sensor.training import checkpoints, record
+from sensor2sensor.training.contract import (
+    ExperimentView,
+    GANModel,
+    build_networks,
+    check_model,
+    retraced,
+)
+from sensor2sensor.training.interrupts import StopSignal
+from sensor2sensor.training.loop import Actions, Plan, train_loop
+from sensor2sensor.training.pictures import write_pictures
+from sensor2sensor.training.start import Start, refuse_overwriting
+from sensor2sensor.training.state import TrainingState, build_optimizers
+from sensor2sensor.training.validation import Monitor, write_sheet
+from sensor2sensor.training.watch import LossWatch
+from sensor2sensor.training.writers import Writers
+
+if TYPE_CHECKING:
+    from sensor2sensor.config.environment import Environment
+
+logger = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+LOCK = ".lock"
+AFRESH = Start()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        step: Steps done in all.
+        exit_code: 0 done, 143 or 130 after a signal and a clean save.
+    """
+
+    step: int
+    exit_code: int
+
+
+def train(
+    gan_class: Callable[[Any], GANModel],
+    experiment: ExperimentView,
+    environment: Environment,
+    *,
+    start: Start = AFRESH,
+    steps: int | None = None,
+    say: Say = logger.info,
+) -> Outcome:
+    """Train ``experiment`` in its run folder until ``steps`` are done or a signal comes.
+
+    Args:
+        gan_class: ``class GAN`` of the model's module.
+        experiment: The experiment with the timestamp of the run.
+        environment: Frequencies, folders and whether a GPU is required.
+        start: Afresh, resumed, or from another run's state.
+        steps: Total steps; the experiment's by default.
+        say: Where lines for the user go.
+
+    Raises:
+        OutputExistsError: The folder holds checkpoints and the run is not resumed.
+        CheckpointError: The state asked for cannot be restored.
+        ModelContractError: The model does not offer what is called.
+        TrainingError: A loss is not finite, memory or disk is full.
+        InputError: Another process trains in this folder.
+    """
+    device = record.choose_device(environment.require_gpu)
+    with ExitStack() as stack:
+        stop = stack.enter_context(StopSignal(say))
+        stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
+        refuse_overwriting(experiment.run, start)
+        make_repeatable(experiment.SEED, device)
+        session = _Session(gan_class, experiment, environment, say, stop)
+        return session.run(start, steps or experiment.STEPS, device)
+
+
+def make_repeatable(seed: int, device: str) -> None:
+    """Fix the seeds of weights and dropout; on CPU also the order of every sum."""
+    keras.utils.set_random_seed(derive(seed, Purpose.INIT) % 2**32)
+    if device == "CPU":
+        tf.config.experimental.enable_op_determinism()
+
+
+def reader_options(experiment: ExperimentView, environment: Environment) -> ReaderOptions:
+    """The reader's options for the training split of an experiment."""
+    config = experiment.config
+    return ReaderOptions(
+        batch_size=config.batch_size,
+        seed=config.seed,
+        shuffle=config.shuffle,
+        random_resize=config.random_resize,
+        random_rotate=config.random_rotate,
+        random_crop=config.random_crop,
+        img_height=experiment.IMG_HEIGHT,
+        img_width=experiment.IMG_WIDTH,
+        input_upsampling=config.input_upsampling,
+        sample=config.sample_train,
+        enforce_suffix=config.enforce_suffix,
+        exclude_suffix=config.exclude_suffix,
+        decoded_cap=environment.max_shuffle_buffer,
+    )
+
+
+class _Session:
+    """A constructed model with its state, batches and writers."""
+
+    def __init__(
+        self,
+        gan_class: Callable[[Any], GANModel],
+        experiment: ExperimentView,
+        environment: Environment,
+        say: Say,
+        stop: StopSignal,
+    ) -> None:
+        self.experiment, self.environment = experiment, environment
+        self.say, self.stop = say, stop
+        self.folder = experiment.run.ckpt_dir
+        self.normalisation = Normalisation(experiment.config.normalisation, experiment.contract)
+        self.options = reader_options(experiment, environment)
+        self.model = gan_class(experiment)
+        check_model(self.model, experiment.config.model_name)
+        build_networks(self.model, experiment)
+        build_optimizers(self.model)
+        self.state = TrainingState(self.model)
+        self.monitor = Monitor(experiment, self.normalisation, self._validation())
+        self.begun = 0
+
+    def run(self, start: Start, steps: int, device: str) -> Outcome:
+        """Restore, train, and keep ``run.json`` true whatever happens."""
+        restored = self._restore(start)
+        self.begun = restored["step"] if restored else 0
+        self._greet(steps, device)
+        self.record = record.begin(
+            self.experiment, steps=steps, device=device, restored_from=restored
+        )
+        if restored is None:
+            write_pictures(self.model, self.experiment.run.model_dir, self.say)
+        try:
+            with Writers(self.experiment.run.logs_dir, start_step=self.begun) as self.writers:
+                step = self._loop(steps)
+        except BaseException as error:
+            self.record.update(status="failed", reason=f"{type(error).__name__}: {error}"[:500])
+            raise
+        done = step >= steps
+        self.record.update(status="done" if done else "interrupted", step=step)
+        return Outcome(step, 0 if done else self.stop.exit_code)
+
+    def _loop(self, steps: int) -> int:
+        environment, experiment = self.environment, self.experiment
+        plan = Plan(
+            start=self.begun,
+            steps=steps,
+            ckpt_freq=environment.ckpt_freq,
+            sample_freq=environment.sample_freq,
+            label=experiment.name,
+        )
+        actions = Actions(self._report, self._save, self._sample, lambda: self.stop.requested)
+        weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
+        unweighted = frozenset(name for name, weight in weights.items() if weight == 0)
+        watch = LossWatch(experiment.name, self._names_of, unweighted)
+        return train_loop(self.model, self._training(), plan, actions, watch)
+
+    def _training(self) -> tf.data.Dataset:
+        return training_batches(
+            self.experiment.dataset_dir,
+            self.experiment.contract,
+            self.normalisation,
+            self.options,
+            start_step=self.begun,
+        )
+
+    def _validation(self) -> tf.data.Dataset:
+        return fixed_batches(
+            self.experiment.dataset_dir,
+            self.experiment.contract,
+            self.normalisation,
+            replace(self.options, sample=None),
+            split="val",
+            limit=self.experiment.config.sample_val,
+        )
+
+    def _names_of(self, numbers: list[int]) -> list[str]:
+        records = list_records(
+            self.experiment.dataset_dir,
+            self.experiment.contract,
+            "train",
+            self.options.enforce_suffix,
+            self.options.exclude_suffix,
+        )
+        return [records[number].name for number in numbers]
+
+    def _restore(self, start: Start) -> dict[str, Any] | None:
+        """Fill the state as asked; says which file it came from."""
+        for phrase in checkpoints.tidy(self.folder):
+            logger.warning("%s: %s", self.folder, phrase)
+        source = self.experiment.run if start.resume else start.source
+        if source is None:
+            return None
+        own = source == self.experiment.run
+        if own:
+            record.refuse_changed(self.experiment)
+        if own and not checkpoints.has_any(self.folder):
+            logger.warning("%s: NO CHECKPOINT YET, STARTING AT STEP 0", self.folder)
+            return None
+        step = checkpoints.restore_latest(source.ckpt_dir, self.state, repair=own)
+        self.say(f"restored {source.ckpt_dir / f'ckpt-{step}'}: continuing from step {step}")
+        return {"timestamp": source.timestamp, "step": step}
+
+    def _greet(self, steps: int, device: str) -> None:
+        name, run = self.experiment.name, self.experiment.run.timestamp
+        self.say(f"training {name} ({run}) on {device}: steps {self.begun} to {steps}")
+        if self.begun >= steps:
+            self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
+
+    def _report(self, step: int, losses: Mapping[str, float], speed: float | None) -> None:
+        facts = {} if speed is None else {"steps_per_s": round(speed, 4)}
+        self.writers.scalars(step, "train", losses, **facts)
+        if not losses:
+            self._refuse_unsound(step)
+        if retraced(self.model, step - self.begun):
+            logger.warning("train_step was traced anew at every step; it captures a new object")
+
+    def _refuse_unsound(self, step: int) -> None:
+        broken = self.state.unsound()
+        if broken is not None:
+            raise TrainingError(
+                f"variable {broken} is not finite at step {step}",
+                where=self.experiment.name,
+                hint="lower learning_rate; the last checkpoint is sound",
+            )
+
+    def _save(self, step: int) -> None:
+        self._refuse_unsound(step)
+        checkpoints.save(self.folder, self.state, step)
+        self.writers.flush()
+        self.record.update(step=step)
+
+    def _sample(self, step: int) -> None:
+        scores, rows = self.monitor.look(self.model.generator)
+        self.writers.scalars(step, "val", scores)
+        png = self.monitor.draw(rows, step)
+        write_sheet(self.experiment, self.environment.samples_dir, step, png)
+        self.writers.picture(step, "samples", png)

@@ -1,0 +1,139 @@
+"""Sample sheets: the same validation tiles at every step, with the same stretch."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+# Centres of Sentinel-2 B04, B03 and B02: what red, green and blue are shown from.
+RGB_NM = (664.6, 559.8, 492.4)
+RGB_NAMES = ("B04", "B03", "B02")
+# An error of this share of the value range is shown as the end of the colour bar.
+ERROR_SHARE = 0.25
+PANEL_INCH = 2.2
+
+
+@dataclass(frozen=True)
+class View:
+    """Which bands are shown as red, green and blue, and their fixed stretch.
+
+    Attributes:
+        bands: Three band numbers (three equal ones for a grey picture).
+        low: Value shown black, for each of the three.
+        high: Value shown white, for each of the three.
+        label: The bands' names.
+    """
+
+    bands: tuple[int, int, int]
+    low: FloatArray
+    high: FloatArray
+    label: str
+
+    def picture(self, values: FloatArray) -> FloatArray:
+        """``[H, W, C]`` physical values -> ``[H, W, 3]`` in 0..1; no value is shown black."""
+        chosen = values[..., list(self.bands)]
+        scaled = (chosen - self.low) / np.maximum(self.high - self.low, 1e-12)
+        return np.clip(np.nan_to_num(scaled), 0.0, 1.0).astype(np.float32)
+
+
+def view(names: Sequence[str], wavelengths_nm: Sequence[float | None], ranges: FloatArray) -> View:
+    """Choose bands for display: by name, else by wavelength, else the first ones.
+
+    Args:
+        names: Band names.
+        wavelengths_nm: Their centres, where known.
+        ranges: ``[C, 2]`` fixed value range of each band.
+    """
+    bands = _rgb_bands(list(names), list(wavelengths_nm))
+    low, high = (np.asarray(ranges, np.float32)[list(bands), side] for side in (0, 1))
+    shown = dict.fromkeys(names[band] for band in bands)
+    return View(bands, low, high, ", ".join(shown))
+
+
+def _rgb_bands(names: list[str], wavelengths: list[float | None]) -> tuple[int, int, int]:
+    if all(name in names for name in RGB_NAMES):
+        red, green, blue = (names.index(name) for name in RGB_NAMES)
+        return red, green, blue
+    if len(names) < 3:
+        return 0, 0, 0
+    known = [(index, nm) for index, nm in enumerate(wavelengths) if nm is not None]
+    if len(known) < 3:
+        return 0, 1, 2
+    red, green, blue = (min(known, key=lambda k: abs(k[1] - wanted))[0] for wanted in RGB_NM)
+    return red, green, blue
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """One tile of the sheet, physical values.
+
+    Attributes:
+        name: The tile's name.
+        input: ``[H, W, Ci]``, on the target's grid.
+        prediction: ``[H, W, Ct]``.
+        truth: ``[H, W, Ct]``.
+    """
+
+    name: str
+    input: FloatArray
+    prediction: FloatArray
+    truth: FloatArray
+
+
+def sheet(
+    rows: Sequence[SampleRow], input_view: View, target_view: View, *, title: str, unit: str
+) -> bytes:
+    """Draw input, prediction, truth and error of each row.
+
+    The error is the mean absolute difference over the target bands, on one fixed colour scale.
+
+    Returns:
+        The sheet as PNG.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    width, height = 4 * PANEL_INCH + 1.3, len(rows) * (PANEL_INCH + 0.15) + 0.9
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=10)
+    axes = figure.subplots(len(rows), 4, squeeze=False)
+    limit = ERROR_SHARE * float(np.mean(target_view.high - target_view.low))
+    for row, panels in zip(rows, axes, strict=True):
+        shown = _draw_row(row, panels, input_view, target_view, limit)
+    headings = (
+        f"input ({input_view.label})",
+        f"prediction ({target_view.label})",
+        "truth",
+        "error",
+    )
+    for panel, heading in zip(axes[0], headings, strict=True):
+        panel.set_title(heading, fontsize=8)
+    bar = figure.colorbar(shown, ax=list(axes[:, 3]), shrink=0.9, extend="max")
+    bar.set_label(f"mean absolute error ({unit})", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _draw_row(
+    row: SampleRow, panels: Any, input_view: View, target_view: View, limit: float
+) -> Any:
+    """Fill the four panels of a row; returns the error's image for the colour bar."""
+    error = np.mean(np.abs(row.prediction - row.truth), axis=-1)
+    panels[0].imshow(input_view.picture(row.input), interpolation="nearest")
+    panels[1].imshow(target_view.picture(row.prediction), interpolation="nearest")
+    panels[2].imshow(target_view.picture(row.truth), interpolation="nearest")
+    shown = panels[3].imshow(error, vmin=0.0, vmax=limit, cmap="magma", interpolation="nearest")
+    for panel in panels:
+        panel.set_xticks([])
+        panel.set_yticks([])
+    panels[0].set_ylabel(row.name, fontsize=6)
+    return shown

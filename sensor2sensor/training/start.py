@@ -1,0 +1,92 @@
+"""Which run folder a call of ``train.py`` uses, and from what state; free of TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sensor2sensor.config.environment import Environment
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError, OutputExistsError
+from sensor2sensor.core.runs import Run, check_timestamp, find_run, new_timestamp
+
+SMOKE_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run begins.
+
+    Attributes:
+        resume: Continue the run's own folder.
+        source: Begin with the state of this other run.
+    """
+
+    resume: bool = False
+    source: Run | None = None
+
+
+def choose_start(
+    exp_dir: Path,
+    *,
+    timestamp: str | None,
+    restore: str | None,
+    resume: bool,
+    now: datetime,
+) -> tuple[str, Start]:
+    """Read ``--timestamp``, ``--restore`` and ``--resume``.
+
+    Args:
+        exp_dir: The experiment's folder.
+        timestamp: Name for the run, or which one to resume.
+        restore: The run whose state a new run begins with.
+        resume: Continue the named or the latest run in its folder.
+        now: Local time, for the name of a new run.
+
+    Returns:
+        The run's timestamp and where it begins.
+
+    Raises:
+        InputError: No such run, a timestamp of another form, or options that exclude each other.
+        OutputExistsError: A new run would start over existing checkpoints.
+    """
+    if resume and restore is not None:
+        raise InputError("--resume continues a run, --restore starts a new one", hint="use one")
+    if resume:
+        return find_run(exp_dir, timestamp).timestamp, Start(resume=True)
+    chosen = check_timestamp(timestamp) if timestamp else new_timestamp(exp_dir, now)
+    start = Start(source=find_run(exp_dir, restore) if restore is not None else None)
+    refuse_overwriting(Run(exp_dir, chosen), start)
+    return chosen, start
+
+
+def refuse_overwriting(run: Run, start: Start) -> None:
+    """Never start at step 0 over checkpoints that are there.
+
+    Raises:
+        OutputExistsError: They are, and the run is not resumed.
+    """
+    there = sorted(run.ckpt_dir.glob("ckpt-*"))
+    if there and not start.resume:
+        raise OutputExistsError(
+            f"holds {len(there)} files of checkpoints",
+            where=run.ckpt_dir,
+            hint="continue with --resume, or take another --timestamp",
+        )
+
+
+def throwaway(environment: Environment, exp_dir: Path, folder: Path) -> Environment:
+    """The same environment with another ``experiment_root`` that holds this experiment alone.
+
+    Args:
+        environment: The real one.
+        exp_dir: The experiment's folder below its ``experiment_root``.
+        folder: An empty folder; the trial writes there and nowhere else.
+    """
+    name = exp_dir.relative_to(environment.experiment_root)
+    files.write_bytes(folder / name / "experiment.json", (exp_dir / "experiment.json").read_bytes())
+    changes = {
+        "experiment_root": str(folder), "ckpt_freq": SMOKE_STEPS, "sample_freq": SMOKE_STEPS,
+    }  # fmt: skip
+    return Environment(environment.path, environment.settings.model_copy(update=changes))

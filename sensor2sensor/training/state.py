@@ -1,0 +1,184 @@
+"""Everything a training run must remember, as flat lists of TensorFlow variables.
+
+``tf.train.Checkpoint`` follows an object's attributes and misses the seed generators of Keras
+layers without a word: a resumed run then repeats its dropout. ``keras.Model.variables`` does list
+them, so the state is taken from there, and positions are bound to names in ``architecture.json``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.training.contract import GANModel
+
+Architecture = dict[str, list[dict[str, Any]]]
+MAX_LISTED = 8
+NETWORKS = (keras.layers.Layer, keras.metrics.Metric, tf.Module)
+
+
+class TrainingState:
+    """The variables of a model by attribute, and the checkpoint over them.
+
+    Args:
+        model: A checked model whose networks are built.
+        only: Attributes to hold; all by default.
+    """
+
+    def __init__(self, model: GANModel, *, only: tuple[str, ...] | None = None) -> None:
+        found = dict(_holders(model))
+        self.groups = {
+            name: [_raw(variable) for variable in variables]
+            for name, variables in _variables(found)
+            if only is None or name in only
+        }
+        self.names = {
+            name: [_label(v) for v in variables]
+            for name, variables in _variables(found)
+            if name in self.groups
+        }
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps_done")
+        self.checkpoint = tf.train.Checkpoint(steps_done=self.step, **self.groups)
+
+    def architecture(self) -> Architecture:
+        """Name, shape and dtype of every variable by attribute; what a checkpoint is bound to."""
+        return {
+            group: [
+                {"name": name, "shape": variable.shape.as_list(), "dtype": variable.dtype.name}
+                for name, variable in zip(self.names[group], variables, strict=True)
+            ]
+            for group, variables in self.groups.items()
+        }
+
+    def unsound(self) -> str | None:
+        """The first variable that holds a NaN or an infinity, or None."""
+        for group, variables in self.groups.items():
+            for name, variable in zip(self.names[group], variables, strict=True):
+                if variable.dtype.is_floating and not bool(_all_finite(variable)):
+                    return f"{group}/{name}"
+        return None
+
+
+def _all_finite(variable: tf.Variable) -> tf.Tensor:
+    return tf.reduce_all(tf.math.is_finite(variable))
+
+
+def build_optimizers(model: GANModel) -> None:
+    """Create the slots of every unbuilt ``<network>_optimizer`` for its network.
+
+    A slot that appears only at the first step could not be restored before it.
+
+    Raises:
+        ModelContractError: An optimizer has no network of its name and is not built by the model.
+    """
+    for name, value in vars(model).items():
+        if not isinstance(value, keras.optimizers.Optimizer) or value.built:
+            continue
+        network = getattr(model, name.removesuffix("_optimizer"), None)
+        if not isinstance(network, keras.Model):
+            raise ModelContractError(
+                f"optimizer '{name}' belongs to no network",
+                where=type(model).__module__,
+                hint=f"name it <network>_optimizer or call self.{name}.build(variables)",
+            )
+        value.build(network.trainable_variables)
+
+
+def _holders(model: GANModel) -> Iterator[tuple[str, Any]]:
+    """Attributes that hold state, by name; lists and dicts of such are opened.
+
+    The generator comes first: a variable it shares must be found under its name at inference.
+    """
+    attributes = vars(model)
+    first = [name for name in ("generator", "discriminator") if name in attributes]
+    for name in [*first, *sorted(set(attributes) - set(first))]:
+        yield from _open(name, attributes[name])
+
+
+def _open(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _open(f"{name}_{key}", item)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _open(f"{name}_{index}", item)
+    elif _holds_state(value):
+        yield name, value
+
+
+def _holds_state(value: Any) -> bool:
+    kinds = (tf.Variable, keras.Variable, keras.optimizers.Optimizer)
+    kinds += (keras.random.SeedGenerator, tf.random.Generator, *NETWORKS)
+    return isinstance(value, kinds)
+
+
+def _variables(holders: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Variables by attribute; one that two attributes share is held once."""
+    seen: set[int] = set()
+    for name, holder in holders.items():
+        fresh = []
+        for variable in _listed(holder):
+            if id(_raw(variable)) not in seen:
+                seen.add(id(_raw(variable)))
+                fresh.append(variable)
+        if fresh:
+            yield name, fresh
+
+
+def _listed(holder: Any) -> list[Any]:
+    if isinstance(holder, tf.Variable | keras.Variable):
+        return [holder]
+    if isinstance(holder, keras.random.SeedGenerator | tf.random.Generator):
+        return [holder.state]
+    return list(holder.variables)
+
+
+def _raw(variable: Any) -> tf.Variable:
+    """The TensorFlow variable inside a Keras one."""
+    return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+def _label(variable: Any) -> str:
+    """The name of a variable without the counters Keras adds when a process builds many models."""
+    path = variable.path if isinstance(variable, keras.Variable) else variable.name
+    return re.sub(r"_\d+(?=/|_|:|$)", "", path)
+
+
+def architecture_differences(stored: Architecture, current: Architecture) -> list[str]:
+    """What a checkpoint holds and the model lacks or has otherwise, a phrase each.
+
+    Returns:
+        At most :data:`MAX_LISTED` phrases, and one that counts the rest.
+    """
+    found: list[str] = []
+    for group in [*stored, *(name for name in current if name not in stored)]:
+        if group not in current:
+            found.append(f"{group}: only in the checkpoint")
+        elif group not in stored:
+            found.append(f"{group}: only in the model")
+        else:
+            found.extend(_group_differences(group, stored[group], current[group]))
+    rest = len(found) - MAX_LISTED
+    return found if rest <= 0 else [*found[:MAX_LISTED], f"and {rest} more"]
+
+
+def _group_differences(
+    group: str, stored: list[dict[str, Any]], current: list[dict[str, Any]]
+) -> list[str]:
+    found = []
+    if len(stored) != len(current):
+        found.append(f"{group}: {len(stored)} variables (there) against {len(current)} (asked)")
+    for there, here in zip(stored, current, strict=False):
+        if there != here:
+            found.append(f"{group}: {_described(there)} (there) against {_described(here)} (asked)")
+    return found
+
+
+def _described(variable: Mapping[str, Any]) -> str:
+    shape = "x".join(str(size) for size in variable["shape"]) or "scalar"
+    return f"{variable['name']} {shape} {variable['dtype']}"

@@ -1,0 +1,126 @@
+"""Monitoring on the validation split: L1 and PSNR per tile, and the sample sheet.
+
+The test split is never read here. Truth is compared as the model sees it (normalised, which may
+clip the outermost 0.1 % of values); ``evaluate.py`` scores against the unclipped truth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sensor2sensor.core import files
+from sensor2sensor.metrics import compute
+from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.samples import FloatArray, SampleRow, View, sheet, view
+
+MONITORED = ("l1", "psnr")
+SHEET_ROWS = 5
+
+
+class Monitor:
+    """Looks at the generator on the fixed validation tiles.
+
+    Args:
+        experiment: Names, ranges and bands.
+        normalisation: The run's normalisation.
+        batches: Finite batches of the validation split, in order, restarted at each look.
+    """
+
+    def __init__(self, experiment: ExperimentView, normalisation: Any, batches: Any) -> None:
+        self._experiment = experiment
+        self._normalisation = normalisation
+        self._batches = batches
+        contract = experiment.contract
+        ranges = np.asarray(contract.target_ranges(), np.float32)
+        self._unit = contract.target.bands[0].unit
+        if not normalisation.invertible:
+            low, high = experiment.OUTPUT_RANGE
+            ranges = np.tile(np.asarray([[low, high]], np.float32), (len(ranges), 1))
+            self._unit = "normalised"
+        self._ranges = ranges
+        self._rows: list[SampleRow] = []
+
+    def look(self, generator: Any) -> tuple[dict[str, float], list[SampleRow]]:
+        """Predict every validation tile.
+
+        Returns:
+            Mean over the tiles of each metric of :data:`MONITORED` (NaN where none is defined),
+            and the first :data:`SHEET_ROWS` tiles for the sheet.
+        """
+        values: dict[str, list[float]] = {name: [] for name in MONITORED}
+        rows: list[SampleRow] = []
+        for batch in self._batches:
+            prediction = self._physical(generator(batch["input"], training=False))
+            truth = self._physical(batch["target"])
+            for name, scores in self._scores(truth, prediction).items():
+                values[name].extend(float(score) for score in scores)
+            if len(rows) < SHEET_ROWS:
+                rows.extend(_rows(batch, prediction, truth))
+        return {name: _mean(found) for name, found in values.items()}, rows[:SHEET_ROWS]
+
+    def _physical(self, values: Any) -> FloatArray:
+        if self._normalisation.invertible:
+            values = self._normalisation.restore(values)
+        return np.asarray(values, np.float32)
+
+    def _scores(self, truth: FloatArray, prediction: FloatArray) -> dict[str, tf.Tensor]:
+        return compute(
+            truth,
+            prediction,
+            value_ranges=self._ranges,
+            factor=self._experiment.contract.factor,
+            names=MONITORED,
+        )
+
+    def draw(self, rows: list[SampleRow], step: int) -> bytes:
+        """The sample sheet of ``rows`` as PNG."""
+        title = f"{self._experiment.name}, step {step}"
+        return sheet(
+            rows, self._input_view(rows), self._target_view(), title=title, unit=self._unit
+        )
+
+    def _target_view(self) -> View:
+        return _view(self._experiment.contract.target.bands, self._ranges)
+
+    def _input_view(self, rows: list[SampleRow]) -> View:
+        """Stretch of the normalised input: the images of the bands' fixed ranges."""
+        contract = self._experiment.contract
+        if self._normalisation.invertible:
+            low, high = np.moveaxis(np.asarray(contract.input_ranges(), np.float32), 1, 0)
+            ends = [np.asarray(self._normalisation.input(end)) for end in (low, high)]
+        else:
+            # Scaled by each tile's own norm: no fixed range exists, these fixed tiles give one.
+            seen = np.concatenate([row.input.reshape(-1, row.input.shape[-1]) for row in rows])
+            ends = [np.quantile(seen, q, axis=0) for q in (0.001, 0.999)]
+        return _view(contract.input.bands, np.stack(ends, axis=-1).astype(np.float32))
+
+
+def _view(bands: Any, ranges: FloatArray) -> View:
+    names = [band.name for band in bands]
+    return view(names, [band.wavelength_nm for band in bands], ranges)
+
+
+def _rows(batch: Any, prediction: FloatArray, truth: FloatArray) -> Iterator[SampleRow]:
+    inputs = np.asarray(batch["input"], np.float32)
+    for index, name in enumerate(batch["name"].numpy()):
+        yield SampleRow(name.decode("utf-8"), inputs[index], prediction[index], truth[index])
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Mean of the finite values: undefined and perfect tiles enter no mean."""
+    finite = [value for value in values if math.isfinite(value)]
+    return sum(finite) / len(finite) if finite else math.nan
+
+
+def write_sheet(experiment: ExperimentView, latest_dir: Any, step: int, png: bytes) -> None:
+    """Keep the sheet under its step, and as the latest one of the experiment.
+
+    Files: ``samples/<timestamp>/step-<step>.png`` and ``_samples/<a__b__c>.png``.
+    """
+    files.write_bytes(experiment.run.samples_dir / f"step-{step:07d}.png", png)
+    files.write_bytes(latest_dir / f"{experiment.name.replace('/', '__')}.png", png)

@@ -1,0 +1,74 @@
+"""Train one experiment, then evaluate it.
+
+  python train.py --exp sis2/s3/l1loss
+  python train.py --exp sis2/s3/l1loss --resume             # continue the latest run in its folder
+  python train.py --exp sis2/s3/l1loss --restore 0715-0930  # a new run from the state of that one
+  python train.py --exp sis2/s3/l1loss --check              # validate everything, train nothing
+
+In the background: mkdir -p nohup; nohup python train.py --exp sis2/s3/l1loss > nohup/l1loss.log &
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from experiment import Experiment, find_experiment
+from models.loading import check_by_name, load_gan_class
+from sensor2sensor.config.environment import Environment, load_environment
+from sensor2sensor.core.cli import main_guard, parser
+from sensor2sensor.dataset.contract import verify_dataset
+from sensor2sensor.training.start import SMOKE_STEPS, choose_start, throwaway
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    made = parser(__doc__ or "", prog="train.py")
+    made.add_argument("--exp", required=True, help="experiment below experiment_root: a/b/c")
+    made.add_argument("--timestamp", metavar="MMDD-hhmm", help="name of the run (default: now)")
+    made.add_argument("--restore", metavar="TIMESTAMP", help="new run from the state of that one")
+    made.add_argument("--resume", action="store_true", help="continue the latest run in its folder")
+    made.add_argument("--check", action="store_true", help="validate everything, train nothing")
+    made.add_argument(
+        "--smoke", action="store_true", help="two steps and all that follows; kept nowhere"
+    )
+    return made
+
+
+def main(args: argparse.Namespace) -> int:
+    """Check everything, train, evaluate."""
+    environment = load_environment(args.environment)
+    if not args.smoke:
+        return run(args, environment)
+    with tempfile.TemporaryDirectory() as folder:
+        source = find_experiment(args.exp, environment)
+        return run(args, throwaway(environment, source, Path(folder)), steps=SMOKE_STEPS)
+
+
+def run(args: argparse.Namespace, environment: Environment, steps: int | None = None) -> int:
+    """Train and evaluate in the folders of ``environment``; returns the exit code."""
+    timestamp, start = choose_start(
+        find_experiment(args.exp, environment),
+        timestamp=args.timestamp, restore=args.restore, resume=args.resume, now=datetime.now(),
+    )  # fmt: skip
+    experiment = Experiment(args.exp, environment, timestamp=timestamp)
+    verify_dataset(experiment.dataset_dir)
+    check_by_name(experiment.config.model_name, environment.models_root)
+    if args.check:
+        print(f"{experiment.name}: environment, experiment, data set and model are in order")
+        return 0
+    from evaluate import evaluate_run
+    from sensor2sensor.training.run import train
+
+    gan_class = load_gan_class(experiment.config.model_name, environment.models_root)
+    outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
+    return outcome.exit_code or evaluate_run(experiment, environment)
+
+
+if __name__ == "__main__":
+    sys.exit(main_guard(main, arguments()))
