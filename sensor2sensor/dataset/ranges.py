@@ -24,7 +24,7 @@ def normalised_range(normalisation: str, contract: DatasetContract) -> tuple[flo
     if normalisation in ("minmax", "l2"):
         return 0.0, 1.0
     lows_highs = []
-    for statistics in contract.statistics.target:
+    for statistics in contract.statistics["target"]:
         shift, width = (
             (statistics.mean, statistics.std) if normalisation == "standard" else (0.0, 1.0)
         )

@@ -1,0 +1,104 @@
+"""The main job on real Sentinel-2 products: steps 20, 40, 50, a short training, an evaluation.
+
+    make real DATA=FOLDER [RESOLUTION=10] [TILESIZE=256]
+
+Any folder with .SAFE products or their zips will do. The pixels stay in real/, which git ignores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from demo import print_gains
+from main_job import ROOT, Job, latest_evaluation
+
+EXPERIMENT = "real/edsr_alt6"
+
+
+def main() -> int:
+    """Run the job; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with Sentinel-2 products")
+    parser.add_argument("--work", type=Path, default=ROOT / "real", help="folder for everything")
+    parser.add_argument("--tile", help="tile code; default: the one with most products")
+    parser.add_argument("--level", help="L1C or L2A; default: the one with most products")
+    parser.add_argument("--resolution", type=int, default=10, choices=(10, 20, 60))
+    parser.add_argument("--tilesize", type=int, default=256)
+    parser.add_argument("--quantity", type=int, default=80, help="tiles per scene")
+    parser.add_argument("--train-ratio", type=float, default=0.7)
+    parser.add_argument("--steps", type=int, default=300)
+    args = parser.parse_args()
+    if not args.data.is_dir():
+        print(f"no folder {args.data}; DATA= names one with .SAFE products", file=sys.stderr)
+        return 2
+    job = Job(args.work.resolve(), stages=4)
+    tile, level = choose(args.data.resolve(), args.tile, args.level)
+    prepare(job, args, tile, level)
+    replace = {"tilesize": args.tilesize, "dataset": "alt6_real", "steps": args.steps}
+    job.experiment(EXPERIMENT, replace=replace)
+    job.door("train.py: edsr, then its evaluation", "train.py", "--exp", EXPERIMENT)
+    job.finish()
+    print_gains(EXPERIMENT, latest_evaluation(job.work, EXPERIMENT))
+    print(f"\nOpen:\n  {job.work / 'experiments' / '_samples'}")
+    return 0
+
+
+def choose(data: Path, tile: str | None, level: str | None) -> tuple[str, str]:
+    """Tile and level with the most products among those that match what was asked."""
+    sys.path.insert(0, str(ROOT))
+    from collections import Counter
+
+    from sensor2sensor.products.discovery import find_s2
+
+    products, _ = find_s2(data, tile)
+    counts = Counter((p.tile, p.level) for p in products if level in (None, p.level))
+    if not counts:
+        print(f"no readable Sentinel-2 product in {data}", file=sys.stderr)
+        raise SystemExit(2)
+    (tile, level), count = counts.most_common(1)[0]
+    print(f"tile {tile}, {level}: {count} product(s) of {sum(counts.values())}")
+    return tile, level
+
+
+def prepare(job: Job, args: argparse.Namespace, tile: str, level: str) -> None:
+    """Run steps 20, 40 and 50 on every product of the tile."""
+    job.write_environment(
+        data_root="data",
+        experiment_root="experiments",
+        s2_root=str(args.data.resolve()),
+        s3_root=str(args.data.resolve()),
+        sample_freq=100,
+        ckpt_freq=args.steps,
+    )
+    step = "preprocessing/{}.py".format
+    inventory = f"inv_{tile}_s2"
+    options: list[object] = ["--tile", tile, "--s2-only", "--level", level]
+    options += ["--resolution", args.resolution]
+    # A folder of samples holds damaged or incomplete products: they are listed, the job goes on.
+    title = "step 20: the Sentinel-2 scenes"
+    job.door(title, step("20_create_inventory"), *options, accept=(0, 1))
+    select_all(job.work / "data" / "_inventory", inventory)
+    options = ["--selection", "all", "--masks", "none", "--grid", "--tilesize", args.tilesize]
+    options += ["--quantity", args.quantity]
+    job.door("step 40: tiles", step("40_create_tifs"), *options)
+    options = ["--inventory", inventory, "--dataset", "real", "--tilesize", args.tilesize]
+    options += ["--train_ratio", args.train_ratio, "--val_ratio", 0.15, "--factors", 6]
+    job.door("step 50: data set", step("50_create_tfrecords"), *options)
+
+
+def select_all(folder: Path, inventory: str) -> None:
+    """Select every scene of the inventory; its cloud is left to step 40's limit."""
+    from sensor2sensor.preprocess.inventory_file import read_rows
+
+    first: dict[str, int] = {}
+    for row in read_rows(folder / f"{inventory}.csv"):
+        first.setdefault(row.s2, row.index)
+    content = {"inventory": inventory, "s2_indices": sorted(first.values())}
+    (folder / "all.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
