@@ -88,6 +88,11 @@ class ProductFiles:
         """The path by which GDAL opens a file."""
         raise NotImplementedError
 
+    def local_path(self, name: str) -> Path | None:
+        """Where a file lies on disk; None when it is inside an archive."""
+        safe_name(name, self.path)
+        return None
+
     def read(self, name: str, max_bytes: int) -> bytes:
         """The content of a file, at most `max_bytes`; ProductError names it otherwise."""
         size = self.size(name)
@@ -156,6 +161,10 @@ class FolderFiles(ProductFiles):
     def gdal_path(self, name: str) -> str:
         """The path by which GDAL opens a file."""
         return str(self._target(name))
+
+    def local_path(self, name: str) -> Path | None:
+        """Where a file lies on disk."""
+        return self._target(name)
 
     def _target(self, name: str) -> Path:
         return self.path / safe_name(name, self.path)

@@ -102,7 +102,7 @@ class Element:
 
 
 def to_number(text: str, element: str, where: str) -> float:
-    """A finite number from XML text; ProductError (comma decimals, NaN, words) names the element."""
+    """A finite number from XML text; ProductError names the element that holds anything else."""
     try:
         value = float(text)
     except ValueError:

@@ -206,7 +206,8 @@ def _offsets(root: Element, level: str, baseline: str) -> tuple[dict[str, float]
             f"element {path} is missing for {', '.join(absent)} (baseline {baseline} has offsets)",
             where=root.where,
         )
-    return {band: found[band] if band in found else 0.0 for band in S2_BANDS}, warnings
+    without: dict[str, float] = dict.fromkeys(S2_BANDS, 0.0)
+    return without | found, warnings
 
 
 def _band(element: Element, path: str) -> str:

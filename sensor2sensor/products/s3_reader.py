@@ -31,6 +31,8 @@ FLAGS_FILE = "qualityFlags.nc"
 INSTRUMENT_FILE = "instrument_data.nc"
 TIE_GEO_FILE = "tie_geo_coordinates.nc"
 TIE_ANGLES_FILE = "tie_geometries.nc"
+# Flag words and detector numbers are integers: xarray would turn them to floats for their fill.
+RAW_FILES = (FLAGS_FILE, INSTRUMENT_FILE)
 ANNOTATION_FILES = (GEO_FILE, FLAGS_FILE, INSTRUMENT_FILE, TIE_GEO_FILE, TIE_ANGLES_FILE)
 
 
@@ -52,7 +54,7 @@ class S3Reader:
         self.shape = (rows, columns)
         self._files = files
         self._stack = ExitStack()
-        self._datasets: dict[tuple[str, bool], Any] = {}
+        self._datasets: dict[str, Any] = {}
 
     def close(self) -> None:
         """Close every file."""
@@ -92,13 +94,13 @@ class S3Reader:
 
     def flags(self, rows: slice, cols: slice) -> npt.NDArray[np.uint32]:
         """The quality flag words [h, w] as stored; `flag_masks` gives their bits."""
-        words = self._window(FLAGS_FILE, "quality_flags", rows, cols, decode=False)
+        words = self._window(FLAGS_FILE, "quality_flags", rows, cols)
         return words.astype(np.uint32)
 
     @property
     def flag_masks(self) -> dict[str, int]:
         """Mask by flag meaning, as this product has them (32 or 13, by collection)."""
-        attributes = self._variable(FLAGS_FILE, "quality_flags", decode=False).attrs
+        attributes = self._variable(FLAGS_FILE, "quality_flags").attrs
         with naming_damage(self._files.where(FLAGS_FILE)):
             meanings = str(attributes["flag_meanings"]).split()
             masks = np.atleast_1d(attributes["flag_masks"]).astype(np.uint32)
@@ -115,7 +117,7 @@ class S3Reader:
 
     def detector_index(self, rows: slice, cols: slice) -> npt.NDArray[np.int32]:
         """Detector of each pixel [h, w], -1 where the product gives none."""
-        index = self._window(INSTRUMENT_FILE, "detector_index", rows, cols, decode=False)
+        index = self._window(INSTRUMENT_FILE, "detector_index", rows, cols)
         return np.where(index < 0, -1, index.astype(np.int32))
 
     def solar_flux(
@@ -155,19 +157,19 @@ class S3Reader:
     def _solar_table(self, bands: Sequence[str]) -> npt.NDArray[np.float32]:
         variable = self._variable(INSTRUMENT_FILE, "solar_flux")
         with naming_damage(self._files.where(INSTRUMENT_FILE)):
-            table = variable.values.astype(np.float32)
+            table = np.array(variable.values, np.float32)
         if table.ndim != 2 or table.shape[0] != len(OLCI_BANDS):
             raise ProductError(
                 f"solar_flux has shape {table.shape}, expected (21, detectors)",
                 where=self._files.where(INSTRUMENT_FILE),
             )
-        # Non-positive flux is fill that escaped its attribute; dividing by it would look valid.
+        # Fill is -1, read raw here: dividing by it would look valid.
         table = np.where(table > 0.0, table, np.float32(np.nan))
         return np.asarray(table[[OLCI_BANDS.index(band) for band in bands]])
 
     def _tie_steps(self, name: str, shape: tuple[int, ...]) -> tuple[int, int]:
         """Rows and columns per tie point: the file's own attributes, checked against the sizes."""
-        attributes = self._dataset(name, True).attrs
+        attributes = self._dataset(name).attrs
         steps = []
         for key, image, ties in zip(
             ("al_subsampling_factor", "ac_subsampling_factor"), self.shape, shape, strict=True
@@ -182,11 +184,9 @@ class S3Reader:
             steps.append(step)
         return steps[0], steps[1]
 
-    def _window(
-        self, name: str, variable: str, rows: slice, cols: slice, *, decode: bool = True
-    ) -> npt.NDArray[Any]:
+    def _window(self, name: str, variable: str, rows: slice, cols: slice) -> npt.NDArray[Any]:
         rows, cols = self._inside(rows, cols)
-        array = self._variable(name, variable, decode=decode)
+        array = self._variable(name, variable)
         if array.shape != self.shape:
             raise ProductError(
                 f"{variable} has shape {array.shape}, the manifest says {self.shape}",
@@ -204,26 +204,29 @@ class S3Reader:
             found.append(slice(start, stop))
         return found[0], found[1]
 
-    def _variable(self, name: str, variable: str, *, decode: bool = True) -> Any:
-        dataset = self._dataset(name, decode)
+    def _variable(self, name: str, variable: str) -> Any:
+        dataset = self._dataset(name)
         if variable not in dataset.variables:
             raise ProductError(f"has no variable {variable}", where=self._files.where(name))
         return dataset[variable].variable
 
-    def _dataset(self, name: str, decode: bool) -> Any:
-        if (name, decode) not in self._datasets:
+    def _dataset(self, name: str) -> Any:
+        if name not in self._datasets:
+            if not self._files.exists(name):
+                raise ProductError("file is missing", where=self._files.where(name))
             with naming_damage(self._files.where(name)):
-                self._datasets[name, decode] = self._open(name, decode)
-        return self._datasets[name, decode]
+                self._datasets[name] = self._open(name)
+        return self._datasets[name]
 
-    def _open(self, name: str, decode: bool) -> Any:
+    def _open(self, name: str) -> Any:
         import xarray
 
-        source = self._stack.enter_context(self._files.open(name))
+        local = self._files.local_path(name)
+        source = local or self._stack.enter_context(self._files.open(name))
         dataset = xarray.open_dataset(
             source,
             engine="h5netcdf",
-            mask_and_scale=decode,
+            mask_and_scale=name not in RAW_FILES,
             decode_times=False,
             decode_coords=False,
             cache=False,

@@ -173,13 +173,12 @@ class S2Product:
         Raises:
             ProductError: a band is not there, or its file is damaged (names it).
         """
-        layers, word = [], np.uint32(0)
-        for band in bands:
-            dn = self.read_dn(band, resolution_m, window, overview=overview)
-            layers.append(self.to_reflectance(dn, band))
-            word = word | np.where(dn == self.nodata, np.uint32(Quality.S2_NODATA), np.uint32(0))
-            word |= np.where(dn == self.saturated, np.uint32(Quality.S2_SATURATED), np.uint32(0))
-        return np.stack(layers, axis=-1), np.asarray(word, np.uint32)
+        numbers = [self.read_dn(band, resolution_m, window, overview=overview) for band in bands]
+        layers = [self.to_reflectance(dn, band) for dn, band in zip(numbers, bands, strict=True)]
+        empty = np.any([dn == self.nodata for dn in numbers], axis=0)
+        full = np.any([dn == self.saturated for dn in numbers], axis=0)
+        word = empty * np.uint32(Quality.S2_NODATA) + full * np.uint32(Quality.S2_SATURATED)
+        return np.stack(layers, axis=-1), word.astype(np.uint32)
 
     def read_quality(
         self, resolution_m: int, window: PixelWindow | None = None

@@ -1,0 +1,225 @@
+"""Finding products in an archive by content, and choosing one of several per acquisition.
+
+The archive may be flat or in folders like `YYYY/MM`; products may be folders or zips. A name is
+a hint only: it decides whether something unreadable was meant to be a product, and so whether it
+is reported or passed over.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from sensor2sensor.core.archives import open_files
+from sensor2sensor.core.errors import InputError, ProductError
+from sensor2sensor.core.parallel import Failure
+from sensor2sensor.products.sentinel2 import S2Product, open_s2
+from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
+from sensor2sensor.products.sentinel3 import S3Product, open_s3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+Product = TypeVar("Product", S2Product, S3Product)
+
+_S2_FILES = ("MTD_MSIL1C.xml", "MTD_MSIL2A.xml")
+_TILE_HINT = re.compile(r"_(T\d{2}[A-Z]{3})_")
+_NAME_HINTS = {
+    "S2": re.compile(r"S2[A-D]_MSIL(1C|2A)_", re.IGNORECASE),
+    "S3": re.compile(r"S3[A-D]_OL_1_E[FR]R_", re.IGNORECASE),
+}
+# Other products of the same satellites share an archive's folders and are none of our failures.
+_OTHER_PRODUCT = re.compile(r"S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL)", re.IGNORECASE)
+_SUFFIX_HINTS = {"S2": (".safe",), "S3": (".sen3",)}
+MAX_DEPTH = 8
+# Of one acquisition the non-time-critical product is the final one.
+_TIMELINESS_RANK = {"NR": 0, "ST": 1, "NT": 2}
+# Frames of the same pass that share more than this part of the shorter one are the same frame.
+_SAME_FRAME_SHARE = 0.5
+
+
+def recognise(path: Path) -> str | None:
+    """`S2` or `S3` by the files inside, None for anything else (an unreadable zip included)."""
+    try:
+        return _kind_of(path)
+    except ProductError:
+        return None
+
+
+def find_s2(root: Path, tile: str | None = None) -> tuple[list[S2Product], list[Failure[Path]]]:
+    """Every Sentinel-2 product below `root`, by sensing time, and what could not be opened.
+
+    Args:
+        root: the archive.
+        tile: keep this tile alone, like `T29UNU` (`29UNU` is understood).
+    """
+    wanted = None if tile is None else f"T{tile.upper().removeprefix('T')}"
+    found, failures = _find(root, "S2", open_s2)
+    kept = [product for product in found if wanted in (None, product.tile)]
+    failures = [one for one in failures if wanted in (None, _hinted_tile(one.item, wanted))]
+    return sorted(kept, key=lambda one: (one.sensing_start, one.name)), failures
+
+
+def _hinted_tile(path: Path, otherwise: str | None) -> str | None:
+    match = _TILE_HINT.search(path.name)
+    return match[1] if match else otherwise
+
+
+def find_s3(
+    root: Path, between: tuple[datetime, datetime] | None = None
+) -> tuple[list[S3Product], list[Failure[Path]]]:
+    """Every OLCI product below `root`, by sensing time, and what could not be opened.
+
+    Args:
+        root: the archive, flat or `YYYY/MM`. Folders are not trusted for the date: a pass over
+            midnight at a month's end is found whichever folder holds it.
+        between: keep products whose sensing period meets this one (UTC, both ends included).
+    """
+    found, failures = _find(root, "S3", open_s3)
+    kept = [one for one in found if between is None or _meets(one, between)]
+    return sorted(kept, key=lambda one: (one.start, one.name)), failures
+
+
+def newest_per_acquisition(
+    products: Sequence[Product], *, level: str | None = None
+) -> list[Product]:
+    """One product per acquisition, in the order of sensing.
+
+    Sentinel-2: same platform, sensing start and tile; the newest baseline wins, then the newest
+    generation time. Sentinel-3: same platform, type and frame; NT over NR, then the newest.
+
+    Args:
+        products: of one sensor.
+        level: `L1C` or `L2A`; needed where both are present, since they are never mixed.
+
+    Raises:
+        InputError: both levels are present and none was asked for.
+    """
+    every: list[S2Product | S3Product] = list(products)
+    chosen: list[S2Product | S3Product] = []
+    chosen += _newest_s2([one for one in every if isinstance(one, S2Product)], level)
+    chosen += _newest_s3([one for one in every if isinstance(one, S3Product)])
+    return cast("list[Product]", chosen)
+
+
+def _newest_s2(products: list[S2Product], level: str | None) -> list[S2Product]:
+    levels = sorted({product.level for product in products})
+    if level is None and len(levels) > 1:
+        raise InputError(
+            "the archive holds L1C and L2A products, which are never mixed",
+            hint="choose one with --level L1C or --level L2A",
+        )
+    kept = [product for product in products if level in (None, product.level)]
+    kept.sort(key=lambda one: (_baseline_rank(one.baseline), one.generation_time, one.name))
+    newest = {product.acquisition: product for product in kept}
+    return sorted(newest.values(), key=lambda one: (one.sensing_start, one.name))
+
+
+def _baseline_rank(baseline: str) -> tuple[int, str]:
+    # Baselines 99.xx are those of commissioning: never better than an operational one.
+    return (0 if baseline.startswith("99") else 1, baseline)
+
+
+def _newest_s3(products: list[S3Product]) -> list[S3Product]:
+    best_first = sorted(products, key=_s3_rank, reverse=True)
+    kept: dict[tuple[str, str], list[S3Product]] = {}
+    for product in best_first:
+        rivals = kept.setdefault((product.platform, product.product_type), [])
+        if not any(_same_frame(product, rival) for rival in rivals):
+            rivals.append(product)
+    chosen = [product for group in kept.values() for product in group]
+    return sorted(chosen, key=lambda one: (one.start, one.name))
+
+
+def _s3_rank(product: S3Product) -> tuple[int, datetime, str]:
+    return _TIMELINESS_RANK[product.timeliness], product.creation_time, product.name
+
+
+def _same_frame(one: S3Product, other: S3Product) -> bool:
+    shared = min(one.stop, other.stop) - max(one.start, other.start)
+    shorter = min(one.stop - one.start, other.stop - other.start)
+    return shared > _SAME_FRAME_SHARE * shorter
+
+
+def _meets(product: S3Product, between: tuple[datetime, datetime]) -> bool:
+    return product.start <= between[1] and product.stop >= between[0]
+
+
+def _find(
+    root: Path, kind: str, opener: Callable[[Path], Product]
+) -> tuple[list[Product], list[Failure[Path]]]:
+    if not root.is_dir():
+        raise InputError("no such archive folder", where=root, hint="see environment.json")
+    found: list[Product] = []
+    failures: list[Failure[Path]] = []
+    for path in _candidates(root):
+        if _OTHER_PRODUCT.match(path.name):
+            continue
+        try:
+            if _recognised_or_claimed(path, kind):
+                found.append(opener(path))
+        except ProductError as error:
+            failures.append(Failure(path, str(error)))
+    return found, failures
+
+
+def _recognised_or_claimed(path: Path, kind: str) -> bool:
+    """Whether to open a path as this kind: by its files, or its name where they tell nothing."""
+    try:
+        known = _kind_of(path)
+    except ProductError:
+        if _claims(path, kind):
+            raise
+        return False
+    return known == kind or (known is None and _claims(path, kind))
+
+
+def _candidates(root: Path) -> Iterator[Path]:
+    """Product folders and zips below an archive, without descending into products."""
+    pending = [(root, 0)]
+    seen: set[tuple[int, int]] = set()
+    while pending:
+        folder, depth = pending.pop()
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for path in sorted(folder.iterdir(), reverse=True):
+            if path.is_dir():
+                if _is_product_folder(path) or depth >= MAX_DEPTH:
+                    yield path
+                else:
+                    pending.append((path, depth + 1))
+            elif _is_archive(path):
+                yield path
+
+
+def _is_product_folder(path: Path) -> bool:
+    if path.name.lower().endswith((".safe", ".sen3")) or (path / S3_MANIFEST).is_file():
+        return True
+    return any((path / name).is_file() for name in _S2_FILES)
+
+
+def _is_archive(path: Path) -> bool:
+    if path.suffix.lower() in (".zip", ".safe", ".sen3"):
+        return path.is_file()
+    # Some providers hand out zips without a suffix; chips and exports bear product names too.
+    named = any(hint.match(path.name) for hint in _NAME_HINTS.values())
+    return named and zipfile.is_zipfile(path)
+
+
+def _claims(path: Path, kind: str) -> bool:
+    """Whether the name says that this was meant to be a product of a kind."""
+    named = _NAME_HINTS[kind].match(path.name) is not None
+    return named or path.name.lower().endswith(_SUFFIX_HINTS[kind])
+
+
+def _kind_of(path: Path) -> str | None:
+    """The kind of product at a path, by its files; ProductError for an unreadable archive."""
+    files = open_files(path)
+    if files.exists(S3_MANIFEST):
+        return "S3"
+    return "S2" if any(files.exists(name) for name in _S2_FILES) else None
