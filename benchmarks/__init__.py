@@ -1,0 +1,1 @@
+"""Ratios against the naive way, both sides measured in one run; ``python -m benchmarks``."""

@@ -1,0 +1,32 @@
+"""Run every benchmark, or those named: ``python -m benchmarks [step40 reader loop gain]``.
+
+Each prints its ratios with the figures of both sides and writes benchmarks/results/<name>.json.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+NAMES = ("step40", "reader", "loop", "gain")
+
+
+def main(names: list[str]) -> int:
+    """Run the benchmarks one after the other; returns 1 if one of them failed."""
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        sys.stderr.write(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}\n")
+        return 2
+    failed = []
+    for name in names or NAMES:
+        sys.stdout.write(f"\n== {name}\n")
+        sys.stdout.flush()
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
+            failed.append(name)
+    if failed:
+        sys.stdout.write(f"\nfailed or below their bound: {', '.join(failed)}\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
