@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
-from sensor2sensor.core.times import format_utc
-from sensor2sensor.preprocess.pairing import Sighting
+from sensor2sensor.core.times import format_utc, parse_utc
+from sensor2sensor.preprocess.pairing import Acquisition, Sighting, acquisition_of
 
 if TYPE_CHECKING:
+    from sensor2sensor.core.archives import ProductFiles
     from sensor2sensor.products.sentinel2 import S2Product
     from sensor2sensor.products.sentinel3 import S3Product
 
@@ -131,24 +132,49 @@ def check_sentinel2(
     path: Path, *, bands: Sequence[str], resolution_m: int, verify: bool
 ) -> list[str]:
     """What is wrong with a product, as far as these bands need it."""
-    from sensor2sensor.products.sentinel2 import open_s2
+    from sensor2sensor.products.sentinel2 import MANIFEST, open_s2
 
     product = open_s2(path)
     lacking = [f"missing {item}" for item in product.missing(bands, resolution_m)]
-    if lacking or not verify:
+    if lacking:
         return lacking
-    return product.verify(product.members_for(bands, resolution_m))
+    members = product.members_for(bands, resolution_m)
+    broken = wrong_sizes(product.files, MANIFEST, members)
+    return broken if broken or not verify else product.verify(members)
 
 
 def check_sentinel3(path: Path, *, verify: bool) -> list[str]:
     """What is wrong with a product."""
-    from sensor2sensor.products.sentinel3 import open_s3
+    from sensor2sensor.products.sentinel3 import MANIFEST, open_s3
 
     product = open_s3(path)
     lacking = [f"missing {item}" for item in product.missing()]
-    if lacking or not verify:
+    if lacking:
         return lacking
-    return product.verify()
+    members = product.members_for()
+    broken = wrong_sizes(product.files, MANIFEST, members)
+    return broken if broken or not verify else product.verify(members)
+
+
+def wrong_sizes(files: ProductFiles, manifest: str, members: Sequence[str]) -> list[str]:
+    """Files that are empty, or not as long as the product's own manifest says: cut short."""
+    from sensor2sensor.products.reading import read_xml
+
+    listed: dict[str, str] = {}
+    if files.exists(manifest):
+        for stream in read_xml(files, manifest).descendants("byteStream"):
+            location = stream.find("fileLocation")
+            if location is not None and "size" in stream.attributes:
+                name = location.attributes.get("href", "").removeprefix("./")
+                listed[name] = stream.attributes["size"]
+    problems = []
+    for member in members:
+        size = files.size(member)
+        if size == 0:
+            problems.append(f"{member} is empty")
+        elif str(size) != listed.get(member, str(size)):
+            problems.append(f"{member} has {size} bytes instead of {listed[member]}")
+    return problems
 
 
 def relative(path: Path, root: Path) -> str:
@@ -191,27 +217,18 @@ def _scan(
     for product in usable:
         path = relative(product.path, root)
         facts = {**facts_of(product), "checksums": "verified" if verify else "not checked"}
-        key, start = tuple(facts["acquisition"]), _start(product)
-        scan.sightings.append(Sighting(path, product.name, key, start, product.path in newest))
+        what, start = acquisition_of(facts["acquisition"]), parse_utc(facts["sensing_start"])
+        scan.sightings.append(Sighting(path, product.name, what, start, product.path in newest))
         scan.footprints[path] = product.footprint
         scan.facts[path] = facts
     return scan
 
 
-def _start(product: S2Product | S3Product) -> datetime:
-    found: datetime = product.start if hasattr(product, "start") else product.sensing_start
-    return found
-
-
-def _acquisition(product: S2Product | S3Product) -> list[str]:
-    parts: tuple[object, ...] = product.acquisition
-    return [format_utc(part) if isinstance(part, datetime) else str(part) for part in parts]
-
-
 def _s2_facts(product: S2Product) -> dict[str, Any]:
+    platform, start, tile = product.acquisition
     return {
         "name": product.name,
-        "acquisition": _acquisition(product),
+        "acquisition": Acquisition(platform, tile, start, start).noted(),
         "sensing_start": format_utc(product.sensing_start),
         "level": product.level,
         "baseline": product.baseline,
@@ -220,9 +237,10 @@ def _s2_facts(product: S2Product) -> dict[str, Any]:
 
 
 def _s3_facts(product: S3Product) -> dict[str, Any]:
+    platform, _, product_type = product.acquisition
     return {
         "name": product.name,
-        "acquisition": _acquisition(product),
+        "acquisition": Acquisition(platform, product_type, product.start, product.stop).noted(),
         "sensing_start": format_utc(product.start),
         "timeliness": product.timeliness,
         "collection": product.collection,

@@ -22,21 +22,54 @@ from typing import Any
 
 import numpy as np
 
-from sensor2sensor.core.times import hours_between
+from sensor2sensor.core.times import format_utc, hours_between, parse_utc
 from sensor2sensor.preprocess.inventory_file import InventoryRow
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What was sensed: products that agree show the same ground at the same time.
+
+    `scope` is the tile of a Sentinel-2 product, the product type of a Sentinel-3 one. Frames of
+    one Sentinel-3 pass are cut a few rows apart from one processing to the next, so those that
+    share more than half of the shorter one are the same.
+    """
+
+    platform: str
+    scope: str
+    start: datetime
+    stop: datetime
+
+    def same_as(self, other: Acquisition) -> bool:
+        """Whether both are one acquisition."""
+        if (self.platform, self.scope) != (other.platform, other.scope):
+            return False
+        shared = min(self.stop, other.stop) - max(self.start, other.start)
+        shorter = min(self.stop - self.start, other.stop - other.start)
+        return self.start == other.start or 2 * shared > shorter
+
+    def noted(self) -> list[str]:
+        """The form it has in the manifest."""
+        return [self.platform, self.scope, format_utc(self.start), format_utc(self.stop)]
+
+
+def acquisition_of(noted: Sequence[str]) -> Acquisition:
+    """The acquisition of a manifest's note."""
+    platform, scope, start, stop = noted
+    return Acquisition(platform, scope, parse_utc(start), parse_utc(stop))
 
 
 @dataclass(frozen=True)
 class Sighting:
     """A usable product of the archive.
 
-    `path` is relative to the archive root, `acquisition` equal for all products of one acquisition,
-    `start` the sensing start (aware), `newest` whether it is the newest of its acquisition.
+    `path` is relative to the archive root, `start` the sensing start (aware), `newest` whether the
+    product is the newest of its acquisition.
     """
 
     path: str
     name: str
-    acquisition: tuple[str, ...]
+    acquisition: Acquisition
     start: datetime
     newest: bool = True
 
@@ -127,33 +160,41 @@ def _choose(
 ) -> tuple[list[Sighting], dict[str, str], list[str]]:
     """One product for each acquisition; also what it supersedes, and notes about newer ones."""
     last_place = {path: place for place, path in enumerate(listed)}
-    groups: dict[tuple[str, ...], list[Sighting]] = {}
-    for product in sorted(products, key=lambda p: (p.start, p.path)):
-        groups.setdefault(product.acquisition, []).append(product)
-    chosen: dict[tuple[str, ...], Sighting] = {}
+    leaders = [product for product in products if product.newest]
+    groups: dict[Acquisition, list[Sighting]] = {one.acquisition: [one] for one in leaders}
+    for product in products:
+        if not product.newest:
+            groups.setdefault(_leader(product.acquisition, leaders), []).append(product)
+    chosen: dict[Acquisition, Sighting] = {}
     notes: list[str] = []
     for acquisition, group in groups.items():
-        newest = next((p for p in group if p.newest), group[-1])
-        here = [p for p in group if p.path in last_place]
-        pick = max(here, key=lambda p: (p.newest, last_place[p.path])) if here else newest
+        here = [product for product in group if product.path in last_place]
+        pick = max(here, key=lambda p: (p.newest, last_place[p.path])) if here else group[0]
         chosen[acquisition] = pick
-        if pick.name != newest.name:
-            notes.append(f"{pick.path} stays in the inventory although {newest.path} is newer")
-    superseded = {
-        path: chosen[acquisition].path
-        for path, acquisition in _acquisitions(listed, products, facts).items()
-        if acquisition in chosen and chosen[acquisition].path != path
-    }
-    return list(chosen.values()), superseded, notes
+        if pick.name != group[0].name:
+            notes.append(f"{pick.path} stays in the inventory although {group[0].path} is newer")
+    superseded = {}
+    for path, acquisition in _acquisitions(listed, products, facts).items():
+        successor = chosen.get(_leader(acquisition, leaders))
+        if successor is not None and successor.path != path:
+            superseded[path] = successor.path
+    return sorted(chosen.values(), key=lambda p: (p.start, p.path)), superseded, notes
+
+
+def _leader(acquisition: Acquisition, leaders: Sequence[Sighting]) -> Acquisition:
+    """The acquisition of the newest product that shows the same; itself where there is none."""
+    same = (one.acquisition for one in leaders if one.acquisition.same_as(acquisition))
+    return next(same, acquisition)
 
 
 def _acquisitions(
     listed: Iterable[str], products: Sequence[Sighting], facts: Mapping[str, Mapping[str, Any]]
-) -> dict[str, tuple[str, ...]]:
+) -> dict[str, Acquisition]:
     """The acquisition of each listed path, from the archive or else from what was noted of it."""
     found = {product.path: product.acquisition for product in products}
-    noted = {path: tuple(facts[path]["acquisition"]) for path in listed if path in facts}
-    return {path: found.get(path, noted.get(path, ())) for path in dict.fromkeys(listed)}
+    noted = {p: acquisition_of(facts[p]["acquisition"]) for p in listed if p in facts}
+    known = {**noted, **found}
+    return {path: known[path] for path in dict.fromkeys(listed) if path in known}
 
 
 def _new_rows(

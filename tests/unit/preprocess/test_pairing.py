@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,18 +10,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor2sensor.core.times import format_utc
-from sensor2sensor.preprocess.pairing import Sighting, hours_label, inventory_name, plan
+from sensor2sensor.preprocess.pairing import (
+    Acquisition,
+    Sighting,
+    hours_label,
+    inventory_name,
+    plan,
+)
 
 YEAR_END = datetime(2022, 12, 31, 23, 30, tzinfo=UTC)
 
 
 def seen(path, start, *, acquisition=None, newest=True, name=None):
-    key = acquisition or path
-    return Sighting(path, name or path.rsplit(".", 1)[0], (key,), start, newest)
+    what = Acquisition("S2A", acquisition or path, start, start)
+    return Sighting(path, name or path.rsplit(".", 1)[0], what, start, newest)
+
+
+def frame(path, start, *, newest=True, seconds=180):
+    what = Acquisition("S3A", "OL_1_EFR", start, start + timedelta(seconds=seconds))
+    return Sighting(path, path.rsplit(".", 1)[0], what, start, newest)
 
 
 def facts_of(*products):
-    return {p.path: {"name": p.name, "acquisition": list(p.acquisition)} for p in products}
+    return {p.path: {"name": p.name, "acquisition": p.acquisition.noted()} for p in products}
 
 
 def pairs(planned):
@@ -136,6 +148,22 @@ def test_of_one_acquisition_only_the_newest_is_listed():
     nr = seen("nr.SEN3", YEAR_END, acquisition="pass", newest=False)
     nt = seen("nt.SEN3", YEAR_END, acquisition="pass")
     assert pairs(plan([old, new], [nr, nt], timedelta(hours=1))) == [("n0500.SAFE", "nt.SEN3")]
+
+
+def test_frames_of_one_pass_cut_apart_by_seconds_are_one_acquisition():
+    scene = seen("a.SAFE", YEAR_END)
+    nr = frame("nr.SEN3", YEAR_END, newest=False)
+    nt = frame("nt.SEN3", YEAR_END + timedelta(seconds=20))
+    following = frame("next.SEN3", YEAR_END + timedelta(seconds=180))
+    window = timedelta(hours=1)
+    planned = plan([scene], [nr, nt, following], window)
+    assert [row.s3 for row in planned.added] == ["nt.SEN3", "next.SEN3"]
+    early = plan([scene], [replace(nr, newest=True)], window)
+    stays = plan([scene], [nr, nt, following], window, early.added, facts_of(scene, nr))
+    assert [row.s3 for row in stays.added] == ["next.SEN3"]
+    gone = plan([scene], [nt, following], window, early.added, facts_of(scene, nr))
+    assert [row.s3 for row in gone.added] == ["nt.SEN3", "next.SEN3"]
+    assert gone.superseded == {"nr.SEN3": "nt.SEN3"}
 
 
 def test_a_newer_product_of_a_listed_acquisition_is_reported_and_not_taken():
