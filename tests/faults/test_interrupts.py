@@ -1,0 +1,87 @@
+"""Rows 35 and 37 of the fault table: signals at any phase, two processes on one folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.training.interrupts import StopSignal
+
+LONG_STEPS = """
+import sys, time
+from sensor2sensor.training.interrupts import StopSignal
+with StopSignal(lambda text: print(text, flush=True)) as stop:
+    print("ready", flush=True)
+    for step in range(100):
+        time.sleep(0.1)
+        if stop.requested:
+            time.sleep(float(sys.argv[1]))
+            print("saved", flush=True)
+            break
+sys.exit(stop.exit_code)
+"""
+
+
+def start(seconds, repository):
+    process = subprocess.Popen(
+        [sys.executable, "-c", LONG_STEPS, str(seconds)],
+        stdout=subprocess.PIPE, text=True, cwd=repository,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_lets_the_step_finish(number, repository):
+    process = start(0, repository)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=20)
+    assert f"{number.name}: finishing this step and saving" in out
+    assert "saved" in out
+    assert process.returncode == 128 + number
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_second_signal_stops_at_once(number, repository):
+    process = start(60, repository)
+    process.send_signal(number)
+    assert "finishing" in process.stdout.readline()
+    begun = time.monotonic()
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=20)
+    assert time.monotonic() - begun < 10
+    assert process.returncode == -number
+    assert "saved" not in out
+
+
+def test_handlers_are_given_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with StopSignal(lambda text: None) as stop:
+        assert signal.getsignal(signal.SIGTERM) == stop._first
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert stop.exit_code == 0
+
+
+def test_a_folder_in_use_is_refused_with_process_and_host(tmp_path):
+    with (
+        files.lock(tmp_path / ".lock"),
+        pytest.raises(InputError, match=rf"process {os.getpid()} on"),
+        files.lock(tmp_path / ".lock"),
+    ):
+        raise AssertionError("two processes held one lock")
+
+
+def test_a_lock_of_a_dead_process_is_taken_over(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / ".lock").write_text(f"{dead.pid} {os.uname().nodename}")
+    with files.lock(tmp_path / ".lock"):
+        assert str(os.getpid()) in (tmp_path / ".lock").read_text()
+    assert not (tmp_path / ".lock").exists()
