@@ -204,8 +204,10 @@ def _agreed(options: Options, old: Inventory, place: Path) -> Options:
 
 
 def _scan(env: Environment, options: Options, *, verify: bool, workers: int) -> tuple[Scan, Scan]:
+    s2_root = env.require("s2_root")
+    s3_root = None if options.s2_only else env.require("s3_root")
     s2 = scan_sentinel2(
-        env.require("s2_root"),
+        s2_root,
         options.tile,
         options.level,
         options.bands,
@@ -213,14 +215,11 @@ def _scan(env: Environment, options: Options, *, verify: bool, workers: int) -> 
         verify=verify,
         workers=workers,
     )
-    if options.window is None or options.s3_type is None:
-        return s2, Scan()
-    root = env.require("s3_root")
-    if not s2.sightings:
+    if s3_root is None or options.window is None or options.s3_type is None or not s2.sightings:
         return s2, Scan()
     starts = [scene.start for scene in s2.sightings]
     between = (min(starts) - options.window, max(starts) + options.window)
-    return s2, scan_sentinel3(root, between, options.s3_type, verify=verify, workers=workers)
+    return s2, scan_sentinel3(s3_root, between, options.s3_type, verify=verify, workers=workers)
 
 
 def _overlap(item: tuple[str, Any, Any, int]) -> float:
@@ -292,8 +291,9 @@ def _tell(report: cli.StepReport, planned: Plan, place: Path, dry_run: bool) -> 
     for old, new in planned.superseded.items():
         report.note(f"{old} is gone or damaged: {new} takes its place under its own index")
     would = "would hold" if dry_run else "holds"
+    rows = len(planned.kept) + len(planned.added)
     report.note(
-        f"{place} {would} {len(planned.kept) + len(planned.added)} rows: {len(planned.kept)} kept,"
-        f" {len(planned.added)} new; {len(kept | added)} scenes"
+        f"{place} {would} rows: {rows} ({len(planned.kept)} kept, {len(planned.added)} new),"
+        f" scenes: {len(kept | added)}"
     )
     return report.finish()
