@@ -184,12 +184,17 @@ def make_s2(
     ground = world if world is not None else World(seed, epsg=epsg)
     if ground.epsg != epsg:
         raise ValueError("the world's plane is another UTM zone than the tile's")
-    corner = (DEFAULT_CORNER_M[0] if ulx is None else ulx, DEFAULT_CORNER_M[1] if uly is None else uly)
+    corner = (
+        DEFAULT_CORNER_M[0] if ulx is None else ulx,
+        DEFAULT_CORNER_M[1] if uly is None else uly,
+    )
     grid = Tile(epsg, float(corner[0]), float(corner[1]), size_px, nodata_wedge)
     identity = Identity(level, platform, baseline, tile, sensing)
     clouds = sky if sky is not None else ground.sky(sensing, cloud, grid.view(60))
     noise_seed = int(digest_seed(seed, identity.name))
-    writer = _Writer(Path(folder) / identity.name, Exposure(ground, grid, identity, clouds, noise_seed))
+    writer = _Writer(
+        Path(folder) / identity.name, Exposure(ground, grid, identity, clouds, noise_seed)
+    )
     for resolution_m in sorted(resolutions):
         writer.images_at(resolution_m, bands)
     writer.quality(full=quality_masks)

@@ -31,9 +31,7 @@ def empty_gml(kind: str, band: str, epsg: int) -> str:
 
 def _ring(points: list[tuple[float, float]]) -> str:
     listed = " ".join(f"{x:.0f} {y:.0f}" for x, y in points)
-    return (
-        f'<gml:LinearRing><gml:posList srsDimension="2">{listed}</gml:posList></gml:LinearRing>'
-    )
+    return f'<gml:LinearRing><gml:posList srsDimension="2">{listed}</gml:posList></gml:LinearRing>'
 
 
 def _feature(kind: str, index: int, rings: list[list[tuple[float, float]]], epsg: int) -> str:

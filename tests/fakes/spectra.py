@@ -60,9 +60,12 @@ def transmission(wavelengths_nm: NDArray) -> F32:
 def mix(weights: F32, wavelength_nm: float, *, top_of_atmosphere: bool) -> F32:
     """Return reflectance [...] of material weights [materials, ...] at one wavelength."""
     nm = np.array([wavelength_nm])
-    spectrum = material_spectra(nm)[:, 0]
-    surface = np.tensordot(spectrum, weights, axes=1).astype(np.float32)
+    surface = np.zeros(weights.shape[1:], np.float32)
+    for value, layer in zip(material_spectra(nm)[:, 0], weights, strict=True):
+        surface += value * layer  # in this order: no library may change the last bit
     if not top_of_atmosphere:
         return surface
-    gases = transmission(nm)[0] / (1.0 - 0.9 * path_reflectance(nm)[0])
-    return path_reflectance(nm)[0] * gases + transmission(nm)[0] * surface
+    path, clear = path_reflectance(nm)[0], transmission(nm)[0]
+    surface *= clear
+    surface += path * clear / (1.0 - np.float32(0.9) * path)
+    return surface
