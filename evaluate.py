@@ -1,0 +1,78 @@
+"""Score a trained run on the test split, beside the baselines, and write _evaluation/.
+
+  python evaluate.py --exp sis2/s3/l1loss                        # the latest run
+  python evaluate.py --exp sis2/s3/l1loss --timestamp 0715-0930
+  python evaluate.py --exp sis2/s3/l1loss --profile arisgan      # the published conventions
+
+Writes a row per tile and method to _evaluation/sis2__s3__l1loss_<timestamp>.csv, a .json with what
+the numbers mean, and pictures of the best, median and worst tile. summary_eval.ipynb compares them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from experiment import Experiment, find_experiment
+from models.loading import check_by_name
+from sensor2sensor.config.environment import load_environment
+from sensor2sensor.config.vocabulary import PROFILES
+from sensor2sensor.core.cli import main_guard, parser
+from sensor2sensor.core.runs import Run, check_timestamp, find_run
+
+if TYPE_CHECKING:
+    from sensor2sensor.evaluation.run import Evaluation
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    made = parser(__doc__ or "", prog="evaluate.py")
+    made.add_argument("--exp", required=True, help="experiment below experiment_root: a/b/c")
+    made.add_argument("--timestamp", metavar="MMDD-hhmm", help="run to score (default: the latest)")
+    made.add_argument("--profile", choices=PROFILES, default="standard", help="metric conventions")
+    return made
+
+
+def evaluate_run(
+    experiment: Experiment, run: Run, gan: Any = None, *, profile: str = "standard"
+) -> Evaluation:
+    """Score one run on the whole test split, print the tables, write the files.
+
+    Args:
+        experiment: The experiment of the run.
+        run: The run whose newest checkpoint is scored.
+        gan: A model already built; its generator's weights are restored from the checkpoint, too.
+        profile: Metric conventions.
+
+    Raises:
+        CheckpointError: The weights were not restored; nothing is scored then.
+    """
+    from models.loading import load_gan_class
+    from sensor2sensor.evaluation.session import Session
+    from sensor2sensor.training.checkpoints import restore_for_inference
+
+    if gan is None:
+        gan = load_gan_class(experiment.config.model_name, experiment.environment.models_root)(
+            experiment
+        )
+    step = restore_for_inference(gan, run)
+    return Session(experiment, run.timestamp, step, profile).score(gan.generator)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Check everything cheap first, then score."""
+    environment = load_environment(args.environment)
+    stamp = check_timestamp(args.timestamp) if args.timestamp else None
+    run = find_run(find_experiment(args.exp, environment), stamp)
+    experiment = Experiment(args.exp, environment, timestamp=run.timestamp)
+    check_by_name(experiment.config.model_name, environment.models_root)
+    evaluate_run(experiment, run, profile=args.profile)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main_guard(main, arguments()))

@@ -1,0 +1,206 @@
+"""Pictures of the best, median and worst tile: input, prediction, baseline, truth and errors."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sensor2sensor.config.vocabulary import METRICS
+from sensor2sensor.core import files
+from sensor2sensor.evaluation.predictors import Images, Predictor
+from sensor2sensor.evaluation.run import Evaluation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.dataset.records import TileRecord
+
+RANKED_BY = ("hpsi", "ssim", "rmse")
+RGB = ("B04", "B03", "B02")
+RGB_NM = (664.6, 559.8, 492.4)
+# Errors are shown up to this share of the value range; fixed, so that sheets compare.
+ERROR_SHARE = 0.25
+PANEL_INCH = 2.1
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A tile worth looking at.
+
+    Attributes:
+        rank: ``best``, ``median`` or ``worst``.
+        position: Its place in the split.
+        name: Its name.
+        metric: What it was ranked by.
+        value: The model's value there.
+    """
+
+    rank: str
+    position: int
+    name: str
+    metric: str
+    value: float
+
+
+def picks(evaluation: Evaluation) -> list[Pick]:
+    """The best, median and worst tile of the first method; fewer where fewer tiles have a value."""
+    rows = evaluation.of(evaluation.methods[0])
+    for metric in (name for name in RANKED_BY if name in evaluation.metrics):
+        known = [(row.values[metric], i) for i, row in enumerate(rows)]
+        known = [(value, i) for value, i in known if math.isfinite(value)]
+        if known:
+            order = sorted(known, reverse=METRICS[metric].better == "higher")
+            chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
+            unique: dict[int, Pick] = {}
+            for rank, (value, i) in chosen.items():
+                unique.setdefault(i, Pick(rank, i, rows[i].name, metric, value))
+            return list(unique.values())
+    return []
+
+
+def colour_bands(names: Sequence[str], wavelengths_nm: Sequence[float | None]) -> tuple[int, ...]:
+    """Bands shown as red, green, blue: by name, else nearest in wavelength, else the first."""
+    if set(RGB) <= set(names):
+        return tuple(list(names).index(name) for name in RGB)
+    known = [(i, nm) for i, nm in enumerate(wavelengths_nm) if nm is not None]
+    if len(known) >= 3:
+        return tuple(min(known, key=lambda k: abs(k[1] - nm))[0] for nm in RGB_NM)
+    return (0, 1, 2) if len(names) >= 3 else (0, 0, 0)
+
+
+def picture(values: Images, ranges: Images, bands: tuple[int, ...]) -> Images:
+    """``[H, W, C]`` physical values -> ``[H, W, 3]`` in 0..1 by the fixed value range."""
+    low, high = ranges[list(bands), 0], ranges[list(bands), 1]
+    scaled = (values[..., list(bands)] - low) / np.maximum(high - low, 1e-12)
+    return np.clip(np.nan_to_num(scaled), 0.0, 1.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Panels:
+    """What one sheet shows, in order; errors share one colour scale."""
+
+    images: dict[str, Images]
+    errors: dict[str, Images]
+    limit: float
+    unit: str
+
+
+def _draw_image(axes: Axes, title: str, image: Images, **options: Any) -> Any:
+    axes.set_title(title, fontsize=9)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return axes.imshow(image, interpolation="nearest", **options)
+
+
+def _sheet(panels: _Panels, title: str) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    count = len(panels.images) + len(panels.errors)
+    figure = Figure(figsize=(count * PANEL_INCH + 0.9, PANEL_INCH + 0.75), dpi=110)
+    figure.set_layout_engine("constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+    axes = figure.subplots(1, count, squeeze=False)[0]
+    for panel, (name, image) in zip(axes, panels.images.items(), strict=False):
+        _draw_image(panel, name, image)
+    for panel, (name, error) in zip(axes[len(panels.images) :], panels.errors.items(), strict=True):
+        shown = _draw_image(panel, name, error, vmin=0.0, vmax=panels.limit, cmap="magma")
+    bar = figure.colorbar(shown, ax=axes[-1], extend="max", shrink=0.95)
+    bar.set_label(f"mean |error| ({panels.unit})", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
+    from sensor2sensor.dataset.upsampling import upsample
+
+    names = [band.name for band in contract.input.bands]
+    bands = colour_bands(names, [band.wavelength_nm for band in contract.input.bands])
+    return picture(np.asarray(upsample(tile, "nearest")), contract.input_ranges(), bands)
+
+
+def _panels(
+    tile: TileRecord, predictors: Mapping[str, Predictor], contract: DatasetContract
+) -> _Panels:
+    """Panels of one tile: an l2-trained model is shown on the truth's own norm."""
+    norm = float(np.sqrt(np.sum(np.square(tile.target.astype(np.float64)))))
+    guesses = {}
+    for name, predictor in predictors.items():
+        guess = np.asarray(predictor([tile]))[0]
+        guesses[name] = guess * norm if getattr(predictor, "normalised", False) else guess
+    ranges = contract.target_ranges()
+    names = [band.name for band in contract.target.bands]
+    bands = colour_bands(names, [band.wavelength_nm for band in contract.target.bands])
+    images = {"input": _input_picture(tile, contract)}
+    images |= {name: picture(guess, ranges, bands) for name, guess in guesses.items()}
+    images["truth"] = picture(tile.target, ranges, bands)
+    errors = {
+        f"error of {name}": np.mean(np.abs(guess - tile.target), axis=-1)
+        for name, guess in guesses.items()
+    }
+    limit = ERROR_SHARE * float(np.mean(ranges[:, 1] - ranges[:, 0]))
+    return _Panels(images, errors, limit, contract.target.bands[0].unit)
+
+
+def _caption(pick: Pick, evaluation: Evaluation) -> str:
+    """Rank, tile and every method's value of the ranking metric."""
+    label = METRICS[pick.metric].label
+    shown = [evaluation.methods[0], *([evaluation.reference] if evaluation.reference else [])]
+    values = {m: evaluation.of(m)[pick.position].values[pick.metric] for m in shown}
+    text = ", ".join(f"{method} {value:.3f}" for method, value in values.items())
+    return f"{pick.rank} by {label} ({text}), tile {pick.name}"
+
+
+def write_gallery(
+    evaluation: Evaluation,
+    predictors: Mapping[str, Predictor],
+    dataset_dir: Path,
+    contract: DatasetContract,
+    folder: Path,
+    *,
+    enforce_suffix: str | None = None,
+    exclude_suffix: str | None = None,
+) -> list[dict[str, Any]]:
+    """Draw the best, median and worst tile of the first method.
+
+    Args:
+        evaluation: The scores that rank the tiles.
+        predictors: Those of the evaluation; the first and the strongest baseline are shown.
+        dataset_dir: Where the tiles are read again.
+        contract: The data set's contract: bands and fixed value ranges for display.
+        folder: ``_evaluation/<stem>_gallery``.
+        enforce_suffix: The filters of the evaluation.
+        exclude_suffix: The filters of the evaluation.
+
+    Returns:
+        For each picture: file (relative to the folder's parent), rank, tile, caption.
+    """
+    from sensor2sensor.pipeline.reader import iterate_tiles
+
+    wanted = {pick.position: pick for pick in picks(evaluation)}
+    names = [evaluation.methods[0], *([evaluation.reference] if evaluation.reference else [])]
+    shown = {name: predictors[name] for name in names}
+    filters = {"enforce_suffix": enforce_suffix, "exclude_suffix": exclude_suffix}
+    last = max(wanted, default=-1) + 1
+    entries: dict[int, dict[str, Any]] = {}
+    tiles = iterate_tiles(dataset_dir, contract, evaluation.split, limit=last or None, **filters)
+    for position, tile in enumerate(tiles):
+        if position not in wanted:
+            continue
+        pick = wanted[position]
+        caption = _caption(pick, evaluation)
+        path = folder / f"{pick.rank}.png"
+        files.write_bytes(path, _sheet(_panels(tile, shown, contract), caption))
+        entry = {"file": f"{folder.name}/{path.name}", "rank": pick.rank, "tile": pick.name}
+        entries[position] = {**entry, "caption": caption}
+    return [entries[position] for position in wanted]

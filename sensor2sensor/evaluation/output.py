@@ -1,0 +1,161 @@
+"""Write an evaluation: a row per tile as CSV, everything needed to judge it as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.config.vocabulary import METRICS
+from sensor2sensor.core import files
+from sensor2sensor.evaluation.run import Evaluation
+from sensor2sensor.evaluation.summary import plain
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.contract import DatasetContract
+
+FORMAT_VERSION = 1
+# Raised whenever a metric's definition changes: numbers of different versions never meet.
+METRICS_VERSION = 1
+KEY_COLUMNS = ("name", "scene", "split", "method")
+# Where profile arisgan departs from the vocabulary's unit or definition.
+ARISGAN_UNITS = {"sam": {"unit": "radians"}, "rmse": {"unit": "l2-normalised"}}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What was evaluated.
+
+    Attributes:
+        experiment: ``a/b/c``.
+        timestamp: Of the run.
+        model_name: Name of the model.
+        step: Training step of the weights.
+        dataset: Name of the data set.
+        dataset_sha256: Of its ``dataset.json``.
+        filters: Suffix filters in force.
+    """
+
+    experiment: str
+    timestamp: str
+    model_name: str
+    step: int
+    dataset: str
+    dataset_sha256: str
+    filters: Mapping[str, str | None]
+
+    @property
+    def stem(self) -> str:
+        """``a__b__c_<timestamp>``, the name of every file of this evaluation."""
+        return f"{self.experiment.replace('/', '__')}_{self.timestamp}"
+
+
+def stem(subject: Subject, profile: str) -> str:
+    """File stem; other profiles than ``standard`` are named, so that none overwrites another."""
+    return subject.stem if profile == "standard" else f"{subject.stem}_{profile}"
+
+
+def definitions(profile: str, names: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Label, unit, direction and source of each metric under a profile."""
+    found = {}
+    for name in names:
+        info = METRICS[name]
+        published = {"label": info.label, "better": info.better, "paper": info.paper}
+        found[name] = {**published, "unit": info.unit}
+        if profile == "arisgan":
+            paper = "as coded in ARISGAN, see sensor2sensor.metrics.arisgan"
+            found[name] |= {"paper": paper, **ARISGAN_UNITS.get(name, {})}
+    return found
+
+
+def _dataset(subject: Subject, contract: DatasetContract) -> dict[str, Any]:
+    return {
+        "name": subject.dataset,
+        "sha256": subject.dataset_sha256,
+        "kind": contract.kind,
+        "tile_px": contract.tile_px,
+        "resolution_m": contract.resolution_m,
+        "factor": contract.factor,
+        "split_policy": contract.split_policy.model_dump(mode="json"),
+        "value_ranges": {
+            band.name: [float(low), float(high)]
+            for band, (low, high) in zip(
+                contract.target.bands, contract.target_ranges(), strict=True
+            )
+        },
+    }
+
+
+def document(
+    evaluation: Evaluation,
+    subject: Subject,
+    contract: DatasetContract,
+    baselines: Mapping[str, Any],
+    csv: Mapping[str, Any],
+    gallery: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The JSON beside the table."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "metrics_version": METRICS_VERSION,
+        "experiment": subject.experiment,
+        "timestamp": subject.timestamp,
+        "model_name": subject.model_name,
+        "step": subject.step,
+        "dataset": _dataset(subject, contract),
+        "split": evaluation.split,
+        "filters": dict(subject.filters),
+        "profile": evaluation.profile,
+        "metrics": definitions(evaluation.profile, evaluation.metrics),
+        "methods": list(evaluation.methods),
+        "reference": evaluation.reference,
+        "baselines": {name: item.describe() for name, item in baselines.items()},
+        "tiles": evaluation.tiles,
+        "states": evaluation.states,
+        "summary": {
+            method: {name: plain(item) for name, item in row.items()}
+            for method, row in evaluation.summary.items()
+        },
+        "gain": {
+            method: {name: plain(item) for name, item in row.items()}
+            for method, row in evaluation.gains.items()
+        },
+        "csv": dict(csv),
+        "gallery": gallery,
+    }
+
+
+def write(
+    evaluation: Evaluation,
+    folder: Path,
+    subject: Subject,
+    contract: DatasetContract,
+    *,
+    baselines: Mapping[str, Any],
+    gallery: list[dict[str, Any]] | None = None,
+) -> tuple[Path, Path]:
+    """Write ``<stem>.csv`` and ``<stem>.json``; the JSON comes last and vouches for the CSV.
+
+    Args:
+        evaluation: The scores.
+        folder: ``Environment.evaluation_dir``.
+        subject: What was evaluated.
+        contract: The data set's contract.
+        baselines: The baselines among the methods, each with ``describe()``.
+        gallery: Entries of :func:`sensor2sensor.evaluation.gallery.write_gallery`.
+
+    Returns:
+        The two paths.
+    """
+    base = stem(subject, evaluation.profile)
+    table, facts = folder / f"{base}.csv", folder / f"{base}.json"
+    rows = [
+        (row.name, row.scene, row.split, row.method, *(row.values[n] for n in evaluation.metrics))
+        for row in evaluation.rows
+    ]
+    files.write_csv(table, (*KEY_COLUMNS, *evaluation.metrics), rows)
+    csv = {"file": table.name, "rows": len(rows), "sha256": files.sha256(table)}
+    content = document(evaluation, subject, contract, baselines, csv, gallery or [])
+    files.write_json(facts, content)
+    return table, facts

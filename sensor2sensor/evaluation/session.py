@@ -1,0 +1,107 @@
+"""One evaluation, from the restored generator to the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sensor2sensor.core import files
+from sensor2sensor.evaluation.baselines import baselines
+from sensor2sensor.evaluation.gallery import write_gallery
+from sensor2sensor.evaluation.output import Subject, stem, write
+from sensor2sensor.evaluation.predictors import Predictor, model_predictor
+from sensor2sensor.evaluation.run import MODEL, Evaluation, evaluate
+from sensor2sensor.evaluation.tables import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sensor2sensor.config.environment import Environment
+    from sensor2sensor.dataset.contract import DatasetContract
+
+
+class ExperimentView(Protocol):
+    """The part of ``experiment.Experiment`` that an evaluation reads."""
+
+    name: str
+    config: Any
+    contract: DatasetContract
+    dataset_dir: Path
+    environment: Environment
+    NORMALISATION: str
+    INPUT_UPSAMPLING: str
+    BATCH_SIZE: int
+    IMG_HEIGHT: int
+    IMG_WIDTH: int
+    SEED: int
+
+
+class Session:
+    """Scores a generator of one run on the test split of its data set.
+
+    Args:
+        experiment: The experiment.
+        timestamp: Of the run.
+        step: Training step of the restored weights.
+        profile: Metric conventions.
+    """
+
+    def __init__(self, experiment: ExperimentView, timestamp: str, step: int, profile: str) -> None:
+        self._experiment = experiment
+        self._profile = profile
+        config = experiment.config
+        self._filters = {
+            "enforce_suffix": config.enforce_suffix or None,
+            "exclude_suffix": config.exclude_suffix or None,
+        }
+        self.subject = Subject(
+            experiment=experiment.name,
+            timestamp=timestamp,
+            model_name=config.model_name,
+            step=step,
+            dataset=config.dataset,
+            dataset_sha256=files.sha256(experiment.dataset_dir / "dataset.json"),
+            filters=self._filters,
+        )
+
+    def score(self, generator: Any, console: Console | None = None) -> Evaluation:
+        """Evaluate, write ``.csv``, ``.json`` and gallery, and print the tables.
+
+        Args:
+            generator: ``[B, H, W, Ci] -> [B, H, W, Ct]``, its weights restored.
+            console: Where to print; the terminal by default.
+        """
+        from rich.console import Console
+
+        experiment = self._experiment
+        known = baselines(experiment.dataset_dir, experiment.contract)
+        predictors: dict[str, Predictor] = {MODEL: self._model(generator), **known}
+        place = (experiment.dataset_dir, experiment.contract)
+        evaluation = evaluate(
+            predictors, *place, profile=self._profile, seed=experiment.SEED, **self._filters
+        )
+        folder = experiment.environment.evaluation_dir
+        shelf = folder / f"{stem(self.subject, self._profile)}_gallery"
+        pictures = write_gallery(evaluation, predictors, *place, shelf, **self._filters)
+        table, facts = write(
+            evaluation, folder, self.subject, place[1], baselines=known, gallery=pictures
+        )
+        console = console or Console()
+        title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"
+        show(evaluation, place[1], title, console)
+        console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)
+        return evaluation
+
+    def _model(self, generator: Any) -> Predictor:
+        from sensor2sensor.pipeline.normalisation import Normalisation
+
+        experiment = self._experiment
+        normalisation = Normalisation(experiment.NORMALISATION, experiment.contract)
+        return model_predictor(
+            generator,
+            normalisation,
+            experiment.INPUT_UPSAMPLING,
+            experiment.BATCH_SIZE,
+            (experiment.IMG_HEIGHT, experiment.IMG_WIDTH),
+            crops=experiment.config.random_crop,
+        )

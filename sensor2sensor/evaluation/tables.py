@@ -1,0 +1,109 @@
+"""The tables that ``evaluate.py`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sensor2sensor.config.vocabulary import METRICS
+from sensor2sensor.evaluation.output import definitions
+from sensor2sensor.evaluation.run import Evaluation
+from sensor2sensor.evaluation.summary import Gain
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.contract import DatasetContract
+
+ARROWS = {"higher": "↑", "lower": "↓"}
+WIDTH = 110
+
+
+def number(value: float | None) -> str:
+    """Four significant digits, or a dash where there is no value."""
+    if value is None:
+        return "–"
+    text = f"{value:.4f}"
+    return text if abs(value) >= 0.01 or value == 0 else f"{value:.3g}"
+
+
+def _heading(evaluation: Evaluation, name: str) -> str:
+    info = definitions(evaluation.profile, (name,))[name]
+    unit = f" [{info['unit']}]" if info["unit"] != "1" else ""
+    return escape(f"{info['label']} {ARROWS[METRICS[name].better]}{unit}")
+
+
+def _table(title: str, columns: Iterable[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    first, *rest = columns
+    table.add_column(first)
+    for column in rest:
+        table.add_column(column, justify="left" if column == "method" else "right")
+    return table
+
+
+def summary_table(evaluation: Evaluation, title: str) -> Table:
+    """Mean, min, max, std and the tiles left out, per metric and method."""
+    columns = ("metric", "method", "mean", "min", "max", "std", "tiles", "undefined", "infinite")
+    table = _table(title, columns)
+    for name in evaluation.metrics:
+        for position, method in enumerate(evaluation.methods):
+            item = evaluation.summary[method][name]
+            values = (number(v) for v in (item.mean, item.min, item.max, item.std))
+            counts = (str(v) for v in (item.count, item.undefined, item.infinite))
+            label = "" if position else _heading(evaluation, name)
+            table.add_row(label, method, *values, *counts)
+        table.add_section()
+    return table
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "–" if low is None else f"{number(low)} to {number(high)}"
+
+
+def _gain_row(item: Gain) -> tuple[str, ...]:
+    share = "–" if item.better_share is None else f"{100 * item.better_share:.0f} %"
+    t = _interval(item.t_low, item.t_high)
+    bootstrap = _interval(item.bootstrap_low, item.bootstrap_high)
+    return number(item.mean), t, bootstrap, share, str(item.count), str(item.left_out)
+
+
+def gain_table(evaluation: Evaluation, baseline: str) -> Table:
+    """Paired gain over one baseline with its intervals; positive is better for every metric."""
+    gains = evaluation.gains[baseline]
+    some = next(iter(gains.values()))
+    unit = f"{some.clusters} {some.cluster_unit}{'s' if some.clusters != 1 else ''}"
+    title = f"Gain of {evaluation.methods[0]} over {baseline} (positive = better; {unit})"
+    columns = ("metric", "mean", "95 % (t)", "95 % (bootstrap)", "better on", "tiles", "left out")
+    table = _table(title, columns)
+    for name in evaluation.metrics:
+        table.add_row(_heading(evaluation, name), *_gain_row(gains[name]))
+    return table
+
+
+def ground_note(contract: DatasetContract, split: str) -> str:
+    """One line on how the split was made and how much of its ground training has seen."""
+    policy = contract.split_policy
+    shared = policy.ground_shared.get(split)
+    seen = "unknown" if shared is None else f"{100 * shared:.1f} %"
+    return f"split by {policy.by}: {seen} of the ground of '{split}' is in 'train' too"
+
+
+def show(evaluation: Evaluation, contract: DatasetContract, title: str, console: Console) -> None:
+    """Print the summary, the gain over the strongest baseline and the split's ground share."""
+    if not console.is_terminal:
+        console.width = WIDTH  # a log file has no width of its own; 80 columns cut the table
+    console.print(summary_table(evaluation, title))
+    if evaluation.reference is not None:
+        console.print(gain_table(evaluation, evaluation.reference))
+    odd = {
+        method: {state: n for state, n in states.items() if state != "ordinary"}
+        for method, states in evaluation.states.items()
+    }
+    for method, states in odd.items():
+        for state, count in states.items():
+            word = state.replace("_", " ")
+            console.print(f"{method}: {count} of {evaluation.tiles} tiles {word}")
+    console.print(ground_note(contract, evaluation.split))
