@@ -1,0 +1,187 @@
+"""What every data set builder shares: a contract to write records by, and the finishing touch.
+
+Records are written first, then ``split.csv``, then ``dataset.json``: a folder without the last one
+is no data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.dataset.contract import (
+    SPLITS,
+    BandSpec,
+    BandStatistics,
+    DatasetContract,
+    InputSpec,
+    SplitInfo,
+    SplitPolicy,
+    TargetSpec,
+    write_contract,
+)
+from sensor2sensor.dataset.ledger import SPLIT_FILE, SplitRow, write_split
+from sensor2sensor.dataset.recordfile import RecordRef, read_record
+from sensor2sensor.dataset.records import input_values, target_values
+from sensor2sensor.dataset.statistics import band_statistics
+
+REFLECTANCE_SCALE, REFLECTANCE_OFFSET = 0.0001, -0.1
+Values = npt.NDArray[np.float32]
+
+
+def reflectance_band(name: str, wavelength_nm: float | None) -> BandSpec:
+    """A Sentinel-2 band stored as uint16: reflectance = (stored - 1000) / 10000.
+
+    That is the form of products from baseline 04.00 on; older digital numbers are moved up by 1000,
+    so both fit without loss and negative reflectance is kept.
+    """
+    return BandSpec(
+        name=name,
+        unit="reflectance",
+        wavelength_nm=wavelength_nm,
+        scale=REFLECTANCE_SCALE,
+        offset=REFLECTANCE_OFFSET,
+        nodata=65535.0,
+    )
+
+
+def float_band(name: str, unit: str, wavelength_nm: float | None) -> BandSpec:
+    """A band stored as float32 as it is."""
+    return BandSpec(
+        name=name, unit=unit, wavelength_nm=wavelength_nm, scale=1.0, offset=0.0, nodata=None
+    )
+
+
+def draft_contract(
+    *,
+    name: str,
+    kind: str,
+    tile_px: int,
+    resolution_m: float,
+    factor: float,
+    input: InputSpec,
+    target: TargetSpec,
+    split_policy: SplitPolicy,
+    **others: Any,
+) -> DatasetContract:
+    """A contract to encode records with; statistics, counts and hashes are still blank."""
+    blank = BandStatistics(low=0, high=1, minimum=0, maximum=1, mean=0, std=1, count=0)
+    return DatasetContract.model_validate(
+        {
+            "format_version": 1,
+            "name": name,
+            "kind": kind,
+            "tile_px": tile_px,
+            "resolution_m": resolution_m,
+            "factor": factor,
+            "input": input,
+            "target": target,
+            "extras": (),
+            "splits": {split: SplitInfo(count=0, blocks=0) for split in SPLITS},
+            "statistics": {
+                "input": (blank,) * len(input.bands),
+                "target": (blank,) * len(target.bands),
+            },
+            "split_policy": split_policy,
+            "degradation": None,
+            "split_csv_sha256": "",
+            "provenance": {},
+            **others,
+        }
+    )
+
+
+def finish(
+    dataset_dir: Path,
+    draft: DatasetContract,
+    rows: list[SplitRow],
+    *,
+    target_statistics: tuple[BandStatistics, ...] | None = None,
+    **others: Any,
+) -> DatasetContract:
+    """Take the statistics of the train split and write ``split.csv``, then ``dataset.json``.
+
+    Args:
+        dataset_dir: The folder that holds the records.
+        draft: The contract they were encoded with.
+        rows: All tiles, with the places of their records.
+        target_statistics: Of a sibling data set with the same members, to save two passes.
+        others: Fields of the contract to set.
+
+    Raises:
+        DatasetError: The train split is empty or a record is damaged.
+    """
+    refs = refs_of(dataset_dir, rows)
+    statistics = {
+        "input": _statistics(refs["train"], draft, input_values, len(draft.input.bands)),
+        "target": target_statistics
+        or _statistics(refs["train"], draft, target_values, len(draft.target.bands)),
+    }
+    spec = draft.input.model_copy(update={"max_pixels": _most_pixels(refs, draft)})
+    write_split(dataset_dir, rows)
+    contract = draft.model_copy(
+        update={
+            "input": spec,
+            "statistics": statistics,
+            "splits": split_counts(rows),
+            "split_csv_sha256": files.sha256(Path(dataset_dir) / SPLIT_FILE),
+            **others,
+        }
+    )
+    checked = DatasetContract.model_validate(contract.model_dump())
+    write_contract(dataset_dir, checked)
+    return checked
+
+
+def refs_of(dataset_dir: Path, rows: Sequence[SplitRow]) -> dict[str, list[RecordRef]]:
+    """Where the records of each split lie, by name."""
+    ordered = sorted(rows, key=lambda row: row.name)
+    return {
+        split: [
+            RecordRef(r.name, Path(dataset_dir) / r.file, r.offset, r.length)
+            for r in ordered
+            if r.split == split
+        ]
+        for split in SPLITS
+    }
+
+
+def split_counts(rows: Sequence[SplitRow]) -> dict[str, SplitInfo]:
+    """Tiles and blocks in each split."""
+    counts = {}
+    for split in SPLITS:
+        inside = [row for row in rows if row.split == split]
+        blocks = {block for row in inside for block in row.block.split("+")}
+        counts[split] = SplitInfo(count=len(inside), blocks=len(blocks))
+    return counts
+
+
+def _statistics(
+    refs: Sequence[RecordRef],
+    contract: DatasetContract,
+    values: Callable[[bytes, DatasetContract], Values],
+    bands: int,
+) -> tuple[BandStatistics, ...]:
+    if not refs:
+        raise DatasetError("the train split is empty", where=contract.name)
+
+    def stream() -> Iterable[Values]:
+        return (values(read_record(ref), contract) for ref in refs)
+
+    return band_statistics(stream, bands)
+
+
+def _most_pixels(refs: dict[str, list[RecordRef]], contract: DatasetContract) -> int:
+    if contract.input.grid is not None:
+        return contract.input.grid[0] * contract.input.grid[1]
+    if contract.input.layout == "dense":
+        return contract.tile_px**2
+    return max(
+        len(input_values(read_record(ref), contract)) for split in refs.values() for ref in split
+    )

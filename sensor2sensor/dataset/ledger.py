@@ -1,0 +1,122 @@
+"""``split.csv``: one line for each tile, where it lies and which split it belongs to."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import DatasetError, InputError
+
+SPLIT_FILE = "split.csv"
+DROPPED, REFUSED = "dropped", "refused"
+
+
+@dataclass(frozen=True)
+class SplitRow:
+    """One tile.
+
+    Attributes:
+        name: The record's name, ``<inventory>__<stem of the tif>``.
+        split: ``train``, ``val``, ``test``; ``dropped`` (touches two splits) or ``refused``.
+        block: The blocks of ground it touches, joined by ``+``; by acquisition: the sensing start.
+        scene: Index of its Sentinel-2 scene in the inventory.
+        inventory: The inventory it came from.
+        file: Path below the data set's folder, empty where nothing was written.
+        record: Number of the record in the file.
+        offset: Byte at which the record starts in the file.
+        length: Bytes of the serialised record.
+        sha256: Of the file.
+        source_sha256: Of the tif.
+        epsg: Projection of the tile.
+        ulx_m: Easting of its upper-left corner.
+        uly_m: Northing of its upper-left corner.
+        time_gap_h: Hours between the two sensors, None without Sentinel-3.
+        shift_m: Shift between the two sensors, None where not known.
+        reason: Why it was dropped or refused.
+    """
+
+    name: str
+    split: str
+    block: str
+    scene: int
+    inventory: str
+    file: str
+    record: int
+    offset: int
+    length: int
+    sha256: str
+    source_sha256: str
+    epsg: int
+    ulx_m: float
+    uly_m: float
+    time_gap_h: float | None
+    shift_m: float | None
+    reason: str
+
+
+HEADER = tuple(field.name for field in fields(SplitRow))
+
+
+def write_split(dataset_dir: Path, rows: list[SplitRow]) -> None:
+    """Write ``split.csv`` with the rows in the order of their names."""
+    ordered = sorted(rows, key=lambda row: row.name)
+    files.write_csv(Path(dataset_dir) / SPLIT_FILE, HEADER, map(astuple, ordered))
+
+
+def read_split(dataset_dir: Path) -> list[SplitRow]:
+    """Read ``split.csv``.
+
+    Raises:
+        DatasetError: It is missing, or not of this form; the line is named.
+    """
+    path = Path(dataset_dir) / SPLIT_FILE
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            lines = list(csv.reader(stream))
+    except FileNotFoundError:
+        raise DatasetError("missing", where=path, hint="run step 50 again") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read ({error})", where=path) from None
+    if not lines or tuple(lines[0]) != HEADER:
+        raise DatasetError(
+            "is not a split table of this version",
+            where=path,
+            hint="rebuild the data set with step 50 --force",
+        )
+    return [_row(line, path, number) for number, line in enumerate(lines[1:], start=2)]
+
+
+def _row(line: list[str], path: Path, number: int) -> SplitRow:
+    try:
+        cells = dict(zip(HEADER, line, strict=True))
+        return SplitRow(
+            name=cells["name"],
+            split=cells["split"],
+            block=cells["block"],
+            scene=int(cells["scene"]),
+            inventory=cells["inventory"],
+            file=cells["file"],
+            record=int(cells["record"]),
+            offset=int(cells["offset"]),
+            length=int(cells["length"]),
+            sha256=cells["sha256"],
+            source_sha256=cells["source_sha256"],
+            epsg=int(cells["epsg"]),
+            ulx_m=float(cells["ulx_m"]),
+            uly_m=float(cells["uly_m"]),
+            time_gap_h=_optional(cells["time_gap_h"]),
+            shift_m=_optional(cells["shift_m"]),
+            reason=cells["reason"],
+        )
+    except ValueError as error:
+        raise DatasetError(
+            f"damaged line ({error})",
+            where=f"{path}:{number}",
+            hint="rebuild the data set with step 50 --force",
+        ) from None
+
+
+def _optional(cell: str) -> float | None:
+    return float(cell) if cell else None

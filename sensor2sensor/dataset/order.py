@@ -1,0 +1,55 @@
+"""The order of training samples: a pure function of (seed, epoch, position).
+
+Every epoch shows every sample once. Batches cross epochs, so all are full and a run can start at
+any step without replaying what came before.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.core.seeds import Purpose, derive, rng
+
+
+@lru_cache(maxsize=4)
+def epoch_order(seed: int, epoch: int, n: int) -> npt.NDArray[np.int64]:
+    """The order of ``n`` samples in one epoch: an int64 permutation (read-only)."""
+    if n < 1:
+        raise DatasetError("there is no sample to order")
+    order = rng(seed, Purpose.ORDER, epoch).permutation(n).astype(np.int64)
+    order.flags.writeable = False
+    return order
+
+
+def sample_at(seed: int, k: int, n: int, *, shuffle: bool = True) -> tuple[int, int, int]:
+    """What the ``k``-th sample of a run is.
+
+    Args:
+        seed: The experiment's seed.
+        k: Samples drawn before it: ``step * batch_size + place in the batch``.
+        n: Samples in the split.
+        shuffle: False gives the same order in every epoch: by name.
+
+    Returns:
+        Epoch, position in the epoch, and index into the list of records ordered by name.
+    """
+    epoch, i = divmod(k, n)
+    return epoch, i, int(epoch_order(seed, epoch, n)[i]) if shuffle else i
+
+
+def augmentation_seed(seed: int, epoch: int, i: int) -> tuple[int, int]:
+    """The two 31-bit integers that seed the augmentation of sample ``i`` of an epoch."""
+    key = derive(seed, Purpose.AUGMENT, epoch, i)
+    return key & 0x7FFFFFFF, (key >> 31) & 0x7FFFFFFF
+
+
+def chosen_sample(seed: int, n: int, size: int | None) -> npt.NDArray[np.int64]:
+    """Indices of a fixed random choice of ``size`` of ``n`` records, in order; None takes all."""
+    if size is None or size >= n:
+        return np.arange(n, dtype=np.int64)
+    picked = rng(seed, Purpose.SAMPLE).permutation(n)[:size]
+    return np.sort(picked).astype(np.int64)

@@ -1,0 +1,138 @@
+"""Files of records: written whole, read at a byte offset, listed by ``split.csv``.
+
+The frame of a TFRecord is a 64-bit length, its masked CRC, the data and the data's CRC. Reading at
+an offset needs no pass over the records before it, so packed files cost random access nothing. The
+CRCs are not looked at again here: :func:`sensor2sensor.dataset.contract.verify_dataset` compares
+the SHA-256 of the whole file, which also sees what a CRC cannot (a file cut between two records).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import DatasetError, InputError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.dataset.contract import SPLITS, DatasetContract
+from sensor2sensor.dataset.ledger import read_split
+from sensor2sensor.dataset.records import FOOTER_BYTES, HEADER_BYTES, TileRecord, decode
+
+
+@dataclass(frozen=True)
+class RecordRef:
+    """Where one record lies."""
+
+    name: str
+    path: Path
+    offset: int
+    length: int
+
+
+def write_records(path: Path, records: Sequence[bytes]) -> list[tuple[int, int]]:
+    """Write serialised records to one TFRecord file, atomically and uncompressed.
+
+    A truncated GZIP record file reads as empty without an error, so none is ever written.
+
+    Returns:
+        Offset and length of each record.
+    """
+    import tensorflow as tf
+
+    with files.atomic_path(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
+        for record in records:
+            writer.write(record)
+        writer.close()
+    return record_places([len(record) for record in records])
+
+
+def record_places(lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """Offset and length of records of these lengths in one file."""
+    places, offset = [], 0
+    for length in lengths:
+        places.append((offset, length))
+        offset += HEADER_BYTES + length + FOOTER_BYTES
+    return places
+
+
+def read_record(ref: RecordRef) -> bytes:
+    """The serialised record at a place in a file.
+
+    Raises:
+        DatasetError: The file is missing, too short, compressed, or another record lies there.
+    """
+    try:
+        descriptor = os.open(ref.path, os.O_RDONLY)
+    except OSError as error:
+        raise DatasetError(
+            f"cannot be read ({error.strerror})",
+            where=ref.path,
+            hint="rebuild the data set with step 50",
+        ) from None
+    try:
+        frame = os.pread(descriptor, HEADER_BYTES + ref.length, ref.offset)
+    finally:
+        os.close(descriptor)
+    if len(frame) < HEADER_BYTES + ref.length or _length(frame) != ref.length:
+        raise DatasetError(
+            f"is damaged at byte {ref.offset}",
+            where=ref.path,
+            hint="rebuild the data set with step 50 --force",
+        )
+    return frame[HEADER_BYTES:]
+
+
+def _length(frame: bytes) -> int:
+    return int(struct.unpack_from("<Q", frame)[0])
+
+
+def list_records(
+    dataset_dir: Path,
+    contract: DatasetContract,
+    split: str,
+    enforce_suffix: str | None = None,
+    exclude_suffix: str | None = None,
+) -> list[RecordRef]:
+    """The records of a split, ordered by name.
+
+    Args:
+        dataset_dir: The data set's folder.
+        contract: Its contract.
+        split: ``train``, ``val`` or ``test``.
+        enforce_suffix: Keep only names that end so.
+        exclude_suffix: Drop names that end so.
+
+    Raises:
+        InputError: No record is left; the counts and some names are given.
+    """
+    if split not in SPLITS:
+        raise InputError(f"unknown split '{split}'", hint=suggestion(split, SPLITS))
+    rows = [row for row in read_split(dataset_dir) if row.split == split]
+    kept = [row for row in rows if _wanted(row.name, enforce_suffix, exclude_suffix)]
+    if not kept:
+        what = (
+            f"no {split} record is left of {len(rows)}"
+            f" (enforce_suffix {enforce_suffix!r}, exclude_suffix {exclude_suffix!r})"
+        )
+        example = f"names look like '{rows[0].name}'" if rows else "the split is empty"
+        raise InputError(what, where=dataset_dir, hint=example)
+    folder = Path(dataset_dir)
+    return [
+        RecordRef(r.name, folder / r.file, r.offset, r.length)
+        for r in sorted(kept, key=lambda row: row.name)
+    ]
+
+
+def _wanted(name: str, enforce: str | None, exclude: str | None) -> bool:
+    if enforce and not name.endswith(enforce):
+        return False
+    return not (exclude and name.endswith(exclude))
+
+
+def iterate_refs(refs: Sequence[RecordRef], contract: DatasetContract) -> Iterator[TileRecord]:
+    """Decode records one after the other, in physical values."""
+    for ref in refs:
+        yield decode(read_record(ref), contract)

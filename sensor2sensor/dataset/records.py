@@ -1,0 +1,240 @@
+"""One tile as a record: serialised deterministically, parsed without guessing.
+
+Features of a record (all ``bytes_list`` of raw little-endian C-order arrays but ``name``):
+
+* ``name``: the record's name.
+* ``target [H, W, Ct]``: in the contract's target type.
+* layout ``pixels``: ``input_pixels [K, Ci]``, ``input_xy [K, 2]`` float32, ``input_index [H, W]``.
+* layout ``dense``: ``input [H, W, Ci]``.
+* ``extra/<name>``: optional arrays the contract lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.dataset.contract import BandSpec, DatasetContract
+
+Array = npt.NDArray[Any]
+XY_DTYPE = "float32"  # metres within a tile: half a millimetre at 5 km
+HEADER_BYTES, FOOTER_BYTES = 12, 4  # TFRecord frame: length and its CRC, data, CRC of the data
+STORED_TOLERANCE = 2e-7  # physical units; what float32 itself loses around 1
+
+
+@dataclass(frozen=True)
+class TileRecord:
+    """One tile in physical values.
+
+    Attributes:
+        name: ``<inventory>__<stem of the tif>``.
+        target: ``[H, W, Ct]`` float32, reflectance.
+        input_pixels: ``[K, Ci]`` float32, the input on its own pixels (``[0, Ci]`` when dense).
+        input_xy: ``[K, 2]`` float64, centres of the input pixels in metres within the tile: x to
+            the right of its left edge, y down from its upper edge. The centre of target pixel (row
+            r, column c) is ``((c + 0.5) * resolution_m, (r + 0.5) * resolution_m)``.
+        input_index: ``[H, W]`` int32, 0 for no input, else 1 + row of ``input_pixels``.
+        extras: Optional arrays.
+        input_dense: ``[H, W, Ci]`` float32 for inputs on the target's grid, else None.
+    """
+
+    name: str
+    target: npt.NDArray[np.float32]
+    input_pixels: npt.NDArray[np.float32]
+    input_xy: npt.NDArray[np.float64]
+    input_index: npt.NDArray[np.int32]
+    extras: Mapping[str, Array] = field(default_factory=dict)
+    input_dense: npt.NDArray[np.float32] | None = None
+
+
+def to_stored(values: Array, bands: tuple[BandSpec, ...], dtype: str, where: str) -> Array:
+    """Physical values ``[..., C]`` in the type they are stored in.
+
+    Raises:
+        DatasetError: Values are not finite, or the type cannot hold them without loss.
+    """
+    if not np.isfinite(values).all():
+        bad = [b.name for i, b in enumerate(bands) if not np.isfinite(values[..., i]).all()]
+        raise DatasetError(f"NaN or infinity in {', '.join(bad)}", where=where)
+    if dtype == "float32":
+        return np.ascontiguousarray(values, dtype=np.float32)
+    divisor, shift = _linear(bands, np.float64)
+    stored = np.rint(values.astype(np.float64) * divisor - shift)
+    limits = np.iinfo(np.dtype(dtype))
+    error = np.abs((stored + shift) / divisor - values)
+    bad_range = bool((stored < limits.min).any() or (stored > limits.max).any())
+    if bad_range or float(error.max(initial=0.0)) > STORED_TOLERANCE * _magnitude(values):
+        raise DatasetError(
+            f"values do not fit {dtype} with the bands' scale and offset",
+            where=where,
+            hint="store the target as float32 (--target-dtype float32)",
+        )
+    return np.ascontiguousarray(stored.astype(dtype))
+
+
+def _magnitude(values: Array) -> float:
+    return max(1.0, float(np.abs(values).max(initial=0.0)))
+
+
+def to_physical(stored: Array, bands: tuple[BandSpec, ...]) -> npt.NDArray[np.float32]:
+    """Stored numbers ``[..., C]`` as physical values: ``(stored + shift) / divisor`` in float32."""
+    divisor, shift = _linear(bands, np.float32)
+    return ((stored.astype(np.float32) + shift) / divisor).astype(np.float32)
+
+
+def _linear(bands: tuple[BandSpec, ...], dtype: type) -> tuple[Array, Array]:
+    return (
+        np.array([b.divisor for b in bands], dtype=dtype),
+        np.array([b.shift for b in bands], dtype=dtype),
+    )
+
+
+def encode(record: TileRecord, contract: DatasetContract) -> bytes:
+    """Serialise a record; equal records give equal bytes.
+
+    Raises:
+        DatasetError: Shapes or values do not follow the contract; the tile is named.
+    """
+    import tensorflow as tf
+
+    arrays = _arrays(record, contract)
+    feature = {"name": record.name.encode("utf-8")}
+    feature |= {key: _little_endian(value).tobytes() for key, value in arrays.items()}
+    example = tf.train.Example()
+    for key in sorted(feature):
+        example.features.feature[key].bytes_list.value.append(feature[key])
+    # Protobuf maps have no order of their own: without this the bytes differ from run to run.
+    return bytes(example.SerializeToString(deterministic=True))
+
+
+def _little_endian(array: Array) -> Array:
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)
+
+
+def _arrays(record: TileRecord, contract: DatasetContract) -> dict[str, Array]:
+    """The arrays of a record in the types of the contract."""
+    size = (contract.tile_px, contract.tile_px)
+    target_shape = (*size, len(contract.target.bands))
+    _same_shape(record.target, target_shape, "target", record.name)
+    arrays = {
+        "target": to_stored(
+            record.target, contract.target.bands, contract.target.dtype, record.name
+        )
+    }
+    if contract.input.layout == "dense":
+        dense = record.input_dense if record.input_dense is not None else np.empty(0)
+        _same_shape(dense, (*size, len(contract.input.bands)), "input", record.name)
+        arrays["input"] = to_stored(dense, contract.input.bands, contract.input.dtype, record.name)
+    else:
+        arrays |= _pixel_arrays(record, contract)
+    for extra in contract.extras:
+        value = np.asarray(record.extras[extra.name])
+        _same_shape(value, extra.shape, extra.name, record.name)
+        arrays[f"extra/{extra.name}"] = value.astype(extra.dtype)
+    return arrays
+
+
+def _pixel_arrays(record: TileRecord, contract: DatasetContract) -> dict[str, Array]:
+    spec = contract.input
+    k = len(record.input_pixels)
+    _same_shape(record.input_pixels, (k, len(spec.bands)), "input_pixels", record.name)
+    _same_shape(record.input_xy, (k, 2), "input_xy", record.name)
+    _same_shape(
+        record.input_index, (contract.tile_px, contract.tile_px), "input_index", record.name
+    )
+    if not 1 <= k <= spec.max_pixels:
+        raise DatasetError(
+            f"{k} input pixels, the contract allows 1 to {spec.max_pixels}", where=record.name
+        )
+    if record.input_index.min() < 1 or record.input_index.max() > k:
+        raise DatasetError("a target pixel has no input pixel", where=record.name)
+    return {
+        "input_pixels": to_stored(record.input_pixels, spec.bands, spec.dtype, record.name),
+        "input_xy": np.ascontiguousarray(record.input_xy, dtype=XY_DTYPE),
+        "input_index": np.ascontiguousarray(record.input_index.astype(spec.index_dtype)),
+    }
+
+
+def _same_shape(array: Array, shape: tuple[int, ...], what: str, where: str) -> None:
+    if array.shape != shape:
+        raise DatasetError(
+            f"{what} is {list(array.shape)}, the contract says {list(shape)}", where=where
+        )
+
+
+def decode(data: bytes, contract: DatasetContract) -> TileRecord:
+    """Parse a serialised record into physical values.
+
+    Raises:
+        DatasetError: It is damaged or does not follow the contract.
+    """
+    features = _features(data)
+    name = features["name"].decode("utf-8") if "name" in features else "record without a name"
+    tile = contract.tile_px
+    target = _parse(
+        features, "target", contract.target.dtype, (tile, tile, len(contract.target.bands)), name
+    )
+    values = to_physical(target, contract.target.bands)
+    extras = {
+        e.name: _parse(features, f"extra/{e.name}", e.dtype, e.shape, name) for e in contract.extras
+    }
+    spec, n = contract.input, len(contract.input.bands)
+    if spec.layout == "dense":
+        dense = to_physical(
+            _parse(features, "input", spec.dtype, (tile, tile, n), name), spec.bands
+        )
+        none = np.empty((0, n), np.float32), np.empty((0, 2)), np.zeros((tile, tile), np.int32)
+        return TileRecord(name, values, *none, extras, dense)
+    pixels = to_physical(_parse(features, "input_pixels", spec.dtype, (-1, n), name), spec.bands)
+    xy = _parse(features, "input_xy", XY_DTYPE, (len(pixels), 2), name).astype(np.float64)
+    index = _parse(features, "input_index", spec.index_dtype, (tile, tile), name)
+    return TileRecord(name, values, pixels, xy, index.astype(np.int32), extras)
+
+
+def input_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.float32]:
+    """Only the input values of a record, ``[n, Ci]`` physical: each stored pixel once."""
+    spec, n, tile = contract.input, len(contract.input.bands), contract.tile_px
+    features = _features(data)
+    dense = spec.layout == "dense"
+    shape = (tile, tile, n) if dense else (-1, n)
+    stored = _parse(features, "input" if dense else "input_pixels", spec.dtype, shape, "record")
+    return to_physical(stored.reshape(-1, n), spec.bands)
+
+
+def target_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.float32]:
+    """Only the target values of a record, ``[H * W, Ct]`` physical."""
+    tile, bands = contract.tile_px, contract.target.bands
+    stored = _parse(
+        _features(data), "target", contract.target.dtype, (tile, tile, len(bands)), "record"
+    )
+    return to_physical(stored.reshape(-1, len(bands)), bands)
+
+
+def _features(data: bytes) -> dict[str, bytes]:
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        example = tf.train.Example.FromString(data)
+    except DecodeError as error:
+        raise DatasetError(
+            f"a record cannot be parsed ({error})",
+            hint="verify the data set and rebuild it with step 50",
+        ) from None
+    return {key: value.bytes_list.value[0] for key, value in example.features.feature.items()}
+
+
+def _parse(
+    features: Mapping[str, bytes], key: str, dtype: str, shape: tuple[int, ...], name: str
+) -> Array:
+    try:
+        raw = np.frombuffer(features[key], dtype=np.dtype(dtype).newbyteorder("<"))
+        return raw.reshape(shape).astype(dtype)
+    except (KeyError, ValueError):
+        what = f"'{key}' does not hold {list(shape)} {dtype} as dataset.json says"
+        raise DatasetError(what, where=name, hint="rebuild the data set with step 50") from None

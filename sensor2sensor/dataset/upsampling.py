@@ -1,0 +1,99 @@
+"""From input pixels to the target's grid: by the index, or by bicubic interpolation.
+
+The bicubic kernel is Keys' with a = -0.5 (Keys, 1981: third-order convergence; also that of
+``tf.image.resize`` and Pillow). Pixel centres lie at half-integers, the factor is the true one even
+where the tile is no whole number of blocks (the last block then reaches beyond the tile), and the
+border is continued by its outermost pixel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.dataset.records import TileRecord
+
+MODES = ("nearest", "bicubic")
+Floats = npt.NDArray[np.float32]
+
+
+def keys_kernel(distance: npt.NDArray[np.float64], a: float = -0.5) -> npt.NDArray[np.float64]:
+    """Keys' cubic convolution kernel at distances in pixels."""
+    d = np.abs(distance)
+    near = (a + 2) * d**3 - (a + 3) * d**2 + 1
+    far = a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
+    return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
+
+
+def bicubic_matrix(n_fine: int, n_coarse: int, factor: float) -> Floats:
+    """Weights ``[n_fine, n_coarse]`` that interpolate one axis."""
+    centre = (np.arange(n_fine) + 0.5) / factor - 0.5
+    first = np.floor(centre).astype(np.int64) - 1
+    matrix = np.zeros((n_fine, n_coarse))
+    for tap in range(4):
+        source = first + tap
+        weight = keys_kernel(centre - source)
+        np.add.at(matrix, (np.arange(n_fine), np.clip(source, 0, n_coarse - 1)), weight)
+    return matrix.astype(np.float32)
+
+
+def grid_of(index: npt.NDArray[Any]) -> tuple[int, int, int]:
+    """Rows, columns and factor of the regular grid an index ``[H, W]`` describes.
+
+    Raises:
+        ConfigError: The index is not that of a regular grid (a swath).
+    """
+    columns = int(index[0, -1])
+    rows = (int(index[-1, -1]) - 1) // max(columns, 1) + 1
+    factor = int((index[0] == 1).sum())
+    if factor < 1 or not np.array_equal(index, regular_index(*index.shape, max(factor, 1))):
+        raise ConfigError(
+            "input_upsampling 'bicubic' needs a regular low-resolution grid",
+            hint="use 'nearest' for Sentinel-3 input",
+        )
+    return rows, columns, factor
+
+
+def regular_index(height: int, width: int, factor: int) -> npt.NDArray[np.int32]:
+    """The index ``[height, width]`` of square blocks anchored at the upper-left corner."""
+    columns = -(-width // factor)
+    row, column = np.arange(height) // factor, np.arange(width) // factor
+    return (row[:, None] * columns + column[None, :] + 1).astype(np.int32)
+
+
+def upsample(record: TileRecord, mode: str = "nearest") -> Floats:
+    """A record's input on the target's grid, in physical values.
+
+    Args:
+        record: A decoded tile.
+        mode: ``nearest`` (every target pixel shows its input pixel) or ``bicubic`` (regular grids).
+
+    Returns:
+        ``[H, W, Ci]`` float32.
+
+    Raises:
+        ConfigError: Unknown mode, or bicubic for an input that is not a regular grid.
+    """
+    if mode not in MODES:
+        raise ConfigError(f"unknown input_upsampling '{mode}'", hint=suggestion(mode, MODES))
+    if record.input_dense is not None:
+        return record.input_dense
+    if mode == "nearest":
+        return record.input_pixels[record.input_index - 1]
+    rows, columns, factor = grid_of(record.input_index)
+    grid = record.input_pixels.reshape(rows, columns, -1)
+    height, width = record.input_index.shape
+    return interpolate(
+        grid, bicubic_matrix(height, rows, factor), bicubic_matrix(width, columns, factor)
+    )
+
+
+def interpolate(grid: Floats, rows: Floats, columns: Floats) -> Floats:
+    """Apply one matrix down and one across: ``[r, c, C]`` → ``[H, W, C]``."""
+    down = np.tensordot(rows, grid, axes=(1, 0))
+    across = np.tensordot(columns, down, axes=(1, 1))
+    return np.ascontiguousarray(across.transpose(1, 0, 2), dtype=np.float32)

@@ -1,0 +1,339 @@
+"""Batches from a data set: keyed, restartable, and expanded to the target's grid as late as possible.
+
+Order and augmentation of every sample are a pure function of the seed and its position in the run
+(:mod:`sensor2sensor.dataset.order`), so a run that starts at step s sees bit for bit what an
+uninterrupted one sees from s on. Names are shuffled, not decoded samples: memory holds what is
+being worked on and no more. Records hold the input on its own pixels; unless a picture must be
+resized, it is normalised there and gathered once for the whole batch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.dataset.contract import BandSpec, DatasetContract
+from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, sample_at
+from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs, list_records, read_record
+from sensor2sensor.dataset.records import TileRecord
+from sensor2sensor.dataset.upsampling import bicubic_matrix, upsample
+from sensor2sensor.pipeline.augmentation import AugmentSpec, Rotation, augment, fit
+from sensor2sensor.pipeline.normalisation import Normalisation
+
+__all__ = [
+    "ReaderOptions",
+    "RecordRef",
+    "fixed_batches",
+    "iterate_tiles",
+    "list_records",
+    "training_batches",
+    "upsample",
+]
+
+Tensors = dict[str, tf.Tensor]
+FINISHING = 2  # batches being expanded at a time
+MAX_PARALLEL = 8
+MIDDLE = (0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class ReaderOptions:
+    """What an experiment asks of the reader.
+
+    Attributes:
+        batch_size: Samples in a batch.
+        seed: Seed of order, choice and augmentation.
+        shuffle: Whether the order changes from epoch to epoch; False reads by name.
+        random_resize: Largest random enlargement, None for never.
+        random_rotate: True, ``flip`` or False.
+        random_crop: Cut windows of the image size from the tiles instead of resizing the tiles.
+        img_height: Rows of a picture; None for the tile's.
+        img_width: Columns of a picture; None for the tile's.
+        input_upsampling: ``nearest`` or ``bicubic``.
+        sample: Use only so many records, chosen by the seed; None for all.
+        enforce_suffix: Use only records whose name ends so.
+        exclude_suffix: Leave out records whose name ends so.
+        decoded_cap: Most decoded samples to hold in memory at a time (at least a batch is held).
+    """
+
+    batch_size: int = 16
+    seed: int = 0
+    shuffle: bool = True
+    random_resize: float | None = None
+    random_rotate: Rotation = False
+    random_crop: bool = False
+    img_height: int | None = None
+    img_width: int | None = None
+    input_upsampling: str = "nearest"
+    sample: int | None = None
+    enforce_suffix: str | None = None
+    exclude_suffix: str | None = None
+    decoded_cap: int = 500
+
+
+def training_batches(
+    dataset_dir: Path,
+    contract: DatasetContract,
+    normalisation: Normalisation | None,
+    options: ReaderOptions,
+    *,
+    split: str = "train",
+    start_step: int = 0,
+) -> tf.data.Dataset:
+    """Endless full batches; batch s is a pure function of the seed and s.
+
+    Args:
+        dataset_dir: The data set's folder.
+        contract: Its contract.
+        normalisation: Applied to input and target; None leaves physical values.
+        options: What the experiment asks for.
+        split: Which split to read.
+        start_step: The first batch to give.
+
+    Returns:
+        Data set of ``input [B, H, W, Ci]``, ``target [B, H, W, Ct]`` float32 and ``index [B]``
+        int64 (place in the list of records ordered by name).
+
+    Raises:
+        InputError: No record is left after the suffix filters.
+        ConfigError: The options do not fit the data set.
+    """
+    refs = list_records(
+        dataset_dir, contract, split, options.enforce_suffix, options.exclude_suffix
+    )
+    chosen = chosen_sample(options.seed, len(refs), options.sample)
+    plan = _Plan(contract, normalisation, options, augmented=True)
+
+    def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:
+        epoch, i, place = sample_at(options.seed, int(k), len(chosen), shuffle=options.shuffle)
+        index = int(chosen[place])
+        pair = np.array(augmentation_seed(options.seed, epoch, i), dtype=np.int32)
+        return read_record(refs[index]), np.int64(index), pair
+
+    source = tf.data.Dataset.counter(start=start_step * options.batch_size)
+    return plan.batches(source, fetch, drop_remainder=True)
+
+
+def fixed_batches(
+    dataset_dir: Path,
+    contract: DatasetContract,
+    normalisation: Normalisation | None,
+    options: ReaderOptions,
+    *,
+    split: str,
+    limit: int | None = None,
+) -> tf.data.Dataset:
+    """Every record of a split once, by name, without augmentation; the last batch may be smaller.
+
+    Args:
+        dataset_dir: The data set's folder.
+        contract: Its contract.
+        normalisation: Applied to input and target; None leaves physical values.
+        options: What the experiment asks for; with ``random_crop`` the middle window is cut.
+        split: Which split to read.
+        limit: Stop after so many records.
+
+    Returns:
+        As :func:`training_batches`, and ``name [B]``.
+    """
+    refs = list_records(
+        dataset_dir, contract, split, options.enforce_suffix, options.exclude_suffix
+    )
+    chosen = chosen_sample(options.seed, len(refs), options.sample)[:limit]
+    plan = _Plan(contract, normalisation, options, augmented=False)
+
+    def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:
+        index = int(chosen[int(k)])
+        return read_record(refs[index]), np.int64(index), np.zeros(2, np.int32)
+
+    names = tf.constant([ref.name for ref in refs])
+    batches = plan.batches(tf.data.Dataset.range(len(chosen)), fetch, drop_remainder=False)
+    return batches.map(lambda batch: {**batch, "name": tf.gather(names, batch["index"])})
+
+
+def iterate_tiles(
+    dataset_dir: Path,
+    contract: DatasetContract,
+    split: str,
+    *,
+    limit: int | None = None,
+    enforce_suffix: str | None = None,
+    exclude_suffix: str | None = None,
+) -> Iterator[TileRecord]:
+    """The tiles of a split, by name, in physical values."""
+    refs = list_records(dataset_dir, contract, split, enforce_suffix, exclude_suffix)
+    yield from iterate_refs(refs[:limit], contract)
+
+
+Fetch = Callable[[int], tuple[bytes, np.int64, "np.ndarray[Any, Any]"]]
+
+
+class _Plan:
+    """How samples of one contract become batches under one set of options."""
+
+    def __init__(
+        self,
+        contract: DatasetContract,
+        normalisation: Normalisation | None,
+        options: ReaderOptions,
+        *,
+        augmented: bool,
+    ) -> None:
+        self.contract, self.normalisation = contract, normalisation
+        self.batch_size = options.batch_size
+        self.bicubic = options.input_upsampling == "bicubic" and contract.input.layout == "pixels"
+        tile = contract.tile_px
+        spec = AugmentSpec(
+            options.img_height or tile,
+            options.img_width or tile,
+            options.random_resize,
+            options.random_rotate,
+            options.random_crop,
+        )
+        if not augmented:
+            spec = replace(spec, random_resize=None, random_rotate=False)
+        self.spec, self.augmented = spec, augmented
+        self._check(options)
+        whole = (spec.height, spec.width) == (tile, tile) or spec.random_crop
+        self.compact = (
+            contract.input.layout == "pixels"
+            and not self.bicubic
+            and whole
+            and not spec.resizes
+            and (normalisation is None or normalisation.elementwise)
+        )
+        self.parallel, self.prefetch = _bounds(options)
+
+    def _check(self, options: ReaderOptions) -> None:
+        tile = self.contract.tile_px
+        if self.bicubic and self.contract.input.grid is None:
+            raise ConfigError(
+                "input_upsampling 'bicubic' needs a regular low-resolution grid",
+                where=self.contract.name,
+                hint="use 'nearest' for Sentinel-3 input",
+            )
+        if options.random_crop and max(self.spec.height, self.spec.width) > tile:
+            raise ConfigError(
+                f"random_crop cannot cut {self.spec.height} x {self.spec.width}"
+                f" pixels from tiles of {tile}",
+                where=self.contract.name,
+                hint="make img_height and img_width at most the tilesize",
+            )
+
+    def batches(
+        self, source: tf.data.Dataset, fetch: Fetch, *, drop_remainder: bool
+    ) -> tf.data.Dataset:
+        """Read, parse, transform and batch what ``source`` numbers."""
+
+        def sample(k: tf.Tensor) -> Tensors:
+            data, index, seed = tf.numpy_function(fetch, [k], [tf.string, tf.int64, tf.int32])
+            tensors = parse(tf.ensure_shape(data, []), self.contract)
+            tensors = self._sample(tensors, tf.ensure_shape(seed, [2]))
+            return {**tensors, "index": tf.ensure_shape(index, [])}
+
+        made = source.map(sample, num_parallel_calls=self.parallel, deterministic=True)
+        made = made.batch(self.batch_size, drop_remainder=drop_remainder)
+        made = made.map(
+            self._finish, num_parallel_calls=FINISHING if self.compact else 1, deterministic=True
+        )
+        return made.prefetch(self.prefetch) if self.prefetch else made
+
+    def _sample(self, tensors: Tensors, seed: tf.Tensor) -> Tensors:
+        """One sample, augmented: compact (pixel table and index map) or on the target's grid."""
+        if self.compact:
+            index, target = self._geometry(
+                tensors["input_index"][..., tf.newaxis], tensors["target"], seed
+            )
+            table = pad_table(tensors["input_pixels"], self.contract.input.max_pixels)
+            return {"table": table, "map": index[..., 0], "target": target}
+        image = expand(tensors, self.contract, bicubic=self.bicubic)
+        target = physical(tensors["target"], self.contract.target.bands)
+        image, target = self._geometry(image, target, seed)
+        return {"input": image, "target": target}
+
+    def _geometry(
+        self, image: tf.Tensor, target: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        if self.augmented:
+            return augment(image, target, seed, self.spec)
+        return (
+            fit(image, self.spec, "bilinear", MIDDLE),
+            fit(target, self.spec, "bilinear", MIDDLE),
+        )
+
+    def _finish(self, batch: Tensors) -> Tensors:
+        """Physical values, normalisation and, for compact samples, the gather."""
+        target = batch["target"]
+        identity = self.normalisation is None
+        if not self.compact:
+            image = batch["input"]
+            image = image if identity else self.normalisation.input(image)
+        else:
+            target = physical(target, self.contract.target.bands)
+            table = physical(batch["table"], self.contract.input.bands)
+            table = table if identity else self.normalisation.input(table)
+            image = tf.gather(table, tf.cast(batch["map"], tf.int32) - 1, batch_dims=1)
+        target = target if identity else self.normalisation.target(target)
+        return {"input": image, "target": target, "index": batch["index"]}
+
+
+def _bounds(options: ReaderOptions) -> tuple[int, int]:
+    """Samples decoded in parallel and batches kept ready, within the cap on decoded samples."""
+    room = options.decoded_cap - FINISHING * options.batch_size
+    parallel = int(np.clip(room, 1, min(MAX_PARALLEL, os.cpu_count() or 1)))
+    return parallel, int(np.clip((room - parallel) // options.batch_size, 0, 2))
+
+
+def parse(data: tf.Tensor, contract: DatasetContract) -> Tensors:
+    """A serialised record as stored arrays: target and pixel table, index, or dense input."""
+    spec, tile = contract.input, contract.tile_px
+    arrays = {"target": (contract.target.dtype, [tile, tile, len(contract.target.bands)])}
+    if spec.layout == "dense":
+        arrays["input"] = (spec.dtype, [tile, tile, len(spec.bands)])
+    else:
+        arrays["input_pixels"] = (spec.dtype, [-1, len(spec.bands)])
+        arrays["input_index"] = (spec.index_dtype, [tile, tile])
+    features = {key: tf.io.FixedLenFeature([], tf.string) for key in arrays}
+    raw = tf.io.parse_single_example(data, features)
+    return {
+        key: tf.reshape(tf.io.decode_raw(raw[key], tf.as_dtype(dtype)), shape)
+        for key, (dtype, shape) in arrays.items()
+    }
+
+
+def physical(stored: tf.Tensor, bands: tuple[BandSpec, ...]) -> tf.Tensor:
+    """Stored numbers as physical float32 values, bit for bit as ``records.to_physical``."""
+    values = tf.cast(stored, tf.float32)
+    divisor = np.array([band.divisor for band in bands], dtype=np.float32)
+    shift = np.array([band.shift for band in bands], dtype=np.float32)
+    values = values + shift if shift.any() else values
+    return values / divisor if (divisor != 1).any() else values
+
+
+def pad_table(table: tf.Tensor, rows: int) -> tf.Tensor:
+    """Fill a pixel table ``[K, C]`` with zeros to a fixed number of rows."""
+    columns = table.shape[-1]
+    padded = tf.pad(table, [[0, rows - tf.shape(table)[0]], [0, 0]])
+    return tf.ensure_shape(padded, [rows, columns])
+
+
+def expand(tensors: Tensors, contract: DatasetContract, *, bicubic: bool) -> tf.Tensor:
+    """The input on the target's grid ``[H, W, Ci]``, in physical values."""
+    spec, tile = contract.input, contract.tile_px
+    if spec.layout == "dense":
+        return physical(tensors["input"], spec.bands)
+    table = physical(tensors["input_pixels"], spec.bands)
+    if not bicubic:
+        return tf.gather(table, tf.cast(tensors["input_index"], tf.int32) - 1)
+    rows, columns = spec.grid or (1, 1)
+    grid = tf.reshape(table, [rows, columns, len(spec.bands)])
+    down = tf.tensordot(bicubic_matrix(tile, rows, contract.factor), grid, axes=[[1], [0]])
+    across = tf.tensordot(bicubic_matrix(tile, columns, contract.factor), down, axes=[[1], [1]])
+    return tf.transpose(across, [1, 0, 2])
