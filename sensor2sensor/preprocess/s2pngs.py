@@ -210,7 +210,9 @@ def _previous(folder: Path) -> dict[int, dict[str, Any]]:
     if not path.is_file():
         return {}
     noted = files.read_json(path)
-    if not isinstance(noted, dict) or noted.get("version") != __version__:
+    if not isinstance(noted, dict) or noted.get("step") != "30":
+        return {}
+    if noted["version"] != __version__:
         return {}
     return {int(scene): facts for scene, facts in noted["scenes"].items()}
 
@@ -221,7 +223,10 @@ def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> dict[str, Any
 
     product = open_s2(job.product)
     made_of = manifest.fingerprint(
-        [product.name, job.bands, job.resolution_m, job.factor, _inputs(product, job)]
+        [
+            *(product.name, job.bands, job.resolution_m, job.factor, PERCENTILES, GAMMA),
+            _inputs(product, job),
+        ]
     )
     there = before.get(job.scene)
     if there is not None and there["made_of"] == made_of and _is_whole(job.picture, there):
