@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.xml import parse
 from sensor2sensor.geo.footprints import project
@@ -71,9 +71,12 @@ def _check(path: Path) -> None:
     data = path.read_bytes()
     if data[:4] == b"PK\x03\x04":
         raise InputError("is a KMZ archive", where=path, hint="save it as plain KML")
-    root = parse(data, path)
-    if root.tag.rsplit("}", 1)[-1] != "kml":
-        raise InputError(f"root element is {root.tag!r}, not kml", where=path, hint="export KML")
+    try:
+        root = parse(data, path, _MAX_BYTES)
+    except ProductError as error:
+        raise InputError(error.what, where=path, hint="export the mask as KML again") from error
+    if root.name != "kml":
+        raise InputError(f"root element is {root.name}, not kml", where=path, hint="export KML")
 
 
 def _geometries(path: Path) -> list[Any]:

@@ -1,0 +1,245 @@
+"""Collocation: which coarse pixel is nearest to each pixel of a fine grid, per window only.
+
+Distances are chords between points of the WGS 84 ellipsoid (geocentric metres), searched with the
+kd-tree pyresample uses (pykdtree). Unlike longitude and latitude, or a sphere, that is exact at
+the poles and at 180 degrees east, and the order of two candidates is that of their true distance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensor2sensor.geo.footprints import unit_vectors
+from sensor2sensor.geo.grids import Grid
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_SEMI_MAJOR_M = 6_378_137.0
+_ECCENTRICITY_2 = 6.694379990141316e-3
+_EARTH_RADIUS_M = 6_371_008.8
+_RADIUS_MARGIN = 1.25  # over half the diagonal of a pixel: geolocation jitters a little
+
+
+@dataclass(frozen=True)
+class SwathWindow:
+    """Rows and columns of a swath, both as slices with a step of one."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, as numpy has them."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+
+def geocentric_m(lon_deg: Floats, lat_deg: Floats) -> Floats:
+    """Geocentric metres ``[..., 3]`` of positions on the WGS 84 ellipsoid."""
+    lon, lat = np.radians(lon_deg), np.radians(lat_deg)
+    sine, cosine = np.sin(lat), np.cos(lat)
+    normal = _SEMI_MAJOR_M / np.sqrt(1.0 - _ECCENTRICITY_2 * sine**2)
+    x, y = normal * cosine * np.cos(lon), normal * cosine * np.sin(lon)
+    return np.stack([x, y, normal * (1.0 - _ECCENTRICITY_2) * sine], axis=-1)
+
+
+def grid_geocentric_m(grid: Grid) -> Floats:
+    """Geocentric metres ``[height_px, width_px, 3]`` of the pixel centres of a grid.
+
+    Every eighth centre is unprojected and the rest interpolated along both axes: exact to a
+    millimetre at 10 m (a centimetre at 60 m), at a fiftieth of the time.
+    """
+    x, y = grid.xy_centres()
+    step_x, step_y = _knots(x), _knots(y)
+    lon, lat = unproject_points(grid.epsg, *np.meshgrid(x[step_x], y[step_y]))
+    return _refine(_refine(geocentric_m(lon, lat), step_y, len(y), 0), step_x, len(x), 1)
+
+
+def local_grid(epsg: int, lon_deg: Floats, lat_deg: Floats) -> tuple[Floats, Floats]:
+    """Eastings and northings in metres of positions given in degrees, any shape."""
+    from pyproj import Transformer
+
+    transformer = Transformer.from_crs("EPSG:4326", f"EPSG:{epsg}", always_xy=True)
+    x, y = transformer.transform(lon_deg, lat_deg)
+    return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+
+
+def find_window(
+    tie_lonlat: tuple[Floats, Floats],
+    steps: tuple[int, int],
+    shape: tuple[int, int],
+    centre_lonlat: tuple[float, float],
+    radius_m: float,
+) -> SwathWindow | None:
+    """The rows and columns of a swath that can lie within a distance of a point.
+
+    Args:
+        tie_lonlat: longitude and latitude of the tie points, degrees, ``[tie rows, tie columns]``.
+        steps: rows and columns from one tie point to the next.
+        shape: rows and columns of the swath itself.
+        centre_lonlat: the point, degrees.
+        radius_m: the distance.
+
+    Returns:
+        The window, grown by one tie point on each side, or None where nothing is near.
+    """
+    points = unit_vectors(*tie_lonlat)
+    centre = unit_vectors(np.asarray(centre_lonlat[0]), np.asarray(centre_lonlat[1]))
+    # A cell of the tie grid may reach into the circle while its corners do not.
+    reach = radius_m + _longest_step_m(points)
+    near = np.linalg.norm(points - centre, axis=-1) * _EARTH_RADIUS_M <= reach
+    if not near.any():
+        return None
+    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+    return SwathWindow(_span(rows, steps[0], shape[0]), _span(columns, steps[1], shape[1]))
+
+
+def spacing_m(xyz: Floats) -> tuple[float, float]:
+    """Typical distance to the next row and the next column of a swath ``[rows, columns, 3]``.
+
+    The 95 % quantile, so that a stretched pixel at the swath's edge still counts.
+    """
+    found = [np.linalg.norm(np.diff(xyz, axis=axis), axis=-1) for axis in (0, 1)]
+    along, across = (step[np.isfinite(step)] for step in found)
+    if not along.size or not across.size:
+        return math.nan, math.nan
+    return float(np.quantile(along, 0.95)), float(np.quantile(across, 0.95))
+
+
+def search_radius_m(spacing: tuple[float, float]) -> float:
+    """How far a pixel may be: half the diagonal of the local pixel and a quarter more."""
+    return _RADIUS_MARGIN * 0.5 * math.hypot(*spacing)
+
+
+class SwathIndex:
+    """The positions of a swath window, searchable.
+
+    Args:
+        lat_deg: latitude ``[rows, columns]``, NaN where there is no position.
+        lon_deg: longitude, same shape.
+    """
+
+    def __init__(self, lat_deg: Floats, lon_deg: Floats) -> None:
+        from pykdtree.kdtree import KDTree
+
+        self.shape = lat_deg.shape
+        self.xyz = geocentric_m(lon_deg, lat_deg)
+        flat = self.xyz.reshape(-1, 3)
+        self._known = np.flatnonzero(np.isfinite(flat).all(axis=1))
+        self._tree: Any = KDTree(flat[self._known]) if self._known.size else None
+
+    def nearest(self, points: Floats, radius_m: float) -> tuple[Ints, Floats]:
+        """The nearest swath pixel of each point.
+
+        Args:
+            points: geocentric metres ``[..., 3]``.
+            radius_m: pixels farther than this do not count.
+
+        Returns:
+            Flat index into the swath window (-1: none within the radius) and distance in metres
+            (infinite where none), both of the points' leading shape.
+        """
+        shape = points.shape[:-1]
+        if self._tree is None:
+            return np.full(shape, -1, np.int64), np.full(shape, np.inf)
+        query = np.ascontiguousarray(points.reshape(-1, 3))
+        distance, found = self._tree.query(query, k=1, distance_upper_bound=radius_m)
+        inside = np.isfinite(distance)
+        index = np.full(len(query), -1, np.int64)
+        index[inside] = self._known[found[inside].astype(np.int64)]
+        return index.reshape(shape), np.asarray(distance, dtype=np.float64).reshape(shape)
+
+    def near(self, points: Floats) -> Floats:
+        """Positions ``[rows, columns, 3]`` of the smallest block of the swath around points."""
+        span = points.reshape(-1, 3)
+        low, high = span.min(axis=0) - 2000.0, span.max(axis=0) + 2000.0
+        inside = ((self.xyz >= low) & (self.xyz <= high)).all(axis=-1)
+        if not inside.any():
+            return self.xyz[:0, :0]
+        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        return self.xyz[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def swath_positions(index: Ints, xy: Floats, swath_xy: Floats) -> tuple[Floats, Floats]:
+    """Fractional rows and columns of points in a swath, from their nearest pixel.
+
+    Args:
+        index: flat swath index of the nearest pixel ``[...]``, -1 for none.
+        xy: projected metres of the points ``[..., 2]``.
+        swath_xy: projected metres of the swath's pixels ``[rows, columns, 2]``.
+
+    Returns:
+        Rows and columns, NaN where there is no pixel; the swath is taken as straight between
+        neighbours.
+    """
+    found = index >= 0
+    row, column = np.divmod(np.where(found, index, 0), swath_xy.shape[1])
+    down, right = (np.gradient(swath_xy, axis=axis)[row, column] for axis in (0, 1))
+    away = xy - swath_xy[row, column]
+    area = down[..., 0] * right[..., 1] - down[..., 1] * right[..., 0]
+    area = np.where(found & (area != 0.0), area, np.nan)
+    rows = row + (away[..., 0] * right[..., 1] - away[..., 1] * right[..., 0]) / area
+    columns = column + (down[..., 0] * away[..., 1] - down[..., 1] * away[..., 0]) / area
+    return rows, columns
+
+
+def pixel_table(index: Ints) -> tuple[Ints, NDArray[np.int32]]:
+    """Number the swath pixels a window uses.
+
+    Args:
+        index: flat swath index of each fine pixel, -1 for none.
+
+    Returns:
+        The used flat indices in ascending order ``[K]``, and for each fine pixel 0 (none) or one
+        plus the row of its swath pixel in that list.
+    """
+    used, inverse = np.unique(index, return_inverse=True)
+    number = inverse.reshape(index.shape).astype(np.int32)
+    if used.size and used[0] == -1:
+        return used[1:], number
+    return used, number + np.int32(1)
+
+
+def _knots(values: Floats) -> Ints:
+    """Every eighth index and the last one, at least two."""
+    last = len(values) - 1
+    return np.unique(np.append(np.arange(0, last + 1, 8), last)).astype(np.int64)
+
+
+def unproject_points(epsg: int, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Longitude and latitude in degrees of positions in a UTM zone, any shape."""
+    from pyproj import Transformer
+
+    transformer = Transformer.from_crs(f"EPSG:{epsg}", "EPSG:4326", always_xy=True)
+    lon, lat = transformer.transform(x, y)
+    return np.asarray(lon), np.asarray(lat)
+
+
+def _refine(values: Floats, knots: Ints, size: int, axis: int) -> Floats:
+    """Linear interpolation from ``knots`` to every index along one axis."""
+    if len(knots) == size:
+        return values
+    at = np.arange(size)
+    left = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, len(knots) - 2)
+    share = (at - knots[left]) / (knots[left + 1] - knots[left])
+    shape = [1] * values.ndim
+    shape[axis] = size
+    weight = share.reshape(shape)
+    low, high = np.take(values, left, axis=axis), np.take(values, left + 1, axis=axis)
+    return np.asarray(low + weight * (high - low), dtype=np.float64)
+
+
+def _longest_step_m(points: Floats) -> float:
+    steps = [np.linalg.norm(np.diff(points, axis=axis), axis=-1) for axis in (0, 1)]
+    longest = [float(np.nanmax(step)) for step in steps if np.isfinite(step).any()]
+    return max(longest, default=0.0) * _EARTH_RADIUS_M
+
+
+def _span(ties: Ints, step: int, size: int) -> slice:
+    """Pixels from one tie point before the first to one after the last."""
+    return slice(max(0, (int(ties[0]) - 1) * step), min(size, (int(ties[-1]) + 1) * step + 1))

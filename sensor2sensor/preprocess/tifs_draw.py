@@ -1,0 +1,157 @@
+"""Where tiles of a scene may lie: seeded positions, and a cheap screen before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensor2sensor.core.seeds import Purpose, rng
+from sensor2sensor.geo.footprints import covered_share
+from sensor2sensor.geo.grids import Grid
+from sensor2sensor.preprocess.tifs_options import FOOTPRINT_SHARE, MASK_SHARE, TileOptions
+from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.sentinel2 import S2Product
+
+MAX_DRAWS = 20_000
+CLOUD = Quality.S2_CLOUD | Quality.S2_CIRRUS
+_SAMPLING_ERROR = 0.02  # of a cloud fraction taken from a coarser raster
+
+
+def positions(
+    grid: Grid, options: TileOptions, inventory: str, scene: int
+) -> Iterator[tuple[int, int]]:
+    """Columns and rows of the upper-left pixel of candidate tiles, none twice.
+
+    The order depends on the seed, the inventory and the scene alone. Random positions reach the
+    last row and column; where there are more than 20 000, that many are drawn.
+    """
+    columns = grid.width_px - options.tile_px + 1
+    rows = grid.height_px - options.tile_px + 1
+    if columns < 1 or rows < 1:
+        return iter(())
+    generator = rng(options.seed, Purpose.DRAW_TILES, inventory, scene)
+    step = options.tile_px if options.grid else 1
+    return _shuffled(generator, range(0, columns, step), range(0, rows, step), options.grid)
+
+
+def _shuffled(
+    generator: np.random.Generator, columns: range, rows: range, everything: bool
+) -> Iterator[tuple[int, int]]:
+    total = len(columns) * len(rows)
+    if everything or total <= MAX_DRAWS:
+        order = generator.permutation(total)
+    else:
+        draws = generator.integers(0, total, size=2 * MAX_DRAWS)
+        _, first = np.unique(draws, return_index=True)
+        order = draws[np.sort(first)][:MAX_DRAWS]
+    for number in order:
+        row, column = divmod(int(number), len(columns))
+        yield columns[column], rows[row]
+
+
+@dataclass
+class CoarseMap:
+    """A small raster over the whole scene, averaged over the inside of tiles.
+
+    Attributes:
+        share: 1 where the condition holds, 0 elsewhere ``[h, w]``.
+        pixel: width of one of its pixels in target pixels.
+    """
+
+    share: NDArray[np.float32]
+    pixel: float
+
+    def fraction(self, x: int, y: int, size: int) -> float:
+        """Mean over the pixels that lie wholly inside a tile; 0.0 where none does."""
+        rows, columns = self._inside(y, size), self._inside(x, size)
+        part = self.share[rows, columns]
+        return float(part.mean()) if part.size else 0.0
+
+    def _inside(self, start: int, size: int) -> slice:
+        first = int(np.ceil(start / self.pixel - 1e-9))
+        return slice(first, max(first, int(np.floor((start + size) / self.pixel + 1e-9))))
+
+
+@dataclass
+class Screen:
+    """Judges positions of a scene by what is known without reading the tile itself.
+
+    Attributes:
+        grid: the target grid of the scene.
+        options: the limits.
+        nodata: where the scene has no data.
+        cloud: where it is cloudy.
+        footprints: projected footprints by the reason a tile outside them is rejected for.
+        masks: projected masks.
+    """
+
+    grid: Grid
+    options: TileOptions
+    nodata: CoarseMap
+    cloud: CoarseMap
+    footprints: dict[str, Any]
+    masks: list[Any] = field(default_factory=list)
+
+    def reason(self, x: int, y: int) -> str | None:
+        """Why a tile there cannot be, or None."""
+        size = self.options.tile_px
+        if self.nodata.fraction(x, y, size) > self.options.max_nodata:
+            return "nodata"
+        if self.cloud.fraction(x, y, size) > self.options.max_cloud + _SAMPLING_ERROR:
+            return "cloud"
+        outline = self.grid.window(x, y, size, size).polygon()
+        for name, footprint in self.footprints.items():
+            if covered_share(outline, footprint) < FOOTPRINT_SHARE:
+                return name
+        return None
+
+    def inside_mask(self, x: int, y: int) -> bool | None:
+        """Whether one mask covers 80 % of the tile; None where no masks were given."""
+        if not self.options.masks:
+            return None
+        size = self.options.tile_px
+        outline = self.grid.window(x, y, size, size).polygon()
+        return any(covered_share(outline, mask) >= MASK_SHARE for mask in self.masks)
+
+
+def coarse_overview(product: S2Product, options: TileOptions) -> tuple[NDArray[np.float32], int]:
+    """The whole scene in the band nearest to red, reduced to about 150 m, and the reduction."""
+    reduction = overview_reduction(product.grids[options.resolution_m])
+    band = red_band(options)
+    image, _ = product.read_reflectance((band,), options.resolution_m, overview=reduction)
+    return image[..., 0], reduction
+
+
+def overview_reduction(grid: Grid) -> int:
+    """The largest power of two up to 16 that leaves pixels of 160 m or less and 256 of them.
+
+    JPEG 2000 files of the ground segment hold these sizes; smaller ones GDAL does not list.
+    """
+    smallest = min(grid.width_px, grid.height_px)
+    fits = [
+        step
+        for step in (2, 4, 8, 16)
+        if step * grid.resolution_m <= 160.0 and smallest / step >= 256
+    ]
+    return max(fits, default=1)
+
+
+def red_band(options: TileOptions) -> str:
+    """B04 where it is a target band, else the target band nearest to it in wavelength."""
+    from sensor2sensor.products.sentinel2 import S2_WAVELENGTHS_NM
+
+    red = S2_WAVELENGTHS_NM["B04"]
+    return min(options.bands, key=lambda band: abs(S2_WAVELENGTHS_NM[band] - red))
+
+
+def coarse_cloud(product: S2Product, options: TileOptions) -> tuple[CoarseMap, str]:
+    """Where the scene is cloudy on the coarsest grid it has, and the source that says so."""
+    coarsest = max(product.grids)
+    word, source = product.read_quality(coarsest)
+    cloudy = (word & np.uint32(CLOUD)) != 0
+    pixel = product.grids[coarsest].resolution_m / options.resolution_m
+    return CoarseMap(cloudy.astype(np.float32), pixel), source

@@ -1,0 +1,163 @@
+"""The part of an OLCI swath that lies over a Sentinel-2 scene, read once and searched per tile."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.geo.collocation import (
+    SwathIndex,
+    SwathWindow,
+    find_window,
+    geocentric_m,
+    grid_geocentric_m,
+    local_grid,
+    pixel_table,
+    search_radius_m,
+    spacing_m,
+    unproject_points,
+)
+from sensor2sensor.geo.footprints import unproject
+from sensor2sensor.geo.grids import Grid
+from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.sentinel3 import OLCI_BANDS, S3Product, S3Reader
+
+SURROUNDINGS_M = 12_000.0  # half of what the drift is measured over, and a little
+
+
+@dataclass(frozen=True)
+class OlciTable:
+    """The OLCI pixels a tile uses, ``K`` rows in ascending (row, column) order.
+
+    Attributes:
+        xy_m: eastings and northings in the tile's UTM zone ``[K, 2]``.
+        rowcol: row and column in the product's image ``[K, 2]``.
+        radiance: mW m-2 sr-1 nm-1 ``[K, 21]``, NaN at fill.
+        sun_zenith_deg: ``[K]``.
+        solar_flux: mW m-2 nm-1 of the pixel's detector ``[K, 21]``.
+        flags: the product's flag word ``[K]``.
+        quality: our quality word, OLCI bits ``[K]``.
+    """
+
+    xy_m: NDArray[np.float64]
+    rowcol: NDArray[np.int32]
+    radiance: NDArray[np.float32]
+    sun_zenith_deg: NDArray[np.float32]
+    solar_flux: NDArray[np.float32]
+    flags: NDArray[np.uint32]
+    quality: NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class OlciTile:
+    """OLCI on the grid of one tile.
+
+    Attributes:
+        collocation: 0 for no pixel within the radius, else 1 + row of the table ``[h, w]``.
+        quality: OLCI bits of the quality word ``[h, w]``.
+        radiance: ``[h, w, 21]``, NaN where there is no usable pixel.
+        table: the pixels.
+        radius_m: search radius.
+    """
+
+    collocation: NDArray[np.int32]
+    quality: NDArray[np.uint32]
+    radiance: NDArray[np.float32]
+    table: OlciTable
+    radius_m: float
+
+    @property
+    def valid_fraction(self) -> float:
+        """Share of the tile's pixels whose OLCI pixel has all radiances and is not invalid."""
+        bad = np.uint32(Quality.OLCI_NONE | Quality.OLCI_INVALID)
+        good = ((self.quality & bad) == 0) & np.isfinite(self.radiance).all(axis=-1)
+        return float(good.mean())
+
+
+class OlciWindow:
+    """The swath over a scene: every variable read once, positions searchable.
+
+    Args:
+        product: the Sentinel-3 product.
+        grid: the Sentinel-2 grid.
+
+    Raises:
+        ProductError: no pixel of the product lies over the scene, or a file is damaged.
+    """
+
+    def __init__(self, product: S3Product, grid: Grid) -> None:
+        self.grid = grid
+        with product.open() as reader:
+            self.window = _window_over(product, reader, grid)
+            rows, columns = self.window.rows, self.window.columns
+            lat, lon = reader.geolocation(rows, columns)
+            self.radiance = reader.radiances(rows, columns)
+            self.flags = reader.flags(rows, columns)
+            self.quality = reader.quality(self.flags)
+            self.sun_zenith_deg = reader.sun_zenith(rows, columns)
+            self.solar_flux = reader.solar_flux(rows, columns)
+        self.index = SwathIndex(lat, lon)
+        self.xy_m = np.stack(local_grid(grid.epsg, lon, lat), axis=-1)
+
+    def tile(self, grid: Grid) -> OlciTile:
+        """Nearest OLCI pixel of each pixel of a tile's grid."""
+        points = grid_geocentric_m(grid)
+        spacing = spacing_m(self.index.near(points))
+        radius_m = search_radius_m(spacing)
+        if not math.isfinite(radius_m):
+            radius_m = 0.0
+        nearest, _ = self.index.nearest(points, radius_m)
+        used, number = pixel_table(nearest)
+        table = self._table(used)
+        quality = np.append(np.uint32(Quality.OLCI_NONE), table.quality)[number]
+        empty = np.full((1, len(OLCI_BANDS)), np.nan, np.float32)
+        radiance = np.concatenate([empty, table.radiance])[number]
+        return OlciTile(number, quality.astype(np.uint32), radiance, table, radius_m)
+
+    def nearest_xy(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Flat window index of the pixel nearest to UTM positions (-1: none within 2 km)."""
+        lonlat = unproject_points(self.grid.epsg, x, y)
+        return self.index.nearest(geocentric_m(*lonlat), 2000.0)
+
+    def red_radiance(self) -> NDArray[np.float32]:
+        """Oa08 (665 nm) over the window ``[rows, columns]``, NaN where it is not usable."""
+        image = self.radiance[OLCI_BANDS.index("Oa08")]
+        invalid = (self.quality & np.uint32(Quality.OLCI_INVALID)) != 0
+        return np.where(invalid, np.float32(np.nan), image)
+
+    def _table(self, used: NDArray[np.int64]) -> OlciTable:
+        row, column = np.divmod(used, self.window.shape[1])
+        place = np.stack([row + self.window.rows.start, column + self.window.columns.start], axis=1)
+        return OlciTable(
+            xy_m=self.xy_m[row, column],
+            rowcol=place.astype(np.int32),
+            radiance=np.ascontiguousarray(self.radiance[:, row, column].T),
+            sun_zenith_deg=self.sun_zenith_deg[row, column],
+            solar_flux=np.ascontiguousarray(self.solar_flux[:, row, column].T),
+            flags=self.flags[row, column],
+            quality=self.quality[row, column],
+        )
+
+
+def _window_over(product: S3Product, reader: S3Reader, grid: Grid) -> SwathWindow:
+    """Rows and columns of the swath that can lie over a Sentinel-2 grid or its surroundings."""
+    lat, lon, row_step, column_step = reader.tie_geolocation()
+    west, south, east, north = grid.bounds
+    centre = unproject(grid.polygon().centroid, grid.epsg)
+    radius_m = 0.5 * math.hypot(east - west, north - south) + SURROUNDINGS_M
+    window = find_window(
+        (lon, lat),
+        (row_step, column_step),
+        (product.rows, product.columns),
+        (centre.x, centre.y),
+        radius_m,
+    )
+    if window is None:
+        raise ProductError("no pixel lies over the Sentinel-2 scene", where=product.name)
+    return window

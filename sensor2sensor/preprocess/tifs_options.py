@@ -1,0 +1,133 @@
+"""Options of step 40: what decides which tiles come out, in one comparable record."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.preprocess.inventory_file import Inventory
+
+VERSION = 1  # of the tiles' content and layout; raised when equal options give other files
+FOOTPRINT_SHARE = 0.95
+MASK_SHARE = 0.8
+OLCI_SHARE = 0.95
+
+
+@dataclass(frozen=True)
+class TileOptions:
+    """Everything that decides which tiles come out of an inventory.
+
+    Attributes:
+        tile_px: edge of a tile in target pixels.
+        quantity: tiles wanted per scene.
+        overlap: least share of the Sentinel-2 footprint that the Sentinel-3 one covers.
+        seed: of the draw.
+        grid: tiles of a regular grid without overlap instead of random positions.
+        max_cloud: largest share of cloudy pixels.
+        max_nodata: largest share of pixels without data, and of saturated ones.
+        margin_px: Sentinel-2 pixels kept around a tile.
+        masks: names of masks, empty for none.
+        resolution_m: of the target grid.
+        bands: target bands.
+        level: ``L1C`` or ``L2A``, or None for either.
+    """
+
+    tile_px: int
+    quantity: int
+    overlap: float
+    seed: int
+    grid: bool
+    max_cloud: float
+    max_nodata: float
+    margin_px: int
+    masks: tuple[str, ...]
+    resolution_m: int
+    bands: tuple[str, ...]
+    level: str | None
+
+    def record(self) -> dict[str, Any]:
+        """The options as plain JSON values, for the manifest and for comparison."""
+        plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        return {"version": VERSION, **plain}
+
+    def window(self, x: int, y: int) -> PixelWindow:
+        """The tile whose upper-left pixel is column ``x``, row ``y``."""
+        return PixelWindow(x, y, self.tile_px, self.tile_px)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of step 40 beside those every step has."""
+    add = parser.add_argument_group("tiles").add_argument
+    add("--selection", required=True, metavar="NAME|PATH", help="selection made after step 30")
+    add("--masks", default="none", metavar="A,B", help="KML masks in _masks, or none (default)")
+    add("--tilesize", type=int, default=256, metavar="PX", help="tile edge, pixels (256)")
+    add("--quantity", type=int, default=5, metavar="N", help="tiles per scene (5)")
+    add("--overlap", type=float, default=0.5, help="least overlap of the pair (0.5)")
+    add("--grid", action="store_true", help="tiles of a regular grid instead of random ones")
+    add("--max-cloud", type=float, default=0.1, metavar="F", help="largest cloudy share (0.1)")
+    add(
+        "--max-nodata",
+        type=float,
+        default=0.0,
+        metavar="F",
+        help="largest share without data, and of saturated pixels (0)",
+    )
+    add("--margin", type=int, default=30, metavar="PX", help="Sentinel-2 pixels around a tile (30)")
+    add("--no-verify", action="store_true", help="skip the products' checksums")
+    add("--force", action="store_true", help="replace tiles that were made with other options")
+
+
+def from_arguments(args: argparse.Namespace, inventory: Inventory) -> TileOptions:
+    """Options from the command line and the inventory's manifest.
+
+    Raises:
+        InputError: a value is out of its range; all of them at once.
+    """
+    _check_ranges(args)
+    return TileOptions(
+        tile_px=args.tilesize,
+        quantity=args.quantity,
+        overlap=0.0 if inventory.sentinel2_only else args.overlap,
+        seed=args.seed,
+        grid=args.grid,
+        max_cloud=args.max_cloud,
+        max_nodata=args.max_nodata,
+        margin_px=args.margin,
+        masks=mask_names(args.masks),
+        resolution_m=int(inventory.options["resolution_m"]),
+        bands=tuple(inventory.options["bands"]),
+        level=inventory.options["level"],
+    )
+
+
+def mask_names(text: str) -> tuple[str, ...]:
+    """Names of masks from ``a,b`` or ``none``; file names and folders are refused."""
+    if text.strip().lower() == "none":
+        return ()
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    wrong = [name for name in names if Path(name).name != name]
+    if wrong or not names:
+        what = f"--masks {text!r} is no list of mask names"
+        raise InputError(what, hint="give names of _masks/<name>.kml, or none")
+    return names
+
+
+def _check_ranges(args: argparse.Namespace) -> None:
+    wrong = [
+        f"--{name} must be 1 or more" for name in ("tilesize", "quantity") if _get(args, name) < 1
+    ]
+    for name in ("overlap", "max-cloud", "max-nodata"):
+        if not 0.0 <= _get(args, name) <= 1.0:
+            wrong.append(f"--{name} must lie in 0..1")
+    if args.margin < 0:
+        wrong.append("--margin must be 0 or more")
+    if wrong:
+        raise InputError(", ".join(wrong), hint="see --help")
+
+
+def _get(args: argparse.Namespace, name: str) -> float:
+    return float(getattr(args, name.replace("-", "_")))

@@ -1,0 +1,160 @@
+"""What a folder of tiles remembers: its manifest, a record per scene, and ``tiles.csv``.
+
+A scene's record is written before the first file of each tile and again when the scene is done. So
+after a crash every file in the folder is listed somewhere, and a scene counts as done only if its
+inputs and options were those asked for now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError, OutputExistsError
+from sensor2sensor.core.manifest import differences
+
+STEP = "40"
+COLUMNS = (
+    *("tile", "scene", "x", "y", "size_px", "inside_mask"),
+    *("epsg", "ulx_m", "uly_m", "resolution_m"),
+    *("s2", "s2date", "s3", "s3date", "time_gap_h"),
+    *("valid_fraction", "cloud_fraction", "nodata_fraction", "olci_valid_fraction", "olci_pixels"),
+    *("shift_m", "shift_east_m", "shift_north_m", "shift_quality"),
+    *("margin_px", "sha256"),
+)
+Row = dict[str, Any]
+
+
+@dataclass
+class SceneRecord:
+    """What is known of one scene of a folder.
+
+    Attributes:
+        scene: its id in the inventory.
+        fingerprint: of inputs and options.
+        status: ``started`` or ``done``.
+        rows: its rows of ``tiles.csv``.
+        files: SHA-256 by file name; empty text while a file is about to be written.
+        facts: quality source, offsets, search radii, reasons of rejection.
+    """
+
+    scene: int
+    fingerprint: str
+    status: str = "started"
+    rows: list[Row] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class TileFolder:
+    """The folder ``_tif/<inventory>/<tilesize>``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest = path / "manifest.json"
+        self.table = path / "tiles.csv"
+        self._records = path / "scenes"
+
+    def record_path(self, scene: int) -> Path:
+        """Where the record of a scene stands."""
+        return self._records / f"{scene:05d}.json"
+
+    def read_record(self, scene: int) -> SceneRecord | None:
+        """The record of a scene, or None."""
+        path = self.record_path(scene)
+        if not path.is_file():
+            return None
+        try:
+            return SceneRecord(**files.read_json(path))
+        except TypeError as error:
+            hint = "delete it: the scene is then done again"
+            raise InputError("is no scene record of this version", where=path, hint=hint) from error
+
+    def write_record(self, record: SceneRecord) -> None:
+        """Write the record of a scene."""
+        files.write_json(self.record_path(record.scene), vars(record))
+
+    def finished(self, scene: int, fingerprint: str) -> SceneRecord | None:
+        """The record of a scene done with equal inputs and options whose files are there."""
+        record = self.read_record(scene)
+        if record is None or record.status != "done" or record.fingerprint != fingerprint:
+            return None
+        return record if all((self.path / name).is_file() for name in record.files) else None
+
+    def clear_scene(self, scene: int) -> None:
+        """Remove the files an earlier run made for a scene, and its record last."""
+        record = self.read_record(scene)
+        if record is None:
+            return
+        for name in record.files:
+            files.remove(self.path / name)
+        files.remove(self.record_path(scene))
+
+    def records(self) -> list[SceneRecord]:
+        """Every scene record, by id."""
+        found = sorted(self._records.glob("[0-9]*.json")) if self._records.is_dir() else []
+        return [record for path in found if (record := self.read_record(int(path.stem)))]
+
+    def check(self, options: Mapping[str, Any], *, force: bool) -> bool:
+        """Whether the folder's tiles, if any, were made with these options.
+
+        Returns:
+            True if they must be removed first (``force``).
+
+        Raises:
+            OutputExistsError: the options differ and ``force`` was not given.
+        """
+        if not self.manifest.is_file():
+            return False
+        old = files.read_json(self.manifest)
+        found = differences(old["options"], options)
+        if found and not force:
+            what = f"holds tiles of other options: {'; '.join(found)}"
+            hint = "repeat with those, or give --force to replace them"
+            raise OutputExistsError(what, where=self.path, hint=hint)
+        return bool(found)
+
+    def remove_listed(self) -> None:
+        """Remove exactly what manifest and records list, the manifest last."""
+        listed = list(files.read_json(self.manifest)["files"])
+        for record in self.records():
+            listed += record.files
+        for name in dict.fromkeys(listed):
+            files.remove(self.path / name)
+        for record in self.records():
+            files.remove(self.record_path(record.scene))
+        files.remove(self.table)
+        files.remove(self.manifest)
+
+    def sweep(self) -> None:
+        """Delete what a killed run left half written."""
+        files.sweep(self.path)
+        files.sweep(self._records)
+
+    def start(self, manifest: Mapping[str, Any]) -> None:
+        """Say which options the folder stands for, before its first tile."""
+        if not self.manifest.is_file():
+            files.write_json(self.manifest, {**manifest, "complete": False, "files": {}})
+
+    def finish(self, manifest: Mapping[str, Any]) -> list[Row]:
+        """Write ``tiles.csv`` and the manifest from the records; returns the rows."""
+        records = [record for record in self.records() if record.status == "done"]
+        rows = [row for record in records for row in record.rows]
+        cells = ([row[column] for column in COLUMNS] for row in rows)
+        files.write_csv(self.table, COLUMNS, cells)
+        content = {
+            **manifest,
+            "complete": True,
+            "tiles": len(rows),
+            "scenes": {str(record.scene): record.facts for record in records},
+            "files": _all_files(records),
+        }
+        files.write_json(self.manifest, content)
+        return rows
+
+
+def _all_files(records: Sequence[SceneRecord]) -> dict[str, str]:
+    return {name: digest for record in records for name, digest in record.files.items()}

@@ -1,0 +1,317 @@
+"""One scene of step 40: draw, judge, collocate and write its tiles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.manifest import file_fingerprint, fingerprint
+from sensor2sensor.geo.footprints import project
+from sensor2sensor.geo.grids import Grid
+from sensor2sensor.geo.masks import load_mask, project_mask
+from sensor2sensor.preprocess.tifs_draw import (
+    CLOUD,
+    CoarseMap,
+    Screen,
+    coarse_cloud,
+    coarse_overview,
+    positions,
+    red_band,
+)
+from sensor2sensor.preprocess.tifs_olci import OlciWindow
+from sensor2sensor.preprocess.tifs_options import OLCI_SHARE, TileOptions
+from sensor2sensor.preprocess.tifs_overlay import overlay_png
+from sensor2sensor.preprocess.tifs_records import Row, SceneRecord, TileFolder
+from sensor2sensor.preprocess.tifs_shift import DriftMeter
+from sensor2sensor.preprocess.tifs_tile import Candidate, tile_files, tile_row
+from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.sentinel2 import S2Product, open_s2
+from sensor2sensor.products.sentinel3 import S3Product, open_s3
+
+
+@dataclass(frozen=True)
+class SceneTask:
+    """What a worker needs to know of one scene; can be pickled.
+
+    Attributes:
+        scene: id in the inventory.
+        inventory: its name.
+        s2: path of the Sentinel-2 product.
+        s3: path of its partner, or None for Sentinel-2 alone.
+        facts: columns of ``tiles.csv`` known beforehand (paths, dates, time gap).
+        masks: KML file by name.
+        folder: where tiles go.
+        overlay: where the overlay picture goes.
+        options: what decides the tiles.
+        verify: compare the files read with the products' checksums.
+    """
+
+    scene: int
+    inventory: str
+    s2: Path
+    s3: Path | None
+    facts: dict[str, Any]
+    masks: dict[str, Path]
+    folder: Path
+    overlay: Path
+    options: TileOptions
+    verify: bool
+
+    @property
+    def label(self) -> str:
+        """How messages name the scene."""
+        return f"scene {self.scene:05d}"
+
+
+@dataclass(frozen=True)
+class SceneResult:
+    """What became of a scene."""
+
+    scene: int
+    skipped: bool
+    tiles: int
+    reasons: dict[str, int] = field(default_factory=dict)
+    exhausted: bool = False
+
+
+def process_scene(task: SceneTask) -> SceneResult:
+    """Make the tiles of one scene, or find them done.
+
+    Raises:
+        ProductError: a product is damaged or incomplete; nothing half-done is left listed.
+    """
+    scene = _Scene(task)
+    folder = TileFolder(task.folder)
+    mark = scene.fingerprint()
+    done = folder.finished(task.scene, mark)
+    if done is not None:
+        if not task.overlay.is_file():  # the scene came with another selection
+            files.write_bytes(task.overlay, scene.overlay(done.rows))
+        return SceneResult(task.scene, True, len(done.rows))
+    scene.verify()
+    folder.clear_scene(task.scene)
+    record = SceneRecord(task.scene, mark)
+    for candidate in scene.accepted():
+        record.rows.append(_write_tile(folder, record, candidate, scene))
+    files.write_bytes(task.overlay, scene.overlay(record.rows))
+    record.facts, record.status = scene.facts(), "done"
+    folder.write_record(record)
+    exhausted = len(record.rows) < task.options.quantity
+    return SceneResult(task.scene, False, len(record.rows), dict(scene.reasons), exhausted)
+
+
+class _Scene:
+    """A scene while it is worked on: each raster and each netCDF variable is read once."""
+
+    def __init__(self, task: SceneTask) -> None:
+        self.task = task
+        self.options = task.options
+        self.s2: S2Product = open_s2(task.s2)
+        self.s3: S3Product | None = open_s3(task.s3) if task.s3 else None
+        _check_usable(self.s2, self.options)
+        self.grid = self.s2.grids[self.options.resolution_m]
+        self.reasons: Counter[str] = Counter()
+        self.radii_m: list[float] = []
+        self.quality_source = self.s2.quality_source(self.options.resolution_m)
+
+    def fingerprint(self) -> str:
+        """Of everything that decides the scene's tiles: inputs, options, masks."""
+        return fingerprint(
+            {
+                "options": self.options.record(),
+                "facts": self.task.facts,
+                "s2": [self.s2.name, _input_marks(self.task.s2, self._s2_members())],
+                "s3": [self.s3.name, _input_marks(self.s3.path, self.s3.members_for())]
+                if self.s3
+                else None,
+                "masks": {name: files.sha256(path) for name, path in self.task.masks.items()},
+            }
+        )
+
+    def verify(self) -> None:
+        """Compare the files that will be opened with the checksums of their products."""
+        if not self.task.verify:
+            return
+        problems = self.s2.verify(self._s2_members())
+        if self.s3 is not None:
+            problems += self.s3.verify(self.s3.members_for())
+        if problems:
+            hint = "fetch the product again, or give --no-verify"
+            raise ProductError("; ".join(problems), hint=hint)
+
+    def accepted(self) -> Any:
+        """Yield the tiles of the scene, `quantity` of them or as many as there are."""
+        found = 0
+        for x, y in positions(self.grid, self.options, self.task.inventory, self.task.scene):
+            candidate = self._judge(x, y)
+            if candidate is not None:
+                yield candidate
+                found += 1
+            if found == self.options.quantity:
+                return
+
+    def facts(self) -> dict[str, Any]:
+        """What the record of the scene says beside its tiles."""
+        return {
+            "s2": self.s2.name,
+            "s3": self.s3.name if self.s3 else None,
+            "level": self.s2.level,
+            "baseline": self.s2.baseline,
+            "quality_source": self.quality_source,
+            "quantification": self.s2.quantification,
+            "offsets": {band: self.s2.offsets[band] for band in self.options.bands},
+            "search_radius_m": self.radii_m,
+            "rejected": dict(sorted(self.reasons.items())),
+        }
+
+    def overlay(self, rows: list[Row]) -> bytes:
+        """The picture of the scene with its tiles."""
+        image, reduction = self._overview
+        return overlay_png(
+            image,
+            self.grid,
+            reduction,
+            rows,
+            outlines={"Sentinel-3": self._footprints.get("outside Sentinel-3")},
+            masks=self._masks,
+            title=f"{self.task.scene:05d}  {self.s2.name}",
+        )
+
+    def drift(self, tile: Grid) -> Any:
+        """The drift around a tile; None for Sentinel-2 alone or where it cannot be measured."""
+        return None if self.s3 is None else self._drift_meter.measure(tile)
+
+    def _s2_members(self) -> list[str]:
+        bands = dict.fromkeys([*self.options.bands, red_band(self.options)])
+        return self.s2.members_for(tuple(bands), self.options.resolution_m)
+
+    @cached_property
+    def _overview(self) -> tuple[NDArray[np.float32], int]:
+        return coarse_overview(self.s2, self.options)
+
+    @cached_property
+    def _footprints(self) -> dict[str, Any]:
+        crs = f"EPSG:{self.grid.epsg}"
+        found = {"outside Sentinel-2": project(self.s2.footprint, crs)}
+        if self.s3 is not None:
+            found["outside Sentinel-3"] = project(self.s3.footprint, crs)
+        return found
+
+    @cached_property
+    def _masks(self) -> list[Any]:
+        loaded = (load_mask(path) for path in self.task.masks.values())
+        return [project_mask(mask, self.grid.epsg) for mask in loaded]
+
+    @cached_property
+    def _screen(self) -> Screen:
+        image, reduction = self._overview
+        nodata = CoarseMap(np.isnan(image).astype(np.float32), float(reduction))
+        cloud, _ = coarse_cloud(self.s2, self.options)
+        return Screen(self.grid, self.options, nodata, cloud, self._footprints, self._masks)
+
+    @cached_property
+    def _olci(self) -> OlciWindow:
+        assert self.s3 is not None
+        return OlciWindow(self.s3, self.grid)
+
+    @cached_property
+    def _drift_meter(self) -> DriftMeter:
+        image, reduction = self._overview
+        return DriftMeter(image, reduction, self._olci)
+
+    def _judge(self, x: int, y: int) -> Candidate | None:
+        """Everything read for a tile, or None with its reason counted."""
+        for check in (self._screened, self._quality_reason):
+            reason = check(x, y)
+            if reason is not None:
+                self.reasons[reason] += 1
+                return None
+        return self._read(x, y)
+
+    def _screened(self, x: int, y: int) -> str | None:
+        return self._screen.reason(x, y)
+
+    def _quality_reason(self, x: int, y: int) -> str | None:
+        """Cloud by the exact mask of the tile: no image has been decoded yet."""
+        word, _ = self.s2.read_quality(self.options.resolution_m, self.options.window(x, y))
+        return "cloud" if _share(word, CLOUD) > self.options.max_cloud else None
+
+    def _read(self, x: int, y: int) -> Candidate | None:
+        opt, margin = self.options, self.options.margin_px
+        window = opt.window(x, y)
+        around, dn_word = self.s2.read_reflectance(
+            opt.bands, opt.resolution_m, window.expanded(margin)
+        )
+        inner = (slice(margin, margin + opt.tile_px),) * 2
+        word = self.s2.read_quality(opt.resolution_m, window)[0] | dn_word[inner]
+        grid = self.grid.window(x, y, opt.tile_px, opt.tile_px)
+        olci = None
+        reason = _data_reason(word, opt)
+        if reason is None and self.s3 is not None:
+            olci = self._olci.tile(grid)
+            word = word | olci.quality
+            reason = "no OLCI" if olci.valid_fraction < OLCI_SHARE else None
+        if reason is not None:
+            self.reasons[reason] += 1
+            return None
+        inside = self._screen.inside_mask(x, y)
+        return Candidate(x, y, grid, around[inner], word, around, inside, olci)
+
+
+def _share(word: NDArray[np.uint32], bits: Quality) -> float:
+    return float(((word & np.uint32(bits)) != 0).mean())
+
+
+def _data_reason(word: NDArray[np.uint32], options: TileOptions) -> str | None:
+    if _share(word, Quality.S2_NODATA) > options.max_nodata:
+        return "nodata"
+    return "saturated" if _share(word, Quality.S2_SATURATED) > options.max_nodata else None
+
+
+def _check_usable(product: S2Product, options: TileOptions) -> None:
+    """The product has the level and the files the inventory was made for."""
+    if options.level is not None and product.level != options.level:
+        what = f"is {product.level}, the inventory lists {options.level}"
+        raise ProductError(what, where=product.name, hint="repeat step 20")
+    if options.resolution_m not in product.grids:
+        raise ProductError(f"has no grid of {options.resolution_m} m", where=product.name)
+    missing = product.missing(options.bands, options.resolution_m)
+    if missing:
+        raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
+
+
+def _input_marks(path: Path, members: list[str]) -> list[Any]:
+    """Cheap identity of a product: the zip, or every file of the folder that will be opened."""
+    if path.is_file():
+        return [file_fingerprint(path)]
+    found = (path / member for member in members)
+    return [[file.name, file_fingerprint(file)] for file in found if file.is_file()]
+
+
+def _write_tile(
+    folder: TileFolder, record: SceneRecord, candidate: Candidate, scene: _Scene
+) -> Row:
+    """Write the files of a tile and return its row of ``tiles.csv``."""
+    task = scene.task
+    outside = "_notinmask" if candidate.inside_mask is False else ""
+    stem = f"{task.scene:05d}_{candidate.x}x{candidate.y}{outside}"
+    contents = tile_files(stem, candidate, task.options)
+    record.files.update(dict.fromkeys(contents, ""))
+    folder.write_record(record)
+    for name, data in contents.items():
+        files.write_bytes(folder.path / name, data)
+        record.files[name] = hashlib.sha256(data).hexdigest()
+    if candidate.olci is not None:
+        scene.radii_m.append(round(candidate.olci.radius_m, 3))
+    drift = scene.drift(candidate.grid)
+    facts = {"tile": stem, "scene": task.scene, **task.facts, "sha256": record.files[f"{stem}.tif"]}
+    return tile_row(candidate, task.options, drift, facts)

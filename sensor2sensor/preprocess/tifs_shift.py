@@ -1,0 +1,65 @@
+"""Drift between the two looks at a tile: ice moves, and hours apart means another ground."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensor2sensor.geo.collocation import swath_positions
+from sensor2sensor.geo.grids import Grid
+from sensor2sensor.geo.shift import (
+    GroundShift,
+    bilinear,
+    box_average,
+    common_grid,
+    ground_shift,
+    phase_shift,
+)
+from sensor2sensor.preprocess.tifs_olci import OlciWindow
+
+EXTENT_M = 20_000.0
+STEP_M = 300.0
+LIMIT_M = 4_500.0  # 0.3 m/s over four hours; farther peaks are chance
+
+
+class DriftMeter:
+    """Compares a scene's overview in red with Oa08 around each of its tiles.
+
+    Args:
+        overview: Sentinel-2 reflectance of the whole scene ``[h, w]``, NaN for no data.
+        reduction: target pixels per pixel of the overview.
+        olci: the swath over the scene.
+    """
+
+    def __init__(self, overview: NDArray[np.float32], reduction: int, olci: OlciWindow) -> None:
+        self._pixel_m = reduction * olci.grid.resolution_m
+        # A wavelet's low-pass sample sits on the first pixel of those it stands for.
+        self._centre = 0.5 / reduction
+        self._smooth = box_average(overview, STEP_M / self._pixel_m)
+        self._olci = olci
+        self._red = olci.red_radiance()
+
+    def measure(self, tile: Grid) -> GroundShift | None:
+        """How far Oa08 shows the ground displaced, or None where too little of it is known.
+
+        Both images are brought to one UTM grid of 300 m over 20 km around the tile: Sentinel-2 as
+        box means, OLCI bilinearly between its own pixels.
+        """
+        west, south, east, north = tile.bounds
+        x, y = common_grid((0.5 * (west + east), 0.5 * (south + north)), EXTENT_M, STEP_M)
+        moved = phase_shift(self._sentinel2(x, y), self._sentinel3(x, y), limit_px=LIMIT_M / STEP_M)
+        return None if moved is None else ground_shift(moved, STEP_M)
+
+    def _sentinel2(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        scene = self._olci.grid
+        columns = (x - scene.ulx_m) / self._pixel_m - self._centre
+        rows = (scene.uly_m - y) / self._pixel_m - self._centre
+        return bilinear(self._smooth, rows, columns)
+
+    def _sentinel3(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        olci = self._olci
+        nearest, _ = olci.nearest_xy(x, y)
+        rows, columns = swath_positions(nearest, np.stack([x, y], axis=-1), olci.xy_m)
+        known = np.isfinite(rows)
+        value = bilinear(self._red, np.where(known, rows, -9.0), np.where(known, columns, -9.0))
+        return np.where(known, value, np.nan)
