@@ -50,7 +50,9 @@ def tile_files(stem: str, candidate: Candidate, options: TileOptions) -> dict[st
         None if olci is None else olci.radiance,
     )
     found = {
-        f"{stem}.tif": geotiff(data, candidate.grid, tile_bands(options.bands, with_olci=with_olci))
+        f"{stem}.tif": geotiff(
+            data, candidate.grid, tile_bands(options.bands, with_olci=olci is not None)
+        )
     }
     if olci is not None:
         found[f"{stem}_olci.npz"] = table_npz(olci.table)
