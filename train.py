@@ -11,6 +11,7 @@ In the background: mkdir -p nohup; nohup python train.py --exp sis2/s3/l1loss > 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from datetime import datetime
@@ -62,12 +63,15 @@ def run(args: argparse.Namespace, environment: Environment, steps: int | None = 
     if args.check:
         print(f"{experiment.name}: environment, experiment, data set and model are in order")
         return 0
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
     from evaluate import evaluate_run
     from sensor2sensor.training.run import train
 
     gan_class = load_gan_class(experiment.config.model_name, environment.models_root)
     outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
-    return outcome.exit_code or evaluate_run(experiment, environment)
+    if outcome.exit_code == 0:
+        evaluate_run(experiment, experiment.run, outcome.model)
+    return outcome.exit_code
 
 
 if __name__ == "__main__":

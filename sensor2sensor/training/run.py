@@ -55,10 +55,12 @@ class Outcome:
     Attributes:
         step: Steps done in all.
         exit_code: 0 done, 143 or 130 after a signal and a clean save.
+        model: The trained model.
     """
 
     step: int
     exit_code: int
+    model: GANModel
 
 
 def train(
@@ -166,7 +168,7 @@ class _Session:
             raise
         done = step >= steps
         self.record.update(status="done" if done else "interrupted", step=step)
-        return Outcome(step, 0 if done else self.stop.exit_code)
+        return Outcome(step, 0 if done else self.stop.exit_code, self.model)
 
     def _loop(self, steps: int) -> int:
         environment, experiment = self.environment, self.experiment

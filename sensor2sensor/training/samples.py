@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float32]
 RGB_NM = (664.6, 559.8, 492.4)
 RGB_NAMES = ("B04", "B03", "B02")
 # An error of this share of the value range is shown as the end of the colour bar.
-ERROR_SHARE = 0.25
+ERROR_SHARE = 0.1
 PANEL_INCH = 2.2
 
 
@@ -115,7 +115,7 @@ def sheet(
     )
     for panel, heading in zip(axes[0], headings, strict=True):
         panel.set_title(heading, fontsize=8)
-    bar = figure.colorbar(shown, ax=list(axes[:, 3]), shrink=0.9, extend="max")
+    bar = figure.colorbar(shown, ax=list(axes[:, 3]), shrink=0.9, aspect=40, extend="max")
     bar.set_label(f"mean absolute error ({unit})", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     buffer = io.BytesIO()
