@@ -168,8 +168,10 @@ def base_affine(experiment: Experiment, bands: list[int]) -> tuple[np.ndarray, n
 
 def _probe(function, ranges) -> tuple[np.ndarray, np.ndarray]:
     """Slope and offset per band of an affine normalisation, from the two ends of its ranges."""
-    ends = np.asarray(ranges, np.float64)  # [C, 2]
-    image = np.moveaxis(ends, 0, -1)[None, :, None, :].astype(np.float32)  # [1, 2, 1, C]
+    ends = np.array(ranges, np.float32)  # [C, 2]
+    constant = ends[:, 1] <= ends[:, 0]
+    ends[constant, 1] = ends[constant, 0] + 0.5  # two points make a line
+    image = ends.T[None, :, None, :]  # [1, 2, 1, C]
     values = np.asarray(function(image), np.float64)[0, :, 0, :]
     ends = image[0, :, 0, :].astype(np.float64)
     slope = (values[1] - values[0]) / (ends[1] - ends[0])

@@ -1,0 +1,105 @@
+"""Training steps: one trace, falling losses, equal runs; the blueprint of the original runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.loading import check_by_name, load_gan_class
+from tests.models.standin import batch, experiment
+
+SMALL = {"width": 0.1}
+SETTINGS = {
+    "aris-a": {"params": SMALL},
+    "pix2pix": {"params": SMALL},
+    "edsr": {"params": {"blocks": 2, "width": 0.1}, "gen_loss": {"gen_l1": 1.0, "gen_ssim": 0.5}},
+}
+
+
+def step_number(number):
+    return tf.constant(number, tf.int64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SETTINGS)
+def test_five_steps_are_one_trace_and_every_variable_learns(name):
+    exp = experiment(**SETTINGS[name], learning_rate=1e-3)
+    gan = load_gan_class(name)(exp)
+    image = tf.constant(batch(exp)[0])
+    before = [variable.numpy() for variable in gan.generator.trainable_variables]
+    logged = [gan.train_step(image, 0.5 * image, step_number(n)) for n in range(5)]
+    assert gan.train_step.experimental_get_tracing_count() == 1
+    for old, variable in zip(before, gan.generator.trainable_variables, strict=True):
+        new = variable.numpy()
+        assert np.isfinite(new).all() and not np.array_equal(old, new), variable.path
+    values = [float(losses["gen_l1"]) for losses in logged]
+    assert values[-1] < values[0]
+    for losses in logged:
+        assert all(np.isfinite(float(v)) and v.shape == () for v in losses.values())
+
+
+@pytest.mark.slow
+def test_two_runs_of_one_seed_are_equal_bit_for_bit():
+    """Initial weights, dropout masks and two updates."""
+
+    def weights():
+        exp = experiment(**SETTINGS["pix2pix"], seed=5)
+        gan = load_gan_class("pix2pix")(exp)
+        image, target = map(tf.constant, batch(exp))
+        for number in range(2):
+            gan.train_step(image, target, step_number(number))
+        return [value.numpy() for value in gan.generator.variables]
+
+    for one, two in zip(weights(), weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+BLUEPRINT = Path(__file__).parent / "blueprint-model.txt"
+
+
+def test_the_blueprint_of_the_original_runs(tmp_path):
+    """Its missing imports added, its dots filled with one layer; it writes its own summaries."""
+    folder = tmp_path / "my models"
+    folder.mkdir()
+    (folder / "blue-print.py").write_text(BLUEPRINT.read_text())
+    check_by_name("blue-print", folder)
+    exp = experiment(logs=tmp_path / "logs", gen_loss={"gen_gan": 1.0, "gen_l1": 100.0})
+    gan = load_gan_class("blue-print", folder)(exp)
+    image, target = map(tf.constant, batch(exp))
+    before = gan.generator.get_weights()
+    gan.train_step(image, target, step_number(0))
+    # Its optimizers make their variables in the first call, for which TensorFlow traces twice.
+    traces = gan.train_step.experimental_get_tracing_count()
+    for number in range(1, 5):
+        gan.train_step(image, target, step_number(number))
+    assert gan.train_step.experimental_get_tracing_count() == traces
+    assert not np.array_equal(before[0], gan.generator.get_weights()[0])
+    gan.summary_writer.flush()
+    assert logged_scalars(tmp_path / "logs") == {
+        "total_gen_loss",
+        "gen_gan",
+        "gen_l1",
+        "total_disc_loss",
+        "disc_bce",
+    }
+
+
+def logged_scalars(folder):
+    (path,) = folder.glob("events.out.tfevents.*")
+    events = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    summaries = [tf.compat.v1.Event.FromString(raw).summary for raw in events]
+    return {value.tag for summary in summaries for value in summary.value}
+
+
+def test_importing_the_loader_imports_no_tensorflow(repository):
+    code = (
+        "import sys; from models import loading; loading.check_by_name('aris-a'); "
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, check=False)
+    assert done.returncode == 0
