@@ -1,1 +1,34 @@
-"""Everything the summary notebook calls."""
+"""Compare evaluations: everything ``summary_eval.ipynb`` calls.
+
+Results of different data sets, splits or profiles never meet in one table.
+"""
+
+from __future__ import annotations
+
+from sensor2sensor.report.load import Group, Result, Results, Skipped, load
+from sensor2sensor.report.pages import (
+    Page,
+    boxes,
+    evaluation_folder,
+    gains,
+    gallery,
+    overview,
+    ranks,
+    summary,
+)
+
+__all__ = [
+    "Group",
+    "Page",
+    "Result",
+    "Results",
+    "Skipped",
+    "boxes",
+    "evaluation_folder",
+    "gains",
+    "gallery",
+    "load",
+    "overview",
+    "ranks",
+    "summary",
+]

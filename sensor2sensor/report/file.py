@@ -1,0 +1,107 @@
+"""The JSON of one evaluation as the report reads it; anything else is refused with a reason."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+FORMAT_VERSION = 1
+METRICS_VERSION = 1
+KEY_COLUMNS = ("name", "scene", "split", "method")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Definition(_Frozen):
+    """What a metric is."""
+
+    label: str
+    unit: str
+    better: Literal["higher", "lower"]
+    paper: str
+
+
+class Statistics(_Frozen):
+    """One metric of one method."""
+
+    mean: float | None
+    min: float | None
+    max: float | None
+    std: float | None
+    median: float | None
+    count: int
+    undefined: int
+    infinite: int
+
+
+class Gain(_Frozen):
+    """Paired gain over a baseline; positive is better."""
+
+    mean: float | None
+    t_low: float | None
+    t_high: float | None
+    bootstrap_low: float | None
+    bootstrap_high: float | None
+    better_share: float | None
+    count: int
+    left_out: int
+    clusters: int
+    cluster_unit: str
+
+
+class Dataset(_Frozen):
+    """The data set that was scored."""
+
+    name: str
+    sha256: str
+    kind: str
+    tile_px: int
+    resolution_m: float
+    factor: float
+    split_policy: dict[str, Any]
+    value_ranges: dict[str, list[float]]
+
+
+class Table(_Frozen):
+    """The CSV that the JSON vouches for."""
+
+    file: str
+    rows: int
+    sha256: str
+
+
+class Picture(_Frozen):
+    """One sheet of the gallery, relative to the evaluation folder."""
+
+    file: str
+    rank: str
+    tile: str
+    caption: str
+
+
+class EvaluationFile(_Frozen):
+    """The whole JSON."""
+
+    format_version: Literal[1]
+    metrics_version: Literal[1]
+    experiment: str
+    timestamp: str
+    model_name: str
+    step: int
+    dataset: Dataset
+    split: str
+    filters: dict[str, str | None]
+    profile: str
+    metrics: dict[str, Definition]
+    methods: list[str]
+    reference: str | None
+    baselines: dict[str, dict[str, Any]]
+    tiles: int
+    states: dict[str, dict[str, int]]
+    summary: dict[str, dict[str, Statistics]]
+    gain: dict[str, dict[str, Gain]]
+    csv: Table
+    gallery: list[Picture]

@@ -1,0 +1,224 @@
+"""Pieces of the report as HTML that stands alone: tables and embedded pictures."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor2sensor.config.environment import load_environment
+from sensor2sensor.report import compare, plots
+from sensor2sensor.report.load import Group, Result, Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+STYLE = """<style>
+.s2s table {border-collapse: collapse; font-size: 13px; margin: 4px 0 14px}
+.s2s th, .s2s td {padding: 3px 10px; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid #e2e2e2}
+.s2s thead th {border-bottom: 2px solid #555; vertical-align: bottom}
+.s2s tbody th, .s2s td.text {text-align: left; font-weight: normal}
+.s2s td.best {font-weight: bold}
+.s2s tr.baseline {color: #666}
+.s2s .wide {overflow-x: auto}
+.s2s p.note {color: #555; font-size: 12px; margin: 2px 0 8px; max-width: 70em}
+.s2s figure {margin: 6px 0 14px}
+.s2s figure img {max-width: 100%}
+.s2s figcaption {font-size: 12px; color: #555}
+</style>"""
+NO_RESULTS = "No evaluation to compare in {folder}. Train and evaluate an experiment first."
+
+
+@dataclass(frozen=True)
+class Page:
+    """A piece of HTML that a notebook shows by itself.
+
+    Attributes:
+        body: The HTML.
+    """
+
+    body: str
+
+    def _repr_html_(self) -> str:
+        return f'{STYLE}<div class="s2s">{self.body}</div>'
+
+    def __repr__(self) -> str:
+        return "(HTML; open the notebook in Jupyter or export it with nbconvert)"
+
+
+def evaluation_folder(environment: str | Path | None = None) -> Path:
+    """The ``_evaluation`` folder of an ``environment.json``."""
+    return load_environment(environment).evaluation_dir
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{html.escape(text)}</p>'
+
+
+def _title(group: Group) -> str:
+    return f"<h3>{html.escape(group.title)}</h3>"
+
+
+def _image(data: bytes, alt: str, caption: str = "") -> str:
+    code = base64.b64encode(data).decode("ascii")
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    source = f"data:image/png;base64,{code}"
+    return f'<figure><img alt="{html.escape(alt, quote=True)}" src="{source}">{below}</figure>'
+
+
+def _cells(row: Sequence[str], best: Sequence[bool]) -> str:
+    kinds = [' class="best"' if mark else "" for mark in best]
+    return "".join(f"<td{k}>{html.escape(c)}</td>" for k, c in zip(kinds, row, strict=True))
+
+
+def table_html(
+    table: pd.DataFrame, best: pd.DataFrame | None = None, baselines: Sequence[str] = ()
+) -> str:
+    """A table with row labels; ``best`` marks cells in bold, baselines are grey."""
+    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
+    lines = []
+    for position, label in enumerate(table.index):
+        marks = list(best.iloc[position]) if best is not None else [False] * table.shape[1]
+        cells = _cells([str(cell) for cell in table.iloc[position]], marks)
+        kind = ' class="baseline"' if label in baselines else ""
+        lines.append(f"<tr{kind}><th>{html.escape(str(label))}</th>{cells}</tr>")
+    body = "".join(lines)
+    return f'<div class="wide"><table><thead><tr><th></th>{head}</tr></thead>{body}</table></div>'
+
+
+def _each(results: Results, piece: Callable[[Group], str]) -> Page:
+    """The same piece for every group, each under its own heading."""
+    if not results.groups:
+        return Page(_note(NO_RESULTS.format(folder=results.folder)))
+    return Page("".join(_title(group) + piece(group) for group in results.groups))
+
+
+def _baselines(group: Group) -> list[str]:
+    return [entrant.label for entrant in compare.entrants(group) if entrant.baseline]
+
+
+def _best(group: Group, table: pd.DataFrame) -> pd.DataFrame:
+    """True for the best mean of each metric, in the shape of ``table``."""
+    import pandas as pd
+
+    means = compare.means(group)
+    marks = pd.DataFrame(False, index=table.index, columns=table.columns)
+    for name, definition in group.facts.metrics.items():
+        column = means[name]
+        target = column.max() if definition.better == "higher" else column.min()
+        marks[compare.heading(definition)] = (column == target).to_numpy()
+    return marks
+
+
+def _ground(group: Group) -> str:
+    policy = group.facts.dataset.split_policy
+    shared = policy["ground_shared"].get(group.facts.split)
+    seen = "an unknown share" if shared is None else f"{100 * shared:.1f} %"
+    return f"Split by {policy['by']}: {seen} of the scored ground was seen in training."
+
+
+def _summary(group: Group) -> str:
+    table = compare.summary_table(group)
+    note = (
+        "Mean ± standard deviation over tiles. Best mean in bold, baselines in grey; ↑ higher is "
+        "better, ↓ lower is better. Values that are undefined (a constant image has no "
+        "correlation) or infinite (PSNR of a perfect one) are counted, never averaged. "
+    )
+    drawn = table_html(table, _best(group, table), _baselines(group))
+    return drawn + _note(note + _ground(group))
+
+
+def _ranks(group: Group) -> str:
+    note = "1 is best; ranked on the tiles where every entrant has a value."
+    return table_html(compare.rank_table(group), None, _baselines(group)) + _note(note)
+
+
+def _gains(group: Group) -> str:
+    table = compare.gain_table(group)
+    made = plots.gain_plot(group)
+    if table is None or made is None:
+        return _note("No baseline was evaluated.")
+    note = (
+        "Mean paired difference per tile, signed so that positive is better for every metric. "
+        "Interval: 95 %, the wider of Student's t (cluster-robust) and a bootstrap over "
+        "independent groups of tiles. ✓ wholly better, ✗ wholly worse than the baseline."
+    )
+    alt = f"gain over {group.facts.reference} per metric with intervals"
+    return table_html(table) + _figure(made, alt) + _note(note)
+
+
+def _figure(made: Figure, alt: str) -> str:
+    return _image(plots.png(made), alt)
+
+
+def overview(results: Results) -> Page:
+    """What was read, and what was skipped and why."""
+    import pandas as pd
+
+    lines = [_line(result) for result in results.results]
+    body = table_html(pd.DataFrame(lines).set_index("experiment")) if lines else ""
+    if not lines:
+        body = _note(NO_RESULTS.format(folder=results.folder))
+    if results.skipped:
+        bad = [{"file": s.path.name, "skipped because": s.reason} for s in results.skipped]
+        body += "<h3>Skipped</h3>" + table_html(pd.DataFrame(bad).set_index("file"))
+    return Page(body)
+
+
+def _line(result: Result) -> dict[str, str]:
+    facts, data = result.facts, result.facts.dataset
+    return {
+        "experiment": facts.experiment,
+        "run": facts.timestamp,
+        "model": facts.model_name,
+        "step": str(facts.step),
+        "data set": f"{data.name} ({data.tile_px} px, factor {data.factor:g})",
+        "split": facts.split,
+        "tiles": str(facts.tiles),
+        "profile": facts.profile,
+    }
+
+
+def summary(results: Results) -> Page:
+    """Mean ± std per metric, model and baseline; one table per data set and profile."""
+    return _each(results, _summary)
+
+
+def ranks(results: Results) -> Page:
+    """Ranks per metric and their mean."""
+    return _each(results, _ranks)
+
+
+def gains(results: Results) -> Page:
+    """Paired gain over the strongest baseline, as table and plot."""
+    return _each(results, _gains)
+
+
+def boxes(results: Results) -> Page:
+    """Distributions over tiles."""
+    return _each(results, lambda g: _figure(plots.box_plots(g), "box plot per metric"))
+
+
+def gallery(results: Results) -> Page:
+    """Best, median and worst tile of every run: input, prediction, baseline, truth, errors."""
+    return _each(results, _gallery)
+
+
+def _gallery(group: Group) -> str:
+    parts = []
+    for result in group.results:
+        parts.append(f"<h4>{html.escape(group.label(result))}</h4>")
+        for picture in result.facts.gallery:
+            path = result.path.parent / picture.file
+            inside = path.resolve().is_relative_to(result.path.parent.resolve())
+            if inside and path.is_file():
+                parts.append(_image(path.read_bytes(), picture.caption))
+            else:
+                parts.append(_note(f"{picture.file} is missing; run evaluate.py again"))
+    note = "Colours show each band's fixed value range; errors end at a quarter of it."
+    return "".join(parts) + _note(note)

@@ -1,0 +1,128 @@
+"""Plots of one group: distributions per metric, and gains with their intervals."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.report.compare import (
+    Entrant,
+    entrants,
+    heading,
+    interval,
+    values,
+    verdict,
+)
+from sensor2sensor.report.load import Group
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe & Ito 2008: told apart with any colour vision. Baselines are grey.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+BASELINE = "#9A9A9A"
+VERDICTS = {"better": "#0072B2", "worse": "#D55E00", "open": "#6E6E6E"}
+COLUMNS = 4
+PANEL_INCH = (3.0, 0.34)
+
+
+def figure(rows: int, columns: int, lines: int) -> tuple[Figure, Any]:
+    """A grid of panels, each ``lines`` lines high; no global state is touched."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    height = rows * (lines * PANEL_INCH[1] + 0.85)
+    made = Figure(figsize=(columns * PANEL_INCH[0] + 1.2, height), dpi=110, layout="constrained")
+    FigureCanvasAgg(made)
+    axes = made.subplots(rows, columns, squeeze=False, sharey=True)
+    return made, axes
+
+
+def png(made: Figure) -> bytes:
+    """The figure as PNG."""
+    buffer = io.BytesIO()
+    made.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _clean(axes: Axes, title: str, unit: str) -> None:
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_xlabel("" if unit == "1" else unit, fontsize=8)
+    axes.tick_params(labelsize=8, length=2)
+    axes.grid(axis="x", color="#E4E4E4", linewidth=0.7)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.locator_params(axis="x", nbins=4)
+
+
+def colours(found: list[Entrant]) -> list[str]:
+    """A colour per entrant: grey for baselines, then the palette."""
+    runs = [e for e in found if not e.baseline]
+    palette = {e.label: COLOURS[i % len(COLOURS)] for i, e in enumerate(runs)}
+    return [BASELINE if e.baseline else palette[e.label] for e in found]
+
+
+def _boxes(axes: Axes, found: list[Entrant], metric: str) -> None:
+    cells = [values(e, metric).to_numpy() for e in found]
+    drawn = axes.boxplot(
+        [c if len(c) else [math.nan] for c in cells],
+        orientation="horizontal",
+        widths=0.6,
+        patch_artist=True,
+        showmeans=True,
+        meanprops={"marker": "D", "markerfacecolor": "white", "markeredgecolor": "black"}
+        | {"markersize": 4},
+        medianprops={"color": "black", "linewidth": 1.2},
+        flierprops={"marker": ".", "markersize": 3, "markeredgecolor": "#777777"},
+    )
+    for box, colour in zip(drawn["boxes"], colours(found), strict=True):
+        box.set(facecolor=colour, edgecolor="#333333", linewidth=0.8, alpha=0.85)
+
+
+def box_plots(group: Group) -> Figure:
+    """Distribution over tiles: a panel per metric, a box per entrant, its mean as a diamond."""
+    found = entrants(group)
+    metrics = group.facts.metrics
+    made, grid = figure(math.ceil(len(metrics) / COLUMNS), min(COLUMNS, len(metrics)), len(found))
+    panels = list(grid.flat)
+    for axes, (name, definition) in zip(panels, metrics.items(), strict=False):
+        _boxes(axes, found, name)
+        _clean(axes, heading(definition, unit=False), definition.unit)
+        axes.set_yticks(range(1, len(found) + 1), [e.label for e in found])
+    for axes in panels[len(metrics) :]:
+        axes.set_visible(False)
+    panels[0].invert_yaxis()  # baselines on top, as in the tables
+    return made
+
+
+def gain_plot(group: Group) -> Figure | None:
+    """Mean paired gain over the strongest baseline with its 95 % interval; right of 0 is better."""
+    reference = group.facts.reference
+    if reference is None:
+        return None
+    metrics = group.facts.metrics
+    lines = len(group.results)
+    made, grid = figure(math.ceil(len(metrics) / COLUMNS), min(COLUMNS, len(metrics)), lines)
+    panels = list(grid.flat)
+    for axes, (name, definition) in zip(panels, metrics.items(), strict=False):
+        axes.axvline(0.0, color="#333333", linewidth=0.9)
+        for position, result in enumerate(group.results, start=1):
+            _gain_line(axes, position, result.facts.gain[reference][name])
+        _clean(axes, definition.label, definition.unit)
+        axes.set_yticks(range(1, lines + 1), [group.label(r) for r in group.results])
+        axes.set_ylim(lines + 0.6, 0.4)
+    for axes in panels[len(metrics) :]:
+        axes.set_visible(False)
+    return made
+
+
+def _gain_line(axes: Axes, position: int, gain: Any) -> None:
+    if gain.mean is None:
+        return
+    colour, ends = VERDICTS[verdict(gain)], interval(gain)
+    if ends is not None:
+        axes.plot(ends, [position, position], color=colour, linewidth=2.0)
+    axes.plot([gain.mean], [position], marker="o", color=colour, markersize=6)
