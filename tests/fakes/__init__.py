@@ -1,5 +1,10 @@
+"""Generated Sentinel-2 and Sentinel-3 products in the real formats, from one ground truth."""
+
+from __future__ import annotations
+
+from tests.fakes.archive import make_archive
 from tests.fakes.s2 import make_s2
 from tests.fakes.s3 import make_s3
 from tests.fakes.world import World
 
-__all__ = ["World", "make_s2", "make_s3"]
+__all__ = ["World", "make_archive", "make_s2", "make_s3"]

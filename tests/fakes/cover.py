@@ -113,9 +113,9 @@ def water(seed: int, view: View, land: Terrain, out: Mixture) -> None:
     """Lay rivers with sand bars, lakes and beaches over the land."""
     silt = np.clip(0.5 + 0.35 * smooth(seed, "silt", view.x_m, view.y_m, 9000.0), 0.0, 1.0)
     river = inside(land.river_m, view)
+    out.put("water", inside(land.lake_m, view), 1.2)
     out.put("turbid", river * silt)
     out.put("water", inside(land.river_m, view))
-    out.put("water", inside(land.lake_m, view), 1.2)
     bar = land.river_m + 34.0 * smooth(seed, "bars", view.x_m, view.y_m, 420.0) - 6.0
     out.put("sand", inside(np.minimum(bar, 60.0), view) * 0.9, 0.9)
     beach = 36.0 + 30.0 * smooth(seed, "beach", view.x_m, view.y_m, 1300.0) - land.coast_m

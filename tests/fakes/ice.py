@@ -13,7 +13,7 @@ SMALL_M = 360.0
 
 
 def _concentration(seed: int, view: View, season: Season) -> F32:
-    base = 0.78 - 0.42 * season.green
+    base = 0.85 - 0.36 * season.green
     return (base + 0.30 * octaves(seed, "pack", view.x_m, view.y_m, 11000.0, 2)).astype(np.float32)
 
 

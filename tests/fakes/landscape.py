@@ -115,8 +115,8 @@ def _rivers(seed: int, view: View, mountain: F32) -> F32:
     )
     half = np.float32(RIVER_SPACING_M / 2)
     off_m = np.abs((w + half) % np.float32(RIVER_SPACING_M) - half) / np.maximum(slope, 0.2)
-    width = 48.0 + 26.0 * smooth(seed, "width", view.x_m, view.y_m, 3000.0)
-    width = np.clip(width, 14.0, 140.0) * np.where(mountain > 0, 0.45, 1.0)
+    width = 78.0 + 44.0 * smooth(seed, "width", view.x_m, view.y_m, 3000.0)
+    width = np.clip(width, 22.0, 190.0) * np.where(mountain > 0, 0.45, 1.0)
     return (width - off_m).astype(np.float32)
 
 
@@ -147,7 +147,7 @@ def shading(land: Terrain, zenith_deg: float, azimuth_deg: float) -> F32:
     up = np.cos(zenith)
     facing = up - land.slope_east * np.float32(east) - land.slope_north * np.float32(north)
     length = np.sqrt(1.0 + land.slope_east**2 + land.slope_north**2)
-    return np.clip(facing / (length * np.float32(up)), 0.22, 1.75).astype(np.float32)
+    return np.clip(facing / (length * np.float32(up)), 0.22, 1.4).astype(np.float32)
 
 
 def inside(distance_m: F32, view: View) -> F32:

@@ -183,5 +183,5 @@ def band_list(level: str, resolution_m: int) -> tuple[str, ...]:
 
     if level == "L1C":
         return tuple(b for b in BANDS if RESOLUTION_M[b] == resolution_m)
-    finer = {10: ("B02", "B03", "B04", "B08"), 20: BANDS[:7] + ("B8A", "B11", "B12")}
+    finer = {10: ("B02", "B03", "B04", "B08"), 20: (*BANDS[:7], "B8A", "B11", "B12")}
     return finer.get(resolution_m, (*BANDS[:7], "B8A", "B09", "B11", "B12"))

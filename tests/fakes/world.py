@@ -17,6 +17,7 @@ from tests.fakes.spectra import INDEX
 STRIP_ROWS = 256
 DRIFT_EPOCH = datetime(2022, 1, 1, tzinfo=UTC)
 CLOUD_BOX_M = 20000.0
+GROUND_SHIFT_M = (13020.0, -15000.0)  # brings a coast into the default tile
 
 
 @lru_cache(maxsize=32)
@@ -99,17 +100,22 @@ class World:
 
     def _strip(self, view: View, time: datetime, sky: Sky) -> Scene:
         season = cover.Season(day_of_year(time))
-        ground = terrain(self.seed, view)
+        place = view.shifted(*GROUND_SHIFT_M)
+        ground = terrain(self.seed, place)
         zenith, azimuth = self.sun(time, *self.centre_m)
         zenith = min(zenith, 75.0)
         land_part = inside(ground.coast_m, view)
         mixture = Mixture(view.shape)
-        cover.water(self.seed, view, ground, mixture)
-        cover.fields(self.seed, view, ground, season, mixture)
-        cover.wild_land(self.seed, view, ground, season, mixture)
-        sea = ice.sea(self.seed, view, self.drift_m(time), season, 1.0 - land_part)
+        cover.water(self.seed, place, ground, mixture)
+        cover.fields(self.seed, place, ground, season, mixture)
+        cover.wild_land(self.seed, place, ground, season, mixture)
+        sea = ice.sea(self.seed, place, self.drift_m(time), season, 1.0 - land_part)
         light = shading(ground, zenith, azimuth) * land_part
-        weights = mixture.weights * light + sea.weights * (1.0 - land_part)
+        weights = mixture.weights
+        for material, layer in enumerate(weights):
+            flat = material in (INDEX["water"], INDEX["turbid"])
+            layer *= land_part if flat else light
+        weights += sea.weights * (1.0 - land_part)
         cloud = sky.opacity(view, time)
         shadow = sky.shadow(view, time, zenith, azimuth)
         weights *= (1.0 - np.float32(0.62) * shadow) * (1.0 - cloud)
