@@ -173,9 +173,17 @@ def run(
         if not dry_run:
             rows = [*planned.kept, *_with_overlap(planned.added, s2, s3, workers, report)]
             products = _facts(rows, planned, old, [s2, s3])
+            _sweep(place)
             new = Inventory(options.name, rows, options.as_json(), products, planned.superseded)
             inventory_file.write_inventory(env, new, _manifest(new, report.failed_items))
     return _tell(report, planned, place, dry_run)
+
+
+def _sweep(place: Path) -> None:
+    """Delete half-written files of this inventory; those of others may be another run's."""
+    for suffix in (".csv", ".json"):
+        for leftover in place.parent.glob(f".{place.stem}{suffix}.*{files.PART_SUFFIX}"):
+            leftover.unlink(missing_ok=True)
 
 
 def _existing(env: Environment, name: str) -> Inventory:
