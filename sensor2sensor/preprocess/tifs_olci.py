@@ -26,7 +26,7 @@ from sensor2sensor.geo.grids import Grid
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel3 import OLCI_BANDS, S3Product, S3Reader
 
-SURROUNDINGS_M = 12_000.0  # half of what the drift is measured over, and a little
+SURROUNDINGS_M = 2_000.0  # a few pixels around the scene
 
 
 @dataclass(frozen=True)

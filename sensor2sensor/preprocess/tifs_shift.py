@@ -42,11 +42,10 @@ class DriftMeter:
     def measure(self, tile: Grid) -> GroundShift | None:
         """How far Oa08 shows the ground displaced, or None where too little of it is known.
 
-        Both images are brought to one UTM grid of 300 m over 20 km around the tile: Sentinel-2 as
-        box means, OLCI bilinearly between its own pixels.
+        Both images are brought to one UTM grid of 300 m over 20 km around the tile, moved inwards
+        at the scene's edge: Sentinel-2 as box means, OLCI bilinearly between its own pixels.
         """
-        west, south, east, north = tile.bounds
-        x, y = common_grid((0.5 * (west + east), 0.5 * (south + north)), EXTENT_M, STEP_M)
+        x, y = _surroundings(tile, self._olci.grid)
         moved = phase_shift(self._sentinel2(x, y), self._sentinel3(x, y), limit_px=LIMIT_M / STEP_M)
         return None if moved is None else ground_shift(moved, STEP_M)
 
@@ -63,3 +62,13 @@ class DriftMeter:
         known = np.isfinite(rows)
         value = bilinear(self._red, np.where(known, rows, -9.0), np.where(known, columns, -9.0))
         return np.where(known, value, np.nan)
+
+
+def _surroundings(tile: Grid, scene: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The common grid around a tile, inside its scene."""
+    size = min(EXTENT_M, *(edge * scene.resolution_m for edge in scene.shape))
+    west, south, east, north = scene.bounds
+    x0, y0, x1, y1 = tile.bounds
+    x = min(max(0.5 * (x0 + x1), west + 0.5 * size), east - 0.5 * size)
+    y = min(max(0.5 * (y0 + y1), south + 0.5 * size), north - 0.5 * size)
+    return common_grid((x, y), size, STEP_M)
