@@ -1,0 +1,242 @@
+"""The door train.py: a killed run resumed, restored, interrupted, checked; run as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensor2sensor.training.checkpoints import checkpoint_steps
+from sensor2sensor.training.writers import read_log
+from tests.fakes_dataset import make_dataset
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXPERIMENT = {
+    "model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 64, "steps": 8, "batch_size": 2,
+    "params": {"width": 0.07}, "random_resize": 1.2, "random_rotate": True, "seed": 3,
+    "sample_val": 2,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    make_dataset(root, train=8, val=2, test=2)
+    return root
+
+
+@pytest.fixture
+def workplace(tmp_path, data):
+    """environment.json with a checkpoint every second step, and the experiment a/b/c."""
+    settings = {"data_root": str(data), "ckpt_freq": 2, "sample_freq": 4}
+    (tmp_path / "environment.json").write_text(json.dumps(settings))
+    write_experiment(tmp_path)
+    return tmp_path
+
+
+def write_experiment(workplace, name="a/b/c", **changes):
+    folder = workplace / "experiments" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "experiment.json").write_text(json.dumps({**EXPERIMENT, **changes}))
+
+
+def command(workplace, *arguments, exp="a/b/c"):
+    environment = str(workplace / "environment.json")
+    door = str(REPOSITORY / "train.py")
+    return [sys.executable, door, "--environment", environment, "--exp", exp, *arguments]
+
+
+def call(workplace, *arguments, exp="a/b/c"):
+    return subprocess.run(
+        command(workplace, *arguments, exp=exp),
+        capture_output=True, text=True, timeout=300, check=False, cwd=workplace,
+    )  # fmt: skip
+
+
+def begin(workplace, *arguments, exp="a/b/c"):
+    return subprocess.Popen(
+        command(workplace, *arguments, exp=exp),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=workplace,
+    )  # fmt: skip
+
+
+def wait_for(path, process):
+    deadline = time.monotonic() + 200
+    while not path.exists():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.003)
+
+
+def tensors(folder, step):
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(folder / f"ckpt-{step}"))
+    names = [n for n in reader.get_variable_to_shape_map() if n != "_CHECKPOINTABLE_OBJECT_GRAPH"]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def assert_equal_states(one, two):
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, two[name], err_msg=name)
+
+
+def run_json(workplace, timestamp, exp="a/b/c"):
+    path = workplace / "experiments" / exp / "logs" / timestamp / "run.json"
+    return json.loads(path.read_text())
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_and_ends_with_the_weights_of_an_undisturbed_one(workplace):
+    write_experiment(workplace, "undisturbed")
+    undisturbed = begin(workplace, "--timestamp", "0715-0930", exp="undisturbed")
+    folder = workplace / "experiments/a/b/c/ckpt/0715-0930"
+    killed = begin(workplace, "--timestamp", "0715-0930")
+    wait_for(folder / "ckpt-4.index", killed)
+    killed.kill()
+    killed.wait()
+    last = checkpoint_steps(folder)[-1]
+    assert last < EXPERIMENT["steps"]
+    assert run_json(workplace, "0715-0930")["status"] == "running"
+
+    resumed = call(workplace, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"ckpt-{last}: continuing from step {last}" in resumed.stdout
+    record = run_json(workplace, "0715-0930")
+    assert (record["status"], record["step"], record["restored_from"]["step"]) == ("done", 8, last)
+
+    assert undisturbed.wait(200) == 0, undisturbed.stdout.read()
+    other = workplace / "experiments/undisturbed/ckpt/0715-0930"
+    state = tensors(folder, 8)
+    assert any(value.dtype == np.uint32 for value in state.values())  # dropout's seeds are there
+    assert_equal_states(state, tensors(other, 8))
+    assert logged_losses(workplace, "a/b/c") == logged_losses(workplace, "undisturbed")
+    evaluated = [path.name for path in (workplace / "experiments/_evaluation").glob("*.csv")]
+    assert sorted(evaluated) == ["a__b__c_0715-0930.csv", "undisturbed_0715-0930.csv"]
+
+
+def logged_losses(workplace, exp):
+    rows = read_log(workplace / "experiments" / exp / "logs/0715-0930/metrics.jsonl")
+    return [{k: v for k, v in row.items() if k != "steps_per_s"} for row in rows]
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_restore_continues_in_a_new_folder(workplace):
+    write_experiment(workplace, steps=100_000)
+    stopped = begin(workplace, "--timestamp", "0715-0930")
+    experiment = workplace / "experiments/a/b/c"
+    wait_for(experiment / "ckpt/0715-0930/ckpt-2.index", stopped)
+    busy = call(workplace, "--timestamp", "0715-0930", "--resume")
+    assert busy.returncode == 2
+    assert f"in use by process {stopped.pid}" in busy.stderr
+    stopped.send_signal(signal.SIGTERM)
+    assert stopped.wait(100) == 143
+    record = run_json(workplace, "0715-0930")
+    assert record["status"] == "interrupted"
+    last = checkpoint_steps(experiment / "ckpt/0715-0930")[-1]
+    assert record["step"] == last
+    assert not (workplace / "experiments/_evaluation").exists()
+
+    write_experiment(workplace, steps=last + 1)
+    restored = call(workplace, "--restore", "0715-0930", "--timestamp", "0716-0000")
+    assert restored.returncode == 0, restored.stderr
+    assert checkpoint_steps(experiment / "ckpt/0716-0000")[-1] == last + 1
+    assert run_json(workplace, "0716-0000")["restored_from"] == {
+        "timestamp": "0715-0930", "step": last,
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_smoke_keeps_nothing(workplace):
+    before = sorted(workplace.rglob("*"))
+    done = call(workplace, "--smoke")
+    assert done.returncode == 0, done.stderr
+    assert "steps 0 to 2" in done.stdout
+    assert sorted(workplace.rglob("*")) == before
+
+
+def modules_after(workplace, *arguments):
+    """Exit code, standard error, seconds and whether TensorFlow was imported."""
+    code = (
+        "import sys, runpy\n"
+        "sys.argv = sys.argv[1:]\n"
+        "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit as end:\n    code = end.code\n"
+        "print('tensorflow' in sys.modules, file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command(workplace, *arguments)[1:]],
+        capture_output=True, text=True, timeout=60, check=False, cwd=workplace,
+    )  # fmt: skip
+    *lines, imported = done.stderr.splitlines()
+    return done.returncode, "\n".join(lines), done.stdout, time.monotonic() - begun, imported
+
+
+def test_help_is_instant_and_free_of_tensorflow(workplace):
+    code, _, out, seconds, imported = modules_after(workplace, "--help")
+    assert (code, imported) == (0, "False")
+    assert "python train.py --exp sis2/s3/l1loss --resume" in out
+    assert seconds < 1 or os.getloadavg()[0] > (os.cpu_count() or 1)
+
+
+def test_a_misspelt_key_is_answered_with_line_and_nearest_name(workplace):
+    write_experiment(workplace, batchsize=4)
+    code, err, _, seconds, imported = modules_after(workplace)
+    assert (code, imported) == (2, "False")
+    assert "experiment.json:1" in err
+    assert "batchsize" in err
+    assert "batch_size" in err
+    assert seconds < 1 or os.getloadavg()[0] > (os.cpu_count() or 1)
+
+
+def test_check_validates_everything_and_writes_nothing(workplace):
+    code, err, out, _, imported = modules_after(workplace, "--check")
+    assert (code, err, imported) == (0, "", "False")
+    assert "in order" in out
+    assert sorted(p.name for p in (workplace / "experiments/a/b/c").iterdir()) == [
+        "experiment.json"
+    ]
+
+
+def test_check_names_the_nearest_model(workplace):
+    write_experiment(workplace, model_name="pix2pixx")
+    code, err, *_ = modules_after(workplace, "--check")
+    assert code == 2
+    assert "nearest: 'pix2pix'" in err
+
+
+def test_check_notices_a_damaged_data_set(workplace, data, tmp_path):
+    import shutil
+
+    copy = tmp_path / "damaged"
+    shutil.copytree(data, copy)
+    victim = sorted(copy.rglob("*.tfrecord"))[0]
+    victim.write_bytes(victim.read_bytes()[:-7])
+    settings = {"data_root": str(copy)}
+    (workplace / "environment.json").write_text(json.dumps(settings))
+    code, err, *_ = modules_after(workplace, "--check")
+    assert code == 2
+    assert victim.name in err
+
+
+def test_options_that_exclude_each_other_are_refused(workplace):
+    code, err, *_ = modules_after(workplace, "--resume", "--restore", "0715-0930")
+    assert code == 2
+    assert "use one" in err
+
+
+def test_resume_without_a_run_is_one_line(workplace):
+    code, err, *_ = modules_after(workplace, "--resume")
+    assert code == 2
+    assert "no run yet" in err
+    assert len(err.splitlines()) == 1
