@@ -182,12 +182,11 @@ def _pictures(
     results = parallel_map(
         work, jobs, workers=workers, label=lambda job: job.product.name, desc="pictures"
     )
-    for count, (job, facts) in enumerate(results, start=1):
-        if isinstance(facts, Failure):
-            report.failed(job.product.name, facts.reason)
+    for count, (job, result) in enumerate(results, start=1):
+        if isinstance(result, Failure):
+            report.failed(job.product.name, result.reason)
             continue
-        made[job.scene] = facts
-        is_new = facts != before.get(job.scene)
+        made[job.scene], is_new = result
         (report.done if is_new else report.skipped)(job.product.name)
         if is_new and count % _SAVE_EVERY == 0 and count < len(jobs):
             _write_config(folder, options, {**before, **made})
@@ -217,8 +216,8 @@ def _previous(folder: Path) -> dict[int, dict[str, Any]]:
     return {int(scene): facts for scene, facts in noted["scenes"].items()}
 
 
-def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
-    """Make one picture unless the one that is there still holds; returns its facts."""
+def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, Any], bool]:
+    """Make one picture unless the one that is there still holds; its facts, and whether made."""
     from sensor2sensor.products.sentinel2 import open_s2
 
     product = open_s2(job.product)
@@ -230,10 +229,10 @@ def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> dict[str, Any
     )
     there = before.get(job.scene)
     if there is not None and there["made_of"] == made_of and _is_whole(job.picture, there):
-        return dict(there)
+        return dict(there), False
     data, limits = render(product, job.bands, job.resolution_m, job.factor)
     files.write_bytes(job.picture, data)
-    return {
+    facts = {
         "product": product.name,
         "sensing_start": format_utc(product.sensing_start),
         "cloud_fraction": product.cloud_fraction,
@@ -242,6 +241,7 @@ def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> dict[str, Any
         "made_of": made_of,
         "sha256": hashlib.sha256(data).hexdigest(),
     }
+    return facts, True
 
 
 def _is_whole(picture: Path, noted: Mapping[str, Any]) -> bool:
