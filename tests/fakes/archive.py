@@ -87,11 +87,13 @@ def _make(job: _Job) -> list[str]:
     made = []
     for baseline in filter(None, (plan.baseline, plan.reprocessed)):
         folder = _month(job.root, "s2", plan.sensing)
+        later = plan.sensing + timedelta(days=700) if baseline == plan.reprocessed else None
         made.append(
             make_s2(
                 folder, world=world, tile=TILE, baseline=baseline, platform=plan.platform,
                 sensing=plan.sensing, size_px=job.size_px, bands=DEMO_BANDS, resolutions=(10,),
                 nodata_wedge=plan.wedge, epsg=EPSG, seed=job.seed, sky=sky, quality_masks=False,
+                generated=later,
             )
         )  # fmt: skip
     made += [_pass(job, world, sky, centre, i) for i in range(len(plan.gaps_h))]

@@ -147,7 +147,7 @@ def shading(land: Terrain, zenith_deg: float, azimuth_deg: float) -> F32:
     up = np.cos(zenith)
     facing = up - land.slope_east * np.float32(east) - land.slope_north * np.float32(north)
     length = np.sqrt(1.0 + land.slope_east**2 + land.slope_north**2)
-    return np.clip(facing / (length * np.float32(up)), 0.22, 1.4).astype(np.float32)
+    return np.clip(facing / (length * np.float32(up)), 0.22, 1.25).astype(np.float32)
 
 
 def inside(distance_m: F32, view: View) -> F32:

@@ -151,6 +151,7 @@ def make_s2(
     resolutions: Sequence[int] = (10, 20, 60), cloud: float = 0.1, nodata_wedge: float = 0.0,
     zip: bool = False, checksum: str = "SHA3-256", epsg: int = 32617, ulx: float | None = None,
     uly: float | None = None, seed: int = 0, sky: Sky | None = None, quality_masks: bool = True,
+    generated: datetime | None = None,
 ) -> Path:  # fmt: skip
     """Write a Sentinel-2 product in the real format and return its path.
 
@@ -175,6 +176,7 @@ def make_s2(
         seed: noise and, without a world, the ground.
         sky: clouds shared with other products; made from `cloud` by default.
         quality_masks: write every quality mask, not the cloud mask alone.
+        generated: generation time; some hours after sensing by default.
 
     Returns:
         The `.SAFE` folder or the `.zip`.
@@ -189,9 +191,9 @@ def make_s2(
         DEFAULT_CORNER_M[1] if uly is None else uly,
     )
     grid = Tile(epsg, float(corner[0]), float(corner[1]), size_px, nodata_wedge)
-    identity = Identity(level, platform, baseline, tile, sensing)
+    identity = Identity(level, platform, baseline, tile, sensing, generated=generated)
     clouds = sky if sky is not None else ground.sky(sensing, cloud, grid.view(60))
-    noise_seed = int(digest_seed(seed, identity.name))
+    noise_seed = digest_seed(seed, f"{platform}{sensing.isoformat()}{tile}")
     writer = _Writer(
         Path(folder) / identity.name, Exposure(ground, grid, identity, clouds, noise_seed)
     )

@@ -54,11 +54,12 @@ class Identity:
     sensing: datetime
     relative_orbit: int = 26
     absolute_orbit: int = 36812
+    generated: datetime | None = None
 
     @property
     def generation(self) -> datetime:
-        """Generation time: some hours after sensing, later for newer baselines."""
-        return self.sensing + timedelta(hours=4, minutes=int(self.baseline.replace(".", "")) % 50)
+        """Generation time: some hours after sensing unless the product was reprocessed."""
+        return self.generated or self.sensing + timedelta(hours=4, minutes=7)
 
     @property
     def tile_sensing(self) -> datetime:

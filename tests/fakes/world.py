@@ -17,7 +17,7 @@ from tests.fakes.spectra import INDEX
 STRIP_ROWS = 256
 DRIFT_EPOCH = datetime(2022, 1, 1, tzinfo=UTC)
 CLOUD_BOX_M = 20000.0
-GROUND_SHIFT_M = (13020.0, -15000.0)  # brings a coast into the default tile
+GROUND_SHIFT_M = (7380.0, -3900.0)  # brings a coast into the default tile
 
 
 @lru_cache(maxsize=32)
