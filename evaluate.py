@@ -11,6 +11,7 @@ the numbers mean, and pictures of the best, median and worst tile. summary_eval.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ def evaluate_run(
     Raises:
         CheckpointError: The weights were not restored; nothing is scored then.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
     from models.loading import load_gan_class
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.checkpoints import restore_for_inference

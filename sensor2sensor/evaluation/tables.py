@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
 
 ARROWS = {"higher": "↑", "lower": "↓"}
-WIDTH = 110
+WIDTH = 120
 
 
 def number(value: float | None) -> str:
@@ -60,14 +60,15 @@ def summary_table(evaluation: Evaluation, title: str) -> Table:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return "–" if low is None else f"{number(low)} to {number(high)}"
+    return "–" if low is None or high is None else f"{low:+.3g} to {high:+.3g}"
 
 
 def _gain_row(item: Gain) -> tuple[str, ...]:
     share = "–" if item.better_share is None else f"{100 * item.better_share:.0f} %"
+    mean = "–" if item.mean is None else f"{item.mean:+.3g}"
+    of = f" of {item.count + item.left_out}" if item.left_out else ""
     t = _interval(item.t_low, item.t_high)
-    bootstrap = _interval(item.bootstrap_low, item.bootstrap_high)
-    return number(item.mean), t, bootstrap, share, str(item.count), str(item.left_out)
+    return mean, t, _interval(item.bootstrap_low, item.bootstrap_high), share, f"{item.count}{of}"
 
 
 def gain_table(evaluation: Evaluation, baseline: str) -> Table:
@@ -76,8 +77,7 @@ def gain_table(evaluation: Evaluation, baseline: str) -> Table:
     some = next(iter(gains.values()))
     unit = f"{some.clusters} {some.cluster_unit}{'s' if some.clusters != 1 else ''}"
     title = f"Gain of {evaluation.methods[0]} over {baseline} (positive = better; {unit})"
-    columns = ("metric", "mean", "95 % (t)", "95 % (bootstrap)", "better on", "tiles", "left out")
-    table = _table(title, columns)
+    table = _table(title, ("metric", "mean", "95 % (t)", "95 % (bootstrap)", "better on", "tiles"))
     for name in evaluation.metrics:
         table.add_row(_heading(evaluation, name), *_gain_row(gains[name]))
     return table

@@ -28,10 +28,10 @@ def number(value: float | None) -> str:
     if value is None or not np.isfinite(value):
         return "–"
     size = abs(value)
-    if size >= 100:
-        return f"{value:.1f}"
     if size >= 10:
-        return f"{value:.2f}"
+        return f"{value:.1f}" if size >= 100 else f"{value:.2f}"
+    if 0 < size < 0.001:
+        return f"{value:.1e}"
     return f"{value:.4f}" if size < 0.1 else f"{value:.3f}"
 
 
@@ -80,14 +80,14 @@ def means(group: Group) -> pd.DataFrame:
 
 
 def summary_table(group: Group) -> pd.DataFrame:
-    """``mean ± std`` over the tiles with a finite value, and how many values were left out."""
+    """Mean, and ± std beneath it, over the tiles with a finite value; how many were left out."""
     import pandas as pd
 
     found = entrants(group)
     columns = {}
     for name, definition in group.facts.metrics.items():
         cells = [values(e, name) for e in found]
-        columns[heading(definition)] = [f"{number(c.mean())} ± {number(c.std())}" for c in cells]
+        columns[heading(definition)] = [f"{number(c.mean())}\n± {number(c.std())}" for c in cells]
     metrics = list(group.facts.metrics)
     columns["tiles"] = [str(len(e.table)) for e in found]
     columns["undefined"] = [str(int(e.table[metrics].isna().to_numpy().sum())) for e in found]
@@ -141,7 +141,7 @@ def _gain_cell(gain: Gain) -> str:
     sign = "+" if gain.mean > 0 else ""
     spread = "no interval" if ends is None else f"{number(ends[0])} to {number(ends[1])}"
     mark = {"better": " ✓", "worse": " ✗", "open": ""}[verdict(gain)]
-    return f"{sign}{number(gain.mean)} ({spread}){mark}"
+    return f"{sign}{number(gain.mean)}{mark}\n{spread}"
 
 
 def gain_table(group: Group) -> pd.DataFrame | None:

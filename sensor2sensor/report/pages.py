@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 STYLE = """<style>
 .s2s table {border-collapse: collapse; font-size: 13px; margin: 4px 0 14px}
-.s2s th, .s2s td {padding: 3px 10px; text-align: right; white-space: nowrap;
+.s2s th, .s2s td {padding: 3px 8px; text-align: right; white-space: nowrap;
   border-bottom: 1px solid #e2e2e2}
 .s2s thead th {border-bottom: 2px solid #555; vertical-align: bottom}
 .s2s tbody th, .s2s td.text {text-align: left; font-weight: normal}
 .s2s td.best {font-weight: bold}
+.s2s td small {font-weight: normal; color: #666}
 .s2s tr.baseline {color: #666}
 .s2s .wide {overflow-x: auto}
 .s2s p.note {color: #555; font-size: 12px; margin: 2px 0 8px; max-width: 70em}
@@ -73,7 +74,13 @@ def _image(data: bytes, alt: str, caption: str = "") -> str:
 
 def _cells(row: Sequence[str], best: Sequence[bool]) -> str:
     kinds = [' class="best"' if mark else "" for mark in best]
-    return "".join(f"<td{k}>{html.escape(c)}</td>" for k, c in zip(kinds, row, strict=True))
+    return "".join(f"<td{k}>{_cell(c)}</td>" for k, c in zip(kinds, row, strict=True))
+
+
+def _cell(text: str) -> str:
+    """The value; what stands after the first line (spread, interval) small beneath it."""
+    value, _, detail = html.escape(text).partition("\n")
+    return f"{value}<br><small>{detail}</small>" if detail else value
 
 
 def table_html(
@@ -84,7 +91,7 @@ def table_html(
     lines = []
     for position, label in enumerate(table.index):
         marks = list(best.iloc[position]) if best is not None else [False] * table.shape[1]
-        cells = _cells([str(cell) for cell in table.iloc[position]], marks)
+        cells = _cells([str(table.iat[position, c]) for c in range(table.shape[1])], marks)
         kind = ' class="baseline"' if label in baselines else ""
         lines.append(f"<tr{kind}><th>{html.escape(str(label))}</th>{cells}</tr>")
     body = "".join(lines)
@@ -201,7 +208,10 @@ def gains(results: Results) -> Page:
 
 def boxes(results: Results) -> Page:
     """Distributions over tiles."""
-    return _each(results, lambda g: _figure(plots.box_plots(g), "box plot per metric"))
+    note = "Box: quartiles, line: median, diamond: mean, whiskers: 1.5 interquartile ranges."
+    return _each(
+        results, lambda g: _figure(plots.box_plots(g), "box plot per metric") + _note(note)
+    )
 
 
 def gallery(results: Results) -> Page:
