@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import make_s2
+from tests.fakes import make_s2, make_s3
 
 BAND_CHOICE = ("B01", "B02", "B03", "B04", "B05", "B8A")
 
@@ -15,13 +15,29 @@ BAND_CHOICE = ("B01", "B02", "B03", "B04", "B05", "B8A")
 @pytest.fixture(scope="session")
 def s2_product(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Make (once for the same options) a Sentinel-2 product; treat it as read-only."""
+    return _maker(tmp_path_factory, make_s2, {"size_px": 192, "bands": BAND_CHOICE})
+
+
+@pytest.fixture(scope="session")
+def s3_product(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make (once for the same options) an OLCI product; treat it as read-only."""
+    return _maker(
+        tmp_path_factory,
+        make_s3,
+        {"rows": 60, "columns": 257, "product_type": "OL_1_EFR", "collection": "003"},
+    )
+
+
+def _maker(
+    factory: pytest.TempPathFactory, make: Callable[..., Path], standard: dict[str, object]
+) -> Callable[..., Path]:
     made: dict[str, Path] = {}
 
-    def make(**options: object) -> Path:
-        key = repr(sorted(options.items()))
+    def once(**options: object) -> Path:
+        full = {**standard, **options}
+        key = repr(sorted(full.items()))
         if key not in made:
-            folder = tmp_path_factory.mktemp("s2")
-            made[key] = make_s2(folder, **{"size_px": 192, "bands": BAND_CHOICE, **options})
+            made[key] = make(factory.mktemp("product"), **full)
         return made[key]
 
-    return make
+    return once

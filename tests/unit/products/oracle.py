@@ -29,7 +29,9 @@ def satpy_reflectance(
 
 def satpy_olci(folder: Path, names: Sequence[str], calibration: str | None = None) -> dict:
     """Data sets [H, W] of an OLCI product by satpy, radiances in mW m-2 sr-1 nm-1."""
-    return _load(sorted(folder.iterdir()), "olci_l1b", names, calibration)
+    files = [f"{name}_radiance.nc" for name in names if name.startswith("Oa")]
+    files += ["instrument_data.nc", "geo_coordinates.nc", "tie_geometries.nc"]
+    return _load([folder / name for name in files], "olci_l1b", names, calibration)
 
 
 def _load(

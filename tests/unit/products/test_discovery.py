@@ -1,0 +1,217 @@
+"""Products are found by content in any layout; of one acquisition the best is kept."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.products.discovery import (
+    find_s2,
+    find_s3,
+    newest_per_acquisition,
+    recognise,
+)
+from sensor2sensor.products.sentinel2 import open_s2
+from sensor2sensor.products.sentinel3 import open_s3
+
+Maker = Callable[..., Path]
+
+
+@pytest.fixture
+def s2_at(s2_product: Maker) -> Callable[..., Path]:
+    """Put the metadata of a generated product somewhere, with parts of its text replaced."""
+
+    def put(target: Path, level: str = "L1C", **changes: str) -> Path:
+        source = s2_product(level=level, baseline="04.00")
+        for file in [*source.glob("MTD_*.xml"), *source.glob("GRANULE/*/MTD_TL.xml")]:
+            copy = target / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            text = file.read_text(encoding="utf-8")
+            for element, value in changes.items():
+                text = re.sub(f"<{element}>[^<]*<", f"<{element}>{value}<", text)
+            copy.write_text(text, encoding="utf-8")
+        return target
+
+    return put
+
+
+@pytest.fixture
+def s3_at(s3_product: Maker) -> Callable[..., Path]:
+    """Put the manifest of a generated OLCI product somewhere, with elements replaced."""
+
+    def put(target: Path, **changes: str) -> Path:
+        text = (s3_product() / "xfdumanifest.xml").read_text(encoding="utf-8")
+        for element, value in changes.items():
+            text, count = re.subn(f"({element}>)[^<]*(</[^>]*{element}>)", rf"\g<1>{value}\2", text)
+            assert count == 1, element
+        target.mkdir(parents=True)
+        (target / "xfdumanifest.xml").write_text(text, encoding="utf-8")
+        return target
+
+    return put
+
+
+def frame(start: datetime, seconds: float = 180.0) -> dict[str, str]:
+    stop = start + timedelta(seconds=seconds)
+    pattern = "%Y-%m-%dT%H:%M:%S.%fZ"
+    return {"startTime": start.strftime(pattern), "stopTime": stop.strftime(pattern)}
+
+
+def zipped(folder: Path, path: Path, top: str = "") -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in folder.rglob("*"):
+            if file.is_file():
+                archive.write(file, top + file.relative_to(folder).as_posix())
+    shutil.rmtree(folder)
+    return path
+
+
+def test_products_are_recognised_by_content(s2_at: Maker, s3_at: Maker, tmp_path: Path) -> None:
+    assert recognise(s2_at(tmp_path / "renamed by hand")) == "S2"
+    assert recognise(zipped(s3_at(tmp_path / "a"), tmp_path / "download")) == "S3"
+    misleading = tmp_path / "S2A_MSIL1C_20220714T171911_N0400_R026_T17XNA_20220714T211911.SAFE"
+    assert recognise(s3_at(misleading)) == "S3"
+    (tmp_path / "page.zip").write_text("<html>Service unavailable</html>", encoding="utf-8")
+    assert recognise(tmp_path / "page.zip") is None
+    (tmp_path / "empty").mkdir()
+    assert recognise(tmp_path / "empty") is None
+
+
+def test_every_layout_is_searched(s2_at: Maker, tmp_path: Path) -> None:
+    s2_at(tmp_path / "flat.SAFE", PRODUCT_URI="flat")
+    s2_at(tmp_path / "2022" / "07" / "deep", PRODUCT_URI="deep")
+    zipped(s2_at(tmp_path / "a", PRODUCT_URI="zip"), tmp_path / "b.zip")
+    folder = s2_at(tmp_path / "c", PRODUCT_URI="zip with folder")
+    zipped(folder, tmp_path / "2022" / "x.SAFE.zip", "x.SAFE/")
+    found, failures = find_s2(tmp_path)
+    assert {product.name for product in found} == {"flat", "deep", "zip", "zip with folder"}
+    assert failures == []
+
+
+def test_links_in_the_archive_end_in_no_loop(s2_at: Maker, tmp_path: Path) -> None:
+    s2_at(tmp_path / "x.SAFE")
+    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+    found, failures = find_s2(tmp_path)
+    assert len(found) == 1
+    assert failures == []
+
+
+def test_only_the_tile_asked_for(s2_at: Maker, tmp_path: Path) -> None:
+    s2_at(tmp_path / "x.SAFE")
+    assert [one.tile for one in find_s2(tmp_path, "T17XNA")[0]] == ["T17XNA"]
+    assert len(find_s2(tmp_path, "17xna")[0]) == 1
+    assert find_s2(tmp_path, "T17XNB")[0] == []
+
+
+def test_damage_is_reported_by_item_and_ends_nothing(s2_at: Maker, tmp_path: Path) -> None:
+    s2_at(tmp_path / "good.SAFE")
+    s2_at(tmp_path / "comma.SAFE")
+    text = (tmp_path / "comma.SAFE" / "MTD_MSIL1C.xml").read_text(encoding="utf-8")
+    text = text.replace('QUANTIFICATION_VALUE unit="none">10000', "QUANTIFICATION_VALUE>1,0")
+    (tmp_path / "comma.SAFE" / "MTD_MSIL1C.xml").write_text(text, encoding="utf-8")
+    (tmp_path / "hollow.SAFE").mkdir()
+    page = "S2A_MSIL1C_20220714T171911_N0400_R026_T17XNA_20220714T211911.zip"
+    (tmp_path / page).write_text("<html>", encoding="utf-8")
+    (tmp_path / "notes.zip").write_text("no product", encoding="utf-8")
+    (tmp_path / "S3A_SL_1_RBT____20220714T160227.SEN3").mkdir()
+    found, failures = find_s2(tmp_path)
+    assert [product.path.name for product in found] == ["good.SAFE"]
+    assert sorted(failure.item.name for failure in failures) == sorted(
+        ["comma.SAFE", "hollow.SAFE", page]
+    )
+    reasons = {failure.item.name: failure.reason for failure in failures}
+    assert "comma.SAFE/MTD_MSIL1C.xml: element General_Info" in reasons["comma.SAFE"]
+    assert "not a readable zip archive" in reasons[page]
+
+
+def test_damage_of_another_tile_is_not_reported(tmp_path: Path) -> None:
+    name = "S2A_MSIL1C_20220714T171911_N0400_R026_T17XNA_20220714T211911.SAFE"
+    (tmp_path / name).mkdir()
+    assert len(find_s2(tmp_path, "T17XNA")[1]) == 1
+    assert find_s2(tmp_path, "T33XWJ")[1] == []
+
+
+def test_a_missing_archive_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such archive folder"):
+        find_s2(tmp_path / "nowhere")
+
+
+def test_a_pass_over_the_turn_of_the_year_is_found(s3_at: Maker, tmp_path: Path) -> None:
+    midnight = datetime(2023, 1, 1, tzinfo=UTC)
+    start = midnight - timedelta(seconds=90)
+    s3_at(tmp_path / "2022" / "12" / "a.SEN3", **frame(start))
+    for between, count in {
+        (midnight - timedelta(hours=1), midnight - timedelta(minutes=1)): 1,
+        (midnight, midnight + timedelta(hours=1)): 1,
+        (midnight + timedelta(minutes=2), midnight + timedelta(hours=1)): 0,
+        (midnight - timedelta(hours=1), midnight - timedelta(minutes=2)): 0,
+    }.items():
+        assert len(find_s3(tmp_path, between)[0]) == count, between
+    assert len(find_s3(tmp_path)[0]) == 1
+
+
+def test_the_newest_baseline_wins(s2_at: Maker, tmp_path: Path) -> None:
+    late, early = "2024-01-01T00:00:00Z", "2023-01-01T00:00:00Z"
+    for name, baseline, made in (
+        ("old", "04.00", late),
+        ("new early", "05.11", early),
+        ("new late", "05.11", late),
+        ("commissioning", "99.04", late),
+    ):
+        changes = {"PROCESSING_BASELINE": baseline, "GENERATION_TIME": made, "PRODUCT_URI": name}
+        s2_at(tmp_path / f"{name}.SAFE", **changes)
+    found, _ = find_s2(tmp_path)
+    assert [one.name for one in newest_per_acquisition(found)] == ["new late"]
+    assert newest_per_acquisition(found[::-1]) == newest_per_acquisition(found)
+
+
+def test_other_acquisitions_stay(s2_at: Maker, tmp_path: Path) -> None:
+    s2_at(tmp_path / "a.SAFE")
+    s2_at(tmp_path / "b.SAFE", SPACECRAFT_NAME="Sentinel-2B")
+    s2_at(tmp_path / "c.SAFE", DATATAKE_SENSING_START="2022-07-15T17:19:11.024Z")
+    s2_at(tmp_path / "d.SAFE", DATATAKE_SENSING_START="2022-07-15T17:19:11.031Z")
+    found, _ = find_s2(tmp_path)
+    chosen = newest_per_acquisition(found)
+    assert len(chosen) == 3, "milliseconds differ between levels and reprocessings"
+    starts = [one.sensing_start for one in chosen]
+    assert starts == sorted(starts)
+
+
+def test_levels_are_never_mixed(s2_at: Maker, tmp_path: Path) -> None:
+    s2_at(tmp_path / "a.SAFE", "L1C")
+    s2_at(tmp_path / "b.SAFE", "L2A")
+    found, _ = find_s2(tmp_path)
+    with pytest.raises(InputError, match="--level L1C or --level L2A"):
+        newest_per_acquisition(found)
+    for level in ("L1C", "L2A"):
+        assert [one.level for one in newest_per_acquisition(found, level=level)] == [level]
+
+
+def test_the_final_olci_product_wins(s3_at: Maker, tmp_path: Path) -> None:
+    start = datetime(2022, 7, 14, 16, 0, tzinfo=UTC)
+    near = {"creationTime": "20220801T000000", "timeliness": "NR"}
+    final = {"creationTime": "20220716T000000", "timeliness": "NT"}
+    again = {"creationTime": "20230716T000000", "timeliness": "NT"}
+    shifted = start + timedelta(seconds=20)
+    s3_at(tmp_path / "near.SEN3", productName="near", **near, **frame(start))
+    s3_at(tmp_path / "final.SEN3", productName="final", **final, **frame(shifted))
+    s3_at(tmp_path / "again.SEN3", productName="again", **again, **frame(start))
+    following = start + timedelta(seconds=178)
+    s3_at(tmp_path / "next.SEN3", productName="next", **near, **frame(following))
+    s3_at(tmp_path / "b.SEN3", productName="b", number="B", **near, **frame(start))
+    found, failures = find_s3(tmp_path)
+    assert failures == []
+    chosen = newest_per_acquisition(found)
+    assert [one.name for one in chosen] == ["again", "b", "next"]
+
+
+def test_renamed_products_open(s2_at: Maker, s3_at: Maker, tmp_path: Path) -> None:
+    assert open_s2(s2_at(tmp_path / "a b")).tile == "T17XNA"
+    assert open_s3(s3_at(tmp_path / "é")).platform == "S3A"
