@@ -1,0 +1,251 @@
+"""The contact sheet, in a real browser from the disk: what a user clicks is what is saved."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from sensor2sensor.config.environment import load_environment
+from sensor2sensor.config.selection import load_selection
+from sensor2sensor.preprocess.contact_sheet import Card, Partner, contact_sheet
+from sensor2sensor.preprocess.s2pngs_render import png
+
+NASTY = (
+    """S2A"><img src=x onerror="window.pwned=1"></script><script>pwned=1</script>&amp;'{{cards}}"""
+)
+CLOUDS = (0.05, 0.6, None, 0.3, 0.9, 0.0)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        message = f"no browser to look at the page with (one of {', '.join(BROWSERS)})"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    return found
+
+
+def cards():
+    """Six scenes with ids 0, 10, ... 50, a day apart, the latest first."""
+    partners = [Partner(f"S3A_{NASTY}", 1.25, 0.5), Partner("S3B_plain", 2.0, None)]
+    return [
+        Card(
+            10 * n,
+            NASTY if n == 1 else f"S2A_SCENE_{n}",
+            f"{10 * n}.png",
+            datetime(2022, 12, 31, 17, tzinfo=UTC) - timedelta(days=n),
+            cloud,
+            partners[: n % 3],
+        )
+        for n, cloud in enumerate(CLOUDS)
+    ]
+
+
+def write_page(folder):
+    """The sheet on disk with its pictures."""
+    for card in cards():
+        image = np.full((4, 20, 20), 40 + card.scene, np.uint8)
+        (folder / card.picture).write_bytes(png(image))
+    path = folder / "index.html"
+    path.write_text(contact_sheet("inv_T17XNA_10h", cards(), sentinel2_only=False))
+    return path
+
+
+@pytest.fixture
+def page(tmp_path):
+    return write_page(tmp_path)
+
+
+def command(browser, profile, *options):
+    quiet = ("--disable-background-networking", f"--user-data-dir={profile}")
+    return [browser, *FLAGS, *quiet, *options]
+
+
+# What a visitor does, one deed after the other; each starts with nothing selected or filtered.
+DEEDS = """
+const $ = (id) => document.getElementById(id);
+const shown = () => Array.from(document.querySelectorAll("article"))
+  .filter((a) => !a.hidden).map((a) => Number(a.dataset.id));
+const chosen = () => Array.from(document.querySelectorAll(".selected"))
+  .map((a) => Number(a.dataset.id)).sort((a, b) => a - b);
+const card = (id) => document.querySelector(`[data-id='${id}'] .card`);
+const count = () => $("count").textContent;
+const set = (id, value, kind) => { $(id).value = value; $(id).dispatchEvent(new Event(kind)); };
+const press = (key) => {
+  document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  return Number(document.activeElement.closest("article").dataset.id);
+};
+const memory = () => JSON.parse(localStorage.getItem("sensor2sensor selection inv_T17XNA_10h"));
+const deeds = {
+  reload() { const seen = [chosen()]; card(30).click(); return [...seen, memory()]; },
+  click() {
+    const before = [count(), $("save").disabled];
+    card(30).click(); card(10).click(); card(0).click(); card(0).click();
+    return { before, chosen: chosen(), count: count(), disabled: $("save").disabled,
+      pressed: [10, 0].map((id) => card(id).getAttribute("aria-pressed")) };
+  },
+  filter() {
+    card(10).click(); set("cloud", "30", "input");
+    const seen = [shown(), count()];
+    $("all").click(); seen.push(chosen());
+    set("cloud", "100", "input"); seen.push(shown().length);
+    $("none").click();
+    return [...seen, chosen()];
+  },
+  sort() {
+    const seen = [shown()];
+    for (const key of ["cloud", "id"]) { set("sort", key, "change"); seen.push(shown()); }
+    return seen;
+  },
+  keyboard() {
+    set("sort", "id", "change"); set("cloud", "50", "input"); card(0).focus();
+    const path = ["ArrowRight", "End", "ArrowRight", "ArrowLeft", "Home"].map(press);
+    return [path, card(0).tagName, card(0).tabIndex];
+  },
+  pictures() { return Array.from(document.images).map((i) => i.naturalWidth); },
+  escape() {
+    return { pwned: window.pwned === undefined, name: card(10).parentElement.dataset.product };
+  },
+};
+window.addEventListener("load", () => setTimeout(() => {
+  const results = {};
+  for (const [name, act] of Object.entries(deeds)) {
+    results[name] = act();
+    $("none").click(); set("cloud", "100", "input"); set("sort", "time", "change");
+  }
+  const out = document.createElement("pre");
+  out.id = "probe";
+  out.textContent = JSON.stringify(results);
+  document.body.appendChild(out);
+}, 500));
+"""
+
+
+@pytest.fixture(scope="module")
+def observed(browser, tmp_path_factory):
+    """What the page does in the browser, by deed."""
+    page = write_page(tmp_path_factory.mktemp("sheet"))
+    kept = json.dumps({"0": "S2A_SCENE_0", "20": "S2A_ANOTHER_PRODUCT"})
+    key = "sensor2sensor selection inv_T17XNA_10h"
+    before = f"<script>localStorage.setItem({json.dumps(key)}, {json.dumps(kept)})</script>"
+    source = page.read_text().replace("<body", f"{before}<body", 1)
+    page.write_text(source.replace("</body>", f"<script>{DEEDS}</script></body>"))
+    options = ("--virtual-time-budget=3000", "--dump-dom", page.as_uri())
+    line = command(browser, page.parent / "profile", *options)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True)
+    found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert found, done.stdout[-2000:]
+    return json.loads(html.unescape(found.group(1)))
+
+
+class _Reader(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.articles = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag == "article":
+            self.articles.append(dict(attrs))
+
+
+def test_product_names_are_escaped_and_no_placeholder_is_filled_twice(page):
+    reader = _Reader()
+    reader.feed(page.read_text())
+    assert [a["data-product"] for a in reader.articles] == [card.product for card in cards()]
+    assert reader.tags.count("script") == 1
+    assert reader.tags.count("img") == len(CLOUDS)
+
+
+def test_the_page_asks_nothing_of_the_network(page):
+    addresses = re.findall(r"""(?:src|href)\s*=\s*["']([^"']*)""", page.read_text())
+    assert sorted(addresses) == sorted(card.picture for card in cards())
+
+
+def test_a_click_selects_and_a_second_one_rejects(observed):
+    assert observed["click"] == {
+        "before": ["0 of 6 selected, 6 shown", True],
+        "chosen": [10, 30],
+        "count": "2 of 6 selected, 6 shown",
+        "disabled": False,
+        "pressed": ["true", "false"],
+    }
+
+
+def test_every_picture_loads_and_nothing_in_a_product_name_runs(observed):
+    assert observed["pictures"] == [20] * len(CLOUDS)
+    assert observed["escape"] == {"pwned": True, "name": NASTY}
+
+
+def test_the_cloud_filter_hides_cards_and_says_what_it_hides(observed):
+    # Where the product gives no cloud figure the scene stays in view.
+    assert observed["filter"] == [
+        [50, 30, 20, 0],
+        "1 of 6 selected, 4 shown (1 selected not shown)",
+        [0, 10, 20, 30, 50],
+        6,
+        [],
+    ]
+
+
+def test_scenes_are_sorted_by_date_cloud_or_id(observed):
+    assert observed["sort"] == [
+        [50, 40, 30, 20, 10, 0],
+        [50, 0, 30, 10, 40, 20],
+        [0, 10, 20, 30, 40, 50],
+    ]
+
+
+def test_the_keyboard_reaches_and_moves_between_scenes(observed):
+    assert observed["keyboard"] == [[20, 50, 50, 30, 0], "BUTTON", 0]
+
+
+def test_the_choice_survives_a_reload_unless_the_product_changed(observed):
+    assert observed["reload"] == [[0], {"0": "S2A_SCENE_0", "30": "S2A_SCENE_3"}]
+
+
+def test_the_button_downloads_the_selection_that_step_40_reads(browser, page, tmp_path):
+    downloads, profile = tmp_path / "downloads", tmp_path / "profile"
+    (profile / "Default").mkdir(parents=True)
+    settings = {"default_directory": str(downloads), "prompt_for_download": False}
+    (profile / "Default" / "Preferences").write_text(json.dumps({"download": settings}))
+    hook = (
+        "<script>for (const id of [30, 10])"
+        " document.querySelector(`[data-id='${id}'] .card`).click();"
+        "document.getElementById('save').click();</script></body>"
+    )
+    page.write_text(page.read_text().replace("</body>", hook))
+    started = subprocess.Popen(
+        command(browser, profile, "--remote-debugging-port=0", page.as_uri()),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    saved = downloads / "inv_T17XNA_10h_selection.json"
+    try:
+        end = time.monotonic() + 30
+        while not saved.is_file() and time.monotonic() < end:
+            time.sleep(0.1)
+    finally:
+        started.terminate()
+        started.wait(20)
+    assert json.loads(saved.read_text()) == {
+        "inventory": "inv_T17XNA_10h",
+        "s2_indices": [10, 30],
+        "products": {"10": NASTY, "30": "S2A_SCENE_3"},
+    }
+    (tmp_path / "environment.json").write_text("{}")
+    selection = load_selection(str(saved), load_environment(tmp_path / "environment.json"))
+    assert selection.s2_indices == (10, 30)
+    assert selection.products[30] == "S2A_SCENE_3"
