@@ -160,11 +160,12 @@ def _choose(
 ) -> tuple[list[Sighting], dict[str, str], list[str]]:
     """One product for each acquisition; also what it supersedes, and notes about newer ones."""
     last_place = {path: place for place, path in enumerate(listed)}
-    leaders = [product for product in products if product.newest]
-    groups: dict[Acquisition, list[Sighting]] = {one.acquisition: [one] for one in leaders}
+    newest = [product for product in products if product.newest]
+    leaders = _Leaders(newest)
+    groups: dict[Acquisition, list[Sighting]] = {one.acquisition: [one] for one in newest}
     for product in products:
         if not product.newest:
-            groups.setdefault(_leader(product.acquisition, leaders), []).append(product)
+            groups.setdefault(leaders.of(product.acquisition), []).append(product)
     chosen: dict[Acquisition, Sighting] = {}
     notes: list[str] = []
     for acquisition, group in groups.items():
@@ -175,16 +176,30 @@ def _choose(
             notes.append(f"{pick.path} stays in the inventory although {group[0].path} is newer")
     superseded = {}
     for path, acquisition in _acquisitions(listed, products, facts).items():
-        successor = chosen.get(_leader(acquisition, leaders))
+        successor = chosen.get(leaders.of(acquisition))
         if successor is not None and successor.path != path:
             superseded[path] = successor.path
     return sorted(chosen.values(), key=lambda p: (p.start, p.path)), superseded, notes
 
 
-def _leader(acquisition: Acquisition, leaders: Sequence[Sighting]) -> Acquisition:
-    """The acquisition of the newest product that shows the same; itself where there is none."""
-    same = (one.acquisition for one in leaders if one.acquisition.same_as(acquisition))
-    return next(same, acquisition)
+class _Leaders:
+    """Finds the newest product's acquisition that shows the same as another one, by bisection."""
+
+    def __init__(self, products: Iterable[Sighting]) -> None:
+        self._of: dict[tuple[str, str], list[Acquisition]] = {}
+        for product in sorted(products, key=lambda p: p.acquisition.start):
+            one = product.acquisition
+            self._of.setdefault((one.platform, one.scope), []).append(one)
+        lengths = (one.stop - one.start for group in self._of.values() for one in group)
+        self._longest = max(lengths, default=timedelta(0))
+
+    def of(self, acquisition: Acquisition) -> Acquisition:
+        """The leader; the acquisition itself where there is none."""
+        group = self._of.get((acquisition.platform, acquisition.scope), [])
+        by_start = attrgetter("start")
+        low = bisect_left(group, acquisition.start - self._longest, key=by_start)
+        high = bisect_right(group, acquisition.stop, key=by_start)
+        return next((one for one in group[low:high] if one.same_as(acquisition)), acquisition)
 
 
 def _acquisitions(
