@@ -51,12 +51,15 @@ def evaluate_run(
 
     Raises:
         CheckpointError: The weights were not restored; nothing is scored then.
+        ConfigError: The experiment or its data set changed since the run began.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
     from models.loading import load_gan_class
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.checkpoints import restore_for_inference
+    from sensor2sensor.training.record import refuse_changed
 
+    refuse_changed(experiment)
     if gan is None:
         gan = load_gan_class(experiment.config.model_name, experiment.environment.models_root)(
             experiment

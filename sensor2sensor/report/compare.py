@@ -18,9 +18,9 @@ MODEL = "model"
 
 
 def heading(definition: Definition, *, unit: bool = True) -> str:
-    """Label, direction and unit: ``PSNR ↑ (dB)``."""
+    """Label and direction, and the unit on a second line: ``PSNR ↑``, ``(dB)``."""
     text = f"{definition.label} {ARROWS[definition.better]}"
-    return f"{text} ({definition.unit})" if unit and definition.unit != "1" else text
+    return f"{text}\n({definition.unit})" if unit and definition.unit != "1" else text
 
 
 def number(value: float | None) -> str:

@@ -112,7 +112,8 @@ def _group(facts: EvaluationFile) -> tuple[str, str]:
     filters = [f"{names[key]} *{value}" for key, value in facts.filters.items() if value]
     parts = [f"{data.name} at {data.tile_px} px", f"split '{facts.split}'", *filters]
     title = ", ".join([*parts, f"profile '{facts.profile}'"])
-    return f"{title} {data.sha256}", f"{title}, data set {data.sha256.split(':')[-1][:8]}"
+    rank = 0 if facts.profile == "standard" else 1  # the conventions to trust come first
+    return f"{rank} {title} {data.sha256}", f"{title}, data set {data.sha256.split(':')[-1][:8]}"
 
 
 def load(folder: Path) -> Results:

@@ -24,7 +24,7 @@ STYLE = """<style>
 .s2s thead th {border-bottom: 2px solid #555; vertical-align: bottom}
 .s2s tbody th, .s2s td.text {text-align: left; font-weight: normal}
 .s2s td.best {font-weight: bold}
-.s2s td small {font-weight: normal; color: #666}
+.s2s td small, .s2s th small {font-weight: normal; color: #666}
 .s2s tr.baseline {color: #666}
 .s2s .wide {overflow-x: auto}
 .s2s p.note {color: #555; font-size: 12px; margin: 2px 0 8px; max-width: 70em}
@@ -87,7 +87,7 @@ def table_html(
     table: pd.DataFrame, best: pd.DataFrame | None = None, baselines: Sequence[str] = ()
 ) -> str:
     """A table with row labels; ``best`` marks cells in bold, baselines are grey."""
-    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
+    head = "".join(f"<th>{_cell(str(name))}</th>" for name in table.columns)
     lines = []
     for position, label in enumerate(table.index):
         marks = list(best.iloc[position]) if best is not None else [False] * table.shape[1]

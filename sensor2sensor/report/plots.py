@@ -51,6 +51,7 @@ def _clean(axes: Axes, title: str, unit: str) -> None:
     axes.set_title(title, fontsize=10, loc="left")
     axes.set_xlabel("" if unit == "1" else unit, fontsize=8)
     axes.tick_params(labelsize=8, length=2)
+    axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#E4E4E4", linewidth=0.7)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
@@ -116,6 +117,7 @@ def gain_plot(group: Group) -> Figure | None:
         axes.set_ylim(lines + 0.6, 0.4)
     for axes in panels[len(metrics) :]:
         axes.set_visible(False)
+    made.supxlabel(f"worse than {reference}  ←  0  →  better than {reference}", fontsize=9)
     return made
 
 

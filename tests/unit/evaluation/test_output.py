@@ -1,0 +1,150 @@
+"""Files of an evaluation: what they hold, and that the JSON vouches for the table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from sensor2sensor.config.vocabulary import METRICS
+from sensor2sensor.core import files
+from sensor2sensor.evaluation import output
+from sensor2sensor.evaluation.gallery import colour_bands, picks, picture, write_gallery
+from sensor2sensor.evaluation.output import definitions, stem, write
+from sensor2sensor.evaluation.run import Evaluation, TileScores, evaluate
+from sensor2sensor.evaluation.tables import show
+from sensor2sensor.report import file as report_file
+from sensor2sensor.report import load
+from tests.unit.evaluation import toys
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    predictors = {"model": toys.noisy(0.01), "nearest": toys.noisy(0.05)}
+    return evaluate(predictors, *toys.dataset())
+
+
+def written(evaluation, folder, **changes):
+    baselines = {"nearest": toys.Described(toys.noisy(0.05))}
+    contract = toys.dataset()[1]
+    return write(evaluation, folder, toys.subject(**changes), contract, baselines=baselines)
+
+
+def test_the_table_has_a_row_per_tile_and_method(evaluation, tmp_path):
+    table, facts = written(evaluation, tmp_path)
+    assert table.name == "sis2__alt6__l1_0715-0930.csv" and facts.suffix == ".json"
+    with table.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == ["name", "scene", "split", "method", *METRICS]
+    assert len(rows) == 10
+    for row, score in zip(rows, evaluation.rows, strict=True):
+        assert float(row["hpsi"]) == score.values["hpsi"]  # every digit kept
+
+
+def test_the_json_says_what_the_numbers_mean(evaluation, tmp_path):
+    _, facts = written(evaluation, tmp_path)
+    content = json.loads(facts.read_text())
+    assert content["step"] == 300 and content["profile"] == "standard"
+    assert content["metrics"]["ergas"]["better"] == "lower"
+    assert content["dataset"]["factor"] == 6.0
+    assert set(content["dataset"]["value_ranges"]) == {"B02", "B03", "B04"}
+    assert content["dataset"]["split_policy"]["ground_shared"]["test"] == 0.0
+    assert content["reference"] == "nearest"
+    assert content["baselines"]["nearest"] == {"method": "made up"}
+
+
+def test_the_report_reads_what_is_written(evaluation, tmp_path):
+    written(evaluation, tmp_path)
+    results = load(tmp_path)
+    assert not results.skipped and len(results.results) == 1
+    values = results.results[0].table.query("method == 'model'")["ssim"]
+    np.testing.assert_array_equal(values, evaluation.values("model", "ssim"))
+
+
+def test_writer_and_reader_share_their_versions():
+    for name in ("FORMAT_VERSION", "METRICS_VERSION", "KEY_COLUMNS"):
+        assert getattr(output, name) == getattr(report_file, name)
+
+
+def test_writing_again_changes_no_byte(evaluation, tmp_path):
+    before = [path.read_bytes() for path in written(evaluation, tmp_path)]
+    assert before == [path.read_bytes() for path in written(evaluation, tmp_path)]
+
+
+def test_an_interrupted_evaluation_is_skipped_with_a_reason(evaluation, tmp_path):
+    with pytest.raises(files.SimulatedCrash), files.crash_at_write(2):
+        written(evaluation, tmp_path)
+    results = load(tmp_path)
+    assert not results.results
+    assert "no .json beside it" in results.skipped[0].reason
+
+
+def test_other_profiles_have_files_of_their_own():
+    assert stem(toys.subject(), "arisgan") == "sis2__alt6__l1_0715-0930_arisgan"
+    assert definitions("arisgan", ("sam",))["sam"]["unit"] == "radians"
+    assert definitions("standard", ("sam",))["sam"]["unit"] == "degrees"
+
+
+def test_missing_and_infinite_values_survive_the_files(tmp_path):
+    values = dict.fromkeys(METRICS, 0.5)
+    states = [("perfect", {"psnr": math.inf}), ("constant_target", {"cc": math.nan})]
+    rows = tuple(
+        TileScores(f"t{i}", "inv/0", "b", "test", "model", values | odd, state)
+        for i, (state, odd) in enumerate(states)
+    )
+    table, _ = written(
+        Evaluation(rows, ("model",), tuple(METRICS), "standard", "test", 0), tmp_path
+    )
+    read = load(tmp_path).results[0].table
+    assert read["psnr"].tolist() == [math.inf, 0.5]
+    assert math.isnan(read["cc"][1]) and table.is_file()
+
+
+def test_the_printed_tables_name_direction_and_ground(evaluation):
+    console = Console(file=io.StringIO(), width=120)
+    show(evaluation, toys.dataset()[1], "sis2/alt6/l1 at step 300", console)
+    text = console.file.getvalue()
+    assert "PSNR ↑ [dB]" in text and "ERGAS ↓" in text
+    assert "Gain of model over nearest" in text and "5 blocks" in text
+    assert "0.0 % of the ground of 'test' is in 'train' too" in text
+    for word in ("mean", "min", "max", "std"):
+        assert word in text
+
+
+def test_the_gallery_shows_best_median_and_worst(evaluation, tmp_path):
+    folder, contract = toys.dataset()
+    predictors = {"model": toys.noisy(0.01), "nearest": toys.noisy(0.05)}
+    shelf = tmp_path / "x_gallery"
+    entries = write_gallery(evaluation, predictors, folder, contract, shelf)
+    assert [entry["rank"] for entry in entries] == ["best", "median", "worst"]
+    values = evaluation.values("model", "hpsi")
+    ranked = sorted(range(5), key=lambda i: -values[i])
+    names = [evaluation.of("model")[i].name for i in (ranked[0], ranked[2], ranked[4])]
+    assert [entry["tile"] for entry in entries] == names
+    for entry in entries:
+        with Image.open(tmp_path / entry["file"]) as image:
+            assert image.format == "PNG" and image.width > 3 * image.height
+
+
+def test_tiles_without_a_value_are_not_picked():
+    values = [{"hpsi": v, "ssim": 1.0, "rmse": 1.0} for v in (math.nan, 0.3, 0.9)]
+    rows = tuple(
+        TileScores(f"t{i}", "s", "b", "test", "model", v, "ordinary") for i, v in enumerate(values)
+    )
+    chosen = picks(Evaluation(rows, ("model",), ("hpsi", "ssim"), "standard", "test", 0))
+    assert {(pick.rank, pick.name) for pick in chosen} == {("best", "t2"), ("median", "t1")}
+
+
+def test_display_bands_and_stretch_are_fixed():
+    assert colour_bands(("B02", "B03", "B04"), (None,) * 3) == (2, 1, 0)
+    assert colour_bands(("a", "b", "c", "d"), (490.0, 665.0, 560.0, 865.0)) == (1, 2, 0)
+    assert colour_bands(("grey",), (None,)) == (0, 0, 0)
+    image = np.array([[[0.0, 0.5, 2.0]]], np.float32)
+    ranges = np.array([[0, 1], [0, 1], [0, 1]], np.float32)
+    np.testing.assert_allclose(picture(image, ranges, (2, 1, 0)), [[[1.0, 0.5, 0.0]]])
