@@ -109,7 +109,8 @@ def _weigh(
     weights: npt.NDArray[np.float64], image: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Apply the weights down and across: ``[h, w, C]`` → ``[blocks, blocks, C]``."""
-    return np.einsum("ah,bw,hwc->abc", weights, weights, image, optimize=True)
+    down = np.tensordot(weights, image, axes=(1, 0))
+    return np.ascontiguousarray(np.tensordot(weights, down, axes=(1, 1)).transpose(1, 0, 2))
 
 
 def _full_mass(factor: int, method: Method, mtf_nyquist: float) -> float:

@@ -34,6 +34,7 @@ class SplitRow:
         uly_m: Northing of its upper-left corner.
         time_gap_h: Hours between the two sensors, None without Sentinel-3.
         shift_m: Shift between the two sensors, None where not known.
+        incomplete_blocks: Edge blocks of the input that lack pixels (degraded input).
         reason: Why it was dropped or refused.
     """
 
@@ -53,6 +54,7 @@ class SplitRow:
     uly_m: float
     time_gap_h: float | None
     shift_m: float | None
+    incomplete_blocks: int
     reason: str
 
 
@@ -108,6 +110,7 @@ def _row(line: list[str], path: Path, number: int) -> SplitRow:
             uly_m=float(cells["uly_m"]),
             time_gap_h=_optional(cells["time_gap_h"]),
             shift_m=_optional(cells["shift_m"]),
+            incomplete_blocks=int(cells["incomplete_blocks"]),
             reason=cells["reason"],
         )
     except ValueError as error:

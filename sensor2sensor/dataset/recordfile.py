@@ -85,6 +85,25 @@ def read_record(ref: RecordRef) -> bytes:
     return frame[HEADER_BYTES:]
 
 
+def scan_file(path: Path) -> list[tuple[int, bytes]] | None:
+    """Offset and data of every record of a file; None if it is missing or not whole."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    found, offset = [], 0
+    while offset < len(content):
+        if offset + HEADER_BYTES > len(content):
+            return None
+        start = offset + HEADER_BYTES
+        end = start + _length(content[offset:start])
+        if end + FOOTER_BYTES > len(content):
+            return None
+        found.append((offset, content[start:end]))
+        offset = end + FOOTER_BYTES
+    return found
+
+
 def _length(frame: bytes) -> int:
     return int(struct.unpack_from("<Q", frame)[0])
 

@@ -2,7 +2,7 @@
 
 Features of a record (all ``bytes_list`` of raw little-endian C-order arrays but ``name``):
 
-* ``name``: the record's name.
+* ``name``: the record's name; ``source``: what it was made from, for repeated builds.
 * ``target [H, W, Ct]``: in the contract's target type.
 * layout ``pixels``: ``input_pixels [K, Ci]``, ``input_xy [K, 2]`` float32, ``input_index [H, W]``.
 * layout ``dense``: ``input [H, W, Ci]``.
@@ -72,7 +72,7 @@ def to_stored(values: Array, bands: tuple[BandSpec, ...], dtype: str, where: str
         raise DatasetError(
             f"values do not fit {dtype} with the bands' scale and offset",
             where=where,
-            hint="store the target as float32 (--target-dtype float32)",
+            hint="are they reflectances made from integer digital numbers?",
         )
     return np.ascontiguousarray(stored.astype(dtype))
 
@@ -94,22 +94,36 @@ def _linear(bands: tuple[BandSpec, ...], dtype: type) -> tuple[Array, Array]:
     )
 
 
-def encode(record: TileRecord, contract: DatasetContract) -> bytes:
+def encode(record: TileRecord, contract: DatasetContract, source: str = "") -> bytes:
     """Serialise a record; equal records give equal bytes.
+
+    Args:
+        record: The tile in physical values.
+        contract: How it is stored.
+        source: What it was made from, kept so that a repeated build can tell whether it is current.
 
     Raises:
         DatasetError: Shapes or values do not follow the contract; the tile is named.
     """
     import tensorflow as tf
 
-    arrays = _arrays(record, contract)
-    feature = {"name": record.name.encode("utf-8")}
-    feature |= {key: _little_endian(value).tobytes() for key, value in arrays.items()}
+    feature = {"name": record.name.encode("utf-8"), "source": source.encode("utf-8")}
+    for key, value in _arrays(record, contract).items():
+        feature[key] = _little_endian(value).tobytes()
     example = tf.train.Example()
     for key in sorted(feature):
         example.features.feature[key].bytes_list.value.append(feature[key])
     # Protobuf maps have no order of their own: without this the bytes differ from run to run.
     return bytes(example.SerializeToString(deterministic=True))
+
+
+def identity(data: bytes) -> tuple[str, str]:
+    """Name and source of a serialised record."""
+    features = _features(data)
+    try:
+        return features["name"].decode("utf-8"), features["source"].decode("utf-8")
+    except KeyError:
+        raise DatasetError("a record without a name or source") from None
 
 
 def _little_endian(array: Array) -> Array:

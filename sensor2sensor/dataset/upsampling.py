@@ -47,10 +47,11 @@ def grid_of(index: npt.NDArray[Any]) -> tuple[int, int, int]:
     Raises:
         ConfigError: The index is not that of a regular grid (a swath).
     """
+    height, width = index.shape
     columns = int(index[0, -1])
     rows = (int(index[-1, -1]) - 1) // max(columns, 1) + 1
     factor = int((index[0] == 1).sum())
-    if factor < 1 or not np.array_equal(index, regular_index(*index.shape, max(factor, 1))):
+    if factor < 1 or not np.array_equal(index, regular_index(height, width, factor)):
         raise ConfigError(
             "input_upsampling 'bicubic' needs a regular low-resolution grid",
             hint="use 'nearest' for Sentinel-3 input",

@@ -1,4 +1,4 @@
-"""Batches from a data set: keyed, restartable, and expanded to the target's grid as late as possible.
+"""Batches from a data set: keyed, restartable, expanded to the target's grid as late as possible.
 
 Order and augmentation of every sample are a pure function of the seed and its position in the run
 (:mod:`sensor2sensor.dataset.order`), so a run that starts at step s sees bit for bit what an

@@ -1,0 +1,109 @@
+"""The form of each data set of a run: which bands, on which grid, stored how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from sensor2sensor.dataset.build import draft_contract, float_band, reflectance_band
+from sensor2sensor.dataset.contract import (
+    DatasetContract,
+    Degradation,
+    ExtraSpec,
+    InputSpec,
+    SplitPolicy,
+    TargetSpec,
+)
+from sensor2sensor.dataset.degradation import sigma_px
+from sensor2sensor.preprocess.tfrecords_inputs import TileSet
+from sensor2sensor.preprocess.tfrecords_options import DatasetOptions
+from sensor2sensor.preprocess.tfrecords_write import Sibling
+
+OLCI_PIXEL_M = {"OL_1_EFR": 300.0, "OL_1_ERR": 1200.0}
+MANY_PIXELS = 65535  # until the records are counted
+Bands = tuple[Mapping[str, Any], ...]
+
+
+def siblings_for(data_root: Path, options: DatasetOptions, tiles: TileSet) -> tuple[Sibling, ...]:
+    """The data sets of a run: ``cur_D`` where there is Sentinel-3, and ``alt<factor>_D``."""
+    drafts = [_sentinel3(options, tiles)] if tiles.with_s3 else []
+    drafts += [_degraded(options, tiles, factor) for factor in options.factors]
+    size = str(options.tile_px)
+    return tuple(Sibling(data_root / draft.name / size, draft) for draft in drafts)
+
+
+def _policy(options: DatasetOptions, tiles: TileSet) -> SplitPolicy:
+    by: Literal["block", "acquisition"] = "block" if options.split_by == "block" else "acquisition"
+    return SplitPolicy(
+        by=by,
+        seed=options.seed,
+        train_ratio=options.train_ratio,
+        val_ratio=options.val_ratio,
+        block_tiles=options.block_tiles,
+        block_m=options.block_tiles * options.tile_px * tiles.resolution_m,
+        dropped=0,
+        refused=0,
+        ground_shared={},
+    )
+
+
+def _draft(
+    options: DatasetOptions, tiles: TileSet, name: str, spec: InputSpec, **others: Any
+) -> DatasetContract:
+    bands = tuple(reflectance_band(b["name"], b["wavelength_nm"]) for b in tiles.targets)
+    return draft_contract(
+        name=f"{name}_{options.dataset}",
+        tile_px=options.tile_px,
+        resolution_m=tiles.resolution_m,
+        factor=spec.pixel_m / tiles.resolution_m,
+        input=spec,
+        target=TargetSpec(bands=bands, dtype="uint16"),
+        split_policy=_policy(options, tiles),
+        **others,
+    )
+
+
+def _sentinel3(options: DatasetOptions, tiles: TileSet) -> DatasetContract:
+    bands = tuple(float_band(b["name"], b["unit"], b["wavelength_nm"]) for b in tiles.inputs)
+    spec = InputSpec(
+        layout="pixels",
+        bands=bands,
+        dtype="float32",
+        index_dtype="uint16",
+        max_pixels=MANY_PIXELS,
+        grid=None,
+        pixel_m=_olci_pixel_m(tiles),
+    )
+    gap = ExtraSpec(name="time_gap_h", dtype="float32", shape=(), unit="h")
+    return _draft(options, tiles, "cur", spec, kind="sentinel3", extras=(gap,))
+
+
+def _olci_pixel_m(tiles: TileSet) -> float:
+    """Full or reduced resolution: the product's name on the tiles says which."""
+    reduced = any("OL_1_ERR" in tile.s3 for tile in tiles.tiles)
+    return OLCI_PIXEL_M["OL_1_ERR" if reduced else "OL_1_EFR"]
+
+
+def _degraded(options: DatasetOptions, tiles: TileSet, factor: int) -> DatasetContract:
+    side = -(-options.tile_px // factor)
+    bands = tuple(float_band(b["name"], b["unit"], b["wavelength_nm"]) for b in tiles.targets)
+    spec = InputSpec(
+        layout="pixels",
+        bands=bands,
+        dtype="float32",
+        index_dtype="uint16" if side * side <= MANY_PIXELS else "int32",
+        max_pixels=side * side,
+        grid=(side, side),
+        pixel_m=factor * tiles.resolution_m,
+    )
+    mtf = options.degradation == "mtf"
+    how = Degradation(
+        method="mtf" if mtf else "mean",
+        factor=factor,
+        mtf_nyquist=options.mtf_nyquist if mtf else None,
+        sigma_px=sigma_px(factor, options.mtf_nyquist) if mtf else None,
+        incomplete_blocks=0,
+        tiles_with_incomplete_blocks=0,
+    )
+    return _draft(options, tiles, f"alt{factor}", spec, kind="degraded", degradation=how)

@@ -1,0 +1,232 @@
+"""What step 40 left: the tiles ``tiles.csv`` lists, and nothing else."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.config.environment import Environment
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.dataset.splits import TilePlace
+
+NEEDED = (
+    "tile",
+    "scene",
+    "size_px",
+    "epsg",
+    "ulx_m",
+    "uly_m",
+    "resolution_m",
+    "s2",
+    "s2date",
+    "s3",
+    "time_gap_h",
+    "shift_m",
+    "sha256",
+)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One line of ``tiles.csv``.
+
+    Attributes:
+        name: Of its record, ``<inventory>__<stem>``.
+        stem: Of its files.
+        folder: Where they lie.
+        scene: Index of the Sentinel-2 scene.
+        place: Where and when it is.
+        resolution_m: Size of a pixel.
+        s2: Its Sentinel-2 product, below the archive's root.
+        s3: Its Sentinel-3 product, empty without one.
+        time_gap_h: Hours between the sensors.
+        shift_m: Shift between the sensors, None if not known.
+        digests: SHA-256 of its files by name.
+    """
+
+    name: str
+    stem: str
+    folder: Path
+    scene: int
+    place: TilePlace
+    resolution_m: float
+    s2: str
+    s3: str
+    time_gap_h: float | None
+    shift_m: float | None
+    digests: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """Of its tif."""
+        return self.digests[f"{self.stem}.tif"]
+
+
+@dataclass(frozen=True)
+class TileSet:
+    """All tiles of one inventory at one size.
+
+    Attributes:
+        inventory: Its name.
+        tiles: In the order of their names.
+        sha256: Of ``tiles.csv``.
+        options: Of step 40.
+        bands: Name, unit and wavelength of each band of the tifs.
+    """
+
+    inventory: str
+    tiles: tuple[Tile, ...]
+    sha256: str
+    options: Mapping[str, Any]
+    bands: tuple[Mapping[str, Any], ...]
+
+    @property
+    def with_s3(self) -> bool:
+        """Whether the tifs hold Sentinel-3 bands."""
+        return any(band["name"].startswith("Oa") for band in self.bands)
+
+    @property
+    def targets(self) -> tuple[Mapping[str, Any], ...]:
+        """The Sentinel-2 bands."""
+        return tuple(b for b in self.bands if b["unit"] == "reflectance")
+
+    @property
+    def inputs(self) -> tuple[Mapping[str, Any], ...]:
+        """The Sentinel-3 bands."""
+        return tuple(b for b in self.bands if b["name"].startswith("Oa"))
+
+    @property
+    def resolution_m(self) -> float:
+        """Size of a target pixel."""
+        return self.tiles[0].resolution_m
+
+    def facts(self) -> dict[str, Any]:
+        """What the data set remembers of this inventory."""
+        return {
+            "name": self.inventory,
+            "tiles": len(self.tiles),
+            "tiles_csv_sha256": self.sha256,
+            "step40": dict(self.options),
+        }
+
+
+def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
+    """Read ``tiles.csv`` and the manifest of step 40.
+
+    Raises:
+        InputError: They are missing, unfinished, damaged or empty; what to run is named.
+    """
+    folder = env.tif_dir / inventory / str(tile_px)
+    table = folder / "tiles.csv"
+    if not table.is_file():
+        raise InputError(
+            f"no tiles of {tile_px} pixels for inventory '{inventory}'",
+            where=folder,
+            hint=_advice(env, inventory),
+        )
+    manifest = files.read_json(folder / "manifest.json")
+    _check_manifest(manifest, folder)
+    with table.open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        missing = [column for column in NEEDED if column not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(
+                f"lacks the columns {', '.join(missing)}", where=table, hint="run step 40 again"
+            )
+        tiles = [
+            _tile(row, folder, inventory, manifest["files"], f"{table}:{reader.line_num}")
+            for row in reader
+        ]
+    if not tiles:
+        raise InputError("lists no tile", where=table, hint="relax the limits of step 40")
+    _check_tiles(tiles, tile_px, table)
+    return TileSet(
+        inventory,
+        tuple(sorted(tiles, key=lambda t: t.name)),
+        files.sha256(table),
+        manifest["options"],
+        tuple(manifest["bands"]),
+    )
+
+
+def _advice(env: Environment, inventory: str) -> str:
+    known = sorted(p.name for p in env.tif_dir.glob("*") if p.is_dir())
+    near = f" ({suggestion(inventory, known)})" if known else ""
+    return f"run preprocessing/40_create_tifs.py first, or check the name{near}"
+
+
+def _check_manifest(manifest: Any, folder: Path) -> None:
+    where = folder / "manifest.json"
+    missing = [key for key in ("options", "bands", "files") if key not in manifest]
+    if missing:
+        raise InputError(f"lacks {', '.join(missing)}", where=where, hint="run step 40 again")
+    if not manifest.get("complete", True):
+        raise InputError("step 40 was interrupted", where=where, hint="repeat its command")
+
+
+def _tile(
+    row: dict[str, str], folder: Path, inventory: str, digests: Mapping[str, str], where: str
+) -> Tile:
+    try:
+        stem = row["tile"]
+        size_m = int(row["size_px"]) * float(row["resolution_m"])
+        name = f"{inventory}__{stem}"
+        place = TilePlace(
+            name, int(row["epsg"]), float(row["ulx_m"]), float(row["uly_m"]), size_m, row["s2date"]
+        )
+        own = {file: digests[file] for file in _files_of(stem, digests)}
+        own[f"{stem}.tif"] = row["sha256"]
+        return Tile(
+            name,
+            stem,
+            folder,
+            int(row["scene"]),
+            place,
+            float(row["resolution_m"]),
+            row["s2"],
+            row["s3"],
+            _number(row["time_gap_h"]),
+            _number(row["shift_m"]),
+            own,
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"damaged line ({error})", where=where, hint="run step 40 again") from None
+
+
+def _files_of(stem: str, digests: Mapping[str, str]) -> list[str]:
+    return [name for name in (f"{stem}_olci.npz", f"{stem}_margin.tif") if name in digests]
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _check_tiles(tiles: list[Tile], tile_px: int, table: Path) -> None:
+    names = [tile.name for tile in tiles]
+    twice = (
+        sorted({name for name in names if names.count(name) > 1})
+        if (len(set(names)) < len(names))
+        else []
+    )
+    if twice:
+        raise InputError(
+            f"lists a tile twice: {', '.join(twice[:5])}", where=table, hint="run step 40 again"
+        )
+    resolutions = {tile.resolution_m for tile in tiles}
+    wrong = [t.stem for t in tiles if t.place.size_m != tile_px * t.resolution_m]
+    if len(resolutions) > 1 or wrong:
+        raise InputError(
+            "lists tiles of several sizes or resolutions", where=table, hint="run step 40 again"
+        )
+    levels = {level for tile in tiles for level in ("MSIL1C", "MSIL2A") if level in tile.s2}
+    if len(levels) > 1:
+        raise InputError(
+            "mixes Level-1C and Level-2A tiles",
+            where=table,
+            hint="make the inventory with --level L1C or --level L2A",
+        )

@@ -1,0 +1,204 @@
+"""Options of step 50: what decides which data sets come out, in one comparable record."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sensor2sensor.core.errors import InputError
+
+VERSION = 1  # of the records' content and layout; raised when equal options give other bytes
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*")
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """Everything on the command line that decides what is written.
+
+    Attributes:
+        inventory: Its tiles are taken.
+        dataset: D of ``cur_D`` and ``alt<factor>_D``.
+        tile_px: Edge of the tiles.
+        train_ratio: Share of the ground for training and validation.
+        val_ratio: Share of that share for validation.
+        split_by: ``block`` or ``acquisition``.
+        factors: Degradation factors.
+        max_shift_m: Leave out tiles whose sensors are shifted by more, or by an unknown amount.
+        shard: Tiles packed in a file.
+        block_tiles: Edge of a block of ground in tiles.
+        degradation: ``mean`` or ``mtf``.
+        mtf_nyquist: Transfer at the coarse Nyquist frequency, for ``mtf``.
+        seed: Seed of the split.
+    """
+
+    inventory: str
+    dataset: str
+    tile_px: int
+    train_ratio: float
+    val_ratio: float
+    split_by: str
+    factors: tuple[int, ...]
+    max_shift_m: float | None
+    shard: int
+    block_tiles: float
+    degradation: str
+    mtf_nyquist: float
+    seed: int
+
+    def record(self) -> dict[str, Any]:
+        """The options that every inventory of a data set shares, as plain JSON values."""
+        plain = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in vars(self).items()
+            if key not in ("inventory", "dataset")
+        }
+        return {"version": VERSION, **plain}
+
+    def command(self, inventory: str) -> str:
+        """The command line that builds this from an inventory."""
+        words = [
+            "python preprocessing/50_create_tfrecords.py",
+            f"--inventory {inventory}",
+            f"--dataset {self.dataset}",
+            f"--tilesize {self.tile_px}",
+            f"--train_ratio {self.train_ratio:g}",
+            f"--val_ratio {self.val_ratio:g}",
+            f"--split-by {self.split_by}",
+            f"--factors {','.join(map(str, self.factors))}",
+            f"--shard {self.shard}",
+            f"--block-tiles {self.block_tiles:g}",
+            f"--degradation {self.degradation}",
+            f"--seed {self.seed}",
+        ]
+        if self.degradation == "mtf":
+            words.append(f"--mtf-nyquist {self.mtf_nyquist:g}")
+        if self.max_shift_m is not None:
+            words.append(f"--max-shift {self.max_shift_m:g}")
+        return " ".join(words)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of step 50 beside those every step has."""
+    add = parser.add_argument_group("data sets").add_argument
+    add("--inventory", required=True, metavar="NAME", help="inventory whose tiles are taken")
+    add("--dataset", required=True, metavar="D", help="name D of cur_D and alt<factor>_D")
+    add("--tilesize", type=int, default=256, metavar="PX", help="tile edge, pixels (256)")
+    add(
+        "--train_ratio",
+        type=float,
+        default=0.95,
+        metavar="R",
+        help="share of the ground for training and validation, the rest is for testing (0.95)",
+    )
+    add(
+        "--val_ratio",
+        type=float,
+        default=0.05,
+        metavar="R",
+        help="share of that share for validation (0.05)",
+    )
+    add(
+        "--split-by",
+        choices=("block", "acquisition"),
+        default="block",
+        help="split by ground (default) or by acquisition (the same ground on both sides)",
+    )
+    add(
+        "--block-tiles",
+        type=float,
+        default=4.0,
+        metavar="N",
+        help="edge of a block of ground, in tiles (4)",
+    )
+    add(
+        "--factors",
+        default="3,6,12,20,30",
+        metavar="F,G",
+        help="degradation factors (3,6,12,20,30)",
+    )
+    add(
+        "--degradation",
+        choices=("mean", "mtf"),
+        default="mean",
+        help="block mean (default) or a Gaussian with the sensor's transfer at Nyquist",
+    )
+    add(
+        "--mtf-nyquist",
+        type=float,
+        default=0.2,
+        metavar="M",
+        help="transfer at the coarse Nyquist frequency, for --degradation mtf (0.2)",
+    )
+    add(
+        "--max-shift",
+        type=float,
+        default=None,
+        metavar="M",
+        help="leave out tiles whose sensors are shifted by more metres, or by an unknown amount",
+    )
+    add("--shard", type=int, default=1, metavar="N", help="tiles packed in one file (1)")
+    add(
+        "--add",
+        action="store_true",
+        help="add this inventory to data sets that are there; no block of ground moves",
+    )
+    add("--force", action="store_true", help="replace data sets of other options or tiles")
+
+
+def from_arguments(args: argparse.Namespace) -> DatasetOptions:
+    """Options from the command line.
+
+    Raises:
+        InputError: Values out of their range; all of them at once.
+    """
+    factors = _factors(args.factors)
+    _check_ranges(args, factors)
+    return DatasetOptions(
+        inventory=args.inventory,
+        dataset=args.dataset,
+        tile_px=args.tilesize,
+        train_ratio=args.train_ratio,
+        val_ratio=args.val_ratio,
+        split_by=args.split_by,
+        factors=factors,
+        max_shift_m=args.max_shift,
+        shard=args.shard,
+        block_tiles=args.block_tiles,
+        degradation=args.degradation,
+        mtf_nyquist=args.mtf_nyquist,
+        seed=args.seed,
+    )
+
+
+def _factors(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(sorted({int(part) for part in text.split(",") if part.strip()}))
+    except ValueError:
+        raise InputError(
+            f"--factors {text!r} is no list of whole numbers", hint="give it as 3,6,12,20,30"
+        ) from None
+
+
+def _check_ranges(args: argparse.Namespace, factors: tuple[int, ...]) -> None:
+    wrong = [
+        text
+        for bad, text in (
+            (not 0 < args.train_ratio < 1, f"--train_ratio {args.train_ratio} is not in (0, 1)"),
+            (not 0 < args.val_ratio < 1, f"--val_ratio {args.val_ratio} is not in (0, 1)"),
+            (args.tilesize < 8, f"--tilesize {args.tilesize} is less than 8"),
+            (args.shard < 1, f"--shard {args.shard} is less than 1"),
+            (args.block_tiles < 1, f"--block-tiles {args.block_tiles} is less than 1"),
+            (not 0 < args.mtf_nyquist < 1, f"--mtf-nyquist {args.mtf_nyquist} is not in (0, 1)"),
+            (
+                not factors or not all(2 <= f <= args.tilesize for f in factors),
+                f"--factors {args.factors} must be between 2 and the tilesize",
+            ),
+            (args.max_shift is not None and args.max_shift < 0, "--max-shift is negative"),
+            (not _NAME.fullmatch(args.dataset), f"--dataset '{args.dataset}' is no plain name"),
+        )
+        if bad
+    ]
+    if wrong:
+        raise InputError("; ".join(wrong), hint="see --help")
