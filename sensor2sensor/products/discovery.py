@@ -7,6 +7,7 @@ is reported or passed over.
 
 from __future__ import annotations
 
+import logging
 import re
 import zipfile
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -35,6 +36,7 @@ _NAME_HINTS = {
 _OTHER_PRODUCT = re.compile(r"S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL)", re.IGNORECASE)
 _SUFFIX_HINTS = {"S2": (".safe",), "S3": (".sen3",)}
 MAX_DEPTH = 8
+_LOG = logging.getLogger(__name__)
 # Of one acquisition the non-time-critical product is the final one.
 _TIMELINESS_RANK = {"NR": 0, "ST": 1, "NT": 2}
 # Frames of the same pass that share more than this part of the shorter one are the same frame.
@@ -60,7 +62,7 @@ def find_s2(root: Path, tile: str | None = None) -> tuple[list[S2Product], list[
     found, failures = _find(root, "S2", open_s2)
     kept = [product for product in found if wanted in (None, product.tile)]
     failures = [one for one in failures if wanted in (None, _hinted_tile(one.item, wanted))]
-    return sorted(kept, key=lambda one: (one.sensing_start, one.name)), failures
+    return sorted(kept, key=_s2_order), failures
 
 
 def _hinted_tile(path: Path, otherwise: str | None) -> str | None:
@@ -80,7 +82,7 @@ def find_s3(
     """
     found, failures = _find(root, "S3", open_s3)
     kept = [one for one in found if between is None or _meets(one, between)]
-    return sorted(kept, key=lambda one: (one.start, one.name)), failures
+    return sorted(kept, key=_s3_order), failures
 
 
 def newest_per_acquisition(
@@ -113,9 +115,10 @@ def _newest_s2(products: list[S2Product], level: str | None) -> list[S2Product]:
             hint="choose one with --level L1C or --level L2A",
         )
     kept = [product for product in products if level in (None, product.level)]
-    kept.sort(key=lambda one: (_baseline_rank(one.baseline), one.generation_time, one.name))
+    # Of copies the path decides, so that every run makes the same choice.
+    kept.sort(key=lambda one: (_baseline_rank(one.baseline), one.generation_time, _s2_order(one)))
     newest = {product.acquisition: product for product in kept}
-    return sorted(newest.values(), key=lambda one: (one.sensing_start, one.name))
+    return sorted(newest.values(), key=_s2_order)
 
 
 def _baseline_rank(baseline: str) -> tuple[int, str]:
@@ -131,11 +134,19 @@ def _newest_s3(products: list[S3Product]) -> list[S3Product]:
         if not any(_same_frame(product, rival) for rival in rivals):
             rivals.append(product)
     chosen = [product for group in kept.values() for product in group]
-    return sorted(chosen, key=lambda one: (one.start, one.name))
+    return sorted(chosen, key=_s3_order)
 
 
-def _s3_rank(product: S3Product) -> tuple[int, datetime, str]:
-    return _TIMELINESS_RANK[product.timeliness], product.creation_time, product.name
+def _s3_rank(product: S3Product) -> tuple[int, datetime, tuple[datetime, str, str]]:
+    return _TIMELINESS_RANK[product.timeliness], product.creation_time, _s3_order(product)
+
+
+def _s2_order(product: S2Product) -> tuple[datetime, str, str]:
+    return product.sensing_start, product.name, product.path.as_posix()
+
+
+def _s3_order(product: S3Product) -> tuple[datetime, str, str]:
+    return product.start, product.name, product.path.as_posix()
 
 
 def _same_frame(one: S3Product, other: S3Product) -> bool:
@@ -183,18 +194,24 @@ def _candidates(root: Path) -> Iterator[Path]:
     seen: set[tuple[int, int]] = set()
     while pending:
         folder, depth = pending.pop()
-        status = folder.stat()
+        try:
+            status = folder.stat()
+            content = sorted(folder.iterdir(), reverse=True)
+        except OSError as error:
+            _LOG.warning("%s: passed over, it cannot be listed (%s)", folder, error)
+            continue
+        # A link that leads back up must not make the walk endless.
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
-        for path in sorted(folder.iterdir(), reverse=True):
-            if path.is_dir():
-                if _is_product_folder(path) or depth >= MAX_DEPTH:
+        for path in content:
+            if not path.is_dir():
+                if _is_archive(path):
                     yield path
-                else:
-                    pending.append((path, depth + 1))
-            elif _is_archive(path):
+            elif _is_product_folder(path) or depth >= MAX_DEPTH:
                 yield path
+            elif not path.name.startswith("."):
+                pending.append((path, depth + 1))
 
 
 def _is_product_folder(path: Path) -> bool:

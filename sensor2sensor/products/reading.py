@@ -50,6 +50,14 @@ def read_xml(files: ProductFiles, name: str, max_bytes: int = xml.MAX_BYTES) -> 
     return xml.parse(files.read(name, max_bytes), files.where(name), max_bytes)
 
 
+def product_name(root: xml.Element, path: str, suffix: str) -> str:
+    """The product's name in an element, without its suffix; fit to be part of a file name."""
+    text = root.string(path)
+    if not text.isprintable() or text.startswith(".") or set(text) & set("/\\:"):
+        raise ProductError(f"element {path} is {text!r}, no name of a product", where=root.where)
+    return text.removesuffix(suffix)
+
+
 def time_at(root: xml.Element, path: str) -> datetime:
     """The UTC time in an element; ProductError names it when it is none."""
     text = root.string(path)

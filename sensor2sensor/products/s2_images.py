@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,16 +106,24 @@ def read_cloud_polygons(files: ProductFiles, member: str, target: Grid) -> npt.N
 
     A pixel is cloudy when its centre lies inside. A mask without features means no clouds.
     """
-    root = read_xml(files, member, GML_MAX_BYTES)
     word = np.zeros(target.shape, np.uint32)
+    for bits, polygons in _cloud_polygons(files, member):
+        word |= _burnt(polygons, target) * np.uint32(bits)
+    return word
+
+
+# Step 40 asks for one window after another of the same scene; a cloudy scene's mask is megabytes.
+@lru_cache(maxsize=2)
+def _cloud_polygons(files: ProductFiles, member: str) -> list[tuple[int, list[Any]]]:
+    root = read_xml(files, member, GML_MAX_BYTES)
+    found = []
     for feature in root.descendants("MaskFeature"):
         kind = feature.string("maskType")
         bits = CLOUD_MASK_TYPES.get(kind)
         if bits is None:
             raise ProductError(f"element maskType is {kind!r}", where=root.where)
-        polygons = [_polygon(element) for element in feature.descendants("Polygon")]
-        word |= _burnt(polygons, target) * np.uint32(bits)
-    return word
+        found.append((int(bits), [_polygon(one) for one in feature.descendants("Polygon")]))
+    return found
 
 
 def _burnt(polygons: list[Any], target: Grid) -> npt.NDArray[np.uint32]:

@@ -15,7 +15,7 @@ from sensor2sensor.core.archives import safe_name
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.products.bands import S2_BANDS, S2_NATIVE_RESOLUTION_M
-from sensor2sensor.products.reading import footprint_from, time_at
+from sensor2sensor.products.reading import footprint_from, product_name, time_at
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LEVELS = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
 RESOLUTIONS_M = (10, 20, 60)
+MAX_SIDE_PX = 32_768
 
 # Processing baselines in circulation; the offsets came with 04.00.
 KNOWN_BASELINES = frozenset(
@@ -88,7 +89,7 @@ def product_facts(root: Element) -> ProductFacts:
     level = LEVELS.get(root.name)
     if level is None:
         raise ProductError(f"root element {root.name} is no Sentinel-2 product", where=root.where)
-    name = root.string(f"{_INFO}/PRODUCT_URI").removesuffix(".SAFE")
+    name = product_name(root, f"{_INFO}/PRODUCT_URI", ".SAFE")
     baseline = _baseline(root)
     offsets, warnings = _offsets(root, level, baseline)
     return ProductFacts(
@@ -254,7 +255,7 @@ def _grid(place: Element, size: Element, epsg: int) -> Grid:
     if step <= 0 or place.integer("YDIM") != -step:
         raise ProductError("elements XDIM and YDIM are no north-up grid", where=place.where)
     width, height = size.integer("NCOLS"), size.integer("NROWS")
-    if not (0 < width <= 100_000 and 0 < height <= 100_000):
+    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
         raise ProductError(f"element Size is {width} x {height} pixels", where=size.where)
     return Grid(epsg, place.number("ULX"), place.number("ULY"), float(step), width, height)
 

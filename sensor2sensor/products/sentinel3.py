@@ -21,6 +21,7 @@ from sensor2sensor.products.bands import OLCI_BANDS, OLCI_WAVELENGTHS_NM
 from sensor2sensor.products.reading import (
     footprint_from,
     manifest_checksums,
+    product_name,
     read_xml,
     time_at,
     verify_checksums,
@@ -124,7 +125,7 @@ def open_s3(path: Path) -> S3Product:
     frame = sections["measurementFrameSet"]
     return S3Product(
         path=path,
-        name=general.string("productName").removesuffix(".SEN3"),
+        name=product_name(general, "productName", ".SEN3"),
         platform=_platform(sections["platform"]),
         product_type=_product_type(general),
         **_times(sections["acquisitionPeriod"].require(_PERIOD)),

@@ -85,6 +85,10 @@ INFO = "General_Info/Product_Info"
 METADATA = {
     "no name": ("MTD_MSIL1C.xml", "<PRODUCT_URI>.*?</PRODUCT_URI>", "", f"{INFO}/PRODUCT_URI is m"),
     "empty name": ("MTD_MSIL1C.xml", "<PRODUCT_URI>[^<]*", "<PRODUCT_URI>", "PRODUCT_URI is empty"),
+    "name with a path": (
+        *("MTD_MSIL1C.xml", "<PRODUCT_URI>[^<]*", "<PRODUCT_URI>../../x"),
+        "PRODUCT_URI is '../../x', no name of a product",
+    ),
     "odd baseline": (
         *("MTD_MSIL1C.xml", "<PROCESSING_BASELINE>[^<]*", "<PROCESSING_BASELINE>4"),
         "PROCESSING_BASELINE is '4', not like 04.00",
