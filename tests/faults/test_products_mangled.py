@@ -83,7 +83,7 @@ def variants(file: Path) -> Iterator[bytes]:
             parents[node].remove(node)
         elif index % 3 == 1:
             node.attrib.clear()
-        node.text = VALUES[index % len(VALUES)] if index % 3 != 1 else node.text
+        node.text = VALUES[index // 3 % len(VALUES)] if index % 3 != 1 else node.text
         yield tostring(root)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import xarray
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import PixelWindow
@@ -150,6 +151,23 @@ def test_olci_flags_are_read_by_name(saturation: list[str]) -> None:
     for index, name in enumerate(saturation):
         word = from_olci_flags(np.array([1 << (20 - index)], np.uint32), masks)
         assert word.tolist() == [int(Quality.OLCI_SATURATED)], name
+
+
+def test_the_flags_of_a_real_scene(real_data: Path) -> None:
+    """A full scene sampled 1:100; its flag names carry SNAP's underscores."""
+    path = next((real_data / "olci" / "snap_export").glob("S3A_OL_1_EFR*.nc"))  # classic netCDF
+    with xarray.open_dataset(path, engine="scipy", decode_cf=False) as file:
+        stored = file["quality_flags"]
+        words = stored.values.astype(np.int32).view(np.uint32)
+        meanings = str(stored.attrs["flag_meanings"]).split()
+        masks = np.asarray(stored.attrs["flag_masks"], np.int32).view(np.uint32)
+    quality = from_olci_flags(words, dict(zip(meanings, masks.tolist(), strict=True)))
+    share = {bit: float((quality & bit > 0).mean()) for bit in Quality}
+    assert 0.20 < share[Quality.OLCI_DUPLICATED] < 0.27
+    assert 0.01 < share[Quality.OLCI_INVALID] < 0.05
+    assert share[Quality.OLCI_LAND] == pytest.approx(float((words >> 31 > 0).mean()))
+    assert share[Quality.OLCI_SUN_GLINT] == pytest.approx(float((words & 1 << 22 > 0).mean()))
+    assert share[Quality.S2_CLOUD] == 0.0
 
 
 def test_unknown_flag_names_are_left_out() -> None:

@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sensor2sensor.core.archives import open_files
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid, PixelWindow
 from sensor2sensor.products.bands import S2_BANDS
 from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.reading import read_xml
+from sensor2sensor.products.s2_metadata import product_facts
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from tests.unit.products.oracle import satpy_reflectance
 
@@ -80,6 +83,36 @@ def test_the_real_files_agree_with_their_checksums(real_data: Path, path: str) -
     members = product.members_for(bands, 60)
     assert set(product.metadata_files) < set(members)
     assert product.verify(members) == []
+
+
+@pytest.mark.parametrize("level", ["L1C", "L2A"])
+def test_a_commissioning_baseline_of_a_real_product_is_a_warning(
+    real_data: Path, level: str
+) -> None:
+    name = f"S2C_MTD_MSI{level}.xml"
+    files = open_files(real_data / "s2_metadata" / "product_xml_only")
+    facts = product_facts(read_xml(files, name))
+    assert (facts.level, facts.platform, facts.baseline) == (level, "S2C", "99.04")
+    assert set(facts.offsets.values()) == {-1000.0}
+    assert facts.warnings[0].startswith("unknown processing baseline 99.04; offsets found: B01 -10")
+    assert facts.tile == {"L1C": "T33TTG", "L2A": "T38SLG"}[level]
+
+
+def test_the_real_product_reads_the_same_from_a_zip(real_data: Path, tmp_path: Path) -> None:
+    folder = open_s2(real_data / T29UNU)
+    path = tmp_path / "T29UNU.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for member in [*folder.members_for(("B02",), 60), "manifest.safe"]:
+            archive.write(folder.path / member, f"{folder.path.name}/{member}")
+    packed = open_s2(path)
+    assert packed.verify() == []
+    window = PixelWindow(900, 1000, 300, 200)
+    for one, other in zip(
+        [*folder.read_reflectance(("B02",), 60, window), folder.read_quality(60, window)[0]],
+        [*packed.read_reflectance(("B02",), 60, window), packed.read_quality(60, window)[0]],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 def assert_equals_satpy(product: S2Product, folder: Path, bands: tuple, resolution_m: int) -> None:
