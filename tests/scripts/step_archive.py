@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
+from sensor2sensor.core import files
 from tests.fakes import World, make_s2, make_s3
 
 BANDS = ("B02", "B03", "B04")
@@ -37,6 +42,7 @@ def overpass(folder: Path, platform: str, start: datetime, **options) -> Path:
 @lru_cache(maxsize=1)
 def _built() -> Path:
     root = Path(tempfile.mkdtemp(prefix="archive-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     scene(root / "s2", SCENES[0])
     scene(root / "s2", SCENES[1], zip=True, cloud=0.4)
     for folder, platform, start in PASSES:
@@ -59,3 +65,10 @@ def tree(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def killed(script: Path, *options: str, at_write: int) -> int:
+    """Run a door in a process of its own that dies at its n-th write; returns its exit code."""
+    environment = {**os.environ, files.CRASH_VARIABLE: str(at_write)}
+    line = [sys.executable, str(script), *options]
+    return subprocess.run(line, env=environment, capture_output=True, check=False).returncode

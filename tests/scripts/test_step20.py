@@ -14,7 +14,7 @@ import pytest
 from sensor2sensor.core import files
 from sensor2sensor.preprocess.inventory import main
 from sensor2sensor.preprocess.inventory_file import read_inventory
-from tests.scripts.step_archive import SCENES, fresh_copy, overpass, scene, tree
+from tests.scripts.step_archive import SCENES, fresh_copy, killed, overpass, scene, tree
 
 NAME = "inv_T17XNA_2.5h"
 
@@ -240,6 +240,21 @@ def test_a_crash_at_any_write_leaves_no_trace_after_a_rerun(archive, rerun):
             assert tree(env.data_root) == undisturbed
     else:
         pytest.fail("the step never finished")
+
+
+def test_a_killed_process_leaves_no_lock_and_no_trace(archive, repository):
+    env, file = archive
+    assert step20(file) == 0
+    undisturbed = tree(env.data_root)
+    shutil.rmtree(env.data_root)
+    script = repository / "preprocessing" / "20_create_inventory.py"
+    options = ("--environment", file, "--tile", "T17XNA", "--timediff", "2.5")
+    assert killed(script, *options, at_write=2) == 137
+    left = tree(env.data_root)
+    assert any(name.endswith(".lock") for name in left)
+    assert any(name.endswith(".part") for name in left)
+    assert step20(file) == 0
+    assert tree(env.data_root) == undisturbed
 
 
 @pytest.mark.parametrize(

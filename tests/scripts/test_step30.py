@@ -15,7 +15,7 @@ from sensor2sensor.core import files
 from sensor2sensor.preprocess import inventory
 from sensor2sensor.preprocess.inventory_file import read_inventory
 from sensor2sensor.preprocess.s2pngs import main
-from tests.scripts.step_archive import fresh_copy, tree
+from tests.scripts.step_archive import fresh_copy, killed, tree
 
 NAME = "inv_T17XNA_2.5h"
 
@@ -183,6 +183,19 @@ def test_a_crash_at_any_write_leaves_no_trace_after_a_rerun(archive):
             assert tree(env.inventory_dir) == undisturbed
     else:
         pytest.fail("the step never finished")
+
+
+def test_a_killed_process_leaves_no_lock_and_no_trace(archive, repository):
+    env, file = archive
+    assert step30(file) == 0
+    undisturbed = tree(env.inventory_dir)
+    shutil.rmtree(env.inventory_dir / NAME)
+    script = repository / "preprocessing" / "30_create_s2pngs.py"
+    options = ("--environment", file, "--inventory", NAME, "--downsample", "2")
+    assert killed(script, *options, at_write=2) == 137
+    assert any(name.endswith(".part") for name in tree(env.inventory_dir / NAME))
+    assert step30(file) == 0
+    assert tree(env.inventory_dir) == undisturbed
 
 
 @pytest.mark.parametrize(
