@@ -37,6 +37,14 @@ class Plan:
     sample_freq: int
     label: str = "training"
 
+    def sample_due(self, step: int) -> bool:
+        """Whether the validation tiles are looked at after ``step`` steps."""
+        return step > 0 and (step == self.steps or step % self.sample_freq == 0)
+
+    def save_due(self, step: int) -> bool:
+        """Whether a checkpoint is written after ``step`` steps."""
+        return step == self.steps or step % self.ckpt_freq == 0
+
 
 @dataclass(frozen=True)
 class Actions:
@@ -87,12 +95,11 @@ def train_loop(
         clock.tick(step)
         # Asked once a step: a signal between two questions would end the run without its save.
         stopping = actions.stop_requested()
-        last = stopping or step == plan.steps
-        if last or step % REPORT_EVERY == 0 or step % plan.ckpt_freq == 0:
+        if stopping or step % REPORT_EVERY == 0 or plan.save_due(step):
             actions.report(step, watch.collect(), clock.steps_per_s(step))
-        if last or step % plan.ckpt_freq == 0:
+        if stopping or plan.save_due(step):
             actions.save(step)
-        if step == plan.steps or step % plan.sample_freq == 0:
+        if plan.sample_due(step):
             with clock.paused():
                 actions.sample(step)
     return step

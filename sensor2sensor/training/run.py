@@ -54,7 +54,7 @@ class Outcome:
 
     Attributes:
         step: Steps done in all.
-        exit_code: 0 done, 143 or 130 after a signal and a clean save.
+        exit_code: 0; 143 or 130 after a signal and a clean save.
         model: The trained model.
     """
 
@@ -148,7 +148,7 @@ class _Session:
         build_optimizers(self.model)
         self.state = TrainingState(self.model)
         self.monitor = Monitor(experiment, self.normalisation, self._validation())
-        self.begun = 0
+        self.begun, self.warned = 0, False
 
     def run(self, start: Start, steps: int, device: str) -> Outcome:
         """Restore, train, and keep ``run.json`` true whatever happens."""
@@ -164,11 +164,19 @@ class _Session:
             with Writers(self.experiment.run.logs_dir, start_step=self.begun) as self.writers:
                 step = self._loop(steps)
         except BaseException as error:
-            self.record.update(status="failed", reason=f"{type(error).__name__}: {error}"[:500])
+            self._note_failure(error)
             raise
         done = step >= steps
         self.record.update(status="done" if done else "interrupted", step=step)
-        return Outcome(step, 0 if done else self.stop.exit_code, self.model)
+        return Outcome(step, self.stop.exit_code, self.model)
+
+    def _note_failure(self, error: BaseException) -> None:
+        """Write the reason to ``run.json``, unless the full disk that it is about forbids that."""
+        reason = f"{type(error).__name__}: {error}"[:500]
+        try:
+            self.record.update(status="failed", reason=reason)
+        except OSError as second:
+            logger.warning("%s: not updated (%s)", self.experiment.run.run_json, second)
 
     def _loop(self, steps: int) -> int:
         environment, experiment = self.environment, self.experiment
@@ -183,6 +191,8 @@ class _Session:
         weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
         unweighted = frozenset(name for name, weight in weights.items() if weight == 0)
         watch = LossWatch(experiment.name, self._names_of, unweighted)
+        if plan.sample_due(self.begun) and not self.writers.holds(self.begun, "val"):
+            self._sample(self.begun)  # the run was killed between its checkpoint and this look
         return train_loop(self.model, self._training(), plan, actions, watch)
 
     def _training(self) -> tf.data.Dataset:
@@ -242,7 +252,8 @@ class _Session:
         self.writers.scalars(step, "train", losses, **facts)
         if not losses:
             self._refuse_unsound(step)
-        if retraced(self.model, step - self.begun):
+        if not self.warned and retraced(self.model, step - self.begun):
+            self.warned = True
             logger.warning("train_step was traced anew at every step; it captures a new object")
 
     def _refuse_unsound(self, step: int) -> None:

@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float32]
 RGB_NM = (664.6, 559.8, 492.4)
 RGB_NAMES = ("B04", "B03", "B02")
 # An error of this share of the value range is shown as the end of the colour bar.
-ERROR_SHARE = 0.1
+ERROR_SHARE = 0.2
 PANEL_INCH = 2.2
 
 

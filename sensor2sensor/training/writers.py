@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import TrainingError
+from sensor2sensor.training.checkpoints import reason_of
 
 JSONL = "metrics.jsonl"
 
@@ -28,7 +29,7 @@ class Writers:
 
     def __init__(self, logs_dir: Path, *, start_step: int) -> None:
         self.path = logs_dir / JSONL
-        _keep_rows(self.path, start_step)
+        self._kept = _keep_rows(self.path, start_step)
         self._jsonl = self.path.open("a", encoding="utf-8")
         self._tensorboard = tf.summary.create_file_writer(str(logs_dir))
 
@@ -42,6 +43,8 @@ class Writers:
         trace: TracebackType | None,
     ) -> None:
         self._jsonl.close()
+        if error is None:
+            self.flush()
         self._tensorboard.close()
 
     def scalars(self, step: int, kind: str, values: Mapping[str, float], **facts: float) -> None:
@@ -67,34 +70,51 @@ class Writers:
             for name, value in values.items():
                 tf.summary.scalar(f"{kind}/{name}", value, step=step)
 
+    def holds(self, step: int, kind: str) -> bool:
+        """Whether the log already held a row of this kind and step when it was opened."""
+        return (step, kind) in self._kept
+
     def picture(self, step: int, name: str, png: bytes) -> None:
         """Show an encoded PNG in TensorBoard."""
         with self._tensorboard.as_default():
             tf.summary.image(name, tf.io.decode_png(png, channels=3)[tf.newaxis], step=step)
 
     def flush(self) -> None:
-        """Bring TensorBoard's file up to date."""
-        self._tensorboard.flush()
+        """Bring TensorBoard's file up to date.
+
+        Raises:
+            TrainingError: It cannot be written.
+        """
+        try:
+            self._tensorboard.flush()
+        except tf.errors.OpError as error:
+            raise _unwritable(self.path.parent, error) from error
 
 
-def _unwritable(path: Path, error: OSError) -> TrainingError:
-    reason = error.strerror or str(error)
-    return TrainingError(f"cannot write: {reason}", where=path, hint="free space and --resume")
+def _unwritable(path: Path, error: Exception) -> TrainingError:
+    return TrainingError(
+        f"cannot write: {reason_of(error)}", where=path, hint="free space and --resume"
+    )
 
 
 def _json_value(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _keep_rows(path: Path, start_step: int) -> None:
-    """Drop rows after ``start_step`` and a last row that a kill cut in two."""
+def _keep_rows(path: Path, start_step: int) -> set[tuple[int, str]]:
+    """Drop rows after ``start_step`` and a last row that a kill cut in two.
+
+    Returns:
+        Step and kind of the rows that stay.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
-        return
+        return set()
     lines = path.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if _step_of(line) <= start_step]
     if kept != lines:
         files.write_text(path, "".join(f"{line}\n" for line in kept))
+    return {(row["step"], row["kind"]) for row in map(json.loads, kept)}
 
 
 def _step_of(line: str) -> float:

@@ -15,20 +15,23 @@ class TinyGAN:
     def __init__(self, experiment=None, *, width=4, dropout=0.5):
         self.exp = experiment
         self.width, self.dropout = width, dropout
+        self.size = getattr(experiment, "IMG_HEIGHT", 8)
+        self.bands = getattr(experiment, "INPUT_CHANNELS", 2)
         self.generator = self.Generator()
         self.discriminator = self.Discriminator()
         self.generator_optimizer = keras.optimizers.Adam(1e-2, beta_1=0.5)
         self.discriminator_optimizer = keras.optimizers.Adam(1e-2, beta_1=0.5)
 
-    def Generator(self):  # noqa: N802 - the contract's name
-        inputs = keras.Input((8, 8, 2))
+    def Generator(self):
+        inputs = keras.Input((self.size, self.size, self.bands))
         x = keras.layers.Conv2D(self.width, 3, padding="same", activation="relu")(inputs)
         x = keras.layers.BatchNormalization()(x)
         x = keras.layers.Dropout(self.dropout)(x)
         return keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same")(x))
 
-    def Discriminator(self):  # noqa: N802
-        inputs, target = keras.Input((8, 8, 2)), keras.Input((8, 8, 3))
+    def Discriminator(self):
+        inputs = keras.Input((self.size, self.size, self.bands))
+        target = keras.Input((self.size, self.size, 3))
         x = keras.layers.Concatenate()([inputs, target])
         return keras.Model([inputs, target], keras.layers.Conv2D(1, 3)(x))
 
