@@ -37,24 +37,63 @@ class GANModel(Protocol):
 
 
 class ExperimentView(Protocol):
-    """The part of ``experiment.Experiment`` that training reads."""
+    """The part of ``experiment.Experiment`` that training reads, all of it read-only."""
 
-    name: str
-    config: Any
-    contract: Any
-    dataset_dir: Path
-    exp_dir: Path
-    run: Run
-    GEN_LOSS: Mapping[str, float | None]
-    DISC_LOSS: Mapping[str, float | None]
-    OUTPUT_RANGE: tuple[float, float]
-    STEPS: int
-    BATCH_SIZE: int
-    SEED: int
-    IMG_HEIGHT: int
-    IMG_WIDTH: int
-    INPUT_CHANNELS: int
-    OUTPUT_CHANNELS: int
+    @property
+    def name(self) -> str:
+        """``a/b/c`` below ``experiment_root``."""
+
+    @property
+    def config(self) -> Any:
+        """The resolved ``experiment.json``."""
+
+    @property
+    def contract(self) -> Any:
+        """The data set's contract."""
+
+    @property
+    def dataset_dir(self) -> Path:
+        """The data set's folder."""
+
+    @property
+    def run(self) -> Run:
+        """Folders of this run."""
+
+    @property
+    def GEN_LOSS(self) -> Mapping[str, float | None]:  # noqa: N802
+        """Weights of the generator's losses."""
+
+    @property
+    def DISC_LOSS(self) -> Mapping[str, float | None]:  # noqa: N802
+        """Weights of the discriminator's losses."""
+
+    @property
+    def OUTPUT_RANGE(self) -> tuple[float, float]:  # noqa: N802
+        """Ends of the normalised target's value range."""
+
+    @property
+    def STEPS(self) -> int:  # noqa: N802
+        """Training steps in total."""
+
+    @property
+    def SEED(self) -> int:  # noqa: N802
+        """Seed of every random draw."""
+
+    @property
+    def IMG_HEIGHT(self) -> int:  # noqa: N802
+        """Rows seen by the model."""
+
+    @property
+    def IMG_WIDTH(self) -> int:  # noqa: N802
+        """Columns seen by the model."""
+
+    @property
+    def INPUT_CHANNELS(self) -> int:  # noqa: N802
+        """Number of input bands."""
+
+    @property
+    def OUTPUT_CHANNELS(self) -> int:  # noqa: N802
+        """Number of target bands."""
 
 
 def check_model(model: Any, name: str) -> None:

@@ -39,7 +39,7 @@ class View:
         """``[H, W, C]`` physical values -> ``[H, W, 3]`` in 0..1; no value is shown black."""
         chosen = values[..., list(self.bands)]
         scaled = (chosen - self.low) / np.maximum(self.high - self.low, 1e-12)
-        return np.clip(np.nan_to_num(scaled), 0.0, 1.0).astype(np.float32)
+        return np.asarray(np.clip(np.nan_to_num(scaled), 0.0, 1.0), np.float32)
 
 
 def view(names: Sequence[str], wavelengths_nm: Sequence[float | None], ranges: FloatArray) -> View:

@@ -19,7 +19,10 @@ from sensor2sensor.training.contract import GANModel
 
 Architecture = dict[str, list[dict[str, Any]]]
 MAX_LISTED = 8
-NETWORKS = (keras.layers.Layer, keras.metrics.Metric, tf.Module)
+HOLDERS = (
+    tf.Variable, tf.Module, tf.random.Generator, keras.Variable, keras.layers.Layer,
+    keras.metrics.Metric, keras.optimizers.Optimizer, keras.random.SeedGenerator,
+)  # fmt: skip
 
 
 class TrainingState:
@@ -112,9 +115,7 @@ def _open(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _holds_state(value: Any) -> bool:
-    kinds = (tf.Variable, keras.Variable, keras.optimizers.Optimizer)
-    kinds += (keras.random.SeedGenerator, tf.random.Generator, *NETWORKS)
-    return isinstance(value, kinds)
+    return isinstance(value, HOLDERS)
 
 
 def _variables(holders: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
