@@ -36,7 +36,7 @@ from sensor2sensor.preprocess.tfrecords_state import (
     look,
     remove_listed,
 )
-from sensor2sensor.preprocess.tfrecords_write import Sibling, Written, WriteTask, group, process
+from sensor2sensor.preprocess.tfrecords_write import Sibling, WriteTask, Written, group, process
 
 
 @dataclass(frozen=True)

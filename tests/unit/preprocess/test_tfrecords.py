@@ -13,7 +13,7 @@ from sensor2sensor.dataset.contract import SPLITS, load_contract, verify_dataset
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
 from sensor2sensor.preprocess.tfrecords import main
-from tests.fakes_dataset import FakeTile, grid_tiles, write_tiles
+from tests.fakes_tiles import FakeTile, grid_tiles, write_tiles
 
 TILE = 16
 STEP = 5 * TILE

@@ -1,0 +1,218 @@
+"""The reader: order, restart, filters, geometry, and bit-equal values on both of its paths."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+
+from sensor2sensor.core.errors import ConfigError  # noqa: E402
+from sensor2sensor.dataset.contract import load_contract  # noqa: E402
+from sensor2sensor.dataset.order import sample_at  # noqa: E402
+from sensor2sensor.dataset.upsampling import upsample as on_grid  # noqa: E402
+from sensor2sensor.pipeline.augmentation import AugmentSpec, augment  # noqa: E402
+from sensor2sensor.pipeline.normalisation import Normalisation  # noqa: E402
+from sensor2sensor.pipeline.reader import (  # noqa: E402
+    ReaderOptions,
+    _bounds,
+    fixed_batches,
+    iterate_tiles,
+    list_records,
+    training_batches,
+)
+from tests.fakes_dataset import make_dataset  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("toys")
+    common = {"tile_px": 32, "train": 5, "val": 3, "test": 2}
+    return {
+        "degraded": make_dataset(root, factor=6, **common),
+        "sentinel3": make_dataset(root, name="cur_toy", kind="sentinel3", **common),
+    }
+
+
+OPTIONS = {
+    "plain": ReaderOptions(batch_size=2, seed=3),
+    "turned": ReaderOptions(batch_size=2, seed=3, random_rotate=True),
+    "resized": ReaderOptions(batch_size=2, seed=3, random_rotate=True, random_resize=1.4),
+    "cropped": ReaderOptions(
+        batch_size=2, seed=3, random_crop=True, img_height=16, img_width=24, random_rotate=True
+    ),
+    "scaled": ReaderOptions(batch_size=2, seed=3, img_height=48, img_width=40),
+}
+
+
+def _take(
+    folder: Path, options: ReaderOptions, n: int, kind: str | None = "symmetric", start: int = 0
+) -> list[dict[str, np.ndarray]]:
+    contract = load_contract(folder)
+    normalisation = Normalisation(kind, contract) if kind else None
+    batches = training_batches(folder, contract, normalisation, options, start_step=start)
+    return [{k: v.numpy() for k, v in batch.items()} for batch in batches.take(n)]
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+@pytest.mark.parametrize("toy", ["degraded", "sentinel3"])
+def test_a_run_may_start_at_any_step(toys: dict[str, Path], toy: str, case: str) -> None:
+    whole = _take(toys[toy], OPTIONS[case], 7)
+    rest = _take(toys[toy], OPTIONS[case], 3, start=4)
+    for a, b in zip(whole[4:], rest, strict=True):
+        for key in a:
+            assert np.array_equal(a[key], b[key])
+    for batch in whole:
+        assert np.isfinite(batch["input"]).all() and np.isfinite(batch["target"]).all()
+        options = OPTIONS[case]
+        shape = (2, options.img_height or 32, options.img_width or 32)
+        assert batch["input"].shape[:3] == batch["target"].shape[:3] == shape
+
+
+def test_order_is_the_pure_function_and_batches_cross_epochs(toys: dict[str, Path]) -> None:
+    options = replace(OPTIONS["plain"], batch_size=3)
+    found = np.concatenate([b["index"] for b in _take(toys["degraded"], options, 5)])
+    assert found.tolist() == [sample_at(3, k, 5)[2] for k in range(15)]
+
+
+def test_values_are_those_of_the_records(toys: dict[str, Path]) -> None:
+    folder = toys["sentinel3"]
+    tiles = list(iterate_tiles(folder, load_contract(folder), "train"))
+    for batch in _take(folder, OPTIONS["plain"], 3, kind=None):
+        for place, index in enumerate(batch["index"]):
+            assert np.array_equal(batch["target"][place], tiles[index].target)
+            assert np.array_equal(batch["input"][place], on_grid(tiles[index], "nearest"))
+
+
+def test_both_paths_give_equal_bits(toys: dict[str, Path]) -> None:
+    """A resize factor of 1 + 1e-9 takes the path over the full grid without changing a pixel."""
+    options = replace(OPTIONS["turned"], random_resize=None)
+    slow = replace(options, random_resize=1.0 + 1e-9)
+    for a, b in zip(
+        _take(toys["sentinel3"], options, 4), _take(toys["sentinel3"], slow, 4), strict=True
+    ):
+        for key in a:
+            np.testing.assert_array_equal(a[key], b[key])
+
+
+def test_bicubic_equals_that_of_the_records(toys: dict[str, Path]) -> None:
+    folder = toys["degraded"]
+    tiles = {tile.name: tile for tile in iterate_tiles(folder, load_contract(folder), "val")}
+    options = replace(OPTIONS["plain"], input_upsampling="bicubic")
+    for batch in fixed_batches(folder, load_contract(folder), None, options, split="val"):
+        for place, name in enumerate(batch["name"].numpy()):
+            wanted = on_grid(tiles[name.decode()], "bicubic")
+            np.testing.assert_allclose(batch["input"][place], wanted, atol=1e-6)
+
+
+def test_fixed_batches_are_ordered_and_keep_the_last_partial_one(toys: dict[str, Path]) -> None:
+    folder = toys["degraded"]
+    contract = load_contract(folder)
+    options = replace(OPTIONS["resized"], batch_size=2)
+    batches = list(fixed_batches(folder, contract, None, options, split="val"))
+    names = [name.decode() for batch in batches for name in batch["name"].numpy()]
+    assert names == [ref.name for ref in list_records(folder, contract, "val")]
+    assert [len(batch["index"]) for batch in batches] == [2, 1]
+    tiles = list(iterate_tiles(folder, contract, "val"))
+    assert np.array_equal(batches[1]["target"][0], tiles[2].target)  # not augmented
+    limited = fixed_batches(folder, contract, None, options, split="val", limit=1)
+    assert sum(len(batch["index"]) for batch in limited) == 1
+
+
+def test_sampling_is_fixed_by_the_seed(toys: dict[str, Path]) -> None:
+    options = replace(OPTIONS["plain"], sample=2)
+    seen = {i for batch in _take(toys["degraded"], options, 6) for i in batch["index"].tolist()}
+    assert len(seen) == 2
+    assert {i for b in _take(toys["degraded"], options, 6) for i in b["index"].tolist()} == seen
+
+
+def test_the_cap_bounds_what_is_in_flight() -> None:
+    for cap in (1, 8, 20, 40, 500):
+        for batch in (1, 4, 16):
+            parallel, ready = _bounds(ReaderOptions(batch_size=batch, decoded_cap=cap))
+            held = parallel + (2 + ready) * batch
+            assert parallel >= 1 and held <= max(cap, 2 * batch + 1)
+
+
+def test_a_window_larger_than_the_tile_is_refused(toys: dict[str, Path]) -> None:
+    options = replace(OPTIONS["cropped"], img_height=64)
+    with pytest.raises(ConfigError, match="cannot cut 64 x 24"):
+        _take(toys["degraded"], options, 1)
+
+
+# --- augmentation -------------------------------------------------------------------------------
+
+
+def _symmetries(picture: np.ndarray) -> list[bytes]:
+    turned = [np.rot90(picture, k) for k in range(4)]
+    return [p.tobytes() for q in turned for p in (q, q[:, ::-1])]
+
+
+def test_all_eight_symmetries_occur_and_nothing_else() -> None:
+    picture = np.arange(16, dtype=np.float32).reshape(4, 4, 1)
+    spec = AugmentSpec(4, 4, random_rotate=True)
+    seen = set()
+    for i in range(80):
+        image, target = augment(tf.constant(picture), tf.constant(picture + 100), (i, 1), spec)
+        assert np.array_equal(image + 100, target)  # one draw for both
+        seen.add(image.numpy().tobytes())
+    assert seen == set(_symmetries(picture))
+
+
+def test_oblong_pictures_have_four_symmetries_and_flip_has_two() -> None:
+    picture = np.arange(8, dtype=np.float32).reshape(2, 4, 1)
+    for spec, count in (
+        (AugmentSpec(2, 4, random_rotate=True), 4),
+        (AugmentSpec(2, 4, random_rotate="flip"), 2),
+        (AugmentSpec(2, 4, random_rotate=False), 1),
+    ):
+        seen = {
+            augment(tf.constant(picture), tf.constant(picture), (i, 2), spec)[0].numpy().tobytes()
+            for i in range(60)
+        }
+        assert len(seen) == count
+    assert picture[:, ::-1].tobytes() in {
+        augment(
+            tf.constant(picture),
+            tf.constant(picture),
+            (i, 2),
+            AugmentSpec(2, 4, random_rotate="flip"),
+        )[0]
+        .numpy()
+        .tobytes()
+        for i in range(60)
+    }
+
+
+def test_enlargement_is_random_up_to_the_factor_and_the_same_for_all_pictures() -> None:
+    ramp = np.tile(np.linspace(0, 1, 32, dtype=np.float32)[None, :, None], (32, 1, 1))
+    spec = AugmentSpec(32, 32, random_resize=1.5)
+    slopes = []
+    for i in range(60):
+        image, target = augment(tf.constant(ramp), tf.constant(ramp * 2), (i, 3), spec)
+        np.testing.assert_allclose(image * 2, target, atol=1e-6)
+        slopes.append((1 / 31) / float(np.diff(image[16, 8:24, 0]).mean()))
+    assert 1.0 <= min(slopes) < 1.1 and 1.4 < max(slopes) <= 1.52
+
+
+def test_images_are_bilinear_and_masks_nearest() -> None:
+    mask = np.random.default_rng(0).integers(0, 5, (16, 16, 1)).astype(np.int32)
+    image = np.random.default_rng(1).normal(size=(16, 16, 2)).astype(np.float32)
+    spec = AugmentSpec(16, 16, random_resize=1.7)
+    _, _, turned = augment(
+        tf.constant(image), tf.constant(image), (1, 4), spec, mask=tf.constant(mask)
+    )
+    assert turned.dtype == tf.int32 and set(np.unique(turned)) <= set(np.unique(mask))
+
+
+def test_windows_reach_every_corner() -> None:
+    picture = np.arange(9, dtype=np.float32).reshape(3, 3, 1)
+    spec = AugmentSpec(2, 2, random_crop=True)
+    starts = {
+        float(augment(tf.constant(picture), tf.constant(picture), (i, 5), spec)[0][0, 0, 0])
+        for i in range(60)
+    }
+    assert starts == {0.0, 1.0, 3.0, 4.0}
