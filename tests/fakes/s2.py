@@ -39,37 +39,27 @@ class _Writer:
             ulx_m=tile.ulx_m, uly_m=tile.uly_m, kind=kind,
         )  # fmt: skip
 
-    def image(self, what: str, resolution_m: int) -> None:
-        """Write one image file: a band, TCI, AOT, WVP or SCL."""
-        level = self.exposure.identity.level
-        sub, tail = "", ""
-        if level == "L2A":
-            sub, tail = f"R{resolution_m}m/", f"_{resolution_m}m"
-        name = f"{self.granule}/IMG_DATA/{sub}{self.prefix}_{what}{tail}"
-        self._jp2(name, self._pixels(what, resolution_m), resolution_m, "band")
-        self.images.append(name)
-
-    def _pixels(self, what: str, resolution_m: int) -> np.ndarray:
-        if what == "TCI":
-            return self.exposure.true_colour(resolution_m)
-        if what == "SCL":
-            return self.exposure.scene_classes(resolution_m)
-        if what in ("AOT", "WVP"):
-            return self.exposure.atmosphere(what, resolution_m)
-        return self.exposure.digital_numbers(what, resolution_m)
-
     def images_at(self, resolution_m: int, bands: Sequence[str] | None) -> None:
         """Write the image files of one resolution."""
-        level = self.exposure.identity.level
-        for band in band_list(level, resolution_m):
-            if bands is None or band in bands:
-                self.image(band, resolution_m)
-        if level == "L2A" and resolution_m > 10:
-            self.image("SCL", resolution_m)
-        if bands is None:
-            extra = ("TCI", "AOT", "WVP") if level == "L2A" else ("TCI",)
-            for what in extra if level == "L2A" or resolution_m == 10 else ():
-                self.image(what, resolution_m)
+        wanted = self._wanted(resolution_m, bands)
+        sub, tail = "", ""
+        if self.exposure.identity.level == "L2A":
+            sub, tail = f"R{resolution_m}m/", f"_{resolution_m}m"
+        for what, pixels in self.exposure.images(resolution_m, wanted).items():
+            name = f"{self.granule}/IMG_DATA/{sub}{self.prefix}_{what}{tail}"
+            self._jp2(name, pixels, resolution_m, "band")
+            self.images.append(name)
+
+    def _wanted(self, resolution_m: int, bands: Sequence[str] | None) -> list[str]:
+        identity = self.exposure.identity
+        listed = band_list(identity.level, resolution_m, new=identity.new)
+        wanted = [band for band in listed if bands is None or band in bands]
+        if identity.level == "L2A":
+            wanted += ["SCL"] if resolution_m > 10 else []
+            wanted += ["TCI", "AOT", "WVP"] if bands is None else []
+        elif bands is None and resolution_m == 10:
+            wanted.append("TCI")
+        return wanted
 
     def quality(self, *, full: bool) -> None:
         """Write the quality masks: JP2 from 04.00 on, GML before."""
@@ -92,7 +82,7 @@ class _Writer:
                 self._jp2(self._mask_name("MSK_DETFOO", band, "jp2"), detector, 60, "mask")
                 bits = np.zeros((8, *seen.shape), np.uint8)
                 self._jp2(self._mask_name("MSK_QUALIT", band, "jp2"), bits, 60, "mask")
-        classes = self.exposure.classification()
+        classes = self.exposure.classification
         self._jp2(self._mask_name("MSK_CLASSI", "", "jp2"), classes, 60, "mask")
 
     def _gml_masks(self, *, full: bool) -> None:
@@ -101,13 +91,13 @@ class _Writer:
             for kind in ("MSK_DEFECT", "MSK_DETFOO", "MSK_NODATA", "MSK_SATURA", "MSK_TECQUA"):
                 name = self._mask_name(kind, band, "gml")
                 write(self.folder / f"{name}.gml", empty_gml(kind, band, tile.epsg))
-        layers = self.exposure.classification()
+        layers = self.exposure.classification
         name = self._mask_name("MSK_CLOUDS", "", "gml")
         write(self.folder / f"{name}.gml", cloud_gml(layers[:2], tile))
 
     def preview(self) -> str:
         """Write the preview image; return its name."""
-        image = self.exposure.true_colour(60)
+        image = self.exposure.preview()
         step = max(1, image.shape[1] // 343)
         small = image[:, ::step, ::step]
         name = f"{self.granule}/QI_DATA/{self.prefix}_PVI"
@@ -121,13 +111,17 @@ def _footprint(tile: Tile) -> str:
     return " ".join(f"{lat:.12f} {lon:.12f}" for lon, lat in lonlat)
 
 
+def _listing_order(name: str) -> tuple[bool, str]:
+    return "_TCI" in name and "/R" not in name, name
+
+
 def _facts(writer: _Writer, preview: str) -> Facts:
     tile, world = writer.exposure.tile, writer.exposure.world
     cloud, nodata, snow = writer.exposure.percentages()
     middle = tile.ulx_m + tile.extent_m / 2, tile.uly_m - tile.extent_m / 2
     return Facts(
-        files=tuple(writer.images), masks=tuple(writer.masks), preview=preview,
-        footprint=_footprint(tile), cloud_percent=cloud, nodata_percent=nodata,
+        files=tuple(sorted(writer.images, key=_listing_order)), masks=tuple(writer.masks),
+        preview=preview, footprint=_footprint(tile), cloud_percent=cloud, nodata_percent=nodata,
         snow_percent=snow, epsg=tile.epsg, ulx_m=tile.ulx_m, uly_m=tile.uly_m,
         size_px=tile.size_px,
         sun=world.sun(writer.exposure.identity.sensing, *middle),

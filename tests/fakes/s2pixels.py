@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from tests.fakes import spectra
 from tests.fakes.landscape import View
 from tests.fakes.noise import F32, rng
-from tests.fakes.s2xml import BANDS, WAVELENGTH_NM, Identity
+from tests.fakes.s2xml import BANDS, RESOLUTION_M, WAVELENGTH_NM, Identity
 from tests.fakes.sky import Sky
 from tests.fakes.world import Scene, World
 
@@ -78,110 +80,128 @@ class Tile:
 
 
 class Exposure:
-    """One look at the world through the tile's three grids (rendered once per grid)."""
+    """One look at the world through the tile's grids, rendered strip by strip."""
 
     def __init__(self, world: World, tile: Tile, identity: Identity, sky: Sky, seed: int) -> None:
         self.world, self.tile, self.identity = world, tile, identity
         self.sky, self.seed = sky, seed
-        self._scenes: dict[int, Scene] = {}
 
-    def scene(self, resolution_m: int) -> Scene:
-        """Return what is seen at a resolution (the last one is kept)."""
-        if resolution_m not in self._scenes:
-            view = self.tile.view(resolution_m)
-            seen = self.world.scene(view, self.identity.sensing, self.sky)
-            self._scenes = {resolution_m: seen}
-        return self._scenes[resolution_m]
+    def images(self, resolution_m: int, wanted: Sequence[str]) -> dict[str, NDArray]:
+        """Return the stored pixels of bands, TCI, SCL, AOT and WVP at one resolution."""
+        if not wanted:
+            return {}
+        view, missing = self.tile.view(resolution_m), self.tile.nodata(resolution_m)
+        out: dict[str, NDArray] = {}
+        for what in wanted:
+            shape = (3, *view.shape) if what == "TCI" else view.shape
+            kind = np.uint8 if what in ("TCI", "SCL") else np.uint16
+            out[what] = np.empty(shape, kind)
+        brightest: dict[str, tuple[float, int, int]] = {}
+        for rows, seen in self.world.strips(view, self.identity.sensing, self.sky):
+            for what, image in out.items():
+                image[..., rows, :] = self._pixels(what, seen, rows, resolution_m, brightest)
+        for what, (_, row, column) in brightest.items():
+            spot = slice(max(0, row - 1), row + 2), slice(max(0, column - 1), column + 2)
+            out[what][spot] = SATURATED  # as sun glitter on ice does
+        for image in out.values():
+            image[..., missing] = 0
+        return out
 
-    def digital_numbers(self, band: str, resolution_m: int) -> NDArray[np.uint16]:
-        """Return the stored values of a band: 0 without data, 65535 where saturated."""
-        seen = self.scene(resolution_m)
+    def _pixels(
+        self, what: str, seen: Scene, rows: slice, resolution_m: int, brightest: dict
+    ) -> NDArray:
+        if what == "TCI":
+            return self._true_colour(seen)
+        if what == "SCL":
+            return scene_classes(seen)
+        if what in ("AOT", "WVP"):
+            return self._atmosphere(what, resolution_m)[rows]
+        value = self._value(what, seen, rows.start, resolution_m)
+        if what in ("B02", "B03", "B04", "B08"):
+            row, column = np.unravel_index(int(np.argmax(value)), value.shape)
+            found = (float(value[row, column]), rows.start + int(row), int(column))
+            brightest[what] = max(brightest.get(what, (-1.0, 0, 0)), found)
+        offset = 1000 if self.identity.new else 0
+        return np.clip(np.rint(value * QUANTIFICATION) + offset, 1, 32767).astype(np.uint16)
+
+    def _value(self, band: str, seen: Scene, top: int, resolution_m: int) -> F32:
         toa = self.identity.level == "L1C"
         value = spectra.mix(seen.weights, WAVELENGTH_NM[band], top_of_atmosphere=toa)
-        noise = rng(self.seed, "noise", band, resolution_m)
+        noise = rng(self.seed, "noise", band, resolution_m, top)
         value += np.float32(NOISE) * noise.standard_normal(value.shape, np.float32)
         if not toa:
             value -= np.float32(0.011) * (value < 0.02)  # over-correction above dark water
-        return self._stored(value, seen, band, resolution_m)
+        dark = rng(self.seed, "dark", resolution_m, top).random(value.shape, np.float32) < 2e-5
+        return np.where(dark & (seen.cloud < 0.1), np.float32(-0.004), value)
 
-    def _stored(self, value: F32, seen: Scene, band: str, resolution_m: int) -> NDArray[np.uint16]:
-        offset = 1000 if self.identity.new else 0
-        dark = rng(self.seed, "dark", resolution_m).random(value.shape) < 2e-5
-        value = np.where(dark & (seen.cloud < 0.1), np.float32(-0.004), value)
-        stored = np.clip(np.rint(value * QUANTIFICATION) + offset, 1, 32767).astype(np.uint16)
-        if band in ("B02", "B03", "B04", "B08"):
-            self._saturate(stored, value)
-        stored[self.tile.nodata(resolution_m)] = 0
-        return stored
-
-    def _saturate(self, stored: NDArray[np.uint16], value: F32) -> None:
-        """Saturate a small spot around the brightest pixel, as sun glitter on ice does."""
-        row, column = np.unravel_index(int(np.argmax(value)), value.shape)
-        stored[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = SATURATED
-
-    def classification(self) -> NDArray[np.uint8]:
-        """Return MSK_CLASSI [3, H, W] at 60 m: opaque cloud, cirrus, snow."""
-        seen = self.scene(60)
-        layers = np.zeros((3, *seen.cloud.shape), np.uint8)
-        layers[0] = seen.cloud > 0.3
-        layers[1] = (seen.cloud > 0.08) & (seen.cloud <= 0.3)
-        layers[2] = (self._part("snow", "ice") > 0.5) & (seen.cloud <= 0.3)
-        layers[:, self.tile.nodata(60)] = 0
-        return layers
-
-    def _part(self, *materials: str, resolution_m: int = 60) -> F32:
-        weights = self.scene(resolution_m).weights
-        return sum(weights[spectra.INDEX[m]] for m in materials)  # type: ignore[return-value]
-
-    def scene_classes(self, resolution_m: int) -> NDArray[np.uint8]:
-        """Return the SCL [H, W] of a Level-2A product."""
-        seen = self.scene(resolution_m)
-        green = self._part("crop", "forest", resolution_m=resolution_m)
-        wet = self._part("water", "turbid", resolution_m=resolution_m)
-        white = self._part("snow", "ice", resolution_m=resolution_m)
-        classes = np.full(seen.cloud.shape, 5, np.uint8)
-        for index, where in (
-            (4, green > 0.45), (6, wet > 0.5), (11, white > 0.5), (3, seen.shadow > 0.35),
-            (10, seen.cloud > 0.08), (8, seen.cloud > 0.3), (9, seen.cloud > 0.6),
-            (0, self.tile.nodata(resolution_m)),
-        ):  # fmt: skip
-            classes[where] = index
-        return classes
-
-    def true_colour(self, resolution_m: int) -> NDArray[np.uint8]:
-        """Return TCI [3, H, W]: reflectance 0 to 0.35 stretched to 1 to 255."""
+    def _true_colour(self, seen: Scene) -> NDArray[np.uint8]:
+        """Return reflectance 0 to 0.35 stretched to 1 to 255."""
         toa = self.identity.level == "L1C"
-        layers = []
-        for band in ("B04", "B03", "B02"):
-            weights = self.scene(resolution_m).weights
-            value = spectra.mix(weights, WAVELENGTH_NM[band], top_of_atmosphere=toa)
-            layers.append(np.clip(np.rint(value / 0.35 * 254) + 1, 1, 255).astype(np.uint8))
-        image = np.stack(layers)
-        image[:, self.tile.nodata(resolution_m)] = 0
-        return image
+        layers = [
+            spectra.mix(seen.weights, WAVELENGTH_NM[band], top_of_atmosphere=toa)
+            for band in ("B04", "B03", "B02")
+        ]
+        return np.clip(np.rint(np.stack(layers) / 0.35 * 254) + 1, 1, 255).astype(np.uint8)
 
-    def atmosphere(self, kind: str, resolution_m: int) -> NDArray[np.uint16]:
+    def _atmosphere(self, kind: str, resolution_m: int) -> NDArray[np.uint16]:
         """Return AOT or WVP of a Level-2A product (smooth fields, quantification 1000)."""
         view = self.tile.view(resolution_m)
         wave = 1.0 + 0.1 * np.sin(view.x_m / 9000.0)[None, :] * np.cos(view.y_m / 7000.0)[:, None]
-        level = {"AOT": 110.0, "WVP": 900.0}[kind]
-        stored = np.rint(level * wave).astype(np.uint16)
-        stored[self.tile.nodata(resolution_m)] = 0
-        return stored
+        return np.rint({"AOT": 110.0, "WVP": 900.0}[kind] * wave).astype(np.uint16)
+
+    @cached_property
+    def overview(self) -> Scene:
+        """What is seen at 60 m."""
+        return self.world.scene(self.tile.view(60), self.identity.sensing, self.sky)
+
+    @cached_property
+    def classification(self) -> NDArray[np.uint8]:
+        """MSK_CLASSI [3, H, W] at 60 m: opaque cloud, cirrus, snow."""
+        seen = self.overview
+        layers = np.zeros((3, *seen.cloud.shape), np.uint8)
+        layers[0] = seen.cloud > 0.3
+        layers[1] = (seen.cloud > 0.08) & (seen.cloud <= 0.3)
+        layers[2] = (_part(seen, "snow", "ice") > 0.5) & (seen.cloud <= 0.3)
+        layers[:, self.tile.nodata(60)] = 0
+        return layers
+
+    def preview(self) -> NDArray[np.uint8]:
+        """Return the true colour image at 60 m [3, H, W]."""
+        image = self._true_colour(self.overview)
+        image[:, self.tile.nodata(60)] = 0
+        return image
 
     def percentages(self) -> tuple[float, float, float]:
         """Return cloud, nodata and snow percentages (cloud and snow of the valid part)."""
-        layers, missing = self.classification(), self.tile.nodata(60)
+        layers, missing = self.classification, self.tile.nodata(60)
         valid = max(1, int((~missing).sum()))
         cloud = 100.0 * float(layers[:2].any(axis=0).sum()) / valid
         return cloud, 100.0 * float(missing.mean()), 100.0 * float(layers[2].sum()) / valid
 
 
-def band_list(level: str, resolution_m: int) -> tuple[str, ...]:
-    """Return the bands a product has at a resolution, in the order of its image list."""
-    from tests.fakes.s2xml import RESOLUTION_M
+def _part(seen: Scene, *materials: str) -> F32:
+    return np.sum([seen.weights[spectra.INDEX[m]] for m in materials], axis=0, dtype=np.float32)
 
+
+def scene_classes(seen: Scene) -> NDArray[np.uint8]:
+    """Return the SCL [H, W] of what is seen."""
+    classes = np.full(seen.cloud.shape, 5, np.uint8)
+    for index, where in (
+        (4, _part(seen, "crop", "forest") > 0.45),
+        (6, _part(seen, "water", "turbid") > 0.5),
+        (11, _part(seen, "snow", "ice") > 0.5),
+        (3, seen.shadow > 0.35),
+        (10, seen.cloud > 0.08),
+        (8, seen.cloud > 0.3),
+        (9, seen.cloud > 0.6),
+    ):
+        classes[where] = index
+    return classes
+
+
+def band_list(level: str, resolution_m: int, *, new: bool) -> tuple[str, ...]:
+    """Return the bands a product has at a resolution, in the order of its image list."""
     if level == "L1C":
         return tuple(b for b in BANDS if RESOLUTION_M[b] == resolution_m)
-    finer = {10: ("B02", "B03", "B04", "B08"), 20: (*BANDS[:7], "B8A", "B11", "B12")}
+    finer = {10: ("B02", "B03", "B04", "B08"), 20: (*BANDS[not new : 7], "B8A", "B11", "B12")}
     return finer.get(resolution_m, (*BANDS[:7], "B8A", "B09", "B11", "B12"))

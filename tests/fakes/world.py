@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -83,20 +84,24 @@ class World:
         return float(zenith), float(azimuth)
 
     def scene(self, view: View, time: datetime, sky: Sky) -> Scene:
-        """Return what is seen of a view, computed in strips to keep memory low."""
+        """Return what is seen of a view."""
         height, width = view.shape
         out = Scene(
             np.empty((len(INDEX), height, width), np.float32),
             *(np.empty((height, width), np.float32) for _ in range(3)),
         )
-        for top in range(0, height, STRIP_ROWS):
-            rows = slice(top, min(top + STRIP_ROWS, height))
-            strip = View(view.x_m, view.y_m[rows], view.pixel_m)
-            part = self._strip(strip, time, sky)
+        for rows, part in self.strips(view, time, sky):
             out.weights[:, rows] = part.weights
             out.cloud[rows], out.shadow[rows] = part.cloud, part.shadow
             out.land[rows] = part.land
         return out
+
+    def strips(self, view: View, time: datetime, sky: Sky) -> Iterator[tuple[slice, Scene]]:
+        """Yield (rows, what is seen of them) from the top, to keep memory low."""
+        for top in range(0, view.shape[0], STRIP_ROWS):
+            rows = slice(top, min(top + STRIP_ROWS, view.shape[0]))
+            strip = View(view.x_m, view.y_m[rows], view.pixel_m)
+            yield rows, self._strip(strip, time, sky)
 
     def _strip(self, view: View, time: datetime, sky: Sky) -> Scene:
         season = cover.Season(day_of_year(time))
