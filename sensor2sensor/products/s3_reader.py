@@ -8,6 +8,7 @@ than for many small ones.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -223,14 +224,17 @@ class S3Reader:
 
         local = self._files.local_path(name)
         source = local or self._stack.enter_context(self._files.open(name))
-        dataset = xarray.open_dataset(
-            source,
-            engine="h5netcdf",
-            mask_and_scale=name not in RAW_FILES,
-            decode_times=False,
-            decode_coords=False,
-            cache=False,
-        )
+        with warnings.catch_warnings():
+            # A covariance matrix in instrument_data.nc is (bands, bands); nothing here reads it.
+            warnings.filterwarnings("ignore", message="Duplicate dimension names")
+            dataset = xarray.open_dataset(
+                source,
+                engine="h5netcdf",
+                mask_and_scale=name not in RAW_FILES,
+                decode_times=False,
+                decode_coords=False,
+                cache=False,
+            )
         return self._stack.enter_context(dataset)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import shutil
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -172,6 +174,21 @@ def test_numbers_become_reflectance_by_the_stated_formula(s2_product: Maker) -> 
     exact[0, 0] = np.nan
     np.testing.assert_allclose(values, exact, rtol=1e-7, atol=1e-8)
     assert values[0, 1] < 0.0
+
+
+def test_offsets_belong_to_bands_by_their_id(s2_product: Maker, tmp_path: Path) -> None:
+    source = s2_product(level="L1C")
+    folder = Path(shutil.copytree(source, tmp_path / source.name))
+    path = folder / "MTD_MSIL1C.xml"
+    text = path.read_text(encoding="utf-8")
+    pattern = r'(<RADIO_ADD_OFFSET band_id="(\d+)">)[^<]*(</RADIO_ADD_OFFSET>)'
+    lines = [f"{m[1]}{-100 * int(m[2])}{m[3]}" for m in re.finditer(pattern, text)]
+    listed = "<Radiometric_Offset_List>" + "".join(lines[::-1]) + "</Radiometric_Offset_List>"
+    whole = r"<Radiometric_Offset_List>.*</Radiometric_Offset_List>"
+    path.write_text(re.sub(whole, listed, text, flags=re.DOTALL), encoding="utf-8")
+    product = open_s2(folder)
+    assert product.offsets == {band: -100.0 * index for index, band in enumerate(S2_BANDS)}
+    assert_equals_satpy(product, folder, ("B02", "B03", "B04"), 10)
 
 
 @pytest.mark.parametrize("packed", PACKINGS)

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import h5netcdf
 import h5py
 import numpy as np
 import pytest
 
+from sensor2sensor.core.archives import open_files
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.products.s3_reader import S3Reader
 from sensor2sensor.products.sentinel3 import (
@@ -248,6 +250,30 @@ def test_each_file_is_opened_once(s3_product: Maker, monkeypatch: pytest.MonkeyP
     assert len(opened) == len(set(opened)) == 24
 
 
+def test_a_window_costs_a_window(tmp_path: Path) -> None:
+    """Whatever a chunk inflates to, only the window becomes numbers in Python."""
+    import tracemalloc
+
+    side = 3000
+    with h5netcdf.File(tmp_path / "Oa01_radiance.nc", "w") as file:
+        file.dimensions = {"rows": side, "columns": side}
+        options = {"chunks": (side, side), "compression": "gzip", "compression_opts": 1}
+        stored = file.create_variable("Oa01_radiance", ("rows", "columns"), "u2", **options)
+        stored[:] = np.arange(side * side, dtype=np.uint32).reshape(side, side).astype(np.uint16)
+        stored.attrs["_FillValue"] = np.uint16(65535)
+        stored.attrs["scale_factor"] = 0.01
+        stored.attrs["add_offset"] = 0.0
+    reader = S3Reader(open_files(tmp_path), "x", side, side)
+    reader.radiances(slice(0, 2), slice(0, 2), ("Oa01",))
+    tracemalloc.start()
+    values = reader.radiances(slice(1000, 1100), slice(2000, 2100), ("Oa01",))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    reader.close()
+    assert values[0, 0, 0] == pytest.approx(((1000 * side + 2000) % 65536) * 0.01)
+    assert peak < 40 * values.nbytes < side * side * 2 / 10
+
+
 def test_a_window_outside_the_image_is_a_mistake_of_the_caller(s3_product: Maker) -> None:
     with open_s3(s3_product()).open() as reader:
         for rows in (slice(60, 70), slice(5, 5), slice(0, 10, 2)):
@@ -257,10 +283,9 @@ def test_a_window_outside_the_image_is_a_mistake_of_the_caller(s3_product: Maker
             reader.radiances(ROWS, COLS, ("Oa22",))
 
 
+@pytest.mark.filterwarnings("error")
 def test_the_real_instrument_file_reads(real_data: Path) -> None:
     """Native file, sub-sampled: 103 x 122 pixels where the manifest says 1023 x 1217."""
-    from sensor2sensor.core.archives import open_files
-
     files = open_files(real_data / "olci/S3B_OL_1_ERR_sample.SEN3")
     reader = S3Reader(files, "sample", 103, 122)
     index = reader.detector_index(slice(0, 103), slice(0, 122))
