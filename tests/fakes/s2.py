@@ -13,7 +13,8 @@ from tests.fakes.packaging import pack, write
 from tests.fakes.s2gml import cloud_gml, empty_gml
 from tests.fakes.s2manifest import manifest_xml
 from tests.fakes.s2pixels import Exposure, Tile, band_list
-from tests.fakes.s2xml import BANDS, Facts, Identity, product_xml, stamp, tile_xml
+from tests.fakes.s2tile import tile_xml
+from tests.fakes.s2xml import BANDS, Facts, Identity, product_xml, stamp
 from tests.fakes.sky import Sky
 from tests.fakes.world import World, transformer
 

@@ -1,4 +1,4 @@
-"""The XML of Sentinel-2 products, written from the facts of the format."""
+"""Names and the product XML of Sentinel-2, written from the facts of the format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 BANDS = (
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12",
@@ -30,7 +29,7 @@ _SCL = (
     "SC_VEGETATION", "SC_NOT_VEGETATED", "SC_WATER", "SC_UNCLASSIFIED", "SC_CLOUD_MEDIUM_PROBA",
     "SC_CLOUD_HIGH_PROBA", "SC_THIN_CIRRUS", "SC_SNOW_ICE",
 )  # fmt: skip
-_HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
+HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
 
 
 def stamp(time: datetime) -> str:
@@ -116,7 +115,8 @@ class Facts:
     sun: tuple[float, float]  # zenith, azimuth
 
 
-def _tag(name: str, value: object, **attributes: object) -> str:
+def tag(name: str, value: object, **attributes: object) -> str:
+    """Return one element."""
     extra = "".join(f' {k}="{v}"' for k, v in attributes.items())
     return f"<{name}{extra}>{value}</{name}>"
 
@@ -125,7 +125,7 @@ def _product_info(identity: Identity, facts: Facts) -> str:
     long = {"L1C": ("Level-1C", "S2MSI1C"), "L2A": ("Level-2A", "S2MSI2A")}[identity.level]
     orbit = f"{identity.absolute_orbit:06d}"
     take = f"G{identity.platform}_{stamp(identity.sensing)}_{orbit}_N{identity.baseline}"
-    images = "\n".join("        " + _tag("IMAGE_FILE", f) for f in facts.files)
+    images = "\n".join("        " + tag("IMAGE_FILE", f) for f in facts.files)
     start = utc(identity.sensing)
     return f"""<Product_Info>
     <PRODUCT_START_TIME>{start}</PRODUCT_START_TIME>
@@ -157,25 +157,25 @@ granuleIdentifier="{identity.entity("TL")}" imageFormat="JPEG2000">
 
 
 def _radiometry(identity: Identity) -> str:
-    offsets, tag = "", {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}[identity.level]
+    offsets, name = "", {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}[identity.level]
     if identity.new:
-        listed = "".join(_tag(tag, -1000, band_id=i) for i in range(13))
+        listed = "".join(tag(name, -1000, band_id=i) for i in range(13))
         outer = {"L1C": "Radiometric_Offset_List", "L2A": "BOA_ADD_OFFSET_VALUES_LIST"}
-        offsets = _tag(outer[identity.level], listed)
+        offsets = tag(outer[identity.level], listed)
     if identity.level == "L1C":
-        return _tag("QUANTIFICATION_VALUE", 10000, unit="none") + "\n    " + offsets
+        return tag("QUANTIFICATION_VALUE", 10000, unit="none") + "\n    " + offsets
     values = (
-        _tag("BOA_QUANTIFICATION_VALUE", 10000, unit="none")
-        + _tag("AOT_QUANTIFICATION_VALUE", "1000.0", unit="none")
-        + _tag("WVP_QUANTIFICATION_VALUE", "1000.0", unit="cm")
+        tag("BOA_QUANTIFICATION_VALUE", 10000, unit="none")
+        + tag("AOT_QUANTIFICATION_VALUE", "1000.0", unit="none")
+        + tag("WVP_QUANTIFICATION_VALUE", "1000.0", unit="cm")
     )
-    return _tag("QUANTIFICATION_VALUES_LIST", values) + "\n    " + offsets
+    return tag("QUANTIFICATION_VALUES_LIST", values) + "\n    " + offsets
 
 
 def _special(text: str, index: int) -> str:
-    return _tag(
+    return tag(
         "Special_Values",
-        _tag("SPECIAL_VALUE_TEXT", text) + _tag("SPECIAL_VALUE_INDEX", index),
+        tag("SPECIAL_VALUE_TEXT", text) + tag("SPECIAL_VALUE_INDEX", index),
     )
 
 
@@ -183,30 +183,30 @@ def _spectral(index: int, band: str) -> str:
     centre, width = WAVELENGTH_NM[band], _WIDTH_NM[index]
     physical = "B" + band[1:].lstrip("0")
     wave = (
-        _tag("MIN", round(centre - width / 2), unit="nm")
-        + _tag("MAX", round(centre + width / 2), unit="nm")
-        + _tag("CENTRAL", centre, unit="nm")
+        tag("MIN", round(centre - width / 2), unit="nm")
+        + tag("MAX", round(centre + width / 2), unit="nm")
+        + tag("CENTRAL", centre, unit="nm")
     )
-    body = _tag("RESOLUTION", RESOLUTION_M[band]) + _tag("Wavelength", wave)
-    return "    " + _tag("Spectral_Information", body, bandId=index, physicalBand=physical)
+    body = tag("RESOLUTION", RESOLUTION_M[band]) + tag("Wavelength", wave)
+    return "    " + tag("Spectral_Information", body, bandId=index, physicalBand=physical)
 
 
 def _image_characteristics(identity: Identity) -> str:
     solar = "".join(
-        _tag("SOLAR_IRRADIANCE", value, bandId=i, unit="W/m²/µm")
+        tag("SOLAR_IRRADIANCE", value, bandId=i, unit="W/m²/µm")
         for i, value in enumerate(_IRRADIANCE)
     )
     day = identity.sensing.timetuple().tm_yday
     factor = 1.0 / (1.0 - 0.01673 * np.cos(0.0172 * (day - 4))) ** 2
     spectral = "\n".join(_spectral(i, band) for i, band in enumerate(BANDS))
     classes = "".join(
-        _tag(
+        tag(
             "Scene_Classification_ID",
-            _tag("SCENE_CLASSIFICATION_TEXT", text) + _tag("SCENE_CLASSIFICATION_INDEX", i),
+            tag("SCENE_CLASSIFICATION_TEXT", text) + tag("SCENE_CLASSIFICATION_INDEX", i),
         )
         for i, text in enumerate(_SCL)
     )
-    listed = _tag("Scene_Classification_List", classes) if identity.level == "L2A" else ""
+    listed = tag("Scene_Classification_List", classes) if identity.level == "L2A" else ""
     return f"""<Product_Image_Characteristics>
     {_special("NODATA", 0)}
     {_special("SATURATED", 65535)}
@@ -226,14 +226,14 @@ def _image_characteristics(identity: Identity) -> str:
 def _checks(identity: Identity) -> str:
     names = ["FORMAT_CORRECTNESS", "GENERAL_QUALITY", "GEOMETRIC_QUALITY", "RADIOMETRIC_QUALITY"]
     names += ["SENSOR_QUALITY"] + (["L2A_QUALITY"] if identity.level == "L2A" else [])
-    listed = "".join(_tag("quality_check", "PASSED", checkType=n) for n in names)
-    return _tag("Quality_Control_Checks", _tag("Quality_Inspections", listed))
+    listed = "".join(tag("quality_check", "PASSED", checkType=n) for n in names)
+    return tag("Quality_Control_Checks", tag("Quality_Inspections", listed))
 
 
 def _quality(identity: Identity, facts: Facts) -> str:
-    parts = [_tag("Cloud_Coverage_Assessment", f"{facts.cloud_percent:.6f}")]
+    parts = [tag("Cloud_Coverage_Assessment", f"{facts.cloud_percent:.6f}")]
     if identity.level == "L1C":
-        parts.append(_tag("Snow_Coverage_Assessment", f"{facts.snow_percent:.4f}"))
+        parts.append(tag("Snow_Coverage_Assessment", f"{facts.snow_percent:.4f}"))
     parts.append(_checks(identity))
     if identity.level == "L2A":
         content = {
@@ -242,8 +242,8 @@ def _quality(identity: Identity, facts: Facts) -> str:
             "HIGH_PROBA_CLOUDS_PERCENTAGE": facts.cloud_percent,
             "SNOW_ICE_PERCENTAGE": facts.snow_percent,
         }
-        listed = "".join(_tag(k, f"{v:.6f}") for k, v in content.items())
-        parts.append(_tag("Image_Content_QI", listed))
+        listed = "".join(tag(k, f"{v:.6f}") for k, v in content.items())
+        parts.append(tag("Image_Content_QI", listed))
     return "\n  ".join(parts)
 
 
@@ -252,7 +252,7 @@ def product_xml(identity: Identity, facts: Facts) -> str:
     level = {"L1C": "Level-1C", "L2A": "Level-2A"}[identity.level]
     psd = 15 if float(identity.baseline) >= 5.11 else 14
     space = f"https://psd-{psd}.sentinel2.eo.esa.int/PSD/User_Product_{level}.xsd"
-    return f"""{_HEAD}<n1:{level}_User_Product xmlns:n1="{space}">
+    return f"""{HEAD}<n1:{level}_User_Product xmlns:n1="{space}">
 <n1:General_Info>
   {_product_info(identity, facts)}
   {_image_characteristics(identity)}
@@ -272,98 +272,4 @@ def product_xml(identity: Identity, facts: Facts) -> str:
   {_quality(identity, facts)}
 </n1:Quality_Indicators_Info>
 </n1:{level}_User_Product>
-"""
-
-
-def _grid(values: NDArray) -> str:
-    rows = "".join(_tag("VALUES", " ".join(f"{v:.6g}" for v in row)) for row in values)
-    step = _tag("COL_STEP", 5000, unit="m") + _tag("ROW_STEP", 5000, unit="m")
-    return step + _tag("Values_List", rows.replace("nan", "NaN"))
-
-
-def _angles(facts: Facts) -> str:
-    across = np.arange(23)[None, :] - 11.0
-    down = np.arange(23)[:, None] - 11.0
-    zenith = _grid(facts.sun[0] - 0.034 * across + 0.028 * down)
-    azimuth = _grid(facts.sun[1] + 0.051 * across - 0.047 * down)
-    mean = _tag("ZENITH_ANGLE", facts.sun[0], unit="deg")
-    mean += _tag("AZIMUTH_ANGLE", facts.sun[1], unit="deg")
-    view = _grid(6.0 + 0.2 * across + 0.0 * down), _grid(101.0 + 0.1 * down + 0.0 * across)
-    views = "".join(
-        _tag(
-            "Viewing_Incidence_Angles_Grids",
-            _tag("Zenith", view[0]) + _tag("Azimuth", view[1]),
-            bandId=i, detectorId=6,
-        )
-        for i in range(13)
-    )  # fmt: skip
-    means = "".join(
-        _tag(
-            "Mean_Viewing_Incidence_Angle",
-            _tag("ZENITH_ANGLE", 6.0, unit="deg") + _tag("AZIMUTH_ANGLE", 101.0, unit="deg"),
-            bandId=i,
-        )
-        for i in range(13)
-    )
-    return f"""<Sun_Angles_Grid><Zenith>{zenith}</Zenith>
-      <Azimuth>{azimuth}</Azimuth></Sun_Angles_Grid>
-      <Mean_Sun_Angle>{mean}</Mean_Sun_Angle>
-      {views}
-      <Mean_Viewing_Incidence_Angle_List>{means}</Mean_Viewing_Incidence_Angle_List>"""
-
-
-def _geocoding(facts: Facts) -> str:
-    zone, south = facts.epsg % 100, facts.epsg // 100 == 327
-    sizes, places = "", ""
-    for resolution in (10, 20, 60):
-        side = -(-facts.size_px * 10 // resolution)
-        sizes += _tag("Size", _tag("NROWS", side) + _tag("NCOLS", side), resolution=resolution)
-        corner = _tag("ULX", f"{facts.ulx_m:.0f}") + _tag("ULY", f"{facts.uly_m:.0f}")
-        corner += _tag("XDIM", resolution) + _tag("YDIM", -resolution)
-        places += _tag("Geoposition", corner, resolution=resolution)
-    return f"""<HORIZONTAL_CS_NAME>WGS84 / UTM zone {zone}{"S" if south else "N"}\
-</HORIZONTAL_CS_NAME>
-      <HORIZONTAL_CS_CODE>EPSG:{facts.epsg}</HORIZONTAL_CS_CODE>
-      {sizes}
-      {places}"""
-
-
-def tile_xml(identity: Identity, facts: Facts) -> str:
-    """Return MTD_TL.xml."""
-    level = {"L1C": "Level-1C", "L2A": "Level-2A"}[identity.level]
-    masks = "\n".join(
-        "      "
-        + _tag(
-            "MASK_FILENAME", file,
-            **({"bandId": BANDS.index(band)} if band else {}), type=kind,
-        )
-        for band, kind, file in facts.masks
-    )  # fmt: skip
-    return f"""{_HEAD}<n1:{level}_Tile_ID \
-xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_{level}_Tile_Metadata.xsd">
-  <n1:General_Info>
-    <TILE_ID metadataLevel="Brief">{identity.entity("TL")}</TILE_ID>
-    <DATASTRIP_ID metadataLevel="Standard">{identity.entity("DS")}</DATASTRIP_ID>
-    <SENSING_TIME metadataLevel="Standard">{utc(identity.tile_sensing, 6)}</SENSING_TIME>
-  </n1:General_Info>
-  <n1:Geometric_Info>
-    <Tile_Geocoding metadataLevel="Brief">
-      {_geocoding(facts)}
-    </Tile_Geocoding>
-    <Tile_Angles metadataLevel="Standard">
-      {_angles(facts)}
-    </Tile_Angles>
-  </n1:Geometric_Info>
-  <n1:Quality_Indicators_Info metadataLevel="Standard">
-    <Image_Content_QI>
-      <CLOUDY_PIXEL_PERCENTAGE>{facts.cloud_percent:.6f}</CLOUDY_PIXEL_PERCENTAGE>
-      <DEGRADED_MSI_DATA_PERCENTAGE>0</DEGRADED_MSI_DATA_PERCENTAGE>
-      <NODATA_PIXEL_PERCENTAGE>{facts.nodata_percent:.6f}</NODATA_PIXEL_PERCENTAGE>
-    </Image_Content_QI>
-    <Pixel_Level_QI geometry="FULL_RESOLUTION">
-{masks}
-    </Pixel_Level_QI>
-    <PVI_FILENAME>{facts.preview}</PVI_FILENAME>
-  </n1:Quality_Indicators_Info>
-</n1:{level}_Tile_ID>
 """
