@@ -17,6 +17,11 @@ where they have not (radiance to reflectance) the bands' value ranges are laid o
     width (1.0): multiplies the 64 filters, at least 4.
     shrink (1): 1, 2 or 4; how much coarser the inner grid is. Each doubling costs a quarter.
     residual_scale (1.0): factor of every block's branch (the paper takes 0.1 for 256 filters).
+    local_contrast (false): also show the network the deviations from the local mean in units of
+        the local contrast, and let it answer in that unit. Nothing is learned by it and the base
+        is untouched; a dark field and a bright floe then look alike, where with one range for
+        both the field's contrast is a few percent of it. Without it 300 steps on scenes with ice
+        beside land barely leave the bicubic.
     discriminator (false): train against a 70 x 70 PatchGAN of pix2pix; its filters follow width.
 """
 
@@ -35,9 +40,12 @@ DEFAULTS = {
     "width": 1.0,
     "shrink": 1,
     "residual_scale": 1.0,
+    "local_contrast": False,
     "discriminator": False,
 }
 SHRINKS = (1, 2, 4)
+CONTRAST_PX = 33  # side of the square that counts as local
+CONTRAST_FLOOR = 0.01  # of the normalised range; below it there is noise rather than contrast
 
 
 class GAN:
@@ -66,16 +74,22 @@ class GAN:
         filters = layers.scaled(64, self.params.width)
         with layers.seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
+            start = _base_layer(exp)(inputs)
+            seen, gain = inputs, None
+            if self.params.local_contrast:
+                seen, gain = _local_contrast(inputs, start)
             x = head = tf.keras.layers.Conv2D(
                 filters, 3 * shrink, shrink, "same", kernel_initializer=layers.he_normal()
-            )(inputs)
+            )(seen)
             for _ in range(self.params.blocks):
                 x = self._block(x, filters)
             x = tf.keras.layers.Add()([_conv(filters, layers.he_normal(0.1))(x), head])
             residual = tf.keras.layers.Conv2DTranspose(
                 exp.OUTPUT_CHANNELS, 3 * shrink, shrink, "same", kernel_initializer="zeros"
             )(x)
-            outputs = tf.keras.layers.Add()([_base_layer(exp)(inputs), residual])
+            if gain is not None:
+                residual = tf.keras.layers.Multiply()([residual, gain])
+            outputs = tf.keras.layers.Add()([start, residual])
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def _block(self, x: tf.Tensor, filters: int) -> tf.Tensor:
@@ -112,6 +126,27 @@ def _conv(filters: int, initializer, activation: str | None = None) -> tf.keras.
     return tf.keras.layers.Conv2D(
         filters, 3, padding="same", activation=activation, kernel_initializer=initializer
     )
+
+
+def _local_contrast(image: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """What the network sees of an image, and the scale of what it adds.
+
+    Returns:
+        The image beside its deviations from the local mean in units of the local contrast,
+        ``[B, H, W, 2 C_in]``; the local contrast of the base, ``[B, H, W, C]``.
+    """
+    mean, contrast = _local_statistics(image)
+    deviation = (image - mean) / contrast
+    _, gain = _local_statistics(start)
+    return tf.keras.layers.Concatenate()([image, deviation]), gain
+
+
+def _local_statistics(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Local mean and standard deviation; the latter never below CONTRAST_FLOOR."""
+    pool = tf.keras.layers.AveragePooling2D(CONTRAST_PX, 1, "same")
+    mean = pool(image)
+    variance = pool(tf.keras.ops.square(image - mean))
+    return mean, tf.keras.ops.sqrt(variance + CONTRAST_FLOOR**2)
 
 
 def base_bands(experiment: Experiment) -> list[int]:

@@ -200,7 +200,8 @@ def test_models_keep_no_lambda_that_a_safe_load_would_refuse(tmp_path):
 
     from tests.models.standin import batch, experiment
 
-    exp = experiment(params={"blocks": 1, "width": 0.1}, gen_loss={"gen_l1": 1.0})
+    params = {"blocks": 1, "width": 0.1, "local_contrast": True}
+    exp = experiment(params=params, gen_loss={"gen_l1": 1.0})
     network = load_gan_class("edsr")(exp).generator
     network.save(tmp_path / "edsr.keras")
     again = keras.models.load_model(tmp_path / "edsr.keras", safe_mode=True)

@@ -154,11 +154,11 @@ def edsr(**settings):
 
 
 @pytest.mark.parametrize("kind", ["symmetric", "reflectance", "standard", "minmax"])
-@pytest.mark.parametrize("shrink", [1, 2])
-def test_an_untrained_edsr_is_its_upsampled_input(kind, shrink):
+@pytest.mark.parametrize("more", [{}, {"shrink": 2}, {"local_contrast": True}])
+def test_an_untrained_edsr_is_its_upsampled_input(kind, more):
     gan = edsr(
         normalisation=kind,
-        params={"blocks": 2, "width": 0.1, "shrink": shrink},
+        params={"blocks": 2, "width": 0.1, **more},
         input_ranges=[(0.05, 0.30), (0.02, 0.41), (0.01, 0.50)],
         target_ranges=[(0.03, 0.35), (0.02, 0.40), (0.00, 0.62)],
     )
@@ -198,3 +198,17 @@ def test_dense_block_puts_new_maps_first_and_has_the_published_size():
     joins = [layer for layer in network.layers if isinstance(layer, tf.keras.layers.Concatenate)]
     assert [join.output.shape[-1] for join in joins] == [288, 320, 352, 384]
     assert network.output_shape[-1] == 32
+
+
+def test_local_contrast_makes_the_answer_follow_brightness_and_contrast():
+    """Twice the contrast on another level: twice the residual (but for the raw image beside it)."""
+    from models import edsr as module
+
+    image = np.random.default_rng(1).normal(0, 0.2, (1, 64, 64, 3)).astype(np.float32)
+    mean, contrast = module._local_statistics(tf.constant(image))
+    half = module.CONTRAST_PX // 2
+    window = image[0, 32 - half : 33 + half, 32 - half : 33 + half]
+    np.testing.assert_allclose(mean[0, 32, 32], window.mean((0, 1)), atol=1e-6)
+    assert contrast.numpy().min() >= module.CONTRAST_FLOOR
+    _, doubled = module._local_statistics(tf.constant(0.4 + 2 * image))
+    np.testing.assert_allclose(doubled[0, 32, 32], 2 * contrast[0, 32, 32], rtol=0.01)
