@@ -34,12 +34,16 @@ def arguments() -> argparse.ArgumentParser:
     made = parser(__doc__ or "", prog="evaluate.py")
     made.add_argument("--exp", required=True, help="experiment below experiment_root: a/b/c")
     made.add_argument("--timestamp", metavar="MMDD-hhmm", help="run to score (default: the latest)")
-    made.add_argument("--profile", choices=PROFILES, default="standard", help="metric conventions")
+    made.add_argument(
+        "--profile",
+        choices=PROFILES,
+        help="metric conventions (default: standard; arisgan where normalisation is l2)",
+    )
     return made
 
 
 def evaluate_run(
-    experiment: Experiment, run: Run, gan: Any = None, *, profile: str = "standard"
+    experiment: Experiment, run: Run, gan: Any = None, *, profile: str | None = None
 ) -> Evaluation:
     """Score one run on the whole test split, print the tables, write the files.
 
@@ -47,25 +51,27 @@ def evaluate_run(
         experiment: The experiment of the run.
         run: The run whose newest checkpoint is scored.
         gan: A model already built; its generator's weights are restored from the checkpoint, too.
-        profile: Metric conventions.
+        profile: Metric conventions; by default ``standard``, or ``arisgan`` for an experiment whose
+            normalisation (l2) cannot be undone, which no other profile can score.
 
     Raises:
         CheckpointError: The weights were not restored; nothing is scored then.
         ConfigError: The experiment or its data set changed since the run began.
     """
+    from sensor2sensor.training.record import refuse_changed
+
+    refuse_changed(experiment)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
     from models.loading import load_gan_class
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.checkpoints import restore_for_inference
-    from sensor2sensor.training.record import refuse_changed
 
-    refuse_changed(experiment)
     if gan is None:
-        gan = load_gan_class(experiment.config.model_name, experiment.environment.models_root)(
-            experiment
-        )
+        name, root = experiment.config.model_name, experiment.environment.models_root
+        gan = load_gan_class(name, root)(experiment)
     step = restore_for_inference(gan, run)
-    return Session(experiment, run.timestamp, step, profile).score(gan.generator)
+    chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
+    return Session(experiment, run.timestamp, step, chosen).score(gan.generator)
 
 
 def main(args: argparse.Namespace) -> int:

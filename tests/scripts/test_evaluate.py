@@ -1,0 +1,181 @@
+"""The door evaluate.py, run as a user would: from a trained run to tables, and its refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import evaluate
+import train
+
+from sensor2sensor import report
+from sensor2sensor.config.vocabulary import METRICS
+from sensor2sensor.core.cli import main_guard
+from tests.fakes_dataset import make_dataset
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EDSR = {
+    "model_name": "edsr", "dataset": "alt6_toy", "tilesize": 64, "steps": 2, "batch_size": 2,
+    "params": {"width": 0.0625}, "input_upsampling": "bicubic", "seed": 1,
+    "gen_loss": {"gen_l1": 1}, "disc_loss": {},
+}  # fmt: skip
+PIX2PIX = {
+    **EDSR, "model_name": "pix2pix", "dataset": "cur_toy", "input_upsampling": "nearest",
+    "gen_loss": {"gen_gan": 1, "gen_l1": 100}, "disc_loss": {"disc_bce": 1},
+}  # fmt: skip
+L2 = {**EDSR, "normalisation": "l2"}
+
+
+def write_experiment(root, name, content):
+    folder = root / "experiments" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "experiment.json").write_text(json.dumps(content))
+
+
+def call(root, door, *arguments):
+    """Run a door in this process: TensorFlow is loaded once for all tests here."""
+    argv = ["--environment", str(root / "environment.json"), *arguments]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main_guard(door.main, door.arguments(), argv)
+    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two trained and evaluated experiments: degraded Sentinel-2 and Sentinel-3."""
+    root = tmp_path_factory.mktemp("evaluate")
+    make_dataset(root / "data", train=6, val=2, test=3)
+    make_dataset(root / "data", name="cur_toy", kind="sentinel3", train=6, val=2, test=3)
+    (root / "environment.json").write_text("{}")
+    write_experiment(root, "a/edsr", EDSR)
+    write_experiment(root, "a/pix2pix", PIX2PIX)
+    write_experiment(root, "a/never", EDSR)
+    for name in ("a/edsr", "a/pix2pix"):
+        done = call(root, train, "--exp", name)
+        assert done.returncode == 0, done.stderr[-2000:]
+    return root
+
+
+@pytest.fixture
+def workplace(trained, tmp_path):
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(trained, tmp_path / "copy"))
+
+
+def evaluations(root):
+    return root / "experiments" / "_evaluation"
+
+
+def test_training_ends_with_an_evaluation_beside_baselines(trained):
+    found = {r.facts.experiment: r for r in report.load(evaluations(trained)).results}
+    assert found["a/edsr"].methods == ["model", "nearest", "bicubic"]
+    assert found["a/pix2pix"].methods == ["model", "bilinear_fit"]
+    facts = found["a/edsr"].facts
+    assert (facts.step, facts.tiles, facts.split, facts.profile) == (2, 3, "test", "standard")
+    assert len(facts.gallery) == 3
+    lines = found["a/pix2pix"].facts.baselines["bilinear_fit"]["lines"]
+    assert [line["source"] for line in lines] == ["Oa04", "Oa06", "Oa08"]
+
+
+def test_evaluating_again_gives_the_same_files(workplace):
+    folder = evaluations(workplace)
+    before = {p.name: p.read_bytes() for p in sorted(folder.glob("a__edsr*")) if p.is_file()}
+    done = call(workplace, evaluate, "--exp", "a/edsr")
+    assert done.returncode == 0, done.stderr[-2000:]
+    after = {p.name: p.read_bytes() for p in sorted(folder.glob("a__edsr*")) if p.is_file()}
+    assert before == after
+    assert "HPSI ↑" in done.stdout and "Gain of model over bicubic" in done.stdout
+    assert "of the ground of 'test' is in 'train' too" in done.stdout
+
+
+def test_the_csv_has_the_promised_columns(trained):
+    (table,) = evaluations(trained).glob("a__edsr_*.csv")
+    with table.open(newline="") as stream:
+        rows = list(csv.reader(stream))
+    assert rows[0] == ["name", "scene", "split", "method", *METRICS]
+    assert len(rows) == 1 + 3 * 3
+
+
+def test_the_published_profile_has_files_of_its_own(workplace):
+    run = next((workplace / "experiments/a/edsr/ckpt").iterdir()).name
+    done = call(workplace, evaluate, "--exp", "a/edsr", "--timestamp", run, "--profile", "arisgan")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (evaluations(workplace) / f"a__edsr_{run}_arisgan.csv").is_file()
+    assert (evaluations(workplace) / f"a__edsr_{run}.csv").is_file()
+
+
+def refused(root, *arguments):
+    """The single line that a refused command prints; nothing may have been written."""
+    folder = evaluations(root)
+    shutil.rmtree(folder, ignore_errors=True)
+    done = call(root, evaluate, *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr and not folder.exists()
+    return [line for line in done.stderr.splitlines() if line.startswith("evaluate.py:")][-1]
+
+
+def test_weights_that_were_not_restored_are_not_scored(workplace):
+    for path in workplace.glob("experiments/a/edsr/ckpt/*/ckpt-*"):
+        path.unlink()
+    assert "no checkpoint" in refused(workplace, "--exp", "a/edsr")
+
+
+def test_weights_of_a_cut_file_are_not_scored(workplace):
+    (data,) = workplace.glob("experiments/a/edsr/ckpt/*/ckpt-2.data-*")
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    assert "was not restored" in refused(workplace, "--exp", "a/edsr")
+
+
+def test_weights_of_another_architecture_are_not_scored(workplace):
+    write_experiment(workplace, "a/edsr", {**EDSR, "params": {"width": 0.125}})
+    assert "params" in refused(workplace, "--exp", "a/edsr")
+
+
+def test_a_run_is_not_scored_on_other_data_than_it_was_trained_on(workplace):
+    make_dataset(workplace / "data", train=7, val=2, test=3)
+    assert "data set was built anew" in refused(workplace, "--exp", "a/edsr")
+
+
+def test_names_that_do_not_exist_are_answered_with_the_nearest(trained):
+    done = call(trained, evaluate, "--exp", "a/esdr")
+    assert done.returncode == 2 and "a/edsr" in done.stderr
+    done = call(trained, evaluate, "--exp", "a/never")
+    assert done.returncode == 2 and "no run yet" in done.stderr
+    done = call(trained, evaluate, "--exp", "a/edsr", "--timestamp", "0101-0000")
+    assert done.returncode == 2 and "runs there" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--exp", "a/esdr"], ["--exp", "a/never"]])
+def test_help_and_refusals_do_not_import_tensorflow(trained, arguments):
+    door = f"sys.argv = ['evaluate.py', '--environment', 'environment.json', *{arguments!r}]"
+    program = (
+        f"import sys, runpy; {door}\n"
+        f"try: runpy.run_path({str(REPOSITORY / 'evaluate.py')!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'tensorflow', 'keras', 'rasterio', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=trained
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_l2_experiment_is_scored_under_the_published_profile(workplace):
+    write_experiment(workplace, "a/l2", L2)
+    done = call(workplace, train, "--exp", "a/l2")
+    assert done.returncode == 0, done.stderr[-2000:]
+    (result,) = (r for r in report.load(evaluations(workplace)).results if "l2" in r.path.name)
+    assert result.facts.profile == "arisgan"
+    line = refused(workplace, "--exp", "a/l2", "--profile", "standard")
+    assert "--profile arisgan" in line
