@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,20 +25,54 @@ if TYPE_CHECKING:
 GML_MAX_BYTES = 128 * 2**20
 
 
+_shelf: ContextVar[dict[str, Any] | None] = ContextVar("rasters kept open", default=None)
+
+
+@contextmanager
+def kept_open(cache_mib: int = 256) -> Iterator[None]:
+    """Inside, every raster is opened once and GDAL keeps its decoded blocks between windows.
+
+    A JPEG 2000 block is decoded whole whatever small part of it is asked for, so the tiles of a
+    scene share the work only while the dataset stays open.
+
+    Args:
+        cache_mib: most memory for decoded blocks.
+    """
+    import rasterio
+
+    shelf: dict[str, Any] = {}
+    token = _shelf.set(shelf)
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=cache_mib):
+            yield
+    finally:
+        _shelf.reset(token)
+        for source in shelf.values():
+            source.close()
+
+
 @contextmanager
 def open_raster(files: ProductFiles, member: str) -> Iterator[Any]:
     """A rasterio dataset over one member; whatever goes wrong inside names that member."""
-    import rasterio
-
     if not files.exists(member):
         raise ProductError("file is missing", where=files.where(member))
+    path, shelf = files.gdal_path(member), _shelf.get()
+    with naming_damage(files.where(member)):
+        if shelf is None:
+            with _opened(path) as source:
+                yield source
+        else:
+            if path not in shelf:
+                shelf[path] = _opened(path)
+            yield shelf[path]
+
+
+def _opened(path: str) -> Any:
+    import rasterio
+
     # A product folder is known: listing it for side files at every open only costs time.
-    with (
-        naming_damage(files.where(member)),
-        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
-        rasterio.open(files.gdal_path(member)) as source,
-    ):
-        yield source
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+        return rasterio.open(path)
 
 
 def read_window(
