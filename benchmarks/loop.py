@@ -1,6 +1,6 @@
 """The training loop's own overhead: the loop against bare calls of ``train_step``.
 
-    python -m benchmarks.loop [--rounds 24] [--steps 40]
+    python -m benchmarks.loop [--rounds 60] [--steps 20]
 
 Both sides train the same pix2pix (a quarter of the filters, 64 pixels, batches of 4) on the same
 batches held in memory, in turns and in changing order within one run. The loop does what it does
@@ -31,8 +31,8 @@ TILE_PX, BATCH, INPUT_BANDS, TARGET_BANDS = 64, 4, 3, 3
 def main() -> int:
     """Measure, print, write results/loop.json; returns 1 where the bound is missed."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=24)
-    options.add_argument("--steps", type=int, default=40)
+    options.add_argument("--rounds", type=int, default=60)
+    options.add_argument("--steps", type=int, default=20)
     asked = options.parse_args()
     result = measure(asked.rounds, asked.steps)
     from sensor2sensor.core import files

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from experiment import Experiment
+from models.loading import load_gan_class
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core.errors import ConfigError, OutputExistsError, TrainingError
 from sensor2sensor.core.runs import read_run_json
@@ -200,3 +201,17 @@ def test_a_run_folder_explains_itself(environment, whole):
     ]  # fmt: skip
     latest = environment.samples_dir / "whole.png"
     assert latest.read_bytes() == (exp.run.samples_dir / "step-0000006.png").read_bytes()
+
+
+def test_the_blueprint_of_the_original_trains_and_resumes(environment, tmp_path, repository):
+    """It returns no losses, builds its optimizers at the first step and logs by itself."""
+    source = (repository / "tests/models/blueprint-model.txt").read_text()
+    (tmp_path / "blueprint.py").write_text(source)
+    gan_class = load_gan_class("blueprint", tmp_path)
+    whole = go(environment, experiment(environment, "blue"), model=gan_class)[0].model
+    exp = experiment(environment, "blue-halves")
+    go(environment, exp, steps=3, model=gan_class)
+    assert_equal_models(
+        go(environment, exp, start=Start(resume=True), model=gan_class)[0].model, whole
+    )
+    assert {row["kind"] for row in log_of(exp)} == {"train", "val"}
