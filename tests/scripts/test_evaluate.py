@@ -16,11 +16,12 @@ import pytest
 
 import evaluate
 import train
-
 from sensor2sensor import report
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core.cli import main_guard
 from tests.fakes_dataset import make_dataset
+
+pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EDSR = {
