@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.fakes.archive import make_archive
+from tests.fakes.pair import make_pair
 from tests.fakes.s2 import make_s2
 from tests.fakes.s3 import make_s3
 from tests.fakes.world import World
 
-__all__ = ["World", "make_archive", "make_s2", "make_s3"]
+__all__ = ["World", "make_archive", "make_pair", "make_s2", "make_s3"]

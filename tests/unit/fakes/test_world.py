@@ -13,7 +13,7 @@ from pyproj import Transformer
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.registration import phase_cross_correlation
 
-from tests.fakes import World, make_archive, make_s2, make_s3
+from tests.fakes import World, make_archive, make_pair, make_s2, make_s3
 from tests.fakes.__main__ import main
 from tests.fakes.landscape import View
 from tests.fakes.s2 import DEFAULT_SENSING
@@ -170,3 +170,14 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     said = capsys.readouterr().out
     assert "1/1 acquisitions" in said
     assert "tile T17XNA" in said
+
+
+def test_benchmark_pair_shares_its_clouds_and_ground(tmp_path: Path) -> None:
+    s2, s3 = make_pair(tmp_path, size_px=192, rows=33, columns=33, workers=1)
+    with h5py.File(s3 / "Oa08_radiance.nc") as source:
+        assert source["Oa08_radiance"].chunks == (33, 33)
+    _, lon, lat = _olci_reflectance(s3, "Oa08")
+    x, y = Transformer.from_crs(4326, 32617, always_xy=True).transform(lon.mean(), lat.mean())
+    with rasterio.open(next(s2.rglob("*_B02.jp2"))) as image:
+        west, south, east, north = image.bounds
+    assert (x, y) == pytest.approx(((west + east) / 2, (south + north) / 2), abs=60)
