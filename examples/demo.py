@@ -51,8 +51,8 @@ def prepare(job: Job, scenes: int, size: int, quantity: int) -> None:
     job.write_environment(
         data_root="data",
         experiment_root="experiments",
-        s2_root="archive/Sentinel-2",
-        s3_root="archive/Sentinel-3",
+        s2_root="archive/s2",
+        s3_root="archive/s3",
         sample_freq=100,
         ckpt_freq=150,
     )

@@ -34,6 +34,7 @@ from sensor2sensor.preprocess.tifs_records import Row, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_shift import DriftMeter
 from sensor2sensor.preprocess.tifs_tile import Candidate, tile_files, tile_row
 from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.s2_images import kept_open
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 
@@ -100,9 +101,10 @@ def process_scene(task: SceneTask) -> SceneResult:
     scene.verify()
     folder.clear_scene(task.scene)
     record = SceneRecord(task.scene, mark)
-    for candidate in scene.accepted():
-        record.rows.append(_write_tile(folder, record, candidate, scene))
-    files.write_bytes(task.overlay, scene.overlay(record.rows))
+    with kept_open():
+        for candidate in scene.accepted():
+            record.rows.append(_write_tile(folder, record, candidate, scene))
+        files.write_bytes(task.overlay, scene.overlay(record.rows))
     record.facts, record.status = scene.facts(), "done"
     folder.write_record(record)
     exhausted = len(record.rows) < task.options.quantity

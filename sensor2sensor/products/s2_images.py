@@ -43,7 +43,8 @@ def kept_open(cache_mib: int = 256) -> Iterator[None]:
     shelf: dict[str, Any] = {}
     token = _shelf.set(shelf)
     try:
-        with rasterio.Env(GDAL_CACHEMAX=cache_mib):
+        # rasterio hands the number on as bytes, other than GDAL's own reading of the option.
+        with rasterio.Env(GDAL_CACHEMAX=cache_mib * 2**20):
             yield
     finally:
         _shelf.reset(token)
