@@ -44,7 +44,7 @@ DEFAULTS = {
     "discriminator": False,
 }
 SHRINKS = (1, 2, 4)
-CONTRAST_PX = 33  # side of the square that counts as local
+CONTRAST_INPUT_PX = 3  # side of the square that counts as local, in pixels of the input
 CONTRAST_FLOOR = 0.01  # of the normalised range; below it there is noise rather than contrast
 
 
@@ -77,7 +77,7 @@ class GAN:
             start = _base_layer(exp)(inputs)
             seen, gain = inputs, None
             if self.params.local_contrast:
-                seen, gain = _local_contrast(inputs, start)
+                seen, gain = _local_contrast(inputs, start, contrast_px(exp))
             x = head = tf.keras.layers.Conv2D(
                 filters, 3 * shrink, shrink, "same", kernel_initializer=layers.he_normal()
             )(seen)
@@ -128,25 +128,38 @@ def _conv(filters: int, initializer, activation: str | None = None) -> tf.keras.
     )
 
 
-def _local_contrast(image: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def contrast_px(experiment: Experiment) -> int:
+    """Side of the local square in pixels of the target: odd, and no wider than the image."""
+    side = round(CONTRAST_INPUT_PX * experiment.SCALE)
+    return min(side, experiment.IMG_HEIGHT - 1, experiment.IMG_WIDTH - 1) // 2 * 2 + 1
+
+
+def _local_contrast(
+    image: tf.Tensor, start: tf.Tensor, side_px: int
+) -> tuple[tf.Tensor, tf.Tensor]:
     """What the network sees of an image, and the scale of what it adds.
 
     Returns:
         The image beside its deviations from the local mean in units of the local contrast,
         ``[B, H, W, 2 C_in]``; the local contrast of the base, ``[B, H, W, C]``.
     """
-    mean, contrast = _local_statistics(image)
+    mean, contrast = _local_statistics(image, side_px)
     deviation = (image - mean) / contrast
-    _, gain = _local_statistics(start)
+    _, gain = _local_statistics(start, side_px)
     return tf.keras.layers.Concatenate()([image, deviation]), gain
 
 
-def _local_statistics(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _local_statistics(image: tf.Tensor, side_px: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Local mean and standard deviation; the latter never below CONTRAST_FLOOR."""
-    pool = tf.keras.layers.AveragePooling2D(CONTRAST_PX, 1, "same")
-    mean = pool(image)
-    variance = pool(tf.keras.ops.square(image - mean))
+    mean = _local_mean(image, side_px)
+    variance = _local_mean(tf.keras.ops.square(image - mean), side_px)
     return mean, tf.keras.ops.sqrt(variance + CONTRAST_FLOOR**2)
+
+
+def _local_mean(image: tf.Tensor, side_px: int) -> tf.Tensor:
+    """Mean over a square, at borders over its part inside; columns and rows one after the other."""
+    columns = tf.keras.layers.AveragePooling2D((side_px, 1), 1, "same")(image)
+    return tf.keras.layers.AveragePooling2D((1, side_px), 1, "same")(columns)
 
 
 def base_bands(experiment: Experiment) -> list[int]:

@@ -200,15 +200,22 @@ def test_dense_block_puts_new_maps_first_and_has_the_published_size():
     assert network.output_shape[-1] == 32
 
 
-def test_local_contrast_makes_the_answer_follow_brightness_and_contrast():
-    """Twice the contrast on another level: twice the residual (but for the raw image beside it)."""
+def test_local_contrast_is_mean_and_deviation_of_a_square():
     from models import edsr as module
 
     image = np.random.default_rng(1).normal(0, 0.2, (1, 64, 64, 3)).astype(np.float32)
-    mean, contrast = module._local_statistics(tf.constant(image))
-    half = module.CONTRAST_PX // 2
-    window = image[0, 32 - half : 33 + half, 32 - half : 33 + half]
+    mean, contrast = module._local_statistics(tf.constant(image), 19)
+    window = image[0, 23:42, 23:42]
     np.testing.assert_allclose(mean[0, 32, 32], window.mean((0, 1)), atol=1e-6)
-    assert contrast.numpy().min() >= module.CONTRAST_FLOOR
-    _, doubled = module._local_statistics(tf.constant(0.4 + 2 * image))
+    np.testing.assert_allclose(mean[0, 0, 63], image[0, :10, -10:].mean((0, 1)), atol=1e-6)
+    _, flat = module._local_statistics(tf.zeros([1, 64, 64, 3]), 19)
+    np.testing.assert_allclose(flat, module.CONTRAST_FLOOR, rtol=1e-6)
+    _, doubled = module._local_statistics(tf.constant(0.4 + 2 * image), 19)
     np.testing.assert_allclose(doubled[0, 32, 32], 2 * contrast[0, 32, 32], rtol=0.01)
+
+
+@pytest.mark.parametrize(("sentinel3", "side_px"), [(False, 19), (True, 63)])
+def test_local_means_three_input_pixels_and_fits_the_image(sentinel3, side_px):
+    from models import edsr as module
+
+    assert module.contrast_px(experiment(sentinel3=sentinel3)) == side_px

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +11,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from experiment import Experiment
 from models.loading import check_by_name, load_gan_class
+from sensor2sensor.config.environment import load_environment
+from sensor2sensor.pipeline.normalisation import Normalisation
+from sensor2sensor.pipeline.reader import ReaderOptions, training_batches
+from tests.fakes_dataset import make_dataset
 from tests.models.standin import batch, experiment
 
 SMALL = {"width": 0.1}
 SETTINGS = {
     "aris-a": {"params": SMALL},
     "pix2pix": {"params": SMALL},
-    "edsr": {"params": {"blocks": 2, "width": 0.1}, "gen_loss": {"gen_l1": 1.0, "gen_ssim": 0.5}},
+    "edsr": {
+        "params": {"blocks": 2, "width": 0.1, "local_contrast": True},
+        "gen_loss": {"gen_l1": 1.0, "gen_ssim": 0.5},
+    },
 }
 
 
@@ -64,29 +73,48 @@ BLUEPRINT = Path(__file__).parent / "blueprint-model.txt"
 
 def test_the_blueprint_of_the_original_runs(tmp_path):
     """Its missing imports added, its dots filled with one layer; it writes its own summaries."""
-    folder = tmp_path / "my models"
-    folder.mkdir()
-    (folder / "blue-print.py").write_text(BLUEPRINT.read_text())
-    check_by_name("blue-print", folder)
-    exp = experiment(logs=tmp_path / "logs", gen_loss={"gen_gan": 1.0, "gen_l1": 100.0})
-    gan = load_gan_class("blue-print", folder)(exp)
-    image, target = map(tf.constant, batch(exp))
-    before = gan.generator.get_weights()
-    gan.train_step(image, target, step_number(0))
+    exp, environment = blueprint_experiment(tmp_path)
+    check_by_name("blue-print", environment.models_root)
+    gan = load_gan_class("blue-print", environment.models_root)(exp)
+    options = ReaderOptions(batch_size=exp.BATCH_SIZE, seed=exp.SEED)
+    normalisation = Normalisation(exp.NORMALISATION, exp.contract)
+    batches = training_batches(exp.dataset_dir, exp.contract, normalisation, options)
+    before, traces = gan.generator.get_weights(), []
+    for number, sample in enumerate(batches.take(5)):
+        gan.train_step(sample["input"], sample["target"], step_number(number))
+        traces.append(gan.train_step.experimental_get_tracing_count())
     # Its optimizers make their variables in the first call, for which TensorFlow traces twice.
-    traces = gan.train_step.experimental_get_tracing_count()
-    for number in range(1, 5):
-        gan.train_step(image, target, step_number(number))
-    assert gan.train_step.experimental_get_tracing_count() == traces
+    assert len(set(traces)) == 1
     assert not np.array_equal(before[0], gan.generator.get_weights()[0])
     gan.summary_writer.flush()
-    assert logged_scalars(tmp_path / "logs") == {
+    assert logged_scalars(exp.run.logs_dir) == {
         "total_gen_loss",
         "gen_gan",
+        "gen_ssim",
         "gen_l1",
         "total_disc_loss",
         "disc_bce",
     }
+
+
+def blueprint_experiment(folder):
+    """An experiment on a small Sentinel-3 data set, its model in a folder of the user's own."""
+    models = folder / "my models"
+    models.mkdir()
+    (models / "blue-print.py").write_text(BLUEPRINT.read_text())
+    make_dataset(folder / "data", name="cur_toy", kind="sentinel3", factor=30, train=4, val=1)
+    (folder / "environment.json").write_text('{"models_root": "my models"}')
+    (folder / "experiments" / "mine").mkdir(parents=True)
+    settings = {
+        "model_name": "blue-print",
+        "dataset": "cur_toy",
+        "tilesize": 64,
+        "batch_size": 2,
+        "gen_loss": {"gen_gan": 1, "gen_ssim": 50, "gen_l1": 50},
+    }
+    (folder / "experiments" / "mine" / "experiment.json").write_text(json.dumps(settings))
+    environment = load_environment(folder / "environment.json")
+    return Experiment("mine", environment, timestamp="0715-0930"), environment
 
 
 def logged_scalars(folder):
