@@ -12,7 +12,7 @@ from tests.fakes.landscape import View
 from tests.fakes.noise import F32, octaves
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-SOLAR_MAX_ZENITH_DEG = 84.0
+RAMP = 0.2  # how far the cloud field rises from clear to opaque, in standard deviations
 
 
 def hours(time: datetime) -> float:
@@ -64,7 +64,7 @@ class Sky:
         """Return the optical opacity of the clouds, 0 to 0.97."""
         if np.isinf(self.level):
             return np.zeros(view.shape, np.float32)
-        t = np.clip((self._field(view, time) - np.float32(self.level)) / 0.30, 0.0, 1.0)
+        t = np.clip((self._field(view, time) - np.float32(self.level)) / RAMP, 0.0, 1.0)
         return np.float32(0.97) * t * t * (3.0 - 2.0 * t)
 
     def shadow(self, view: View, time: datetime, zenith_deg: float, azimuth_deg: float) -> F32:
@@ -79,5 +79,5 @@ def sky_for(seed: int, cloud: float, time: datetime, view: View) -> Sky:
     if cloud <= 0.0:
         return Sky(seed, float("inf"))
     field = Sky(seed, 0.0)._field(view, time)
-    # A pixel counts as cloud from an opacity of 0.3 on: 0.34 of the way up the ramp's width.
-    return Sky(seed, float(np.quantile(field, 1.0 - min(cloud, 1.0))) - 0.34 * 0.30)
+    # The masks count a pixel as cloud from an opacity of 0.08 on: 0.174 of the way up the ramp.
+    return Sky(seed, float(np.quantile(field, 1.0 - min(cloud, 1.0))) - 0.174 * RAMP)

@@ -141,7 +141,7 @@ def test_cloud_masks_agree_with_metadata(l1c: Path, wedge: Path) -> None:
         cloud = image.read([1, 2]).any(axis=0).mean()
     told = float(next(xml(l1c / "MTD_MSIL1C.xml").iter("Cloud_Coverage_Assessment")).text)
     assert told == pytest.approx(100 * cloud, abs=1e-4)
-    assert 15 < told < 40
+    assert told == pytest.approx(20, abs=1)
     valid = (64 * 64) * 0.7
     told = float(next(xml(wedge / "MTD_MSIL1C.xml").iter("Cloud_Coverage_Assessment")).text)
     assert told == pytest.approx(100 * _gml_mask(wedge).sum() / valid, rel=0.02)
@@ -153,7 +153,7 @@ def test_clouds_are_bright_where_the_mask_says(l1c: Path) -> None:
         opaque = image.read(1) > 0
     dn = read_dn(l1c, "B02").astype(float)
     blue = (dn.reshape(64, 6, 64, 6).mean(axis=(1, 3)) - 1000) / 10000
-    assert np.median(blue[opaque]) > 0.5
+    assert np.median(blue[opaque]) > 0.45
     assert np.median(blue[~opaque]) < 0.3
 
 
