@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         return _announce(tasks, folder, report, replace=replace)
     with files.lock(folder.path / ".lock"):
         folder.sweep()
+        files.sweep(env.inventory_dir / selection.name)
         if replace:
             folder.remove_listed()
         manifest = _manifest(folder, inventory, selection, options)

@@ -126,10 +126,15 @@ class OlciWindow:
         return self.index.nearest(geocentric_m(*lonlat), 2000.0)
 
     def red_radiance(self) -> NDArray[np.float32]:
-        """Oa08 (665 nm) over the window ``[rows, columns]``, NaN where it is not usable."""
+        """Oa08 (665 nm) over the window ``[rows, columns]``, NaN where it is not usable.
+
+        A quarter of real pixels repeat their neighbour's value at a position of their own, which
+        displaces the picture by some 60 m: they are interpolated along the row instead.
+        """
         image = self.radiance[OLCI_BANDS.index("Oa08")]
-        invalid = (self.quality & np.uint32(Quality.OLCI_INVALID)) != 0
-        return np.where(invalid, np.float32(np.nan), image)
+        known = np.isfinite(image) & ((self.quality & np.uint32(Quality.OLCI_INVALID)) == 0)
+        copied = (self.quality & np.uint32(Quality.OLCI_DUPLICATED)) != 0
+        return np.where(known, _along_rows(image, known & ~copied), np.float32(np.nan))
 
     def _table(self, used: NDArray[np.int64]) -> OlciTable:
         row, column = np.divmod(used, self.window.shape[1])
@@ -161,3 +166,13 @@ def _window_over(product: S3Product, reader: S3Reader, grid: Grid) -> SwathWindo
     if window is None:
         raise ProductError("no pixel lies over the Sentinel-2 scene", where=product.name)
     return window
+
+
+def _along_rows(image: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Each row with its unknown pixels interpolated between the known ones beside them."""
+    filled = np.full(image.shape, np.nan, np.float32)
+    at = np.arange(image.shape[1])
+    for row, good in enumerate(known):
+        if good.any():
+            filled[row] = np.interp(at, at[good], image[row, good])
+    return filled

@@ -39,9 +39,9 @@ def overlay_png(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.0, 8.4), dpi=100, layout="constrained")
+    figure = Figure(figsize=(8.0, 8.0), dpi=100)
     canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes = figure.add_axes((0.1, 0.07, 0.87, 0.87))
     _draw_image(axes, image, grid, reduction)
     for mask in masks:
         _draw_outline(axes, mask, colour="#3ec7ff", name="mask")

@@ -43,11 +43,22 @@ class DriftMeter:
         """How far Oa08 shows the ground displaced, or None where too little of it is known.
 
         Both images are brought to one UTM grid of 300 m over 20 km around the tile, moved inwards
-        at the scene's edge: Sentinel-2 as box means, OLCI bilinearly between its own pixels.
+        at the scene's edge: Sentinel-2 as box means, OLCI bilinearly between its own pixels. A
+        second look, with the grid of OLCI displaced by what the first one found, compares the same
+        ground and so is free of the pull of what only one image shows.
         """
         x, y = _surroundings(tile, self._olci.grid)
-        moved = phase_shift(self._sentinel2(x, y), self._sentinel3(x, y), limit_px=LIMIT_M / STEP_M)
-        return None if moved is None else ground_shift(moved, STEP_M)
+        still = self._sentinel2(x, y)
+        first = phase_shift(still, self._sentinel3(x, y), limit_px=LIMIT_M / STEP_M)
+        if first is None:
+            return None
+        coarse = ground_shift(first, STEP_M)
+        displaced = self._sentinel3(x + coarse.east_m, y + coarse.north_m)
+        rest = phase_shift(still, displaced, limit_px=1.0)
+        if rest is None or rest.quality < first.quality:
+            return coarse
+        fine = ground_shift(rest, STEP_M)
+        return GroundShift(coarse.east_m + fine.east_m, coarse.north_m + fine.north_m, fine.quality)
 
     def _sentinel2(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         scene = self._olci.grid

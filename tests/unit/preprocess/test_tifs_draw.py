@@ -1,0 +1,150 @@
+"""Positions of tiles: seeded, complete, without duplicates; the coarse screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import shapely
+
+from sensor2sensor.geo.grids import Grid
+from sensor2sensor.preprocess.tifs_draw import (
+    MAX_DRAWS,
+    CoarseMap,
+    Screen,
+    overview_reduction,
+    positions,
+    red_band,
+)
+from sensor2sensor.preprocess.tifs_options import TileOptions
+
+OPTIONS = TileOptions(
+    tile_px=64,
+    quantity=5,
+    overlap=0.5,
+    seed=0,
+    grid=False,
+    max_cloud=0.1,
+    max_nodata=0.0,
+    margin_px=0,
+    masks=(),
+    resolution_m=10,
+    bands=("B02", "B03", "B04"),
+    level=None,
+)
+
+
+def grid(width: int, height: int | None = None, resolution: float = 10.0) -> Grid:
+    return Grid(32617, 499980.0, 8100000.0, resolution, width, height or width)
+
+
+def drawn(size: Grid, options: TileOptions = OPTIONS, scene: int = 3) -> list[tuple[int, int]]:
+    return list(positions(size, options, "inv_a", scene))
+
+
+def test_small_scene_is_tried_at_every_position_to_the_last_row_and_column():
+    found = drawn(grid(70, 66))
+    assert sorted(found) == [(x, y) for x in range(7) for y in range(3)]
+
+
+def test_large_scene_is_drawn_without_duplicates_inside_the_grid():
+    found = drawn(grid(10980))
+    assert len(found) == len(set(found)) == MAX_DRAWS
+    x, y = np.array(found).T
+    assert x.min() >= 0 and x.max() <= 10980 - 64 and y.max() <= 10980 - 64
+    # Uniform: the mean of 20 000 draws lies within four standard errors of the middle.
+    middle = (10980 - 64) / 2
+    assert abs(x.mean() - middle) < 4 * 10916 / np.sqrt(12 * MAX_DRAWS)
+    assert abs(y.mean() - middle) < 4 * 10916 / np.sqrt(12 * MAX_DRAWS)
+
+
+def test_draw_depends_on_seed_inventory_and_scene_alone():
+    size = grid(500)
+    first = list(islice(positions(size, OPTIONS, "inv_a", 3), 20))
+    more = replace(OPTIONS, quantity=50, max_cloud=0.5)
+    assert list(islice(positions(size, more, "inv_a", 3), 20)) == first
+    assert list(islice(positions(size, replace(OPTIONS, seed=1), "inv_a", 3), 20)) != first
+    assert list(islice(positions(size, OPTIONS, "inv_b", 3), 20)) != first
+    assert list(islice(positions(size, OPTIONS, "inv_a", 4), 20)) != first
+
+
+def test_grid_is_regular_complete_and_shuffled():
+    options = replace(OPTIONS, grid=True)
+    found = drawn(grid(300, 200), options)
+    assert sorted(found) == [(x, y) for x in (0, 64, 128, 192) for y in (0, 64, 128)]
+    assert found != sorted(found)
+    assert drawn(grid(300, 200), replace(options, seed=7)) != found
+
+
+def test_scene_smaller_than_a_tile_has_none():
+    assert drawn(grid(63)) == []
+
+
+def test_coarse_map_counts_only_pixels_wholly_inside():
+    share = np.zeros((10, 10), np.float32)
+    share[2, 2] = 1.0
+    coarse = CoarseMap(share, 16.0)
+    assert coarse.fraction(32, 32, 16) == 1.0
+    assert coarse.fraction(32, 32, 64) == pytest.approx(1 / 16)
+    assert coarse.fraction(33, 32, 32) == 0.0  # touches the bad pixel only in part
+    assert coarse.fraction(40, 40, 8) == 0.0
+
+
+def screen(**changes) -> Screen:
+    size = grid(640)
+    clear = CoarseMap(np.zeros((64, 64), np.float32), 10.0)
+    parts = {
+        "nodata": clear,
+        "cloud": clear,
+        "footprints": {"outside Sentinel-2": size.polygon()},
+        "masks": [],
+        **changes,
+    }
+    return Screen(
+        size,
+        changes.pop("options", OPTIONS),
+        **{key: value for key, value in parts.items() if key != "options"},
+    )
+
+
+def test_screen_names_the_reason():
+    half = np.zeros((64, 64), np.float32)
+    half[:, 32:] = 1.0
+    assert screen().reason(0, 0) is None
+    assert screen(nodata=CoarseMap(half, 10.0)).reason(300, 0) == "nodata"
+    assert screen(cloud=CoarseMap(half, 10.0)).reason(300, 0) == "cloud"
+    assert screen(cloud=CoarseMap(half, 10.0)).reason(0, 0) is None
+
+
+@pytest.mark.parametrize(("covered", "reason"), [(0.94, "outside Sentinel-3"), (0.96, None)])
+def test_footprints_must_cover_95_per_cent(covered, reason):
+    outline = grid(640).window(0, 0, 64, 64).polygon()
+    west, south, east, north = outline.bounds
+    part = shapely.box(west, south, west + covered * (east - west), north)
+    found = screen(footprints={"outside Sentinel-3": part}).reason(0, 0)
+    assert found == reason
+
+
+@pytest.mark.parametrize(
+    ("shares", "inside"), [((0.79,), False), ((0.81,), True), ((0.5, 0.9), True)]
+)
+def test_one_mask_must_cover_80_per_cent(shares, inside):
+    west, south, east, north = grid(640).window(0, 0, 64, 64).polygon().bounds
+    masks = [shapely.box(west, south, west + share * (east - west), north) for share in shares]
+    options = replace(OPTIONS, masks=tuple("abc"[: len(shares)]))
+    assert screen(options=options, masks=masks).inside_mask(0, 0) is inside
+    assert screen().inside_mask(0, 0) is None
+
+
+def test_overview_keeps_enough_pixels():
+    assert overview_reduction(grid(10980)) == 16
+    assert overview_reduction(grid(5490, resolution=20.0)) == 8
+    assert overview_reduction(grid(1830, resolution=60.0)) == 2
+    assert overview_reduction(grid(384)) == 1
+
+
+def test_red_band_is_b04_or_the_nearest_target():
+    assert red_band(OPTIONS) == "B04"
+    assert red_band(replace(OPTIONS, bands=("B02", "B8A", "B05"))) == "B05"
