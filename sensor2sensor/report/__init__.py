@@ -14,6 +14,7 @@ from sensor2sensor.report.pages import (
     gallery,
     overview,
     ranks,
+    scenes,
     summary,
 )
 
@@ -30,5 +31,6 @@ __all__ = [
     "load",
     "overview",
     "ranks",
+    "scenes",
     "summary",
 ]

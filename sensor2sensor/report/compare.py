@@ -138,10 +138,9 @@ def _gain_cell(gain: Gain) -> str:
     ends = interval(gain)
     if gain.mean is None:
         return "–"
-    sign = "+" if gain.mean > 0 else ""
-    spread = "no interval" if ends is None else f"{number(ends[0])} to {number(ends[1])}"
+    spread = "no interval" if ends is None else f"{ends[0]:.2g} to {ends[1]:.2g}"
     mark = {"better": " ✓", "worse": " ✗", "open": ""}[verdict(gain)]
-    return f"{sign}{number(gain.mean)}{mark}\n{spread}"
+    return f"{gain.mean:+.3g}{mark}\n{spread}"
 
 
 def gain_table(group: Group) -> pd.DataFrame | None:
@@ -156,7 +155,35 @@ def gain_table(group: Group) -> pd.DataFrame | None:
         heading(definition): [_gain_cell(r.facts.gain[reference][name]) for r in group.results]
         for name, definition in group.facts.metrics.items()
     }
-    gains = [next(iter(result.facts.gain[reference].values())) for result in group.results]
-    columns["over"] = [reference] * len(labels)
-    columns["independent groups"] = [f"{g.clusters} {g.cluster_unit}s" for g in gains]
     return pd.DataFrame(columns, index=labels)
+
+
+def independent_groups(group: Group) -> str:
+    """What the intervals of :func:`gain_table` are taken over: ``6 blocks``."""
+    reference = group.facts.reference
+    if reference is None:
+        return ""
+    found = {
+        f"{gain.clusters} {gain.cluster_unit}s"
+        for result in group.results
+        for gain in result.facts.gain[reference].values()
+        if gain.count
+    }
+    return " or ".join(sorted(found))
+
+
+def scene_table(group: Group) -> pd.DataFrame:
+    """Mean of the first metric by scene: a row per entrant, a column per scene.
+
+    A mean over all tiles hides a scene on which a method fails.
+    """
+    import pandas as pd
+
+    name = next(iter(group.facts.metrics))
+    found = entrants(group)
+    columns = {}
+    for entrant in found:
+        column = values(entrant, name)
+        columns[entrant.label] = column.groupby(entrant.table.loc[column.index, "scene"]).mean()
+    table = pd.DataFrame(columns).T.reindex([entrant.label for entrant in found])
+    return table.map(number)

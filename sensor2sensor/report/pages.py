@@ -22,7 +22,7 @@ STYLE = """<style>
 .s2s th, .s2s td {padding: 3px 8px; text-align: right; white-space: nowrap;
   border-bottom: 1px solid #e2e2e2}
 .s2s thead th {border-bottom: 2px solid #555; vertical-align: bottom}
-.s2s tbody th, .s2s td.text {text-align: left; font-weight: normal}
+.s2s tbody th {text-align: left !important; font-weight: normal}
 .s2s td.best {font-weight: bold}
 .s2s td small, .s2s th small {font-weight: normal; color: #666}
 .s2s tr.baseline {color: #666}
@@ -153,7 +153,8 @@ def _gains(group: Group) -> str:
     note = (
         "Mean paired difference per tile, signed so that positive is better for every metric. "
         "Interval: 95 %, the wider of Student's t (cluster-robust) and a bootstrap over "
-        "independent groups of tiles. ✓ wholly better, ✗ wholly worse than the baseline."
+        f"independent groups of tiles ({compare.independent_groups(group)}). ✓ wholly better, "
+        f"✗ wholly worse than {group.facts.reference}."
     )
     alt = f"gain over {group.facts.reference} per metric with intervals"
     return table_html(table) + _figure(made, alt) + _note(note)
@@ -212,6 +213,17 @@ def boxes(results: Results) -> Page:
     return _each(
         results, lambda g: _figure(plots.box_plots(g), "box plot per metric") + _note(note)
     )
+
+
+def scenes(results: Results) -> Page:
+    """Mean of the first metric, scene by scene."""
+    return _each(results, _scenes)
+
+
+def _scenes(group: Group) -> str:
+    definition = next(iter(group.facts.metrics.values()))
+    note = f"{compare.heading(definition, unit=False)}: mean over the tiles of each scene."
+    return table_html(compare.scene_table(group), None, _baselines(group)) + _note(note)
 
 
 def gallery(results: Results) -> Page:

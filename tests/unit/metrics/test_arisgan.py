@@ -114,3 +114,15 @@ def test_the_profile_has_no_metric_the_original_lacked(pair):
     assert not {"hp_l1", "l1"} & set(arisgan.METRICS)
     with pytest.raises(ConfigError, match="hp_l1"):
         compute(pair[0][None], pair[1][None], names=["hp_l1"], **OPTIONS)
+
+
+def test_the_published_scc_praises_blocks_without_any_detail():
+    # Twelve-fold nearest-neighbour blocks: 0.69 as coded against 0.002 by Zhou on the fact sheet.
+    truth = oracles.texture(14, shape=(240, 240, 3))
+    smooth = np.stack([ndimage.gaussian_filter(truth[..., b], 8) for b in range(3)], -1)
+    truth = (truth + 4 * smooth * [1.0, 2.0, 4.0]).astype(np.float32)
+    blocks = truth.reshape(20, 12, 20, 12, 3).mean((1, 3)).repeat(12, 0).repeat(12, 1)
+    ranges = {"value_ranges": [[0.0, 20.0]] * 3, "factor": 12.0, "names": ["scc"]}
+    published = compute(truth[None], blocks[None], profile="arisgan", **ranges)["scc"]
+    standard = compute(truth[None], blocks[None], **ranges)["scc"]
+    assert float(published[0]) > 0.5 and abs(float(standard[0])) < 0.05

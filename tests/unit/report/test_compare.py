@@ -71,8 +71,14 @@ def test_the_gain_is_over_the_strongest_baseline(group):
     good, bad = table.loc[GOOD, "RMSE ↓\n(reflectance)"], table.loc[BAD, "HPSI ↑"]
     assert good.startswith("+0.2") and "✓" in good
     assert bad.startswith("-0.29") and "✗" in bad
-    assert set(table["over"]) == {"bicubic"}
-    assert table.loc[GOOD, "independent groups"] == "6 blocks"
+    assert compare.independent_groups(group) == "6 blocks"
+
+
+def test_scenes_are_averaged_apart(group):
+    table = compare.scene_table(group)
+    assert list(table.columns) == ["inv/0", "inv/1", "inv/2"]
+    first = [v["hpsi"] for t, v in enumerate(folders.scores(0.7, 1, ("hpsi",))) if t % 3 == 0]
+    assert float(table.loc[GOOD, "inv/0"]) == pytest.approx(np.mean(first), abs=5e-4)
 
 
 def interval(t, bootstrap):

@@ -88,7 +88,14 @@ def test_the_gallery_embeds_pictures_of_this_folder_only(results, tmp_path):
 
 def test_an_empty_folder_says_what_to_do(tmp_path):
     empty = report.load(tmp_path)
-    pages = (report.overview, report.summary, report.ranks, report.gains, report.boxes)
+    pages = (
+        report.overview,
+        report.summary,
+        report.ranks,
+        report.gains,
+        report.boxes,
+        report.scenes,
+    )
     for page in (*pages, report.gallery):
         assert "Train and evaluate an experiment first" in text(page(empty))
 
