@@ -73,16 +73,17 @@ def read_record(ref: RecordRef) -> bytes:
             hint="rebuild the data set with step 50",
         ) from None
     try:
-        frame = os.pread(descriptor, HEADER_BYTES + ref.length, ref.offset)
+        head = os.pread(descriptor, HEADER_BYTES, ref.offset)
+        data = os.pread(descriptor, ref.length, ref.offset + HEADER_BYTES)
     finally:
         os.close(descriptor)
-    if len(frame) < HEADER_BYTES + ref.length or _length(frame) != ref.length:
+    if len(head) < HEADER_BYTES or _length(head) != ref.length or len(data) < ref.length:
         raise DatasetError(
             f"is damaged at byte {ref.offset}",
             where=ref.path,
             hint="rebuild the data set with step 50 --force",
         )
-    return frame[HEADER_BYTES:]
+    return data
 
 
 def scan_file(path: Path) -> list[tuple[int, bytes]] | None:

@@ -107,7 +107,7 @@ def test_a_damaged_contract_or_table_is_named(dataset: Path, edit: str) -> None:
 
 def test_nothing_left_after_the_filters_says_what_names_look_like(dataset: Path) -> None:
     contract = load_contract(dataset)
-    with pytest.raises(InputError, match="no train record is left of 3.*names look like"):
+    with pytest.raises(InputError, match=r"no train record is left of 3.*names look like"):
         list_records(dataset, contract, "train", enforce_suffix="_nosuch")
 
 
