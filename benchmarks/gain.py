@@ -38,7 +38,7 @@ def main() -> int:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     held = all(
-        gains["bicubic"][metric]["low"] > 0 for gains in results.values() for metric in METRICS
+        gains["bicubic"][metric]["t_low"] > 0 for gains in results.values() for metric in METRICS
     )
     print("holds for every seed" if held else "DOES NOT HOLD for every seed")
     return 0 if held else 1
@@ -55,7 +55,7 @@ def train(job: Job, seed: int) -> dict[str, Any]:
     job.door(f"edsr, seed {seed}", "train.py", "--exp", name)
     evaluation = latest_evaluation(job.work, name)
     print_gains(name, evaluation)
-    gains: dict[str, Any] = evaluation["gains"]
+    gains: dict[str, Any] = evaluation["gain"]
     return gains
 
 

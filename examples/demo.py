@@ -103,13 +103,13 @@ def conclude(job: Job, page: Path) -> None:
 def print_gains(name: str, evaluation: Mapping[str, Any]) -> None:
     """Print the gain over the baselines for the metrics the claim is about."""
     print(f"\n{name}, {evaluation['tiles']} test tiles on ground never trained on:")
-    for baseline, gains in evaluation["gains"].items():
+    for baseline, gains in evaluation["gain"].items():
         for metric in ("hpsi", "scc", "ssim", "psnr"):
             gain = gains[metric]
-            low, high = gain["low"], gain["high"]
+            low, high = gain["t_low"], gain["t_high"]
             verdict = "better" if low > 0 else "worse" if high < 0 else "no clear difference"
             print(
-                f"  {metric.upper():5s} over {baseline:9s} {gain['mean']:+.4f}"
+                f"  {metric.upper():5s} over {baseline:12s} {gain['mean']:+.4f}"
                 f"  (95 % interval {low:+.4f} to {high:+.4f}): {verdict}"
             )
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from demo import print_gains
 from main_job import ROOT, Job, latest_evaluation
@@ -29,7 +31,14 @@ def main() -> int:
     parser.add_argument("--tilesize", type=int, default=256)
     parser.add_argument("--quantity", type=int, default=80, help="tiles per scene")
     parser.add_argument("--train-ratio", type=float, default=0.7)
+    parser.add_argument("--val-ratio", type=float, default=0.2, help="of the train share")
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument(
+        "--split-seed",
+        type=int,
+        default=7,
+        help="which blocks of ground are tested; 7 divides the sample product evenly",
+    )
     args = parser.parse_args()
     if not args.data.is_dir():
         print(f"no folder {args.data}; DATA= names one with .SAFE products", file=sys.stderr)
@@ -41,9 +50,52 @@ def main() -> int:
     job.experiment(EXPERIMENT, replace=replace)
     job.door("train.py: edsr, then its evaluation", "train.py", "--exp", EXPERIMENT)
     job.finish()
-    print_gains(EXPERIMENT, latest_evaluation(job.work, EXPERIMENT))
-    print(f"\nOpen:\n  {job.work / 'experiments' / '_samples'}")
+    evaluation = latest_evaluation(job.work, EXPERIMENT)
+    print_gains(EXPERIMENT, evaluation)
+    report = job.work / "report.md"
+    report.write_text(report_text(args, tile, level, evaluation), encoding="utf-8")
+    print(f"\nOpen:\n  {report}\n  {job.work / 'experiments' / '_samples'}")
     return 0
+
+
+def report_text(
+    args: argparse.Namespace, tile: str, level: str, evaluation: Mapping[str, Any]
+) -> str:
+    """The numbers of the run as a page."""
+    policy, dataset = evaluation["dataset"]["split_policy"], evaluation["dataset"]
+    size, factor = args.tilesize, round(dataset["factor"])
+    lines = [
+        "# A run on real pixels",
+        "",
+        f"    make real DATA=FOLDER RESOLUTION={args.resolution} TILESIZE={size}",
+        "",
+        f"Tile {tile}, {level}; clear {size}-pixel tiles at {args.resolution} m on a grid.",
+        f"Train ratio {policy['train_ratio']}, {policy['val_ratio']} of it for validation, split",
+        f"seed {policy['seed']}, blocks of {policy['block_m'] / 1000:.2f} km; {policy['dropped']}"
+        " tiles touch blocks of two splits and were dropped.",
+        f"Input: block means of {factor} x {factor} pixels. Model: {evaluation['model_name']},"
+        f" {evaluation['step']} steps,",
+        f"`examples/experiments/{EXPERIMENT}/experiment.json`. {evaluation['tiles']} test tiles,",
+        f"{100 * policy['ground_shared']['test']:.1f} % of whose ground is in the train split too.",
+        "",
+        "| metric | " + " | ".join(evaluation["methods"]) + " | gain over bicubic, 95 % interval |",
+        "|---|" + "---|" * (len(evaluation["methods"]) + 1),
+    ]
+    for metric, info in evaluation["metrics"].items():
+        arrow = "↑" if info["better"] == "higher" else "↓"
+        means = [evaluation["summary"][m][metric] for m in evaluation["methods"]]
+        cells = [f"{value['mean']:.4g} ± {value['std']:.2g}" for value in means]
+        gain = evaluation["gain"]["bicubic"][metric]
+        cells.append(f"{gain['mean']:+.3g} ({gain['t_low']:+.3g} to {gain['t_high']:+.3g})")
+        lines.append(f"| {info['label']} {arrow} [{info['unit']}] | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "Mean ± standard deviation over tiles. A positive gain is an improvement whatever the",
+        "metric's direction; intervals are Student's t over blocks of ground, since neighbouring",
+        "tiles resemble each other.",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def choose(data: Path, tile: str | None, level: str | None) -> tuple[str, str]:
@@ -85,7 +137,8 @@ def prepare(job: Job, args: argparse.Namespace, tile: str, level: str) -> None:
     options += ["--quantity", args.quantity]
     job.door("step 40: tiles", step("40_create_tifs"), *options)
     options = ["--inventory", inventory, "--dataset", "real", "--tilesize", args.tilesize]
-    options += ["--train_ratio", args.train_ratio, "--val_ratio", 0.15, "--factors", 6]
+    options += ["--train_ratio", args.train_ratio, "--val_ratio", args.val_ratio, "--factors", 6]
+    options += ["--seed", args.split_seed]
     job.door("step 50: data set", step("50_create_tfrecords"), *options)
 
 
