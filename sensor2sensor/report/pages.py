@@ -32,6 +32,7 @@ STYLE = """<style>
 .s2s figure img {max-width: 100%}
 .s2s figcaption {font-size: 12px; color: #555}
 </style>"""
+UPRIGHT_RUNS = 5  # so few runs fit as columns; eleven intervals side by side fit no page
 NO_RESULTS = "No evaluation to compare in {folder}. Train and evaluate an experiment first."
 
 
@@ -93,7 +94,7 @@ def table_html(
         marks = list(best.iloc[position]) if best is not None else [False] * table.shape[1]
         cells = _cells([str(table.iat[position, c]) for c in range(table.shape[1])], marks)
         kind = ' class="baseline"' if label in baselines else ""
-        lines.append(f"<tr{kind}><th>{html.escape(str(label))}</th>{cells}</tr>")
+        lines.append(f"<tr{kind}><th>{_cell(str(label))}</th>{cells}</tr>")
     body = "".join(lines)
     return f'<div class="wide"><table><thead><tr><th></th>{head}</tr></thead>{body}</table></div>'
 
@@ -157,7 +158,8 @@ def _gains(group: Group) -> str:
         f"✗ wholly worse than {group.facts.reference}."
     )
     alt = f"gain over {group.facts.reference} per metric with intervals"
-    return table_html(table) + _figure(made, alt) + _note(note)
+    upright = table.T if len(table) <= UPRIGHT_RUNS else table
+    return table_html(upright) + _figure(made, alt) + _note(note)
 
 
 def _figure(made: Figure, alt: str) -> str:
