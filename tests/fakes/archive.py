@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tests.fakes.landscape import View
 from tests.fakes.s2 import DEFAULT_CORNER_M, make_s2
 from tests.fakes.s3 import make_s3
+from tests.fakes.sky import Sky
 from tests.fakes.world import World, transformer
 
 TILE = "T17XNA"
@@ -36,7 +38,10 @@ class Plan:
     also_near_real_time: bool = False
 
 
-def _plan(platform, baseline, day, cloud, gaps_h, collection, wedge=0.0, **extra) -> Plan:
+def _plan(
+    platform: str, baseline: str, day: tuple[int, int, int], cloud: float,
+    gaps_h: tuple[float, ...], collection: str, wedge: float = 0.0, **extra: Any,
+) -> Plan:  # fmt: skip
     sensing = datetime(*day, 17, 19, 11, 24000, tzinfo=UTC) + timedelta(minutes=7 * (day[2] % 9))
     return Plan(platform, baseline, sensing, cloud, wedge, gaps_h, collection, **extra)
 
@@ -102,7 +107,10 @@ def _make(job: _Job) -> list[str]:
     return [path.name for path in made]
 
 
-def _pass(job: _Job, world: World, sky, centre, index: int, timeliness: str = "NT") -> Path:
+def _pass(
+    job: _Job, world: World, sky: Sky, centre: tuple[float, float], index: int,
+    timeliness: str = "NT",
+) -> Path:  # fmt: skip
     plan, side = job.plan, _frame_pixels(job.size_px)
     start = plan.sensing + timedelta(hours=plan.gaps_h[index])
     return make_s3(

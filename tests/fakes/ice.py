@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.fakes.cover import Season
 from tests.fakes.landscape import Mixture, View
@@ -34,7 +35,7 @@ def sea(seed: int, view: View, drift_m: tuple[float, float], season: Season, par
     return out
 
 
-def _floes(seed: int, moved: View, season: Season, wet, out: Mixture) -> None:
+def _floes(seed: int, moved: View, season: Season, wet: NDArray[np.bool_], out: Mixture) -> None:
     x_m, y_m = moved.points(wet)
     ragged = octaves(seed, "rag", moved.x_m, moved.y_m, 340.0, 2)[wet] * 16.0
     cover = _concentration(seed, moved, season)[wet]

@@ -12,7 +12,7 @@ from tests.fakes import olci, spectra
 from tests.fakes.landscape import View
 from tests.fakes.noise import F32, F64, rng
 from tests.fakes.sky import Sky, sun
-from tests.fakes.swath import ALONG_M, HEADING_DEG, Swath
+from tests.fakes.swath import HEADING_DEG, Swath
 from tests.fakes.world import World, transformer
 
 FWHM_M = 300.0  # of the point spread, at full resolution
@@ -195,6 +195,3 @@ def row_times_us(swath: Swath, start: datetime) -> NDArray[np.int64]:
     elapsed = start - EPOCH
     first = (elapsed.days * 86400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds
     return first + np.arange(swath.rows, dtype=np.int64) * 44001 * swath.factor
-
-
-__all__ = ["ALONG_M", "Frame", "Measurement", "expose", "row_times_us"]
