@@ -1,0 +1,107 @@
+"""The door of step 50, as a user calls it: help, several processes, a process killed on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.dataset.contract import verify_dataset
+from tests.fakes_tiles import grid_tiles, write_tiles
+
+TILE, INV = 16, "inv_T17XNA_10h"
+FAST = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def door(repository: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(repository / "preprocessing" / "50_create_tfrecords.py"), *words]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **FAST, **variables},
+        cwd=repository.parent,
+        check=False,
+    )
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    settings = {
+        "environment": "t",
+        "project_root": ".",
+        "data_root": ".",
+        "experiment_root": ".",
+        "s2_root": ".",
+        "s3_root": ".",
+    }
+    (tmp_path / "environment.json").write_text(json.dumps(settings))
+    write_tiles(tmp_path, grid_tiles(4, 4, 5 * TILE), tile_px=TILE)
+    return tmp_path
+
+
+def words(archive: Path) -> list[str]:
+    return [
+        "--inventory",
+        INV,
+        "--dataset",
+        "toy",
+        "--tilesize",
+        str(TILE),
+        "--factors",
+        "3",
+        "--train_ratio",
+        "0.6",
+        "--val_ratio",
+        "0.4",
+        "--block-tiles",
+        "6",
+        "--environment",
+        str(archive / "environment.json"),
+    ]
+
+
+def snapshot(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for name in ("cur_toy", "alt3_toy")
+        for path in sorted((root / name).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_help_shows_a_full_example_without_tensorflow(repository: Path) -> None:
+    code = (
+        "import runpy, sys; sys.argv = ['50', '--help']\n"
+        "try: runpy.run_path(r'%s', run_name='__main__')\n"
+        "except SystemExit as e: print('exit', e.code)\n"
+        "print('tensorflow' in sys.modules, 'rasterio' in sys.modules)"
+    ) % (repository / "preprocessing" / "50_create_tfrecords.py")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "--inventory inv_T17XNA_10h --dataset arctic" in done.stdout
+    assert "exit 0" in done.stdout and "False False" in done.stdout
+
+
+def test_a_typo_is_answered_with_the_nearest_option(repository: Path) -> None:
+    done = door(repository, "--inventory", INV, "--dataset", "toy", "--trainratio", "0.5")
+    assert done.returncode == 2 and "nearest: --train_ratio" in done.stderr
+
+
+@pytest.mark.slow
+def test_killed_on_the_way_and_repeated_with_two_workers(repository: Path, archive: Path) -> None:
+    killed = door(repository, *words(archive), SENSOR2SENSOR_CRASH_AT_WRITE="7")
+    assert killed.returncode == 137
+    assert not list(archive.glob("*/*/dataset.json"))
+    done = door(repository, *words(archive), "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("step 50: ")
+    repeated = snapshot(archive)
+    for name in ("cur_toy", "alt3_toy"):
+        verify_dataset(archive / name / str(TILE))
+    forced = door(repository, *words(archive), "--force")
+    assert forced.returncode == 0
+    assert snapshot(archive) == repeated
