@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.geo.footprints import covered_share
-from sensor2sensor.geo.grids import Grid
+from sensor2sensor.geo.grids import Grid, PixelWindow
 from sensor2sensor.preprocess.tifs_options import FOOTPRINT_SHARE, MASK_SHARE, TileOptions
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import S2Product
 
 MAX_DRAWS = 20_000
 CLOUD = Quality.S2_CLOUD | Quality.S2_CIRRUS
+_CELL, _STRIP = 16, 1024
 _SAMPLING_ERROR = 0.02  # of a cloud fraction taken from a coarser raster
 
 
@@ -42,8 +43,10 @@ def _shuffled(
     generator: np.random.Generator, columns: range, rows: range, everything: bool
 ) -> Iterator[tuple[int, int]]:
     total = len(columns) * len(rows)
-    if everything or total <= MAX_DRAWS:
+    if everything:
         order = generator.permutation(total)
+    elif total <= 50 * MAX_DRAWS:
+        order = generator.permutation(total)[:MAX_DRAWS]
     else:
         draws = generator.integers(0, total, size=2 * MAX_DRAWS)
         _, first = np.unique(draws, return_index=True)
@@ -67,9 +70,15 @@ class CoarseMap:
 
     def fraction(self, x: int, y: int, size: int) -> float:
         """Mean over the pixels that lie wholly inside a tile; 0.0 where none does."""
-        rows, columns = self._inside(y, size), self._inside(x, size)
-        part = self.share[rows, columns]
+        part = self._part(x, y, size)
         return float(part.mean()) if part.size else 0.0
+
+    def at_least(self, x: int, y: int, size: int) -> float:
+        """The share of a tile that its inner pixels alone make up."""
+        return float(self._part(x, y, size).sum(dtype=np.float64)) * (self.pixel / size) ** 2
+
+    def _part(self, x: int, y: int, size: int) -> NDArray[np.float32]:
+        return self.share[self._inside(y, size), self._inside(x, size)]
 
     def _inside(self, start: int, size: int) -> slice:
         first = int(np.ceil(start / self.pixel - 1e-9))
@@ -85,6 +94,7 @@ class Screen:
         options: the limits.
         nodata: where the scene has no data.
         cloud: where it is cloudy.
+        saturated: where it is saturated, once that was looked at.
         footprints: projected footprints by the reason a tile outside them is rejected for.
         masks: projected masks.
     """
@@ -95,12 +105,16 @@ class Screen:
     cloud: CoarseMap
     footprints: dict[str, Any]
     masks: list[Any] = field(default_factory=list)
+    saturated: CoarseMap | None = None
 
     def reason(self, x: int, y: int) -> str | None:
         """Why a tile there cannot be, or None."""
         size = self.options.tile_px
-        if self.nodata.fraction(x, y, size) > self.options.max_nodata:
+        if self.nodata.at_least(x, y, size) > self.options.max_nodata + 1e-9:
             return "nodata"
+        saturated = self.saturated.at_least(x, y, size) if self.saturated else 0.0
+        if saturated > self.options.max_nodata + 1e-9:
+            return "saturated"
         if self.cloud.fraction(x, y, size) > self.options.max_cloud + _SAMPLING_ERROR:
             return "cloud"
         outline = self.grid.window(x, y, size, size).polygon()
@@ -155,3 +169,27 @@ def coarse_cloud(product: S2Product, options: TileOptions) -> tuple[CoarseMap, s
     cloudy = (word & np.uint32(CLOUD)) != 0
     pixel = product.grids[coarsest].resolution_m / options.resolution_m
     return CoarseMap(cloudy.astype(np.float32), pixel), source
+
+
+def exact_maps(product: S2Product, options: TileOptions) -> tuple[CoarseMap, CoarseMap]:
+    """Where the scene has no data and where it is saturated, from every pixel of its bands.
+
+    Costs one reading of the whole bands, in strips; worth it where many draws fail on them.
+    """
+    grid = product.grids[options.resolution_m]
+    found: list[list[NDArray[np.float32]]] = [[], []]
+    for top in range(0, grid.height_px, _STRIP):
+        strip = PixelWindow(0, top, grid.width_px, min(_STRIP, grid.height_px - top))
+        _, word = product.read_reflectance(options.bands, options.resolution_m, strip)
+        for maps, bit in zip(found, (Quality.S2_NODATA, Quality.S2_SATURATED), strict=True):
+            maps.append(_cell_means((word & np.uint32(bit)) != 0))
+    nodata, saturated = (CoarseMap(np.concatenate(maps), float(_CELL)) for maps in found)
+    return nodata, saturated
+
+
+def _cell_means(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Means of cells of 16 x 16 pixels ``[ceil(h / 16), ceil(w / 16)]``, the last ones padded."""
+    pad = [(0, -size % _CELL) for size in mask.shape]
+    whole = np.pad(mask, pad)
+    cells = whole.reshape(whole.shape[0] // _CELL, _CELL, whole.shape[1] // _CELL, _CELL)
+    return np.asarray(cells.mean(axis=(1, 3)), dtype=np.float32)

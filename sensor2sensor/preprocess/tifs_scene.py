@@ -24,6 +24,7 @@ from sensor2sensor.preprocess.tifs_draw import (
     Screen,
     coarse_cloud,
     coarse_overview,
+    exact_maps,
     positions,
     red_band,
 )
@@ -37,6 +38,8 @@ from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.s2_images import kept_open
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
+
+VAIN_READS = 24  # as many blocks as a fifth of a scene has
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class _Scene:
         self.grid = self.s2.grids[self.options.resolution_m]
         self.reasons: Counter[str] = Counter()
         self.radii_m: list[float] = []
+        self._vain = 0
         self.quality_source = self.s2.quality_source(self.options.resolution_m)
 
     def fingerprint(self) -> str:
@@ -247,6 +251,12 @@ class _Scene:
         word, _ = self.s2.read_quality(self.options.resolution_m, self.options.window(x, y))
         return "cloud" if _share(word, CLOUD) > self.options.max_cloud else None
 
+    def _refine_screen(self) -> None:
+        """After many tiles were decoded in vain, look at every pixel once."""
+        self._vain += 1
+        if self._vain == VAIN_READS:
+            self._screen.nodata, self._screen.saturated = exact_maps(self.s2, self.options)
+
     def _read(self, x: int, y: int) -> Candidate | None:
         opt, margin = self.options, self.options.margin_px
         window = opt.window(x, y)
@@ -258,6 +268,8 @@ class _Scene:
         grid = self.grid.window(x, y, opt.tile_px, opt.tile_px)
         olci = None
         reason = _data_reason(word, opt)
+        if reason is not None:
+            self._refine_screen()
         if reason is None and self.s3 is not None:
             olci = self._olci.tile(grid)
             word = word | olci.quality

@@ -213,6 +213,38 @@ def first_tile_of_the_pair(root: Path) -> dict[str, str]:
     return rows_of(folder_of(root))[0]
 
 
+T29UNU = "s2_safe/S2A_MSIL2A_20221005T115411_N0400_R023_T29UNU_20221005T164454.SAFE"
+
+
+@pytest.mark.slow
+def test_clear_tiles_of_the_real_product_equal_satpy(real_data, tmp_path):
+    """60 % cloud, 40 % nodata: some 80 clear tiles of 64 pixels on the grid at 60 m."""
+    env = tmp_path / "environment.json"
+    env.write_text(json.dumps({"data_root": "data", "s2_root": str(real_data / "s2_safe")}))
+    common = ["--environment", str(env)]
+    asked = [*common, "--tile", "T29UNU", "--s2-only", "--resolution", "60"]
+    assert inventory.main(asked) == 0
+    name = "inv_T29UNU_s2"
+    chosen = {"inventory": name, "s2_indices": [0]}
+    (tmp_path / "data" / "_inventory" / "sel.json").write_text(json.dumps(chosen))
+    asked = [*common, "--selection", "sel", "--tilesize", "64", "--margin", "0"]
+    assert tifs.main([*asked, "--grid", "--quantity", "80"]) == 0
+    folder = folder_of(tmp_path, name=name)
+    rows = rows_of(folder)
+    assert len(rows) >= 75 and {row["nodata_fraction"] for row in rows} == {"0.0"}
+    assert (
+        json.loads((folder / "manifest.json").read_text())["scenes"]["0"]["quality_source"] == "SCL"
+    )
+    expected = satpy_reflectance(real_data / T29UNU, "L2A", BANDS, 60)
+    for row in rows[::8]:
+        with rasterio.open(folder / f"{row['tile']}.tif") as source:
+            data = source.read()
+        x, y = int(row["x"]), int(row["y"])
+        for number, band in enumerate(BANDS):
+            want = expected[band][y : y + 64, x : x + 64]
+            np.testing.assert_allclose(data[2 + number], want, rtol=0, atol=2e-7)
+
+
 def test_centre_of_the_archive_is_inside_the_scene():
     x, y = Transformer.from_crs(4326, 32617, always_xy=True).transform(*CENTRE)
     assert 499980.0 < x < 499980.0 + 3840.0 and 8100000.0 - 3840.0 < y < 8100000.0

@@ -14,11 +14,14 @@ from sensor2sensor.preprocess.tifs_draw import (
     MAX_DRAWS,
     CoarseMap,
     Screen,
+    exact_maps,
     overview_reduction,
     positions,
     red_band,
 )
 from sensor2sensor.preprocess.tifs_options import TileOptions
+from sensor2sensor.products.sentinel2 import open_s2
+from tests.unit.preprocess.tifs_archive import FIRST, scene
 
 OPTIONS = TileOptions(
     tile_px=64,
@@ -40,8 +43,8 @@ def grid(width: int, height: int | None = None, resolution: float = 10.0) -> Gri
     return Grid(32617, 499980.0, 8100000.0, resolution, width, height or width)
 
 
-def drawn(size: Grid, options: TileOptions = OPTIONS, scene: int = 3) -> list[tuple[int, int]]:
-    return list(positions(size, options, "inv_a", scene))
+def drawn(size: Grid, options: TileOptions = OPTIONS) -> list[tuple[int, int]]:
+    return list(positions(size, options, "inv_a", 3))
 
 
 def test_small_scene_is_tried_at_every_position_to_the_last_row_and_column():
@@ -92,6 +95,23 @@ def test_coarse_map_counts_only_pixels_wholly_inside():
     assert coarse.fraction(40, 40, 8) == 0.0
 
 
+def test_share_of_a_tile_is_bounded_from_below():
+    share = np.zeros((10, 10), np.float32)
+    share[2:4, 2] = 1.0
+    coarse = CoarseMap(share, 16.0)
+    assert coarse.at_least(32, 32, 64) == pytest.approx(2 / 16)
+    assert coarse.at_least(33, 32, 64) == 0.0
+
+
+def test_exact_maps_count_every_pixel(tmp_path):
+    made = open_s2(scene(tmp_path, FIRST, cloud=0.3, nodata_wedge=0.3))
+    _, word = made.read_reflectance(OPTIONS.bands, 10)
+    for found, bit in zip(exact_maps(made, OPTIONS), (1, 2), strict=True):
+        want = ((word & bit) != 0).reshape(24, 16, 24, 16).mean(axis=(1, 3))
+        np.testing.assert_allclose(found.share, want, atol=1e-6)
+    assert exact_maps(made, OPTIONS)[0].share.max() == 1.0
+
+
 def screen(**changes) -> Screen:
     size = grid(640)
     clear = CoarseMap(np.zeros((64, 64), np.float32), 10.0)
@@ -116,6 +136,7 @@ def test_screen_names_the_reason():
     assert screen(nodata=CoarseMap(half, 10.0)).reason(300, 0) == "nodata"
     assert screen(cloud=CoarseMap(half, 10.0)).reason(300, 0) == "cloud"
     assert screen(cloud=CoarseMap(half, 10.0)).reason(0, 0) is None
+    assert screen(saturated=CoarseMap(half, 10.0)).reason(300, 0) == "saturated"
 
 
 @pytest.mark.parametrize(("covered", "reason"), [(0.94, "outside Sentinel-3"), (0.96, None)])
