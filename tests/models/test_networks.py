@@ -68,7 +68,7 @@ def test_width_multiplies_the_filters_and_stops_at_four():
     filters = {
         layer.filters
         for layer in narrow.generator._flatten_layers()
-        if isinstance(layer, tf.keras.layers.Conv2D)
+        if isinstance(layer, tf.keras.layers.Conv2D | tf.keras.layers.Conv2DTranspose)
     }
     assert filters == {3, 4, 5}  # 3: the output; 512 * 0.01 is 5; all others stop at 4
     assert layers.scaled(64, 0.5) == 32
