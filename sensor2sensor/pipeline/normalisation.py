@@ -96,7 +96,7 @@ class Normalisation:
     @property
     def target_bounds(self) -> tuple[float, float] | None:
         """Where normalised targets lie for certain, None if unbounded."""
-        return (0.0, 1.0) if self.kind == "l2" else BOUNDS.get(self.kind)
+        return (-1.0, 1.0) if self.kind == "l2" else BOUNDS.get(self.kind)
 
     @property
     def output_range(self) -> tuple[float, float]:
