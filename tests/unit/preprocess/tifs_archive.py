@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import shutil
 import tempfile
@@ -32,6 +33,7 @@ def overpass(folder: Path, start: datetime, **options) -> Path:
 @lru_cache(maxsize=1)
 def _built() -> Path:
     root = Path(tempfile.mkdtemp(prefix="step40-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     scene(root / "s2", FIRST, cloud=0.0)
     scene(root / "s2", SECOND, cloud=0.0, zip=True)
     overpass(root / "s3" / "2022" / "07", FIRST + timedelta(minutes=50), cloud=0.0)
