@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.preprocess.tifs_records import Row
 
+_OUTLINES = ("#ffffff", "#ff4fd8")
 _COLOURS = {None: "#ffd400", "true": "#34e07a", "false": "#ff8a3c"}
 
 
@@ -41,12 +42,12 @@ def overlay_png(
 
     figure = Figure(figsize=(8.0, 8.0), dpi=100)
     canvas = FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.1, 0.07, 0.87, 0.87))
+    axes = figure.add_axes((0.12, 0.07, 0.85, 0.87))
     _draw_image(axes, image, grid, reduction)
     for mask in masks:
         _draw_outline(axes, mask, colour="#3ec7ff", name="mask")
-    for name, outline in outlines.items():
-        _draw_outline(axes, outline, colour="#ff4fd8", name=name)
+    for (name, outline), colour in zip(outlines.items(), _OUTLINES, strict=False):
+        _draw_outline(axes, outline, colour=colour, name=name)
     _draw_tiles(axes, rows)
     _frame(axes, grid, title)
     buffer = io.BytesIO()
@@ -106,6 +107,7 @@ def _frame(axes: Any, grid: Grid, title: str) -> None:
     axes.set_xlabel(f"easting in metres (EPSG:{grid.epsg})", fontsize=8)
     axes.set_ylabel("northing in metres", fontsize=8)
     axes.tick_params(labelsize=7)
+    axes.ticklabel_format(useOffset=False, style="plain")
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         by_name = dict(zip(labels, handles, strict=True))

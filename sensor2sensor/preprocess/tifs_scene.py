@@ -187,7 +187,9 @@ class _Scene:
             self.grid,
             reduction,
             rows,
-            outlines={"Sentinel-3": self._footprints.get("outside Sentinel-3")},
+            outlines={
+                name.removeprefix("outside "): outline for name, outline in self._footprints.items()
+            },
             masks=self._masks,
             title=f"{self.task.scene:05d}  {self.s2.name}",
         )
