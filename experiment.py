@@ -26,11 +26,13 @@ class LossWeights(Mapping[str, float | None]):
 
     Attributes:
         value_range: Width of the normalised target's range (2.0 for [-1, 1]).
+        value_low: Its lower end, which SSIM shifts to 0 (-1.0 for [-1, 1]).
     """
 
-    def __init__(self, weights: Mapping[str, float | None], value_range: float) -> None:
+    def __init__(self, weights: Mapping[str, float | None], low: float, high: float) -> None:
         self._weights = MappingProxyType(dict(weights))
-        self.value_range = value_range
+        self.value_range = high - low
+        self.value_low = low
 
     def __getitem__(self, name: str) -> float | None:
         return self._weights[name]
@@ -188,8 +190,7 @@ class Experiment:
         return MappingProxyType(self.config.params)
 
     def _weights(self, losses: Mapping[str, float | None]) -> LossWeights:
-        low, high = self.OUTPUT_RANGE
-        return LossWeights(losses, high - low)
+        return LossWeights(losses, *self.OUTPUT_RANGE)
 
     @property
     def GEN_LOSS(self) -> LossWeights:  # noqa: N802

@@ -47,7 +47,8 @@ def prepare(job: Job, scenes: int, size: int, quantity: int) -> None:
     """Generate the archive and run the numbered steps."""
     job.announce(f"generating {scenes} Sentinel-2 scenes and their Sentinel-3 passes")
     archive = job.work / "archive"
-    run(["-m", "tests.fakes", "--out", str(archive), "--scenes", str(scenes), "--size", str(size)])
+    made = ["-m", "tests.fakes", "--out", str(archive), "--workers", "2"]
+    run([*made, "--scenes", str(scenes), "--size", str(size)])
     job.write_environment(
         data_root="data",
         experiment_root="experiments",
@@ -66,6 +67,7 @@ def prepare(job: Job, scenes: int, size: int, quantity: int) -> None:
     title = f"step 40: {TILE_PX}-pixel tiles with collocated OLCI pixels"
     job.door(title, step("40_create_tifs"), "--selection", "demo", "--masks", "none", *options)
     options = ["--dataset", "demo", "--tilesize", TILE_PX, "--train_ratio", "0.8", "--factors", 6]
+    options += ["--val_ratio", "0.1"]
     job.door("step 50: data sets", step("50_create_tfrecords"), *inventory, *options)
 
 

@@ -13,18 +13,17 @@ import numpy as np
 
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
+from sensor2sensor.dataset.display import View, view
 from sensor2sensor.evaluation.predictors import Images, Predictor
 from sensor2sensor.evaluation.run import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.dataset.contract import BandSpec, DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
 RANKED_BY = ("hpsi", "ssim", "rmse")
-RGB = ("B04", "B03", "B02")
-RGB_NM = (664.6, 559.8, 492.4)
 # Errors are shown up to this share of the value range; fixed, so that sheets compare.
 ERROR_SHARE = 0.25
 PANEL_INCH = 2.1
@@ -63,23 +62,6 @@ def picks(evaluation: Evaluation) -> list[Pick]:
                 unique.setdefault(i, Pick(rank, i, rows[i].name, metric, value))
             return list(unique.values())
     return []
-
-
-def colour_bands(names: Sequence[str], wavelengths_nm: Sequence[float | None]) -> tuple[int, ...]:
-    """Bands shown as red, green, blue: by name, else nearest in wavelength, else the first."""
-    if set(RGB) <= set(names):
-        return tuple(list(names).index(name) for name in RGB)
-    known = [(i, nm) for i, nm in enumerate(wavelengths_nm) if nm is not None]
-    if len(known) >= 3:
-        return tuple(min(known, key=lambda k: abs(k[1] - nm))[0] for nm in RGB_NM)
-    return (0, 1, 2) if len(names) >= 3 else (0, 0, 0)
-
-
-def picture(values: Images, ranges: Images, bands: tuple[int, ...]) -> Images:
-    """``[H, W, C]`` physical values -> ``[H, W, 3]`` in 0..1 by the fixed value range."""
-    low, high = ranges[list(bands), 0], ranges[list(bands), 1]
-    scaled = (values[..., list(bands)] - low) / np.maximum(high - low, 1e-12)
-    return np.clip(np.nan_to_num(scaled), 0.0, 1.0).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -124,9 +106,12 @@ def _sheet(panels: _Panels, title: str) -> bytes:
 def _input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
     from sensor2sensor.dataset.upsampling import upsample
 
-    names = [band.name for band in contract.input.bands]
-    bands = colour_bands(names, [band.wavelength_nm for band in contract.input.bands])
-    return picture(np.asarray(upsample(tile, "nearest")), contract.input_ranges(), bands)
+    shown = _view(contract.input.bands, contract.input_ranges())
+    return shown.picture(np.asarray(upsample(tile, "nearest")))
+
+
+def _view(bands: Sequence[BandSpec], ranges: Images) -> View:
+    return view([band.name for band in bands], [band.wavelength_nm for band in bands], ranges)
 
 
 def _panels(
@@ -139,11 +124,10 @@ def _panels(
         guess = np.asarray(predictor([tile]))[0]
         guesses[name] = guess * norm if getattr(predictor, "normalised", False) else guess
     ranges = contract.target_ranges()
-    names = [band.name for band in contract.target.bands]
-    bands = colour_bands(names, [band.wavelength_nm for band in contract.target.bands])
+    shown = _view(contract.target.bands, ranges)
     images = {"input": _input_picture(tile, contract)}
-    images |= {name: picture(guess, ranges, bands) for name, guess in guesses.items()}
-    images["truth"] = picture(tile.target, ranges, bands)
+    images |= {name: shown.picture(guess) for name, guess in guesses.items()}
+    images["truth"] = shown.picture(tile.target)
     errors = {
         f"error of {name}": np.mean(np.abs(guess - tile.target), axis=-1)
         for name, guess in guesses.items()

@@ -10,63 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sensor2sensor.dataset.display import View
+
 FloatArray = NDArray[np.float32]
-# Centres of Sentinel-2 B04, B03 and B02: what red, green and blue are shown from.
-RGB_NM = (664.6, 559.8, 492.4)
-RGB_NAMES = ("B04", "B03", "B02")
 # An error of this share of the value range is shown as the end of the colour bar.
 ERROR_SHARE = 0.2
 PANEL_INCH = 2.2
-
-
-@dataclass(frozen=True)
-class View:
-    """Which bands are shown as red, green and blue, and their fixed stretch.
-
-    Attributes:
-        bands: Three band numbers (three equal ones for a grey picture).
-        low: Value shown black, for each of the three.
-        high: Value shown white, for each of the three.
-        label: The bands' names.
-    """
-
-    bands: tuple[int, int, int]
-    low: FloatArray
-    high: FloatArray
-    label: str
-
-    def picture(self, values: FloatArray) -> FloatArray:
-        """``[H, W, C]`` physical values -> ``[H, W, 3]`` in 0..1; no value is shown black."""
-        chosen = values[..., list(self.bands)]
-        scaled = (chosen - self.low) / np.maximum(self.high - self.low, 1e-12)
-        return np.asarray(np.clip(np.nan_to_num(scaled), 0.0, 1.0), np.float32)
-
-
-def view(names: Sequence[str], wavelengths_nm: Sequence[float | None], ranges: FloatArray) -> View:
-    """Choose bands for display: by name, else by wavelength, else the first ones.
-
-    Args:
-        names: Band names.
-        wavelengths_nm: Their centres, where known.
-        ranges: ``[C, 2]`` fixed value range of each band.
-    """
-    bands = _rgb_bands(list(names), list(wavelengths_nm))
-    low, high = (np.asarray(ranges, np.float32)[list(bands), side] for side in (0, 1))
-    shown = dict.fromkeys(names[band] for band in bands)
-    return View(bands, low, high, ", ".join(shown))
-
-
-def _rgb_bands(names: list[str], wavelengths: list[float | None]) -> tuple[int, int, int]:
-    if all(name in names for name in RGB_NAMES):
-        red, green, blue = (names.index(name) for name in RGB_NAMES)
-        return red, green, blue
-    if len(names) < 3:
-        return 0, 0, 0
-    known = [(index, nm) for index, nm in enumerate(wavelengths) if nm is not None]
-    if len(known) < 3:
-        return 0, 1, 2
-    red, green, blue = (min(known, key=lambda k: abs(k[1] - wanted))[0] for wanted in RGB_NM)
-    return red, green, blue
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from sensor2sensor.core import files
+from sensor2sensor.dataset.display import View, view
 from sensor2sensor.metrics import compute
 from sensor2sensor.training.contract import ExperimentView
-from sensor2sensor.training.samples import FloatArray, SampleRow, View, sheet, view
+from sensor2sensor.training.samples import FloatArray, SampleRow, sheet
 
 MONITORED = ("l1", "psnr")
 SHEET_ROWS = 5

@@ -54,7 +54,7 @@ def test_defaults_and_attributes(root: Path, environment: Environment) -> None:
     assert exp.GEN_LOSS["gen_l1"] == 100.0
     assert exp.GEN_LOSS["gen_nll"] is None
     assert exp.DISC_LOSS["disc_bce"] == 1.0
-    assert exp.GEN_LOSS.value_range == 2.0
+    assert (exp.GEN_LOSS.value_low, exp.GEN_LOSS.value_range) == (-1.0, 2.0)
     assert exp.output.CKPT == str(root / "exp/a/b/c/ckpt/0715-0930")
     assert sorted(p.name for p in exp.exp_dir.iterdir()) == ["experiment.json"]
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
 from sensor2sensor.evaluation import output
-from sensor2sensor.evaluation.gallery import colour_bands, picks, picture, write_gallery
+from sensor2sensor.evaluation.gallery import picks, write_gallery
 from sensor2sensor.evaluation.output import definitions, stem, write
 from sensor2sensor.evaluation.run import Evaluation, TileScores, evaluate
 from sensor2sensor.evaluation.tables import show
@@ -139,12 +139,3 @@ def test_tiles_without_a_value_are_not_picked():
     )
     chosen = picks(Evaluation(rows, ("model",), ("hpsi", "ssim"), "standard", "test", 0))
     assert {(pick.rank, pick.name) for pick in chosen} == {("best", "t2"), ("median", "t1")}
-
-
-def test_display_bands_and_stretch_are_fixed():
-    assert colour_bands(("B02", "B03", "B04"), (None,) * 3) == (2, 1, 0)
-    assert colour_bands(("a", "b", "c", "d"), (490.0, 665.0, 560.0, 865.0)) == (1, 2, 0)
-    assert colour_bands(("grey",), (None,)) == (0, 0, 0)
-    image = np.array([[[0.0, 0.5, 2.0]]], np.float32)
-    ranges = np.array([[0, 1], [0, 1], [0, 1]], np.float32)
-    np.testing.assert_allclose(picture(image, ranges, (2, 1, 0)), [[[1.0, 0.5, 0.0]]])
