@@ -29,10 +29,12 @@ class LossWeights(Mapping[str, float | None]):
         value_low: Its lower end, which SSIM shifts to 0 (-1.0 for [-1, 1]).
     """
 
-    def __init__(self, weights: Mapping[str, float | None], low: float, high: float) -> None:
+    def __init__(
+        self, weights: Mapping[str, float | None], value_range: float, value_low: float = 0.0
+    ) -> None:
         self._weights = MappingProxyType(dict(weights))
-        self.value_range = high - low
-        self.value_low = low
+        self.value_range = value_range
+        self.value_low = value_low
 
     def __getitem__(self, name: str) -> float | None:
         return self._weights[name]
@@ -190,7 +192,8 @@ class Experiment:
         return MappingProxyType(self.config.params)
 
     def _weights(self, losses: Mapping[str, float | None]) -> LossWeights:
-        return LossWeights(losses, *self.OUTPUT_RANGE)
+        low, high = self.OUTPUT_RANGE
+        return LossWeights(losses, high - low, low)
 
     @property
     def GEN_LOSS(self) -> LossWeights:  # noqa: N802
