@@ -262,6 +262,10 @@ def _verify_file(path: Path, digest: str, hint: str) -> None:
 
 
 def rebuild_hint(contract: DatasetContract) -> str:
-    """The command that rebuilds a data set, for messages."""
-    command = contract.provenance.get("command")  # a free-form table: absent in foreign data sets
-    return f"rebuild it with: {command} --force" if command else "rebuild it with step 50 --force"
+    """The commands that rebuild a data set, for messages."""
+    made = contract.provenance  # a free-form table: data sets of other origin may lack these keys
+    if "command" not in made:
+        return "rebuild it with step 50 --force"
+    added = [facts["name"] for facts in made.get("inventories", [])[1:]]
+    more = "".join(f", then again with --inventory {name} --add" for name in added)
+    return f"rebuild it with: {made['command']} --force{more}"

@@ -120,7 +120,7 @@ def _dense(contract: DatasetContract) -> DatasetContract:
 
 def test_dense_inputs_go_through_records_and_reader(toy: Path) -> None:
     from sensor2sensor.dataset.upsampling import upsample
-    from sensor2sensor.pipeline.reader import expand, parse
+    from sensor2sensor.pipeline.tensors import expand, parse
 
     contract = _dense(load_contract(toy))
     rng = np.random.default_rng(0)
