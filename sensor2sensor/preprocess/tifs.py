@@ -17,7 +17,8 @@ from sensor2sensor.core.times import format_utc
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
 from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
 from sensor2sensor.preprocess.tifs_records import STEP, TileFolder
-from sensor2sensor.preprocess.tifs_scene import SceneResult, SceneTask, process_scene
+from sensor2sensor.preprocess.tifs_scene import process_scene
+from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
 from sensor2sensor.preprocess.tifs_write import tile_bands
 
 FORMULAS = {

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,58 +36,15 @@ from sensor2sensor.preprocess.tifs_options import OLCI_SHARE, TileOptions
 from sensor2sensor.preprocess.tifs_overlay import overlay_png
 from sensor2sensor.preprocess.tifs_records import Row, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_shift import DriftMeter
+from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
 from sensor2sensor.preprocess.tifs_tile import Candidate, tile_files, tile_row
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.s2_images import kept_open
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 
+READ_AHEAD = 8  # tiles held in memory while Sentinel-3 is read
 VAIN_READS = 24  # as many blocks as a fifth of a scene has
-
-
-@dataclass(frozen=True)
-class SceneTask:
-    """What a worker needs to know of one scene; can be pickled.
-
-    Attributes:
-        scene: id in the inventory.
-        inventory: its name.
-        s2: path of the Sentinel-2 product.
-        s3: path of its partner, or None for Sentinel-2 alone.
-        facts: columns of ``tiles.csv`` known beforehand (paths, dates, time gap).
-        masks: KML file by name.
-        folder: where tiles go.
-        overlay: where the overlay picture goes.
-        options: what decides the tiles.
-        verify: compare the files read with the products' checksums.
-    """
-
-    scene: int
-    inventory: str
-    s2: Path
-    s3: Path | None
-    facts: dict[str, Any]
-    masks: dict[str, Path]
-    folder: Path
-    overlay: Path
-    options: TileOptions
-    verify: bool
-
-    @property
-    def label(self) -> str:
-        """How messages name the scene."""
-        return f"scene {self.scene:05d}"
-
-
-@dataclass(frozen=True)
-class SceneResult:
-    """What became of a scene."""
-
-    scene: int
-    skipped: bool
-    tiles: int
-    reasons: dict[str, int] = field(default_factory=dict)
-    exhausted: bool = False
 
 
 def process_scene(task: SceneTask) -> SceneResult:
@@ -94,6 +54,13 @@ def process_scene(task: SceneTask) -> SceneResult:
         ProductError: a product is damaged or incomplete; nothing half-done is left listed.
     """
     scene = _Scene(task)
+    try:
+        return _process(task, scene)
+    finally:
+        scene.close()
+
+
+def _process(task: SceneTask, scene: _Scene) -> SceneResult:
     folder = TileFolder(task.folder)
     mark = scene.fingerprint()
     done = folder.finished(task.scene, mark)
@@ -127,6 +94,8 @@ class _Scene:
         self.reasons: Counter[str] = Counter()
         self.radii_m: list[float] = []
         self._vain = 0
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._loading: Future[OlciWindow] | None = None
         self.quality_source = self.s2.quality_source(self.options.resolution_m)
 
     def fingerprint(self) -> str:
@@ -154,16 +123,27 @@ class _Scene:
             hint = "fetch the product again, or give --no-verify"
             raise ProductError("; ".join(problems), hint=hint)
 
-    def accepted(self) -> Any:
-        """Yield the tiles of the scene, `quantity` of them or as many as there are."""
-        found = 0
-        for x, y in positions(self.grid, self.options, self.task.inventory, self.task.scene):
-            candidate = self._judge(x, y)
-            if candidate is not None:
-                yield candidate
-                found += 1
-            if found == self.options.quantity:
+    def accepted(self) -> Iterator[Candidate]:
+        """Yield the tiles of the scene, `quantity` of them or as many as there are.
+
+        Sentinel-2 is decoded for a few tiles while a thread inflates Sentinel-3; which tiles pass,
+        and in which order, does not depend on who is first.
+        """
+        wanted = self.options.quantity
+        places = positions(self.grid, self.options, self.task.inventory, self.task.scene)
+        while wanted > 0:
+            ahead = list(islice(self._sentinel2(places), min(wanted, READ_AHEAD)))
+            if not ahead:
                 return
+            for candidate in ahead:
+                whole = self._sentinel3(candidate)
+                if whole is not None:
+                    yield whole
+                    wanted -= 1
+
+    def close(self) -> None:
+        """End the thread that reads Sentinel-3."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def facts(self) -> dict[str, Any]:
         """What the record of the scene says beside its tiles."""
@@ -226,10 +206,33 @@ class _Scene:
         cloud, _ = coarse_cloud(self.s2, self.options)
         return Screen(self.grid, self.options, nodata, cloud, self._footprints, self._masks)
 
-    @cached_property
+    @property
     def _olci(self) -> OlciWindow:
-        assert self.s3 is not None
-        return OlciWindow(self.s3, self.grid)
+        """The swath over the scene; reading starts with the first call and is waited for."""
+        return self._start_olci().result()
+
+    def _start_olci(self) -> Future[OlciWindow]:
+        if self._loading is None:
+            assert self.s3 is not None
+            self._loading = self._pool.submit(OlciWindow, self.s3, self.grid)
+        return self._loading
+
+    def _sentinel2(self, places: Iterator[tuple[int, int]]) -> Iterator[Candidate]:
+        """The candidates among positions that pass all that Sentinel-2 can say."""
+        for x, y in places:
+            candidate = self._judge(x, y)
+            if candidate is not None:
+                yield candidate
+
+    def _sentinel3(self, candidate: Candidate) -> Candidate | None:
+        """The candidate with its OLCI pixels, or None where too few of them are valid."""
+        if self.s3 is None:
+            return candidate
+        olci = self._olci.tile(candidate.grid)
+        if olci.valid_fraction < OLCI_SHARE:
+            self.reasons["no OLCI"] += 1
+            return None
+        return replace(candidate, quality=candidate.quality | olci.quality, olci=olci)
 
     @cached_property
     def _drift_meter(self) -> DriftMeter:
@@ -262,25 +265,21 @@ class _Scene:
     def _read(self, x: int, y: int) -> Candidate | None:
         opt, margin = self.options, self.options.margin_px
         window = opt.window(x, y)
+        if self.s3 is not None:
+            self._start_olci()
         around, dn_word = self.s2.read_reflectance(
             opt.bands, opt.resolution_m, window.expanded(margin)
         )
         inner = (slice(margin, margin + opt.tile_px),) * 2
         word = self.s2.read_quality(opt.resolution_m, window)[0] | dn_word[inner]
-        grid = self.grid.window(x, y, opt.tile_px, opt.tile_px)
-        olci = None
         reason = _data_reason(word, opt)
         if reason is not None:
-            self._refine_screen()
-        if reason is None and self.s3 is not None:
-            olci = self._olci.tile(grid)
-            word = word | olci.quality
-            reason = "no OLCI" if olci.valid_fraction < OLCI_SHARE else None
-        if reason is not None:
             self.reasons[reason] += 1
+            self._refine_screen()
             return None
+        grid = self.grid.window(x, y, opt.tile_px, opt.tile_px)
         inside = self._screen.inside_mask(x, y)
-        return Candidate(x, y, grid, around[inner], word, around, inside, olci)
+        return Candidate(x, y, grid, around[inner], word, around, inside, None)
 
 
 def _share(word: NDArray[np.uint32], bits: Quality) -> float:
