@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,10 @@ SURROUNDINGS_M = 2_000.0  # a few pixels around the scene
 
 @dataclass(frozen=True)
 class OlciTable:
-    """The OLCI pixels a tile uses, ``K`` rows in ascending (row, column) order.
+    """The OLCI pixels of a tile: those it uses, then the usable ones next to them.
+
+    Both parts are in ascending (row, column) order, ``K`` rows in all. The neighbours carry no
+    number of the collocation; interpolation up to the tile's edge needs them.
 
     Attributes:
         xy_m: eastings and northings in the tile's UTM zone ``[K, 2]``.
@@ -61,6 +65,7 @@ class OlciTile:
         quality: OLCI bits of the quality word ``[h, w]``.
         radiance: ``[h, w, 21]``, NaN where there is no usable pixel.
         table: the pixels.
+        used: how many of them the collocation uses; they come first.
         radius_m: search radius.
     """
 
@@ -68,6 +73,7 @@ class OlciTile:
     quality: NDArray[np.uint32]
     radiance: NDArray[np.float32]
     table: OlciTable
+    used: int
     radius_m: float
 
     @property
@@ -112,11 +118,12 @@ class OlciWindow:
             radius_m = 0.0
         nearest, _ = self.index.nearest(points, radius_m)
         used, number = pixel_table(nearest)
-        table = self._table(used)
+        table = self._table(np.concatenate([used, self._around(used)]))
         quality = np.append(np.uint32(Quality.OLCI_NONE), table.quality)[number]
         empty = np.full((1, len(OLCI_BANDS)), np.nan, np.float32)
         radiance = np.concatenate([empty, table.radiance])[number]
-        return OlciTile(number, quality.astype(np.uint32), radiance, table, radius_m)
+        quality = quality.astype(np.uint32)
+        return OlciTile(number, quality, radiance, table, len(used), radius_m)
 
     def nearest_xy(
         self, x: NDArray[np.float64], y: NDArray[np.float64]
@@ -135,6 +142,22 @@ class OlciWindow:
         known = np.isfinite(image) & ((self.quality & np.uint32(Quality.OLCI_INVALID)) == 0)
         copied = (self.quality & np.uint32(Quality.OLCI_DUPLICATED)) != 0
         return np.where(known, _along_rows(image, known & ~copied), np.float32(np.nan))
+
+    @cached_property
+    def _usable(self) -> NDArray[np.bool_]:
+        """Pixels with all radiances, valid, at the position their value was measured at."""
+        bad = np.uint32(Quality.OLCI_INVALID | Quality.OLCI_DUPLICATED)
+        finite = np.isfinite(self.radiance).all(axis=0)
+        return np.asarray(finite & ((self.quality & bad) == 0), bool)
+
+    def _around(self, used: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Flat indices of the usable pixels that touch the used ones."""
+        from scipy.ndimage import binary_dilation
+
+        taken = np.zeros(self.window.shape, bool)
+        taken.flat[used] = True
+        touching = binary_dilation(taken, np.ones((3, 3), bool)) & ~taken
+        return np.flatnonzero(touching & self._usable)
 
     def _table(self, used: NDArray[np.int64]) -> OlciTable:
         row, column = np.divmod(used, self.window.shape[1])

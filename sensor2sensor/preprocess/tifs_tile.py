@@ -102,7 +102,7 @@ def _fractions(candidate: Candidate) -> Row:
         "cloud_fraction": _rounded((word & np.uint32(CLOUD)) != 0),
         "nodata_fraction": _rounded((word & np.uint32(Quality.S2_NODATA)) != 0),
         "olci_valid_fraction": None if olci is None else round(olci.valid_fraction, 6),
-        "olci_pixels": None if olci is None else len(olci.table.rowcol),
+        "olci_pixels": None if olci is None else olci.used,
     }
 
 

@@ -116,11 +116,25 @@ def test_radiances_equal_satpy_at_the_chosen_pixel(root):
         data, table, _ = tile(root, stem)
         row, column = table["rowcol"].T
         index = data[1].astype(int) - 1
-        assert index.min() >= 0 and index.max() == len(row) - 1
+        assert index.min() >= 0 and index.max() < len(row)
         for number, band in enumerate(OLCI_BANDS):
             want = expected[band][row, column]
             np.testing.assert_allclose(table["radiance"][:, number], want, rtol=1e-6)
             np.testing.assert_array_equal(data[5 + number], table["radiance"][index, number])
+
+
+def test_table_ends_with_usable_neighbours_for_interpolation(root):
+    for row in rows_of(folder_of(root)):
+        data, table, _ = tile(root, row["tile"])
+        used = int(row["olci_pixels"])
+        assert sorted(set(data[1].astype(int).ravel())) == list(range(1, used + 1))
+        assert len(table["rowcol"]) > used
+        beyond = table["quality"][used:]
+        assert not (beyond & np.uint32(Quality.OLCI_INVALID | Quality.OLCI_DUPLICATED)).any()
+        assert np.isfinite(table["radiance"][used:]).all()
+        own = table["rowcol"][:used]
+        distance = np.abs(table["rowcol"][used:, None] - own[None]).max(axis=-1).min(axis=1)
+        assert (distance == 1).all()
 
 
 def test_chosen_pixel_is_within_a_metre_of_the_brute_force_nearest(root):
