@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-tf = pytest.importorskip("tensorflow")
-
-from sensor2sensor.config.vocabulary import NORMALISATIONS  # noqa: E402
-from sensor2sensor.core.errors import ConfigError  # noqa: E402
-from sensor2sensor.dataset.contract import DatasetContract, load_contract  # noqa: E402
-from sensor2sensor.dataset.ranges import normalised_range  # noqa: E402
-from sensor2sensor.pipeline.normalisation import Normalisation  # noqa: E402
-from tests.fakes_dataset import make_dataset  # noqa: E402
+from sensor2sensor.config.vocabulary import NORMALISATIONS
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.dataset.contract import DatasetContract, load_contract
+from sensor2sensor.dataset.ranges import normalised_range
+from sensor2sensor.pipeline.normalisation import Normalisation
+from tests.fakes_dataset import make_dataset
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-tf = pytest.importorskip("tensorflow")
-
-from sensor2sensor.core.errors import ConfigError  # noqa: E402
-from sensor2sensor.dataset.contract import load_contract  # noqa: E402
-from sensor2sensor.dataset.order import sample_at  # noqa: E402
-from sensor2sensor.dataset.upsampling import upsample as on_grid  # noqa: E402
-from sensor2sensor.pipeline.augmentation import AugmentSpec, augment  # noqa: E402
-from sensor2sensor.pipeline.normalisation import Normalisation  # noqa: E402
-from sensor2sensor.pipeline.reader import (  # noqa: E402
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.dataset.contract import load_contract
+from sensor2sensor.dataset.order import sample_at
+from sensor2sensor.dataset.upsampling import upsample as on_grid
+from sensor2sensor.pipeline.augmentation import AugmentSpec, augment
+from sensor2sensor.pipeline.normalisation import Normalisation
+from sensor2sensor.pipeline.reader import (
     ReaderOptions,
     _bounds,
     fixed_batches,
@@ -24,7 +23,7 @@ from sensor2sensor.pipeline.reader import (  # noqa: E402
     list_records,
     training_batches,
 )
-from tests.fakes_dataset import make_dataset  # noqa: E402
+from tests.fakes_dataset import make_dataset
 
 
 @pytest.fixture(scope="module")
