@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.products import chunks
 from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.quality import from_olci_flags
 from sensor2sensor.products.reading import naming_damage
@@ -34,6 +36,7 @@ TIE_GEO_FILE = "tie_geo_coordinates.nc"
 TIE_ANGLES_FILE = "tie_geometries.nc"
 # Flag words and detector numbers are integers: xarray would turn them to floats for their fill.
 RAW_FILES = (FLAGS_FILE, INSTRUMENT_FILE)
+CODING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned")
 ANNOTATION_FILES = (GEO_FILE, FLAGS_FILE, INSTRUMENT_FILE, TIE_GEO_FILE, TIE_ANGLES_FILE)
 
 
@@ -194,7 +197,21 @@ class S3Reader:
                 where=self._files.where(name),
             )
         with naming_damage(self._files.where(name)):
-            return np.asarray(array[rows, cols].values)
+            return self._decoded(name, variable, array, rows, cols)
+
+    def _decoded(
+        self, name: str, variable: str, array: Any, rows: slice, cols: slice
+    ) -> npt.NDArray[Any]:
+        """The window with xarray's scale, offset and fill, large chunks inflated once."""
+        import xarray
+
+        local = self._files.local_path(name)
+        stored = chunks.read_window(Path(local), variable, rows, cols) if local else None
+        if stored is None or name in RAW_FILES:
+            return np.asarray(array[rows, cols].values if stored is None else stored)
+        coding = {key: array.encoding[key] for key in CODING if key in array.encoding}
+        raw = xarray.Variable(array.dims, stored, {**array.attrs, **coding})
+        return np.asarray(xarray.conventions.decode_cf_variable(variable, raw).values)
 
     def _inside(self, rows: slice, cols: slice) -> tuple[slice, slice]:
         found = []

@@ -271,7 +271,9 @@ def test_a_window_costs_a_window(tmp_path: Path) -> None:
     tracemalloc.stop()
     reader.close()
     assert values[0, 0, 0] == pytest.approx(((1000 * side + 2000) % 65536) * 0.01)
-    assert peak < 40 * values.nbytes < side * side * 2 / 10
+    # The chunk (18 MB) is inflated whole, whoever does it, with a buffer or two for that: but the
+    # image is never made floating-point whole (36 MB more, and again for its mask).
+    assert values.nbytes < peak < 3.5 * side * side * 2
 
 
 def test_a_window_outside_the_image_is_a_mistake_of_the_caller(s3_product: Maker) -> None:
