@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from sensor2sensor.core.archives import open_files
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.parallel import Failure
+from sensor2sensor.core.progress import progress
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
@@ -166,9 +167,8 @@ def _find(
         raise InputError("no such archive folder", where=root, hint="see environment.json")
     found: list[Product] = []
     failures: list[Failure[Path]] = []
-    for path in _candidates(root):
-        if _OTHER_PRODUCT.match(path.name):
-            continue
+    paths = [path for path in _candidates(root) if not _OTHER_PRODUCT.match(path.name)]
+    for path in progress(paths, desc=f"looking for {kind} products", unit="item"):
         try:
             if _recognised_or_claimed(path, kind):
                 found.append(opener(path))
