@@ -29,14 +29,15 @@ def main() -> int:
     parser.add_argument("--scenes", type=int, default=12, help="Sentinel-2 scenes to generate")
     parser.add_argument("--size", type=int, default=1920, help="10 m pixels a side of a scene")
     parser.add_argument("--quantity", type=int, default=60, help="tiles per scene")
+    parser.add_argument("--steps", type=int, help="training steps in place of the experiments'")
     args = parser.parse_args()
-    job = Job(args.work.resolve(), stages=9)
+    job = Job(args.work.resolve(), stages=8)
     prepare(job, args.scenes, args.size, args.quantity)
     for name, title in (
         (PLAIN, "train.py: edsr, 60 m to 10 m, then its evaluation"),
         (ADVERSARIAL, "train.py: pix2pix, Sentinel-3 to Sentinel-2, then its evaluation"),
     ):
-        job.experiment(name)
+        job.experiment(name, replace={"steps": args.steps} if args.steps else None)
         job.door(title, "train.py", "--exp", name)
     page = job.notebook()
     conclude(job, page)
