@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,3 +164,20 @@ def _tile_row(
         "sha256": listed[f"{stem}.tif"],
     }
     return row
+
+
+def own_environment(root: Path) -> list[str]:
+    """Write an environment whose every root is ``root``; returns the option that names it."""
+    roots = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root")
+    (root / "environment.json").write_text(json.dumps(dict.fromkeys(roots, ".")))
+    return ["--environment", str(root / "environment.json")]
+
+
+def snapshot(root: Path, *datasets: str) -> dict[str, bytes]:
+    """Every file of these data sets and its bytes."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for name in datasets
+        for path in sorted((root / name).rglob("*"))
+        if path.is_file()
+    }

@@ -18,7 +18,7 @@ from sensor2sensor.dataset.records import decode, encode
 from sensor2sensor.pipeline.reader import ReaderOptions, training_batches
 from sensor2sensor.preprocess.tfrecords import main
 from tests.fakes_dataset import make_dataset
-from tests.fakes_tiles import grid_tiles, write_tiles
+from tests.fakes_tiles import grid_tiles, own_environment, snapshot, write_tiles
 
 TILE = 8
 
@@ -127,44 +127,14 @@ def test_fewer_samples_than_a_batch_still_fill_it(dataset: Path) -> None:
     assert batch["input"].shape == (8, 16, 16, 3)
 
 
-def _environment(root: Path) -> list[str]:
-    settings = {
-        "environment": "t",
-        "project_root": ".",
-        "data_root": ".",
-        "experiment_root": ".",
-        "s2_root": ".",
-        "s3_root": ".",
-    }
-    (root / "environment.json").write_text(json.dumps(settings))
-    return ["--environment", str(root / "environment.json")]
-
-
 def _step50(root: Path, *more: str, inventory: str = "inv_a_1h") -> int:
-    common = [
-        "--tilesize",
-        str(TILE),
-        "--train_ratio",
-        "0.6",
-        "--val_ratio",
-        "0.4",
-        "--factors",
-        "3",
-        "--block-tiles",
-        "6",
-        "--seed",
-        "1",
-    ]
-    return main(["--inventory", inventory, "--dataset", "toy", *common, *_environment(root), *more])
+    common = ["--tilesize", str(TILE), "--factors", "3", "--block-tiles", "6", "--seed", "1"]
+    common += ["--train_ratio", "0.6", "--val_ratio", "0.4", *own_environment(root)]
+    return main(["--inventory", inventory, "--dataset", "toy", *common, *more])
 
 
 def _snapshot(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for name in ("cur_toy", "alt3_toy")
-        for path in sorted((root / name).rglob("*"))
-        if path.is_file()
-    }
+    return snapshot(root, "cur_toy", "alt3_toy")
 
 
 def _tiles(root: Path) -> None:

@@ -13,52 +13,22 @@ from sensor2sensor.dataset.contract import SPLITS, load_contract, verify_dataset
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
 from sensor2sensor.preprocess.tfrecords import main
-from tests.fakes_tiles import FakeTile, grid_tiles, write_tiles
+from tests.fakes_tiles import FakeTile, grid_tiles, own_environment, snapshot, write_tiles
 
 TILE = 16
 STEP = 5 * TILE
 INV = "inv_T17XNA_10h"
-COMMON = [
-    "--tilesize",
-    str(TILE),
-    "--train_ratio",
-    "0.6",
-    "--val_ratio",
-    "0.4",
-    "--factors",
-    "3,5",
-    "--block-tiles",
-    "6",
-]
-
-
-def environment(root: Path) -> list[str]:
-    settings = {
-        "environment": "test",
-        "project_root": ".",
-        "data_root": ".",
-        "experiment_root": ".",
-        "s2_root": ".",
-        "s3_root": ".",
-    }
-    (root / "environment.json").write_text(json.dumps(settings))
-    return ["--environment", str(root / "environment.json")]
+COMMON = ["--tilesize", str(TILE), "--factors", "3,5", "--block-tiles", "6"]
+COMMON += ["--train_ratio", "0.6", "--val_ratio", "0.4"]
 
 
 def step50(root: Path, *more: str, inventory: str = INV, dataset: str = "toy") -> int:
-    options = [] if "--factors" in more else COMMON
-    return main(
-        ["--inventory", inventory, "--dataset", dataset, *options, *environment(root), *more]
-    )
+    named = ["--inventory", inventory, "--dataset", dataset, *own_environment(root)]
+    return main([*named, *COMMON, *more])
 
 
-def snapshot(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for name in ("cur_toy", "alt3_toy", "alt5_toy")
-        for path in sorted((root / name).rglob("*"))
-        if path.is_file()
-    }
+def all_files(root: Path) -> dict[str, bytes]:
+    return snapshot(root, "cur_toy", "alt3_toy", "alt5_toy")
 
 
 @pytest.fixture(scope="module")
@@ -145,16 +115,16 @@ def test_statistics_are_those_of_the_train_split(built: Path) -> None:
 def test_a_repeat_changes_nothing_and_says_so(
     built: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = {k: (built / k).stat().st_mtime_ns for k in snapshot(built)}
+    before = {k: (built / k).stat().st_mtime_ns for k in all_files(built)}
     assert step50(built) == 0
     assert "3 already there" in capsys.readouterr().out
-    assert before == {k: (built / k).stat().st_mtime_ns for k in snapshot(built)}
+    assert before == {k: (built / k).stat().st_mtime_ns for k in all_files(built)}
 
 
 def test_two_builds_give_equal_bytes_whatever_the_workers(built: Path, tmp_path: Path) -> None:
     write_tiles(tmp_path, grid_tiles(5, 5, STEP))
     assert step50(tmp_path) == 0
-    assert snapshot(tmp_path) == snapshot(built)
+    assert all_files(tmp_path) == all_files(built)
 
 
 def test_other_options_are_refused_with_the_difference(
@@ -163,7 +133,7 @@ def test_other_options_are_refused_with_the_difference(
     assert step50(built, "--val_ratio", "0.3") == 2
     error = capsys.readouterr().err
     assert "val_ratio: 0.4 (there) against 0.3 (asked)" in error and "--force" in error
-    assert step50(built, "--factors", "3", *COMMON[:6], "--block-tiles", "6") == 2
+    assert step50(built, "--factors", "3") == 2
 
 
 def test_force_removes_exactly_what_was_listed(tmp_path: Path) -> None:
@@ -171,7 +141,7 @@ def test_force_removes_exactly_what_was_listed(tmp_path: Path) -> None:
     assert step50(tmp_path) == 0
     mine = tmp_path / "alt3_toy" / str(TILE) / "train" / "notes.txt"
     mine.write_text("kept")
-    assert step50(tmp_path, "--force", "--factors", "3", *COMMON[:6], "--block-tiles", "6") == 0
+    assert step50(tmp_path, "--force", "--factors", "3") == 0
     assert mine.read_text() == "kept"
     assert not (tmp_path / "alt5_toy" / str(TILE) / "dataset.json").exists()
     assert not list((tmp_path / "alt5_toy").rglob("*.tfrecord"))
@@ -358,27 +328,3 @@ def test_shards_hold_the_same_records(built: Path, tmp_path: Path) -> None:
         for a, b in zip(ours, wanted, strict=True):
             assert np.array_equal(a.target, b.target)
             assert np.array_equal(a.input_pixels, b.input_pixels)
-
-
-@pytest.mark.parametrize("change", ["missing", "column", "twice", "level"])
-def test_a_bad_tile_table_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
-) -> None:
-    table = write_tiles(tmp_path, grid_tiles(2, 2, TILE)) / "tiles.csv"
-    lines = table.read_text().splitlines()
-    if change == "missing":
-        table.unlink()
-    elif change == "column":
-        table.write_text("\n".join(lines).replace("epsg", "crs"))
-    elif change == "twice":
-        table.write_text("\n".join([*lines, lines[1]]) + "\n")
-    else:
-        table.write_text("\n".join([*lines[:2], lines[2].replace("MSIL1C", "MSIL2A"), *lines[3:]]))
-    assert step50(tmp_path) == 2
-    wanted = {
-        "missing": "no tiles",
-        "column": "lacks the columns epsg",
-        "twice": "lists a tile twice",
-        "level": "mixes Level-1C and Level-2A",
-    }
-    assert wanted[change] in capsys.readouterr().err
