@@ -14,9 +14,12 @@ from sensor2sensor.products.sentinel2 import open_s2
 from tests.fakes import make_s2
 
 
+BANDS = ("B01", "B02", "B03", "B04")
+
+
 @pytest.fixture(scope="module")
 def s2_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_s2(tmp_path_factory.mktemp("s2"), size_px=192, bands=("B02",), baseline="04.00")
+    return make_s2(tmp_path_factory.mktemp("s2"), size_px=192, bands=BANDS, baseline="04.00")
 
 
 def test_a_truncated_or_flipped_zip(s2_source: Path, tmp_path: Path) -> None:

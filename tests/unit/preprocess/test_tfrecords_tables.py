@@ -35,6 +35,6 @@ def test_a_bad_tile_table_is_named(
         table.write_text("\n".join([*lines, lines[1]]) + "\n")
     else:
         table.write_text("\n".join([*lines[:2], lines[2].replace("MSIL1C", "MSIL2A"), *lines[3:]]))
-    options = ["--tilesize", str(TILE), *own_environment(tmp_path)]
+    options = ["--tilesize", str(TILE), "--factors", "3", *own_environment(tmp_path)]
     assert main(["--inventory", INV, "--dataset", "toy", *options]) == 2
     assert wanted in capsys.readouterr().err
