@@ -13,7 +13,6 @@ from sensor2sensor.core.errors import ProductError
 from sensor2sensor.products.sentinel2 import open_s2
 from tests.fakes import make_s2
 
-
 BANDS = ("B01", "B02", "B03", "B04")
 
 
