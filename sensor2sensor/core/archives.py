@@ -13,6 +13,7 @@ import re
 import stat
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -58,7 +59,7 @@ class ArchiveLimits:
 DEFAULT_LIMITS = ArchiveLimits()
 
 
-class ProductFiles:
+class ProductFiles(ABC):
     """The files below one product folder, named by posix paths relative to it.
 
     Use `open_files` to make one. Instances hold no open handle between calls, so they may be
@@ -68,25 +69,25 @@ class ProductFiles:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @abstractmethod
     def names(self) -> list[str]:
         """Every file, sorted."""
-        raise NotImplementedError
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name."""
         return safe_name(name, self.path) in self.names()
 
+    @abstractmethod
     def size(self, name: str) -> int:
         """Size in bytes of a file; ProductError when it is absent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def open(self, name: str) -> BinaryIO:
         """A seekable binary stream over a file; ProductError when it is absent or damaged."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gdal_path(self, name: str) -> str:
         """The path by which GDAL opens a file."""
-        raise NotImplementedError
 
     def local_path(self, name: str) -> Path | None:
         """Where a file lies on disk; None when it is inside an archive."""
