@@ -61,15 +61,7 @@ class GAN:
 
     def Discriminator(self) -> tf.keras.Model:  # noqa: N802
         """``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits."""
-        exp = self.exp
-        with layers.seeded(exp.SEED, "discriminator"):
-            return layers.patchgan(
-                exp.IMG_HEIGHT,
-                exp.IMG_WIDTH,
-                exp.INPUT_CHANNELS,
-                exp.OUTPUT_CHANNELS,
-                width=self.params.width,
-            )
+        return base.patchgan(self.exp, self.params.width)
 
     @tf.function
     def train_step(self, input_image, target, step):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from models import losses
+from models import layers, losses
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.names import suggestion
 
@@ -97,6 +97,23 @@ def adam(
     optimizer = tf.keras.optimizers.Adam(experiment.LEARNING_RATE, beta_1=beta_1)
     optimizer.build(network.trainable_variables)
     return optimizer
+
+
+def patchgan(experiment: Experiment, width: float) -> tf.keras.Model:
+    """An experiment's PatchGAN: ``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits.
+
+    Args:
+        experiment: Gives sizes, channels and the seed.
+        width: Multiplies the filters.
+    """
+    with layers.seeded(experiment.SEED, "discriminator"):
+        return layers.patchgan(
+            experiment.IMG_HEIGHT,
+            experiment.IMG_WIDTH,
+            experiment.INPUT_CHANNELS,
+            experiment.OUTPUT_CHANNELS,
+            width=width,
+        )
 
 
 def loss_inputs(model: Any, input_image: Any, target: Any, step: Any) -> dict[str, Any]:
