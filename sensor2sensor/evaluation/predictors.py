@@ -23,6 +23,14 @@ class ModelPredictor:
     A tile of another size than the generator's is resized to it and back bilinearly, as in
     training; a generator trained on crops sees the tile window by window, overlaps averaged.
 
+    Args:
+        generator: ``keras.Model`` ``[B, H, W, Ci] -> [B, H, W, Ct]``, weights restored.
+        normalisation: The one it was trained with.
+        input_upsampling: ``nearest`` or ``bicubic``, as in training.
+        batch_size: Tiles per call of the generator.
+        size_px: ``(img_height, img_width)`` of the experiment; the tile's size by default.
+        crops: Whether it was trained on crops (``random_crop``) and not on resized tiles.
+
     Attributes:
         normalised: True where the normalisation cannot be undone (``l2``): the predictions are then
             in the network's own units and only profile ``arisgan`` can score them.
@@ -91,27 +99,3 @@ def _resize(images: Images, size: Sequence[int]) -> Images:
     import tensorflow as tf
 
     return np.asarray(tf.image.resize(images, [int(side) for side in size]), np.float32)
-
-
-def model_predictor(
-    generator: Any,
-    normalisation: Normalisation,
-    input_upsampling: str,
-    batch_size: int,
-    size_px: tuple[int, int] | None = None,
-    *,
-    crops: bool = False,
-) -> ModelPredictor:
-    """A predictor from a trained generator.
-
-    Args:
-        generator: ``keras.Model`` ``[B, H, W, Ci] -> [B, H, W, Ct]``, weights restored.
-        normalisation: The one it was trained with.
-        input_upsampling: ``nearest`` or ``bicubic``, as in training.
-        batch_size: Tiles per call of the generator.
-        size_px: ``(img_height, img_width)`` of the experiment; the tile's size by default.
-        crops: Whether it was trained on crops (``random_crop``) and not on resized tiles.
-    """
-    return ModelPredictor(
-        generator, normalisation, input_upsampling, batch_size, size_px, crops=crops
-    )

@@ -9,7 +9,7 @@ from sensor2sensor.core import files
 from sensor2sensor.evaluation.baselines import baselines
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.output import Subject, stem, write
-from sensor2sensor.evaluation.predictors import Predictor, model_predictor
+from sensor2sensor.evaluation.predictors import ModelPredictor, Predictor
 from sensor2sensor.evaluation.run import MODEL, Evaluation, evaluate
 from sensor2sensor.evaluation.tables import show
 
@@ -97,7 +97,7 @@ class Session:
 
         experiment = self._experiment
         normalisation = Normalisation(experiment.NORMALISATION, experiment.contract)
-        return model_predictor(
+        return ModelPredictor(
             generator,
             normalisation,
             experiment.INPUT_UPSAMPLING,
