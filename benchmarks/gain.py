@@ -46,12 +46,7 @@ def main() -> int:
 
 def train(job: Job, seed: int) -> dict[str, Any]:
     """One training with its evaluation; returns the gains over each baseline."""
-    name = f"{PLAIN}_seed{seed}"
-    target = job.work / "experiments" / name / "experiment.json"
-    job.experiment(PLAIN, replace={"seed": seed})
-    target.parent.mkdir(parents=True, exist_ok=True)
-    (job.work / "experiments" / PLAIN / "experiment.json").replace(target)
-    job.experiment(PLAIN)
+    name = job.experiment(PLAIN, replace={"seed": seed}, under=f"{PLAIN}_seed{seed}")
     job.door(f"edsr, seed {seed}", "train.py", "--exp", name)
     evaluation = latest_evaluation(job.work, name)
     print_gains(name, evaluation)

@@ -54,13 +54,18 @@ class Job:
         print(f"      $ {shown} --environment {self.environment.name}", flush=True)
         run([str(ROOT / door), *words, "--environment", str(self.environment)], accept=accept)
 
-    def experiment(self, name: str, *, replace: dict[str, Any] | None = None) -> str:
-        """Copy a shipped experiment into this job, some keys replaced; returns its name.
+    def experiment(
+        self, name: str, *, replace: dict[str, Any] | None = None, under: str | None = None
+    ) -> str:
+        """Copy a shipped experiment into this job; returns the name it has there.
 
-        Comments and order of the shipped file are kept where nothing is replaced.
+        Args:
+            name: Its folder below examples/experiments.
+            replace: Keys with another value; without any, comments and order are kept.
+            under: Its name in this job, if another.
         """
         source = ROOT / "examples" / "experiments" / name / "experiment.json"
-        target = self.work / "experiments" / name / "experiment.json"
+        target = self.work / "experiments" / (under or name) / "experiment.json"
         target.parent.mkdir(parents=True, exist_ok=True)
         if replace is None:
             shutil.copyfile(source, target)
@@ -70,7 +75,7 @@ class Job:
 
             content = {**load_jsonc(source).data, **replace}
             target.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        return name
+        return under or name
 
     def notebook(self) -> Path:
         """Execute the summary notebook on this job's results; returns the HTML file."""
