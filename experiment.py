@@ -8,7 +8,12 @@ from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.config.environment import Environment
-from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
+from sensor2sensor.config.experiment_file import (
+    DiscriminatorSettings,
+    ExperimentFile,
+    Schedule,
+    load_experiment_file,
+)
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors, InputError
@@ -27,14 +32,20 @@ class LossWeights(Mapping[str, float | None]):
     Attributes:
         value_range: Width of the normalised target's range (2.0 for [-1, 1]).
         value_low: Its lower end, which SSIM shifts to 0 (-1.0 for [-1, 1]).
+        warmup_steps: Steps before a generator's adversarial terms count.
     """
 
     def __init__(
-        self, weights: Mapping[str, float | None], value_range: float, value_low: float = 0.0
+        self,
+        weights: Mapping[str, float | None],
+        value_range: float,
+        value_low: float = 0.0,
+        warmup_steps: int = 0,
     ) -> None:
         self._weights = MappingProxyType(dict(weights))
         self.value_range = value_range
         self.value_low = value_low
+        self.warmup_steps = warmup_steps
 
     def __getitem__(self, name: str) -> float | None:
         return self._weights[name]
@@ -170,6 +181,31 @@ class Experiment:
         return self.config.learning_rate
 
     @property
+    def LEARNING_RATE_SCHEDULE(self) -> Schedule:  # noqa: N802
+        """How the step size changes: ``kind``, ``start``, ``final``."""
+        return self.config.learning_rate_schedule
+
+    @property
+    def BETA_1(self) -> float | None:  # noqa: N802
+        """Adam's β1, or None for the model's own."""
+        return self.config.beta_1
+
+    @property
+    def GRADIENT_CLIP(self) -> float | None:  # noqa: N802
+        """Largest global norm of a network's gradient, or None."""
+        return self.config.gradient_clip
+
+    @property
+    def EMA(self) -> float | None:  # noqa: N802
+        """Decay of the generator's averaged weights, or None."""
+        return self.config.ema
+
+    @property
+    def DISCRIMINATOR(self) -> DiscriminatorSettings | None:  # noqa: N802
+        """``norm`` and ``steps`` of the discriminator; None asks for plain regression."""
+        return self.config.discriminator
+
+    @property
     def NORMALISATION(self) -> str:  # noqa: N802
         """How values are scaled for the model."""
         return self.config.normalisation
@@ -193,7 +229,7 @@ class Experiment:
 
     def _weights(self, losses: Mapping[str, float | None]) -> LossWeights:
         low, high = self.OUTPUT_RANGE
-        return LossWeights(losses, high - low, low)
+        return LossWeights(losses, high - low, low, self.config.generator_warmup)
 
     @property
     def GEN_LOSS(self) -> LossWeights:  # noqa: N802

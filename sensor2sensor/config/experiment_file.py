@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from sensor2sensor.config.jsonc import JsonDocument, load_jsonc
 from sensor2sensor.config.validate import validate
+from sensor2sensor.config.vocabulary import adversarial
 
 MISSPELT_SUFFIX = "enfore_suffix"  # as the ARISGAN README spells it
 
@@ -31,6 +32,9 @@ class GeneratorLosses(BaseModel):
     gen_l2: Weight = Field(default=None, description="Mean squared difference")
     gen_rmse: Weight = Field(default=None, description="Root mean squared difference of the batch")
     gen_wstein: Weight = Field(default=None, description="-mean D(G(x)), without a critic's loss")
+    gen_lsgan: Weight = Field(default=None, description="Least squares, (D(G(x)) - 1)² / 2")
+    gen_ragan: Weight = Field(default=None, description="Relativistic average, generator's half")
+    gen_fm: Weight = Field(default=None, description="Feature matching in the discriminator")
 
 
 class DiscriminatorLosses(BaseModel):
@@ -40,6 +44,39 @@ class DiscriminatorLosses(BaseModel):
 
     disc_bce: Weight = Field(default=None, description="Binary cross-entropy, real and generated")
     disc_nll: Weight = Field(default=None, description="-log D(y) - log(1 - D(G(x)))")
+    disc_wstein: Weight = Field(default=None, description="mean D(G(x)) - mean D(y), the critic's")
+    disc_gp: Weight = Field(default=None, description="Gradient penalty of WGAN-GP")
+    disc_lsgan: Weight = Field(default=None, description="Least squares, real and generated")
+    disc_ragan: Weight = Field(default=None, description="Relativistic average, D's half")
+
+
+class DiscriminatorSettings(BaseModel):
+    """What may be changed in a model's discriminator."""
+
+    model_config = _STRICT
+
+    norm: Literal["published", "batch", "instance", "spectral", "none"] = Field(
+        default="published", description="Normalisation of its layers; published: the model's own"
+    )
+    steps: PositiveInt = Field(
+        default=1, description="Updates per update of the generator (critic steps of WGAN)"
+    )
+
+
+class Schedule(BaseModel):
+    """How the learning rate changes over a training."""
+
+    model_config = _STRICT
+
+    kind: Literal["constant", "linear", "cosine"] = Field(
+        default="constant", description="Shape of the decay"
+    )
+    start: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Share of the steps before the decay begins (pix2pix: 0.5)"
+    )
+    final: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0, description="Share of learning_rate that is left at the last step"
+    )
 
 
 class ExperimentFile(BaseModel):
@@ -78,6 +115,12 @@ class ExperimentFile(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict, description="Passed on to the model")
     gen_loss: GeneratorLosses = Field(default=GeneratorLosses(gen_gan=1.0, gen_l1=100.0))
     disc_loss: DiscriminatorLosses = Field(default=DiscriminatorLosses(disc_bce=1.0))
+    discriminator: DiscriminatorSettings | None = Field(
+        default=DiscriminatorSettings(), description="null: plain regression without one"
+    )
+    generator_warmup: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Steps before the adversarial terms count; D trains from the first"
+    )
     normalisation: Literal["symmetric", "reflectance", "standard", "minmax", "l2"] = Field(
         default="symmetric", description="How values are scaled for the model"
     )
@@ -86,6 +129,27 @@ class ExperimentFile(BaseModel):
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="Seed of every random draw")
     learning_rate: Annotated[float, Field(gt=0)] = Field(default=2e-4, description="Adam step size")
+    learning_rate_schedule: Schedule = Field(default=Schedule())
+    beta_1: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        default=None, description="Adam's β1; null: the model's own (0.5 for GANs)"
+    )
+    gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Largest global norm of a network's gradient; null: any"
+    )
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="Decay of averaged generator weights, used for evaluation"
+    )
+    precision: Literal["float32", "mixed_bfloat16"] = Field(
+        default="float32", description="mixed_bfloat16: compute in bfloat16, weights in float32"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _regression_by_default(cls, data: Any) -> Any:
+        """Without a discriminator the default loss is the pixel term alone."""
+        if isinstance(data, dict) and "discriminator" in data and data["discriminator"] is None:
+            return {"gen_loss": {"gen_l1": 100.0}, **data}
+        return data
 
     @field_validator("gen_loss")
     @classmethod
@@ -98,6 +162,25 @@ class ExperimentFile(BaseModel):
     def _window_inside_tile(self) -> ExperimentFile:
         if self.random_crop and max(self.height, self.width) > self.tilesize:
             raise ValueError("random_crop needs img_height and img_width within tilesize")
+        return self
+
+    @model_validator(mode="after")
+    def _losses_have_what_they_need(self) -> ExperimentFile:
+        if self.discriminator is None:
+            asked = [n for n, weight in self.gen_loss if weight is not None and adversarial(n)]
+            if asked:
+                raise ValueError(f"discriminator is null, so {', '.join(asked)} must be null too")
+        elif self.disc_loss.disc_gp and self.discriminator.norm in ("published", "batch"):
+            raise ValueError(
+                "disc_gp needs discriminator.norm 'instance', 'spectral' or 'none': batch "
+                "normalisation ties together images whose gradients are bounded one by one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warmup_leaves_something(self) -> ExperimentFile:
+        if self.generator_warmup and not any(w for n, w in self.gen_loss if not adversarial(n)):
+            raise ValueError("generator_warmup needs a loss that is not adversarial, as gen_l1")
         return self
 
     @property

@@ -61,6 +61,8 @@ def _losses(*entries: LossInfo) -> dict[str, LossInfo]:
 _IMAGES = frozenset({"target", "output"})
 _FAKE = frozenset({"disc_fake"})
 _BOTH = frozenset({"disc_real", "disc_fake"})
+_FEATURES = frozenset({"features_real", "features_fake"})
+_CRITIC = frozenset({"discriminator", "input", "target", "output", "step"})
 
 LOSSES = _losses(
     LossInfo("gen_gan", "generator", _FAKE, "Goodfellow et al. 2014, non-saturating"),
@@ -70,9 +72,21 @@ LOSSES = _losses(
     LossInfo("gen_l2", "generator", _IMAGES, "mean squared error"),
     LossInfo("gen_rmse", "generator", _IMAGES, "root of the mean squared error of the batch"),
     LossInfo("gen_wstein", "generator", _FAKE, "Arjovsky et al. 2017, -mean D(G(x)) alone"),
+    LossInfo("gen_lsgan", "generator", _FAKE, "Mao et al. 2017, least squares"),
+    LossInfo("gen_ragan", "generator", _BOTH, "Jolicoeur-Martineau 2019, relativistic average"),
+    LossInfo("gen_fm", "generator", _FEATURES, "Wang et al. 2018 (pix2pixHD), feature matching"),
     LossInfo("disc_bce", "discriminator", _BOTH, "Goodfellow et al. 2014"),
     LossInfo("disc_nll", "discriminator", _BOTH, "Goodfellow et al. 2014, minimax form"),
+    LossInfo("disc_wstein", "discriminator", _BOTH, "Arjovsky et al. 2017, critic"),
+    LossInfo("disc_gp", "discriminator", _CRITIC, "Gulrajani et al. 2017, gradient penalty"),
+    LossInfo("disc_lsgan", "discriminator", _BOTH, "Mao et al. 2017, least squares"),
+    LossInfo("disc_ragan", "discriminator", _BOTH, "Jolicoeur-Martineau 2019"),
 )
 
 GENERATOR_LOSSES = tuple(n for n, info in LOSSES.items() if info.side == "generator")
 DISCRIMINATOR_LOSSES = tuple(n for n, info in LOSSES.items() if info.side == "discriminator")
+
+
+def adversarial(name: str) -> bool:
+    """Whether a generator's loss looks at the discriminator."""
+    return bool(LOSSES[name].needs & (_BOTH | _FEATURES))
