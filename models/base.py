@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 SIZES_PX = (64, 128, 256, 512)
 _IMAGES = frozenset({"target", "output", "input", "value_range", "step"})
-_ANSWERS = frozenset({"disc_real", "disc_fake", "discriminator", "loss_object"})
+_ANSWERS = frozenset(
+    {"disc_real", "disc_fake", "features_real", "features_fake", "discriminator", "loss_object"}
+)
 
 
 def read_params(experiment: Experiment, defaults: Mapping[str, Any]) -> SimpleNamespace:
@@ -78,12 +80,17 @@ def check_bounds(experiment: Experiment, low: float = -1.0, high: float = 1.0) -
         )
 
 
-def check_losses(experiment: Experiment, *, discriminator: bool) -> None:
+def check_losses(experiment: Experiment, discriminator: bool = True) -> None:
     """Refuse losses that a model cannot feed, before anything is built.
+
+    Args:
+        experiment: Gives the weights, and whether there is a discriminator at all.
+        discriminator: Whether the model has one where the experiment asks for it.
 
     Raises:
         ConfigError: A term needs a discriminator the model has not, or nothing has a weight.
     """
+    discriminator = discriminator and experiment.DISCRIMINATOR is not None
     available = _IMAGES | _ANSWERS if discriminator else _IMAGES
     losses.check(experiment.GEN_LOSS, "generator", available, who="the model")
     if discriminator:
@@ -91,21 +98,31 @@ def check_losses(experiment: Experiment, *, discriminator: bool) -> None:
 
 
 def adam(
-    experiment: Experiment, network: tf.keras.Model, beta_1: float = 0.5
-) -> tf.keras.optimizers.Optimizer:
-    """Adam at the experiment's learning rate, built, so that a checkpoint holds its moments."""
+    experiment: Experiment, network: tf.keras.Model | None, beta_1: float = 0.5
+) -> tf.keras.optimizers.Optimizer | None:
+    """Adam at the experiment's learning rate, built, so that a checkpoint holds its moments.
+
+    None for a network that is None.
+    """
+    if network is None:
+        return None
     optimizer = tf.keras.optimizers.Adam(experiment.LEARNING_RATE, beta_1=beta_1)
     optimizer.build(network.trainable_variables)
     return optimizer
 
 
-def patchgan(experiment: Experiment, width: float) -> tf.keras.Model:
+def patchgan(experiment: Experiment, width: float) -> tf.keras.Model | None:
     """An experiment's PatchGAN: ``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits.
 
     Args:
         experiment: Gives sizes, channels and the seed.
         width: Multiplies the filters.
+
+    Returns:
+        None where the experiment asks for no discriminator.
     """
+    if experiment.DISCRIMINATOR is None:
+        return None
     with layers.seeded(experiment.SEED, "discriminator"):
         return layers.patchgan(
             experiment.IMG_HEIGHT,
@@ -114,6 +131,24 @@ def patchgan(experiment: Experiment, width: float) -> tf.keras.Model:
             experiment.OUTPUT_CHANNELS,
             width=width,
         )
+
+
+def standard_step(
+    model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """One training step: adversarial, or plain regression where there is no discriminator.
+
+    Args:
+        model: A GAN with ``exp``, both networks, both optimizers and ``loss_object``.
+        input_image: ``[B, H, W, C_in]``, normalised.
+        target: ``[B, H, W, C]``, normalised.
+        step: Number of the step, an integer tensor (a Python int would retrace every step).
+
+    Returns:
+        Scalars to log: the totals and every computed term, unweighted.
+    """
+    one_step = regression_step if model.discriminator is None else adversarial_step
+    return one_step(model, input_image, target, step)
 
 
 def loss_inputs(model: Any, input_image: Any, target: Any, step: Any) -> dict[str, Any]:

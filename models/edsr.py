@@ -57,15 +57,13 @@ class GAN:
         base.check_sizes(experiment)
         if self.params.shrink not in SHRINKS:
             raise ConfigError("shrink must be 1, 2 or 4", where="params")
-        base.check_losses(experiment, discriminator=self.params.discriminator)
+        base.check_losses(experiment, self.params.discriminator)
         self.generator = self.Generator()
         self.discriminator = self.Discriminator()
         # 0.9 as in the paper; an adversary moves the goal at every step and wants a shorter memory.
-        beta_1 = 0.5 if self.params.discriminator else 0.9
+        beta_1 = 0.9 if self.discriminator is None else 0.5
         self.generator_optimizer = base.adam(experiment, self.generator, beta_1)
-        self.discriminator_optimizer = (
-            None if self.discriminator is None else base.adam(experiment, self.discriminator)
-        )
+        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
         self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
@@ -107,9 +105,7 @@ class GAN:
     @tf.function
     def train_step(self, input_image, target, step):
         """One update; the losses to log."""
-        if self.discriminator is None:
-            return base.regression_step(self, input_image, target, step)
-        return base.adversarial_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step)
 
 
 def _conv(filters: int, initializer, activation: str | None = None) -> tf.keras.layers.Layer:

@@ -30,7 +30,7 @@ class GAN:
         self.params = base.read_params(experiment, {"width": 1.0, "bottleneck_norm": True})
         self.shorter_side_px = base.check_sizes(experiment)
         base.check_bounds(experiment)
-        base.check_losses(experiment, discriminator=True)
+        base.check_losses(experiment)
         self.generator = self.Generator()
         self.discriminator = self.Discriminator()
         self.generator_optimizer = base.adam(experiment, self.generator)
@@ -51,11 +51,11 @@ class GAN:
             )
         return tf.keras.Model(inputs, outputs, name="generator")
 
-    def Discriminator(self) -> tf.keras.Model:  # noqa: N802
-        """``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits."""
+    def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
+        """``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits; None where not asked for."""
         return base.patchgan(self.exp, self.params.width)
 
     @tf.function
     def train_step(self, input_image, target, step):
         """One update of both networks; the losses to log."""
-        return base.adversarial_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step)

@@ -7,7 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 
 from experiment import LossWeights
-from sensor2sensor.config.experiment_file import DiscriminatorLosses, GeneratorLosses
+from sensor2sensor.config.experiment_file import (
+    DiscriminatorLosses,
+    DiscriminatorSettings,
+    GeneratorLosses,
+    Schedule,
+)
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.pipeline.normalisation import Normalisation
 
@@ -110,6 +115,13 @@ def experiment(
     learning_rate=2e-4,
     seed=0,
     logs="logs",
+    steps=5,
+    discriminator=DiscriminatorSettings(),  # noqa: B008 - frozen
+    generator_warmup=0,
+    schedule=Schedule(),  # noqa: B008 - frozen
+    beta_1=None,
+    gradient_clip=None,
+    ema=None,
     **ranges,
 ):
     """What ``experiment.Experiment`` exposes to a model."""
@@ -131,15 +143,20 @@ def experiment(
         OUTPUT_WAVELENGTHS_NM=tuple(band.wavelength_nm for band in bands["target"]),
         SCALE=dataset.factor,
         BATCH_SIZE=2,
-        STEPS=5,
+        STEPS=steps,
         SEED=seed,
         PARAMS=params or {},
         NORMALISATION=normalisation,
         INPUT_UPSAMPLING="nearest",
         OUTPUT_RANGE=(low, high),
         LEARNING_RATE=learning_rate,
-        GEN_LOSS=LossWeights(gen_weights.model_dump(), high - low),
-        DISC_LOSS=LossWeights(disc_weights.model_dump(), high - low),
+        LEARNING_RATE_SCHEDULE=schedule,
+        BETA_1=beta_1,
+        GRADIENT_CLIP=gradient_clip,
+        EMA=ema,
+        DISCRIMINATOR=discriminator,
+        GEN_LOSS=LossWeights(gen_weights.model_dump(), high - low, low, generator_warmup),
+        DISC_LOSS=LossWeights(disc_weights.model_dump(), high - low, low),
         output=SimpleNamespace(LOGS=str(logs), CKPT="ckpt", SAMPLES="samples", MODEL="model"),
     )
 
