@@ -1,0 +1,1 @@
+"""The parts of which networks are made; ``models.layers`` hands them all on."""

@@ -1,0 +1,181 @@
+"""Blocks of generators: multireceptive fields, the dense block and the U-Net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from models.parts.primitives import DROPOUT, conv, deconv, relu, scaled
+from models.parts.tags import block
+
+
+@block("dense block")
+def dense_block(
+    input_tensor: tf.Tensor,
+    layers: int = 5,
+    kernel_size: int = 3,
+    filters: int = 32,
+    stride: int = 1,
+) -> tf.Tensor:
+    """Dense block (Huang et al. 2017, without normalisation; Wang et al. 2018).
+
+    ``layers - 1`` times a convolution with leaky ReLU whose output is concatenated before all
+    earlier maps, then one linear convolution. There is no residual connection: the output has
+    ``filters`` channels, whatever the input had.
+
+    Args:
+        input_tensor: ``[B, H, W, C]``.
+        layers: Number of convolutions.
+        kernel_size: Their kernel.
+        filters: The growth, and the channels of the output.
+        stride: Kept for the signature; maps of different sizes cannot be concatenated, so only
+            1 works.
+    """
+    grown: list[tf.Tensor] = []
+    x = input_tensor
+    for _ in range(layers - 1):
+        new = conv(kernel_size, filters, stride, batchnorm=False, lrelu=True)(x)
+        # New maps first, then the input, then the earlier maps: the published channel order.
+        x = tf.keras.layers.Concatenate()([new, input_tensor, *grown])
+        grown.append(new)
+    return conv(kernel_size, filters, 1, batchnorm=False, lrelu=False)(x)
+
+
+@block("dense block, down and up")
+def experimental_dense_block(
+    input_tensor: tf.Tensor,
+    layers: int = 4,
+    kernel_size: int = 3,
+    filters: int = 32,
+    stride: int = 2,
+) -> tf.Tensor:
+    """Dense block whose every stage goes down and up again (an experiment of ARISGAN's author).
+
+    ``layers - 1`` times a strided convolution with leaky ReLU, concatenated with all earlier
+    coarse maps, and a transposed one with dropout and ReLU, concatenated with the input and all
+    earlier fine maps; then one linear convolution.
+
+    Args:
+        input_tensor: ``[B, H, W, C]``; H and W divisible by ``stride``.
+        layers: Number of stages, the last convolution included.
+        kernel_size: Kernel of all convolutions.
+        filters: The growth, and the channels of the output.
+        stride: How much coarser the coarse maps are.
+    """
+    downs: list[tf.Tensor] = []
+    ups: list[tf.Tensor] = []
+    x = input_tensor
+    for _ in range(layers - 1):
+        down = conv(kernel_size, filters, stride, batchnorm=False, lrelu=True)(x)
+        x = tf.keras.layers.Concatenate()([down, *downs]) if downs else down
+        downs.append(down)
+        up = deconv(kernel_size, filters, stride, batchnorm=False, relu=True, dropout=DROPOUT)(x)
+        x = tf.keras.layers.Concatenate()([up, input_tensor, *ups])
+        ups.append(up)
+    return conv(kernel_size, filters, 1, batchnorm=False, lrelu=False)(x)
+
+
+@block("multireceptive field")
+def sis2_dense_multireceptive_field_dmnet(
+    input_tensor: tf.Tensor, kernel_sizes: Sequence[int], filters: int
+) -> tf.Tensor:
+    """Parallel convolutions of several kernels with ReLU, concatenated (multireceptive field).
+
+    Args:
+        input_tensor: ``[B, H, W, C]``.
+        kernel_sizes: One convolution each.
+        filters: Filters of each convolution.
+
+    Returns:
+        ``[B, H, W, filters * len(kernel_sizes)]``.
+    """
+    fields = [
+        relu()(conv(size, filters, 1, batchnorm=False, lrelu=False)(input_tensor))
+        for size in kernel_sizes
+    ]
+    return tf.keras.layers.Concatenate()(fields)
+
+
+@block("multireceptive field, serial")
+def sis2_dense_multireceptive_field_srs3(
+    input_tensor: tf.Tensor, kernel_sizes: Sequence[int], filters: int
+) -> tf.Tensor:
+    """Convolutions of several kernels, each fed by the one before, all outputs concatenated.
+
+    The serial multireceptive field of SRS3 (Fernandez et al. 2021, JSTARS 14), with ReLU.
+
+    Args:
+        input_tensor: ``[B, H, W, C]``.
+        kernel_sizes: One convolution each, in this order.
+        filters: Filters of each convolution.
+
+    Returns:
+        ``[B, H, W, filters * len(kernel_sizes)]``.
+    """
+    fields: list[tf.Tensor] = []
+    x = input_tensor
+    for size in kernel_sizes:
+        x = relu()(conv(size, filters, 1, batchnorm=False, lrelu=False)(x))
+        fields.append(x)
+    return tf.keras.layers.Concatenate()(fields)
+
+
+# Filters of the encoder and the size from which on a stage is there: the bottleneck of every
+# size up to 256 is then 1 x 1.
+_ENCODER = ((64, 256), (128, 128), (256, 64), (512, 0), (512, 0), (512, 0), (512, 0), (512, 0))
+# Filters of the decoder, whether dropout follows, and the size from which on the stage is there.
+_DECODER = (
+    (512, True, 0),
+    (512, True, 0),
+    (512, True, 0),
+    (512, False, 0),
+    (256, False, 64),
+    (128, False, 128),
+    (64, False, 256),
+)
+
+
+@block("U-Net")
+def sis2_pix2pix(
+    input_tensor: tf.Tensor,
+    pxshape: int,
+    output_channels: int,
+    kernel_size: int = 4,
+    *,
+    width: float = 1.0,
+    bottleneck_norm: bool = True,
+    dtype: str | None = None,
+) -> tf.Tensor:
+    """The U-Net of pix2pix (Isola et al. 2017), tanh at its end.
+
+    Args:
+        input_tensor: ``[B, H, W, C]``.
+        pxshape: The shorter side in pixels, a power of two from 32; it decides the depth.
+        output_channels: Channels of the output.
+        kernel_size: Kernel of all convolutions.
+        width: Multiplies the filters of all inner layers (at least 4 each).
+        bottleneck_norm: Whether the innermost encoder stage is normalised, as published. Where
+            it is 1 x 1 and the batch holds one image, batch normalisation sees one value per
+            channel and returns exactly its offset: the bottleneck then carries nothing. False
+            leaves that one normalisation out, as Isola et al. corrected their own code.
+        dtype: Of the last layer; ``float32`` where it is the network's output.
+
+    Returns:
+        ``[B, H, W, output_channels]`` in [-1, 1].
+    """
+    stages = [filters for filters, smallest in _ENCODER if pxshape >= smallest]
+    x = input_tensor
+    skips: list[tf.Tensor] = []
+    for number, filters in enumerate(stages, start=1):
+        first_of_all = number == 1 and pxshape >= _ENCODER[0][1]
+        innermost = number == len(stages)
+        norm = not first_of_all and (bottleneck_norm or not innermost)
+        x = conv(kernel_size, scaled(filters, width), 2, batchnorm=norm, lrelu=True)(x)
+        skips.append(x)
+    ups = [(filters, drop) for filters, drop, smallest in _DECODER if pxshape >= smallest]
+    for (filters, drop), skip in zip(ups, reversed(skips[:-1]), strict=True):
+        up = deconv(kernel_size, scaled(filters, width), 2, True, True, DROPOUT if drop else 0.0)
+        x = tf.keras.layers.Concatenate()([up(x), skip])
+    last = deconv(kernel_size, output_channels, 2, False, False, None, "tanh", dtype=dtype)
+    return last(x)

@@ -1,0 +1,83 @@
+"""Normalisation of layers: batch, instance and spectral.
+
+A discriminator's normalisation can be chosen (``discriminator.norm`` of an experiment), since
+some objectives do not bear batch normalisation: a gradient penalty bounds the gradient of every
+image by itself, and batch normalisation ties the images of a batch together.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from models.parts.seeds import normal
+
+KINDS = ("published", "batch", "instance", "spectral", "none")
+INSTANCE_EPSILON = 1e-5
+_TINY = 1e-12
+
+
+def batchnorm() -> tf.keras.layers.Layer:
+    """Batch normalisation with Keras' defaults (momentum 0.99, epsilon 1e-3)."""
+    return tf.keras.layers.BatchNormalization()
+
+
+def instancenorm() -> tf.keras.layers.Layer:
+    """Instance normalisation (Ulyanov et al. 2016): per image and channel, with gain and offset."""
+    return tf.keras.layers.GroupNormalization(groups=-1, epsilon=INSTANCE_EPSILON)
+
+
+def chosen_norm(kind: str, *, published: bool, inner: bool = True) -> str:
+    """The normalisation of one layer of a discriminator.
+
+    Args:
+        kind: One of :data:`KINDS`, for the whole network.
+        published: Whether the paper normalises this layer by batch.
+        inner: False for the first and the last layer, which are never normalised by
+            statistics; spectral normalisation takes them all (Miyato et al. 2018).
+
+    Returns:
+        ``batch``, ``instance``, ``spectral`` or ``none``.
+    """
+    if kind == "published":
+        return "batch" if published else "none"
+    return kind if inner or kind == "spectral" else "none"
+
+
+class SpectralConv2D(tf.keras.layers.Conv2D):
+    """A convolution whose kernel is divided by its largest singular value (Miyato et al. 2018).
+
+    The kernel is seen as a matrix ``[k·k·C_in, filters]``; one power iteration at each call in
+    training mode follows its largest singular value σ. The gradient goes through σ as in the
+    paper (equation 12); ``keras.layers.SpectralNormalization`` overwrites the kernel instead.
+    """
+
+    def build(self, input_shape) -> None:
+        """Make the kernel and the singular vector that is followed."""
+        super().build(input_shape)
+        self.singular = self.add_weight(
+            name="singular", shape=(1, self.filters), initializer=normal(1.0), trainable=False,
+            dtype="float32", autocast=False,
+        )  # fmt: skip
+
+    def call(self, inputs, training: bool = False):
+        """Convolve ``[B, H, W, C]`` with the normalised kernel."""
+        outputs = self.convolution_op(inputs, self._normalised(training))
+        if self.use_bias:
+            outputs = outputs + self.bias
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def _normalised(self, training: bool):
+        kernel = tf.convert_to_tensor(self.kernel)
+        matrix = tf.reshape(tf.cast(kernel, tf.float32), [-1, self.filters])
+        right = tf.convert_to_tensor(self.singular)
+        # The vectors are constants for the gradient; σ = left · W · right is not.
+        left = tf.stop_gradient(_unit(tf.matmul(right, matrix, transpose_b=True)))
+        if training:
+            right = tf.stop_gradient(_unit(tf.matmul(left, matrix)))
+            self.singular.assign(right)
+        sigma = tf.reduce_sum(tf.matmul(left, matrix) * right)
+        return kernel / tf.cast(tf.maximum(sigma, _TINY), kernel.dtype)
+
+
+def _unit(vector: tf.Tensor) -> tf.Tensor:
+    return tf.math.l2_normalize(vector, axis=-1, epsilon=_TINY)

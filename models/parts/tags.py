@@ -1,0 +1,48 @@
+"""Marks every layer with the block it was made in, so that a picture shows blocks."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Make = TypeVar("Make", bound=Callable[..., Any])
+_NUMBER = itertools.count()
+
+
+def block(label: str) -> Callable[[Make], Make]:
+    """Decorator of ``function(input_tensor, ...) -> output_tensor``: its layers form a block.
+
+    Every Keras operation between input and output gets the attribute ``recipe_block``:
+    ``(label, number)``, one number per call. A block inside a block belongs to the outer one.
+
+    Args:
+        label: What the block is called in pictures.
+    """
+
+    def decorate(function: Make) -> Make:
+        @functools.wraps(function)
+        def made(input_tensor: Any, *args: Any, **options: Any) -> Any:
+            output = function(input_tensor, *args, **options)
+            mark(output, input_tensor, label)
+            return output
+
+        return made  # type: ignore[return-value]
+
+    return decorate
+
+
+def mark(output: Any, until: Any, label: str) -> None:
+    """Mark every operation on the way from ``until`` to ``output``; nothing outside a graph."""
+    number = next(_NUMBER)
+    waiting, seen = [output], {id(until)}
+    while waiting:
+        tensor = waiting.pop()
+        history = getattr(tensor, "_keras_history", None)
+        if history is None or id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        history.operation.recipe_block = (label, number)
+        node = history.operation._inbound_nodes[history.node_index]
+        waiting.extend(node.input_tensors)
