@@ -56,7 +56,8 @@ class GAN:
             )
             both = tf.keras.layers.Concatenate()([unet, fields])
             dense = layers.dense_block(both, filters=layers.scaled(32, width))
-            outputs = layers.conv(1, exp.OUTPUT_CHANNELS, 1, batchnorm=False, lrelu=False)(dense)
+            last = layers.conv(1, exp.OUTPUT_CHANNELS, 1, False, False, dtype="float32")
+            outputs = last(dense)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802

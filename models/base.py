@@ -130,6 +130,7 @@ def patchgan(experiment: Experiment, width: float) -> tf.keras.Model | None:
             experiment.INPUT_CHANNELS,
             experiment.OUTPUT_CHANNELS,
             width=width,
+            norm=experiment.DISCRIMINATOR.norm,
         )
 
 

@@ -83,11 +83,16 @@ class GAN:
                 x = self._block(x, filters)
             x = tf.keras.layers.Add()([_conv(filters, layers.he_normal(0.1))(x), head])
             residual = tf.keras.layers.Conv2DTranspose(
-                exp.OUTPUT_CHANNELS, 3 * shrink, shrink, "same", kernel_initializer="zeros"
+                exp.OUTPUT_CHANNELS,
+                3 * shrink,
+                shrink,
+                "same",
+                kernel_initializer="zeros",
+                dtype="float32",
             )(x)
             if gain is not None:
-                residual = tf.keras.layers.Multiply()([residual, gain])
-            outputs = tf.keras.layers.Add()([start, residual])
+                residual = tf.keras.layers.Multiply(dtype="float32")([residual, gain])
+            outputs = tf.keras.layers.Add(dtype="float32")([start, residual])
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def _block(self, x: tf.Tensor, filters: int) -> tf.Tensor:
@@ -144,8 +149,8 @@ def _local_statistics(image: tf.Tensor, side_px: int) -> tuple[tf.Tensor, tf.Ten
 
 def _local_mean(image: tf.Tensor, side_px: int) -> tf.Tensor:
     """Mean over a square, at borders over its part inside; columns and rows one after the other."""
-    columns = tf.keras.layers.AveragePooling2D((side_px, 1), 1, "same")(image)
-    return tf.keras.layers.AveragePooling2D((1, side_px), 1, "same")(columns)
+    columns = tf.keras.layers.AveragePooling2D((side_px, 1), 1, "same", dtype="float32")(image)
+    return tf.keras.layers.AveragePooling2D((1, side_px), 1, "same", dtype="float32")(columns)
 
 
 def base_bands(experiment: Experiment) -> list[int]:
@@ -230,4 +235,5 @@ def _base_layer(experiment: Experiment) -> tf.keras.layers.Layer:
         bias_initializer=tf.keras.initializers.Constant(offset.astype(np.float32)),
         trainable=False,
         name="base",
+        dtype="float32",  # the base keeps its digits whatever the network computes in
     )

@@ -48,6 +48,7 @@ class GAN:
                 exp.OUTPUT_CHANNELS,
                 width=self.params.width,
                 bottleneck_norm=self.params.bottleneck_norm,
+                dtype="float32",
             )
         return tf.keras.Model(inputs, outputs, name="generator")
 
