@@ -51,11 +51,15 @@ class SpectralConv2D(tf.keras.layers.Conv2D):
     paper (equation 12); ``keras.layers.SpectralNormalization`` overwrites the kernel instead.
     """
 
+    def __init__(self, *args, **options) -> None:
+        super().__init__(*args, **options)
+        self._start = normal(1.0)  # now: within `seeded`, unlike the building at the first call
+
     def build(self, input_shape) -> None:
         """Make the kernel and the singular vector that is followed."""
         super().build(input_shape)
         self.singular = self.add_weight(
-            name="singular", shape=(1, self.filters), initializer=normal(1.0), trainable=False,
+            name="singular", shape=(1, self.filters), initializer=self._start, trainable=False,
             dtype="float32", autocast=False,
         )  # fmt: skip
 
