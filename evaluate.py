@@ -65,14 +65,17 @@ def evaluate_run(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
     from models.loading import load_gan_class
     from sensor2sensor.evaluation.session import Session
+    from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.checkpoints import restore_for_inference
+    from sensor2sensor.training.recipe import construct
 
     if gan is None:
         name, root = experiment.config.model_name, experiment.environment.models_root
-        gan = load_gan_class(name, root)(experiment)
+        gan = construct(load_gan_class(name, root), experiment)
     step = restore_for_inference(gan, run)
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
-    return Session(experiment, run.timestamp, step, chosen).score(gan.generator)
+    session = Session(experiment, run.timestamp, step, chosen, weights_in_use(gan))
+    return session.score(gan.generator)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -35,6 +35,7 @@ class Subject:
         dataset: Name of the data set.
         dataset_sha256: Of its ``dataset.json``.
         filters: Suffix filters in force.
+        weights: ``last``, or ``ema <decay>`` for averaged weights.
     """
 
     experiment: str
@@ -44,6 +45,7 @@ class Subject:
     dataset: str
     dataset_sha256: str
     filters: Mapping[str, str | None]
+    weights: str = "last"
 
     @property
     def stem(self) -> str:
@@ -103,6 +105,7 @@ def document(
         "timestamp": subject.timestamp,
         "model_name": subject.model_name,
         "step": subject.step,
+        "weights": subject.weights,
         "dataset": _dataset(subject, contract),
         "split": evaluation.split,
         "filters": dict(subject.filters),

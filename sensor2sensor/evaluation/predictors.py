@@ -85,7 +85,10 @@ class ModelPredictor:
         return total / count
 
     def _predict(self, physical: Images) -> Images:
+        import tensorflow as tf
+
         output = self._generator(self._normalisation.input(physical), training=False)
+        output = tf.cast(output, tf.float32)  # in mixed precision a module's may be bfloat16
         restored = output if self.normalised else self._normalisation.restore(output)
         return np.asarray(restored, dtype=np.float32)
 

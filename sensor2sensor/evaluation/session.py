@@ -44,9 +44,17 @@ class Session:
         timestamp: Of the run.
         step: Training step of the restored weights.
         profile: Metric conventions.
+        weights: Which weights these are: ``last``, or ``ema <decay>``.
     """
 
-    def __init__(self, experiment: ExperimentView, timestamp: str, step: int, profile: str) -> None:
+    def __init__(
+        self,
+        experiment: ExperimentView,
+        timestamp: str,
+        step: int,
+        profile: str,
+        weights: str = "last",
+    ) -> None:
         self._experiment = experiment
         self._profile = profile
         config = experiment.config
@@ -62,6 +70,7 @@ class Session:
             dataset=config.dataset,
             dataset_sha256=files.sha256(experiment.dataset_dir / "dataset.json"),
             filters=self._filters,
+            weights=weights,
         )
 
     def score(self, generator: Any, console: Console | None = None) -> Evaluation:

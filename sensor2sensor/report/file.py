@@ -91,6 +91,7 @@ class EvaluationFile(_Frozen):
     timestamp: str
     model_name: str
     step: int
+    weights: str = "last"
     dataset: Dataset
     split: str
     filters: dict[str, str | None]

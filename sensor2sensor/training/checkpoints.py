@@ -18,6 +18,7 @@ import tensorflow as tf
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import CheckpointError, TrainingError
 from sensor2sensor.core.runs import Run
+from sensor2sensor.training.averages import averages, take
 from sensor2sensor.training.contract import GANModel
 from sensor2sensor.training.state import TrainingState, architecture_differences
 
@@ -196,8 +197,10 @@ def neighbours(folder: Path) -> str:
 def restore_for_inference(model: GANModel, run: Run, step: int | None = None) -> int:
     """Restore the generator alone, or refuse: never score or apply untrained weights.
 
+    Where the generator's optimizer keeps averages (EMA), the generator gets these.
+
     Args:
-        model: A model whose generator is built.
+        model: A model whose generator is built; its optimizer too, where that keeps averages.
         run: The run whose checkpoint is wanted.
         step: The checkpoint's step; the newest by default.
 
@@ -213,8 +216,10 @@ def restore_for_inference(model: GANModel, run: Run, step: int | None = None) ->
     if wanted is None or wanted not in steps:
         what = "no checkpoint" if wanted is None else f"no checkpoint at step {wanted}"
         raise CheckpointError(what, where=folder, hint=neighbours(folder))
-    state = TrainingState(model, only=("generator",))
-    _compare(folder, state, only=("generator",))
+    holds_averages = model.generator_optimizer.use_ema
+    groups = ("generator", "generator_optimizer") if holds_averages else ("generator",)
+    state = TrainingState(model, only=groups)
+    _compare(folder, state, only=groups)
     try:
         status = state.checkpoint.read(str(folder / f"ckpt-{wanted}"))
         status.assert_existing_objects_matched().expect_partial()
@@ -226,6 +231,7 @@ def restore_for_inference(model: GANModel, run: Run, step: int | None = None) ->
             where=folder,
             hint=f"other checkpoints there: {others}",
         ) from error
+    take(averages(model))
     return wanted
 
 

@@ -76,6 +76,26 @@ class ExperimentView(Protocol):
         """Training steps in total."""
 
     @property
+    def LEARNING_RATE_SCHEDULE(self) -> Any:  # noqa: N802
+        """How the step size changes: ``kind``, ``start``, ``final``."""
+
+    @property
+    def BETA_1(self) -> float | None:  # noqa: N802
+        """Adam's β1, or None for the model's own."""
+
+    @property
+    def GRADIENT_CLIP(self) -> float | None:  # noqa: N802
+        """Largest global norm of a network's gradient, or None."""
+
+    @property
+    def EMA(self) -> float | None:  # noqa: N802
+        """Decay of the generator's averaged weights, or None."""
+
+    @property
+    def DISCRIMINATOR(self) -> Any:  # noqa: N802
+        """``norm`` and ``steps`` of the discriminator, or None for plain regression."""
+
+    @property
     def SEED(self) -> int:  # noqa: N802
         """Seed of every random draw."""
 

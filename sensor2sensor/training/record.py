@@ -19,6 +19,7 @@ from sensor2sensor.training.contract import ExperimentView
 
 RESOLVED = "experiment.json"
 MAY_CHANGE = frozenset({"steps", "sample_val"})
+Settings = dict[str, Any]
 
 
 class RunRecord:
@@ -74,7 +75,9 @@ def begin(
 def refuse_changed(experiment: ExperimentView) -> None:
     """Refuse to resume a run with other settings or data than it was started with.
 
-    ``steps`` may be raised, and ``sample_val`` touches no weight.
+    ``steps`` may be raised, unless the learning rate falls towards the last of them, and
+    ``sample_val`` touches no weight. A key that did not exist when the run began counts as
+    having had its default.
 
     Raises:
         ConfigError: Lists what differs.
@@ -82,9 +85,13 @@ def refuse_changed(experiment: ExperimentView) -> None:
     run = experiment.run
     if not run.run_json.is_file():
         return
-    then = files.read_json(run.logs_dir / RESOLVED)
-    now = experiment.config.model_dump(mode="json")
+    then, config = files.read_json(run.logs_dir / RESOLVED), experiment.config
+    given = config.model_dump(mode="json", exclude_defaults=True)
+    now = _known_then(config.model_dump(mode="json"), given, then)
     found = [text for text in differences(then, now) if text.split(":")[0] not in MAY_CHANGE]
+    if config.learning_rate_schedule.kind != "constant" and then["steps"] != now["steps"]:
+        change = f"{then['steps']} (there) against {now['steps']} (asked)"
+        found.append(f"steps: {change}, and the learning rate falls towards the last of them")
     if read_run_json(run)["dataset"] != dataset_identity(experiment):
         found.append("the data set was built anew")
     if found:
@@ -92,6 +99,17 @@ def refuse_changed(experiment: ExperimentView) -> None:
         raise ConfigError(
             f"changed since the run began: {'; '.join(found)}", where=run.logs_dir, hint=hint
         )
+
+
+def _known_then(now: Settings, given: Settings, then: Settings) -> Settings:
+    """The settings without the keys that ``then`` lacks and that have their default now."""
+    known = {}
+    for key, value in now.items():
+        if key in then and isinstance(value, dict) and isinstance(then[key], dict):
+            known[key] = _known_then(value, given[key] if key in given else {}, then[key])
+        elif key in then or key in given:
+            known[key] = value
+    return known
 
 
 def dataset_identity(experiment: ExperimentView) -> dict[str, str]:

@@ -22,18 +22,14 @@ from sensor2sensor.pipeline.reader import (
     training_batches,
 )
 from sensor2sensor.training import checkpoints, record
-from sensor2sensor.training.contract import (
-    ExperimentView,
-    GANModel,
-    build_networks,
-    check_model,
-    retraced,
-)
+from sensor2sensor.training.averages import averaged
+from sensor2sensor.training.contract import ExperimentView, GANModel, retraced
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.pictures import write_pictures
+from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.start import Start, refuse_overwriting
-from sensor2sensor.training.state import TrainingState, build_optimizers
+from sensor2sensor.training.state import TrainingState
 from sensor2sensor.training.validation import Monitor, write_sheet
 from sensor2sensor.training.watch import LossWatch
 from sensor2sensor.training.writers import Writers
@@ -142,10 +138,7 @@ class _Session:
         self.folder = experiment.run.ckpt_dir
         self.normalisation = Normalisation(experiment.config.normalisation, experiment.contract)
         self.options = reader_options(experiment, environment)
-        self.model = gan_class(experiment)
-        check_model(self.model, experiment.config.model_name)
-        build_networks(self.model, experiment)
-        build_optimizers(self.model)
+        self.model = construct(gan_class, experiment)
         self.state = TrainingState(self.model)
         self.monitor = Monitor(experiment, self.normalisation, self._validation())
         self.begun, self.warned = 0, False
@@ -272,7 +265,8 @@ class _Session:
         self.record.update(step=step)
 
     def _sample(self, step: int) -> None:
-        scores, rows = self.monitor.look(self.model.generator)
+        with averaged(self.model):
+            scores, rows = self.monitor.look(self.model.generator)
         self.writers.scalars(step, "val", scores)
         png = self.monitor.draw(rows, step)
         write_sheet(self.experiment, self.environment.samples_dir, step, png)

@@ -56,7 +56,8 @@ class Monitor:
         values: dict[str, list[float]] = {name: [] for name in MONITORED}
         rows: list[SampleRow] = []
         for batch in self._batches:
-            prediction = self._physical(generator(batch["input"], training=False))
+            output = tf.cast(generator(batch["input"], training=False), tf.float32)
+            prediction = self._physical(output)
             truth = self._physical(batch["target"])
             for name, scores in self._scores(truth, prediction).items():
                 values[name].extend(float(score) for score in scores)

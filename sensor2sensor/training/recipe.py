@@ -1,0 +1,89 @@
+"""Building a model, and the check that it trains by the recipe its experiment asks for.
+
+A module written for another framework makes its own optimizers and discriminator. What it would
+ignore of ``experiment.json`` is refused, never passed over in silence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.pipeline.precision import computing_in
+from sensor2sensor.training.contract import (
+    ExperimentView,
+    GANModel,
+    build_networks,
+    check_model,
+)
+from sensor2sensor.training.state import build_optimizers
+
+OWN_ADAM = "make it with models.base.adam(experiment, network)"
+OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
+
+
+def construct(gan_class: Callable[[Any], GANModel], experiment: ExperimentView) -> GANModel:
+    """Build an experiment's model in its precision, with every variable made.
+
+    Args:
+        gan_class: ``class GAN`` of the model's module.
+        experiment: The experiment.
+
+    Raises:
+        ModelContractError: It does not offer what is called, or ignores what is asked.
+    """
+    with computing_in(experiment.config.precision):
+        model = gan_class(experiment)
+        check_model(model, experiment.config.model_name)
+        check_recipe(model, experiment)
+        build_networks(model, experiment)
+        build_optimizers(model)
+    return model
+
+
+def check_recipe(model: GANModel, experiment: ExperimentView) -> None:
+    """Hold optimizers and discriminator against what the experiment asks for.
+
+    What it leaves at its default is the module's own choice. How often a discriminator is updated
+    and how it is normalised cannot be seen from outside.
+
+    Raises:
+        ModelContractError: The first thing that would be ignored.
+    """
+    where = f"models/{experiment.config.model_name}.py"
+    if experiment.DISCRIMINATOR is None and model.discriminator is not None:
+        raise ModelContractError(
+            "the experiment has discriminator null, but GAN.discriminator is a network",
+            where=where,
+            hint="make one only where experiment.DISCRIMINATOR is not None",
+        )
+    for name in OPTIMIZERS:
+        for asked, found in _ignored(getattr(model, name, None), name, experiment):
+            problem = f"the experiment asks for {asked}, but GAN.{name} has {found}"
+            raise ModelContractError(problem, where=where, hint=OWN_ADAM)
+
+
+def _ignored(optimizer: Any, name: str, experiment: ExperimentView) -> Iterator[tuple[str, str]]:
+    """What is asked for beside what an optimizer has instead."""
+    if optimizer is None:
+        return
+    beta_1, clip, ema = experiment.BETA_1, experiment.GRADIENT_CLIP, experiment.EMA
+    schedule = experiment.LEARNING_RATE_SCHEDULE.kind
+    found = getattr(optimizer, "beta_1", None)
+    if beta_1 is not None and not _same(found, beta_1):
+        yield f"beta_1 {beta_1:g}", f"{found}"
+    if clip is not None and not _same(optimizer.global_clipnorm, clip):
+        yield f"gradient_clip {clip:g}", f"global_clipnorm {optimizer.global_clipnorm}"
+    if schedule != "constant" and isinstance(optimizer.get_config()["learning_rate"], float):
+        yield f"a {schedule} learning_rate_schedule", "a constant learning rate"
+    if ema is not None and name == OPTIMIZERS[0]:
+        if not optimizer.use_ema:
+            yield f"ema {ema:g}", "no averages (use_ema)"
+        elif not _same(optimizer.ema_momentum, ema):
+            yield f"ema {ema:g}", f"ema_momentum {optimizer.ema_momentum}"
+
+
+def _same(found: Any, asked: float) -> bool:
+    return isinstance(found, int | float) and math.isclose(found, asked, rel_tol=1e-6)
