@@ -30,15 +30,31 @@ from models.parts.primitives import (
     sigmoid,
 )
 from models.parts.seeds import glorot, he_normal, layer_seed, normal, seeded
+from models.parts.superres import (
+    ChannelWeights,
+    PixelShuffler,
+    awrrdb_block,
+    channel_attention,
+    multiply_lambda,
+    multiply_layer,
+    pixelshuffler,
+    residual,
+    residual_block_dsen2,
+    residual_block_srgan,
+)
 from models.parts.tags import block, mark
 
 __all__ = [
     "DROPOUT",
     "MIN_FILTERS",
     "SLOPE",
+    "ChannelWeights",
+    "PixelShuffler",
     "SpectralConv2D",
+    "awrrdb_block",
     "batchnorm",
     "block",
+    "channel_attention",
     "chosen_norm",
     "conv",
     "deconv",
@@ -52,10 +68,16 @@ __all__ = [
     "layer_seed",
     "lrelu",
     "mark",
+    "multiply_lambda",
+    "multiply_layer",
     "normal",
     "patchgan",
+    "pixelshuffler",
     "prelu",
     "relu",
+    "residual",
+    "residual_block_dsen2",
+    "residual_block_srgan",
     "scaled",
     "seeded",
     "sigmoid",

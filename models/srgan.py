@@ -1,0 +1,92 @@
+"""srgan: residual blocks on a coarse grid and two pixel shuffles, against a whole-image judge.
+
+Ledig, Theis, Huszár et al.: Photo-Realistic Single Image Super-Resolution Using a Generative
+Adversarial Network, CVPR 2017, arXiv 1609.04802.
+
+Differences from the paper:
+    * The input arrives on the target's grid (ARISGAN upsamples it before), so two 9 x 9
+      convolutions of stride 2 come first; the residual blocks work on a grid 4 times coarser, as
+      in the paper, and the two pixel shuffles lead back.
+    * 5 residual blocks, as in ARISGAN's port; the paper has 16 (``params.blocks``).
+    * The output is linear as in the port (the paper ends in tanh), so every normalisation will do.
+    * The discriminator also sees the input; leaky ReLU with slope 0.3 instead of 0.2;
+      convolutions without bias.
+    * No content loss on VGG features and no pre-training: the objective is the experiment's. The
+      pre-training is ``generator_warmup``.
+
+Where ARISGAN's port is broken, this follows the paper:
+    * Its pixel shuffle lays the channels of one pixel out in a row and scrambles the image.
+    * Its discriminator has dense layers per pixel and ten answers each; here the whole image is
+      flattened, goes through 1024 units and gets one answer, as a logit. At 256 pixels these
+      units have 33.6 million weights: the paper judges crops of 96 pixels.
+
+``params``:
+    width (1.0): multiplies the filters of both networks, at least 4 each.
+    blocks (5): residual blocks.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from experiment import Experiment
+from models import base, layers
+
+DEFAULTS = {"width": 1.0, "blocks": 5}
+STAGES = (
+    (64, 1), (64, 2), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2)
+)  # fmt: skip
+HEAD = 1024
+
+
+class GAN:
+    """SRGAN behind two strided convolutions; images of 64 to 512 pixels."""
+
+    def __init__(self, experiment: Experiment):
+        self.exp = experiment
+        self.params = base.read_params(experiment, DEFAULTS)
+        base.check_sizes(experiment)
+        base.check_losses(experiment)
+        self.generator = self.Generator()
+        self.discriminator = self.Discriminator()
+        self.generator_optimizer = base.adam(experiment, self.generator)
+        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
+        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
+        """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded."""
+        exp, filters = self.exp, layers.scaled(64, self.params.width)
+        with layers.seeded(exp.SEED, "generator"):
+            inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
+            x = layers.conv(9, filters, 2, True, True)(inputs)
+            x = coarse = layers.prelu()(layers.conv(9, filters, 2, False, False)(x))
+            for _ in range(self.params.blocks):
+                x = layers.residual(x, layers.residual_block_srgan(filters=filters))
+            x = layers.conv(3, filters, 1, True, False)(x)
+            x = tf.keras.layers.Add()([x, coarse])
+            for _ in range(2):
+                x = _twice_as_fine(x, filters)
+            last = layers.conv(9, exp.OUTPUT_CHANNELS, 1, False, False, dtype="float32")
+            outputs = last(x)
+        return tf.keras.Model(inputs, outputs, name="generator")
+
+    def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
+        """``[input, target] -> [B, 1, 1, 1]`` logits; None where not asked for."""
+        exp = self.exp
+        if exp.DISCRIMINATOR is None:
+            return None
+        shapes = exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS, exp.OUTPUT_CHANNELS
+        options = {"width": self.params.width, "norm": exp.DISCRIMINATOR.norm}
+        with layers.seeded(exp.SEED, "discriminator"):
+            return layers.vgg_discriminator(*shapes, STAGES, HEAD, **options)
+
+    @tf.function
+    def train_step(self, input_image, target, step):
+        """One update of both networks; the losses to log."""
+        return base.standard_step(self, input_image, target, step)
+
+
+@layers.block("sub-pixel upsampling")
+def _twice_as_fine(x: tf.Tensor, filters: int) -> tf.Tensor:
+    x = layers.conv(3, 4 * filters, 1, False, False)(x)
+    return layers.prelu()(layers.pixelshuffler(2)(x))
