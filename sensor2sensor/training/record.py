@@ -106,7 +106,7 @@ def _known_then(now: Settings, given: Settings, then: Settings) -> Settings:
     known = {}
     for key, value in now.items():
         if key in then and isinstance(value, dict) and isinstance(then[key], dict):
-            known[key] = _known_then(value, given[key] if key in given else {}, then[key])
+            known[key] = _known_then(value, given.get(key, {}), then[key])
         elif key in then or key in given:
             known[key] = value
     return known

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sensor2sensor.core.errors import TrainingError
+from sensor2sensor.core.errors import ModelContractError, TrainingError
 from sensor2sensor.training import loop
 from sensor2sensor.training.checkpoints import restore_latest, save
 from sensor2sensor.training.contract import retraced
@@ -158,3 +158,23 @@ def test_memory_running_out_proposes_half_the_batch():
     model.train_step = out_of_memory
     with pytest.raises(TrainingError, match="batch_size 2; try batch_size 1"):
         run(model, Diary())
+
+
+def test_what_a_model_refuses_while_it_is_traced_arrives_as_one_line():
+    class Refusing(type(fresh())):
+        @tf.function
+        def train_step(self, input_image, target, step):
+            raise ModelContractError("cannot be fed", hint="feed it")
+
+    with pytest.raises(ModelContractError, match=r"^cannot be fed; feed it$"):
+        run(Refusing(), Diary())
+
+
+def test_any_other_error_of_a_step_stays_what_it_is():
+    class Broken(type(fresh())):
+        @tf.function
+        def train_step(self, input_image, target, step):
+            return input_image["nowhere"]
+
+    with pytest.raises(TypeError):
+        run(Broken(), Diary())

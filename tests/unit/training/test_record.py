@@ -1,14 +1,24 @@
-"""run.json: the device that was asked for, the commit that was run."""
+"""run.json: the device asked for, the commit that was run, what may change before a resume."""
 
 from __future__ import annotations
 
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
+from sensor2sensor.config.experiment_file import ExperimentFile
+from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError
-from sensor2sensor.training.record import choose_device, git_state
+from sensor2sensor.core.runs import Run, write_run_json
+from sensor2sensor.training.record import (
+    RESOLVED,
+    choose_device,
+    dataset_identity,
+    git_state,
+    refuse_changed,
+)
 
 
 def test_a_missing_gpu_is_named_only_where_one_is_required():
@@ -29,3 +39,73 @@ def test_the_commit_is_recorded_in_a_checkout(repository):
 def test_without_git_nothing_is_claimed(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_state() == {"commit": None, "dirty": None}
+
+
+NEW_KEYS = (
+    "discriminator", "generator_warmup", "learning_rate_schedule", "beta_1", "gradient_clip",
+    "ema", "precision",
+)  # fmt: skip
+NEW_LOSSES = ("gen_lsgan", "gen_ragan", "gen_fm", "disc_wstein", "disc_gp", "disc_lsgan",
+              "disc_ragan")  # fmt: skip
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """``begun(then, **now)``: an experiment whose run began with the settings ``then``."""
+    (tmp_path / "dataset.json").write_text("{}")
+
+    def make(then=None, **now):
+        config = ExperimentFile(model_name="edsr", dataset="alt6_toy", **now)
+        run = Run(tmp_path, "0715-0930")
+        experiment = SimpleNamespace(run=run, config=config, dataset_dir=tmp_path)
+        then = config.model_dump(mode="json") if then is None else then
+        files.write_json(run.logs_dir / RESOLVED, then)
+        started = {"started": "2026-07-15T09:30:00.000Z"}
+        write_run_json(run, {**started, "dataset": dataset_identity(experiment)})
+        return experiment
+
+    return make
+
+
+def of_old(**settings):
+    """The resolved settings as they were written before recipes and their losses existed."""
+    config = ExperimentFile(model_name="edsr", dataset="alt6_toy", **settings)
+    then = config.model_dump(mode="json")
+    for key in NEW_KEYS:
+        del then[key]
+    for side in ("gen_loss", "disc_loss"):
+        then[side] = {k: v for k, v in then[side].items() if k not in NEW_LOSSES}
+    return then
+
+
+def test_a_run_begun_before_a_key_existed_is_resumed_where_it_has_its_default(begun):
+    refuse_changed(begun(of_old()))
+    weights = {"gen_loss": {"gen_l1": 3.0}}
+    refuse_changed(begun(of_old(**weights), **weights))
+    refuse_changed(begun(of_old(params={"width": 0.5}), params={"width": 0.5}))
+
+
+@pytest.mark.parametrize(
+    ("now", "named"),
+    [
+        ({"ema": 0.9}, r"ema: nothing \(there\) against 0\.9 \(asked\)"),
+        ({"precision": "mixed_bfloat16"}, "precision: nothing"),
+        ({"discriminator": None, "gen_loss": {"gen_l1": 1.0}}, "discriminator: nothing"),
+        ({"gen_loss": {"gen_gan": 1.0, "gen_l1": 100.0, "gen_lsgan": 2.0}}, "gen_loss: "),
+        ({"gen_loss": {"gen_gan": 1.0, "gen_l1": 10.0}}, "gen_loss: "),
+        ({"params": {"width": 0.5}}, "params: "),
+    ],
+)
+def test_another_value_of_a_new_or_old_key_is_refused(begun, now, named):
+    with pytest.raises(ConfigError, match=named):
+        refuse_changed(begun(of_old(), **now))
+
+
+def test_steps_may_be_raised_only_where_no_schedule_ends_with_them(begun):
+    constant = begun(steps=10).config.model_dump(mode="json")
+    refuse_changed(begun(constant, steps=20))
+    cosine = {"learning_rate_schedule": {"kind": "cosine"}}
+    falling = begun(steps=10, **cosine).config.model_dump(mode="json")
+    refuse_changed(begun(falling, steps=10, sample_val=3, **cosine))
+    with pytest.raises(ConfigError, match=r"steps: 10 \(there\) against 20 .*learning rate falls"):
+        refuse_changed(begun(falling, steps=20, **cosine))
