@@ -7,11 +7,11 @@ Tao, Xiong, Song, Muller: Towards Streamlined Single-Image Super-Resolution: Dem
 Differences from the paper:
     * The input arrives on the target's grid, so all blocks work on the full grid and nothing is
       upsampled at the end, as in ARISGAN's port. That costs memory: at 256 pixels the outputs of
-      all layers take 17 GB per image in float32; ``layers``, ``width`` and mixed_bfloat16 help.
+      all layers take 17 GiB per image in float32; ``layers``, ``width`` and mixed_bfloat16 help.
     * The input is laid beside the last features, as in the port (``params.concat``).
     * Noise N(0, 0.1) is added to a copy of a block's output, as in the port, rather than as an
       input of its own.
-    * Losses are the experiment's: the paper's relativistic average judge is ``gen_ragan`` with
+    * Losses are the experiment's: ESRGAN's relativistic average judge is ``gen_ragan`` with
       ``disc_ragan``; there is no perceptual loss.
     * The discriminator also sees the input; leaky ReLU with slope 0.3; convolutions without bias.
 
