@@ -29,7 +29,7 @@ from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.start import Start, refuse_overwriting
-from sensor2sensor.training.state import TrainingState
+from sensor2sensor.training.state import TrainingState, constant_rates
 from sensor2sensor.training.validation import Monitor, write_sheet
 from sensor2sensor.training.watch import LossWatch
 from sensor2sensor.training.writers import Writers
@@ -230,7 +230,11 @@ class _Session:
         if own and not checkpoints.has_any(self.folder):
             logger.warning("%s: NO CHECKPOINT YET, STARTING AT STEP 0", self.folder)
             return None
+        rates = constant_rates(self.model)
         step = checkpoints.restore_latest(source.ckpt_dir, self.state, repair=own)
+        if not own:
+            for variable, asked in rates:  # a new run has its own learning rate
+                variable.assign(asked)
         self.say(f"restored {source.ckpt_dir / f'ckpt-{step}'}: continuing from step {step}")
         return {"timestamp": source.timestamp, "step": step}
 

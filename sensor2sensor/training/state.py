@@ -92,6 +92,16 @@ def build_optimizers(model: GANModel) -> None:
         value.build(network.trainable_variables)
 
 
+def constant_rates(model: GANModel) -> list[tuple[Any, float]]:
+    """The learning rates that are variables of an optimizer, with their present values.
+
+    A checkpoint holds them too, so a restored state would bring the old run's with it.
+    """
+    optimizers = [v for v in vars(model).values() if isinstance(v, keras.optimizers.Optimizer)]
+    rates = [v for o in optimizers for v in o.variables if v.name == "learning_rate"]
+    return [(variable, float(variable)) for variable in rates]
+
+
 def _holders(model: GANModel) -> Iterator[tuple[str, Any]]:
     """Attributes that hold state, by name; lists and dicts of such are opened.
 

@@ -99,6 +99,46 @@ def test_evaluating_again_gives_the_same_files(workplace):
     assert "of the ground of 'test' is in 'train' too" in done.stdout
 
 
+def scored(root, experiment):
+    """The table of an experiment's only run, without its name, and what the JSON says."""
+    (table,) = evaluations(root).glob(f"{experiment.replace('/', '__')}_*.csv")
+    return table.read_text(), json.loads(table.with_suffix(".json").read_text())
+
+
+def test_averaged_weights_are_scored_at_the_end_of_training_and_again_later(workplace):
+    """Without a discriminator; the same training without averages ends with other numbers."""
+    plain = {**EDSR, "discriminator": None, "learning_rate": 1e-2}
+    del plain["disc_loss"]
+    write_experiment(workplace, "a/last", plain)
+    write_experiment(workplace, "a/ema", {**plain, "ema": 0.5})
+    for name in ("a/last", "a/ema"):
+        done = call(workplace, train, "--exp", name)
+        assert done.returncode == 0, done.stderr[-2000:]
+    table, facts = scored(workplace, "a/ema")
+    assert facts["weights"] == "ema 0.5"
+    other, last = scored(workplace, "a/last")
+    assert last["weights"] == "last"
+    assert [row for row in table.splitlines() if ",model," in row] != [
+        row for row in other.splitlines() if ",model," in row
+    ]
+    assert call(workplace, evaluate, "--exp", "a/ema").returncode == 0
+    assert scored(workplace, "a/ema") == (table, facts)
+
+
+def test_mixed_precision_trains_resumes_and_evaluates(workplace):
+    mixed = {**PIX2PIX, "precision": "mixed_bfloat16", "ema": 0.5, "params": {"width": 0.07}}
+    for steps, options in ((1, []), (2, ["--resume"])):
+        write_experiment(workplace, "a/mixed", {**mixed, "steps": steps})
+        done = call(workplace, train, "--exp", "a/mixed", *options)
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert "continuing from step 1" in done.stdout
+    (names,) = workplace.glob("experiments/a/mixed/ckpt/*/architecture.json")
+    assert "bfloat16" not in names.read_text()  # weights, moments and averages are float32
+    table = scored(workplace, "a/mixed")
+    assert call(workplace, evaluate, "--exp", "a/mixed").returncode == 0
+    assert scored(workplace, "a/mixed") == table
+
+
 def test_the_csv_has_the_promised_columns(trained):
     (table,) = evaluations(trained).glob("a__edsr_*.csv")
     with table.open(newline="") as stream:
