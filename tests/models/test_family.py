@@ -1,0 +1,117 @@
+"""Every model of the family: two steps, gradients, precision, and its state in a fresh process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sensor2sensor.training.checkpoints import save
+from sensor2sensor.training.state import TrainingState
+from tests.models.family import NAMES, PRECISIONS, answer, pair, small_gan
+
+pytestmark = pytest.mark.slow
+
+PUBLISHED = {
+    "aris-a", "aris-b", "aris-c", "sis3-b", "pix2pix", "psgan", "srgan", "srs3", "dmnet", "dsen2w",
+    "tarsgan",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Each model after two steps in each precision, saved; models by precision and name."""
+    tf.config.experimental.enable_op_determinism()
+    folder = tmp_path_factory.mktemp("family")
+    return folder, {
+        (policy, name): _two_steps(folder / policy / name, name, policy)
+        for policy in PRECISIONS
+        for name in NAMES
+    }
+
+
+def _two_steps(folder, name, policy):
+    tf.keras.utils.set_random_seed(1)
+    gan = small_gan(name, policy)
+    before = {v.path: v.numpy() for v in _trainable(gan)}
+    logged = []
+    for number in range(2):
+        logged.append(gan.train_step(*pair(gan, seed=number), tf.constant(number, tf.int64)))
+    save(folder, TrainingState(gan), 2)
+    return gan, before, logged
+
+
+def _trainable(gan):
+    return [*gan.generator.trainable_variables, *gan.discriminator.trainable_variables]
+
+
+EVERY = [(policy, name) for policy in PRECISIONS for name in NAMES]
+
+
+def test_the_whole_published_family_is_there():
+    assert set(NAMES) >= PUBLISHED
+
+
+@pytest.mark.parametrize("which", EVERY, ids="-".join)
+def test_losses_and_output_are_finite_and_float32(trained, which):
+    gan, _, logged = trained[1][which]
+    for losses in logged:
+        assert {"total_gen_loss", "gen_gan", "gen_l1", "disc_bce"} <= set(losses)
+        for value in losses.values():
+            assert value.dtype == tf.float32
+            assert np.isfinite(float(value))
+    made = gan.generator(pair(gan)[0], training=False)
+    assert made.dtype == tf.float32
+    assert made.shape == (2, 64, 64, 3)
+    assert np.isfinite(made.numpy()).all()
+    assert gan.train_step.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("which", EVERY, ids="-".join)
+def test_every_trainable_variable_has_a_gradient_and_moves(trained, which):
+    """Adam's first moment holds the gradients that were applied."""
+    gan, before, _ = trained[1][which]
+    for optimizer, network in (
+        (gan.generator_optimizer, gan.generator),
+        (gan.discriminator_optimizer, gan.discriminator),
+    ):
+        moments = [v for v in optimizer.variables if "momentum" in v.path]
+        assert len(moments) == len(network.trainable_variables)
+        for moment, variable in zip(moments, network.trainable_variables, strict=True):
+            values = moment.numpy()
+            assert values.shape == tuple(variable.shape)
+            assert np.isfinite(values).all(), variable.path
+            assert np.abs(values).max() > 0, f"{variable.path} never had a gradient"
+            assert not np.array_equal(before[variable.path], variable.numpy()), variable.path
+            assert variable.dtype == "float32"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bfloat16_is_really_computed_in(trained, name):
+    generator = trained[1]["mixed_bfloat16", name][0].generator
+    computed = {layer.compute_dtype for layer in generator._flatten_layers(include_self=False)}
+    assert "bfloat16" in computed
+    coarse, fine = (
+        answer(trained[1]["mixed_bfloat16", name][0]),
+        answer(trained[1]["float32", name][0]),
+    )
+    assert not np.array_equal(coarse, fine)
+
+
+@pytest.mark.parametrize("which", EVERY, ids="-".join)
+def test_inference_draws_no_random_number(trained, which):
+    gan = trained[1][which][0]
+    np.testing.assert_array_equal(answer(gan), answer(gan))
+
+
+def test_a_fresh_process_restores_every_model_bit_for_bit(trained, repository):
+    folder, models = trained
+    command = [sys.executable, "-m", "tests.models.family", str(folder)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for policy, name in EVERY:
+        there = np.load(folder / policy / name / "answer.npy")
+        np.testing.assert_array_equal(there, answer(models[policy, name][0]), err_msg=name)
