@@ -58,8 +58,9 @@ class GAN:
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
             x = receptive_field(inputs, KERNELS, layers.scaled(64, width))
             attention = layers.channel_attention(x, layers.scaled(64, width))
-            attended = layers.multiply_layer()([attention, x])
-            x = tf.keras.layers.Add()([attended, x])
+            # In float32: the weights are about 1 / 192, and bfloat16 rounds 1 + 1 / 192 to 1.
+            attended = tf.keras.layers.Multiply(dtype="float32")([attention, x])
+            x = tf.keras.layers.Add(dtype="float32")([attended, x])
             x = layers.relu()(layers.conv(1, layers.scaled(32, width), 1, False, False)(x))
             last = layers.conv(5, exp.OUTPUT_CHANNELS, 1, False, False, dtype="float32")
             outputs = last(x)

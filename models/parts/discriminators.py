@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from models.parts.norms import chosen_norm
 from models.parts.primitives import conv, scaled
-from models.parts.seeds import glorot, normal
+from models.parts.seeds import glorot, he_normal, normal
 
 
 def judged_pair(
@@ -90,7 +90,10 @@ def vgg_discriminator(
     inner = chosen_norm(norm, published=True)
     for number, (filters, stride) in enumerate(stages):
         kind = inner if number else outer
-        x = conv(3, scaled(filters, width), stride, False, True, norm=kind)(x)
+        # N(0, 0.02) relies on a normalisation: ten layers without one would answer 0 to all.
+        start = he_normal() if norm == "none" else normal()
+        options = {"norm": kind, "kernel_initializer": start}
+        x = conv(3, scaled(filters, width), stride, False, True, **options)(x)
     rest = tuple(x.shape[1:3])
     dense = {"padding": "valid", "norm": outer, "use_bias": True}
     x = conv(rest, scaled(head, width), 1, False, True, kernel_initializer=glorot(), **dense)(x)

@@ -128,3 +128,12 @@ def test_the_experiment_chooses_the_norm_and_it_trains():
 )
 def test_outer_layers_are_only_normalised_spectrally(kind, published, inner, expected):
     assert layers.chosen_norm(kind, published=published, inner=inner) == expected
+
+
+def test_a_deep_discriminator_without_normalisation_still_tells_images_apart():
+    exp = experiment(params={"width": 0.1}, discriminator=DiscriminatorSettings(norm="none"))
+    judge = load_gan_class("srgan")(exp).discriminator
+    assert "BatchNormalization" not in kinds(judge)
+    image, target = map(tf.constant, batch(exp))
+    answers = [judge([image, picture]).numpy() for picture in (target, image, tf.zeros_like(image))]
+    assert np.ptp(answers) > 1e-3
