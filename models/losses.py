@@ -1,177 +1,70 @@
 """The loss terms an experiment can choose, and how they are weighted and summed.
 
-A term is a function of one :class:`LossInputs`. A weight of ``null`` leaves it out; ``0``
-computes and logs it without adding it to the total, so that its NaN cannot poison a training;
-any other number multiplies it. :func:`generator_loss` and :func:`discriminator_loss` keep the
-five and four arguments that modules written for ARISGAN call.
+A term is a function of one :class:`LossInputs`; the terms stand in ``models/objectives/``. A
+weight of ``null`` leaves a term out; ``0`` computes and logs it without adding it to the total,
+so that its NaN cannot poison a training; any other number multiplies it. :func:`generator_loss`
+and :func:`discriminator_loss` keep the five and four arguments that modules written for ARISGAN
+call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from sensor2sensor.config.vocabulary import LOSSES
-from sensor2sensor.core.errors import ConfigError, ModelContractError
+from models.objectives.adversarial import (
+    disc_bce,
+    disc_gp,
+    disc_lsgan,
+    disc_nll,
+    disc_ragan,
+    disc_wstein,
+    gen_fm,
+    gen_gan,
+    gen_lsgan,
+    gen_nll,
+    gen_ragan,
+    gen_wstein,
+)
+from models.objectives.pixel import gen_l1, gen_l2, gen_rmse, gen_ssim
+from models.objectives.registry import REGISTRY, LossInputs, LossTerm, register
+from sensor2sensor.config.vocabulary import LOSSES, adversarial
+from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.names import suggestion
 
-EPSILON = 1e-8
-SSIM_WINDOW_PX = 11
+__all__ = [
+    "REGISTRY",
+    "LossInputs",
+    "LossTerm",
+    "Weights",
+    "active",
+    "check",
+    "disc_bce",
+    "disc_gp",
+    "disc_lsgan",
+    "disc_nll",
+    "disc_ragan",
+    "disc_wstein",
+    "discriminator_loss",
+    "gen_fm",
+    "gen_gan",
+    "gen_l1",
+    "gen_l2",
+    "gen_lsgan",
+    "gen_nll",
+    "gen_ragan",
+    "gen_rmse",
+    "gen_ssim",
+    "gen_wstein",
+    "generator_loss",
+    "register",
+    "weighted",
+]
 
 Weights = Mapping[str, float | None]
-
-
-@dataclass(frozen=True)
-class LossInputs:
-    """Everything a loss term may look at; what a model or data set cannot give is None.
-
-    Attributes:
-        target: The truth, normalised, ``[B, H, W, C]``.
-        output: The generated image, normalised, ``[B, H, W, C]``.
-        input: The input image, normalised, ``[B, H, W, C_in]``.
-        disc_real: The discriminator's answer to the truth.
-        disc_fake: The discriminator's answer to the generated image.
-        discriminator: The discriminator itself.
-        extras: Further tensors of the record (masks, time differences).
-        step: The number of the step, an integer tensor.
-        value_range: Width of the value range of the normalised target.
-        value_low: Its lower end.
-        loss_object: The model's binary cross-entropy; it says whether D answers in logits.
-    """
-
-    target: tf.Tensor | None = None
-    output: tf.Tensor | None = None
-    input: tf.Tensor | None = None
-    disc_real: tf.Tensor | None = None
-    disc_fake: tf.Tensor | None = None
-    discriminator: tf.keras.Model | None = None
-    extras: Mapping[str, tf.Tensor] = field(default_factory=dict)
-    step: tf.Tensor | None = None
-    value_range: float | None = None
-    value_low: float = 0.0
-    loss_object: Any = None
-
-    @property
-    def from_logits(self) -> bool:
-        """Whether the discriminator answers in logits.
-
-        Raises:
-            ModelContractError: The model's loss object does not say.
-        """
-        answer = getattr(self.loss_object, "from_logits", None)
-        if not isinstance(answer, bool):
-            raise ModelContractError(
-                f"loss_object {type(self.loss_object).__name__} does not say whether the "
-                "discriminator answers in logits",
-                hint="use tf.keras.losses.BinaryCrossentropy(from_logits=True or False)",
-            )
-        return answer
-
-
-LossTerm = Callable[[LossInputs], tf.Tensor]
-REGISTRY: dict[str, LossTerm] = {}
-
-
-def register(name: str) -> Callable[[LossTerm], LossTerm]:
-    """Decorator: enter a loss term under the name used in ``experiment.json``."""
-
-    def enter(term: LossTerm) -> LossTerm:
-        REGISTRY[name] = term
-        return term
-
-    return enter
-
-
-def _log_probability(answer: tf.Tensor, *, from_logits: bool) -> tf.Tensor:
-    """Log of D, from logits without ever forming a probability that rounds to 0."""
-    return tf.math.log_sigmoid(answer) if from_logits else tf.math.log(answer + EPSILON)
-
-
-def _log_complement(answer: tf.Tensor, *, from_logits: bool) -> tf.Tensor:
-    """Log of 1 - D; for logits 1 - sigmoid(a) = sigmoid(-a)."""
-    if from_logits:
-        return tf.math.log_sigmoid(-answer)
-    return tf.math.log(1.0 - answer + EPSILON)
-
-
-@register("gen_gan")
-def gen_gan(inputs: LossInputs) -> tf.Tensor:
-    """Cross-entropy of D(fake) against 1 (Goodfellow et al. 2014, non-saturating)."""
-    return inputs.loss_object(tf.ones_like(inputs.disc_fake), inputs.disc_fake)
-
-
-@register("gen_nll")
-def gen_nll(inputs: LossInputs) -> tf.Tensor:
-    """Mean of -ln D(fake), on logits through log-sigmoid (Goodfellow et al. 2014)."""
-    return -tf.reduce_mean(_log_probability(inputs.disc_fake, from_logits=inputs.from_logits))
-
-
-@register("gen_ssim")
-def gen_ssim(inputs: LossInputs) -> tf.Tensor:
-    """1 - mean SSIM (Wang et al. 2004), over the value range of the normalised target.
-
-    Both images are shifted so that the range begins at 0: the luminance term of SSIM has no
-    meaning for means around zero.
-    """
-    low = inputs.value_low
-    similarity = tf.image.ssim(
-        inputs.target - low,
-        inputs.output - low,
-        max_val=inputs.value_range,
-        filter_size=SSIM_WINDOW_PX,
-    )
-    return 1.0 - tf.reduce_mean(similarity)
-
-
-@register("gen_l1")
-def gen_l1(inputs: LossInputs) -> tf.Tensor:
-    """Mean of |target - output| (Isola et al. 2017)."""
-    return tf.reduce_mean(tf.abs(inputs.target - inputs.output))
-
-
-@register("gen_l2")
-def gen_l2(inputs: LossInputs) -> tf.Tensor:
-    """Mean of (target - output)²."""
-    return tf.reduce_mean(tf.square(inputs.target - inputs.output))
-
-
-@register("gen_rmse")
-def gen_rmse(inputs: LossInputs) -> tf.Tensor:
-    """Root of the mean squared error of the whole batch; gradient 0 where the images agree."""
-    squared = gen_l2(inputs)
-    differs = squared > 0.0
-    # The root's slope is infinite at 0, and inf * 0 is NaN: take the root of 1 there instead.
-    return tf.where(differs, tf.sqrt(tf.where(differs, squared, 1.0)), 0.0)
-
-
-@register("gen_wstein")
-def gen_wstein(inputs: LossInputs) -> tf.Tensor:
-    """-mean D(fake) (the generator's half of Arjovsky et al. 2017).
-
-    As published by ARISGAN there is no critic loss, clipping or gradient penalty behind it, so
-    with logits it has no lower bound: it pushes D's answer up for as long as D lets it.
-    """
-    return -tf.reduce_mean(inputs.disc_fake)
-
-
-@register("disc_bce")
-def disc_bce(inputs: LossInputs) -> tf.Tensor:
-    """Cross-entropy of D(real) against 1 plus of D(fake) against 0; the sum is not halved."""
-    real = inputs.loss_object(tf.ones_like(inputs.disc_real), inputs.disc_real)
-    fake = inputs.loss_object(tf.zeros_like(inputs.disc_fake), inputs.disc_fake)
-    return real + fake
-
-
-@register("disc_nll")
-def disc_nll(inputs: LossInputs) -> tf.Tensor:
-    """Mean of -[ln D(real) + ln(1 - D(fake))], on logits through log-sigmoid."""
-    logits = inputs.from_logits
-    real = _log_probability(inputs.disc_real, from_logits=logits)
-    fake = _log_complement(inputs.disc_fake, from_logits=logits)
-    return -tf.reduce_mean(real + fake)
 
 
 def active(weights: Weights, side: str) -> dict[str, float]:
@@ -216,22 +109,99 @@ def check(weights: Weights, side: str, available: frozenset[str], *, who: str) -
         if lacking:
             raise ConfigError(
                 f"'{name}' needs {', '.join(lacking)}, which {who} does not give",
-                hint=f"set {name} to null, or choose a model with a discriminator",
+                hint=f"set {name} to null, or {_remedy(lacking, available)}",
             )
 
 
+def _remedy(lacking: list[str], available: frozenset[str]) -> str:
+    if not available & {"disc_real", "disc_fake"}:
+        return "choose a model with a discriminator"
+    return f"pass {', '.join(f'{name}=' for name in lacking)} to the losses"
+
+
 def weighted(inputs: LossInputs, weights: Weights, side: str) -> tuple[tf.Tensor, dict[str, Any]]:
-    """Compute, weight and sum the chosen terms of one side.
+    """Compute, weight and sum the chosen terms of one side, in float32.
+
+    Until the step ``weights.warmup_steps`` (an attribute of an experiment's weights; without it
+    there is no warm-up) the generator's adversarial terms are computed and logged, but neither
+    they nor their gradients enter the total, whatever their values.
+
+    Args:
+        inputs: What the terms look at; floating tensors of any precision.
+        weights: Name to weight.
+        side: ``"generator"`` or ``"discriminator"``.
 
     Returns:
         The total (terms of weight 0 are not in it) and every computed term, unweighted.
+
+    Raises:
+        ConfigError: Weights that cannot be, a term without its input, or a warm-up without step.
     """
     chosen = active(weights, side)
     given = frozenset(name for name in vars(inputs) if getattr(inputs, name) is not None)
     check(weights, side, given, who="the model")
+    inputs = _in_float32(inputs)
+    warm = _warm(inputs, weights) if side == "generator" else None
+    inputs = inputs if warm is None else _gated(inputs, warm)
     terms = {name: REGISTRY[name](inputs) for name in chosen}
-    total = tf.add_n([chosen[name] * term for name, term in terms.items() if chosen[name] != 0.0])
-    return total, terms
+    parts = [
+        _part(name, weight * terms[name], warm) for name, weight in chosen.items() if weight != 0.0
+    ]
+    return tf.add_n(parts), terms
+
+
+def _in_float32(inputs: LossInputs) -> LossInputs:
+    """The inputs with every floating tensor in float32: bfloat16 has three digits, too few."""
+    fields = {name: _float32(value) for name, value in vars(inputs).items()}
+    return dataclasses.replace(inputs, **fields)
+
+
+def _float32(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _float32(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_float32(one) for one in value]
+    kind = getattr(value, "dtype", None)
+    if kind is None or not hasattr(value, "shape") or not tf.as_dtype(kind).is_floating:
+        return value
+    return tf.cast(value, tf.float32)
+
+
+def _warm(inputs: LossInputs, weights: Weights) -> tf.Tensor | None:
+    """Whether the warm-up is over, a boolean scalar; None where there is none."""
+    steps = getattr(weights, "warmup_steps", 0)
+    if not steps:
+        return None
+    if inputs.step is None:
+        raise ConfigError(
+            "generator_warmup needs the step, which the model does not give",
+            where="generator_warmup",
+            hint="use base.standard_step, or pass step= to the losses",
+        )
+    return tf.cast(inputs.step, tf.int64) >= steps
+
+
+def _gated(inputs: LossInputs, warm: tf.Tensor) -> LossInputs:
+    """The same values, whose gradient is exactly 0 before the warm-up is over.
+
+    Gating the total alone would multiply 0 by a term's slope, and 0 · inf is NaN.
+    """
+
+    def gate(value: tf.Tensor) -> tf.Tensor:
+        return tf.where(warm, value, tf.stop_gradient(value))
+
+    fake, features = inputs.disc_fake, inputs.features_fake
+    return dataclasses.replace(
+        inputs,
+        disc_fake=None if fake is None else gate(fake),
+        features_fake=None if features is None else [gate(one) for one in features],
+    )
+
+
+def _part(name: str, value: tf.Tensor, warm: tf.Tensor | None) -> tf.Tensor:
+    if warm is None or not adversarial(name):
+        return value
+    return tf.where(warm, value, 0.0)
 
 
 def _range_of(weights: Weights) -> tuple[float | None, float]:
@@ -252,6 +222,9 @@ def generator_loss(
     target: tf.Tensor,
     weights: Weights,
     loss_object: Any,
+    *,
+    step: tf.Tensor | None = None,
+    **fields: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """The generator's total and its terms, with the arguments of ARISGAN's function.
 
@@ -261,6 +234,9 @@ def generator_loss(
         target: The truth ``[B, H, W, C]``.
         weights: ``experiment.GEN_LOSS``.
         loss_object: The model's binary cross-entropy.
+        step: Number of the step; ``generator_warmup`` needs it.
+        **fields: Further fields of :class:`LossInputs`: ``disc_real`` for ``gen_ragan``,
+            ``features_real`` and ``features_fake`` for ``gen_fm``.
 
     Raises:
         ConfigError: Unknown or missing terms, or ``gen_ssim`` without a value range.
@@ -273,6 +249,8 @@ def generator_loss(
         value_range=value_range,
         value_low=value_low,
         loss_object=loss_object,
+        step=step,
+        **fields,
     )
     return weighted(inputs, weights, "generator")
 
@@ -282,9 +260,29 @@ def discriminator_loss(
     disc_generated_output: tf.Tensor,
     weights: Weights,
     loss_object: Any,
+    *,
+    step: tf.Tensor | None = None,
+    **fields: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The discriminator's total and its terms, with the arguments of ARISGAN's function."""
+    """The discriminator's total and its terms, with the arguments of ARISGAN's function.
+
+    Args:
+        disc_real_output: D's answer to the truth.
+        disc_generated_output: D's answer to the generated image.
+        weights: ``experiment.DISC_LOSS``.
+        loss_object: The model's binary cross-entropy.
+        step: Number of the step; ``disc_gp`` needs it.
+        **fields: Further fields of :class:`LossInputs`: ``input``, ``target``, ``output`` and
+            ``discriminator`` (and the experiment's ``seed``) for ``disc_gp``.
+
+    Raises:
+        ConfigError: Unknown terms, or a term without its input; the field is named.
+    """
     inputs = LossInputs(
-        disc_real=disc_real_output, disc_fake=disc_generated_output, loss_object=loss_object
+        disc_real=disc_real_output,
+        disc_fake=disc_generated_output,
+        loss_object=loss_object,
+        step=step,
+        **fields,
     )
     return weighted(inputs, weights, "discriminator")

@@ -21,6 +21,7 @@ class Purpose(StrEnum):
     FAKES = "fakes"
     BOOTSTRAP = "bootstrap"
     MODEL = "model"
+    PENALTY = "penalty"
 
 
 def _digest(parts: tuple[object, ...]) -> int:

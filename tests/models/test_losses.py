@@ -24,6 +24,12 @@ def sigmoid(value):
     return 1.0 / (1.0 + np.exp(-np.asarray(value, np.float64)))
 
 
+def relativistic(more, less):
+    above = sigmoid(more - np.mean(less))
+    below = sigmoid(less - np.mean(more))
+    return -np.mean(np.log(above)) - np.mean(np.log(1 - below))
+
+
 @pytest.fixture
 def images():
     generator = np.random.default_rng(3)
@@ -49,15 +55,29 @@ def test_every_term_equals_its_closed_form(images):
         "gen_l2": np.mean(difference**2),
         "gen_rmse": math.sqrt(np.mean(difference**2)),
         "gen_wstein": -np.mean(FAKE),
+        "gen_lsgan": np.mean((FAKE - 1) ** 2) / 2,
+        "gen_ragan": relativistic(FAKE, REAL),
+        "gen_fm": np.mean([np.mean(np.abs(REAL - FAKE)), 0.25]),
         "disc_bce": np.mean(-np.log(sigmoid(REAL))) + np.mean(-np.log(1 - sigmoid(FAKE))),
         "disc_nll": np.mean(-np.log(sigmoid(REAL)) - np.log(1 - sigmoid(FAKE))),
+        "disc_wstein": np.mean(FAKE) - np.mean(REAL),
+        "disc_lsgan": np.mean((REAL - 1) ** 2) / 2 + np.mean(FAKE**2) / 2,
+        "disc_ragan": relativistic(REAL, FAKE),
     }
+    stage = np.zeros((1, 3, 3, 2), np.float32)
     inputs = losses.LossInputs(
-        target=target, output=output, disc_real=REAL, disc_fake=FAKE, loss_object=LOGITS
+        target=target,
+        output=output,
+        disc_real=REAL,
+        disc_fake=FAKE,
+        loss_object=LOGITS,
+        features_real=[REAL, stage],
+        features_fake=[FAKE, stage + 0.25],
     )
     for name, value in expected.items():
         assert float(losses.REGISTRY[name](inputs)) == pytest.approx(value, rel=1e-5), name
-    assert set(expected) | {"gen_ssim"} == set(LOSSES)
+    elsewhere = {"gen_ssim", "disc_gp"}  # below, and in test_objectives.py
+    assert set(expected) | elsewhere == set(LOSSES)
 
 
 def test_nll_on_probabilities_is_the_published_formula():

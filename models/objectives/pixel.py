@@ -1,0 +1,54 @@
+"""Loss terms that compare the generated image with the truth; they need no discriminator.
+
+Every mean runs over the whole batch, its pixels and its channels.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from models.objectives.registry import LossInputs, register
+
+SSIM_WINDOW_PX = 11
+
+
+@register("gen_ssim")
+def gen_ssim(inputs: LossInputs) -> tf.Tensor:
+    """1 - mean SSIM (Wang et al. 2004), over the value range of the normalised target.
+
+    Both images are shifted so that the range begins at 0: the luminance term of SSIM has no
+    meaning for means around zero.
+    """
+    low = inputs.value_low
+    similarity = tf.image.ssim(
+        inputs.target - low,
+        inputs.output - low,
+        max_val=inputs.value_range,
+        filter_size=SSIM_WINDOW_PX,
+    )
+    return 1.0 - tf.reduce_mean(similarity)
+
+
+@register("gen_l1")
+def gen_l1(inputs: LossInputs) -> tf.Tensor:
+    """Mean of |target - output| (Isola et al. 2017)."""
+    return tf.reduce_mean(tf.abs(inputs.target - inputs.output))
+
+
+@register("gen_l2")
+def gen_l2(inputs: LossInputs) -> tf.Tensor:
+    """Mean of (target - output)²."""
+    return tf.reduce_mean(tf.square(inputs.target - inputs.output))
+
+
+@register("gen_rmse")
+def gen_rmse(inputs: LossInputs) -> tf.Tensor:
+    """Root of the mean squared error of the whole batch; gradient 0 where the images agree."""
+    return safe_root(gen_l2(inputs))
+
+
+def safe_root(squared: tf.Tensor) -> tf.Tensor:
+    """The square root of values ``>= 0``, with gradient 0 where the value is 0."""
+    positive = squared > 0.0
+    # The root's slope is infinite at 0, and inf * 0 is NaN: take the root of 1 there instead.
+    return tf.where(positive, tf.sqrt(tf.where(positive, squared, 1.0)), 0.0)

@@ -1,0 +1,98 @@
+"""What a loss term may look at, and the table that the terms are entered in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import tensorflow as tf
+
+from sensor2sensor.core.errors import ConfigError, ModelContractError
+
+
+@dataclass(frozen=True)
+class LossInputs:
+    """Everything a loss term may look at; what a model or data set cannot give is None.
+
+    Attributes:
+        target: The truth, normalised, ``[B, H, W, C]``.
+        output: The generated image, normalised, ``[B, H, W, C]``.
+        input: The input image, normalised, ``[B, H, W, C_in]``.
+        disc_real: The discriminator's answer to the truth.
+        disc_fake: The discriminator's answer to the generated image.
+        discriminator: The discriminator itself, called as ``discriminator([input, image])``.
+        extras: Further tensors of the record (masks, time differences).
+        step: The number of the step, an integer tensor.
+        value_range: Width of the value range of the normalised target.
+        value_low: Its lower end.
+        loss_object: The model's binary cross-entropy; it says whether D answers in logits.
+        features_real: What the discriminator's inner stages see in the truth, one tensor each.
+        features_fake: The same for the generated image.
+        seed: The experiment's seed, for terms that draw.
+        draw: Number of the discriminator's update within the step.
+    """
+
+    target: tf.Tensor | None = None
+    output: tf.Tensor | None = None
+    input: tf.Tensor | None = None
+    disc_real: tf.Tensor | None = None
+    disc_fake: tf.Tensor | None = None
+    discriminator: tf.keras.Model | None = None
+    extras: Mapping[str, tf.Tensor] = field(default_factory=dict)
+    step: tf.Tensor | None = None
+    value_range: float | None = None
+    value_low: float = 0.0
+    loss_object: Any = None
+    features_real: Sequence[tf.Tensor] | None = None
+    features_fake: Sequence[tf.Tensor] | None = None
+    seed: int = 0
+    draw: int = 0
+
+    @property
+    def from_logits(self) -> bool:
+        """Whether the discriminator answers in logits.
+
+        Raises:
+            ModelContractError: The model's loss object does not say.
+        """
+        answer = getattr(self.loss_object, "from_logits", None)
+        if not isinstance(answer, bool):
+            raise ModelContractError(
+                f"loss_object {type(self.loss_object).__name__} does not say whether the "
+                "discriminator answers in logits",
+                hint="use tf.keras.losses.BinaryCrossentropy(from_logits=True or False)",
+            )
+        return answer
+
+    def refuse_probabilities(self, term: str) -> None:
+        """Refuse a discriminator that ends in a sigmoid, for a term that needs its linear answer.
+
+        A loss object that says nothing is let pass: such a term does not use it.
+
+        Args:
+            term: Name of the loss term.
+
+        Raises:
+            ConfigError: The loss object says ``from_logits=False``.
+        """
+        if getattr(self.loss_object, "from_logits", None) is False:
+            raise ConfigError(
+                f"'{term}' needs a linear answer of the discriminator, and the model's answers "
+                "in probabilities (loss_object.from_logits is False)",
+                hint=f"set {term} to null, or take the sigmoid out of the model's discriminator",
+            )
+
+
+LossTerm = Callable[[LossInputs], tf.Tensor]
+REGISTRY: dict[str, LossTerm] = {}
+
+
+def register(name: str) -> Callable[[LossTerm], LossTerm]:
+    """Decorator: enter a loss term under the name used in ``experiment.json``."""
+
+    def enter(term: LossTerm) -> LossTerm:
+        REGISTRY[name] = term
+        return term
+
+    return enter
