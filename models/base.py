@@ -1,4 +1,4 @@
-"""What the models of this repository share: parameters, sizes, optimizer and the standard step."""
+"""What the models of this repository share: parameters, checks, optimizer and standard step."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from models import layers, losses
-from sensor2sensor.core.errors import ConfigError
+from models.parts.optimizers import adam
+from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.core.names import suggestion
 
 if TYPE_CHECKING:
     from experiment import Experiment
+
+__all__ = [
+    "adam",
+    "check_bounds",
+    "check_losses",
+    "check_sizes",
+    "patchgan",
+    "read_params",
+    "standard_step",
+]
 
 SIZES_PX = (64, 128, 256, 512)
 _IMAGES = frozenset({"target", "output", "input", "value_range", "step"})
@@ -97,20 +108,6 @@ def check_losses(experiment: Experiment, discriminator: bool = True) -> None:
         losses.check(experiment.DISC_LOSS, "discriminator", available, who="the model")
 
 
-def adam(
-    experiment: Experiment, network: tf.keras.Model | None, beta_1: float = 0.5
-) -> tf.keras.optimizers.Optimizer | None:
-    """Adam at the experiment's learning rate, built, so that a checkpoint holds its moments.
-
-    None for a network that is None.
-    """
-    if network is None:
-        return None
-    optimizer = tf.keras.optimizers.Adam(experiment.LEARNING_RATE, beta_1=beta_1)
-    optimizer.build(network.trainable_variables)
-    return optimizer
-
-
 def patchgan(experiment: Experiment, width: float) -> tf.keras.Model | None:
     """An experiment's PatchGAN: ``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits.
 
@@ -163,6 +160,7 @@ def loss_inputs(model: Any, input_image: Any, target: Any, step: Any) -> dict[st
         "value_range": high - low,
         "loss_object": model.loss_object,
         "discriminator": model.discriminator,
+        "seed": model.exp.SEED,
     }
 
 
@@ -171,30 +169,27 @@ def adversarial_step(
 ) -> dict[str, tf.Tensor]:
     """One update of generator and discriminator on the same forward pass (Isola et al. 2017).
 
-    Args:
-        model: A GAN with ``exp``, both networks, both optimizers and ``loss_object``.
-        input_image: ``[B, H, W, C_in]``, normalised.
-        target: ``[B, H, W, C]``, normalised.
-        step: Number of the step, an integer tensor (a Python int would retrace every step).
+    With ``DISCRIMINATOR.steps`` above 1 the discriminator is first updated that many times less
+    one by itself, on the same images (the critic steps of WGAN, Arjovsky et al. 2017, which take
+    fresh images each time). The generator runs once: its dropout and statistics move once a step.
 
-    Returns:
-        Scalars to log: both totals and every computed term, unweighted.
+    Arguments and result are those of :func:`standard_step`.
     """
-    generator, discriminator = model.generator, model.discriminator
-    with tf.GradientTape() as gen_tape, tf.GradientTape() as disc_tape:
-        output = generator(input_image, training=True)
-        real = discriminator([input_image, target], training=True)
-        fake = discriminator([input_image, output], training=True)
-        inputs = losses.LossInputs(
-            output=output,
-            disc_real=real,
-            disc_fake=fake,
-            **loss_inputs(model, input_image, target, step),
-        )
+    with tf.GradientTape() as gen_tape:
+        output = model.generator(input_image, training=True)
+    fixed = loss_inputs(model, input_image, target, step)
+    alone = model.exp.DISCRIMINATOR.steps - 1
+    for draw in range(alone):
+        _discriminator_step(model, {**fixed, "output": tf.stop_gradient(output), "draw": draw})
+    with gen_tape, tf.GradientTape() as disc_tape:
+        answers = _answers(model, input_image, target, output)
+        inputs = losses.LossInputs(**fixed, **answers, output=output, draw=alone)
+    with gen_tape:
         gen_total, gen_terms = losses.weighted(inputs, model.exp.GEN_LOSS, "generator")
+    with disc_tape:
         disc_total, disc_terms = losses.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
-    update(model.generator_optimizer, gen_tape, gen_total, generator)
-    update(model.discriminator_optimizer, disc_tape, disc_total, discriminator)
+    update(model.generator_optimizer, gen_tape, gen_total, model.generator)
+    update(model.discriminator_optimizer, disc_tape, disc_total, model.discriminator)
     return {
         "total_gen_loss": gen_total,
         **gen_terms,
@@ -203,10 +198,68 @@ def adversarial_step(
     }
 
 
+def _discriminator_step(model: Any, fields: dict[str, Any]) -> None:
+    """One update of the discriminator alone; ``fields`` are those of ``LossInputs``."""
+    image, discriminator = fields["input"], model.discriminator
+    with tf.GradientTape() as tape:
+        real = discriminator([image, fields["target"]], training=True)
+        fake = discriminator([image, fields["output"]], training=True)
+        inputs = losses.LossInputs(**fields, disc_real=real, disc_fake=fake)
+        total, _ = losses.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
+    update(model.discriminator_optimizer, tape, total, discriminator)
+
+
+def _answers(model: Any, image: tf.Tensor, target: tf.Tensor, output: tf.Tensor) -> dict[str, Any]:
+    """What the discriminator says to truth and generated image; its stages too, where asked."""
+    if model.exp.GEN_LOSS["gen_fm"] is None:
+        judge = model.discriminator
+        real, fake = (judge([image, picture], training=True) for picture in (target, output))
+        return {"disc_real": real, "disc_fake": fake}
+    judge = staged(model.discriminator)
+    *features_real, real = judge([image, target], training=True)
+    *features_fake, fake = judge([image, output], training=True)
+    return {
+        "disc_real": real,
+        "disc_fake": fake,
+        "features_real": features_real,
+        "features_fake": features_fake,
+    }
+
+
+def staged(discriminator: tf.keras.Model) -> tf.keras.Model:
+    """The same discriminator that also returns what its stages see, for feature matching.
+
+    A stage is a ``Sequential`` or a leaky ReLU of the functional model. No layer or variable is
+    made.
+
+    Returns:
+        A model of the same inputs whose outputs are the stages', in order, and last the answer.
+
+    Raises:
+        ModelContractError: The discriminator has no such stage before its answer.
+    """
+    last = discriminator.outputs[0]
+    kinds = (tf.keras.Sequential, tf.keras.layers.LeakyReLU)
+    # A Sequential's own `output` lies inside it; here the tensor is wanted that it gives outside.
+    made = [
+        tf.keras.Operation.output.fget(layer)
+        for layer in discriminator.layers
+        if isinstance(layer, kinds)
+    ]
+    stages = [tensor for tensor in made if tensor is not last]
+    if not stages:
+        raise ModelContractError(
+            "the discriminator has no stages whose features could be matched",
+            where="gen_loss.gen_fm",
+            hint="set gen_fm to null, or build it of Sequential stages or LeakyReLU layers",
+        )
+    return tf.keras.Model(discriminator.inputs, [*stages, last])
+
+
 def regression_step(
     model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """One update of a generator that has no discriminator; arguments as in the other step."""
+    """One update of a generator that has no discriminator; as :func:`standard_step`."""
     with tf.GradientTape() as tape:
         output = model.generator(input_image, training=True)
         inputs = losses.LossInputs(output=output, **loss_inputs(model, input_image, target, step))
@@ -221,6 +274,18 @@ def update(
     total: tf.Tensor,
     network: tf.keras.Model,
 ) -> None:
-    """Move a network's variables down the gradient of its total."""
+    """Move a network's variables down the gradient of its total.
+
+    Raises:
+        ModelContractError: A variable has no part in the total (Keras would only warn).
+    """
     variables = network.trainable_variables
-    optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
+    gradients = tape.gradient(total, variables)
+    idle = [v.path for v, grad in zip(variables, gradients, strict=True) if grad is None]
+    if idle:
+        raise ModelContractError(
+            f"no gradient reaches {', '.join(idle[:4])} ({len(idle)} in all)",
+            where=network.name,
+            hint="connect the layer to the network's output, or make it trainable=False",
+        )
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))

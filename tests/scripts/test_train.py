@@ -23,6 +23,13 @@ EXPERIMENT = {
     "params": {"width": 0.07}, "random_resize": 1.2, "random_rotate": True, "seed": 3,
     "sample_val": 2,
 }  # fmt: skip
+# Everything that a resumed run must remember beside the weights; pix2pix adds dropout.
+RECIPE = {
+    "gen_loss": {"gen_wstein": 1, "gen_l1": 100}, "disc_loss": {"disc_wstein": 1, "disc_gp": 10},
+    "discriminator": {"norm": "instance", "steps": 2}, "generator_warmup": 3, "ema": 0.9,
+    "learning_rate_schedule": {"kind": "cosine", "start": 0.25}, "gradient_clip": 1.0,
+    "beta_1": 0.0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +103,8 @@ def run_json(workplace, timestamp, exp="a/b/c"):
 
 @pytest.mark.slow
 def test_a_killed_run_resumes_and_ends_with_the_weights_of_an_undisturbed_one(workplace):
-    write_experiment(workplace, "undisturbed")
+    write_experiment(workplace, **RECIPE)
+    write_experiment(workplace, "undisturbed", **RECIPE)
     undisturbed = begin(workplace, "--timestamp", "0715-0930", exp="undisturbed")
     folder = workplace / "experiments/a/b/c/ckpt/0715-0930"
     killed = begin(workplace, "--timestamp", "0715-0930")
@@ -115,7 +123,8 @@ def test_a_killed_run_resumes_and_ends_with_the_weights_of_an_undisturbed_one(wo
 
     assert undisturbed.wait(200) == 0, undisturbed.stdout.read()
     other = workplace / "experiments/undisturbed/ckpt/0715-0930"
-    assert "seed_generator_state" in (folder / "architecture.json").read_text()  # dropout is on
+    names = (folder / "architecture.json").read_text()
+    assert "seed_generator_state" in names and "_average" in names  # dropout and averages are on
     state = tensors(folder, 8)
     assert_equal_states(state, tensors(other, 8))
     assert logged_losses(workplace, "a/b/c") == logged_losses(workplace, "undisturbed")
@@ -145,13 +154,24 @@ def test_sigterm_saves_and_restore_continues_in_a_new_folder(workplace):
     assert record["step"] == last
     assert not (workplace / "experiments/_evaluation").exists()
 
-    write_experiment(workplace, steps=last + 1)
+    write_experiment(workplace, steps=last + 1, learning_rate=1e-3)
     restored = call(workplace, "--restore", "0715-0930", "--timestamp", "0716-0000")
     assert restored.returncode == 0, restored.stderr
     assert checkpoint_steps(experiment / "ckpt/0716-0000")[-1] == last + 1
     assert run_json(workplace, "0716-0000")["restored_from"] == {
         "timestamp": "0715-0930", "step": last,
     }  # fmt: skip
+    assert learning_rate(experiment / "ckpt/0715-0930", last) == pytest.approx(2e-4)
+    assert learning_rate(experiment / "ckpt/0716-0000", last + 1) == pytest.approx(1e-3)
+
+
+def learning_rate(folder, step):
+    """The generator's, as its checkpoint holds it."""
+    variables = json.loads((folder / "architecture.json").read_text())["variables"]
+    names = [variable["name"] for variable in variables["generator_optimizer"]]
+    place = next(number for number, name in enumerate(names) if name.endswith("learning_rate"))
+    held = tensors(folder, step)
+    return float(held[f"generator_optimizer/{place}/.ATTRIBUTES/VARIABLE_VALUE"])
 
 
 @pytest.mark.slow
