@@ -84,10 +84,11 @@ def check_bounds(experiment: Experiment, low: float = -1.0, high: float = 1.0) -
     """
     first, last = experiment.OUTPUT_RANGE
     if experiment.NORMALISATION == "standard" or first < low or last > high:
+        fitting = "'symmetric'" if low < 0 else "'minmax' or, without values below 0, 'reflectance'"
         raise ConfigError(
             f"'{experiment.NORMALISATION}' leaves the output's bounds [{low:g}, {high:g}]",
             where="normalisation",
-            hint="use 'symmetric', or a model with an unbounded output (aris-a, edsr)",
+            hint=f"use {fitting}, or a model with an unbounded output (aris-a, edsr)",
         )
 
 
