@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from models.tools import probe
+from experiment import Experiment
+from models.tools.probe import Probe, experiment
+from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.experiment_file import DiscriminatorSettings
 from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.pipeline.precision import computing_in
 
 # In the order of trying: as most models want it, then what the others do.
 _NORMALISATIONS = ("symmetric", "minmax")
 _DISCRIMINATORS = (DiscriminatorSettings(), None)
+SIZE_PX, WIDTH = 64, 0.1
+_PROBES = {"3 bands": False, "21 bands": True}
 
 
-def construct(gan_class: type, *, width: float = 1.0, **settings: Any) -> Any:
-    """``gan_class(experiment)`` with a probing experiment.
+def construct(gan_class: type, *, width: float = 1.0, **settings: Any) -> tuple[Any, Probe]:
+    """A model and the probing experiment it was made with.
 
     A model may refuse settings that do not suit it: a normalisation that leaves its output's
     bounds, losses of a discriminator that it has not, a parameter it does not know.
@@ -34,8 +41,41 @@ def construct(gan_class: type, *, width: float = 1.0, **settings: Any) -> Any:
         _NORMALISATIONS, _DISCRIMINATORS, parameters
     ):
         chosen = {"normalisation": normalisation, "discriminator": discriminator, **settings}
+        made = experiment(params=params, **chosen)
         try:
-            return gan_class(probe.experiment(params=params, **chosen))
+            return gan_class(made), made
         except ConfigError as refusal:
             refusals.append(refusal)
     raise refusals[0]
+
+
+def makers(
+    gan_class: type, exp: str | None, environment: Environment, logs: Path
+) -> dict[str, Callable[[], tuple[Any, Experiment]]]:
+    """By label, functions that construct a model for its check, with what it is constructed with.
+
+    Args:
+        gan_class: The model's class GAN.
+        exp: An experiment of the user whose settings are taken; None: small probing experiments.
+        environment: Where that experiment lies.
+        logs: Folder for a model's own summaries.
+    """
+    if exp is not None:
+        return {exp: lambda: _of_user(gan_class, exp, environment, logs)}
+    return {
+        label: lambda sentinel3=sentinel3: construct(
+            gan_class, width=WIDTH, size=SIZE_PX, sentinel3=sentinel3, logs=logs
+        )
+        for label, sentinel3 in _PROBES.items()
+    }
+
+
+def _of_user(
+    gan_class: type, exp: str, environment: Environment, logs: Path
+) -> tuple[Any, Experiment]:
+    chosen = Experiment(exp, environment)
+    chosen.output.LOGS = str(logs)  # nothing may land in the experiment's own folders
+    if chosen.config.precision == "float32":
+        return gan_class(chosen), chosen
+    with computing_in(chosen.config.precision):
+        return gan_class(chosen), chosen

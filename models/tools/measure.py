@@ -43,7 +43,7 @@ def measure(name: str, channels: int) -> dict[str, Any]:
     from models.tools.picture import draw
     from models.tools.recipe import read_recipe
 
-    gan = construct(load_gan_class(name), size=TILE_PX, sentinel3=channels == max(CHANNELS))
+    gan, _ = construct(load_gan_class(name), size=TILE_PX, sentinel3=channels == max(CHANNELS))
     graph = read_graph(gan.generator)
     return {
         "name": name,

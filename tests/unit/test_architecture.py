@@ -17,7 +17,7 @@ FLOORS = {
 }  # fmt: skip
 TENSORFLOW_FREE = {"core", "config", "products", "geo", "sources", "dataset", "preprocess"}
 TENSORFLOW_FLOOR = {"pipeline", "metrics"}
-DOORS = ("train.py", "evaluate.py")
+DOORS = ("train.py", "evaluate.py", "models/__main__.py")
 NUMBERED_LINES, DOOR_LINES, FILE_LINES = 20, 140, 350
 
 
@@ -82,7 +82,8 @@ def test_imports_point_down(path: Path) -> None:
 @pytest.mark.parametrize(
     "path",
     [p for p in PACKAGE_FILES if p.relative_to(ROOT / "sensor2sensor").parts[0] in TENSORFLOW_FREE]
-    + [ROOT / "experiment.py", ROOT / "train.py", ROOT / "evaluate.py", *sources("preprocessing")],
+    + [ROOT / "experiment.py", ROOT / "train.py", ROOT / "evaluate.py", *sources("preprocessing")]
+    + [ROOT / "models" / "__main__.py", ROOT / "models" / "loading.py"],
     ids=lambda p: str(p.relative_to(ROOT)),
 )
 def test_no_tensorflow_at_import(path: Path) -> None:
@@ -92,7 +93,8 @@ def test_no_tensorflow_at_import(path: Path) -> None:
 
 
 def test_models_import_only_what_they_may() -> None:
-    for path in sources("models"):
+    door = ROOT / "models" / "__main__.py"  # composes models and training, as train.py does
+    for path in [path for path in sources("models") if path != door]:
         for name in imports(path):
             assert package_of(name) not in {"preprocess", "training", "evaluation", "report"}, (
                 f"{path.name} imports {name}"

@@ -1,0 +1,129 @@
+"""What models there are, whether a module keeps their contract, and what they cost.
+
+python -m models list                      # every model, also those of models_root
+python -m models check my-model            # is it sound: built, trained, saved, restored
+python -m models check my-model --exp a/b  # the same with the settings of an experiment
+python -m models table                     # write docs/models.md and its pictures anew
+python -m models table --check             # only say whether they are up to date
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from models.loading import FOLDER, check_by_name, find_model, list_models
+from sensor2sensor.config.environment import Environment, load_environment
+from sensor2sensor.core.cli import EXIT_BAD_INPUT, EXIT_DONE, main_guard, parser
+from sensor2sensor.core.errors import InputError
+
+COMMANDS = ("list", "check", "table")
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    made = parser(__doc__ or "", prog="python -m models")
+    made.add_argument("command", choices=COMMANDS, help="what to do")
+    made.add_argument("name", nargs="?", metavar="NAME", help="model to check, without '.py'")
+    made.add_argument(
+        "--exp", "--experiment", metavar="EXP", help="check with the settings of this experiment"
+    )
+    made.add_argument("--check", action="store_true", help="table: write nothing, 1 if outdated")
+    return made
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run one command; returns the exit code."""
+    _refuse_what_does_not_belong(args)
+    if args.command == "table":
+        from models.tools.table import write_table
+
+        return write_table(only_check=args.check, say=_say)
+    environment = load_environment(args.environment)
+    if args.command == "list":
+        return _list(environment)
+    return _check(args.name, args.exp, environment)
+
+
+def _refuse_what_does_not_belong(args: argparse.Namespace) -> None:
+    if (args.name is None) == (args.command == "check"):
+        wanted = "needs the NAME of a model" if args.name is None else "takes no NAME"
+        raise InputError(f"{args.command} {wanted}", hint="see --help")
+    if args.exp is not None and args.command != "check":
+        raise InputError(f"{args.command} takes no --exp", hint="only check does")
+    if args.check and args.command != "table":
+        raise InputError(f"{args.command} takes no --check", hint="only table does")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _list(environment: Environment) -> int:
+    from models.tools.describe import describe
+
+    models = list_models(environment.models_root)
+    width = max(len(name) for name in models)
+    for name, path in models.items():
+        place = "" if path.parent == FOLDER else f"  [{path.parent}]"
+        _say(f"{name:<{width}}  {describe(path).sentence}{place}")
+    return EXIT_DONE
+
+
+def _check(name: str, exp: str | None, environment: Environment) -> int:
+    path = find_model(name, environment.models_root)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
+    from models.tools.check import Findings, check_built, check_mixed, temporary_logs
+    from models.tools.construct import makers
+
+    findings = Findings(_say, path=path)
+    found: list[type] = []
+    _say(f"{path}")
+    if findings.met("source", lambda: check_by_name(name, environment.models_root)) and (
+        findings.met("import", lambda: found.append(_gan_class(name, environment)))
+    ):
+        with temporary_logs() as logs:
+            makers = makers(found[0], exp, environment, logs)
+            for label, make in makers.items():
+                findings.prefix = f"{label}: "
+                check_built(findings, make, name, _training())
+            if findings.failed == 0:
+                check_mixed(findings, make, name, _training())
+    if findings.failed:
+        _say(f"{name}: {findings.failed} of {findings.done} checks not met")
+        return EXIT_BAD_INPUT
+    _say(f"{name} keeps the contract ({findings.done} checks)")
+    return EXIT_DONE
+
+
+def _gan_class(name: str, environment: Environment) -> type:
+    from models.loading import load_gan_class
+
+    return load_gan_class(name, environment.models_root)
+
+
+def _training() -> Any:
+    """What the training does with a model, for the checks: this door may know both sides."""
+    from models.tools.check import Training
+    from sensor2sensor.training import checkpoints
+    from sensor2sensor.training.contract import build_networks, check_model
+    from sensor2sensor.training.state import TrainingState, build_optimizers
+
+    def hold(gan: Any, experiment: Any, name: str) -> None:
+        check_model(gan, name)
+        build_networks(gan, experiment)
+        build_optimizers(gan)
+
+    def carry(gan: Any, again: Any, folder: Path) -> None:
+        checkpoints.save(folder, TrainingState(gan), 1)
+        checkpoints.restore_latest(folder, TrainingState(again), repair=False)
+
+    return Training(hold, carry)
+
+
+if __name__ == "__main__":
+    sys.exit(main_guard(main, arguments()))
