@@ -1,0 +1,75 @@
+"""aris-b: a dense block first, then multireceptive field and U-Net.
+
+Au, Tsamados, Manescu, Takao: ARISGAN: Extreme super-resolution of arctic surface imagery using
+generative adversarial networks, Frontiers in Remote Sensing 2024, doi
+10.3389/frsen.2024.1417417. The published code calls this variant aris-b (a has the dense block
+at the end, c in the middle).
+
+Differences from the paper:
+    * Which of the three variants the paper describes is not verified; this is the network of the
+      published code, layer by layer.
+
+``params``:
+    width (1.0): multiplies the filters of both networks, at least 4 each.
+    bottleneck_norm (true): batch normalisation of the U-Net's innermost stage, as published.
+        With one image per batch a 1 x 1 bottleneck has one value per channel, whose normalised
+        form is always 0; false leaves that one normalisation out and is sound for every batch
+        size.
+
+The output is linear, so every normalisation will do.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from experiment import Experiment
+from models import base, layers
+
+DEFAULTS = {"width": 1.0, "bottleneck_norm": True}
+KERNELS = (5, 9, 13)
+
+
+class GAN:
+    """ARISGAN with the dense block first and a 70 x 70 PatchGAN; images of 64 to 512 pixels."""
+
+    def __init__(self, experiment: Experiment):
+        self.exp = experiment
+        self.params = base.read_params(experiment, DEFAULTS)
+        self.shorter_side_px = base.check_sizes(experiment)
+        base.check_losses(experiment)
+        self.generator = self.Generator()
+        self.discriminator = self.Discriminator()
+        self.generator_optimizer = base.adam(experiment, self.generator)
+        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
+        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
+        """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded."""
+        exp, width = self.exp, self.params.width
+        with layers.seeded(exp.SEED, "generator"):
+            inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
+            dense = layers.dense_block(inputs, filters=layers.scaled(32, width))
+            fields = layers.sis2_dense_multireceptive_field_dmnet(
+                dense, KERNELS, layers.scaled(64, width)
+            )
+            unet = layers.sis2_pix2pix(
+                fields,
+                self.shorter_side_px,
+                layers.scaled(64, width),
+                width=width,
+                bottleneck_norm=self.params.bottleneck_norm,
+            )
+            both = tf.keras.layers.Concatenate()([unet, fields])
+            last = layers.conv(1, exp.OUTPUT_CHANNELS, 1, False, False, dtype="float32")
+            outputs = last(both)
+        return tf.keras.Model(inputs, outputs, name="generator")
+
+    def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
+        """``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits; None where not asked for."""
+        return base.patchgan(self.exp, self.params.width)
+
+    @tf.function
+    def train_step(self, input_image, target, step):
+        """One update of both networks; the losses to log."""
+        return base.standard_step(self, input_image, target, step)

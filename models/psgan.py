@@ -1,0 +1,109 @@
+"""psgan: a small encoder and decoder with two skips against a small patch judge.
+
+Liu, Zhou, Xu, Liu, Wang: PSGAN: A Generative Adversarial Network for Remote Sensing Image
+Pan-Sharpening, IEEE TGRS 2021, arXiv 1805.03371.
+
+Differences from the paper:
+    * One stream, as in ARISGAN's port; the paper encodes panchromatic and multispectral image
+      apart. Nearest is its ST-PSGAN; here only 64 channels enter the fourth encoder layer, and its
+      second skip is left out.
+    * Batch normalisation of the input, as in the port; the ReLU at the end is that of the authors'
+      later code, their older code has none.
+    * Leaky ReLU with slope 0.3 instead of 0.2; convolutions without bias.
+    * The judge answers in logits, the port's in probabilities. Binary cross-entropy takes the
+      logits and is the same function, without overflow; ``gen_wstein`` averages the answers and
+      therefore is another one.
+    * The paper's losses are the logarithm of the judge's answer and 100 times L1; here, as in the
+      port, the experiment decides.
+
+``params``:
+    width (1.0): multiplies the filters of both networks, at least 4 each.
+    dropouts (false): dropout of one half behind both transposed convolutions.
+
+The output ends in a ReLU, so the target must not be negative: ``minmax``, or ``reflectance`` where
+no band goes below 0. This ReLU can die: where every pixel is negative before it, output and
+gradient are exactly 0 from then on. In ARISGAN's comparison, with targets near 0.002 (``l2``),
+both runs on degraded Sentinel-2 ended so. With ``minmax`` the targets fill [0, 1]; where all
+predictions are exactly 0 nevertheless, start again from another seed.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from experiment import Experiment
+from models import base, layers
+
+DEFAULTS = {"width": 1.0, "dropouts": False}
+JUDGE = ((32, 2), (64, 2), (128, 2), (256, 1))  # filters, stride
+
+
+class GAN:
+    """PSGAN of one stream and its patch discriminator; images of 64 to 512 pixels."""
+
+    def __init__(self, experiment: Experiment):
+        self.exp = experiment
+        self.params = base.read_params(experiment, DEFAULTS)
+        base.check_sizes(experiment)
+        base.check_bounds(experiment, 0.0, float("inf"))
+        base.check_losses(experiment)
+        self.generator = self.Generator()
+        self.discriminator = self.Discriminator()
+        self.generator_optimizer = base.adam(experiment, self.generator)
+        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
+        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
+        """``[B, H, W, C_in] -> [B, H, W, C]``, not negative."""
+        exp, conv, lrelu = self.exp, self._conv, layers.lrelu
+        with layers.seeded(exp.SEED, "generator"):
+            inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
+            x = layers.batchnorm()(inputs)
+            x = lrelu()(conv(3, 32)(x))
+            fine = conv(3, 32)(x)
+            x = lrelu()(conv(2, 64, 2)(lrelu()(fine)))
+            x = lrelu()(conv(3, 128)(x))
+            coarse = conv(3, 128)(x)
+            x = lrelu()(conv(3, 256, 2)(lrelu()(coarse)))
+            x = lrelu()(conv(1, 256)(x))
+            x = lrelu()(conv(3, 256)(x))
+            x = lrelu()(conv(3, 128)(self._up(x, coarse)))
+            x = lrelu()(conv(3, 64)(self._up(x, fine)))
+            last = {"activation": "relu", "dtype": "float32"}
+            outputs = layers.conv(3, exp.OUTPUT_CHANNELS, 1, False, False, **last)(x)
+        return tf.keras.Model(inputs, outputs, name="generator")
+
+    def _conv(self, kernel_size: int, filters: int, stride: int = 1) -> tf.keras.layers.Layer:
+        return layers.conv(
+            kernel_size, layers.scaled(filters, self.params.width), stride, False, False
+        )
+
+    def _up(self, x: tf.Tensor, skip: tf.Tensor) -> tf.Tensor:
+        """Twice as fine, beside a skip that was taken before its activation."""
+        filters = layers.scaled(128, self.params.width)
+        up = layers.deconv(2, filters, 2, False, False, self.params.dropouts)
+        return layers.lrelu()(tf.keras.layers.Concatenate()([up(x), skip]))
+
+    def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
+        """``[input, target] -> [B, H/8, W/8, 1]`` logits; None where not asked for."""
+        exp = self.exp
+        if exp.DISCRIMINATOR is None:
+            return None
+        outer, inner = (
+            layers.chosen_norm(exp.DISCRIMINATOR.norm, published=False, inner=inner)
+            for inner in (False, True)
+        )
+        shapes = exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS, exp.OUTPUT_CHANNELS
+        with layers.seeded(exp.SEED, "discriminator"):
+            pair, x = layers.judged_pair(*shapes)
+            for number, (filters, stride) in enumerate(JUDGE):
+                norm = inner if number else outer
+                filters = layers.scaled(filters, self.params.width)
+                x = layers.conv(3, filters, stride, False, True, norm=norm)(x)
+            outputs = layers.conv(3, 1, 1, False, False, norm=outer, dtype="float32")(x)
+        return tf.keras.Model(pair, outputs, name="discriminator")
+
+    @tf.function
+    def train_step(self, input_image, target, step):
+        """One update of both networks; the losses to log."""
+        return base.standard_step(self, input_image, target, step)
