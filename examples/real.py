@@ -20,8 +20,8 @@ from main_job import ROOT, Job, latest_evaluation
 EXPERIMENT = "real/edsr_alt6"
 
 
-def main() -> int:
-    """Run the job; returns the exit code."""
+def arguments() -> argparse.ArgumentParser:
+    """The command line; benchmarks.seeds takes its data set's settings through it too."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with Sentinel-2 products")
     parser.add_argument("--work", type=Path, default=ROOT / "real", help="folder for everything")
@@ -39,7 +39,12 @@ def main() -> int:
         default=7,
         help="which blocks of ground are tested; 7 divides the sample product evenly",
     )
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Run the job; returns the exit code."""
+    args = arguments().parse_args()
     if not args.data.is_dir():
         print(f"no folder {args.data}; DATA= names one with .SAFE products", file=sys.stderr)
         return 2
