@@ -15,6 +15,9 @@ class Sensor2SensorError(Exception):
     """
 
     exit_code = 2
+    # TensorFlow would otherwise replace an error raised while it traces a function by one of its
+    # own, of many lines and another type.
+    ag_pass_through = True
 
     def __init__(self, what: str, *, where: object | None = None, hint: str | None = None) -> None:
         self.what = what

@@ -213,3 +213,14 @@ def test_a_penalised_critic_must_not_normalise_by_batch(norm):
     )  # fmt: skip
     with pytest.raises(ConfigError, match=r"^discriminator\.norm: .*batch normalisation"):
         losses.REGISTRY["disc_gp"](inputs)
+
+
+def test_an_error_found_while_tracing_stays_one_line_of_its_own_type():
+    @tf.function
+    def train_step(answer):
+        return losses.discriminator_loss(answer, answer, {"disc_lsgan": 1.0}, PROBABILITIES)
+
+    with pytest.raises(ConfigError) as caught:
+        train_step(tf.constant(FAKE))
+    assert str(caught.value).startswith("'disc_lsgan' needs a linear answer")
+    assert "\n" not in str(caught.value)
