@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sensor2sensor.core.errors import Sensor2SensorError, TrainingError
+from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.training.contract import GANModel, step_caller
 from sensor2sensor.training.watch import LossWatch
@@ -114,12 +114,6 @@ def _one_step(call: Callable[[Any, Any], Any], batch: Any, step: int, where: str
         hint = f"try batch_size {size // 2}" if size > 1 else "try a smaller tilesize or width"
         problem = f"out of memory at step {step + 1} with batch_size {size}"
         raise TrainingError(problem, where=where, hint=hint) from error
-    except Exception as error:
-        # What a model refuses while it is traced arrives inside an error of AutoGraph.
-        refusal = error.__context__
-        if not isinstance(refusal, Sensor2SensorError):
-            raise
-        raise refusal from error
 
 
 class _Clock:
