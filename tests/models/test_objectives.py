@@ -127,15 +127,18 @@ def test_a_warm_up_gates_value_and_gradient_exactly(number):
 @pytest.mark.parametrize("answer", [np.inf, -np.inf, np.nan])
 def test_an_infinite_answer_cannot_poison_the_warm_up(answer):
     image, fake = tf.Variable([[[[0.5]]]]), tf.Variable([[[[answer]]]])
-    weights = weights_with(1, gen_lsgan=1.0, gen_gan=1.0, gen_l1=10.0)
+    stage = tf.Variable([[answer]])
+    fields = {"features_real": [tf.ones([1, 1])], "features_fake": [stage]}
+    weights = weights_with(1, gen_lsgan=1.0, gen_gan=1.0, gen_fm=1.0, gen_l1=10.0)
     with tf.GradientTape() as tape:
         total, terms = losses.generator_loss(
-            fake, image, tf.zeros([1, 1, 1, 1]), weights, LOGITS, step=step_number(0)
+            fake, image, tf.zeros([1, 1, 1, 1]), weights, LOGITS, step=step_number(0), **fields
         )
-    to_image, to_answer = tape.gradient(total, [image, fake])
-    assert not np.isfinite(float(terms["gen_lsgan"]))
+    to_image, to_answer, to_stage = tape.gradient(total, [image, fake, stage])
+    assert not np.isfinite([float(terms["gen_lsgan"]), float(terms["gen_fm"])]).any()
     assert (float(total), float(to_image[0, 0, 0, 0])) == (5.0, 10.0)
     np.testing.assert_array_equal(to_answer, 0.0)
+    np.testing.assert_array_equal(to_stage, 0.0)
 
 
 def test_a_warm_up_without_a_step_is_refused_and_the_critic_is_never_gated():
