@@ -274,6 +274,34 @@ def test_psgan_and_dmnet_take_their_skips_before_the_activation():
             )
 
 
+# Kernel, filters and stride from input to output; the two of kernel 2 that are finer transpose.
+PSGAN = (
+    (3, 32, 1), (3, 32, 1), (2, 64, 2), (3, 128, 1), (3, 128, 1), (3, 256, 2), (1, 256, 1),
+    (3, 256, 1), (2, 128, 2), (3, 128, 1), (2, 128, 2), (3, 64, 1), (3, 3, 1),
+)  # fmt: skip
+
+
+def test_psgan_has_the_published_convolutions_all_behind_an_activation():
+    network = unbuilt("psgan").Generator()
+    convs = [layer for layer in network.layers if isinstance(layer, CONVOLUTIONS)]
+    assert tuple((x.kernel_size[0], x.filters, x.strides[0]) for x in convs) == PSGAN
+    transposed = [isinstance(x, tf.keras.layers.Conv2DTranspose) for x in convs]
+    assert [number for number, is_so in enumerate(transposed) if is_so] == [8, 10]
+    before = [type(sources(network, x)[0]).__name__ for x in convs]
+    assert before == ["BatchNormalization", *["LeakyReLU"] * 12]
+
+
+def test_dmnet_activates_before_every_convolution_but_the_first():
+    network = generator("dmnet")
+    convs = [layer for layer in network.layers if isinstance(layer, tf.keras.layers.Conv2D)]
+    first, *before = [sources(network, layer)[0] for layer in convs]
+    assert isinstance(first, tf.keras.layers.InputLayer)
+    fields = [joins(network, kind)[-1] for kind in ("multireceptive field", "dilated field")]
+    assert all(x in fields or isinstance(x, tf.keras.layers.ReLU) for x in before)
+    for field in fields:  # their convolutions are followed by a ReLU each
+        assert [type(x) for x in sources(network, field)] == [tf.keras.layers.ReLU] * 3
+
+
 def test_only_the_dilated_convolutions_of_dmnet_have_biases():
     network = generator("dmnet")
     convs = [layer for layer in network.layers if isinstance(layer, tf.keras.layers.Conv2D)]
