@@ -51,7 +51,7 @@ def describe(path: Path) -> Description:
 
 def _sentence(paragraph: str, name: str) -> str:
     paragraph = paragraph.removeprefix(f"{name}:").strip()
-    return re.split(r"\.(?:\s|$)", paragraph, maxsplit=1)[0]
+    return re.split(r"\.(?:\s+(?=[A-Z])|$)", paragraph, maxsplit=1)[0]
 
 
 def _points(body: str) -> tuple[str, ...]:

@@ -173,7 +173,8 @@ def _named(call: Call) -> tuple[str, str]:
         if isinstance(layer, join):
             return "join", sign
     if isinstance(layer, keras.layers.Conv2DTranspose):
-        return "up", f"up-conv {_kernel(layer)}"
+        kind, name = ("up", "up-conv") if max(layer.strides) > 1 else ("conv", "transposed")
+        return kind, f"{name} {_kernel(layer)}"
     if isinstance(layer, keras.layers.Conv2D | keras.layers.SeparableConv2D):
         frozen = "" if layer.trainable else ", frozen"
         return ("down" if max(layer.strides) > 1 else "conv"), f"conv {_kernel(layer)}{frozen}"
@@ -185,10 +186,12 @@ def _named(call: Call) -> tuple[str, str]:
     return ("up" if grows else "other"), _spoken(type(layer).__name__)
 
 
+def _side(layer: Any) -> str:
+    return "×".join(map(str, layer.kernel_size))
+
+
 def _kernel(layer: Any) -> str:
-    side = "×".join(map(str, layer.kernel_size))
-    rate = max(getattr(layer, "dilation_rate", (1,)))
-    return side if rate == 1 else f"{side}, rate {rate}"
+    return _side(layer) + _rate(max(getattr(layer, "dilation_rate", (1,))))
 
 
 def _spoken(name: str) -> str:
@@ -213,33 +216,43 @@ def _activation(calls: list[Call]) -> str:
 
 def _details(calls: list[Call]) -> tuple[str, ...]:
     """What a block is made of: its convolutions by kind and kernel, each kind a line."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for call in sorted(calls, key=lambda call: getattr(call.layer, "kernel_size", ())):
+    counts: Counter[tuple[str, str, int]] = Counter()
+    for call in calls:
         part = _part(call.layer)
         if part is not None:
             counts[part] += 1
-    kinds: dict[str, dict[str, int]] = {}
-    for (kind, kernel), count in counts.items():
-        kinds.setdefault(kind, {})[kernel] = count
     lines = []
-    for kind, kernels in kinds.items():
-        if all(count == 1 for count in kernels.values()):
-            lines.append(f"{kind} {', '.join(kernels)}".strip())
-        else:
-            lines += [f"{count} × {kind} {kernel}" for kernel, count in kernels.items()]
+    for kind in dict.fromkeys(kind for kind, _, _ in counts):
+        made = sorted((kernel, rate, n) for (k, kernel, rate), n in counts.items() if k == kind)
+        lines += _line(kind, sorted(made, key=lambda part: (len(part[0]), *part)))
     return tuple(lines)
 
 
-def _part(layer: Any) -> tuple[str, str] | None:
-    """Kind and kernel of a layer that a block's description names; None for the others."""
+def _line(kind: str, made: list[tuple[str, int, int]]) -> list[str]:
+    """Kernels, rates and numbers of one kind of layer in words."""
+    kernels = list(dict.fromkeys(kernel for kernel, _, _ in made))
+    rates = [rate for _, rate, _ in made]
+    if any(n > 1 for *_, n in made):
+        return [f"{n} × {kind} {kernel}{_rate(rate)}" for kernel, rate, n in made]
+    if max(rates) > 1 and len(kernels) == 1:
+        return [f"{kind} {kernels[0]}", f"rates {', '.join(map(str, rates))}"]
+    return [f"{kind} {', '.join(f'{kernel}{_rate(r)}' for kernel, r, _ in made)}".strip()]
+
+
+def _rate(rate: int) -> str:
+    return "" if rate == 1 else f", rate {rate}"
+
+
+def _part(layer: Any) -> tuple[str, str, int] | None:
+    """Kind, kernel and rate of a layer that a block's description names; None for the others."""
     if isinstance(layer, keras.layers.Conv2DTranspose):
-        return "up-conv", _kernel(layer)
+        return "up-conv", _side(layer), 1
     if isinstance(layer, keras.layers.Conv2D):
         strided = max(layer.strides) > 1
-        return ("strided conv" if strided else "conv"), _kernel(layer)
+        return ("strided conv" if strided else "conv"), _side(layer), max(layer.dilation_rate)
     if isinstance(layer, _POOLS):
         wide = "global " if "Global" in type(layer).__name__ else ""
-        return f"{wide}{_pool(layer)}", ""
+        return f"{wide}{_pool(layer)}", "", 1
     return None
 
 
