@@ -2,8 +2,12 @@
 
 Au, Tsamados, Manescu, Takao: ARISGAN: Extreme super-resolution of arctic surface imagery using
 generative adversarial networks, Frontiers in Remote Sensing 2024, doi
-10.3389/frsen.2024.1417417. The published code calls this variant aris-a (b and c place the
-dense block elsewhere).
+10.3389/frsen.2024.1417417. The published code calls this variant aris-a (b has the dense block
+at the start, c in the middle).
+
+Differences from the paper:
+    * Which of the three variants the paper describes is not verified; this is the network of the
+      published code, layer by layer.
 
 ``params``:
     width (1.0): multiplies the filters of both networks, at least 4 each.

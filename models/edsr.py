@@ -1,12 +1,17 @@
 """edsr: a residual network without normalisation that mends the upsampled input.
 
 Lim, Son, Kim, Nah, Lee: Enhanced Deep Residual Networks for Single Image Super-Resolution,
-CVPRW 2017. The paper works on the coarse grid and upsamples at the end; here the input arrives on
-the target's grid, so the network works on a grid ``shrink`` times coarser: its first convolution
-strides over squares of ``shrink`` pixels and its last, transposed one (a 3 x 3 convolution and
-the paper's pixel shuffle in one) fills them again. What it adds goes on top of the upsampled
-input instead of on nothing. The last convolution starts at zero: an untrained edsr is the bicubic
-(or nearest) upsampling itself, and every step of training is a step away from that baseline.
+CVPRW 2017.
+
+Differences from the paper:
+    * The paper works on the coarse grid and upsamples at the end. Here the input arrives on the
+      target's grid, so the network works on a grid ``shrink`` times coarser: its first convolution
+      strides over squares of ``shrink`` pixels and its last, transposed one (a 3 x 3 convolution
+      and the paper's pixel shuffle in one) fills them again.
+    * What it adds goes on top of the upsampled input instead of on nothing. The last convolution
+      starts at zero: an untrained edsr is the bicubic (or nearest) upsampling itself, and every
+      step of training is a step away from that baseline.
+    * 16 blocks of 64 filters are the paper's baseline network; its large one has 32 of 256.
 
 The base of a target band is the input band of the same name, else the nearest in wavelength,
 moved from the input's normalisation to the target's. Where both have one unit that is exact;
@@ -101,7 +106,9 @@ class GAN:
         branch = _conv(filters, layers.he_normal(0.1))(branch)
         if self.params.residual_scale != 1.0:
             branch = tf.keras.layers.Rescaling(self.params.residual_scale)(branch)
-        return tf.keras.layers.Add()([x, branch])
+        outputs = tf.keras.layers.Add()([x, branch])
+        layers.mark(outputs, x, "residual block")
+        return outputs
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
         """``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits, or None without one."""

@@ -1,9 +1,22 @@
 """pix2pix: a U-Net against a PatchGAN.
 
 Isola, Zhu, Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR
-2017. As in the published comparison of ARISGAN the leaky ReLU has the slope 0.3, inference uses
-the moving statistics of batch normalisation without dropout, and the last convolutions have no
-bias.
+2017, arXiv 1611.07004.
+
+Differences from the paper:
+    * Inference uses the moving statistics of batch normalisation and no dropout, as in ARISGAN's
+      port; the paper keeps the generator in training mode, so that the same input gives another
+      image each time.
+    * Leaky ReLU with slope 0.3 instead of 0.2; no convolution has a bias, the last ones included.
+    * Gains of batch normalisation start at 1 instead of N(1, 0.02).
+    * Losses are the experiment's. The paper's are ``gen_gan`` 1, ``gen_l1`` 100 and
+      ``disc_bce`` 0.5.
+
+Where ARISGAN's port is broken, this follows the paper:
+    * The port chooses the depth by the tile size while its tensors have the size of the images;
+      here the depth follows the shorter side of the images.
+    * Its targets, divided by the norm of the whole tile, fill a few thousandths of the range of
+      tanh. Here a normalisation that leaves [-1, 1] is refused, and ``symmetric`` fills it.
 
 ``params``:
     width (1.0): multiplies the filters of both networks, at least 4 each.
