@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from models.loading import list_models
+from models.tools import table
 from models.tools.measure import measured
 
 pytestmark = pytest.mark.slow
@@ -115,3 +116,8 @@ def test_it_costs_what_the_original_was_measured_to_cost(name, bands):
 
 def test_a_patchgan_sees_seventy_pixels():
     assert measured()["pix2pix"][3]["discriminator"]["field_px"] == 70
+
+
+def test_the_documentation_of_models_is_fresh():
+    outdated = [path.name for path in table.differences(table.pages(measured()))]
+    assert not outdated, f"run: {table.COMMAND}"
