@@ -137,7 +137,9 @@ def _field(cost: Mapping[str, Any]) -> str:
 
 def _section(name: str, described: Description, by_channels: Mapping[int, Any]) -> str:
     """A model's part of the page."""
-    sentence = f"{described.sentence[:1].upper()}{described.sentence[1:]}."
+    sentence = f"{described.sentence}."
+    if sentence.split()[0] not in list_models():
+        sentence = sentence[:1].upper() + sentence[1:]
     parts = [f"## {name}", _wrapped(sentence), f"![Generator of {name}](images/models/{name}.svg)"]
     parts += [_wrapped(described.paper), _wrapped(_counts(by_channels))]
     parts += [_wrapped(paragraph) for paragraph in described.text]

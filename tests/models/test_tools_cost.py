@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 from models import layers
+from models.loading import load_gan_class
 from models.tools import cost
+from models.tools.construct import construct
 from models.tools.field import receptive_field
 from models.tools.graph import read_graph
 
@@ -125,6 +127,14 @@ def measured_field(net):
 def test_the_receptive_field_is_where_the_gradient_reaches(name):
     net = NETWORKS[name]()
     assert receptive_field(read_graph(net)) == measured_field(net)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["psgan", "dmnet"])
+def test_so_it_is_in_whole_models(name):
+    gan, _ = construct(load_gan_class(name), width=0.1)
+    found = receptive_field(read_graph(gan.generator))
+    assert found == measured_field(gan.generator) < 64
 
 
 def test_the_patchgan_sees_70_pixels():
