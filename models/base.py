@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ __all__ = [
     "patchgan",
     "read_params",
     "standard_step",
+    "vgg_discriminator",
 ]
 
 SIZES_PX = (64, 128, 256, 512)
@@ -113,23 +114,45 @@ def patchgan(experiment: Experiment, width: float) -> tf.keras.Model | None:
     """An experiment's PatchGAN: ``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits.
 
     Args:
-        experiment: Gives sizes, channels and the seed.
+        experiment: Gives sizes, channels, norm and the seed.
         width: Multiplies the filters.
 
     Returns:
         None where the experiment asks for no discriminator.
     """
+    return _judge(experiment, layers.patchgan, width=width)
+
+
+def vgg_discriminator(
+    experiment: Experiment, stages: Sequence[tuple[int, int]], head: int, width: float
+) -> tf.keras.Model | None:
+    """An experiment's judge of whole images: ``[input, target] -> [B, 1, 1, 1]`` logits.
+
+    Args:
+        experiment: Gives sizes, channels, norm and the seed.
+        stages: Filters and stride of each convolution.
+        head: Units of the first fully connected layer.
+        width: Multiplies filters and units.
+
+    Returns:
+        None where the experiment asks for no discriminator.
+    """
+    return _judge(experiment, layers.vgg_discriminator, stages=stages, head=head, width=width)
+
+
+def _judge(
+    experiment: Experiment, make: Callable[..., tf.keras.Model], **options: Any
+) -> tf.keras.Model | None:
     if experiment.DISCRIMINATOR is None:
         return None
+    shapes = (
+        experiment.IMG_HEIGHT,
+        experiment.IMG_WIDTH,
+        experiment.INPUT_CHANNELS,
+        experiment.OUTPUT_CHANNELS,
+    )
     with layers.seeded(experiment.SEED, "discriminator"):
-        return layers.patchgan(
-            experiment.IMG_HEIGHT,
-            experiment.IMG_WIDTH,
-            experiment.INPUT_CHANNELS,
-            experiment.OUTPUT_CHANNELS,
-            width=width,
-            norm=experiment.DISCRIMINATOR.norm,
-        )
+        return make(*shapes, norm=experiment.DISCRIMINATOR.norm, **options)
 
 
 def standard_step(

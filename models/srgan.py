@@ -72,13 +72,7 @@ class GAN:
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
         """``[input, target] -> [B, 1, 1, 1]`` logits; None where not asked for."""
-        exp = self.exp
-        if exp.DISCRIMINATOR is None:
-            return None
-        shapes = exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS, exp.OUTPUT_CHANNELS
-        options = {"width": self.params.width, "norm": exp.DISCRIMINATOR.norm}
-        with layers.seeded(exp.SEED, "discriminator"):
-            return layers.vgg_discriminator(*shapes, STAGES, HEAD, **options)
+        return base.vgg_discriminator(self.exp, STAGES, HEAD, self.params.width)
 
     @tf.function
     def train_step(self, input_image, target, step):
