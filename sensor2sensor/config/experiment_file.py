@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sensor2sensor.config.jsonc import JsonDocument, load_jsonc
-from sensor2sensor.config.validate import validate
+from sensor2sensor.config.validate import at_key, validate
 from sensor2sensor.config.vocabulary import adversarial
 
 MISSPELT_SUFFIX = "enfore_suffix"  # as the ARISGAN README spells it
@@ -161,7 +161,7 @@ class ExperimentFile(BaseModel):
     @model_validator(mode="after")
     def _window_inside_tile(self) -> ExperimentFile:
         if self.random_crop and max(self.height, self.width) > self.tilesize:
-            raise ValueError("random_crop needs img_height and img_width within tilesize")
+            raise at_key("random_crop", "needs img_height and img_width within tilesize")
         return self
 
     @model_validator(mode="after")
@@ -169,18 +169,19 @@ class ExperimentFile(BaseModel):
         if self.discriminator is None:
             asked = [n for n, weight in self.gen_loss if weight is not None and adversarial(n)]
             if asked:
-                raise ValueError(f"discriminator is null, so {', '.join(asked)} must be null too")
+                raise at_key("discriminator", f"is null, so {', '.join(asked)} must be null too")
         elif self.disc_loss.disc_gp and self.discriminator.norm in ("published", "batch"):
-            raise ValueError(
-                "disc_gp needs discriminator.norm 'instance', 'spectral' or 'none': batch "
-                "normalisation ties together images whose gradients are bounded one by one"
+            raise at_key(
+                "disc_loss.disc_gp",
+                "needs discriminator.norm 'instance', 'spectral' or 'none': batch normalisation "
+                "ties together images whose gradients are bounded one by one",
             )
         return self
 
     @model_validator(mode="after")
     def _warmup_leaves_something(self) -> ExperimentFile:
         if self.generator_warmup and not any(w for n, w in self.gen_loss if not adversarial(n)):
-            raise ValueError("generator_warmup needs a loss that is not adversarial, as gen_l1")
+            raise at_key("generator_warmup", "needs a loss that is not adversarial, as gen_l1")
         return self
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from sensor2sensor.config.jsonc import JsonDocument, Key
 from sensor2sensor.core.errors import ConfigErrors
@@ -35,6 +35,11 @@ def validate(model: type[M], document: JsonDocument) -> M:
     return made
 
 
+def at_key(key: str, problem: str) -> PydanticCustomError:
+    """What a validator over several keys raises, so that the line names the one to change."""
+    return PydanticCustomError("at_key", "{problem}", {"key": key, "problem": problem})
+
+
 def report(document: JsonDocument, found: Mapping[Key, Sequence[str]]) -> list[str]:
     """One line per key that has problems, in the order of the file."""
     lines = sorted((document.line_of(key), key) for key in found)
@@ -53,6 +58,8 @@ def _add_problems(
     unreadable = set(found)  # a NaN or a duplicate was replaced: what follows from it is noise
     for error in errors:
         key = _real_key(document.data, error["loc"])
+        if error["type"] == "at_key":
+            key = (*key, *error["ctx"]["key"].split("."))
         messages = found.setdefault(key, [])
         message = _message(model, key, error)
         if key not in unreadable and message not in messages:
@@ -81,6 +88,8 @@ def _message(model: type[BaseModel], key: Key, error: ErrorDetails) -> str:
         return "is required"
     if error["type"] == "literal_error":
         return f"{error['input']!r} is not one of {error['ctx']['expected']}"
+    if error["type"] == "at_key":
+        return error["msg"]
     text = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     text = text.removeprefix("Input should be ")
     if text == error["msg"] or error["type"] == "value_error":
