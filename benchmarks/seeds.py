@@ -58,9 +58,10 @@ def main() -> int:
             return 2
         insert(PAGE.read_text(encoding="utf-8"), "")  # a page without markers costs no training
         files.write_text(RESULTS, json_text(run(args)) + "\n")
+        print(f"wrote {RESULTS.relative_to(ROOT)}")
     page = insert(PAGE.read_text(encoding="utf-8"), render(files.read_json(RESULTS)))
     files.write_text(PAGE, page)
-    print(f"wrote {RESULTS.relative_to(ROOT)} and {PAGE.relative_to(ROOT)}")
+    print(f"wrote the tables of {PAGE.relative_to(ROOT)}")
     return 0
 
 

@@ -224,3 +224,42 @@ def test_runs_that_differ_in_a_baseline_are_not_merged() -> None:
     assert merged["models"] == {"net": {"0": {"up": [2.0]}, "1": {"up": [2.0]}}}
     with pytest.raises(ValueError, match="differ in a baseline"):
         seeds.merge({("net", 0): read([1.0]), ("net", 1): read([1.1])})
+
+
+@pytest.fixture(scope="module")
+def results() -> dict:
+    return files.read_json(seeds.RESULTS)
+
+
+def test_page_shows_the_results(results: dict) -> None:
+    page = seeds.PAGE.read_text(encoding="utf-8")
+    assert seeds_table.extract(page) == seeds_table.render(results)
+
+
+def test_results_follow_from_the_values_of_the_tiles(results: dict) -> None:
+    again = json.loads(json.dumps(seeds_table.aggregate(results["tiles"], results["metrics"])))
+    for method, row in results["results"]["baselines"].items():
+        assert row == pytest.approx(again["baselines"][method])
+    for model, rows in results["results"]["models"].items():
+        for name, row in rows.items():
+            other = again["models"][model][name]
+            assert row["seeds"] == pytest.approx(other["seeds"])
+            for method, item in row["gain"].items():
+                kept = ("mean", "t_low", "t_high", "seeds_better", "left_out", "clusters")
+                found = [other["gain"][method][key] for key in kept]
+                assert [item[key] for key in kept] == pytest.approx(found)
+                assert item["verdict"] == other["gain"][method]["verdict"]
+
+
+def test_results_are_whole_and_of_the_shipped_experiments(results: dict) -> None:
+    tiles = results["tiles"]
+    assert set(tiles["models"]) == set(seeds.MODELS)
+    for model, runs in tiles["models"].items():
+        assert [int(seed) for seed in runs] == list(seeds.SEEDS)
+        assert all(
+            len(column) == len(tiles["names"]) for run in runs.values() for column in run.values()
+        )
+        shipped = seeds.content_of(f"real/{model}_alt6", 0)
+        assert results["settings"][model] == {k: shipped[k] for k in seeds.SETTINGS if k in shipped}
+    assert results["dataset"]["split_policy"]["ground_shared"] == {"val": 0.0, "test": 0.0}
+    assert results["dataset"]["counts"]["test"] == len(tiles["names"])
