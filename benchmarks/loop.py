@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,16 +82,10 @@ def prepare() -> tuple[Any, list[dict[str, Any]]]:
     import numpy as np
     import tensorflow as tf
 
-    from experiment import LossWeights
     from models.loading import load_gan_class
+    from models.tools.probe import experiment
 
-    view = SimpleNamespace(
-        IMG_HEIGHT=TILE_PX, IMG_WIDTH=TILE_PX, INPUT_CHANNELS=INPUT_BANDS,
-        OUTPUT_CHANNELS=TARGET_BANDS, OUTPUT_RANGE=(-1.0, 1.0), NORMALISATION="symmetric",
-        LEARNING_RATE=2e-4, SEED=0, PARAMS={"width": 0.25},
-        GEN_LOSS=LossWeights({"gen_gan": 1.0, "gen_l1": 100.0}, 2.0),
-        DISC_LOSS=LossWeights({"disc_bce": 1.0}, 2.0),
-    )  # fmt: skip
+    view = experiment(size=TILE_PX, params={"width": 0.25}, batch_size=BATCH)
     draw = np.random.default_rng(0)
 
     def image(bands: int) -> Any:

@@ -26,6 +26,7 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base, layers
 
+DEFAULTS = {"width": 1.0, "bottleneck_norm": True}
 KERNELS = (5, 9, 13)
 
 
@@ -34,7 +35,7 @@ class GAN:
 
     def __init__(self, experiment: Experiment):
         self.exp = experiment
-        self.params = base.read_params(experiment, {"width": 1.0, "bottleneck_norm": True})
+        self.params = base.read_params(experiment, DEFAULTS)
         self.shorter_side_px = base.check_sizes(experiment)
         base.check_losses(experiment)
         self.generator = self.Generator()

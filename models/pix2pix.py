@@ -34,13 +34,15 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base, layers
 
+DEFAULTS = {"width": 1.0, "bottleneck_norm": True}
+
 
 class GAN:
     """U-Net generator and 70 x 70 PatchGAN discriminator; images of 64 to 512 pixels."""
 
     def __init__(self, experiment: Experiment):
         self.exp = experiment
-        self.params = base.read_params(experiment, {"width": 1.0, "bottleneck_norm": True})
+        self.params = base.read_params(experiment, DEFAULTS)
         self.shorter_side_px = base.check_sizes(experiment)
         base.check_bounds(experiment)
         base.check_losses(experiment)
