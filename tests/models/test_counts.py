@@ -53,7 +53,7 @@ DISCRIMINATORS = {
 
 
 def _saved_mib(channels: int, blocks: int = 1) -> float:
-    """What a dense block of the port stores and ours does not.
+    """What the layers of a dense block of the port put out and those of ours do not.
 
     The port joins its maps pair by pair, and every join is a tensor: 1, 2, 3 and 4 of them after
     the four convolutions. Here each is one join, which saves 0, 1, 2 and 3.
