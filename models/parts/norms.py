@@ -43,6 +43,7 @@ def chosen_norm(kind: str, *, published: bool, inner: bool = True) -> str:
     return kind if inner or kind == "spectral" else "none"
 
 
+@tf.keras.utils.register_keras_serializable("sensor2sensor")
 class SpectralConv2D(tf.keras.layers.Conv2D):
     """A convolution whose kernel is divided by its largest singular value (Miyato et al. 2018).
 
@@ -62,6 +63,16 @@ class SpectralConv2D(tf.keras.layers.Conv2D):
             name="singular", shape=(1, self.filters), initializer=self._start, trainable=False,
             dtype="float32", autocast=False,
         )  # fmt: skip
+
+    def save_own_variables(self, store) -> None:
+        """Into a ``.keras`` file; a convolution would leave the singular vector out."""
+        super().save_own_variables(store)
+        store["singular"] = self.singular
+
+    def load_own_variables(self, store) -> None:
+        """From a ``.keras`` file."""
+        super().load_own_variables(store)
+        self.singular.assign(store["singular"])
 
     def call(self, inputs, training: bool = False):
         """Convolve ``[B, H, W, C]`` with the normalised kernel."""

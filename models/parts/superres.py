@@ -16,6 +16,7 @@ RESIDUAL_SCALE = 0.2
 ATTENTION_SLOPE = 0.01
 
 
+@tf.keras.utils.register_keras_serializable("sensor2sensor")
 class PixelShuffler(tf.keras.layers.Layer):
     """Sub-pixel shuffle (Shi et al. 2016): ``[B, H, W, r²·C] -> [B, r·H, r·W, C]``.
 
@@ -58,6 +59,7 @@ class PixelShuffler(tf.keras.layers.Layer):
         return {**super().get_config(), "scale_factor": self.scale_factor}
 
 
+@tf.keras.utils.register_keras_serializable("sensor2sensor")
 class ChannelWeights(tf.keras.layers.Layer):
     """One learned factor per channel: ``[B, H, W, units]`` times λ ``[units]``."""
 

@@ -137,3 +137,15 @@ def test_a_deep_discriminator_without_normalisation_still_tells_images_apart():
     image, target = map(tf.constant, batch(exp))
     answers = [judge([image, picture]).numpy() for picture in (target, image, tf.zeros_like(image))]
     assert np.ptp(answers) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["srgan", "tarsgan"])
+def test_networks_with_layers_of_our_own_are_saved_and_loaded_by_keras(tmp_path, name):
+    params = {"width": 0.1, **({"layers": 1} if name == "tarsgan" else {})}
+    exp = experiment(params=params, discriminator=DiscriminatorSettings(norm="spectral"))
+    gan = load_gan_class(name)(exp)
+    image, target = map(tf.constant, batch(exp))
+    for network, inputs in ((gan.generator, image), (gan.discriminator, [image, target])):
+        network.save(tmp_path / "network.keras")
+        loaded = tf.keras.models.load_model(tmp_path / "network.keras")
+        np.testing.assert_array_equal(loaded(inputs), network(inputs))
