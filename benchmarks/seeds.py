@@ -6,6 +6,7 @@
 Makes the data set of the page from the 60 m product in FOLDER, trains and evaluates every model
 with every seed through train.py, and writes benchmarks/results/seeds.json and the tables of
 docs/real_run.md. Killed and started again, it goes on after the last training that was finished.
+With fewer seeds or models the tables are only printed.
 ``--render`` only writes the tables anew from the results.
 """
 
@@ -57,7 +58,11 @@ def main() -> int:
             print("--data names the folder with the Sentinel-2 product", file=sys.stderr)
             return 2
         insert(PAGE.read_text(encoding="utf-8"), "")  # a page without markers costs no training
-        files.write_text(RESULTS, json_text(run(args)) + "\n")
+        content = run(args)
+        if (tuple(args.seeds), tuple(args.models)) != (SEEDS, MODELS):
+            print(render(content), "\nnot all models and seeds: nothing written", sep="\n")
+            return 0
+        files.write_text(RESULTS, json_text(content) + "\n")
         print(f"wrote {RESULTS.relative_to(ROOT)}")
     page = insert(PAGE.read_text(encoding="utf-8"), render(files.read_json(RESULTS)))
     files.write_text(PAGE, page)
