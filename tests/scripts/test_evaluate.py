@@ -68,7 +68,7 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
-def workplace(trained, tmp_path):
+def workspace(trained, tmp_path):
     """A copy that a test may spoil."""
     return Path(shutil.copytree(trained, tmp_path / "copy"))
 
@@ -88,10 +88,10 @@ def test_training_ends_with_an_evaluation_beside_baselines(trained):
     assert [line["source"] for line in lines] == ["Oa04", "Oa06", "Oa08"]
 
 
-def test_evaluating_again_gives_the_same_files(workplace):
-    folder = evaluations(workplace)
+def test_evaluating_again_gives_the_same_files(workspace):
+    folder = evaluations(workspace)
     before = {p.name: p.read_bytes() for p in sorted(folder.glob("a__edsr*")) if p.is_file()}
-    done = call(workplace, evaluate, "--exp", "a/edsr")
+    done = call(workspace, evaluate, "--exp", "a/edsr")
     assert done.returncode == 0, done.stderr[-2000:]
     after = {p.name: p.read_bytes() for p in sorted(folder.glob("a__edsr*")) if p.is_file()}
     assert before == after
@@ -105,38 +105,38 @@ def scored(root, experiment):
     return table.read_text(), json.loads(table.with_suffix(".json").read_text())
 
 
-def test_averaged_weights_are_scored_at_the_end_of_training_and_again_later(workplace):
+def test_averaged_weights_are_scored_at_the_end_of_training_and_again_later(workspace):
     """Without a discriminator; the same training without averages ends with other numbers."""
     plain = {**EDSR, "discriminator": None, "learning_rate": 1e-2}
     del plain["disc_loss"]
-    write_experiment(workplace, "a/last", plain)
-    write_experiment(workplace, "a/ema", {**plain, "ema": 0.5})
+    write_experiment(workspace, "a/last", plain)
+    write_experiment(workspace, "a/ema", {**plain, "ema": 0.5})
     for name in ("a/last", "a/ema"):
-        done = call(workplace, train, "--exp", name)
+        done = call(workspace, train, "--exp", name)
         assert done.returncode == 0, done.stderr[-2000:]
-    table, facts = scored(workplace, "a/ema")
+    table, facts = scored(workspace, "a/ema")
     assert facts["weights"] == "ema 0.5"
-    other, last = scored(workplace, "a/last")
+    other, last = scored(workspace, "a/last")
     assert last["weights"] == "last"
     assert [row for row in table.splitlines() if ",model," in row] != [
         row for row in other.splitlines() if ",model," in row
     ]
-    assert call(workplace, evaluate, "--exp", "a/ema").returncode == 0
-    assert scored(workplace, "a/ema") == (table, facts)
+    assert call(workspace, evaluate, "--exp", "a/ema").returncode == 0
+    assert scored(workspace, "a/ema") == (table, facts)
 
 
-def test_mixed_precision_trains_resumes_and_evaluates(workplace):
+def test_mixed_precision_trains_resumes_and_evaluates(workspace):
     mixed = {**PIX2PIX, "precision": "mixed_bfloat16", "ema": 0.5, "params": {"width": 0.07}}
     for steps, options in ((1, []), (2, ["--resume"])):
-        write_experiment(workplace, "a/mixed", {**mixed, "steps": steps})
-        done = call(workplace, train, "--exp", "a/mixed", *options)
+        write_experiment(workspace, "a/mixed", {**mixed, "steps": steps})
+        done = call(workspace, train, "--exp", "a/mixed", *options)
         assert done.returncode == 0, done.stderr[-2000:]
     assert "continuing from step 1" in done.stdout
-    (names,) = workplace.glob("experiments/a/mixed/ckpt/*/architecture.json")
+    (names,) = workspace.glob("experiments/a/mixed/ckpt/*/architecture.json")
     assert "bfloat16" not in names.read_text()  # weights, moments and averages are float32
-    table = scored(workplace, "a/mixed")
-    assert call(workplace, evaluate, "--exp", "a/mixed").returncode == 0
-    assert scored(workplace, "a/mixed") == table
+    table = scored(workspace, "a/mixed")
+    assert call(workspace, evaluate, "--exp", "a/mixed").returncode == 0
+    assert scored(workspace, "a/mixed") == table
 
 
 def test_the_csv_has_the_promised_columns(trained):
@@ -147,12 +147,12 @@ def test_the_csv_has_the_promised_columns(trained):
     assert len(rows) == 1 + 3 * 3
 
 
-def test_the_published_profile_has_files_of_its_own(workplace):
-    run = next((workplace / "experiments/a/edsr/ckpt").iterdir()).name
-    done = call(workplace, evaluate, "--exp", "a/edsr", "--timestamp", run, "--profile", "arisgan")
+def test_the_published_profile_has_files_of_its_own(workspace):
+    run = next((workspace / "experiments/a/edsr/ckpt").iterdir()).name
+    done = call(workspace, evaluate, "--exp", "a/edsr", "--timestamp", run, "--profile", "arisgan")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert (evaluations(workplace) / f"a__edsr_{run}_arisgan.csv").is_file()
-    assert (evaluations(workplace) / f"a__edsr_{run}.csv").is_file()
+    assert (evaluations(workspace) / f"a__edsr_{run}_arisgan.csv").is_file()
+    assert (evaluations(workspace) / f"a__edsr_{run}.csv").is_file()
 
 
 def refused(root, *arguments):
@@ -165,26 +165,26 @@ def refused(root, *arguments):
     return [line for line in done.stderr.splitlines() if line.startswith("evaluate.py:")][-1]
 
 
-def test_weights_that_were_not_restored_are_not_scored(workplace):
-    for path in workplace.glob("experiments/a/edsr/ckpt/*/ckpt-*"):
+def test_weights_that_were_not_restored_are_not_scored(workspace):
+    for path in workspace.glob("experiments/a/edsr/ckpt/*/ckpt-*"):
         path.unlink()
-    assert "no checkpoint" in refused(workplace, "--exp", "a/edsr")
+    assert "no checkpoint" in refused(workspace, "--exp", "a/edsr")
 
 
-def test_weights_of_a_cut_file_are_not_scored(workplace):
-    (data,) = workplace.glob("experiments/a/edsr/ckpt/*/ckpt-2.data-*")
+def test_weights_of_a_cut_file_are_not_scored(workspace):
+    (data,) = workspace.glob("experiments/a/edsr/ckpt/*/ckpt-2.data-*")
     data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
-    assert "was not restored" in refused(workplace, "--exp", "a/edsr")
+    assert "was not restored" in refused(workspace, "--exp", "a/edsr")
 
 
-def test_weights_of_another_architecture_are_not_scored(workplace):
-    write_experiment(workplace, "a/edsr", {**EDSR, "params": {"width": 0.125}})
-    assert "params" in refused(workplace, "--exp", "a/edsr")
+def test_weights_of_another_architecture_are_not_scored(workspace):
+    write_experiment(workspace, "a/edsr", {**EDSR, "params": {"width": 0.125}})
+    assert "params" in refused(workspace, "--exp", "a/edsr")
 
 
-def test_a_run_is_not_scored_on_other_data_than_it_was_trained_on(workplace):
-    make_dataset(workplace / "data", train=7, val=2, test=3)
-    assert "data set was built anew" in refused(workplace, "--exp", "a/edsr")
+def test_a_run_is_not_scored_on_other_data_than_it_was_trained_on(workspace):
+    make_dataset(workspace / "data", train=7, val=2, test=3)
+    assert "data set was built anew" in refused(workspace, "--exp", "a/edsr")
 
 
 def test_names_that_do_not_exist_are_answered_with_the_nearest(trained):
@@ -212,11 +212,11 @@ def test_help_and_refusals_do_not_import_tensorflow(trained, arguments):
     assert done.returncode == 0, done.stderr
 
 
-def test_an_l2_experiment_is_scored_under_the_published_profile(workplace):
-    write_experiment(workplace, "a/l2", L2)
-    done = call(workplace, train, "--exp", "a/l2")
+def test_an_l2_experiment_is_scored_under_the_published_profile(workspace):
+    write_experiment(workspace, "a/l2", L2)
+    done = call(workspace, train, "--exp", "a/l2")
     assert done.returncode == 0, done.stderr[-2000:]
-    (result,) = (r for r in report.load(evaluations(workplace)).results if "l2" in r.path.name)
+    (result,) = (r for r in report.load(evaluations(workspace)).results if "l2" in r.path.name)
     assert result.facts.profile == "arisgan"
-    line = refused(workplace, "--exp", "a/l2", "--profile", "standard")
+    line = refused(workspace, "--exp", "a/l2", "--profile", "standard")
     assert "--profile arisgan" in line
