@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from xml.etree import ElementTree
 
 import keras
 import pytest
+from defusedxml import ElementTree
 
 from models import layers
 from models.tools.graph import read_graph
