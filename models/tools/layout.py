@@ -145,10 +145,11 @@ def _placed(nodes: list[Node]) -> tuple[list[Box], float]:
         JOIN_GAP if "join" in (left.kind, right.kind) else 1.0
         for left, right in itertools.pairwise(nodes)
     ]
-    used = sum(box.width for box in boxes)
-    gap = min(max((WIDTH_PX - 2 * MARGIN - used) / sum(shares), GAP), WIDEST_GAP)
-    total = max(used + gap * sum(shares) + 2 * MARGIN, WIDTH_PX)
-    x = (total - used - gap * sum(shares)) / 2
+    # fsum rounds once: sum does so otherwise from Python 3.12 on, and pictures are compared.
+    used, gaps = math.fsum(box.width for box in boxes), math.fsum(shares)
+    gap = min(max((WIDTH_PX - 2 * MARGIN - used) / gaps, GAP), WIDEST_GAP)
+    total = max(used + gap * gaps + 2 * MARGIN, WIDTH_PX)
+    x = (total - used - gap * gaps) / 2
     placed = []
     for box, share in zip(boxes, [*shares, 0.0], strict=True):
         placed.append(replace(box, x=x + box.width / 2))

@@ -153,7 +153,7 @@ def _inside(box: Box) -> list[str]:
         ]
     rows = [(line, 12.5, _INK, 16, True) for line in box.lines]
     rows += [(line, 10, _PALE, 14, False) for line in box.node.details]
-    y = -sum(row[3] for row in rows) / 2
+    y = -math.fsum(row[3] for row in rows) / 2
     parts = []
     for line, size, colour, step, bold in rows:
         parts.append(_text(box.x, y + step - 4, line, size, colour, bold=bold))
@@ -210,7 +210,7 @@ def _pills(arc: Arc) -> str:
     """Boxes that an arc carries, spread over its level part."""
     texts = [f"{node.label}  {''.join(size_text(node.shape))}" for node in arc.carried]
     widths = [text_width(text, 10) + 16 for text in texts]
-    gap = (arc.x2 - arc.x1 - sum(widths)) / (len(texts) + 1)
+    gap = (arc.x2 - arc.x1 - math.fsum(widths)) / (len(texts) + 1)
     x, parts = arc.x1 + gap, []
     for node, text, width in zip(arc.carried, texts, widths, strict=True):
         fill, line = _colours(node)
