@@ -110,19 +110,14 @@ def _training() -> Any:
     """What the training does with a model, for the checks: this door may know both sides."""
     from models.tools.check import Training
     from sensor2sensor.training import checkpoints
-    from sensor2sensor.training.contract import build_networks, check_model
-    from sensor2sensor.training.state import TrainingState, build_optimizers
-
-    def hold(gan: Any, experiment: Any, name: str) -> None:
-        check_model(gan, name)
-        build_networks(gan, experiment)
-        build_optimizers(gan)
+    from sensor2sensor.training.recipe import prepare
+    from sensor2sensor.training.state import TrainingState
 
     def carry(gan: Any, again: Any, folder: Path) -> None:
         checkpoints.save(folder, TrainingState(gan), 1)
         checkpoints.restore_latest(folder, TrainingState(again), repair=False)
 
-    return Training(hold, carry)
+    return Training(prepare, carry)
 
 
 if __name__ == "__main__":

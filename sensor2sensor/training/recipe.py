@@ -36,11 +36,25 @@ def construct(gan_class: Callable[[Any], GANModel], experiment: ExperimentView) 
     """
     with computing_in(experiment.config.precision):
         model = gan_class(experiment)
-        check_model(model, experiment.config.model_name)
-        check_recipe(model, experiment)
-        build_networks(model, experiment)
-        build_optimizers(model)
+        prepare(model, experiment, experiment.config.model_name)
     return model
+
+
+def prepare(model: GANModel, experiment: ExperimentView, name: str) -> None:
+    """Hold a model against contract and recipe, and make every variable that is not there yet.
+
+    Args:
+        model: As its class constructed it.
+        experiment: The experiment it was constructed with.
+        name: The model's, for the message.
+
+    Raises:
+        ModelContractError: It does not offer what is called, or ignores what is asked.
+    """
+    check_model(model, name)
+    check_recipe(model, experiment)
+    build_networks(model, experiment)
+    build_optimizers(model)
 
 
 def check_recipe(model: GANModel, experiment: ExperimentView) -> None:

@@ -213,3 +213,20 @@ def test_check_takes_the_settings_of_an_experiment(tmp_path, capsys):
     assert [path.name for path in folder.iterdir()] == ["experiment.json"]
     assert main_guard(main, arguments(), ["check", "pix2pix", *words]) == 2
     assert "lacks  one: is constructed: params: unknown parameter" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_check_tells_what_of_an_experiment_a_module_would_ignore(tmp_path, capsys):
+    """What train.py refuses to start with; the module makes its own optimizers."""
+    make_dataset(tmp_path / "data", name="toy", kind="degraded", factor=6, train=2, val=1)
+    (tmp_path / "mine").mkdir()
+    text = (Path(__file__).parent / "original-blocks.txt").read_text()
+    (tmp_path / "mine" / "own.py").write_text(text)
+    (tmp_path / "environment.json").write_text('{"models_root": "mine"}')
+    folder = tmp_path / "experiments" / "one"
+    folder.mkdir(parents=True)
+    settings = {"model_name": "own", "dataset": "toy", "tilesize": 64, "ema": 0.9}
+    (folder / "experiment.json").write_text(json.dumps(settings))
+    words = ["check", "own", "--exp", "one", "--environment", str(tmp_path / "environment.json")]
+    assert main_guard(main, arguments(), words) == 2
+    assert "the experiment asks for ema 0.9" in capsys.readouterr().out
