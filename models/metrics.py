@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sensor2sensor.metrics import REGISTRY, STATES, compute, profile_metrics, states
+from sensor2sensor.metrics import REGISTRY, STATES, compute, profile_metrics, states, zero_truth
 
-__all__ = ["REGISTRY", "STATES", "compute", "profile_metrics", "states"]
+__all__ = ["REGISTRY", "STATES", "compute", "profile_metrics", "states", "zero_truth"]

@@ -161,7 +161,7 @@ def toy_contract(name: str, kind: str, factor: int, tile_px: int, seed: int) -> 
         resolution_m=RESOLUTION_M,
         factor=float(factor),
         input=spec,
-        target=TargetSpec(bands=targets, dtype="uint16"),
+        target=TargetSpec(bands=targets, dtype="uint16", display=("B04", "B03", "B02")),
         split_policy=policy,
         **extra,
     )

@@ -12,6 +12,8 @@ from typing import Literal
 NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2")
 INPUT_UPSAMPLINGS = ("nearest", "bicubic")
 PROFILES = ("standard", "arisgan")
+# Stands for what only a data set's contract knows: the unit of its target bands.
+BAND_UNIT = "unit of the bands"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,14 @@ def _metrics(*entries: MetricInfo) -> dict[str, MetricInfo]:
 
 
 METRICS = _metrics(
-    MetricInfo("hpsi", "HPSI", "1", "higher", "Reisenhofer et al. 2018, SPIC 61:33-43"),
+    MetricInfo("hpsi", "HPSI (colour)", "1", "higher", "Reisenhofer et al. 2018, SPIC 61:33-43"),
+    MetricInfo(
+        "hpsi_bands",
+        "HPSI (mean of bands)",
+        "1",
+        "higher",
+        "Reisenhofer et al. 2018, SPIC 61:33-43, grey, band by band",
+    ),
     MetricInfo("ergas", "ERGAS", "1", "lower", "Wald 2000, Fusion of Earth Data"),
     MetricInfo("scc", "SCC", "1", "higher", "Zhou, Civco, Silander 1998, IJRS 19(4)"),
     MetricInfo("ssim", "SSIM", "1", "higher", "Wang et al. 2004, IEEE TIP 13(4)"),
@@ -49,9 +58,15 @@ METRICS = _metrics(
     MetricInfo("sam", "SAM", "degrees", "lower", "Yuhas, Goetz, Boardman 1992"),
     MetricInfo("cc", "CC", "1", "higher", "Pearson correlation, mean over bands"),
     MetricInfo("uiqi", "UIQI", "1", "higher", "Wang, Bovik 2002, IEEE SPL 9(3)"),
-    MetricInfo("rmse", "RMSE", "reflectance", "lower", "root of the mean squared difference"),
-    MetricInfo("l1", "L1", "reflectance", "lower", "mean absolute difference"),
+    MetricInfo("rmse", "RMSE", BAND_UNIT, "lower", "root of the mean squared difference"),
+    MetricInfo("l1", "L1", BAND_UNIT, "lower", "mean absolute difference"),
 )
+
+
+def undefined(profile: str, bands: int) -> dict[str, str]:
+    """Metrics that no tile of ``bands`` target bands can have, and why."""
+    lone = profile == "standard" and bands == 1
+    return {"sam": "undefined for one band"} if lone else {}
 
 
 def _losses(*entries: LossInfo) -> dict[str, LossInfo]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError, InputError
+from sensor2sensor.dataset.display import sentinel2_colours
 
 CONTRACT_FILE = "dataset.json"
 FORMAT_VERSION = 1
@@ -91,10 +92,15 @@ class InputSpec(_Frozen):
 
 
 class TargetSpec(_Frozen):
-    """The target bands and the type their values are stored in."""
+    """The target bands and the type their values are stored in.
+
+    ``display`` names the true-colour red, green and blue bands; None where there are none. Files
+    from before it was declared lack it (:func:`load_contract` derives it for Sentinel-2 targets).
+    """
 
     bands: tuple[BandSpec, ...]
     dtype: Literal["float32", "uint16", "uint8"]
+    display: tuple[str, str, str] | None = None
 
 
 class ExtraSpec(_Frozen):
@@ -172,6 +178,9 @@ class DatasetContract(_Frozen):
                 raise ValueError(f"statistics.{side} does not have one entry for each band")
         if set(self.splits) != set(SPLITS):
             raise ValueError(f"splits must be {', '.join(SPLITS)}")
+        shown = self.target.display or ()
+        if not set(shown) <= {band.name for band in self.target.bands}:
+            raise ValueError(f"target.display {list(shown)} are not all target bands")
         return self
 
     def input_ranges(self) -> Floats:
@@ -181,6 +190,29 @@ class DatasetContract(_Frozen):
     def target_ranges(self) -> Floats:
         """Value range of each target band, ``[C, 2]``: 0.1 % and 99.9 % quantiles of train."""
         return _ranges(self.statistics["target"])
+
+    def colour(self) -> tuple[int, int, int] | None:
+        """Positions of true-colour red, green and blue in the target, where they are declared."""
+        if self.target.display is None:
+            return None
+        names = [band.name for band in self.target.bands]
+        red, green, blue = (names.index(name) for name in self.target.display)
+        return red, green, blue
+
+    def target_unit(self) -> str:
+        """The unit of the target bands; ``mixed: …`` where they have several."""
+        units = list(dict.fromkeys(band.unit for band in self.target.bands))
+        return units[0] if len(units) == 1 else f"mixed: {', '.join(units)}"
+
+
+def _with_display(contract: DatasetContract) -> DatasetContract:
+    """Sentinel-2's colours for files from before ``display``; paired targets may be any."""
+    if "display" in contract.target.model_fields_set or contract.kind == "paired":
+        return contract
+    bands = contract.target.bands
+    shown = sentinel2_colours([b.name for b in bands], [b.wavelength_nm for b in bands])
+    target = contract.target.model_copy(update={"display": shown})
+    return contract.model_copy(update={"target": target})
 
 
 def _ranges(statistics: tuple[BandStatistics, ...]) -> Floats:
@@ -205,7 +237,7 @@ def load_contract(dataset_dir: Path) -> DatasetContract:
         )
     try:
         text = path.read_bytes()
-        return DatasetContract.model_validate_json(text)
+        return _with_display(DatasetContract.model_validate_json(text))
     except ValidationError as error:
         found = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()

@@ -12,6 +12,7 @@ Floats = npt.NDArray[np.float32]
 
 RGB_NM = (664.6, 559.8, 492.4)
 RGB_NAMES = ("B04", "B03", "B02")
+SAME_BAND_NM = 10.0  # Sentinel-2A, B and C differ by less than 2 nm, neighbouring bands by 40
 # Snow and cloud set the upper end of a range; without a gamma, land and water are black below it.
 GAMMA = 0.5
 
@@ -40,16 +41,20 @@ class View:
 
 
 def view(
-    names: Sequence[str], wavelengths_nm: Sequence[float | None], ranges: npt.NDArray[np.floating]
+    names: Sequence[str],
+    wavelengths_nm: Sequence[float | None],
+    ranges: npt.NDArray[np.floating],
+    display: tuple[int, int, int] | None = None,
 ) -> View:
-    """Choose bands for display: by name, else by wavelength, else the first ones.
+    """Choose bands for display: as declared, else by name, by wavelength, or the first ones.
 
     Args:
         names: Band names.
         wavelengths_nm: Their centres, where known.
         ranges: ``[C, 2]`` fixed value range of each band.
+        display: Red, green and blue band, where the data set declares them.
     """
-    bands = colour_bands(names, wavelengths_nm)
+    bands = display or colour_bands(names, wavelengths_nm)
     low, high = (np.asarray(ranges, np.float32)[list(bands), side] for side in (0, 1))
     shown = dict.fromkeys(names[band] for band in bands)
     return View(bands, low, high, ", ".join(shown))
@@ -69,3 +74,18 @@ def colour_bands(
         return 0, 1, 2
     red, green, blue = (min(known, key=lambda k: abs(k[1] - wanted))[0] for wanted in RGB_NM)
     return red, green, blue
+
+
+def sentinel2_colours(
+    names: Sequence[str], wavelengths_nm: Sequence[float | None]
+) -> tuple[str, str, str] | None:
+    """B04, B03, B02 where all three are there, at Sentinel-2's wavelengths; None otherwise.
+
+    The name alone is not enough: B04 is another colour on another sensor.
+    """
+    known = dict(zip(names, wavelengths_nm, strict=True))
+    for name, expected in zip(RGB_NAMES, RGB_NM, strict=True):
+        nm = known.get(name)
+        if nm is None or abs(nm - expected) > SAME_BAND_NM:
+            return None
+    return RGB_NAMES

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import BandSpec, DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
-RANKED_BY = ("hpsi", "ssim", "rmse")
+RANKED_BY = ("hpsi", "hpsi_bands", "ssim", "rmse")
 # Errors are shown up to this share of the value range; fixed, so that sheets compare.
 ERROR_SHARE = 0.25
 PANEL_INCH = 2.1
@@ -110,8 +110,11 @@ def _input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
     return shown.picture(np.asarray(upsample(tile, "nearest")))
 
 
-def _view(bands: Sequence[BandSpec], ranges: Images) -> View:
-    return view([band.name for band in bands], [band.wavelength_nm for band in bands], ranges)
+def _view(
+    bands: Sequence[BandSpec], ranges: Images, display: tuple[int, int, int] | None = None
+) -> View:
+    names = [band.name for band in bands]
+    return view(names, [band.wavelength_nm for band in bands], ranges, display)
 
 
 def _panels(
@@ -124,7 +127,7 @@ def _panels(
         guess = np.asarray(predictor([tile]))[0]
         guesses[name] = guess * norm if getattr(predictor, "normalised", False) else guess
     ranges = contract.target_ranges()
-    shown = _view(contract.target.bands, ranges)
+    shown = _view(contract.target.bands, ranges, contract.colour())
     images = {"input": _input_picture(tile, contract)}
     images |= {name: shown.picture(guess) for name, guess in guesses.items()}
     images["truth"] = shown.picture(tile.target)
@@ -133,7 +136,7 @@ def _panels(
         for name, guess in guesses.items()
     }
     limit = ERROR_SHARE * float(np.mean(ranges[:, 1] - ranges[:, 0]))
-    return _Panels(images, errors, limit, contract.target.bands[0].unit)
+    return _Panels(images, errors, limit, contract.target_unit())
 
 
 def _caption(pick: Pick, evaluation: Evaluation) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensor2sensor.config.vocabulary import METRICS
+from sensor2sensor.config.vocabulary import BAND_UNIT, METRICS
 from sensor2sensor.core import files
 from sensor2sensor.evaluation.run import Evaluation
 from sensor2sensor.evaluation.summary import plain
@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 # Raised whenever a metric's definition changes: numbers of different versions never meet.
-METRICS_VERSION = 1
+METRICS_VERSION = 2
 KEY_COLUMNS = ("name", "scene", "split", "method")
 # Where profile arisgan departs from the vocabulary's unit or definition.
-ARISGAN_UNITS = {"sam": {"unit": "radians"}, "rmse": {"unit": "l2-normalised"}}
+ARISGAN = {
+    "hpsi": {"label": "HPSI"},
+    "sam": {
+        "unit": "radians",
+        "paper": "as coded in ARISGAN: not clipped, a pixel without an angle counts 0",
+    },
+    "rmse": {"unit": "l2-normalised"},
+}
 
 
 @dataclass(frozen=True)
@@ -58,16 +65,29 @@ def stem(subject: Subject, profile: str) -> str:
     return subject.stem if profile == "standard" else f"{subject.stem}_{profile}"
 
 
-def definitions(profile: str, names: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """Label, unit, direction and source of each metric under a profile."""
-    found = {}
+def definitions(
+    profile: str,
+    names: Sequence[str],
+    unit: str = BAND_UNIT,
+    undefined: Mapping[str, str] | None = None,
+) -> dict[str, dict[str, str | None]]:
+    """Label, unit, direction and source of each metric under a profile.
+
+    Args:
+        profile: Metric conventions.
+        names: Metrics.
+        unit: That of the target bands.
+        undefined: Metrics that no tile can have, and why.
+    """
+    found: dict[str, dict[str, str | None]] = {}
     for name in names:
         info = METRICS[name]
         published = {"label": info.label, "better": info.better, "paper": info.paper}
-        found[name] = {**published, "unit": info.unit}
+        found[name] = {**published, "unit": unit if info.unit == BAND_UNIT else info.unit}
+        found[name]["undefined"] = (undefined or {}).get(name)
         if profile == "arisgan":
             paper = "as coded in ARISGAN, see sensor2sensor.metrics.arisgan"
-            found[name] |= {"paper": paper, **ARISGAN_UNITS.get(name, {})}
+            found[name] |= {"paper": paper, **ARISGAN.get(name, {})}
     return found
 
 
@@ -110,7 +130,10 @@ def document(
         "split": evaluation.split,
         "filters": dict(subject.filters),
         "profile": evaluation.profile,
-        "metrics": definitions(evaluation.profile, evaluation.metrics),
+        "metrics": definitions(
+            evaluation.profile, evaluation.metrics, evaluation.unit, evaluation.undefined
+        ),
+        "sam_left_out": evaluation.sam_left_out,
         "methods": list(evaluation.methods),
         "reference": evaluation.reference,
         "baselines": {name: item.describe() for name, item in baselines.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor2sensor.config.vocabulary import METRICS
+from sensor2sensor.config.vocabulary import BAND_UNIT, METRICS, undefined
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.evaluation.predictors import Images, Predictor
@@ -58,6 +58,9 @@ class Evaluation:
         profile: Conventions they follow.
         split: The split that was scored.
         seed: Seed of the bootstrap intervals.
+        unit: Unit of the target bands, that of RMSE and L1.
+        undefined: Metrics that these bands cannot have, and why.
+        sam_left_out: Share of the pixels that SAM leaves out because their truth is zero.
     """
 
     rows: tuple[TileScores, ...]
@@ -66,6 +69,9 @@ class Evaluation:
     profile: str
     split: str
     seed: int
+    unit: str = BAND_UNIT
+    undefined: Mapping[str, str] = field(default_factory=dict)
+    sam_left_out: float = 0.0
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -144,7 +150,9 @@ class _Scorer:
     def __init__(self, contract: DatasetContract, profile: str) -> None:
         from sensor2sensor.metrics import profile_metrics
 
-        self.names = profile_metrics(profile)
+        self.names = profile_metrics(profile, colour=contract.colour() is not None)
+        self.undefined = undefined(profile, len(contract.target.bands))
+        self._zero, self._valid = 0, 0
         self._contract = contract
         self._profile = profile
 
@@ -160,13 +168,27 @@ class _Scorer:
             value_ranges=self._contract.target_ranges(),
             factor=self._contract.factor,
             profile=self._profile,
-            bands=[band.name for band in self._contract.target.bands],
+            names=self.names,
+            colour=self._contract.colour(),
             prediction_is_normalised=normalised,
         )
         columns = {name: value.numpy() for name, value in values.items()}
         tiles = range(len(target))
         rows = [{name: float(column[i]) for name, column in columns.items()} for i in tiles]
         return rows, states(target, prediction)
+
+    def see(self, target: Images) -> None:
+        """Count the pixels of a batch of truth that SAM leaves out."""
+        from sensor2sensor.metrics import zero_truth
+
+        zero, valid = zero_truth(target)
+        self._zero, self._valid = self._zero + zero, self._valid + valid
+
+    @property
+    def sam_left_out(self) -> float:
+        """Share of the pixels seen; the published rule of another profile leaves out none."""
+        scored = self._profile == "standard" and "sam" not in self.undefined
+        return self._zero / max(self._valid, 1) if scored else 0.0
 
 
 def _check(predictors: Mapping[str, Predictor], profile: str) -> None:
@@ -234,6 +256,7 @@ def evaluate(
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
     for batch in _batches(progress(tiles, total=total, desc="evaluate", unit="tile"), batch_size):
         target = np.stack([tile.target for tile in batch])
+        scorer.see(target)
         for method, predictor in predictors.items():
             guess = _predict(method, predictor, batch)
             normalised = bool(getattr(predictor, "normalised", False))
@@ -242,4 +265,14 @@ def evaluate(
                 row = TileScores(tile.name, *places[tile.name], split, method, values, state)
                 found[method].append(row)
     rows = tuple(row for method in predictors for row in found[method])
-    return Evaluation(rows, tuple(predictors), scorer.names, profile, split, seed)
+    return Evaluation(
+        rows,
+        tuple(predictors),
+        scorer.names,
+        profile,
+        split,
+        seed,
+        unit=contract.target_unit(),
+        undefined=scorer.undefined,
+        sam_left_out=scorer.sam_left_out,
+    )

@@ -30,8 +30,10 @@ def number(value: float | None) -> str:
 
 
 def _heading(evaluation: Evaluation, name: str) -> str:
-    info = definitions(evaluation.profile, (name,))[name]
-    unit = f" [{info['unit']}]" if info["unit"] != "1" else ""
+    facts = (evaluation.profile, (name,), evaluation.unit, evaluation.undefined)
+    info = definitions(*facts)[name]
+    shown = info["undefined"] or info["unit"]
+    unit = f" [{shown}]" if shown != "1" else ""
     return escape(f"{info['label']} {ARROWS[METRICS[name].better]}{unit}")
 
 
@@ -106,4 +108,7 @@ def show(evaluation: Evaluation, contract: DatasetContract, title: str, console:
         for state, count in states.items():
             word = state.replace("_", " ")
             console.print(f"{method}: {count} of {evaluation.tiles} tiles {word}")
+    if evaluation.sam_left_out:
+        share = f"{100 * evaluation.sam_left_out:.2g} %"
+        console.print(f"SAM leaves out {share} of the pixels: their truth is zero")
     console.print(ground_note(contract, evaluation.split))

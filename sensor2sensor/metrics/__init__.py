@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from sensor2sensor.metrics.inputs import MetricInputs
 from sensor2sensor.metrics.registry import REGISTRY, compute, profile_metrics
+from sensor2sensor.metrics.spectral import zero_truth
 from sensor2sensor.metrics.status import STATES, states
 
-__all__ = ["REGISTRY", "STATES", "MetricInputs", "compute", "profile_metrics", "states"]
+__all__ = [
+    "REGISTRY",
+    "STATES",
+    "MetricInputs",
+    "compute",
+    "profile_metrics",
+    "states",
+    "zero_truth",
+]

@@ -43,13 +43,13 @@ def sam(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     y, x = tf.cast(y, tf.float32), tf.cast(x, tf.float32)
     cosine = tf.reduce_sum(y * x, axis=-1) / tf.norm(x, axis=-1) / tf.norm(y, axis=-1)
     angle = tf.acos(cosine)
-    angle = tf.where(tf.math.is_nan(angle), 0.0, angle)
+    angle = tf.where(tf.math.is_nan(angle), tf.zeros_like(angle), angle)
     return tf.cast(tf.reduce_mean(angle, axis=[1, 2]), tf.float64)
 
 
 def _covariances(y: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Variances of y and x and their covariance per band (n - 1): three times ``[B, C]``."""
-    count = float(y.shape[1] * y.shape[2] - 1)
+    count = tf.cast(tf.reduce_prod(tf.shape(y)[1:3]) - 1, y.dtype)
     dy = y - tf.reduce_mean(y, axis=[1, 2], keepdims=True)
     dx = x - tf.reduce_mean(x, axis=[1, 2], keepdims=True)
     pairs = ((dy, dy), (dx, dx), (dy, dx))
@@ -78,7 +78,7 @@ def scc(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 def hpsi(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """HaarPSI of the two stretched images, channels in stored order; NaN for a constant image."""
     if y.shape[-1] not in (1, 3):
-        return tf.fill([y.shape[0]], tf.constant(NAN, tf.float64))
+        return tf.fill(tf.shape(y)[:1], tf.constant(NAN, tf.float64))
     return haarpsi(_stretch(y), _stretch(x))
 
 

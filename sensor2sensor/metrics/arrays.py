@@ -26,10 +26,10 @@ def windows(x: tf.Tensor, column: Sequence[float], row: Sequence[float]) -> tf.T
     Returns:
         ``[B, H-h+1, W-w+1, C]``.
     """
-    height = x.shape[1] - len(column) + 1
-    width = x.shape[2] - len(row) + 1
-    x = tf.add_n([weight * x[:, i : i + height] for i, weight in enumerate(column)])
-    return tf.add_n([weight * x[:, :, i : i + width] for i, weight in enumerate(row)])
+    # Ends counted from the far edge: the size of an image may be unknown inside a tf.function.
+    down, right = ([i - len(side) + 1 or None for i in range(len(side))] for side in (column, row))
+    x = tf.add_n([w * x[:, i:end] for i, (w, end) in enumerate(zip(column, down, strict=True))])
+    return tf.add_n([w * x[:, :, i:end] for i, (w, end) in enumerate(zip(row, right, strict=True))])
 
 
 def pad(x: tf.Tensor, before: int, after: int, mode: str = "CONSTANT") -> tf.Tensor:

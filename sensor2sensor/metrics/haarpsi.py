@@ -13,7 +13,6 @@ from sensor2sensor.metrics.spatial import is_constant
 
 C = 30.0
 ALPHA = 4.2
-RGB = ("B04", "B03", "B02")
 YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 COARSEST_PX = 8
 
@@ -115,30 +114,36 @@ def haarpsi(
     return _pool(similarities, weights)
 
 
-def _colour_order(bands: tuple[str, ...] | None) -> list[int] | None:
-    """Positions of red, green, blue among the bands, or None without all three."""
-    if bands is None or not set(RGB) <= set(bands):
-        return None
-    return [bands.index(name) for name in RGB]
+def _on_255(inputs: MetricInputs) -> tuple[tf.Tensor, tf.Tensor]:
+    """Both images with each band's value range mapped to 0-255 and clipped."""
+    x = tf.clip_by_value(inputs.scaled_target, 0.0, 1.0) * 255.0
+    return x, tf.clip_by_value(inputs.scaled_prediction, 0.0, 1.0) * 255.0
+
+
+def _unless_flat(value: tf.Tensor, x: tf.Tensor, y: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+    """NaN where both images are constant: only the zero padding around them would answer."""
+    flat = is_constant(x, valid) & is_constant(y, valid)
+    return tf.where(flat, tf.constant(NAN, value.dtype), value)
 
 
 def hpsi(inputs: MetricInputs) -> tf.Tensor:
-    """HaarPSI with each band's value range mapped to 0-255 and clipped.
+    """HaarPSI in colour (YIQ) of the bands that are declared true-colour red, green and blue.
 
-    Colour where the bands hold B04, B03, B02 (red, green, blue, found by name); otherwise the mean
-    of the grey index over the bands. NaN where target and prediction are both constant: only the
-    zero padding outside the image would answer then.
+    Each band's value range is mapped to 0-255 and clipped. NaN where target and prediction are both
+    constant.
     """
-    x = tf.clip_by_value(inputs.scaled_target, 0.0, 1.0) * 255.0
-    y = tf.clip_by_value(inputs.scaled_prediction, 0.0, 1.0) * 255.0
-    order = _colour_order(inputs.bands)
-    if order is not None:
-        value = haarpsi(
-            tf.gather(x, order, axis=-1), tf.gather(y, order, axis=-1), valid=inputs.valid
-        )
-    else:
-        bands = range(x.shape[-1])
-        single = [haarpsi(x[..., b : b + 1], y[..., b : b + 1], valid=inputs.valid) for b in bands]
-        value = tf.reduce_mean(tf.stack(single, axis=-1), axis=-1)
-    flat = is_constant(x, inputs.valid) & is_constant(y, inputs.valid)
-    return tf.where(flat, tf.constant(NAN, value.dtype), value)
+    x, y = (tf.gather(image, inputs.colour, axis=-1) for image in _on_255(inputs))
+    return _unless_flat(haarpsi(x, y, valid=inputs.valid), x, y, inputs.valid)
+
+
+def hpsi_bands(inputs: MetricInputs) -> tf.Tensor:
+    """Mean over the bands of each band's grey HaarPSI, for images without declared colours.
+
+    Ranges and NaN as in :func:`hpsi`.
+    """
+    x, y = _on_255(inputs)
+    bands = x.shape[-1]
+    grey_x, grey_y = (tf.concat(tf.split(image, bands, axis=-1), axis=0) for image in (x, y))
+    single = haarpsi(grey_x, grey_y, valid=tf.tile(inputs.valid, [bands, 1, 1]))
+    value = tf.reduce_mean(tf.reshape(single, [bands, -1]), axis=0)
+    return _unless_flat(value, x, y, inputs.valid)

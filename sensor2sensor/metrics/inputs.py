@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,8 +22,8 @@ class MetricInputs:
         valid: Pixels whose truth is finite in every band, ``[B, H, W]`` bool.
         lows: Lower end of each band's value range, ``[C]`` physical units.
         spans: Width of each band's value range, ``[C]`` physical units.
-        factor: Input pixel size over target pixel size (30 for 300 m to 10 m).
-        bands: Names of the C bands, or None where they are not known.
+        factor: Input pixel size over target pixel size (30 for 300 m to 10 m), scalar float64.
+        colour: Positions of true-colour red, green, blue among the C bands, or None.
     """
 
     target: tf.Tensor
@@ -32,8 +31,8 @@ class MetricInputs:
     valid: tf.Tensor
     lows: tf.Tensor
     spans: tf.Tensor
-    factor: float
-    bands: tuple[str, ...] | None = None
+    factor: tf.Tensor
+    colour: tuple[int, int, int] | None = None
 
     @cached_property
     def scaled_target(self) -> tf.Tensor:
@@ -52,15 +51,18 @@ class MetricInputs:
 
 
 def check_shapes(target: tf.Tensor, prediction: tf.Tensor) -> None:
-    """Refuse anything but two batches ``[B, H, W, C]`` of one shape.
+    """Refuse anything but two batches ``[B, H, W, C]`` of one shape with a known C.
 
     Raises:
         InputError: Naming both shapes.
     """
-    if target.shape != prediction.shape or len(target.shape) != 4:
+    one, other = (
+        x.shape.as_list() if x.shape.rank is not None else None for x in (target, prediction)
+    )
+    if one != other or one is None or len(one) != 4 or one[-1] is None:
         raise InputError(
-            f"metrics need two batches [B, H, W, C] of one shape, not {tuple(target.shape)} "
-            f"and {tuple(prediction.shape)}",
+            f"metrics need two batches [B, H, W, C] of one shape with a known C, not {one} and "
+            f"{other}",
             where="metrics",
             hint="add the batch axis or compare images of the same size",
         )
@@ -83,26 +85,10 @@ def check_ranges(value_ranges: Any, channels: int) -> np.ndarray:
     return ranges
 
 
-def prepare(
-    target: Any,
-    prediction: Any,
-    *,
-    value_ranges: Any,
-    factor: float,
-    bands: Sequence[str] | None = None,
-) -> tuple[MetricInputs, tf.Tensor]:
-    """Check a batch and mark what can be scored.
-
-    Args:
-        target: Truth ``[B, H, W, C]``, physical units, NaN = no data.
-        prediction: Prediction ``[B, H, W, C]``, physical units.
-        value_ranges: ``[C, 2]`` low and high of each band.
-        factor: Input pixel size over target pixel size.
-        bands: Names of the C bands.
-
-    Returns:
-        The inputs, and ``[B]`` bool: False where nothing can be scored, because no truth pixel is
-        valid or the prediction is not finite on a valid one (which must never pass for no data).
+def check(
+    target: Any, prediction: Any, value_ranges: Any
+) -> tuple[tf.Tensor, tf.Tensor, np.ndarray]:
+    """The two batches and the value ranges in float64.
 
     Raises:
         InputError: On shapes or ranges that do not fit.
@@ -110,7 +96,29 @@ def prepare(
     truth = tf.cast(tf.convert_to_tensor(target), tf.float64)
     guess = tf.cast(tf.convert_to_tensor(prediction), tf.float64)
     check_shapes(truth, guess)
-    ranges = check_ranges(value_ranges, int(truth.shape[-1]))
+    return truth, guess, check_ranges(value_ranges, int(truth.shape[-1]))
+
+
+def prepare(
+    truth: tf.Tensor,
+    guess: tf.Tensor,
+    ranges: tf.Tensor,
+    factor: tf.Tensor,
+    colour: tuple[int, int, int] | None = None,
+) -> tuple[MetricInputs, tf.Tensor]:
+    """Mark what can be scored.
+
+    Args:
+        truth: ``[B, H, W, C]`` float64, physical units, NaN = no data.
+        guess: Prediction of the same shape and units.
+        ranges: ``[C, 2]`` float64 low and high of each band.
+        factor: Input pixel size over target pixel size, scalar float64.
+        colour: Positions of red, green, blue among the C bands.
+
+    Returns:
+        The inputs, and ``[B]`` bool: False where nothing can be scored, because no truth pixel is
+        valid or the prediction is not finite on a valid one (which must never pass for no data).
+    """
     valid = tf.reduce_all(tf.math.is_finite(truth), axis=-1)
     broken = valid & tf.reduce_any(~tf.math.is_finite(guess), axis=-1)
     scorable = tf.reduce_any(valid, axis=[1, 2]) & ~tf.reduce_any(broken, axis=[1, 2])
@@ -119,9 +127,9 @@ def prepare(
         target=tf.where(usable, truth, 0.0),
         prediction=tf.where(usable, guess, 0.0),
         valid=valid,
-        lows=tf.constant(ranges[:, 0]),
-        spans=tf.constant(ranges[:, 1] - ranges[:, 0]),
-        factor=float(factor),
-        bands=tuple(bands) if bands is not None else None,
+        lows=ranges[:, 0],
+        spans=ranges[:, 1] - ranges[:, 0],
+        factor=factor,
+        colour=colour,
     )
     return inputs, scorable

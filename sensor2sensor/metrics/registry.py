@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import tensorflow as tf
@@ -12,12 +13,13 @@ from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.metrics import arisgan, haarpsi, spatial, spectral
 from sensor2sensor.metrics.arrays import NAN
-from sensor2sensor.metrics.inputs import MetricInputs, prepare
+from sensor2sensor.metrics.inputs import MetricInputs, check, prepare
 
 Metric = Callable[[MetricInputs], tf.Tensor]
 
 REGISTRY: dict[str, Metric] = {
     "hpsi": haarpsi.hpsi,
+    "hpsi_bands": haarpsi.hpsi_bands,
     "ergas": spectral.ergas,
     "scc": spatial.scc,
     "ssim": spatial.ssim,
@@ -31,22 +33,31 @@ REGISTRY: dict[str, Metric] = {
 }
 
 
-def profile_metrics(profile: str) -> tuple[str, ...]:
-    """Names of the metrics a profile defines, in table order.
+def profile_metrics(profile: str, *, colour: bool = True) -> tuple[str, ...]:
+    """Names of the metrics a profile computes, in table order.
+
+    Args:
+        profile: Metric conventions.
+        colour: Whether red, green and blue are declared: HPSI is ``hpsi`` then, else
+            ``hpsi_bands``, and never both.
 
     Raises:
         ConfigError: For an unknown profile.
     """
+    other = "hpsi_bands" if colour else "hpsi"
+    return tuple(name for name in _known(profile) if profile != "standard" or name != other)
+
+
+def _known(profile: str) -> tuple[str, ...]:
     if profile not in PROFILES:
         raise ConfigError(
             f"unknown profile {profile!r}", where="metrics", hint=suggestion(profile, PROFILES)
         )
-    known = REGISTRY if profile == "standard" else arisgan.METRICS
-    return tuple(name for name in REGISTRY if name in known)
+    return tuple(REGISTRY) if profile == "standard" else tuple(arisgan.METRICS)
 
 
-def _choose(profile: str, names: Sequence[str] | None) -> tuple[str, ...]:
-    known = profile_metrics(profile)
+def _choose(profile: str, names: Sequence[str] | None, *, colour: bool) -> tuple[str, ...]:
+    known = _known(profile)
     for name in names or ():
         if name not in known:
             raise ConfigError(
@@ -54,7 +65,14 @@ def _choose(profile: str, names: Sequence[str] | None) -> tuple[str, ...]:
                 where="metrics",
                 hint=suggestion(name, known),
             )
-    return tuple(names) if names is not None else known
+    chosen = tuple(names) if names is not None else profile_metrics(profile, colour=colour)
+    if profile == "standard" and "hpsi" in chosen and not colour:
+        raise ConfigError(
+            "hpsi needs bands that are declared red, green and blue",
+            where="metrics",
+            hint="name hpsi_bands, or declare target.display in dataset.json",
+        )
+    return chosen
 
 
 def _arisgan(
@@ -66,6 +84,46 @@ def _arisgan(
     return {name: arisgan.METRICS[name](target, guess) for name in names}
 
 
+@lru_cache(maxsize=32)
+def compiled(
+    profile: str,
+    names: tuple[str, ...],
+    image: tuple[int | None, ...],
+    colour: tuple[int, int, int] | None = None,
+    prediction_is_normalised: bool = False,
+) -> Any:
+    """The graph behind :func:`compute`: one trace, whatever the batch size, ranges and factor.
+
+    Args:
+        profile: Metric conventions.
+        names: Metrics to compute.
+        image: ``(H, W, C)``.
+        colour: Positions of red, green, blue.
+        prediction_is_normalised: See :func:`compute`.
+
+    Returns:
+        A ``tf.function`` of truth, prediction, ranges and factor in float64.
+    """
+    spec = tf.TensorSpec([None, *image], tf.float64)
+    ranges, factor = tf.TensorSpec([image[-1], 2], tf.float64), tf.TensorSpec([], tf.float64)
+
+    # Nothing here branches on a tensor; without AutoGraph an InputError comes out as it is.
+    @tf.function(input_signature=(spec, spec, ranges, factor), autograph=False)  # type: ignore[untyped-decorator]
+    def score(
+        truth: tf.Tensor, guess: tf.Tensor, ranges: tf.Tensor, factor: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        inputs, scorable = prepare(truth, guess, ranges, factor, colour)
+        if profile == "arisgan":
+            values = _arisgan(inputs, names, prediction_is_normalised=prediction_is_normalised)
+            scorable = scorable & tf.reduce_all(inputs.valid, axis=[1, 2])
+        else:
+            values = {name: REGISTRY[name](inputs) for name in names}
+        nothing = tf.constant(NAN, tf.float64)
+        return {name: tf.where(scorable, value, nothing) for name, value in values.items()}
+
+    return score
+
+
 def compute(
     target: Any,
     prediction: Any,
@@ -74,10 +132,10 @@ def compute(
     factor: float,
     profile: str = "standard",
     names: Sequence[str] | None = None,
-    bands: Sequence[str] | None = None,
+    colour: Sequence[int] | None = None,
     prediction_is_normalised: bool = False,
 ) -> dict[str, tf.Tensor]:
-    """Score a batch, image by image.
+    """Score a batch, image by image, in a compiled graph; also inside a ``tf.function``.
 
     Args:
         target: Truth ``[B, H, W, C]`` in physical units, not clipped; NaN marks pixels without
@@ -88,7 +146,8 @@ def compute(
         profile: ``standard``, or ``arisgan`` (which normalises both images by their own norm
             first).
         names: Metrics to compute; all of the profile by default.
-        bands: Names of the C bands; HPSI uses colour if B04, B03 and B02 are among them.
+        colour: Positions of the true-colour red, green and blue band
+            (``DatasetContract.colour()``): ``hpsi`` is computed then, else ``hpsi_bands``.
         prediction_is_normalised: Profile ``arisgan`` only: the prediction comes from a network that
             was trained on l2-normalised data and is taken as it is.
 
@@ -98,17 +157,12 @@ def compute(
         profile ``arisgan``, divided by zero. Neither may enter a mean.
 
     Raises:
-        ConfigError: For an unknown profile or metric.
+        ConfigError: For an unknown profile or metric, or ``hpsi`` without ``colour``.
         InputError: For shapes or ranges that do not fit.
     """
-    chosen = _choose(profile, names)
-    inputs, scorable = prepare(
-        target, prediction, value_ranges=value_ranges, factor=factor, bands=bands
-    )
-    if profile == "arisgan":
-        values = _arisgan(inputs, chosen, prediction_is_normalised=prediction_is_normalised)
-        scorable = scorable & tf.reduce_all(inputs.valid, axis=[1, 2])
-    else:
-        values = {name: REGISTRY[name](inputs) for name in chosen}
-    nothing = tf.constant(NAN, tf.float64)
-    return {name: tf.where(scorable, value, nothing) for name, value in values.items()}
+    chosen = _choose(profile, names, colour=colour is not None)
+    truth, guess, ranges = check(target, prediction, value_ranges)
+    order = None if colour is None else (colour[0], colour[1], colour[2])
+    score = compiled(profile, chosen, tuple(truth.shape[1:]), order, prediction_is_normalised)
+    values: dict[str, tf.Tensor] = score(truth, guess, ranges, tf.constant(factor, tf.float64))
+    return {name: values[name] for name in chosen}

@@ -37,9 +37,9 @@ def _mean_over_bands(per_band: tf.Tensor) -> tf.Tensor:
 
 
 def _need(inputs: MetricInputs, size_px: int, name: str) -> None:
-    """Refuse images smaller than the metric's window."""
+    """Refuse images smaller than the metric's window, where their size is known."""
     height, width = inputs.target.shape[1:3]
-    if min(height, width) < size_px:
+    if any(side is not None and side < size_px for side in (height, width)):
         raise InputError(
             f"{name} needs images of at least {size_px} x {size_px} pixels, not {height} x {width}",
             where="metrics",
@@ -153,7 +153,9 @@ def uiqi(inputs: MetricInputs) -> tf.Tensor:
     cov = windows(x * y, box, box) - mean_x * mean_y
     luminance = tf.where(squares > 0.0, tf.math.divide_no_nan(2 * mean_x * mean_y, squares), 1.0)
     flat = variances <= 1e-12 * squares  # float64 rounding of the two sums
-    structure = tf.where(flat, 1.0, tf.math.divide_no_nan(2 * cov, variances))
+    # A Python 1.0 in first place would be float32 in a graph and float64 outside of one.
+    one = tf.constant(1.0, x.dtype)
+    structure = tf.where(flat, one, tf.math.divide_no_nan(2 * cov, variances))
     mask = whole_windows(inputs.valid, UIQI_WINDOW_PX)
     return _mean_over_bands(masked_mean(luminance * structure, mask))
 

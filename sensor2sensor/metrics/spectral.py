@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
 from sensor2sensor.metrics.arrays import NAN, masked_mean
 from sensor2sensor.metrics.inputs import MetricInputs
 
+# Spectra shorter than this have no direction; one digital number of reflectance is 1e-4.
+ZERO_NORM = 1e-6
+
 
 def sam(inputs: MetricInputs) -> tf.Tensor:
     """Spectral angle in degrees (Yuhas, Goetz, Boardman 1992), mean over pixels.
 
-    Pixels whose spectrum has zero norm in either image have no angle and are left out; NaN where no
-    pixel is left. The angle is taken as 2 atan2(|u - v|, |u + v|) of the unit spectra u, v: equal
-    to the clipped arc cosine, without its loss of all digits near zero.
+    Pixels whose truth is zero (norm below 1e-6) have no angle and are left out; a zero prediction
+    of any other truth counts 90 degrees, so that nothing is gained by predicting none. NaN where no
+    pixel is left, and for a single band, whose spectra all have one direction. The angle is taken
+    as 2 atan2(|u - v|, |u + v|) of the unit spectra u, v: equal to the clipped arc cosine, without
+    its loss of all digits near zero, and 90 degrees where v is zero.
     """
+    if inputs.target.shape[-1] == 1:
+        return tf.fill(tf.shape(inputs.target)[:1], tf.constant(NAN, tf.float64))
     norm_x = tf.norm(inputs.target, axis=-1, keepdims=True)
     norm_y = tf.norm(inputs.prediction, axis=-1, keepdims=True)
     u = tf.math.divide_no_nan(inputs.target, norm_x)
     v = tf.math.divide_no_nan(inputs.prediction, norm_y)
     angle = 2.0 * tf.atan2(tf.norm(u - v, axis=-1), tf.norm(u + v, axis=-1))
-    mask = inputs.valid & (norm_x[..., 0] > 0.0) & (norm_y[..., 0] > 0.0)
+    mask = inputs.valid & (norm_x[..., 0] >= ZERO_NORM)
     return masked_mean(angle[..., tf.newaxis], mask)[:, 0] * (180.0 / math.pi)
+
+
+def zero_truth(target: Any) -> tuple[int, int]:
+    """How many pixels SAM leaves out because their truth is zero, and how many have a truth.
+
+    Args:
+        target: Truth ``[B, H, W, C]`` in physical units, NaN = no data.
+    """
+    truth = tf.cast(tf.convert_to_tensor(target), tf.float64)
+    valid = tf.reduce_all(tf.math.is_finite(truth), axis=-1)
+    zero = valid & (tf.norm(truth, axis=-1) < ZERO_NORM)
+    return int(tf.math.count_nonzero(zero)), int(tf.math.count_nonzero(valid))
 
 
 def ergas(inputs: MetricInputs) -> tf.Tensor:

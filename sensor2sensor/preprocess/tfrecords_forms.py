@@ -16,6 +16,7 @@ from sensor2sensor.dataset.contract import (
     TargetSpec,
 )
 from sensor2sensor.dataset.degradation import sigma_px
+from sensor2sensor.dataset.display import sentinel2_colours
 from sensor2sensor.preprocess.tfrecords_inputs import TileSet
 from sensor2sensor.preprocess.tfrecords_options import DatasetOptions
 from sensor2sensor.preprocess.tfrecords_write import Sibling
@@ -52,13 +53,14 @@ def _draft(
     options: DatasetOptions, tiles: TileSet, name: str, spec: InputSpec, **others: Any
 ) -> DatasetContract:
     bands = tuple(reflectance_band(b["name"], b["wavelength_nm"]) for b in tiles.targets)
+    shown = sentinel2_colours([b.name for b in bands], [b.wavelength_nm for b in bands])
     return draft_contract(
         name=f"{name}_{options.dataset}",
         tile_px=options.tile_px,
         resolution_m=tiles.resolution_m,
         factor=spec.pixel_m / tiles.resolution_m,
         input=spec,
-        target=TargetSpec(bands=bands, dtype="uint16"),
+        target=TargetSpec(bands=bands, dtype="uint16", display=shown),
         split_policy=_policy(options, tiles),
         **others,
     )

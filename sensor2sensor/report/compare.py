@@ -20,7 +20,8 @@ MODEL = "model"
 def heading(definition: Definition, *, unit: bool = True) -> str:
     """Label and direction, and the unit on a second line: ``PSNR ↑``, ``(dB)``."""
     text = f"{definition.label} {ARROWS[definition.better]}"
-    return f"{text}\n({definition.unit})" if unit and definition.unit != "1" else text
+    shown = definition.undefined or definition.unit
+    return f"{text}\n({shown})" if unit and shown != "1" else text
 
 
 def number(value: float | None) -> str:
@@ -105,6 +106,8 @@ def rank_table(group: Group) -> pd.DataFrame:
     found = entrants(group)
     ranks = {}
     for name, definition in group.facts.metrics.items():
+        if definition.undefined:
+            continue
         frame = pd.DataFrame({i: values(e, name) for i, e in enumerate(found)})
         common = frame.dropna()
         scores = (common if len(common) else frame).mean()

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 FORMAT_VERSION = 1
-METRICS_VERSION = 1
+METRICS_VERSION = 2
+READABLE = (1, METRICS_VERSION)  # earlier numbers are shown, in tables of their own
 KEY_COLUMNS = ("name", "scene", "split", "method")
 
 
@@ -16,10 +17,11 @@ class _Frozen(BaseModel):
 
 
 class Definition(_Frozen):
-    """What a metric is."""
+    """What a metric is; ``undefined`` says why no tile can have it."""
 
     label: str
     unit: str
+    undefined: str | None = None
     better: Literal["higher", "lower"]
     paper: str
 
@@ -86,7 +88,7 @@ class EvaluationFile(_Frozen):
     """The whole JSON."""
 
     format_version: Literal[1]
-    metrics_version: Literal[1]
+    metrics_version: Literal[1, 2]
     experiment: str
     timestamp: str
     model_name: str
@@ -97,6 +99,7 @@ class EvaluationFile(_Frozen):
     filters: dict[str, str | None]
     profile: str
     metrics: dict[str, Definition]
+    sam_left_out: float = 0.0
     methods: list[str]
     reference: str | None
     baselines: dict[str, dict[str, Any]]

@@ -15,8 +15,10 @@ from sensor2sensor.report.file import (
     FORMAT_VERSION,
     KEY_COLUMNS,
     METRICS_VERSION,
+    READABLE,
     EvaluationFile,
 )
+from sensor2sensor.report.older import upgraded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,9 +113,13 @@ def _group(facts: EvaluationFile) -> tuple[str, str]:
     names = {"enforce_suffix": "only", "exclude_suffix": "without"}
     filters = [f"{names[key]} *{value}" for key, value in facts.filters.items() if value]
     parts = [f"{data.name} at {data.tile_px} px", f"split '{facts.split}'", *filters]
-    title = ", ".join([*parts, f"profile '{facts.profile}'"])
+    parts.append(f"profile '{facts.profile}'")
+    if facts.metrics_version != METRICS_VERSION:
+        parts.append(f"metrics of version {facts.metrics_version}")
+    title = ", ".join(parts)
     rank = 0 if facts.profile == "standard" else 1  # the conventions to trust come first
-    return f"{rank} {title} {data.sha256}", f"{title}, data set {data.sha256.split(':')[-1][:8]}"
+    key = f"{rank} {title} {data.sha256} {' '.join(facts.metrics)}"
+    return key, f"{title}, data set {data.sha256.split(':')[-1][:8]}"
 
 
 def load(folder: Path) -> Results:
@@ -161,17 +167,18 @@ def _read(path: Path) -> Result:
         place = ".".join(str(part) for part in first["loc"])
         problem = f"not an evaluation of this version ({place}: {first['msg']})"
         raise InputError(problem, where=path, hint="run evaluate.py again") from None
-    return Result(path, facts, _table(path.parent / facts.csv.file, facts))
+    return Result(path, *upgraded(facts, _table(path.parent / facts.csv.file, facts)))
 
 
 def _check_version(content: Any, path: Path) -> None:
     """Refuse other versions by name before looking at their content."""
-    wanted = {"format_version": FORMAT_VERSION, "metrics_version": METRICS_VERSION}
+    wanted = {"format_version": (FORMAT_VERSION,), "metrics_version": READABLE}
     if not isinstance(content, dict) or not set(wanted) <= set(content):
         raise InputError("not written by evaluate.py", where=path, hint="move it elsewhere")
-    for key, version in wanted.items():
-        if content[key] != version:
-            problem = f"{key} {content[key]}, this program reads {version}"
+    for key, versions in wanted.items():
+        if content[key] not in versions:
+            known = " and ".join(map(str, versions))
+            problem = f"{key} {content[key]}, this program reads {known}"
             raise InputError(problem, where=path, hint="run evaluate.py again")
 
 

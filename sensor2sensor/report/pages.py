@@ -138,7 +138,12 @@ def _summary(group: Group) -> str:
         "correlation) or infinite (PSNR of a perfect one) are counted, never averaged. "
     )
     drawn = table_html(table, _best(group, table), _baselines(group))
-    return drawn + _note(note + _ground(group))
+    return drawn + _note(note + _zero_truth(group) + _ground(group))
+
+
+def _zero_truth(group: Group) -> str:
+    share = group.facts.sam_left_out
+    return f"SAM leaves out {100 * share:.2g} % of the pixels: zero truth. " if share else ""
 
 
 def _ranks(group: Group) -> str:

@@ -38,7 +38,7 @@ class Monitor:
         self._batches = batches
         contract = experiment.contract
         ranges = np.asarray(contract.target_ranges(), np.float32)
-        self._unit = contract.target.bands[0].unit
+        self._unit = contract.target_unit()
         if not normalisation.invertible:
             low, high = experiment.OUTPUT_RANGE
             ranges = np.tile(np.asarray([[low, high]], np.float32), (len(ranges), 1))
@@ -87,7 +87,8 @@ class Monitor:
         )
 
     def _target_view(self) -> View:
-        return _view(self._experiment.contract.target.bands, self._ranges)
+        contract = self._experiment.contract
+        return _view(contract.target.bands, self._ranges, contract.colour())
 
     def _input_view(self, rows: list[SampleRow]) -> View:
         """Stretch of the normalised input: the images of the bands' fixed ranges."""
@@ -102,9 +103,9 @@ class Monitor:
         return _view(contract.input.bands, np.stack(ends, axis=-1).astype(np.float32))
 
 
-def _view(bands: Any, ranges: FloatArray) -> View:
+def _view(bands: Any, ranges: FloatArray, display: tuple[int, int, int] | None = None) -> View:
     names = [band.name for band in bands]
-    return view(names, [band.wavelength_nm for band in bands], ranges)
+    return view(names, [band.wavelength_nm for band in bands], ranges, display)
 
 
 def _rows(batch: Any, prediction: FloatArray, truth: FloatArray) -> Iterator[SampleRow]:

@@ -44,7 +44,7 @@ def test_values_are_those_of_the_metrics(evaluation):
         toys.noisy(0.01)(tiles),
         value_ranges=contract.target_ranges(),
         factor=6.0,
-        bands=("B02", "B03", "B04"),
+        colour=(2, 1, 0),
     )
     for name in profile_metrics("standard"):
         np.testing.assert_allclose(evaluation.values("model", name), expected[name], rtol=1e-9)

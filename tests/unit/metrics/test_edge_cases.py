@@ -10,8 +10,7 @@ import pytest
 from sensor2sensor.metrics import compute, states
 from tests.unit.metrics import oracles
 
-BANDS = ("B02", "B03", "B04")
-OPTIONS = {"value_ranges": [[0.0, 0.7]] * 3, "factor": 6.0, "bands": BANDS}
+OPTIONS = {"value_ranges": [[0.0, 0.7]] * 3, "factor": 6.0, "colour": (2, 1, 0)}
 PERFECT = {"hpsi": 1, "ergas": 0, "scc": 1, "ssim": 1, "psnr": math.inf, "hp_l1": 0, "sam": 0}
 PERFECT |= {"cc": 1, "uiqi": 1, "rmse": 0, "l1": 0}
 

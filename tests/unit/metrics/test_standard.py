@@ -12,15 +12,15 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core.errors import ConfigError, InputError
-from sensor2sensor.metrics import REGISTRY, compute, profile_metrics
+from sensor2sensor.metrics import REGISTRY, compute, profile_metrics, zero_truth
 from tests.unit.metrics import oracles
 
-BANDS = ("B02", "B03", "B04")
+COLOUR = (2, 1, 0)  # of B02, B03, B04
 RANGES = np.array([[0.02, 0.5], [0.03, 0.62], [0.0, 0.7]], dtype=np.float32)
 
 
 def score(target, prediction, **options):
-    asked = {"value_ranges": RANGES, "factor": 6.0, "bands": BANDS, **options}
+    asked = {"value_ranges": RANGES, "factor": 6.0, "colour": COLOUR, **options}
     values = compute(target[None], prediction[None], **asked)
     return {name: float(value[0]) for name, value in values.items()}
 
@@ -38,7 +38,8 @@ def scaled(image):
 
 def test_registry_and_table_name_the_same_metrics():
     assert list(REGISTRY) == list(METRICS)
-    assert profile_metrics("standard") == tuple(METRICS)
+    standard = profile_metrics("standard"), profile_metrics("standard", colour=False)
+    assert [set(METRICS) - set(names) for names in standard] == [{"hpsi_bands"}, {"hpsi"}]
 
 
 def test_ssim_equals_scikit_image(pair):
@@ -65,21 +66,23 @@ def test_psnr_equals_scikit_image(pair):
     assert score(*pair)["psnr"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_hpsi_equals_the_published_recipe_in_colour_by_band_name(pair):
+def test_hpsi_equals_the_published_recipe_in_the_colours_declared(pair):
     images = [255.0 * np.clip(scaled(i), 0, 1)[..., ::-1] for i in pair]
     expected = oracles.haarpsi(*images)
     assert 0.1 < expected < 0.95
     assert score(*pair)["hpsi"] == pytest.approx(expected, abs=1e-6)
     swapped = [i[..., [2, 0, 1]] for i in pair]
-    options = {"bands": ("B04", "B02", "B03"), "value_ranges": RANGES[[2, 0, 1]]}
+    options = {"colour": (0, 2, 1), "value_ranges": RANGES[[2, 0, 1]]}
     assert score(*swapped, **options)["hpsi"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_hpsi_is_grey_per_band_without_the_three_colours(pair):
     images = [255.0 * np.clip(scaled(i), 0, 1) for i in pair]
     expected = np.mean([oracles.haarpsi(images[0][..., b], images[1][..., b]) for b in range(3)])
-    value = score(*pair, bands=("B08", "B11", "B12"))["hpsi"]
-    assert value == pytest.approx(expected, abs=1e-6)
+    values = score(*pair, colour=None)
+    assert values["hpsi_bands"] == pytest.approx(expected, abs=1e-6) and "hpsi" not in values
+    with pytest.raises(ConfigError, match="hpsi needs"):
+        score(*pair, colour=None, names=["hpsi"])
 
 
 def test_uiqi_equals_the_definition_in_sliding_windows(pair):
@@ -97,7 +100,7 @@ def test_scc_equals_sewar_where_its_window_is_the_whole_image(pair):
     # image.
     truth, guess = (i[..., :1] for i in pair)
     expected = sewar.full_ref.scc(truth, guess, ws=62)
-    ours = score(truth, guess, value_ranges=RANGES[:1], bands=None)["scc"]
+    ours = score(truth, guess, value_ranges=RANGES[:1], colour=None)["scc"]
     assert ours == pytest.approx(expected, abs=0.03)
 
 
@@ -136,12 +139,34 @@ def test_sam_equals_numpy_and_the_angle_of_a_turn(pair):
     assert score(red, diagonal, names=["sam"])["sam"] == pytest.approx(45.0)
 
 
-def test_sam_leaves_out_pixels_without_a_direction():
-    truth = np.full((16, 16, 3), [1, 0, 0])
-    guess = np.full((16, 16, 3), [1, 1, 0])
-    guess[:8] = 0.0
-    assert score(truth, guess, names=["sam"])["sam"] == pytest.approx(45.0)
-    assert math.isnan(score(truth, np.zeros_like(truth), names=["sam"])["sam"])
+def test_sam_leaves_out_zero_truth_alone():
+    truth = np.full((16, 16, 3), [1.0, 0, 0])
+    guess = np.full((16, 16, 3), [1.0, 1, 0])
+    guess[:4] = 0.0  # predicting nothing must not pay: 90 degrees
+    expected = (4 * 90 + 12 * 45) / 16
+    assert score(truth, guess, names=["sam"])["sam"] == pytest.approx(expected)
+    truth[12:] = [9e-7, 0, 0]
+    expected = (4 * 90 + 8 * 45) / 12
+    assert score(truth, guess, names=["sam"])["sam"] == pytest.approx(expected)
+    truth[12:] = [0, 0, 1.1e-6]
+    expected = (4 * 90 + 8 * 45 + 4 * 90) / 16
+    assert score(truth, guess, names=["sam"])["sam"] == pytest.approx(expected)
+    assert score(truth, 0 * truth, names=["sam"])["sam"] == pytest.approx(90.0)
+    assert math.isnan(score(0 * truth, truth, names=["sam"])["sam"])
+
+
+def test_the_pixels_sam_leaves_out_are_counted():
+    truth = np.ones((2, 8, 8, 3))
+    truth[0, :2] = 0.0
+    truth[1, 0] = [0, 5e-7, 5e-7]
+    truth[1, 7, 7] = np.nan
+    assert zero_truth(truth) == (24, 127)
+
+
+def test_sam_of_one_band_is_undefined(pair):
+    truth, guess = (i[..., :1] for i in pair)
+    got = score(truth, guess, value_ranges=RANGES[:1], colour=None)
+    assert [name for name, value in got.items() if math.isnan(value)] == ["sam"]
 
 
 def test_cc_rmse_and_l1_equal_numpy(pair):
@@ -174,7 +199,7 @@ def test_gain_and_offset_follow_closed_forms():
 def test_each_image_of_a_batch_is_scored_alone(pair):
     batch = np.stack([pair[0], pair[1], pair[0]])
     other = np.stack([pair[1], pair[0], pair[0]])
-    together = compute(batch, other, value_ranges=RANGES, factor=6.0, bands=BANDS)
+    together = compute(batch, other, value_ranges=RANGES, factor=6.0, colour=COLOUR)
     alone = score(*pair)
     for name, values in together.items():
         assert values.shape == (3,)

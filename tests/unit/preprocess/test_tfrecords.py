@@ -328,3 +328,11 @@ def test_shards_hold_the_same_records(built: Path, tmp_path: Path) -> None:
         for a, b in zip(ours, wanted, strict=True):
             assert np.array_equal(a.target, b.target)
             assert np.array_equal(a.input_pixels, b.input_pixels)
+
+
+def test_the_contract_declares_true_colour_where_all_three_bands_are(built: Path) -> None:
+    stored = [
+        json.loads((built / name / str(TILE) / "dataset.json").read_text())["target"]["display"]
+        for name in ("cur_toy", "alt3_toy")
+    ]
+    assert stored == [["B04", "B03", "B02"]] * 2

@@ -60,7 +60,9 @@ def evaluation(level, *, profile="standard", spoil=()):
                     name, f"inv/{tile % 3}", f"b{tile % 6}", "test", method, values, "ordinary"
                 )
             )
-    return Evaluation(tuple(rows), ("model", "nearest", "bicubic"), metrics, profile, "test", 0)
+    methods = ("model", "nearest", "bicubic")
+    facts = {"unit": contract().target_unit()}
+    return Evaluation(tuple(rows), methods, metrics, profile, "test", 0, **facts)
 
 
 def add(

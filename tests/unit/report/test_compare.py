@@ -37,7 +37,7 @@ def test_ranks_follow_each_metrics_direction(group):
     table = compare.rank_table(group)
     assert list(table.index) == [GOOD, "bicubic", "nearest", BAD]
     assert set(table.loc[GOOD]) == {1} and set(table.loc[BAD]) == {4}
-    assert {"RMSE ↓", "HPSI ↑"} <= set(table.columns)
+    assert {"RMSE ↓", "HPSI (colour) ↑"} <= set(table.columns)
 
 
 def test_ranks_compare_on_the_same_tiles(tmp_path):
@@ -68,7 +68,7 @@ def test_an_entrant_without_any_value_ranks_last(tmp_path):
 
 def test_the_gain_is_over_the_strongest_baseline(group):
     table = compare.gain_table(group)
-    good, bad = table.loc[GOOD, "RMSE ↓\n(reflectance)"], table.loc[BAD, "HPSI ↑"]
+    good, bad = table.loc[GOOD, "RMSE ↓\n(reflectance)"], table.loc[BAD, "HPSI (colour) ↑"]
     assert good.startswith("+0.2") and "✓" in good
     assert bad.startswith("-0.29") and "✗" in bad
     assert compare.independent_groups(group) == "6 blocks"
