@@ -135,6 +135,11 @@ def git_state() -> dict[str, Any]:
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
 
 
+def gpu_label(name: str, seen: int) -> str:
+    """What is said of the GPU that trains: without a strategy TensorFlow computes on the first."""
+    return f"GPU ({name})" if seen == 1 else f"GPU ({name}, the first of {seen}; no other is used)"
+
+
 def choose_device(require_gpu: bool) -> str:
     """Name the device that TensorFlow will use.
 
@@ -146,8 +151,7 @@ def choose_device(require_gpu: bool) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
-        name = details["device_name"] if "device_name" in details else gpus[0].name
-        return f"GPU ({len(gpus)} x {name})"
+        return gpu_label(details.get("device_name", gpus[0].name), len(gpus))
     if require_gpu:
         hint = "run `python -m sensor2sensor doctor`, or set require_gpu to false"
         raise ConfigError("require_gpu is true and TensorFlow sees no GPU", hint=hint)

@@ -17,6 +17,7 @@ from sensor2sensor.training.record import (
     choose_device,
     dataset_identity,
     git_state,
+    gpu_label,
     refuse_changed,
 )
 
@@ -25,6 +26,11 @@ def test_a_missing_gpu_is_named_only_where_one_is_required():
     assert choose_device(require_gpu=False) == "CPU"  # the tests hide every GPU
     with pytest.raises(ConfigError, match=r"require_gpu is true.*doctor"):
         choose_device(require_gpu=True)
+
+
+def test_of_several_gpus_only_the_one_that_computes_is_claimed():
+    assert gpu_label("H100", 1) == "GPU (H100)"
+    assert gpu_label("H100", 4) == "GPU (H100, the first of 4; no other is used)"
 
 
 def test_the_commit_is_recorded_in_a_checkout(repository):
