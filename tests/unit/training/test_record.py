@@ -13,7 +13,6 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.runs import Run, write_run_json
 from sensor2sensor.training.record import (
-    RESOLVED,
     choose_device,
     dataset_identity,
     git_state,
@@ -65,7 +64,7 @@ def begun(tmp_path):
         run = Run(tmp_path, "0715-0930")
         experiment = SimpleNamespace(run=run, config=config, dataset_dir=tmp_path)
         then = config.model_dump(mode="json") if then is None else then
-        files.write_json(run.logs_dir / RESOLVED, then)
+        files.write_json(run.resolved, then)
         started = {"started": "2026-07-15T09:30:00.000Z"}
         write_run_json(run, {**started, "dataset": dataset_identity(experiment)})
         return experiment
