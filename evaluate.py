@@ -24,6 +24,7 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import load_experiment_file
 from sensor2sensor.config.vocabulary import PROFILES
 from sensor2sensor.core.cli import main_guard, parser
+from sensor2sensor.core.errors import ConfigErrors
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
 
 if TYPE_CHECKING:
@@ -57,11 +58,11 @@ def evaluate_run(
 
     Raises:
         CheckpointError: The weights were not restored; nothing is scored then.
-        ConfigError: The experiment or its data set changed since the run began.
+        ConfigError: The data set was built anew since the run began.
     """
-    from sensor2sensor.training.record import refuse_changed
+    from sensor2sensor.training.record import refuse_other_data
 
-    refuse_changed(experiment)
+    refuse_other_data(experiment)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
     from models.loading import load_gan_class
     from sensor2sensor.evaluation.session import Session
@@ -78,14 +79,26 @@ def evaluate_run(
     return session.score(gan.generator)
 
 
+def edits(run: Run) -> list[str]:
+    """What became of experiment.json since the run began; the run has a copy of its own."""
+    from sensor2sensor.training.record import changed_settings
+
+    try:
+        now, _ = load_experiment_file(run.exp_dir / "experiment.json")
+    except ConfigErrors as error:
+        return [f"cannot be used any more ({error.problems[0]})"]
+    changes = changed_settings(run, now)
+    return [f"has changed since: {'; '.join(changes)}"] if changes else []
+
+
 def main(args: argparse.Namespace) -> int:
     """Check everything cheap first, then score."""
     environment = load_environment(args.environment)
     stamp = check_timestamp(args.timestamp) if args.timestamp else None
-    folder = find_experiment(args.exp, environment)
-    load_experiment_file(folder / "experiment.json")  # a bad key comes before a missing run
-    run = find_run(folder, stamp)
-    experiment = Experiment(args.exp, environment, timestamp=run.timestamp)
+    run = find_run(find_experiment(args.exp, environment), stamp)
+    for line in edits(run):
+        print(f"{run.resolved}: scored as it was trained; experiment.json {line}")
+    experiment = Experiment(args.exp, environment, timestamp=run.timestamp, as_run=True)
     check_by_name(experiment.config.model_name, environment.models_root)
     evaluate_run(experiment, run, profile=args.profile)
     return 0

@@ -69,21 +69,30 @@ class Experiment:
         exp: Folder of the experiment below ``experiment_root``, for example ``sis2/s3/l1loss``.
         environment: Machine settings.
         timestamp: ``MMDD-hhmm`` of the run; None while there is none.
+        as_run: Read the run's own copy of its settings and not the file that can be edited.
 
     Raises:
         ConfigError: The experiment cannot be used; every problem is named.
         DatasetError: The data set is missing or damaged.
     """
 
-    def __init__(self, exp: str, environment: Environment, *, timestamp: str | None = None) -> None:
+    def __init__(
+        self,
+        exp: str,
+        environment: Environment,
+        *,
+        timestamp: str | None = None,
+        as_run: bool = False,
+    ) -> None:
         self.environment = environment
         self.exp_dir = find_experiment(exp, environment)
         self.name = self.exp_dir.relative_to(environment.experiment_root).as_posix()
-        self.config, document = load_experiment_file(self.exp_dir / "experiment.json")
+        self.run = Run(self.exp_dir, timestamp or UNSTARTED)
+        source = self.run.resolved if as_run else self.exp_dir / "experiment.json"
+        self.config, document = load_experiment_file(source)
         self.dataset_dir = find_dataset(self.config, document, environment)
         self.contract = self._load_contract()
         _check_against_contract(self.config, document, self.contract)
-        self.run = Run(self.exp_dir, timestamp or UNSTARTED)
         self.output = SimpleNamespace(
             LOGS=str(self.run.logs_dir),
             CKPT=str(self.run.ckpt_dir),

@@ -219,6 +219,8 @@ def adversarial_step(
         **gen_terms,
         "total_disc_loss": disc_total,
         **disc_terms,
+        # D(real) and D(fake) as logits: how far the discriminator tells them apart.
+        **{name: tf.reduce_mean(answers[name]) for name in ("disc_real", "disc_fake")},
     }
 
 

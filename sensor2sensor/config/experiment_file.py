@@ -82,7 +82,10 @@ class Schedule(BaseModel):
 class ExperimentFile(BaseModel):
     """One experiment: model, data set and every parameter of its training."""
 
-    model_config = ConfigDict(**_STRICT, title="experiment.json", protected_namespaces=())
+    # By name too: a run's own copy from before called "$schema" schema_.
+    model_config = ConfigDict(
+        **_STRICT, title="experiment.json", protected_namespaces=(), validate_by_name=True
+    )
 
     schema_: str | None = Field(
         default=None, alias="$schema", description="JSON Schema for editors"

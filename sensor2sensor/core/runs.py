@@ -47,6 +47,11 @@ class Run:
         return self.exp_dir / "model" / self.timestamp
 
     @property
+    def resolved(self) -> Path:
+        """The run's own copy of experiment.json, with every default filled in."""
+        return self.logs_dir / "experiment.json"
+
+    @property
     def run_json(self) -> Path:
         """The file that says what this run is and how far it came."""
         return self.logs_dir / "run.json"

@@ -236,12 +236,23 @@ def _same_names(contract: DatasetContract) -> tuple[int, ...]:
     return tuple(names.index(band.name) for band in contract.target.bands)
 
 
-def baselines(dataset_dir: Path, contract: DatasetContract) -> dict[str, Upsampled | BilinearFit]:
+def baselines(
+    dataset_dir: Path,
+    contract: DatasetContract,
+    *,
+    enforce_suffix: str | None = None,
+    exclude_suffix: str | None = None,
+) -> dict[str, Upsampled | BilinearFit]:
     """The baselines of a data set by name, the strongest last.
 
     Args:
         dataset_dir: ``<data_root>/<dataset>/<tilesize>``; its train split is read for Sentinel-3.
         contract: The data set's contract.
+        enforce_suffix: Fit on train tiles whose name ends so, as the model is trained.
+        exclude_suffix: Fit on train tiles whose name does not end so.
+
+    Raises:
+        InputError: No train tile is left to fit on.
     """
     if contract.kind == "degraded":
         bands = _same_names(contract)
@@ -249,5 +260,12 @@ def baselines(dataset_dir: Path, contract: DatasetContract) -> dict[str, Upsampl
     if contract.kind == "sentinel3":
         from sensor2sensor.pipeline.reader import iterate_tiles
 
-        return {"bilinear_fit": fit_lines(contract, iterate_tiles(dataset_dir, contract, "train"))}
+        train = iterate_tiles(
+            dataset_dir,
+            contract,
+            "train",
+            enforce_suffix=enforce_suffix,
+            exclude_suffix=exclude_suffix,
+        )
+        return {"bilinear_fit": fit_lines(contract, train)}
     return {}

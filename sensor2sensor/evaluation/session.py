@@ -83,7 +83,7 @@ class Session:
         from rich.console import Console
 
         experiment = self._experiment
-        known = baselines(experiment.dataset_dir, experiment.contract)
+        known = baselines(experiment.dataset_dir, experiment.contract, **self._filters)
         predictors: dict[str, Predictor] = {MODEL: self._model(generator), **known}
         place = (experiment.dataset_dir, experiment.contract)
         evaluation = evaluate(

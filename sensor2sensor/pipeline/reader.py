@@ -135,9 +135,8 @@ def fixed_batches(
     options: ReaderOptions,
     *,
     split: str,
-    limit: int | None = None,
 ) -> tf.data.Dataset:
-    """Every record of a split once, by name, without augmentation; the last batch may be smaller.
+    """Every chosen record of a split once, by name, not augmented; the last batch may be smaller.
 
     Args:
         dataset_dir: The data set's folder.
@@ -145,7 +144,6 @@ def fixed_batches(
         normalisation: Applied to input and target; None leaves physical values.
         options: What the experiment asks for; with ``random_crop`` the middle window is cut.
         split: Which split to read.
-        limit: Stop after so many records.
 
     Returns:
         As :func:`training_batches`, and ``name [B]``.
@@ -153,7 +151,7 @@ def fixed_batches(
     refs = list_records(
         dataset_dir, contract, split, options.enforce_suffix, options.exclude_suffix
     )
-    chosen = chosen_sample(options.seed, len(refs), options.sample)[:limit]
+    chosen = chosen_sample(options.seed, len(refs), options.sample)
     plan = _Plan(contract, normalisation, options, augmented=False)
 
     def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:

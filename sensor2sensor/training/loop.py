@@ -11,7 +11,6 @@ from typing import Any
 import tensorflow as tf
 
 from sensor2sensor.core.errors import TrainingError
-from sensor2sensor.core.progress import progress
 from sensor2sensor.training.contract import GANModel, step_caller
 from sensor2sensor.training.watch import LossWatch
 
@@ -28,14 +27,12 @@ class Plan:
         steps: Steps in total.
         ckpt_freq: Steps between checkpoints.
         sample_freq: Steps between looks at the validation tiles.
-        label: Name of the run in the progress line.
     """
 
     start: int
     steps: int
     ckpt_freq: int
     sample_freq: int
-    label: str = "training"
 
     def sample_due(self, step: int) -> bool:
         """Whether the validation tiles are looked at after ``step`` steps."""
@@ -44,6 +41,13 @@ class Plan:
     def save_due(self, step: int) -> bool:
         """Whether a checkpoint is written after ``step`` steps."""
         return step == self.steps or step % self.ckpt_freq == 0
+
+    @property
+    def saves(self) -> int:
+        """Checkpoints that are still to be written."""
+        last_is_extra = self.steps % self.ckpt_freq != 0
+        due = self.steps // self.ckpt_freq - self.start // self.ckpt_freq + last_is_extra
+        return due if self.start < self.steps else 0
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def train_loop(
         TrainingError: A loss is not finite, or memory runs out.
     """
     iterator = iter(batches)
-    clock = _Clock(plan)
+    clock = _Clock(plan.start)
     step, stopping, call = plan.start, actions.stop_requested(), None
     while step < plan.steps and not stopping:
         batch = next(iterator)
@@ -117,23 +121,16 @@ def _one_step(call: Callable[[Any, Any], Any], batch: Any, step: int, where: str
 
 
 class _Clock:
-    """Progress with the time left, and the speed; neither counts the first step, which traces."""
+    """The speed of training; the first step, which traces, does not count."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._ticks: Iterator[int] | None = None
+    def __init__(self, start: int) -> None:
         self._since: float | None = None
-        self._since_step = plan.start
+        self._since_step = start
 
     def tick(self, step: int) -> None:
         """Count a step as done."""
-        if self._ticks is None:
-            plan = self._plan
-            rest = range(plan.start + 1, plan.steps)
-            label = f"{plan.label} from step {plan.start}" if plan.start else plan.label
-            self._ticks = iter(progress(rest, desc=label, unit="steps"))
+        if self._since is None:
             self._since, self._since_step = time.monotonic(), step
-        next(self._ticks, None)
 
     def steps_per_s(self, step: int) -> float | None:
         """Steps per second since the last call; None where nothing was timed."""

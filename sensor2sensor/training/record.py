@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.core import files, times
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.manifest import differences
@@ -17,8 +18,8 @@ from sensor2sensor.core.runs import Run, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
 
-RESOLVED = "experiment.json"
 MAY_CHANGE = frozenset({"steps", "sample_val"})
+SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
 
 
@@ -66,7 +67,7 @@ def begin(
         "restored_from": restored_from,
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
     }
-    files.write_json(run.logs_dir / RESOLVED, experiment.config.model_dump(mode="json"))
+    files.write_json(run.resolved, settings(experiment.config))
     record = RunRecord(run, content)
     record.update()
     return record
@@ -85,20 +86,48 @@ def refuse_changed(experiment: ExperimentView) -> None:
     run = experiment.run
     if not run.run_json.is_file():
         return
-    then, config = files.read_json(run.logs_dir / RESOLVED), experiment.config
-    given = config.model_dump(mode="json", exclude_defaults=True)
-    now = _known_then(config.model_dump(mode="json"), given, then)
-    found = [text for text in differences(then, now) if text.split(":")[0] not in MAY_CHANGE]
-    if config.learning_rate_schedule.kind != "constant" and then["steps"] != now["steps"]:
-        change = f"{then['steps']} (there) against {now['steps']} (asked)"
+    config = experiment.config
+    found = [t for t in changed_settings(run, config) if t.split(":")[0] not in MAY_CHANGE]
+    then = files.read_json(run.resolved)["steps"]
+    if config.learning_rate_schedule.kind != "constant" and then != config.steps:
+        change = f"{then} (there) against {config.steps} (asked)"
         found.append(f"steps: {change}, and the learning rate falls towards the last of them")
-    if read_run_json(run)["dataset"] != dataset_identity(experiment):
+    if _other_data(experiment):
         found.append("the data set was built anew")
     if found:
         hint = "undo it, or start a new run (--restore takes over this one's state)"
         raise ConfigError(
             f"changed since the run began: {'; '.join(found)}", where=run.logs_dir, hint=hint
         )
+
+
+def changed_settings(run: Run, config: ExperimentFile) -> list[str]:
+    """A phrase for each key whose value differs between a run's own copy and ``config``."""
+    then = {key: value for key, value in files.read_json(run.resolved).items() if key != SCHEMA}
+    return differences(then, _known_then(settings(config), settings(config, given=True), then))
+
+
+def settings(config: ExperimentFile, *, given: bool = False) -> Settings:
+    """The settings of an experiment as JSON; ``given`` leaves out those at their default."""
+    return config.model_dump(mode="json", exclude={SCHEMA}, exclude_defaults=given)
+
+
+def refuse_other_data(experiment: ExperimentView) -> None:
+    """Refuse to score a run on other data than it was trained on.
+
+    Raises:
+        ConfigError: The data set was built anew since.
+    """
+    if experiment.run.run_json.is_file() and _other_data(experiment):
+        raise ConfigError(
+            "the data set was built anew since the run began: what was test may have been train",
+            where=experiment.dataset_dir,
+            hint="restore the old data set, or train a new run",
+        )
+
+
+def _other_data(experiment: ExperimentView) -> bool:
+    return bool(read_run_json(experiment.run)["dataset"] != dataset_identity(experiment))
 
 
 def _known_then(now: Settings, given: Settings, then: Settings) -> Settings:
@@ -135,6 +164,11 @@ def git_state() -> dict[str, Any]:
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
 
 
+def gpu_label(name: str, seen: int) -> str:
+    """What is said of the GPU that trains: without a strategy TensorFlow computes on the first."""
+    return f"GPU ({name})" if seen == 1 else f"GPU ({name}, the first of {seen}; no other is used)"
+
+
 def choose_device(require_gpu: bool) -> str:
     """Name the device that TensorFlow will use.
 
@@ -146,8 +180,7 @@ def choose_device(require_gpu: bool) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
-        name = details["device_name"] if "device_name" in details else gpus[0].name
-        return f"GPU ({len(gpus)} x {name})"
+        return gpu_label(details.get("device_name", gpus[0].name), len(gpus))
     if require_gpu:
         hint = "run `python -m sensor2sensor doctor`, or set require_gpu to false"
         raise ConfigError("require_gpu is true and TensorFlow sees no GPU", hint=hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from sensor2sensor.training import checkpoints, record
 from sensor2sensor.training.averages import averaged
 from sensor2sensor.training.contract import ExperimentView, GANModel, retraced
 from sensor2sensor.training.interrupts import StopSignal
+from sensor2sensor.training.lines import disk_line, look_line, report_line
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import construct
@@ -173,17 +175,19 @@ class _Session:
 
     def _loop(self, steps: int) -> int:
         environment, experiment = self.environment, self.experiment
-        plan = Plan(
+        plan = self.plan = Plan(
             start=self.begun,
             steps=steps,
             ckpt_freq=environment.ckpt_freq,
             sample_freq=environment.sample_freq,
-            label=experiment.name,
         )
         actions = Actions(self._report, self._save, self._sample, lambda: self.stop.requested)
         weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
         unweighted = frozenset(name for name, weight in weights.items() if weight == 0)
         watch = LossWatch(experiment.name, self._names_of, unweighted)
+        if plan.saves:
+            free = shutil.disk_usage(self.folder).free
+            self.say(disk_line(self.state.nbytes, plan.saves, free))
         if plan.sample_due(self.begun) and not self.writers.holds(self.begun, "val"):
             self._sample(self.begun)  # the run was killed between its checkpoint and this look
         return train_loop(self.model, self._training(), plan, actions, watch)
@@ -202,9 +206,8 @@ class _Session:
             self.experiment.dataset_dir,
             self.experiment.contract,
             self.normalisation,
-            replace(self.options, sample=None),
+            replace(self.options, sample=self.experiment.config.sample_val),
             split="val",
-            limit=self.experiment.config.sample_val,
         )
 
     def _names_of(self, numbers: list[int]) -> list[str]:
@@ -246,7 +249,10 @@ class _Session:
 
     def _report(self, step: int, losses: Mapping[str, float], speed: float | None) -> None:
         facts = {} if speed is None else {"steps_per_s": round(speed, 4)}
-        self.writers.scalars(step, "train", losses, **facts)
+        rate = {"learning_rate": float(self.model.generator_optimizer.learning_rate)}
+        self.writers.scalars(step, "train", {**losses, **rate}, **facts)
+        size = self.options.batch_size
+        self.say(report_line(step, self.plan.steps, losses, steps_per_s=speed, batch_size=size))
         if not losses:
             self._refuse_unsound(step)
         if not self.warned and retraced(self.model, step - self.begun):
@@ -272,6 +278,7 @@ class _Session:
         with averaged(self.model):
             scores, rows = self.monitor.look(self.model.generator)
         self.writers.scalars(step, "val", scores)
+        self.say(look_line(step, scores))
         png = self.monitor.draw(rows, step)
         write_sheet(self.experiment, self.environment.samples_dir, step, png)
         self.writers.picture(step, "samples", png)

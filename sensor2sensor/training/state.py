@@ -58,6 +58,12 @@ class TrainingState:
             for group, variables in self.groups.items()
         }
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all variables; what a checkpoint takes, but for its index."""
+        everything = (v for variables in self.groups.values() for v in variables)
+        return sum(v.shape.num_elements() * v.dtype.size for v in everything)
+
     def unsound(self) -> str | None:
         """The first variable that holds a NaN or an infinity, or None."""
         for group, variables in self.groups.items():

@@ -1,4 +1,4 @@
-"""Monitoring on the validation split: L1 and PSNR per tile, and the sample sheet.
+"""Monitoring on the validation split: metrics per tile, and the sample sheet.
 
 The test split is never read here. Truth is compared as the model sees it (normalised, which may
 clip the outermost 0.1 % of values); ``evaluate.py`` scores against the unclipped truth.
@@ -19,7 +19,7 @@ from sensor2sensor.metrics import compute
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.samples import FloatArray, SampleRow, sheet
 
-MONITORED = ("l1", "psnr")
+MONITORED = ("hpsi", "ergas", "scc", "ssim", "psnr", "hp_l1", "l1")  # those of ARISGAN, and L1
 SHEET_ROWS = 5
 
 

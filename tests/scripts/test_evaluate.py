@@ -183,9 +183,20 @@ def test_weights_of_a_cut_file_are_not_scored(workspace):
     assert "was not restored" in refused(workspace, "--exp", "a/edsr")
 
 
+def test_a_run_is_scored_by_its_own_copy_when_the_experiment_was_edited(workspace):
+    before = scored(workspace, "a/edsr")
+    for edited in ({**EDSR, "params": {"width": 0.125}}, {**EDSR, "stepps": 3}):
+        write_experiment(workspace, "a/edsr", edited)
+        done = call(workspace, evaluate, "--exp", "a/edsr")
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert ("params: {'width'" if "stepps" not in edited else "stepps") in done.stdout
+        assert scored(workspace, "a/edsr") == before
+
+
 def test_weights_of_another_architecture_are_not_scored(workspace):
-    write_experiment(workspace, "a/edsr", {**EDSR, "params": {"width": 0.125}})
-    assert "params" in refused(workspace, "--exp", "a/edsr")
+    (resolved,) = workspace.glob("experiments/a/edsr/logs/*/experiment.json")
+    resolved.write_text(json.dumps({**EDSR, "params": {"width": 0.125}}))
+    assert "another architecture" in refused(workspace, "--exp", "a/edsr")
 
 
 def test_a_run_is_not_scored_on_other_data_than_it_was_trained_on(workspace):

@@ -97,6 +97,17 @@ def test_the_fit_reads_the_train_split_alone(monkeypatch):
     assert seen == ["train"]
 
 
+def test_the_fit_reads_the_tiles_that_the_model_was_trained_on():
+    folder, contract = toys.dataset("sentinel3")
+    names = [tile.name for tile in iterate_tiles(folder, contract, "train")]
+    whole = baselines(folder, contract)["bilinear_fit"]
+    less = baselines(folder, contract, exclude_suffix=names[0][-6:])["bilinear_fit"]
+    kept = [t for t in iterate_tiles(folder, contract, "train") if t.name[-6:] != names[0][-6:]]
+    assert 0 < len(kept) < len(names)
+    assert less == fit_lines(contract, kept)
+    assert less.lines[0].pixels < whole.lines[0].pixels
+
+
 def test_the_sentinel3_baseline_predicts_reflectance():
     folder, contract = toys.dataset("sentinel3")
     baseline = baselines(folder, contract)["bilinear_fit"]

@@ -117,8 +117,23 @@ def test_fixed_batches_are_ordered_and_keep_the_last_partial_one(toys: dict[str,
     assert [len(batch["index"]) for batch in batches] == [2, 1]
     tiles = list(iterate_tiles(folder, contract, "val"))
     assert np.array_equal(batches[1]["target"][0], tiles[2].target)  # not augmented
-    limited = fixed_batches(folder, contract, None, options, split="val", limit=1)
+    limited = fixed_batches(folder, contract, None, replace(options, sample=1), split="val")
     assert sum(len(batch["index"]) for batch in limited) == 1
+
+
+def test_validation_tiles_are_drawn_by_the_seed_and_not_the_first_by_name(
+    toys: dict[str, Path],
+) -> None:
+    folder = toys["degraded"]
+    contract = load_contract(folder)
+
+    def drawn(seed: int) -> set[int]:
+        options = replace(OPTIONS["plain"], sample=1, seed=seed)
+        batches = fixed_batches(folder, contract, None, options, split="val")
+        return {i for batch in batches for i in batch["index"].numpy().tolist()}
+
+    assert drawn(3) == drawn(3)
+    assert len(set.union(*(drawn(seed) for seed in range(8)))) > 1
 
 
 def test_sampling_is_fixed_by_the_seed(toys: dict[str, Path]) -> None:

@@ -13,10 +13,10 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.runs import Run, write_run_json
 from sensor2sensor.training.record import (
-    RESOLVED,
     choose_device,
     dataset_identity,
     git_state,
+    gpu_label,
     refuse_changed,
 )
 
@@ -25,6 +25,11 @@ def test_a_missing_gpu_is_named_only_where_one_is_required():
     assert choose_device(require_gpu=False) == "CPU"  # the tests hide every GPU
     with pytest.raises(ConfigError, match=r"require_gpu is true.*doctor"):
         choose_device(require_gpu=True)
+
+
+def test_of_several_gpus_only_the_one_that_computes_is_claimed():
+    assert gpu_label("H100", 1) == "GPU (H100)"
+    assert gpu_label("H100", 4) == "GPU (H100, the first of 4; no other is used)"
 
 
 def test_the_commit_is_recorded_in_a_checkout(repository):
@@ -59,7 +64,7 @@ def begun(tmp_path):
         run = Run(tmp_path, "0715-0930")
         experiment = SimpleNamespace(run=run, config=config, dataset_dir=tmp_path)
         then = config.model_dump(mode="json") if then is None else then
-        files.write_json(run.logs_dir / RESOLVED, then)
+        files.write_json(run.resolved, then)
         started = {"started": "2026-07-15T09:30:00.000Z"}
         write_run_json(run, {**started, "dataset": dataset_identity(experiment)})
         return experiment

@@ -1,0 +1,40 @@
+"""The lines a run prints: disk, progress, looks."""
+
+from __future__ import annotations
+
+import pytest
+
+from sensor2sensor.training.lines import disk_line, look_line, report_line
+from sensor2sensor.training.loop import Plan
+
+MIB, GIB = 2**20, 2**30
+
+
+def test_a_report_has_step_losses_speed_and_time_left():
+    losses = {"gen_l1": 0.0421, "total_disc_loss": 0.5, "total_gen_loss": 4.21}
+    line = report_line(200, 1000, losses, steps_per_s=4.0, batch_size=8)
+    assert line.split("  ") == [
+        "step 200/1000", "total_gen_loss 4.21", "total_disc_loss 0.5", "gen_l1 0.0421",
+        "32.0 img/s", "3:20 left",
+    ]  # fmt: skip
+
+
+def test_before_there_is_a_speed_none_is_claimed():
+    assert report_line(1, 9, {"gen": 1.0}, steps_per_s=None, batch_size=8) == "step 1/9  gen 1"
+
+
+def test_a_look_names_its_metrics():
+    assert look_line(300, {"hpsi": 0.75}) == "step 300, validation  hpsi 0.75"
+
+
+def test_the_need_for_disk_is_said_before_it_is_there():
+    line = disk_line(700 * MIB, saves=40, free_bytes=100 * GIB)
+    assert line == "checkpoints: 40 of 700.0 MiB, 27.3 GiB in all, 100.0 GiB free"
+    assert "NOT ENOUGH" in disk_line(700 * MIB, saves=40, free_bytes=20 * GIB)
+
+
+@pytest.mark.parametrize("start", [0, 3, 4, 9, 10])
+@pytest.mark.parametrize("steps", [10, 12])
+def test_the_checkpoints_to_come_are_counted_as_they_will_be_written(start, steps):
+    plan = Plan(start, steps, ckpt_freq=4, sample_freq=100)
+    assert plan.saves == sum(plan.save_due(step) for step in range(start + 1, steps + 1))
