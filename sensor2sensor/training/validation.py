@@ -15,11 +15,12 @@ import tensorflow as tf
 
 from sensor2sensor.core import files
 from sensor2sensor.dataset.display import View, view
-from sensor2sensor.metrics import compute
+from sensor2sensor.metrics import compute, profile_metrics
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.samples import FloatArray, SampleRow, sheet
 
-MONITORED = ("hpsi", "ergas", "scc", "ssim", "psnr", "hp_l1", "l1")  # those of ARISGAN, and L1
+# Those of the ARISGAN paper, and L1; HPSI in the variant that the data set has.
+MONITORED = ("hpsi", "hpsi_bands", "ergas", "scc", "ssim", "psnr", "hp_l1", "l1")
 SHEET_ROWS = 5
 
 
@@ -43,7 +44,9 @@ class Monitor:
             low, high = experiment.OUTPUT_RANGE
             ranges = np.tile(np.asarray([[low, high]], np.float32), (len(ranges), 1))
             self._unit = "normalised"
-        self._ranges = ranges
+        self._ranges, self._colour = ranges, contract.colour()
+        known = profile_metrics("standard", colour=self._colour is not None)
+        self.monitored = tuple(name for name in MONITORED if name in known)
         self._rows: list[SampleRow] = []
 
     def look(self, generator: Any) -> tuple[dict[str, float], list[SampleRow]]:
@@ -53,7 +56,7 @@ class Monitor:
             Mean over the tiles of each metric of :data:`MONITORED` (NaN where none is defined),
             and the first :data:`SHEET_ROWS` tiles for the sheet.
         """
-        values: dict[str, list[float]] = {name: [] for name in MONITORED}
+        values: dict[str, list[float]] = {name: [] for name in self.monitored}
         rows: list[SampleRow] = []
         for batch in self._batches:
             output = tf.cast(generator(batch["input"], training=False), tf.float32)
@@ -76,7 +79,8 @@ class Monitor:
             prediction,
             value_ranges=self._ranges,
             factor=self._experiment.contract.factor,
-            names=MONITORED,
+            names=self.monitored,
+            colour=self._colour,
         )
 
     def draw(self, rows: list[SampleRow], step: int) -> bytes:
