@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+RUNS = ROOT / "runs"  # ignored by git; no module is called so
 
 
 class Job:
