@@ -97,7 +97,9 @@ def run(
     command: Sequence[str], environment: Path | None = None, *, accept: Sequence[int] = (0,)
 ) -> None:
     """Run Python with ``command`` from the repository root; end with its exit code if it fails."""
-    variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    # Jupyter's kernel loads a debugger, which warns of Python's frozen modules on every start.
+    variables["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     if environment is not None:
         variables["SENSOR2SENSOR_ENVIRONMENT"] = str(environment)
     done = subprocess.run([sys.executable, *command], cwd=ROOT, env=variables, check=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core.errors import Sensor2SensorError
+from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.versions import library_versions
 
 ROOTS = ("data_root", "experiment_root", "s2_root", "s3_root")
@@ -85,9 +86,7 @@ def _tools(report: _Report) -> None:
 
 def _devices(report: _Report) -> None:
     report.section("devices")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
+    tf = load_tensorflow()
     report.good(f"CPU, {os.cpu_count()} cores")
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
