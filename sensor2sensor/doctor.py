@@ -92,7 +92,11 @@ def _devices(report: _Report) -> None:
     for gpu in gpus:
         _try_gpu(report, gpu.name)
     if not gpus:
-        why = "built with CUDA" if tf.test.is_built_with_cuda() else "a CPU build"
+        why = (
+            "built with CUDA, --debug shows what it says"
+            if tf.test.is_built_with_cuda()
+            else "a CPU build"
+        )
         report.hint(f"no GPU found (TensorFlow is {why}); for one: requirements-gpu.txt")
 
 
