@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+# What the linters look at: the code git tracks; in a copy without git, all but what pyproject.toml excludes.
+SOURCES := { git ls-files -z '*.py' '*.ipynb' 2>/dev/null | grep -z . || printf '.\0'; }
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo real test lint bench schemas clean
@@ -22,10 +24,10 @@ $(STAMP): requirements.txt requirements-base.txt requirements-dev.txt
 
 install: $(STAMP) ## Make .venv with everything for tests and demo
 
-demo: $(STAMP) ## The main job on a generated archive: steps 20-50, training, evaluation, notebook
+demo: $(STAMP) ## The main job on a generated archive, in runs/demo: steps 20-50, training, evaluation, notebook
 	$(BIN)/python examples/demo.py
 
-real: $(STAMP) ## The main job on real Sentinel-2 products: make real DATA=FOLDER [RESOLUTION=10] [TILESIZE=256]
+real: $(STAMP) ## The main job on real Sentinel-2 products, in runs/real: make real DATA=FOLDER [RESOLUTION=10] [TILESIZE=256]
 	@test -n "$(DATA)" || { echo "make real DATA=FOLDER [RESOLUTION=10] [TILESIZE=256]"; exit 2; }
 	$(BIN)/python examples/real.py --data "$(DATA)" --resolution $(or $(RESOLUTION),10) --tilesize $(or $(TILESIZE),256) $(REAL_OPTIONS)
 
@@ -33,8 +35,8 @@ test: lint ## Lint, types and every test, the executed notebook included
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
 
 lint: $(STAMP) ## ruff (lint and format) and mypy
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	@$(SOURCES) | xargs -0 $(BIN)/ruff check --force-exclude
+	@$(SOURCES) | xargs -0 $(BIN)/ruff format --check --force-exclude
 	$(BIN)/mypy
 
 bench: $(STAMP) ## Ratios against the naive way, both sides in one run
@@ -43,6 +45,6 @@ bench: $(STAMP) ## Ratios against the naive way, both sides in one run
 schemas: $(STAMP) ## Write schemas/*.json anew
 	$(BIN)/python -m sensor2sensor schemas
 
-clean: ## Remove caches and what demo and real made (not .venv)
-	rm -rf demo real .pytest_cache .mypy_cache .ruff_cache
+clean: ## Remove caches and runs/, all that demo and real made (not .venv)
+	rm -rf runs .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -11,7 +11,6 @@ the numbers mean, and pictures of the best, median and worst tile. summary_eval.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from sensor2sensor.config.experiment_file import load_experiment_file
 from sensor2sensor.config.vocabulary import PROFILES
 from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.errors import ConfigErrors
+from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def evaluate_run(
     from sensor2sensor.training.record import refuse_other_data
 
     refuse_other_data(experiment)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
+    load_tensorflow()
     from models.loading import load_gan_class
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.averages import weights_in_use

@@ -11,7 +11,6 @@ In the background: mkdir -p nohup; nohup python train.py --exp sis2/s3/l1loss > 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from datetime import datetime
@@ -23,6 +22,7 @@ from experiment import Experiment, find_experiment
 from models.loading import check_by_name, load_gan_class
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core.cli import main_guard, parser
+from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.dataset.contract import verify_dataset
 from sensor2sensor.training.start import SMOKE_STEPS, choose_start, throwaway
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, environment: Environment, steps: int | None = 
     if args.check:
         print(f"{experiment.name}: environment, experiment, data set and model are in order")
         return 0
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
+    load_tensorflow()
     from evaluate import evaluate_run
     from sensor2sensor.training.run import train
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "examples"))
 
 from demo import PLAIN, prepare, print_gains  # noqa: E402 - after the path above
-from main_job import Job, latest_evaluation  # noqa: E402
+from main_job import RUNS, Job, latest_evaluation  # noqa: E402
 
 METRICS = ("hpsi", "scc")
 
@@ -26,7 +26,7 @@ METRICS = ("hpsi", "scc")
 def main() -> int:
     """Train and evaluate once per seed; returns 1 if an interval touches zero."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=ROOT / "demo")
+    parser.add_argument("--work", type=Path, default=RUNS / "demo")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     job = Job(args.work.resolve(), stages=len(args.seeds))

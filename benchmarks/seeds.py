@@ -26,9 +26,8 @@ sys.path.insert(0, str(ROOT / "examples"))
 sys.path.insert(0, str(ROOT))
 
 import real  # noqa: E402 - after the path above
-from main_job import Job, latest_evaluation  # noqa: E402
-
 from benchmarks.seeds_table import aggregate, insert, json_text, render  # noqa: E402
+from main_job import RUNS, Job, latest_evaluation  # noqa: E402
 from sensor2sensor.config.jsonc import load_jsonc  # noqa: E402
 from sensor2sensor.core import files  # noqa: E402
 from sensor2sensor.core.runs import Run, read_run_json  # noqa: E402
@@ -74,7 +73,7 @@ def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the Sentinel-2 product")
-    parser.add_argument("--work", type=Path, default=ROOT / "real" / "seeds")
+    parser.add_argument("--work", type=Path, default=RUNS / "seeds")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--render", action="store_true", help="only write the tables anew")

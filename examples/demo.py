@@ -2,7 +2,8 @@
 
     make demo
 
-Everything is made below demo/. Running it again skips the steps that are finished and trains anew.
+Everything is made below runs/demo/. Running it again skips the steps that are finished and trains
+anew.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from main_job import ROOT, Job, latest_evaluation, run
+from main_job import ROOT, RUNS, Job, latest_evaluation, run
 
 TILE, HOURS, TILE_PX = "T17XNA", 10, 64
 INVENTORY = f"inv_{TILE}_{HOURS}h"
@@ -25,7 +26,7 @@ PLAIN, ADVERSARIAL = "demo/edsr_alt6", "demo/pix2pix_cur"
 def main() -> int:
     """Run the demo; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=ROOT / "demo", help="folder for everything")
+    parser.add_argument("--work", type=Path, default=RUNS / "demo", help="folder for everything")
     parser.add_argument("--scenes", type=int, default=12, help="Sentinel-2 scenes to generate")
     parser.add_argument("--size", type=int, default=1920, help="10 m pixels a side of a scene")
     parser.add_argument("--quantity", type=int, default=60, help="tiles per scene")

@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+RUNS = ROOT / "runs"  # ignored by git; no module is called so
 
 
 class Job:
@@ -83,7 +85,14 @@ class Job:
         folder = self.work / "report"
         folder.mkdir(exist_ok=True)
         command = ["-m", "nbconvert", "--to", "html", "--execute", "--output-dir", str(folder)]
-        run([*command, "--log-level", "ERROR", str(ROOT / "summary_eval.ipynb")], self.environment)
+        # Sockets of this machine: over TCP the kernel warns, rightly, that anyone may listen.
+        command += ["--KernelManager.transport=ipc", "--log-level", "ERROR"]
+        with tempfile.TemporaryDirectory() as sockets:  # their paths must be short
+            variables = {
+                "SENSOR2SENSOR_ENVIRONMENT": str(self.environment),
+                "JUPYTER_RUNTIME_DIR": sockets,
+            }
+            run([*command, str(ROOT / "summary_eval.ipynb")], variables)
         return folder / "summary_eval.html"
 
     def finish(self) -> None:
@@ -93,13 +102,14 @@ class Job:
 
 
 def run(
-    command: Sequence[str], environment: Path | None = None, *, accept: Sequence[int] = (0,)
+    command: Sequence[str],
+    variables: Mapping[str, str] | None = None,
+    *,
+    accept: Sequence[int] = (0,),
 ) -> None:
     """Run Python with ``command`` from the repository root; end with its exit code if it fails."""
-    variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
-    if environment is not None:
-        variables["SENSOR2SENSOR_ENVIRONMENT"] = str(environment)
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=variables, check=False)
+    given = {**os.environ, "PYTHONUNBUFFERED": "1", **(variables or {})}
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=given, check=False)
     if done.returncode not in accept:
         print(f"stopped: exit code {done.returncode} of {' '.join(command[:2])}", file=sys.stderr)
         raise SystemExit(done.returncode)

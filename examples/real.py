@@ -2,7 +2,8 @@
 
     make real DATA=FOLDER [RESOLUTION=10] [TILESIZE=256]
 
-Any folder with .SAFE products or their zips will do. The pixels stay in real/, which git ignores.
+Any folder with .SAFE products or their zips will do. The pixels stay in runs/real/, which git
+ignores.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from demo import print_gains
-from main_job import ROOT, Job, latest_evaluation
+from main_job import ROOT, RUNS, Job, latest_evaluation
 
 EXPERIMENT = "real/edsr_alt6"
 
@@ -24,7 +25,7 @@ def arguments() -> argparse.ArgumentParser:
     """The command line; benchmarks.seeds takes its data set's settings through it too."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with Sentinel-2 products")
-    parser.add_argument("--work", type=Path, default=ROOT / "real", help="folder for everything")
+    parser.add_argument("--work", type=Path, default=RUNS / "real", help="folder for everything")
     parser.add_argument("--tile", help="tile code; default: the one with most products")
     parser.add_argument("--level", help="L1C or L2A; default: the one with most products")
     parser.add_argument("--resolution", type=int, default=10, choices=(10, 20, 60))

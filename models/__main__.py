@@ -10,7 +10,6 @@ python -m models table --check             # only say whether they are up to dat
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from models.loading import FOLDER, check_by_name, find_model, list_models
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core.cli import EXIT_BAD_INPUT, EXIT_DONE, main_guard, parser
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.notices import load_tensorflow
 
 COMMANDS = ("list", "check", "table")
 
@@ -76,7 +76,7 @@ def _list(environment: Environment) -> int:
 
 def _check(name: str, exp: str | None, environment: Environment) -> int:
     path = find_model(name, environment.models_root)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
+    load_tensorflow()
     from models.tools.check import Findings, check_built, check_mixed, temporary_logs
     from models.tools.construct import makers
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core.errors import Sensor2SensorError
+from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.versions import library_versions
 
 ROOTS = ("data_root", "experiment_root", "s2_root", "s3_root")
@@ -85,15 +86,17 @@ def _tools(report: _Report) -> None:
 
 def _devices(report: _Report) -> None:
     report.section("devices")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
+    tf = load_tensorflow()
     report.good(f"CPU, {os.cpu_count()} cores")
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         _try_gpu(report, gpu.name)
     if not gpus:
-        why = "built with CUDA" if tf.test.is_built_with_cuda() else "a CPU build"
+        why = (
+            "built with CUDA, --debug shows what it says"
+            if tf.test.is_built_with_cuda()
+            else "a CPU build"
+        )
         report.hint(f"no GPU found (TensorFlow is {why}); for one: requirements-gpu.txt")
 
 

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from sensor2sensor.core import notices
 from sensor2sensor.core.errors import InputError, Sensor2SensorError
 
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -59,7 +60,9 @@ def parser(doc: str, *, prog: str, steps: bool = False) -> argparse.ArgumentPars
         metavar="FILE",
         help="environment.json to use (default: the one of the project)",
     )
-    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    common.add_argument(
+        "--debug", action="store_true", help="show tracebacks and what TensorFlow says"
+    )
     common.add_argument(
         "--log-level",
         default="WARNING",
@@ -90,6 +93,7 @@ def main_guard(
         0 done, 1 some items failed, 2 bad input, 130 interrupted.
     """
     args = arguments.parse_args(argv)
+    notices.set_level(debug=args.debug)
     logging.basicConfig(level=args.log_level, format="%(levelname)s %(name)s: %(message)s")
     try:
         return fn(args)

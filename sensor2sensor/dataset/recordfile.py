@@ -17,6 +17,7 @@ from pathlib import Path
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError, InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.records import FOOTER_BYTES, HEADER_BYTES, TileRecord, decode
@@ -40,8 +41,7 @@ def write_records(path: Path, records: Sequence[bytes]) -> list[tuple[int, int]]
     Returns:
         Offset and length of each record.
     """
-    import tensorflow as tf
-
+    tf = load_tensorflow()
     with files.atomic_path(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
         for record in records:
             writer.write(record)

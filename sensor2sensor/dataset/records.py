@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.dataset.contract import BandSpec, DatasetContract
 
 Array = npt.NDArray[Any]
@@ -105,8 +106,7 @@ def encode(record: TileRecord, contract: DatasetContract, source: str = "") -> b
     Raises:
         DatasetError: Shapes or values do not follow the contract; the tile is named.
     """
-    import tensorflow as tf
-
+    tf = load_tensorflow()
     feature = {"name": record.name.encode("utf-8"), "source": source.encode("utf-8")}
     for key, value in _arrays(record, contract).items():
         feature[key] = _little_endian(value).tobytes()
@@ -230,9 +230,9 @@ def target_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.floa
 
 
 def _features(data: bytes) -> dict[str, bytes]:
-    import tensorflow as tf
     from google.protobuf.message import DecodeError
 
+    tf = load_tensorflow()
     try:
         example = tf.train.Example.FromString(data)
     except DecodeError as error:

@@ -1,7 +1,7 @@
 """Write a generated archive of Sentinel-2 and Sentinel-3 products.
 
 Example:
-    python -m tests.fakes --out demo/archive --scenes 12 --size 1920 --seed 0 --workers 2
+    python -m tests.fakes --out runs/demo/archive --scenes 12 --size 1920 --seed 0 --workers 2
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from sensor2sensor.training.checkpoints import (
     tidy,
 )
 from sensor2sensor.training.state import TrainingState, build_optimizers
+from tests.doors import HANG_S
 from tests.unit.training.tiny import fresh
 
 
@@ -229,7 +230,7 @@ except Exception as error:
 def test_a_full_disk_is_one_line_and_keeps_the_previous_checkpoint(tmp_path, repository):
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path)],
-        capture_output=True, text=True, cwd=repository, timeout=120, check=False,
+        capture_output=True, text=True, cwd=repository, timeout=HANG_S, check=False,
     )  # fmt: skip
     line = done.stdout.strip()
     assert line.startswith(TrainingError.__name__), done.stderr

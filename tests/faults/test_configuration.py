@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import load_experiment_file
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
+from tests.doors import run_door
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -128,26 +127,9 @@ def test_help_and_bad_keys_need_no_tensorflow(tmp_path: Path, door: str) -> None
     folder.mkdir(parents=True)
     (folder / "experiment.json").write_text('{"model_name": "pix2pix", "dataset": "d", "stpes": 1}')
     (tmp_path / "environment.json").write_text('{"experiment_root": "experiments"}')
-    helped = _imported([str(ROOT / door), "--help"])
-    assert helped[0] == 0
-    assert "tensorflow" not in helped[1]
+    helped = run_door(ROOT / door, "--help", cwd=tmp_path)
+    assert helped.code == 0 and not helped.heavy
     environment = str(tmp_path / "environment.json")
-    wrong = _imported([str(ROOT / door), "--exp", "a", "--environment", environment])
-    assert wrong[0] == 2
-    assert "tensorflow" not in wrong[1]
-    assert "1 stpes: unknown key; nearest: 'steps'" in wrong[2]
-
-
-def _imported(command: list[str]) -> tuple[int, set[str], str]:
-    """Exit code, top-level modules imported and standard error of a door."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=False
-    )
-    lines = done.stderr.splitlines()
-    modules = {
-        line.rsplit("|", 1)[1].strip().split(".")[0]
-        for line in lines
-        if line.startswith("import time:")
-    }
-    rest = "\n".join(line for line in lines if not line.startswith("import time:"))
-    return done.returncode, modules, rest
+    wrong = run_door(ROOT / door, "--exp", "a", "--environment", environment, cwd=tmp_path)
+    assert wrong.code == 2 and not wrong.heavy
+    assert "1 stpes: unknown key; nearest: 'steps'" in wrong.err

@@ -13,6 +13,7 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
+from tests.doors import HANG_S
 from tests.unit.report import folders
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -60,7 +61,9 @@ def executed(source, repository, tmp_path_factory):
     try:
         notebook = nbformat.reads(nbformat.writes(source), as_version=4)
         resources = {"metadata": {"path": str(repository)}}
-        client = NotebookClient(notebook, timeout=200, kernel_name="python3", resources=resources)
+        client = NotebookClient(
+            notebook, timeout=HANG_S, kernel_name="python3", resources=resources
+        )
         client.execute()
     finally:
         if before is None:
@@ -92,7 +95,7 @@ def test_the_exported_page_renders_in_a_browser(executed, tmp_path):
     done = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000",
          f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=HANG_S, check=True,
     )  # fmt: skip
     # Two groups with a box plot and a gain plot each, and a gallery picture for each of three runs.
     assert "<title>7 pictures</title>" in done.stdout

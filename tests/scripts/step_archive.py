@@ -17,7 +17,6 @@ from sensor2sensor.core import files
 from tests.fakes import World, make_s2, make_s3
 
 BANDS = ("B02", "B03", "B04")
-HEAVY = ("tensorflow", "rasterio", "shapely", "xarray", "pandas")
 TILE_CENTRE = (-80.97, 72.987)
 # Two scenes; the first has two partners, one on either side of the year's end.
 SCENES = (datetime(2022, 12, 31, 23, 40, tzinfo=UTC), datetime(2023, 1, 3, 17, 0, tzinfo=UTC))
@@ -73,16 +72,3 @@ def killed(script: Path, *options: str, at_write: int) -> int:
     environment = {**os.environ, files.CRASH_VARIABLE: str(at_write)}
     line = [sys.executable, str(script), *options]
     return subprocess.run(line, env=environment, capture_output=True, check=False).returncode
-
-
-def help_of(script: Path, folder: Path) -> tuple[str, list[str]]:
-    """What a door says to --help when called in ``folder``, and the heavy modules it imported."""
-    told = subprocess.run(
-        [sys.executable, "-X", "importtime", script, "--help"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "import time:" in told.stderr
-    return told.stdout, [name for name in HEAVY if f" {name}\n" in told.stderr]

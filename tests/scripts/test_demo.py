@@ -18,6 +18,8 @@ def test_demo_runs_from_archive_to_report(tmp_path: Path) -> None:
     command += ["--scenes", "4", "--size", "1152", "--quantity", "25", "--steps", "4"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    notices = re.findall(r"absl::InitializeLog|\.cc:\d+\]|IPKernelApp", done.stdout + done.stderr)
+    assert notices == []
     for stage in range(1, 9):
         assert f"[{stage}/8]" in done.stdout
     for name in ("demo/edsr_alt6", "demo/pix2pix_cur"):

@@ -7,8 +7,6 @@ import csv
 import io
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +17,7 @@ import train
 from sensor2sensor import report
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core.cli import main_guard
+from tests.doors import run_door
 from tests.fakes_dataset import make_dataset
 
 pytestmark = pytest.mark.slow
@@ -215,18 +214,10 @@ def test_names_that_do_not_exist_are_answered_with_the_nearest(trained):
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--exp", "a/esdr"], ["--exp", "a/never"]])
 def test_help_and_refusals_do_not_import_tensorflow(trained, arguments):
-    door = f"sys.argv = ['evaluate.py', '--environment', 'environment.json', *{arguments!r}]"
-    program = (
-        f"import sys, runpy; {door}\n"
-        f"try: runpy.run_path({str(REPOSITORY / 'evaluate.py')!r}, run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "heavy = {'tensorflow', 'keras', 'rasterio', 'pandas', 'matplotlib'} & set(sys.modules)\n"
-        "sys.exit(f'imported {heavy}' if heavy else 0)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=trained
-    )
-    assert done.returncode == 0, done.stderr
+    words = ["--environment", "environment.json", *arguments]
+    done = run_door(REPOSITORY / "evaluate.py", *words, cwd=trained)
+    assert done.code == (0 if arguments == ["--help"] else 2)
+    assert not done.heavy
 
 
 def test_an_l2_experiment_is_scored_under_the_published_profile(workspace):

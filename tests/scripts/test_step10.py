@@ -8,6 +8,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from sensor2sensor.preprocess import tilecodes
+from tests.doors import HANG_S
 from tests.scripts.step_archive import SCENES, fresh_copy, scene
 
 
@@ -46,7 +47,7 @@ def test_the_notebook_runs_and_is_committed_without_outputs(tmp_path, repository
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
     env, file = fresh_copy(tmp_path)
     monkeypatch.setenv("SENSOR2SENSOR_ENVIRONMENT", file)
-    client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": path.parent}})
+    client = NotebookClient(notebook, timeout=HANG_S, resources={"metadata": {"path": path.parent}})
     client.execute()
     (out,) = code[-1].outputs
     assert "T17XNA           2       2       0  2022-12-31  2023-01-03" in out.text

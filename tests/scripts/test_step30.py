@@ -13,7 +13,8 @@ from sensor2sensor.core import files
 from sensor2sensor.preprocess import inventory
 from sensor2sensor.preprocess.inventory_file import read_inventory
 from sensor2sensor.preprocess.s2pngs import main
-from tests.scripts.step_archive import fresh_copy, help_of, killed, tree
+from tests.doors import run_door
+from tests.scripts.step_archive import fresh_copy, killed, tree
 
 NAME = "inv_T17XNA_2.5h"
 
@@ -215,9 +216,10 @@ def test_bad_input_is_one_line_and_exit_code_2(archive, capsys, options, message
 
 
 def test_the_door_runs_from_anywhere_without_heavy_imports(tmp_path, repository):
-    text, heavy = help_of(repository / "preprocessing" / "30_create_s2pngs.py", tmp_path)
-    assert "--inventory inv_T17XNA_10h" in text
-    assert heavy == []
+    door = repository / "preprocessing" / "30_create_s2pngs.py"
+    done = run_door(door, "--help", cwd=tmp_path)
+    assert done.code == 0 and not done.heavy
+    assert "--inventory inv_T17XNA_10h" in done.out
 
 
 def test_nodata_of_the_real_swath_edge_is_transparent(tmp_path, real_data):

@@ -12,6 +12,7 @@ import pytest
 
 from sensor2sensor.dataset.contract import verify_dataset
 from sensor2sensor.preprocess.tfrecords import main
+from tests.doors import run_door
 from tests.fakes_tiles import grid_tiles, snapshot, write_tiles
 
 TILE, INV = 16, "inv_T17XNA_10h"
@@ -67,15 +68,9 @@ def words(archive: Path) -> list[str]:
 
 
 def test_help_shows_a_full_example_without_tensorflow(repository: Path) -> None:
-    code = (
-        "import runpy, sys; sys.argv = ['50', '--help']\n"
-        "try: runpy.run_path(r'%s', run_name='__main__')\n"
-        "except SystemExit as e: print('exit', e.code)\n"
-        "print('tensorflow' in sys.modules, 'rasterio' in sys.modules)"
-    ) % (repository / "preprocessing" / "50_create_tfrecords.py")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "--inventory inv_T17XNA_10h --dataset arctic" in done.stdout
-    assert "exit 0" in done.stdout and "False False" in done.stdout
+    done = run_door("preprocessing/50_create_tfrecords.py", "--help", cwd=repository)
+    assert done.code == 0 and not done.heavy
+    assert "--inventory inv_T17XNA_10h --dataset arctic" in done.out
 
 
 def test_a_typo_is_answered_with_the_nearest_option(repository: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +15,7 @@ import pytest
 
 from sensor2sensor.training.checkpoints import checkpoint_steps
 from sensor2sensor.training.writers import read_log
+from tests.doors import HANG_S, run_door
 from tests.fakes_dataset import make_dataset
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,6 +31,7 @@ RECIPE = {
     "learning_rate_schedule": {"kind": "cosine", "start": 0.25}, "gradient_clip": 1.0,
     "beta_1": 0.0,
 }  # fmt: skip
+NOTICES = re.compile(r"absl::InitializeLog|^[IWE]\d{4} .*\.cc:\d+\]", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def command(workplace, *arguments, exp="a/b/c"):
 def call(workplace, *arguments, exp="a/b/c"):
     return subprocess.run(
         command(workplace, *arguments, exp=exp),
-        capture_output=True, text=True, timeout=300, check=False, cwd=workplace,
+        capture_output=True, text=True, timeout=HANG_S, check=False, cwd=workplace,
     )  # fmt: skip
 
 
@@ -75,10 +77,10 @@ def begin(workplace, *arguments, exp="a/b/c"):
 
 
 def wait_for(path, process):
-    deadline = time.monotonic() + 200
+    hung = time.monotonic() + HANG_S
     while not path.exists():
         assert process.poll() is None, process.stdout.read()
-        assert time.monotonic() < deadline
+        assert time.monotonic() < hung, path
         time.sleep(0.003)
 
 
@@ -181,48 +183,42 @@ def test_smoke_keeps_nothing(workplace):
     assert done.returncode == 0, done.stderr
     assert "steps 0 to 2" in done.stdout
     assert sorted(workplace.rglob("*")) == before
+    assert NOTICES.findall(done.stdout + done.stderr) == []
 
 
-def modules_after(workplace, *arguments):
-    """Exit code, standard error, seconds and whether TensorFlow was imported."""
-    code = (
-        "import sys, runpy\n"
-        "sys.argv = sys.argv[1:]\n"
-        "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
-        "except SystemExit as end:\n    code = end.code\n"
-        "print('tensorflow' in sys.modules, file=sys.stderr)\n"
-        "sys.exit(code)"
-    )
-    begun = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", code, *command(workplace, *arguments)[1:]],
-        capture_output=True, text=True, timeout=60, check=False, cwd=workplace,
-    )  # fmt: skip
-    *lines, imported = done.stderr.splitlines()
-    return done.returncode, "\n".join(lines), done.stdout, time.monotonic() - begun, imported
+@pytest.mark.slow
+def test_debug_shows_what_tensorflow_says(workplace):
+    done = call(workplace, "--smoke", "--debug")
+    assert done.returncode == 0, done.stderr
+    assert NOTICES.search(done.stderr)
 
 
-def test_help_is_instant_and_free_of_tensorflow(workplace):
-    code, _, out, seconds, imported = modules_after(workplace, "--help")
-    assert (code, imported) == (0, "False")
-    assert "python train.py --exp sis2/s3/l1loss --resume" in out
-    assert seconds < 1 or os.getloadavg()[0] > (os.cpu_count() or 1)
+def light(workplace, *arguments):
+    """A call of the door that must not need TensorFlow."""
+    done = run_door(*command(workplace, *arguments)[1:], cwd=workplace)
+    assert not done.heavy
+    return done
+
+
+def test_help_is_free_of_tensorflow(workplace):
+    done = light(workplace, "--help")
+    assert done.code == 0
+    assert "python train.py --exp sis2/s3/l1loss --resume" in done.out
 
 
 def test_a_misspelt_key_is_answered_with_line_and_nearest_name(workplace):
     write_experiment(workplace, batchsize=4)
-    code, err, _, seconds, imported = modules_after(workplace)
-    assert (code, imported) == (2, "False")
-    assert "experiment.json:1" in err
-    assert "batchsize" in err
-    assert "batch_size" in err
-    assert seconds < 1 or os.getloadavg()[0] > (os.cpu_count() or 1)
+    done = light(workplace)
+    assert done.code == 2
+    assert "experiment.json:1" in done.err
+    assert "batchsize" in done.err
+    assert "batch_size" in done.err
 
 
 def test_check_validates_everything_and_writes_nothing(workplace):
-    code, err, out, _, imported = modules_after(workplace, "--check")
-    assert (code, err, imported) == (0, "", "False")
-    assert "in order" in out
+    done = light(workplace, "--check")
+    assert (done.code, done.err) == (0, "")
+    assert "in order" in done.out
     assert sorted(p.name for p in (workplace / "experiments/a/b/c").iterdir()) == [
         "experiment.json"
     ]
@@ -230,9 +226,9 @@ def test_check_validates_everything_and_writes_nothing(workplace):
 
 def test_check_names_the_nearest_model(workplace):
     write_experiment(workplace, model_name="pix2pixx")
-    code, err, *_ = modules_after(workplace, "--check")
-    assert code == 2
-    assert "nearest: 'pix2pix'" in err
+    done = light(workplace, "--check")
+    assert done.code == 2
+    assert "nearest: 'pix2pix'" in done.err
 
 
 def test_check_notices_a_damaged_data_set(workplace, data, tmp_path):
@@ -244,19 +240,19 @@ def test_check_notices_a_damaged_data_set(workplace, data, tmp_path):
     victim.write_bytes(victim.read_bytes()[:-7])
     settings = {"data_root": str(copy)}
     (workplace / "environment.json").write_text(json.dumps(settings))
-    code, err, *_ = modules_after(workplace, "--check")
-    assert code == 2
-    assert victim.name in err
+    done = light(workplace, "--check")
+    assert done.code == 2
+    assert victim.name in done.err
 
 
 def test_options_that_exclude_each_other_are_refused(workplace):
-    code, err, *_ = modules_after(workplace, "--resume", "--restore", "0715-0930")
-    assert code == 2
-    assert "use one" in err
+    done = light(workplace, "--resume", "--restore", "0715-0930")
+    assert done.code == 2
+    assert "use one" in done.err
 
 
 def test_resume_without_a_run_is_one_line(workplace):
-    code, err, *_ = modules_after(workplace, "--resume")
-    assert code == 2
-    assert "no run yet" in err
-    assert len(err.splitlines()) == 1
+    done = light(workplace, "--resume")
+    assert done.code == 2
+    assert "no run yet" in done.err
+    assert len(done.err.splitlines()) == 1

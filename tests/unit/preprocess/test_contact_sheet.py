@@ -18,6 +18,7 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.selection import load_selection
 from sensor2sensor.preprocess.contact_sheet import Card, Partner, contact_sheet
 from sensor2sensor.preprocess.s2pngs_render import png
+from tests.doors import HANG_S
 
 NASTY = (
     """S2A"><img src=x onerror="window.pwned=1"></script><script>pwned=1</script>&amp;'{{cards}}"""
@@ -80,12 +81,12 @@ def downloaded(browser, page, name):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     started = subprocess.Popen([browser, *flags, page.as_uri()], **quiet)
     try:
-        end = time.monotonic() + 90
-        while not (downloads / name).is_file() and time.monotonic() < end:
+        hung = time.monotonic() + HANG_S
+        while not (downloads / name).is_file() and time.monotonic() < hung:
             time.sleep(0.1)
     finally:
         started.terminate()
-        started.wait(20)
+        started.wait(HANG_S)
     return json.loads((downloads / name).read_text())
 
 
