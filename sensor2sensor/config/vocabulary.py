@@ -51,6 +51,13 @@ METRICS = _metrics(
     MetricInfo("uiqi", "UIQI", "1", "higher", "Wang, Bovik 2002, IEEE SPL 9(3)"),
     MetricInfo("rmse", "RMSE", "reflectance", "lower", "root of the mean squared difference"),
     MetricInfo("l1", "L1", "reflectance", "lower", "mean absolute difference"),
+    MetricInfo(
+        "lsd_hf",
+        "HF-LSD",
+        "dB",
+        "lower",
+        "mean |Δ log power| beyond the input's Nyquist frequency; Durall et al. 2020, CVPR",
+    ),
 )
 
 

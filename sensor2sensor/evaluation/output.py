@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
 
 FORMAT_VERSION = 1
-# Raised whenever a metric's definition changes: numbers of different versions never meet.
-METRICS_VERSION = 1
+# Raised whenever a metric is added or its definition changes: different versions never meet.
+METRICS_VERSION = 2
 KEY_COLUMNS = ("name", "scene", "split", "method")
 # Where profile arisgan departs from the vocabulary's unit or definition.
 ARISGAN_UNITS = {"sam": {"unit": "radians"}, "rmse": {"unit": "l2-normalised"}}
