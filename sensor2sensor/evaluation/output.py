@@ -53,9 +53,10 @@ class Subject:
         return f"{self.experiment.replace('/', '__')}_{self.timestamp}"
 
 
-def stem(subject: Subject, profile: str) -> str:
-    """File stem; other profiles than ``standard`` are named, so that none overwrites another."""
-    return subject.stem if profile == "standard" else f"{subject.stem}_{profile}"
+def stem(subject: Subject, profile: str, split: str = "test") -> str:
+    """File stem; a profile but ``standard`` and a split but ``test`` are named: none overwrites."""
+    named = [part for part in (profile, split) if part not in ("standard", "test")]
+    return "_".join([subject.stem, *named])
 
 
 def definitions(profile: str, names: tuple[str, ...]) -> dict[str, dict[str, str]]:
@@ -151,7 +152,7 @@ def write(
     Returns:
         The two paths.
     """
-    base = stem(subject, evaluation.profile)
+    base = stem(subject, evaluation.profile, evaluation.split)
     table, facts = folder / f"{base}.csv", folder / f"{base}.json"
     rows = [
         (row.name, row.scene, row.split, row.method, *(row.values[n] for n in evaluation.metrics))

@@ -1,4 +1,4 @@
-"""How much of the generator's gradient comes from the discriminator: closed forms, no side effect."""
+"""The adversarial share of the generator's gradient: closed forms, no side effect."""
 
 from __future__ import annotations
 

@@ -79,11 +79,8 @@ def test_pixels_without_truth_do_not_count(truth):
     spoilt[:, 40:] = 99.0
     got, cropped = score(holed, spoilt), score(truth[:, :40], guess[:, :40])
     assert undefined(got) == {"lsd_hf"}  # the edges of a hole have power at every frequency
-    same_when_cut = set(got) - {
-        "hpsi",
-        "hp_l1",
-        "lsd_hf",
-    }  # those two pad at the border of a cut image
+    # HPSI and HP-L1 pad at the border of a cut image.
+    same_when_cut = set(got) - {"hpsi", "hp_l1", "lsd_hf"}
     for name in same_when_cut:
         assert got[name] == pytest.approx(cropped[name], rel=1e-9), name
     assert got["hpsi"] == pytest.approx(cropped["hpsi"], abs=0.05)
