@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 FORMAT_VERSION = 1
-METRICS_VERSION = 1
+METRICS_VERSION = 2
 KEY_COLUMNS = ("name", "scene", "split", "method")
 
 
@@ -86,7 +86,7 @@ class EvaluationFile(_Frozen):
     """The whole JSON."""
 
     format_version: Literal[1]
-    metrics_version: Literal[1]
+    metrics_version: Literal[2]
     experiment: str
     timestamp: str
     model_name: str
