@@ -165,16 +165,16 @@ def _label(info: Item) -> str:
 
 
 def _gain(item: Item) -> str:
-    """Mean, interval and how many seeds gain."""
+    """Mean with its interval, and how many seeds gain."""
     if item["t_low"] is None:
         return _mean(item)
-    return f"{_mean(item)} ({item['t_low']:+.3g} to {item['t_high']:+.3g})"
+    return _mean(item, f" ({item['t_low']:+.3g} to {item['t_high']:+.3g})")
 
 
-def _mean(item: Item) -> str:
+def _mean(item: Item, interval: str = "") -> str:
     if item["mean"] is None:
         return "–"
-    return f"{item['mean']:+.3g}, {item['seeds_better']}/{len(item['seeds'])}"
+    return f"{item['mean']:+.3g}{interval}, {item['seeds_better']}/{len(item['seeds'])}"
 
 
 def _share(share: float | None) -> str:
