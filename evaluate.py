@@ -3,6 +3,7 @@
   python evaluate.py --exp sis2/s3/l1loss                        # the latest run
   python evaluate.py --exp sis2/s3/l1loss --timestamp 0715-0930
   python evaluate.py --exp sis2/s3/l1loss --profile arisgan      # the published conventions
+  python evaluate.py --exp sis2/s3/l1loss --split val            # while a recipe is being chosen
 
 Writes a row per tile and method to _evaluation/sis2__s3__l1loss_<timestamp>.csv, a .json with what
 the numbers mean, and pictures of the best, median and worst tile. summary_eval.ipynb compares them.
@@ -41,13 +42,26 @@ def arguments() -> argparse.ArgumentParser:
         choices=PROFILES,
         help="metric conventions (default: standard; arisgan where normalisation is l2)",
     )
+    add_split(made)
     return made
 
 
+def add_split(made: argparse.ArgumentParser) -> None:
+    """The option that keeps ``test`` unseen while recipes are chosen; train.py has it too."""
+    made.add_argument(
+        "--split", choices=("test", "val"), default="test", help="split to score (default: test)"
+    )
+
+
 def evaluate_run(
-    experiment: Experiment, run: Run, gan: Any = None, *, profile: str | None = None
+    experiment: Experiment,
+    run: Run,
+    gan: Any = None,
+    *,
+    profile: str | None = None,
+    split: str = "test",
 ) -> Evaluation:
-    """Score one run on the whole test split, print the tables, write the files.
+    """Score one run on a whole split, print the tables, write the files.
 
     Args:
         experiment: The experiment of the run.
@@ -55,6 +69,7 @@ def evaluate_run(
         gan: A model already built; its generator's weights are restored from the checkpoint, too.
         profile: Metric conventions; by default ``standard``, or ``arisgan`` for an experiment whose
             normalisation (l2) cannot be undone, which no other profile can score.
+        split: ``test``, or ``val`` while something is still chosen by the scores.
 
     Raises:
         CheckpointError: The weights were not restored; nothing is scored then.
@@ -75,7 +90,7 @@ def evaluate_run(
         gan = construct(load_gan_class(name, root), experiment)
     step = restore_for_inference(gan, run)
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
-    session = Session(experiment, run.timestamp, step, chosen, weights_in_use(gan))
+    session = Session(experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
     return session.score(gan.generator)
 
 
@@ -100,7 +115,7 @@ def main(args: argparse.Namespace) -> int:
         print(f"{run.resolved}: scored as it was trained; experiment.json {line}")
     experiment = Experiment(args.exp, environment, timestamp=run.timestamp, as_run=True)
     check_by_name(experiment.config.model_name, environment.models_root)
-    evaluate_run(experiment, run, profile=args.profile)
+    evaluate_run(experiment, run, profile=args.profile, split=args.split)
     return 0
 
 

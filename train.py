@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from evaluate import add_split, evaluate_run
 from experiment import Experiment, find_experiment
 from models.loading import check_by_name, load_gan_class
 from sensor2sensor.config.environment import Environment, load_environment
@@ -38,6 +39,7 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument(
         "--smoke", action="store_true", help="two steps and all that follows; kept nowhere"
     )
+    add_split(made)
     return made
 
 
@@ -64,13 +66,12 @@ def run(args: argparse.Namespace, environment: Environment, steps: int | None = 
         print(f"{experiment.name}: environment, experiment, data set and model are in order")
         return 0
     load_tensorflow()
-    from evaluate import evaluate_run
     from sensor2sensor.training.run import train
 
     gan_class = load_gan_class(experiment.config.model_name, environment.models_root)
     outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
     if outcome.exit_code == 0:
-        evaluate_run(experiment, experiment.run, outcome.model)
+        evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
     return outcome.exit_code
 
 

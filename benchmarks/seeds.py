@@ -13,10 +13,7 @@ With fewer seeds or models the tables are only printed.
 from __future__ import annotations
 
 import argparse
-import csv
-import math
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,17 +23,16 @@ sys.path.insert(0, str(ROOT / "examples"))
 sys.path.insert(0, str(ROOT))
 
 import real  # noqa: E402 - after the path above
+from benchmarks import trainings  # noqa: E402
 from benchmarks.seeds_table import aggregate, insert, json_text, render  # noqa: E402
-from main_job import RUNS, Job, latest_evaluation  # noqa: E402
-from sensor2sensor.config.jsonc import load_jsonc  # noqa: E402
+from benchmarks.trainings import evaluation, merge, shipped, version  # noqa: E402
+from main_job import RUNS, Job  # noqa: E402
 from sensor2sensor.core import files  # noqa: E402
-from sensor2sensor.core.runs import Run, read_run_json  # noqa: E402
 
 MODELS = ("edsr", "pix2pix", "aris-a")
 SEEDS = (0, 1, 2, 3, 4)
 RESULTS = ROOT / "benchmarks" / "results" / "seeds.json"
 PAGE = ROOT / "docs" / "real_run.md"
-MARKER = "seeds.json"  # beside the experiment: what was trained, written when it is evaluated
 # Every clear 64-pixel tile of the product's grid; why this split seed: docs/real_run.md.
 DATASET = (
     *("--tile", "T29UNU", "--level", "L2A", "--resolution", "60", "--tilesize", "64"),
@@ -46,7 +42,6 @@ SETTINGS = (
     *("steps", "batch_size", "learning_rate", "normalisation", "input_upsampling"),
     *("params", "gen_loss", "disc_loss"),
 )
-DIGITS = 6  # of a tile's value in the results
 
 
 def main() -> int:
@@ -93,41 +88,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def train(job: Job, model: str, seed: int) -> dict[str, Any]:
-    """Train and evaluate one model with one seed unless that is done; its marker."""
-    source = f"real/{model}_alt6"
-    name = f"seeds/{model}/{seed}"
-    folder = job.work / "experiments" / name
-    dataset = files.sha256(dataset_dir(job.work) / "dataset.json")
-    wanted = {"experiment": content_of(source, seed), "dataset_sha256": dataset}
-    marker = finished(folder, wanted)
-    if marker is not None:
-        job.announce(f"{name}: done before")
-        return marker
-    job.experiment(source, replace={"seed": seed}, under=name)
-    start = time.monotonic()
-    job.door(f"train.py: {model}, seed {seed}, then its evaluation", "train.py", "--exp", name)
-    seconds = round(time.monotonic() - start)
-    timestamp = latest_evaluation(job.work, name)["timestamp"]
-    git = read_run_json(Run(folder, timestamp))["git"]
-    marker = {**wanted, "timestamp": timestamp, "seconds": seconds, "git": git}
-    files.write_json(folder / MARKER, marker)
-    return marker
-
-
-def content_of(source: str, seed: int) -> dict[str, Any]:
-    """A shipped experiment with another seed and nothing else changed."""
-    path = ROOT / "examples" / "experiments" / source / "experiment.json"
-    return {**load_jsonc(path).data, "seed": seed}
-
-
-def finished(folder: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The marker of a finished training of exactly this experiment on this data set, or None."""
-    path = folder / MARKER
-    if not path.is_file():
-        return None
-    marker: dict[str, Any] = files.read_json(path)
-    same = all(marker[key] == value for key, value in wanted.items())
-    return marker if same else None
+    """Train and evaluate one shipped model with one seed unless that is done; its marker."""
+    content = shipped(f"real/{model}_alt6", seed=seed)
+    return trainings.train(job, f"seeds/{model}/{seed}", content, dataset_dir(job.work))
 
 
 def dataset_dir(work: Path) -> Path:
@@ -139,7 +102,10 @@ def collect(work: Path, runs: Mapping[tuple[str, int], Mapping[str, Any]]) -> di
     """Read the evaluations of these runs; settings, values of every tile and what follows."""
     from sensor2sensor.dataset.ledger import read_split
 
-    read = {key: _evaluation(work, *key, marker["timestamp"]) for key, marker in runs.items()}
+    read = {
+        (model, seed): evaluation(work, f"seeds/{model}/{seed}", marker["timestamp"])
+        for (model, seed), marker in runs.items()
+    }
     facts = next(iter(read.values()))[0]
     splits = read_split(dataset_dir(work))
     tiles = {
@@ -150,7 +116,7 @@ def collect(work: Path, runs: Mapping[tuple[str, int], Mapping[str, Any]]) -> di
         "dataset": _dataset(facts["dataset"], [row.split for row in splits]),
         "settings": {model: _settings(marker) for (model, _), marker in runs.items()},
         "seconds": {f"{model} {seed}": m["seconds"] for (model, seed), m in runs.items()},
-        "code": sorted({_version(marker["git"]) for marker in runs.values()}),
+        "code": sorted({version(marker["git"]) for marker in runs.values()}),
         "metrics": facts["metrics"],
         "tiles": tiles,
         "results": aggregate(tiles, facts["metrics"]),
@@ -168,58 +134,6 @@ def _dataset(facts: Mapping[str, Any], splits: Sequence[str]) -> dict[str, Any]:
 def _settings(marker: Mapping[str, Any]) -> dict[str, Any]:
     content = marker["experiment"]
     return {key: content[key] for key in SETTINGS if key in content}
-
-
-def _version(git: Mapping[str, Any]) -> str:
-    return f"{git['commit']}{' with changes' if git['dirty'] else ''}"
-
-
-Values = dict[str, dict[str, list[float | None]]]  # by method and metric, in tile order
-
-
-def _evaluation(work: Path, model: str, seed: int, timestamp: str) -> tuple[dict[str, Any], Values]:
-    """The summary and the values of one evaluation; the names of the tiles as a column too."""
-    stem = work / "experiments" / "_evaluation" / f"seeds__{model}__{seed}_{timestamp}"
-    facts: dict[str, Any] = files.read_json(stem.with_suffix(".json"))
-    with stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    values: Values = {}
-    for method in facts["methods"]:
-        own = [row for row in rows if row["method"] == method]
-        values[method] = {name: [_value(row[name]) for row in own] for name in facts["metrics"]}
-        values[method]["name"] = [row["name"] for row in own]
-    return facts, values
-
-
-def _value(text: str) -> float | None:
-    """A cell; None where the metric has no finite value on this tile."""
-    value = float(text) if text else math.nan
-    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-
-
-def merge(read: Mapping[tuple[str, int], Values]) -> dict[str, Any]:
-    """Values of all runs by model and seed, baselines once.
-
-    Raises:
-        ValueError: Two runs saw other tiles or scored a baseline otherwise.
-    """
-    first, *others = read.values()
-    baselines = [method for method in first if method != "model"]
-    for other in others:
-        if any(other[method] != first[method] for method in baselines):
-            raise ValueError("two evaluations differ in a baseline: not the same tiles or metrics")
-    models: dict[str, dict[str, Any]] = {}
-    for (model, seed), values in read.items():
-        models.setdefault(model, {})[str(seed)] = _metrics(values["model"])
-    return {
-        "names": first["model"]["name"],
-        "baselines": {method: _metrics(first[method]) for method in baselines},
-        "models": models,
-    }
-
-
-def _metrics(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    return {name: list(values) for name, values in columns.items() if name != "name"}
 
 
 if __name__ == "__main__":

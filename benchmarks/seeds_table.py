@@ -180,21 +180,21 @@ def _number(value: float | None, form: str) -> str:
     return UNKNOWN if value is None else format(value, form)
 
 
-def insert(page: str, part: str) -> str:
+def insert(page: str, part: str, begin: str = BEGIN, end: str = END) -> str:
     """The page with ``part`` between its markers.
 
     Raises:
         ValueError: The page has not exactly one of each, in order.
     """
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        raise ValueError(f"the page must hold one line '{BEGIN}' and below it one '{END}'")
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{part}\n\n{END}{rest.split(END)[1]}"
+    if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
+        raise ValueError(f"the page must hold one line '{begin}' and below it one '{end}'")
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n\n{part}\n\n{end}{rest.split(end)[1]}"
 
 
-def extract(page: str) -> str:
+def extract(page: str, begin: str = BEGIN, end: str = END) -> str:
     """What stands between the markers of a page."""
-    return page.split(BEGIN)[1].split(END)[0].strip("\n")
+    return page.split(begin)[1].split(end)[0].strip("\n")
 
 
 def json_text(content: Any, indent: str = "") -> str:

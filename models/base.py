@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from models import layers, losses
 from models.parts.optimizers import adam
+from models.parts.share import adversarial_share
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.core.names import suggestion
 
@@ -197,9 +198,10 @@ def adversarial_step(
     one by itself, on the same images (the critic steps of WGAN, Arjovsky et al. 2017, which take
     fresh images each time). The generator runs once: its dropout and statistics move once a step.
 
-    Arguments and result are those of :func:`standard_step`.
+    Arguments and result are those of :func:`standard_step`, and ``gen_adversarial_share`` (see
+    :mod:`models.parts.share`).
     """
-    with tf.GradientTape() as gen_tape:
+    with tf.GradientTape(persistent=True) as gen_tape:  # asked twice: for the total and the share
         output = model.generator(input_image, training=True)
     fixed = loss_inputs(model, input_image, target, step)
     alone = model.exp.DISCRIMINATOR.steps - 1
@@ -210,12 +212,15 @@ def adversarial_step(
         inputs = losses.LossInputs(**fixed, **answers, output=output, draw=alone)
     with gen_tape:
         gen_total, gen_terms = losses.weighted(inputs, model.exp.GEN_LOSS, "generator")
+        judged = losses.adversarial_total(gen_terms, model.exp.GEN_LOSS)
     with disc_tape:
         disc_total, disc_terms = losses.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
+    share = adversarial_share(gen_tape, judged, gen_total, model.generator)
     update(model.generator_optimizer, gen_tape, gen_total, model.generator)
     update(model.discriminator_optimizer, disc_tape, disc_total, model.discriminator)
     return {
         "total_gen_loss": gen_total,
+        "gen_adversarial_share": share,
         **gen_terms,
         "total_disc_loss": disc_total,
         **disc_terms,

@@ -41,6 +41,7 @@ __all__ = [
     "LossTerm",
     "Weights",
     "active",
+    "adversarial_total",
     "check",
     "disc_bce",
     "disc_gp",
@@ -148,6 +149,23 @@ def weighted(inputs: LossInputs, weights: Weights, side: str) -> tuple[tf.Tensor
         _part(name, weight * terms[name], warm) for name, weight in chosen.items() if weight != 0.0
     ]
     return tf.add_n(parts), terms
+
+
+def adversarial_total(terms: Mapping[str, tf.Tensor], weights: Weights) -> tf.Tensor | None:
+    """What the discriminator adds to the generator's total; None where no such term has a weight.
+
+    During a warm-up the value stands, but its gradient is 0 (see :func:`weighted`).
+
+    Args:
+        terms: The unweighted terms of :func:`weighted`.
+        weights: Name to weight, of the generator.
+    """
+    parts = [
+        weight * terms[name]
+        for name, weight in active(weights, "generator").items()
+        if weight != 0.0 and adversarial(name)
+    ]
+    return tf.add_n(parts) if parts else None
 
 
 def _in_float32(inputs: LossInputs) -> LossInputs:

@@ -60,6 +60,13 @@ METRICS = _metrics(
     MetricInfo("uiqi", "UIQI", "1", "higher", "Wang, Bovik 2002, IEEE SPL 9(3)"),
     MetricInfo("rmse", "RMSE", BAND_UNIT, "lower", "root of the mean squared difference"),
     MetricInfo("l1", "L1", BAND_UNIT, "lower", "mean absolute difference"),
+    MetricInfo(
+        "lsd_hf",
+        "HF-LSD",
+        "dB",
+        "lower",
+        "mean |Δ log power| beyond the input's Nyquist frequency; Durall et al. 2020, CVPR",
+    ),
 )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
 
 FORMAT_VERSION = 1
-# Raised whenever a metric's definition changes: numbers of different versions never meet.
+# Raised whenever a metric is added or its definition changes: different versions never meet.
 METRICS_VERSION = 2
 KEY_COLUMNS = ("name", "scene", "split", "method")
 # Where profile arisgan departs from the vocabulary's unit or definition.
@@ -60,9 +60,10 @@ class Subject:
         return f"{self.experiment.replace('/', '__')}_{self.timestamp}"
 
 
-def stem(subject: Subject, profile: str) -> str:
-    """File stem; other profiles than ``standard`` are named, so that none overwrites another."""
-    return subject.stem if profile == "standard" else f"{subject.stem}_{profile}"
+def stem(subject: Subject, profile: str, split: str = "test") -> str:
+    """File stem; a profile but ``standard`` and a split but ``test`` are named: none overwrites."""
+    named = [part for part in (profile, split) if part not in ("standard", "test")]
+    return "_".join([subject.stem, *named])
 
 
 def definitions(
@@ -174,7 +175,7 @@ def write(
     Returns:
         The two paths.
     """
-    base = stem(subject, evaluation.profile)
+    base = stem(subject, evaluation.profile, evaluation.split)
     table, facts = folder / f"{base}.csv", folder / f"{base}.json"
     rows = [
         (row.name, row.scene, row.split, row.method, *(row.values[n] for n in evaluation.metrics))

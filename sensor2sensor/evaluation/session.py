@@ -37,7 +37,7 @@ class ExperimentView(Protocol):
 
 
 class Session:
-    """Scores a generator of one run on the test split of its data set.
+    """Scores a generator of one run on a split of its data set.
 
     Args:
         experiment: The experiment.
@@ -45,6 +45,7 @@ class Session:
         step: Training step of the restored weights.
         profile: Metric conventions.
         weights: Which weights these are: ``last``, or ``ema <decay>``.
+        split: The split to score.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Session:
         step: int,
         profile: str,
         weights: str = "last",
+        split: str = "test",
     ) -> None:
         self._experiment = experiment
+        self._split = split
         self._profile = profile
         config = experiment.config
         self._filters = {
@@ -87,10 +90,15 @@ class Session:
         predictors: dict[str, Predictor] = {MODEL: self._model(generator), **known}
         place = (experiment.dataset_dir, experiment.contract)
         evaluation = evaluate(
-            predictors, *place, profile=self._profile, seed=experiment.SEED, **self._filters
+            predictors,
+            *place,
+            split=self._split,
+            profile=self._profile,
+            seed=experiment.SEED,
+            **self._filters,
         )
         folder = experiment.environment.evaluation_dir
-        shelf = folder / f"{stem(self.subject, self._profile)}_gallery"
+        shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
         pictures = write_gallery(evaluation, predictors, *place, shelf, **self._filters)
         table, facts = write(
             evaluation, folder, self.subject, place[1], baselines=known, gallery=pictures

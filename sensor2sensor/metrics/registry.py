@@ -11,7 +11,7 @@ import tensorflow as tf
 from sensor2sensor.config.vocabulary import PROFILES
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.metrics import arisgan, haarpsi, spatial, spectral
+from sensor2sensor.metrics import arisgan, frequency, haarpsi, spatial, spectral
 from sensor2sensor.metrics.arrays import NAN
 from sensor2sensor.metrics.inputs import MetricInputs, check, prepare
 
@@ -30,6 +30,7 @@ REGISTRY: dict[str, Metric] = {
     "uiqi": spatial.uiqi,
     "rmse": spatial.rmse,
     "l1": spatial.l1,
+    "lsd_hf": frequency.lsd_hf,
 }
 
 

@@ -98,6 +98,25 @@ def test_evaluating_again_gives_the_same_files(workspace):
     assert "of the ground of 'test' is in 'train' too" in done.stdout
 
 
+def test_val_is_scored_without_touching_test_and_stands_apart(workspace):
+    folder = evaluations(workspace)
+    (before,) = folder.glob("a__edsr_*.csv")
+    content = before.read_bytes()
+    assert call(workspace, evaluate, "--exp", "a/edsr", "--split", "val").returncode == 0
+    val = before.with_name(f"{before.stem}_val.csv")
+    assert before.read_bytes() == content
+    assert {row["split"] for row in csv.DictReader(val.open())} == {"val"}
+    groups = [group.facts.split for group in report.load(folder).groups]
+    assert sorted(groups) == ["test", "test", "val"]  # edsr's and pix2pix's data sets, and this
+
+
+def test_training_may_end_on_val_and_leave_test_unseen(workspace):
+    write_experiment(workspace, "a/chosen", EDSR)
+    assert call(workspace, train, "--exp", "a/chosen", "--split", "val").returncode == 0
+    (table,) = evaluations(workspace).glob("a__chosen_*.csv")
+    assert {row["split"] for row in csv.DictReader(table.open())} == {"val"}
+
+
 def scored(root, experiment):
     """The table of an experiment's only run, without its name, and what the JSON says."""
     (table,) = evaluations(root).glob(f"{experiment.replace('/', '__')}_*.csv")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import seeds, seeds_table
+from benchmarks import seeds, seeds_table, trainings
 from sensor2sensor.config.jsonc import load_jsonc
 from sensor2sensor.core import files
 
@@ -142,13 +142,13 @@ def test_json_text_is_the_same_content() -> None:
 def test_only_the_seed_differs_between_runs(model: str) -> None:
     source = f"real/{model}_alt6"
     shipped = load_jsonc(ROOT / "examples" / "experiments" / source / "experiment.json").data
-    first, other = (seeds.content_of(source, seed) for seed in (0, 3))
+    first, other = (trainings.shipped(source, seed=seed) for seed in (0, 3))
     assert first == shipped
     assert {key for key in other if other[key] != first[key]} == {"seed"}
 
 
 def test_the_models_see_the_same_pictures() -> None:
-    contents = [seeds.content_of(f"real/{model}_alt6", 0) for model in seeds.MODELS]
+    contents = [trainings.shipped(f"real/{model}_alt6", seed=0) for model in seeds.MODELS]
     shared = ("dataset", "tilesize", "batch_size", "normalisation", "input_upsampling")
     assert all(content[key] == contents[0][key] for content in contents for key in shared)
     for content in contents[1:]:
@@ -167,9 +167,6 @@ class FakeJob:
     def announce(self, title: str) -> None:
         pass
 
-    def experiment(self, source: str, *, replace: dict, under: str) -> None:
-        self.replaced = replace
-
     def door(self, title: str, door: str, *options: str) -> None:
         name = options[1]
         self.trained.append(name)
@@ -185,7 +182,9 @@ def test_finished_training_is_not_repeated(tmp_path: Path) -> None:
     first = seeds.train(job, "edsr", 3)
     assert seeds.train(job, "edsr", 3) == first
     assert job.trained == ["seeds/edsr/3"]
-    assert job.replaced == {"seed": 3}
+    content = files.read_json(tmp_path / "experiments/seeds/edsr/3/experiment.json")
+    assert content == trainings.shipped("real/edsr_alt6", seed=3)
+    assert first["cpu_minutes"] == 0.0  # nothing ran
 
 
 def test_training_is_repeated_on_another_data_set_or_experiment(
@@ -195,8 +194,8 @@ def test_training_is_repeated_on_another_data_set_or_experiment(
     seeds.train(job, "edsr", 3)
     files.write_text(seeds.dataset_dir(tmp_path) / "dataset.json", "two")
     seeds.train(job, "edsr", 3)
-    content = seeds.content_of("real/edsr_alt6", 3)
-    monkeypatch.setattr(seeds, "content_of", lambda source, seed: {**content, "steps": 1})
+    other = trainings.shipped("real/edsr_alt6", seed=3, steps=1)
+    monkeypatch.setattr(seeds, "shipped", lambda source, seed: other)
     seeds.train(job, "edsr", 3)
     assert job.trained == ["seeds/edsr/3"] * 3
 
@@ -219,11 +218,11 @@ def read(bicubic: list) -> dict:
 
 
 def test_runs_that_differ_in_a_baseline_are_not_merged() -> None:
-    merged = seeds.merge({("net", 0): read([1.0]), ("net", 1): read([1.0])})
+    merged = trainings.merge({("net", 0): read([1.0]), ("net", 1): read([1.0])})
     assert merged["baselines"] == {"bicubic": {"up": [1.0]}}
     assert merged["models"] == {"net": {"0": {"up": [2.0]}, "1": {"up": [2.0]}}}
     with pytest.raises(ValueError, match="differ in a baseline"):
-        seeds.merge({("net", 0): read([1.0]), ("net", 1): read([1.1])})
+        trainings.merge({("net", 0): read([1.0]), ("net", 1): read([1.1])})
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +258,7 @@ def test_results_are_whole_and_of_the_shipped_experiments(results: dict) -> None
         assert all(
             len(column) == len(tiles["names"]) for run in runs.values() for column in run.values()
         )
-        shipped = seeds.content_of(f"real/{model}_alt6", 0)
+        shipped = trainings.shipped(f"real/{model}_alt6", seed=0)
         assert results["settings"][model] == {k: shipped[k] for k in seeds.SETTINGS if k in shipped}
     assert results["dataset"]["split_policy"]["ground_shared"] == {"val": 0.0, "test": 0.0}
     assert results["dataset"]["counts"]["test"] == len(tiles["names"])

@@ -107,3 +107,28 @@ def hp_l1(x, y, ranges):
         ly = ndimage.laplace(y[..., b].astype(np.float64), mode="mirror")
         out.append(np.mean(np.abs(lx - ly)) / (ranges[b][1] - ranges[b][0]))
     return float(np.mean(out))
+
+
+def lsd_hf(x, y, ranges, factor):
+    """Mean |difference in dB| of the ring means of the Hann-windowed spectrum; square images."""
+    side = x.shape[0]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(side) + 0.5) / side)
+    steps = np.minimum(np.arange(side), side - np.arange(side))
+    radius = np.sqrt(steps[:, None] ** 2 + steps[None, :] ** 2)
+    found = []
+    for band, (low, high) in enumerate(np.asarray(ranges, np.float64)):
+        spectra = []
+        for image in (x, y):
+            scaled = (image[..., band].astype(np.float64) - low) / (high - low)
+            windowed = (scaled - scaled.mean()) * hann[:, None] * hann[None, :]
+            power = np.abs(np.fft.fft2(windowed)) ** 2 / np.sum(hann**2) ** 2
+            spectra.append(
+                [
+                    power[(radius >= ring - 0.5) & (radius < ring + 0.5)].mean()
+                    for ring in range(1, side // 2 + 1)
+                    if ring > side / (2 * factor)
+                ]
+            )
+        first, second = (10 * np.log10(np.array(s) + 1e-8 / 12) for s in spectra)
+        found.append(np.abs(first - second).mean())
+    return np.mean(found)

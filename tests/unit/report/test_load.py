@@ -50,10 +50,11 @@ def test_a_table_without_its_json(folder):
     assert "no .json beside it" in reasons(folder)["sis2__bad_0715-0930.csv"]
 
 
-@pytest.mark.parametrize("key", ["format_version", "metrics_version"])
-def test_another_version(folder, key):
+@pytest.mark.parametrize(("key", "known"), [("format_version", 1), ("metrics_version", "1, 2")])
+def test_another_version(folder, key, known):
     edit(folders.add(folder, "sis2/bad", 0.6), **{key: 0})
-    assert f"{key} 0, this program reads 1" in reasons(folder)["sis2__bad_0715-0930.json"]
+    reason = reasons(folder)["sis2__bad_0715-0930.json"]
+    assert f"{key} 0, this program reads {known}" in reason
 
 
 def test_json_that_is_damaged_foreign_or_unknown(folder):

@@ -51,7 +51,7 @@ def test_every_table_holds_one_profile(results):
 def test_the_summary_marks_the_best_and_states_the_ground(results):
     shown = text(report.summary(results))
     row = re.search(r"<tr><th>sis2/good</th>(.*?)</tr>", shown).group(1)
-    assert row.count('class="best"') == 11
+    assert row.count('class="best"') == 12
     assert '<tr class="baseline"><th>nearest</th>' in shown
     assert "0.0 % of the scored ground was seen in training" in shown
 
@@ -69,7 +69,7 @@ def test_box_plots_have_a_panel_per_metric_with_unit_and_direction(results):
     figure = plots.box_plots(results.groups[0])
     shown = [axes for axes in figure.axes if axes.get_visible()]
     titles = {axes.get_title(loc="left"): axes.get_xlabel() for axes in shown}
-    assert len(titles) == 11
+    assert len(titles) == 12
     assert titles["PSNR ↑"] == "dB" and titles["SAM ↓"] == "degrees" and titles["SSIM ↑"] == ""
     labels = [tick.get_text() for tick in shown[0].get_yticklabels()]
     assert labels == ["nearest", "bicubic", "sis2/bad", "sis2/good"]

@@ -1,0 +1,80 @@
+"""HF-LSD: how wrong the detail is that the input cannot show, whatever its place in the image."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from sensor2sensor.metrics.arrays import FLOAT32_STEP, NAN, magnitude, masked_mean, spread
+from sensor2sensor.metrics.inputs import MetricInputs
+
+# Variance of rounding to steps of 1e-4 (uniform over a step: step^2 / 12), in units of the value
+# range: Sentinel-2 products store reflectance so. Less power than that is no detail of the ground.
+POWER_FLOOR = 1e-4**2 / 12
+DECIBEL = 10.0 / math.log(10.0)
+
+
+def lsd_hf(inputs: MetricInputs) -> tf.Tensor:
+    """Log-spectral distance beyond the input's Nyquist frequency, in dB.
+
+    Each band is scaled by its value range, freed of its mean and multiplied by a Hann window. The
+    power spectral density |FFT|² / sum(window²), which is flat at the variance for white noise,
+    is averaged over rings one frequency step wide. The result is the mean, over the rings with
+    1 / (2 factor) < f <= 0.5 cycles per target pixel and over bands, of
+    |10 log10((P_prediction + floor) / (P_target + floor))|. Compared are amounts of detail and not
+    places: white noise scaled by g is |20 log10 g| away from itself, a blurred image far from the
+    sharp one. The radial spectrum is that of Durall, Keuper, Keuper 2020 (CVPR, "Watch your
+    Up-Convolution"), which takes it without a window; ``POWER_FLOOR`` stands for the rounding noise
+    of products.
+
+    Returns:
+        ``[B]``. NaN where the truth of a band is constant, where pixels without truth leave holes
+        (whose edges have power at every frequency), and without any ring beyond the input's
+        Nyquist frequency, as at factor 1.
+    """
+    constant = spread(inputs.target, inputs.valid) <= 4 * FLOAT32_STEP * magnitude(
+        inputs.target, inputs.valid
+    )
+    whole = tf.reduce_all(inputs.valid, axis=[1, 2])
+    defined = whole & ~tf.reduce_any(constant, axis=-1)
+    truth = _level_db(inputs.scaled_target, inputs.valid)
+    guess = _level_db(inputs.scaled_prediction, inputs.valid)
+    side = tf.reduce_min(tf.shape(inputs.target)[1:3])
+    ring = tf.cast(tf.range(tf.shape(truth)[0]), tf.float64) / tf.cast(side, tf.float64)
+    beyond = tf.cast(ring > 0.5 / inputs.factor, tf.float64)
+    # Without a ring this is 0 / 0: undefined, as it should be.
+    mean = tf.tensordot(beyond, tf.abs(guess - truth), axes=1) / tf.reduce_sum(beyond)
+    return tf.where(defined, tf.reduce_mean(mean, axis=-1), tf.constant(NAN, tf.float64))
+
+
+def _level_db(image: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+    """Power spectral density by ring in dB: ``[B, H, W, C]`` -> ``[side // 2 + 1, B, C]``.
+
+    Ring k holds the frequencies around k steps of the shorter side; corners beyond 0.5 cycles per
+    pixel belong to none.
+    """
+    size = tf.shape(image)
+    window = (_hann(size[1])[:, tf.newaxis] * _hann(size[2]))[..., tf.newaxis]
+    detail = (image - masked_mean(image, valid)[:, tf.newaxis, tf.newaxis]) * window
+    # fft2d takes the last two axes.
+    spectrum = tf.signal.fft2d(tf.cast(tf.transpose(detail, [0, 3, 1, 2]), tf.complex128))
+    power = tf.transpose(tf.abs(spectrum) ** 2, [2, 3, 0, 1]) / tf.reduce_sum(window**2)
+    side = tf.reduce_min(size[1:3])
+    radius = tf.sqrt(_frequency(size[1])[:, tf.newaxis] ** 2 + _frequency(size[2]) ** 2)
+    ring = tf.cast(tf.round(radius * tf.cast(side, tf.float64)), tf.int32)
+    rings = tf.math.unsorted_segment_mean(power, ring, tf.reduce_max(ring) + 1)
+    return DECIBEL * tf.math.log(rings[: side // 2 + 1] + POWER_FLOOR)
+
+
+def _frequency(size_px: tf.Tensor) -> tf.Tensor:
+    """Cycles per pixel of each place of a discrete Fourier transform, as ``numpy.fft.fftfreq``."""
+    place = tf.range(size_px)
+    signed = tf.where(place < (size_px + 1) // 2, place, place - size_px)
+    return tf.cast(signed, tf.float64) / tf.cast(size_px, tf.float64)
+
+
+def _hann(size_px: tf.Tensor) -> tf.Tensor:
+    """The Hann window sampled at pixel centres, so that none of the few pixels gets weight 0."""
+    place = tf.cast(tf.range(size_px), tf.float64) + 0.5
+    return tf.sin(math.pi * place / tf.cast(size_px, tf.float64)) ** 2
