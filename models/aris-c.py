@@ -11,10 +11,14 @@ Differences from the paper:
 
 ``params``:
     width (1.0): multiplies the filters of both networks, at least 4 each.
-    bottleneck_norm (true): batch normalisation of the U-Net's innermost stage, as published.
+    norm ("published"): normalisation of the U-Net: ``"batch"`` (published), ``"instance"``,
+        ``"group"`` or ``"none"``. Only batch normalisation ties the images of a batch together.
+    bottleneck_norm (true): normalisation of the U-Net's innermost stage, as published.
         With one image per batch a 1 x 1 bottleneck has one value per channel, whose normalised
         form is always 0; false leaves that one normalisation out and is sound for every batch
-        size.
+        size, and so it is with instance normalisation.
+    base ("none"): ``"input"`` adds the output, linear and zero before training, to the upsampled
+        input's bands of the same name or within 35 nm.
 
 The output is linear, so every normalisation will do.
 """
@@ -26,7 +30,12 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base, layers
 
-DEFAULTS = {"width": 1.0, "bottleneck_norm": True}
+DEFAULTS = {
+    "width": 1.0,
+    "norm": base.NORMS,
+    "bottleneck_norm": True,
+    "base": base.BASES,
+}
 KERNELS = (5, 9, 13)
 
 
@@ -58,11 +67,11 @@ class GAN:
                 self.shorter_side_px,
                 layers.scaled(64, width),
                 width=width,
+                norm=self.params.norm,
                 bottleneck_norm=self.params.bottleneck_norm,
             )
             both = tf.keras.layers.Concatenate()([unet, fields])
-            last = layers.conv(1, exp.OUTPUT_CHANNELS, 1, False, False, dtype="float32")
-            outputs = last(both)
+            outputs = layers.last_conv(exp, self.params.base, inputs, both, 1)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802

@@ -11,6 +11,8 @@ Differences from the paper:
 
 ``params``:
     width (1.0): multiplies the filters of both networks, at least 4 each.
+    base ("none"): ``"input"`` adds the output, linear and zero before training, to the upsampled
+        input's bands of the same name or within 35 nm.
 
 The output is linear, so every normalisation will do. Only the dilated convolutions have biases
 and start from Glorot's distribution, as in the port.
@@ -23,7 +25,7 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base, layers
 
-DEFAULTS = {"width": 1.0}
+DEFAULTS = {"width": 1.0, "base": base.BASES}
 KERNELS = (3, 5, 7)
 RATES = (1, 2, 3)
 
@@ -58,8 +60,7 @@ class GAN:
             x = relu()(_conv(filters)(x))
             x = relu()(concat()([early, middle, x]))
             x = relu()(_conv(filters)(x))
-            last = layers.conv(1, exp.OUTPUT_CHANNELS, 1, False, False, dtype="float32")
-            outputs = last(x)
+            outputs = layers.last_conv(exp, self.params.base, inputs, x, 1)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802

@@ -25,6 +25,10 @@ Where ARISGAN's port is broken, this differs:
 ``params``:
     width (1.0): multiplies the filters of both networks, at least 4 each.
     layers (12): residual blocks.
+    norm ("published"): normalisation of the residual blocks: ``"batch"`` (published),
+        ``"instance"``, ``"group"`` or ``"none"``.
+    base ("none"): ``"input"`` adds the output, linear and zero before training, to the upsampled
+        input's bands of the same name or within 35 nm.
 
 The output is linear, so every normalisation will do.
 """
@@ -36,7 +40,7 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base, layers
 
-DEFAULTS = {"width": 1.0, "layers": 12}
+DEFAULTS = {"width": 1.0, "layers": 12, "norm": base.NORMS, "base": base.BASES}
 STAGES = (
     (64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2), (1024, 1),
     (1024, 2),
@@ -65,12 +69,12 @@ class GAN:
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
             x = layers.conv(3, filters, 1, False, True)(inputs)
             for _ in range(self.params.layers):
-                x = layers.residual(x, layers.residual_block_dsen2(filters=filters))
+                branch = layers.residual_block_dsen2(filters=filters, norm=self.params.norm)
+                x = layers.residual(x, branch)
             x = layers.conv(3, exp.INPUT_CHANNELS, 1, False, True)(x)
             # In float32: bfloat16 would round the image itself to three digits.
             x = tf.keras.layers.Add(dtype="float32")([x, inputs])
-            last = layers.conv(3, exp.OUTPUT_CHANNELS, 1, False, False, dtype="float32")
-            outputs = last(x)
+            outputs = layers.last_conv(exp, self.params.base, inputs, x, 3)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802

@@ -20,21 +20,34 @@ Where ARISGAN's port is broken, this follows the paper:
 
 ``params``:
     width (1.0): multiplies the filters of both networks, at least 4 each.
-    bottleneck_norm (true): batch normalisation of the innermost stage, as published. With one
+    norm ("published"): normalisation of the generator: ``"batch"`` (published), ``"instance"``,
+        ``"group"`` or ``"none"``. Only batch normalisation ties the images of a batch together.
+    bottleneck_norm (true): normalisation of the innermost stage, as published. With one
         image per batch a 1 x 1 bottleneck has one value per channel, whose normalised form is
-        always 0; false leaves that one normalisation out and is sound for every batch size.
+        always 0; false leaves that one normalisation out and is sound for every batch size, and
+        so it is with instance normalisation.
+    base ("none"): ``"input"`` adds the output, linear and zero before training, to the upsampled
+        input's bands of the same name or within 35 nm.
 
-The output ends in tanh, so the target must be normalised into [-1, 1].
+Without a base the output ends in tanh, so the target must be normalised into [-1, 1]. On a base it
+is linear and every normalisation will do.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import tensorflow as tf
 
 from experiment import Experiment
 from models import base, layers
 
-DEFAULTS = {"width": 1.0, "bottleneck_norm": True}
+DEFAULTS = {
+    "width": 1.0,
+    "norm": base.NORMS,
+    "bottleneck_norm": True,
+    "base": base.BASES,
+}
 
 
 class GAN:
@@ -44,7 +57,8 @@ class GAN:
         self.exp = experiment
         self.params = base.read_params(experiment, DEFAULTS)
         self.shorter_side_px = base.check_sizes(experiment)
-        base.check_bounds(experiment)
+        if self.params.base == "none":
+            base.check_bounds(experiment)
         base.check_losses(experiment)
         self.generator = self.Generator()
         self.discriminator = self.Discriminator()
@@ -53,18 +67,20 @@ class GAN:
         self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
-        """``[B, H, W, C_in] -> [B, H, W, C]`` in [-1, 1]."""
+        """``[B, H, W, C_in] -> [B, H, W, C]``, without a base in [-1, 1]."""
         exp = self.exp
         with layers.seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            outputs = layers.sis2_pix2pix(
+            unet = partial(
+                layers.sis2_pix2pix,
                 inputs,
                 self.shorter_side_px,
                 exp.OUTPUT_CHANNELS,
                 width=self.params.width,
+                norm=self.params.norm,
                 bottleneck_norm=self.params.bottleneck_norm,
-                dtype="float32",
             )
+            outputs = layers.finish(exp, self.params.base, inputs, unet, "tanh")
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802

@@ -19,12 +19,18 @@ Differences from the paper:
 ``params``:
     width (1.0): multiplies the filters of both networks, at least 4 each.
     dropouts (false): dropout of one half behind both transposed convolutions.
+    norm ("published"): normalisation of the input, the only one here: ``"batch"`` (published),
+        ``"instance"``, ``"group"`` or ``"none"``. Instance and group normalisation hide from the
+        network how bright a tile is as a whole.
+    base ("none"): ``"input"`` adds the output, linear and zero before training, to the upsampled
+        input's bands of the same name or within 35 nm.
 
-The output ends in a ReLU, so the target must not be negative: ``minmax``, or ``reflectance`` where
-no band goes below 0. This ReLU can die: where every pixel is negative before it, output and
-gradient are exactly 0 from then on. In ARISGAN's comparison, with targets near 0.002 (``l2``),
-both runs on degraded Sentinel-2 ended so. With ``minmax`` the targets fill [0, 1]; where all
-predictions are exactly 0 nevertheless, start again from another seed.
+Without a base the output ends in a ReLU, so the target must not be negative: ``minmax``, or
+``reflectance`` where no band goes below 0. This ReLU can die: where every pixel is negative before
+it, output and gradient are exactly 0 from then on. In ARISGAN's comparison, with targets near 0.002
+(``l2``), both runs on degraded Sentinel-2 ended so. With ``minmax`` the targets fill [0, 1]; where
+all predictions are exactly 0 nevertheless, start again from another seed. On a base the output is
+linear and every normalisation will do.
 """
 
 from __future__ import annotations
@@ -34,7 +40,7 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base, layers
 
-DEFAULTS = {"width": 1.0, "dropouts": False}
+DEFAULTS = {"width": 1.0, "dropouts": False, "norm": base.NORMS, "base": base.BASES}
 JUDGE = ((32, 2), (64, 2), (128, 2), (256, 1))  # filters, stride
 
 
@@ -45,7 +51,8 @@ class GAN:
         self.exp = experiment
         self.params = base.read_params(experiment, DEFAULTS)
         base.check_sizes(experiment)
-        base.check_bounds(experiment, 0.0, float("inf"))
+        if self.params.base == "none":
+            base.check_bounds(experiment, 0.0, float("inf"))
         base.check_losses(experiment)
         self.generator = self.Generator()
         self.discriminator = self.Discriminator()
@@ -54,12 +61,11 @@ class GAN:
         self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
-        """``[B, H, W, C_in] -> [B, H, W, C]``, not negative."""
+        """``[B, H, W, C_in] -> [B, H, W, C]``, without a base not negative."""
         exp, conv, lrelu = self.exp, self._conv, layers.lrelu
         with layers.seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            x = layers.batchnorm()(inputs)
-            x = lrelu()(conv(3, 32)(x))
+            x = lrelu()(conv(3, 32)(self._normalised(inputs)))
             fine = conv(3, 32)(x)
             x = lrelu()(conv(2, 64, 2)(lrelu()(fine)))
             x = lrelu()(conv(3, 128)(x))
@@ -69,9 +75,14 @@ class GAN:
             x = lrelu()(conv(3, 256)(x))
             x = lrelu()(conv(3, 128)(self._up(x, coarse)))
             x = lrelu()(conv(3, 64)(self._up(x, fine)))
-            last = {"activation": "relu", "dtype": "float32"}
-            outputs = layers.conv(3, exp.OUTPUT_CHANNELS, 1, False, False, **last)(x)
+            outputs = layers.last_conv(exp, self.params.base, inputs, x, 3, "relu")
         return tf.keras.Model(inputs, outputs, name="generator")
+
+    def _normalised(self, x: tf.Tensor) -> tf.Tensor:
+        kind = layers.chosen_norm(self.params.norm, published=True)
+        for layer in layers.normalisation(kind, x.shape[-1]):
+            x = layer(x)
+        return x
 
     def _conv(self, kernel_size: int, filters: int, stride: int = 1) -> tf.keras.layers.Layer:
         return layers.conv(

@@ -23,6 +23,10 @@ Where ARISGAN's port is broken, this follows the paper:
 ``params``:
     width (1.0): multiplies the filters of both networks, at least 4 each.
     blocks (5): residual blocks.
+    norm ("published"): normalisation of the residual blocks and the convolutions around them:
+        ``"batch"`` (published), ``"instance"``, ``"group"`` or ``"none"``.
+    base ("none"): ``"input"`` adds the output, linear and zero before training, to the upsampled
+        input's bands of the same name or within 35 nm.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base, layers
 
-DEFAULTS = {"width": 1.0, "blocks": 5}
+DEFAULTS = {"width": 1.0, "blocks": 5, "norm": base.NORMS, "base": base.BASES}
 STAGES = (
     (64, 1), (64, 2), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2)
 )  # fmt: skip
@@ -56,18 +60,18 @@ class GAN:
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded."""
         exp, filters = self.exp, layers.scaled(64, self.params.width)
+        norm = layers.chosen_norm(self.params.norm, published=True)
         with layers.seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            x = layers.conv(9, filters, 2, True, True)(inputs)
+            x = layers.conv(9, filters, 2, False, True, norm=norm)(inputs)
             x = coarse = layers.prelu()(layers.conv(9, filters, 2, False, False)(x))
             for _ in range(self.params.blocks):
-                x = layers.residual(x, layers.residual_block_srgan(filters=filters))
-            x = layers.conv(3, filters, 1, True, False)(x)
+                x = layers.residual(x, layers.residual_block_srgan(filters=filters, norm=norm))
+            x = layers.conv(3, filters, 1, False, False, norm=norm)(x)
             x = tf.keras.layers.Add()([x, coarse])
             for _ in range(2):
                 x = _twice_as_fine(x, filters)
-            last = layers.conv(9, exp.OUTPUT_CHANNELS, 1, False, False, dtype="float32")
-            outputs = last(x)
+            outputs = layers.last_conv(exp, self.params.base, inputs, x, 9)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802

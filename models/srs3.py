@@ -19,6 +19,8 @@ Where ARISGAN's port is broken, this follows the paper:
 ``params``:
     width (1.0): multiplies the filters of both networks, at least 4 each.
     serial (false): the serial multireceptive field of the authors' code.
+    base ("none"): ``"input"`` adds the output, linear and zero before training, to the upsampled
+        input's bands of the same name or within 35 nm.
 
 The output is linear, so every normalisation will do.
 """
@@ -30,7 +32,7 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base, layers
 
-DEFAULTS = {"width": 1.0, "serial": False}
+DEFAULTS = {"width": 1.0, "serial": False, "base": base.BASES}
 KERNELS = (5, 9, 13)
 
 
@@ -62,8 +64,7 @@ class GAN:
             attended = tf.keras.layers.Multiply(dtype="float32")([attention, x])
             x = tf.keras.layers.Add(dtype="float32")([attended, x])
             x = layers.relu()(layers.conv(1, layers.scaled(32, width), 1, False, False)(x))
-            last = layers.conv(5, exp.OUTPUT_CHANNELS, 1, False, False, dtype="float32")
-            outputs = last(x)
+            outputs = layers.last_conv(exp, self.params.base, inputs, x, 5)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802

@@ -30,6 +30,8 @@ Where ARISGAN's port is broken, this follows the paper:
     concat (true): lay the input beside the features before the last convolution.
     experimental_stride (1): 2 takes dense blocks whose stages go down to half the resolution and
         up again (an experiment of ARISGAN's author); 1, as published, plain ones.
+    base ("none"): ``"input"`` adds the output, linear and zero before training, to the upsampled
+        input's bands of the same name or within 35 nm.
 
 The output is linear, so every normalisation will do.
 """
@@ -40,10 +42,14 @@ import tensorflow as tf
 
 from experiment import Experiment
 from models import base, layers
-from sensor2sensor.core.errors import ConfigError
 
-DEFAULTS = {"width": 1.0, "layers": 16, "concat": True, "experimental_stride": 1}
-STRIDES = (1, 2)
+DEFAULTS = {
+    "width": 1.0,
+    "layers": 16,
+    "concat": True,
+    "experimental_stride": (1, 2),  # 3 x 3 transposed ones of a larger stride leave pixels out
+    "base": base.BASES,
+}
 STAGES = (
     (64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2)
 )  # fmt: skip
@@ -67,26 +73,20 @@ class GAN:
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded."""
         exp, filters = self.exp, layers.scaled(32, self.params.width)
-        stride = self._experimental_stride()
+        stride = self.params.experimental_stride
         with layers.seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
             x = layers.conv(3, filters, 1, False, False)(inputs)
             for _ in range(self.params.layers):
-                x = layers.awrrdb_block(x, exp.TILESIZE, filters, experimental_stride=stride)
+                x = layers.awrrdb_block(
+                    x, exp.TILESIZE, filters, experimental_stride=stride if stride > 1 else None
+                )
             x = layers.conv(3, filters, 1, False, False)(x)
             if self.params.concat:
                 # In float32: bfloat16 would round the image itself to three digits.
                 x = tf.keras.layers.Concatenate(dtype="float32")([x, inputs])
-            last = layers.conv(3, exp.OUTPUT_CHANNELS, 1, False, False, dtype="float32")
-            outputs = last(x)
+            outputs = layers.last_conv(exp, self.params.base, inputs, x, 3)
         return tf.keras.Model(inputs, outputs, name="generator")
-
-    def _experimental_stride(self) -> int | None:
-        stride = self.params.experimental_stride
-        if stride not in STRIDES:
-            # A 3 x 3 transposed convolution of a larger stride leaves pixels unwritten.
-            raise ConfigError("experimental_stride must be 1 or 2", where="params")
-        return None if stride == 1 else stride
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
         """``[input, target] -> [B, 1, 1, 1]`` logits; None where not asked for."""

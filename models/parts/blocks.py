@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import tensorflow as tf
 
+from models.parts.norms import chosen_norm
 from models.parts.primitives import DROPOUT, conv, deconv, relu, scaled
+from models.parts.seeds import he_normal, he_normal_up, normal
 from models.parts.tags import block
 
 
@@ -144,8 +148,9 @@ def sis2_pix2pix(
     kernel_size: int = 4,
     *,
     width: float = 1.0,
+    norm: str = "published",
     bottleneck_norm: bool = True,
-    dtype: str | None = None,
+    **last: Any,
 ) -> tf.Tensor:
     """The U-Net of pix2pix (Isola et al. 2017), tanh at its end.
 
@@ -155,27 +160,37 @@ def sis2_pix2pix(
         output_channels: Channels of the output.
         kernel_size: Kernel of all convolutions.
         width: Multiplies the filters of all inner layers (at least 4 each).
+        norm: Normalisation of its inner layers (``models.parts.norms.GENERATOR_KINDS``);
+            published: batch.
         bottleneck_norm: Whether the innermost encoder stage is normalised, as published. Where
             it is 1 x 1 and the batch holds one image, batch normalisation sees one value per
             channel and returns exactly its offset: the bottleneck then carries nothing. False
             leaves that one normalisation out, as Isola et al. corrected their own code.
-        dtype: Of the last layer; ``float32`` where it is the network's output.
+            Instance normalisation always leaves it out: its statistics are those of one image.
+        **last: Options of the last transposed convolution (``activation``, ``dtype``,
+            ``kernel_initializer``) other than those published.
 
     Returns:
-        ``[B, H, W, output_channels]`` in [-1, 1].
+        ``[B, H, W, output_channels]``, in [-1, 1] where ``last`` does not change the activation.
     """
+    kind = chosen_norm(norm, published=True)
+    # N(0, 0.02) relies on a normalisation: without one the signal dies on its way down.
+    start, start_up = (he_normal, partial(he_normal_up, 2)) if kind == "none" else (normal, normal)
     stages = [filters for filters, smallest in _ENCODER if pxshape >= smallest]
     x = input_tensor
     skips: list[tf.Tensor] = []
     for number, filters in enumerate(stages, start=1):
         first_of_all = number == 1 and pxshape >= _ENCODER[0][1]
         innermost = number == len(stages)
-        norm = not first_of_all and (bottleneck_norm or not innermost)
-        x = conv(kernel_size, scaled(filters, width), 2, batchnorm=norm, lrelu=True)(x)
+        bare = first_of_all or (innermost and (kind == "instance" or not bottleneck_norm))
+        options = {"norm": "none" if bare else kind, "kernel_initializer": start()}
+        x = conv(kernel_size, scaled(filters, width), 2, False, True, **options)(x)
         skips.append(x)
     ups = [(filters, drop) for filters, drop, smallest in _DECODER if pxshape >= smallest]
     for (filters, drop), skip in zip(ups, reversed(skips[:-1]), strict=True):
-        up = deconv(kernel_size, scaled(filters, width), 2, True, True, DROPOUT if drop else 0.0)
+        options = {"norm": kind, "kernel_initializer": start_up()}
+        rate = DROPOUT if drop else 0.0
+        up = deconv(kernel_size, scaled(filters, width), 2, False, True, rate, **options)
         x = tf.keras.layers.Concatenate()([up(x), skip])
-    last = deconv(kernel_size, output_channels, 2, False, False, None, "tanh", dtype=dtype)
-    return last(x)
+    last = {"activation": "tanh", **last}
+    return deconv(kernel_size, output_channels, 2, False, False, None, **last)(x)

@@ -1,8 +1,9 @@
-"""Normalisation of layers: batch, instance and spectral.
+"""Normalisation of layers: batch, instance, group and spectral.
 
 A discriminator's normalisation can be chosen (``discriminator.norm`` of an experiment), since
 some objectives do not bear batch normalisation: a gradient penalty bounds the gradient of every
-image by itself, and batch normalisation ties the images of a batch together.
+image by itself, and batch normalisation ties the images of a batch together. A generator's can be
+chosen too (``params.norm``): instance and group normalisation have no statistics that could lag.
 """
 
 from __future__ import annotations
@@ -12,31 +13,63 @@ import tensorflow as tf
 from models.parts.seeds import normal
 
 KINDS = ("published", "batch", "instance", "spectral", "none")
-INSTANCE_EPSILON = 1e-5
+GENERATOR_KINDS = ("published", "batch", "instance", "group", "none")
+# Of batch normalisation. The published networks have Keras' 0.99, whose moving statistics are those
+# of some hundred steps ago: weights that move fast are then judged with statistics of other ones.
+MOMENTUM = 0.9
+EPSILON = 1e-5  # of instance and group normalisation, as in their papers
+GROUPS = 32
 _TINY = 1e-12
 
 
 def batchnorm() -> tf.keras.layers.Layer:
-    """Batch normalisation with Keras' defaults (momentum 0.99, epsilon 1e-3)."""
-    return tf.keras.layers.BatchNormalization()
+    """Batch normalisation (Ioffe, Szegedy 2015): momentum 0.9, Keras' epsilon 1e-3.
+
+    The one place that makes this layer.
+    """
+    return tf.keras.layers.BatchNormalization(momentum=MOMENTUM)
 
 
 def instancenorm() -> tf.keras.layers.Layer:
     """Instance normalisation (Ulyanov et al. 2016): per image and channel, with gain and offset."""
-    return tf.keras.layers.GroupNormalization(groups=-1, epsilon=INSTANCE_EPSILON)
+    return tf.keras.layers.GroupNormalization(groups=-1, epsilon=EPSILON)
+
+
+def groupnorm(channels: int) -> tf.keras.layers.Layer:
+    """Group normalisation (Wu, He 2018): per image and group of channels, 32 groups.
+
+    Fewer where 32 do not divide the channels or would leave one channel a group, which is
+    instance normalisation.
+    """
+    fitting = (g for g in range(min(GROUPS, channels // 2), 1, -1) if channels % g == 0)
+    return tf.keras.layers.GroupNormalization(groups=next(fitting, 1), epsilon=EPSILON)
+
+
+def normalisation(kind: str, channels: int) -> list[tf.keras.layers.Layer]:
+    """The layers that normalise by statistics: one, or none for ``spectral`` and ``none``.
+
+    Args:
+        kind: ``batch``, ``instance``, ``group``, ``spectral`` or ``none``.
+        channels: Channels of the tensor.
+    """
+    if kind == "batch":
+        return [batchnorm()]
+    if kind == "group":
+        return [groupnorm(channels)]
+    return [instancenorm()] if kind == "instance" else []
 
 
 def chosen_norm(kind: str, *, published: bool, inner: bool = True) -> str:
-    """The normalisation of one layer of a discriminator.
+    """The normalisation of one layer.
 
     Args:
-        kind: One of :data:`KINDS`, for the whole network.
+        kind: One of :data:`KINDS` or :data:`GENERATOR_KINDS`, for the whole network.
         published: Whether the paper normalises this layer by batch.
         inner: False for the first and the last layer, which are never normalised by
             statistics; spectral normalisation takes them all (Miyato et al. 2018).
 
     Returns:
-        ``batch``, ``instance``, ``spectral`` or ``none``.
+        ``batch``, ``instance``, ``group``, ``spectral`` or ``none``.
     """
     if kind == "published":
         return "batch" if published else "none"

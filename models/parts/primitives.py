@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.parts.norms import SpectralConv2D, batchnorm, instancenorm
+from models.parts.norms import SpectralConv2D, normalisation
 from models.parts.seeds import layer_seed, normal
 from sensor2sensor.core.seeds import Purpose
 
@@ -66,7 +66,8 @@ def conv(
         batchnorm: Whether to normalise by batch.
         lrelu: Whether to end with a leaky ReLU.
         padding: ``same`` or ``valid``.
-        norm: ``batch``, ``instance``, ``spectral`` or ``none``; goes before ``batchnorm``.
+        norm: ``batch``, ``instance``, ``group``, ``spectral`` or ``none``; goes before
+            ``batchnorm``.
         **conv_options: Options of ``keras.layers.Conv2D`` (``use_bias``, ``dilation_rate``,
             ``dtype``, ``kernel_initializer``) other than those published.
 
@@ -78,16 +79,10 @@ def conv(
     if "kernel_initializer" not in conv_options:
         conv_options["kernel_initializer"] = normal()
     options = {"use_bias": False, **conv_options}
-    parts = [kind(filters, kernel_size, stride, padding, **options), *_normalise(norm)]
+    parts = [kind(filters, kernel_size, stride, padding, **options), *normalisation(norm, filters)]
     if lrelu:
         parts.append(tf.keras.layers.LeakyReLU(negative_slope=SLOPE))
     return _chain(parts)
-
-
-def _normalise(norm: str) -> list[tf.keras.layers.Layer]:
-    if norm == "batch":
-        return [batchnorm()]
-    return [instancenorm()] if norm == "instance" else []
 
 
 def _chain(parts: list[tf.keras.layers.Layer]) -> tf.keras.layers.Layer:
@@ -103,35 +98,32 @@ def deconv(
     dropout: float | bool | None,
     activation: str | None = None,
     *,
-    dtype: str | None = None,
+    norm: str | None = None,
+    **conv_options: Any,
 ) -> tf.keras.layers.Layer:
-    """Transposed convolution without bias, then batch normalisation, dropout and ReLU.
+    """Transposed convolution without bias, then normalisation, dropout and ReLU.
 
     Args:
         kernel_size: Side of the kernel; with kernel 1 and stride 2 only every fourth pixel
             would be written.
         filters: Channels of the output.
         stride: Factor by which height and width grow.
-        batchnorm: Whether to normalise.
+        batchnorm: Whether to normalise by batch.
         relu: Whether to end with a ReLU.
         dropout: The rate; None, False or 0 for none, True for 0.5.
         activation: Activation of the transposed convolution itself.
-        dtype: Of the transposed convolution; the experiment's precision by default.
+        norm: ``batch``, ``instance``, ``group`` or ``none``; goes before ``batchnorm``.
+        **conv_options: Options of ``keras.layers.Conv2DTranspose`` (``dtype``,
+            ``kernel_initializer``) other than those published.
     """
-    parts: list[tf.keras.layers.Layer] = [
-        tf.keras.layers.Conv2DTranspose(
-            filters,
-            kernel_size,
-            stride,
-            "same",
-            use_bias=False,
-            activation=activation,
-            kernel_initializer=normal(),
-            dtype=dtype,
-        )
+    norm = norm or ("batch" if batchnorm else "none")
+    if "kernel_initializer" not in conv_options:
+        conv_options["kernel_initializer"] = normal()
+    options = {"use_bias": False, "activation": activation, **conv_options}
+    parts = [
+        tf.keras.layers.Conv2DTranspose(filters, kernel_size, stride, "same", **options),
+        *normalisation(norm, filters),
     ]
-    if batchnorm:
-        parts.append(tf.keras.layers.BatchNormalization())
     if dropout:
         rate = DROPOUT if dropout is True else float(dropout)
         parts.append(tf.keras.layers.Dropout(rate, seed=layer_seed(Purpose.DROPOUT)))

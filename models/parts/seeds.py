@@ -69,6 +69,17 @@ def he_normal(scale: float = 1.0) -> tf.keras.initializers.Initializer:
     )
 
 
+def he_normal_up(stride: int) -> tf.keras.initializers.Initializer:
+    """As :func:`he_normal`, for a transposed convolution.
+
+    Each of its outputs sees k²/stride² values of every input channel; its kernel is
+    ``[k, k, C_out, C_in]``, so that Keras' fan_out is k²·C_in.
+    """
+    return tf.keras.initializers.VarianceScaling(
+        2.0 * stride**2, "fan_out", "truncated_normal", seed=layer_seed(Purpose.INIT)
+    )
+
+
 def glorot() -> tf.keras.initializers.Initializer:
     """A fresh Glorot, Bengio 2010 initialiser (Keras' default)."""
     return tf.keras.initializers.GlorotUniform(seed=layer_seed(Purpose.INIT))

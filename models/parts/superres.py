@@ -5,7 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from models.parts.blocks import dense_block, experimental_dense_block
-from models.parts.primitives import batchnorm, conv, lrelu, prelu
+from models.parts.norms import chosen_norm, normalisation
+from models.parts.primitives import conv, lrelu, prelu
 from models.parts.seeds import layer_seed
 from models.parts.tags import block
 from sensor2sensor.core.errors import ModelContractError
@@ -121,7 +122,7 @@ def multiply_layer(units: int | None = None) -> tf.keras.layers.Layer:
 
 
 def residual_block_srgan(
-    kernel_size: int = 3, filters: int = 64, stride: int = 1
+    kernel_size: int = 3, filters: int = 64, stride: int = 1, *, norm: str = "published"
 ) -> tf.keras.layers.Layer:
     """SRGAN's residual branch (Ledig et al. 2017): conv, norm, PReLU, conv, norm.
 
@@ -131,19 +132,21 @@ def residual_block_srgan(
         kernel_size: Kernel of both convolutions.
         filters: Filters of both.
         stride: Stride of both; above 1 nothing can be added any more.
+        norm: Its normalisation (``models.parts.norms.GENERATOR_KINDS``); published: batch.
     """
+    kind = chosen_norm(norm, published=True)
     parts = [
         conv(kernel_size, filters, stride, False, False),
-        batchnorm(),
+        *normalisation(kind, filters),
         prelu(),
         conv(kernel_size, filters, stride, False, False),
-        batchnorm(),
+        *normalisation(kind, filters),
     ]
     return tf.keras.Sequential(parts)
 
 
 def residual_block_dsen2(
-    kernel_size: int = 3, filters: int = 64, stride: int = 1
+    kernel_size: int = 3, filters: int = 64, stride: int = 1, *, norm: str = "published"
 ) -> tf.keras.layers.Layer:
     """The residual branch of ARISGAN's DSen2-WGAN: conv, leaky ReLU, conv, norm, conv.
 
@@ -154,12 +157,13 @@ def residual_block_dsen2(
         kernel_size: Kernel of the three convolutions.
         filters: Filters of each.
         stride: Stride of each; above 1 nothing can be added any more.
+        norm: Its normalisation (``models.parts.norms.GENERATOR_KINDS``); published: batch.
     """
     parts = [
         conv(kernel_size, filters, stride, False, False),
         lrelu(),
         conv(kernel_size, filters, stride, False, False),
-        batchnorm(),
+        *normalisation(chosen_norm(norm, published=True), filters),
         conv(kernel_size, filters, stride, False, False),
     ]
     return tf.keras.Sequential(parts)

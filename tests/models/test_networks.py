@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -55,10 +57,10 @@ def _without_networks(name, exp):
     """A GAN whose networks are not built yet, so that one test builds one network."""
     from models import base
 
-    cls = load_gan_class(name)
+    cls, module = load_gan_class(name), importlib.import_module(f"models.{name}")
     gan = cls.__new__(cls)
     gan.exp = exp
-    gan.params = base.read_params(exp, {"width": 1.0, "bottleneck_norm": True})
+    gan.params = base.read_params(exp, module.DEFAULTS)
     gan.shorter_side_px = base.check_sizes(exp)
     return gan
 
@@ -102,11 +104,31 @@ def test_unknown_and_wrong_parameters_are_named():
     for params, message in (
         ({"widht": 0.5}, "width"),
         ({"width": True}, "a number"),
-        ({"bottleneck_norm": 1}, "bool"),
+        ({"bottleneck_norm": 1}, "bottleneck_norm must be true or false"),
+        ({"bottleneck_norm": "flase"}, "bottleneck_norm must be true or false"),
+        ({"norm": "istance"}, r"'published', 'batch', .* or 'none', not 'istance'; nearest: 'ins"),
+        ({"norm": "spectral"}, "norm must be 'published'"),
+        ({"norm": None}, "norm must be 'published'"),
+        ({"base": "imput"}, "base must be 'none' or 'input', not 'imput'; nearest: 'input'"),
         ({"width": -1.0}, "above 0"),
     ):
         with pytest.raises(ConfigError, match=message):
             load_gan_class("pix2pix")(experiment(params=params))
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "message"),
+    [
+        ("edsr", {"base": "none"}, "base must be 'input', not 'none'"),
+        ("edsr", {"shrink": 3}, "shrink must be 1, 2 or 4, not 3"),
+        ("edsr", {"shrink": True}, "shrink must be 1, 2 or 4, not True"),
+        ("edsr", {"norm": "batch"}, "generator of this model has no normalisation to choose"),
+        ("srs3", {"norm": "batch"}, "generator of this model has no normalisation to choose"),
+    ],
+)
+def test_a_choice_that_a_model_does_not_have_is_refused(name, params, message):
+    with pytest.raises(ConfigError, match=message):
+        load_gan_class(name)(experiment(params=params))
 
 
 def test_equal_seeds_start_equal_and_no_two_layers_do():

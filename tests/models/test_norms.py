@@ -1,13 +1,17 @@
-"""Normalisation of layers: spectral against an SVD, instance against NumPy, the choice of a D."""
+"""Normalisation of layers: spectral against an SVD, the others against NumPy, the choices."""
 
 from __future__ import annotations
+
+import ast
+import importlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import layers
-from models.loading import load_gan_class
+from models import base, layers
+from models.loading import FOLDER, load_gan_class
+from models.parts import norms
 from sensor2sensor.config.experiment_file import DiscriminatorSettings
 from tests.models.standin import batch, experiment
 
@@ -82,6 +86,41 @@ def test_instance_normalisation_is_per_image_and_channel():
     np.testing.assert_allclose(alone, made[:1], atol=1e-6)  # no image sees its neighbour
 
 
+@pytest.mark.parametrize(("channels", "groups"), [(64, 32), (51, 17), (32, 16), (7, 1), (4, 2)])
+def test_group_normalisation_is_per_image_and_group_of_channels(channels, groups):
+    layer = layers.groupnorm(channels)
+    assert layer.groups == groups and layer.epsilon == 1e-5
+    image = np.random.default_rng(1).normal(3.0, 2.0, (2, 8, 8, channels)).astype(np.float32)
+    grouped = image.reshape(2, 8, 8, groups, channels // groups)
+    mean = grouped.mean((1, 2, 4), keepdims=True)
+    spread = np.sqrt(grouped.var((1, 2, 4), keepdims=True) + 1e-5)
+    expected = ((grouped - mean) / spread).reshape(image.shape)
+    np.testing.assert_allclose(layer(image), expected, atol=1e-4)
+
+
+def test_the_statistics_of_a_batch_are_forgotten_by_a_tenth_a_step():
+    layer = layers.batchnorm()
+    batches = np.random.default_rng(1).normal(3.0, 2.0, (20, 4, 8, 8, 2)).astype(np.float32)
+    for one in batches:
+        layer(one, training=True)
+    moving = np.zeros(2)
+    for one in batches:
+        moving = 0.9 * moving + 0.1 * one.mean((0, 1, 2))
+    np.testing.assert_allclose(layer.moving_mean, moving, rtol=1e-4)
+    assert layer.epsilon == 1e-3  # Keras', as published
+
+
+def test_one_place_makes_batch_normalisation():
+    """A second one would have momentum of its own, as deconv once had."""
+
+    def makes(path):
+        calls = [x.func for x in ast.walk(ast.parse(path.read_text())) if isinstance(x, ast.Call)]
+        return [getattr(x, "attr", getattr(x, "id", "")) for x in calls].count("BatchNormalization")
+
+    found = {path.relative_to(FOLDER).as_posix(): makes(path) for path in FOLDER.rglob("*.py")}
+    assert {path: count for path, count in found.items() if count} == {"parts/norms.py": 1}
+
+
 def kinds(network):
     names = [type(layer).__name__ for layer in network._flatten_layers()]
     wanted = ("BatchNormalization", "GroupNormalization", "SpectralConv2D", "Conv2D")
@@ -149,3 +188,42 @@ def test_networks_with_layers_of_our_own_are_saved_and_loaded_by_keras(tmp_path,
         network.save(tmp_path / "network.keras")
         loaded = tf.keras.models.load_model(tmp_path / "network.keras")
         np.testing.assert_array_equal(loaded(inputs), network(inputs))
+
+
+# Layers that normalise in each generator at 64 pixels; with instance normalisation one fewer where
+# a U-Net has a bottleneck of one pixel.
+GENERATORS = {"aris-a": 11, "pix2pix": 11, "psgan": 1, "srgan": 12, "dsen2w": 12}
+LAYER = {"batch": "BatchNormalization", "instance": "GroupNormalization"}
+LAYER |= {"published": LAYER["batch"], "group": LAYER["instance"]}
+
+
+def generator(name, **params):
+    module, cls = importlib.import_module(f"models.{name}"), load_gan_class(name)
+    gan = cls.__new__(cls)
+    gan.exp = experiment(params={"width": 0.1, **params})
+    gan.params = base.read_params(gan.exp, module.DEFAULTS)
+    gan.shorter_side_px = base.check_sizes(gan.exp)
+    return gan.Generator()
+
+
+@pytest.mark.parametrize("norm", norms.GENERATOR_KINDS)
+@pytest.mark.parametrize("name", GENERATORS)
+def test_the_norm_of_a_generator_can_be_chosen(name, norm):
+    found = kinds(generator(name, norm=norm))
+    found.pop("Conv2D")
+    unet = name in ("aris-a", "pix2pix")
+    expected = GENERATORS[name] - (norm == "instance" and unet)
+    assert found == ({} if norm == "none" else {LAYER[norm]: expected})
+
+
+@pytest.mark.parametrize("norm", ["instance", "group", "none"])
+def test_one_image_gets_through_a_unet_without_statistics_of_batches(norm):
+    """Neither a bottleneck of offsets alone nor a signal that dies on its way there."""
+    network = generator("pix2pix", norm=norm)
+    deepest = [layer for layer in network.layers if "sequential" in layer.name][5]
+    inner = tf.keras.Model(network.inputs[0], deepest.output)
+    image, _ = batch(experiment(), count=2)
+    one, two = inner(image).numpy()
+    assert one.shape[:2] == (1, 1)
+    assert np.std(one) > 0.05 and np.std(one - two) > 0.01
+    np.testing.assert_allclose(inner(image[:1])[0], one, atol=1e-5)  # no neighbour is seen
