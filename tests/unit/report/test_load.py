@@ -50,7 +50,7 @@ def test_a_table_without_its_json(folder):
     assert "no .json beside it" in reasons(folder)["sis2__bad_0715-0930.csv"]
 
 
-@pytest.mark.parametrize(("key", "known"), [("format_version", 1), ("metrics_version", "1, 2")])
+@pytest.mark.parametrize(("key", "known"), [("format_version", 1), ("metrics_version", "1 and 2")])
 def test_another_version(folder, key, known):
     edit(folders.add(folder, "sis2/bad", 0.6), **{key: 0})
     reason = reasons(folder)["sis2__bad_0715-0930.json"]
