@@ -1,4 +1,4 @@
-"""Run every benchmark, or those named: ``python -m benchmarks [step40 reader loop step gain]``.
+"""Run every benchmark, or those named: ``python -m benchmarks [step40 reader loop step …]``.
 
 Each prints its ratios with the figures of both sides and writes benchmarks/results/<name>.json.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("step40", "reader", "loop", "step", "gain")
+NAMES = ("step40", "reader", "loop", "step", "gain", "coverage")
 
 
 def main(names: list[str]) -> int:

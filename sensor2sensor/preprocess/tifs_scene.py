@@ -328,5 +328,6 @@ def _write_tile(
     if candidate.olci is not None:
         scene.radii_m.append(round(candidate.olci.radius_m, 3))
     drift = scene.drift(candidate.grid)
-    facts = {"tile": stem, "scene": task.scene, **task.facts, "sha256": record.files[f"{stem}.tif"]}
+    facts = {"tile": stem, "scene": task.scene, **task.facts, "overpass": scene.s2.overpass}
+    facts["sha256"] = record.files[f"{stem}.tif"]
     return tile_row(candidate, task.options, drift, facts)
