@@ -189,9 +189,9 @@ def gains_of(group: Group) -> list[Gain]:
 
 
 def independent_groups(group: Group) -> str:
-    """What the intervals are taken over, and their limits: ``6 blocks, for this scene only``."""
+    """What intervals are taken over, and for what: ``intervals over 6 blocks, for …``."""
     found = {", ".join(filter(None, (g.over, g.note))) for g in gains_of(group) if g.over}
-    return " or ".join(sorted(found)) or "none here"
+    return f"intervals over {' or '.join(sorted(found))}" if found else "no interval"
 
 
 def scene_table(group: Group) -> pd.DataFrame:

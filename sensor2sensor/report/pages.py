@@ -159,7 +159,7 @@ def _gains(group: Group) -> str:
     note = (
         "Mean paired difference per tile, signed so that positive is better for every metric. "
         "Interval: 95 %, Student's t with the cluster-robust variances of blocks of ground and of "
-        f"scenes ({compare.independent_groups(group)}). ✓ wholly better, ✗ wholly worse than "
+        f"scenes; here: {compare.independent_groups(group)}. ✓ wholly better, ✗ wholly worse than "
         f"{group.facts.reference}; no verdict where a tile has no finite value. "
         f"A scene is told from others by {group.facts.scene_unit}."
     )

@@ -26,7 +26,6 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 BASELINE = "#9A9A9A"
 VERDICTS = {"better": "#0072B2", "worse": "#D55E00", "open": "#6E6E6E", "none": "#6E6E6E"}
 COLUMNS = 4
-NEXT_TO = ("axes fraction", "data")  # at a panel's right edge, beside a line
 PANEL_INCH = (3.0, 0.34)
 
 
@@ -84,8 +83,8 @@ def _boxes(axes: Axes, found: list[Entrant], metric: str) -> None:
     for box, colour in zip(drawn["boxes"], colours(found), strict=True):
         box.set(facecolor=colour, edgecolor="#333333", linewidth=0.8, alpha=0.85)
     for position, (entrant, finite) in enumerate(zip(found, cells, strict=True), start=1):
-        if part := share(len(finite), len(entrant.table)):
-            axes.annotate(part, (1.0, position), xycoords=NEXT_TO, fontsize=7, ha="right")
+        if len(finite):
+            _note_share(axes, finite.mean(), position, share(len(finite), len(entrant.table)))
 
 
 def box_plots(group: Group) -> Figure:
@@ -126,7 +125,7 @@ def gain_plot(group: Group) -> Figure | None:
     for axes in panels[len(metrics) :]:
         axes.set_visible(False)
     sides = f"worse than {reference}  ←  0  →  better than {reference}"
-    made.supxlabel(f"{sides}\nintervals over {independent_groups(group)}", fontsize=9)
+    made.supxlabel(f"{sides}\n{independent_groups(group)}", fontsize=9)
     return made
 
 
@@ -138,5 +137,10 @@ def _gain_line(axes: Axes, position: int, gain: Any) -> None:
         axes.plot(ends, [position, position], color=colour, linewidth=2.0)
     fill = "white" if ends is None else colour
     axes.plot([gain.mean], [position], marker="o", color=colour, markerfacecolor=fill, markersize=6)
-    if part := share(gain.count, gain.count + gain.left_out):
-        axes.annotate(part, (1.0, position), xycoords=NEXT_TO, fontsize=7, ha="right")
+    _note_share(axes, gain.mean, position, share(gain.count, gain.count + gain.left_out))
+
+
+def _note_share(axes: Axes, x: float, y: float, text: str) -> None:
+    """``20 of 40`` above a mark."""
+    above = {"xytext": (0, 11), "textcoords": "offset points", "ha": "center", "fontsize": 7}
+    axes.annotate(text, (x, y), **above)

@@ -121,13 +121,13 @@ def test_the_gain_is_over_the_strongest_baseline(group):
     assert good.startswith("+0.2") and "✓" in good
     assert bad.startswith("-0.29") and "✗" in bad
     assert good.endswith(" for these 3 scenes only")
-    assert compare.independent_groups(group) == "6 blocks, for these 3 scenes only"
+    assert compare.independent_groups(group) == "intervals over 6 blocks, for these 3 scenes only"
 
 
 def test_four_scenes_need_no_label_and_three_blocks_give_no_verdict(tmp_path):
     folders.add(tmp_path / "a", GOOD, 0.7, scenes=4)
     group = load(tmp_path / "a").groups[0]
-    assert compare.independent_groups(group) == "6 blocks and 4 scenes"
+    assert compare.independent_groups(group) == "intervals over 6 blocks and 4 scenes"
     cell = compare.gain_table(group).loc[GOOD, "HPSI ↑"]
     assert "✓" in cell and "only" not in cell
     folders.add(tmp_path / "b", GOOD, 0.7, scenes=4, blocks=3)
@@ -135,7 +135,7 @@ def test_four_scenes_need_no_label_and_three_blocks_give_no_verdict(tmp_path):
     assert (
         compare.gain_table(group).loc[GOOD, "HPSI ↑"].endswith("no verdict below 4 blocks (3 here)")
     )
-    assert compare.independent_groups(group) == "none here"
+    assert compare.independent_groups(group) == "no interval"
 
 
 def test_an_evaluation_from_before_scenes_counted_loads_without_a_verdict(tmp_path):
