@@ -164,6 +164,18 @@ def test_the_gallery_shows_best_median_and_worst(evaluation, tmp_path):
             assert image.format == "PNG" and image.width > 3 * image.height
 
 
+def test_a_caption_says_how_many_tiles_were_ranked(tmp_path):
+    def odd(tiles):
+        images = toys.noisy(0.01)(tiles)
+        images[[tile.name.startswith("inv_toy__00008") for tile in tiles]] = np.nan
+        return images
+
+    folder, contract = toys.dataset()
+    scored = evaluate({"model": odd}, folder, contract)
+    entries = write_gallery(scored, {"model": odd}, folder, contract, tmp_path / "x_gallery")
+    assert entries[0]["caption"].startswith("best among 4 of 5 tiles by ")
+
+
 def test_tiles_without_a_value_are_not_picked():
     values = [{"hpsi": v, "ssim": 1.0, "rmse": 1.0} for v in (math.nan, 0.3, 0.9)]
     rows = tuple(
