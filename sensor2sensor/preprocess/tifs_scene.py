@@ -65,6 +65,9 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
     mark = scene.fingerprint()
     done = folder.finished(task.scene, mark)
     if done is not None:
+        if any("overpass" not in row for row in done.rows):  # made by an earlier version
+            done.rows = [{**row, "overpass": scene.s2.overpass} for row in done.rows]
+            folder.write_record(done)
         if not task.overlay.is_file():  # the scene came with another selection
             files.write_bytes(task.overlay, scene.overlay(done.rows))
         return SceneResult(task.scene, True, len(done.rows))
