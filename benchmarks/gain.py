@@ -38,7 +38,9 @@ def main() -> int:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     held = all(
-        gains["bicubic"][metric]["t_low"] > 0 for gains in results.values() for metric in METRICS
+        gains["bicubic"][metric]["verdict"] == "better"
+        for gains in results.values()
+        for metric in METRICS
     )
     print("holds for every seed" if held else "DOES NOT HOLD for every seed")
     return 0 if held else 1

@@ -7,7 +7,7 @@ Makes the data set of the page from the 60 m product in FOLDER, trains and evalu
 with every seed through train.py, and writes benchmarks/results/seeds.json and the tables of
 docs/real_run.md. Killed and started again, it goes on after the last training that was finished.
 With fewer seeds or models the tables are only printed.
-``--render`` only writes the tables anew from the results.
+``--render`` only takes statistics and tables anew from the values of the tiles in the results.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ SETTINGS = (
 def main() -> int:
     """Train what is missing, collect, write results and page; returns the exit code."""
     args = arguments().parse_args()
-    if not args.render:
+    if args.render:
+        content = files.read_json(RESULTS)
+        content["results"] = aggregate(content["tiles"], content["metrics"])
+    else:
         if args.data is None or not args.data.is_dir():
             print("--data names the folder with the Sentinel-2 product", file=sys.stderr)
             return 2
@@ -56,11 +59,9 @@ def main() -> int:
         if (tuple(args.seeds), tuple(args.models)) != (SEEDS, MODELS):
             print(render(content), "\nnot all models and seeds: nothing written", sep="\n")
             return 0
-        files.write_text(RESULTS, json_text(content) + "\n")
-        print(f"wrote {RESULTS.relative_to(ROOT)}")
-    page = insert(PAGE.read_text(encoding="utf-8"), render(files.read_json(RESULTS)))
-    files.write_text(PAGE, page)
-    print(f"wrote the tables of {PAGE.relative_to(ROOT)}")
+    files.write_text(RESULTS, json_text(content) + "\n")
+    files.write_text(PAGE, insert(PAGE.read_text(encoding="utf-8"), render(content)))
+    print(f"wrote {RESULTS.relative_to(ROOT)} and the tables of {PAGE.relative_to(ROOT)}")
     return 0
 
 
@@ -111,6 +112,7 @@ def collect(work: Path, runs: Mapping[tuple[str, int], Mapping[str, Any]]) -> di
     tiles = {
         **merge({key: values for key, (_, values) in read.items()}),
         "blocks": {row.name: row.block.split("+")[0] for row in splits if row.split == "test"},
+        "scenes": {row.name: row.seen_by for row in splits if row.split == "test"},
     }
     return {
         "dataset": _dataset(facts["dataset"], [row.split for row in splits]),

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from sensor2sensor.evaluation.summary import Gain, clusters_of, gain, statistics
+from sensor2sensor.evaluation.summary import Gain, gain, statistics, undefined_alike
 
 BEGIN = "<!-- seeds: begin, written by python -m benchmarks.seeds -->"
 END = "<!-- seeds: end -->"
 ARROWS = {"higher": "↑", "lower": "↓"}
 REFERENCE = "bicubic"
 WINS, LOSES, EQUAL, UNKNOWN = "wins", "loses", "=", "–"
+WORDS = {"better": WINS, "worse": LOSES, "open": EQUAL, "none": UNKNOWN}
 Column = Sequence[float | None]
 
 
@@ -26,21 +27,23 @@ def aggregate(tiles: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str,
     """Statistics over seeds and paired gains of every model and metric.
 
     Args:
-        tiles: ``names``, ``blocks`` by name, ``baselines[method][metric]`` and
+        tiles: ``names``, ``blocks`` and ``scenes`` by name, ``baselines[method][metric]`` and
             ``models[model][seed][metric]``: a value per tile, None where there is none.
         metrics: By name, with ``better``.
 
     Returns:
         ``baselines[method][metric]``, the mean over tiles, and ``models[model][metric]``.
     """
-    blocks = [tiles["blocks"][name] for name in tiles["names"]]
+    places = {key: [tiles[key][name] for name in tiles["names"]] for key in ("blocks", "scenes")}
+    undefined = {name: undefined_alike(_every(tiles, name)) for name in metrics}
     models = {
         model: {
             name: _one(
                 [seeds[seed][name] for seed in seeds],
                 {method: columns[name] for method, columns in tiles["baselines"].items()},
                 better=info["better"],
-                blocks=blocks,
+                undefined=undefined[name],
+                **places,
             )
             for name, info in metrics.items()
         }
@@ -53,13 +56,13 @@ def aggregate(tiles: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str,
     return {"baselines": baselines, "models": models}
 
 
-def _one(
-    runs: Sequence[Column],
-    baselines: Mapping[str, Column],
-    *,
-    better: str,
-    blocks: Sequence[str],
-) -> dict[str, Any]:
+def _every(tiles: Mapping[str, Any], metric: str) -> list[list[float]]:
+    """The column of a metric of every baseline, and of every model and seed."""
+    runs = [run for seeds in tiles["models"].values() for run in seeds.values()]
+    return [_floats(columns[metric]) for columns in [*tiles["baselines"].values(), *runs]]
+
+
+def _one(runs: Sequence[Column], baselines: Mapping[str, Column], **options: Any) -> dict[str, Any]:
     """One model and metric; ``runs`` has a column of tiles per seed."""
     columns = np.array([_floats(run) for run in runs])
     means = [statistics(column).mean for column in columns]
@@ -69,22 +72,17 @@ def _one(
         "std": over_seeds.std,
         "seeds": means,
         "gain": {
-            method: _gain(columns, _floats(values), better, blocks)
+            method: _gain(columns, _floats(values), **options)
             for method, values in baselines.items()
         },
     }
 
 
-def _gain(
-    columns: np.ndarray, baseline: Sequence[float], better: str, blocks: Sequence[str]
-) -> dict[str, Any]:
+def _gain(columns: np.ndarray, baseline: Sequence[float], **options: Any) -> dict[str, Any]:
     """Gain of the mean over seeds, tile by tile, and how many seeds gain by themselves."""
-    unit, groups = clusters_of(blocks, [""] * len(blocks))
 
     def paired(values: np.ndarray) -> Gain:
-        return gain(
-            values.tolist(), baseline, better=better, groups=groups, unit=unit, seed=0, key="seeds"
-        )
+        return gain(values.tolist(), baseline, seed=0, key="seeds", **options)
 
     # A difference of means is the mean of differences: averaging before pairing loses nothing.
     item = paired(columns.mean(axis=0))
@@ -93,23 +91,14 @@ def _gain(
         "mean": item.mean,
         "t_low": item.t_low,
         "t_high": item.t_high,
-        "verdict": verdict(item.t_low, item.t_high),
+        "verdict": WORDS[item.verdict],
+        "note": item.note,
         "seeds": each,
         "seeds_better": sum(mean is not None and mean > 0 for mean in each),
         "count": item.count,
         "left_out": item.left_out,
-        "clusters": item.clusters,
-        "cluster_unit": item.cluster_unit,
+        "over": item.over,
     }
-
-
-def verdict(low: float | None, high: float | None) -> str:
-    """``wins`` where the interval lies above zero, ``loses`` below, ``=`` where it includes it."""
-    if low is None or high is None:
-        return UNKNOWN
-    if low > 0:
-        return WINS
-    return LOSES if high < 0 else EQUAL
 
 
 def _floats(values: Column) -> list[float]:
@@ -118,17 +107,26 @@ def _floats(values: Column) -> list[float]:
 
 def render(results: Mapping[str, Any]) -> str:
     """The part of docs/real_run.md between the two markers."""
-    lines = ["Against bicubic, on the mean of the seeds:", ""]
+    lines = [f"Against bicubic, on the mean of the seeds{_limits(results)}:", ""]
     lines += [_words(model, results) for model in results["results"]["models"]]
     for model in results["results"]["models"]:
         lines += ["", *_table(model, results)]
     return "\n".join(lines)
 
 
+def _limits(results: Mapping[str, Any]) -> str:
+    """What the intervals are taken over and limited to: ``, over 6 blocks, for …``."""
+    models = results["results"]["models"].values()
+    items = [row["gain"][REFERENCE] for rows in models for row in rows.values()]
+    told = {", ".join(filter(None, (item["over"], item["note"]))) for item in items if item["over"]}
+    return f", intervals over {' or '.join(sorted(told))}" if told else ""
+
+
 def _words(model: str, results: Mapping[str, Any]) -> str:
     """Where a model wins, loses and does neither, in words."""
     rows = results["results"]["models"][model]
     said = {WINS: "wins on", EQUAL: "shows no clear difference on", LOSES: "**loses** on"}
+    said[UNKNOWN] = "has no verdict on"
     parts = []
     for sign, phrase in said.items():
         names = [
@@ -139,7 +137,7 @@ def _words(model: str, results: Mapping[str, Any]) -> str:
         if names:
             every = "every metric" if len(names) == len(rows) else _listed(names)
             parts.append(f"{phrase} {every}")
-    return f"- `{model}` {'; '.join(parts) or 'cannot be compared'}."
+    return f"- `{model}` {'; '.join(parts)}."
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -152,7 +150,11 @@ def _table(model: str, results: Mapping[str, Any]) -> list[str]:
     rows = found["models"][model]
     count = len(results["tiles"]["models"][model])
     methods = list(found["baselines"])
-    gains = [f"gain over {method}, 95 % interval | seeds | verdict" for method in methods[::-1]]
+    shared = {method: _shared_note(rows, method) for method in methods[::-1]}
+    gains = [
+        f"gain over {method}, 95 % interval | seeds | {' '.join(filter(None, ('verdict', note)))}"
+        for method, note in shared.items()
+    ]
     head = f"| metric | {model}, mean ± std of {count} seeds | " + " | ".join([*methods, *gains])
     width = 2 + len(methods) * 4
     lines = [f"**{model}**, {settings['steps']} steps of {settings['batch_size']} tiles:", ""]
@@ -162,18 +164,28 @@ def _table(model: str, results: Mapping[str, Any]) -> list[str]:
         cells = [f"{info['label']} {ARROWS[info['better']]} [{info['unit']}]"]
         cells.append(f"{_number(row['mean'], '.4g')} ± {_number(row['std'], '.2g')}")
         cells += [_number(found["baselines"][method][name], ".4g") for method in methods]
-        cells += [_gain_cells(row["gain"][method], count) for method in methods[::-1]]
+        cells += [_gain_cells(row["gain"][method], count, note) for method, note in shared.items()]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
-def _gain_cells(item: Mapping[str, Any], seeds: int) -> str:
-    """Mean with interval, seeds that gain, verdict."""
+def _shared_note(rows: Mapping[str, Any], method: str) -> str:
+    """What limits every interval over a method; empty if they are not limited alike."""
+    items = [row["gain"][method] for row in rows.values()]
+    notes = {item["note"] for item in items if item["over"]}
+    return notes.pop() if len(notes) == 1 else ""
+
+
+def _gain_cells(item: Mapping[str, Any], seeds: int, shared: str) -> str:
+    """Mean with interval, seeds that gain, verdict; the heading says the shared note."""
     low, high = _number(item["t_low"], "+.3g"), _number(item["t_high"], "+.3g")
     sign = f"**{item['verdict']}**" if item["verdict"] == LOSES else item["verdict"]
-    left_out = f", {item['left_out']} tiles without a value" if item["left_out"] else ""
+    total = item["count"] + item["left_out"]
+    part = f", {item['count']} of {total} tiles" if item["left_out"] else ""
+    spread = f" ({low} to {high})" if item["over"] else ""
+    told = " ".join(filter(None, (sign, "" if item["note"] == shared else item["note"])))
     mean = _number(item["mean"], "+.3g")
-    return f"{mean} ({low} to {high}){left_out} | {item['seeds_better']}/{seeds} | {sign}"
+    return f"{mean}{spread}{part} | {item['seeds_better']}/{seeds} | {told}"
 
 
 def _number(value: float | None, form: str) -> str:

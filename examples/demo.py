@@ -110,12 +110,17 @@ def print_gains(name: str, evaluation: Mapping[str, Any]) -> None:
     for baseline, gains in evaluation["gain"].items():
         for metric in ("hpsi", "scc", "ssim", "psnr"):
             gain = gains[metric]
-            low, high = gain["t_low"], gain["t_high"]
-            verdict = "better" if low > 0 else "worse" if high < 0 else "no clear difference"
-            print(
-                f"  {metric.upper():5s} over {baseline:12s} {gain['mean']:+.4f}"
-                f"  (95 % interval {low:+.4f} to {high:+.4f}): {verdict}"
-            )
+            print(f"  {metric.upper():5s} over {baseline:12s} {in_words(gain)}")
+
+
+def in_words(gain: Mapping[str, Any]) -> str:
+    """Mean, interval and verdict of one gain, and what they are limited to."""
+    mean = "no value" if gain["mean"] is None else f"{gain['mean']:+.4f}"
+    if gain["verdict"] == "none":
+        return f"{mean}  ({gain['note']})"
+    verdict = {"open": "no clear difference"}.get(gain["verdict"], gain["verdict"])
+    interval = f"(95 % interval {gain['t_low']:+.4f} to {gain['t_high']:+.4f})"
+    return f"{mean}  {interval}: {verdict} {gain['note']}".rstrip()
 
 
 if __name__ == "__main__":

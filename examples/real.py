@@ -91,17 +91,23 @@ def report_text(
         arrow = "↑" if info["better"] == "higher" else "↓"
         means = [evaluation["summary"][m][metric] for m in evaluation["methods"]]
         cells = [f"{value['mean']:.4g} ± {value['std']:.2g}" for value in means]
-        gain = evaluation["gain"]["bicubic"][metric]
-        cells.append(f"{gain['mean']:+.3g} ({gain['t_low']:+.3g} to {gain['t_high']:+.3g})")
+        cells.append(gain_cell(evaluation["gain"]["bicubic"][metric]))
         lines.append(f"| {info['label']} {arrow} [{info['unit']}] | " + " | ".join(cells) + " |")
     lines += [
         "",
         "Mean ± standard deviation over tiles. A positive gain is an improvement whatever the",
-        "metric's direction; intervals are Student's t over blocks of ground, since neighbouring",
-        "tiles resemble each other.",
+        "metric's direction; intervals are Student's t over blocks of ground and, from four on,",
+        "scenes, since neighbouring tiles and tiles of one overpass resemble each other.",
         "",
     ]
     return "\n".join(lines)
+
+
+def gain_cell(gain: Mapping[str, Any]) -> str:
+    """``+0.1 (+0.05 to +0.15), for this scene only``."""
+    mean = "–" if gain["mean"] is None else f"{gain['mean']:+.3g}"
+    interval = "" if not gain["over"] else f" ({gain['t_low']:+.3g} to {gain['t_high']:+.3g})"
+    return ", ".join(filter(None, (mean + interval, gain["note"])))
 
 
 def choose(data: Path, tile: str | None, level: str | None) -> tuple[str, str]:

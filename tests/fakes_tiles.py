@@ -162,6 +162,7 @@ def _tile_row(
         "shift_m": tile.shift_m if with_s3 else None,
         "margin_px": 0,
         "sha256": listed[f"{stem}.tif"],
+        "overpass": "S2A_" + tile.s2date.partition(".")[0].translate({45: None, 58: None}),
     }
     return row
 

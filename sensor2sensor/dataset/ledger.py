@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from sensor2sensor.core.errors import DatasetError, InputError
 
 SPLIT_FILE = "split.csv"
 DROPPED, REFUSED = "dropped", "refused"
+# The third part of a product's name is the start of its datatake, not of the product.
+_PRODUCT = re.compile(r"(S2[A-Z])_(?:MSI[A-Z0-9]+_)?(\d{8}T\d{6})")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class SplitRow:
         shift_m: Shift between the two sensors, None where not known.
         incomplete_blocks: Edge blocks of the input that lack pixels (degraded input).
         reason: Why it was dropped or refused.
+        overpass: Platform and datatake start, ``S2A_20221005T115411``: the same for every tile and
+            inventory; empty where not known.
     """
 
     name: str
@@ -56,6 +61,18 @@ class SplitRow:
     shift_m: float | None
     incomplete_blocks: int
     reason: str
+    overpass: str = ""
+
+    @property
+    def seen_by(self) -> str:
+        """The overpass, from the name where not recorded, else ``<inventory>/<scene>``."""
+        return self.overpass or overpass_in(self.name) or f"{self.inventory}/{self.scene}"
+
+
+def overpass_in(name: str) -> str:
+    """Platform and datatake start in the name of a Sentinel-2 product or tile; empty if absent."""
+    found = _PRODUCT.search(name)
+    return f"{found[1]}_{found[2]}" if found else ""
 
 
 HEADER = tuple(field.name for field in fields(SplitRow))
@@ -81,18 +98,20 @@ def read_split(dataset_dir: Path) -> list[SplitRow]:
         raise DatasetError("missing", where=path, hint="run step 50 again") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read ({error})", where=path) from None
-    if not lines or tuple(lines[0]) != HEADER:
+    # Tables from before overpasses were recorded lack the last column.
+    if not lines or tuple(lines[0]) not in (HEADER, HEADER[:-1]):
         raise DatasetError(
             "is not a split table of this version",
             where=path,
             hint="rebuild the data set with step 50 --force",
         )
-    return [_row(line, path, number) for number, line in enumerate(lines[1:], start=2)]
+    rows = enumerate(lines[1:], start=2)
+    return [_row(lines[0], line, f"{path}:{number}") for number, line in rows]
 
 
-def _row(line: list[str], path: Path, number: int) -> SplitRow:
+def _row(header: list[str], line: list[str], where: str) -> SplitRow:
     try:
-        cells = dict(zip(HEADER, line, strict=True))
+        cells = dict(zip(header, line, strict=True))
         return SplitRow(
             name=cells["name"],
             split=cells["split"],
@@ -112,11 +131,12 @@ def _row(line: list[str], path: Path, number: int) -> SplitRow:
             shift_m=_optional(cells["shift_m"]),
             incomplete_blocks=int(cells["incomplete_blocks"]),
             reason=cells["reason"],
+            overpass=cells.get("overpass", ""),
         )
     except ValueError as error:
         raise DatasetError(
             f"damaged line ({error})",
-            where=f"{path}:{number}",
+            where=where,
             hint="rebuild the data set with step 50 --force",
         ) from None
 

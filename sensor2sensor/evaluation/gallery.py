@@ -140,12 +140,14 @@ def _panels(
 
 
 def _caption(pick: Pick, evaluation: Evaluation) -> str:
-    """Rank, tile and every method's value of the ranking metric."""
+    """Rank, tile and every method's value of the ranking metric; tiles without one have no rank."""
     label = METRICS[pick.metric].label
     shown = [evaluation.methods[0], *([evaluation.reference] if evaluation.reference else [])]
     values = {m: evaluation.of(m)[pick.position].values[pick.metric] for m in shown}
     text = ", ".join(f"{method} {value:.3f}" for method, value in values.items())
-    return f"{pick.rank} by {label} ({text}), tile {pick.name}"
+    ranked = evaluation.summary[evaluation.methods[0]][pick.metric].count
+    among = "" if ranked == evaluation.tiles else f" among {ranked} of {evaluation.tiles} tiles"
+    return f"{pick.rank}{among} by {label} ({text}), tile {pick.name}"
 
 
 def write_gallery(

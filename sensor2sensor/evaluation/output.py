@@ -139,6 +139,7 @@ def document(
         "reference": evaluation.reference,
         "baselines": {name: item.describe() for name, item in baselines.items()},
         "tiles": evaluation.tiles,
+        "scene_unit": evaluation.scene_unit,
         "states": evaluation.states,
         "summary": {
             method: {name: plain(item) for name, item in row.items()}

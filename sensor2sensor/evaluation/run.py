@@ -15,7 +15,7 @@ from sensor2sensor.config.vocabulary import BAND_UNIT, METRICS, undefined
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.evaluation.predictors import Images, Predictor
-from sensor2sensor.evaluation.summary import Gain, Statistics, clusters_of, gain, statistics
+from sensor2sensor.evaluation.summary import Gain, Statistics, gain, statistics, undefined_alike
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
@@ -30,7 +30,7 @@ class TileScores:
 
     Attributes:
         name: Name of the record.
-        scene: ``<inventory>/<index of the scene>``.
+        scene: The overpass, ``S2A_20221005T115411``; ``<inventory>/<index>`` where not recorded.
         block: Block of ground (the first, where a tile touches several).
         split: Split the tile belongs to.
         method: ``model`` or the name of a baseline.
@@ -104,15 +104,19 @@ class Evaluation:
         """Paired gain of the first method over each other method, by metric."""
         first, *others = self.methods
         rows = self.of(first)
-        unit, groups = clusters_of([row.block for row in rows], [row.scene for row in rows])
+        undefined = {
+            name: undefined_alike([self.values(method, name) for method in self.methods])
+            for name in self.metrics
+        }
         return {
             other: {
                 name: gain(
                     self.values(first, name),
                     self.values(other, name),
                     better=METRICS[name].better,
-                    groups=groups,
-                    unit=unit,
+                    blocks=[row.block for row in rows],
+                    scenes=[row.scene for row in rows],
+                    undefined=undefined[name],
                     seed=self.seed,
                     key=f"{other}/{name}",
                 )
@@ -120,6 +124,12 @@ class Evaluation:
             }
             for other in others
         }
+
+    @property
+    def scene_unit(self) -> str:
+        """What tells two scenes apart; older data sets do not know which share an overpass."""
+        known = all("/" not in row.scene for row in self.rows)
+        return "overpass" if known else "inventory and index, as overpasses are not recorded"
 
     @property
     def states(self) -> dict[str, dict[str, int]]:
@@ -137,11 +147,11 @@ def _batches(tiles: Iterator[TileRecord], size: int) -> Iterator[list[TileRecord
 
 
 def _places(dataset_dir: Path) -> dict[str, tuple[str, str]]:
-    """Scene and block of each record, from ``split.csv``."""
+    """Overpass and block of each record, from ``split.csv``."""
     from sensor2sensor.dataset.ledger import read_split
 
     rows = read_split(dataset_dir)
-    return {row.name: (f"{row.inventory}/{row.scene}", row.block.split("+")[0]) for row in rows}
+    return {row.name: (row.seen_by, row.block.split("+")[0]) for row in rows}
 
 
 class _Scorer:

@@ -13,7 +13,9 @@ import numpy.typing as npt
 from sensor2sensor.core.seeds import Purpose, rng
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 CONFIDENCE = 0.95
+FEWEST_CLUSTERS = 4  # three means say next to nothing about their spread
 REPLICATES = 2000
 
 
@@ -67,78 +69,146 @@ class Gain:
 
     Attributes:
         mean: Mean over the tiles where both have a finite value; None without any.
-        t_low: Lower end of the 95 % interval by Student's t with a cluster-robust standard error.
+        t_low: Lower end of the 95 % interval of :func:`t_interval`; None where there is none.
         t_high: Upper end.
-        bootstrap_low: Lower end of the 95 % percentile interval over resampled clusters.
+        degrees_of_freedom: Of Student's t.
+        bootstrap_low: Lower end of the 95 % percentile interval over resampled clusters of one
+            kind; kept for comparison, no verdict looks at it.
         bootstrap_high: Upper end.
         better_share: Share of tiles that gained.
         count: Tiles compared.
         left_out: Tiles where one of the two has no finite value.
-        clusters: Independent groups of tiles.
-        cluster_unit: ``block``, ``scene`` or ``tile``.
+        blocks: Blocks of ground (or acquisitions) among the tiles compared.
+        scenes: Overpasses among them.
+        over: What the interval is taken over: ``6 blocks and 5 scenes``; empty without one.
+        verdict: ``better`` or ``worse`` where the interval lies on one side of zero, ``open`` where
+            it includes zero, ``none`` where there is no interval.
+        note: What the interval is limited to, or why there is none; empty for neither.
     """
 
     mean: float | None
     t_low: float | None
     t_high: float | None
+    degrees_of_freedom: float | None
     bootstrap_low: float | None
     bootstrap_high: float | None
     better_share: float | None
     count: int
     left_out: int
-    clusters: int
-    cluster_unit: str
+    blocks: int
+    scenes: int
+    over: str
+    verdict: str
+    note: str
 
 
-def clusters_of(blocks: Sequence[str], scenes: Sequence[str]) -> tuple[str, list[str]]:
-    """The groups that intervals are taken over, for tiles of one block or scene depend on another.
+def clusters_of(blocks: Sequence[str], scenes: Sequence[str]) -> dict[str, Sequence[str]]:
+    """The groups that an interval is taken over, for tiles of one block or scene are alike.
 
-    Blocks of ground where there are several, else scenes where there are several, else single
-    tiles.
+    Both kinds, unless every block lies in one scene, whose effect then holds that of its blocks.
+    Fewer than four scenes say nothing about others: the blocks alone are left.
 
     Returns:
-        The unit and each tile's group.
+        Each tile's group by kind, ``block`` or ``scene``; empty below four blocks.
     """
-    for unit, groups in (("block", list(blocks)), ("scene", list(scenes))):
-        if len(set(groups)) > 1:
-            return unit, groups
-    return "tile", [str(number) for number in range(len(blocks))]
+    if len(set(blocks)) < FEWEST_CLUSTERS:
+        return {}
+    if len(set(scenes)) < FEWEST_CLUSTERS:
+        return {"block": blocks}
+    if len(set(zip(blocks, scenes, strict=True))) == len(set(blocks)):
+        return {"scene": scenes}
+    return {"block": blocks, "scene": scenes}
 
 
-def _group(differences: Floats, groups: Sequence[str]) -> tuple[Floats, Floats]:
-    """Sum and number of the differences of each group."""
-    _, number = np.unique(np.asarray(groups), return_inverse=True)
-    return np.bincount(number, differences), np.bincount(number).astype(np.float64)
+def limits_of(blocks: Sequence[str], scenes: Sequence[str]) -> str:
+    """What an interval over these groups cannot speak for, or why there is none."""
+    if (count := len(set(blocks))) < FEWEST_CLUSTERS:
+        return f"no verdict below {FEWEST_CLUSTERS} blocks ({count} here)"
+    if (count := len(set(scenes))) < FEWEST_CLUSTERS:
+        return "for this scene only" if count == 1 else f"for these {count} scenes only"
+    return ""
 
 
-def t_interval(sums: Floats, counts: Floats) -> tuple[float, float] | None:
-    """Student's t interval of the mean with a cluster-robust standard error.
+def _sums(values: Floats, groups: Sequence[str]) -> Floats:
+    """Sum over each group: ``[..., tiles]`` to ``[..., groups]``."""
+    labels = np.asarray(groups)
+    order = np.argsort(labels, kind="stable")
+    _, begins = np.unique(labels[order], return_index=True)
+    sums: Floats = np.add.reduceat(values[..., order], begins, axis=-1)
+    return sums
 
-    With one tile per cluster this is the ordinary t interval; None for a single cluster.
+
+def cluster_variance(differences: Floats, groups: Sequence[str]) -> Floats:
+    """Cluster-robust variance of the mean over the last axis, with the factor G / (G - 1).
+
+    Liang & Zeger 1986. With one tile in each of the G groups it is the ordinary s^2 / n.
+
+    Args:
+        differences: ``[..., tiles]``.
+        groups: Cluster of each tile, at least two of them.
+    """
+    count = len(set(groups))
+    sums = _sums(differences - differences.mean(axis=-1, keepdims=True), groups)
+    variance: Floats = count / (count - 1) * (sums**2).sum(axis=-1) / differences.shape[-1] ** 2
+    return variance
+
+
+def t_interval(
+    differences: Floats, clusters: Sequence[Sequence[str]]
+) -> tuple[Floats, Floats, Floats]:
+    """Student's t interval of the mean under the effects of one or two kinds of clusters.
+
+    The variance is the sum of the cluster-robust ones. The usual two-way form (Cameron, Gelbach &
+    Miller 2011) subtracts that of the cells, which turns negative with few clusters; without it the
+    interval is too wide where neither kind has an effect. Degrees of freedom by Satterthwaite 1946.
+
+    Args:
+        differences: ``[..., tiles]``.
+        clusters: For each kind the cluster of each tile.
+
+    Returns:
+        Lower end, upper end and degrees of freedom (infinite without any spread), ``[...]``.
     """
     from scipy.stats import t
 
-    groups, total = len(sums), counts.sum()
-    if groups < 2:
-        return None
-    mean = sums.sum() / total
-    spread = np.sum((sums - counts * mean) ** 2) * groups / (groups - 1)
-    half = t.ppf(0.5 + CONFIDENCE / 2, groups - 1) * math.sqrt(spread) / total
-    return float(mean - half), float(mean + half)
+    values = np.asarray(differences, dtype=np.float64)
+    variances = np.stack([cluster_variance(values, groups) for groups in clusters])
+    freedoms = np.array([len(set(groups)) - 1 for groups in clusters], dtype=np.float64)
+    total, squares = variances.sum(axis=0), np.tensordot(1 / freedoms, variances**2, axes=1)
+    freedom = np.divide(total**2, squares, out=np.full_like(total, np.inf), where=squares > 0)
+    half = t.ppf(0.5 + CONFIDENCE / 2, freedom) * np.sqrt(total)
+    mean = values.mean(axis=-1)
+    return mean - half, mean + half, freedom
 
 
 def bootstrap_interval(
-    sums: Floats, counts: Floats, generator: np.random.Generator
-) -> tuple[float, float] | None:
-    """Percentile interval of the mean over clusters drawn with replacement, or None."""
-    groups = len(sums)
-    if groups < 2:
-        return None
-    drawn = generator.integers(0, groups, size=(REPLICATES, groups))
+    differences: Floats, groups: Sequence[str], generator: np.random.Generator
+) -> tuple[float, float]:
+    """Percentile interval of the mean over clusters drawn with replacement."""
+    sums, counts = _sums(differences, groups), _sums(np.ones_like(differences), groups)
+    drawn = generator.integers(0, len(sums), size=(REPLICATES, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     tail = (1.0 - CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)
+
+
+def verdict(low: float | None, high: float | None) -> str:
+    """``better``, ``worse``, ``open`` or ``none``: see :class:`Gain`."""
+    if low is None or high is None:
+        return "none"
+    return "better" if low > 0 else "worse" if high < 0 else "open"
+
+
+def undefined_alike(columns: Sequence[Sequence[float]]) -> Bools:
+    """Tiles where a metric is NaN, or infinite, for every method: the truth leaves it so.
+
+    A constant truth has no correlation, whoever predicts it. A value that only some methods lack is
+    their own failure, and one that only some have infinite is a gain that no mean can hold.
+    """
+    values = np.asarray(columns, dtype=np.float64)
+    alike: Bools = np.isnan(values).all(axis=0) | np.isposinf(values).all(axis=0)
+    return alike
 
 
 def gain(
@@ -146,44 +216,66 @@ def gain(
     baseline: Sequence[float],
     *,
     better: str,
-    groups: Sequence[str],
-    unit: str,
+    blocks: Sequence[str],
+    scenes: Sequence[str],
+    undefined: Sequence[bool] | Bools | None = None,
     seed: int,
     key: str,
 ) -> Gain:
     """Paired gain of one method over a baseline in one metric.
 
+    There is no interval and no verdict where a tile that the metric is defined on has no finite
+    value on either side: the tiles left are not those that the others are judged on.
+
     Args:
         values: The method's value per tile.
         baseline: The baseline's value per tile, same order.
         better: ``higher`` or ``lower``.
-        groups: Cluster of each tile.
-        unit: What the clusters are.
+        blocks: Block of ground of each tile.
+        scenes: Overpass of each tile.
+        undefined: Tiles left out for every method alike; by default those undefined for these two.
         seed: Seed of the bootstrap.
         key: Names the bootstrap's stream, so that metrics do not share draws by accident.
     """
     sign = 1.0 if better == "higher" else -1.0
     first, second = np.asarray(values, np.float64), np.asarray(baseline, np.float64)
     usable = np.isfinite(first) & np.isfinite(second)
+    alike = undefined_alike([first, second]) if undefined is None else np.asarray(undefined)
     differences = sign * (first[usable] - second[usable])
-    left_out = int((~usable).sum())
-    if differences.size == 0:
-        return Gain(None, None, None, None, None, None, 0, left_out, 0, unit)
-    sums, counts = _group(differences, [g for g, use in zip(groups, usable, strict=True) if use])
-    t_low, t_high = t_interval(sums, counts) or (None, None)
-    low, high = bootstrap_interval(sums, counts, rng(seed, Purpose.BOOTSTRAP, key)) or (None, None)
+    own = [np.asarray(groups)[usable].tolist() for groups in (blocks, scenes)]
+    whole = bool((usable | alike).all()) and differences.size > 0
+    clusters = clusters_of(*own) if whole else {}
+    low, high, freedom = _ends(differences, list(clusters.values()))
+    drawn = rng(seed, Purpose.BOOTSTRAP, key)
+    kind = next(iter(clusters.values()), None)
+    drawn_low, drawn_high = bootstrap_interval(differences, kind, drawn) if kind else (None, None)
+    lacking = f"no verdict: finite on {differences.size} of {len(first)} tiles"
     return Gain(
-        mean=float(differences.mean()),
-        t_low=t_low,
-        t_high=t_high,
-        bootstrap_low=low,
-        bootstrap_high=high,
-        better_share=float((differences > 0).mean()),
+        mean=float(differences.mean()) if differences.size else None,
+        t_low=low,
+        t_high=high,
+        degrees_of_freedom=freedom,
+        bootstrap_low=drawn_low,
+        bootstrap_high=drawn_high,
+        better_share=float((differences > 0).mean()) if differences.size else None,
         count=int(differences.size),
-        left_out=left_out,
-        clusters=len(sums),
-        cluster_unit=unit,
+        left_out=int((~usable).sum()),
+        blocks=len(set(own[0])),
+        scenes=len(set(own[1])),
+        over=" and ".join(f"{len(set(groups))} {name}s" for name, groups in clusters.items()),
+        verdict=verdict(low, high),
+        note=limits_of(*own) if whole else lacking,
     )
+
+
+def _ends(
+    differences: Floats, clusters: Sequence[Sequence[str]]
+) -> tuple[float | None, float | None, float | None]:
+    """Ends and degrees of freedom as JSON can hold them; None without clusters."""
+    if not clusters:
+        return None, None, None
+    low, high, freedom = (float(value) for value in t_interval(differences, clusters))
+    return low, high, freedom if math.isfinite(freedom) else None
 
 
 def plain(item: Statistics | Gain) -> dict[str, Any]:

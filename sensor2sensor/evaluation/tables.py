@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
 
 ARROWS = {"higher": "↑", "lower": "↓"}
+LEFT = ("method", "verdict")
 WIDTH = 120
 
 
@@ -42,7 +43,7 @@ def _table(title: str, columns: Iterable[str]) -> Table:
     first, *rest = columns
     table.add_column(first)
     for column in rest:
-        table.add_column(column, justify="left" if column == "method" else "right")
+        table.add_column(column, justify="left" if column in LEFT else "right")
     return table
 
 
@@ -54,32 +55,34 @@ def summary_table(evaluation: Evaluation, title: str) -> Table:
         for position, method in enumerate(evaluation.methods):
             item = evaluation.summary[method][name]
             values = (number(v) for v in (item.mean, item.min, item.max, item.std))
-            counts = (str(v) for v in (item.count, item.undefined, item.infinite))
+            lacking = (str(v) for v in (item.undefined, item.infinite))
+            counts = (_share(item.count, evaluation.tiles), *lacking)
             label = "" if position else _heading(evaluation, name)
             table.add_row(label, method, *values, *counts)
         table.add_section()
     return table
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"{low:+.3g} to {high:+.3g}"
+def _share(count: int, total: int) -> str:
+    """``40``, or ``20 of 40`` where some tiles have no finite value."""
+    return str(total) if count == total else f"{count} of {total}"
 
 
 def _gain_row(item: Gain) -> tuple[str, ...]:
     share = "–" if item.better_share is None else f"{100 * item.better_share:.0f} %"
     mean = "–" if item.mean is None else f"{item.mean:+.3g}"
-    of = f" of {item.count + item.left_out}" if item.left_out else ""
-    t = _interval(item.t_low, item.t_high)
-    return mean, t, _interval(item.bootstrap_low, item.bootstrap_high), share, f"{item.count}{of}"
+    ends = "–" if item.t_low is None else f"{item.t_low:+.3g} to {item.t_high:+.3g}"
+    verdict = item.note if item.verdict == "none" else f"{item.verdict} {item.note}".strip()
+    return mean, ends, share, _share(item.count, item.count + item.left_out), verdict
 
 
 def gain_table(evaluation: Evaluation, baseline: str) -> Table:
     """Paired gain over one baseline with its intervals; positive is better for every metric."""
     gains = evaluation.gains[baseline]
-    some = next(iter(gains.values()))
-    unit = f"{some.clusters} {some.cluster_unit}{'s' if some.clusters != 1 else ''}"
-    title = f"Gain of {evaluation.methods[0]} over {baseline} (positive = better; {unit})"
-    table = _table(title, ("metric", "mean", "95 % (t)", "95 % (bootstrap)", "better on", "tiles"))
+    over = " or ".join(dict.fromkeys(item.over for item in gains.values() if item.over))
+    basis = f"; intervals over {over}" if over else ""
+    title = f"Gain of {evaluation.methods[0]} over {baseline} (positive = better{basis})"
+    table = _table(title, ("metric", "mean", "95 % (t)", "better on", "tiles", "verdict"))
     for name in evaluation.metrics:
         table.add_row(_heading(evaluation, name), *_gain_row(gains[name]))
     return table
@@ -111,4 +114,6 @@ def show(evaluation: Evaluation, contract: DatasetContract, title: str, console:
     if evaluation.sam_left_out:
         share = f"{100 * evaluation.sam_left_out:.2g} %"
         console.print(f"SAM leaves out {share} of the pixels: their truth is zero")
+    if evaluation.scene_unit != "overpass":
+        console.print(f"scenes are told apart by {evaluation.scene_unit}")
     console.print(ground_note(contract, evaluation.split))

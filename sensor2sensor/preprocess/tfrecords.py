@@ -269,5 +269,6 @@ def _new_rows(plan: Plan) -> dict[str, SplitRow]:
             shift_m=tile.shift_m,
             incomplete_blocks=0,
             reason=plan.reasons.get(tile.name, ""),
+            overpass=tile.overpass,
         )
     return rows

@@ -12,6 +12,7 @@ from sensor2sensor.config.environment import Environment
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.dataset.ledger import overpass_in
 from sensor2sensor.dataset.splits import TilePlace
 
 NEEDED = (
@@ -47,6 +48,7 @@ class Tile:
         time_gap_h: Hours between the sensors.
         shift_m: Shift between the sensors, None if not known.
         digests: SHA-256 of its files by name.
+        overpass: Platform and datatake start; empty where neither table nor product name has it.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Tile:
     time_gap_h: float | None
     shift_m: float | None
     digests: Mapping[str, str]
+    overpass: str
 
     @property
     def sha256(self) -> str:
@@ -193,6 +196,7 @@ def _tile(
             _number(row["time_gap_h"]),
             _number(row["shift_m"]),
             own,
+            row.get("overpass") or overpass_in(Path(row["s2"]).name),
         )
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"damaged line ({error})", where=where, hint="run step 40 again") from None

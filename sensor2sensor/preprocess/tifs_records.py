@@ -23,7 +23,7 @@ COLUMNS = (
     *("s2", "s2date", "s3", "s3date", "time_gap_h"),
     *("valid_fraction", "cloud_fraction", "nodata_fraction", "olci_valid_fraction", "olci_pixels"),
     *("shift_m", "shift_east_m", "shift_north_m", "shift_quality"),
-    *("margin_px", "sha256"),
+    *("margin_px", "sha256", "overpass"),
 )
 Row = dict[str, Any]
 
@@ -143,7 +143,8 @@ class TileFolder:
         """Write ``tiles.csv`` and the manifest from the records; returns the rows."""
         records = [record for record in self.records() if record.status == "done"]
         rows = [row for record in records for row in record.rows]
-        cells = ([row[column] for column in COLUMNS] for row in rows)
+        # Rows of earlier versions have no overpass; step 50 then looks at the product's name.
+        cells = ([{"overpass": "", **row}[column] for column in COLUMNS] for row in rows)
         files.write_csv(self.table, COLUMNS, cells)
         content = {
             **manifest,

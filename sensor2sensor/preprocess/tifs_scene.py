@@ -65,6 +65,9 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
     mark = scene.fingerprint()
     done = folder.finished(task.scene, mark)
     if done is not None:
+        if any("overpass" not in row for row in done.rows):  # made by an earlier version
+            done.rows = [{**row, "overpass": scene.s2.overpass} for row in done.rows]
+            folder.write_record(done)
         if not task.overlay.is_file():  # the scene came with another selection
             files.write_bytes(task.overlay, scene.overlay(done.rows))
         return SceneResult(task.scene, True, len(done.rows))
@@ -328,5 +331,6 @@ def _write_tile(
     if candidate.olci is not None:
         scene.radii_m.append(round(candidate.olci.radius_m, 3))
     drift = scene.drift(candidate.grid)
-    facts = {"tile": stem, "scene": task.scene, **task.facts, "sha256": record.files[f"{stem}.tif"]}
+    facts = {"tile": stem, "scene": task.scene, **task.facts, "overpass": scene.s2.overpass}
+    facts["sha256"] = record.files[f"{stem}.tif"]
     return tile_row(candidate, task.options, drift, facts)

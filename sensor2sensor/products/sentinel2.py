@@ -96,6 +96,11 @@ class S2Product:
         return self.platform, self.sensing_start.replace(microsecond=0), self.tile
 
     @property
+    def overpass(self) -> str:
+        """Platform and start of the datatake, `S2A_20221005T115411`: shared by all its tiles."""
+        return f"{self.platform}_{self.sensing_start:%Y%m%dT%H%M%S}"
+
+    @property
     def resolutions(self) -> tuple[int, ...]:
         """Resolutions in metres at which the product lists spectral bands."""
         listed = {resolution for band, resolution in self.images if band in S2_BANDS}

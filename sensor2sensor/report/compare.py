@@ -71,13 +71,45 @@ def values(entrant: Entrant, metric: str) -> pd.Series:
     return column[np.isfinite(column)]
 
 
+def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
+    """One metric of each entrant, all on the same tiles.
+
+    Left out for all are tiles where it is NaN for every entrant, since the truth leaves it so, and
+    tiles where one is perfect, since no mean holds an infinite PSNR. An entrant without a finite
+    value on one of the others cannot be compared: its column is empty.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame({i: entrant.table[metric] for i, entrant in enumerate(found)})
+    perfect = (frame == np.inf).any(axis=1) & (better == "higher")
+    shared = frame[~(frame.isna().all(axis=1) | perfect)]
+    return [c if np.isfinite(c).all() else c.iloc[:0] for _, c in shared.items()]
+
+
 def means(group: Group) -> pd.DataFrame:
-    """Mean of the finite values: a row per entrant, a column per metric."""
+    """Mean on the tiles all share: a row per entrant, a column per metric.
+
+    NaN for an entrant that cannot be compared.
+    """
     import pandas as pd
 
     found = entrants(group)
-    data = {name: [values(e, name).mean() for e in found] for name in group.facts.metrics}
+    data = {
+        name: [column.mean() for column in compared(found, name, definition.better)]
+        for name, definition in group.facts.metrics.items()
+    }
     return pd.DataFrame(data, index=[e.label for e in found])
+
+
+def share(count: int, total: int) -> str:
+    """``20 of 40`` where some tiles have no finite value; empty where all have one."""
+    return "" if count == total else f"{count} of {total}"
+
+
+def _mean_cell(entrant: Entrant, metric: str) -> str:
+    finite = values(entrant, metric)
+    part = share(len(finite), len(entrant.table))
+    return f"{number(finite.mean())}\n± {number(finite.std())}{part and f' ({part})'}"
 
 
 def summary_table(group: Group) -> pd.DataFrame:
@@ -87,8 +119,7 @@ def summary_table(group: Group) -> pd.DataFrame:
     found = entrants(group)
     columns = {}
     for name, definition in group.facts.metrics.items():
-        cells = [values(e, name) for e in found]
-        columns[heading(definition)] = [f"{number(c.mean())}\n± {number(c.std())}" for c in cells]
+        columns[heading(definition)] = [_mean_cell(e, name) for e in found]
     metrics = list(group.facts.metrics)
     columns["tiles"] = [str(len(e.table)) for e in found]
     columns["undefined"] = [str(int(e.table[metrics].isna().to_numpy().sum())) for e in found]
@@ -97,53 +128,44 @@ def summary_table(group: Group) -> pd.DataFrame:
 
 
 def rank_table(group: Group) -> pd.DataFrame:
-    """Rank of the mean per metric, 1 is best, over the tiles where every entrant has a value.
+    """Rank of the mean per metric, 1 is best, on the tiles of :func:`compared`.
 
-    Sorted by the mean rank; ties share the better rank. An entrant without any value comes last.
+    Sorted by the mean rank; ties share the better rank. An entrant that cannot be compared comes
+    last.
     """
     import pandas as pd
 
-    found = entrants(group)
-    ranks = {}
+    scores, ranks = means(group), {}
     for name, definition in group.facts.metrics.items():
         if definition.undefined:
             continue
-        frame = pd.DataFrame({i: values(e, name) for i, e in enumerate(found)})
-        common = frame.dropna()
-        scores = (common if len(common) else frame).mean()
         ascending = definition.better == "lower"
-        ranks[heading(definition, unit=False)] = scores.rank(
+        ranks[heading(definition, unit=False)] = scores[name].rank(
             ascending=ascending, method="min", na_option="bottom"
-        ).to_numpy()
-    table = pd.DataFrame(ranks, index=[e.label for e in found]).astype(int)
+        )
+    table = pd.DataFrame(ranks, index=scores.index).astype(int)
     table.insert(0, "mean rank", table.mean(axis=1).round(2))
     return table.sort_values("mean rank", kind="stable")
 
 
 def interval(gain: Gain) -> tuple[float, float] | None:
-    """The 95 % interval shown: the wider end of t and bootstrap on each side."""
-    if gain.t_low is None or gain.t_high is None:
+    """The 95 % interval by Student's t, or None where there is no verdict."""
+    if gain.verdict == "none" or gain.t_low is None or gain.t_high is None:
         return None
-    lows = [v for v in (gain.t_low, gain.bootstrap_low) if v is not None]
-    highs = [v for v in (gain.t_high, gain.bootstrap_high) if v is not None]
-    return min(lows), max(highs)
-
-
-def verdict(gain: Gain) -> str:
-    """``better``, ``worse`` or ``open``: whether the whole interval lies on one side of zero."""
-    ends = interval(gain)
-    if ends is None:
-        return "open"
-    return "better" if ends[0] > 0 else "worse" if ends[1] < 0 else "open"
+    return gain.t_low, gain.t_high
 
 
 def _gain_cell(gain: Gain) -> str:
-    ends = interval(gain)
-    if gain.mean is None:
-        return "–"
-    spread = "no interval" if ends is None else f"{ends[0]:.2g} to {ends[1]:.2g}"
-    mark = {"better": " ✓", "worse": " ✗", "open": ""}[verdict(gain)]
-    return f"{gain.mean:+.3g}{mark}\n{spread}"
+    """Mean and verdict, then interval and limits: ``+0.1 ✓``, ``0.02 to 0.2 for this scene only``.
+
+    A gain on some tiles only says on how many.
+    """
+    ends, mark = interval(gain), {"better": " ✓", "worse": " ✗"}.get(gain.verdict, "")
+    mean = "–" if gain.mean is None else f"{gain.mean:+.3g}{mark}"
+    spread = [] if ends is None else [f"{ends[0]:.2g} to {ends[1]:.2g}"]
+    part = share(gain.count, gain.count + gain.left_out)
+    told = [f"({part})"] if part and part not in gain.note else []
+    return f"{mean}\n{' '.join([*spread, *told, gain.note])}".rstrip()
 
 
 def gain_table(group: Group) -> pd.DataFrame | None:
@@ -161,18 +183,18 @@ def gain_table(group: Group) -> pd.DataFrame | None:
     return pd.DataFrame(columns, index=labels)
 
 
-def independent_groups(group: Group) -> str:
-    """What the intervals of :func:`gain_table` are taken over: ``6 blocks``."""
+def gains_of(group: Group) -> list[Gain]:
+    """Every gain of :func:`gain_table`."""
     reference = group.facts.reference
     if reference is None:
-        return ""
-    found = {
-        f"{gain.clusters} {gain.cluster_unit}s"
-        for result in group.results
-        for gain in result.facts.gain[reference].values()
-        if gain.count
-    }
-    return " or ".join(sorted(found))
+        return []
+    return [gain for r in group.results for gain in r.facts.gain[reference].values()]
+
+
+def independent_groups(group: Group) -> str:
+    """What intervals are taken over, and for what: ``intervals over 6 blocks, for …``."""
+    found = {", ".join(filter(None, (g.over, g.note))) for g in gains_of(group) if g.over}
+    return f"intervals over {' or '.join(sorted(found))}" if found else "no interval"
 
 
 def scene_table(group: Group) -> pd.DataFrame:
@@ -184,9 +206,16 @@ def scene_table(group: Group) -> pd.DataFrame:
 
     name = next(iter(group.facts.metrics))
     found = entrants(group)
-    columns = {}
-    for entrant in found:
-        column = values(entrant, name)
-        columns[entrant.label] = column.groupby(entrant.table.loc[column.index, "scene"]).mean()
-    table = pd.DataFrame(columns).T.reindex([entrant.label for entrant in found])
-    return table.map(number)
+    rows = {
+        entrant.label: {
+            scene: _scene_cell(tiles[name]) for scene, tiles in entrant.table.groupby("scene")
+        }
+        for entrant in found
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").reindex([e.label for e in found])
+
+
+def _scene_cell(column: pd.Series) -> str:
+    finite = column[np.isfinite(column)]
+    part = share(len(finite), len(column))
+    return f"{number(finite.mean())}{part and f'{chr(10)}({part})'}"

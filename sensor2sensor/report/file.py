@@ -40,18 +40,28 @@ class Statistics(_Frozen):
 
 
 class Gain(_Frozen):
-    """Paired gain over a baseline; positive is better."""
+    """Paired gain over a baseline; positive is better.
+
+    Earlier evaluations have ``clusters`` and ``cluster_unit`` in place of what is optional here:
+    their intervals ignore scenes and tiles without a finite value, so they come to no verdict.
+    """
 
     mean: float | None
     t_low: float | None
     t_high: float | None
+    degrees_of_freedom: float | None = None
     bootstrap_low: float | None
     bootstrap_high: float | None
     better_share: float | None
     count: int
     left_out: int
-    clusters: int
-    cluster_unit: str
+    blocks: int | None = None
+    scenes: int | None = None
+    over: str = ""
+    verdict: Literal["better", "worse", "open", "none"] = "none"
+    note: str = "no verdict: the interval ignores scenes; run evaluate.py again"
+    clusters: int | None = None
+    cluster_unit: str | None = None
 
 
 class Dataset(_Frozen):
@@ -104,6 +114,7 @@ class EvaluationFile(_Frozen):
     reference: str | None
     baselines: dict[str, dict[str, Any]]
     tiles: int
+    scene_unit: str = "inventory and index, as overpasses are not recorded"
     states: dict[str, dict[str, int]]
     summary: dict[str, dict[str, Statistics]]
     gain: dict[str, dict[str, Gain]]

@@ -114,7 +114,7 @@ def _best(group: Group, table: pd.DataFrame) -> pd.DataFrame:
     """True for the best mean of each metric, in the shape of ``table``."""
     import pandas as pd
 
-    means = compare.means(group)
+    means = compare.means(group)  # NaN, and so never bold, where tiles are lacking
     marks = pd.DataFrame(False, index=table.index, columns=table.columns)
     for name, definition in group.facts.metrics.items():
         column = means[name]
@@ -135,7 +135,9 @@ def _summary(group: Group) -> str:
     note = (
         "Mean ± standard deviation over tiles. Best mean in bold, baselines in grey; ↑ higher is "
         "better, ↓ lower is better. Values that are undefined (a constant image has no "
-        "correlation) or infinite (PSNR of a perfect one) are counted, never averaged. "
+        "correlation) or infinite (PSNR of a perfect one) are counted, never averaged; "
+        "“20 of 40” stands where tiles lack a finite value. The best is sought among those that "
+        "have one on every tile the metric is defined on. "
     )
     drawn = table_html(table, _best(group, table), _baselines(group))
     return drawn + _note(note + _zero_truth(group) + _ground(group))
@@ -147,7 +149,10 @@ def _zero_truth(group: Group) -> str:
 
 
 def _ranks(group: Group) -> str:
-    note = "1 is best; ranked on the tiles where every entrant has a value."
+    note = (
+        "1 is best. All are ranked on the same tiles; who lacks a finite value on one of them "
+        "comes last."
+    )
     return table_html(compare.rank_table(group), None, _baselines(group)) + _note(note)
 
 
@@ -158,9 +163,10 @@ def _gains(group: Group) -> str:
         return _note("No baseline was evaluated.")
     note = (
         "Mean paired difference per tile, signed so that positive is better for every metric. "
-        "Interval: 95 %, the wider of Student's t (cluster-robust) and a bootstrap over "
-        f"independent groups of tiles ({compare.independent_groups(group)}). ✓ wholly better, "
-        f"✗ wholly worse than {group.facts.reference}."
+        "Interval: 95 %, Student's t with the cluster-robust variances of blocks of ground and of "
+        f"scenes; here: {compare.independent_groups(group)}. ✓ wholly better, ✗ wholly worse than "
+        f"{group.facts.reference}; no verdict where a tile has no finite value. "
+        f"A scene is told from others by {group.facts.scene_unit}."
     )
     alt = f"gain over {group.facts.reference} per metric with intervals"
     upright = table.T if len(table) <= UPRIGHT_RUNS else table

@@ -10,9 +10,10 @@ from sensor2sensor.report.compare import (
     Entrant,
     entrants,
     heading,
+    independent_groups,
     interval,
+    share,
     values,
-    verdict,
 )
 from sensor2sensor.report.load import Group
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # Okabe & Ito 2008: told apart with any colour vision. Baselines are grey.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 BASELINE = "#9A9A9A"
-VERDICTS = {"better": "#0072B2", "worse": "#D55E00", "open": "#6E6E6E"}
+VERDICTS = {"better": "#0072B2", "worse": "#D55E00", "open": "#6E6E6E", "none": "#6E6E6E"}
 COLUMNS = 4
 PANEL_INCH = (3.0, 0.34)
 
@@ -81,6 +82,9 @@ def _boxes(axes: Axes, found: list[Entrant], metric: str) -> None:
     )
     for box, colour in zip(drawn["boxes"], colours(found), strict=True):
         box.set(facecolor=colour, edgecolor="#333333", linewidth=0.8, alpha=0.85)
+    for position, (entrant, finite) in enumerate(zip(found, cells, strict=True), start=1):
+        if len(finite):
+            _note_share(axes, finite.mean(), position, share(len(finite), len(entrant.table)))
 
 
 def box_plots(group: Group) -> Figure:
@@ -100,7 +104,10 @@ def box_plots(group: Group) -> Figure:
 
 
 def gain_plot(group: Group) -> Figure | None:
-    """Mean paired gain over the strongest baseline with its 95 % interval; right of 0 is better."""
+    """Mean paired gain over the strongest baseline with its 95 % interval; right of 0 is better.
+
+    A hollow mark has no interval and no verdict.
+    """
     reference = group.facts.reference
     if reference is None:
         return None
@@ -117,14 +124,23 @@ def gain_plot(group: Group) -> Figure | None:
         axes.set_ylim(lines + 0.6, 0.4)
     for axes in panels[len(metrics) :]:
         axes.set_visible(False)
-    made.supxlabel(f"worse than {reference}  ←  0  →  better than {reference}", fontsize=9)
+    sides = f"worse than {reference}  ←  0  →  better than {reference}"
+    made.supxlabel(f"{sides}\n{independent_groups(group)}", fontsize=9)
     return made
 
 
 def _gain_line(axes: Axes, position: int, gain: Any) -> None:
     if gain.mean is None:
         return
-    colour, ends = VERDICTS[verdict(gain)], interval(gain)
+    colour, ends = VERDICTS[gain.verdict], interval(gain)
     if ends is not None:
         axes.plot(ends, [position, position], color=colour, linewidth=2.0)
-    axes.plot([gain.mean], [position], marker="o", color=colour, markersize=6)
+    fill = "white" if ends is None else colour
+    axes.plot([gain.mean], [position], marker="o", color=colour, markerfacecolor=fill, markersize=6)
+    _note_share(axes, gain.mean, position, share(gain.count, gain.count + gain.left_out))
+
+
+def _note_share(axes: Axes, x: float, y: float, text: str) -> None:
+    """``20 of 40`` above a mark."""
+    above = {"xytext": (0, 11), "textcoords": "offset points", "ha": "center", "fontsize": 7}
+    axes.annotate(text, (x, y), **above)

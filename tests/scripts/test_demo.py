@@ -24,7 +24,9 @@ def test_demo_runs_from_archive_to_report(tmp_path: Path) -> None:
         assert f"[{stage}/8]" in done.stdout
     for name in ("demo/edsr_alt6", "demo/pix2pix_cur"):
         assert re.search(rf"{name}, \d+ test tiles on ground never trained on", done.stdout)
-    assert re.search(r"HPSI  over bicubic +[+-]\d\.\d{4}  \(95 % interval", done.stdout)
+    # So small a demo may have too few blocks of test ground for a verdict; it then says so.
+    told = r"HPSI  over bicubic +[+-]\d\.\d{4}  \((95 % interval|no verdict below 4 blocks)"
+    assert re.search(told, done.stdout)
     named = done.stdout.split("\nOpen:\n")[1].split("\n")
     opened = [Path(line.strip()) for line in named if line.startswith("  ")]
     assert len(opened) == 4

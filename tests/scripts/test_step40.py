@@ -79,6 +79,25 @@ def test_rerun_changes_nothing_and_says_so(both, capsys):
     assert "0 done, 2 already there" in capsys.readouterr().out
 
 
+def test_a_rerun_adds_the_overpass_that_earlier_versions_did_not_record(both):
+    step40(both, "--quantity", "1")
+    folder = folder_of(both)
+    wanted = rows_of(folder)
+    for path in (folder / "scenes").glob("*.json"):
+        record = files.read_json(path)
+        for row in record["rows"]:
+            del row["overpass"]
+        files.write_json(path, record)
+    kept, *others = scenes(both)
+    select(both, kept)
+    assert step40(both, "--quantity", "1") == 0
+    found = {int(row["scene"]): row["overpass"] for row in rows_of(folder)}
+    assert found[kept].startswith("S2") and all(found[scene] == "" for scene in others)
+    select(both, kept, *others)
+    assert step40(both, "--quantity", "1") == 0
+    assert rows_of(folder) == wanted
+
+
 def test_a_second_run_elsewhere_and_with_workers_gives_the_same_bytes(both):
     step40(both, "--quantity", "2")
     first = tree(both / "data")

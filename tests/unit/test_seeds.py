@@ -13,8 +13,7 @@ from sensor2sensor.config.jsonc import load_jsonc
 from sensor2sensor.core import files
 
 ROOT = Path(__file__).resolve().parents[2]
-# Student's t with one degree of freedom is the Cauchy distribution.
-T_ONE = math.tan(math.pi * 0.475)
+T_THREE = 3.182446305284263  # Student's t, 97.5 %, three degrees of freedom (any printed table)
 METRICS = {
     "up": {"label": "Up", "better": "higher", "unit": "1"},
     "down": {"label": "Down", "better": "lower", "unit": "m"},
@@ -25,7 +24,8 @@ def tiles_of(models: dict, bicubic: dict) -> dict:
     names = ["a", "b", "c", "d"]
     return {
         "names": names,
-        "blocks": dict(zip(names, ("west", "west", "east", "east"), strict=True)),
+        "blocks": dict(zip(names, ("north", "west", "south", "east"), strict=True)),
+        "scenes": dict.fromkeys(names, "S2A_20221005T115411"),
         "baselines": {"bicubic": bicubic},
         "models": models,
     }
@@ -58,11 +58,29 @@ def test_mean_and_spread_are_over_seeds() -> None:
 
 def test_interval_is_students_t_over_blocks_of_the_mean_over_seeds() -> None:
     item = seeds_table.aggregate(two_seeds(), METRICS)["models"]["net"]["up"]["gain"]["bicubic"]
-    # Averaged over seeds the two blocks gain 1 and 3: mean 2, standard error 1.
-    assert (item["mean"], item["clusters"], item["cluster_unit"]) == (2.0, 2, "block")
-    assert item["t_low"] == pytest.approx(2.0 - T_ONE)
-    assert item["t_high"] == pytest.approx(2.0 + T_ONE)
-    assert item["verdict"] == "="
+    # Averaged over seeds the four blocks gain 1, 1, 3 and 3: mean 2, standard error sqrt(1/3).
+    assert (item["mean"], item["over"], item["note"]) == (2.0, "4 blocks", "for this scene only")
+    assert item["t_low"] == pytest.approx(2.0 - T_THREE / math.sqrt(3))
+    assert item["t_high"] == pytest.approx(2.0 + T_THREE / math.sqrt(3))
+    assert item["verdict"] == "wins"
+
+
+def test_table_and_words_say_for_which_scenes_only() -> None:
+    text = seeds_table.render(results_of(two_seeds()))
+    assert "intervals over 4 blocks, for this scene only:" in text
+    head = next(line for line in text.splitlines() if line.startswith("| metric"))
+    assert head.count("verdict for this scene only") == 1
+    tiles = two_seeds()
+    tiles["scenes"] = dict(zip(tiles["names"], "stuv", strict=True))
+    assert "only" not in seeds_table.render(results_of(tiles))
+
+
+def test_three_blocks_give_no_interval_and_no_verdict() -> None:
+    tiles = two_seeds()
+    tiles["blocks"]["d"] = "south"
+    text = seeds_table.render(results_of(tiles))
+    assert "- `net` has no verdict on every metric." in text
+    assert "| +2 | 2/2 | – no verdict below 4 blocks (3 here) |" in text
 
 
 def test_gain_is_positive_where_lower_is_better_and_the_model_is_lower() -> None:
@@ -72,7 +90,7 @@ def test_gain_is_positive_where_lower_is_better_and_the_model_is_lower() -> None
     assert item["seeds_better"] == 0
 
 
-def test_tile_without_a_value_in_one_seed_is_left_out_and_counted() -> None:
+def test_tile_without_a_value_in_one_seed_leaves_no_verdict() -> None:
     tiles = two_seeds()
     tiles["models"]["net"]["1"]["up"][0] = None
     row = seeds_table.aggregate(tiles, METRICS)["models"]["net"]["up"]
@@ -80,22 +98,22 @@ def test_tile_without_a_value_in_one_seed_is_left_out_and_counted() -> None:
     assert (item["count"], item["left_out"]) == (3, 1)
     assert item["mean"] == pytest.approx((1 + 3 + 3) / 3)
     assert row["seeds"][1] == pytest.approx((2 + 5 + 5) / 3)
-    assert "1 tiles without a value" in seeds_table.render(results_of(tiles))
+    assert (item["verdict"], item["t_low"]) == ("–", None)
+    text = seeds_table.render(results_of(tiles))
+    assert "3 of 4 tiles | 2/2 | – no verdict: finite on 3 of 4 tiles |" in text
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "word"),
-    [
-        (0.1, 0.2, "wins"),
-        (-0.2, -0.1, "loses"),
-        (-0.1, 0.2, "="),
-        (0.0, 0.2, "="),
-        (-0.2, 0.0, "="),
-        (None, None, "–"),
-    ],
-)
-def test_verdict_follows_the_interval(low: float | None, high: float | None, word: str) -> None:
-    assert seeds_table.verdict(low, high) == word
+def test_tile_without_a_value_for_anyone_changes_no_verdict() -> None:
+    tiles = two_seeds()
+    columns = [tiles["baselines"]["bicubic"], *tiles["models"]["net"].values()]
+    for column in columns:
+        column["up"].append(None)
+        column["down"].append(1.0)
+    for key, name in (("blocks", "east"), ("scenes", "S2A_20221005T115411")):
+        tiles[key]["e"] = name
+    tiles["names"].append("e")
+    item = seeds_table.aggregate(tiles, METRICS)["models"]["net"]["up"]["gain"]["bicubic"]
+    assert (item["count"], item["left_out"], item["verdict"]) == (4, 1, "wins")
 
 
 def test_a_loss_is_named_in_words_and_marked_in_the_table() -> None:
@@ -244,10 +262,11 @@ def test_results_follow_from_the_values_of_the_tiles(results: dict) -> None:
             other = again["models"][model][name]
             assert row["seeds"] == pytest.approx(other["seeds"])
             for method, item in row["gain"].items():
-                kept = ("mean", "t_low", "t_high", "seeds_better", "left_out", "clusters")
+                kept = ("mean", "t_low", "t_high", "seeds_better", "left_out")
                 found = [other["gain"][method][key] for key in kept]
                 assert [item[key] for key in kept] == pytest.approx(found)
-                assert item["verdict"] == other["gain"][method]["verdict"]
+                for key in ("verdict", "note", "over"):
+                    assert item[key] == other["gain"][method][key]
 
 
 def test_results_are_whole_and_of_the_shipped_experiments(results: dict) -> None:

@@ -112,10 +112,42 @@ def test_the_printed_tables_name_direction_and_ground(evaluation):
     show(evaluation, toys.dataset()[1], "sis2/alt6/l1 at step 300", console)
     text = console.file.getvalue()
     assert "PSNR ↑ [dB]" in text and "ERGAS ↓" in text
-    assert "Gain of model over nearest" in text and "5 blocks" in text
+    assert "Gain of model over nearest" in text and "intervals over 5 scenes" in text
+    assert "scenes are told apart by inventory and index" in text
     assert "0.0 % of the ground of 'test' is in 'train' too" in text
     for word in ("mean", "min", "max", "std"):
         assert word in text
+
+
+def printed(evaluation):
+    console = Console(file=io.StringIO(), width=160)
+    show(evaluation, toys.dataset()[1], "x", console)
+    return " ".join(console.file.getvalue().split())  # titles are wrapped
+
+
+def made_up(scenes, broken=0):
+    """40 tiles in 8 blocks: the model is far better, or NaN on the first ``broken`` tiles."""
+    rows = []
+    for method, level in (("model", 0.9), ("bicubic", 0.5)):
+        for i in range(40):
+            value = math.nan if method == "model" and i < broken else level + 0.001 * i
+            place = (f"S2A_{i % scenes}", f"b{i % 8}")
+            rows.append(TileScores(f"t{i}", *place, "test", method, {"ssim": value}, "ordinary"))
+    return Evaluation(tuple(rows), ("model", "bicubic"), ("ssim",), "standard", "test", 0)
+
+
+def test_the_printed_verdict_says_for_which_scenes_only():
+    assert "better for these 3 scenes only" in printed(made_up(3))
+    assert "better for this scene only" in printed(made_up(1))
+    many = printed(made_up(5))
+    assert "intervals over 8 blocks and 5 scenes" in many and "only" not in many
+
+
+def test_a_model_that_is_nan_on_half_its_tiles_gets_no_verdict():
+    text = printed(made_up(5, broken=20))
+    assert "no verdict: finite on 20 of 40 tiles" in text
+    assert "better " not in text.split("better on")[1]
+    assert text.count("20 of 40") == 3  # summary, tiles of the gain, its verdict
 
 
 def test_the_gallery_shows_best_median_and_worst(evaluation, tmp_path):
@@ -131,6 +163,18 @@ def test_the_gallery_shows_best_median_and_worst(evaluation, tmp_path):
     for entry in entries:
         with Image.open(tmp_path / entry["file"]) as image:
             assert image.format == "PNG" and image.width > 3 * image.height
+
+
+def test_a_caption_says_how_many_tiles_were_ranked(tmp_path):
+    def odd(tiles):
+        images = toys.noisy(0.01)(tiles)
+        images[[tile.name.startswith("inv_toy__00008") for tile in tiles]] = np.nan
+        return images
+
+    folder, contract = toys.dataset()
+    scored = evaluate({"model": odd}, folder, contract)
+    entries = write_gallery(scored, {"model": odd}, folder, contract, tmp_path / "x_gallery")
+    assert entries[0]["caption"].startswith("best among 4 of 5 tiles by ")
 
 
 def test_tiles_without_a_value_are_not_picked():

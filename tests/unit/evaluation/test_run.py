@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sensor2sensor.core.errors import ConfigError, InputError
+from sensor2sensor.dataset.contract import load_contract
+from sensor2sensor.dataset.ledger import read_split, write_split
 from sensor2sensor.evaluation.predictors import ModelPredictor, window_starts
 from sensor2sensor.evaluation.run import evaluate
 from sensor2sensor.metrics import compute, profile_metrics
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import iterate_tiles
+from tests.fakes_dataset import make_dataset
 from tests.unit.evaluation import toys
 
 
@@ -61,7 +65,8 @@ def test_the_batch_size_changes_no_value(evaluation, batch_size):
 def test_gains_are_paired_and_clustered_by_ground(evaluation):
     gain = evaluation.gains["nearest"]["rmse"]
     assert gain.mean > 0 and gain.t_low > 0 and gain.bootstrap_low > 0
-    assert (gain.clusters, gain.cluster_unit, gain.count) == (5, "block", 5)
+    # Every toy tile is a block in a scene of its own.
+    assert (gain.over, gain.blocks, gain.count, gain.verdict) == ("5 scenes", 5, 5, "better")
     assert evaluation.reference == "nearest"
 
 
@@ -79,6 +84,34 @@ def test_perfect_and_broken_predictions_are_counted_apart():
     assert (psnr.count, psnr.undefined, psnr.infinite, psnr.mean) == (0, 1, 4, None)
     ssim = got.summary["model"]["ssim"]
     assert (ssim.count, ssim.undefined) == (4, 1) and ssim.mean == pytest.approx(1.0)
+
+
+def test_a_model_that_is_not_finite_on_some_tiles_gets_no_verdict_in_any_metric():
+    def half(tiles):
+        images = toys.noisy(0.001)(tiles)
+        for image, tile in zip(images, tiles, strict=True):
+            if "00008" in tile.name or "00009" in tile.name:
+                image[3, 3] = np.inf
+        return images
+
+    got = scored({"model": half, "nearest": toys.noisy(0.05)})
+    for name, gain in got.gains["nearest"].items():
+        assert (gain.verdict, gain.t_low) == ("none", None), name
+        assert gain.note == "no verdict: finite on 3 of 5 tiles"
+
+
+def test_a_scene_is_an_overpass_whatever_inventory_it_came_from(tmp_path):
+    folder = make_dataset(tmp_path, train=2, val=1, test=6)
+    rows = [replace(row, inventory=f"inv_{row.name[-3:]}") for row in read_split(folder)]
+    contract = load_contract(folder)
+    write_split(folder, rows)
+    without = evaluate({"m": toys.truth}, folder, contract)
+    assert len({row.scene for row in without.rows}) == 6 and "not recorded" in without.scene_unit
+    write_split(folder, [replace(row, overpass="S2A_20221005T115411") for row in rows])
+    recorded = evaluate({"m": toys.truth, "n": toys.noisy(0.05)}, folder, contract)
+    assert {row.scene for row in recorded.rows} == {"S2A_20221005T115411"}
+    assert recorded.scene_unit == "overpass"
+    assert recorded.gains["n"]["rmse"].note == "for this scene only"
 
 
 def test_suffix_filters_and_limit():

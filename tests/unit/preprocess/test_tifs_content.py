@@ -68,6 +68,11 @@ def test_bands_are_described_with_units_on_the_sentinel2_grid(root):
             assert source.tags(3)["wavelength_nm"] == "492.7"
 
 
+def test_every_tile_names_its_overpass(root):
+    found = product(root / "s2", "S2A*.SAFE").name.split("_")  # S2A_MSIL1C_<datatake start>_...
+    assert {row["overpass"] for row in rows_of(folder_of(root))} == {f"{found[0]}_{found[2]}"}
+
+
 def test_sentinel2_bands_equal_satpy(root):
     expected = satpy_reflectance(product(root / "s2", "S2A*.SAFE"), "L1C", BANDS, 10)
     for row in rows_of(folder_of(root)):

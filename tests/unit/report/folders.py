@@ -45,7 +45,7 @@ def scores(level, seed, metrics):
     return found
 
 
-def evaluation(level, *, profile="standard", spoil=()):
+def evaluation(level, *, profile="standard", spoil=(), scenes=3, blocks=6):
     """Model at ``level``, nearest at 0.3, bicubic at 0.5; ``spoil`` gives (tile, metric, value)."""
     metrics = profile_metrics(profile)
     rows = []
@@ -55,11 +55,8 @@ def evaluation(level, *, profile="standard", spoil=()):
                 if place == tile:
                     values[metric] = value
             name = f"inv__{tile:05d}_0x0"
-            rows.append(
-                TileScores(
-                    name, f"inv/{tile % 3}", f"b{tile % 6}", "test", method, values, "ordinary"
-                )
-            )
+            place = (f"inv/{tile % scenes}", f"b{tile % blocks}")
+            rows.append(TileScores(name, *place, "test", method, values, "ordinary"))
     methods = ("model", "nearest", "bicubic")
     facts = {"unit": contract().target_unit()}
     return Evaluation(tuple(rows), methods, metrics, profile, "test", 0, **facts)
@@ -67,7 +64,7 @@ def evaluation(level, *, profile="standard", spoil=()):
 
 def add(
     folder: Path, experiment: str, level: float, *, timestamp="0715-0930", profile="standard",
-    dataset="alt6_toy", sha="ab" * 32, spoil=(), picture=True,
+    dataset="alt6_toy", sha="ab" * 32, spoil=(), picture=True, scenes=3, blocks=6,
 ) -> Path:  # fmt: skip
     """Write one evaluation; returns its JSON file."""
     filters = {"enforce_suffix": None, "exclude_suffix": None}
@@ -80,5 +77,5 @@ def add(
         files.write_bytes(folder / file, buffer.getvalue())
         gallery = [{"file": file, "rank": "best", "tile": "inv__00001", "caption": "best tile"}]
     baselines = {"nearest": Named(), "bicubic": Named()}
-    made = evaluation(level, profile=profile, spoil=spoil)
+    made = evaluation(level, profile=profile, spoil=spoil, scenes=scenes, blocks=blocks)
     return write(made, folder, subject, contract(), baselines=baselines, gallery=gallery)[1]

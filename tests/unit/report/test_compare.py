@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from sensor2sensor.config.vocabulary import METRICS
+from sensor2sensor.core import files
 from sensor2sensor.report import compare, load
-from sensor2sensor.report.file import Gain
 from tests.unit.report import folders
 
 GOOD, BAD = "sis2/good", "sis2/bad"
@@ -45,8 +46,56 @@ def test_ranks_compare_on_the_same_tiles(tmp_path):
     spoil = [(tile, "cc", math.nan) for tile in range(1, folders.TILES)]
     folders.add(tmp_path, GOOD, 0.7)
     folders.add(tmp_path, BAD, 0.6, spoil=[*spoil, (0, "cc", 0.65)])
-    table = compare.rank_table(load(tmp_path).groups[0])
-    assert table.loc[GOOD, "CC ↑"] == 1 and table.loc[BAD, "CC ↑"] == 2
+    group = load(tmp_path).groups[0]
+    table = compare.rank_table(group)
+    assert table.loc[GOOD, "CC ↑"] == 1 and table.loc[BAD, "CC ↑"] == 4
+    assert math.isnan(compare.means(group).loc[BAD, "cc"])
+    assert "(1 of 12)" in compare.summary_table(group).loc[BAD, "CC ↑"]
+    # The others keep all of their tiles.
+    every = [values["cc"] for values in folders.scores(0.7, 1, ("cc",))]
+    assert compare.means(group).loc[GOOD, "cc"] == pytest.approx(np.mean(every), abs=0.01)
+
+
+def half(tmp_path, **places):
+    """GOOD is NaN or infinite on every second tile, in every metric; BAD is whole."""
+    odd = [(tile, metric, math.nan if tile % 4 else -math.inf)
+           for tile in range(0, folders.TILES, 2) for metric in METRICS]  # fmt: skip
+    folders.add(tmp_path, GOOD, 0.9, spoil=odd, **places)
+    folders.add(tmp_path, BAD, 0.2, **places)
+    return load(tmp_path).groups[0]
+
+
+def test_a_run_without_a_value_on_half_its_tiles_has_no_verdict_no_bold_and_the_last_rank(tmp_path):
+    group = half(tmp_path)
+    gains = compare.gain_table(group)
+    for cell in gains.loc[GOOD]:
+        assert "6 of 12" in cell and "✓" not in cell and "no verdict" in cell
+    assert compare.means(group).loc[GOOD].isna().all()
+    assert set(compare.rank_table(group).loc[GOOD]) == {4}
+    assert all("(6 of 12)" in compare.summary_table(group).loc[GOOD, heading]
+               for heading in map(compare.heading, group.facts.metrics.values()))  # fmt: skip
+    assert all("✗" in cell for cell in gains.loc[BAD])
+
+
+def test_a_tile_undefined_for_everyone_is_left_out_for_all_alike(tmp_path):
+    folders.add(tmp_path, GOOD, 0.7)
+    group = load(tmp_path).groups[0]
+    found = compare.entrants(group)
+    first = found[0].table.index[0]
+    for entrant in found:
+        entrant.table.loc[first, "cc"] = math.nan
+    columns = compare.compared(found, "cc", "higher")
+    assert [len(column) for column in columns] == [folders.TILES - 1] * 3
+    found[-1].table.loc[found[-1].table.index[1], "cc"] = math.nan
+    assert [len(c) for c in compare.compared(found, "cc", "higher")][-1] == 0
+
+
+def test_a_perfect_tile_is_left_out_for_all_and_makes_no_one_last(tmp_path):
+    folders.add(tmp_path, GOOD, 0.7, spoil=[(0, "psnr", math.inf), (0, "rmse", math.inf)])
+    group = load(tmp_path).groups[0]
+    ranks = compare.rank_table(group)
+    assert ranks.loc[GOOD, "PSNR ↑"] == 1
+    assert ranks.loc[GOOD, "RMSE ↓"] == 3  # an infinite error is no perfection
 
 
 def test_undefined_and_infinite_values_are_counted_not_averaged(tmp_path):
@@ -71,7 +120,38 @@ def test_the_gain_is_over_the_strongest_baseline(group):
     good, bad = table.loc[GOOD, "RMSE ↓\n(reflectance)"], table.loc[BAD, "HPSI (colour) ↑"]
     assert good.startswith("+0.2") and "✓" in good
     assert bad.startswith("-0.29") and "✗" in bad
-    assert compare.independent_groups(group) == "6 blocks"
+    assert good.endswith(" for these 3 scenes only")
+    assert compare.independent_groups(group) == "intervals over 6 blocks, for these 3 scenes only"
+
+
+def test_four_scenes_need_no_label_and_three_blocks_give_no_verdict(tmp_path):
+    folders.add(tmp_path / "a", GOOD, 0.7, scenes=4)
+    group = load(tmp_path / "a").groups[0]
+    assert compare.independent_groups(group) == "intervals over 6 blocks and 4 scenes"
+    cell = compare.gain_table(group).loc[GOOD, "HPSI ↑"]
+    assert "✓" in cell and "only" not in cell
+    folders.add(tmp_path / "b", GOOD, 0.7, scenes=4, blocks=3)
+    group = load(tmp_path / "b").groups[0]
+    assert (
+        compare.gain_table(group).loc[GOOD, "HPSI ↑"].endswith("no verdict below 4 blocks (3 here)")
+    )
+    assert compare.independent_groups(group) == "no interval"
+
+
+def test_an_evaluation_from_before_scenes_counted_loads_without_a_verdict(tmp_path):
+    path = folders.add(tmp_path, GOOD, 0.7)
+    content = files.read_json(path)
+    for gains in content["gain"].values():
+        for gain in gains.values():
+            for key in ("degrees_of_freedom", "blocks", "scenes", "over", "verdict", "note"):
+                del gain[key]
+            gain |= {"clusters": 6, "cluster_unit": "block"}
+    del content["scene_unit"]
+    files.write_json(path, content)
+    results = load(tmp_path)
+    assert not results.skipped
+    cell = compare.gain_table(results.groups[0]).loc[GOOD, "HPSI ↑"]
+    assert cell.startswith("+0.2") and "✓" not in cell and "run evaluate.py again" in cell
 
 
 def test_scenes_are_averaged_apart(group):
@@ -79,22 +159,6 @@ def test_scenes_are_averaged_apart(group):
     assert list(table.columns) == ["inv/0", "inv/1", "inv/2"]
     first = [v["hpsi"] for t, v in enumerate(folders.scores(0.7, 1, ("hpsi",))) if t % 3 == 0]
     assert float(table.loc[GOOD, "inv/0"]) == pytest.approx(np.mean(first), abs=5e-4)
-
-
-def interval(t, bootstrap):
-    return Gain(
-        mean=0.1, t_low=t[0], t_high=t[1], bootstrap_low=bootstrap[0],
-        bootstrap_high=bootstrap[1], better_share=1.0, count=9, left_out=0, clusters=3,
-        cluster_unit="block",
-    )  # fmt: skip
-
-
-def test_the_wider_interval_decides():
-    assert compare.verdict(interval((0.01, 0.2), (0.02, 0.18))) == "better"
-    assert compare.verdict(interval((-0.01, 0.2), (0.02, 0.18))) == "open"
-    assert compare.verdict(interval((-0.3, -0.1), (-0.25, -0.12))) == "worse"
-    assert compare.verdict(interval((None, None), (None, None))) == "open"
-    assert compare.interval(interval((0.01, 0.2), (0.02, 0.25))) == (0.01, 0.25)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import re
 
 import numpy as np
@@ -54,6 +55,20 @@ def test_the_summary_marks_the_best_and_states_the_ground(results):
     assert row.count('class="best"') == 12
     assert '<tr class="baseline"><th>nearest</th>' in shown
     assert "0.0 % of the scored ground was seen in training" in shown
+
+
+def test_the_gains_say_for_which_scenes_only(results):
+    shown = text(report.gains(results))
+    assert "6 blocks, for these 3 scenes only" in shown
+    assert "A scene is told from others by inventory and index" in shown
+
+
+def test_a_run_that_lacks_values_is_never_bold(tmp_path):
+    folders.add(tmp_path, "sis2/half", 0.9, spoil=[(1, "hpsi", math.nan)])
+    shown = text(report.summary(report.load(tmp_path)))
+    row = re.search(r"<tr><th>sis2/half</th>(.*?)</tr>", shown).group(1)
+    assert row.count('class="best"') == 10 and "(11 of 12)" in row
+    assert '<td class="best">0.500' in re.search(r"<th>bicubic</th>(.*?)</tr>", shown).group(1)
 
 
 def test_plots_are_embedded_and_not_blank(results):
