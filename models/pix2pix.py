@@ -24,7 +24,8 @@ Where ARISGAN's port is broken, this follows the paper:
         image per batch a 1 x 1 bottleneck has one value per channel, whose normalised form is
         always 0; false leaves that one normalisation out and is sound for every batch size.
 
-The output ends in tanh, so the target must be normalised into [-1, 1].
+The output ends in tanh, so the target must be normalised into [-1, 1]: with ``symmetric`` these
+bounds stand for the output range of each band, and what lies beyond it is clipped.
 """
 
 from __future__ import annotations
@@ -40,11 +41,13 @@ DEFAULTS = {"width": 1.0, "bottleneck_norm": True}
 class GAN:
     """U-Net generator and 70 x 70 PatchGAN discriminator; images of 64 to 512 pixels."""
 
+    OUTPUT_BOUNDS = (-1, 1)  # tanh
+
     def __init__(self, experiment: Experiment):
         self.exp = experiment
         self.params = base.read_params(experiment, DEFAULTS)
         self.shorter_side_px = base.check_sizes(experiment)
-        base.check_bounds(experiment)
+        base.check_bounds(experiment, type(self))
         base.check_losses(experiment)
         self.generator = self.Generator()
         self.discriminator = self.Discriminator()
