@@ -83,11 +83,14 @@ def evaluate_run(
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.checkpoints import restore_for_inference
+    from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
 
+    name, root = experiment.config.model_name, experiment.environment.models_root
+    gan_class = type(gan) if gan is not None else load_gan_class(name, root)
+    experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, run))
     if gan is None:
-        name, root = experiment.config.model_name, experiment.environment.models_root
-        gan = construct(load_gan_class(name, root), experiment)
+        gan = construct(gan_class, experiment)
     step = restore_for_inference(gan, run)
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     session = Session(experiment, run.timestamp, step, chosen, weights_in_use(gan), split)

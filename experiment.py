@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.experiment_file import (
@@ -22,24 +23,25 @@ from sensor2sensor.core.runs import Run
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import BandSpec, DatasetContract
+    from sensor2sensor.pipeline.normalisation import Normalisation
 
 UNSTARTED = "0000-0000"
 
 
 class LossWeights(Mapping[str, float | None]):
-    """Weights by loss name, with the value range that SSIM needs.
+    """Weights by loss name, with the value range of each target band that SSIM needs.
 
     Attributes:
-        value_range: Width of the normalised target's range (2.0 for [-1, 1]).
-        value_low: Its lower end, which SSIM shifts to 0 (-1.0 for [-1, 1]).
+        value_range: Widths of the value ranges in normalised units (2.0 for [-1, 1]).
+        value_low: Their lower ends, which SSIM shifts to 0 (-1.0 for [-1, 1]).
         warmup_steps: Steps before a generator's adversarial terms count.
     """
 
     def __init__(
         self,
         weights: Mapping[str, float | None],
-        value_range: float,
-        value_low: float = 0.0,
+        value_range: Sequence[float] | float,
+        value_low: Sequence[float] | float = 0.0,
         warmup_steps: int = 0,
     ) -> None:
         self._weights = MappingProxyType(dict(weights))
@@ -76,6 +78,8 @@ class Experiment:
         DatasetError: The data set is missing or damaged.
     """
 
+    _normaliser: Normalisation | None = None
+
     def __init__(
         self,
         exp: str,
@@ -105,6 +109,19 @@ class Experiment:
         if getattr(self, "_frozen", False):
             raise AttributeError(f"Experiment.{name} is read-only")
         super().__setattr__(name, value)
+
+    def normalised_by(self, normalisation: Normalisation) -> Self:
+        """The same experiment for a model whose values are mapped so."""
+        made = copy(self)
+        made.__dict__["_normaliser"] = normalisation
+        return made
+
+    @property
+    def normaliser(self) -> Normalisation:
+        """The map between physical values and the model's; an unbounded model's by default."""
+        from sensor2sensor.pipeline.normalisation import Normalisation
+
+        return self._normaliser or Normalisation(self.config.normalisation, self.contract)
 
     def _load_contract(self) -> DatasetContract:
         from sensor2sensor.dataset.contract import load_contract
@@ -226,10 +243,9 @@ class Experiment:
 
     @property
     def OUTPUT_RANGE(self) -> tuple[float, float]:  # noqa: N802
-        """Lower and upper end of the normalised target's value range."""
-        from sensor2sensor.dataset.ranges import normalised_range
-
-        return normalised_range(self.config.normalisation, self.contract)
+        """Lower and upper end of the normalised target's value range, over all bands."""
+        lows, highs = zip(*self.normaliser.value_ranges, strict=True)
+        return min(lows), max(highs)
 
     @property
     def PARAMS(self) -> Mapping[str, Any]:  # noqa: N802
@@ -237,8 +253,9 @@ class Experiment:
         return MappingProxyType(self.config.params)
 
     def _weights(self, losses: Mapping[str, float | None]) -> LossWeights:
-        low, high = self.OUTPUT_RANGE
-        return LossWeights(losses, high - low, low, self.config.generator_warmup)
+        ends = self.normaliser.value_ranges
+        widths, lows = tuple(high - low for low, high in ends), tuple(low for low, _ in ends)
+        return LossWeights(losses, widths, lows, self.config.generator_warmup)
 
     @property
     def GEN_LOSS(self) -> LossWeights:  # noqa: N802

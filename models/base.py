@@ -15,6 +15,7 @@ from models.parts.optimizers import adam
 from models.parts.share import adversarial_share
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.core.names import nearest, suggestion
+from sensor2sensor.dataset.ranges import output_bounds
 
 if TYPE_CHECKING:
     from experiment import Experiment
@@ -97,13 +98,22 @@ def check_sizes(experiment: Experiment) -> int:
     return min(height, width)
 
 
-def check_bounds(experiment: Experiment, low: float = -1.0, high: float = 1.0) -> None:
-    """Refuse a normalisation whose values leave the bounds of a model's output.
+def check_bounds(experiment: Experiment, gan_class: type) -> None:
+    """Refuse a normalisation whose value range leaves the bounds of a model's output.
+
+    Targets beyond the value range that leave them are clipped.
+
+    Args:
+        experiment: Gives the normalisation.
+        gan_class: States the bounds as OUTPUT_BOUNDS.
 
     Raises:
-        ConfigError: The normalised target does not lie in ``[low, high]``.
+        ConfigError: The normalised value range does not lie within.
     """
-    first, last = experiment.OUTPUT_RANGE
+    bounds = output_bounds(gan_class, experiment.PARAMS)
+    if bounds is None:
+        return
+    (low, high), (first, last) = bounds, experiment.OUTPUT_RANGE
     if experiment.NORMALISATION == "standard" or first < low or last > high:
         fitting = "'symmetric'" if low < 0 else "'minmax' or, without values below 0, 'reflectance'"
         raise ConfigError(
@@ -195,13 +205,13 @@ def standard_step(
 
 def loss_inputs(model: Any, input_image: Any, target: Any, step: Any) -> dict[str, Any]:
     """The fields of ``LossInputs`` that do not depend on the networks' answers."""
-    low, high = model.exp.OUTPUT_RANGE
+    weights = model.exp.GEN_LOSS
     return {
         "input": input_image,
         "target": target,
         "step": step,
-        "value_low": low,
-        "value_range": high - low,
+        "value_low": weights.value_low,
+        "value_range": weights.value_range,
         "loss_object": model.loss_object,
         "discriminator": model.discriminator,
         "seed": model.exp.SEED,

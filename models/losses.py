@@ -222,8 +222,8 @@ def _part(name: str, value: tf.Tensor, warm: tf.Tensor | None) -> tf.Tensor:
     return tf.where(warm, value, 0.0)
 
 
-def _range_of(weights: Weights) -> tuple[float | None, float]:
-    """Width and lower end of the normalised value range that the experiment's weights carry."""
+def _range_of(weights: Weights) -> tuple[Any, Any]:
+    """Widths and lower ends of the normalised value ranges that the experiment's weights carry."""
     width = getattr(weights, "value_range", None)
     if width is None and weights.get("gen_ssim") is not None:
         raise ConfigError(
@@ -231,7 +231,7 @@ def _range_of(weights: Weights) -> tuple[float | None, float]:
             where="gen_loss",
             hint="pass experiment.GEN_LOSS itself",
         )
-    return width, float(getattr(weights, "value_low", 0.0))
+    return width, getattr(weights, "value_low", 0.0)
 
 
 def generator_loss(

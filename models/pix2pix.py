@@ -29,8 +29,9 @@ Where ARISGAN's port is broken, this follows the paper:
     base ("none"): ``"input"`` adds the output, linear and zero before training, to the upsampled
         input's bands of the same name or within 35 nm.
 
-Without a base the output ends in tanh, so the target must be normalised into [-1, 1]. On a base it
-is linear and every normalisation will do.
+Without a base the output ends in tanh, so the target must be normalised into [-1, 1]: with
+``symmetric`` these bounds stand for the output range of each band, and what lies beyond it is
+clipped. On a base the output is linear and every normalisation will do.
 """
 
 from __future__ import annotations
@@ -53,12 +54,13 @@ DEFAULTS = {
 class GAN:
     """U-Net generator and 70 x 70 PatchGAN discriminator; images of 64 to 512 pixels."""
 
+    OUTPUT_BOUNDS = (-1, 1)  # tanh
+
     def __init__(self, experiment: Experiment):
         self.exp = experiment
         self.params = base.read_params(experiment, DEFAULTS)
         self.shorter_side_px = base.check_sizes(experiment)
-        if self.params.base == "none":
-            base.check_bounds(experiment)
+        base.check_bounds(experiment, type(self))
         base.check_losses(experiment)
         self.generator = self.Generator()
         self.discriminator = self.Discriminator()

@@ -28,12 +28,14 @@ Differences from the paper:
 Without a base the output ends in a ReLU, so the target must not be negative: ``minmax``, or
 ``reflectance`` where no band goes below 0. This ReLU can die: where every pixel is negative before
 it, output and gradient are exactly 0 from then on. In ARISGAN's comparison, with targets near 0.002
-(``l2``), both runs on degraded Sentinel-2 ended so. With ``minmax`` the targets fill [0, 1]; where
-all predictions are exactly 0 nevertheless, start again from another seed. On a base the output is
-linear and every normalisation will do.
+(``l2``), both runs on degraded Sentinel-2 ended so. With ``minmax`` the output ranges of the bands
+fill [0, 1]; where all predictions are exactly 0 nevertheless, start again from another seed. On a
+base the output is linear and every normalisation will do.
 """
 
 from __future__ import annotations
+
+import math
 
 import tensorflow as tf
 
@@ -47,12 +49,13 @@ JUDGE = ((32, 2), (64, 2), (128, 2), (256, 1))  # filters, stride
 class GAN:
     """PSGAN of one stream and its patch discriminator; images of 64 to 512 pixels."""
 
+    OUTPUT_BOUNDS = (0, math.inf)  # ReLU
+
     def __init__(self, experiment: Experiment):
         self.exp = experiment
         self.params = base.read_params(experiment, DEFAULTS)
         base.check_sizes(experiment)
-        if self.params.base == "none":
-            base.check_bounds(experiment, 0.0, float("inf"))
+        base.check_bounds(experiment, type(self))
         base.check_losses(experiment)
         self.generator = self.Generator()
         self.discriminator = self.Discriminator()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,16 @@ def scene(rng: np.random.Generator, size: int) -> np.ndarray:
         picture[stripe] = rng.uniform(0.02, 0.5) * rng.uniform(0.8, 1.2, 3)
     picture += 0.02 * np.sin(2 * np.pi * (3 * x + 2 * y))[..., None]
     return ((np.rint(picture * 10000)).astype(np.float32) / np.float32(10000)).astype(np.float32)
+
+
+def glinting(rng: np.random.Generator, size: int) -> np.ndarray:
+    """The picture of :func:`scene` with few pixels far beyond the range of the rest, both ways."""
+    picture, count = scene(rng, size), size * size // 2000
+    for low, high in ((0.7, 3.0), (-0.1, 0.0)):
+        rows, columns = rng.integers(0, size, (2, count))
+        dn = rng.integers(int(low * 10000), int(high * 10000), (count, 3))
+        picture[rows, columns] = dn.astype(np.float32) / np.float32(10000)
+    return picture
 
 
 def _degraded(name: str, target: np.ndarray, wide: np.ndarray, factor: int) -> TileRecord:
@@ -178,8 +189,9 @@ def make_dataset(
     val: int = 4,
     test: int = 4,
     seed: int = 0,
+    picture: Callable[[np.random.Generator, int], np.ndarray] = scene,
 ) -> Path:
-    """Write a finished data set; returns ``<root>/<name>/<tile_px>``."""
+    """Write a finished data set of pictures; returns ``<root>/<name>/<tile_px>``."""
     folder = Path(root) / name / str(tile_px)
     draft = toy_contract(name, kind, factor, tile_px, seed)
     rows, number = [], 0
@@ -188,7 +200,7 @@ def make_dataset(
             rng = np.random.default_rng([seed, number])
             suffix = "_notinmask" if number % 3 == 2 else ""
             stem = f"inv_toy__{number:05d}_{number * tile_px}x0{suffix}"
-            wide = scene(rng, tile_px + 2 * MARGIN_PX)
+            wide = picture(rng, tile_px + 2 * MARGIN_PX)
             target = wide[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
             record = (
                 _degraded(stem, target, wide, factor)

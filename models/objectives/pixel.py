@@ -14,18 +14,15 @@ SSIM_WINDOW_PX = 11
 
 @register("gen_ssim")
 def gen_ssim(inputs: LossInputs) -> tf.Tensor:
-    """1 - mean SSIM (Wang et al. 2004), over the value range of the normalised target.
+    """1 - mean SSIM (Wang et al. 2004), over the value range of each band.
 
-    Both images are shifted so that the range begins at 0: the luminance term of SSIM has no
-    meaning for means around zero.
+    Both images are mapped so that the range of every band is [0, 1], as the metric sees them: the
+    luminance term of SSIM has no meaning for means around zero, and [-1, 1] may stand for more than
+    the value range.
     """
-    low = inputs.value_low
-    similarity = tf.image.ssim(
-        inputs.target - low,
-        inputs.output - low,
-        max_val=inputs.value_range,
-        filter_size=SSIM_WINDOW_PX,
-    )
+    low, width = (tf.constant(ends) for ends in (inputs.value_low, inputs.value_range))
+    target, output = ((image - low) / width for image in (inputs.target, inputs.output))
+    similarity = tf.image.ssim(target, output, max_val=1.0, filter_size=SSIM_WINDOW_PX)
     return 1.0 - tf.reduce_mean(similarity)
 
 

@@ -24,7 +24,8 @@ class LossInputs:
         discriminator: The discriminator itself, called as ``discriminator([input, image])``.
         extras: Further tensors of the record (masks, time differences).
         step: The number of the step, an integer tensor.
-        value_range: Width of the value range of the normalised target.
+        value_range: Width of the value range of each band of the normalised target, ``[C]``, or
+            one for all.
         value_low: Its lower end.
         loss_object: The model's binary cross-entropy; it says whether D answers in logits.
         features_real: What the discriminator's inner stages see in the truth, one tensor each.
@@ -41,8 +42,8 @@ class LossInputs:
     discriminator: tf.keras.Model | None = None
     extras: Mapping[str, tf.Tensor] = field(default_factory=dict)
     step: tf.Tensor | None = None
-    value_range: float | None = None
-    value_low: float = 0.0
+    value_range: Sequence[float] | float | None = None
+    value_low: Sequence[float] | float = 0.0
     loss_object: Any = None
     features_real: Sequence[tf.Tensor] | None = None
     features_fake: Sequence[tf.Tensor] | None = None

@@ -121,7 +121,7 @@ def finish(
     statistics = {
         "input": _statistics(refs["train"], draft, input_values, len(draft.input.bands)),
         "target": target_statistics
-        or _statistics(refs["train"], draft, target_values, len(draft.target.bands)),
+        or _statistics(refs["train"], draft, target_values, len(draft.target.bands), outputs=True),
     }
     spec = draft.input.model_copy(update={"max_pixels": _most_pixels(refs, draft)})
     write_split(dataset_dir, rows)
@@ -167,6 +167,8 @@ def _statistics(
     contract: DatasetContract,
     values: Callable[[bytes, DatasetContract], Values],
     bands: int,
+    *,
+    outputs: bool = False,
 ) -> tuple[BandStatistics, ...]:
     if not refs:
         raise DatasetError("the train split is empty", where=contract.name)
@@ -174,7 +176,7 @@ def _statistics(
     def stream() -> Iterable[Values]:
         return (values(read_record(ref), contract) for ref in refs)
 
-    return band_statistics(stream, bands)
+    return band_statistics(stream, bands, outputs=outputs)
 
 
 def _most_pixels(refs: dict[str, list[RecordRef]], contract: DatasetContract) -> int:

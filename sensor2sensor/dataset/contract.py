@@ -56,7 +56,9 @@ class BandStatistics(_Frozen):
     """Statistics of one band over the train split, in physical units.
 
     ``low`` and ``high`` are the exact 0.1 % and 99.9 % quantiles: the value range of the band that
-    normalisation, losses and metrics share.
+    normalisation, losses and metrics share. ``output_low`` and ``output_high`` of a target band are
+    what a bounded model's output spans (``statistics.output_range``); None for inputs, and in data
+    sets from before.
     """
 
     low: float
@@ -66,6 +68,8 @@ class BandStatistics(_Frozen):
     mean: float
     std: float
     count: int
+    output_low: float | None = None
+    output_high: float | None = None
 
 
 class InputSpec(_Frozen):

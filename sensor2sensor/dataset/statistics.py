@@ -16,7 +16,8 @@ import numpy.typing as npt
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.contract import BandStatistics
 
-QUANTILES = (0.001, 0.999)
+QUANTILES = (0.001, 0.999, 0.9999)
+MARGIN, REACH = 0.1, 2.0  # of the output range beyond the value range, in spans of the latter
 Values = npt.NDArray[np.float32]
 Stream = Callable[[], Iterable[Values]]
 BINS = 1 << 16
@@ -53,12 +54,29 @@ class _Moments:
         self.high = np.maximum(self.high, wide.max(axis=0))
 
 
-def band_statistics(stream: Stream, bands: int) -> tuple[BandStatistics, ...]:
+def output_range(low: float, high: float, highest: float) -> tuple[float, float]:
+    """The values that a bounded output spans: the value range with room for what lies beyond it.
+
+    Args:
+        low: 0.1 % quantile of the band.
+        high: 99.9 % quantile.
+        highest: 99.99 % quantile. Cloud, snow and glint lie far above the range, hardly anything
+            far below; what reaches beyond two spans would cost the rest its resolution.
+    """
+    span = high - low
+    upper = min(max(high + MARGIN * span, highest), high + REACH * span)
+    return low - MARGIN * span, upper
+
+
+def band_statistics(
+    stream: Stream, bands: int, *, outputs: bool = False
+) -> tuple[BandStatistics, ...]:
     """Statistics of each band over a stream of ``[n, bands]`` float32 arrays.
 
     Args:
         stream: Gives the arrays; called twice, and must give the same ones in the same order.
         bands: Number of bands.
+        outputs: Whether these are target bands, which get an output range too.
 
     Raises:
         DatasetError: The stream holds no value, or one that is not finite.
@@ -72,8 +90,9 @@ def band_statistics(stream: Stream, bands: int) -> tuple[BandStatistics, ...]:
             _count(upper, _ordered(values) >> 16)
     if not moments.count:
         raise DatasetError("there is no value to take statistics of")
-    low, high = _quantiles(stream, upper, moments.count)
+    low, high, highest = _quantiles(stream, upper, moments.count)
     std = np.sqrt(moments.square / moments.count)
+    ends = [output_range(*map(float, found)) for found in zip(low, high, highest, strict=True)]
     return tuple(
         BandStatistics(
             low=float(low[b]),
@@ -83,6 +102,8 @@ def band_statistics(stream: Stream, bands: int) -> tuple[BandStatistics, ...]:
             mean=float(moments.mean[b]),
             std=float(std[b]),
             count=moments.count,
+            output_low=ends[b][0] if outputs else None,
+            output_high=ends[b][1] if outputs else None,
         )
         for b in range(bands)
     )
@@ -95,7 +116,8 @@ def _count(histogram: npt.NDArray[np.int64], bins: npt.NDArray[Any]) -> None:
 
 def _quantiles(
     stream: Stream, upper: npt.NDArray[np.int64], count: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> list[npt.NDArray[np.float64]]:
+    """One array of the bands' values for each of QUANTILES."""
     positions = [q * (count - 1) for q in QUANTILES]
     ranks = sorted({int(p) + step for p in positions for step in (0, 1) if int(p) + step < count})
     values = _order_statistics(stream, upper, ranks)
@@ -104,7 +126,7 @@ def _quantiles(
         below, above = int(position), min(int(position) + 1, count - 1)
         fraction = position - below
         found.append(values[below] + (values[above] - values[below]) * fraction)
-    return found[0], found[1]
+    return found
 
 
 def _order_statistics(

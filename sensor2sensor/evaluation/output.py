@@ -43,6 +43,8 @@ class Subject:
         dataset_sha256: Of its ``dataset.json``.
         filters: Suffix filters in force.
         weights: ``last``, or ``ema <decay>`` for averaged weights.
+        clipped_pixels: Share of target pixels beyond the bounds of the model's output; None where
+            it has none.
     """
 
     experiment: str
@@ -53,6 +55,7 @@ class Subject:
     dataset_sha256: str
     filters: Mapping[str, str | None]
     weights: str = "last"
+    clipped_pixels: float | None = None
 
     @property
     def stem(self) -> str:
@@ -127,6 +130,7 @@ def document(
         "model_name": subject.model_name,
         "step": subject.step,
         "weights": subject.weights,
+        "clipped_pixels": subject.clipped_pixels,
         "dataset": _dataset(subject, contract),
         "split": evaluation.split,
         "filters": dict(subject.filters),

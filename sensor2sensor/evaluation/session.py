@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,12 +13,14 @@ from sensor2sensor.evaluation.output import Subject, stem, write
 from sensor2sensor.evaluation.predictors import ModelPredictor, Predictor
 from sensor2sensor.evaluation.run import MODEL, Evaluation, evaluate
 from sensor2sensor.evaluation.tables import show
+from sensor2sensor.pipeline.clipping import clipped_share, in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sensor2sensor.config.environment import Environment
     from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.pipeline.normalisation import Normalisation
 
 
 class ExperimentView(Protocol):
@@ -28,7 +31,7 @@ class ExperimentView(Protocol):
     contract: DatasetContract
     dataset_dir: Path
     environment: Environment
-    NORMALISATION: str
+    normaliser: Normalisation
     INPUT_UPSAMPLING: str
     BATCH_SIZE: int
     IMG_HEIGHT: int
@@ -97,26 +100,35 @@ class Session:
             seed=experiment.SEED,
             **self._filters,
         )
+        clipped = self._clipped()
         folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
         pictures = write_gallery(evaluation, predictors, *place, shelf, **self._filters)
         table, facts = write(
-            evaluation, folder, self.subject, place[1], baselines=known, gallery=pictures
-        )
+            evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
+            baselines=known, gallery=pictures,
+        )  # fmt: skip
         console = console or Console()
         title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"
         show(evaluation, place[1], title, console)
+        if clipped is not None:
+            console.print(in_words({"test": clipped}), soft_wrap=True)
         console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)
         return evaluation
 
-    def _model(self, generator: Any) -> Predictor:
-        from sensor2sensor.pipeline.normalisation import Normalisation
-
+    def _clipped(self) -> float | None:
+        """Share of the test split's target pixels beyond the model's bounds, None without any."""
         experiment = self._experiment
-        normalisation = Normalisation(experiment.NORMALISATION, experiment.contract)
+        if experiment.normaliser.bounds is None:
+            return None
+        place = (experiment.dataset_dir, experiment.contract)
+        return clipped_share(*place, experiment.normaliser, "test", **self._filters)
+
+    def _model(self, generator: Any) -> Predictor:
+        experiment = self._experiment
         return ModelPredictor(
             generator,
-            normalisation,
+            experiment.normaliser,
             experiment.INPUT_UPSAMPLING,
             experiment.BATCH_SIZE,
             (experiment.IMG_HEIGHT, experiment.IMG_WIDTH),

@@ -1,35 +1,45 @@
 """Between physical values and what a model sees, by ranges fixed in ``dataset.json``.
 
-No image is stretched by itself: each band's range is that of the train split. TensorFlow is touched
-only when a tensor is given, so configuration checks may import this module.
+No image is stretched by itself: each band's range is that of the train split. Inputs are never
+clipped, since baselines see them whole, and targets only where a model cannot reach them.
+TensorFlow is touched only when a tensor is given, so configuration checks may import this module.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from sensor2sensor.config.vocabulary import NORMALISATIONS
-from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.errors import ConfigError, DatasetError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.contract import BandStatistics, DatasetContract
+from sensor2sensor.dataset.ranges import Bounds
+from sensor2sensor.dataset.statistics import Values
 
 Side = Literal["input", "target"]
-BOUNDS = {"symmetric": (-1.0, 1.0), "minmax": (0.0, 1.0)}
+INTERVALS = {"symmetric": (-1.0, 1.0), "minmax": (0.0, 1.0)}
+ROUNDING = 1e-6  # normalised units; float32 may carry a value so far beyond the bound it lies on
 
 
 @dataclass(frozen=True)
 class _Affine:
-    """``normalised = (value - origin) / span``, per band, then clipped to the bounds."""
+    """``normalised = (value - origin) / span``, per band, then clipped to the bounds if any."""
 
-    origin: np.ndarray[Any, np.dtype[np.float32]]
-    span: np.ndarray[Any, np.dtype[np.float32]]
-    bounds: tuple[float, float] | None
+    origin: npt.NDArray[np.float64]
+    span: npt.NDArray[np.float64]
+    bounds: Bounds | None
+
+    def exact(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """In double precision and not clipped."""
+        return np.asarray((values - self.origin) / self.span)
 
     def forward(self, values: Any) -> Any:
-        origin, span, shape = self.origin, self.span, None
+        origin, span, shape = self.origin.astype(np.float32), self.span.astype(np.float32), None
         if not isinstance(values, np.ndarray):
             values, origin, span, shape = _joined(values, origin, span)
         scaled = (values - origin) / span
@@ -37,51 +47,79 @@ class _Affine:
         return scaled if shape is None else _reshape(scaled, shape)
 
     def back(self, values: Any) -> Any:
-        return values * self.span + self.origin
+        return values * self.span.astype(np.float32) + self.origin.astype(np.float32)
 
 
 class Normalisation:
     """Maps inputs and targets ``[..., C]`` to model values and back; tensors or numpy arrays.
 
     Kinds:
-        symmetric: a band's value range (0.1-99.9 % of train) to [-1, 1], clipped.
+        symmetric: a band's value range (0.1-99.9 % of train) to [-1, 1].
         reflectance: physical values as they are; bands that are no reflectance are divided by the
             upper end of their range.
         standard: mean 0, standard deviation 1 per band.
-        minmax: the band's train minimum and maximum to [0, 1], clipped.
+        minmax: the band's train minimum and maximum to [0, 1].
         l2: a whole tile divided by its Euclidean norm, as ARISGAN published. It forgets brightness
             and cannot be inverted.
+
+    For a model with a bounded output the targets are clipped to these bounds, and ``symmetric`` and
+    ``minmax`` lay [-1, 1] and [0, 1] onto the output range of each target band, which has room
+    beyond its value range. Inputs are mapped the same for every model.
 
     Args:
         kind: One of the kinds.
         contract: The data set's contract.
+        bounds: Of the model's output, in normalised units; None: unbounded.
+        legacy: As in runs from before models stated bounds: whatever the model, ``symmetric`` and
+            ``minmax`` clip inputs and targets to [-1, 1] and [0, 1].
 
     Raises:
         ConfigError: Unknown kind.
+        DatasetError: The output ranges are wanted and not there.
     """
 
-    def __init__(self, kind: str, contract: DatasetContract) -> None:
+    def __init__(
+        self,
+        kind: str,
+        contract: DatasetContract,
+        bounds: Bounds | None = None,
+        *,
+        legacy: bool = False,
+    ) -> None:
         units = {
             side: [band.unit for band in getattr(contract, side).bands]
             for side in ("input", "target")
         }
-        self._setup(kind, {k: tuple(v) for k, v in contract.statistics.items()}, units)
+        statistics = {k: tuple(v) for k, v in contract.statistics.items()}
+        self._setup(kind, statistics, units, bounds, legacy=legacy)
 
     def _setup(
         self,
         kind: str,
         statistics: dict[str, tuple[BandStatistics, ...]],
         units: dict[str, list[str]],
+        bounds: Bounds | None,
+        *,
+        legacy: bool,
     ) -> None:
         if kind not in NORMALISATIONS:
             hint = suggestion(kind, NORMALISATIONS)
             raise ConfigError(f"unknown normalisation '{kind}'", hint=hint)
-        self.kind = kind
+        self.kind, self.legacy = kind, legacy
         self._statistics, self._units = statistics, units
+        if kind == "l2":
+            bounds = None  # a norm of 1 bounds every value
+        elif legacy:
+            bounds = INTERVALS.get(kind)
+        self.bounds = bounds
         if kind != "l2":
-            self._maps = {
-                side: _affine(kind, statistics[side], units[side]) for side in ("input", "target")
+            spread = bounds is not None and not legacy
+            lines = {
+                "input": _line(kind, statistics["input"], units["input"], spread=False),
+                "target": _line(kind, statistics["target"], units["target"], spread=spread),
             }
+            limits = {"input": bounds if legacy else None, "target": bounds}
+            self._maps = {side: _Affine(*line, limits[side]) for side, line in lines.items()}
 
     @property
     def invertible(self) -> bool:
@@ -94,20 +132,33 @@ class Normalisation:
         return self.kind != "l2"
 
     @property
-    def target_bounds(self) -> tuple[float, float] | None:
-        """Where normalised targets lie for certain, None if unbounded."""
-        return (-1.0, 1.0) if self.kind == "l2" else BOUNDS.get(self.kind)
+    def value_ranges(self) -> list[Bounds]:
+        """Ends of each target band's value range (0.1-99.9 % of train) in normalised units.
 
-    @property
-    def output_range(self) -> tuple[float, float]:
-        """The ends of the targets' value range in normalised units, over all bands."""
-        if self.kind in BOUNDS:
-            return BOUNDS[self.kind]
+        ``l2`` has no range of its own; (0, 1) is what the published code assumed.
+        """
+        count = len(self._statistics["target"])
         if self.kind == "l2":
-            return (0.0, 1.0)
-        ends = np.array([(s.low, s.high) for s in self._statistics["target"]], dtype=np.float32)
-        scaled = self._maps["target"].forward(ends.T)
-        return float(scaled.min()), float(scaled.max())
+            return [(0.0, 1.0)] * count
+        if self.kind in INTERVALS and (
+            self.legacy or (self.kind == "symmetric" and not self.bounds)
+        ):
+            return [INTERVALS[self.kind]] * count
+        ends = np.array([(s.low, s.high) for s in self._statistics["target"]])
+        low, high = self._maps["target"].exact(ends.T)
+        if self.legacy:
+            low, high = np.full(count, low.min()), np.full(count, high.max())
+        # A constant band has no range; differences in it count as they are.
+        high = np.where(high > low, high, low + 1)
+        return list(zip(low.tolist(), high.tolist(), strict=True))
+
+    def clipped(self, values: Values) -> npt.NDArray[np.bool_]:
+        """Which target pixels ``[..., C]`` the bounds cut off, in any band: ``[...]``."""
+        if self.bounds is None:
+            return np.zeros(values.shape[:-1], dtype=np.bool_)
+        scaled, (low, high) = self._maps["target"].exact(values), self.bounds
+        outside = (scaled < low - ROUNDING) | (scaled > high + ROUNDING)
+        return np.asarray(outside.any(axis=-1))
 
     def input(self, values: Any) -> Any:
         """Normalise inputs ``[..., Ci]``."""
@@ -139,7 +190,14 @@ class Normalisation:
             side: [band.model_dump(mode="json") for band in bands]
             for side, bands in self._statistics.items()
         }
-        return {"kind": self.kind, "statistics": statistics, "units": self._units}
+        bounds = self.bounds and [end if math.isfinite(end) else None for end in self.bounds]
+        return {
+            "kind": self.kind,
+            "bounds": bounds,
+            "legacy": self.legacy,
+            "statistics": statistics,
+            "units": self._units,
+        }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Normalisation:
@@ -149,28 +207,42 @@ class Normalisation:
             side: tuple(BandStatistics.model_validate(band) for band in bands)
             for side, bands in state["statistics"].items()
         }
-        made._setup(state["kind"], statistics, dict(state["units"]))
+        bounds = state["bounds"]
+        if bounds is not None:
+            low, high = bounds
+            bounds = -math.inf if low is None else low, math.inf if high is None else high
+        units = dict(state["units"])
+        made._setup(state["kind"], statistics, units, bounds, legacy=state["legacy"])
         return made
 
 
-def _affine(kind: str, statistics: tuple[BandStatistics, ...], units: list[str]) -> _Affine:
-    def column(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return np.array([getattr(band, name) for band in statistics], dtype=np.float64)
+ENDS = {"symmetric": ("low", "high"), "minmax": ("minimum", "maximum")}
+OUTPUT_ENDS = ("output_low", "output_high")
+
+
+def _line(
+    kind: str, statistics: tuple[BandStatistics, ...], units: list[str], *, spread: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Origin and span of each band; with ``spread`` the output ranges fill a kind's interval."""
+
+    def column(name: str) -> npt.NDArray[np.float64]:
+        found = [getattr(band, name) for band in statistics]
+        if None in found:
+            raise DatasetError("has no output range", hint="rebuild it with step 50 --force")
+        return np.array(found, dtype=np.float64)
 
     zero, one = np.zeros(len(statistics)), np.ones(len(statistics))
-    if kind == "symmetric":
-        low, high = column("low"), column("high")
-        origin, span = (low + high) / 2, (high - low) / 2
-    elif kind == "minmax":
-        origin, span = column("minimum"), column("maximum") - column("minimum")
+    if kind in ENDS:
+        low, high = (column(name) for name in (OUTPUT_ENDS if spread else ENDS[kind]))
+        centred = kind == "symmetric"
+        origin, span = ((low + high) / 2, (high - low) / 2) if centred else (low, high - low)
     elif kind == "standard":
         origin, span = column("mean"), column("std")
     else:
         origin = zero
         span = np.where([unit == "reflectance" for unit in units], one, column("high"))
     # A constant band has no span; it maps to the middle instead of to infinity.
-    span = np.where(span > 0, span, one)
-    return _Affine(origin.astype(np.float32), span.astype(np.float32), BOUNDS.get(kind))
+    return origin, np.where(span > 0, span, one)
 
 
 def _joined(values: Any, origin: Any, span: Any) -> tuple[Any, Any, Any, Any]:

@@ -146,7 +146,8 @@ def fixed_batches(
         split: Which split to read.
 
     Returns:
-        As :func:`training_batches`, and ``name [B]``.
+        As :func:`training_batches`, and ``name [B]`` and ``truth [B, H, W, Ct]``: the target in
+        physical units, whole where the normalised one is clipped.
     """
     refs = list_records(
         dataset_dir, contract, split, options.enforce_suffix, options.exclude_suffix
@@ -286,8 +287,10 @@ class _Plan:
             table = physical(batch["table"], self.contract.input.bands)
             table = table if identity else self.normalisation.input(table)
             image = gather_pixels(table, batch["map"])
-        target = target if identity else self.normalisation.target(target)
-        return {"input": image, "target": target, "index": batch["index"]}
+        made = {"input": image, "target": target, "index": batch["index"]}
+        if not identity:
+            made["target"] = self.normalisation.target(target)
+        return made if self.augmented else {**made, "truth": target}
 
 
 def _bounds(options: ReaderOptions) -> tuple[int, int]:

@@ -104,6 +104,7 @@ class EvaluationFile(_Frozen):
     model_name: str
     step: int
     weights: str = "last"
+    clipped_pixels: float | None = None
     dataset: Dataset
     split: str
     filters: dict[str, str | None]

@@ -68,6 +68,13 @@ class ExperimentView(Protocol):
         """Weights of the discriminator's losses."""
 
     @property
+    def normaliser(self) -> Any:
+        """The map between physical values and the model's."""
+
+    def normalised_by(self, normalisation: Any) -> ExperimentView:
+        """The same experiment for a model whose values are mapped so."""
+
+    @property
     def OUTPUT_RANGE(self) -> tuple[float, float]:  # noqa: N802
         """Ends of the normalised target's value range."""
 

@@ -64,6 +64,7 @@ def begin(
         "device": device,
         "dataset": dataset_identity(experiment),
         "seed": experiment.SEED,
+        "normalisation": experiment.normaliser.state(),
         "restored_from": restored_from,
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
     }

@@ -15,7 +15,7 @@ import tensorflow as tf
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.core.seeds import Purpose, derive
-from sensor2sensor.pipeline.normalisation import Normalisation
+from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.pipeline.reader import (
     ReaderOptions,
     fixed_batches,
@@ -28,6 +28,7 @@ from sensor2sensor.training.contract import ExperimentView, GANModel, retraced
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.lines import disk_line, look_line, report_line
 from sensor2sensor.training.loop import Actions, Plan, train_loop
+from sensor2sensor.training.normaliser import normaliser_for, unstated_bound
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.start import Start, refuse_overwriting
@@ -93,6 +94,8 @@ def train(
         stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
         refuse_overwriting(experiment.run, start)
         make_repeatable(experiment.SEED, device)
+        source = experiment.run if start.resume else start.source
+        experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, source))
         session = _Session(gan_class, experiment, environment, say, stop)
         return session.run(start, steps or experiment.STEPS, device)
 
@@ -138,7 +141,7 @@ class _Session:
         self.experiment, self.environment = experiment, environment
         self.say, self.stop = say, stop
         self.folder = experiment.run.ckpt_dir
-        self.normalisation = Normalisation(experiment.config.normalisation, experiment.contract)
+        self.normalisation = experiment.normaliser
         self.options = reader_options(experiment, environment)
         self.model = construct(gan_class, experiment)
         self.state = TrainingState(self.model)
@@ -150,9 +153,12 @@ class _Session:
         restored = self._restore(start)
         self.begun = restored["step"] if restored else 0
         self._greet(steps, device)
+        clipped = self._clipped()
         self.record = record.begin(
             self.experiment, steps=steps, device=device, restored_from=restored
         )
+        if clipped is not None:
+            self.record.update(clipped_pixels=clipped)
         if restored is None:
             write_pictures(self.model, self.experiment.run.model_dir, self.say)
         try:
@@ -246,6 +252,25 @@ class _Session:
         self.say(f"training {name} ({run}) on {device}: steps {self.begun} to {steps}")
         if self.begun >= steps:
             self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
+
+    def _clipped(self) -> dict[str, float] | None:
+        """Say what share of the target pixels the model cannot reach, by split; else None."""
+        activation = unstated_bound(self.model.generator, self.normalisation)
+        if activation is not None:
+            self.say(
+                f"the generator ends in {activation}, but class GAN does not state OUTPUT_BOUNDS:"
+                " it cannot reach beyond the value range, and targets there are not clipped"
+            )
+        if self.normalisation.bounds is None:
+            return None
+        names = self.options.enforce_suffix, self.options.exclude_suffix
+        place = self.experiment.dataset_dir, self.experiment.contract
+        shares = {
+            split: clipped_share(*place, self.normalisation, split, *names)
+            for split in ("train", "val")
+        }
+        self.say(in_words(shares))
+        return shares
 
     def _report(self, step: int, losses: Mapping[str, float], speed: float | None) -> None:
         facts = {} if speed is None else {"steps_per_s": round(speed, 4)}

@@ -1,7 +1,7 @@
 """Monitoring on the validation split: metrics per tile, and the sample sheet.
 
-The test split is never read here. Truth is compared as the model sees it (normalised, which may
-clip the outermost 0.1 % of values); ``evaluate.py`` scores against the unclipped truth.
+The test split is never read here. As in ``evaluate.py`` the truth is whole: a bounded model is held
+against what it cannot reach too.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Monitor:
         for batch in self._batches:
             output = tf.cast(generator(batch["input"], training=False), tf.float32)
             prediction = self._physical(output)
-            truth = self._physical(batch["target"])
+            invertible = self._normalisation.invertible
+            truth = np.asarray(batch["truth" if invertible else "target"], np.float32)
             for name, scores in self._scores(truth, prediction).items():
                 values[name].extend(float(score) for score in scores)
             if len(rows) < SHEET_ROWS:

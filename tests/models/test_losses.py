@@ -13,6 +13,8 @@ from experiment import LossWeights
 from models import losses
 from sensor2sensor.config.vocabulary import LOSSES
 from sensor2sensor.core.errors import ConfigError, ModelContractError
+from sensor2sensor.pipeline.normalisation import Normalisation
+from tests.models.standin import experiment
 
 LOGITS = tf.keras.losses.BinaryCrossentropy(from_logits=True)
 PROBABILITIES = tf.keras.losses.BinaryCrossentropy(from_logits=False)
@@ -131,6 +133,45 @@ def test_ssim_uses_the_value_range_and_agrees_with_scikit_image(images):
             full=True,
         )
         expected.append(full[5:-5, 5:-5].mean())
+    assert float(losses.gen_ssim(inputs)) == pytest.approx(1 - np.mean(expected), abs=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds"),
+    [
+        *((kind, None) for kind in ("symmetric", "minmax", "standard", "reflectance")),
+        ("symmetric", (-1.0, 1.0)),
+        ("minmax", (0.0, math.inf)),
+    ],
+)
+def test_ssim_of_every_normalisation_is_that_of_the_value_range(images, kind, bounds):
+    """scikit-image on physical values, band by band, each with its own 0.1-99.9 % range."""
+    ranges = np.array([(0.05, 0.30), (0.02, 0.41), (-0.01, 0.50)])
+    probe = experiment(normalisation=kind, target_ranges=[tuple(ends) for ends in ranges])
+    reach = {"output_low": -0.2, "output_high": 1.1}
+    known = tuple(s.model_copy(update=reach) for s in probe.contract.statistics["target"])
+    statistics = {**probe.contract.statistics, "target": known}
+    contract = probe.contract.model_copy(update={"statistics": statistics})
+    normalisation = Normalisation(kind, contract, bounds)
+    weights = probe.normalised_by(normalisation).GEN_LOSS
+    low, high = ranges.T
+    physical = [(low + (image + 1) / 2 * (high - low)).astype(np.float32) for image in images]
+    target, output = (normalisation.target(image) for image in physical)
+    inputs = losses.LossInputs(
+        target=target, output=output, value_range=weights.value_range, value_low=weights.value_low
+    )
+    expected = [
+        structural_similarity(
+            *(image[number, ..., band].astype(np.float64) - low[band] for image in physical),
+            data_range=high[band] - low[band],
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            full=True,
+        )[1][5:-5, 5:-5].mean()
+        for number in range(len(target))
+        for band in range(3)
+    ]
     assert float(losses.gen_ssim(inputs)) == pytest.approx(1 - np.mean(expected), abs=2e-5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ import tensorflow as tf
 
 from models import layers
 from models.loading import load_gan_class
-from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.errors import ConfigError, ModelContractError
+from sensor2sensor.dataset.ranges import output_bounds
 from sensor2sensor.pipeline.normalisation import Normalisation
+from sensor2sensor.training.normaliser import unstated_bound
+from tests.models.family import NAMES, small_gan
 from tests.models.standin import batch, experiment
 
 
@@ -100,6 +104,25 @@ def test_pix2pix_refuses_a_normalisation_that_leaves_tanh():
             load_gan_class("pix2pix")(exp)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_states_bounds_exactly_where_its_output_saturates(name):
+    gan = small_gan(name)
+    stated = output_bounds(type(gan), gan.exp.PARAMS)
+    reached = unstated_bound(gan.generator, Normalisation("symmetric", gan.exp.contract))
+    assert (stated, reached) == {
+        "pix2pix": ((-1.0, 1.0), "tanh"),
+        "psgan": ((0.0, math.inf), None),  # its ReLU is open above
+    }.get(name, (None, None))
+    assert output_bounds(type(gan), {"base": "input"}) is None
+
+
+@pytest.mark.parametrize("stated", [1, (1, -1), "tanh", (0, "x"), (0, 1, 2)])
+def test_bounds_that_are_none_are_refused(stated):
+    wrong = type("GAN", (), {"OUTPUT_BOUNDS": stated})
+    with pytest.raises(ModelContractError, match=r"OUTPUT_BOUNDS is .*\(-1, 1\) for tanh"):
+        output_bounds(wrong, {})
+
+
 def test_unknown_and_wrong_parameters_are_named():
     for params, message in (
         ({"widht": 0.5}, "width"),
@@ -185,9 +208,10 @@ def test_an_untrained_edsr_is_its_upsampled_input(kind, more):
         target_ranges=[(0.03, 0.35), (0.02, 0.40), (0.00, 0.62)],
     )
     normalisation = Normalisation(kind, gan.exp.contract)
-    physical = np.random.default_rng(0).uniform(0.06, 0.29, (2, 64, 64, 3)).astype(np.float32)
+    # Far beyond the ranges on both sides.
+    physical = np.random.default_rng(0).uniform(-0.2, 1.5, (2, 64, 64, 3)).astype(np.float32)
     made = gan.generator(normalisation.input(physical), training=False).numpy()
-    np.testing.assert_allclose(normalisation.restore(made), physical, atol=3e-7)
+    np.testing.assert_allclose(normalisation.restore(made), physical, atol=5e-7)
 
 
 def test_edsr_starts_from_the_olci_bands_nearest_in_wavelength():

@@ -19,7 +19,7 @@ SETTINGS = {
     "disc_loss": {"disc_bce": 0.5},
     "discriminator": {"norm": "instance", "steps": 3},
     "generator_warmup": 4,
-    "normalisation": "minmax",
+    "normalisation": "l2",  # its range is the same on every data set
     "seed": 11,
     "learning_rate": 0.001,
     "learning_rate_schedule": {"kind": "cosine", "start": 0.5, "final": 0.1},

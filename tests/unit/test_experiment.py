@@ -10,6 +10,7 @@ import pytest
 from experiment import Experiment
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core.errors import ConfigErrors, DatasetError, InputError
+from sensor2sensor.pipeline.normalisation import Normalisation
 from tests.fakes_dataset import make_dataset
 
 MINIMAL = {"model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 32}
@@ -54,7 +55,7 @@ def test_defaults_and_attributes(root: Path, environment: Environment) -> None:
     assert exp.GEN_LOSS["gen_l1"] == 100.0
     assert exp.GEN_LOSS["gen_nll"] is None
     assert exp.DISC_LOSS["disc_bce"] == 1.0
-    assert (exp.GEN_LOSS.value_low, exp.GEN_LOSS.value_range) == (-1.0, 2.0)
+    assert (exp.GEN_LOSS.value_low, exp.GEN_LOSS.value_range) == ((-1.0,) * 3, (2.0,) * 3)
     assert exp.output.CKPT == str(root / "exp/a/b/c/ckpt/0715-0930")
     assert sorted(p.name for p in exp.exp_dir.iterdir()) == ["experiment.json"]
 
@@ -84,6 +85,22 @@ def test_value_range_follows_the_normalisation(root: Path, environment: Environm
     low, high = exp.OUTPUT_RANGE
     assert low == pytest.approx(ranges[:, 0].min())
     assert high == pytest.approx(ranges[:, 1].max())
+
+
+def test_a_bounded_model_s_value_range_lies_within_its_bounds(
+    root: Path, environment: Environment
+) -> None:
+    """And the experiment it was made from stays an unbounded model's."""
+    plain = Experiment(write(root, "bounded"), environment)
+    bounded = Normalisation("symmetric", plain.contract, (-1.0, 1.0))
+    exp = plain.normalised_by(bounded)
+    low, high = exp.OUTPUT_RANGE
+    assert -0.92 < low < -0.3 and 0.0 < high < 0.92  # room for a tenth of a span at least
+    ends = list(zip(exp.GEN_LOSS.value_low, exp.GEN_LOSS.value_range, strict=True))
+    assert ends == [(a, b - a) for a, b in bounded.value_ranges]
+    assert plain.OUTPUT_RANGE == (-1.0, 1.0)
+    with pytest.raises(AttributeError, match="read-only"):
+        exp.STEPS = 3
 
 
 def test_nearest_names(root: Path, environment: Environment) -> None:

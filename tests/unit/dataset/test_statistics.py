@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, epoch_order, sample_at
-from sensor2sensor.dataset.statistics import band_statistics
+from sensor2sensor.dataset.statistics import band_statistics, output_range
 
 
 def _check(parts: list[np.ndarray]) -> None:
@@ -24,6 +24,7 @@ def _check(parts: list[np.ndarray]) -> None:
         assert stat.mean == pytest.approx(values[:, band].mean(), rel=1e-9, abs=1e-9 * scale)
         assert stat.std == pytest.approx(values[:, band].std(), rel=1e-6, abs=1e-9 * scale)
         assert stat.count == len(values)
+        assert stat.output_low is None and stat.output_high is None
 
 
 @settings(max_examples=15, deadline=None)
@@ -38,6 +39,24 @@ def test_quantiles_are_exact(seed: int, n: int, kind: str) -> None:
     cut = int(rng.integers(0, n + 1))
     parts = [values[:cut].astype(np.float32), values[cut:].astype(np.float32)]
     _check([part for part in parts if len(part)])
+
+
+@pytest.mark.parametrize(
+    ("tail", "upper"),
+    [
+        (1.1, 1.0 + 0.1),  # nothing beyond the margin: the margin
+        (2.2, 2.2),  # the 99.99 % quantile
+        (9.0, 1.0 + 2.0),  # at most two spans
+    ],
+)
+def test_the_output_range_has_room_for_what_lies_beyond(tail: float, upper: float) -> None:
+    """0 to 1 with a tail of 0.05 % of the values; 99.9 % are below it, 99.99 % are not."""
+    values = np.concatenate([np.linspace(0, 1, 19990), np.full(10, tail)]).astype(np.float32)
+    (stat,) = band_statistics(lambda: [values[:, None]], 1, outputs=True)
+    low, high, highest = np.quantile(values, [0.001, 0.999, 0.9999])
+    assert stat.output_low == pytest.approx(low - 0.1 * (high - low))
+    assert stat.output_high == pytest.approx(upper, abs=5e-3)
+    assert (stat.output_low, stat.output_high) == pytest.approx(output_range(low, high, highest))
 
 
 def test_statistics_refuse_nothing_and_nan() -> None:

@@ -23,7 +23,7 @@ from sensor2sensor.pipeline.reader import (
     list_records,
     training_batches,
 )
-from tests.fakes_dataset import make_dataset
+from tests.fakes_dataset import glinting, make_dataset
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,23 @@ def test_validation_tiles_are_drawn_by_the_seed_and_not_the_first_by_name(
 
     assert drawn(3) == drawn(3)
     assert len(set.union(*(drawn(seed) for seed in range(8)))) > 1
+
+
+def test_the_truth_of_fixed_batches_is_whole_where_targets_are_clipped(
+    tmp_path: Path,
+) -> None:
+    """And training batches, whose fields a model may take, hold none."""
+    folder = make_dataset(tmp_path, tile_px=32, train=2, val=3, test=1, picture=glinting)
+    contract = load_contract(folder)
+    normalisation = Normalisation("symmetric", contract, (-0.5, 0.5))
+    tiles = list(iterate_tiles(folder, contract, "val"))
+    (batch,) = fixed_batches(
+        folder, contract, normalisation, replace(OPTIONS["plain"], batch_size=3), split="val"
+    )
+    assert np.array_equal(batch["truth"], np.stack([tile.target for tile in tiles]))
+    assert np.abs(batch["target"]).max() == 0.5
+    assert np.abs(batch["truth"] - normalisation.restore(batch["target"])).max() > 0.1
+    assert "truth" not in _take(folder, OPTIONS["plain"], 1)[0]
 
 
 def test_sampling_is_fixed_by_the_seed(toys: dict[str, Path]) -> None:
