@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from experiment import Experiment, find_experiment
 from models.loading import check_by_name
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.config.experiment_file import load_experiment_file
+from sensor2sensor.config.experiment_file import load_experiment_file, located
 from sensor2sensor.config.vocabulary import PROFILES
 from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
@@ -59,19 +59,26 @@ def evaluate_run(
         CheckpointError: The weights were not restored; nothing is scored then.
         ConfigError: The experiment or its data set changed since the run began.
     """
-    from sensor2sensor.training.record import refuse_changed
-
-    refuse_changed(experiment)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors still arrive as exceptions
-    from models.loading import load_gan_class
+    from models.loading import find_gan_class
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.checkpoints import restore_for_inference
+    from sensor2sensor.training.contract import source_of
     from sensor2sensor.training.recipe import construct
+    from sensor2sensor.training.record import module_change, refuse_changed
 
+    gan_class = type(gan)
     if gan is None:
         name, root = experiment.config.model_name, experiment.environment.models_root
-        gan = construct(load_gan_class(name, root), experiment)
+        gan_class = find_gan_class(name, root, print)
+        experiment = experiment.suited_to(gan_class, lambda line: None)  # training has said it
+    refuse_changed(experiment)
+    if (changed := module_change(run, source_of(gan_class))) is not None:
+        print(changed)
+    if gan is None:
+        with located(experiment.document):
+            gan = construct(gan_class, experiment)
     step = restore_for_inference(gan, run)
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     session = Session(experiment, run.timestamp, step, chosen, weights_in_use(gan))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from sensor2sensor.config.experiment_file import (
     ExperimentFile,
     Schedule,
     load_experiment_file,
+    suited,
 )
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.validate import report
@@ -79,10 +81,10 @@ class Experiment:
         self.environment = environment
         self.exp_dir = find_experiment(exp, environment)
         self.name = self.exp_dir.relative_to(environment.experiment_root).as_posix()
-        self.config, document = load_experiment_file(self.exp_dir / "experiment.json")
-        self.dataset_dir = find_dataset(self.config, document, environment)
+        self.config, self.document = load_experiment_file(self.exp_dir / "experiment.json")
+        self.dataset_dir = find_dataset(self.config, self.document, environment)
         self.contract = self._load_contract()
-        _check_against_contract(self.config, document, self.contract)
+        _check_against_contract(self.config, self.document, self.contract)
         self.run = Run(self.exp_dir, timestamp or UNSTARTED)
         self.output = SimpleNamespace(
             LOGS=str(self.run.logs_dir),
@@ -96,6 +98,21 @@ class Experiment:
         if getattr(self, "_frozen", False):
             raise AttributeError(f"Experiment.{name} is read-only")
         super().__setattr__(name, value)
+
+    def suited_to(self, gan_class: type, say: Callable[[str], None]) -> Experiment:
+        """The same experiment with a model's own defaults where the file leaves a key open.
+
+        Args:
+            gan_class: Its class GAN; it may state ``experiment_defaults(params)``.
+            say: Takes a line for each default that is another one.
+        """
+        stated = getattr(gan_class, "experiment_defaults", None)
+        config, lines = suited(self.config, {} if stated is None else stated(self.PARAMS))
+        for line in lines:
+            say(f"{config.model_name}: {line}")
+        made = copy.copy(self)
+        object.__setattr__(made, "config", config)
+        return made
 
     def _load_contract(self) -> DatasetContract:
         from sensor2sensor.dataset.contract import load_contract

@@ -47,7 +47,7 @@ def read_params(experiment: Experiment, defaults: Mapping[str, Any]) -> SimpleNa
     for name, value in experiment.PARAMS.items():
         if name not in defaults:
             hint = suggestion(name, defaults)
-            raise ConfigError(f"unknown parameter '{name}'", where="params", hint=hint)
+            raise ConfigError(f"unknown parameter '{name}'", where=f"params.{name}", hint=hint)
         _check_param(name, value, defaults[name])
     return SimpleNamespace(**{**defaults, **experiment.PARAMS})
 
@@ -56,9 +56,9 @@ def _check_param(name: str, value: Any, default: Any) -> None:
     wanted = (int, float) if isinstance(default, float) else (type(default),)
     if type(value) not in wanted:
         kind = "a number" if isinstance(default, float) else wanted[0].__name__
-        raise ConfigError(f"{name} must be {kind}, not {value!r}", where="params")
+        raise ConfigError(f"must be {kind}, not {value!r}", where=f"params.{name}")
     if type(value) is not bool and isinstance(value, int | float) and value <= 0:
-        raise ConfigError(f"{name} must be above 0, not {value!r}", where="params")
+        raise ConfigError(f"must be above 0, not {value!r}", where=f"params.{name}")
 
 
 def check_sizes(experiment: Experiment) -> int:
@@ -71,7 +71,7 @@ def check_sizes(experiment: Experiment) -> int:
     if height not in SIZES_PX or width not in SIZES_PX:
         raise ConfigError(
             f"this model cannot take images of {height} x {width} pixels",
-            where="img_height, img_width",
+            where="img_height, img_width, tilesize",
             hint=f"both must be one of {', '.join(map(str, SIZES_PX))}",
         )
     return min(height, width)

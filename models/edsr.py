@@ -61,7 +61,7 @@ class GAN:
         self.params = base.read_params(experiment, DEFAULTS)
         base.check_sizes(experiment)
         if self.params.shrink not in SHRINKS:
-            raise ConfigError("shrink must be 1, 2 or 4", where="params")
+            raise ConfigError("must be 1, 2 or 4", where="params.shrink")
         base.check_losses(experiment, self.params.discriminator)
         self.generator = self.Generator()
         self.discriminator = self.Discriminator()
@@ -70,6 +70,11 @@ class GAN:
         self.generator_optimizer = base.adam(experiment, self.generator, beta_1)
         self.discriminator_optimizer = base.adam(experiment, self.discriminator)
         self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+
+    @staticmethod
+    def experiment_defaults(params):
+        """Without a discriminator of its own no adversarial term is there by default."""
+        return {} if params.get("discriminator") else {"gen_loss.gen_gan": None}
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded; untrained it returns its base."""

@@ -85,7 +85,7 @@ class GAN:
         stride = self.params.experimental_stride
         if stride not in STRIDES:
             # A 3 x 3 transposed convolution of a larger stride leaves pixels unwritten.
-            raise ConfigError("experimental_stride must be 1 or 2", where="params")
+            raise ConfigError("must be 1 or 2", where="params.experimental_stride")
         return None if stride == 1 else stride
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802

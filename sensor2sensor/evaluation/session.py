@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sensor2sensor.core import files
+from sensor2sensor.core.decoration import decoration
 from sensor2sensor.evaluation.baselines import baselines
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.output import Subject, stem, write
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from sensor2sensor.config.environment import Environment
     from sensor2sensor.dataset.contract import DatasetContract
+
+logger = logging.getLogger(__name__)
 
 
 class ExperimentView(Protocol):
@@ -91,7 +95,9 @@ class Session:
         )
         folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile)}_gallery"
-        pictures = write_gallery(evaluation, predictors, *place, shelf, **self._filters)
+        pictures: list[dict[str, Any]] = []
+        with decoration("the gallery", logger.warning):
+            pictures = write_gallery(evaluation, predictors, *place, shelf, **self._filters)
         table, facts = write(
             evaluation, folder, self.subject, place[1], baselines=known, gallery=pictures
         )

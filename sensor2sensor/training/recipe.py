@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from sensor2sensor.core.blame import blaming
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.pipeline.precision import computing_in
 from sensor2sensor.training.contract import (
@@ -17,6 +18,7 @@ from sensor2sensor.training.contract import (
     GANModel,
     build_networks,
     check_model,
+    source_of,
 )
 from sensor2sensor.training.state import build_optimizers
 
@@ -32,9 +34,10 @@ def construct(gan_class: Callable[[Any], GANModel], experiment: ExperimentView) 
         experiment: The experiment.
 
     Raises:
-        ModelContractError: It does not offer what is called, or ignores what is asked.
+        ModelContractError: It does not offer what is called, ignores what is asked, or raises
+            an error of its own.
     """
-    with computing_in(experiment.config.precision):
+    with blaming(source_of(gan_class)), computing_in(experiment.config.precision):
         model = gan_class(experiment)
         prepare(model, experiment, experiment.config.model_name)
     return model

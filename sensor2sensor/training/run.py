@@ -12,6 +12,8 @@ import keras
 import tensorflow as tf
 
 from sensor2sensor.core import files
+from sensor2sensor.core.blame import blaming
+from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.core.seeds import Purpose, derive
 from sensor2sensor.pipeline.normalisation import Normalisation
@@ -23,7 +25,13 @@ from sensor2sensor.pipeline.reader import (
 )
 from sensor2sensor.training import checkpoints, record
 from sensor2sensor.training.averages import averaged
-from sensor2sensor.training.contract import ExperimentView, GANModel, retraced
+from sensor2sensor.training.contract import (
+    ExperimentView,
+    GANModel,
+    retraced,
+    source_of,
+    trace_step,
+)
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.pictures import write_pictures
@@ -91,8 +99,11 @@ def train(
         stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
         refuse_overwriting(experiment.run, start)
         make_repeatable(experiment.SEED, device)
-        session = _Session(gan_class, experiment, environment, say, stop)
-        return session.run(start, steps or experiment.STEPS, device)
+        with files.undone_on_failure(experiment.run.logs_dir), blaming(source_of(gan_class)):
+            session = _Session(gan_class, experiment, environment, say, stop)
+            session.begin(start, steps or experiment.STEPS, device)
+        with blaming(source_of(gan_class)):
+            return session.run(steps or experiment.STEPS)
 
 
 def make_repeatable(seed: int, device: str) -> None:
@@ -138,21 +149,30 @@ class _Session:
         self.folder = experiment.run.ckpt_dir
         self.normalisation = Normalisation(experiment.config.normalisation, experiment.contract)
         self.options = reader_options(experiment, environment)
+        self.source = source_of(gan_class)
         self.model = construct(gan_class, experiment)
         self.state = TrainingState(self.model)
         self.monitor = Monitor(experiment, self.normalisation, self._validation())
         self.begun, self.warned = 0, False
 
-    def run(self, start: Start, steps: int, device: str) -> Outcome:
-        """Restore, train, and keep ``run.json`` true whatever happens."""
+    def begin(self, start: Start, steps: int, device: str) -> None:
+        """Trace the first step and restore; only then is anything of the run written."""
+        trace_step(self.model, self._training().element_spec)
         restored = self._restore(start)
         self.begun = restored["step"] if restored else 0
         self._greet(steps, device)
         self.record = record.begin(
-            self.experiment, steps=steps, device=device, restored_from=restored
+            self.experiment,
+            steps=steps,
+            device=device,
+            restored_from=restored,
+            model=record.module_identity(self.source),
         )
         if restored is None:
             write_pictures(self.model, self.experiment.run.model_dir, self.say)
+
+    def run(self, steps: int) -> Outcome:
+        """Train, and keep ``run.json`` true whatever happens."""
         try:
             with Writers(self.experiment.run.logs_dir, start_step=self.begun) as self.writers:
                 step = self._loop(steps)
@@ -224,6 +244,9 @@ class _Session:
         source = self.experiment.run if start.resume else start.source
         if source is None:
             return None
+        changed = record.module_change(source, self.source)
+        if changed is not None:
+            self.say(changed)
         own = source == self.experiment.run
         if own:
             record.refuse_changed(self.experiment)
@@ -272,6 +295,7 @@ class _Session:
         with averaged(self.model):
             scores, rows = self.monitor.look(self.model.generator)
         self.writers.scalars(step, "val", scores)
-        png = self.monitor.draw(rows, step)
-        write_sheet(self.experiment, self.environment.samples_dir, step, png)
-        self.writers.picture(step, "samples", png)
+        with decoration(f"the sample sheet of step {step}", logger.warning):
+            png = self.monitor.draw(rows, step)
+            write_sheet(self.experiment, self.environment.samples_dir, step, png)
+            self.writers.picture(step, "samples", png)
