@@ -117,8 +117,13 @@ def _require_members(rows: Sequence[SplitRow], name: str) -> None:
         raise DatasetError(
             f"the {' and '.join(empty)} split is empty ({numbers})",
             where=name,
-            hint="mend the refused tiles named above, or give it more ground",
+            hint=f"{_first_refusal(rows)}mend the refused tiles, or give it more ground",
         )
+
+
+def _first_refusal(rows: Sequence[SplitRow]) -> str:
+    refused = [row for row in rows if row.split == REFUSED]
+    return f"first of them {refused[0].name}: {refused[0].reason}; " if refused else ""
 
 
 def _shared(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, float]:
