@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from sensor2sensor.config.jsonc import JsonDocument, Key, load_jsonc
 from sensor2sensor.config.validate import at_key, report, validate
 from sensor2sensor.config.vocabulary import adversarial
-from sensor2sensor.core.errors import ConfigError, ConfigErrors
+from sensor2sensor.core.errors import ConfigError, ConfigErrors, ModelContractError
 
 MISSPELT_SUFFIX = "enfore_suffix"  # as the ARISGAN README spells it
 
@@ -266,13 +266,21 @@ def suited(config: ExperimentFile, defaults: Mapping[str, Any]) -> tuple[Experim
 
     Returns:
         The settings, and a line for each change.
+
+    Raises:
+        ModelContractError: There is no such key.
     """
     written, lines = frozenset(config.model_fields_set), []
     for name, wanted in defaults.items():
         key, _, inner = name.partition(".")
-        before = getattr(config, key)
+        if key in written:
+            continue
+        before: Any = getattr(config, key, None)
+        if key not in ExperimentFile.model_fields or (inner and not hasattr(before, inner)):
+            where = f"{config.model_name}: GAN.experiment_defaults"
+            raise ModelContractError(f"experiment.json has no key '{name}'", where=where)
         old = getattr(before, inner) if inner else before
-        if key in written or old == wanted:
+        if old == wanted:
             continue
         value = before.model_copy(update={inner: wanted}) if inner else wanted
         config = config.model_copy(update={key: value})

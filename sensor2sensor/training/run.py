@@ -102,8 +102,7 @@ def train(
         with files.undone_on_failure(experiment.run.logs_dir), blaming(source_of(gan_class)):
             session = _Session(gan_class, experiment, environment, say, stop)
             session.begin(start, steps or experiment.STEPS, device)
-        with blaming(source_of(gan_class)):
-            return session.run(steps or experiment.STEPS)
+        return session.run(steps or experiment.STEPS)
 
 
 def make_repeatable(seed: int, device: str) -> None:
@@ -168,13 +167,14 @@ class _Session:
             restored_from=restored,
             model=record.module_identity(self.source),
         )
-        if restored is None:
-            write_pictures(self.model, self.experiment.run.model_dir, self.say)
 
     def run(self, steps: int) -> Outcome:
         """Train, and keep ``run.json`` true whatever happens."""
+        logs_dir, model_dir = self.experiment.run.logs_dir, self.experiment.run.model_dir
         try:
-            with Writers(self.experiment.run.logs_dir, start_step=self.begun) as self.writers:
+            if not self.begun:
+                write_pictures(self.model, model_dir, self.say)
+            with blaming(self.source), Writers(logs_dir, start_step=self.begun) as self.writers:
                 step = self._loop(steps)
         except BaseException as error:
             self._note_failure(error)

@@ -12,6 +12,7 @@ import train
 from models.loading import list_models, load_gan_class
 from sensor2sensor.config.experiment_file import ExperimentFile, suited
 from sensor2sensor.core.cli import main_guard
+from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.files import sha256
 from tests import fakes_dataset
 from tests.fakes_dataset import make_dataset
@@ -168,6 +169,9 @@ def test_what_the_user_wrote_stays_as_it_is():
     config, lines = suited(written, wanted)
     assert (config.gen_loss.gen_gan, config.normalisation, config.beta_1) == (2.0, "standard", 0.9)
     assert lines == ["beta_1 is 0.9: its default null does not suit the model"]
+    for unknown in ("discriminator.nrom", "normalization"):
+        with pytest.raises(ModelContractError, match=f"no key '{unknown}'"):
+            suited(written, {unknown: 1})
 
 
 @pytest.mark.slow
