@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from experiment import Experiment, find_experiment
 from models.loading import check_by_name
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.config.experiment_file import load_experiment_file
+from sensor2sensor.config.experiment_file import load_experiment_file, located
 from sensor2sensor.config.vocabulary import PROFILES
 from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.errors import ConfigErrors
@@ -75,22 +75,25 @@ def evaluate_run(
         CheckpointError: The weights were not restored; nothing is scored then.
         ConfigError: The data set was built anew since the run began.
     """
-    from sensor2sensor.training.record import refuse_other_data
-
-    refuse_other_data(experiment)
     load_tensorflow()
-    from models.loading import load_gan_class
+    from models.loading import find_gan_class
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.checkpoints import restore_for_inference
+    from sensor2sensor.training.contract import source_of
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
+    from sensor2sensor.training.record import module_change, refuse_other_data
 
+    refuse_other_data(experiment)
     name, root = experiment.config.model_name, experiment.environment.models_root
-    gan_class = type(gan) if gan is not None else load_gan_class(name, root)
+    gan_class = type(gan) if gan is not None else find_gan_class(name, root, print)
+    if (changed := module_change(run, source_of(gan_class))) is not None:
+        print(changed)
     experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, run))
     if gan is None:
-        gan = construct(gan_class, experiment)
+        with located(experiment.document):
+            gan = construct(gan_class, experiment)
     step = restore_for_inference(gan, run)
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     session = Session(experiment, run.timestamp, step, chosen, weights_in_use(gan), split)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -14,6 +14,7 @@ from sensor2sensor.config.experiment_file import (
     ExperimentFile,
     Schedule,
     load_experiment_file,
+    suited,
 )
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.validate import report
@@ -93,10 +94,10 @@ class Experiment:
         self.name = self.exp_dir.relative_to(environment.experiment_root).as_posix()
         self.run = Run(self.exp_dir, timestamp or UNSTARTED)
         source = self.run.resolved if as_run else self.exp_dir / "experiment.json"
-        self.config, document = load_experiment_file(source)
-        self.dataset_dir = find_dataset(self.config, document, environment)
+        self.config, self.document = load_experiment_file(source)
+        self.dataset_dir = find_dataset(self.config, self.document, environment)
         self.contract = self._load_contract()
-        _check_against_contract(self.config, document, self.contract)
+        _check_against_contract(self.config, self.document, self.contract)
         self.output = SimpleNamespace(
             LOGS=str(self.run.logs_dir),
             CKPT=str(self.run.ckpt_dir),
@@ -112,9 +113,7 @@ class Experiment:
 
     def normalised_by(self, normalisation: Normalisation) -> Self:
         """The same experiment for a model whose values are mapped so."""
-        made = copy(self)
-        made.__dict__["_normaliser"] = normalisation
-        return made
+        return self._with(_normaliser=normalisation)
 
     @property
     def normaliser(self) -> Normalisation:
@@ -122,6 +121,24 @@ class Experiment:
         from sensor2sensor.pipeline.normalisation import Normalisation
 
         return self._normaliser or Normalisation(self.config.normalisation, self.contract)
+
+    def suited_to(self, gan_class: type, say: Callable[[str], None]) -> Self:
+        """The same experiment with a model's own defaults where the file leaves a key open.
+
+        Args:
+            gan_class: Its class GAN; it may state ``experiment_defaults(params)``.
+            say: Takes a line for each default that is another one.
+        """
+        stated = getattr(gan_class, "experiment_defaults", None)
+        config, lines = suited(self.config, {} if stated is None else stated(self.PARAMS))
+        for line in lines:
+            say(f"{config.model_name}: {line}")
+        return self._with(config=config)
+
+    def _with(self, **changes: Any) -> Self:
+        made = copy(self)
+        made.__dict__.update(changes)
+        return made
 
     def _load_contract(self) -> DatasetContract:
         from sensor2sensor.dataset.contract import load_contract

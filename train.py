@@ -20,12 +20,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from evaluate import add_split, evaluate_run
 from experiment import Experiment, find_experiment
-from models.loading import check_by_name, load_gan_class
+from models.loading import check_by_name, find_gan_class
 from sensor2sensor.config.environment import Environment, load_environment
+from sensor2sensor.config.experiment_file import located
 from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.notices import load_tensorflow
-from sensor2sensor.dataset.contract import verify_dataset
-from sensor2sensor.training.start import SMOKE_STEPS, choose_start, throwaway
+from sensor2sensor.training.readiness import check_data
+from sensor2sensor.training.start import SMOKE_STEPS, Start, choose_start, throwaway
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -60,15 +61,34 @@ def run(args: argparse.Namespace, environment: Environment, steps: int | None = 
         timestamp=args.timestamp, restore=args.restore, resume=args.resume, now=datetime.now(),
     )  # fmt: skip
     experiment = Experiment(args.exp, environment, timestamp=timestamp)
-    verify_dataset(experiment.dataset_dir)
-    check_by_name(experiment.config.model_name, environment.models_root)
-    if args.check:
-        print(f"{experiment.name}: environment, experiment, data set and model are in order")
-        return 0
+    with located(experiment.document):
+        counts, notices = check_data(experiment)
+        check_by_name(experiment.config.model_name, environment.models_root)
+        for line in notices:
+            print(line)
+        return _use(args, experiment, start, steps, counts)
+
+
+def _use(
+    args: argparse.Namespace,
+    experiment: Experiment,
+    start: Start,
+    steps: int | None,
+    counts: dict[str, int],
+) -> int:
+    """Construct the model, then stop (``--check``) or train and evaluate."""
+    environment = experiment.environment
     load_tensorflow()
+    from sensor2sensor.training.rehearsal import rehearse
     from sensor2sensor.training.run import train
 
-    gan_class = load_gan_class(experiment.config.model_name, environment.models_root)
+    gan_class = find_gan_class(experiment.config.model_name, environment.models_root, print)
+    experiment = experiment.suited_to(gan_class, print)
+    if args.check:
+        tiles = ", ".join(f"{count} {split}" for split, count in counts.items())
+        made = rehearse(gan_class, experiment, environment)
+        print(f"{experiment.name}: in order; {tiles} tiles, {made}")
+        return 0
     outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
     if outcome.exit_code == 0:
         evaluate_run(experiment, experiment.run, outcome.model, split=args.split)

@@ -54,7 +54,7 @@ def read_params(experiment: Experiment, defaults: Mapping[str, Any]) -> SimpleNa
     for name, value in experiment.PARAMS.items():
         if name not in defaults:
             hint = _ABSENT.get(name) or suggestion(name, defaults)
-            raise ConfigError(f"unknown parameter '{name}'", where="params", hint=hint)
+            raise ConfigError(f"unknown parameter '{name}'", where=f"params.{name}", hint=hint)
         check = _check_choice if isinstance(defaults[name], tuple) else _check_param
         check(name, value, defaults[name])
     chosen = {k: v[0] if isinstance(v, tuple) else v for k, v in defaults.items()}
@@ -69,7 +69,7 @@ def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
     wanted = f"{', '.join(others)} or {last}" if others else last
     near = nearest(str(value), choices) if isinstance(choices[0], str) else None
     hint = f"nearest: '{near}'" if near else None
-    raise ConfigError(f"{name} must be {wanted}, not {value!r}", where="params", hint=hint)
+    raise ConfigError(f"must be {wanted}, not {value!r}", where=f"params.{name}", hint=hint)
 
 
 def _check_param(name: str, value: Any, default: Any) -> None:
@@ -77,9 +77,9 @@ def _check_param(name: str, value: Any, default: Any) -> None:
     if type(value) not in wanted:
         kinds = {float: "a number", int: "a whole number (int)", bool: "true or false (bool)"}
         kind = kinds.get(type(default), wanted[0].__name__)
-        raise ConfigError(f"{name} must be {kind}, not {value!r}", where="params")
+        raise ConfigError(f"must be {kind}, not {value!r}", where=f"params.{name}")
     if type(value) is not bool and isinstance(value, int | float) and value <= 0:
-        raise ConfigError(f"{name} must be above 0, not {value!r}", where="params")
+        raise ConfigError(f"must be above 0, not {value!r}", where=f"params.{name}")
 
 
 def check_sizes(experiment: Experiment) -> int:
@@ -92,7 +92,7 @@ def check_sizes(experiment: Experiment) -> int:
     if height not in SIZES_PX or width not in SIZES_PX:
         raise ConfigError(
             f"this model cannot take images of {height} x {width} pixels",
-            where="img_height, img_width",
+            where="img_height, img_width, tilesize",
             hint=f"both must be one of {', '.join(map(str, SIZES_PX))}",
         )
     return min(height, width)

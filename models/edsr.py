@@ -68,6 +68,11 @@ class GAN:
         self.discriminator_optimizer = base.adam(experiment, self.discriminator)
         self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
 
+    @staticmethod
+    def experiment_defaults(params):
+        """Without a discriminator of its own no adversarial term is there by default."""
+        return {} if params.get("discriminator") else {"gen_loss.gen_gan": None}
+
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded; untrained it returns its base."""
         exp, shrink = self.exp, self.params.shrink

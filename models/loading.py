@@ -10,9 +10,11 @@ import importlib.util
 import inspect
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+from sensor2sensor.core.blame import line_in, sentence
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.names import suggestion
 
@@ -29,17 +31,20 @@ BLUEPRINT = "copy models/pix2pix.py and change its networks"
 def list_models(models_root: Path | None = None) -> dict[str, Path]:
     """Every model by name: the modules of ``models/`` and of ``models_root``, helpers left out.
 
+    Of a name in both folders it is the module in ``models_root``.
+
     Raises:
-        ModelContractError: One name in both folders.
+        ModelContractError: There is no folder ``models_root``.
     """
-    found = _modules(FOLDER)
-    for name, path in _modules(models_root).items() if models_root is not None else ():
-        if name in found:
-            raise ModelContractError(
-                f"model '{name}' is also in {FOLDER}", where=path, hint="rename one of the two"
-            )
-        found[name] = path
-    return found
+    return _modules(FOLDER) | ({} if models_root is None else _modules(models_root))
+
+
+def precedence(name: str, models_root: Path | None = None) -> str | None:
+    """The line that says which of two modules of one name is taken; None where there is one."""
+    path = find_model(name, models_root)
+    if path.resolve().parent == FOLDER or not (FOLDER / path.name).is_file():
+        return None
+    return f"model '{name}' is {path}, which takes precedence over the one in {FOLDER}"
 
 
 def _modules(folder: Path) -> dict[str, Path]:
@@ -183,6 +188,14 @@ def load_gan_class(name: str, models_root: Path | None = None) -> type:
     return gan
 
 
+def find_gan_class(name: str, models_root: Path | None, say: Callable[[str], None]) -> type:
+    """As :func:`load_gan_class`; ``say`` takes the line of :func:`precedence`, if any."""
+    line = precedence(name, models_root)
+    if line is not None:
+        say(line)
+    return load_gan_class(name, models_root)
+
+
 def _import(name: str, path: Path) -> ModuleType:
     # A user's module must find `models` and `experiment` whatever folder it runs from.
     if str(FOLDER.parent) not in sys.path:
@@ -197,8 +210,8 @@ def _import(name: str, path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         _forget(qualified, before)
-        problem = f"its import fails: {type(error).__name__}: {error}"
-        raise ModelContractError(problem, where=_place(path, _line_in(path, error))) from error
+        problem = f"its import fails: {sentence(error)}"
+        raise ModelContractError(problem, where=_place(path, line_in(path, error))) from error
     return module
 
 
@@ -207,18 +220,6 @@ def _forget(qualified: str, before: ModuleType | None) -> None:
         del sys.modules[qualified]
     else:
         sys.modules[qualified] = before
-
-
-def _line_in(path: Path, error: BaseException) -> int | None:
-    """The last line of the file that took part in an error."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return error.lineno
-    line, trace = None, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
 
 
 def _step_problems(gan: type) -> list[str]:

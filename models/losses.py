@@ -68,6 +68,11 @@ __all__ = [
 Weights = Mapping[str, float | None]
 
 
+def _key(side: str) -> str:
+    """The key of ``experiment.json`` that holds the weights of a side."""
+    return "gen_loss" if side == "generator" else "disc_loss"
+
+
 def active(weights: Weights, side: str) -> dict[str, float]:
     """The terms to compute, with their weights.
 
@@ -78,7 +83,7 @@ def active(weights: Weights, side: str) -> dict[str, float]:
     Raises:
         ConfigError: A name is unknown or of the other side, or nothing has a weight.
     """
-    where = "gen_loss" if side == "generator" else "disc_loss"
+    where = _key(side)
     valid = [name for name, info in LOSSES.items() if info.side == side]
     for name in weights:
         if name not in valid:
@@ -110,6 +115,7 @@ def check(weights: Weights, side: str, available: frozenset[str], *, who: str) -
         if lacking:
             raise ConfigError(
                 f"'{name}' needs {', '.join(lacking)}, which {who} does not give",
+                where=f"{_key(side)}.{name}",
                 hint=f"set {name} to null, or {_remedy(lacking, available)}",
             )
 

@@ -63,6 +63,11 @@ class GAN:
         self.discriminator_optimizer = base.adam(experiment, self.discriminator)
         self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
 
+    @staticmethod
+    def experiment_defaults(params):
+        """Targets must not be negative: ``minmax`` where the experiment does not say."""
+        return {"normalisation": "minmax"}
+
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, without a base not negative."""
         exp, conv, lrelu = self.exp, self._conv, layers.lrelu

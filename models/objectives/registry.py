@@ -81,6 +81,7 @@ class LossInputs:
             raise ConfigError(
                 f"'{term}' needs a linear answer of the discriminator, and the model's answers "
                 "in probabilities (loss_object.from_logits is False)",
+                where=f"{'gen_loss' if term.startswith('gen_') else 'disc_loss'}.{term}",
                 hint=f"set {term} to null, or take the sigmoid out of the model's discriminator",
             )
 

@@ -10,7 +10,7 @@ from typing import Any
 from experiment import Experiment
 from models.tools.probe import Probe, experiment
 from sensor2sensor.config.environment import Environment
-from sensor2sensor.config.experiment_file import DiscriminatorSettings
+from sensor2sensor.config.experiment_file import DiscriminatorSettings, located
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.pipeline.precision import computing_in
 
@@ -73,9 +73,10 @@ def makers(
 def _of_user(
     gan_class: type, exp: str, environment: Environment, logs: Path
 ) -> tuple[Any, Experiment]:
-    chosen = Experiment(exp, environment)
+    chosen = Experiment(exp, environment).suited_to(gan_class, lambda line: None)
     chosen.output.LOGS = str(logs)  # nothing may land in the experiment's own folders
     if chosen.config.precision == "float32":
-        return gan_class(chosen), chosen
-    with computing_in(chosen.config.precision):
+        with located(chosen.document):
+            return gan_class(chosen), chosen
+    with located(chosen.document), computing_in(chosen.config.precision):
         return gan_class(chosen), chosen

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sensor2sensor.config.jsonc import JsonDocument, load_jsonc
-from sensor2sensor.config.validate import at_key, validate
+from sensor2sensor.config.jsonc import JsonDocument, Key, load_jsonc
+from sensor2sensor.config.validate import at_key, report, validate
 from sensor2sensor.config.vocabulary import adversarial
+from sensor2sensor.core.errors import ConfigError, ConfigErrors, ModelContractError
 
 MISSPELT_SUFFIX = "enfore_suffix"  # as the ARISGAN README spells it
 
@@ -225,3 +229,64 @@ def _accept_misspelling(document: JsonDocument) -> JsonDocument:
         for key, value in document.data.items()
     }
     return JsonDocument(document.path, data, document.text, document.problems)
+
+
+@contextmanager
+def located(document: JsonDocument) -> Iterator[None]:
+    """Give every error of the block that names a key of ``experiment.json`` its file and line.
+
+    A model names keys as ``params.width``; several (``img_height, tilesize``) mean the first that
+    the file holds.
+
+    Raises:
+        ConfigErrors: In place of a ConfigError whose ``where`` names keys.
+    """
+    try:
+        yield
+    except ConfigErrors:
+        raise
+    except ConfigError as error:
+        keys = _keys(error.where)
+        if not keys:
+            raise
+        key = next((key for key in keys if key in document.lines), keys[0])
+        text = f"{error.what}; {error.hint}" if error.hint else error.what
+        raise ConfigErrors(report(document, {key: [text]})) from error
+
+
+def _keys(where: object) -> list[Key]:
+    """The keys a ``where`` names; empty where it names something else."""
+    keys: list[Key] = [tuple(part.strip().split(".")) for part in str(where).split(",")]
+    return keys if all(key[0] in ExperimentFile.model_fields for key in keys) else []
+
+
+def suited(config: ExperimentFile, defaults: Mapping[str, Any]) -> tuple[ExperimentFile, list[str]]:
+    """Give keys that ``experiment.json`` leaves open the defaults of a model.
+
+    Args:
+        config: The experiment's settings.
+        defaults: What the model wants, by key (``normalisation``, ``gen_loss.gen_gan``).
+
+    Returns:
+        The settings, and a line for each change.
+
+    Raises:
+        ModelContractError: There is no such key.
+    """
+    written, lines = frozenset(config.model_fields_set), []
+    for name, wanted in defaults.items():
+        key, _, inner = name.partition(".")
+        if key in written:
+            continue
+        before: Any = getattr(config, key, None)
+        if key not in ExperimentFile.model_fields or (inner and not hasattr(before, inner)):
+            where = f"{config.model_name}: GAN.experiment_defaults"
+            raise ModelContractError(f"experiment.json has no key '{name}'", where=where)
+        old = getattr(before, inner) if inner else before
+        if old == wanted:
+            continue
+        value = before.model_copy(update={inner: wanted}) if inner else wanted
+        config = config.model_copy(update={key: value})
+        shown = json.dumps(wanted), json.dumps(old)
+        lines.append(f"{name} is {shown[0]}: its default {shown[1]} does not suit the model")
+    return config, lines

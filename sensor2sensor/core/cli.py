@@ -95,6 +95,8 @@ def main_guard(
     args = arguments.parse_args(argv)
     notices.set_level(debug=args.debug)
     logging.basicConfig(level=args.log_level, format="%(levelname)s %(name)s: %(message)s")
+    if args.debug:
+        logging.getLogger("sensor2sensor").setLevel(logging.DEBUG)
     try:
         return fn(args)
     except Sensor2SensorError as error:

@@ -12,8 +12,9 @@ import io
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -199,12 +200,14 @@ def _held_by(path: Path) -> str | None:
 def lock(path: Path) -> Iterator[None]:
     """Hold a lock file that names process and host.
 
-    A lock whose process is dead on this host is taken over.
+    A lock whose process is dead on this host is taken over. Folders made for it go with it if
+    nothing else was put there.
 
     Raises:
         InputError: Another live process holds it.
     """
     path = Path(path)
+    made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     for _ in range(2):
         try:
@@ -224,3 +227,23 @@ def lock(path: Path) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+        for folder in made:
+            with suppress(OSError):  # it holds results
+                folder.rmdir()
+
+
+@contextmanager
+def undone_on_failure(folder: Path) -> Iterator[None]:
+    """Remove ``folder`` if the block fails, unless it was there before."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        yield
+    except SimulatedCrash:
+        raise
+    except BaseException:
+        if made:
+            shutil.rmtree(folder, ignore_errors=True)
+        for place in made[1:]:
+            with suppress(OSError):  # others put something there meanwhile, or it never was
+                place.rmdir()
+        raise

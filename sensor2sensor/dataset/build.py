@@ -103,6 +103,7 @@ def finish(
     rows: list[SplitRow],
     *,
     target_statistics: tuple[BandStatistics, ...] | None = None,
+    accept: Callable[[DatasetContract], object] = lambda _: None,
     **others: Any,
 ) -> DatasetContract:
     """Take the statistics of the train split and write ``split.csv``, then ``dataset.json``.
@@ -112,6 +113,7 @@ def finish(
         draft: The contract they were encoded with.
         rows: All tiles, with the places of their records.
         target_statistics: Of a sibling data set with the same members, to save two passes.
+        accept: Raises where the finished contract may not be written.
         others: Fields of the contract to set.
 
     Raises:
@@ -135,6 +137,7 @@ def finish(
         }
     )
     checked = DatasetContract.model_validate(contract.model_dump())
+    accept(checked)
     write_contract(dataset_dir, checked)
     return checked
 

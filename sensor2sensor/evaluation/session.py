@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sensor2sensor.core import files
+from sensor2sensor.core.decoration import decoration
 from sensor2sensor.evaluation.baselines import baselines
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.output import Subject, stem, write
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.pipeline.normalisation import Normalisation
+
+logger = logging.getLogger(__name__)
 
 
 class ExperimentView(Protocol):
@@ -103,7 +107,9 @@ class Session:
         clipped = self._clipped()
         folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
-        pictures = write_gallery(evaluation, predictors, *place, shelf, **self._filters)
+        pictures: list[dict[str, Any]] = []
+        with decoration("the gallery", logger.warning):
+            pictures = write_gallery(evaluation, predictors, *place, shelf, **self._filters)
         table, facts = write(
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
             baselines=known, gallery=pictures,

@@ -13,6 +13,7 @@ from sensor2sensor.core.cli import StepReport
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.build import finish
 from sensor2sensor.dataset.contract import SPLITS, BandStatistics, DatasetContract
+from sensor2sensor.dataset.degenerate import notices, refuse_degenerate
 from sensor2sensor.dataset.ledger import DROPPED, REFUSED, SplitRow
 from sensor2sensor.dataset.splits import SplitRule, TilePlace, ground_shared
 from sensor2sensor.preprocess.tfrecords_inputs import TileSet
@@ -79,7 +80,7 @@ def finish_all(
     """Finish every data set of the run, and tidy up.
 
     Raises:
-        DatasetError: Refused tiles left a split empty.
+        DatasetError: Refused tiles left a split empty, or a target band has no span.
     """
     shared: dict[str, float] | None = None
     target: tuple[BandStatistics, ...] | None = None
@@ -96,6 +97,7 @@ def finish_all(
             sibling.draft,
             rows,
             target_statistics=target,
+            accept=refuse_degenerate,
             split_policy=_policy(sibling.draft, rows, shared),
             degradation=_degradation(sibling.draft, rows),
             provenance=_provenance(item, tiles, options, command),
@@ -103,6 +105,8 @@ def finish_all(
         target = contract.statistics["target"]
         _tidy(sibling, rows)
         report.note(_line(contract, rule))
+        for line in notices(contract):
+            report.note(f"{contract.name}: {line}")
 
 
 def _require_members(rows: Sequence[SplitRow], name: str) -> None:
@@ -113,8 +117,13 @@ def _require_members(rows: Sequence[SplitRow], name: str) -> None:
         raise DatasetError(
             f"the {' and '.join(empty)} split is empty ({numbers})",
             where=name,
-            hint="mend the refused tiles named above, or give it more ground",
+            hint=f"{_first_refusal(rows)}mend the refused tiles, or give it more ground",
         )
+
+
+def _first_refusal(rows: Sequence[SplitRow]) -> str:
+    refused = [row for row in rows if row.split == REFUSED]
+    return f"first of them {refused[0].name}: {refused[0].reason}; " if refused else ""
 
 
 def _shared(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensor2sensor.core import files
+from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.manifest import file_fingerprint, fingerprint
 from sensor2sensor.geo.footprints import project
@@ -43,6 +45,8 @@ from sensor2sensor.products.s2_images import kept_open
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 
+logger = logging.getLogger(__name__)
+
 READ_AHEAD = 8  # tiles held in memory while Sentinel-3 is read
 VAIN_READS = 24  # as many blocks as a fifth of a scene has
 
@@ -69,7 +73,7 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
             done.rows = [{**row, "overpass": scene.s2.overpass} for row in done.rows]
             folder.write_record(done)
         if not task.overlay.is_file():  # the scene came with another selection
-            files.write_bytes(task.overlay, scene.overlay(done.rows))
+            _draw_overlay(scene, done.rows)
         return SceneResult(task.scene, True, len(done.rows))
     scene.verify()
     folder.clear_scene(task.scene)
@@ -77,11 +81,16 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
     with kept_open():
         for candidate in scene.accepted():
             record.rows.append(_write_tile(folder, record, candidate, scene))
-        files.write_bytes(task.overlay, scene.overlay(record.rows))
+        _draw_overlay(scene, record.rows)
     record.facts, record.status = scene.facts(), "done"
     folder.write_record(record)
     exhausted = len(record.rows) < task.options.quantity
     return SceneResult(task.scene, False, len(record.rows), dict(scene.reasons), exhausted)
+
+
+def _draw_overlay(scene: _Scene, rows: list[Row]) -> None:
+    with decoration(f"the overlay of scene {scene.task.scene:05d}", logger.warning):
+        files.write_bytes(scene.task.overlay, scene.overlay(rows))
 
 
 class _Scene:

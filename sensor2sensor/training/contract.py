@@ -7,6 +7,7 @@ here, so a model file needs no base class.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,6 +59,10 @@ class ExperimentView(Protocol):
     @property
     def run(self) -> Run:
         """Folders of this run."""
+
+    @property
+    def output(self) -> Any:
+        """Folders of the run as text; ``LOGS`` is where a module may write by itself."""
 
     @property
     def GEN_LOSS(self) -> Mapping[str, float | None]:  # noqa: N802
@@ -206,14 +211,40 @@ def build_networks(model: GANModel, experiment: ExperimentView) -> None:
 
 def step_caller(model: GANModel, batch: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
     """``(batch, step) -> losses`` with the fields of ``batch`` that ``train_step`` takes."""
-    takes = accepted_extras(model)
-    extras = [name for name in batch if name not in {"input", "target"} and takes(name)]
+    extras = _extras(model, batch)
 
     def call(fields: Mapping[str, Any], step: Any) -> Any:
         further = {name: fields[name] for name in extras}
         return model.train_step(fields["input"], fields["target"], step, **further)
 
     return call
+
+
+def _extras(model: GANModel, batch: Mapping[str, Any]) -> list[str]:
+    takes = accepted_extras(model)
+    return [name for name in batch if name not in {"input", "target"} and takes(name)]
+
+
+def trace_step(model: GANModel, batch: Mapping[str, Any]) -> None:
+    """Trace ``train_step`` for batches of this form, computing nothing.
+
+    Whatever the step would refuse at its first call is raised here; that call finds the trace.
+
+    Args:
+        model: A model with every variable made.
+        batch: ``tf.TensorSpec`` by field, the ``element_spec`` of the training's batches.
+    """
+    import tensorflow as tf
+
+    further = {name: batch[name] for name in _extras(model, batch)}
+    step = tf.TensorSpec([], tf.int64)
+    model.train_step.get_concrete_function(batch["input"], batch["target"], step, **further)
+
+
+def source_of(gan_class: Any) -> Path:
+    """The file that a model's class stands in."""
+    module = sys.modules[gan_class.__module__]
+    return Path(getattr(module, "__file__", None) or module.__name__)
 
 
 def retraced(model: GANModel, steps: int) -> bool:

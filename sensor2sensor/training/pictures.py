@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core import files
+from sensor2sensor.core.decoration import decoration
 
+Say = Callable[[str], None]
 HINT = "Graphviz or pydot is missing, networks are described in text; install both for pictures"
 
 
-def write_pictures(model: Any, folder: Path, say: Callable[[str], None]) -> list[Path]:
+def write_pictures(model: Any, folder: Path, say: Say) -> list[Path]:
     """Write ``generator.png`` and ``discriminator.png``, or ``.txt`` where they cannot be drawn.
+
+    Neither is worth a run: what cannot be written is left out with a line.
 
     Args:
         model: A model with built networks.
@@ -27,13 +31,23 @@ def write_pictures(model: Any, folder: Path, say: Callable[[str], None]) -> list
     drawable = shutil.which("dot") is not None and importlib.util.find_spec("pydot") is not None
     if not drawable:
         say(HINT)
-    written = []
-    for name in ("generator", "discriminator"):
-        network = getattr(model, name)
-        if network is not None:
-            draw = _picture if drawable else _text
-            written.append(draw(network, folder / name))
-    return written
+    networks = {name: getattr(model, name) for name in ("generator", "discriminator")}
+    written = [
+        _describe(network, folder / name, say, drawable=drawable)
+        for name, network in networks.items()
+        if network is not None
+    ]
+    return [path for path in written if path is not None]
+
+
+def _describe(network: Any, stem: Path, say: Say, *, drawable: bool) -> Path | None:
+    """The picture, else the text (Graphviz aborts on very deep networks), else nothing."""
+    if drawable:
+        with decoration(f"the picture of the {stem.name}", say):
+            return _picture(network, stem)
+    with decoration(f"the description of the {stem.name}", say):
+        return _text(network, stem)
+    return None
 
 
 def _picture(network: Any, stem: Path) -> Path:

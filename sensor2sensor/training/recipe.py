@@ -10,18 +10,24 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.core.blame import blaming
+from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.pipeline.precision import computing_in
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
     build_networks,
     check_model,
+    source_of,
 )
 from sensor2sensor.training.state import build_optimizers
 
 OWN_ADAM = "make it with models.base.adam(experiment, network)"
 OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
+
+
+class IgnoredSettingError(ModelContractError, ConfigError):
+    """A module would pass over a setting of the experiment; ``where`` is its key."""
 
 
 def construct(gan_class: Callable[[Any], GANModel], experiment: ExperimentView) -> GANModel:
@@ -32,9 +38,10 @@ def construct(gan_class: Callable[[Any], GANModel], experiment: ExperimentView) 
         experiment: The experiment.
 
     Raises:
-        ModelContractError: It does not offer what is called, or ignores what is asked.
+        ModelContractError: It does not offer what is called, ignores what is asked, or raises
+            an error of its own.
     """
-    with computing_in(experiment.config.precision):
+    with blaming(source_of(gan_class)), computing_in(experiment.config.precision):
         model = gan_class(experiment)
         prepare(model, experiment, experiment.config.model_name)
     return model
@@ -64,39 +71,43 @@ def check_recipe(model: GANModel, experiment: ExperimentView) -> None:
     and how it is normalised cannot be seen from outside.
 
     Raises:
-        ModelContractError: The first thing that would be ignored.
+        IgnoredSettingError: The first thing that would be ignored.
     """
-    where = f"models/{experiment.config.model_name}.py"
+    module = f"({experiment.config.model_name}.py)"
     if experiment.DISCRIMINATOR is None and model.discriminator is not None:
-        raise ModelContractError(
-            "the experiment has discriminator null, but GAN.discriminator is a network",
-            where=where,
+        raise IgnoredSettingError(
+            f"the experiment has discriminator null, but GAN.discriminator is a network {module}",
+            where="discriminator",
             hint="make one only where experiment.DISCRIMINATOR is not None",
         )
     for name in OPTIMIZERS:
-        for asked, found in _ignored(getattr(model, name, None), name, experiment):
-            problem = f"the experiment asks for {asked}, but GAN.{name} has {found}"
-            raise ModelContractError(problem, where=where, hint=OWN_ADAM)
+        for key, asked, found in _ignored(getattr(model, name, None), name, experiment):
+            problem = f"the experiment asks for {asked}, but GAN.{name} has {found} {module}"
+            raise IgnoredSettingError(problem, where=key, hint=OWN_ADAM)
 
 
-def _ignored(optimizer: Any, name: str, experiment: ExperimentView) -> Iterator[tuple[str, str]]:
-    """What is asked for beside what an optimizer has instead."""
+def _ignored(
+    optimizer: Any, name: str, experiment: ExperimentView
+) -> Iterator[tuple[str, str, str]]:
+    """A key, what it asks for, and what an optimizer has instead."""
     if optimizer is None:
         return
     beta_1, clip, ema = experiment.BETA_1, experiment.GRADIENT_CLIP, experiment.EMA
     schedule = experiment.LEARNING_RATE_SCHEDULE.kind
     found = getattr(optimizer, "beta_1", None)
     if beta_1 is not None and not _same(found, beta_1):
-        yield f"beta_1 {beta_1:g}", f"{found}"
+        yield "beta_1", f"beta_1 {beta_1:g}", f"{found}"
     if clip is not None and not _same(optimizer.global_clipnorm, clip):
-        yield f"gradient_clip {clip:g}", f"global_clipnorm {optimizer.global_clipnorm}"
+        has = f"global_clipnorm {optimizer.global_clipnorm}"
+        yield "gradient_clip", f"gradient_clip {clip:g}", has
     if schedule != "constant" and isinstance(optimizer.get_config()["learning_rate"], float):
-        yield f"a {schedule} learning_rate_schedule", "a constant learning rate"
+        key = "learning_rate_schedule"
+        yield key, f"a {schedule} {key}", "a constant learning rate"
     if ema is not None and name == OPTIMIZERS[0]:
         if not optimizer.use_ema:
-            yield f"ema {ema:g}", "no averages (use_ema)"
+            yield "ema", f"ema {ema:g}", "no averages (use_ema)"
         elif not _same(optimizer.ema_momentum, ema):
-            yield f"ema {ema:g}", f"ema_momentum {optimizer.ema_momentum}"
+            yield "ema", f"ema {ema:g}", f"ema_momentum {optimizer.ema_momentum}"
 
 
 def _same(found: Any, asked: float) -> bool:

@@ -42,9 +42,12 @@ def begin(
     steps: int,
     device: str,
     restored_from: dict[str, Any] | None,
+    model: dict[str, str | None] | None = None,
     argv: Sequence[str] | None = None,
 ) -> RunRecord:
     """Write the resolved ``experiment.json`` and a ``run.json`` with status ``running``.
+
+    ``model`` is the :func:`module_identity` of the module that trains.
 
     A resumed run keeps its ``started``, so that it stays the same run; it notes the resumption.
     """
@@ -63,6 +66,7 @@ def begin(
         "versions": library_versions(),
         "device": device,
         "dataset": dataset_identity(experiment),
+        "model": model,
         "seed": experiment.SEED,
         "normalisation": experiment.normaliser.state(),
         "restored_from": restored_from,
@@ -146,6 +150,24 @@ def dataset_identity(experiment: ExperimentView) -> dict[str, str]:
     """Name of the data set and the SHA-256 of its ``dataset.json``."""
     contract_file = experiment.dataset_dir / "dataset.json"
     return {"name": experiment.config.dataset, "sha256": files.sha256(contract_file)}
+
+
+def module_identity(source: Path) -> dict[str, str | None]:
+    """The file of a model's module and its SHA-256; None where it was typed in and has no file."""
+    return {"file": str(source), "sha256": files.sha256(source) if source.is_file() else None}
+
+
+def module_change(run: Run, source: Path) -> str | None:
+    """A line where the module in use is not the one that a run was trained with.
+
+    None where they are equal, or where the run did not note it.
+    """
+    then = read_run_json(run).get("model") if run.run_json.is_file() else None
+    if then is None or then["sha256"] == module_identity(source)["sha256"]:
+        return None
+    if then["file"] == str(source):
+        return f"{source} has changed since {run.timestamp} was trained with it"
+    return f"{run.timestamp} was trained with {then['file']}, which differs from {source}"
 
 
 def git_state() -> dict[str, Any]:

@@ -13,6 +13,8 @@ import keras
 import tensorflow as tf
 
 from sensor2sensor.core import files
+from sensor2sensor.core.blame import blaming
+from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.core.seeds import Purpose, derive
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
@@ -24,7 +26,13 @@ from sensor2sensor.pipeline.reader import (
 )
 from sensor2sensor.training import checkpoints, record
 from sensor2sensor.training.averages import averaged
-from sensor2sensor.training.contract import ExperimentView, GANModel, retraced
+from sensor2sensor.training.contract import (
+    ExperimentView,
+    GANModel,
+    retraced,
+    source_of,
+    trace_step,
+)
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.lines import disk_line, look_line, report_line
 from sensor2sensor.training.loop import Actions, Plan, train_loop
@@ -95,9 +103,11 @@ def train(
         refuse_overwriting(experiment.run, start)
         make_repeatable(experiment.SEED, device)
         source = experiment.run if start.resume else start.source
-        experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, source))
-        session = _Session(gan_class, experiment, environment, say, stop)
-        return session.run(start, steps or experiment.STEPS, device)
+        with files.undone_on_failure(experiment.run.logs_dir), blaming(source_of(gan_class)):
+            experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, source))
+            session = _Session(gan_class, experiment, environment, say, stop)
+            session.begin(start, steps or experiment.STEPS, device)
+        return session.run(steps or experiment.STEPS)
 
 
 def make_repeatable(seed: int, device: str) -> None:
@@ -143,26 +153,36 @@ class _Session:
         self.folder = experiment.run.ckpt_dir
         self.normalisation = experiment.normaliser
         self.options = reader_options(experiment, environment)
+        self.source = source_of(gan_class)
         self.model = construct(gan_class, experiment)
         self.state = TrainingState(self.model)
         self.monitor = Monitor(experiment, self.normalisation, self._validation())
         self.begun, self.warned = 0, False
 
-    def run(self, start: Start, steps: int, device: str) -> Outcome:
-        """Restore, train, and keep ``run.json`` true whatever happens."""
+    def begin(self, start: Start, steps: int, device: str) -> None:
+        """Trace the first step and restore; only then is anything of the run written."""
+        trace_step(self.model, self._training().element_spec)
         restored = self._restore(start)
         self.begun = restored["step"] if restored else 0
         self._greet(steps, device)
         clipped = self._clipped()
         self.record = record.begin(
-            self.experiment, steps=steps, device=device, restored_from=restored
+            self.experiment,
+            steps=steps,
+            device=device,
+            restored_from=restored,
+            model=record.module_identity(self.source),
         )
         if clipped is not None:
             self.record.update(clipped_pixels=clipped)
-        if restored is None:
-            write_pictures(self.model, self.experiment.run.model_dir, self.say)
+
+    def run(self, steps: int) -> Outcome:
+        """Train, and keep ``run.json`` true whatever happens."""
+        logs_dir, model_dir = self.experiment.run.logs_dir, self.experiment.run.model_dir
         try:
-            with Writers(self.experiment.run.logs_dir, start_step=self.begun) as self.writers:
+            if not self.begun:
+                write_pictures(self.model, model_dir, self.say)
+            with blaming(self.source), Writers(logs_dir, start_step=self.begun) as self.writers:
                 step = self._loop(steps)
         except BaseException as error:
             self._note_failure(error)
@@ -233,6 +253,9 @@ class _Session:
         source = self.experiment.run if start.resume else start.source
         if source is None:
             return None
+        changed = record.module_change(source, self.source)
+        if changed is not None:
+            self.say(changed)
         own = source == self.experiment.run
         if own:
             record.refuse_changed(self.experiment)
@@ -304,6 +327,7 @@ class _Session:
             scores, rows = self.monitor.look(self.model.generator)
         self.writers.scalars(step, "val", scores)
         self.say(look_line(step, scores))
-        png = self.monitor.draw(rows, step)
-        write_sheet(self.experiment, self.environment.samples_dir, step, png)
-        self.writers.picture(step, "samples", png)
+        with decoration(f"the sample sheet of step {step}", logger.warning):
+            png = self.monitor.draw(rows, step)
+            write_sheet(self.experiment, self.environment.samples_dir, step, png)
+            self.writers.picture(step, "samples", png)

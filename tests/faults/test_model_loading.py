@@ -6,7 +6,16 @@ import sys
 
 import pytest
 
-from models.loading import RESERVED, check_by_name, find_model, list_models, load_gan_class
+from models.loading import (
+    FOLDER,
+    RESERVED,
+    check_by_name,
+    find_gan_class,
+    find_model,
+    list_models,
+    load_gan_class,
+    precedence,
+)
 from sensor2sensor.core.errors import ModelContractError
 
 SOUND = """
@@ -182,10 +191,17 @@ def test_a_broken_neighbour_does_not_matter(folder):
     load_gan_class("mine", root)
 
 
-def test_a_name_in_both_folders_is_refused_instead_of_shadowed(folder):
+def test_of_a_name_in_both_folders_the_module_of_the_user_is_taken_and_said(folder):
     root = folder.write("pix2pix", SOUND)
-    with pytest.raises(ModelContractError, match="also in"):
-        find_model("pix2pix", root)
+    for helper in ("layers", "losses", "__init__"):  # the original's own, beside its models
+        folder.write(helper, "raise RuntimeError('not needed')")
+    assert find_model("pix2pix", root) == root / "pix2pix.py"
+    lines = []
+    assert not hasattr(find_gan_class("pix2pix", root, lines.append), "experiment_defaults")
+    assert len(lines) == 1 and f"{root / 'pix2pix.py'}, which takes precedence" in lines[0]
+    assert find_model("edsr", root) == FOLDER / "edsr.py"
+    assert precedence("edsr", root) is None
+    assert precedence("pix2pix", FOLDER) is None
 
 
 def test_a_missing_models_root_is_named(tmp_path):

@@ -62,6 +62,14 @@ def test_tiles_of_both_scenes_are_listed_and_there(both, capsys):
     assert "2 done, 0 already there, 0 failed" in capsys.readouterr().out
 
 
+def test_an_overlay_that_cannot_be_written_costs_no_tile(both, caplog):
+    (both / "data" / "_inventory" / "sel").write_text("a file where a folder has to be")
+    assert step40(both, "--quantity", "1") == 0
+    assert len(rows_of(folder_of(both))) == 2
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("the overlay of scene" in text and "left out" in text for text in said) == 2
+
+
 def test_pair_with_the_smaller_gap_is_taken(both):
     step40(both, "--quantity", "1")
     first = rows_of(folder_of(both))[0]

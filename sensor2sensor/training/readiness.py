@@ -1,0 +1,61 @@
+"""Whether an experiment's data can be trained on and scored; free of TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from sensor2sensor.config.validate import report
+from sensor2sensor.core.errors import ConfigErrors, InputError
+from sensor2sensor.dataset.contract import SPLITS, verify_dataset
+from sensor2sensor.dataset.degenerate import faults, notices
+from sensor2sensor.dataset.recordfile import list_records
+
+FILTERS = ("enforce_suffix", "exclude_suffix")
+
+
+class DataView(Protocol):
+    """The part of ``experiment.Experiment`` that is read here."""
+
+    config: Any
+    contract: Any
+    dataset_dir: Any
+    document: Any
+
+
+def check_data(experiment: DataView) -> tuple[dict[str, int], list[str]]:
+    """Verify the data set's files, its bands' spans and what the suffix filters leave.
+
+    Returns:
+        Tiles per split that the experiment uses, and lines about what is odd but no fault.
+
+    Raises:
+        DatasetError: A file is missing or changed.
+        ConfigErrors: The data set or the filters leave nothing to train on, or to score.
+    """
+    verify_dataset(experiment.dataset_dir)
+    found = faults(experiment.contract)
+    if found:
+        raise ConfigErrors(report(experiment.document, {("dataset",): ["; ".join(found)]}))
+    counts = {split: _count(experiment, split) for split in SPLITS}
+    return counts, notices(experiment.contract) + _few(experiment, counts["train"])
+
+
+def _count(experiment: DataView, split: str) -> int:
+    """Tiles of a split behind the filters; evaluation needs test as training needs the others."""
+    config = experiment.config
+    try:
+        given = experiment.dataset_dir, experiment.contract, split
+        return len(list_records(*given, config.enforce_suffix, config.exclude_suffix))
+    except InputError as error:
+        key = next((name for name in FILTERS if getattr(config, name)), "dataset")
+        text = f"{error.what}; {error.hint}"
+        raise ConfigErrors(report(experiment.document, {(key,): [text]})) from error
+
+
+def _few(experiment: DataView, train: int) -> list[str]:
+    config = experiment.config
+    used = min(train, config.sample_train or train)
+    if used >= config.batch_size:
+        return []
+    size = config.batch_size
+    return [f"{used} train tiles are fewer than batch_size {size}: every batch repeats some"]

@@ -1,0 +1,49 @@
+"""The second stage of ``train.py --check``: all that precedes the first step, and nothing kept."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.core.blame import blaming
+from sensor2sensor.pipeline.reader import training_batches
+from sensor2sensor.training.contract import ExperimentView, GANModel, source_of, trace_step
+from sensor2sensor.training.normaliser import normaliser_for
+from sensor2sensor.training.recipe import construct
+from sensor2sensor.training.record import choose_device
+from sensor2sensor.training.run import reader_options
+
+if TYPE_CHECKING:
+    from sensor2sensor.config.environment import Environment
+
+
+def rehearse(
+    gan_class: Callable[[Any], GANModel], experiment: ExperimentView, environment: Environment
+) -> str:
+    """Construct the model and trace its first step on batches of the experiment's form.
+
+    Args:
+        gan_class: ``class GAN`` of the model's module.
+        experiment: The experiment; its folder of logs is replaced by one that is removed.
+        environment: Whether a GPU is required.
+
+    Returns:
+        How large the networks are.
+
+    Raises:
+        ConfigError: The model refuses a setting, or there is no GPU.
+        ModelContractError: The model does not keep its contract, or raises an error of its own.
+    """
+    choose_device(environment.require_gpu)
+    with tempfile.TemporaryDirectory() as folder, blaming(source_of(gan_class)):
+        experiment.output.LOGS = str(Path(folder) / "logs")  # a module may write as it is made
+        experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, None))
+        model = construct(gan_class, experiment)
+        options = reader_options(experiment, environment)
+        place = experiment.dataset_dir, experiment.contract
+        trace_step(model, training_batches(*place, experiment.normaliser, options).element_spec)
+    sizes = {"generator": model.generator, "discriminator": model.discriminator}
+    parts = [f"{name} {net.count_params():,}" for name, net in sizes.items() if net is not None]
+    return f"model constructed with {' + '.join(parts)} parameters, first step traced"
