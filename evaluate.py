@@ -67,15 +67,32 @@ def evaluate_run(
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.checkpoints import restore_for_inference
+    from sensor2sensor.training.layer_statistics import at_inference
     from sensor2sensor.training.recipe import construct
 
     if gan is None:
         name, root = experiment.config.model_name, experiment.environment.models_root
         gan = construct(load_gan_class(name, root), experiment)
-    step = restore_for_inference(gan, run)
+    kind = experiment.config.inference_statistics
+    step = restore_for_inference(
+        gan, run, kind=kind, batches=lambda: _training_tiles(experiment), say=print
+    )
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     session = Session(experiment, run.timestamp, step, chosen, weights_in_use(gan))
-    return session.score(gan.generator)
+    return session.score(at_inference(gan.generator, kind))
+
+
+def _training_tiles(experiment: Experiment) -> Any:
+    """Batches for the statistics of a checkpoint from before these were kept."""
+    from sensor2sensor.pipeline.normalisation import Normalisation
+    from sensor2sensor.training.layer_statistics import statistics_batches
+    from sensor2sensor.training.run import reader_options
+
+    return statistics_batches(
+        experiment,
+        Normalisation(experiment.NORMALISATION, experiment.contract),
+        reader_options(experiment, experiment.environment),
+    )
 
 
 def main(args: argparse.Namespace) -> int:

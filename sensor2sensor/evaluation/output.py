@@ -36,6 +36,7 @@ class Subject:
         dataset_sha256: Of its ``dataset.json``.
         filters: Suffix filters in force.
         weights: ``last``, or ``ema <decay>`` for averaged weights.
+        inference_statistics: Of batch normalisation: ``train``, or ``image`` for each its own.
     """
 
     experiment: str
@@ -46,6 +47,7 @@ class Subject:
     dataset_sha256: str
     filters: Mapping[str, str | None]
     weights: str = "last"
+    inference_statistics: str = "train"
 
     @property
     def stem(self) -> str:
@@ -106,6 +108,7 @@ def document(
         "model_name": subject.model_name,
         "step": subject.step,
         "weights": subject.weights,
+        "inference_statistics": subject.inference_statistics,
         "dataset": _dataset(subject, contract),
         "split": evaluation.split,
         "filters": dict(subject.filters),

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, sample_at
 from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs, list_records, read_record
@@ -136,8 +137,9 @@ def fixed_batches(
     *,
     split: str,
     limit: int | None = None,
+    order: Purpose | None = None,
 ) -> tf.data.Dataset:
-    """Every record of a split once, by name, without augmentation; the last batch may be smaller.
+    """Every record of a split once, without augmentation; the last batch may be smaller.
 
     Args:
         dataset_dir: The data set's folder.
@@ -146,6 +148,7 @@ def fixed_batches(
         options: What the experiment asks for; with ``random_crop`` the middle window is cut.
         split: Which split to read.
         limit: Stop after so many records.
+        order: Draw their order from the seed for this purpose; by name where None.
 
     Returns:
         As :func:`training_batches`, and ``name [B]``.
@@ -153,7 +156,10 @@ def fixed_batches(
     refs = list_records(
         dataset_dir, contract, split, options.enforce_suffix, options.exclude_suffix
     )
-    chosen = chosen_sample(options.seed, len(refs), options.sample)[:limit]
+    chosen = chosen_sample(options.seed, len(refs), options.sample)
+    if order is not None:
+        chosen = rng(options.seed, order).permutation(chosen)
+    chosen = chosen[:limit]
     plan = _Plan(contract, normalisation, options, augmented=False)
 
     def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:

@@ -41,11 +41,13 @@ def begin(
     steps: int,
     device: str,
     restored_from: dict[str, Any] | None,
+    pretrained: dict[str, Any] | None = None,
     argv: Sequence[str] | None = None,
 ) -> RunRecord:
     """Write the resolved ``experiment.json`` and a ``run.json`` with status ``running``.
 
-    A resumed run keeps its ``started``, so that it stays the same run; it notes the resumption.
+    A resumed run keeps its ``started``, so that it stays the same run, and what it took over from
+    another generator; it notes the resumption.
     """
     run = experiment.run
     now = times.format_utc(datetime.now(UTC))
@@ -63,6 +65,8 @@ def begin(
         "device": device,
         "dataset": dataset_identity(experiment),
         "seed": experiment.SEED,
+        "inference_statistics": experiment.config.inference_statistics,
+        "pretrained_generator": pretrained or (before or {}).get("pretrained_generator"),
         "restored_from": restored_from,
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
     }

@@ -22,11 +22,12 @@ from sensor2sensor.pipeline.reader import (
     training_batches,
 )
 from sensor2sensor.training import checkpoints, record
-from sensor2sensor.training.averages import averaged
 from sensor2sensor.training.contract import ExperimentView, GANModel, retraced
 from sensor2sensor.training.interrupts import StopSignal
+from sensor2sensor.training.layer_statistics import InferenceStatistics, statistics_batches
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.pictures import write_pictures
+from sensor2sensor.training.pretrained import load_generator
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.start import Start, refuse_overwriting
 from sensor2sensor.training.state import TrainingState, constant_rates
@@ -139,7 +140,12 @@ class _Session:
         self.normalisation = Normalisation(experiment.config.normalisation, experiment.contract)
         self.options = reader_options(experiment, environment)
         self.model = construct(gan_class, experiment)
-        self.state = TrainingState(self.model)
+        self.statistics = InferenceStatistics(
+            self.model,
+            experiment.config.inference_statistics,
+            lambda: statistics_batches(experiment, self.normalisation, self.options),
+        )
+        self.state = TrainingState(self.model, statistics=self.statistics.variables)
         self.monitor = Monitor(experiment, self.normalisation, self._validation())
         self.begun, self.warned = 0, False
 
@@ -147,9 +153,14 @@ class _Session:
         """Restore, train, and keep ``run.json`` true whatever happens."""
         restored = self._restore(start)
         self.begun = restored["step"] if restored else 0
+        pretrained = None if restored else self._take_over(start)
         self._greet(steps, device)
         self.record = record.begin(
-            self.experiment, steps=steps, device=device, restored_from=restored
+            self.experiment,
+            steps=steps,
+            device=device,
+            restored_from=restored,
+            pretrained=pretrained,
         )
         if restored is None:
             write_pictures(self.model, self.experiment.run.model_dir, self.say)
@@ -238,6 +249,14 @@ class _Session:
         self.say(f"restored {source.ckpt_dir / f'ckpt-{step}'}: continuing from step {step}")
         return {"timestamp": source.timestamp, "step": step}
 
+    def _take_over(self, start: Start) -> dict[str, Any] | None:
+        """Begin with the weights of another run's generator, where the experiment asks for it."""
+        if start.pretrained is None:
+            return None
+        facts = load_generator(self.model, start.pretrained)
+        self.say(f"generator from {start.pretrained.ckpt_dir / facts['checkpoint']}")
+        return {"asked": self.experiment.config.pretrained_generator, **facts}
+
     def _greet(self, steps: int, device: str) -> None:
         name, run = self.experiment.name, self.experiment.run.timestamp
         self.say(f"training {name} ({run}) on {device}: steps {self.begun} to {steps}")
@@ -263,14 +282,15 @@ class _Session:
             )
 
     def _save(self, step: int) -> None:
+        self.statistics.refresh(step)
         self._refuse_unsound(step)
         checkpoints.save(self.folder, self.state, step)
         self.writers.flush()
         self.record.update(step=step)
 
     def _sample(self, step: int) -> None:
-        with averaged(self.model):
-            scores, rows = self.monitor.look(self.model.generator)
+        with self.statistics.in_use(step) as generator:
+            scores, rows = self.monitor.look(generator)
         self.writers.scalars(step, "val", scores)
         png = self.monitor.draw(rows, step)
         write_sheet(self.experiment, self.environment.samples_dir, step, png)
