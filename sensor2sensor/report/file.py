@@ -92,6 +92,7 @@ class EvaluationFile(_Frozen):
     model_name: str
     step: int
     weights: str = "last"
+    inference_statistics: str = "moving averages"  # what evaluations from before the key used
     dataset: Dataset
     split: str
     filters: dict[str, str | None]

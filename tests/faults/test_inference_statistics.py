@@ -18,6 +18,7 @@ from sensor2sensor.evaluation.predictors import ModelPredictor
 from sensor2sensor.metrics import compute
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import iterate_tiles
+from sensor2sensor.report.file import EvaluationFile
 from sensor2sensor.training.checkpoints import restore_for_inference, save, stored_statistics
 from sensor2sensor.training.layer_statistics import (
     TILES,
@@ -141,8 +142,8 @@ def test_evaluation_says_whose_statistics_it_used(environment):
     exp = experiment(environment, "said", inference_statistics="image", batch_size=1)
     model, _ = go(environment, exp, steps=2)
     evaluate_run(exp, exp.run, model)
-    found = json.loads(next(environment.evaluation_dir.glob("said_*.json")).read_text())
-    assert found["inference_statistics"] == "image"
+    text = next(environment.evaluation_dir.glob("said_*.json")).read_text()
+    assert EvaluationFile.model_validate_json(text).inference_statistics == "image"
     assert stored_statistics(exp.run.ckpt_dir, 2) == []
 
 
