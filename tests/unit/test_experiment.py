@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import train
 from experiment import Experiment, find_pretrained
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core.errors import ConfigErrors, DatasetError, InputError
+from sensor2sensor.core.runs import Run
+from sensor2sensor.training.start import Start
 from tests.fakes_dataset import make_dataset
 
 MINIMAL = {"model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 32}
@@ -123,6 +126,22 @@ def test_a_pretrained_generator_is_a_run_or_the_latest(
         assert found is not None
         assert (found.exp_dir, found.timestamp) == (root / "exp/warm/up", stamp)
     assert find_pretrained(Experiment(write(root, "p"), environment), environment) is None
+
+
+def test_a_resumed_run_begins_with_no_other_and_restore_excludes_it(
+    root: Path, environment: Environment
+) -> None:
+    write(root, "warm/up")
+    run_of(root, "warm/up", "0715-0930", "2026-07-15T09:30:00Z")
+    write(root, "p", pretrained_generator="warm/up")
+    begun = Experiment("p", environment, timestamp="0716-0000")
+    other = Run(begun.exp_dir, "0715-0000")
+    found = train.pretrained(begun, Start(resume=True), environment)  # it has no checkpoint yet
+    assert found == Run(root / "exp/warm/up", "0715-0930")
+    with pytest.raises(InputError, match=r"--restore begins with a whole state.*use one"):
+        train.pretrained(begun, Start(source=other), environment)
+    run_of(root, "p", "0716-0000", "2026-07-16T00:00:00Z")
+    assert train.pretrained(begun, Start(resume=True), environment) is None
 
 
 @pytest.mark.parametrize(
