@@ -81,6 +81,7 @@ def evaluate_run(
     from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.checkpoints import restore_for_inference
     from sensor2sensor.training.contract import source_of
+    from sensor2sensor.training.layer_statistics import at_inference
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
     from sensor2sensor.training.record import module_change, refuse_other_data
@@ -94,10 +95,22 @@ def evaluate_run(
     if gan is None:
         with located(experiment.document):
             gan = construct(gan_class, experiment)
-    step = restore_for_inference(gan, run)
+    kind = experiment.config.inference_statistics
+    step = restore_for_inference(
+        gan, run, kind=kind, batches=lambda: _training_tiles(experiment), say=print
+    )
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     session = Session(experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
-    return session.score(gan.generator)
+    return session.score(at_inference(gan.generator, kind))
+
+
+def _training_tiles(experiment: Experiment) -> Any:
+    """Batches for the statistics of a checkpoint from before these were kept."""
+    from sensor2sensor.training.layer_statistics import statistics_batches
+    from sensor2sensor.training.run import reader_options
+
+    options = reader_options(experiment, experiment.environment)
+    return statistics_batches(experiment, experiment.normaliser, options)
 
 
 def edits(run: Run) -> list[str]:

@@ -20,7 +20,7 @@ from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors, InputError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.core.runs import Run
+from sensor2sensor.core.runs import TIMESTAMP, Run, find_run
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import BandSpec, DatasetContract
@@ -299,6 +299,31 @@ def find_experiment(exp: str, environment: Environment) -> Path:
     known = [name for name in known if "/logs/" not in f"/{name}/"]
     problem = f"no experiment '{exp}' (a folder with an experiment.json)"
     raise InputError(problem, where=root, hint=suggestion(exp, known))
+
+
+def find_pretrained(experiment: Experiment, environment: Environment) -> Run | None:
+    """The run that ``pretrained_generator`` names, or the latest of the experiment it names.
+
+    Args:
+        experiment: The experiment.
+        environment: Where the other experiment lies; not always the experiment's own.
+
+    Raises:
+        ConfigErrors: There is no such run, or it has no checkpoint.
+    """
+    named = experiment.config.pretrained_generator
+    if named is None:
+        return None
+    above, _, last = named.strip("/").rpartition("/")
+    exp, stamp = (above, last) if TIMESTAMP.fullmatch(last) else (named, None)
+    try:
+        run = find_run(find_experiment(exp, environment), stamp)
+        if not any(run.ckpt_dir.glob("ckpt-*.index")):
+            raise InputError("no checkpoint", where=run.ckpt_dir, hint="name another run")
+    except InputError as error:
+        document = load_experiment_file(experiment.exp_dir / "experiment.json")[1]
+        raise ConfigErrors(report(document, {("pretrained_generator",): [str(error)]})) from error
+    return run
 
 
 def find_dataset(config: ExperimentFile, document: JsonDocument, environment: Environment) -> Path:

@@ -13,18 +13,21 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from evaluate import add_split, evaluate_run
-from experiment import Experiment, find_experiment
+from experiment import Experiment, find_experiment, find_pretrained
 from models.loading import check_by_name, find_gan_class
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.core.cli import main_guard, parser
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
+from sensor2sensor.core.runs import Run
 from sensor2sensor.training.readiness import check_data
 from sensor2sensor.training.start import SMOKE_STEPS, Start, choose_start, throwaway
 
@@ -51,11 +54,20 @@ def main(args: argparse.Namespace) -> int:
         return run(args, environment)
     with tempfile.TemporaryDirectory() as folder:
         source = find_experiment(args.exp, environment)
-        return run(args, throwaway(environment, source, Path(folder)), steps=SMOKE_STEPS)
+        trial = throwaway(environment, source, Path(folder))
+        return run(args, trial, steps=SMOKE_STEPS, home=environment)
 
 
-def run(args: argparse.Namespace, environment: Environment, steps: int | None = None) -> int:
-    """Train and evaluate in the folders of ``environment``; returns the exit code."""
+def run(
+    args: argparse.Namespace,
+    environment: Environment,
+    steps: int | None = None,
+    home: Environment | None = None,
+) -> int:
+    """Train and evaluate in the folders of ``environment``; returns the exit code.
+
+    ``home`` is where other runs are looked for, if that is elsewhere.
+    """
     timestamp, start = choose_start(
         find_experiment(args.exp, environment),
         timestamp=args.timestamp, restore=args.restore, resume=args.resume, now=datetime.now(),
@@ -64,6 +76,7 @@ def run(args: argparse.Namespace, environment: Environment, steps: int | None = 
     with located(experiment.document):
         counts, notices = check_data(experiment)
         check_by_name(experiment.config.model_name, environment.models_root)
+        start = replace(start, pretrained=pretrained(experiment, start, home or environment))
         for line in notices:
             print(line)
         return _use(args, experiment, start, steps, counts)
@@ -93,6 +106,17 @@ def _use(
     if outcome.exit_code == 0:
         evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
     return outcome.exit_code
+
+
+def pretrained(experiment: Experiment, start: Start, environment: Environment) -> Run | None:
+    """The run whose generator this one begins with; a resumed run has begun already."""
+    if start.resume and any(experiment.run.ckpt_dir.glob("ckpt-*.index")):
+        return None
+    found = find_pretrained(experiment, environment)
+    if found is not None and start.source is not None:
+        problem = "--restore begins with a whole state, pretrained_generator with weights alone"
+        raise InputError(problem, where=experiment.exp_dir / "experiment.json", hint="use one")
+    return found
 
 
 if __name__ == "__main__":

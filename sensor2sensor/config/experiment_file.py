@@ -146,6 +146,13 @@ class ExperimentFile(BaseModel):
     ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None, description="Decay of averaged generator weights, used for evaluation"
     )
+    inference_statistics: Literal["train", "image"] = Field(
+        default="train",
+        description="What batch normalisation takes at inference: measured on train, or each image",
+    )
+    pretrained_generator: str | None = Field(
+        default=None, description="Begin with the generator of this run: a/b/c or a/b/c/MMDD-hhmm"
+    )
     precision: Literal["float32", "mixed_bfloat16"] = Field(
         default="float32", description="mixed_bfloat16: compute in bfloat16, weights in float32"
     )
@@ -189,6 +196,16 @@ class ExperimentFile(BaseModel):
     def _warmup_leaves_something(self) -> ExperimentFile:
         if self.generator_warmup and not any(w for n, w in self.gen_loss if not adversarial(n)):
             raise at_key("generator_warmup", "needs a loss that is not adversarial, as gen_l1")
+        return self
+
+    @model_validator(mode="after")
+    def _image_by_image(self) -> ExperimentFile:
+        if self.inference_statistics == "image" and self.batch_size != 1:
+            raise at_key(
+                "inference_statistics",
+                f"'image' needs batch_size 1, not {self.batch_size}: else the model never "
+                "saw an image normalised by itself",
+            )
         return self
 
     @property

@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     BOOTSTRAP = "bootstrap"
     MODEL = "model"
     PENALTY = "penalty"
+    STATISTICS = "statistics"
 
 
 def _digest(parts: tuple[object, ...]) -> int:

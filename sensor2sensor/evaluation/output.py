@@ -45,6 +45,7 @@ class Subject:
         weights: ``last``, or ``ema <decay>`` for averaged weights.
         clipped_pixels: Share of target pixels beyond the bounds of the model's output; None where
             it has none.
+        inference_statistics: Of batch normalisation: ``train``, or ``image`` for each its own.
     """
 
     experiment: str
@@ -56,6 +57,7 @@ class Subject:
     filters: Mapping[str, str | None]
     weights: str = "last"
     clipped_pixels: float | None = None
+    inference_statistics: str = "train"
 
     @property
     def stem(self) -> str:
@@ -131,6 +133,7 @@ def document(
         "step": subject.step,
         "weights": subject.weights,
         "clipped_pixels": subject.clipped_pixels,
+        "inference_statistics": subject.inference_statistics,
         "dataset": _dataset(subject, contract),
         "split": evaluation.split,
         "filters": dict(subject.filters),

@@ -81,6 +81,7 @@ class Session:
             dataset_sha256=files.sha256(experiment.dataset_dir / "dataset.json"),
             filters=self._filters,
             weights=weights,
+            inference_statistics=config.inference_statistics,
         )
 
     def score(self, generator: Any, console: Console | None = None) -> Evaluation:

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, sample_at
 from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs, list_records, read_record
@@ -135,8 +136,10 @@ def fixed_batches(
     options: ReaderOptions,
     *,
     split: str,
+    order: Purpose | None = None,
+    limit: int | None = None,
 ) -> tf.data.Dataset:
-    """Every chosen record of a split once, by name, not augmented; the last batch may be smaller.
+    """Every chosen record of a split once, not augmented; the last batch may be smaller.
 
     Args:
         dataset_dir: The data set's folder.
@@ -144,6 +147,8 @@ def fixed_batches(
         normalisation: Applied to input and target; None leaves physical values.
         options: What the experiment asks for; with ``random_crop`` the middle window is cut.
         split: Which split to read.
+        order: Draw their order from the seed for this purpose; by name where None.
+        limit: Stop after so many of that order.
 
     Returns:
         As :func:`training_batches`, and ``name [B]`` and ``truth [B, H, W, Ct]``: the target in
@@ -153,6 +158,9 @@ def fixed_batches(
         dataset_dir, contract, split, options.enforce_suffix, options.exclude_suffix
     )
     chosen = chosen_sample(options.seed, len(refs), options.sample)
+    if order is not None:
+        chosen = rng(options.seed, order).permutation(chosen)
+    chosen = chosen[:limit]
     plan = _Plan(contract, normalisation, options, augmented=False)
 
     def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:

@@ -105,6 +105,7 @@ class EvaluationFile(_Frozen):
     step: int
     weights: str = "last"
     clipped_pixels: float | None = None
+    inference_statistics: str = "moving averages"  # what evaluations from before the key used
     dataset: Dataset
     split: str
     filters: dict[str, str | None]

@@ -1,9 +1,10 @@
 """The averaged weights of the generator (EMA), which Keras' optimizers keep beside the last ones.
 
 After the first update an average is the weight itself; then ``a <- ema a + (1 - ema) w`` at every
-update of the generator. Only what the optimizer trains is averaged: the moving statistics of batch
-normalisation are used as they are. Evaluation, prediction and the looks at the validation tiles
-take the averages; training goes on with the last weights.
+update of the generator. Only what the optimizer trains is averaged; the statistics of batch
+normalisation are measured under the averages (:mod:`sensor2sensor.training.layer_statistics`).
+Evaluation, prediction and the looks at the validation tiles take the averages; training goes on
+with the last weights.
 """
 
 from __future__ import annotations

@@ -3,7 +3,10 @@
 ``ckpt/<timestamp>/ckpt-<steps done>.{data-00000-of-00001,index}`` are TensorFlow's own files. They
 are written into a scratch folder and renamed, the index last: a checkpoint exists once its index
 does. TensorFlow's pointer file ``checkpoint`` is neither written nor read, for an empty or stale
-one makes it start over in silence. ``architecture.json`` names every variable.
+one makes it start over in silence. ``architecture.json`` names every variable of the training.
+
+Beside these a checkpoint holds the statistics of batch normalisation that inference takes (group
+``inference_statistics``); training goes on with its moving averages and does not read them.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -20,7 +25,8 @@ from sensor2sensor.core.errors import CheckpointError, TrainingError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.averages import averages, take
 from sensor2sensor.training.contract import GANModel
-from sensor2sensor.training.state import TrainingState, architecture_differences
+from sensor2sensor.training.layer_statistics import Batches, Kind, assign, batchnorms, estimate
+from sensor2sensor.training.state import STATISTICS, TrainingState, architecture_differences
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +34,7 @@ INDEX = re.compile(r"ckpt-(\d+)\.index")
 MEMBER = re.compile(r"ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})")
 ARCHITECTURE, SCRATCH, DAMAGED = "architecture.json", ".saving", "damaged"
 FORMAT_VERSION = 1
+VALUE = ".ATTRIBUTES/VARIABLE_VALUE"  # ends the name of a variable in a checkpoint
 # What TensorFlow raises for truncated, flipped, missing and empty bundle files.
 DAMAGE = (tf.errors.OpError, IndexError, OSError, ValueError, AssertionError)
 
@@ -154,9 +161,17 @@ def restore_latest(folder: Path, state: TrainingState, *, repair: bool) -> int:
 
 def _read(folder: Path, state: TrainingState, step: int) -> int:
     """Read one checkpoint whole; any of :data:`DAMAGE` where that fails."""
-    state.checkpoint.read(str(folder / f"ckpt-{step}")).assert_consumed()
+    room = [tf.Variable(value) for value in stored_statistics(folder, step)]  # not used further
+    state.reader(room).read(str(folder / f"ckpt-{step}")).assert_consumed()
     _same_step(state, step)
     return step
+
+
+def stored_statistics(folder: Path, step: int) -> list[Any]:
+    """The statistics for inference in a checkpoint: empty in one without; may raise ``DAMAGE``."""
+    reader = tf.train.load_checkpoint(str(folder / f"ckpt-{step}"))
+    names = sum(name.startswith(f"{STATISTICS}/") for name in reader.get_variable_to_shape_map())
+    return [reader.get_tensor(f"{STATISTICS}/{place}/{VALUE}") for place in range(names)]
 
 
 def _same_step(state: TrainingState, step: int) -> None:
@@ -194,15 +209,28 @@ def neighbours(folder: Path) -> str:
     return f"runs with checkpoints: {runs}" if runs else "no run of this experiment has any"
 
 
-def restore_for_inference(model: GANModel, run: Run, step: int | None = None) -> int:
+def restore_for_inference(
+    model: GANModel,
+    run: Run,
+    step: int | None = None,
+    *,
+    kind: Kind = "train",
+    batches: Callable[[], Batches] | None = None,
+    say: Callable[[str], None] = logger.warning,
+) -> int:
     """Restore the generator alone, or refuse: never score or apply untrained weights.
 
-    Where the generator's optimizer keeps averages (EMA), the generator gets these.
+    Where the generator's optimizer keeps averages (EMA), the generator gets these. Its batch
+    normalisation gets the statistics that were measured when the checkpoint was written; for a
+    checkpoint from before these were kept they are measured now, and one line says so.
 
     Args:
         model: A model whose generator is built; its optimizer too, where that keeps averages.
         run: The run whose checkpoint is wanted.
         step: The checkpoint's step; the newest by default.
+        kind: ``inference_statistics`` of the experiment; ``image`` needs none.
+        batches: Makes batches of training tiles, for a checkpoint without statistics.
+        say: Where the line goes.
 
     Returns:
         The step the weights were saved at.
@@ -224,6 +252,7 @@ def restore_for_inference(model: GANModel, run: Run, step: int | None = None) ->
         status = state.checkpoint.read(str(folder / f"ckpt-{wanted}"))
         status.assert_existing_objects_matched().expect_partial()
         _same_step(state, wanted)
+        statistics = stored_statistics(folder, wanted)
     except DAMAGE as error:
         others = ", ".join(f"ckpt-{other}" for other in steps if other != wanted) or "none"
         raise CheckpointError(
@@ -232,7 +261,26 @@ def restore_for_inference(model: GANModel, run: Run, step: int | None = None) ->
             hint=f"other checkpoints there: {others}",
         ) from error
     take(averages(model))
+    layers = batchnorms(model.generator)
+    if kind == "train" and layers:
+        assign(layers, statistics or _measured(model, folder / f"ckpt-{wanted}", batches, say))
     return wanted
+
+
+def _measured(
+    model: GANModel,
+    prefix: Path,
+    batches: Callable[[], Batches] | None,
+    say: Callable[[str], None],
+) -> list[Any]:
+    if batches is None:
+        raise CheckpointError(
+            "holds no statistics of batch normalisation",
+            where=prefix,
+            hint="evaluate.py measures them on the training tiles",
+        )
+    say(f"{prefix}: from before statistics were kept; measuring them on the training tiles")
+    return estimate(model.generator, batches)
 
 
 def has_any(folder: Path) -> bool:

@@ -43,13 +43,15 @@ def begin(
     device: str,
     restored_from: dict[str, Any] | None,
     model: dict[str, str | None] | None = None,
+    pretrained: dict[str, Any] | None = None,
     argv: Sequence[str] | None = None,
 ) -> RunRecord:
     """Write the resolved ``experiment.json`` and a ``run.json`` with status ``running``.
 
     ``model`` is the :func:`module_identity` of the module that trains.
 
-    A resumed run keeps its ``started``, so that it stays the same run; it notes the resumption.
+    A resumed run keeps its ``started``, so that it stays the same run, and what it took over from
+    another generator; it notes the resumption.
     """
     run = experiment.run
     now = times.format_utc(datetime.now(UTC))
@@ -69,6 +71,8 @@ def begin(
         "model": model,
         "seed": experiment.SEED,
         "normalisation": experiment.normaliser.state(),
+        "inference_statistics": experiment.config.inference_statistics,
+        "pretrained_generator": pretrained or (before or {}).get("pretrained_generator"),
         "restored_from": restored_from,
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
     }

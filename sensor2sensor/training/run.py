@@ -25,7 +25,6 @@ from sensor2sensor.pipeline.reader import (
     training_batches,
 )
 from sensor2sensor.training import checkpoints, record
-from sensor2sensor.training.averages import averaged
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
@@ -34,10 +33,12 @@ from sensor2sensor.training.contract import (
     trace_step,
 )
 from sensor2sensor.training.interrupts import StopSignal
+from sensor2sensor.training.layer_statistics import InferenceStatistics, statistics_batches
 from sensor2sensor.training.lines import disk_line, look_line, report_line
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.normaliser import normaliser_for, unstated_bound
 from sensor2sensor.training.pictures import write_pictures
+from sensor2sensor.training.pretrained import load_generator
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.start import Start, refuse_overwriting
 from sensor2sensor.training.state import TrainingState, constant_rates
@@ -155,7 +156,12 @@ class _Session:
         self.options = reader_options(experiment, environment)
         self.source = source_of(gan_class)
         self.model = construct(gan_class, experiment)
-        self.state = TrainingState(self.model)
+        self.statistics = InferenceStatistics(
+            self.model,
+            experiment.config.inference_statistics,
+            lambda: statistics_batches(experiment, self.normalisation, self.options),
+        )
+        self.state = TrainingState(self.model, statistics=self.statistics.variables)
         self.monitor = Monitor(experiment, self.normalisation, self._validation())
         self.begun, self.warned = 0, False
 
@@ -164,6 +170,7 @@ class _Session:
         trace_step(self.model, self._training().element_spec)
         restored = self._restore(start)
         self.begun = restored["step"] if restored else 0
+        pretrained = None if restored else self._take_over(start)
         self._greet(steps, device)
         clipped = self._clipped()
         self.record = record.begin(
@@ -172,6 +179,7 @@ class _Session:
             device=device,
             restored_from=restored,
             model=record.module_identity(self.source),
+            pretrained=pretrained,
         )
         if clipped is not None:
             self.record.update(clipped_pixels=clipped)
@@ -270,6 +278,14 @@ class _Session:
         self.say(f"restored {source.ckpt_dir / f'ckpt-{step}'}: continuing from step {step}")
         return {"timestamp": source.timestamp, "step": step}
 
+    def _take_over(self, start: Start) -> dict[str, Any] | None:
+        """Begin with the weights of another run's generator, where the experiment asks for it."""
+        if start.pretrained is None:
+            return None
+        facts = load_generator(self.model, start.pretrained)
+        self.say(f"generator from {start.pretrained.ckpt_dir / facts['checkpoint']}")
+        return {"asked": self.experiment.config.pretrained_generator, **facts}
+
     def _greet(self, steps: int, device: str) -> None:
         name, run = self.experiment.name, self.experiment.run.timestamp
         self.say(f"training {name} ({run}) on {device}: steps {self.begun} to {steps}")
@@ -317,14 +333,15 @@ class _Session:
             )
 
     def _save(self, step: int) -> None:
+        self.statistics.refresh(step)
         self._refuse_unsound(step)
         checkpoints.save(self.folder, self.state, step)
         self.writers.flush()
         self.record.update(step=step)
 
     def _sample(self, step: int) -> None:
-        with averaged(self.model):
-            scores, rows = self.monitor.look(self.model.generator)
+        with self.statistics.in_use(step) as generator:
+            scores, rows = self.monitor.look(generator)
         self.writers.scalars(step, "val", scores)
         self.say(look_line(step, scores))
         with decoration(f"the sample sheet of step {step}", logger.warning):

@@ -21,10 +21,12 @@ class Start:
     Attributes:
         resume: Continue the run's own folder.
         source: Begin with the state of this other run.
+        pretrained: Begin with the weights of this other run's generator.
     """
 
     resume: bool = False
     source: Run | None = None
+    pretrained: Run | None = None
 
 
 def choose_start(

@@ -8,7 +8,7 @@ them, so the state is taken from there, and positions are bound to names in ``ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,6 +19,7 @@ from sensor2sensor.training.contract import GANModel
 
 Architecture = dict[str, list[dict[str, Any]]]
 MAX_LISTED = 8
+STATISTICS = "inference_statistics"
 HOLDERS = (
     tf.Variable, tf.Module, tf.random.Generator, keras.Variable, keras.layers.Layer,
     keras.metrics.Metric, keras.optimizers.Optimizer, keras.random.SeedGenerator,
@@ -31,9 +32,16 @@ class TrainingState:
     Args:
         model: A checked model whose networks are built.
         only: Attributes to hold; all by default.
+        statistics: What inference needs beside it and training never reads back.
     """
 
-    def __init__(self, model: GANModel, *, only: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        model: GANModel,
+        *,
+        only: tuple[str, ...] | None = None,
+        statistics: Sequence[tf.Variable] = (),
+    ) -> None:
         found = dict(_holders(model))
         self.groups = {
             name: [_raw(variable) for variable in variables]
@@ -46,7 +54,13 @@ class TrainingState:
             if name in self.groups
         }
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps_done")
-        self.checkpoint = tf.train.Checkpoint(steps_done=self.step, **self.groups)
+        self.statistics = list(statistics)
+        self.checkpoint = self.reader(self.statistics)
+
+    def reader(self, statistics: list[tf.Variable]) -> tf.train.Checkpoint:
+        """The checkpoint over the state with ``statistics`` in the place of its own."""
+        further = {STATISTICS: statistics} if statistics else {}
+        return tf.train.Checkpoint(steps_done=self.step, **self.groups, **further)
 
     def architecture(self) -> Architecture:
         """Name, shape and dtype of every variable by attribute; what a checkpoint is bound to."""
@@ -70,7 +84,8 @@ class TrainingState:
             for name, variable in zip(self.names[group], variables, strict=True):
                 if variable.dtype.is_floating and not bool(_all_finite(variable)):
                     return f"{group}/{name}"
-        return None
+        broken = (v.name for v in self.statistics if not bool(_all_finite(v)))
+        return next((f"{STATISTICS}/{name}" for name in broken), None)
 
 
 def _all_finite(variable: tf.Variable) -> tf.Tensor:

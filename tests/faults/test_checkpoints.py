@@ -23,6 +23,7 @@ from sensor2sensor.training.checkpoints import (
     save,
     tidy,
 )
+from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.state import TrainingState, build_optimizers
 from tests.doors import HANG_S
 from tests.unit.training.tiny import fresh
@@ -31,7 +32,8 @@ from tests.unit.training.tiny import fresh
 def make(seed=0, **options):
     model = fresh(seed, **options)
     build_optimizers(model)
-    return model, TrainingState(model)
+    statistics = InferenceStatistics(model, "train", list)  # as they are in a new model
+    return model, TrainingState(model, statistics=statistics.variables)
 
 
 def kernel(model):

@@ -225,6 +225,14 @@ def test_check_validates_everything_and_writes_nothing(workplace):
     ]
 
 
+def test_check_finds_a_pretrained_generator_that_is_not_there(workplace):
+    write_experiment(workplace, pretrained_generator="a/b/c/0715-0930")
+    done = call(workplace, "--check")
+    assert done.returncode == 2
+    assert "experiment.json:1 pretrained_generator: " in done.stderr
+    assert "no run '0715-0930'" in done.stderr
+
+
 def test_check_names_the_nearest_model(workplace):
     write_experiment(workplace, model_name="pix2pixx")
     done = light(workplace, "--check")

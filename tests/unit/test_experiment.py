@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from experiment import Experiment
+import train
+from experiment import Experiment, find_pretrained
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core.errors import ConfigErrors, DatasetError, InputError
+from sensor2sensor.core.runs import Run
 from sensor2sensor.pipeline.normalisation import Normalisation
+from sensor2sensor.training.start import Start
 from tests.fakes_dataset import make_dataset
 
 MINIMAL = {"model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 32}
@@ -115,6 +118,65 @@ def test_nearest_names(root: Path, environment: Environment) -> None:
         ConfigErrors, match=r"experiment\.json:4 tilesize: 'alt6_toy' has tile sizes 32"
     ):
         Experiment(write(root, "x2", tilesize=64), environment)
+
+
+def run_of(root: Path, name: str, stamp: str, started: str, *, saved: bool = True) -> None:
+    log = root / "exp" / name / "logs" / stamp / "run.json"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(json.dumps({"started": started}))
+    ckpt = root / "exp" / name / "ckpt" / stamp
+    ckpt.mkdir(parents=True, exist_ok=True)
+    if saved:
+        (ckpt / "ckpt-4.index").touch()
+
+
+def test_a_pretrained_generator_is_a_run_or_the_latest(
+    root: Path, environment: Environment
+) -> None:
+    write(root, "warm/up")
+    run_of(root, "warm/up", "0715-0930", "2026-07-15T09:30:00Z")
+    run_of(root, "warm/up", "0714-0930", "2026-07-14T09:30:00Z")
+    for named, stamp in (("warm/up", "0715-0930"), ("warm/up/0714-0930", "0714-0930")):
+        found = find_pretrained(
+            Experiment(write(root, "p", pretrained_generator=named), environment), environment
+        )
+        assert found is not None
+        assert (found.exp_dir, found.timestamp) == (root / "exp/warm/up", stamp)
+    assert find_pretrained(Experiment(write(root, "p"), environment), environment) is None
+
+
+def test_a_resumed_run_begins_with_no_other_and_restore_excludes_it(
+    root: Path, environment: Environment
+) -> None:
+    write(root, "warm/up")
+    run_of(root, "warm/up", "0715-0930", "2026-07-15T09:30:00Z")
+    write(root, "p", pretrained_generator="warm/up")
+    begun = Experiment("p", environment, timestamp="0716-0000")
+    other = Run(begun.exp_dir, "0715-0000")
+    found = train.pretrained(begun, Start(resume=True), environment)  # it has no checkpoint yet
+    assert found == Run(root / "exp/warm/up", "0715-0930")
+    with pytest.raises(InputError, match=r"--restore begins with a whole state.*use one"):
+        train.pretrained(begun, Start(source=other), environment)
+    run_of(root, "p", "0716-0000", "2026-07-16T00:00:00Z")
+    assert train.pretrained(begun, Start(resume=True), environment) is None
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("warm/upp", "no experiment 'warm/upp'"),
+        ("warm/unsaved/0716-0000", "no run '0716-0000'; runs there: 0715-0930"),
+        ("warm/unsaved", "0715-0930: no checkpoint"),
+    ],
+)
+def test_a_pretrained_generator_that_is_not_there_is_named_with_its_line(
+    root: Path, environment: Environment, named: str, message: str
+) -> None:
+    write(root, "warm/unsaved")
+    run_of(root, "warm/unsaved", "0715-0930", "2026-07-15T09:30:00Z", saved=False)
+    exp = Experiment(write(root, "p", pretrained_generator=named), environment)
+    with pytest.raises(ConfigErrors, match=rf"json:5 pretrained_generator: .*{message}"):
+        find_pretrained(exp, environment)
 
 
 def test_bicubic_needs_a_regular_grid(root: Path, environment: Environment) -> None:

@@ -51,6 +51,10 @@ def load(folder: Path, **settings: Any) -> ExperimentFile:
         ({"ema": 1.0}, 4, "ema: must be less than 1, not 1.0"),
         ({"gradient_clip": 0}, 4, "gradient_clip: must be greater than 0, not 0"),
         ({"precision": "float16"}, 4, "precision: 'float16' is not one of"),
+        (
+            {"batch_size": 2, "inference_statistics": "image"},
+            5, "inference_statistics: 'image' needs batch_size 1, not 2",
+        ),
     ],
 )  # fmt: skip
 def test_what_contradicts_is_named_with_its_line(

@@ -11,6 +11,11 @@ from sensor2sensor.core.errors import CheckpointError, ModelContractError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.averages import averaged, averages, weights_in_use
 from sensor2sensor.training.checkpoints import restore_for_inference, save
+from sensor2sensor.training.layer_statistics import (
+    InferenceStatistics,
+    batchnorms,
+    estimate,
+)
 from sensor2sensor.training.state import TrainingState, build_optimizers
 from tests.unit.training.tiny import batch, fresh
 
@@ -109,12 +114,16 @@ def averages_name(model):
 
 def test_inference_takes_the_averages_of_the_checkpoint(tmp_path):
     model, run = trained(), Run(tmp_path, "0715-0930")
-    save(run.ckpt_dir, TrainingState(model), 3)
+    statistics = InferenceStatistics(model, "train", lambda: [batch(7)])
+    statistics.refresh(3)
+    save(run.ckpt_dir, TrainingState(model, statistics=statistics.variables), 3)
     other = averaging(seed=9)
     assert restore_for_inference(other, run) == 3
     assert_equal([v.numpy() for v in other.generator.trainable_variables], averages_of(model))
-    still = [v.numpy() for v in model.generator.non_trainable_variables]
-    assert_equal([v.numpy() for v in other.generator.non_trainable_variables], still)
+    with averaged(model):
+        measured = estimate(model.generator, lambda: [batch(7)])
+    norm = batchnorms(other.generator)[0]
+    assert_equal([norm.moving_mean.numpy(), norm.moving_variance.numpy()], measured)
 
 
 def test_inference_never_takes_last_weights_for_averages(tmp_path):

@@ -1,0 +1,265 @@
+"""By which means and variances batch normalisation normalises at inference.
+
+The moving averages that training keeps belong to the weights of some steps ago. So a generator is
+used with statistics measured under the very weights that are used (the averaged ones where such are
+kept), over training tiles in a fixed order: batch normalisation alone in training mode, so that
+every layer sees what the layers before it hand on in training; dropout and all else as at
+inference. The alternative, ``image``, takes each image's own statistics, as pix2pix was published.
+Training goes on with its moving averages, bit for bit. No discriminator is used at inference, so
+only generators are measured.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from sensor2sensor.core.seeds import Purpose
+from sensor2sensor.pipeline.normalisation import Normalisation
+from sensor2sensor.pipeline.reader import ReaderOptions, fixed_batches, list_records
+from sensor2sensor.training.averages import averaged
+from sensor2sensor.training.contract import ExperimentView, GANModel
+
+Kind = Literal["train", "image"]
+Batches = Iterable[Mapping[str, Any]]
+Generator = Callable[..., Any]
+Values = npt.NDArray[np.float32]
+BATCHES, TILES = 200, 16
+
+
+def statistics_batches(
+    experiment: ExperimentView, normalisation: Normalisation, options: ReaderOptions
+) -> tf.data.Dataset:
+    """The training tiles once, or :data:`BATCHES` batches of at most :data:`TILES` of them.
+
+    Neither step nor batch size nor augmentation of the training matters, so every process measures
+    the same. The batches are of nearly equal size: one of a single tile would normalise by itself.
+
+    Args:
+        experiment: Data set and seed.
+        normalisation: The run's.
+        options: The reader's for its training.
+    """
+    place = (experiment.dataset_dir, experiment.contract)
+    filters = (options.enforce_suffix, options.exclude_suffix)
+    known = len(list_records(*place, "train", *filters))
+    tiles = min(known, options.sample or known, BATCHES * TILES)
+    size = -(-tiles // -(-tiles // TILES))
+    sized = replace(options, batch_size=size)
+    return fixed_batches(
+        *place, normalisation, sized, split="train", limit=tiles, order=Purpose.STATISTICS
+    )
+
+
+def batchnorms(generator: Any) -> list[Any]:
+    """Every built ``BatchNormalization`` of a network, at any depth, in the order it holds them."""
+    found = _within(generator, set())
+    return [x for x in found if isinstance(x, keras.layers.BatchNormalization) and x.built]
+
+
+def _within(value: Any, seen: set[int]) -> Iterator[Any]:
+    """The layers that a layer, list or mapping holds, itself included."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    held: Iterable[Any] = ()
+    if isinstance(value, keras.layers.Layer):
+        yield value
+        held = list(vars(value).values())
+    elif isinstance(value, Mapping):
+        held = list(value.values())
+    elif isinstance(value, list | tuple | set):
+        held = list(value)
+    for item in held:
+        yield from _within(item, seen)
+
+
+@dataclass
+class _Pooled:
+    """Mean and sum of squared deviations over all values seen, float64 (Chan et al. 1979)."""
+
+    count: float = 0.0
+    mean: Any = 0.0
+    squares: Any = 0.0
+
+    def add(self, count: float, mean: Any, variance: Any) -> None:
+        """Take in a batch; what results is the law of total variance."""
+        total = self.count + count
+        if total == 0.0:
+            return
+        shift = mean - self.mean
+        self.mean = self.mean + shift * (count / total)
+        between = np.square(shift) * (self.count * count / total)
+        self.squares = self.squares + count * variance + between
+        self.count = total
+
+
+def estimate(generator: Any, batches: Callable[[], Batches]) -> list[Values]:
+    """Mean and variance of every layer of :func:`batchnorms` under the present weights.
+
+    Mean of the batch means; mean of the batch variances plus the variance of the batch means,
+    weighted by the number of values. A layer that is frozen (``trainable`` false), or that the
+    pass does not reach, keeps what it has. The generator is left as it was.
+
+    Args:
+        generator: A built network.
+        batches: Makes finite batches with ``input [B, H, W, Ci]``; not called without need.
+
+    Returns:
+        ``[mean, variance, mean, variance, ...]``.
+    """
+    layers = batchnorms(generator)
+    pooled: dict[int, _Pooled] = {id(x): _Pooled() for x in layers if x.trainable}
+    if pooled:
+        with kept(generator), by_batch(generator) as seen:
+            for batch in batches():
+                _inferred(generator, batch["input"])
+                for layer, *moments in seen:
+                    pooled[id(layer)].add(*(np.asarray(moment) for moment in moments))
+                seen.clear()
+    return [np.array(v, np.float32) for x in layers for v in _statistics(x, pooled.get(id(x)))]
+
+
+def _statistics(layer: Any, pooled: _Pooled | None) -> tuple[Any, Any]:
+    if pooled is None or pooled.count == 0.0:
+        return layer.moving_mean, layer.moving_variance
+    return pooled.mean, pooled.squares / pooled.count
+
+
+def assign(layers: list[Any], statistics: Iterable[Any]) -> None:
+    """Give layers the statistics that :func:`estimate` found; ValueError where they do not fit."""
+    variables = [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
+    for variable, value in zip(variables, statistics, strict=True):
+        variable.assign(value)
+
+
+@contextmanager
+def kept(generator: Any) -> Iterator[None]:
+    """Afterwards whatever is not trained (moving averages, seeds, vectors) is as it was."""
+    before = [(variable, np.array(variable)) for variable in generator.non_trainable_variables]
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+
+
+@contextmanager
+def by_batch(generator: Any) -> Iterator[list[Any]]:
+    """Batch normalisation in training mode whatever its caller says, and nothing else so.
+
+    The moving averages are overwritten: use it within :func:`kept`.
+
+    Yields:
+        A list that grows by ``(layer, number of values, batch mean, batch variance)`` at each call.
+    """
+    layers = [layer for layer in batchnorms(generator) if layer.trainable]
+    momenta = [layer.momentum for layer in layers]
+    seen: list[Any] = []
+    try:
+        for layer in layers:
+            layer.call = _in_training_mode(layer, seen)
+            layer.momentum = 0.0  # the moving averages become the moments of the batch
+        yield seen
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            vars(layer).pop("call", None)
+            layer.momentum = momentum
+
+
+def _in_training_mode(layer: Any, seen: list[Any]) -> Callable[..., Any]:
+    original = layer.call
+    signature = inspect.signature(original)
+
+    def call(*args: Any, **options: Any) -> Any:
+        bound = signature.bind(*args, **options)
+        bound.arguments["training"] = True
+        outputs = original(*bound.args, **bound.kwargs)
+        mean, variance = (
+            tf.cast(tf.convert_to_tensor(v), tf.float64)
+            for v in (layer.moving_mean, layer.moving_variance)
+        )
+        mask = bound.arguments.get("mask")
+        share = 1.0 if mask is None else tf.reduce_mean(tf.cast(mask, tf.float64))
+        seen.append((layer, outputs.shape.num_elements() / mean.shape[0] * share, mean, variance))
+        return outputs
+
+    return call
+
+
+def _inferred(generator: Any, images: Any) -> Any:
+    """Call a network without its compiled parts: they were traced in another mode, or would be."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        return generator(images, training=False)
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
+def at_inference(generator: Any, kind: Kind) -> Generator:
+    """The generator as it is applied: itself, or image by image where each has its statistics."""
+    return _ByImage(generator) if kind == "image" and batchnorms(generator) else generator
+
+
+class _ByImage:
+    """A generator whose batch normalisation takes the statistics of each image by itself."""
+
+    def __init__(self, generator: Any) -> None:
+        self._generator = generator
+
+    def __call__(self, images: Any, *, training: bool = False) -> tf.Tensor:
+        """Predict ``[B, H, W, Ct]``."""
+        if training:
+            raise ValueError("this is the generator at inference")
+        with kept(self._generator), by_batch(self._generator):
+            parts = [_inferred(self._generator, image[tf.newaxis]) for image in images]
+        return tf.concat(parts, axis=0)
+
+
+class InferenceStatistics:
+    """The statistics of a model in training, measured when its weights are looked at or saved.
+
+    Args:
+        model: A model whose networks are built.
+        kind: ``train``, or ``image``: nothing is measured then.
+        batches: Makes the finite batches of :func:`statistics_batches`.
+
+    Attributes:
+        variables: What a checkpoint keeps of them, as :func:`estimate` orders them; empty where
+            the generator has no batch normalisation.
+    """
+
+    def __init__(self, model: GANModel, kind: Kind, batches: Callable[[], Batches]) -> None:
+        self._model, self._batches = model, batches
+        self._generator = at_inference(model.generator, kind)
+        self._layers = batchnorms(model.generator) if kind == "train" else []
+        held = [v for layer in self._layers for v in (layer.moving_mean, layer.moving_variance)]
+        self.variables = [tf.Variable(np.array(v), trainable=False, name=v.path) for v in held]
+        self._step: int | None = None
+
+    def refresh(self, step: int) -> None:
+        """Measure under the weights that inference takes, once for each ``step``."""
+        if not self._layers or step == self._step:
+            return
+        with averaged(self._model):
+            found = estimate(self._model.generator, self._batches)
+        for variable, value in zip(self.variables, found, strict=True):
+            variable.assign(value)
+        self._step = step
+
+    @contextmanager
+    def in_use(self, step: int) -> Iterator[Generator]:
+        """The generator as evaluation will apply it; afterwards training finds it as it was."""
+        self.refresh(step)
+        with kept(self._model.generator), averaged(self._model):
+            assign(self._layers, self.variables)
+            yield self._generator

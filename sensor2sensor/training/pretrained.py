@@ -1,0 +1,109 @@
+"""Beginning a training with the generator of another run: its weights, and nothing else of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import CheckpointError
+from sensor2sensor.core.runs import Run
+from sensor2sensor.training.checkpoints import (
+    ARCHITECTURE,
+    DAMAGE,
+    VALUE,
+    checkpoint_steps,
+    members,
+    neighbours,
+    reason_of,
+    stored_statistics,
+)
+from sensor2sensor.training.contract import GANModel
+from sensor2sensor.training.layer_statistics import assign, batchnorms
+from sensor2sensor.training.state import Architecture, TrainingState, architecture_differences
+
+GROUP, OPTIMIZER = "generator", "generator_optimizer"
+Stored = list[dict[str, Any]]
+
+
+def load_generator(model: GANModel, source: Run) -> dict[str, Any]:
+    """Give the generator the weights of the newest checkpoint of ``source``.
+
+    They are the averaged ones where that run keeps averages. Batch normalisation begins with the
+    statistics measured there. Optimizers, discriminator and the seeds of dropout stay the new
+    run's own.
+
+    Returns:
+        What ``run.json`` keeps: folder of the experiment, run, checkpoint, step, weights, SHA-256.
+
+    Raises:
+        CheckpointError: There is none, it is damaged, or its generator is another; every
+            difference is listed.
+    """
+    folder = source.ckpt_dir
+    steps = checkpoint_steps(folder)
+    if not steps:
+        raise CheckpointError("no checkpoint", where=folder, hint=neighbours(folder))
+    state = TrainingState(model, only=(GROUP,))
+    stored: Architecture = files.read_json(folder / ARCHITECTURE)["variables"]
+    _refuse_other(folder, stored, state)
+    step = steps[-1]
+    try:
+        averages = _load(model, state, stored, folder, step)
+    except DAMAGE as error:
+        problem = f"checkpoint {step} was not read ({reason_of(error)})"
+        raise CheckpointError(problem, where=folder, hint="name another run") from error
+    return {
+        "experiment": str(source.exp_dir),
+        "timestamp": source.timestamp,
+        "checkpoint": f"ckpt-{step}",
+        "step": step,
+        "weights": "averaged" if averages else "last",
+        "sha256": {path.name: files.sha256(path) for path in members(folder, step)},
+    }
+
+
+def _refuse_other(folder: Path, stored: Architecture, state: TrainingState) -> None:
+    there, here = (_weights(listed[GROUP]) for listed in (stored, state.architecture()))
+    found = architecture_differences({GROUP: there}, {GROUP: here})
+    if found:
+        raise CheckpointError(
+            f"pretrained_generator is another network: {'; '.join(found)}",
+            where=folder,
+            hint="give this experiment its model_name, params and bands",
+        )
+
+
+def _weights(listed: Stored) -> Stored:
+    return [variable for variable in listed if not _seed(variable["name"])]
+
+
+def _seed(name: str) -> bool:
+    return name.split(":")[0].endswith("seed_generator_state")
+
+
+def _load(
+    model: GANModel, state: TrainingState, stored: Architecture, folder: Path, step: int
+) -> bool:
+    """Read all values, then assign them; returns whether they are averages."""
+    reader = tf.train.load_checkpoint(str(folder / f"ckpt-{step}"))
+
+    def read(group: str, wanted: Any) -> list[Any]:
+        places = [n for n, variable in enumerate(stored.get(group, [])) if wanted(variable["name"])]
+        return [reader.get_tensor(f"{group}/{place}/{VALUE}") for place in places]
+
+    names = zip(state.names[GROUP], state.groups[GROUP], strict=True)
+    variables = [variable for name, variable in names if not _seed(name)]
+    values = read(GROUP, lambda name: not _seed(name))
+    averages = read(OPTIMIZER, lambda name: name.split(":")[0].endswith("_average"))
+    statistics = stored_statistics(folder, step)
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    if averages:  # an optimizer keeps them in the order of what it trains
+        for variable, value in zip(model.generator.trainable_variables, averages, strict=True):
+            variable.assign(value)
+    if statistics:
+        assign(batchnorms(model.generator), statistics)
+    return bool(averages)
