@@ -21,10 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from experiment import Experiment, find_experiment
 from models.loading import check_by_name
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.config.experiment_file import load_experiment_file, located
+from sensor2sensor.config.experiment_file import located
 from sensor2sensor.config.vocabulary import PROFILES
 from sensor2sensor.core.cli import main_guard, parser
-from sensor2sensor.core.errors import ConfigErrors
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
 
@@ -113,24 +112,14 @@ def _training_tiles(experiment: Experiment) -> Any:
     return statistics_batches(experiment, experiment.normaliser, options)
 
 
-def edits(run: Run) -> list[str]:
-    """What became of experiment.json since the run began; the run has a copy of its own."""
-    from sensor2sensor.training.record import changed_settings
-
-    try:
-        now, _ = load_experiment_file(run.exp_dir / "experiment.json")
-    except ConfigErrors as error:
-        return [f"cannot be used any more ({error.problems[0]})"]
-    changes = changed_settings(run, now)
-    return [f"has changed since: {'; '.join(changes)}"] if changes else []
-
-
 def main(args: argparse.Namespace) -> int:
     """Check everything cheap first, then score."""
+    from sensor2sensor.training.record import edited_since
+
     environment = load_environment(args.environment)
     stamp = check_timestamp(args.timestamp) if args.timestamp else None
     run = find_run(find_experiment(args.exp, environment), stamp)
-    for line in edits(run):
+    for line in edited_since(run):
         print(f"{run.resolved}: scored as it was trained; experiment.json {line}")
     experiment = Experiment(args.exp, environment, timestamp=run.timestamp, as_run=True)
     check_by_name(experiment.config.model_name, environment.models_root)

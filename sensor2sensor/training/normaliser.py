@@ -9,7 +9,7 @@ from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.dataset.ranges import output_bounds, with_output_ranges
 from sensor2sensor.pipeline.normalisation import INTERVALS, Normalisation
 from sensor2sensor.training.contract import ExperimentView
-from sensor2sensor.training.record import RESOLVED, dataset_identity
+from sensor2sensor.training.record import dataset_identity
 
 SATURATING = frozenset({"tanh", "sigmoid", "hard_tanh", "hard_sigmoid"})
 
@@ -45,7 +45,7 @@ def _recorded(run: Run, experiment: ExperimentView) -> Normalisation | None:
     if "normalisation" in content:
         made = Normalisation.from_state(content["normalisation"])
         return made if made.kind == kind else None
-    then = files.read_json(run.logs_dir / RESOLVED)["normalisation"]
+    then = files.read_json(run.resolved)["normalisation"]
     return Normalisation(kind, experiment.contract, legacy=True) if then == kind else None
 
 

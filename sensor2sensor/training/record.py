@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.config.experiment_file import ExperimentFile
+from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.core import files, times
-from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.manifest import differences
 from sensor2sensor.core.runs import Run, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
@@ -114,6 +114,16 @@ def changed_settings(run: Run, config: ExperimentFile) -> list[str]:
     """A phrase for each key whose value differs between a run's own copy and ``config``."""
     then = {key: value for key, value in files.read_json(run.resolved).items() if key != SCHEMA}
     return differences(then, _known_then(settings(config), settings(config, given=True), then))
+
+
+def edited_since(run: Run) -> list[str]:
+    """What became of experiment.json since a run began, which has a copy of its own."""
+    try:
+        now, _ = load_experiment_file(run.exp_dir / "experiment.json")
+    except ConfigErrors as error:
+        return [f"cannot be used any more ({error.problems[0]})"]
+    changes = changed_settings(run, now)
+    return [f"has changed since: {'; '.join(changes)}"] if changes else []
 
 
 def settings(config: ExperimentFile, *, given: bool = False) -> Settings:
