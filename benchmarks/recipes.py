@@ -124,8 +124,9 @@ def on_test(args: argparse.Namespace, recipes: Sequence[Recipe]) -> None:
         score_all(job, recipe.name, runs)
         entry = entry_of(args, recipe, runs, read_all(job, recipe.name, runs, "test"), dataset)
         entry |= {"split": "test", "again": args.again}
+        told = recipes_table.words({**entry, "results": recipes_table.summary(entry)})
         keep(args.results / LEADERBOARD, entry, same=())
-        print(recipes_table.words({**entry, "results": recipes_table.summary(entry)}))
+        print(told)
     job.finish()
 
 
@@ -212,8 +213,13 @@ def entry_of(
     """What is kept of one recipe, whatever the split."""
     from sensor2sensor.dataset.ledger import read_split
 
-    blocks = {row.name: row.block.split("+")[0] for row in read_split(dataset)}
-    tiles = {**found["tiles"], "blocks": {name: blocks[name] for name in found["tiles"]["names"]}}
+    places = {row.name: (row.block.split("+")[0], row.seen_by) for row in read_split(dataset)}
+    names = found["tiles"]["names"]
+    tiles = {
+        **found["tiles"],
+        "blocks": {name: places[name][0] for name in names},
+        "scenes": {name: places[name][1] for name in names},
+    }
     return {
         "recipe": recipe.name,
         "recipe_sha256": recipe.sha256,

@@ -15,6 +15,7 @@ from models.parts.params import read_params
 from models.parts.share import adversarial_share
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.ranges import output_bounds
+from sensor2sensor.pipeline.normalisation import refuse_beyond
 
 if TYPE_CHECKING:
     from experiment import Experiment
@@ -68,16 +69,7 @@ def check_bounds(experiment: Experiment, gan_class: type) -> None:
         ConfigError: The normalised value range does not lie within.
     """
     bounds = output_bounds(gan_class, experiment.PARAMS)
-    if bounds is None:
-        return
-    (low, high), (first, last) = bounds, experiment.OUTPUT_RANGE
-    if experiment.NORMALISATION == "standard" or first < low or last > high:
-        fitting = "'symmetric'" if low < 0 else "'minmax' or, without values below 0, 'reflectance'"
-        raise ConfigError(
-            f"'{experiment.NORMALISATION}' leaves the output's bounds [{low:g}, {high:g}]",
-            where="normalisation",
-            hint=f"use {fitting}, or a model with an unbounded output (aris-a, edsr)",
-        )
+    refuse_beyond(experiment.NORMALISATION, bounds, experiment.OUTPUT_RANGE)
 
 
 def check_losses(experiment: Experiment, discriminator: bool = True) -> None:

@@ -119,17 +119,17 @@ class Session:
         title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"
         show(evaluation, place[1], title, console)
         if clipped is not None:
-            console.print(in_words({"test": clipped}), soft_wrap=True)
+            console.print(in_words({self._split: clipped}), soft_wrap=True)
         console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)
         return evaluation
 
     def _clipped(self) -> float | None:
-        """Share of the test split's target pixels beyond the model's bounds, None without any."""
+        """Share of the split's target pixels beyond the model's bounds, None without any."""
         experiment = self._experiment
         if experiment.normaliser.bounds is None:
             return None
         place = (experiment.dataset_dir, experiment.contract)
-        return clipped_share(*place, experiment.normaliser, "test", **self._filters)
+        return clipped_share(*place, experiment.normaliser, self._split, **self._filters)
 
     def _model(self, generator: Any) -> Predictor:
         experiment = self._experiment

@@ -26,6 +26,31 @@ INTERVALS = {"symmetric": (-1.0, 1.0), "minmax": (0.0, 1.0)}
 ROUNDING = 1e-6  # normalised units; float32 may carry a value so far beyond the bound it lies on
 
 
+def refuse_beyond(kind: str, bounds: Bounds | None, span: Bounds) -> None:
+    """Refuse a normalisation whose value range leaves the bounds of a model's output.
+
+    Targets beyond the value range that leave them are clipped.
+
+    Args:
+        kind: The normalisation.
+        bounds: Of the output; None: unbounded.
+        span: Ends of the targets' value range in normalised units, over all bands.
+
+    Raises:
+        ConfigError: The value range does not lie within.
+    """
+    if bounds is None:
+        return
+    (low, high), (first, last) = bounds, span
+    if kind == "standard" or first < low or last > high:
+        fitting = "'symmetric'" if low < 0 else "'minmax' or, without values below 0, 'reflectance'"
+        raise ConfigError(
+            f"'{kind}' leaves the output's bounds [{low:g}, {high:g}]",
+            where="normalisation",
+            hint=f"use {fitting}, or a model with an unbounded output (aris-a, edsr)",
+        )
+
+
 @dataclass(frozen=True)
 class _Affine:
     """``normalised = (value - origin) / span``, per band, then clipped to the bounds if any."""

@@ -102,7 +102,8 @@ def train_loop(
         if stopping or step % REPORT_EVERY == 0 or plan.save_due(step):
             actions.report(step, watch.collect(), clock.steps_per_s(step))
         if stopping or plan.save_due(step):
-            actions.save(step)
+            with clock.paused():
+                actions.save(step)
         if plan.sample_due(step):
             with clock.paused():
                 actions.sample(step)

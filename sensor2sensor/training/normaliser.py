@@ -7,7 +7,7 @@ from typing import Any
 from sensor2sensor.core import files
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.dataset.ranges import output_bounds, with_output_ranges
-from sensor2sensor.pipeline.normalisation import INTERVALS, Normalisation
+from sensor2sensor.pipeline.normalisation import INTERVALS, Normalisation, refuse_beyond
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.record import dataset_identity
 
@@ -25,6 +25,9 @@ def normaliser_for(
         source: The run whose weights are used: resumed, taken over or evaluated. They keep the map
             they learned, in runs from before that recorded none the one of then. Of another data
             set or kind nothing is kept.
+
+    Raises:
+        ConfigError: The targets leave the bounds that the class states.
     """
     kept = _recorded(source, experiment) if source is not None else None
     if kept is not None:
@@ -33,7 +36,10 @@ def normaliser_for(
     bounds = output_bounds(gan_class, experiment.config.params)
     if bounds is not None and kind in INTERVALS:
         contract = with_output_ranges(experiment.dataset_dir, contract)
-    return Normalisation(kind, contract, bounds)
+    made = Normalisation(kind, contract, bounds)
+    lows, highs = zip(*made.value_ranges, strict=True)
+    refuse_beyond(kind, bounds, (min(lows), max(highs)))
+    return made
 
 
 def _recorded(run: Run, experiment: ExperimentView) -> Normalisation | None:

@@ -41,7 +41,7 @@ from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.pretrained import load_generator
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.start import Start, refuse_overwriting
-from sensor2sensor.training.state import TrainingState, constant_rates
+from sensor2sensor.training.state import TrainingState, applied_rate, constant_rates
 from sensor2sensor.training.validation import Monitor, write_sheet
 from sensor2sensor.training.watch import LossWatch
 from sensor2sensor.training.writers import Writers
@@ -313,7 +313,7 @@ class _Session:
 
     def _report(self, step: int, losses: Mapping[str, float], speed: float | None) -> None:
         facts = {} if speed is None else {"steps_per_s": round(speed, 4)}
-        rate = {"learning_rate": float(self.model.generator_optimizer.learning_rate)}
+        rate = {"learning_rate": applied_rate(self.model.generator_optimizer)}
         self.writers.scalars(step, "train", {**losses, **rate}, **facts)
         size = self.options.batch_size
         self.say(report_line(step, self.plan.steps, losses, steps_per_s=speed, batch_size=size))

@@ -123,6 +123,19 @@ def constant_rates(model: GANModel) -> list[tuple[Any, float]]:
     return [(variable, float(variable)) for variable in rates]
 
 
+def applied_rate(optimizer: Any) -> float:
+    """The learning rate of the update that was made last; of the first before any.
+
+    ``optimizer.learning_rate`` is that of the next one: a schedule is asked at the count of
+    updates, which has gone up since.
+    """
+    done = int(optimizer.iterations)
+    optimizer.iterations.assign(max(done - 1, 0))
+    rate = float(optimizer.learning_rate)
+    optimizer.iterations.assign(done)
+    return rate
+
+
 def _holders(model: GANModel) -> Iterator[tuple[str, Any]]:
     """Attributes that hold state, by name; lists and dicts of such are opened.
 

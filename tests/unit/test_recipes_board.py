@@ -105,6 +105,7 @@ def entry(gain: float, *, spectrum: float | None = None, share: float = 0.05) ->
         },
         "tiles": {
             "names": list(BLOCKS), "blocks": {name: name for name in BLOCKS},
+            "scenes": dict.fromkeys(BLOCKS, "S2A_20221005T115411"),
             "baselines": {"bicubic": {name: [1.0] * 6 for name in recipes_table.METRICS}},
             "models": models,
         },
