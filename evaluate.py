@@ -83,11 +83,14 @@ def evaluate_run(
     from sensor2sensor.training.layer_statistics import at_inference
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
-    from sensor2sensor.training.record import module_change, refuse_other_data
+    from sensor2sensor.training.record import edited_since, module_change, refuse_other_data
 
     refuse_other_data(experiment)
     name, root = experiment.config.model_name, experiment.environment.models_root
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print)
+    if gan is None:
+        for line in edited_since(run, gan_class):
+            print(f"{run.resolved}: scored as it was trained; experiment.json {line}")
     if (changed := module_change(run, source_of(gan_class))) is not None:
         print(changed)
     experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, run))
@@ -114,13 +117,9 @@ def _training_tiles(experiment: Experiment) -> Any:
 
 def main(args: argparse.Namespace) -> int:
     """Check everything cheap first, then score."""
-    from sensor2sensor.training.record import edited_since
-
     environment = load_environment(args.environment)
     stamp = check_timestamp(args.timestamp) if args.timestamp else None
     run = find_run(find_experiment(args.exp, environment), stamp)
-    for line in edited_since(run):
-        print(f"{run.resolved}: scored as it was trained; experiment.json {line}")
     experiment = Experiment(args.exp, environment, timestamp=run.timestamp, as_run=True)
     check_by_name(experiment.config.model_name, environment.models_root)
     evaluate_run(experiment, run, profile=args.profile, split=args.split)

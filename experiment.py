@@ -14,6 +14,7 @@ from sensor2sensor.config.experiment_file import (
     ExperimentFile,
     Schedule,
     load_experiment_file,
+    own_defaults,
     suited,
 )
 from sensor2sensor.config.jsonc import JsonDocument
@@ -96,8 +97,7 @@ class Experiment:
             gan_class: Its class GAN; it may state ``experiment_defaults(params)``.
             say: Takes a line for each default that is another one.
         """
-        stated = getattr(gan_class, "experiment_defaults", None)
-        config, lines = suited(self.config, {} if stated is None else stated(self.PARAMS))
+        config, lines = suited(self.config, own_defaults(gan_class, self.PARAMS))
         for line in lines:
             say(f"{config.model_name}: {line}")
         return self._with(config=config)

@@ -47,6 +47,15 @@ def precedence(name: str, models_root: Path | None = None) -> str | None:
     return f"model '{name}' is {path}, which takes precedence over the one in {FOLDER}"
 
 
+def unused_helpers(models_root: Path | None) -> str | None:
+    """The line that names helpers in ``models_root`` which no module there gets; None if none."""
+    found = [] if models_root is None else sorted(p.name for p in models_root.glob("*.py"))
+    names = [name for name in found if Path(name).stem in RESERVED]
+    if not names:
+        return None
+    return f"{models_root}: {', '.join(names)} not used; modules there get those of {FOLDER}"
+
+
 def _modules(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise ModelContractError("no such folder", where=folder, hint="check models_root")
@@ -189,10 +198,12 @@ def load_gan_class(name: str, models_root: Path | None = None) -> type:
 
 
 def find_gan_class(name: str, models_root: Path | None, say: Callable[[str], None]) -> type:
-    """As :func:`load_gan_class`; ``say`` takes the line of :func:`precedence`, if any."""
-    line = precedence(name, models_root)
-    if line is not None:
-        say(line)
+    """As :func:`load_gan_class`; ``say`` takes a line where another file might be expected."""
+    shipped = find_model(name, models_root).resolve().parent == FOLDER
+    lines = [precedence(name, models_root), None if shipped else unused_helpers(models_root)]
+    for line in lines:
+        if line is not None:
+            say(line)
     return load_gan_class(name, models_root)
 
 

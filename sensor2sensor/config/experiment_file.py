@@ -277,6 +277,17 @@ def _keys(where: object) -> list[Key]:
     return keys if all(key[0] in ExperimentFile.model_fields for key in keys) else []
 
 
+def suited_config(config: ExperimentFile, gan_class: type) -> ExperimentFile:
+    """The settings with the defaults of a model (``GAN.experiment_defaults``), if it has any."""
+    return suited(config, own_defaults(gan_class, config.params))[0]
+
+
+def own_defaults(gan_class: type, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a model states in ``GAN.experiment_defaults(params)``; empty where it states none."""
+    stated = getattr(gan_class, "experiment_defaults", None)
+    return {} if stated is None else stated(params)
+
+
 def suited(config: ExperimentFile, defaults: Mapping[str, Any]) -> tuple[ExperimentFile, list[str]]:
     """Give keys that ``experiment.json`` leaves open the defaults of a model.
 

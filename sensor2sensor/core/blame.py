@@ -27,10 +27,19 @@ def _heart(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return ""
+    if lines[0].startswith("Graph execution error"):
+        # Behind the Python lines of the node stands what it said, then the node's name.
+        own = [re.sub(r"\s*\[\[\{\{node .*", "", line) for line in lines if not _of_traceback(line)]
+        return next((line for line in own if line), lines[0])[:LONGEST]
     if not lines[0].startswith("in user code"):
         return lines[0][:LONGEST]
     said = [line for line in lines if re.match(r"[A-Za-z_.]*(Error|Exception)\b", line)]
     return (said or lines)[-1][:LONGEST]
+
+
+def _of_traceback(line: str) -> bool:
+    noise = ("Graph execution error", "Detected at node", 'File "', "<stack traces", "[[", "node ")
+    return line.startswith(noise) or line.startswith("[Op:")
 
 
 def line_in(path: Path, error: BaseException) -> int | None:

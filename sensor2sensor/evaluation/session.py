@@ -119,7 +119,8 @@ class Session:
         title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"
         show(evaluation, place[1], title, console)
         if clipped is not None:
-            console.print(in_words({self._split: clipped}), soft_wrap=True)
+            words = in_words({self._split: clipped}, legacy=experiment.normaliser.legacy)
+            console.print(words, soft_wrap=True)
         console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)
         return evaluation
 

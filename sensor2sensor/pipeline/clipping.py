@@ -33,7 +33,10 @@ def clipped_share(
     return sum(float(pixels.mean()) for pixels in shares) / len(refs)  # tiles are of one size
 
 
-def in_words(shares: dict[str, float]) -> str:
-    """The shares by split as a line for the user."""
+def in_words(shares: dict[str, float], *, legacy: bool = False) -> str:
+    """The shares by split as a line for the user; ``legacy`` maps clip for every model."""
     listed = ", ".join(f"{share:.3%} of {split}" for split, share in shares.items())
-    return f"target pixels beyond the bounds of the model's output: {listed}"
+    cut = (
+        "that this run, from before, clips" if legacy else "beyond the bounds of the model's output"
+    )
+    return f"target pixels {cut}: {listed}"

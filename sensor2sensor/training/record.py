@@ -10,7 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
+from sensor2sensor.config.experiment_file import (
+    ExperimentFile,
+    load_experiment_file,
+    suited_config,
+)
 from sensor2sensor.core import files, times
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.manifest import differences
@@ -116,13 +120,18 @@ def changed_settings(run: Run, config: ExperimentFile) -> list[str]:
     return differences(then, _known_then(settings(config), settings(config, given=True), then))
 
 
-def edited_since(run: Run) -> list[str]:
-    """What became of experiment.json since a run began, which has a copy of its own."""
+def edited_since(run: Run, gan_class: type) -> list[str]:
+    """What became of experiment.json since a run began, which has a copy of its own.
+
+    Args:
+        run: The run.
+        gan_class: Its model's class GAN, whose own defaults the run's copy holds.
+    """
     try:
         now, _ = load_experiment_file(run.exp_dir / "experiment.json")
     except ConfigErrors as error:
         return [f"cannot be used any more ({error.problems[0]})"]
-    changes = changed_settings(run, now)
+    changes = changed_settings(run, suited_config(now, gan_class))
     return [f"has changed since: {'; '.join(changes)}"] if changes else []
 
 

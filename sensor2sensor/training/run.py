@@ -308,7 +308,7 @@ class _Session:
             split: clipped_share(*place, self.normalisation, split, *names)
             for split in ("train", "val")
         }
-        self.say(in_words(shares))
+        self.say(in_words(shares, legacy=self.normalisation.legacy))
         return shares
 
     def _report(self, step: int, losses: Mapping[str, float], speed: float | None) -> None:

@@ -198,7 +198,10 @@ def test_of_a_name_in_both_folders_the_module_of_the_user_is_taken_and_said(fold
     assert find_model("pix2pix", root) == root / "pix2pix.py"
     lines = []
     assert not hasattr(find_gan_class("pix2pix", root, lines.append), "experiment_defaults")
-    assert len(lines) == 1 and f"{root / 'pix2pix.py'}, which takes precedence" in lines[0]
+    assert f"{root / 'pix2pix.py'}, which takes precedence" in lines[0]
+    assert len(lines) == 2 and "layers.py, losses.py not used" in lines[1]
+    find_gan_class("edsr", root, lines.append)  # a shipped one is served by shipped helpers
+    assert len(lines) == 2
     assert find_model("edsr", root) == FOLDER / "edsr.py"
     assert precedence("edsr", root) is None
     assert precedence("pix2pix", FOLDER) is None

@@ -14,6 +14,7 @@ from evaluate import evaluate_run
 from experiment import Experiment
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.runs import read_run_json
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.pipeline.normalisation import Normalisation
@@ -109,6 +110,22 @@ def test_the_clipped_share_is_said_and_recorded_and_the_map_is_kept(environment,
     evaluate_run(exp, exp.run, model)
     (facts,) = environment.evaluation_dir.glob("said_*.json")
     assert files.read_json(facts)["clipped_pixels"] == pytest.approx(share("test"))
+
+
+def test_choosing_on_val_opens_no_test_tile(environment, run):
+    exp, model, _ = run
+    evaluate_run(exp, exp.run, model, split="val")
+    (facts,) = environment.evaluation_dir.glob("said_*_val.json")
+    recorded = read_run_json(exp.run)["clipped_pixels"]
+    assert files.read_json(facts)["clipped_pixels"] == recorded["val"]
+
+
+def test_bounds_that_the_normalisation_does_not_fit_are_refused_for_any_module(environment):
+    class Sigmoid(Saturating):
+        OUTPUT_BOUNDS = (0, 1)
+
+    with pytest.raises(ConfigError, match=r"'symmetric' leaves the output's bounds \[0, 1\]"):
+        trained(environment, "sigmoid", Sigmoid)
 
 
 def test_validation_compares_with_the_whole_truth(run):

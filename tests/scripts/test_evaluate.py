@@ -211,6 +211,15 @@ def test_a_run_is_scored_by_its_own_copy_when_the_experiment_was_edited(workspac
         assert scored(workspace, "a/edsr") == before
 
 
+def test_an_experiment_that_nobody_edited_is_not_called_so(workspace):
+    """The defaults of its model's own stand in the run's copy alone."""
+    write_experiment(workspace, "a/plain", {k: v for k, v in EDSR.items() if "_loss" not in k})
+    assert call(workspace, train, "--exp", "a/plain").returncode == 0
+    done = call(workspace, evaluate, "--exp", "a/plain")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "has changed" not in done.stdout
+
+
 def test_weights_of_another_architecture_are_not_scored(workspace):
     (resolved,) = workspace.glob("experiments/a/edsr/logs/*/experiment.json")
     resolved.write_text(json.dumps({**EDSR, "params": {"width": 0.125}}))

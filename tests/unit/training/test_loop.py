@@ -68,6 +68,22 @@ def test_checkpoints_samples_and_reports_come_when_due():
     assert [step for step, _, _ in diary.reports] == [4, 8, 10]
 
 
+def test_the_time_of_saves_and_looks_is_in_no_speed(monkeypatch):
+    """A clock that only saves and looks move: no time is left for the steps."""
+    now = [0.0]
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(loop, "REPORT_EVERY", 2)
+
+    def passes(step):
+        now[0] += 100.0
+
+    diary = Diary(save=passes)
+    diary.samples = type("Looks", (), {"append": staticmethod(passes)})()
+    run(fresh(), diary, steps=8, ckpt_freq=4, sample_freq=4)
+    assert now[0] == 400.0
+    assert [speed for _, _, speed in diary.reports] == [None] * 4
+
+
 def test_reported_losses_are_the_mean_of_the_steps_since_the_last_report(monkeypatch):
     monkeypatch.setattr(loop, "REPORT_EVERY", 1)
     single = Diary()

@@ -10,6 +10,7 @@ import tensorflow as tf
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.training.state import (
     TrainingState,
+    applied_rate,
     architecture_differences,
     build_optimizers,
 )
@@ -19,6 +20,18 @@ from tests.unit.training.tiny import TinyGAN, batch, fresh
 def state_of(model):
     build_optimizers(model)
     return TrainingState(model)
+
+
+def test_the_rate_of_the_last_update_is_told_not_that_of_the_next():
+    schedule = keras.optimizers.schedules.PolynomialDecay(1.0, 4, end_learning_rate=0.0)
+    optimizer, weight = keras.optimizers.SGD(schedule), keras.Variable(0.0)
+    optimizer.build([weight])
+    for applied in (1.0, 0.75, 0.5):
+        before = float(weight)
+        optimizer.apply_gradients([(tf.constant(1.0), weight)])
+        assert applied_rate(optimizer) == pytest.approx(applied)
+        assert before - float(weight) == pytest.approx(applied)
+    assert int(optimizer.iterations) == 3
 
 
 def test_every_network_optimizer_and_dropout_seed_is_held():
