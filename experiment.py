@@ -299,6 +299,9 @@ def find_dataset(config: ExperimentFile, document: JsonDocument, environment: En
     Raises:
         ConfigErrors: It does not exist; nearest data set or existing tile sizes are named.
     """
+    if config.dataset in ("", ".", "..") or {"/", "\\"} & set(config.dataset):
+        text = f"'{config.dataset}' is a path; name one folder of {environment.data_root}"
+        raise ConfigErrors(report(document, {("dataset",): [text]}))
     folder = environment.data_root / config.dataset
     if (folder / str(config.tilesize) / "dataset.json").is_file():
         return folder / str(config.tilesize)

@@ -70,7 +70,11 @@ def _list(environment: Environment) -> int:
     width = max(len(name) for name in models)
     for name, path in models.items():
         place = "" if path.parent == FOLDER else f"  [{path.parent}]"
-        _say(f"{name:<{width}}  {describe(path).sentence}{place}")
+        try:
+            about = describe(path).sentence
+        except SyntaxError as error:  # of a user's module: the others are listed all the same
+            about = f"cannot be read: line {error.lineno}: {error.msg}"
+        _say(f"{name:<{width}}  {about}{place}")
     return EXIT_DONE
 
 

@@ -256,13 +256,13 @@ def located(document: JsonDocument) -> Iterator[None]:
     the file holds.
 
     Raises:
-        ConfigErrors: In place of a ConfigError whose ``where`` names keys.
+        ConfigErrors: In place of an error whose ``where`` names keys.
     """
     try:
         yield
     except ConfigErrors:
         raise
-    except ConfigError as error:
+    except (ConfigError, ModelContractError) as error:
         keys = _keys(error.where)
         if not keys:
             raise

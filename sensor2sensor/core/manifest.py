@@ -22,10 +22,24 @@ def file_fingerprint(path: Path) -> dict[str, int]:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """One phrase for each key that differs: ``tilesize: 256 (there) against 64 (asked)``."""
+    """One phrase for each key that differs: ``tilesize: 256 (there) against 64 (asked)``.
+
+    Keys of mappings within are named with dots: ``gen_loss.gen_l1``.
+    """
     absent = "nothing"
+    old, new = _flat(old), _flat(new)
     return [
         f"{key}: {old.get(key, absent)} (there) against {new.get(key, absent)} (asked)"
         for key in [*old, *(key for key in new if key not in old)]
         if old.get(key, absent) != new.get(key, absent)
     ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -115,7 +115,7 @@ class Session:
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
             baselines=known, gallery=pictures,
         )  # fmt: skip
-        console = console or Console()
+        console = console or Console(markup=False, highlight=False)  # [v1] in a path is no style
         title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"
         show(evaluation, place[1], title, console)
         if clipped is not None:

@@ -98,8 +98,8 @@ def ground_note(contract: DatasetContract, split: str) -> str:
 
 def show(evaluation: Evaluation, contract: DatasetContract, title: str, console: Console) -> None:
     """Print the summary, the gain over the strongest baseline and the split's ground share."""
-    if not console.is_terminal:
-        console.width = WIDTH  # a log file has no width of its own; 80 columns cut the table
+    # A log file has no width of its own, and 80 columns would cut the numbers: better wrapped.
+    console.width = max(console.width, WIDTH) if console.is_terminal else WIDTH
     console.print(summary_table(evaluation, title))
     if evaluation.reference is not None:
         console.print(gain_table(evaluation, evaluation.reference))

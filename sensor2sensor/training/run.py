@@ -329,7 +329,7 @@ class _Session:
             raise TrainingError(
                 f"variable {broken} is not finite at step {step}",
                 where=self.experiment.name,
-                hint="lower learning_rate; the last checkpoint is sound",
+                hint="lower learning_rate; a checkpoint before it is sound",
             )
 
     def _save(self, step: int) -> None:

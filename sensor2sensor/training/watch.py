@@ -58,5 +58,5 @@ class LossWatch:
         return TrainingError(
             f"loss '{name}' is {value} at step {step} (tiles {shown})",
             where=self.where,
-            hint="look at these tiles, or lower learning_rate; the last checkpoint is sound",
+            hint="look at these tiles, or lower learning_rate; a checkpoint before it is sound",
         )

@@ -48,12 +48,14 @@ def test_what_needs_no_tensorflow_imports_none(repository, words, code):
 def test_list_names_every_model_with_its_sentence_and_a_users_folder(tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "odd-one.py").write_text('"""odd-one: mine.\n\nMore."""\nclass GAN: ...\n')
+    (tmp_path / "mine" / "torn.py").write_text("class GAN:\n    def (")
     (tmp_path / "environment.json").write_text(json.dumps({"models_root": "mine"}))
     words = ["list", "--environment", str(tmp_path / "environment.json")]
     assert main_guard(main, arguments(), words) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert set(lines) == {*list_models(), "odd-one"}
+    assert set(lines) == {*list_models(), "odd-one", "torn"}
     assert lines["pix2pix"].split(maxsplit=1)[1] == "a U-Net against a PatchGAN"
+    assert "cannot be read: line 2" in lines["torn"]
     assert lines["odd-one"].split(maxsplit=1)[1] == f"mine  [{tmp_path / 'mine'}]"
 
 

@@ -207,7 +207,9 @@ def test_a_run_is_scored_by_its_own_copy_when_the_experiment_was_edited(workspac
         write_experiment(workspace, "a/edsr", edited)
         done = call(workspace, evaluate, "--exp", "a/edsr")
         assert done.returncode == 0, done.stderr[-2000:]
-        assert ("params: {'width'" if "stepps" not in edited else "stepps") in done.stdout
+        assert (
+            "params.width: 0.0625 (there)" if "stepps" not in edited else "stepps"
+        ) in done.stdout
         assert scored(workspace, "a/edsr") == before
 
 

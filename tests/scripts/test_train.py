@@ -237,7 +237,7 @@ def test_check_names_the_nearest_model(workplace):
     write_experiment(workplace, model_name="pix2pixx")
     done = light(workplace, "--check")
     assert done.code == 2
-    assert "nearest: 'pix2pix'" in done.err
+    assert re.search(r"experiment\.json:\d+ model_name: .*nearest: 'pix2pix'", done.err)
 
 
 def test_check_notices_a_damaged_data_set(workplace, data, tmp_path):

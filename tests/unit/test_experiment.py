@@ -114,6 +114,9 @@ def test_nearest_names(root: Path, environment: Environment) -> None:
         Experiment("../data", environment)
     with pytest.raises(ConfigErrors, match=r"experiment\.json:3 dataset: .*nearest: 'alt6_toy'"):
         Experiment(write(root, "x1", dataset="alt6_tyo"), environment)
+    for path in ("alt6_toy/32", "..", "../data/alt6_toy", ""):
+        with pytest.raises(ConfigErrors, match=r"experiment\.json:3 dataset: .* is a path"):
+            Experiment(write(root, "x1", dataset=path), environment)
     with pytest.raises(
         ConfigErrors, match=r"experiment\.json:4 tilesize: 'alt6_toy' has tile sizes 32"
     ):

@@ -136,7 +136,7 @@ def test_an_adversary_has_to_beat_its_twin_in_the_spectrum() -> None:
     # Seed 0 differs by 0.01 more on one of six tiles: half of it is left in the mean of the seeds.
     assert item["mean"] == pytest.approx(0.5 + 0.01 / 12)
     assert item["seeds"] == pytest.approx([0.5 + 0.01 / 6, 0.5])
-    assert (item["clusters"], item["cluster_unit"]) == (6, "block")
+    assert (item["over"], item["note"]) == ("6 blocks", "for this scene only")
 
 
 def test_test_is_scored_once_per_recipe(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

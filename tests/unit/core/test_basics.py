@@ -68,6 +68,8 @@ def test_times() -> None:
 def test_manifest_differences() -> None:
     found = manifest.differences({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4})
     assert found == ["b: 2 (there) against 3 (asked)", "c: nothing (there) against 4 (asked)"]
+    (phrase,) = manifest.differences({"l": {"a": 1, "b": None}}, {"l": {"a": 2, "b": None}})
+    assert phrase == "l.a: 1 (there) against 2 (asked)"
     assert manifest.fingerprint({"a": 1, "b": 2}) == manifest.fingerprint({"b": 2, "a": 1})
 
 
