@@ -20,7 +20,7 @@ from main_job import ROOT, RUNS, Job, latest_evaluation, run
 TILE, HOURS, TILE_PX = "T17XNA", 10, 64
 INVENTORY = f"inv_{TILE}_{HOURS}h"
 CLEAR = 0.25  # a reviewer would reject scenes with more cloud than this
-PLAIN, ADVERSARIAL = "demo/edsr_alt6", "demo/pix2pix_cur"
+PLAIN, ADVERSARIAL = "demo/edsr_alt6", "demo/edsr_lsgan_cur"
 
 
 def main() -> int:
@@ -36,7 +36,7 @@ def main() -> int:
     prepare(job, args.scenes, args.size, args.quantity)
     for name, title in (
         (PLAIN, "train.py: edsr, 60 m to 10 m, then its evaluation"),
-        (ADVERSARIAL, "train.py: pix2pix, Sentinel-3 to Sentinel-2, then its evaluation"),
+        (ADVERSARIAL, "train.py: edsr against a PatchGAN, Sentinel-3 to Sentinel-2, then its evaluation"),
     ):
         job.experiment(name, replace={"steps": args.steps} if args.steps else None)
         job.door(title, "train.py", "--exp", name)

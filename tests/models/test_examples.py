@@ -18,7 +18,7 @@ FILES = sorted(FOLDER.rglob("experiment.json"))
 
 def test_there_are_experiments_for_the_demo_and_for_the_published_model():
     names = {path.parent.relative_to(FOLDER).as_posix() for path in FILES}
-    assert {"demo/edsr_alt6", "demo/pix2pix_cur"} <= names
+    assert {"demo/edsr_alt6", "demo/edsr_lsgan_cur"} <= names
     assert {"arisgan/aris-a/alt12_land", "arisgan/aris-a/cur_land"} <= names
 
 

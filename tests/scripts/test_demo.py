@@ -22,7 +22,7 @@ def test_demo_runs_from_archive_to_report(tmp_path: Path) -> None:
     assert notices == []
     for stage in range(1, 9):
         assert f"[{stage}/8]" in done.stdout
-    for name in ("demo/edsr_alt6", "demo/pix2pix_cur"):
+    for name in ("demo/edsr_alt6", "demo/edsr_lsgan_cur"):
         assert re.search(rf"{name}, \d+ test tiles on ground never trained on", done.stdout)
     # So small a demo may have too few blocks of test ground for a verdict; it then says so.
     told = r"HPSI  over bicubic +[+-]\d\.\d{4}  \((95 % interval|no verdict below 4 blocks)"
