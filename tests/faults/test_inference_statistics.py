@@ -34,8 +34,7 @@ from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
 from sensor2sensor.training.writers import JSONL, read_log
 from tests.fakes_dataset import make_dataset
-from tests.unit.training.test_layer_modes import Mapped
-from tests.unit.training.tiny import TinyGAN
+from tests.unit.training.tiny import Mapped, TinyGAN
 
 SETTINGS = {
     "model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 64, "steps": 4, "batch_size": 2,

@@ -16,7 +16,7 @@ from sensor2sensor.training.layer_statistics import (
     estimate,
 )
 from sensor2sensor.training.state import build_optimizers
-from tests.unit.training.tiny import batch, fresh
+from tests.unit.training.tiny import Mapped, batch, fresh
 
 FORM = tf.TensorSpec([2, 8, 8, 2], tf.float32)
 
@@ -147,23 +147,6 @@ def test_an_attempt_before_the_first_step_changes_nothing(kind):
             model.train_step(fields["input"], fields["target"], tf.constant(number, tf.int64))
         ends.append(drawn + snapshot(model.generator) + snapshot(model.generator_optimizer))
     assert_equal(*ends)
-
-
-class Mapped(keras.layers.Layer):
-    """Normalises image by image within ``tf.vectorized_map``, which is a graph always."""
-
-    def __init__(self):
-        super().__init__()
-        self.norm = keras.layers.BatchNormalization()
-
-    def build(self, shape):
-        self.norm.build(shape)
-
-    def call(self, inputs, training=False):
-        def one(image):
-            return self.norm(image[tf.newaxis], training=training)[0]
-
-        return tf.vectorized_map(one, inputs)
 
 
 def mapped():
