@@ -8,7 +8,7 @@ out or computed here leaves the network as it was.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,7 +33,7 @@ def by_moments(layers: list[Any], generator: Any, images: Any) -> list[Any]:
     layers = [layer for layer in layers if layer.trainable]
     called: set[int] = set()
     scope = keras.StatelessScope()  # averages, seeds, kernels: holds them back
-    with _calls(layers, lambda layer: _noted(layer, called)), kept(generator), scope:
+    with _calls(layers, lambda layer: _noted(layer, called)), kept(untrained(generator)), scope:
         run_eagerly(generator, images, training=True)
     updated = {id(x) for x in layers if scope.get_current_value(x.moving_mean) is not None}
     return [layer for layer in layers if id(layer) in updated or id(layer) not in called]
@@ -61,10 +61,15 @@ def _calls(layers: list[Any], made: Callable[[Any], Callable[..., Any]]) -> Iter
             vars(layer).pop("call", None)
 
 
+def untrained(generator: Any) -> list[Any]:
+    """The variables that a call of a network may change: moving averages, seeds, vectors."""
+    return list(generator.non_trainable_variables)
+
+
 @contextmanager
-def kept(generator: Any) -> Iterator[None]:
-    """Afterwards whatever is not trained (moving averages, seeds, vectors) is as it was."""
-    before = [(variable, np.array(variable)) for variable in generator.non_trainable_variables]
+def kept(variables: Iterable[Any]) -> Iterator[None]:
+    """Afterwards these variables are as they were."""
+    before = [(variable, np.array(variable)) for variable in variables]
     try:
         yield
     finally:

@@ -31,7 +31,8 @@ from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import ReaderOptions, fixed_batches, list_records
 from sensor2sensor.training.averages import averaged
 from sensor2sensor.training.contract import ExperimentView, GANModel
-from sensor2sensor.training.layer_modes import by_batch, by_moments, kept, run_eagerly
+from sensor2sensor.training.layer_modes import by_batch, by_moments, kept, run_eagerly, untrained
+from sensor2sensor.training.state import TrainingState
 
 Kind = Literal["train", "image"]
 Batches = Iterable[Mapping[str, Any]]
@@ -156,7 +157,7 @@ def _measured(generator: Any, batches: Batches) -> dict[int, _Pooled]:
         layers = by_moments(batchnorms(generator), generator, first["input"][:1])
         if not layers:
             break
-        with kept(generator), by_batch(layers) as seen:
+        with kept(untrained(generator)), by_batch(layers) as seen:
             for batch in chain([first], rest):
                 run_eagerly(generator, batch["input"], training=False)
                 for layer, *moments in seen:
@@ -206,7 +207,7 @@ class _ByImage:
             raise ValueError("this is the generator at inference")
         if self._layers is None:
             self._layers = by_moments(batchnorms(self._generator), self._generator, images[:1])
-        with kept(self._generator), by_batch(self._layers):
+        with kept(untrained(self._generator)), by_batch(self._layers):
             parts = [run_eagerly(self._generator, x[tf.newaxis], training=False) for x in images]
         return tf.concat(parts, axis=0)
 
@@ -245,10 +246,11 @@ class InferenceStatistics:
         """
         blank = tf.zeros([1, *form.shape[1:]], form.dtype)
         try:
-            if self._layers:
-                estimate(self._model.generator, lambda: [{"input": blank}])
-            elif isinstance(self._generator, _ByImage):
-                self._generator(blank)
+            with kept(self._counters()):
+                if self._layers:
+                    estimate(self._model.generator, lambda: [{"input": blank}])
+                elif isinstance(self._generator, _ByImage):
+                    self._generator(blank)
         except Exception as error:
             raise ModelContractError(
                 f"inference_statistics cannot be measured for this module ({sentence(error)})",
@@ -261,16 +263,22 @@ class InferenceStatistics:
         """Measure under the weights that inference takes, once for each ``step``."""
         if not self._layers or step == self._step:
             return
-        with averaged(self._model):
+        with kept(self._counters()), averaged(self._model):
             found = estimate(self._model.generator, self._batches)
         for variable, value in zip(self.variables, found, strict=True):
             variable.assign(value)
         self._step = step
 
+    def _counters(self) -> list[tf.Variable]:
+        """What random draws move, wherever the model holds it: its generator may draw from it."""
+        held = (v for group in TrainingState(self._model).groups.values() for v in group)
+        return [variable for variable in held if variable.dtype.is_integer]
+
     @contextmanager
     def in_use(self, step: int) -> Iterator[Generator]:
         """The generator as evaluation will apply it; afterwards training finds it as it was."""
         self.refresh(step)
-        with kept(self._model.generator), averaged(self._model):
+        everything = [*untrained(self._model.generator), *self._counters()]
+        with kept(everything), averaged(self._model):
             assign(self._layers, self.variables)
             yield self._generator

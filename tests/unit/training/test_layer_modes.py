@@ -108,16 +108,17 @@ def test_a_layer_that_a_call_in_training_happens_to_skip_is_measured():
 
 
 class Noise(keras.layers.Layer):
-    """Draws in training from the layer's own seeds, from Keras' and from TensorFlow's."""
+    """Draws from the model's seeds; in training from its own, Keras' and TensorFlow's too."""
 
-    def __init__(self):
+    def __init__(self, draws):
         super().__init__()
-        self.seeds = keras.random.SeedGenerator(5)
+        self.draws, self.seeds = draws, keras.random.SeedGenerator(5)
 
     def call(self, inputs, training=False):
+        shape = tf.shape(inputs)
+        inputs = inputs + 0.1 * self.draws.normal(shape)
         if not training:
             return inputs
-        shape = tf.shape(inputs)
         drawn = keras.random.normal(shape, seed=self.seeds) + keras.random.normal(shape)
         return inputs + 0.1 * (drawn + tf.random.normal(shape))
 
@@ -126,26 +127,31 @@ def noisy():
     """The tiny model behind all that a call in training may move."""
     model, inputs = fresh(0), keras.Input((8, 8, 2))
     wrapped = keras.layers.SpectralNormalization(keras.layers.Conv2D(2, 1))
-    x = Noise()(SpectralConv2D(2, 3, padding="same")(wrapped(inputs)))
+    model.draws = tf.random.Generator.from_seed(3)
+    x = Noise(model.draws)(SpectralConv2D(2, 3, padding="same")(wrapped(inputs)))
     model.generator = keras.Model(inputs, model.generator(x))
     build_optimizers(model)
     return model
 
 
 @pytest.mark.parametrize("kind", ["train", "image"])
-def test_an_attempt_before_the_first_step_changes_nothing(kind):
+def test_neither_an_attempt_nor_looks_change_what_training_draws(kind):
     ends = []
-    for attempted in (True, False):
+    for looks in (True, False):
         model = noisy()
-        before = snapshot(model.generator)
-        if attempted:
-            InferenceStatistics(model, kind, two).attempt(FORM)
+        statistics, before = InferenceStatistics(model, kind, two), snapshot(model.generator)
+        if looks:
+            statistics.attempt(FORM)
         assert_equal(snapshot(model.generator), before)
         drawn = [np.array(keras.random.normal([3]))]
         for number in range(2):
+            if looks:
+                with statistics.in_use(number) as generator:
+                    generator(batch(50)["input"], training=False)
             fields = batch(number)
             model.train_step(fields["input"], fields["target"], tf.constant(number, tf.int64))
-        ends.append(drawn + snapshot(model.generator) + snapshot(model.generator_optimizer))
+        state = [*drawn, np.array(model.draws.state), *snapshot(model.generator_optimizer)]
+        ends.append(state + snapshot(model.generator))
     assert_equal(*ends)
 
 
