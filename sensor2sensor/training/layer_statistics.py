@@ -4,17 +4,19 @@ The moving averages that training keeps belong to the weights of some steps ago.
 used with statistics measured under the very weights that are used (the averaged ones where such are
 kept), over training tiles in a fixed order: batch normalisation alone in training mode, so that
 every layer sees what the layers before it hand on in training; dropout and all else as at
-inference. The alternative, ``image``, takes each image's own statistics, as pix2pix was published.
-Training goes on with its moving averages, bit for bit. No discriminator is used at inference, so
-only generators are measured.
+inference. A layer that runs with its moving averages in training too keeps them. The alternative,
+``image``, takes each image's own statistics, as pix2pix was published. Training goes on with its
+moving averages, bit for bit. No discriminator is used at inference, so only generators are
+measured.
 """
 
 from __future__ import annotations
 
-import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 import keras
@@ -22,11 +24,15 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from sensor2sensor.core.blame import sentence
+from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.seeds import Purpose
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import ReaderOptions, fixed_batches, list_records
 from sensor2sensor.training.averages import averaged
 from sensor2sensor.training.contract import ExperimentView, GANModel
+from sensor2sensor.training.layer_modes import by_batch, by_moments, kept, run_eagerly, untrained
+from sensor2sensor.training.state import TrainingState
 
 Kind = Literal["train", "image"]
 Batches = Iterable[Mapping[str, Any]]
@@ -73,13 +79,31 @@ def _within(value: Any, seen: set[int]) -> Iterator[Any]:
     held: Iterable[Any] = ()
     if isinstance(value, keras.layers.Layer):
         yield value
-        held = list(vars(value).values())
+        # Keras lists the layers of a set in the order of their ids, so the set must come before.
+        held = sorted(vars(value).values(), key=lambda item: not _holds_set(item))
     elif isinstance(value, Mapping):
         held = list(value.values())
-    elif isinstance(value, list | tuple | set):
+    elif isinstance(value, list | tuple):
         held = list(value)
+    elif isinstance(value, set):
+        held = sorted(value, key=_numbered)
     for item in held:
         yield from _within(item, seen)
+
+
+def _holds_set(value: Any) -> bool:
+    """Whether there are layers in a set, or in a set that a list or mapping holds."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_set, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_set, value))
+    return isinstance(value, set) and any(isinstance(x, keras.layers.Layer) for x in value)
+
+
+def _numbered(item: Any) -> list[str | int]:
+    """A layer's name, its counter as a number: "norm_9" comes before "norm_10"."""
+    parts = re.split(r"(\d+)", getattr(item, "name", ""))
+    return [int(part) if part.isdecimal() else part for part in parts]
 
 
 @dataclass
@@ -106,8 +130,9 @@ def estimate(generator: Any, batches: Callable[[], Batches]) -> list[Values]:
     """Mean and variance of every layer of :func:`batchnorms` under the present weights.
 
     Mean of the batch means; mean of the batch variances plus the variance of the batch means,
-    weighted by the number of values. A layer that is frozen (``trainable`` false), or that the
-    pass does not reach, keeps what it has. The generator is left as it was.
+    weighted by the number of values. A layer that is frozen (``trainable`` false), that
+    training runs at inference, or that the pass does not reach, keeps what it has. The generator is
+    left as it was.
 
     Args:
         generator: A built network.
@@ -115,17 +140,40 @@ def estimate(generator: Any, batches: Callable[[], Batches]) -> list[Values]:
 
     Returns:
         ``[mean, variance, mean, variance, ...]``.
+
+    Raises:
+        ModelContractError: A layer runs in a graph even where functions run eagerly.
     """
     layers = batchnorms(generator)
-    pooled: dict[int, _Pooled] = {id(x): _Pooled() for x in layers if x.trainable}
-    if pooled:
-        with kept(generator), by_batch(generator) as seen:
-            for batch in batches():
-                _inferred(generator, batch["input"])
-                for layer, *moments in seen:
-                    pooled[id(layer)].add(*(np.asarray(moment) for moment in moments))
-                seen.clear()
+    pooled = _measured(generator, batches()) if any(x.trainable for x in layers) else {}
     return [np.array(v, np.float32) for x in layers for v in _statistics(x, pooled.get(id(x)))]
+
+
+def _measured(generator: Any, batches: Batches) -> dict[int, _Pooled]:
+    """By the ``id`` of the layer."""
+    pooled: dict[int, _Pooled] = {}
+    rest = iter(batches)
+    for first in rest:  # once: the first batch also tells which layers to measure
+        layers = by_moments(batchnorms(generator), generator, first["input"][:1])
+        if not layers:
+            break
+        with kept(untrained(generator)), by_batch(layers) as seen:
+            for batch in chain([first], rest):
+                run_eagerly(generator, batch["input"], training=False)
+                for layer, *moments in seen:
+                    held = pooled.setdefault(id(layer), _Pooled())
+                    held.add(*(_known(moment, layer) for moment in moments))
+                seen.clear()
+    return pooled
+
+
+def _known(moment: Any, layer: Any) -> npt.NDArray[Any]:
+    if tf.is_symbolic_tensor(moment):
+        raise ModelContractError(
+            "batch normalisation runs in a graph of its own, as in tf.vectorized_map",
+            where=layer.path,
+        )
+    return np.asarray(moment)
 
 
 def _statistics(layer: Any, pooled: _Pooled | None) -> tuple[Any, Any]:
@@ -141,70 +189,6 @@ def assign(layers: list[Any], statistics: Iterable[Any]) -> None:
         variable.assign(value)
 
 
-@contextmanager
-def kept(generator: Any) -> Iterator[None]:
-    """Afterwards whatever is not trained (moving averages, seeds, vectors) is as it was."""
-    before = [(variable, np.array(variable)) for variable in generator.non_trainable_variables]
-    try:
-        yield
-    finally:
-        for variable, value in before:
-            variable.assign(value)
-
-
-@contextmanager
-def by_batch(generator: Any) -> Iterator[list[Any]]:
-    """Batch normalisation in training mode whatever its caller says, and nothing else so.
-
-    The moving averages are overwritten: use it within :func:`kept`.
-
-    Yields:
-        A list that grows by ``(layer, number of values, batch mean, batch variance)`` at each call.
-    """
-    layers = [layer for layer in batchnorms(generator) if layer.trainable]
-    momenta = [layer.momentum for layer in layers]
-    seen: list[Any] = []
-    try:
-        for layer in layers:
-            layer.call = _in_training_mode(layer, seen)
-            layer.momentum = 0.0  # the moving averages become the moments of the batch
-        yield seen
-    finally:
-        for layer, momentum in zip(layers, momenta, strict=True):
-            vars(layer).pop("call", None)
-            layer.momentum = momentum
-
-
-def _in_training_mode(layer: Any, seen: list[Any]) -> Callable[..., Any]:
-    original = layer.call
-    signature = inspect.signature(original)
-
-    def call(*args: Any, **options: Any) -> Any:
-        bound = signature.bind(*args, **options)
-        bound.arguments["training"] = True
-        outputs = original(*bound.args, **bound.kwargs)
-        mean, variance = (
-            tf.cast(tf.convert_to_tensor(v), tf.float64)
-            for v in (layer.moving_mean, layer.moving_variance)
-        )
-        mask = bound.arguments.get("mask")
-        share = 1.0 if mask is None else tf.reduce_mean(tf.cast(mask, tf.float64))
-        seen.append((layer, outputs.shape.num_elements() / mean.shape[0] * share, mean, variance))
-        return outputs
-
-    return call
-
-
-def _inferred(generator: Any, images: Any) -> Any:
-    """Call a network without its compiled parts: they were traced in another mode, or would be."""
-    before = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(True)
-    try:
-        return generator(images, training=False)
-    finally:
-        tf.config.run_functions_eagerly(before)
-
-
 def at_inference(generator: Any, kind: Kind) -> Generator:
     """The generator as it is applied: itself, or image by image where each has its statistics."""
     return _ByImage(generator) if kind == "image" and batchnorms(generator) else generator
@@ -215,13 +199,16 @@ class _ByImage:
 
     def __init__(self, generator: Any) -> None:
         self._generator = generator
+        self._layers: list[Any] | None = None
 
     def __call__(self, images: Any, *, training: bool = False) -> tf.Tensor:
         """Predict ``[B, H, W, Ct]``."""
         if training:
             raise ValueError("this is the generator at inference")
-        with kept(self._generator), by_batch(self._generator):
-            parts = [_inferred(self._generator, image[tf.newaxis]) for image in images]
+        if self._layers is None:
+            self._layers = by_moments(batchnorms(self._generator), self._generator, images[:1])
+        with kept(untrained(self._generator)), by_batch(self._layers):
+            parts = [run_eagerly(self._generator, x[tf.newaxis], training=False) for x in images]
         return tf.concat(parts, axis=0)
 
 
@@ -246,20 +233,52 @@ class InferenceStatistics:
         self.variables = [tf.Variable(np.array(v), trainable=False, name=v.path) for v in held]
         self._step: int | None = None
 
+    def attempt(self, form: tf.TensorSpec) -> None:
+        """Refuse before the first step a generator that a look or a save would refuse.
+
+        It is measured on one blank image, and nothing of that is kept.
+
+        Args:
+            form: Of the input of a batch, ``[B, H, W, Ci]``.
+
+        Raises:
+            ModelContractError: It cannot be measured.
+        """
+        blank = tf.zeros([1, *form.shape[1:]], form.dtype)
+        try:
+            with kept(self._counters()):
+                if self._layers:
+                    estimate(self._model.generator, lambda: [{"input": blank}])
+                elif isinstance(self._generator, _ByImage):
+                    self._generator(blank)
+        except Exception as error:
+            raise ModelContractError(
+                f"inference_statistics cannot be measured for this module ({sentence(error)})",
+                where=type(self._model).__module__,
+                hint="call batch normalisation where TensorFlow can run it eagerly, or take group"
+                " or instance normalisation, which need no statistics",
+            ) from error
+
     def refresh(self, step: int) -> None:
         """Measure under the weights that inference takes, once for each ``step``."""
         if not self._layers or step == self._step:
             return
-        with averaged(self._model):
+        with kept(self._counters()), averaged(self._model):
             found = estimate(self._model.generator, self._batches)
         for variable, value in zip(self.variables, found, strict=True):
             variable.assign(value)
         self._step = step
 
+    def _counters(self) -> list[tf.Variable]:
+        """What random draws move, wherever the model holds it: its generator may draw from it."""
+        held = (v for group in TrainingState(self._model).groups.values() for v in group)
+        return [variable for variable in held if variable.dtype.is_integer]
+
     @contextmanager
     def in_use(self, step: int) -> Iterator[Generator]:
         """The generator as evaluation will apply it; afterwards training finds it as it was."""
         self.refresh(step)
-        with kept(self._model.generator), averaged(self._model):
+        everything = [*untrained(self._model.generator), *self._counters()]
+        with kept(everything), averaged(self._model):
             assign(self._layers, self.variables)
             yield self._generator

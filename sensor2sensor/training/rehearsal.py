@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.blame import blaming
 from sensor2sensor.pipeline.reader import training_batches
 from sensor2sensor.training.contract import ExperimentView, GANModel, source_of, trace_step
+from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.record import choose_device
@@ -43,7 +44,10 @@ def rehearse(
         model = construct(gan_class, experiment)
         options = reader_options(experiment, environment)
         place = experiment.dataset_dir, experiment.contract
-        trace_step(model, training_batches(*place, experiment.normaliser, options).element_spec)
+        form = training_batches(*place, experiment.normaliser, options).element_spec
+        trace_step(model, form)
+        kind = experiment.config.inference_statistics
+        InferenceStatistics(model, kind, list).attempt(form["input"])
     sizes = {"generator": model.generator, "discriminator": model.discriminator}
     parts = [f"{name} {net.count_params():,}" for name, net in sizes.items() if net is not None]
     return f"model constructed with {' + '.join(parts)} parameters, first step traced"

@@ -167,7 +167,8 @@ class _Session:
 
     def begin(self, start: Start, steps: int, device: str) -> None:
         """Trace the first step and restore; only then is anything of the run written."""
-        trace_step(self.model, self._training().element_spec)
+        trace_step(self.model, form := self._training().element_spec)
+        self.statistics.attempt(form["input"])
         restored = self._restore(start)
         self.begun = restored["step"] if restored else 0
         pretrained = None if restored else self._take_over(start)
@@ -245,13 +246,9 @@ class _Session:
         )
 
     def _names_of(self, numbers: list[int]) -> list[str]:
-        records = list_records(
-            self.experiment.dataset_dir,
-            self.experiment.contract,
-            "train",
-            self.options.enforce_suffix,
-            self.options.exclude_suffix,
-        )
+        names = self.options.enforce_suffix, self.options.exclude_suffix
+        place = self.experiment.dataset_dir, self.experiment.contract
+        records = list_records(*place, "train", *names)
         return [records[number].name for number in numbers]
 
     def _restore(self, start: Start) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from evaluate import evaluate_run
 from experiment import Experiment
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.core.errors import CheckpointError
+from sensor2sensor.core.errors import CheckpointError, ModelContractError
 from sensor2sensor.core.runs import read_run_json
 from sensor2sensor.evaluation.predictors import ModelPredictor
 from sensor2sensor.metrics import compute
@@ -28,12 +28,13 @@ from sensor2sensor.training.layer_statistics import (
     statistics_batches,
 )
 from sensor2sensor.training.recipe import construct
+from sensor2sensor.training.rehearsal import rehearse
 from sensor2sensor.training.run import reader_options, train
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
 from sensor2sensor.training.writers import JSONL, read_log
 from tests.fakes_dataset import make_dataset
-from tests.unit.training.tiny import TinyGAN
+from tests.unit.training.tiny import Mapped, TinyGAN
 
 SETTINGS = {
     "model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 64, "steps": 4, "batch_size": 2,
@@ -260,3 +261,23 @@ def test_every_difference_of_architecture_is_in_one_message(environment):
     assert "conv2d/kernel 3x3x3x4 float32 (there) against" in str(caught.value)
     assert "batch_normalization/gamma" in str(caught.value)
     assert not list(exp.run.ckpt_dir.glob("ckpt-*"))
+
+
+class ByMap(TinyGAN):
+    """A generator that trains, but whose normalisation runs in a graph always."""
+
+    def Generator(self):
+        generator = super().Generator()
+        return keras.Sequential([*generator.layers[:-1], Mapped(), generator.layers[-1]])
+
+
+@pytest.mark.parametrize("first", ["check", "train"])
+def test_what_a_look_would_refuse_is_refused_before_the_first_step(environment, first):
+    exp = experiment(environment, f"mapped_{first}")
+    with pytest.raises(ModelContractError, match="inference_statistics cannot be measured for"):
+        if first == "check":
+            rehearse(ByMap, exp, environment)
+        else:
+            go(environment, exp, model=ByMap)
+    assert not list(exp.run.ckpt_dir.glob("ckpt-*"))
+    assert not exp.run.run_json.exists()

@@ -52,6 +52,23 @@ class TinyGAN:
         return {"gen": gen, "disc": disc}
 
 
+class Mapped(keras.layers.Layer):
+    """Normalises image by image within ``tf.vectorized_map``, which is a graph always."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = keras.layers.BatchNormalization()
+
+    def build(self, shape):
+        self.norm.build(shape)
+
+    def call(self, inputs, training=False):
+        def one(image):
+            return self.norm(image[tf.newaxis], training=training)[0]
+
+        return tf.vectorized_map(one, inputs)
+
+
 def batch(step: int, *, size: int = 2, poison: bool = False) -> dict[str, tf.Tensor]:
     """Batch ``step``: a pure function of its number."""
     draw = np.random.default_rng(step)

@@ -1,0 +1,129 @@
+"""In which mode the batch normalisation of a network runs, and running it in another one.
+
+Training mode (the moments of the batch) or inference mode (the moving averages): the ``training``
+that a network is called with decides, unless the module says otherwise within. Whatever is found
+out or computed here leaves the network as it was.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def by_moments(layers: list[Any], generator: Any, images: Any) -> list[Any]:
+    """Those layers of batch normalisation that training normalises by the moments of the batch.
+
+    One call with ``training=True`` tells them: they update their moving averages. Left out are
+    frozen layers and those that run at inference nevertheless, as in a backbone that is called with
+    ``training=False``. A layer that this call does not reach (random depth) is not left out. No
+    variable is changed.
+
+    Args:
+        layers: Of the generator.
+        generator: A built network.
+        images: ``[B, H, W, Ci]``.
+    """
+    layers = [layer for layer in layers if layer.trainable]
+    called: set[int] = set()
+    scope = keras.StatelessScope()  # averages, seeds, kernels: holds them back
+    with _calls(layers, lambda layer: _noted(layer, called)), kept(untrained(generator)), scope:
+        run_eagerly(generator, images, training=True)
+    updated = {id(x) for x in layers if scope.get_current_value(x.moving_mean) is not None}
+    return [layer for layer in layers if id(layer) in updated or id(layer) not in called]
+
+
+def _noted(layer: Any, called: set[int]) -> Callable[..., Any]:
+    original = layer.call
+
+    def call(*args: Any, **options: Any) -> Any:
+        called.add(id(layer))
+        return original(*args, **options)
+
+    return call
+
+
+@contextmanager
+def _calls(layers: list[Any], made: Callable[[Any], Callable[..., Any]]) -> Iterator[None]:
+    """Each layer with the ``call`` that is made for it."""
+    try:
+        for layer in layers:
+            layer.call = made(layer)
+        yield
+    finally:
+        for layer in layers:
+            vars(layer).pop("call", None)
+
+
+def untrained(generator: Any) -> list[Any]:
+    """The variables that a call of a network may change: moving averages, seeds, vectors."""
+    return list(generator.non_trainable_variables)
+
+
+@contextmanager
+def kept(variables: Iterable[Any]) -> Iterator[None]:
+    """Afterwards these variables are as they were."""
+    before = [(variable, np.array(variable)) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+
+
+@contextmanager
+def by_batch(layers: list[Any]) -> Iterator[list[Any]]:
+    """These layers in training mode whatever their caller says, and nothing else so.
+
+    The moving averages are overwritten: use it within :func:`kept`.
+
+    Yields:
+        A list that grows by ``(layer, number of values, batch mean, batch variance)`` at each call.
+    """
+    momenta = [layer.momentum for layer in layers]
+    seen: list[Any] = []
+    try:
+        for layer in layers:
+            layer.momentum = 0.0  # the moving averages become the moments of the batch
+        with _calls(layers, lambda layer: _in_training_mode(layer, seen)):
+            yield seen
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+
+
+def _in_training_mode(layer: Any, seen: list[Any]) -> Callable[..., Any]:
+    original = layer.call
+    signature = inspect.signature(original)
+
+    def call(*args: Any, **options: Any) -> Any:
+        bound = signature.bind(*args, **options)
+        bound.arguments["training"] = True
+        outputs = original(*bound.args, **bound.kwargs)
+        mean, variance = (
+            tf.cast(tf.convert_to_tensor(v), tf.float64)
+            for v in (layer.moving_mean, layer.moving_variance)
+        )
+        mask = bound.arguments.get("mask")
+        share = 1.0 if mask is None else tf.reduce_mean(tf.cast(mask, tf.float64))
+        count = tf.size(outputs, tf.int64) / mean.shape[0] * share
+        seen.append((layer, count, mean, variance))
+        return outputs
+
+    return call
+
+
+def run_eagerly(generator: Any, images: Any, *, training: bool) -> Any:
+    """Call a network without its compiled parts: they were traced in another mode, or would be."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        return generator(images, training=training)
+    finally:
+        tf.config.run_functions_eagerly(before)
