@@ -36,7 +36,7 @@ def main() -> int:
     prepare(job, args.scenes, args.size, args.quantity)
     for name, title in (
         (PLAIN, "train.py: edsr, 60 m to 10 m, then its evaluation"),
-        (ADVERSARIAL, "train.py: edsr against a PatchGAN, Sentinel-3 to Sentinel-2, then its evaluation"),
+        (ADVERSARIAL, "train.py: edsr and a PatchGAN, Sentinel-3 to Sentinel-2, its evaluation"),
     ):
         job.experiment(name, replace={"steps": args.steps} if args.steps else None)
         job.door(title, "train.py", "--exp", name)
