@@ -29,7 +29,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.readiness import check_data
-from sensor2sensor.training.start import SMOKE_STEPS, Start, choose_start, throwaway
+from sensor2sensor.training.start import SMOKE_STEPS, Start, begun_with, choose_start, throwaway
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -99,7 +99,7 @@ def _use(
     experiment = experiment.suited_to(gan_class, print)
     if args.check:
         tiles = ", ".join(f"{count} {split}" for split, count in counts.items())
-        made = rehearse(gan_class, experiment, environment)
+        made = rehearse(gan_class, experiment, environment, start, print)
         print(f"{experiment.name}: in order; {tiles} tiles, {made}")
         return 0
     outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
@@ -112,6 +112,9 @@ def pretrained(experiment: Experiment, start: Start, environment: Environment) -
     """The run whose generator this one begins with; a resumed run has begun already."""
     if start.resume and any(experiment.run.ckpt_dir.glob("ckpt-*.index")):
         return None
+    begun = begun_with(experiment.run) if start.resume else None
+    if begun is not None:
+        return begun[0]
     found = find_pretrained(experiment, environment)
     if found is not None and start.source is not None:
         problem = "--restore begins with a whole state, pretrained_generator with weights alone"

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.parts.primitives import conv
+from sensor2sensor.config.vocabulary import BASE_LAYER
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.pipeline.normalisation import Normalisation
 
@@ -90,7 +91,7 @@ def base_layer(experiment: Experiment) -> tf.keras.layers.Layer:
         kernel_initializer=tf.keras.initializers.Constant(kernel),
         bias_initializer=tf.keras.initializers.Constant(offset.astype(np.float32)),
         trainable=False,
-        name="base",
+        name=BASE_LAYER,
         dtype="float32",  # the base keeps its digits whatever the network computes in
     )
 

@@ -45,14 +45,37 @@ def normaliser_for(
 def _recorded(run: Run, experiment: ExperimentView) -> Normalisation | None:
     if not run.run_json.is_file():
         return None
-    content, kind = read_run_json(run), experiment.config.normalisation
-    if content["dataset"] != dataset_identity(experiment):
+    if learned(run) != _asked(experiment):
         return None
+    content, kind = read_run_json(run), experiment.config.normalisation
     if "normalisation" in content:
-        made = Normalisation.from_state(content["normalisation"])
-        return made if made.kind == kind else None
-    then = files.read_json(run.resolved)["normalisation"]
-    return Normalisation(kind, experiment.contract, legacy=True) if then == kind else None
+        return Normalisation.from_state(content["normalisation"])
+    return Normalisation(kind, experiment.contract, legacy=True)
+
+
+def learned(run: Run) -> dict[str, Any]:
+    """The kind of normalisation and the data set that the weights of a run were trained with."""
+    content = read_run_json(run)
+    recorded = content.get("normalisation")
+    kind = recorded["kind"] if recorded else files.read_json(run.resolved)["normalisation"]
+    return {"normalisation": kind, "dataset": content["dataset"]}
+
+
+def _asked(experiment: ExperimentView) -> dict[str, Any]:
+    kind, dataset = experiment.config.normalisation, dataset_identity(experiment)
+    return {"normalisation": kind, "dataset": dataset}
+
+
+def another_map(there: dict[str, Any], experiment: ExperimentView) -> str | None:
+    """A phrase where weights that :func:`learned` so meet another kind or data set, else None."""
+    here = _asked(experiment)
+    if there == here:
+        return None
+    kinds = there["normalisation"], here["normalisation"]
+    names = there["dataset"]["name"], here["dataset"]["name"]
+    built = " as it was built before" if there["dataset"] != here["dataset"] else ""
+    then = f"'{names[0]}'{built if names[0] == names[1] else ''}"
+    return f"the weights learned '{kinds[0]}' on {then}, this run maps '{kinds[1]}' on '{names[1]}'"
 
 
 def unstated_bound(generator: Any, normalisation: Normalisation) -> str | None:

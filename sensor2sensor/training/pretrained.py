@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import CheckpointError
+from sensor2sensor.core.errors import CheckpointError, ConfigError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.checkpoints import (
     ARCHITECTURE,
@@ -22,39 +23,55 @@ from sensor2sensor.training.checkpoints import (
 )
 from sensor2sensor.training.contract import GANModel
 from sensor2sensor.training.layer_statistics import assign, batchnorms
-from sensor2sensor.training.state import Architecture, TrainingState, architecture_differences
+from sensor2sensor.training.state import (
+    Architecture,
+    TrainingState,
+    architecture_differences,
+    base_image,
+)
 
 GROUP, OPTIMIZER = "generator", "generator_optimizer"
+KEY = "pretrained_generator"
 Stored = list[dict[str, Any]]
 
 
-def load_generator(model: GANModel, source: Run) -> dict[str, Any]:
+class PretrainedError(CheckpointError, ConfigError):
+    """The generator that an experiment asks for cannot be taken over; ``where`` is the key."""
+
+
+def load_generator(
+    model: GANModel, source: Run, then: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Give the generator the weights of the newest checkpoint of ``source``.
 
     They are the averaged ones where that run keeps averages. Batch normalisation begins with the
-    statistics measured there. Optimizers, discriminator and the seeds of dropout stay the new
-    run's own.
+    statistics measured there. Optimizers, discriminator, the seeds of dropout and the base image,
+    which follows from the value ranges, stay the new run's own.
+
+    Args:
+        model: The model.
+        source: The run whose generator is taken over.
+        then: What a run that is resumed noted when it began: the same checkpoint is taken.
 
     Returns:
         What ``run.json`` keeps: folder of the experiment, run, checkpoint, step, weights, SHA-256.
 
     Raises:
-        CheckpointError: There is none, it is damaged, or its generator is another; every
-            difference is listed.
+        PretrainedError: There is none, it is damaged or not that of then, or its generator is
+            another; every difference is listed.
     """
     folder = source.ckpt_dir
-    steps = checkpoint_steps(folder)
-    if not steps:
-        raise CheckpointError("no checkpoint", where=folder, hint=neighbours(folder))
-    state = TrainingState(model, only=(GROUP,))
+    step = _newest(folder) if then is None else _same(folder, then)
+    state, own = TrainingState(model, only=(GROUP,)), base_image(model)
     stored: Architecture = files.read_json(folder / ARCHITECTURE)["variables"]
     _refuse_other(folder, stored, state)
-    step = steps[-1]
     try:
         averages = _load(model, state, stored, folder, step)
     except DAMAGE as error:
-        problem = f"checkpoint {step} was not read ({reason_of(error)})"
-        raise CheckpointError(problem, where=folder, hint="name another run") from error
+        problem = f"{folder}: checkpoint {step} was not read ({reason_of(error)})"
+        raise PretrainedError(problem, where=KEY, hint="name another run") from error
+    for variable, value in own:
+        variable.assign(value)
     return {
         "experiment": str(source.exp_dir),
         "timestamp": source.timestamp,
@@ -65,13 +82,33 @@ def load_generator(model: GANModel, source: Run) -> dict[str, Any]:
     }
 
 
+def _newest(folder: Path) -> int:
+    steps = checkpoint_steps(folder)
+    if not steps:
+        raise PretrainedError(f"{folder}: no checkpoint", where=KEY, hint=neighbours(folder))
+    return steps[-1]
+
+
+def _same(folder: Path, then: Mapping[str, Any]) -> int:
+    """The step of the checkpoint that a run began with, as long as its files are the same."""
+    for name, digest in then["sha256"].items():
+        path = folder / name
+        found = files.sha256(path) if path.is_file() else None
+        if found != digest:
+            fate = "gone" if found is None else "another file now"
+            hint = "restore it from a backup, or start a new run"
+            problem = f"{path}, which this run began with, is {fate}"
+            raise PretrainedError(problem, where=KEY, hint=hint)
+    return int(then["step"])
+
+
 def _refuse_other(folder: Path, stored: Architecture, state: TrainingState) -> None:
     there, here = (_weights(listed[GROUP]) for listed in (stored, state.architecture()))
-    found = architecture_differences({GROUP: there}, {GROUP: here})
+    found = architecture_differences({GROUP: there}, {GROUP: here}, most=None)
     if found:
-        raise CheckpointError(
-            f"pretrained_generator is another network: {'; '.join(found)}",
-            where=folder,
+        raise PretrainedError(
+            f"{folder} holds another network: {'; '.join(found)}",
+            where=KEY,
             hint="give this experiment its model_name, params and bands",
         )
 

@@ -9,26 +9,35 @@ from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.blame import blaming
 from sensor2sensor.pipeline.reader import training_batches
+from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.contract import ExperimentView, GANModel, source_of, trace_step
 from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.record import choose_device
 from sensor2sensor.training.run import reader_options
+from sensor2sensor.training.start import Start
+from sensor2sensor.training.state import TrainingState
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
 
 
 def rehearse(
-    gan_class: Callable[[Any], GANModel], experiment: ExperimentView, environment: Environment
+    gan_class: Callable[[Any], GANModel],
+    experiment: ExperimentView,
+    environment: Environment,
+    start: Start,
+    say: Callable[[str], None],
 ) -> str:
-    """Construct the model and trace its first step on batches of the experiment's form.
+    """Construct the model, trace its first step on batches of its form, fill it as asked.
 
     Args:
         gan_class: ``class GAN`` of the model's module.
         experiment: The experiment; its folder of logs is replaced by one that is removed.
         environment: Whether a GPU is required.
+        start: What the run would begin with; the model is thrown away.
+        say: Takes the lines of that.
 
     Returns:
         How large the networks are.
@@ -36,11 +45,13 @@ def rehearse(
     Raises:
         ConfigError: The model refuses a setting, or there is no GPU.
         ModelContractError: The model does not keep its contract, or raises an error of its own.
+        CheckpointError: The run could not begin with what is asked for.
     """
     choose_device(environment.require_gpu)
-    with tempfile.TemporaryDirectory() as folder, blaming(source_of(gan_class)):
+    module, weights = source_of(gan_class), start.weights_of(experiment.run)
+    with tempfile.TemporaryDirectory() as folder, blaming(module):
         experiment.output.LOGS = str(Path(folder) / "logs")  # a module may write as it is made
-        experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, None))
+        experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
         model = construct(gan_class, experiment)
         options = reader_options(experiment, environment)
         place = experiment.dataset_dir, experiment.contract
@@ -48,6 +59,8 @@ def rehearse(
         trace_step(model, form)
         kind = experiment.config.inference_statistics
         InferenceStatistics(model, kind, list).attempt(form["input"])
+        state = TrainingState(model)
+        take_up(model, state, experiment, start, module=module, say=say, repair=False)
     sizes = {"generator": model.generator, "discriminator": model.discriminator}
     parts = [f"{name} {net.count_params():,}" for name, net in sizes.items() if net is not None]
     return f"model constructed with {' + '.join(parts)} parameters, first step traced"

@@ -25,6 +25,7 @@ from sensor2sensor.pipeline.reader import (
     training_batches,
 )
 from sensor2sensor.training import checkpoints, record
+from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
@@ -38,10 +39,9 @@ from sensor2sensor.training.lines import disk_line, look_line, report_line
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.normaliser import normaliser_for, unstated_bound
 from sensor2sensor.training.pictures import write_pictures
-from sensor2sensor.training.pretrained import load_generator
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.start import Start, refuse_overwriting
-from sensor2sensor.training.state import TrainingState, applied_rate, constant_rates
+from sensor2sensor.training.state import TrainingState, applied_rate
 from sensor2sensor.training.validation import Monitor, write_sheet
 from sensor2sensor.training.watch import LossWatch
 from sensor2sensor.training.writers import Writers
@@ -103,9 +103,9 @@ def train(
         stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
         refuse_overwriting(experiment.run, start)
         make_repeatable(experiment.SEED, device)
-        source = experiment.run if start.resume else start.source
         with files.undone_on_failure(experiment.run.logs_dir), blaming(source_of(gan_class)):
-            experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, source))
+            weights = start.weights_of(experiment.run)
+            experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
             session = _Session(gan_class, experiment, environment, say, stop)
             session.begin(start, steps or experiment.STEPS, device)
         return session.run(steps or experiment.STEPS)
@@ -169,9 +169,12 @@ class _Session:
         """Trace the first step and restore; only then is anything of the run written."""
         trace_step(self.model, form := self._training().element_spec)
         self.statistics.attempt(form["input"])
-        restored = self._restore(start)
+        for phrase in checkpoints.tidy(self.folder):
+            logger.warning("%s: %s", self.folder, phrase)
+        restored, pretrained = take_up(
+            self.model, self.state, self.experiment, start, module=self.source, say=self.say
+        )
         self.begun = restored["step"] if restored else 0
-        pretrained = None if restored else self._take_over(start)
         self._greet(steps, device)
         clipped = self._clipped()
         self.record = record.begin(
@@ -250,38 +253,6 @@ class _Session:
         place = self.experiment.dataset_dir, self.experiment.contract
         records = list_records(*place, "train", *names)
         return [records[number].name for number in numbers]
-
-    def _restore(self, start: Start) -> dict[str, Any] | None:
-        """Fill the state as asked; says which file it came from."""
-        for phrase in checkpoints.tidy(self.folder):
-            logger.warning("%s: %s", self.folder, phrase)
-        source = self.experiment.run if start.resume else start.source
-        if source is None:
-            return None
-        changed = record.module_change(source, self.source)
-        if changed is not None:
-            self.say(changed)
-        own = source == self.experiment.run
-        if own:
-            record.refuse_changed(self.experiment)
-        if own and not checkpoints.has_any(self.folder):
-            logger.warning("%s: NO CHECKPOINT YET, STARTING AT STEP 0", self.folder)
-            return None
-        rates = constant_rates(self.model)
-        step = checkpoints.restore_latest(source.ckpt_dir, self.state, repair=own)
-        if not own:
-            for variable, asked in rates:  # a new run has its own learning rate
-                variable.assign(asked)
-        self.say(f"restored {source.ckpt_dir / f'ckpt-{step}'}: continuing from step {step}")
-        return {"timestamp": source.timestamp, "step": step}
-
-    def _take_over(self, start: Start) -> dict[str, Any] | None:
-        """Begin with the weights of another run's generator, where the experiment asks for it."""
-        if start.pretrained is None:
-            return None
-        facts = load_generator(self.model, start.pretrained)
-        self.say(f"generator from {start.pretrained.ckpt_dir / facts['checkpoint']}")
-        return {"asked": self.experiment.config.pretrained_generator, **facts}
 
     def _greet(self, steps: int, device: str) -> None:
         name, run = self.experiment.name, self.experiment.run.timestamp

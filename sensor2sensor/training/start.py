@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sensor2sensor.config.environment import Environment
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError
-from sensor2sensor.core.runs import Run, check_timestamp, find_run, new_timestamp
+from sensor2sensor.core.runs import Run, check_timestamp, find_run, new_timestamp, read_run_json
 
 SMOKE_STEPS = 2
 
@@ -27,6 +28,19 @@ class Start:
     resume: bool = False
     source: Run | None = None
     pretrained: Run | None = None
+
+    def weights_of(self, run: Run) -> Run | None:
+        """Whose weights ``run`` begins with, its own where it is resumed; None: new ones."""
+        return run if self.resume else self.source or self.pretrained
+
+
+def begun_with(run: Run) -> tuple[Run, dict[str, Any]] | None:
+    """The run whose generator ``run`` began with, and what its ``run.json`` keeps of it, or None.
+
+    That names one checkpoint, whatever ``pretrained_generator`` has come to mean since.
+    """
+    kept = read_run_json(run).get("pretrained_generator") if run.run_json.is_file() else None
+    return None if kept is None else (Run(Path(kept["experiment"]), kept["timestamp"]), kept)
 
 
 def choose_start(

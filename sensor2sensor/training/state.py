@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from sensor2sensor.config.vocabulary import BASE_LAYER
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.training.contract import GANModel
 
@@ -123,6 +124,17 @@ def constant_rates(model: GANModel) -> list[tuple[Any, float]]:
     return [(variable, float(variable)) for variable in rates]
 
 
+def base_image(model: GANModel) -> list[tuple[Any, Any]]:
+    """The frozen variables of the generator's base image, with their present values.
+
+    They follow from the value ranges of an experiment's data set and are not learned, so a
+    checkpoint of another run brings those of another map.
+    """
+    frozen = [v for v in model.generator.variables if not v.trainable]
+    found = [v for v in frozen if v.path.split("/")[-2:-1] == [BASE_LAYER]]
+    return [(variable, variable.numpy()) for variable in found]
+
+
 def applied_rate(optimizer: Any) -> float:
     """The learning rate of the update that was made last; of the first before any.
 
@@ -194,11 +206,13 @@ def _label(variable: Any) -> str:
     return re.sub(r"_\d+(?=/|_|:|$)", "", path)
 
 
-def architecture_differences(stored: Architecture, current: Architecture) -> list[str]:
+def architecture_differences(
+    stored: Architecture, current: Architecture, most: int | None = MAX_LISTED
+) -> list[str]:
     """What a checkpoint holds and the model lacks or has otherwise, a phrase each.
 
     Returns:
-        At most :data:`MAX_LISTED` phrases, and one that counts the rest.
+        At most ``most`` phrases, and one that counts the rest; None: all of them.
     """
     found: list[str] = []
     for group in [*stored, *(name for name in current if name not in stored)]:
@@ -208,8 +222,8 @@ def architecture_differences(stored: Architecture, current: Architecture) -> lis
             found.append(f"{group}: only in the model")
         else:
             found.extend(_group_differences(group, stored[group], current[group]))
-    rest = len(found) - MAX_LISTED
-    return found if rest <= 0 else [*found[:MAX_LISTED], f"and {rest} more"]
+    rest = 0 if most is None else len(found) - most
+    return found if rest <= 0 else [*found[:most], f"and {rest} more"]
 
 
 def _group_differences(

@@ -1,0 +1,105 @@
+"""What a run begins with: its own state, another run's, or the weights of another generator."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.training import checkpoints, record
+from sensor2sensor.training.contract import ExperimentView, GANModel
+from sensor2sensor.training.normaliser import another_map, learned
+from sensor2sensor.training.pretrained import KEY, load_generator
+from sensor2sensor.training.start import Start, begun_with
+from sensor2sensor.training.state import TrainingState, base_image, constant_rates
+
+logger = logging.getLogger(__name__)
+
+Facts = dict[str, Any]
+
+
+def take_up(
+    model: GANModel,
+    state: TrainingState,
+    experiment: ExperimentView,
+    start: Start,
+    *,
+    module: Path,
+    say: Callable[[str], None],
+    repair: bool = True,
+) -> tuple[Facts | None, Facts | None]:
+    """Fill a model with the state or the weights that its run begins with.
+
+    Args:
+        model: The model.
+        state: Everything a training of it must remember.
+        experiment: The experiment with the timestamp of the run.
+        start: What is asked for.
+        module: The file of the model's module.
+        say: Takes a line for the file it came from, and for whatever has changed since.
+        repair: Move damaged checkpoints of the run aside; else nothing is written.
+
+    Returns:
+        What ``run.json`` keeps of the state that was restored, and of the generator taken over.
+
+    Raises:
+        CheckpointError: What is asked for is missing, damaged or of another architecture.
+        ConfigError: The run was begun with other settings or data.
+    """
+    restored = _restore(model, state, experiment, start, module, say, repair)
+    return restored, None if restored else _take_over(model, experiment, start, say)
+
+
+def _restore(
+    model: GANModel,
+    state: TrainingState,
+    experiment: ExperimentView,
+    start: Start,
+    module: Path,
+    say: Callable[[str], None],
+    repair: bool,
+) -> Facts | None:
+    run = experiment.run
+    source = run if start.resume else start.source
+    if source is None:
+        return None
+    changed = record.module_change(source, module)
+    if changed is not None:
+        say(changed)
+    own = source == run
+    if own:
+        record.refuse_changed(experiment)
+    if own and not checkpoints.has_any(run.ckpt_dir):
+        logger.warning("%s: NO CHECKPOINT YET, STARTING AT STEP 0", run.ckpt_dir)
+        return None
+    # A new run has its own learning rate, and the base image of its own value ranges.
+    kept = [] if own else [*constant_rates(model), *base_image(model)]
+    step = checkpoints.restore_latest(source.ckpt_dir, state, repair=own and repair)
+    for variable, value in kept:
+        variable.assign(value)
+    say(f"restored {source.ckpt_dir / f'ckpt-{step}'}: continuing from step {step}")
+    if not own and source.run_json.is_file():
+        _say_map(learned(source), experiment, say)
+    return {"timestamp": source.timestamp, "step": step}
+
+
+def _take_over(
+    model: GANModel, experiment: ExperimentView, start: Start, say: Callable[[str], None]
+) -> Facts | None:
+    """Begin with the weights of another run's generator, where the experiment asks for it."""
+    begun = begun_with(experiment.run) if start.resume else None
+    source, then = begun or (start.pretrained, None)
+    if source is None:
+        return None
+    facts = load_generator(model, source, then)
+    say(f"generator from {source.ckpt_dir / facts['checkpoint']}")
+    facts["learned"] = learned(source)
+    _say_map(facts["learned"], experiment, say)
+    return {"asked": getattr(experiment.config, KEY), **facts}
+
+
+def _say_map(there: Facts, experiment: ExperimentView, say: Callable[[str], None]) -> None:
+    phrase = another_map(there, experiment)
+    if phrase is not None:
+        say(phrase)
