@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.evaluation.output import definitions
@@ -30,16 +30,17 @@ def number(value: float | None) -> str:
     return text if abs(value) >= 0.01 or value == 0 else f"{value:.3g}"
 
 
-def _heading(evaluation: Evaluation, name: str) -> str:
+def _heading(evaluation: Evaluation, name: str) -> Text:
+    """Label, direction and unit; as text, for rich takes ``[dB]`` in a string for a style."""
     facts = (evaluation.profile, (name,), evaluation.unit, evaluation.undefined)
     info = definitions(*facts)[name]
     shown = info["undefined"] or info["unit"]
     unit = f" [{shown}]" if shown != "1" else ""
-    return escape(f"{info['label']} {ARROWS[METRICS[name].better]}{unit}")
+    return Text(f"{info['label']} {ARROWS[METRICS[name].better]}{unit}")
 
 
 def _table(title: str, columns: Iterable[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
     first, *rest = columns
     table.add_column(first)
     for column in rest:

@@ -109,9 +109,9 @@ def test_missing_and_infinite_values_survive_the_files(tmp_path):
 
 def test_the_printed_tables_name_direction_and_ground(evaluation):
     console = Console(file=io.StringIO(), width=120)
-    show(evaluation, toys.dataset()[1], "sis2/alt6/l1 at step 300", console)
+    show(evaluation, toys.dataset()[1], "sis2/[v1]/l1 at step 300", console)
     text = console.file.getvalue()
-    assert "PSNR ↑ [dB]" in text and "ERGAS ↓" in text
+    assert "PSNR ↑ [dB]" in text and "ERGAS ↓" in text and "sis2/[v1]/l1" in text
     assert "Gain of model over nearest" in text and "intervals over 5 scenes" in text
     assert "scenes are told apart by inventory and index" in text
     assert "0.0 % of the ground of 'test' is in 'train' too" in text
