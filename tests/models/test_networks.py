@@ -127,12 +127,12 @@ def test_unknown_and_wrong_parameters_are_named():
     for params, message in (
         ({"widht": 0.5}, "width"),
         ({"width": True}, "a number"),
-        ({"bottleneck_norm": 1}, "bottleneck_norm must be true or false"),
-        ({"bottleneck_norm": "flase"}, "bottleneck_norm must be true or false"),
+        ({"bottleneck_norm": 1}, "bottleneck_norm: must be true or false"),
+        ({"bottleneck_norm": "flase"}, "bottleneck_norm: must be true or false"),
         ({"norm": "istance"}, r"'published', 'batch', .* or 'none', not 'istance'; nearest: 'ins"),
-        ({"norm": "spectral"}, "norm must be 'published'"),
-        ({"norm": None}, "norm must be 'published'"),
-        ({"base": "imput"}, "base must be 'none' or 'input', not 'imput'; nearest: 'input'"),
+        ({"norm": "spectral"}, "norm: must be 'published'"),
+        ({"norm": None}, "norm: must be 'published'"),
+        ({"base": "imput"}, "base: must be 'none' or 'input', not 'imput'; nearest: 'input'"),
         ({"width": -1.0}, "above 0"),
     ):
         with pytest.raises(ConfigError, match=message):
@@ -142,9 +142,9 @@ def test_unknown_and_wrong_parameters_are_named():
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("edsr", {"base": "none"}, "base must be 'input', not 'none'"),
-        ("edsr", {"shrink": 3}, "shrink must be 1, 2 or 4, not 3"),
-        ("edsr", {"shrink": True}, "shrink must be 1, 2 or 4, not True"),
+        ("edsr", {"base": "none"}, "base: must be 'input', not 'none'"),
+        ("edsr", {"shrink": 3}, "shrink: must be 1, 2 or 4, not 3"),
+        ("edsr", {"shrink": True}, "shrink: must be 1, 2 or 4, not True"),
         ("edsr", {"norm": "batch"}, "generator of this model has no normalisation to choose"),
         ("srs3", {"norm": "batch"}, "generator of this model has no normalisation to choose"),
     ],
