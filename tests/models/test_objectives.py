@@ -225,5 +225,6 @@ def test_an_error_found_while_tracing_stays_one_line_of_its_own_type():
 
     with pytest.raises(ConfigError) as caught:
         train_step(tf.constant(FAKE))
-    assert str(caught.value).startswith("'disc_lsgan' needs a linear answer")
+    wanted = "disc_loss.disc_lsgan: 'disc_lsgan' needs a linear answer"
+    assert str(caught.value).startswith(wanted)
     assert "\n" not in str(caught.value)
