@@ -189,7 +189,7 @@ def make_dataset(
     val: int = 4,
     test: int = 4,
     seed: int = 0,
-    picture: Callable[[np.random.Generator, int], np.ndarray] = scene,
+    picture: Callable[[np.random.Generator, int], np.ndarray] | None = None,
 ) -> Path:
     """Write a finished data set of pictures; returns ``<root>/<name>/<tile_px>``."""
     folder = Path(root) / name / str(tile_px)
@@ -200,7 +200,7 @@ def make_dataset(
             rng = np.random.default_rng([seed, number])
             suffix = "_notinmask" if number % 3 == 2 else ""
             stem = f"inv_toy__{number:05d}_{number * tile_px}x0{suffix}"
-            wide = picture(rng, tile_px + 2 * MARGIN_PX)
+            wide = (picture or scene)(rng, tile_px + 2 * MARGIN_PX)
             target = wide[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
             record = (
                 _degraded(stem, target, wide, factor)

@@ -128,12 +128,14 @@ def test_four_scenes_need_no_label_and_three_blocks_give_no_verdict(tmp_path):
     folders.add(tmp_path / "a", GOOD, 0.7, scenes=4)
     group = load(tmp_path / "a").groups[0]
     assert compare.independent_groups(group) == "intervals over 6 blocks and 4 scenes"
-    cell = compare.gain_table(group).loc[GOOD, "HPSI ↑"]
+    cell = compare.gain_table(group).loc[GOOD, "HPSI (colour) ↑"]
     assert "✓" in cell and "only" not in cell
     folders.add(tmp_path / "b", GOOD, 0.7, scenes=4, blocks=3)
     group = load(tmp_path / "b").groups[0]
     assert (
-        compare.gain_table(group).loc[GOOD, "HPSI ↑"].endswith("no verdict below 4 blocks (3 here)")
+        compare.gain_table(group)
+        .loc[GOOD, "HPSI (colour) ↑"]
+        .endswith("no verdict below 4 blocks (3 here)")
     )
     assert compare.independent_groups(group) == "no interval"
 
@@ -150,7 +152,7 @@ def test_an_evaluation_from_before_scenes_counted_loads_without_a_verdict(tmp_pa
     files.write_json(path, content)
     results = load(tmp_path)
     assert not results.skipped
-    cell = compare.gain_table(results.groups[0]).loc[GOOD, "HPSI ↑"]
+    cell = compare.gain_table(results.groups[0]).loc[GOOD, "HPSI (colour) ↑"]
     assert cell.startswith("+0.2") and "✓" not in cell and "run evaluate.py again" in cell
 
 

@@ -67,7 +67,7 @@ def test_a_run_that_lacks_values_is_never_bold(tmp_path):
     folders.add(tmp_path, "sis2/half", 0.9, spoil=[(1, "hpsi", math.nan)])
     shown = text(report.summary(report.load(tmp_path)))
     row = re.search(r"<tr><th>sis2/half</th>(.*?)</tr>", shown).group(1)
-    assert row.count('class="best"') == 10 and "(11 of 12)" in row
+    assert row.count('class="best"') == 11 and "(11 of 12)" in row
     assert '<td class="best">0.500' in re.search(r"<th>bicubic</th>(.*?)</tr>", shown).group(1)
 
 
