@@ -21,9 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from experiment import Experiment, find_experiment
 from models.loading import check_by_name
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.config.experiment_file import located
+from sensor2sensor.config.experiment_file import load_experiment_file, located
 from sensor2sensor.config.vocabulary import PROFILES
 from sensor2sensor.core.cli import main_guard, parser
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
 
@@ -119,7 +120,12 @@ def main(args: argparse.Namespace) -> int:
     """Check everything cheap first, then score."""
     environment = load_environment(args.environment)
     stamp = check_timestamp(args.timestamp) if args.timestamp else None
-    run = find_run(find_experiment(args.exp, environment), stamp)
+    folder = find_experiment(args.exp, environment)
+    try:
+        run = find_run(folder, stamp)
+    except InputError:
+        load_experiment_file(folder / "experiment.json")  # a bad key may be why there is no run
+        raise
     experiment = Experiment(args.exp, environment, timestamp=run.timestamp, as_run=True)
     check_by_name(experiment.config.model_name, environment.models_root)
     evaluate_run(experiment, run, profile=args.profile, split=args.split)

@@ -276,7 +276,7 @@ def test_what_a_look_would_refuse_is_refused_before_the_first_step(environment, 
     exp = experiment(environment, f"mapped_{first}")
     with pytest.raises(ModelContractError, match="inference_statistics cannot be measured for"):
         if first == "check":
-            rehearse(ByMap, exp, environment)
+            rehearse(ByMap, exp, environment, Start(), print)
         else:
             go(environment, exp, model=ByMap)
     assert not list(exp.run.ckpt_dir.glob("ckpt-*"))
