@@ -171,7 +171,7 @@ def test_the_models_see_the_same_pictures() -> None:
     assert all(content[key] == contents[0][key] for content in contents for key in shared)
     for content in contents[1:]:
         assert content["gen_loss"] == {"gen_gan": 1, "gen_l1": 100}
-        assert content["params"] == {"width": 0.25, "bottleneck_norm": False}
+        assert content["params"] == {"width": 0.25, "bottleneck_norm": False, "base": "input"}
 
 
 class FakeJob:
