@@ -18,6 +18,7 @@ from sensor2sensor.config.experiment_file import (
     GeneratorLosses,
     Schedule,
 )
+from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.contract import DatasetContract
 
@@ -46,6 +47,7 @@ class Probe(Experiment):
         self.exp_dir = folder
         self.name = "probe"
         self.config = config
+        self.document = JsonDocument(folder / "experiment.json", {}, "{}")
         self.dataset_dir = folder / dataset.name
         self.contract = dataset
         self.run = Run(folder, UNSTARTED)
