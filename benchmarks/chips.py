@@ -156,7 +156,9 @@ def _draft(name: str) -> DatasetContract:
             pixel_m=FACTOR * RESOLUTION_M,
         ),
         target=TargetSpec(
-            bands=tuple(reflectance_band(band, nm) for band, nm in S2_NM.items()), dtype="uint16"
+            bands=tuple(reflectance_band(band, nm) for band, nm in S2_NM.items()),
+            dtype="uint16",
+            display=("B04", "B03", "B02"),
         ),
         split_policy=SplitPolicy(
             by="block",  # a place is one block: places lie on different continents or countries
