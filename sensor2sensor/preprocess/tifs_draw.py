@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +19,11 @@ from sensor2sensor.products.sentinel2 import S2Product
 
 MAX_DRAWS = 20_000
 CLOUD = Quality.S2_CLOUD | Quality.S2_CIRRUS
+_BITS = {"nodata": Quality.S2_NODATA, "saturated": Quality.S2_SATURATED, "cloud": CLOUD}
+# Tiles rejected after their mask or their bands were read, before the whole scene's are: bands are
+# as many blocks as a fifth of a scene has, a mask of a whole scene takes seconds.
+VAIN_READS = {"mask": 200, "bands": 24}
 _CELL, _STRIP = 16, 1024
-_SAMPLING_ERROR = 0.02  # of a cloud fraction taken from a coarser raster
 
 
 def positions(
@@ -58,27 +62,20 @@ def _shuffled(
 
 @dataclass
 class CoarseMap:
-    """A small raster over the whole scene, averaged over the inside of tiles.
+    """A small raster over the whole scene that bounds the share of any tile from below.
 
     Attributes:
-        share: 1 where the condition holds, 0 elsewhere ``[h, w]``.
-        pixel: width of one of its pixels in target pixels.
+        share: share of each of its cells in which the condition holds ``[h, w]``.
+        pixel: width of a cell in target pixels.
     """
 
     share: NDArray[np.float32]
     pixel: float
 
-    def fraction(self, x: int, y: int, size: int) -> float:
-        """Mean over the pixels that lie wholly inside a tile; 0.0 where none does."""
-        part = self._part(x, y, size)
-        return float(part.mean()) if part.size else 0.0
-
     def at_least(self, x: int, y: int, size: int) -> float:
-        """The share of a tile that its inner pixels alone make up."""
-        return float(self._part(x, y, size).sum(dtype=np.float64)) * (self.pixel / size) ** 2
-
-    def _part(self, x: int, y: int, size: int) -> NDArray[np.float32]:
-        return self.share[self._inside(y, size), self._inside(x, size)]
+        """The share of a tile that the cells wholly inside it make up."""
+        part = self.share[self._inside(y, size), self._inside(x, size)]
+        return float(part.sum(dtype=np.float64)) * (self.pixel / size) ** 2
 
     def _inside(self, start: int, size: int) -> slice:
         first = int(np.ceil(start / self.pixel - 1e-9))
@@ -87,49 +84,81 @@ class CoarseMap:
 
 @dataclass
 class Screen:
-    """Judges positions of a scene by what is known without reading the tile itself.
+    """Judges positions of a scene, by what costs least first; what rejects is always exact.
+
+    A reduced image says nothing about no data or saturation: its samples are low-pass filtered and
+    clamped, so beside a bright edge a valid sea reads 0. A coarser mask is another opinion. So a
+    tile goes by the footprints, by its own pixels of the product's mask, and by its own pixels of
+    the bands; after many in vain, every pixel of the scene is looked at once.
 
     Attributes:
-        grid: the target grid of the scene.
+        product: the scene.
         options: the limits.
-        nodata: where the scene has no data.
-        cloud: where it is cloudy.
-        saturated: where it is saturated, once that was looked at.
         footprints: projected footprints by the reason a tile outside them is rejected for.
         masks: projected masks.
+        vain: tiles rejected after their mask or their bands were read.
+        exact: what is known of every pixel, by the reason it rejects for.
     """
 
-    grid: Grid
+    product: S2Product
     options: TileOptions
-    nodata: CoarseMap
-    cloud: CoarseMap
     footprints: dict[str, Any]
     masks: list[Any] = field(default_factory=list)
-    saturated: CoarseMap | None = None
+    vain: Counter[str] = field(default_factory=Counter)
+    exact: list[tuple[str, CoarseMap]] = field(default_factory=list)
 
     def reason(self, x: int, y: int) -> str | None:
-        """Why a tile there cannot be, or None."""
-        size = self.options.tile_px
-        if self.nodata.at_least(x, y, size) > self.options.max_nodata + 1e-9:
-            return "nodata"
-        saturated = self.saturated.at_least(x, y, size) if self.saturated else 0.0
-        if saturated > self.options.max_nodata + 1e-9:
-            return "saturated"
-        if self.cloud.fraction(x, y, size) > self.options.max_cloud + _SAMPLING_ERROR:
-            return "cloud"
-        outline = self.grid.window(x, y, size, size).polygon()
+        """Why a tile there cannot be, from what is known of the scene, or None."""
+        outline = self._outline(x, y)
         for name, footprint in self.footprints.items():
             if covered_share(outline, footprint) < FOOTPRINT_SHARE:
                 return name
+        for name, known in self.exact:
+            if known.at_least(x, y, self.options.tile_px) > self._limits[name] + 1e-9:
+                return name
         return None
+
+    def mask_reason(self, word: NDArray[np.uint32]) -> str | None:
+        """Why the product's mask of a tile rules it out, or None: no image was decoded yet."""
+        return self._judged("mask", word, ("nodata", "cloud"))
+
+    def data_reason(self, word: NDArray[np.uint32]) -> str | None:
+        """Why the pixels of a tile rule it out, or None."""
+        return self._judged("bands", word, ("nodata", "saturated"))
 
     def inside_mask(self, x: int, y: int) -> bool | None:
         """Whether one mask covers 80 % of the tile; None where no masks were given."""
         if not self.options.masks:
             return None
-        size = self.options.tile_px
-        outline = self.grid.window(x, y, size, size).polygon()
+        outline = self._outline(x, y)
         return any(covered_share(outline, mask) >= MASK_SHARE for mask in self.masks)
+
+    def _outline(self, x: int, y: int) -> Any:
+        size = self.options.tile_px
+        return self.product.grids[self.options.resolution_m].window(x, y, size, size).polygon()
+
+    @property
+    def _limits(self) -> dict[str, float]:
+        most = self.options.max_nodata
+        return {"nodata": most, "saturated": most, "cloud": self.options.max_cloud}
+
+    def _judged(self, what: str, word: NDArray[np.uint32], names: tuple[str, ...]) -> str | None:
+        for name in names:
+            if _share(word, _BITS[name]) > self._limits[name]:
+                self.vain[what] += 1
+                if self.vain[what] == VAIN_READS[what]:
+                    self.look_at_all(what)
+                return name
+        return None
+
+    def look_at_all(self, what: str) -> None:
+        """Read the mask or the bands of the whole scene, and know every pixel from then on."""
+        read = {"mask": mask_maps, "bands": band_maps}[what]
+        self.exact += read(self.product, self.options)
+
+
+def _share(word: NDArray[np.uint32], bits: Quality) -> float:
+    return float(((word & np.uint32(bits)) != 0).mean())
 
 
 def coarse_overview(product: S2Product, options: TileOptions) -> tuple[NDArray[np.float32], int]:
@@ -162,29 +191,40 @@ def red_band(options: TileOptions) -> str:
     return min(options.bands, key=lambda band: abs(S2_WAVELENGTHS_NM[band] - red))
 
 
-def coarse_cloud(product: S2Product, options: TileOptions) -> tuple[CoarseMap, str]:
-    """Where the scene is cloudy on the coarsest grid it has, and the source that says so."""
-    coarsest = max(product.grids)
-    word, source = product.read_quality(coarsest)
-    cloudy = (word & np.uint32(CLOUD)) != 0
-    pixel = product.grids[coarsest].resolution_m / options.resolution_m
-    return CoarseMap(cloudy.astype(np.float32), pixel), source
+def mask_maps(product: S2Product, options: TileOptions) -> list[tuple[str, CoarseMap]]:
+    """Where the product's own mask says no data and cloud, from every pixel of it."""
+
+    def word(strip: PixelWindow) -> NDArray[np.uint32]:
+        return product.read_quality(options.resolution_m, strip)[0]
+
+    return _maps(product, options, word, ("nodata", "cloud"))
 
 
-def exact_maps(product: S2Product, options: TileOptions) -> tuple[CoarseMap, CoarseMap]:
+def band_maps(product: S2Product, options: TileOptions) -> list[tuple[str, CoarseMap]]:
     """Where the scene has no data and where it is saturated, from every pixel of its bands.
 
-    Costs one reading of the whole bands, in strips; worth it where many draws fail on them.
+    Costs one reading of the whole bands; worth it where many draws fail on them.
     """
+
+    def word(strip: PixelWindow) -> NDArray[np.uint32]:
+        return product.read_reflectance(options.bands, options.resolution_m, strip)[1]
+
+    return _maps(product, options, word, ("nodata", "saturated"))
+
+
+def _maps(
+    product: S2Product,
+    options: TileOptions,
+    read: Callable[[PixelWindow], NDArray[np.uint32]],
+    names: tuple[str, ...],
+) -> list[tuple[str, CoarseMap]]:
     grid = product.grids[options.resolution_m]
-    found: list[list[NDArray[np.float32]]] = [[], []]
+    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
     for top in range(0, grid.height_px, _STRIP):
-        strip = PixelWindow(0, top, grid.width_px, min(_STRIP, grid.height_px - top))
-        _, word = product.read_reflectance(options.bands, options.resolution_m, strip)
-        for maps, bit in zip(found, (Quality.S2_NODATA, Quality.S2_SATURATED), strict=True):
-            maps.append(_cell_means((word & np.uint32(bit)) != 0))
-    nodata, saturated = (CoarseMap(np.concatenate(maps), float(_CELL)) for maps in found)
-    return nodata, saturated
+        word = read(PixelWindow(0, top, grid.width_px, min(_STRIP, grid.height_px - top)))
+        for name, maps in found.items():
+            maps.append(_cell_means((word & np.uint32(_BITS[name])) != 0))
+    return [(name, CoarseMap(np.concatenate(maps), float(_CELL))) for name, maps in found.items()]
 
 
 def _cell_means(mask: NDArray[np.bool_]) -> NDArray[np.float32]:

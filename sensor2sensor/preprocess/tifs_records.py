@@ -114,6 +114,8 @@ class TileFolder:
         if found and not force:
             what = f"holds tiles of other options: {'; '.join(found)}"
             hint = "repeat with those, or give --force to replace them"
+            if old["options"].get("version") != options["version"]:
+                hint = "an earlier version of step 40 made them; --force makes them anew"
             raise OutputExistsError(what, where=self.path, hint=hint)
         return bool(found)
 

@@ -24,12 +24,8 @@ from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import load_mask, project_mask
 from sensor2sensor.preprocess.tifs_draw import (
-    CLOUD,
-    CoarseMap,
     Screen,
-    coarse_cloud,
     coarse_overview,
-    exact_maps,
     positions,
     red_band,
 )
@@ -40,7 +36,6 @@ from sensor2sensor.preprocess.tifs_records import Row, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_shift import DriftMeter
 from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
 from sensor2sensor.preprocess.tifs_tile import Candidate, tile_files, tile_row
-from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.s2_images import kept_open
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
@@ -48,7 +43,9 @@ from sensor2sensor.products.sentinel3 import S3Product, open_s3
 logger = logging.getLogger(__name__)
 
 READ_AHEAD = 8  # tiles held in memory while Sentinel-3 is read
-VAIN_READS = 24  # as many blocks as a fifth of a scene has
+# Footprints have few corners: along a real swath edge valid pixels lie up to 250 m outside.
+# Near it the pixels decide.
+FOOTPRINT_ERROR_M = 500.0
 
 
 def process_scene(task: SceneTask) -> SceneResult:
@@ -105,7 +102,6 @@ class _Scene:
         self.grid = self.s2.grids[self.options.resolution_m]
         self.reasons: Counter[str] = Counter()
         self.radii_m: list[float] = []
-        self._vain = 0
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._loading: Future[OlciWindow] | None = None
         self.quality_source = self.s2.quality_source(self.options.resolution_m)
@@ -213,10 +209,9 @@ class _Scene:
 
     @cached_property
     def _screen(self) -> Screen:
-        image, reduction = self._overview
-        nodata = CoarseMap(np.isnan(image).astype(np.float32), float(reduction))
-        cloud, _ = coarse_cloud(self.s2, self.options)
-        return Screen(self.grid, self.options, nodata, cloud, self._footprints, self._masks)
+        reach = dict(self._footprints)
+        reach["outside Sentinel-2"] = reach["outside Sentinel-2"].buffer(FOOTPRINT_ERROR_M)
+        return Screen(self.s2, self.options, reach, self._masks)
 
     @property
     def _olci(self) -> OlciWindow:
@@ -253,55 +248,31 @@ class _Scene:
 
     def _judge(self, x: int, y: int) -> Candidate | None:
         """Everything read for a tile, or None with its reason counted."""
-        for check in (self._screened, self._quality_reason):
-            reason = check(x, y)
-            if reason is not None:
-                self.reasons[reason] += 1
-                return None
-        return self._read(x, y)
+        candidate = None
+        reason = self._screen.reason(x, y)
+        if reason is None:
+            word, _ = self.s2.read_quality(self.options.resolution_m, self.options.window(x, y))
+            reason = self._screen.mask_reason(word)
+        if reason is None:
+            candidate = self._read(x, y, word)
+            reason = self._screen.data_reason(candidate.quality)
+        if reason is None:
+            return candidate
+        self.reasons[reason] += 1
+        return None
 
-    def _screened(self, x: int, y: int) -> str | None:
-        return self._screen.reason(x, y)
-
-    def _quality_reason(self, x: int, y: int) -> str | None:
-        """Cloud by the exact mask of the tile: no image has been decoded yet."""
-        word, _ = self.s2.read_quality(self.options.resolution_m, self.options.window(x, y))
-        return "cloud" if _share(word, CLOUD) > self.options.max_cloud else None
-
-    def _refine_screen(self) -> None:
-        """After many tiles were decoded in vain, look at every pixel once."""
-        self._vain += 1
-        if self._vain == VAIN_READS:
-            self._screen.nodata, self._screen.saturated = exact_maps(self.s2, self.options)
-
-    def _read(self, x: int, y: int) -> Candidate | None:
+    def _read(self, x: int, y: int, word: NDArray[np.uint32]) -> Candidate:
+        """The pixels of Sentinel-2 for a tile whose mask is known."""
         opt, margin = self.options, self.options.margin_px
-        window = opt.window(x, y)
         if self.s3 is not None:
             self._start_olci()
         around, dn_word = self.s2.read_reflectance(
-            opt.bands, opt.resolution_m, window.expanded(margin)
+            opt.bands, opt.resolution_m, opt.window(x, y).expanded(margin)
         )
         inner = (slice(margin, margin + opt.tile_px),) * 2
-        word = self.s2.read_quality(opt.resolution_m, window)[0] | dn_word[inner]
-        reason = _data_reason(word, opt)
-        if reason is not None:
-            self.reasons[reason] += 1
-            self._refine_screen()
-            return None
         grid = self.grid.window(x, y, opt.tile_px, opt.tile_px)
         inside = self._screen.inside_mask(x, y)
-        return Candidate(x, y, grid, around[inner], word, around, inside, None)
-
-
-def _share(word: NDArray[np.uint32], bits: Quality) -> float:
-    return float(((word & np.uint32(bits)) != 0).mean())
-
-
-def _data_reason(word: NDArray[np.uint32], options: TileOptions) -> str | None:
-    if _share(word, Quality.S2_NODATA) > options.max_nodata:
-        return "nodata"
-    return "saturated" if _share(word, Quality.S2_SATURATED) > options.max_nodata else None
+        return Candidate(x, y, grid, around[inner], word | dn_word[inner], around, inside, None)
 
 
 def _check_usable(product: S2Product, options: TileOptions) -> None:

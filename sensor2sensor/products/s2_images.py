@@ -144,7 +144,7 @@ def read_cloud_polygons(files: ProductFiles, member: str, target: Grid) -> npt.N
     """
     word = np.zeros(target.shape, np.uint32)
     for bits, polygons in _cloud_polygons(files, member):
-        word |= _burnt(polygons, target) * np.uint32(bits)
+        word |= within(polygons, target) * np.uint32(bits)
     return word
 
 
@@ -162,15 +162,16 @@ def _cloud_polygons(files: ProductFiles, member: str) -> list[tuple[int, list[An
     return found
 
 
-def _burnt(polygons: list[Any], target: Grid) -> npt.NDArray[np.uint32]:
+def within(polygons: list[Any], target: Grid) -> npt.NDArray[np.bool_]:
+    """Pixels [h, w] whose centre lies inside one of the polygons, in the grid's own metres."""
+    import shapely
     from rasterio.features import rasterize
 
-    outline = target.polygon()
-    touching = [polygon for polygon in polygons if polygon.intersects(outline)]
-    if not touching:
-        return np.zeros(target.shape, np.uint32)
+    touching = np.asarray(polygons, object)[shapely.intersects(polygons, target.polygon())]
+    if not touching.size:
+        return np.zeros(target.shape, np.bool_)
     burnt = rasterize(touching, out_shape=target.shape, transform=target.transform, dtype=np.uint8)
-    return np.asarray(burnt, np.uint32)
+    return np.asarray(burnt, np.bool_)
 
 
 def _polygon(element: Element) -> Any:

@@ -10,7 +10,7 @@ aside first; a reflectance may be negative and stays so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -143,11 +143,16 @@ class S2Product:
         return [*self.metadata_files, *images, *([mask] if mask else [])]
 
     def to_reflectance(self, dn: npt.NDArray[Any], band: str) -> npt.NDArray[np.float32]:
-        """Reflectance of digital numbers, any shape; NaN where they say no data."""
+        """Reflectance of digital numbers at full resolution, any shape; NaN where no data."""
+        return self._scaled(dn, band, dn == self.nodata)
+
+    def _scaled(
+        self, dn: npt.NDArray[Any], band: str, empty: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float32]:
         values = dn.astype(np.float32)
         values += np.float32(self.offsets[band])
         values /= np.float32(self.quantification)
-        values[dn == self.nodata] = np.nan
+        values[empty] = np.nan
         return values
 
     def read_dn(
@@ -169,6 +174,11 @@ class S2Product:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint32]]:
         """Reflectance [h, w, bands] and the quality word [h, w] of nodata and saturation.
 
+        Reduced images are low-pass samples, clamped to what the file can hold: beside a bright
+        edge a valid pixel may read 0, or 65535. So in an overview 0 is a value like any other
+        within the scene (by the scene classification where there is one, else by the footprint),
+        and nothing is saturated. What must be exact is read at full resolution.
+
         Args:
             bands: bands listed at this resolution, in the order wanted.
             resolution_m: 10, 20 or 60.
@@ -179,11 +189,38 @@ class S2Product:
             ProductError: a band is not there, or its file is damaged (names it).
         """
         numbers = [self.read_dn(band, resolution_m, window, overview=overview) for band in bands]
-        layers = [self.to_reflectance(dn, band) for dn, band in zip(numbers, bands, strict=True)]
-        empty = np.any([dn == self.nodata for dn in numbers], axis=0)
+        empty = np.stack([dn == self.nodata for dn in numbers])
         full = np.any([dn == self.saturated for dn in numbers], axis=0)
-        word = empty * np.uint32(Quality.S2_NODATA) + full * np.uint32(Quality.S2_SATURATED)
+        if overview > 1:
+            full[:] = False
+            # A whole scene of zeros is none, whatever its footprint claims.
+            if empty.any() and not (window is None and empty.all()):
+                place = window or self.grids[resolution_m].full_window
+                empty &= self._outside(resolution_m, place, numbers[0].shape)
+        layers = [
+            self._scaled(dn, band, missing)
+            for dn, band, missing in zip(numbers, bands, empty, strict=True)
+        ]
+        word = empty.any(axis=0) * np.uint32(Quality.S2_NODATA)
+        word += full * np.uint32(Quality.S2_SATURATED)
         return np.stack(layers, axis=-1), word.astype(np.uint32)
+
+    def _outside(
+        self, resolution_m: int, place: PixelWindow, shape: tuple[int, ...]
+    ) -> npt.NDArray[np.bool_]:
+        """Where a window seen in `shape` pixels lies outside the scene, whatever its images say."""
+        from sensor2sensor.geo.footprints import project
+
+        height, width = shape
+        grid = self.grids[resolution_m]
+        corner = grid.window(place.x, place.y, width, height)
+        target = replace(corner, resolution_m=place.width * grid.resolution_m / width)
+        source, member = self._quality_source(max(self.grids))
+        if source == "SCL":
+            classes = s2_images.read_nearest(self.files, member, grid, target)[0]
+            return np.asarray(classes == 0)
+        outline = project(self.footprint, f"EPSG:{grid.epsg}")
+        return ~s2_images.within([outline], target)
 
     def read_quality(
         self, resolution_m: int, window: PixelWindow | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -14,12 +14,14 @@ from sensor2sensor.preprocess.tifs_draw import (
     MAX_DRAWS,
     CoarseMap,
     Screen,
-    exact_maps,
+    band_maps,
+    mask_maps,
     overview_reduction,
     positions,
     red_band,
 )
 from sensor2sensor.preprocess.tifs_options import TileOptions
+from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import open_s2
 from tests.unit.preprocess.tifs_archive import FIRST, scene
 
@@ -85,16 +87,6 @@ def test_scene_smaller_than_a_tile_has_none():
     assert drawn(grid(63)) == []
 
 
-def test_coarse_map_counts_only_pixels_wholly_inside():
-    share = np.zeros((10, 10), np.float32)
-    share[2, 2] = 1.0
-    coarse = CoarseMap(share, 16.0)
-    assert coarse.fraction(32, 32, 16) == 1.0
-    assert coarse.fraction(32, 32, 64) == pytest.approx(1 / 16)
-    assert coarse.fraction(33, 32, 32) == 0.0  # touches the bad pixel only in part
-    assert coarse.fraction(40, 40, 8) == 0.0
-
-
 def test_share_of_a_tile_is_bounded_from_below():
     share = np.zeros((10, 10), np.float32)
     share[2:4, 2] = 1.0
@@ -103,40 +95,52 @@ def test_share_of_a_tile_is_bounded_from_below():
     assert coarse.at_least(33, 32, 64) == 0.0
 
 
-def test_exact_maps_count_every_pixel(tmp_path):
+def test_maps_count_every_pixel_of_bands_and_mask(tmp_path):
     made = open_s2(scene(tmp_path, FIRST, cloud=0.3, nodata_wedge=0.3))
-    _, word = made.read_reflectance(OPTIONS.bands, 10)
-    for found, bit in zip(exact_maps(made, OPTIONS), (1, 2), strict=True):
-        want = ((word & bit) != 0).reshape(24, 16, 24, 16).mean(axis=(1, 3))
-        np.testing.assert_allclose(found.share, want, atol=1e-6)
-    assert exact_maps(made, OPTIONS)[0].share.max() == 1.0
+    words = made.read_reflectance(OPTIONS.bands, 10)[1], made.read_quality(10)[0]
+    bits = {"nodata": 1, "saturated": 2, "cloud": 4 | 32}
+    for word, maps in zip(words, (band_maps, mask_maps), strict=True):
+        for name, found in maps(made, OPTIONS):
+            want = ((word & bits[name]) != 0).reshape(24, 16, 24, 16).mean(axis=(1, 3))
+            np.testing.assert_allclose(found.share, want, atol=1e-6)
+    assert dict(band_maps(made, OPTIONS))["nodata"].share.max() == 1.0
+    assert dict(mask_maps(made, OPTIONS))["cloud"].share.max() == 1.0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The grids of a scene: all that judging a position by what is known needs."""
+
+    grids: dict[int, Grid]
 
 
 def screen(**changes) -> Screen:
     size = grid(640)
-    clear = CoarseMap(np.zeros((64, 64), np.float32), 10.0)
-    parts = {
-        "nodata": clear,
-        "cloud": clear,
-        "footprints": {"outside Sentinel-2": size.polygon()},
-        "masks": [],
-        **changes,
-    }
-    return Screen(
-        size,
-        changes.pop("options", OPTIONS),
-        **{key: value for key, value in parts.items() if key != "options"},
-    )
+    parts = {"footprints": {"outside Sentinel-2": size.polygon()}, "options": OPTIONS, **changes}
+    return Screen(product=Ground({10: size}), **parts)
 
 
-def test_screen_names_the_reason():
+@pytest.mark.parametrize("reason", ["nodata", "cloud", "saturated"])
+def test_screen_names_the_reason(reason):
     half = np.zeros((64, 64), np.float32)
     half[:, 32:] = 1.0
     assert screen().reason(0, 0) is None
-    assert screen(nodata=CoarseMap(half, 10.0)).reason(300, 0) == "nodata"
-    assert screen(cloud=CoarseMap(half, 10.0)).reason(300, 0) == "cloud"
-    assert screen(cloud=CoarseMap(half, 10.0)).reason(0, 0) is None
-    assert screen(saturated=CoarseMap(half, 10.0)).reason(300, 0) == "saturated"
+    known = screen(exact=[(reason, CoarseMap(half, 10.0))])
+    assert known.reason(0, 0) is None
+    assert known.reason(300, 0) == reason
+
+
+def test_pixels_of_a_tile_decide_and_names_come_in_order():
+    word = np.zeros((64, 64), np.uint32)
+    assert screen().mask_reason(word) is screen().data_reason(word) is None
+    word[0, 0] = Quality.S2_SATURATED
+    assert screen().data_reason(word) == "saturated" and screen().mask_reason(word) is None
+    word[0, 1] = Quality.S2_NODATA
+    assert screen().data_reason(word) == screen().mask_reason(word) == "nodata"
+    cloudy = np.full((64, 64), Quality.S2_CIRRUS, np.uint32)
+    assert screen().mask_reason(cloudy) == "cloud"
+    cloudy[:, :-6] = 0
+    assert screen().mask_reason(cloudy) is None  # 6 of 64: below a tenth
 
 
 @pytest.mark.parametrize(("covered", "reason"), [(0.94, "outside Sentinel-3"), (0.96, None)])
