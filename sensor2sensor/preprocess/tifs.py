@@ -216,6 +216,7 @@ def _work(tasks: Sequence[SceneTask], workers: int, report: cli.StepReport) -> N
     found = parallel_map(
         process_scene, tasks, workers=workers, label=lambda task: task.label, desc="tiles"
     )
+    unknown = []
     for task, result in found:
         if isinstance(result, Failure):
             report.failed(task.label, result.reason)
@@ -224,6 +225,11 @@ def _work(tasks: Sequence[SceneTask], workers: int, report: cli.StepReport) -> N
         else:
             report.done(task.label)
             _note_shortage(task, result, report)
+        if isinstance(result, SceneResult) and not result.cloud_known:
+            unknown.append(task.label)
+    if unknown:
+        what = "no cloud mask, cloud_fraction left empty"
+        report.note(f"{what} ({len(unknown)}): {', '.join(unknown)}")
 
 
 def _note_shortage(task: SceneTask, result: SceneResult, report: cli.StepReport) -> None:

@@ -104,6 +104,7 @@ class OlciWindow:
             self.radiance = reader.radiances(rows, columns)
             self.flags = reader.flags(rows, columns)
             self.quality = reader.quality(self.flags)
+            self.quality_given = reader.quality_given()
             self.sun_zenith_deg = reader.sun_zenith(rows, columns)
             self.solar_flux = reader.solar_flux(rows, columns)
         self.index = SwathIndex(lat, lon)

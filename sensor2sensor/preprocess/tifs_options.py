@@ -34,6 +34,7 @@ class TileOptions:
         resolution_m: of the target grid.
         bands: target bands.
         level: ``L1C`` or ``L2A``, or None for either.
+        unknown_cloud: ``refuse`` or ``accept`` scenes whose clouds nothing tells of.
     """
 
     tile_px: int
@@ -48,6 +49,12 @@ class TileOptions:
     resolution_m: int
     bands: tuple[str, ...]
     level: str | None
+    unknown_cloud: str = "refuse"
+
+    @property
+    def cloud_must_be_known(self) -> bool:
+        """Whether a limit on clouds is asked for that a scene without a cloud mask cannot keep."""
+        return self.max_cloud < 1.0 and self.unknown_cloud == "refuse"
 
     def record(self) -> dict[str, Any]:
         """The options as plain JSON values, for the manifest and for comparison."""
@@ -69,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overlap", type=float, default=0.5, help="least overlap of the pair (0.5)")
     add("--grid", action="store_true", help="tiles of a regular grid instead of random ones")
     add("--max-cloud", type=float, default=0.1, metavar="F", help="largest cloudy share (0.1)")
+    add(
+        "--unknown-cloud",
+        choices=("refuse", "accept"),
+        default="refuse",
+        help="scenes without any cloud mask: fail (default), or cut tiles whatever their clouds",
+    )
     add(
         "--max-nodata",
         type=float,
@@ -101,6 +114,7 @@ def from_arguments(args: argparse.Namespace, inventory: Inventory) -> TileOption
         resolution_m=int(inventory.options["resolution_m"]),
         bands=tuple(inventory.options["bands"]),
         level=inventory.options["level"],
+        unknown_cloud=args.unknown_cloud,
     )
 
 

@@ -24,6 +24,7 @@ from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import load_mask, project_mask
 from sensor2sensor.preprocess.tifs_draw import (
+    CLOUD,
     Screen,
     coarse_overview,
     positions,
@@ -36,6 +37,7 @@ from sensor2sensor.preprocess.tifs_records import Row, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_shift import DriftMeter
 from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
 from sensor2sensor.preprocess.tifs_tile import Candidate, tile_files, tile_row
+from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.s2_images import kept_open
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
@@ -71,7 +73,7 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
             folder.write_record(done)
         if not task.overlay.is_file():  # the scene came with another selection
             _draw_overlay(scene, done.rows)
-        return SceneResult(task.scene, True, len(done.rows))
+        return SceneResult(task.scene, True, len(done.rows), cloud_known=scene.cloud_known)
     scene.verify()
     folder.clear_scene(task.scene)
     record = SceneRecord(task.scene, mark)
@@ -82,7 +84,9 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
     record.facts, record.status = scene.facts(), "done"
     folder.write_record(record)
     exhausted = len(record.rows) < task.options.quantity
-    return SceneResult(task.scene, False, len(record.rows), dict(scene.reasons), exhausted)
+    return SceneResult(
+        task.scene, False, len(record.rows), dict(scene.reasons), exhausted, scene.cloud_known
+    )
 
 
 def _draw_overlay(scene: _Scene, rows: list[Row]) -> None:
@@ -105,6 +109,8 @@ class _Scene:
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._loading: Future[OlciWindow] | None = None
         self.quality_source = self.s2.quality_source(self.options.resolution_m)
+        self.given = self.s2.quality_given(self.options.resolution_m)
+        self.cloud_known = bool(self.given & CLOUD)
 
     def fingerprint(self) -> str:
         """Of everything that decides the scene's tiles: inputs, options, masks."""
@@ -161,6 +167,7 @@ class _Scene:
             "level": self.s2.level,
             "baseline": self.s2.baseline,
             "quality_source": self.quality_source,
+            "quality_bits": [str(bit.name) for bit in Quality if bit & self.given],
             "quantification": self.s2.quantification,
             "offsets": {band: self.s2.offsets[band] for band in self.options.bands},
             "search_radius_m": self.radii_m,
@@ -235,6 +242,7 @@ class _Scene:
         """The candidate with its OLCI pixels, or None where too few of them are valid."""
         if self.s3 is None:
             return candidate
+        self.given |= self._olci.quality_given
         olci = self._olci.tile(candidate.grid)
         if olci.valid_fraction < OLCI_SHARE:
             self.reasons["no OLCI"] += 1
@@ -271,8 +279,9 @@ class _Scene:
         )
         inner = (slice(margin, margin + opt.tile_px),) * 2
         grid = self.grid.window(x, y, opt.tile_px, opt.tile_px)
+        whole = word | dn_word[inner]
         inside = self._screen.inside_mask(x, y)
-        return Candidate(x, y, grid, around[inner], word | dn_word[inner], around, inside, None)
+        return Candidate(x, y, grid, around[inner], whole, self.given, around, inside, None)
 
 
 def _check_usable(product: S2Product, options: TileOptions) -> None:
@@ -285,6 +294,10 @@ def _check_usable(product: S2Product, options: TileOptions) -> None:
     missing = product.missing(options.bands, options.resolution_m)
     if missing:
         raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
+    if options.cloud_must_be_known and not product.quality_given(options.resolution_m) & CLOUD:
+        what = "has no cloud mask (SCL, MSK_CLASSI or MSK_CLOUDS): --max-cloud cannot be kept"
+        hint = "fetch it with its QI_DATA, or cut tiles unseen with --unknown-cloud accept"
+        raise ProductError(what, where=product.name, hint=hint)
 
 
 def _input_marks(path: Path, members: list[str]) -> list[Any]:

@@ -45,10 +45,20 @@ class SceneTask:
 
 @dataclass(frozen=True)
 class SceneResult:
-    """What became of a scene."""
+    """What became of a scene.
+
+    Attributes:
+        scene: id in the inventory.
+        skipped: it was there already.
+        tiles: how many it has.
+        reasons: positions rejected, by reason.
+        exhausted: no further position is left to try.
+        cloud_known: whether anything tells where it is cloudy.
+    """
 
     scene: int
     skipped: bool
     tiles: int
     reasons: dict[str, int] = field(default_factory=dict)
     exhausted: bool = False
+    cloud_known: bool = True

@@ -21,13 +21,14 @@ _UNUSABLE = Quality.S2_NODATA | Quality.S2_SATURATED | Quality.OLCI_NONE | Quali
 
 @dataclass(frozen=True)
 class Candidate:
-    """A tile that passed: where it lies and all that was read for it."""
+    """A tile that passed: where it lies, all that was read for it, and which bits were given."""
 
     x: int
     y: int
     grid: Grid
     reflectance: NDArray[np.float32]
     quality: NDArray[np.uint32]
+    given: Quality
     margin: NDArray[np.float32]
     inside_mask: bool | None
     olci: OlciTile | None
@@ -99,7 +100,9 @@ def _fractions(candidate: Candidate) -> Row:
         usable &= np.isfinite(olci.radiance).all(axis=-1)
     return {
         "valid_fraction": _rounded(usable),
-        "cloud_fraction": _rounded((word & np.uint32(CLOUD)) != 0),
+        "cloud_fraction": _rounded((word & np.uint32(CLOUD)) != 0)
+        if candidate.given & CLOUD
+        else None,
         "nodata_fraction": _rounded((word & np.uint32(Quality.S2_NODATA)) != 0),
         "olci_valid_fraction": None if olci is None else round(olci.valid_fraction, 6),
         "olci_pixels": None if olci is None else olci.used,

@@ -1,18 +1,20 @@
 """The quality word: one documented set of bits for both sensors.
 
 All bits lie below 2**24, so a float32 raster band holds the word exactly. A bit that a product
-cannot give stays 0; the manifest of step 40 names the source.
+cannot give stays 0, which is no answer; the manifest of step 40 names the bits that were given.
 """
 
 from __future__ import annotations
 
 from enum import IntFlag
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
 
@@ -65,6 +67,20 @@ CLOUD_MASK_TYPES: Mapping[str, Quality] = {
     "CIRRUS": Quality.S2_CIRRUS,
 }
 
+
+def _together(bits: Iterable[Quality]) -> Quality:
+    return reduce(or_, bits, Quality(0))
+
+
+# What each source of a Sentinel-2 mask can say; the digital numbers give the two others.
+GIVEN_BY: Mapping[str, Quality] = {
+    "SCL": _together(SCL_CLASSES.values()),
+    "MSK_CLASSI": _together(CLASSI_BANDS),
+    "MSK_CLOUDS": _together(CLOUD_MASK_TYPES.values()),
+    "none": Quality(0),
+}
+GIVEN_BY_NUMBERS = Quality.S2_NODATA | Quality.S2_SATURATED
+
 # OLCI flag meanings; per-band `saturated@Oa01` ... and `partially_saturated` are matched in code.
 OLCI_FLAGS: Mapping[str, Quality] = {
     "invalid": Quality.OLCI_INVALID,
@@ -112,6 +128,11 @@ def from_olci_flags(
         if bits:
             word |= np.where(flags & np.uint32(mask), np.uint32(bits), np.uint32(0))
     return word
+
+
+def given_by_olci(names: Iterable[str]) -> Quality:
+    """The bits that flags of these meanings can give, and the one that needs none."""
+    return _together([Quality.OLCI_NONE, *(Quality(_olci_quality(name)) for name in names)])
 
 
 def _olci_quality(name: str) -> int:

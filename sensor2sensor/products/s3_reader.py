@@ -19,7 +19,7 @@ from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.products import chunks
 from sensor2sensor.products.bands import OLCI_BANDS
-from sensor2sensor.products.quality import from_olci_flags
+from sensor2sensor.products.quality import Quality, from_olci_flags, given_by_olci
 from sensor2sensor.products.reading import naming_damage
 
 if TYPE_CHECKING:
@@ -118,6 +118,10 @@ class S3Reader:
     def quality(self, flags: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
         """Our quality word (OLCI bits) of flag words, any shape."""
         return from_olci_flags(flags, self.flag_masks)
+
+    def quality_given(self) -> Quality:
+        """The bits of our quality word that this product's flags can give."""
+        return given_by_olci(self.flag_masks)
 
     def detector_index(self, rows: slice, cols: slice) -> npt.NDArray[np.int32]:
         """Detector of each pixel [h, w], -1 where the product gives none."""

@@ -20,7 +20,13 @@ from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.products import s2_images
 from sensor2sensor.products.bands import S2_BANDS, S2_WAVELENGTHS_NM
-from sensor2sensor.products.quality import Quality, from_classi, from_scl
+from sensor2sensor.products.quality import (
+    GIVEN_BY,
+    GIVEN_BY_NUMBERS,
+    Quality,
+    from_classi,
+    from_scl,
+)
 from sensor2sensor.products.reading import manifest_checksums, read_xml, verify_checksums
 from sensor2sensor.products.s2_metadata import product_facts, tile_facts
 
@@ -228,7 +234,7 @@ class S2Product:
         """Cloud, shadow, snow and water bits [h, w], and the source that gave them.
 
         The source is `SCL` (Level-2A), `MSK_CLASSI` (baseline 04.00 on), `MSK_CLOUDS` (before),
-        or `none` when the product holds none of them; then every bit is 0.
+        or `none` when the product holds none of them; then every bit is 0 and says nothing.
         """
         grid = self.grids[resolution_m]
         place = window or grid.full_window
@@ -246,6 +252,10 @@ class S2Product:
     def quality_source(self, resolution_m: int) -> str:
         """The name of the source `read_quality` uses."""
         return self._quality_source(resolution_m)[0]
+
+    def quality_given(self, resolution_m: int) -> Quality:
+        """The bits of the quality word this product can give; it leaves the others at 0."""
+        return GIVEN_BY[self.quality_source(resolution_m)] | GIVEN_BY_NUMBERS
 
     def verify(self, members: Sequence[str] | None = None) -> list[str]:
         """Compare files with the manifest's checksums; a line for each problem.

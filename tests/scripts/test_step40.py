@@ -289,3 +289,39 @@ def test_the_script_runs_from_anywhere_and_helps(repository, tmp_path):
     )
     assert found.returncode == 0
     assert "--selection sel_T17XNA" in found.stdout and "--dry-run" in found.stdout
+
+
+@pytest.fixture
+def unmasked(both) -> Path:
+    """The archive, its first scene without any mask of clouds."""
+    for path in (both / "s2").glob("*.SAFE/GRANULE/*/QI_DATA/MSK_*"):
+        path.unlink()
+    return both
+
+
+def test_a_scene_without_a_cloud_mask_fails_with_the_way_out(unmasked, capsys):
+    assert step40(unmasked, "--quantity", "1", "--no-verify") == 1
+    said = capsys.readouterr().out
+    assert "has no cloud mask" in said and "--unknown-cloud accept" in said
+    assert len(rows_of(folder_of(unmasked))) == 1
+
+
+@pytest.mark.parametrize("accept", [("--unknown-cloud", "accept"), ("--max-cloud", "1")])
+def test_unknown_cloud_is_empty_and_said_on_every_run(unmasked, capsys, accept):
+    for _ in range(2):
+        assert step40(unmasked, "--quantity", "1", "--no-verify", *accept) == 0
+        assert "no cloud mask, cloud_fraction left empty (1): scene 0" in capsys.readouterr().out
+    cells = {
+        row["s2"].endswith(".SAFE"): row["cloud_fraction"] for row in rows_of(folder_of(unmasked))
+    }
+    assert cells == {True: "", False: "0.0"}
+    manifest = json.loads((folder_of(unmasked) / "manifest.json").read_text())
+    given = {
+        facts["quality_source"]: facts["quality_bits"] for facts in manifest["scenes"].values()
+    }
+    assert set(given) == {"none", "MSK_CLASSI"}
+    assert [bit for bit in given["none"] if bit.startswith("S2_")] == ["S2_NODATA", "S2_SATURATED"]
+    assert [bit for bit in given["MSK_CLASSI"] if bit.startswith("S2_")] == [
+        *("S2_NODATA", "S2_SATURATED", "S2_CLOUD", "S2_SNOW", "S2_CIRRUS")
+    ]
+    assert {"OLCI_NONE", "OLCI_INVALID", "OLCI_BRIGHT"} <= set(given["none"])

@@ -13,7 +13,14 @@ import xarray
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.products.quality import Quality, from_olci_flags, from_scl
+from sensor2sensor.products.quality import (
+    CLOUD_MASK_TYPES,
+    GIVEN_BY,
+    Quality,
+    from_classi,
+    from_olci_flags,
+    from_scl,
+)
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 
 Maker = Callable[..., Path]
@@ -193,3 +200,24 @@ _GML = """<?xml version="1.0"?>
  </eop:maskMembers>
 </eop:Mask>
 """
+
+
+@pytest.mark.parametrize(
+    ("source", "absent"),
+    [
+        ("SCL", Quality.S2_SATURATED),
+        ("MSK_CLASSI", Quality.S2_SHADOW | Quality.S2_WATER | Quality.S2_DEFECTIVE),
+        ("MSK_CLOUDS", Quality.S2_SHADOW | Quality.S2_WATER | Quality.S2_SNOW),
+        ("none", Quality.S2_CLOUD | Quality.S2_CIRRUS),
+    ],
+)
+def test_what_a_source_can_say_is_what_its_reader_can_give(source, absent):
+    """Every class, plane and polygon type once: no bit beyond those named, all of them reached."""
+    every = {
+        "SCL": from_scl(np.arange(256, dtype=np.uint8)),
+        "MSK_CLASSI": from_classi(np.ones((3, 1, 1), np.uint8)),
+        "MSK_CLOUDS": np.array([int(bits) for bits in CLOUD_MASK_TYPES.values()]),
+        "none": np.zeros(1, int),
+    }[source]
+    assert np.bitwise_or.reduce(every.ravel()) == int(GIVEN_BY[source])
+    assert not GIVEN_BY[source] & absent
