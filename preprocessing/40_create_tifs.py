@@ -1,4 +1,4 @@
-"""Cut tiles out of the selected scenes: Sentinel-2 on its grid, Sentinel-3 collocated per window.
+r"""Cut tiles out of the selected scenes: Sentinel-2 on its grid, Sentinel-3 collocated per window.
 
     python preprocessing/40_create_tifs.py --selection sel_T17XNA --masks seaice,land \
         --tilesize 256 --quantity 5 --overlap 0.5 --max-cloud 0.1 --workers 4 --seed 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -118,11 +119,16 @@ def _fail(message: str, prog: str, debug: bool, code: int) -> int:
     return code
 
 
-class StepReport:
-    """Counts what a step did and prints the final line."""
+# What differs between items that failed of one cause: product names and what stands in brackets.
+_PARTICULARS = re.compile(r"\([^()]*\)|[^\s;,:]*\d{8}T\d{6}[^\s;,:]*")
 
-    def __init__(self, step: str) -> None:
+
+class StepReport:
+    """Counts what a step did, or in a dry run what it would do, and prints the final line."""
+
+    def __init__(self, step: str, *, dry_run: bool = False) -> None:
         self.step = step
+        self.dry_run = dry_run
         self.done_items: list[str] = []
         self.skipped_items: list[str] = []
         self.failed_items: list[tuple[str, str]] = []
@@ -148,15 +154,30 @@ class StepReport:
         """Print notes, failures and counts; returns the exit code."""
         for text in self.notes:
             print(text)
-        for item, reason in self.failed_items:
-            named = reason if item in reason else f"{item}: {reason}"
-            print(f"  failed: {named}")
+        for line in self._failures():
+            print(f"  failed: {line}")
+        done = "would be done" if self.dry_run else "done"
         print(
-            f"{self.step}: {len(self.done_items)} done, {len(self.skipped_items)} already there,"
+            f"{self.step}: {len(self.done_items)} {done}, {len(self.skipped_items)} already there,"
             f" {len(self.failed_items)} failed",
             flush=True,
         )
         return EXIT_SOME_FAILED if self.failed_items else EXIT_DONE
+
+    def _failures(self) -> list[str]:
+        """A line for each cause: the first item with its reason, then the others' names."""
+        causes: dict[str, list[tuple[str, str]]] = {}
+        for item, reason in self.failed_items:
+            cause = _PARTICULARS.sub("", reason.replace(item, ""))
+            causes.setdefault(cause, []).append((item, reason))
+        lines = []
+        for (item, reason), *others in causes.values():
+            line = reason if item in reason else f"{item}: {reason}"
+            if others:
+                line += f"\n          and {len(others)} more like it: "
+                line += ", ".join(name for name, _ in others)
+            lines.append(line)
+        return lines
 
 
 def comma_list(text: str) -> tuple[str, ...]:

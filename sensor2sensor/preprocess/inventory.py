@@ -161,7 +161,7 @@ def run(
     """
     place = inventory_file.csv_path(env.inventory_dir, options.name)
     lock = nullcontext() if dry_run else files.lock(place.with_name(f".{place.stem}.lock"))
-    report = cli.StepReport("step 20")
+    report = cli.StepReport("step 20", dry_run=dry_run)
     with lock:
         old = _existing(env, options.name)
         options = _agreed(options, old, place)

@@ -132,12 +132,13 @@ def run(
     inventory = read_inventory(env, name)
     scenes = plan(inventory, overlap)
     folder = env.inventory_dir / name
-    report = cli.StepReport("step 30")
+    report = cli.StepReport("step 30", dry_run=dry_run)
     left_out = len(inventory.scenes()) - len(scenes)
     below = f", {left_out} below an overlap of {overlap:g}" if left_out else ""
     report.note(f"scenes to show: {len(scenes)}{below}")
     jobs = _jobs(env, inventory, scenes, downsample)
     if dry_run:
+        _foresee(jobs, folder, workers, report)
         return report.finish()
     with files.lock(env.inventory_dir / f".{name}.pictures.lock"):
         files.sweep(folder)
@@ -166,6 +167,19 @@ def _jobs(
         Job(scene, root / rows[0].s2, folder / f"{scene}.png", bands, resolution_m, factor)
         for scene, rows in scenes.items()
     ]
+
+
+def _foresee(jobs: Sequence[Job], folder: Path, workers: int, report: cli.StepReport) -> None:
+    """Count what a run would make and what is there already."""
+    look = partial(_is_there, before=_previous(folder))
+    found = parallel_map(
+        look, jobs, workers=workers, label=lambda job: job.product.name, desc="pictures"
+    )
+    for job, result in found:
+        if isinstance(result, Failure):
+            report.failed(job.product.name, result.reason)
+        else:
+            (report.skipped if result else report.done)(job.product.name)
 
 
 def _pictures(
@@ -216,8 +230,10 @@ def _previous(folder: Path) -> dict[int, dict[str, Any]]:
     return {int(scene): facts for scene, facts in noted["scenes"].items()}
 
 
-def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, Any], bool]:
-    """Make one picture unless the one that is there still holds; its facts, and whether made."""
+def _there(
+    job: Job, *, before: Mapping[int, Mapping[str, Any]]
+) -> tuple[S2Product, str, dict[str, Any] | None]:
+    """The product, what a picture would be made of, and the facts of the one that still holds."""
     from sensor2sensor.products.sentinel2 import open_s2
 
     product = open_s2(job.product)
@@ -228,8 +244,19 @@ def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> tuple[dict[st
         ]
     )
     there = before.get(job.scene)
-    if there is not None and there["made_of"] == made_of and _is_whole(job.picture, there):
-        return dict(there), False
+    holds = there is not None and there["made_of"] == made_of and _is_whole(job.picture, there)
+    return product, made_of, dict(there) if there is not None and holds else None
+
+
+def _is_there(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> bool:
+    return _there(job, before=before)[2] is not None
+
+
+def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, Any], bool]:
+    """Make one picture unless the one that is there still holds; its facts, and whether made."""
+    product, made_of, there = _there(job, before=before)
+    if there is not None:
+        return there, False
     data, limits = render(product, job.bands, job.resolution_m, job.factor)
     files.write_bytes(job.picture, data)
     facts = {

@@ -36,7 +36,14 @@ from sensor2sensor.preprocess.tfrecords_state import (
     look,
     remove_listed,
 )
-from sensor2sensor.preprocess.tfrecords_write import Sibling, WriteTask, Written, group, process
+from sensor2sensor.preprocess.tfrecords_write import (
+    Sibling,
+    WriteTask,
+    Written,
+    group,
+    is_current,
+    process,
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     options = from_arguments(args)
     tiles = read_tiles(env, options.inventory, options.tile_px)
     siblings = siblings_for(Path(env.data_root), options, tiles)
-    report = cli.StepReport("step 50")
+    report = cli.StepReport("step 50", dry_run=args.dry_run)
     found = find_siblings(Path(env.data_root), options.dataset, options.tile_px)
     if args.force:
         existing: list[Existing] = []
@@ -91,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     plan = make_plan(tiles, options, bound_units(existing, tiles.inventory))
     _require_all(plan, existing, options)
     if args.dry_run:
-        return _announce(plan, siblings, found if args.force else [], report)
+        return _announce(plan, siblings, existing, options, found if args.force else [], report)
     with ExitStack() as locks:
         for sibling in siblings:
             locks.enter_context(files.lock(sibling.folder / ".lock"))
@@ -149,7 +156,12 @@ def _require_all(plan: Plan, existing: Sequence[Existing], options: DatasetOptio
 
 
 def _announce(
-    plan: Plan, siblings: Sequence[Sibling], replaced: Sequence[Path], report: cli.StepReport
+    plan: Plan,
+    siblings: tuple[Sibling, ...],
+    existing: Sequence[Existing],
+    options: DatasetOptions,
+    replaced: Sequence[Path],
+    report: cli.StepReport,
 ) -> int:
     counts = Counter(plan.splits.values())
     for folder in replaced:
@@ -157,7 +169,27 @@ def _announce(
     for sibling in siblings:
         numbers = ", ".join(f"{counts[split]} {split}" for split in (*SPLITS, DROPPED))
         report.note(f"would write {sibling.draft.name}: {numbers}")
+    if _all_done(plan, siblings, existing, report):
+        return report.finish()
+    for task in group(plan.tiles.tiles, plan.splits, plan.tiles.inventory, options.shard, siblings):
+        there = not replaced and is_current(task)
+        for tile in task.tiles:
+            (report.skipped if there else report.done)(tile.name)
     return report.finish()
+
+
+def _all_done(
+    plan: Plan,
+    siblings: tuple[Sibling, ...],
+    existing: Sequence[Existing],
+    report: cli.StepReport,
+) -> bool:
+    """Whether every data set holds the inventory already; counted if so."""
+    by_folder = {item.folder: item for item in existing}
+    done = all(s.folder in by_folder and is_done(by_folder[s.folder], plan.tiles) for s in siblings)
+    for sibling in siblings if done else ():
+        report.skipped(sibling.draft.name)
+    return done
 
 
 def _build(
@@ -169,9 +201,7 @@ def _build(
     report: cli.StepReport,
 ) -> None:
     by_folder = {item.folder: item for item in existing}
-    if all(s.folder in by_folder and is_done(by_folder[s.folder], plan.tiles) for s in siblings):
-        for sibling in siblings:
-            report.skipped(sibling.draft.name)
+    if _all_done(plan, siblings, existing, report):
         return
     tasks = group(plan.tiles.tiles, plan.splits, plan.tiles.inventory, options.shard, siblings)
     for sibling in siblings:

@@ -112,6 +112,11 @@ def source_key(tile: Tile, draft: DatasetContract) -> str:
     return fingerprint(made)
 
 
+def is_current(task: WriteTask) -> bool:
+    """Whether the files of a task are there, made from equal inputs and options."""
+    return all(_current(task, sibling) is not None for sibling in task.siblings)
+
+
 def process(task: WriteTask) -> Written:
     """Write one file in every data set, unless all are current.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sensor2sensor.core.times import format_utc
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
 from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
 from sensor2sensor.preprocess.tifs_records import STEP, TileFolder
-from sensor2sensor.preprocess.tifs_scene import process_scene
+from sensor2sensor.preprocess.tifs_scene import foresee_scene, process_scene
 from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
 from sensor2sensor.preprocess.tifs_write import tile_bands
 
@@ -46,12 +46,12 @@ def run(args: argparse.Namespace) -> int:
     selection = load_selection(args.selection, env)
     inventory = read_inventory(env, selection.inventory)
     options = from_arguments(args, inventory)
-    report = cli.StepReport("step 40")
+    report = cli.StepReport("step 40", dry_run=args.dry_run)
     tasks = plan(env, selection, inventory, options, report, verify=not args.no_verify)
     folder = TileFolder(env.tif_dir / inventory.name / str(options.tile_px))
     replace = folder.check(options.record(), force=args.force)
     if args.dry_run:
-        return _announce(tasks, folder, report, replace=replace)
+        return _announce(tasks, folder, args.workers, report, replace=replace)
     with files.lock(folder.path / ".lock"):
         folder.sweep()
         files.sweep(env.inventory_dir / selection.name)
@@ -199,46 +199,79 @@ def _manifest(
 
 
 def _announce(
-    tasks: Sequence[SceneTask], folder: TileFolder, report: cli.StepReport, *, replace: bool
+    tasks: Sequence[SceneTask],
+    folder: TileFolder,
+    workers: int,
+    report: cli.StepReport,
+    *,
+    replace: bool,
 ) -> int:
     """What a run would do, without doing it."""
     if replace:
         report.note(f"would first remove the tiles of {folder.path}")
-    for task in tasks:
-        partner = f" with {task.facts['s3']}" if task.s3 else ""
-        report.note(
-            f"would cut {task.options.quantity} tiles of {task.label}: {task.facts['s2']}{partner}"
-        )
+    for task, result in _each(foresee_scene, tasks, workers, report):
+        if not result.skipped:
+            there = result.tiles if result.tiles < task.options.quantity else 0
+            number = f"{task.options.quantity - there} {'further ' if there else ''}tiles"
+            partner = f" with {task.facts['s3']}" if task.s3 else ""
+            report.note(f"would cut {number} of {task.label}: {task.facts['s2']}{partner}")
+            report.done(task.label)
+        elif not result.tiles:
+            report.failed(task.label, _nothing(task, result))
     return report.finish()
 
 
 def _work(tasks: Sequence[SceneTask], workers: int, report: cli.StepReport) -> None:
-    found = parallel_map(
-        process_scene, tasks, workers=workers, label=lambda task: task.label, desc="tiles"
-    )
+    for task, result in _each(process_scene, tasks, workers, report):
+        if not result.tiles:
+            report.failed(task.label, _nothing(task, result))
+        elif not result.skipped:
+            report.done(task.label)
+            _note_shortage(task, result, report)
+
+
+def _each(
+    act: Callable[[SceneTask], SceneResult],
+    tasks: Sequence[SceneTask],
+    workers: int,
+    report: cli.StepReport,
+) -> Iterator[tuple[SceneTask, SceneResult]]:
+    """What became of each scene; those that failed or were there already are counted here."""
+    found = parallel_map(act, tasks, workers=workers, label=lambda task: task.label, desc="tiles")
     unknown = []
     for task, result in found:
         if isinstance(result, Failure):
             report.failed(task.label, result.reason)
-        elif result.skipped:
-            report.skipped(task.label)
-        else:
-            report.done(task.label)
-            _note_shortage(task, result, report)
-        if isinstance(result, SceneResult) and not result.cloud_known:
+            continue
+        if not result.cloud_known:
             unknown.append(task.label)
+        if result.skipped and result.tiles:
+            report.skipped(task.label)
+        yield task, result
     if unknown:
         what = "no cloud mask, cloud_fraction left empty"
         report.note(f"{what} ({len(unknown)}): {', '.join(unknown)}")
 
 
+def _nothing(task: SceneTask, result: SceneResult) -> str:
+    """Why a scene has no tile at all: it was asked for, so that is a failure."""
+    if not result.reasons:
+        return f"no tile: the scene is smaller than {task.options.tile_px} pixels; lower --tilesize"
+    return (
+        f"no tile passes (rejected: {_counts(result.reasons)}); raise --max-cloud or --max-nodata,"
+        " or take the scene out of the selection"
+    )
+
+
 def _note_shortage(task: SceneTask, result: SceneResult, report: cli.StepReport) -> None:
     """Say when fewer tiles than asked for exist, and what ruled the others out."""
-    if not result.exhausted:
-        return
-    reasons = ", ".join(f"{name} {count}" for name, count in sorted(result.reasons.items()))
-    tried = sum(result.reasons.values()) + result.tiles
-    report.note(
-        f"{task.label}: {result.tiles} of {task.options.quantity} tiles, no more exist among"
-        f" {tried} positions (rejected: {reasons or 'the scene is smaller than a tile'})"
-    )
+    if result.exhausted:
+        tried = sum(result.reasons.values()) + result.tiles
+        report.note(
+            f"{task.label}: {result.tiles} of {task.options.quantity} tiles, no more exist among"
+            f" {tried} positions (rejected: {_counts(result.reasons) or 'none'})"
+        )
+
+
+def _counts(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,7 +97,7 @@ class Screen:
         footprints: projected footprints by the reason a tile outside them is rejected for.
         masks: projected masks.
         vain: tiles rejected after their mask or their bands were read.
-        exact: what is known of every pixel, by the reason it rejects for.
+        exact: once every pixel of the mask or of the bands was read, maps by reason of rejection.
     """
 
     product: S2Product
@@ -105,7 +105,7 @@ class Screen:
     footprints: dict[str, Any]
     masks: list[Any] = field(default_factory=list)
     vain: Counter[str] = field(default_factory=Counter)
-    exact: list[tuple[str, CoarseMap]] = field(default_factory=list)
+    exact: dict[str, list[tuple[str, CoarseMap]]] = field(default_factory=dict)
 
     def reason(self, x: int, y: int) -> str | None:
         """Why a tile there cannot be, from what is known of the scene, or None."""
@@ -113,9 +113,11 @@ class Screen:
         for name, footprint in self.footprints.items():
             if covered_share(outline, footprint) < FOOTPRINT_SHARE:
                 return name
-        for name, known in self.exact:
-            if known.at_least(x, y, self.options.tile_px) > self._limits[name] + 1e-9:
-                return name
+        # In one order, whichever was read first: a draw that goes on names the same reasons.
+        for what in VAIN_READS:
+            for name, known in self.exact.get(what, ()):
+                if known.at_least(x, y, self.options.tile_px) > self._limits[name] + 1e-9:
+                    return name
         return None
 
     def mask_reason(self, word: NDArray[np.uint32]) -> str | None:
@@ -151,10 +153,17 @@ class Screen:
                 return name
         return None
 
+    def recall(self, vain: Mapping[str, int]) -> None:
+        """Go on from where so many tiles had been read in vain."""
+        self.vain.update(vain)
+        for what, count in vain.items():
+            if count >= VAIN_READS[what]:
+                self.look_at_all(what)
+
     def look_at_all(self, what: str) -> None:
         """Read the mask or the bands of the whole scene, and know every pixel from then on."""
         read = {"mask": mask_maps, "bands": band_maps}[what]
-        self.exact += read(self.product, self.options)
+        self.exact[what] = read(self.product, self.options)
 
 
 def _share(word: NDArray[np.uint32], bits: Quality) -> float:

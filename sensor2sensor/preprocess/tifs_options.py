@@ -61,6 +61,10 @@ class TileOptions:
         plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
         return {"version": VERSION, **plain}
 
+    def deciding(self) -> dict[str, Any]:
+        """What decides which tiles come first; how many are wanted only says where to stop."""
+        return {key: value for key, value in self.record().items() if key != "quantity"}
+
     def window(self, x: int, y: int) -> PixelWindow:
         """The tile whose upper-left pixel is column ``x``, row ``y``."""
         return PixelWindow(x, y, self.tile_px, self.tile_px)
@@ -72,7 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--selection", required=True, metavar="NAME|PATH", help="selection made after step 30")
     add("--masks", default="none", metavar="A,B", help="KML masks in _masks, or none (default)")
     add("--tilesize", type=int, default=256, metavar="PX", help="tile edge, pixels (256)")
-    add("--quantity", type=int, default=5, metavar="N", help="tiles per scene (5)")
+    add(
+        "--quantity",
+        type=int,
+        default=5,
+        metavar="N",
+        help="tiles per scene (5); more goes on from there",
+    )
     add("--overlap", type=float, default=0.5, help="least overlap of the pair (0.5)")
     add("--grid", action="store_true", help="tiles of a regular grid instead of random ones")
     add("--max-cloud", type=float, default=0.1, metavar="F", help="largest cloudy share (0.1)")

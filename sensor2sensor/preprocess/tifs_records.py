@@ -38,7 +38,7 @@ class SceneRecord:
         status: ``started`` or ``done``.
         rows: its rows of ``tiles.csv``.
         files: SHA-256 by file name; empty text while a file is about to be written.
-        facts: quality source, offsets, search radii, reasons of rejection.
+        facts: quality source, offsets, search radii, reasons of rejection, whether exhausted.
     """
 
     scene: int
@@ -47,6 +47,10 @@ class SceneRecord:
     rows: list[Row] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def holds(self, quantity: int) -> bool:
+        """Whether it has as many tiles, or all there are."""
+        return len(self.rows) == quantity or (len(self.rows) < quantity and self.facts["exhausted"])
 
 
 class TileFolder:
@@ -109,12 +113,14 @@ class TileFolder:
         """
         if not self.manifest.is_file():
             return False
-        old = files.read_json(self.manifest)
-        found = differences(old["options"], options)
+        old = files.read_json(self.manifest)["options"]
+        if old["quantity"] < options["quantity"]:  # the draw goes on where it stopped
+            old["quantity"] = options["quantity"]
+        found = differences(old, options)
         if found and not force:
             what = f"holds tiles of other options: {'; '.join(found)}"
             hint = "repeat with those, or give --force to replace them"
-            if old["options"].get("version") != options["version"]:
+            if old.get("version") != options["version"]:
                 hint = "an earlier version of step 40 made them; --force makes them anew"
             raise OutputExistsError(what, where=self.path, hint=hint)
         return bool(found)
@@ -137,9 +143,14 @@ class TileFolder:
         files.sweep(self._records)
 
     def start(self, manifest: Mapping[str, Any]) -> None:
-        """Say which options the folder stands for, before its first tile."""
+        """Say which options the folder stands for, before its first tile or further ones."""
         if not self.manifest.is_file():
             files.write_json(self.manifest, {**manifest, "complete": False, "files": {}})
+            return
+        old = files.read_json(self.manifest)
+        if old["options"] != manifest["options"]:
+            unfinished = {**old, "options": manifest["options"], "complete": False}
+            files.write_json(self.manifest, unfinished)
 
     def finish(self, manifest: Mapping[str, Any]) -> list[Row]:
         """Write ``tiles.csv`` and the manifest from the records; returns the rows."""

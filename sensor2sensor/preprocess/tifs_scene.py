@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
-from pathlib import Path
+from itertools import dropwhile, islice
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import ProductError
-from sensor2sensor.core.manifest import file_fingerprint, fingerprint
+from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import load_mask, project_mask
@@ -31,11 +30,11 @@ from sensor2sensor.preprocess.tifs_draw import (
     red_band,
 )
 from sensor2sensor.preprocess.tifs_olci import OlciWindow
-from sensor2sensor.preprocess.tifs_options import OLCI_SHARE, TileOptions
+from sensor2sensor.preprocess.tifs_options import OLCI_SHARE
 from sensor2sensor.preprocess.tifs_overlay import overlay_png
 from sensor2sensor.preprocess.tifs_records import Row, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_shift import DriftMeter
-from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
+from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask, check_usable, input_marks
 from sensor2sensor.preprocess.tifs_tile import Candidate, tile_files, tile_row
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.s2_images import kept_open
@@ -63,30 +62,41 @@ def process_scene(task: SceneTask) -> SceneResult:
         scene.close()
 
 
+def foresee_scene(task: SceneTask) -> SceneResult:
+    """What is there of a scene, and what would become of it; nothing is written.
+
+    Raises:
+        ProductError: a product is damaged or incomplete.
+    """
+    scene = _Scene(task)
+    try:
+        record = TileFolder(task.folder).finished(task.scene, scene.fingerprint())
+        there = record is not None and record.holds(task.options.quantity)
+        return scene.result(record or SceneRecord(task.scene, ""), skipped=there)
+    finally:
+        scene.close()
+
+
 def _process(task: SceneTask, scene: _Scene) -> SceneResult:
-    folder = TileFolder(task.folder)
+    folder, wanted = TileFolder(task.folder), task.options.quantity
     mark = scene.fingerprint()
-    done = folder.finished(task.scene, mark)
-    if done is not None:
-        if any("overpass" not in row for row in done.rows):  # made by an earlier version
-            done.rows = [{**row, "overpass": scene.s2.overpass} for row in done.rows]
-            folder.write_record(done)
+    record = folder.finished(task.scene, mark)
+    if record is not None and record.holds(wanted):
         if not task.overlay.is_file():  # the scene came with another selection
-            _draw_overlay(scene, done.rows)
-        return SceneResult(task.scene, True, len(done.rows), cloud_known=scene.cloud_known)
+            _draw_overlay(scene, record.rows)
+        return scene.result(record, skipped=True)
     scene.verify()
-    folder.clear_scene(task.scene)
-    record = SceneRecord(task.scene, mark)
+    if record is None or len(record.rows) > wanted:
+        folder.clear_scene(task.scene)
+        record = SceneRecord(task.scene, mark)
+    record.status = "started"
     with kept_open():
-        for candidate in scene.accepted():
+        for candidate in scene.accepted(record):
             record.rows.append(_write_tile(folder, record, candidate, scene))
         _draw_overlay(scene, record.rows)
-    record.facts, record.status = scene.facts(), "done"
+    record.facts, record.status = scene.facts(len(record.rows)), "done"
     folder.write_record(record)
-    exhausted = len(record.rows) < task.options.quantity
-    return SceneResult(
-        task.scene, False, len(record.rows), dict(scene.reasons), exhausted, scene.cloud_known
-    )
+    return scene.result(record, skipped=False)
 
 
 def _draw_overlay(scene: _Scene, rows: list[Row]) -> None:
@@ -102,7 +112,7 @@ class _Scene:
         self.options = task.options
         self.s2: S2Product = open_s2(task.s2)
         self.s3: S3Product | None = open_s3(task.s3) if task.s3 else None
-        _check_usable(self.s2, self.options)
+        check_usable(self.s2, self.options)
         self.grid = self.s2.grids[self.options.resolution_m]
         self.reasons: Counter[str] = Counter()
         self.radii_m: list[float] = []
@@ -116,10 +126,10 @@ class _Scene:
         """Of everything that decides the scene's tiles: inputs, options, masks."""
         return fingerprint(
             {
-                "options": self.options.record(),
+                "options": self.options.deciding(),
                 "facts": self.task.facts,
-                "s2": [self.s2.name, _input_marks(self.task.s2, self._s2_members())],
-                "s3": [self.s3.name, _input_marks(self.s3.path, self.s3.members_for())]
+                "s2": [self.s2.name, input_marks(self.task.s2, self._s2_members())],
+                "s3": [self.s3.name, input_marks(self.s3.path, self.s3.members_for())]
                 if self.s3
                 else None,
                 "masks": {name: files.sha256(path) for name, path in self.task.masks.items()},
@@ -137,14 +147,22 @@ class _Scene:
             hint = "fetch the product again, or give --no-verify"
             raise ProductError("; ".join(problems), hint=hint)
 
-    def accepted(self) -> Iterator[Candidate]:
-        """Yield the tiles of the scene, `quantity` of them or as many as there are.
+    def accepted(self, record: SceneRecord) -> Iterator[Candidate]:
+        """Yield tiles of the scene until it has `quantity` of them or all there are.
+
+        A record that has some was made up to its last tile: the draw goes on after it, with what
+        was known then, as if it had never stopped.
 
         Sentinel-2 is decoded for a few tiles while a thread inflates Sentinel-3; which tiles pass,
         and in which order, does not depend on who is first.
         """
-        wanted = self.options.quantity
+        wanted = self.options.quantity - len(record.rows)
         places = positions(self.grid, self.options, self.task.inventory, self.task.scene)
+        if record.rows:
+            self._recall(record.facts)
+            last = record.rows[-1]["x"], record.rows[-1]["y"]
+            places = dropwhile(lambda place: place != last, places)
+            next(places)
         while wanted > 0:
             ahead = list(islice(self._sentinel2(places), min(wanted, READ_AHEAD)))
             if not ahead:
@@ -159,7 +177,13 @@ class _Scene:
         """End the thread that reads Sentinel-3."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def facts(self) -> dict[str, Any]:
+    def result(self, record: SceneRecord, *, skipped: bool) -> SceneResult:
+        """What the record says of the scene."""
+        reasons, exhausted = record.facts.get("rejected", {}), record.facts.get("exhausted", False)
+        tiles = len(record.rows)
+        return SceneResult(record.scene, skipped, tiles, reasons, exhausted, self.cloud_known)
+
+    def facts(self, tiles: int) -> dict[str, Any]:
         """What the record of the scene says beside its tiles."""
         return {
             "s2": self.s2.name,
@@ -172,7 +196,17 @@ class _Scene:
             "offsets": {band: self.s2.offsets[band] for band in self.options.bands},
             "search_radius_m": self.radii_m,
             "rejected": dict(sorted(self.reasons.items())),
+            "read_in_vain": dict(sorted(self._screen.vain.items())),
+            "exhausted": tiles < self.options.quantity,
         }
+
+    def _recall(self, facts: dict[str, Any]) -> None:
+        """Know again what was known when the record was written."""
+        self.reasons.update(facts["rejected"])
+        self.radii_m += facts["search_radius_m"]
+        for name in facts["quality_bits"]:
+            self.given |= Quality[name]
+        self._screen.recall(facts["read_in_vain"])
 
     def overlay(self, rows: list[Row]) -> bytes:
         """The picture of the scene with its tiles."""
@@ -282,30 +316,6 @@ class _Scene:
         whole = word | dn_word[inner]
         inside = self._screen.inside_mask(x, y)
         return Candidate(x, y, grid, around[inner], whole, self.given, around, inside, None)
-
-
-def _check_usable(product: S2Product, options: TileOptions) -> None:
-    """The product has the level and the files the inventory was made for."""
-    if options.level is not None and product.level != options.level:
-        what = f"is {product.level}, the inventory lists {options.level}"
-        raise ProductError(what, where=product.name, hint="repeat step 20")
-    if options.resolution_m not in product.grids:
-        raise ProductError(f"has no grid of {options.resolution_m} m", where=product.name)
-    missing = product.missing(options.bands, options.resolution_m)
-    if missing:
-        raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
-    if options.cloud_must_be_known and not product.quality_given(options.resolution_m) & CLOUD:
-        what = "has no cloud mask (SCL, MSK_CLASSI or MSK_CLOUDS): --max-cloud cannot be kept"
-        hint = "fetch it with its QI_DATA, or cut tiles unseen with --unknown-cloud accept"
-        raise ProductError(what, where=product.name, hint=hint)
-
-
-def _input_marks(path: Path, members: list[str]) -> list[Any]:
-    """Cheap identity of a product: the zip, or every file of the folder that will be opened."""
-    if path.is_file():
-        return [file_fingerprint(path)]
-    found = (path / member for member in members)
-    return [[file.name, file_fingerprint(file)] for file in found if file.is_file()]
 
 
 def _write_tile(

@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.manifest import file_fingerprint
+from sensor2sensor.preprocess.tifs_draw import CLOUD
 from sensor2sensor.preprocess.tifs_options import TileOptions
+from sensor2sensor.products.sentinel2 import S2Product
 
 
 @dataclass(frozen=True)
@@ -62,3 +66,31 @@ class SceneResult:
     reasons: dict[str, int] = field(default_factory=dict)
     exhausted: bool = False
     cloud_known: bool = True
+
+
+def check_usable(product: S2Product, options: TileOptions) -> None:
+    """The product has the level and the files the inventory was made for, and a mask of clouds.
+
+    Raises:
+        ProductError: it has not.
+    """
+    if options.level is not None and product.level != options.level:
+        what = f"is {product.level}, the inventory lists {options.level}"
+        raise ProductError(what, where=product.name, hint="repeat step 20")
+    if options.resolution_m not in product.grids:
+        raise ProductError(f"has no grid of {options.resolution_m} m", where=product.name)
+    missing = product.missing(options.bands, options.resolution_m)
+    if missing:
+        raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
+    if options.cloud_must_be_known and not product.quality_given(options.resolution_m) & CLOUD:
+        what = "has no cloud mask (SCL, MSK_CLASSI or MSK_CLOUDS): --max-cloud cannot be kept"
+        hint = "fetch it with its QI_DATA, or cut tiles unseen with --unknown-cloud accept"
+        raise ProductError(what, where=product.name, hint=hint)
+
+
+def input_marks(path: Path, members: list[str]) -> list[Any]:
+    """Cheap identity of a product: the zip, or every file of the folder that will be opened."""
+    if path.is_file():
+        return [file_fingerprint(path)]
+    found = (path / member for member in members)
+    return [[file.name, file_fingerprint(file)] for file in found if file.is_file()]

@@ -68,7 +68,7 @@ def tile_files(stem: str, candidate: Candidate, options: TileOptions) -> dict[st
 def tile_row(
     candidate: Candidate, options: TileOptions, drift: GroundShift | None, facts: Row
 ) -> Row:
-    """Every column of ``tiles.csv`` for one tile; None is an empty cell.
+    """Every column of ``tiles.csv`` for one tile; None is an empty cell, no cell is -0.0.
 
     Args:
         candidate: what was read.
@@ -77,7 +77,7 @@ def tile_row(
         facts: the columns known otherwise: name, scene, products, dates, checksum.
     """
     grid, inside = candidate.grid, candidate.inside_mask
-    return {
+    row = {
         **facts,
         "x": candidate.x,
         "y": candidate.y,
@@ -91,6 +91,8 @@ def tile_row(
         **_drift(drift),
         "margin_px": options.margin_px,
     }
+    # What rounds to zero from below is zero; adding 0.0 drops the sign.
+    return {key: v + 0.0 if isinstance(v, float) else v for key, v in row.items()}
 
 
 def _fractions(candidate: Candidate) -> Row:

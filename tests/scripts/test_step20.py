@@ -208,7 +208,9 @@ def test_dry_run_writes_nothing(archive, capsys):
     before = tree(env.data_root.parent)
     assert step20(file, "--dry-run") == 0
     assert tree(env.data_root.parent) == before
-    assert "would hold rows: 3 (0 kept, 3 new), scenes: 2" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "would hold rows: 3 (0 kept, 3 new), scenes: 2" in said
+    assert "step 20: 2 would be done, 0 already there, 0 failed" in said
 
 
 @pytest.mark.parametrize("rerun", [False, True], ids=["first run", "extending"])

@@ -162,7 +162,12 @@ def test_dry_run_writes_nothing(archive, capsys):
     before = tree(env.data_root)
     assert step30(file, "--dry-run") == 0
     assert tree(env.data_root) == before
-    assert "scenes to show: 2" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "scenes to show: 2" in said
+    assert "step 30: 2 would be done, 0 already there, 0 failed" in said
+    step30(file)
+    assert step30(file, "--dry-run", "--workers", "2") == 0
+    assert "0 would be done, 2 already there, 0 failed" in capsys.readouterr().out
 
 
 def test_a_crash_at_any_write_leaves_no_trace_after_a_rerun(archive):

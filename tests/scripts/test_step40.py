@@ -87,23 +87,16 @@ def test_rerun_changes_nothing_and_says_so(both, capsys):
     assert "0 done, 2 already there" in capsys.readouterr().out
 
 
-def test_a_rerun_adds_the_overpass_that_earlier_versions_did_not_record(both):
+def test_tiles_of_an_earlier_version_are_refused_with_the_way_out(both, capsys):
     step40(both, "--quantity", "1")
-    folder = folder_of(both)
-    wanted = rows_of(folder)
-    for path in (folder / "scenes").glob("*.json"):
-        record = files.read_json(path)
-        for row in record["rows"]:
-            del row["overpass"]
-        files.write_json(path, record)
-    kept, *others = scenes(both)
-    select(both, kept)
-    assert step40(both, "--quantity", "1") == 0
-    found = {int(row["scene"]): row["overpass"] for row in rows_of(folder)}
-    assert found[kept].startswith("S2") and all(found[scene] == "" for scene in others)
-    select(both, kept, *others)
-    assert step40(both, "--quantity", "1") == 0
-    assert rows_of(folder) == wanted
+    path = folder_of(both) / "manifest.json"
+    manifest = files.read_json(path)
+    manifest["options"]["version"] = 1
+    files.write_json(path, manifest)
+    assert step40(both, "--quantity", "1") == 2
+    said = capsys.readouterr().err
+    assert "version: 1 (there)" in said and "earlier version" in said and "--force" in said
+    assert step40(both, "--quantity", "1", "--force") == 0
 
 
 def test_a_second_run_elsewhere_and_with_workers_gives_the_same_bytes(both):
@@ -158,11 +151,22 @@ def test_unknown_ids_and_changed_products_stop_before_anything_is_written(both, 
     assert not (both / "data" / "_tif").exists()
 
 
-def test_dry_run_writes_nothing(both, capsys):
+def test_dry_run_writes_nothing_and_counts_what_a_run_would_do(both, capsys):
     before = tree(both)
     assert step40(both, "--dry-run") == 0
     assert tree(both) == before
-    assert "would cut 5 tiles of scene" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "would cut 5 tiles of scene" in said
+    assert "step 40: 2 would be done, 0 already there, 0 failed" in said
+    kept, _ = scenes(both)
+    select(both, kept)
+    step40(both, "--quantity", "2")
+    select(both, *scenes(both))
+    capsys.readouterr()
+    assert step40(both, "--dry-run", "--quantity", "2") == 0
+    assert "1 would be done, 1 already there, 0 failed" in capsys.readouterr().out
+    assert step40(both, "--dry-run", "--quantity", "5") == 0
+    assert f"would cut 3 further tiles of scene {kept:05d}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -289,39 +293,4 @@ def test_the_script_runs_from_anywhere_and_helps(repository, tmp_path):
     )
     assert found.returncode == 0
     assert "--selection sel_T17XNA" in found.stdout and "--dry-run" in found.stdout
-
-
-@pytest.fixture
-def unmasked(both) -> Path:
-    """The archive, its first scene without any mask of clouds."""
-    for path in (both / "s2").glob("*.SAFE/GRANULE/*/QI_DATA/MSK_*"):
-        path.unlink()
-    return both
-
-
-def test_a_scene_without_a_cloud_mask_fails_with_the_way_out(unmasked, capsys):
-    assert step40(unmasked, "--quantity", "1", "--no-verify") == 1
-    said = capsys.readouterr().out
-    assert "has no cloud mask" in said and "--unknown-cloud accept" in said
-    assert len(rows_of(folder_of(unmasked))) == 1
-
-
-@pytest.mark.parametrize("accept", [("--unknown-cloud", "accept"), ("--max-cloud", "1")])
-def test_unknown_cloud_is_empty_and_said_on_every_run(unmasked, capsys, accept):
-    for _ in range(2):
-        assert step40(unmasked, "--quantity", "1", "--no-verify", *accept) == 0
-        assert "no cloud mask, cloud_fraction left empty (1): scene 0" in capsys.readouterr().out
-    cells = {
-        row["s2"].endswith(".SAFE"): row["cloud_fraction"] for row in rows_of(folder_of(unmasked))
-    }
-    assert cells == {True: "", False: "0.0"}
-    manifest = json.loads((folder_of(unmasked) / "manifest.json").read_text())
-    given = {
-        facts["quality_source"]: facts["quality_bits"] for facts in manifest["scenes"].values()
-    }
-    assert set(given) == {"none", "MSK_CLASSI"}
-    assert [bit for bit in given["none"] if bit.startswith("S2_")] == ["S2_NODATA", "S2_SATURATED"]
-    assert [bit for bit in given["MSK_CLASSI"] if bit.startswith("S2_")] == [
-        *("S2_NODATA", "S2_SATURATED", "S2_CLOUD", "S2_SNOW", "S2_CIRRUS")
-    ]
-    assert {"OLCI_NONE", "OLCI_INVALID", "OLCI_BRIGHT"} <= set(given["none"])
+    assert "--masks seaice,land \\\n        --tilesize 256" in found.stdout

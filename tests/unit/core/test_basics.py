@@ -149,3 +149,24 @@ def test_step_report_counts(capsys: pytest.CaptureFixture[str]) -> None:
         "  failed: b: damaged",
         "step 20: 1 done, 0 already there, 1 failed",
     ]
+
+
+def test_failures_of_one_cause_are_one_line_that_names_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = cli.StepReport("step 40", dry_run=True)
+    names = [f"S2A_MSIL1C_202207{day}T171911_N0400_R026_T17XNA_x.SAFE" for day in (14, 15, 16)]
+    for number, name in enumerate(names):
+        report.failed(f"scene 0000{number}", f"{name}: lacks B08 at 10 m; repeat step 20")
+    report.failed("scene 00007", "no partner overlaps it by 0.5 (best 0.12); lower --overlap")
+    report.failed("scene 00008", "no partner overlaps it by 0.5 (best 0.31); lower --overlap")
+    report.failed("scene 00009", f"{names[0]}: lacks B03 at 10 m; repeat step 20")
+    assert report.finish() == 1
+    assert capsys.readouterr().out.splitlines() == [
+        f"  failed: scene 00000: {names[0]}: lacks B08 at 10 m; repeat step 20",
+        "          and 2 more like it: scene 00001, scene 00002",
+        "  failed: scene 00007: no partner overlaps it by 0.5 (best 0.12); lower --overlap",
+        "          and 1 more like it: scene 00008",
+        f"  failed: scene 00009: {names[0]}: lacks B03 at 10 m; repeat step 20",
+        "step 40: 0 would be done, 0 already there, 6 failed",
+    ]

@@ -305,8 +305,18 @@ def test_by_acquisition_records_the_ground_seen_on_both_sides(tmp_path: Path) ->
 def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_tiles(tmp_path, grid_tiles(5, 5, STEP))
     assert step50(tmp_path, "--dry-run") == 0
-    assert "would write cur_toy" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "would write cur_toy" in said
     assert not (tmp_path / "cur_toy").exists()
+    assert step50(tmp_path) == 0
+    made = capsys.readouterr().out.splitlines()[-1]
+    assert said.splitlines()[-1] == made.replace(" done,", " would be done,")
+    assert " 0 done" not in made
+    assert step50(tmp_path, "--dry-run") == 0
+    again = capsys.readouterr().out.splitlines()[-1]
+    assert step50(tmp_path) == 0
+    made = capsys.readouterr().out.splitlines()[-1]
+    assert again == made.replace(" done,", " would be done,")
 
 
 def list_of_files(folder: Path) -> set[str]:

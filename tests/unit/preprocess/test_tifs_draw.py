@@ -10,6 +10,7 @@ import pytest
 import shapely
 
 from sensor2sensor.geo.grids import Grid
+from sensor2sensor.geo.shift import GroundShift
 from sensor2sensor.preprocess.tifs_draw import (
     MAX_DRAWS,
     CoarseMap,
@@ -21,6 +22,7 @@ from sensor2sensor.preprocess.tifs_draw import (
     red_band,
 )
 from sensor2sensor.preprocess.tifs_options import TileOptions
+from sensor2sensor.preprocess.tifs_tile import Candidate, tile_row
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import open_s2
 from tests.unit.preprocess.tifs_archive import FIRST, scene
@@ -125,7 +127,7 @@ def test_screen_names_the_reason(reason):
     half = np.zeros((64, 64), np.float32)
     half[:, 32:] = 1.0
     assert screen().reason(0, 0) is None
-    known = screen(exact=[(reason, CoarseMap(half, 10.0))])
+    known = screen(exact={"bands": [(reason, CoarseMap(half, 10.0))]})
     assert known.reason(0, 0) is None
     assert known.reason(300, 0) == reason
 
@@ -173,3 +175,15 @@ def test_overview_keeps_enough_pixels():
 def test_red_band_is_b04_or_the_nearest_target():
     assert red_band(OPTIONS) == "B04"
     assert red_band(replace(OPTIONS, bands=("B02", "B8A", "B05"))) == "B05"
+
+
+def test_no_cell_of_a_table_is_minus_zero():
+    drift = GroundShift(-0.0001, 0.0002, 0.9)
+    word = np.zeros((64, 64), np.uint32)
+    image = np.zeros((64, 64, 3), np.float32)
+    made = Candidate(0, 0, grid(64), image, word, Quality.S2_CLOUD, image, None, None)
+    row = tile_row(made, OPTIONS, drift, {"time_gap_h": -0.0})
+    assert {key: str(row[key]) for key in ("shift_east_m", "time_gap_h")} == {
+        "shift_east_m": "0.0",
+        "time_gap_h": "0.0",
+    }

@@ -1,0 +1,152 @@
+"""Step 40: how many tiles a scene has, none at all, and clouds of which nothing is known."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.core import files
+from sensor2sensor.core.files import SimulatedCrash, crash_at_write
+from sensor2sensor.preprocess.tifs_draw import VAIN_READS
+from tests.unit.preprocess.tifs_archive import (
+    FIRST,
+    INVENTORY,
+    archive,
+    folder_of,
+    rows_of,
+    scene,
+    select,
+    step40,
+    tree,
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    made = archive(tmp_path / "a")
+    select(made, 0, 1)
+    return made
+
+
+def scenes(root: Path) -> list[int]:
+    from sensor2sensor.config.environment import load_environment
+    from sensor2sensor.preprocess.inventory_file import read_inventory
+
+    env = load_environment(root / "environment.json")
+    return list(read_inventory(env, INVENTORY).scenes())
+
+
+@pytest.fixture
+def both(root: Path) -> Path:
+    """The archive with a selection of both scenes, whatever their ids."""
+    select(root, *scenes(root))
+    return root
+
+
+@pytest.mark.parametrize("first", ["1", "3"])
+def test_a_larger_quantity_keeps_the_tiles_and_adds_what_a_fresh_run_has(both, first, monkeypatch):
+    """A scene of cloud and swath edge, whose every pixel was looked at before it stopped."""
+    monkeypatch.setitem(VAIN_READS, "mask", 2)
+    monkeypatch.setitem(VAIN_READS, "bands", 1)
+    options = {"cloud": 0.4, "nodata_wedge": 0.3}
+    for path in (both / "s2").glob("*.SAFE"):
+        shutil.rmtree(path)
+    scene(both / "s2", FIRST, **options)
+    more = ("--no-verify", "--quantity", "9")
+    assert step40(both, *more) == 0
+    fresh = tree(both / "data")
+    vain = files.read_json(folder_of(both) / "manifest.json")["scenes"]
+    assert any(facts["read_in_vain"].get("mask", 0) >= 2 for facts in vain.values())
+    shutil.rmtree(both / "data" / "_tif")
+    shutil.rmtree(both / "data" / "_inventory" / "sel")
+    assert step40(both, "--no-verify", "--quantity", first) == 0
+    times = {path: path.stat().st_mtime_ns for path in folder_of(both).glob("*.tif")}
+    assert len(rows_of(folder_of(both))) == 2 * int(first)
+    assert step40(both, *more) == 0
+    assert tree(both / "data") == fresh
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_a_smaller_quantity_is_refused_and_force_makes_the_first_ones(both, capsys):
+    assert step40(both, "--quantity", "2") == 0
+    fresh = tree(both / "data")
+    step40(both, "--quantity", "4")
+    grown = tree(both / "data")
+    assert step40(both, "--quantity", "2") == 2
+    assert "quantity: 4 (there) against 2 (asked)" in capsys.readouterr().err
+    assert tree(both / "data") == grown
+    assert step40(both, "--quantity", "2", "--force") == 0
+    assert tree(both / "data") == fresh
+
+
+def test_a_raise_cut_off_is_no_complete_folder_and_a_repeat_ends_it(both):
+    select(both, scenes(both)[0])
+    step40(both, "--quantity", "3", "--no-verify")
+    whole = tree(both / "data")
+    step40(both, "--quantity", "1", "--no-verify", "--force")
+    for n in (1, 3, 6):
+        with pytest.raises(SimulatedCrash), crash_at_write(n):
+            step40(both, "--quantity", "3", "--no-verify")
+        assert (n == 1) == files.read_json(folder_of(both) / "manifest.json")["complete"]
+    assert step40(both, "--quantity", "3", "--no-verify") == 0
+    assert tree(both / "data") == whole
+
+
+def test_scenes_without_a_tile_fail_together_and_stay_failed(both, capsys):
+    for _ in range(2):
+        assert step40(both, "--quantity", "1", tile=400) == 1
+        said = capsys.readouterr().out
+        assert "step 40: 0 done, 0 already there, 2 failed" in said
+        assert said.count("smaller than 400 pixels") == 1 and "1 more like it: scene" in said
+    assert rows_of(folder_of(both, tile=400)) == []
+
+
+def test_a_scene_of_rejected_tiles_says_what_ruled_them_out(both, capsys):
+    """Sea under cloud of 100 %."""
+    for path in (both / "s2").glob("*.SAFE"):
+        shutil.rmtree(path)
+    scene(both / "s2", FIRST, cloud=1.0)
+    for run in range(2):
+        assert step40(both, "--grid", "--no-verify") == 1
+        said = capsys.readouterr().out
+        assert "no tile passes (rejected: cloud 36); raise --max-cloud" in said
+        assert f"step 40: {1 - run} done, {run} already there, 1 failed" in said
+
+
+@pytest.fixture
+def unmasked(both) -> Path:
+    """The archive, its first scene without any mask of clouds."""
+    for path in (both / "s2").glob("*.SAFE/GRANULE/*/QI_DATA/MSK_*"):
+        path.unlink()
+    return both
+
+
+def test_a_scene_without_a_cloud_mask_fails_with_the_way_out(unmasked, capsys):
+    assert step40(unmasked, "--quantity", "1", "--no-verify") == 1
+    said = capsys.readouterr().out
+    assert "has no cloud mask" in said and "--unknown-cloud accept" in said
+    assert len(rows_of(folder_of(unmasked))) == 1
+
+
+@pytest.mark.parametrize("accept", [("--unknown-cloud", "accept"), ("--max-cloud", "1")])
+def test_unknown_cloud_is_empty_and_said_on_every_run(unmasked, capsys, accept):
+    for _ in range(2):
+        assert step40(unmasked, "--quantity", "1", "--no-verify", *accept) == 0
+        assert "no cloud mask, cloud_fraction left empty (1): scene 0" in capsys.readouterr().out
+    cells = {
+        row["s2"].endswith(".SAFE"): row["cloud_fraction"] for row in rows_of(folder_of(unmasked))
+    }
+    assert cells == {True: "", False: "0.0"}
+    manifest = json.loads((folder_of(unmasked) / "manifest.json").read_text())
+    given = {
+        facts["quality_source"]: facts["quality_bits"] for facts in manifest["scenes"].values()
+    }
+    assert set(given) == {"none", "MSK_CLASSI"}
+    assert [bit for bit in given["none"] if bit.startswith("S2_")] == ["S2_NODATA", "S2_SATURATED"]
+    assert [bit for bit in given["MSK_CLASSI"] if bit.startswith("S2_")] == [
+        *("S2_NODATA", "S2_SATURATED", "S2_CLOUD", "S2_SNOW", "S2_CIRRUS")
+    ]
+    assert {"OLCI_NONE", "OLCI_INVALID", "OLCI_BRIGHT"} <= set(given["none"])
