@@ -140,15 +140,9 @@ class Inventory:
             if s2 not in old
         }
 
-    def frames_beside(self, row: InventoryRow) -> list[InventoryRow]:
-        """Rows of the same scene with another frame of the pass that this row's product is of."""
-        return [
-            other
-            for other in self.rows
-            if (other.s2, other.s3 in self.superseded) == (row.s2, False)
-            and other.s3 != row.s3
-            and self._one_pass(row, other)
-        ]
+    def frames_beside(self, row: InventoryRow, rows: Sequence[InventoryRow]) -> list[InventoryRow]:
+        """Those of a scene's rows that have another frame of the pass this row has one of."""
+        return [other for other in rows if other.s3 != row.s3 and self._one_pass(row, other)]
 
     def _one_pass(self, one: InventoryRow, other: InventoryRow) -> bool:
         if not (one.s3date and other.s3date and one.overlap and other.overlap):

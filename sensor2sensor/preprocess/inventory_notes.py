@@ -87,7 +87,7 @@ def divided(inventory: Inventory) -> list[str]:
     """Scenes that lie across two frames of one pass."""
     across: dict[int, None] = {}
     for scene, rows in inventory.scenes().items():
-        if any(inventory.frames_beside(row) for row in rows):
+        if any(inventory.frames_beside(row, rows) for row in rows):
             across[scene] = None
     if not across:
         return []

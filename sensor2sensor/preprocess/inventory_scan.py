@@ -211,7 +211,7 @@ def check_sentinel3(path: Path, *, verify: bool) -> list[str]:
     lacking = [f"missing {item}" for item in product.missing()]
     if lacking:
         return lacking
-    members = product.members_for()
+    members = product.members_in_use()
     broken = wrong_sizes(product.files, MANIFEST, members)
     return broken if broken or not verify else product.verify(members)
 

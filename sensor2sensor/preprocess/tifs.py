@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.selection import Selection, load_selection
 from sensor2sensor.core import cli, files
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.times import format_utc
@@ -18,7 +19,7 @@ from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, rea
 from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
 from sensor2sensor.preprocess.tifs_records import STEP, TileFolder
 from sensor2sensor.preprocess.tifs_scene import process_scene
-from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
+from sensor2sensor.preprocess.tifs_task import PartnerError, SceneResult, SceneTask
 from sensor2sensor.preprocess.tifs_write import tile_bands
 
 FORMULAS = {
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
             folder.remove_listed()
         manifest = _manifest(folder, inventory, selection, options)
         folder.start(manifest)
-        _work(tasks, args.workers, report)
+        _work(tasks, inventory, args.workers, report)
         rows = folder.finish(manifest)
     report.note(f"{len(rows)} tiles in {folder.path}")
     return report.finish()
@@ -85,25 +86,27 @@ def plan(
     masks = _mask_files(env, options.masks)
     tasks = []
     for scene in selection.s2_indices:
-        row = choose_pair(scenes[scene], options.overlap, alone=inventory.sentinel2_only)
-        if row is None:
+        rows = suitable(scenes[scene], options.overlap, alone=inventory.sentinel2_only)
+        if not rows:
             report.failed(f"scene {scene:05d}", _no_pair(scenes[scene], options.overlap))
         else:
-            tasks.append(_task(env, selection, inventory, options, scene, row, masks, verify))
+            tasks.append(_task(env, selection, inventory, options, scene, rows, masks, verify))
     return tasks
 
 
-def choose_pair(
+def suitable(
     rows: Sequence[InventoryRow], overlap: float, *, alone: bool
-) -> InventoryRow | None:
-    """The row with the smallest time gap among those that overlap enough; None if none does."""
+) -> Sequence[InventoryRow]:
+    """The rows that overlap enough, the smallest time gap first."""
     if alone:
-        return rows[0] if rows else None
+        return rows[:1]
     fit = [row for row in rows if row.s3 and row.overlap is not None and row.overlap >= overlap]
-    return min(fit, key=lambda row: (row.timediff_h or 0.0, row.index), default=None)
+    return sorted(fit, key=lambda row: (row.timediff_h or 0.0, row.index))
 
 
 def _no_pair(rows: Sequence[InventoryRow], overlap: float) -> str:
+    if not any(row.s3 for row in rows):
+        return "its Sentinel-3 products are gone or superseded by none near in time; repeat step 20"
     best = max((row.overlap or 0.0 for row in rows), default=0.0)
     return f"no Sentinel-3 product overlaps it by {overlap:g} (best {best:.2f}); lower --overlap"
 
@@ -149,33 +152,33 @@ def _task(
     inventory: Inventory,
     options: TileOptions,
     scene: int,
-    row: InventoryRow,
+    rows: Sequence[InventoryRow],
     masks: dict[str, Path],
     verify: bool,
 ) -> SceneTask:
+    first, *others = rows
     return SceneTask(
         scene=scene,
         inventory=inventory.name,
-        s2=env.s2_root / row.s2,
-        s3=env.s3_root / row.s3 if row.s3 else None,
-        facts=_facts(row),
+        s2=env.s2_root / first.s2,
+        s3=env.s3_root / first.s3 if first.s3 else None,
+        facts=_facts(first),
         masks=masks,
         folder=env.tif_dir / inventory.name / str(options.tile_px),
         overlay=env.inventory_dir / selection.name / f"{scene}.png",
         options=options,
         verify=verify,
+        others=tuple((env.s3_root / row.s3, _facts(row)) for row in others if row.s3),
     )
 
 
 def _facts(row: InventoryRow) -> dict[str, Any]:
     """Columns of ``tiles.csv`` the inventory knows."""
-    gap = None if row.timediff_h is None else round(row.timediff_h, 4)
     return {
         "s2": row.s2,
         "s2date": format_utc(row.s2date),
         "s3": row.s3,
         "s3date": format_utc(row.s3date) if row.s3date else None,
-        "time_gap_h": gap,
     }
 
 
@@ -205,25 +208,68 @@ def _announce(
     if replace:
         report.note(f"would first remove the tiles of {folder.path}")
     for task in tasks:
-        partner = f" with {task.facts['s3']}" if task.s3 else ""
+        there = next((one for one in task.attempts() if one.s3 and one.s3.exists()), task)
+        partner = f" with {there.facts['s3']}" if task.s3 else ""
         report.note(
             f"would cut {task.options.quantity} tiles of {task.label}: {task.facts['s2']}{partner}"
         )
     return report.finish()
 
 
-def _work(tasks: Sequence[SceneTask], workers: int, report: cli.StepReport) -> None:
+def _work(
+    tasks: Sequence[SceneTask], inventory: Inventory, workers: int, report: cli.StepReport
+) -> None:
+    scenes = inventory.scenes()
     found = parallel_map(
-        process_scene, tasks, workers=workers, label=lambda task: task.label, desc="tiles"
+        first_usable, tasks, workers=workers, label=lambda task: task.label, desc="tiles"
     )
     for task, result in found:
         if isinstance(result, Failure):
             report.failed(task.label, result.reason)
-        elif result.skipped:
+            continue
+        for text in _partner_notes(task, result, inventory, scenes[task.scene]):
+            report.note(text)
+        if result.skipped:
             report.skipped(task.label)
         else:
             report.done(task.label)
             _note_shortage(task, result, report)
+
+
+def first_usable(task: SceneTask) -> SceneResult:
+    """Make the tiles of a scene with the first of its partners that can be used.
+
+    Raises:
+        ProductError: no partner can be used, or the Sentinel-2 product cannot.
+    """
+    passed_over: list[str] = []
+    *attempts, last = task.attempts()
+    for attempt in attempts:
+        try:
+            return dataclasses.replace(process_scene(attempt), passed_over=tuple(passed_over))
+        except PartnerError as error:
+            passed_over.append(f"{attempt.facts['s3']} cannot be used ({error})")
+    try:
+        return dataclasses.replace(process_scene(last), passed_over=tuple(passed_over))
+    except PartnerError as error:
+        raise ProductError("; ".join([*passed_over, str(error)])) from error
+
+
+def _partner_notes(
+    task: SceneTask, result: SceneResult, inventory: Inventory, rows: Sequence[InventoryRow]
+) -> list[str]:
+    """Which partner was taken in place of another, and what of the scene it leaves out."""
+    taken = task.attempts()[len(result.passed_over)].facts["s3"]
+    notes = [f"{task.label}: {why}; {taken} takes its place" for why in result.passed_over]
+    for row in rows:
+        if taken is None or row.s3 != taken:
+            continue
+        notes += [
+            f"{task.label}: {taken} covers {row.overlap:.2f} of it; {beside.s3}, another frame of"
+            f" the same pass, covers {beside.overlap:.2f} and gave no tile"
+            for beside in inventory.frames_beside(row, rows)
+        ]
+    return notes
 
 
 def _note_shortage(task: SceneTask, result: SceneResult, report: cli.StepReport) -> None:

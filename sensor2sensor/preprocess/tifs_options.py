@@ -11,7 +11,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess.inventory_file import Inventory
 
-VERSION = 1  # of the tiles' content and layout; raised when equal options give other files
+VERSION = 2  # of the tiles' content and layout; raised when equal options give other files
 FOOTPRINT_SHARE = 0.95
 MASK_SHARE = 0.8
 OLCI_SHARE = 0.95

@@ -116,6 +116,11 @@ class S3Product:
         step = (last - first) / max(self.rows - 1, 1)
         return np.asarray(first + np.arange(self.rows)[rows] * step)
 
+    def members_in_use(self) -> list[str]:
+        """The netCDF files that are opened: those needed, and the time stamps where they are."""
+        times = [TIME_FILE] if self.files.exists(TIME_FILE) else []
+        return [*self.members_for(), *times]
+
     @contextmanager
     def open(self) -> Iterator[S3Reader]:
         """A reader whose files are opened once, when first asked for, and closed at the end."""

@@ -95,16 +95,15 @@ def test_frames_of_one_pass_are_told_from_other_passes():
         return replace(row, s3date=row.s3date + timedelta(minutes=minutes))
 
     rows = [at(0, "a", 0, 0.6), at(1, "b", 3, 0.5), at(2, "c", 3, 0.5), at(3, "d", 40, 0.5)]
-    rows += [at(4, "e", 3, 0.0), replace(at(5, "b", 3, 0.5), s2="other.SAFE")]
+    rows.append(at(4, "e", 3, 0.0))
     satellites = {"a": "S3A", "b": "S3A", "c": "S3B", "d": "S3A", "e": "S3A"}
     facts = {path: {"acquisition": [name]} for path, name in satellites.items()}
     inventory = Inventory("inv", rows, OPTIONS, facts)
-    assert [row.s3 for row in inventory.frames_beside(rows[0])] == ["b"]
-    assert [row.s3 for row in inventory.frames_beside(rows[1])] == ["a"]
-    assert inventory.frames_beside(rows[3]) == []
+    assert [row.s3 for row in inventory.frames_beside(rows[0], rows)] == ["b"]
+    assert [row.s3 for row in inventory.frames_beside(rows[1], rows)] == ["a"]
+    assert inventory.frames_beside(rows[3], rows) == []
     whole = replace(rows[0], overlap=1.0)
-    assert inventory.frames_beside(whole) == []
-    assert Inventory("inv", rows, OPTIONS, facts, {"b": "x"}).frames_beside(rows[0]) == []
+    assert inventory.frames_beside(whole, rows) == []
 
 
 def test_a_scene_is_named_by_its_smallest_index_even_when_rows_were_sorted(tmp_path):
