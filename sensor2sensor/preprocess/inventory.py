@@ -190,7 +190,9 @@ def _scan(env: Environment, options: Options, *, verify: bool, workers: int) -> 
         return s2, Scan()
     times = [scene.time for scene in s2.sightings]
     between = (min(times) - options.window, max(times) + options.window) if times else None
-    s3 = scan_sentinel3(s3_root, between, options.s3_type, s2.grid, verify=verify, workers=workers)
+    s3 = scan_sentinel3(
+        s3_root, between, options.s3_type, verify=verify, workers=workers, grid=s2.grid
+    )
     return s2, s3
 
 

@@ -90,10 +90,10 @@ def scan_sentinel3(
     root: Path,
     between: tuple[datetime, datetime] | None,
     s3_type: str,
-    grid: Grid | None,
     *,
     verify: bool,
     workers: int,
+    grid: Grid | None = None,
 ) -> Scan:
     """The OLCI Level-1 products of S3A and S3B that were sensing within a span of time.
 
@@ -101,9 +101,10 @@ def scan_sentinel3(
         root: The archive, in YYYY/MM folders or flat.
         between: First and last moment; None counts the products and looks at none of them.
         s3_type: `EFR` (full resolution) or `ERR` (reduced).
-        grid: Of the tile; a product that lies over it has the time it saw the tile's middle.
         verify: Also compare their files with the product's checksums.
         workers: Processes.
+        grid: Of the tile; a product that lies over it has the time it saw the tile's middle, every
+            other one (all without a grid) its start.
     """
     from sensor2sensor.products.discovery import find_s3
 
