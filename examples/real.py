@@ -129,6 +129,8 @@ def choose(data: Path, tile: str | None, level: str | None) -> tuple[str, str]:
 
 def prepare(job: Job, args: argparse.Namespace, tile: str, level: str) -> None:
     """Run steps 20, 40 and 50 on every product of the tile."""
+    from sensor2sensor.preprocess.pairing import inventory_name
+
     job.write_environment(
         data_root="data",
         experiment_root="experiments",
@@ -138,7 +140,7 @@ def prepare(job: Job, args: argparse.Namespace, tile: str, level: str) -> None:
         ckpt_freq=args.steps,
     )
     step = "preprocessing/{}.py".format
-    inventory = f"inv_{tile}_s2"
+    inventory = inventory_name(tile, None, level=level, resolution_m=args.resolution)
     options: list[object] = ["--tile", tile, "--s2-only", "--level", level]
     options += ["--resolution", args.resolution]
     # A folder of samples holds damaged or incomplete products: they are listed, the job goes on.

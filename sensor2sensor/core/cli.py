@@ -41,13 +41,16 @@ def _positive(text: str) -> int:
     return value
 
 
-def parser(doc: str, *, prog: str, steps: bool = False) -> argparse.ArgumentParser:
+def parser(
+    doc: str, *, prog: str, steps: bool = False, seed: bool = True
+) -> argparse.ArgumentParser:
     """A parser described by a door's docstring, with the options every door has.
 
     Args:
         doc: The docstring; its text, with the full example, is shown as it stands.
         prog: The command's name.
         steps: Also add ``--dry-run``, ``--workers`` and ``--seed`` of the numbered steps.
+        seed: Whether the step draws anything; without draws there is no ``--seed``.
     """
     made = _Parser(
         prog=prog,
@@ -77,6 +80,7 @@ def parser(doc: str, *, prog: str, steps: bool = False) -> argparse.ArgumentPars
         common.add_argument(
             "--workers", type=_positive, default=1, metavar="N", help="processes (default 1)"
         )
+    if steps and seed:
         common.add_argument(
             "--seed", type=int, default=0, metavar="N", help="seed of every draw (default 0)"
         )

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from sensor2sensor.core.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def parse_utc(text: str) -> datetime:
@@ -27,6 +31,17 @@ def format_utc(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def utc_from(time: np.datetime64) -> datetime:
+    """The aware time of a numpy one, which is UTC, to the microsecond."""
+    found: datetime = time.astype("datetime64[us]").item()
+    return found.replace(tzinfo=UTC)
+
+
+def hours_from(a: datetime, b: datetime) -> float:
+    """Hours from `a` to `b`, negative where `b` is earlier."""
+    return (b - a).total_seconds() / 3600.0
+
+
 def hours_between(a: datetime, b: datetime) -> float:
     """Absolute difference in hours."""
-    return abs((b - a).total_seconds()) / 3600.0
+    return abs(hours_from(a, b))

@@ -35,7 +35,7 @@ class SplitRow:
         epsg: Projection of the tile.
         ulx_m: Easting of its upper-left corner.
         uly_m: Northing of its upper-left corner.
-        time_gap_h: Hours between the two sensors, None without Sentinel-3.
+        time_gap_h: Hours from Sentinel-2 to Sentinel-3, signed; None without Sentinel-3.
         shift_m: Shift between the two sensors, None where not known.
         incomplete_blocks: Edge blocks of the input that lack pixels (degraded input).
         reason: Why it was dropped or refused.

@@ -13,8 +13,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,7 +37,13 @@ HEADER = (
     "timediff",
     "s3filetype",
     "overlap",
+    "time_gap_h",
+    "platform",
+    "baseline",
+    "cloud_fraction",
 )
+# Tables of earlier versions end with the overlap.
+_REQUIRED = HEADER[:10]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _T = TypeVar("_T")
 
@@ -46,9 +52,12 @@ _T = TypeVar("_T")
 class InventoryRow:
     """One row: a Sentinel-2 scene and, unless it is listed alone, a Sentinel-3 product near it.
 
-    `s2` and `s3` are POSIX paths relative to the archive roots, `timediff_h` is the absolute
-    distance of the two sensing starts in hours, `overlap` the fraction of the Sentinel-2 footprint
-    that the Sentinel-3 one covers.
+    `s2` and `s3` are POSIX paths relative to the archive roots, `s2date` and `s3date` their sensing
+    starts, `overlap` the fraction of the Sentinel-2 footprint that the Sentinel-3 one covers.
+    `time_gap_h` is the time of the OLCI rows over the tile minus the tile's own sensing time in
+    hours, `timediff_h` its absolute value. `platform`, `baseline` and `cloud_fraction` (0..1) are
+    those of Sentinel-2. None is unknown; tables of earlier versions lack the last four columns,
+    and their `timediff_h` is the distance of the sensing starts.
     """
 
     index: int
@@ -61,6 +70,15 @@ class InventoryRow:
     timediff_h: float | None = None
     s3filetype: str | None = None
     overlap: float | None = None
+    time_gap_h: float | None = None
+    platform: str | None = None
+    baseline: str | None = None
+    cloud_fraction: float | None = None
+
+    def without_partner(self) -> InventoryRow:
+        """The scene alone."""
+        alone = replace(self, s3=None, s3date=None, s3filetype=None, overlap=None)
+        return replace(alone, timediff_h=None, time_gap_h=None)
 
     def cells(self) -> list[object]:
         """The row as it stands in the file, in the order of `HEADER`."""
@@ -75,6 +93,10 @@ class InventoryRow:
             _decimals(self.timediff_h),
             self.s3filetype or "",
             _decimals(self.overlap),
+            _decimals(self.time_gap_h),
+            self.platform or "",
+            self.baseline or "",
+            _decimals(self.cloud_fraction),
         ]
 
 
@@ -86,7 +108,8 @@ class Inventory:
     "L2A"), `resolution_m` (int), `bands` (list of names), `s2_only` (bool) and `s3_type` ("EFR" or
     "ERR"; None for Sentinel-2 alone). `products` maps a product's relative path to the facts read
     from it; `superseded` maps the path of a listed product that is gone to the path of the one that
-    stands for its acquisition now.
+    stands for its acquisition now, `vanished` the path of one that nothing stands for to the reason
+    it could not be used when step 20 last looked.
     """
 
     name: str
@@ -94,6 +117,7 @@ class Inventory:
     options: dict[str, Any]
     products: dict[str, dict[str, Any]] = field(default_factory=dict)
     superseded: dict[str, str] = field(default_factory=dict)
+    vanished: dict[str, str] = field(default_factory=dict)
 
     @property
     def sentinel2_only(self) -> bool:
@@ -103,17 +127,34 @@ class Inventory:
     def scenes(self) -> dict[int, list[InventoryRow]]:
         """Rows grouped by scene; the key is the scene's id, the smallest index among its rows.
 
-        Superseded products are left out; the ids of the others do not depend on that.
+        Superseded products are left out; the ids of the others do not depend on that. A scene that
+        has lost its last partner that way stays, with one row and no partner.
         """
         by_product: dict[str, list[InventoryRow]] = {}
         for row in sorted(self.rows, key=lambda row: row.index):
             by_product.setdefault(row.s2, []).append(row)
         old = self.superseded
         return {
-            rows[0].index: [row for row in rows if row.s3 not in old]
+            rows[0].index: [row for row in rows if row.s3 not in old] or [rows[0].without_partner()]
             for s2, rows in by_product.items()
             if s2 not in old
         }
+
+    def frames_beside(self, row: InventoryRow, rows: Sequence[InventoryRow]) -> list[InventoryRow]:
+        """Those of a scene's rows that have another frame of the pass this row has one of."""
+        return [other for other in rows if other.s3 != row.s3 and self._one_pass(row, other)]
+
+    def _one_pass(self, one: InventoryRow, other: InventoryRow) -> bool:
+        if not (one.s3date and other.s3date and one.overlap and other.overlap):
+            return False
+        # A tile reaches into the next frame of three minutes, not further; other passes of the same
+        # satellite are an hour and more away.
+        near = abs(one.s3date - other.s3date) < timedelta(minutes=10)
+        return near and one.overlap < 1.0 and self._satellite(one.s3) == self._satellite(other.s3)
+
+    def _satellite(self, path: str | None) -> str | None:
+        known = self.products.get(path) if path else None
+        return str(known["acquisition"][0]) if known else None
 
 
 def csv_path(inventory_dir: Path, name: str) -> Path:
@@ -143,7 +184,8 @@ def read_inventory(env: Environment, name: str) -> Inventory:
         raise InputError(f"no inventory '{name}'", where=path, hint=hint)
     manifest = read_manifest(env.inventory_dir, name)
     options, products = manifest["options"], manifest["products"]
-    return Inventory(name, read_rows(path), options, products, manifest["superseded"])
+    vanished = manifest.get("vanished", {})  # manifests of earlier versions lack it
+    return Inventory(name, read_rows(path), options, products, manifest["superseded"], vanished)
 
 
 def read_manifest(inventory_dir: Path, name: str) -> dict[str, Any]:
@@ -196,9 +238,9 @@ def read_rows(path: Path) -> list[InventoryRow]:
 
 
 def _check_header(header: list[str], path: Path) -> None:
-    if sorted(header) != sorted(HEADER):
-        absent = [name for name in HEADER if name not in header]
-        extra = [name for name in header if name not in HEADER]
+    absent = [name for name in _REQUIRED if name not in header]
+    extra = [name for name in header if name not in HEADER or header.count(name) > 1]
+    if absent or extra:
         what = f"columns missing: {absent or 'none'}, not known: {extra or 'none'}"
         raise InputError(what, where=path, hint=f"the columns are {','.join(HEADER)}")
 
@@ -221,7 +263,8 @@ def _parse_lines(
 def _parse_row(header: list[str], cells: list[str], decimal_comma: bool) -> InventoryRow:
     if len(cells) != len(header):
         raise ValueError(f"{len(cells)} cells instead of {len(header)}")
-    cell = dict(zip(header, (text.strip() for text in cells), strict=True))
+    cell = dict.fromkeys(HEADER, "")
+    cell |= dict(zip(header, (text.strip() for text in cells), strict=True))
 
     def number(text: str) -> float:
         value = float(text.replace(",", ".") if decimal_comma else text)
@@ -241,6 +284,10 @@ def _parse_row(header: list[str], cells: list[str], decimal_comma: bool) -> Inve
         timediff_h=_optional(cell["timediff"], number),
         s3filetype=_optional(cell["s3filetype"], str),
         overlap=_optional(cell["overlap"], number),
+        time_gap_h=_optional(cell["time_gap_h"], number),
+        platform=_optional(cell["platform"], str),
+        baseline=_optional(cell["baseline"], str),
+        cloud_fraction=_optional(cell["cloud_fraction"], number),
     )
     if s3 is not None and (row.s3date is None or row.timediff_h is None):
         raise ValueError("a Sentinel-3 product without its date or time difference")
@@ -270,4 +317,5 @@ def _duplicates(rows: Sequence[InventoryRow]) -> list[str]:
 
 
 def _decimals(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    # Adding 0.0 turns the -0.0000 of a small negative number into 0.0000.
+    return "" if value is None else f"{round(value, 4) + 0.0:.4f}"

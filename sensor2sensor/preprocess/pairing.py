@@ -8,6 +8,9 @@ the choice is kept: an inventory someone has reviewed must not change under thei
 * a listed product that is still there stays, and a newer one of the same acquisition is reported;
 * a listed product that is gone or damaged is superseded by the newest other one of its acquisition,
   which is appended under a new index: the pixels differ, so the old review does not hold for it.
+
+Distances in time are those of the ground: from the tile's own sensing time, minutes after the
+datatake's start, to the OLCI rows over the tile, up to three minutes after the frame's start.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from sensor2sensor.core.times import format_utc, hours_between, parse_utc
+from sensor2sensor.core.times import format_utc, hours_between, hours_from, parse_utc
 from sensor2sensor.preprocess.inventory_file import InventoryRow
 
 
@@ -32,17 +35,21 @@ class Acquisition:
 
     `scope` is the tile of a Sentinel-2 product, the product type of a Sentinel-3 one. Frames of
     one Sentinel-3 pass are cut a few rows apart from one processing to the next, so those that
-    share more than half of the shorter one are the same.
+    share more than half of the shorter one are the same. `part` tells the parts of a Sentinel-2
+    tile apart that were received apart; empty where unknown (inventories of earlier versions).
     """
 
     platform: str
     scope: str
     start: datetime
     stop: datetime
+    part: str = ""
 
     def same_as(self, other: Acquisition) -> bool:
         """Whether both are one acquisition."""
         if (self.platform, self.scope) != (other.platform, other.scope):
+            return False
+        if self.part and other.part and self.part != other.part:
             return False
         shared = min(self.stop, other.stop) - max(self.start, other.start)
         shorter = min(self.stop - self.start, other.stop - other.start)
@@ -50,13 +57,14 @@ class Acquisition:
 
     def noted(self) -> list[str]:
         """The form it has in the manifest."""
-        return [self.platform, self.scope, format_utc(self.start), format_utc(self.stop)]
+        what = [self.platform, self.scope, format_utc(self.start), format_utc(self.stop)]
+        return [*what, self.part] if self.part else what
 
 
 def acquisition_of(noted: Sequence[str]) -> Acquisition:
     """The acquisition of a manifest's note."""
-    platform, scope, start, stop = noted
-    return Acquisition(platform, scope, parse_utc(start), parse_utc(stop))
+    platform, scope, start, stop, *part = noted
+    return Acquisition(platform, scope, parse_utc(start), parse_utc(stop), *part)
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Sighting:
     """A usable product of the archive.
 
     `path` is relative to the archive root, `start` the sensing start (aware), `newest` whether the
-    product is the newest of its acquisition.
+    product is the newest of its acquisition, `over_tile` when it saw the tile (None: its start).
     """
 
     path: str
@@ -72,6 +80,12 @@ class Sighting:
     acquisition: Acquisition
     start: datetime
     newest: bool = True
+    over_tile: datetime | None = None
+
+    @property
+    def time(self) -> datetime:
+        """When the ground of the tile was seen."""
+        return self.over_tile or self.start
 
 
 @dataclass(frozen=True)
@@ -79,13 +93,18 @@ class Plan:
     """What an inventory shall hold.
 
     `kept` are the rows that were there, `added` the new ones (their overlap still None),
-    `superseded` maps a listed product's path to the one that stands for its acquisition now.
+    `superseded` maps a listed product's path to the one that stands for its acquisition now,
+    `left_out` an unlisted product's path to the one listed in its place, `scenes` holds the product
+    of each Sentinel-2 acquisition, `alone` those that no pass is near to.
     """
 
     kept: list[InventoryRow]
     added: list[InventoryRow]
     superseded: dict[str, str]
     notes: list[str]
+    left_out: dict[str, str]
+    scenes: list[Sighting]
+    alone: list[Sighting]
 
 
 def hours_label(timediff_h: float) -> str:
@@ -93,17 +112,30 @@ def hours_label(timediff_h: float) -> str:
     return f"{np.format_float_positional(timediff_h, trim='-')}h"
 
 
-def inventory_name(tile: str, timediff_h: float | None) -> str:
-    """`inv_T17XNA_10h`, or `inv_T17XNA_s2` where Sentinel-2 is listed alone."""
-    return f"inv_{tile}_{'s2' if timediff_h is None else hours_label(timediff_h)}"
+def inventory_name(
+    tile: str,
+    timediff_h: float | None,
+    *,
+    level: str | None = None,
+    resolution_m: int = 10,
+    s3_type: str | None = "EFR",
+) -> str:
+    """`inv_T17XNA_10h`, or `inv_T17XNA_s2` where Sentinel-2 is listed alone.
+
+    What differs from the defaults follows: `inv_T17XNA_10h_L2A_20m_ERR`.
+    """
+    window = "s2" if timediff_h is None else hours_label(timediff_h)
+    resolution = None if resolution_m == 10 else f"{resolution_m}m"
+    pixels = None if s3_type in (None, "EFR") else s3_type
+    return "_".join(filter(None, ("inv", tile, window, level, resolution, pixels)))
 
 
 def within_window(
-    start: datetime, passes: Sequence[Sighting], window: timedelta
+    time: datetime, passes: Sequence[Sighting], window: timedelta
 ) -> Sequence[Sighting]:
-    """The passes (sorted by start) that began at most `window` before or after `start`."""
-    low = bisect_left(passes, start - window, key=attrgetter("start"))
-    high = bisect_right(passes, start + window, key=attrgetter("start"))
+    """The passes (sorted by time) that saw the tile at most `window` before or after `time`."""
+    low = bisect_left(passes, time - window, key=attrgetter("time"))
+    high = bisect_right(passes, time + window, key=attrgetter("time"))
     return passes[low:high]
 
 
@@ -119,7 +151,7 @@ def plan(
     Args:
         scenes: Usable Sentinel-2 products, all of one level.
         passes: Usable Sentinel-3 products.
-        window: Largest distance of the two sensing starts; None lists Sentinel-2 alone.
+        window: Largest distance in time, either way; None lists Sentinel-2 alone.
         listed: The rows the inventory has.
         facts: `name` and `acquisition` of each product in `listed`, by path.
     """
@@ -131,10 +163,48 @@ def plan(
     }
     kept = [_follow(row, moved) for row in listed]
     known = {moved.get(path, path): fact for path, fact in facts.items()}
-    chosen_s2, old_s2, notes_s2 = _choose(scenes, [row.s2 for row in kept], known)
-    chosen_s3, old_s3, notes_s3 = _choose(passes, [row.s3 for row in kept if row.s3], known)
-    added = _new_rows(chosen_s2, chosen_s3, window, kept)
-    return Plan(kept, added, {**old_s2, **old_s3}, notes_s2 + notes_s3)
+    s2 = _choose(scenes, [row.s2 for row in kept], known)
+    s3 = _choose(passes, [row.s3 for row in kept if row.s3], known)
+    kept = _timed(kept, scenes, passes)
+    added = _new_rows(s2.chosen, s3.chosen, window, kept)
+    with_partner = {row.s2 for row in [*kept, *added] if row.s3 and row.s3 not in s3.superseded}
+    return Plan(
+        kept,
+        added,
+        {**s2.superseded, **s3.superseded},
+        [*s2.notes, *s3.notes, *_part_notes(s2.chosen)],
+        {**s2.left_out, **s3.left_out},
+        s2.chosen,
+        [one for one in s2.chosen if window is not None and one.path not in with_partner],
+    )
+
+
+def _part_notes(scenes: Sequence[Sighting]) -> list[str]:
+    parts: dict[tuple[str, str, datetime], list[str]] = {}
+    for scene in scenes:
+        what = scene.acquisition
+        parts.setdefault((what.platform, what.scope, what.start), []).append(scene.path)
+    return [
+        f"{tile} of {platform}, {format_utc(start)}, is in {len(paths)} products that each hold a"
+        f" part of it, every part a scene of its own: {', '.join(paths)}"
+        for (platform, tile, start), paths in parts.items()
+        if len(paths) > 1
+    ]
+
+
+def _timed(
+    rows: Sequence[InventoryRow], scenes: Iterable[Sighting], passes: Iterable[Sighting]
+) -> list[InventoryRow]:
+    """Rows that are there with the distance in time their products say now."""
+    s2, s3 = {one.path: one.time for one in scenes}, {one.path: one.time for one in passes}
+    return [
+        _with_gap(row, s2[row.s2], s3[row.s3]) if row.s2 in s2 and row.s3 in s3 else row
+        for row in rows
+    ]
+
+
+def _with_gap(row: InventoryRow, s2: datetime, s3: datetime) -> InventoryRow:
+    return replace(row, timediff_h=hours_between(s2, s3), time_gap_h=hours_from(s2, s3))
 
 
 def _moved(
@@ -155,10 +225,19 @@ def _follow(row: InventoryRow, moved: Mapping[str, str]) -> InventoryRow:
     return replace(row, s2=moved.get(row.s2, row.s2), s3=s3, s3filetype=filetype)
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """One product for each acquisition, what it supersedes, notes about newer ones, the others."""
+
+    chosen: list[Sighting]
+    superseded: dict[str, str]
+    notes: list[str]
+    left_out: dict[str, str]
+
+
 def _choose(
     products: Sequence[Sighting], listed: Sequence[str], facts: Mapping[str, Mapping[str, Any]]
-) -> tuple[list[Sighting], dict[str, str], list[str]]:
-    """One product for each acquisition; also what it supersedes, and notes about newer ones."""
+) -> _Choice:
     last_place = {path: place for place, path in enumerate(listed)}
     newest = [product for product in products if product.newest]
     leaders = _Leaders(newest)
@@ -168,18 +247,22 @@ def _choose(
             groups.setdefault(leaders.of(product.acquisition), []).append(product)
     chosen: dict[Acquisition, Sighting] = {}
     notes: list[str] = []
+    left_out: dict[str, str] = {}
     for acquisition, group in groups.items():
         here = [product for product in group if product.path in last_place]
         pick = max(here, key=lambda p: (p.newest, last_place[p.path])) if here else group[0]
         chosen[acquisition] = pick
         if pick.name != group[0].name:
             notes.append(f"{pick.path} stays in the inventory although {group[0].path} is newer")
+        told = {pick.path, group[0].path, *last_place}
+        left_out.update({one.path: pick.path for one in group if one.path not in told})
     superseded = {}
     for path, acquisition in _acquisitions(listed, products, facts).items():
         successor = chosen.get(leaders.of(acquisition))
         if successor is not None and successor.path != path:
             superseded[path] = successor.path
-    return sorted(chosen.values(), key=lambda p: (p.start, p.path)), superseded, notes
+    by_start = sorted(chosen.values(), key=lambda p: (p.start, p.path))
+    return _Choice(by_start, superseded, notes, left_out)
 
 
 class _Leaders:
@@ -187,8 +270,10 @@ class _Leaders:
 
     def __init__(self, products: Iterable[Sighting]) -> None:
         self._of: dict[tuple[str, str], list[Acquisition]] = {}
+        self._all: set[Acquisition] = set()
         for product in sorted(products, key=lambda p: p.acquisition.start):
             one = product.acquisition
+            self._all.add(one)
             self._of.setdefault((one.platform, one.scope), []).append(one)
         lengths = (one.stop - one.start for group in self._of.values() for one in group)
         self._longest = max(lengths, default=timedelta(0))
@@ -196,6 +281,8 @@ class _Leaders:
     def of(self, acquisition: Acquisition) -> Acquisition:
         """The leader; the acquisition itself where there is none."""
         group = self._of.get((acquisition.platform, acquisition.scope), [])
+        if acquisition in self._all:
+            return acquisition
         by_start = attrgetter("start")
         low = bisect_left(group, acquisition.start - self._longest, key=by_start)
         high = bisect_right(group, acquisition.stop, key=by_start)
@@ -221,7 +308,7 @@ def _new_rows(
     """The rows to append, by sensing time of the scene, then by distance in time."""
     there = {(row.s2, row.s3) for row in kept}
     index = max((row.index for row in kept), default=-1) + 1
-    passes = sorted(passes, key=lambda p: (p.start, p.path))
+    passes = sorted(passes, key=lambda p: (p.time, p.path))
     added: list[InventoryRow] = []
     for scene in scenes:
         for partner in _partners(scene, passes, window):
@@ -235,18 +322,18 @@ def _partners(
 ) -> Sequence[Sighting | None]:
     if window is None:
         return [None]
-    near = within_window(scene.start, passes, window)
-    return sorted(near, key=lambda p: (abs(p.start - scene.start), p.start, p.path))
+    near = within_window(scene.time, passes, window)
+    return sorted(near, key=lambda p: (abs(p.time - scene.time), p.time, p.path))
 
 
 def _row(index: int, scene: Sighting, partner: Sighting | None) -> InventoryRow:
     alone = InventoryRow(index, scene.start.year, scene.start.month, scene.path, scene.start)
     if partner is None:
         return alone
-    return replace(
+    paired = replace(
         alone,
         s3=partner.path,
         s3date=partner.start,
-        timediff_h=hours_between(scene.start, partner.start),
         s3filetype=PurePosixPath(partner.path).suffix,
     )
+    return _with_gap(paired, scene.time, partner.time)

@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = cli.parser(DOC, prog="30_create_s2pngs.py", steps=True)
+    parser = cli.parser(DOC, prog="30_create_s2pngs.py", steps=True, seed=False)
     add = parser.add_argument
     add("--inventory", required=True, help="name, for example inv_T17XNA_10h")
     add("--overlap", type=float, default=0.5, help="least covered share of a scene (default 0.5)")

@@ -45,7 +45,7 @@ class Tile:
         resolution_m: Size of a pixel.
         s2: Its Sentinel-2 product, below the archive's root.
         s3: Its Sentinel-3 product, empty without one.
-        time_gap_h: Hours between the sensors.
+        time_gap_h: Hours from Sentinel-2 to Sentinel-3, negative where Sentinel-3 came first.
         shift_m: Shift between the sensors, None if not known.
         digests: SHA-256 of its files by name.
         overpass: Platform and datatake start; empty where neither table nor product name has it.

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from sensor2sensor.config.environment import Environment, load_environment
+from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.selection import Selection, load_selection
 from sensor2sensor.core import cli, files
-from sensor2sensor.core.errors import InputError
-from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.parallel import Failure, parallel_map
-from sensor2sensor.core.times import format_utc
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
 from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
+from sensor2sensor.preprocess.tifs_plan import plan
 from sensor2sensor.preprocess.tifs_records import STEP, TileFolder
 from sensor2sensor.preprocess.tifs_scene import foresee_scene, process_scene
-from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
+from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask, first_usable
 from sensor2sensor.preprocess.tifs_write import tile_bands
 
 FORMULAS = {
@@ -51,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     folder = TileFolder(env.tif_dir / inventory.name / str(options.tile_px))
     replace = folder.check(options.record(), force=args.force)
     if args.dry_run:
-        return _announce(tasks, folder, args.workers, report, replace=replace)
+        return _announce(tasks, folder, inventory, args.workers, report, replace=replace)
     with files.lock(folder.path / ".lock"):
         folder.sweep()
         files.sweep(env.inventory_dir / selection.name)
@@ -59,124 +57,10 @@ def run(args: argparse.Namespace) -> int:
             folder.remove_listed()
         manifest = _manifest(folder, inventory, selection, options)
         folder.start(manifest)
-        _work(tasks, args.workers, report)
+        _work(tasks, inventory, args.workers, report)
         rows = folder.finish(manifest)
     report.note(f"{len(rows)} tiles in {folder.path}")
     return report.finish()
-
-
-def plan(
-    env: Environment,
-    selection: Selection,
-    inventory: Inventory,
-    options: TileOptions,
-    report: cli.StepReport,
-    *,
-    verify: bool,
-) -> list[SceneTask]:
-    """One task per selected scene; scenes without a partner are reported as failed.
-
-    Raises:
-        InputError: ids the inventory does not know, products that changed since the review, masks
-            that do not exist; all of them at once.
-    """
-    scenes = inventory.scenes()
-    _check_ids(selection, scenes)
-    masks = _mask_files(env, options.masks)
-    tasks = []
-    for scene in selection.s2_indices:
-        row = choose_pair(scenes[scene], options.overlap, alone=inventory.sentinel2_only)
-        if row is None:
-            report.failed(f"scene {scene:05d}", _no_pair(scenes[scene], options.overlap))
-        else:
-            tasks.append(_task(env, selection, inventory, options, scene, row, masks, verify))
-    return tasks
-
-
-def choose_pair(
-    rows: Sequence[InventoryRow], overlap: float, *, alone: bool
-) -> InventoryRow | None:
-    """The row with the smallest time gap among those that overlap enough; None if none does."""
-    if alone:
-        return rows[0] if rows else None
-    fit = [row for row in rows if row.s3 and row.overlap is not None and row.overlap >= overlap]
-    return min(fit, key=lambda row: (row.timediff_h or 0.0, row.index), default=None)
-
-
-def _no_pair(rows: Sequence[InventoryRow], overlap: float) -> str:
-    best = max((row.overlap or 0.0 for row in rows), default=0.0)
-    return f"no Sentinel-3 product overlaps it by {overlap:g} (best {best:.2f}); lower --overlap"
-
-
-def _check_ids(selection: Selection, scenes: dict[int, list[InventoryRow]]) -> None:
-    """Every id is known, and its product is the one that was reviewed."""
-    where = f"selection {selection.name}"
-    unknown = [scene for scene in selection.s2_indices if scene not in scenes]
-    if unknown:
-        known = suggestion(str(unknown[0]), [str(scene) for scene in scenes])
-        what = f"ids not in {selection.inventory}: {', '.join(map(str, unknown))}"
-        raise InputError(what, where=where, hint=known)
-    changed = [
-        f"{scene} was {selection.products[scene]}, is {_product(scenes[scene][0].s2)}"
-        for scene in selection.s2_indices
-        if scene in selection.products
-        and _product(selection.products[scene]) != _product(scenes[scene][0].s2)
-    ]
-    if changed:
-        hint = "look at these scenes again and renew the selection"
-        raise InputError(
-            f"products changed since the review: {'; '.join(changed)}", where=where, hint=hint
-        )
-
-
-def _product(text: str) -> str:
-    """Name of a product without folder and extension."""
-    return Path(text).name.removesuffix(".zip").removesuffix(".SAFE")
-
-
-def _mask_files(env: Environment, names: Sequence[str]) -> dict[str, Path]:
-    """KML file by mask name; all of them are read once here, so that bad ones stop the run."""
-    from sensor2sensor.geo.masks import load_masks
-
-    if names:
-        load_masks(env.masks_dir, list(names))
-    return {name: env.masks_dir / f"{name}.kml" for name in names}
-
-
-def _task(
-    env: Environment,
-    selection: Selection,
-    inventory: Inventory,
-    options: TileOptions,
-    scene: int,
-    row: InventoryRow,
-    masks: dict[str, Path],
-    verify: bool,
-) -> SceneTask:
-    return SceneTask(
-        scene=scene,
-        inventory=inventory.name,
-        s2=env.s2_root / row.s2,
-        s3=env.s3_root / row.s3 if row.s3 else None,
-        facts=_facts(row),
-        masks=masks,
-        folder=env.tif_dir / inventory.name / str(options.tile_px),
-        overlay=env.inventory_dir / selection.name / f"{scene}.png",
-        options=options,
-        verify=verify,
-    )
-
-
-def _facts(row: InventoryRow) -> dict[str, Any]:
-    """Columns of ``tiles.csv`` the inventory knows."""
-    gap = None if row.timediff_h is None else round(row.timediff_h, 4)
-    return {
-        "s2": row.s2,
-        "s2date": format_utc(row.s2date),
-        "s3": row.s3,
-        "s3date": format_utc(row.s3date) if row.s3date else None,
-        "time_gap_h": gap,
-    }
 
 
 def _manifest(
@@ -201,6 +85,7 @@ def _manifest(
 def _announce(
     tasks: Sequence[SceneTask],
     folder: TileFolder,
+    inventory: Inventory,
     workers: int,
     report: cli.StepReport,
     *,
@@ -209,11 +94,12 @@ def _announce(
     """What a run would do, without doing it."""
     if replace:
         report.note(f"would first remove the tiles of {folder.path}")
-    for task, result in _each(foresee_scene, tasks, workers, report):
+    for task, result in _each(foresee_scene, tasks, inventory, workers, report):
         if not result.skipped:
             there = result.tiles if result.tiles < task.options.quantity else 0
             number = f"{task.options.quantity - there} {'further ' if there else ''}tiles"
-            partner = f" with {task.facts['s3']}" if task.s3 else ""
+            taken = task.attempts()[len(result.passed_over)].facts["s3"]
+            partner = f" with {taken}" if taken else ""
             report.note(f"would cut {number} of {task.label}: {task.facts['s2']}{partner}")
             report.done(task.label)
         elif not result.tiles:
@@ -221,8 +107,10 @@ def _announce(
     return report.finish()
 
 
-def _work(tasks: Sequence[SceneTask], workers: int, report: cli.StepReport) -> None:
-    for task, result in _each(process_scene, tasks, workers, report):
+def _work(
+    tasks: Sequence[SceneTask], inventory: Inventory, workers: int, report: cli.StepReport
+) -> None:
+    for task, result in _each(process_scene, tasks, inventory, workers, report):
         if not result.tiles:
             report.failed(task.label, _nothing(task, result))
         elif not result.skipped:
@@ -233,16 +121,21 @@ def _work(tasks: Sequence[SceneTask], workers: int, report: cli.StepReport) -> N
 def _each(
     act: Callable[[SceneTask], SceneResult],
     tasks: Sequence[SceneTask],
+    inventory: Inventory,
     workers: int,
     report: cli.StepReport,
 ) -> Iterator[tuple[SceneTask, SceneResult]]:
     """What became of each scene; those that failed or were there already are counted here."""
-    found = parallel_map(act, tasks, workers=workers, label=lambda task: task.label, desc="tiles")
+    scenes = inventory.scenes()
+    work = partial(first_usable, act=act)
+    found = parallel_map(work, tasks, workers=workers, label=lambda task: task.label, desc="tiles")
     unknown = []
     for task, result in found:
         if isinstance(result, Failure):
             report.failed(task.label, result.reason)
             continue
+        for text in _partner_notes(task, result, inventory, scenes[task.scene]):
+            report.note(text)
         if not result.cloud_known:
             unknown.append(task.label)
         if result.skipped and result.tiles:
@@ -251,6 +144,23 @@ def _each(
     if unknown:
         what = "no cloud mask, cloud_fraction left empty"
         report.note(f"{what} ({len(unknown)}): {', '.join(unknown)}")
+
+
+def _partner_notes(
+    task: SceneTask, result: SceneResult, inventory: Inventory, rows: Sequence[InventoryRow]
+) -> list[str]:
+    """Which partner was taken in place of another, and what of the scene it leaves out."""
+    taken = task.attempts()[len(result.passed_over)].facts["s3"]
+    notes = [f"{task.label}: {why}; {taken} takes its place" for why in result.passed_over]
+    for row in rows:
+        if taken is None or row.s3 != taken:
+            continue
+        notes += [
+            f"{task.label}: {taken} covers {row.overlap:.2f} of it; {beside.s3}, another frame of"
+            f" the same pass, covers {beside.overlap:.2f} and gave no tile"
+            for beside in inventory.frames_beside(row, rows)
+        ]
+    return notes
 
 
 def _nothing(task: SceneTask, result: SceneResult) -> str:

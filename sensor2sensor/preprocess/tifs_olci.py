@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.times import utc_from
 from sensor2sensor.geo.collocation import (
     SwathIndex,
     SwathWindow,
@@ -24,6 +26,7 @@ from sensor2sensor.geo.collocation import (
 )
 from sensor2sensor.geo.footprints import unproject
 from sensor2sensor.geo.grids import Grid
+from sensor2sensor.preprocess.tifs_task import partner_at_fault
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel3 import OLCI_BANDS, S3Product, S3Reader
 
@@ -67,6 +70,7 @@ class OlciTile:
         table: the pixels.
         used: how many of them the collocation uses; they come first.
         radius_m: search radius.
+        time: mean sensing time of the pixels it uses.
     """
 
     collocation: NDArray[np.int32]
@@ -75,6 +79,7 @@ class OlciTile:
     table: OlciTable
     used: int
     radius_m: float
+    time: datetime
 
     @property
     def valid_fraction(self) -> float:
@@ -92,12 +97,12 @@ class OlciWindow:
         grid: the Sentinel-2 grid.
 
     Raises:
-        ProductError: no pixel of the product lies over the scene, or a file is damaged.
+        PartnerError: no pixel of the product lies over the scene, or a file is damaged.
     """
 
     def __init__(self, product: S3Product, grid: Grid) -> None:
         self.grid = grid
-        with product.open() as reader:
+        with partner_at_fault(), product.open() as reader:
             self.window = _window_over(product, reader, grid)
             rows, columns = self.window.rows, self.window.columns
             lat, lon = reader.geolocation(rows, columns)
@@ -107,6 +112,7 @@ class OlciWindow:
             self.quality_given = reader.quality_given()
             self.sun_zenith_deg = reader.sun_zenith(rows, columns)
             self.solar_flux = reader.solar_flux(rows, columns)
+            self.row_times = product.row_times(reader, rows)
         self.index = SwathIndex(lat, lon)
         self.xy_m = np.stack(local_grid(grid.epsg, lon, lat), axis=-1)
 
@@ -124,7 +130,15 @@ class OlciWindow:
         empty = np.full((1, len(OLCI_BANDS)), np.nan, np.float32)
         radiance = np.concatenate([empty, table.radiance])[number]
         quality = quality.astype(np.uint32)
-        return OlciTile(number, quality, radiance, table, len(used), radius_m)
+        time = self._mean_time(used)
+        return OlciTile(number, quality, radiance, table, len(used), radius_m, time)
+
+    def _mean_time(self, used: NDArray[np.int64]) -> datetime:
+        """Mean sensing time of pixels; of the whole window where there are none."""
+        rows = used // self.window.shape[1] if used.size else np.arange(self.window.shape[0])
+        first = self.row_times[0]
+        elapsed_us = (self.row_times[rows] - first).astype(np.int64).mean()
+        return utc_from(first + np.timedelta64(round(float(elapsed_us)), "us"))
 
     def nearest_xy(
         self, x: NDArray[np.float64], y: NDArray[np.float64]

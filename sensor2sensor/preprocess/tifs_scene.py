@@ -19,9 +19,11 @@ from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.manifest import fingerprint
+from sensor2sensor.core.times import hours_from
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import load_mask, project_mask
+from sensor2sensor.preprocess import tifs_task
 from sensor2sensor.preprocess.tifs_draw import (
     CLOUD,
     Screen,
@@ -53,7 +55,8 @@ def process_scene(task: SceneTask) -> SceneResult:
     """Make the tiles of one scene, or find them done.
 
     Raises:
-        ProductError: a product is damaged or incomplete; nothing half-done is left listed.
+        ProductError: a product is damaged or incomplete (a PartnerError where it is the Sentinel-3
+            one); nothing half-done is left listed.
     """
     scene = _Scene(task)
     try:
@@ -111,8 +114,9 @@ class _Scene:
         self.task = task
         self.options = task.options
         self.s2: S2Product = open_s2(task.s2)
-        self.s3: S3Product | None = open_s3(task.s3) if task.s3 else None
         check_usable(self.s2, self.options)
+        with tifs_task.partner_at_fault():
+            self.s3: S3Product | None = open_s3(task.s3) if task.s3 else None
         self.grid = self.s2.grids[self.options.resolution_m]
         self.reasons: Counter[str] = Counter()
         self.radii_m: list[float] = []
@@ -129,7 +133,7 @@ class _Scene:
                 "options": self.options.deciding(),
                 "facts": self.task.facts,
                 "s2": [self.s2.name, input_marks(self.task.s2, self._s2_members())],
-                "s3": [self.s3.name, input_marks(self.s3.path, self.s3.members_for())]
+                "s3": [self.s3.name, input_marks(self.s3.path, self.s3.members_in_use())]
                 if self.s3
                 else None,
                 "masks": {name: files.sha256(path) for name, path in self.task.masks.items()},
@@ -140,12 +144,11 @@ class _Scene:
         """Compare the files that will be opened with the checksums of their products."""
         if not self.task.verify:
             return
-        problems = self.s2.verify(self._s2_members())
-        if self.s3 is not None:
-            problems += self.s3.verify(self.s3.members_for())
-        if problems:
-            hint = "fetch the product again, or give --no-verify"
+        hint = "fetch the product again, or give --no-verify"
+        if problems := self.s2.verify(self._s2_members()):
             raise ProductError("; ".join(problems), hint=hint)
+        if self.s3 is not None and (problems := self.s3.verify(self.s3.members_in_use())):
+            raise tifs_task.PartnerError("; ".join(problems), hint=hint)
 
     def accepted(self, record: SceneRecord) -> Iterator[Candidate]:
         """Yield tiles of the scene until it has `quantity` of them or all there are.
@@ -331,9 +334,11 @@ def _write_tile(
     for name, data in contents.items():
         files.write_bytes(folder.path / name, data)
         record.files[name] = hashlib.sha256(data).hexdigest()
+    gap_h = None
     if candidate.olci is not None:
         scene.radii_m.append(round(candidate.olci.radius_m, 3))
+        gap_h = round(hours_from(scene.s2.tile_time, candidate.olci.time), 4) + 0.0
     drift = scene.drift(candidate.grid)
     facts = {"tile": stem, "scene": task.scene, **task.facts, "overpass": scene.s2.overpass}
-    facts["sha256"] = record.files[f"{stem}.tif"]
+    facts |= {"time_gap_h": gap_h, "sha256": record.files[f"{stem}.tif"]}
     return tile_row(candidate, task.options, drift, facts)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,21 @@ from sensor2sensor.core.manifest import file_fingerprint
 from sensor2sensor.preprocess.tifs_draw import CLOUD
 from sensor2sensor.preprocess.tifs_options import TileOptions
 from sensor2sensor.products.sentinel2 import S2Product
+
+
+class PartnerError(ProductError):
+    """The Sentinel-3 product of a scene cannot be used; its next partner may do."""
+
+
+@contextmanager
+def partner_at_fault() -> Iterator[None]:
+    """Say of a ProductError inside the block that the Sentinel-3 product is the one at fault."""
+    try:
+        yield
+    except PartnerError:
+        raise
+    except ProductError as error:
+        raise PartnerError(error.what, where=error.where, hint=error.hint) from error
 
 
 @dataclass(frozen=True)
@@ -22,12 +39,14 @@ class SceneTask:
         inventory: its name.
         s2: path of the Sentinel-2 product.
         s3: path of its partner, or None for Sentinel-2 alone.
-        facts: columns of ``tiles.csv`` known beforehand (paths, dates, time gap).
+        facts: columns of ``tiles.csv`` known beforehand (paths, dates).
         masks: KML file by name.
         folder: where tiles go.
         overlay: where the overlay picture goes.
         options: what decides the tiles.
         verify: compare the files read with the products' checksums.
+        others: path and facts of further partners, to be taken in this order where those before
+            them are gone or damaged.
     """
 
     scene: int
@@ -40,6 +59,12 @@ class SceneTask:
     overlay: Path
     options: TileOptions
     verify: bool
+    others: tuple[tuple[Path, dict[str, Any]], ...] = ()
+
+    def attempts(self) -> list[SceneTask]:
+        """This task with one partner after the other."""
+        alone = replace(self, others=())
+        return [alone, *(replace(alone, s3=s3, facts=facts) for s3, facts in self.others)]
 
     @property
     def label(self) -> str:
@@ -58,6 +83,7 @@ class SceneResult:
         reasons: positions rejected, by reason.
         exhausted: no further position is left to try.
         cloud_known: whether anything tells where it is cloudy.
+        passed_over: a line for each partner that could not be used.
     """
 
     scene: int
@@ -66,6 +92,26 @@ class SceneResult:
     reasons: dict[str, int] = field(default_factory=dict)
     exhausted: bool = False
     cloud_known: bool = True
+    passed_over: tuple[str, ...] = ()
+
+
+def first_usable(task: SceneTask, *, act: Callable[[SceneTask], SceneResult]) -> SceneResult:
+    """Act on a scene with the first of its partners that can be used.
+
+    Raises:
+        ProductError: no partner can be used, or the Sentinel-2 product cannot.
+    """
+    passed_over: list[str] = []
+    *attempts, last = task.attempts()
+    for attempt in attempts:
+        try:
+            return replace(act(attempt), passed_over=tuple(passed_over))
+        except PartnerError as error:
+            passed_over.append(f"{attempt.facts['s3']} cannot be used ({error})")
+    try:
+        return replace(act(last), passed_over=tuple(passed_over))
+    except PartnerError as error:
+        raise ProductError("; ".join([*passed_over, str(error)])) from error
 
 
 def check_usable(product: S2Product, options: TileOptions) -> None:

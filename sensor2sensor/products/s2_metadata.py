@@ -51,6 +51,7 @@ _FOOTPRINT = "Geometric_Info/Product_Footprint/Product_Footprint/Global_Footprin
 _GEOCODING = "Geometric_Info/Tile_Geocoding"
 _IMAGE_NAME = re.compile(r"_(B\d[\dA]|TCI|AOT|WVP|SCL)(?:_(10|20|60)m)?$")
 _TILE = re.compile(r"_T(\d{2}[A-Z]{3})(?:_|$)")
+_DATASTRIP = re.compile(r"_S(\d{8}T\d{6})(?:_|$)")
 _LOG = logging.getLogger(__name__)
 
 
@@ -77,11 +78,12 @@ class ProductFacts:
 
 @dataclass(frozen=True)
 class TileFacts:
-    """Facts of the tile XML: its grids by resolution, masks by type, sensing time of the tile."""
+    """Facts of the tile XML: grids by resolution, masks by type, times of tile and datastrip."""
 
     grids: dict[int, Grid]
     masks: dict[str, str]
     tile_time: datetime
+    datastrip: str
 
 
 def product_facts(root: Element) -> ProductFacts:
@@ -120,7 +122,14 @@ def tile_facts(root: Element) -> TileFacts:
         for safe_key in [_mask_key(element)]
     }
     sensed = time_at(root, "General_Info/SENSING_TIME")
-    return TileFacts(grids=_grids(root), masks=masks, tile_time=sensed)
+    return TileFacts(_grids(root), masks, sensed, _datastrip(root))
+
+
+def _datastrip(root: Element) -> str:
+    # Level-2A before 02.07 calls the element DATASTRIP_ID_2A.
+    listed = [one for one in root.require("General_Info").children() if "DATASTRIP_ID" in one.name]
+    found = (_DATASTRIP.search(one.text) for one in listed)
+    return next((match[1] for match in found if match), "")
 
 
 def _mask_key(element: Element) -> str:

@@ -34,8 +34,9 @@ FLAGS_FILE = "qualityFlags.nc"
 INSTRUMENT_FILE = "instrument_data.nc"
 TIE_GEO_FILE = "tie_geo_coordinates.nc"
 TIE_ANGLES_FILE = "tie_geometries.nc"
+TIME_FILE = "time_coordinates.nc"
 # Flag words and detector numbers are integers: xarray would turn them to floats for their fill.
-RAW_FILES = (FLAGS_FILE, INSTRUMENT_FILE)
+RAW_FILES = (FLAGS_FILE, INSTRUMENT_FILE, TIME_FILE)
 CODING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned")
 ANNOTATION_FILES = (GEO_FILE, FLAGS_FILE, INSTRUMENT_FILE, TIE_GEO_FILE, TIE_ANGLES_FILE)
 
@@ -84,6 +85,21 @@ class S3Reader:
         with naming_damage(self._files.where(TIE_GEO_FILE)):
             both = latitude.values.astype(np.float64), longitude.values.astype(np.float64)
         return *both, *self._tie_steps(TIE_GEO_FILE, both[0].shape)
+
+    def time_stamps(self, rows: slice) -> npt.NDArray[np.datetime64] | None:
+        """Time stamps of rows as stored, UTC in microseconds [h]; None without their file."""
+        if not self._files.exists(TIME_FILE):
+            return None
+        rows, _ = self._inside(rows, slice(None))
+        stamps = self._variable(TIME_FILE, "time_stamp")
+        if stamps.shape != self.shape[:1]:
+            raise ProductError(
+                f"time_stamp has shape {stamps.shape}, the manifest says {self.shape[0]} rows",
+                where=self._files.where(TIME_FILE),
+            )
+        with naming_damage(self._files.where(TIME_FILE)):
+            elapsed = np.asarray(stamps[rows].values).astype("timedelta64[us]")
+        return np.asarray(np.datetime64("2000-01-01", "us") + elapsed)
 
     def radiances(
         self, rows: slice, cols: slice, bands: Sequence[str] = OLCI_BANDS

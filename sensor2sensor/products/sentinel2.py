@@ -67,6 +67,8 @@ class S2Product:
         images: member name by (band, resolution) as the XML lists them.
         masks: member name of tile-wide masks by type (`MSK_CLASSI`, `MSK_CLOUDS`, ...).
         tile_time: when the tile itself was sensed, UTC (minutes after `sensing_start`).
+        datastrip: sensing start of the part of the datatake that a ground station received in one
+            go, like `20221005T115407`; empty where the tile's XML names none.
         nodata: digital number of no data.
         saturated: digital number of saturation.
         metadata_files: the product and the tile XML.
@@ -90,6 +92,7 @@ class S2Product:
     images: Mapping[tuple[str, int], str] = field(repr=False)
     masks: Mapping[str, str] = field(repr=False)
     tile_time: datetime
+    datastrip: str
     nodata: int
     saturated: int
     metadata_files: tuple[str, ...] = field(repr=False)
@@ -98,7 +101,11 @@ class S2Product:
 
     @property
     def acquisition(self) -> tuple[str, datetime, str]:
-        """Platform, sensing start to the second, tile: products that agree show the same pixels."""
+        """Platform, sensing start to the second, tile.
+
+        Products that agree show the same pixels, unless each holds a part of the tile: see
+        `discovery.acquisitions`.
+        """
         return self.platform, self.sensing_start.replace(microsecond=0), self.tile
 
     @property

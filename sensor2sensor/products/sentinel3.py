@@ -9,11 +9,14 @@ Facts come from `xfdumanifest.xml`; the netCDF files are read by `s3_reader.S3Re
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sensor2sensor.core.archives import ProductFiles, open_files
 from sensor2sensor.core.errors import ProductError
@@ -26,11 +29,13 @@ from sensor2sensor.products.reading import (
     time_at,
     verify_checksums,
 )
-from sensor2sensor.products.s3_reader import ANNOTATION_FILES, S3Reader, radiance_file
+from sensor2sensor.products.s3_reader import ANNOTATION_FILES, TIME_FILE, S3Reader, radiance_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from sensor2sensor.core.xml import Element
 
@@ -42,6 +47,9 @@ _GENERAL = "metadataWrap/xmlData/generalProductInformation"
 _IMAGE_SIZE = "metadataWrap/xmlData/olciProductInformation/imageSize"
 _PERIOD = "metadataWrap/xmlData/acquisitionPeriod"
 _FOOTPRINT = "metadataWrap/xmlData/frameSet/footPrint/posList"
+# A time stamp this far outside the sensing period is none.
+_TIME_TOLERANCE = np.timedelta64(60_000_000, "us")
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,28 @@ class S3Product:
     def members_for(self, bands: Sequence[str] = OLCI_BANDS) -> list[str]:
         """The netCDF files that reading these bands opens."""
         return [*(radiance_file(band) for band in bands), *ANNOTATION_FILES]
+
+    def row_times(self, reader: S3Reader, rows: slice) -> npt.NDArray[np.datetime64]:
+        """When rows were sensed, UTC in microseconds [h].
+
+        Rows follow each other evenly: where the product lacks their time stamps, or holds some
+        outside its sensing period, times between start and stop serve (4 ms off at most).
+        """
+        first, last = (np.datetime64(t.replace(tzinfo=None), "us") for t in (self.start, self.stop))
+        stamps = reader.time_stamps(rows)
+        if stamps is not None:
+            early, late = first - _TIME_TOLERANCE, last + _TIME_TOLERANCE
+            if ((stamps >= early) & (stamps <= late)).all():
+                return stamps
+            where = self.files.where(TIME_FILE)
+            _LOG.warning("%s: has time stamps outside the sensing period, not used", where)
+        step = (last - first) / max(self.rows - 1, 1)
+        return np.asarray(first + np.arange(self.rows)[rows] * step)
+
+    def members_in_use(self) -> list[str]:
+        """The netCDF files that are opened: those needed, and the time stamps where they are."""
+        times = [TIME_FILE] if self.files.exists(TIME_FILE) else []
+        return [*self.members_for(), *times]
 
     @contextmanager
     def open(self) -> Iterator[S3Reader]:

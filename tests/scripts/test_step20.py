@@ -13,7 +13,14 @@ from sensor2sensor.core import files
 from sensor2sensor.preprocess.inventory import main
 from sensor2sensor.preprocess.inventory_file import read_inventory
 from tests.doors import run_door
-from tests.scripts.step_archive import SCENES, fresh_copy, killed, overpass, scene, tree
+from tests.scripts.step_archive import (
+    SCENES,
+    fresh_copy,
+    killed,
+    overpass,
+    scene,
+    tree,
+)
 
 NAME = "inv_T17XNA_2.5h"
 
@@ -49,7 +56,11 @@ def test_pairs_over_the_turn_of_the_year(archive, capsys):
     assert step20(file) == 0
     assert pairs(env) == ALL_PAIRS
     rows = table(env)
-    assert [row["timediff"] for row in rows] == ["1.0000", "1.5000", "1.0000"]
+    # The tile was seen 4 s after its datatake began, by the passes 0.7 s after theirs.
+    assert [row["timediff"] for row in rows] == ["1.0009", "1.4991", "1.0009"]
+    assert [row["time_gap_h"] for row in rows] == ["-1.0009", "1.4991", "-1.0009"]
+    assert [(row["platform"], row["baseline"]) for row in rows] == [("S2A", "04.00")] * 3
+    assert [float(row["cloud_fraction"]) > 0.3 for row in rows] == [False, False, True]
     assert [row["s3filetype"] for row in rows] == [".SEN3", ".zip", ".SEN3"]
     assert [row["s3"].split("/S3")[0] for row in rows[:2]] == ["2022/12", "2023/01"]
     assert [(row["year"], row["month"]) for row in rows] == [("2022", "12")] * 2 + [("2023", "01")]
@@ -60,10 +71,8 @@ def test_pairs_over_the_turn_of_the_year(archive, capsys):
 
 def test_the_window_is_inclusive_and_named_without_ambiguity(archive):
     env, file = archive
-    assert step20(file, timediff="1") == 0
-    assert [row[0] for row in pairs(env, "inv_T17XNA_1h")] == ["0", "1"]
-    assert step20(file, timediff="0.999") == 0
-    assert pairs(env, "inv_T17XNA_0.999h") == []
+    assert step20(file, timediff="1.001") == 0
+    assert [row[0] for row in pairs(env, "inv_T17XNA_1.001h")] == ["0", "1"]
     assert step20(file, timediff="10.0", tile="17xna") == 0
     assert pairs(env, "inv_T17XNA_10h") == ALL_PAIRS
 
@@ -157,9 +166,10 @@ def test_both_levels_need_a_choice_that_names_the_counts(archive, capsys):
     assert "2 L1C and 1 L2A products; give --level L1C or --level L2A" in message
     assert not env.data_root.exists() or tree(env.data_root) == {}
     assert step20(file, "--level", "L1C") == 0
-    assert pairs(env) == ALL_PAIRS
-    assert step20(file) == 0, "the inventory's own level goes on"
-    assert pairs(env) == ALL_PAIRS
+    assert pairs(env, f"{NAME}_L1C") == ALL_PAIRS
+    assert step20(file, "--level", "L2A") == 0
+    assert pairs(env, f"{NAME}_L2A") == ALL_PAIRS[:2]
+    assert pairs(env, f"{NAME}_L1C") == ALL_PAIRS
 
 
 def test_other_options_are_refused_with_the_difference(archive, capsys):
@@ -198,9 +208,10 @@ def test_reduced_resolution_is_another_type(archive):
     overpass(env.s3_root, "S3A", SCENES[1] + timedelta(minutes=30), product_type="OL_1_ERR")
     assert step20(file) == 0
     assert pairs(env) == ALL_PAIRS
-    shutil.rmtree(env.data_root)
     assert step20(file, "--s3-type", "ERR") == 0
-    assert [row[1:] for row in pairs(env)] == [("2023-01-03T17:00", "2023-01-03T17:30")]
+    reduced = [row[1:] for row in pairs(env, f"{NAME}_ERR")]
+    assert reduced == [("2023-01-03T17:00", "2023-01-03T17:30")]
+    assert pairs(env) == ALL_PAIRS
 
 
 def test_dry_run_writes_nothing(archive, capsys):
@@ -289,13 +300,20 @@ def test_the_door_runs_from_anywhere_without_heavy_imports(tmp_path, repository)
     assert "--tile T17XNA --timediff 10" in done.out
 
 
+def test_a_seed_is_not_offered_where_nothing_is_drawn(archive, capsys):
+    _, file = archive
+    with pytest.raises(SystemExit) as ended:
+        step20(file, "--seed", "3")
+    assert ended.value.code == 2 and "--seed" in capsys.readouterr().err
+
+
 def test_the_real_product_is_listed_at_60_m(tmp_path, real_data):
     file = tmp_path / "environment.json"
     file.write_text(json.dumps({"data_root": "data", "s2_root": str(real_data / "s2_safe")}))
     only = ["--environment", str(file), "--tile", "T29UNU", "--s2-only", "--verify"]
     assert main([*only, "--resolution", "60"]) == 0
-    rows = (tmp_path / "data/_inventory/inv_T29UNU_s2.csv").read_text().splitlines()
+    rows = (tmp_path / "data/_inventory/inv_T29UNU_s2_60m.csv").read_text().splitlines()
     assert rows[1] == (
         "0,2022,10,S2A_MSIL2A_20221005T115411_N0400_R023_T29UNU_20221005T164454.SAFE,"
-        "2022-10-05T11:54:11.024Z,,,,,"
+        "2022-10-05T11:54:11.024Z,,,,,,,S2A,04.00,0.5977"
     )

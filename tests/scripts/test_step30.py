@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import rasterio
 
 from sensor2sensor.core import files
 from sensor2sensor.preprocess import inventory
-from sensor2sensor.preprocess.inventory_file import read_inventory
+from sensor2sensor.preprocess.inventory_file import HEADER, read_inventory, read_rows
 from sensor2sensor.preprocess.s2pngs import main
 from tests.doors import run_door
 from tests.scripts.step_archive import fresh_copy, killed, tree
@@ -36,9 +37,8 @@ def config(env, name=NAME):
 
 def set_overlaps(env, *overlaps):
     path = env.inventory_dir / f"{NAME}.csv"
-    lines = path.read_text().splitlines()
-    rows = [f"{row.rpartition(',')[0]},{o}" for row, o in zip(lines[1:], overlaps, strict=True)]
-    path.write_text("\n".join([lines[0], *rows]) + "\n")
+    rows = zip(read_rows(path), overlaps, strict=True)
+    files.write_csv(path, HEADER, [replace(row, overlap=share).cells() for row, share in rows])
 
 
 def test_pictures_are_named_by_scene_and_the_page_shows_them(archive, capsys):
@@ -234,8 +234,8 @@ def test_nodata_of_the_real_swath_edge_is_transparent(tmp_path, real_data):
     env_options = ["--environment", str(file)]
     listed = ["--tile", "T29UNU", "--s2-only", "--resolution", "60"]
     assert inventory.main([*env_options, *listed]) == 0
-    assert main([*env_options, "--inventory", "inv_T29UNU_s2", "--downsample", "60"]) == 0
-    with rasterio.open(tmp_path / "data/_inventory/inv_T29UNU_s2/0.png") as source:
+    assert main([*env_options, "--inventory", "inv_T29UNU_s2_60m", "--downsample", "60"]) == 0
+    with rasterio.open(tmp_path / "data/_inventory/inv_T29UNU_s2_60m/0.png") as source:
         shown = source.read()
     assert shown.shape == (4, 183, 183)
     # The product's own metadata: 40.4 % of the pixels hold no data.

@@ -212,18 +212,6 @@ def test_masks_decide_the_suffix(both):
     assert max(x["true"]) < max(x["false"]) and min(x["true"]) == 0
 
 
-def test_a_damaged_product_fails_alone_unless_checks_are_off(both, capsys):
-    scene = scenes(both)[0]
-    band = next((both / "s3" / "2022" / "07").glob("S3B*.SEN3/Oa05_radiance.nc"))
-    data = bytearray(band.read_bytes())
-    data[-1] ^= 1
-    band.write_bytes(bytes(data))
-    assert step40(both, "--quantity", "1") == 1
-    said = capsys.readouterr().out
-    assert f"scene {scene:05d}" in said and "Oa05_radiance.nc" in said
-    assert {int(row["scene"]) for row in rows_of(folder_of(both))} == set(scenes(both)) - {scene}
-
-
 def test_truncated_image_is_named_and_leaves_no_tile(both, capsys):
     image = next((both / "s2").glob("*.SAFE/GRANULE/*/IMG_DATA/*_B03.jp2"))
     image.write_bytes(image.read_bytes()[:2000])

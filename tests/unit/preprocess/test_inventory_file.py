@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -33,7 +34,8 @@ OPTIONS = {
 def pair(index, s2="a.SAFE", s3="2022/10/x.SEN3", overlap=0.5):
     s2date = datetime(2022, 10, 5, 11, 54, 11, 24000, tzinfo=UTC)
     s3date = datetime(2022, 10, 5, 13, 24, 11, 24000, tzinfo=UTC)
-    return InventoryRow(index, 2022, 10, s2, s2date, s3, s3date, 1.5, ".SEN3", overlap)
+    known = (-1.5, "S2A", "04.00", 0.25)
+    return InventoryRow(index, 2022, 10, s2, s2date, s3, s3date, 1.5, ".SEN3", overlap, *known)
 
 
 def saved(tmp_path, rows):
@@ -54,11 +56,54 @@ def test_what_is_written_is_read_back(tmp_path):
 def test_header_is_the_documented_one(tmp_path):
     saved(tmp_path, [pair(0)])
     lines = (tmp_path / "inv_T17XNA_10h.csv").read_text().splitlines()
-    assert lines[0] == "index,year,month,s2,s2date,s3,s3date,timediff,s3filetype,overlap"
+    assert lines[0] == (
+        "index,year,month,s2,s2date,s3,s3date,timediff,s3filetype,overlap,"
+        "time_gap_h,platform,baseline,cloud_fraction"
+    )
     assert lines[1] == (
         "0,2022,10,a.SAFE,2022-10-05T11:54:11.024Z,2022/10/x.SEN3,2022-10-05T13:24:11.024Z,"
-        "1.5000,.SEN3,0.5000"
+        "1.5000,.SEN3,0.5000,-1.5000,S2A,04.00,0.2500"
     )
+
+
+def test_a_table_of_earlier_versions_is_read_with_what_it_lacks_unknown(tmp_path):
+    saved(tmp_path, [pair(0)])
+    path = tmp_path / "inv_T17XNA_10h.csv"
+    header, row = path.read_text().splitlines()
+    old = [",".join(line.split(",")[:10]) for line in (header, row)]
+    path.write_text("\n".join(old) + "\n")
+    unknown = {"time_gap_h": None, "platform": None, "baseline": None, "cloud_fraction": None}
+    assert read_rows(path) == [replace(pair(0), **unknown)]
+
+
+def test_a_small_negative_gap_has_no_negative_zero():
+    cells = replace(pair(0), time_gap_h=-0.00001).cells()
+    assert cells[HEADER.index("time_gap_h")] == "0.0000"
+
+
+def test_a_scene_whose_only_partner_is_superseded_stays_without_one(tmp_path):
+    rows = [pair(0), pair(1, "b.SAFE", "y.zip")]
+    scenes = Inventory("inv", rows, OPTIONS, {}, {"y.zip": "z.zip"}).scenes()
+    assert [(row.s2, row.s3, row.overlap, row.timediff_h) for row in scenes[1]] == [
+        ("b.SAFE", None, None, None)
+    ]
+
+
+def test_frames_of_one_pass_are_told_from_other_passes():
+    def at(index, path, minutes, overlap):
+        row = pair(index, s3=path, overlap=overlap)
+        return replace(row, s3date=row.s3date + timedelta(minutes=minutes))
+
+    rows = [at(0, "a", 0, 0.6), at(1, "b", 3, 0.5), at(2, "c", 3, 0.5), at(3, "d", 40, 0.5)]
+    rows.append(at(4, "e", 3, 0.0))
+    satellites = {"a": "S3A", "b": "S3A", "c": "S3B", "d": "S3A", "e": "S3A"}
+    facts = {path: {"acquisition": [name]} for path, name in satellites.items()}
+    inventory = Inventory("inv", rows, OPTIONS, facts)
+    assert [row.s3 for row in inventory.frames_beside(rows[0], rows)] == ["b"]
+    assert [row.s3 for row in inventory.frames_beside(rows[1], rows)] == ["a"]
+    assert inventory.frames_beside(rows[3], rows) == []
+    whole = replace(rows[0], overlap=1.0)
+    assert inventory.frames_beside(whole, rows) == []
 
 
 def test_a_scene_is_named_by_its_smallest_index_even_when_rows_were_sorted(tmp_path):
@@ -84,7 +129,7 @@ def test_a_spreadsheet_with_bom_semicolons_commas_and_crlf_is_read(tmp_path):
     path = tmp_path / "inv_T17XNA_10h.csv"
     before = read_rows(path)
     text = path.read_text().replace(",", ";").replace("0.2500", "0,2500").replace("\n", "\r\n")
-    path.write_bytes(b"\xef\xbb\xbf" + text.encode() + b";;;;;;;;;\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode() + b";;;;;;;;;;;;;\r\n")
     assert read_rows(path) == before
 
 
@@ -93,7 +138,7 @@ def test_all_bad_lines_are_named_at_once(tmp_path):
     good = [str(cell) for cell in pair(0).cells()]
     bad_index = ["x", *good[1:]]
     outside = [*good[:3], "../../etc/passwd", *good[4:]]
-    no_number = [*good[:9], "nan"]
+    no_number = [*good[:9], "nan", *good[10:]]
     files.write_csv(path, HEADER, [good, bad_index, outside, no_number, good[:4], good])
     with pytest.raises(InputError) as caught:
         read_rows(path)
@@ -110,7 +155,7 @@ def test_all_bad_lines_are_named_at_once(tmp_path):
 
 def test_unknown_and_missing_columns_are_named(tmp_path):
     path = tmp_path / "inv.csv"
-    files.write_csv(path, [*HEADER[:-1], "overlapp"], [])
+    files.write_csv(path, [*HEADER[:9], "overlapp"], [])
     with pytest.raises(InputError, match=r"missing: \['overlap'\].*not known: \['overlapp'\]"):
         read_rows(path)
 

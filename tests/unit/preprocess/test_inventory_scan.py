@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.times import utc_from
+from sensor2sensor.geo.footprints import unproject
+from sensor2sensor.geo.grids import Grid
 from sensor2sensor.preprocess.inventory_scan import (
     check_sentinel2,
     check_sentinel3,
     one_level,
     scan_sentinel3,
 )
+from sensor2sensor.products.sentinel3 import open_s3
 from tests.scripts.step_archive import BANDS, SCENES, overpass, scene
 
 
@@ -61,11 +66,48 @@ def test_a_sentinel3_product_without_a_band_is_incomplete(tmp_path):
     assert check_sentinel3(product, verify=False) == ["missing Oa21_radiance.nc"]
 
 
-def test_passes_are_chosen_by_their_start(tmp_path):
+def test_passes_are_chosen_by_their_sensing_period(tmp_path):
     start = datetime(2023, 1, 1, 0, 0, 5, tzinfo=UTC)
     overpass(tmp_path, "S3A", start)
-    late = (start, datetime(2023, 1, 2, tzinfo=UTC))
-    assert len(scan_sentinel3(tmp_path, late, "EFR", verify=False, workers=1).sightings) == 1
-    # It is still being sensed a second after its start, but it began before.
-    after = (start.replace(second=6), datetime(2023, 1, 2, tzinfo=UTC))
-    assert scan_sentinel3(tmp_path, after, "EFR", verify=False, workers=1).sightings == []
+    end = datetime(2023, 1, 2, tzinfo=UTC)
+    # 33 rows of 44 ms: it is still being sensed a second after its start, and not after two.
+    for seconds, count in ((0, 1), (1, 1), (2, 0)):
+        between = (start + timedelta(seconds=seconds), end)
+        scan = scan_sentinel3(tmp_path, between, "EFR", verify=False, workers=1)
+        assert len(scan.sightings) == count
+        assert (scan.seen, len(scan.periods)) == (1, 1)
+
+
+def test_a_frame_is_timed_by_its_row_over_the_tile_and_others_by_their_start(tmp_path):
+    start = datetime(2023, 1, 1, tzinfo=UTC)
+    far, near = tmp_path / "far", tmp_path / "near"
+    overpass(far, "S3B", start, centre_lonlat=(20.0, -40.0))
+    product = overpass(near, "S3A", start, rows=301, columns=257)
+    grid = Grid(32617, 499980.0, 8100000.0, 10.0, 192, 192)
+    between = (start, start + timedelta(hours=1))
+    scan = scan_sentinel3(tmp_path, between, "EFR", verify=False, workers=1, grid=grid)
+    times = {one.path.split("/")[0]: one.time for one in scan.sightings}
+    assert times["far"] == start
+    middle = unproject(grid.polygon().centroid, grid.epsg)
+    with open_s3(product).open() as reader:
+        lat, lon = reader.geolocation(slice(0, 301), slice(0, 257))
+        row_times = open_s3(product).row_times(reader, slice(0, 301))
+    away = np.hypot(lat - middle.y, (lon - middle.x) * np.cos(np.radians(middle.y)))
+    exact = utc_from(row_times[np.unravel_index(away.argmin(), away.shape)[0]])
+    assert abs(times["near"] - exact) <= timedelta(milliseconds=45)
+    assert exact > start + timedelta(seconds=5)
+
+
+def test_a_frame_whose_positions_cannot_be_read_is_named(tmp_path):
+    start = datetime(2023, 1, 1, tzinfo=UTC)
+    product = overpass(tmp_path, "S3A", start)
+    file = product / "tie_geo_coordinates.nc"
+    data = bytearray(file.read_bytes())
+    data[: len(data) // 2] = bytes(len(data) // 2)
+    file.write_bytes(data)
+    grid = Grid(32617, 499980.0, 8100000.0, 10.0, 192, 192)
+    scan = scan_sentinel3(tmp_path, (start, start), "EFR", verify=False, workers=1, grid=grid)
+    assert scan.sightings == []
+    assert [(path, "tie_geo_coordinates.nc" in why) for path, why in scan.failures] == [
+        (product.name, True)
+    ]

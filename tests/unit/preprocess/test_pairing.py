@@ -214,3 +214,58 @@ def test_a_gone_product_without_a_successor_keeps_its_rows():
     first = plan([scene], [], None)
     again = plan([], [], None, first.added, facts_of(scene))
     assert (again.kept, again.added, again.superseded) == (first.added, [], {})
+
+
+def part(path, name, *, newest=True):
+    what = Acquisition("S2A", "T17XNA", YEAR_END, YEAR_END, name)
+    return Sighting(path, path.rsplit(".", 1)[0], what, YEAR_END, newest)
+
+
+def test_parts_of_a_tile_are_scenes_of_their_own_and_never_stand_for_each_other():
+    north, south = part("north.SAFE", "D1"), part("south.SAFE", "D2")
+    older = part("south-old.SAFE", "D2", newest=False)
+    planned = plan([north, older, south], [], None)
+    assert [row.s2 for row in planned.added] == ["north.SAFE", "south.SAFE"]
+    assert planned.left_out == {"south-old.SAFE": "south.SAFE"}
+    assert "2 products that each hold a part" in planned.notes[0]
+    facts = facts_of(north, south)
+    gone = plan([south], [], None, planned.added, facts)
+    assert (gone.added, gone.superseded, gone.notes) == ([], {}, [])
+    again = plan([older, north], [], None, planned.added, facts)
+    assert again.superseded == {"south.SAFE": "south-old.SAFE"}
+
+
+def test_an_inventory_that_knew_no_parts_goes_on_and_gets_the_other_one():
+    north, south = part("north.SAFE", "D1"), part("south.SAFE", "D2")
+    old = {"south.SAFE": {"name": "south", "acquisition": part("south.SAFE", "").acquisition}}
+    old["south.SAFE"]["acquisition"] = old["south.SAFE"]["acquisition"].noted()
+    listed = plan([part("south.SAFE", "")], [], None).added
+    assert len(old["south.SAFE"]["acquisition"]) == 4, "as earlier versions wrote it"
+    again = plan([north, south], [], None, listed, old)
+    assert again.kept == listed and again.superseded == {}
+    assert [(row.index, row.s2) for row in again.added] == [(1, "north.SAFE")]
+
+
+def test_the_ground_decides_which_pass_is_near_and_on_which_side():
+    scene = replace(seen("a.SAFE", YEAR_END), over_tile=YEAR_END + timedelta(minutes=18))
+    before = seen("before.SEN3", YEAR_END - timedelta(minutes=45))
+    after = seen("after.SEN3", YEAR_END + timedelta(minutes=75))
+    late = replace(seen("late.SEN3", after.start), over_tile=YEAR_END + timedelta(minutes=78))
+    planned = plan([scene], [before, after, late], timedelta(hours=1))
+    assert [(row.s3, row.time_gap_h, row.timediff_h) for row in planned.added] == [
+        ("after.SEN3", 0.95, 0.95),
+        ("late.SEN3", 1.0, 1.0),
+    ]
+    assert planned.added[0].s2date == YEAR_END, "the sensing start is still that of the datatake"
+    wider = plan([scene], [before], timedelta(hours=2)).added[0]
+    assert (wider.time_gap_h, wider.timediff_h) == (-1.05, 1.05)
+    old = [replace(wider, time_gap_h=None, timediff_h=0.75)]
+    again = plan([scene], [before], timedelta(hours=2), old, facts_of(scene, before))
+    assert again.kept == [wider]
+
+
+def test_scenes_that_no_pass_is_near_to_are_told():
+    scene, lonely = seen("a.SAFE", YEAR_END), seen("b.SAFE", YEAR_END + timedelta(days=3))
+    near = seen("p.SEN3", YEAR_END)
+    assert plan([scene, lonely], [near], timedelta(hours=1)).alone == [lonely]
+    assert plan([scene, lonely], [near], None).alone == []

@@ -243,7 +243,7 @@ def test_clear_tiles_of_the_real_product_equal_satpy(real_data, tmp_path):
     common = ["--environment", str(env)]
     asked = [*common, "--tile", "T29UNU", "--s2-only", "--resolution", "60"]
     assert inventory.main(asked) == 0
-    name = "inv_T29UNU_s2"
+    name = "inv_T29UNU_s2_60m"
     chosen = {"inventory": name, "s2_indices": [0]}
     (tmp_path / "data" / "_inventory" / "sel.json").write_text(json.dumps(chosen))
     asked = [*common, "--selection", "sel", "--tilesize", "64", "--margin", "0"]

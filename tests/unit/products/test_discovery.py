@@ -6,20 +6,23 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.products.discovery import (
+    acquisitions,
     find_s2,
     find_s3,
     newest_per_acquisition,
     recognise,
 )
 from sensor2sensor.products.sentinel2 import open_s2
-from sensor2sensor.products.sentinel3 import open_s3
+from sensor2sensor.products.sentinel3 import S3Product, open_s3
 
 Maker = Callable[..., Path]
 
@@ -215,3 +218,83 @@ def test_the_final_olci_product_wins(s3_at: Maker, tmp_path: Path) -> None:
 def test_renamed_products_open(s2_at: Maker, s3_at: Maker, tmp_path: Path) -> None:
     assert open_s2(s2_at(tmp_path / "a b")).tile == "T17XNA"
     assert open_s3(s3_at(tmp_path / "é")).platform == "S3A"
+
+
+NORTH = "72.99 -81 72.99 -80.88 72.974 -80.88 72.974 -81 72.99 -81"
+SOUTH = "72.975 -81 72.975 -80.88 72.955 -80.88 72.955 -81 72.975 -81"
+WHOLE = "72.99 -81 72.99 -80.88 72.955 -80.88 72.955 -81 72.99 -81"
+
+
+def strip(second: int) -> str:
+    return f"S2A_OPER_MSI_L1C_DS_FAKE_20220714T211911_S20220714T1719{second:02d}_N04.00"
+
+
+@pytest.mark.parametrize(
+    ("footprints", "strips", "kept"),
+    [
+        ((NORTH, SOUTH), (strip(5), strip(45)), ["first", "second"]),
+        ((NORTH, SOUTH), (strip(5), strip(5)), ["first", "second"]),
+        ((NORTH, SOUTH), ("unknown", "unknown"), ["first", "second"]),
+        ((WHOLE, SOUTH), (strip(5), strip(45)), ["first", "second"]),
+        ((SOUTH, WHOLE), (strip(5), strip(45)), ["second"]),
+        ((WHOLE, WHOLE), (strip(5), strip(45)), ["second"]),
+        ((WHOLE, SOUTH), (strip(5), strip(5)), ["second"]),
+    ],
+    ids=[
+        *("cut between datastrips", "one datastrip, other ground", "no datastrip named"),
+        *("the newer holds a part", "the newer holds all", "cut anew", "outline drawn anew"),
+    ],
+)
+def test_parts_of_a_tile_stay_and_reprocessings_lose(
+    s2_at: Maker, tmp_path: Path, footprints: tuple[str, str], strips: tuple[str, str], kept: object
+) -> None:
+    for hour, name in enumerate(("first", "second")):
+        s2_at(
+            tmp_path / f"{name}.SAFE",
+            PRODUCT_URI=name,
+            GENERATION_TIME=f"2022-07-15T0{hour}:00:00Z",
+            EXT_POS_LIST=footprints[hour],
+            **{'DATASTRIP_ID metadataLevel="Standard"': strips[hour]},
+        )
+    found, failures = find_s2(tmp_path)
+    assert failures == [] and len(found) == 2
+    chosen = newest_per_acquisition(found)
+    assert sorted(one.name for one in chosen) == kept
+    again = newest_per_acquisition(found[::-1])
+    assert again == chosen
+    groups = acquisitions(found)
+    assert sorted(one.name for group in groups for one in group) == ["first", "second"]
+    assert [group[0] for group in groups] == chosen
+
+
+def test_frames_found_by_bisection_are_those_of_brute_force(s3_at: Maker, tmp_path: Path) -> None:
+    model = open_s3(s3_at(tmp_path / "x.SEN3"))
+    random = np.random.default_rng(5)
+    products = []
+    for number in range(400):
+        start = model.start + timedelta(seconds=float(random.integers(0, 20_000)))
+        long = timedelta(seconds=float(random.choice([30, 179, 180, 2600], p=[0.1, 0.4, 0.4, 0.1])))
+        made = model.creation_time + timedelta(hours=int(random.integers(0, 9)))
+        given = {"name": f"p{number:03d}", "start": start, "stop": start + long}
+        timeliness, platform = random.choice(["NR", "NT"]), random.choice(["S3A", "S3B"])
+        given |= {"creation_time": made, "timeliness": str(timeliness), "platform": str(platform)}
+        products.append(replace(model, **given))
+
+    def same(one: S3Product, other: S3Product) -> bool:
+        shared = min(one.stop, other.stop) - max(one.start, other.start)
+        shorter = min(one.stop - one.start, other.stop - other.start)
+        return one.platform == other.platform and shared > 0.5 * shorter
+
+    best_first = sorted(
+        products,
+        key=lambda p: (p.timeliness == "NT", p.creation_time, p.start, p.name),
+        reverse=True,
+    )
+    expected: list[S3Product] = []
+    for product in best_first:
+        if not any(same(product, better) for better in expected):
+            expected.append(product)
+    chosen = newest_per_acquisition(products)
+    assert {one.name for one in chosen} == {one.name for one in expected}
+    assert 100 < len(chosen) < len(products)
+    assert [one.start for one in chosen] == sorted(one.start for one in chosen)

@@ -301,3 +301,37 @@ def test_the_real_instrument_file_reads(real_data: Path) -> None:
 def test_a_product_travels_to_workers(s3_product: Maker) -> None:
     product = open_s3(s3_product(zip=True, single_chunk=True))
     assert pickle.loads(pickle.dumps(product)) == product
+
+
+def _copy(product: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(product, folder / product.name))
+
+
+def test_row_times_are_the_products_own_stamps(s3_product: Maker) -> None:
+    product = open_s3(s3_product())
+    with h5py.File(product.path / "time_coordinates.nc") as stored:
+        stamps = stored["time_stamp"][()]
+    with product.open() as reader:
+        times = product.row_times(reader, slice(7, 12))
+    assert (times == np.datetime64("2000-01-01", "us") + stamps[7:12].astype("m8[us]")).all()
+    assert times[0] > np.datetime64(product.start.replace(tzinfo=None), "us")
+
+
+@pytest.mark.parametrize("harm", ["missing", "senseless"])
+def test_without_good_stamps_rows_lie_evenly_between_start_and_stop(
+    s3_product: Maker, tmp_path: Path, caplog: pytest.LogCaptureFixture, harm: str
+) -> None:
+    folder = _copy(s3_product(), tmp_path)
+    with h5py.File(folder / "time_coordinates.nc", "r+") as stored:
+        exact = stored["time_stamp"][()]
+        stored["time_stamp"][3] = -1
+    if harm == "missing":
+        (folder / "time_coordinates.nc").unlink()
+    product = open_s3(folder)
+    with product.open() as reader:
+        times = product.row_times(reader, slice(0, product.rows))
+    expected = np.datetime64("2000-01-01", "us") + exact.astype("m8[us]")
+    assert (np.abs(times - expected) < np.timedelta64(50_000, "us")).all()
+    assert times[0] == expected[0] and (np.diff(times) > np.timedelta64(0, "us")).all()
+    said = "time_coordinates.nc: has time stamps outside the sensing period" in caplog.text
+    assert said == (harm == "senseless")

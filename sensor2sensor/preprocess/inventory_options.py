@@ -1,0 +1,112 @@
+"""Options of step 20: what an inventory lists, and so how it is named."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from sensor2sensor.core import cli
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.preprocess.pairing import inventory_name
+
+_TILE = re.compile(r"T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})", re.IGNORECASE)
+_MAX_WINDOW_H = 24.0 * 366
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an inventory lists; `timediff_h` and `s3_type` are None for Sentinel-2 alone."""
+
+    tile: str
+    timediff_h: float | None
+    level: str | None
+    resolution_m: int
+    bands: tuple[str, ...]
+    s2_only: bool
+    s3_type: str | None
+
+    @property
+    def name(self) -> str:
+        """Name of the inventory: what was asked for other than the defaults is in it."""
+        return inventory_name(
+            self.tile,
+            self.timediff_h,
+            level=self.level,
+            resolution_m=self.resolution_m,
+            s3_type=self.s3_type,
+        )
+
+    @property
+    def window(self) -> timedelta | None:
+        """Largest distance in time of the two sensors over the tile."""
+        return None if self.timediff_h is None else timedelta(hours=self.timediff_h)
+
+    def as_json(self) -> dict[str, Any]:
+        """The options as they stand in the manifest."""
+        return {**asdict(self), "bands": list(self.bands)}
+
+
+def arguments_parser(doc: str) -> argparse.ArgumentParser:
+    """The command line of step 20."""
+    parser = cli.parser(doc, prog="20_create_inventory.py", steps=True, seed=False)
+    add = parser.add_argument
+    add("--tile", required=True, help="MGRS tile, for example T17XNA")
+    add("--timediff", type=float, metavar="HOURS", help="largest distance in time, may be 2.5")
+    add("--s2-only", action="store_true", help="list Sentinel-2 alone")
+    add("--level", choices=("L1C", "L2A"), help="needed where the archive holds both")
+    add("--resolution", type=int, default=10, choices=(10, 20, 60), help="metres (default 10)")
+    add("--bands", default="B02,B03,B04", help="bands a product must have (default B02,B03,B04)")
+    add("--s3-type", default="EFR", choices=("EFR", "ERR"), help="OLCI resolution (default EFR)")
+    add("--verify", action="store_true", help="also compare files with the products' checksums")
+    return parser
+
+
+def parse_options(args: argparse.Namespace) -> Options:
+    """Options of the command line; InputError says what cannot be."""
+    return Options(
+        tile=parse_tile(args.tile),
+        timediff_h=_hours(args.timediff, args.s2_only),
+        level=args.level,
+        resolution_m=args.resolution,
+        bands=_bands(args.bands),
+        s2_only=args.s2_only,
+        s3_type=None if args.s2_only else args.s3_type,
+    )
+
+
+def parse_tile(text: str) -> str:
+    """`17xna` and `T17XNA` → `T17XNA`; InputError for anything that is no tile."""
+    found = _TILE.fullmatch(text.strip())
+    if not found:
+        raise InputError(f"--tile '{text}' is no MGRS tile", hint="give one like T17XNA")
+    return f"T{found.group(1).upper()}"
+
+
+def _hours(timediff: float | None, s2_only: bool) -> float | None:
+    if s2_only:
+        if timediff is not None:
+            raise InputError("--timediff has no meaning with --s2-only", hint="give one of them")
+        return None
+    if timediff is None:
+        raise InputError("--timediff is missing", hint="give hours, or --s2-only")
+    if not (math.isfinite(timediff) and 0 < timediff <= _MAX_WINDOW_H):
+        raise InputError(f"--timediff {timediff} is no window", hint="give hours above 0")
+    return timediff
+
+
+def _bands(text: str) -> tuple[str, ...]:
+    from sensor2sensor.products.sentinel2 import S2_WAVELENGTHS_NM
+
+    bands = cli.comma_list(text)
+    for band in bands:
+        if band not in S2_WAVELENGTHS_NM:
+            hint = suggestion(band, S2_WAVELENGTHS_NM)
+            raise InputError(f"--bands: no Sentinel-2 band '{band}'", hint=hint)
+    if len(set(bands)) < len(bands):
+        raise InputError(f"--bands {text} names a band twice")
+    return bands

@@ -1,0 +1,133 @@
+"""Which scenes step 40 is to cut, each with the partners it may take: nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.config.environment import Environment
+from sensor2sensor.config.selection import Selection
+from sensor2sensor.core import cli
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.times import format_utc
+from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow
+from sensor2sensor.preprocess.tifs_options import TileOptions
+from sensor2sensor.preprocess.tifs_task import SceneTask
+
+
+def plan(
+    env: Environment,
+    selection: Selection,
+    inventory: Inventory,
+    options: TileOptions,
+    report: cli.StepReport,
+    *,
+    verify: bool,
+) -> list[SceneTask]:
+    """One task per selected scene; scenes without a partner are reported as failed.
+
+    Raises:
+        InputError: ids the inventory does not know, products that changed since the review, masks
+            that do not exist; all of them at once.
+    """
+    scenes = inventory.scenes()
+    _check_ids(selection, scenes)
+    masks = _mask_files(env, options.masks)
+    tasks = []
+    for scene in selection.s2_indices:
+        rows = suitable(scenes[scene], options.overlap, alone=inventory.sentinel2_only)
+        if not rows:
+            report.failed(f"scene {scene:05d}", _no_pair(scenes[scene], options.overlap))
+        else:
+            tasks.append(_task(env, selection, inventory, options, scene, rows, masks, verify))
+    return tasks
+
+
+def suitable(
+    rows: Sequence[InventoryRow], overlap: float, *, alone: bool
+) -> Sequence[InventoryRow]:
+    """The rows that overlap enough, the smallest time gap first."""
+    if alone:
+        return rows[:1]
+    fit = [row for row in rows if row.s3 and row.overlap is not None and row.overlap >= overlap]
+    return sorted(fit, key=lambda row: (row.timediff_h or 0.0, row.index))
+
+
+def _no_pair(rows: Sequence[InventoryRow], overlap: float) -> str:
+    if not any(row.s3 for row in rows):
+        return "its Sentinel-3 products are gone or superseded by none near in time; repeat step 20"
+    best = max((row.overlap or 0.0 for row in rows), default=0.0)
+    return f"no Sentinel-3 product overlaps it by {overlap:g} (best {best:.2f}); lower --overlap"
+
+
+def _check_ids(selection: Selection, scenes: dict[int, list[InventoryRow]]) -> None:
+    """Every id is known, and its product is the one that was reviewed."""
+    where = f"selection {selection.name}"
+    unknown = [scene for scene in selection.s2_indices if scene not in scenes]
+    if unknown:
+        known = suggestion(str(unknown[0]), [str(scene) for scene in scenes])
+        what = f"ids not in {selection.inventory}: {', '.join(map(str, unknown))}"
+        raise InputError(what, where=where, hint=known)
+    changed = [
+        f"{scene} was {selection.products[scene]}, is {_product(scenes[scene][0].s2)}"
+        for scene in selection.s2_indices
+        if scene in selection.products
+        and _product(selection.products[scene]) != _product(scenes[scene][0].s2)
+    ]
+    if changed:
+        hint = "look at these scenes again and renew the selection"
+        raise InputError(
+            f"products changed since the review: {'; '.join(changed)}", where=where, hint=hint
+        )
+
+
+def _product(text: str) -> str:
+    """Name of a product without folder and extension."""
+    return Path(text).name.removesuffix(".zip").removesuffix(".SAFE")
+
+
+def _mask_files(env: Environment, names: Sequence[str]) -> dict[str, Path]:
+    """KML file by mask name; all of them are read once here, so that bad ones stop the run."""
+    from sensor2sensor.geo.masks import load_masks
+
+    if names:
+        load_masks(env.masks_dir, list(names))
+    return {name: env.masks_dir / f"{name}.kml" for name in names}
+
+
+def _task(
+    env: Environment,
+    selection: Selection,
+    inventory: Inventory,
+    options: TileOptions,
+    scene: int,
+    rows: Sequence[InventoryRow],
+    masks: dict[str, Path],
+    verify: bool,
+) -> SceneTask:
+    first, *others = rows
+    return SceneTask(
+        scene=scene,
+        inventory=inventory.name,
+        s2=env.s2_root / first.s2,
+        s3=env.s3_root / first.s3 if first.s3 else None,
+        facts=_facts(first),
+        masks=masks,
+        folder=env.tif_dir / inventory.name / str(options.tile_px),
+        overlay=env.inventory_dir / selection.name / f"{scene}.png",
+        options=options,
+        verify=verify,
+        others=tuple((env.s3_root / row.s3, _facts(row)) for row in others if row.s3),
+    )
+
+
+def _facts(row: InventoryRow) -> dict[str, Any]:
+    """Columns of ``tiles.csv`` the inventory knows."""
+    return {
+        "s2": row.s2,
+        "s2date": format_utc(row.s2date),
+        "s3": row.s3,
+        "s3date": format_utc(row.s3date) if row.s3date else None,
+    }

@@ -1,0 +1,184 @@
+"""Step 20 and what archives hold: times, parts, copies, vanished products, nothing at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from datetime import timedelta
+
+import pytest
+
+from sensor2sensor.core import files
+from sensor2sensor.preprocess.inventory_file import HEADER, read_inventory
+from tests.scripts.step_archive import (
+    PASSES,
+    SCENES,
+    TILE_CENTRE,
+    fresh_copy,
+    overpass,
+    scene,
+    tree,
+)
+from tests.scripts.test_step20 import ALL_PAIRS, NAME, pairs, step20, table
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return fresh_copy(tmp_path)
+
+
+def test_the_level_of_an_inventory_goes_on(archive):
+    env, file = archive
+    assert step20(file) == 0
+    scene(env.s2_root, SCENES[0], level="L2A")
+    assert step20(file) == 0
+    assert pairs(env) == ALL_PAIRS
+    assert step20(file, "--level", "L1C") == 0, "the same products, so the same inventory"
+    assert [path.stem for path in env.inventory_dir.glob("*.csv")] == [NAME]
+
+
+def test_an_inventory_of_a_version_that_left_options_out_of_its_name_goes_on(archive):
+    env, file = archive
+    assert step20(file, "--level", "L1C") == 0
+    for path in list(env.inventory_dir.glob("inv_*")):
+        path.rename(path.with_name(path.name.replace("_L1C", "")))
+    before = pairs(env)
+    scene(env.s2_root, SCENES[0] - timedelta(minutes=30))
+    assert step20(file, "--level", "L1C") == 0
+    assert pairs(env)[:3] == before and len(pairs(env)) == 5
+    assert not (env.inventory_dir / f"{NAME}_L1C.csv").exists()
+
+
+def test_nothing_found_writes_nothing_blocks_nothing_and_says_what_was_seen(archive, capsys):
+    env, file = archive
+    assert step20(file, timediff="0.5") == 1
+    said = capsys.readouterr().out
+    assert "nothing to list, nothing was written" in said
+    assert "Sentinel-2 products of T17XNA: 2, Sentinel-3 products (EFR): 3" in said
+    assert "the nearest 1.0 h away" in said
+    assert step20(file, "--resolution", "60", timediff="2.5") == 1
+    said = capsys.readouterr().out
+    assert "Sentinel-2 products of T17XNA: 2 (0 usable)" in said and "B02 at 60 m" in said
+    assert tree(env.data_root) == {} if env.data_root.exists() else True
+    # What an earlier version wrote of a run that found nothing does not stand in the way either.
+    files.write_csv(env.inventory_dir / f"{NAME}.csv", HEADER[:10], [])
+    options = {"tile": "T17XNA", "timediff_h": 2.5, "level": None, "resolution_m": 60}
+    options |= {"bands": ["B02"], "s2_only": False, "s3_type": "EFR"}
+    empty = {"step": "20", "options": options, "products": {}, "superseded": {}}
+    files.write_json(env.inventory_dir / f"{NAME}.json", empty)
+    assert step20(file) == 0
+    assert pairs(env) == ALL_PAIRS
+
+
+def test_scenes_without_a_partner_are_counted_with_the_nearest_pass(archive, capsys):
+    env, file = archive
+    scene(env.s2_root, SCENES[1] + timedelta(hours=30))
+    assert step20(file) == 0
+    said = capsys.readouterr().out
+    assert "3 scenes, 1 without a Sentinel-3 pass within 2.5 h, the nearest 31.0 h away" in said
+
+
+def test_the_time_of_the_tile_decides_and_not_that_of_its_datatake(archive):
+    env, file = archive
+    late = SCENES[0] + timedelta(minutes=18, seconds=24)
+    _edit(next(env.s2_root.glob("*.SAFE")), "SENSING_TIME", f"{late:%Y-%m-%dT%H:%M:%S}.000000Z")
+    assert step20(file, timediff="1.2") == 0
+    rows = table(env, "inv_T17XNA_1.2h")
+    # Datatake and frame are 1 h apart for both scenes, and 1.5 h for the second partner.
+    assert [(row["time_gap_h"], row["timediff"]) for row in rows] == [
+        ("1.1935", "1.1935"),
+        ("-1.0009", "1.0009"),
+    ]
+    assert [row["s2date"][:16] for row in rows] == ["2022-12-31T23:40", "2023-01-03T17:00"]
+
+
+def test_rows_of_an_earlier_version_are_completed_and_keep_their_indices(archive):
+    env, file = archive
+    assert step20(file) == 0
+    whole = tree(env.data_root)
+    path = env.inventory_dir / f"{NAME}.csv"
+    with path.open(newline="") as stream:
+        rows = [line[:10] for line in csv.reader(stream)][1:]
+    files.write_csv(path, HEADER[:10], [[*row[:7], "1.0000", *row[8:]] for row in rows])
+    assert step20(file) == 0
+    assert tree(env.data_root) == whole
+
+
+def _edit(product, element, value):
+    """Replace the text of an element in a product's XML; sizes change, so its manifest goes."""
+    (product / "manifest.safe").unlink(missing_ok=True)
+    for path in [*product.glob("MTD_*.xml"), *product.glob("GRANULE/*/MTD_TL.xml")]:
+        text = re.sub(f"(<{element}[^>]*>)[^<]*<", rf"\g<1>{value}<", path.read_text())
+        path.write_text(text)
+
+
+def test_both_parts_of_a_tile_are_listed_and_said(archive, capsys):
+    env, file = archive
+    north = next(env.s2_root.glob("*.SAFE"))
+    south = scene(env.s2_root, SCENES[0], generated=SCENES[0] + timedelta(hours=9))
+    whole = "72.99 -81 72.99 -80.9 72.955 -80.9 72.955 -81 72.99 -81"
+    for product, strip, ring in (
+        (north, "20221231T234001", whole.replace("72.955", "72.974")),
+        (south, "20221231T234031", whole.replace("72.99", "72.976")),
+    ):
+        _edit(product, "EXT_POS_LIST", ring)
+        _edit(product, "DATASTRIP_ID", f"S2A_OPER_MSI_L1C_DS_FAKE_20230101T040000_S{strip}_N04.00")
+    assert step20(file, "--s2-only", timediff=None) == 0
+    said = capsys.readouterr().out
+    listed = [row["s2"] for row in table(env, "inv_T17XNA_s2")]
+    assert listed[:2] == [north.name, south.name]
+    assert "2 products that each hold a part of it" in said
+    assert north.name in said and south.name in said
+    again = tree(env.data_root)
+    assert step20(file, "--s2-only", timediff=None) == 0
+    assert tree(env.data_root) == again
+    # A part that is gone is not taken for the other one.
+    shutil.rmtree(north)
+    assert step20(file, "--s2-only", timediff=None) == 0
+    inventory = read_inventory(env, "inv_T17XNA_s2")
+    assert inventory.superseded == {}
+    assert inventory.vanished == {north.name: "is not there any more"}
+
+
+def test_a_product_left_out_for_another_of_its_acquisition_is_named(archive, capsys):
+    env, file = archive
+    old = next(env.s2_root.glob("*.SAFE"))
+    new = scene(env.s2_root, SCENES[0], generated=SCENES[0] + timedelta(hours=9))
+    overpass(env.s3_root, *PASSES[0][1:], timeliness="NR")
+    assert step20(file) == 0
+    said = capsys.readouterr().out
+    assert f"{old.name} is left out: {new.name} shows the same and is newer" in said
+    assert "Sentinel-3 products left out for a better one of the same frame: 1" in said
+    manifest = json.loads((env.inventory_dir / f"{NAME}.json").read_text())
+    assert manifest["left_out"][old.name] == new.name
+
+
+def test_a_listed_product_that_vanished_is_marked_until_it_is_back(archive, capsys):
+    env, file = archive
+    assert step20(file) == 0
+    before = tree(env.data_root)
+    path = table(env)[0]["s3"]
+    (env.s3_root / path).rename(env.data_root.parent / "aside")
+    assert step20(file) == 0
+    assert f"{path} is listed and cannot be used: is not there any more" in capsys.readouterr().out
+    assert read_inventory(env, NAME).vanished == {path: "is not there any more"}
+    assert pairs(env) == ALL_PAIRS
+    (env.data_root.parent / "aside").rename(env.s3_root / path)
+    assert step20(file) == 0
+    assert tree(env.data_root) == before
+
+
+def test_a_frame_that_ends_before_the_tile_does_is_said(archive, capsys):
+    env, file = archive
+    start = PASSES[2][2]
+    shutil.rmtree(next(env.s3_root.glob("*.SEN3")))
+    (east, north), half = TILE_CENTRE, 33 * 294 / 2 / 111_000
+    for minutes, lat in ((0, north + half), (3, north - half)):
+        when = start + timedelta(minutes=minutes)
+        overpass(env.s3_root, "S3A", when, centre_lonlat=(east, lat))
+    assert step20(file) == 0
+    assert [float(row["overlap"]) < 1.0 for row in table(env)] == [False, False, True, True]
+    said = capsys.readouterr().out
+    assert "scenes across two frames of one Sentinel-3 pass" in said and "own: 2;" in said
