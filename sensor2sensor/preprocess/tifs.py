@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.times import format_utc
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
 from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
-from sensor2sensor.preprocess.tifs_records import STEP, TileFolder
+from sensor2sensor.preprocess.tifs_records import STEP, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_scene import process_scene
 from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
 from sensor2sensor.preprocess.tifs_write import tile_bands
@@ -51,16 +51,17 @@ def run(args: argparse.Namespace) -> int:
     folder = TileFolder(env.tif_dir / inventory.name / str(options.tile_px))
     replace = folder.check(options.record(), force=args.force)
     if args.dry_run:
-        return _announce(tasks, folder, report, replace=replace)
+        return _announce(tasks, selection, folder, report, replace=replace, keep=args.keep)
     with files.lock(folder.path / ".lock"):
         folder.sweep()
         files.sweep(env.inventory_dir / selection.name)
         if replace:
             folder.remove_listed()
-        manifest = _manifest(folder, inventory, selection, options)
+        manifest = _manifest(folder, inventory, selection, options, keep=args.keep)
         folder.start(manifest)
         _work(tasks, args.workers, report)
         rows = folder.finish(manifest)
+        _drop_others(folder, manifest["selected"], report)
     report.note(f"{len(rows)} tiles in {folder.path}")
     return report.finish()
 
@@ -180,11 +181,16 @@ def _facts(row: InventoryRow) -> dict[str, Any]:
 
 
 def _manifest(
-    folder: TileFolder, inventory: Inventory, selection: Selection, options: TileOptions
+    folder: TileFolder,
+    inventory: Inventory,
+    selection: Selection,
+    options: TileOptions,
+    *,
+    keep: bool,
 ) -> dict[str, Any]:
     """What the folder's manifest says beside its files."""
     earlier: list[str] = []
-    if folder.manifest.is_file():
+    if keep and folder.manifest.is_file():
         earlier = list(files.read_json(folder.manifest)["selections"])
     bands = tile_bands(options.bands, with_olci=not inventory.sentinel2_only)
     return {
@@ -192,6 +198,7 @@ def _manifest(
         "version": options.record()["version"],
         "inventory": inventory.name,
         "selections": sorted({*earlier, selection.name}),
+        "selected": sorted(folder.stands_for(selection.s2_indices, keep=keep)),
         "options": options.record(),
         "bands": [band.record() for band in bands],
         "formulas": FORMULAS,
@@ -199,17 +206,50 @@ def _manifest(
 
 
 def _announce(
-    tasks: Sequence[SceneTask], folder: TileFolder, report: cli.StepReport, *, replace: bool
+    tasks: Sequence[SceneTask],
+    selection: Selection,
+    folder: TileFolder,
+    report: cli.StepReport,
+    *,
+    replace: bool,
+    keep: bool,
 ) -> int:
     """What a run would do, without doing it."""
+    others = folder.others(folder.stands_for(selection.s2_indices, keep=keep))
     if replace:
         report.note(f"would first remove the tiles of {folder.path}")
+    elif others:
+        made_for = ", ".join(files.read_json(folder.manifest)["selections"])
+        advice = "" if keep else "; --keep keeps them"
+        report.note(f"would remove {_told(others)} (the folder was made for {made_for}){advice}")
     for task in tasks:
         partner = f" with {task.facts['s3']}" if task.s3 else ""
         report.note(
             f"would cut {task.options.quantity} tiles of {task.label}: {task.facts['s2']}{partner}"
         )
     return report.finish()
+
+
+def _drop_others(folder: TileFolder, selected: Collection[int], report: cli.StepReport) -> None:
+    """Remove the files of scenes that were taken out, once all others are safely there."""
+    others = folder.others(selected)
+    if not others:
+        return
+    if report.failed_items:
+        why = "their files stay until a run without a failure"
+        report.note(f"no longer listed: {_told(others)}; {why}")
+        return
+    for record in others:
+        folder.clear_scene(record.scene)
+    report.note(f"removed {_told(others)}, not in the selection")
+
+
+def _told(records: Sequence[SceneRecord]) -> str:
+    """How many tiles of which scenes: ``6 tiles of 2 scenes (00004, 00007)``."""
+    tiles = sum(len(record.rows) for record in records)
+    named = ", ".join(f"{record.scene:05d}" for record in records[:10])
+    more = f" and {len(records) - 10} more" if len(records) > 10 else ""
+    return f"{tiles} tiles of {len(records)} scenes ({named}{more})"
 
 
 def _work(tasks: Sequence[SceneTask], workers: int, report: cli.StepReport) -> None:

@@ -78,6 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--margin", type=int, default=30, metavar="PX", help="Sentinel-2 pixels around a tile (30)")
     add("--no-verify", action="store_true", help="skip the products' checksums")
+    add(
+        "--keep",
+        action="store_true",
+        help="keep the folder's scenes that the selection lacks (a union of several selections)",
+    )
     add("--force", action="store_true", help="replace tiles that were made with other options")
 
 

@@ -3,11 +3,15 @@
 A scene's record is written before the first file of each tile and again when the scene is done. So
 after a crash every file in the folder is listed somewhere, and a scene counts as done only if its
 inputs and options were those asked for now.
+
+The folder stands for a selection (``selected`` in the manifest), or for a union of several
+(``--keep``): ``tiles.csv`` lists its scenes and no other. Files of scenes taken out of it go last,
+and only after a run without a failure, so that no run can end with less than it began with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +102,19 @@ class TileFolder:
         found = sorted(self._records.glob("[0-9]*.json")) if self._records.is_dir() else []
         return [record for path in found if (record := self.read_record(int(path.stem)))]
 
+    def stands_for(self, selected: Sequence[int], *, keep: bool) -> set[int]:
+        """Scenes the folder is to hold: those selected and, with ``keep``, those it held before."""
+        if not keep or not self.manifest.is_file():
+            return set(selected)
+        before = files.read_json(self.manifest).get("selected")
+        if before is None:  # of a version that appended every selection
+            before = [record.scene for record in self.records()]
+        return {*selected, *before}
+
+    def others(self, scenes: Collection[int]) -> list[SceneRecord]:
+        """Records of scenes the folder no longer stands for."""
+        return [record for record in self.records() if record.scene not in scenes]
+
     def check(self, options: Mapping[str, Any], *, force: bool) -> bool:
         """Whether the folder's tiles, if any, were made with these options.
 
@@ -140,8 +157,14 @@ class TileFolder:
             files.write_json(self.manifest, {**manifest, "complete": False, "files": {}})
 
     def finish(self, manifest: Mapping[str, Any]) -> list[Row]:
-        """Write ``tiles.csv`` and the manifest from the records; returns the rows."""
-        records = [record for record in self.records() if record.status == "done"]
+        """Write ``tiles.csv`` and the manifest from the records of the scenes it stands for.
+
+        Returns:
+            The rows.
+        """
+        selected = set(manifest["selected"])
+        done = (record for record in self.records() if record.status == "done")
+        records = [record for record in done if record.scene in selected]
         rows = [row for record in records for row in record.rows]
         # Rows of earlier versions have no overpass; step 50 then looks at the product's name.
         cells = ([{"overpass": "", **row}[column] for column in COLUMNS] for row in rows)
