@@ -39,14 +39,12 @@ _OFFSETS = {
     "L1C": f"{_IMAGE}/Radiometric_Offset_List/RADIO_ADD_OFFSET",
     "L2A": f"{_IMAGE}/BOA_ADD_OFFSET_VALUES_LIST/BOA_ADD_OFFSET",
 }
-# The second path of Level-2A is that of baselines before 02.08.
 _QUANTIFICATION = {
-    "L1C": (f"{_IMAGE}/QUANTIFICATION_VALUE",),
-    "L2A": (
-        f"{_IMAGE}/QUANTIFICATION_VALUES_LIST/BOA_QUANTIFICATION_VALUE",
-        f"{_IMAGE}/L1C_L2A_Quantification_Values_List/L2A_BOA_QUANTIFICATION_VALUE",
-    ),
+    "L1C": f"{_IMAGE}/QUANTIFICATION_VALUE",
+    "L2A": f"{_IMAGE}/QUANTIFICATION_VALUES_LIST/BOA_QUANTIFICATION_VALUE",
 }
+# Level-2A before baseline 02.07 (sen2cor up to 2.5.5) marks its own elements `L2A_…` and `…_2A`.
+_OLD_NAMES = {"L1C_L2A_Quantification_Values_List": "QUANTIFICATION_VALUES_LIST"}
 _FOOTPRINT = "Geometric_Info/Product_Footprint/Product_Footprint/Global_Footprint/EXT_POS_LIST"
 _GEOCODING = "Geometric_Info/Tile_Geocoding"
 _IMAGE_NAME = re.compile(r"_(B\d[\dA]|TCI|AOT|WVP|SCL)(?:_(10|20|60)m)?$")
@@ -86,6 +84,7 @@ class TileFacts:
 
 def product_facts(root: Element) -> ProductFacts:
     """Read the product XML."""
+    _renew(root)
     level = LEVELS.get(root.name)
     if level is None:
         raise ProductError(f"root element {root.name} is no Sentinel-2 product", where=root.where)
@@ -113,6 +112,7 @@ def product_facts(root: Element) -> ProductFacts:
 
 def tile_facts(root: Element) -> TileFacts:
     """Read the tile XML."""
+    _renew(root)
     masks = {
         safe_key: safe_name(element.text, root.where)
         for element in root.find_all("Quality_Indicators_Info/Pixel_Level_QI/MASK_FILENAME")
@@ -121,6 +121,15 @@ def tile_facts(root: Element) -> TileFacts:
     }
     sensed = time_at(root, "General_Info/SENSING_TIME")
     return TileFacts(grids=_grids(root), masks=masks, tile_time=sensed)
+
+
+def _renew(root: Element) -> None:
+    """Give old element names the form they have had since; in place."""
+    for node in root.node.iter():
+        space, brace, local = str(node.tag).rpartition("}")
+        plain = _OLD_NAMES.get(local, local).removeprefix("L2A_").removesuffix("_2A")
+        if plain != local:
+            node.tag = space + brace + plain
 
 
 def _mask_key(element: Element) -> str:
@@ -178,8 +187,7 @@ def _cloud_fraction(root: Element) -> float | None:
 
 
 def _quantification(root: Element, level: str) -> float:
-    paths = _QUANTIFICATION[level]
-    path = next((path for path in paths if root.find(path) is not None), paths[0])
+    path = _QUANTIFICATION[level]
     value = root.number(path)
     if value <= 0.0:
         raise ProductError(f"element {path} is {value}, not positive", where=root.where)
