@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.geo.drawings import EDGES
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess.inventory_file import Inventory
 
 VERSION = 1  # of the tiles' content and layout; raised when equal options give other files
+OLD_MASK_EDGES = "great-circle"  # what a record with masks and without a word of edges means
 FOOTPRINT_SHARE = 0.95
 MASK_SHARE = 0.8
 OLCI_SHARE = 0.95
@@ -34,6 +36,7 @@ class TileOptions:
         resolution_m: of the target grid.
         bands: target bands.
         level: ``L1C`` or ``L2A``, or None for either.
+        mask_edges: how edges of masks run, ``parallel`` or ``great-circle``.
     """
 
     tile_px: int
@@ -48,10 +51,14 @@ class TileOptions:
     resolution_m: int
     bands: tuple[str, ...]
     level: str | None
+    mask_edges: str = "parallel"
 
     def record(self) -> dict[str, Any]:
         """The options as plain JSON values, for the manifest and for comparison."""
         plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        # Masks were great circles before there was a choice: records of then stay what they were.
+        if not self.masks or self.mask_edges == OLD_MASK_EDGES:
+            del plain["mask_edges"]
         return {"version": VERSION, **plain}
 
     def window(self, x: int, y: int) -> PixelWindow:
@@ -64,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("tiles").add_argument
     add("--selection", required=True, metavar="NAME|PATH", help="selection made after step 30")
     add("--masks", default="none", metavar="A,B", help="KML masks in _masks, or none (default)")
+    add(
+        "--mask-edges",
+        choices=EDGES,
+        default="parallel",
+        help="edges of masks: straight in degrees as a GIS draws them (parallel), or great circles,"
+        " as before there was a choice",
+    )
     add("--tilesize", type=int, default=256, metavar="PX", help="tile edge, pixels (256)")
     add("--quantity", type=int, default=5, metavar="N", help="tiles per scene (5)")
     add("--overlap", type=float, default=0.5, help="least overlap of the pair (0.5)")
@@ -106,6 +120,7 @@ def from_arguments(args: argparse.Namespace, inventory: Inventory) -> TileOption
         resolution_m=int(inventory.options["resolution_m"]),
         bands=tuple(inventory.options["bands"]),
         level=inventory.options["level"],
+        mask_edges=args.mask_edges,
     )
 
 

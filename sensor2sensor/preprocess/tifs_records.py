@@ -19,6 +19,7 @@ from typing import Any
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.manifest import differences
+from sensor2sensor.preprocess.tifs_options import OLD_MASK_EDGES
 
 STEP = "40"
 COLUMNS = (
@@ -127,7 +128,7 @@ class TileFolder:
         if not self.manifest.is_file():
             return False
         old = files.read_json(self.manifest)
-        found = differences(old["options"], options)
+        found = differences(_with_edges(old["options"]), _with_edges(options))
         if found and not force:
             what = f"holds tiles of other options: {'; '.join(found)}"
             hint = "repeat with those, or give --force to replace them"
@@ -178,6 +179,11 @@ class TileFolder:
         }
         files.write_json(self.manifest, content)
         return rows
+
+
+def _with_edges(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with a word for what a record leaves out, so that a difference can be read."""
+    return {**({"mask_edges": OLD_MASK_EDGES} if options.get("masks") else {}), **options}
 
 
 def _all_files(records: Sequence[SceneRecord]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.manifest import file_fingerprint, fingerprint
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.geo.masks import load_mask, project_mask
+from sensor2sensor.geo.masks import prepared, project_mask
 from sensor2sensor.preprocess.tifs_draw import (
     CLOUD,
     CoarseMap,
@@ -208,8 +208,9 @@ class _Scene:
 
     @cached_property
     def _masks(self) -> list[Any]:
-        loaded = (load_mask(path) for path in self.task.masks.values())
-        return [project_mask(mask, self.grid.epsg) for mask in loaded]
+        edges = self.options.mask_edges
+        loaded = (prepared(path, edges) for path in self.task.masks.values())
+        return [project_mask(mask, self.grid, edges) for mask in loaded]
 
     @cached_property
     def _screen(self) -> Screen:
