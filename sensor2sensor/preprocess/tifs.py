@@ -200,6 +200,7 @@ def _manifest(
         "selections": sorted({*earlier, selection.name}),
         "selected": sorted(folder.stands_for(selection.s2_indices, keep=keep)),
         "options": options.record(),
+        "s3_type": inventory.options.get("s3_type"),
         "bands": [band.record() for band in bands],
         "formulas": FORMULAS,
     }

@@ -20,6 +20,11 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.manifest import differences
 from sensor2sensor.preprocess.tifs_options import OLD_MASK_EDGES
+from sensor2sensor.products.bands import (
+    S2_PLATFORM_WAVELENGTHS_NM,
+    S2_WAVELENGTHS_NM,
+    mean_nm,
+)
 
 STEP = "40"
 COLUMNS = (
@@ -172,6 +177,7 @@ class TileFolder:
         files.write_csv(self.table, COLUMNS, cells)
         content = {
             **manifest,
+            "bands": _mean_bands(manifest["bands"], records),
             "complete": True,
             "tiles": len(rows),
             "scenes": {str(record.scene): record.facts for record in records},
@@ -184,6 +190,24 @@ class TileFolder:
 def _with_edges(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options with a word for what a record leaves out, so that a difference can be read."""
     return {**({"mask_edges": OLD_MASK_EDGES} if options.get("masks") else {}), **options}
+
+
+def _mean_bands(bands: Sequence[Row], records: Sequence[SceneRecord]) -> list[Row]:
+    """The bands with the mean wavelength of the tiles: satellites differ by up to 17 nm."""
+    seen = [(_wavelengths_nm(record), len(record.rows)) for record in records if record.rows]
+    if not seen:
+        return list(bands)
+    means = {name: mean_nm([(nm[name], tiles) for nm, tiles in seen]) for name in seen[0][0]}
+    return [{**b, "wavelength_nm": means.get(b["name"], b["wavelength_nm"])} for b in bands]
+
+
+def _wavelengths_nm(record: SceneRecord) -> dict[str, float]:
+    """Central wavelengths of a scene's bands; records of before name the product alone."""
+    told: dict[str, float] | None = record.facts.get("wavelengths_nm")
+    if told is not None:
+        return told
+    table = S2_PLATFORM_WAVELENGTHS_NM.get(record.facts["s2"][:3], S2_WAVELENGTHS_NM)
+    return {band: table[band] for band in record.facts["offsets"]}
 
 
 def _all_files(records: Sequence[SceneRecord]) -> dict[str, str]:

@@ -167,6 +167,7 @@ class _Scene:
             "quality_source": self.quality_source,
             "quantification": self.s2.quantification,
             "offsets": {band: self.s2.offsets[band] for band in self.options.bands},
+            "wavelengths_nm": {b: self.s2.wavelengths_nm[b] for b in self.options.bands},
             "search_radius_m": self.radii_m,
             "rejected": dict(sorted(self.reasons.items())),
         }
@@ -332,7 +333,7 @@ def _write_tile(
     task = scene.task
     outside = "_notinmask" if candidate.inside_mask is False else ""
     stem = f"{task.scene:05d}_{candidate.x}x{candidate.y}{outside}"
-    contents = tile_files(stem, candidate, task.options)
+    contents = tile_files(stem, candidate, task.options, scene.s2.wavelengths_nm)
     record.files.update(dict.fromkeys(contents, ""))
     folder.write_record(record)
     for name, data in contents.items():

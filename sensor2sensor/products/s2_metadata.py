@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.archives import safe_name
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.products.bands import S2_BANDS, S2_NATIVE_RESOLUTION_M
+from sensor2sensor.products.bands import (
+    S2_BANDS,
+    S2_NATIVE_RESOLUTION_M,
+    S2_PLATFORM_WAVELENGTHS_NM,
+    S2_WAVELENGTHS_NM,
+)
 from sensor2sensor.products.reading import footprint_from, product_name, time_at
 
 if TYPE_CHECKING:
@@ -67,6 +72,7 @@ class ProductFacts:
     footprint: Any
     quantification: float
     offsets: dict[str, float]
+    wavelengths_nm: dict[str, float]
     nodata: int
     saturated: int
     images: dict[tuple[str, int], str]
@@ -103,6 +109,7 @@ def product_facts(root: Element) -> ProductFacts:
         footprint=footprint_from(root.find_all(_FOOTPRINT), _FOOTPRINT, root.where),
         quantification=_quantification(root, level),
         offsets=offsets,
+        wavelengths_nm=_wavelengths(root),
         nodata=_special(root, "NODATA", 0),
         saturated=_special(root, "SATURATED", 65535),
         images=_images(root),
@@ -219,10 +226,27 @@ def _offsets(root: Element, level: str, baseline: str) -> tuple[dict[str, float]
     return without | found, warnings
 
 
-def _band(element: Element, path: str) -> str:
-    text = element.attributes.get("band_id", "")
+def _wavelengths(root: Element) -> dict[str, float]:
+    """Central wavelengths in nm, the product's own where it has them, else its satellite's."""
+    path = f"{_IMAGE}/Spectral_Information_List/Spectral_Information"
+    own = {
+        _band(element, path, "bandId"): element.number("Wavelength/CENTRAL")
+        for element in root.find_all(path)
+        if element.find("Wavelength/CENTRAL") is not None
+    }
+    for band, value in own.items():
+        if not 300.0 < value < 3000.0:
+            what = f"element {path}/Wavelength/CENTRAL is {value:g} for {band}, not in nm"
+            raise ProductError(what, where=root.where)
+    return S2_PLATFORM_WAVELENGTHS_NM.get(_platform(root), S2_WAVELENGTHS_NM) | own
+
+
+def _band(element: Element, path: str, attribute: str = "band_id") -> str:
+    text = element.attributes.get(attribute, "")
     if not (text.isascii() and text.isdigit() and int(text) < len(S2_BANDS)):
-        raise ProductError(f"element {path} has band_id {text!r}, not 0..12", where=element.where)
+        raise ProductError(
+            f"element {path} has {attribute} {text!r}, not 0..12", where=element.where
+        )
     return S2_BANDS[int(text)]
 
 

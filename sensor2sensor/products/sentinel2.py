@@ -58,6 +58,7 @@ class S2Product:
         footprint: shapely polygon, longitude and latitude.
         quantification: digital numbers per unit reflectance.
         offsets: offset in digital numbers by band (0 before baseline 04.00).
+        wavelengths_nm: central wavelength by band, of this satellite.
         grids: grid by resolution (10, 20, 60 m).
         images: member name by (band, resolution) as the XML lists them.
         masks: member name of tile-wide masks by type (`MSK_CLASSI`, `MSK_CLOUDS`, ...).
@@ -81,6 +82,7 @@ class S2Product:
     footprint: Any = field(repr=False)
     quantification: float
     offsets: Mapping[str, float] = field(repr=False)
+    wavelengths_nm: Mapping[str, float] = field(repr=False)
     grids: Mapping[int, Grid] = field(repr=False)
     images: Mapping[tuple[str, int], str] = field(repr=False)
     masks: Mapping[str, str] = field(repr=False)

@@ -50,7 +50,7 @@ def test_tiles_of_both_scenes_are_listed_and_there(both, capsys):
     rows = rows_of(folder)
     assert len(rows) == 6 and {int(row["scene"]) for row in rows} == set(scenes(both))
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["complete"] and manifest["tiles"] == 6
+    assert manifest["complete"] and manifest["tiles"] == 6 and manifest["s3_type"] == "EFR"
     for name, digest in manifest["files"].items():
         assert files.sha256(folder / name) == digest
     for row in rows:
