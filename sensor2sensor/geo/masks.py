@@ -7,9 +7,11 @@ refused by the file's name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.core.containers import is_companion
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.xml import parse
@@ -44,19 +46,31 @@ def load_mask(path: Path) -> Any:
     return shapely.MultiPolygon(polygons)
 
 
-def load_masks(folder: Path, names: list[str], edges: str = "parallel") -> dict[str, Any]:
-    """Masks by name from ``folder``; every unknown name is reported at once.
+def find_masks(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """KML files of masks by name; every unknown name is reported at once, with the nearest.
 
     Raises:
-        InputError: a name has no ``<name>.kml`` in the folder, or a file is unusable, or encloses
-            nothing with edges of this kind.
+        InputError: a name has no ``<name>.kml`` in the folder.
     """
-    known = {path.stem for path in folder.glob("*.kml")}
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    # Windows tools write .KML; macOS leaves a companion beside each file on foreign disks.
+    kml = [path for path in files if path.suffix.lower() == ".kml" and not is_companion(path.name)]
+    known = {path.stem: path for path in kml}
     missing = [f"{name!r} ({suggestion(name, known)})" for name in names if name not in known]
     if missing:
         hint = "give names of KML files there, or --masks none"
         raise InputError(f"no such mask: {', '.join(missing)}", where=folder, hint=hint)
-    return {name: prepared(folder / f"{name}.kml", edges, say=True) for name in names}
+    return {name: known[name] for name in names}
+
+
+def load_masks(folder: Path, names: Sequence[str], edges: str = "parallel") -> dict[str, Any]:
+    """Masks by name from ``folder``, ready for `project_mask`.
+
+    Raises:
+        InputError: as `find_masks`, or a file is unusable, or encloses nothing with such edges.
+    """
+    found = find_masks(folder, names)
+    return {name: prepared(path, edges, say=True) for name, path in found.items()}
 
 
 def prepared(path: Path, edges: str, *, say: bool = False) -> Any:

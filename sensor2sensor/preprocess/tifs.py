@@ -137,11 +137,10 @@ def _product(text: str) -> str:
 
 def _mask_files(env: Environment, options: TileOptions) -> dict[str, Path]:
     """KML file by mask name; all of them are read once here, so that bad ones stop the run."""
-    from sensor2sensor.geo.masks import load_masks
+    from sensor2sensor.geo.masks import find_masks, load_masks
 
-    if options.masks:
-        load_masks(env.masks_dir, list(options.masks), options.mask_edges)
-    return {name: env.masks_dir / f"{name}.kml" for name in options.masks}
+    load_masks(env.masks_dir, options.masks, options.mask_edges)
+    return find_masks(env.masks_dir, options.masks)
 
 
 def _task(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from sensor2sensor.geo.drawings import EDGES
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess.inventory_file import Inventory
 
+_LOG = logging.getLogger(__name__)
+_SUFFIX = re.compile(r"(?<=.)\.kml$", re.IGNORECASE)
 VERSION = 1  # of the tiles' content and layout; raised when equal options give other files
 OLD_MASK_EDGES = "great-circle"  # what a record with masks and without a word of edges means
 FOOTPRINT_SHARE = 0.95
@@ -70,7 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of step 40 beside those every step has."""
     add = parser.add_argument_group("tiles").add_argument
     add("--selection", required=True, metavar="NAME|PATH", help="selection made after step 30")
-    add("--masks", default="none", metavar="A,B", help="KML masks in _masks, or none (default)")
+    add(
+        "--masks",
+        default="none",
+        metavar="A,B",
+        help="KML masks in _masks (with or without .kml), or none (default)",
+    )
     add(
         "--mask-edges",
         choices=EDGES,
@@ -125,10 +134,18 @@ def from_arguments(args: argparse.Namespace, inventory: Inventory) -> TileOption
 
 
 def mask_names(text: str) -> tuple[str, ...]:
-    """Names of masks from ``a,b`` or ``none``; file names and folders are refused."""
-    if text.strip().lower() == "none":
+    """Names of masks from ``a,b`` (or ``a.kml,b.kml``); nothing or ``none`` for no mask.
+
+    Raises:
+        InputError: folders, or commas alone.
+    """
+    word = text.strip().lower()
+    if word == "nomask":
+        _LOG.warning("--masks %s is read as none: tiles are made without masks", text.strip())
+    if word in ("", "none", "nomask"):
         return ()
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    given = (name.strip() for name in text.split(","))
+    names = tuple(dict.fromkeys(_SUFFIX.sub("", name) for name in given if name))
     wrong = [name for name in names if Path(name).name != name]
     if wrong or not names:
         what = f"--masks {text!r} is no list of mask names"

@@ -197,29 +197,6 @@ def test_masks_decide_the_suffix(both):
     assert max(x["true"]) < max(x["false"]) and min(x["true"]) == 0
 
 
-def test_how_edges_of_masks_run_is_recorded_and_tiles_of_before_are_known(both, capsys):
-    masks = both / "data" / "_masks"
-    masks.mkdir()
-    # Forty degrees wide, its southern edge just below the scene: a great circle runs north of it.
-    ring = "-101,72.9 -61,72.9 -61,76 -101,76 -101,72.9"
-    (masks / "wide.kml").write_text(KML.format(ring=ring))
-    select(both, scenes(both)[0])
-    options = ("--masks", "wide", "--quantity", "2")
-    assert step40(both, *options, "--mask-edges", "great-circle") == 0
-    assert {row["inside_mask"] for row in rows_of(folder_of(both))} == {"false"}
-    recorded = json.loads((folder_of(both) / "manifest.json").read_text())["options"]
-    assert "mask_edges" not in recorded, "as before there was a choice"
-    capsys.readouterr()
-    assert step40(both, *options, "--mask-edges", "great-circle") == 0
-    assert "1 already there" in capsys.readouterr().out
-    assert step40(both, *options) == 2
-    assert "mask_edges: great-circle (there) against parallel (asked)" in capsys.readouterr().err
-    assert step40(both, *options, "--force") == 0
-    assert {row["inside_mask"] for row in rows_of(folder_of(both))} == {"true"}
-    recorded = json.loads((folder_of(both) / "manifest.json").read_text())["options"]
-    assert recorded["mask_edges"] == "parallel"
-
-
 def test_a_damaged_product_fails_alone_unless_checks_are_off(both, capsys):
     scene = scenes(both)[0]
     band = next((both / "s3" / "2022" / "07").glob("S3B*.SEN3/Oa05_radiance.nc"))

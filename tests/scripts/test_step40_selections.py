@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-
-import pytest
 
 from sensor2sensor.core import files
 from sensor2sensor.core.files import SimulatedCrash, crash_at_write
 from tests.scripts.test_step40 import scenes
-from tests.unit.preprocess.tifs_archive import archive, folder_of, rows_of, select, step40, tree
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> Path:
-    """The archive with a selection of both scenes, whatever their ids."""
-    made = archive(tmp_path / "a")
-    select(made, *scenes(made))
-    return made
+from tests.unit.preprocess.tifs_archive import INVENTORY, folder_of, rows_of, select, step40, tree
 
 
 def test_a_second_selection_is_a_union_with_keep(both):
@@ -121,3 +110,9 @@ def test_taking_scenes_out_may_break_off_at_any_write(both):
         else:
             break
     assert n == 1 + 2 + 3 + 1  # table, manifest, the tile's three files, its record
+
+
+def test_a_selection_may_name_the_inventory_s_file_and_be_named_as_a_file(both):
+    select(both, scenes(both)[0], inventory=f"{INVENTORY}.csv")
+    assert step40(both, "--quantity", "1", selection="sel.json") == 0
+    assert len(rows_of(folder_of(both))) == 1
