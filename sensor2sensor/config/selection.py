@@ -72,10 +72,12 @@ class Selection:
 def selection_path(name_or_path: str, env: Environment) -> Path:
     """The file a ``--selection`` means: a path, or a name inside ``_inventory``.
 
+    The name may bear its ``.json``.
+
     Raises:
         InputError: Neither exists; the nearest name is given.
     """
-    named = env.inventory_dir / f"{name_or_path}.json"
+    named = env.inventory_dir / f"{name_or_path.removesuffix('.json')}.json"
     given = Path(name_or_path).expanduser()
     for candidate in (named, given):
         if candidate.is_file():
@@ -95,4 +97,6 @@ def load_selection(name_or_path: str, env: Environment) -> Selection:
     path = selection_path(name_or_path, env)
     content = validate(SelectionFile, load_jsonc(path))
     products = {int(key): name for key, name in content.products.items()}
-    return Selection(path.stem, content.inventory, tuple(content.s2_indices), products)
+    # The table's file name is what people copy.
+    inventory = content.inventory.removesuffix(".csv")
+    return Selection(path.stem, inventory, tuple(content.s2_indices), products)

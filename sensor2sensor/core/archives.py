@@ -2,7 +2,8 @@
 
 Nothing is ever unpacked: members are read, or handed to GDAL through `/vsizip/`. An archive that
 could harm the machine that reads it is refused by name before its first member is read: names
-that leave the archive, backslashes, links, bombs (by size, by ratio, by count, by overlap).
+that leave the archive, links, bombs (by size, by ratio, by count, by overlap). Backslashes, which
+some Windows tools write into zips, are read as the separators they stand for.
 """
 
 from __future__ import annotations
@@ -19,13 +20,12 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
+from sensor2sensor.core import containers
 from sensor2sensor.core.errors import ProductError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-PRODUCT_SUFFIXES = (".SAFE", ".SEN3")
-_METADATA_FOLDERS = ("__MACOSX",)
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _READ_ERRORS = (
     OSError,
@@ -73,9 +73,9 @@ class ProductFiles(ABC):
     def names(self) -> list[str]:
         """Every file, sorted."""
 
+    @abstractmethod
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name."""
-        return safe_name(name, self.path) in self.names()
 
     @abstractmethod
     def size(self, name: str) -> int:
@@ -126,6 +126,14 @@ class ProductFiles(ABC):
         """How errors name a file: product, then file."""
         return f"{self.path.name}/{name}"
 
+    def _spelt(self, name: str) -> str:
+        """A name as it is spelt here: some tools write every name in one case."""
+        return self._by_case.get(name.casefold(), name)
+
+    @cached_property
+    def _by_case(self) -> dict[str, str]:
+        return {name.casefold(): name for name in self.names()}
+
 
 class FolderFiles(ProductFiles):
     """The files of a product folder."""
@@ -133,7 +141,9 @@ class FolderFiles(ProductFiles):
     @cached_property
     def _names(self) -> tuple[str, ...]:
         found = []
-        for folder, _, files in os.walk(self.path):
+        for folder, below, files in os.walk(self.path):
+            below[:] = [name for name in below if not containers.is_companion(name)]
+            files = [name for name in files if not containers.is_companion(name)]
             found += [(Path(folder) / file).relative_to(self.path).as_posix() for file in files]
         return tuple(sorted(found))
 
@@ -168,7 +178,8 @@ class FolderFiles(ProductFiles):
         return self._target(name)
 
     def _target(self, name: str) -> Path:
-        return self.path / safe_name(name, self.path)
+        target = self.path / safe_name(name, self.path)
+        return target if target.exists() else self.path / self._spelt(name.removeprefix("./"))
 
     def _unreadable(self, name: str, error: OSError) -> ProductError:
         what = "file is missing" if isinstance(error, FileNotFoundError) else f"unreadable: {error}"
@@ -181,12 +192,14 @@ class ZipFiles(ProductFiles):
     def __init__(self, path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> None:
         super().__init__(path)
         infos = _inspect(path, limits)
-        self._prefix = _top_folder(list(infos), path)
+        self._prefix = containers.product_root(infos, path)
         self._infos = {
             name[len(self._prefix) :]: info
             for name, info in infos.items()
-            if name.startswith(self._prefix) and name.split("/")[0] not in _METADATA_FOLDERS
+            if name.startswith(self._prefix) and not containers.within_companion(name)
         }
+        for name, info in self._infos.items():
+            containers.refuse_method(info.compress_type, name, path)
 
     def names(self) -> list[str]:
         """Every file, sorted."""
@@ -194,7 +207,7 @@ class ZipFiles(ProductFiles):
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name."""
-        return safe_name(name, self.path) in self._infos
+        return self._found(name) is not None
 
     def size(self, name: str) -> int:
         """Size in bytes of a file, inflated."""
@@ -225,24 +238,29 @@ class ZipFiles(ProductFiles):
 
     def gdal_path(self, name: str) -> str:
         """The `/vsizip/` path of a member; braces let the zip have any name."""
-        info = self._info(name)
-        return f"/vsizip/{{{self.path.absolute()}}}/{info.filename}"
+        # GDAL, too, takes a backslash in a member's name for a separator.
+        member = _posix(self._info(name).filename)
+        return f"/vsizip/{{{self.path.absolute()}}}/{member}"
+
+    def _found(self, name: str) -> zipfile.ZipInfo | None:
+        plain = safe_name(name, self.path)
+        return self._infos.get(plain) or self._infos.get(self._spelt(plain))
 
     def _info(self, name: str) -> zipfile.ZipInfo:
-        info = self._infos.get(safe_name(name, self.path))
+        info = self._found(name)
         if info is None:
             raise ProductError("file is missing", where=self.where(name))
         return info
 
 
 def open_files(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ProductFiles:
-    """The files of a product folder or zip.
+    """The files of a product folder or zip, wherever in it the product lies.
 
     Raises:
         ProductError: nothing is there, it is no zip, or the zip is hostile; names the member.
     """
     if path.is_dir():
-        return FolderFiles(path)
+        return FolderFiles(containers.product_folder(path))
     if not path.exists():
         raise ProductError("no such product", where=path)
     return ZipFiles(path, limits)
@@ -268,24 +286,31 @@ def _inspect(path: Path, limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
             infos = archive.infolist()
         archive_bytes = path.stat().st_size
     except _READ_ERRORS as error:
-        raise ProductError(
-            f"not a readable zip archive: {error}", where=path, hint="fetch it again"
-        ) from error
+        unknown = f"not a readable zip archive: {error}", "fetch it again"
+        what, hint = containers.why_no_zip(path) or unknown
+        raise ProductError(what, where=path, hint=hint) from error
+    containers.refuse_part(infos, path)
     _refuse_bombs(infos, archive_bytes, path, limits)
     found: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         _refuse_member(info, path)
-        if info.is_dir():
+        name = _posix(info.filename).removeprefix("./")
+        if not name or name.endswith("/"):
             continue
-        name = info.filename.removeprefix("./")
         if name in found:
             raise _refusal(path, f"holds {name!r} twice")
         found[name] = info
     return found
 
 
+def _posix(name: str) -> str:
+    return name.replace("\\", "/")
+
+
 def _refuse_member(info: zipfile.ZipInfo, path: Path) -> None:
-    safe_name(info.orig_filename, path)
+    name = _posix(info.orig_filename)
+    if name != "./":  # the archive's own folder, which some tools list
+        safe_name(name, path)
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         what = "a link" if kind == stat.S_IFLNK else "a special file"
@@ -317,19 +342,3 @@ def _refusal(path: Path, what: str) -> ProductError:
     return ProductError(
         f"archive refused: {what}", where=path, hint="fetch the product anew from its provider"
     )
-
-
-def _top_folder(names: list[str], path: Path) -> str:
-    """The folder all product files lie in ('' when they lie at the top), with its slash."""
-    tops = {name.split("/")[0] for name in names if "/" in name} - set(_METADATA_FOLDERS)
-    products = sorted(top for top in tops if top.endswith(PRODUCT_SUFFIXES))
-    if len(products) > 1:
-        raise ProductError(
-            f"holds {len(products)} products ({', '.join(products)})",
-            where=path,
-            hint="keep one product in one archive",
-        )
-    if products:
-        return products[0] + "/"
-    at_top = [name for name in names if "/" not in name]
-    return f"{next(iter(tops))}/" if len(tops) == 1 and not at_top else ""

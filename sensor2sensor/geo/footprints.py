@@ -56,8 +56,19 @@ def project(geometry: Any, crs: str) -> Any:
     """
     import shapely
 
-    parts = [_project_polygon(polygon, crs) for polygon in _polygons(geometry)]
+    parts = [_project_polygon(polygon, crs) for polygon in polygons_of(geometry)]
     return _polygons_only(shapely.union_all(parts)) if parts else shapely.Polygon()
+
+
+def project_vertices(geometry: Any, crs: str) -> Any:
+    """Project polygons from longitude/latitude vertex by vertex; their edges are short."""
+    import shapely
+
+    transformer = _transformer(crs)
+    moved = shapely.transform(
+        geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
+    )
+    return _polygons_only(moved)
 
 
 def unproject(geometry: Any, epsg: int) -> Any:
@@ -83,19 +94,19 @@ def unit_vectors(lon_deg: Floats, lat_deg: Floats) -> Floats:
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
-def _polygons(geometry: Any) -> list[Any]:
+def polygons_of(geometry: Any) -> list[Any]:
     """All polygons of a geometry, however deeply collected; others are left out."""
     if geometry is None or geometry.is_empty:
         return []
     if geometry.geom_type == "Polygon":
         return [geometry]
-    return [polygon for part in getattr(geometry, "geoms", []) for polygon in _polygons(part)]
+    return [polygon for part in getattr(geometry, "geoms", []) for polygon in polygons_of(part)]
 
 
 def _polygons_only(geometry: Any) -> Any:
     import shapely
 
-    return shapely.union_all(_polygons(shapely.make_valid(geometry)))
+    return shapely.union_all(polygons_of(shapely.make_valid(geometry)))
 
 
 def _project_polygon(polygon: Any, crs: str) -> Any:
@@ -141,7 +152,7 @@ def _arc(start: Floats, end: Floats) -> Floats:
 
 def _near(a: Any, b: Any) -> bool:
     """Whether two footprints can touch at all; also keeps antipodal rings from turning over."""
-    rings_a, rings_b = _polygons(a), _polygons(b)
+    rings_a, rings_b = polygons_of(a), polygons_of(b)
     if not rings_a or not rings_b:
         return False
     (centre_a, radius_a), (centre_b, radius_b) = _cap(rings_a), _cap(rings_b)
@@ -171,7 +182,7 @@ def _antipodal(centre: Floats, polygons: list[Any]) -> bool:
 
 
 def _local_equal_area(geometry: Any) -> str:
-    return _equal_area_at(_cap(_polygons(geometry))[0])
+    return _equal_area_at(_cap(polygons_of(geometry))[0])
 
 
 def _equal_area_at(centre: Floats) -> str:

@@ -7,13 +7,17 @@ refused by the file's name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.core.containers import is_companion
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.xml import parse
+from sensor2sensor.geo.drawings import project_drawing, refuse_folded, unrolled
 from sensor2sensor.geo.footprints import project
+from sensor2sensor.geo.grids import Grid
 
 _MAX_BYTES = 64 * 2**20
 
@@ -26,8 +30,7 @@ def load_mask(path: Path) -> Any:
 
     Returns:
         A shapely geometry of polygons with holes, longitude/latitude degrees. Rings are as
-        drawn, so one that crosses 180 degrees east is mended when it is projected
-        (`sensor2sensor.geo.footprints.project`).
+        drawn; what they mean, at 180 degrees east too, is decided when they are projected.
 
     Raises:
         InputError: the file is missing, not KML, hostile, or holds no polygon on the globe.
@@ -43,23 +46,62 @@ def load_mask(path: Path) -> Any:
     return shapely.MultiPolygon(polygons)
 
 
-def load_masks(folder: Path, names: list[str]) -> dict[str, Any]:
-    """Masks by name from ``folder``; every unknown name is reported at once.
+def find_masks(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """KML files of masks by name; every unknown name is reported at once, with the nearest.
 
     Raises:
-        InputError: a name has no ``<name>.kml`` in the folder, or a file is unusable.
+        InputError: a name has no ``<name>.kml`` in the folder.
     """
-    known = {path.stem for path in folder.glob("*.kml")}
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    # Windows tools write .KML; macOS leaves a companion beside each file on foreign disks.
+    kml = [path for path in files if path.suffix.lower() == ".kml" and not is_companion(path.name)]
+    known = {path.stem: path for path in kml}
     missing = [f"{name!r} ({suggestion(name, known)})" for name in names if name not in known]
     if missing:
         hint = "give names of KML files there, or --masks none"
         raise InputError(f"no such mask: {', '.join(missing)}", where=folder, hint=hint)
-    return {name: load_mask(folder / f"{name}.kml") for name in names}
+    return {name: known[name] for name in names}
 
 
-def project_mask(mask: Any, epsg: int) -> Any:
-    """A mask in the metres of a UTM zone, overlapping polygons united."""
-    return project(mask, f"EPSG:{epsg}")
+def load_masks(folder: Path, names: Sequence[str], edges: str = "parallel") -> dict[str, Any]:
+    """Masks by name from ``folder``, ready for `project_mask`.
+
+    Raises:
+        InputError: as `find_masks`, or a file is unusable, or encloses nothing with such edges.
+    """
+    found = find_masks(folder, names)
+    return {name: prepared(path, edges, say=True) for name, path in found.items()}
+
+
+def prepared(path: Path, edges: str, *, say: bool = False) -> Any:
+    """A mask as `project_mask` takes it.
+
+    Args:
+        path: the KML file.
+        edges: how edges run, ``parallel`` or ``great-circle``.
+        say: warn of rings that can be read in two ways; once a run is enough.
+
+    Raises:
+        InputError: as `load_mask`, or the mask encloses nothing with edges of this kind.
+    """
+    mask = load_mask(path)
+    if edges == "parallel":
+        return unrolled(mask, path, say=say)
+    refuse_folded(mask, path)
+    return mask
+
+
+def project_mask(mask: Any, grid: Grid, edges: str = "parallel") -> Any:
+    """A prepared mask around a scene, in the metres of its grid, overlapping polygons united.
+
+    Args:
+        mask: what `prepared` gave for the same kind of edges.
+        grid: of the scene.
+        edges: ``parallel`` (straight lines in degrees, as a GIS draws them) or ``great-circle``.
+    """
+    if edges == "parallel":
+        return project_drawing(mask, grid)
+    return project(mask, f"EPSG:{grid.epsg}")
 
 
 def _check(path: Path) -> None:

@@ -12,7 +12,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.build import finish
-from sensor2sensor.dataset.contract import SPLITS, BandStatistics, DatasetContract
+from sensor2sensor.dataset.contract import SPLITS, BandSpec, BandStatistics, DatasetContract
 from sensor2sensor.dataset.degenerate import notices, refuse_degenerate
 from sensor2sensor.dataset.ledger import DROPPED, REFUSED, SplitRow
 from sensor2sensor.dataset.splits import SplitRule, TilePlace, ground_shared
@@ -20,6 +20,7 @@ from sensor2sensor.preprocess.tfrecords_inputs import TileSet
 from sensor2sensor.preprocess.tfrecords_options import VERSION
 from sensor2sensor.preprocess.tfrecords_state import BUILDING_FILE, Existing, kept_rows
 from sensor2sensor.preprocess.tfrecords_write import Placed, Sibling, WriteTask, Written
+from sensor2sensor.products.bands import mean_nm
 
 
 @dataclass
@@ -92,15 +93,16 @@ def finish_all(
         ]
         _require_members(rows, sibling.draft.name)
         shared = shared if shared is not None else _shared(rows, sibling.draft)
+        provenance = _provenance(item, tiles, options, command)
         contract = finish(
             sibling.folder,
-            sibling.draft,
+            at_mean_wavelengths(sibling.draft, provenance["inventories"]),
             rows,
             target_statistics=target,
             accept=refuse_degenerate,
             split_policy=_policy(sibling.draft, rows, shared),
             degradation=_degradation(sibling.draft, rows),
-            provenance=_provenance(item, tiles, options, command),
+            provenance=provenance,
         )
         target = contract.statistics["target"]
         _tidy(sibling, rows)
@@ -162,6 +164,37 @@ def _provenance(
         "options": dict(options),
         "inventories": list(inventories.values()),
     }
+
+
+def at_mean_wavelengths(
+    draft: DatasetContract, inventories: Sequence[Mapping[str, Any]]
+) -> DatasetContract:
+    """The contract with the mean wavelength of all its tiles for each Sentinel-2 band.
+
+    Inventories may be of different satellites; those added by earlier versions do not say, and the
+    wavelengths of the others stand for them.
+    """
+    told = [one for one in inventories if "wavelengths_nm" in one]
+
+    def moved(bands: Sequence[BandSpec]) -> tuple[BandSpec, ...]:
+        return tuple(
+            band.model_copy(
+                update={
+                    "wavelength_nm": mean_nm(
+                        [(one["wavelengths_nm"][band.name], one["tiles"]) for one in told]
+                    )
+                }
+            )
+            if all(band.name in one["wavelengths_nm"] for one in told)
+            else band
+            for band in bands
+        )
+
+    sides = {
+        side: spec.model_copy(update={"bands": moved(spec.bands)})
+        for side, spec in (("input", draft.input), ("target", draft.target))
+    }
+    return draft.model_copy(update=sides)
 
 
 def _tidy(sibling: Sibling, rows: Sequence[SplitRow]) -> None:

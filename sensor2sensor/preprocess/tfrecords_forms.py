@@ -75,16 +75,10 @@ def _sentinel3(options: DatasetOptions, tiles: TileSet) -> DatasetContract:
         index_dtype="uint16",
         max_pixels=MANY_PIXELS,
         grid=None,
-        pixel_m=_olci_pixel_m(tiles),
+        pixel_m=OLCI_PIXEL_M[tiles.olci_type],
     )
     gap = ExtraSpec(name="time_gap_h", dtype="float32", shape=(), unit="h")
     return _draft(options, tiles, "cur", spec, kind="sentinel3", extras=(gap,))
-
-
-def _olci_pixel_m(tiles: TileSet) -> float:
-    """Full or reduced resolution: the product's name on the tiles says which."""
-    reduced = any("OL_1_ERR" in tile.s3 for tile in tiles.tiles)
-    return OLCI_PIXEL_M["OL_1_ERR" if reduced else "OL_1_EFR"]
 
 
 def _degraded(options: DatasetOptions, tiles: TileSet, factor: int) -> DatasetContract:

@@ -80,6 +80,7 @@ class TileSet:
         sha256: Of ``tiles.csv``.
         options: Of step 40.
         bands: Name, unit and wavelength of each band of the tifs.
+        s3_type: ``EFR`` or ``ERR`` as the inventory was made; None where step 40 did not say.
     """
 
     inventory: str
@@ -87,6 +88,13 @@ class TileSet:
     sha256: str
     options: Mapping[str, Any]
     bands: tuple[Mapping[str, Any], ...]
+    s3_type: str | None = None
+
+    @property
+    def olci_type(self) -> str:
+        """``OL_1_EFR`` or ``OL_1_ERR``; tiles of before tell by their products' names alone."""
+        named = "ERR" if any("OL_1_ERR" in tile.s3 for tile in self.tiles) else "EFR"
+        return f"OL_1_{self.s3_type or named}"
 
     @property
     def with_s3(self) -> bool:
@@ -115,6 +123,7 @@ class TileSet:
             "tiles": len(self.tiles),
             "tiles_csv_sha256": self.sha256,
             "step40": dict(self.options),
+            "wavelengths_nm": {band["name"]: band["wavelength_nm"] for band in self.targets},
         }
 
 
@@ -154,6 +163,7 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
         files.sha256(table),
         manifest["options"],
         tuple(manifest["bands"]),
+        manifest.get("s3_type"),
     )
 
 

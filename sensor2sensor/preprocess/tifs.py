@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
 from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
 from sensor2sensor.preprocess.tifs_plan import plan
-from sensor2sensor.preprocess.tifs_records import STEP, TileFolder
+from sensor2sensor.preprocess.tifs_records import STEP, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_scene import foresee_scene, process_scene
 from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask, first_usable
 from sensor2sensor.preprocess.tifs_write import tile_bands
@@ -49,26 +49,37 @@ def run(args: argparse.Namespace) -> int:
     folder = TileFolder(env.tif_dir / inventory.name / str(options.tile_px))
     replace = folder.check(options.record(), force=args.force)
     if args.dry_run:
-        return _announce(tasks, folder, inventory, args.workers, report, replace=replace)
+        if replace:
+            report.note(f"would first remove the tiles of {folder.path}")
+        else:
+            _announce_removal(folder, selection, report, keep=args.keep)
+        return _announce(tasks, inventory, args.workers, report)
     with files.lock(folder.path / ".lock"):
         folder.sweep()
         files.sweep(env.inventory_dir / selection.name)
         if replace:
             folder.remove_listed()
-        manifest = _manifest(folder, inventory, selection, options)
+        manifest = _manifest(folder, inventory, selection, options, keep=args.keep)
         folder.start(manifest)
-        _work(tasks, inventory, args.workers, report)
+        empty = _work(tasks, inventory, args.workers, report)
         rows = folder.finish(manifest)
+        whole = len(report.failed_items) == empty
+        _drop_others(folder, manifest["selected"], report, whole=whole)
     report.note(f"{len(rows)} tiles in {folder.path}")
     return report.finish()
 
 
 def _manifest(
-    folder: TileFolder, inventory: Inventory, selection: Selection, options: TileOptions
+    folder: TileFolder,
+    inventory: Inventory,
+    selection: Selection,
+    options: TileOptions,
+    *,
+    keep: bool,
 ) -> dict[str, Any]:
     """What the folder's manifest says beside its files."""
     earlier: list[str] = []
-    if folder.manifest.is_file():
+    if keep and folder.manifest.is_file():
         earlier = list(files.read_json(folder.manifest)["selections"])
     bands = tile_bands(options.bands, with_olci=not inventory.sentinel2_only)
     return {
@@ -76,24 +87,29 @@ def _manifest(
         "version": options.record()["version"],
         "inventory": inventory.name,
         "selections": sorted({*earlier, selection.name}),
+        "selected": sorted(folder.stands_for(selection.s2_indices, keep=keep)),
         "options": options.record(),
+        "s3_type": inventory.options.get("s3_type"),
         "bands": [band.record() for band in bands],
         "formulas": FORMULAS,
     }
 
 
+def _announce_removal(
+    folder: TileFolder, selection: Selection, report: cli.StepReport, *, keep: bool
+) -> None:
+    """Say which scenes the folder would lose."""
+    others = folder.others(folder.stands_for(selection.s2_indices, keep=keep))
+    if others:
+        made_for = ", ".join(files.read_json(folder.manifest)["selections"])
+        advice = "" if keep else "; --keep keeps them"
+        report.note(f"would remove {_told(others)} (the folder was made for {made_for}){advice}")
+
+
 def _announce(
-    tasks: Sequence[SceneTask],
-    folder: TileFolder,
-    inventory: Inventory,
-    workers: int,
-    report: cli.StepReport,
-    *,
-    replace: bool,
+    tasks: Sequence[SceneTask], inventory: Inventory, workers: int, report: cli.StepReport
 ) -> int:
     """What a run would do, without doing it."""
-    if replace:
-        report.note(f"would first remove the tiles of {folder.path}")
     for task, result in _each(foresee_scene, tasks, inventory, workers, report):
         if not result.skipped:
             there = result.tiles if result.tiles < task.options.quantity else 0
@@ -107,15 +123,43 @@ def _announce(
     return report.finish()
 
 
+def _drop_others(
+    folder: TileFolder, selected: Collection[int], report: cli.StepReport, *, whole: bool
+) -> None:
+    """Remove the files of scenes that were taken out, once all others could be worked through."""
+    others = folder.others(selected)
+    if not others:
+        return
+    if not whole:
+        why = "their files stay until a run without a failure"
+        report.note(f"no longer listed: {_told(others)}; {why}")
+        return
+    for record in others:
+        folder.clear_scene(record.scene)
+    report.note(f"removed {_told(others)}, not in the selection")
+
+
+def _told(records: Sequence[SceneRecord]) -> str:
+    """How many tiles of which scenes: ``6 tiles of 2 scenes (00004, 00007)``."""
+    tiles = sum(len(record.rows) for record in records)
+    named = ", ".join(f"{record.scene:05d}" for record in records[:10])
+    more = f" and {len(records) - 10} more" if len(records) > 10 else ""
+    return f"{tiles} tiles of {len(records)} scenes ({named}{more})"
+
+
 def _work(
     tasks: Sequence[SceneTask], inventory: Inventory, workers: int, report: cli.StepReport
-) -> None:
+) -> int:
+    """Make the tiles of every scene; how many scenes have none although nothing was wrong."""
+    empty = 0
     for task, result in _each(process_scene, tasks, inventory, workers, report):
         if not result.tiles:
+            empty += 1
             report.failed(task.label, _nothing(task, result))
         elif not result.skipped:
             report.done(task.label)
             _note_shortage(task, result, report)
+    return empty
 
 
 def _each(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.geo.drawings import EDGES
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess.inventory_file import Inventory
 
+_LOG = logging.getLogger(__name__)
+_SUFFIX = re.compile(r"(?<=.)\.kml$", re.IGNORECASE)
 VERSION = 2  # of the tiles' content and layout; raised when equal options give other files
+OLD_MASK_EDGES = "great-circle"  # what a record with masks and without a word of edges means
 FOOTPRINT_SHARE = 0.95
 MASK_SHARE = 0.8
 OLCI_SHARE = 0.95
@@ -35,6 +41,7 @@ class TileOptions:
         bands: target bands.
         level: ``L1C`` or ``L2A``, or None for either.
         unknown_cloud: ``refuse`` or ``accept`` scenes whose clouds nothing tells of.
+        mask_edges: how edges of masks run, ``parallel`` or ``great-circle``.
     """
 
     tile_px: int
@@ -50,6 +57,7 @@ class TileOptions:
     bands: tuple[str, ...]
     level: str | None
     unknown_cloud: str = "refuse"
+    mask_edges: str = "parallel"
 
     @property
     def cloud_must_be_known(self) -> bool:
@@ -59,6 +67,9 @@ class TileOptions:
     def record(self) -> dict[str, Any]:
         """The options as plain JSON values, for the manifest and for comparison."""
         plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        # Masks were great circles before there was a choice: records of then stay what they were.
+        if not self.masks or self.mask_edges == OLD_MASK_EDGES:
+            del plain["mask_edges"]
         return {"version": VERSION, **plain}
 
     def deciding(self) -> dict[str, Any]:
@@ -74,7 +85,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of step 40 beside those every step has."""
     add = parser.add_argument_group("tiles").add_argument
     add("--selection", required=True, metavar="NAME|PATH", help="selection made after step 30")
-    add("--masks", default="none", metavar="A,B", help="KML masks in _masks, or none (default)")
+    add(
+        "--masks",
+        default="none",
+        metavar="A,B",
+        help="KML masks in _masks (with or without .kml), or none (default)",
+    )
+    add(
+        "--mask-edges",
+        choices=EDGES,
+        default="parallel",
+        help="edges of masks: straight in degrees as a GIS draws them (parallel), or great circles,"
+        " as before there was a choice",
+    )
     add("--tilesize", type=int, default=256, metavar="PX", help="tile edge, pixels (256)")
     add(
         "--quantity",
@@ -101,6 +124,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--margin", type=int, default=30, metavar="PX", help="Sentinel-2 pixels around a tile (30)")
     add("--no-verify", action="store_true", help="skip the products' checksums")
+    add(
+        "--keep",
+        action="store_true",
+        help="keep the folder's scenes that the selection lacks (a union of several selections)",
+    )
     add("--force", action="store_true", help="replace tiles that were made with other options")
 
 
@@ -125,14 +153,23 @@ def from_arguments(args: argparse.Namespace, inventory: Inventory) -> TileOption
         bands=tuple(inventory.options["bands"]),
         level=inventory.options["level"],
         unknown_cloud=args.unknown_cloud,
+        mask_edges=args.mask_edges,
     )
 
 
 def mask_names(text: str) -> tuple[str, ...]:
-    """Names of masks from ``a,b`` or ``none``; file names and folders are refused."""
-    if text.strip().lower() == "none":
+    """Names of masks from ``a,b`` (or ``a.kml,b.kml``); nothing or ``none`` for no mask.
+
+    Raises:
+        InputError: folders, or commas alone.
+    """
+    word = text.strip().lower()
+    if word == "nomask":
+        _LOG.warning("--masks %s is read as none: tiles are made without masks", text.strip())
+    if word in ("", "none", "nomask"):
         return ()
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    given = (name.strip() for name in text.split(","))
+    names = tuple(dict.fromkeys(_SUFFIX.sub("", name) for name in given if name))
     wrong = [name for name in names if Path(name).name != name]
     if wrong or not names:
         what = f"--masks {text!r} is no list of mask names"

@@ -34,7 +34,7 @@ def plan(
     """
     scenes = inventory.scenes()
     _check_ids(selection, scenes)
-    masks = _mask_files(env, options.masks)
+    masks = _mask_files(env, options)
     tasks = []
     for scene in selection.s2_indices:
         rows = suitable(scenes[scene], options.overlap, alone=inventory.sentinel2_only)
@@ -88,13 +88,12 @@ def _product(text: str) -> str:
     return Path(text).name.removesuffix(".zip").removesuffix(".SAFE")
 
 
-def _mask_files(env: Environment, names: Sequence[str]) -> dict[str, Path]:
+def _mask_files(env: Environment, options: TileOptions) -> dict[str, Path]:
     """KML file by mask name; all of them are read once here, so that bad ones stop the run."""
-    from sensor2sensor.geo.masks import load_masks
+    from sensor2sensor.geo.masks import find_masks, load_masks
 
-    if names:
-        load_masks(env.masks_dir, list(names))
-    return {name: env.masks_dir / f"{name}.kml" for name in names}
+    load_masks(env.masks_dir, options.masks, options.mask_edges)
+    return find_masks(env.masks_dir, options.masks)
 
 
 def _task(

@@ -3,11 +3,15 @@
 A scene's record is written before the first file of each tile and again when the scene is done. So
 after a crash every file in the folder is listed somewhere, and a scene counts as done only if its
 inputs and options were those asked for now.
+
+The folder stands for a selection (``selected`` in the manifest), or for a union of several
+(``--keep``): ``tiles.csv`` lists its scenes and no other. Files of scenes taken out of it go last,
+and only after a run without a failure, so that no run can end with less than it began with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,12 @@ from typing import Any
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.manifest import differences
+from sensor2sensor.preprocess.tifs_options import OLD_MASK_EDGES
+from sensor2sensor.products.bands import (
+    S2_PLATFORM_WAVELENGTHS_NM,
+    S2_WAVELENGTHS_NM,
+    mean_nm,
+)
 
 STEP = "40"
 COLUMNS = (
@@ -102,6 +112,19 @@ class TileFolder:
         found = sorted(self._records.glob("[0-9]*.json")) if self._records.is_dir() else []
         return [record for path in found if (record := self.read_record(int(path.stem)))]
 
+    def stands_for(self, selected: Sequence[int], *, keep: bool) -> set[int]:
+        """Scenes the folder is to hold: those selected and, with ``keep``, those it held before."""
+        if not keep or not self.manifest.is_file():
+            return set(selected)
+        before = files.read_json(self.manifest).get("selected")
+        if before is None:  # of a version that appended every selection
+            before = [record.scene for record in self.records()]
+        return {*selected, *before}
+
+    def others(self, scenes: Collection[int]) -> list[SceneRecord]:
+        """Records of scenes the folder no longer stands for."""
+        return [record for record in self.records() if record.scene not in scenes]
+
     def check(self, options: Mapping[str, Any], *, force: bool) -> bool:
         """Whether the folder's tiles, if any, were made with these options.
 
@@ -116,7 +139,7 @@ class TileFolder:
         old = files.read_json(self.manifest)["options"]
         if old["quantity"] < options["quantity"]:  # the draw goes on where it stopped
             old["quantity"] = options["quantity"]
-        found = differences(old, options)
+        found = differences(_with_edges(old), _with_edges(options))
         if found and not force:
             what = f"holds tiles of other options: {'; '.join(found)}"
             hint = "repeat with those, or give --force to replace them"
@@ -153,14 +176,21 @@ class TileFolder:
             files.write_json(self.manifest, unfinished)
 
     def finish(self, manifest: Mapping[str, Any]) -> list[Row]:
-        """Write ``tiles.csv`` and the manifest from the records; returns the rows."""
-        records = [record for record in self.records() if record.status == "done"]
+        """Write ``tiles.csv`` and the manifest from the records of the scenes it stands for.
+
+        Returns:
+            The rows.
+        """
+        selected = set(manifest["selected"])
+        done = (record for record in self.records() if record.status == "done")
+        records = [record for record in done if record.scene in selected]
         rows = [row for record in records for row in record.rows]
         # Rows of earlier versions have no overpass; step 50 then looks at the product's name.
         cells = ([{"overpass": "", **row}[column] for column in COLUMNS] for row in rows)
         files.write_csv(self.table, COLUMNS, cells)
         content = {
             **manifest,
+            "bands": _mean_bands(manifest["bands"], records),
             "complete": True,
             "tiles": len(rows),
             "scenes": {str(record.scene): record.facts for record in records},
@@ -168,6 +198,29 @@ class TileFolder:
         }
         files.write_json(self.manifest, content)
         return rows
+
+
+def _with_edges(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with a word for what a record leaves out, so that a difference can be read."""
+    return {**({"mask_edges": OLD_MASK_EDGES} if options.get("masks") else {}), **options}
+
+
+def _mean_bands(bands: Sequence[Row], records: Sequence[SceneRecord]) -> list[Row]:
+    """The bands with the mean wavelength of the tiles: satellites differ by up to 17 nm."""
+    seen = [(_wavelengths_nm(record), len(record.rows)) for record in records if record.rows]
+    if not seen:
+        return list(bands)
+    means = {name: mean_nm([(nm[name], tiles) for nm, tiles in seen]) for name in seen[0][0]}
+    return [{**b, "wavelength_nm": means.get(b["name"], b["wavelength_nm"])} for b in bands]
+
+
+def _wavelengths_nm(record: SceneRecord) -> dict[str, float]:
+    """Central wavelengths of a scene's bands; records of before name the product alone."""
+    told: dict[str, float] | None = record.facts.get("wavelengths_nm")
+    if told is not None:
+        return told
+    table = S2_PLATFORM_WAVELENGTHS_NM.get(record.facts["s2"][:3], S2_WAVELENGTHS_NM)
+    return {band: table[band] for band in record.facts["offsets"]}
 
 
 def _all_files(records: Sequence[SceneRecord]) -> dict[str, str]:

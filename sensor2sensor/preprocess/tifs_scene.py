@@ -22,7 +22,7 @@ from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.core.times import hours_from
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.geo.masks import load_mask, project_mask
+from sensor2sensor.geo.masks import prepared, project_mask
 from sensor2sensor.preprocess import tifs_task
 from sensor2sensor.preprocess.tifs_draw import (
     CLOUD,
@@ -197,6 +197,7 @@ class _Scene:
             "quality_bits": [str(bit.name) for bit in Quality if bit & self.given],
             "quantification": self.s2.quantification,
             "offsets": {band: self.s2.offsets[band] for band in self.options.bands},
+            "wavelengths_nm": {b: self.s2.wavelengths_nm[b] for b in self.options.bands},
             "search_radius_m": self.radii_m,
             "rejected": dict(sorted(self.reasons.items())),
             "read_in_vain": dict(sorted(self._screen.vain.items())),
@@ -248,8 +249,9 @@ class _Scene:
 
     @cached_property
     def _masks(self) -> list[Any]:
-        loaded = (load_mask(path) for path in self.task.masks.values())
-        return [project_mask(mask, self.grid.epsg) for mask in loaded]
+        edges = self.options.mask_edges
+        loaded = (prepared(path, edges) for path in self.task.masks.values())
+        return [project_mask(mask, self.grid, edges) for mask in loaded]
 
     @cached_property
     def _screen(self) -> Screen:
@@ -328,7 +330,7 @@ def _write_tile(
     task = scene.task
     outside = "_notinmask" if candidate.inside_mask is False else ""
     stem = f"{task.scene:05d}_{candidate.x}x{candidate.y}{outside}"
-    contents = tile_files(stem, candidate, task.options)
+    contents = tile_files(stem, candidate, task.options, scene.s2.wavelengths_nm)
     record.files.update(dict.fromkeys(contents, ""))
     folder.write_record(record)
     for name, data in contents.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,13 +35,16 @@ class Candidate:
     olci: OlciTile | None
 
 
-def tile_files(stem: str, candidate: Candidate, options: TileOptions) -> dict[str, bytes]:
+def tile_files(
+    stem: str, candidate: Candidate, options: TileOptions, wavelengths_nm: Mapping[str, float]
+) -> dict[str, bytes]:
     """The files of a tile by name: the tif, the table of OLCI pixels, the margin.
 
     Args:
         stem: name of the tile.
         candidate: what was read.
         options: bands and margin.
+        wavelengths_nm: central wavelength of each target band, of the satellite that saw it.
     """
     margin, olci = options.margin_px, candidate.olci
     empty = np.zeros(candidate.quality.shape, np.int32)
@@ -52,7 +56,9 @@ def tile_files(stem: str, candidate: Candidate, options: TileOptions) -> dict[st
     )
     found = {
         f"{stem}.tif": geotiff(
-            data, candidate.grid, tile_bands(options.bands, with_olci=olci is not None)
+            data,
+            candidate.grid,
+            tile_bands(options.bands, with_olci=olci is not None, wavelengths_nm=wavelengths_nm),
         )
     }
     if olci is not None:
@@ -61,7 +67,9 @@ def tile_files(stem: str, candidate: Candidate, options: TileOptions) -> dict[st
         wide = options.tile_px + 2 * margin
         grid = candidate.grid.window(-margin, -margin, wide, wide)
         around = np.ascontiguousarray(np.moveaxis(candidate.margin, -1, 0))
-        found[f"{stem}_margin.tif"] = geotiff(around, grid, target_bands(options.bands))
+        found[f"{stem}_margin.tif"] = geotiff(
+            around, grid, target_bands(options.bands, wavelengths_nm)
+        )
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,19 +32,24 @@ class BandInfo:
         return {"name": self.name, "unit": self.unit, "wavelength_nm": self.wavelength_nm}
 
 
-def tile_bands(targets: Sequence[str], *, with_olci: bool) -> list[BandInfo]:
+def tile_bands(
+    targets: Sequence[str],
+    *,
+    with_olci: bool,
+    wavelengths_nm: Mapping[str, float] = S2_WAVELENGTHS_NM,
+) -> list[BandInfo]:
     """Bands of a tile's tif in order: quality, collocation, targets, OLCI radiances."""
     service = [BandInfo("quality", "bits", None), BandInfo("collocation", "1 + table row", None)]
-    found = [*service, *target_bands(targets)]
+    found = [*service, *target_bands(targets, wavelengths_nm)]
     if with_olci:
         waves = OLCI_WAVELENGTHS_NM
         found += [BandInfo(band, RADIANCE_UNIT, waves[band]) for band in OLCI_BANDS]
     return found
 
 
-def target_bands(targets: Sequence[str]) -> list[BandInfo]:
-    """The Sentinel-2 bands."""
-    return [BandInfo(band, REFLECTANCE_UNIT, S2_WAVELENGTHS_NM[band]) for band in targets]
+def target_bands(targets: Sequence[str], wavelengths_nm: Mapping[str, float]) -> list[BandInfo]:
+    """The Sentinel-2 bands at the wavelengths of the satellite that saw them."""
+    return [BandInfo(band, REFLECTANCE_UNIT, wavelengths_nm[band]) for band in targets]
 
 
 def geotiff(data: NDArray[np.float32], grid: Grid, bands: Sequence[BandInfo]) -> bytes:

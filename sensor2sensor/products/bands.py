@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # Order of `band_id` 0..12 in Sentinel-2 metadata.
 S2_BANDS: tuple[str, ...] = (
     *("B01", "B02", "B03", "B04", "B05", "B06", "B07"),
     *("B08", "B8A", "B09", "B10", "B11", "B12"),
 )
 
-# Central wavelengths of Sentinel-2A as its own metadata give them (Spectral_Information_List).
-S2_WAVELENGTHS_NM: dict[str, float] = dict(
-    zip(
-        S2_BANDS,
-        (
-            442.7,
-            492.7,
-            559.8,
-            664.6,
-            704.1,
-            740.5,
-            782.8,
-            832.8,
-            864.7,
-            945.1,
-            1373.5,
-            1613.7,
-            2202.4,
+# Central wavelengths by satellite as its products give them (Spectral_Information_List; read from
+# S2A of baselines 03.01 and 04.00, S2B of 04.00, S2C of 05.11 and 99.04). Older products of S2A
+# have 492.4 for B02: a product's own word counts, the table where it says nothing.
+S2_PLATFORM_WAVELENGTHS_NM: dict[str, dict[str, float]] = {
+    platform: dict(zip(S2_BANDS, values, strict=True))
+    for platform, values in {
+        "S2A": (
+            *(442.7, 492.7, 559.8, 664.6, 704.1, 740.5, 782.8, 832.8, 864.7, 945.1),
+            *(1373.5, 1613.7, 2202.4),
         ),
-        strict=True,
-    )
-)
+        "S2B": (
+            *(442.3, 492.3, 559.0, 665.0, 703.8, 739.1, 779.7, 833.0, 864.0, 943.2),
+            *(1376.9, 1610.4, 2185.7),
+        ),
+        "S2C": (
+            *(444.2, 489.0, 560.6, 666.5, 707.1, 741.1, 784.7, 834.6, 865.6, 947.2),
+            *(1372.2, 1612.0, 2191.3),
+        ),
+    }.items()
+}
+# Which band is which, for ordering and for choosing the nearest; never what a tile is told to be.
+S2_WAVELENGTHS_NM = S2_PLATFORM_WAVELENGTHS_NM["S2A"]
 
 # Resolution at which a band is sampled; Level-1C gives each band at this one alone.
 S2_NATIVE_RESOLUTION_M: dict[str, int] = {
@@ -51,3 +56,9 @@ OLCI_WAVELENGTHS_NM: dict[str, float] = dict(
         strict=True,
     )
 )
+
+
+def mean_nm(parts: Sequence[tuple[float, int]]) -> float:
+    """Mean of (wavelength in nm, number of tiles), to a tenth of a nanometre."""
+    total = sum(tiles for _, tiles in parts)
+    return round(sum(nm * tiles for nm, tiles in parts) / total, 1)

@@ -15,6 +15,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sensor2sensor.core.archives import open_files
+from sensor2sensor.core.containers import (
+    PRODUCT_SUFFIXES,
+    is_companion,
+    is_metadata,
+    is_old_metadata,
+    is_unread_container,
+)
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.parallel import Failure
 from sensor2sensor.core.progress import progress
@@ -31,13 +38,15 @@ if TYPE_CHECKING:
 Product = TypeVar("Product", S2Product, S3Product)
 
 _S2_FILES = ("MTD_MSIL1C.xml", "MTD_MSIL2A.xml")
-_TILE_HINT = re.compile(r"_(T\d{2}[A-Z]{3})_")
+_TILE_HINT = re.compile(r"_(T\d{2}[A-Z]{3})(?=_|\.|$)", re.IGNORECASE)
 _NAME_HINTS = {
-    "S2": re.compile(r"S2[A-D]_MSIL(1C|2A)_", re.IGNORECASE),
+    "S2": re.compile(r"S2[A-D]_(?:(?:OPER|USER)_PRD_)?MSIL(1C|2A)_", re.IGNORECASE),
     "S3": re.compile(r"S3[A-D]_OL_1_E[FR]R_", re.IGNORECASE),
 }
 # Other products of the same satellites share an archive's folders and are none of our failures.
-_OTHER_PRODUCT = re.compile(r"S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL)", re.IGNORECASE)
+_OTHER_PRODUCT = re.compile(
+    r"S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A))", re.IGNORECASE
+)
 _SUFFIX_HINTS = {"S2": (".safe",), "S3": (".sen3",)}
 MAX_DEPTH = 8
 _LOG = logging.getLogger(__name__)
@@ -68,13 +77,16 @@ def find_s2(root: Path, tile: str | None = None) -> tuple[list[S2Product], list[
     wanted = None if tile is None else f"T{tile.upper().removeprefix('T')}"
     found, failures = _find(root, "S2", open_s2)
     kept = [product for product in found if wanted in (None, product.tile)]
-    failures = [one for one in failures if wanted in (None, _hinted_tile(one.item, wanted))]
+    failures = [one for one in failures if wanted is None or _may_show(one.item, wanted)]
     return sorted(kept, key=_s2_order), failures
 
 
-def _hinted_tile(path: Path, otherwise: str | None) -> str | None:
-    match = _TILE_HINT.search(path.name)
-    return match[1] if match else otherwise
+def _may_show(path: Path, tile: str) -> bool:
+    """Whether an unreadable product may be of a tile, by its name or that of its granules."""
+    hints = _TILE_HINT.findall(path.name)
+    if not hints and path.is_dir():  # before December 2016 the granules alone bear tiles
+        hints = [tile for one in path.glob("GRANULE/*") for tile in _TILE_HINT.findall(one.name)]
+    return not hints or tile in {hint.upper() for hint in hints}
 
 
 def find_s3(
@@ -227,7 +239,17 @@ def _find(
                 found.append(opener(path))
         except ProductError as error:
             failures.append(Failure(path, str(error)))
-    return found, failures
+    # A download kept beside what was unpacked from it is nothing to be told of.
+    have = {_stem(product.path.name) for product in found} | {_stem(one.name) for one in found}
+    return found, [one for one in failures if not _is_spare(one.item, have)]
+
+
+def _is_spare(path: Path, have: set[str]) -> bool:
+    return is_unread_container(path.name) and _stem(path.name) in have
+
+
+def _stem(name: str) -> str:
+    return name.partition(".")[0].upper()
 
 
 def _recognised_or_claimed(path: Path, kind: str) -> bool:
@@ -258,27 +280,46 @@ def _candidates(root: Path) -> Iterator[Path]:
             continue
         seen.add((status.st_dev, status.st_ino))
         for path in content:
+            if path.name.startswith(".") or is_companion(path.name):
+                continue
             if not path.is_dir():
                 if _is_archive(path):
                     yield path
             elif _is_product_folder(path) or depth >= MAX_DEPTH:
                 yield path
-            elif not path.name.startswith("."):
+            else:
                 pending.append((path, depth + 1))
 
 
 def _is_product_folder(path: Path) -> bool:
-    if path.name.lower().endswith((".safe", ".sen3")) or (path / S3_MANIFEST).is_file():
+    """Whether metadata lie in a folder, or its name promises them and no product lies inside."""
+    named = path.name.lower().endswith(PRODUCT_SUFFIXES)
+    try:
+        content = list(path.iterdir())
+    except OSError:  # told when the walk, or a reader, comes to it
+        return named
+    if any(is_metadata(one.name) or is_old_metadata(one.name) for one in content):
         return True
-    return any((path / name).is_file() for name in _S2_FILES)
+    return named and not any(_is_inner_product(one) for one in content)
+
+
+def _is_inner_product(path: Path) -> bool:
+    """Whether something inside a folder called a product is the product (unpacked on Windows)."""
+    inner = path.name.lower().endswith(PRODUCT_SUFFIXES) or _claims_any(path)
+    if is_companion(path.name) or not (inner or path.is_dir()):
+        return False
+    return _is_product_folder(path) if path.is_dir() else _is_archive(path)
 
 
 def _is_archive(path: Path) -> bool:
-    if path.suffix.lower() in (".zip", ".safe", ".sen3"):
+    if path.suffix.lower() in (".zip", *PRODUCT_SUFFIXES):
         return path.is_file()
     # Some providers hand out zips without a suffix; chips and exports bear product names too.
-    named = any(hint.match(path.name) for hint in _NAME_HINTS.values())
-    return named and zipfile.is_zipfile(path)
+    return _claims_any(path) and (is_unread_container(path.name) or zipfile.is_zipfile(path))
+
+
+def _claims_any(path: Path) -> bool:
+    return any(hint.match(path.name) for hint in _NAME_HINTS.values())
 
 
 def _claims(path: Path, kind: str) -> bool:

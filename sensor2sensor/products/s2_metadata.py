@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.archives import safe_name
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.products.bands import S2_BANDS, S2_NATIVE_RESOLUTION_M
+from sensor2sensor.products.bands import (
+    S2_BANDS,
+    S2_NATIVE_RESOLUTION_M,
+    S2_PLATFORM_WAVELENGTHS_NM,
+    S2_WAVELENGTHS_NM,
+)
 from sensor2sensor.products.reading import footprint_from, product_name, time_at
 
 if TYPE_CHECKING:
@@ -39,14 +44,12 @@ _OFFSETS = {
     "L1C": f"{_IMAGE}/Radiometric_Offset_List/RADIO_ADD_OFFSET",
     "L2A": f"{_IMAGE}/BOA_ADD_OFFSET_VALUES_LIST/BOA_ADD_OFFSET",
 }
-# The second path of Level-2A is that of baselines before 02.08.
 _QUANTIFICATION = {
-    "L1C": (f"{_IMAGE}/QUANTIFICATION_VALUE",),
-    "L2A": (
-        f"{_IMAGE}/QUANTIFICATION_VALUES_LIST/BOA_QUANTIFICATION_VALUE",
-        f"{_IMAGE}/L1C_L2A_Quantification_Values_List/L2A_BOA_QUANTIFICATION_VALUE",
-    ),
+    "L1C": f"{_IMAGE}/QUANTIFICATION_VALUE",
+    "L2A": f"{_IMAGE}/QUANTIFICATION_VALUES_LIST/BOA_QUANTIFICATION_VALUE",
 }
+# Level-2A before baseline 02.07 (sen2cor up to 2.5.5) marks its own elements `L2A_…` and `…_2A`.
+_OLD_NAMES = {"L1C_L2A_Quantification_Values_List": "QUANTIFICATION_VALUES_LIST"}
 _FOOTPRINT = "Geometric_Info/Product_Footprint/Product_Footprint/Global_Footprint/EXT_POS_LIST"
 _GEOCODING = "Geometric_Info/Tile_Geocoding"
 _IMAGE_NAME = re.compile(r"_(B\d[\dA]|TCI|AOT|WVP|SCL)(?:_(10|20|60)m)?$")
@@ -70,6 +73,7 @@ class ProductFacts:
     footprint: Any
     quantification: float
     offsets: dict[str, float]
+    wavelengths_nm: dict[str, float]
     nodata: int
     saturated: int
     images: dict[tuple[str, int], str]
@@ -88,6 +92,7 @@ class TileFacts:
 
 def product_facts(root: Element) -> ProductFacts:
     """Read the product XML."""
+    _renew(root)
     level = LEVELS.get(root.name)
     if level is None:
         raise ProductError(f"root element {root.name} is no Sentinel-2 product", where=root.where)
@@ -106,6 +111,7 @@ def product_facts(root: Element) -> ProductFacts:
         footprint=footprint_from(root.find_all(_FOOTPRINT), _FOOTPRINT, root.where),
         quantification=_quantification(root, level),
         offsets=offsets,
+        wavelengths_nm=_wavelengths(root),
         nodata=_special(root, "NODATA", 0),
         saturated=_special(root, "SATURATED", 65535),
         images=_images(root),
@@ -115,6 +121,7 @@ def product_facts(root: Element) -> ProductFacts:
 
 def tile_facts(root: Element) -> TileFacts:
     """Read the tile XML."""
+    _renew(root)
     masks = {
         safe_key: safe_name(element.text, root.where)
         for element in root.find_all("Quality_Indicators_Info/Pixel_Level_QI/MASK_FILENAME")
@@ -130,6 +137,15 @@ def _datastrip(root: Element) -> str:
     listed = [one for one in root.require("General_Info").children() if "DATASTRIP_ID" in one.name]
     found = (_DATASTRIP.search(one.text) for one in listed)
     return next((match[1] for match in found if match), "")
+
+
+def _renew(root: Element) -> None:
+    """Give old element names the form they have had since; in place."""
+    for node in root.node.iter():
+        space, brace, local = str(node.tag).rpartition("}")
+        plain = _OLD_NAMES.get(local, local).removeprefix("L2A_").removesuffix("_2A")
+        if plain != local:
+            node.tag = space + brace + plain
 
 
 def _mask_key(element: Element) -> str:
@@ -187,8 +203,7 @@ def _cloud_fraction(root: Element) -> float | None:
 
 
 def _quantification(root: Element, level: str) -> float:
-    paths = _QUANTIFICATION[level]
-    path = next((path for path in paths if root.find(path) is not None), paths[0])
+    path = _QUANTIFICATION[level]
     value = root.number(path)
     if value <= 0.0:
         raise ProductError(f"element {path} is {value}, not positive", where=root.where)
@@ -220,10 +235,27 @@ def _offsets(root: Element, level: str, baseline: str) -> tuple[dict[str, float]
     return without | found, warnings
 
 
-def _band(element: Element, path: str) -> str:
-    text = element.attributes.get("band_id", "")
+def _wavelengths(root: Element) -> dict[str, float]:
+    """Central wavelengths in nm, the product's own where it has them, else its satellite's."""
+    path = f"{_IMAGE}/Spectral_Information_List/Spectral_Information"
+    own = {
+        _band(element, path, "bandId"): element.number("Wavelength/CENTRAL")
+        for element in root.find_all(path)
+        if element.find("Wavelength/CENTRAL") is not None
+    }
+    for band, value in own.items():
+        if not 300.0 < value < 3000.0:
+            what = f"element {path}/Wavelength/CENTRAL is {value:g} for {band}, not in nm"
+            raise ProductError(what, where=root.where)
+    return S2_PLATFORM_WAVELENGTHS_NM.get(_platform(root), S2_WAVELENGTHS_NM) | own
+
+
+def _band(element: Element, path: str, attribute: str = "band_id") -> str:
+    text = element.attributes.get(attribute, "")
     if not (text.isascii() and text.isdigit() and int(text) < len(S2_BANDS)):
-        raise ProductError(f"element {path} has band_id {text!r}, not 0..12", where=element.where)
+        raise ProductError(
+            f"element {path} has {attribute} {text!r}, not 0..12", where=element.where
+        )
     return S2_BANDS[int(text)]
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensor2sensor.core.archives import ProductFiles, open_files
+from sensor2sensor.core.containers import no_metadata
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.products import s2_images
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["S2_BANDS", "S2_WAVELENGTHS_NM", "S2Product", "open_s2"]
 
 MANIFEST = "manifest.safe"
-_PRODUCT_XML = re.compile(r"MTD_MSIL(1C|2A)\.xml")
-_TILE_XML = re.compile(r"GRANULE/[^/]+/MTD_TL\.xml")
+_PRODUCT_XML = re.compile(r"MTD_MSIL(1C|2A)\.xml", re.IGNORECASE)
+_TILE_XML = re.compile(r"GRANULE/[^/]+/MTD_TL\.xml", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class S2Product:
         footprint: shapely polygon, longitude and latitude.
         quantification: digital numbers per unit reflectance.
         offsets: offset in digital numbers by band (0 before baseline 04.00).
+        wavelengths_nm: central wavelength by band, of this satellite.
         grids: grid by resolution (10, 20, 60 m).
         images: member name by (band, resolution) as the XML lists them.
         masks: member name of tile-wide masks by type (`MSK_CLASSI`, `MSK_CLOUDS`, ...).
@@ -88,6 +90,7 @@ class S2Product:
     footprint: Any = field(repr=False)
     quantification: float
     offsets: Mapping[str, float] = field(repr=False)
+    wavelengths_nm: Mapping[str, float] = field(repr=False)
     grids: Mapping[int, Grid] = field(repr=False)
     images: Mapping[tuple[str, int], str] = field(repr=False)
     masks: Mapping[str, str] = field(repr=False)
@@ -98,6 +101,11 @@ class S2Product:
     metadata_files: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...] = field(repr=False)
     files: ProductFiles = field(repr=False, compare=False)
+
+    @property
+    def granule(self) -> str:
+        """The folder that holds the granule, with its slash."""
+        return self.metadata_files[1].rpartition("/")[0] + "/"
 
     @property
     def acquisition(self) -> tuple[str, datetime, str]:
@@ -273,7 +281,8 @@ class S2Product:
         if not self.files.exists(MANIFEST):
             return [f"{self.files.where(MANIFEST)}: file is missing, nothing can be verified"]
         listed = manifest_checksums(read_xml(self.files, MANIFEST))
-        return verify_checksums(self.files, listed, members)
+        here = {located(self.files, name, self.granule): found for name, found in listed.items()}
+        return verify_checksums(self.files, here, members)
 
     def _quality_source(self, resolution_m: int) -> tuple[str, str]:
         # The scene classification exists at 20 and 60 m: for 10 m the finer one serves.
@@ -302,20 +311,37 @@ def open_s2(path: Path) -> S2Product:
     tile_xml = _only(files, [name for name in names if _TILE_XML.fullmatch(name)], "MTD_TL")
     facts = product_facts(read_xml(files, product_xml))
     tile = tile_facts(read_xml(files, tile_xml))
+    granule = tile_xml.rpartition("/")[0] + "/"
+    images = {key: located(files, name, granule) for key, name in facts.images.items()}
+    masks = {key: located(files, name, granule) for key, name in tile.masks.items()}
     return S2Product(
         path=path,
-        **vars(facts),
-        **vars(tile),
+        **vars(replace(facts, images=images)),
+        **vars(replace(tile, masks=masks)),
         metadata_files=(product_xml, tile_xml),
         files=files,
     )
+
+
+def located(files: ProductFiles, name: str, granule: str) -> str:
+    """The file that metadata mean by a name, where tools or people have renamed the granule folder.
+
+    Args:
+        files: the product's files.
+        name: as the metadata write it, `GRANULE/<granule>/…`.
+        granule: the granule's folder as it is, with its slash.
+    """
+    parts = name.split("/")
+    if len(parts) < 3 or parts[0].upper() != "GRANULE" or files.exists(name):
+        return name
+    moved = granule + "/".join(parts[2:])
+    return moved if files.exists(moved) else name
 
 
 def _only(files: ProductFiles, found: list[str], kind: str) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise ProductError(
-            f"no {kind}*.xml: not a Sentinel-2 product, or an incomplete one", where=files.path
-        )
+        what, hint = no_metadata(files.names(), "Sentinel-2", f"{kind}*.xml")
+        raise ProductError(what, where=files.path, hint=hint)
     raise ProductError(f"{len(found)} files {kind}*.xml, expected one", where=files.path)

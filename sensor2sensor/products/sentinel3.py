@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensor2sensor.core.archives import ProductFiles, open_files
+from sensor2sensor.core.containers import no_metadata
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.products.bands import OLCI_BANDS, OLCI_WAVELENGTHS_NM
 from sensor2sensor.products.reading import (
@@ -148,7 +149,8 @@ def open_s3(path: Path) -> S3Product:
     """
     files = open_files(path)
     if not files.exists(MANIFEST):
-        raise ProductError(f"no {MANIFEST}: not a Sentinel-3 product", where=path)
+        what, hint = no_metadata(files.names(), "Sentinel-3", MANIFEST)
+        raise ProductError(what, where=path, hint=hint)
     sections = _sections(read_xml(files, MANIFEST))
     general = sections["generalProductInformation"].require(_GENERAL)
     size = sections["olciProductInformation"].require(_IMAGE_SIZE)

@@ -19,6 +19,14 @@ WAVELENGTH_NM = dict(
         strict=True,
     )
 )  # fmt: skip
+# As the products of each satellite give them; pixels are drawn at those of S2A.
+_CENTRAL_NM = {
+    "S2A": tuple(WAVELENGTH_NM.values()),
+    "S2B": (442.3, 492.3, 559, 665, 703.8, 739.1, 779.7, 833, 864, 943.2, 1376.9, 1610.4,
+            2185.7),
+    "S2C": (444.2, 489, 560.6, 666.5, 707.1, 741.1, 784.7, 834.6, 865.6, 947.2, 1372.2, 1612,
+            2191.3),
+}  # fmt: skip
 _WIDTH_NM = (20, 65, 35, 30, 14, 14, 19, 105, 21, 19, 29, 90, 174)
 _IRRADIANCE = (
     1884.69, 1959.66, 1823.24, 1512.06, 1424.64, 1287.61, 1162.08, 1041.63, 955.32, 812.92,
@@ -179,8 +187,8 @@ def _special(text: str, index: int) -> str:
     )
 
 
-def _spectral(index: int, band: str) -> str:
-    centre, width = WAVELENGTH_NM[band], _WIDTH_NM[index]
+def _spectral(index: int, band: str, platform: str) -> str:
+    centre, width = _CENTRAL_NM[platform][index], _WIDTH_NM[index]
     physical = "B" + band[1:].lstrip("0")
     wave = (
         tag("MIN", round(centre - width / 2), unit="nm")
@@ -198,7 +206,7 @@ def _image_characteristics(identity: Identity) -> str:
     )
     day = identity.sensing.timetuple().tm_yday
     factor = 1.0 / (1.0 - 0.01673 * np.cos(0.0172 * (day - 4))) ** 2
-    spectral = "\n".join(_spectral(i, band) for i, band in enumerate(BANDS))
+    spectral = "\n".join(_spectral(i, band, identity.platform) for i, band in enumerate(BANDS))
     classes = "".join(
         tag(
             "Scene_Classification_ID",

@@ -50,7 +50,7 @@ def test_tiles_of_both_scenes_are_listed_and_there(both, capsys):
     rows = rows_of(folder)
     assert len(rows) == 6 and {int(row["scene"]) for row in rows} == set(scenes(both))
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["complete"] and manifest["tiles"] == 6
+    assert manifest["complete"] and manifest["tiles"] == 6 and manifest["s3_type"] == "EFR"
     for name, digest in manifest["files"].items():
         assert files.sha256(folder / name) == digest
     for row in rows:
@@ -127,17 +127,6 @@ def test_other_options_are_refused_with_the_difference_and_force_removes_what_is
     found = {path.name for path in folder.iterdir() if path.suffix in (".tif", ".npz")}
     assert found == listed and foreign.read_text() == "mine"
     assert not listed & {Path(name).name for name in before}
-
-
-def test_a_second_selection_appends(both):
-    first, second = scenes(both)
-    select(both, first, name="one")
-    select(both, second, name="two")
-    step40(both, "--quantity", "2", selection="one")
-    step40(both, "--quantity", "2", selection="two")
-    apart = tree(folder_of(both))
-    assert {int(row["scene"]) for row in rows_of(folder_of(both))} == {first, second}
-    assert json.loads(apart["manifest.json"])["selections"] == ["one", "two"]
 
 
 def test_unknown_ids_and_changed_products_stop_before_anything_is_written(both, capsys):

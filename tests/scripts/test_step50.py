@@ -91,3 +91,22 @@ def test_killed_on_the_way_and_repeated_with_two_workers(repository: Path, archi
         verify_dataset(archive / name / str(TILE))
     assert main([*words(archive), "--force"]) == 0  # undisturbed, in one process
     assert snapshot(archive, "cur_toy", "alt3_toy") == repeated
+
+
+def test_tiles_taken_out_since_are_refused_and_gone_after_force(archive: Path, capsys) -> None:
+    command = words(archive)
+    assert main(command) == 0
+    table = archive / "_tif" / INV / str(TILE) / "tiles.csv"
+    lines = table.read_text().splitlines(keepends=True)
+    gone = lines[5].partition(",")[0]
+    table.write_text("".join([*lines[:5], *lines[6:]]))
+    before = snapshot(archive, "cur_toy", "alt3_toy")
+    capsys.readouterr()
+    assert main(command) == 2
+    assert f"tiles.csv of {INV} has changed since" in capsys.readouterr().err
+    assert snapshot(archive, "cur_toy", "alt3_toy") == before
+    assert main([*command, "--force"]) == 0
+    followed = snapshot(archive, "cur_toy", "alt3_toy")
+    assert any(gone in name for name in before)
+    assert not any(gone in name for name in followed)
+    assert not any(gone.encode() in data for name, data in followed.items() if "csv" in name)

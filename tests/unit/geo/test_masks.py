@@ -6,8 +6,11 @@ import pytest
 import shapely
 
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.geo.masks import load_mask, load_masks, project_mask
+from sensor2sensor.geo.footprints import project
+from sensor2sensor.geo.grids import Grid
+from sensor2sensor.geo.masks import load_mask, load_masks, prepared, project_mask
 
+GRID = Grid(32617, 400000.0, 8100000.0, 1000.0, 110, 110)
 HEAD = '<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
 TAIL = "</Document></kml>"
 
@@ -44,20 +47,22 @@ def test_union_of_polygons_of_all_folders_with_holes(tmp_path):
         f"<Folder><name>two</name>{placemark(multi)}"
         f"{placemark('<Point><coordinates>0,0</coordinates></Point>')}</Folder>"
     )
-    mask = load_mask(write(tmp_path, body))
+    path = write(tmp_path, body)
+    mask = load_mask(path)
     assert shapely.union_all(mask.geoms).area == pytest.approx(1.0 - 0.25 + 1.0)
     assert not mask.has_z
-    utm = project_mask(mask, 32617)
-    inside = project_mask(shapely.box(-80.6, 72.4, -80.4, 72.6), 32617)
-    assert not utm.intersects(inside)
+    utm = project_mask(prepared(path, "parallel"), GRID)
+    hole = project(shapely.box(-80.6, 72.4, -80.4, 72.6), "EPSG:32617")
+    assert utm.area > 0.0 and not utm.intersects(hole)
 
 
 def test_overlapping_polygons_count_once(tmp_path):
     twice = placemark(polygon(square(-81, 72, 1.0))) * 2
     one = placemark(polygon(square(-81, 72, 1.0)))
-    double = project_mask(load_mask(write(tmp_path, twice)), 32617)
-    single = project_mask(load_mask(write(tmp_path, one, "b.kml")), 32617)
-    assert double.area == pytest.approx(single.area)
+    for edges in ("parallel", "great-circle"):
+        double = project_mask(prepared(write(tmp_path, twice), edges), GRID, edges)
+        single = project_mask(prepared(write(tmp_path, one, "b.kml"), edges), GRID, edges)
+        assert double.area == pytest.approx(single.area) and single.area > 0.0
 
 
 BOMB = '<?xml version="1.0"?><!DOCTYPE k [<!ENTITY a "aaaa">]><kml>&a;</kml>'

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import make_s2, make_s3
+from tests.unit.products.packed import NAME
 
 BAND_CHOICE = ("B01", "B02", "B03", "B04", "B05", "B8A")
 
@@ -26,6 +28,14 @@ def s3_product(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         make_s3,
         {"rows": 60, "columns": 257, "product_type": "OL_1_EFR", "collection": "003"},
     )
+
+
+@pytest.fixture
+def safe(s2_product: Callable[..., Path], tmp_path: Path) -> Path:
+    """A copy of a product that may be changed."""
+    source = s2_product(bands=("B02", "B03"), resolutions=(10,), baseline="04.00")
+    (tmp_path / "s2").mkdir()
+    return Path(shutil.copytree(source, tmp_path / "s2" / f"{NAME}.SAFE"))
 
 
 def _maker(

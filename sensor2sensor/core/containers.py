@@ -1,0 +1,200 @@
+"""What people, systems and tools make of products: folders around them, companions, containers.
+
+A product is where its metadata file lies, whatever the folder above is called and however deep
+(a zip unpacked on Windows is a `.SAFE` in a `.SAFE`). What cannot be read in place is named.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sensor2sensor.core.errors import ProductError
+
+if TYPE_CHECKING:
+    import zipfile
+    from collections.abc import Iterable
+    from pathlib import Path
+
+PRODUCT_SUFFIXES = (".safe", ".sen3")
+# Written by macOS, by NAS systems and by Windows beside and inside what lies on their disks.
+_COMPANIONS = {
+    *("__macosx", ".ds_store", ".trashes", ".spotlight-v100", ".fseventsd"),
+    *("@eadir", "#recycle", "thumbs.db", "desktop.ini", "$recycle.bin"),
+}
+_METADATA = re.compile(r"(?:.*/)?(?:MTD_MSIL(?:1C|2A)\.xml|xfdumanifest\.xml)", re.IGNORECASE)
+# Until December 2016: several granules in one product, and metadata under long names.
+_OLD_METADATA = re.compile(r"S2[A-D]_(?:OPER|USER)_MTD_SAFL(?:1C|2A)_.*\.xml", re.IGNORECASE)
+_CONTAINERS = re.compile(
+    r"\.(tar|tar\.(?:gz|bz2|xz|zst)|tgz|tbz2?|txz|7z|rar|gz|bz2|xz|zst)$", re.IGNORECASE
+)
+_UNFINISHED = re.compile(
+    r"\.(part|partial|crdownload|incomplete|download|filepart|aria2|tmp|opdownload)$", re.IGNORECASE
+)
+_PART_OF_SPLIT = re.compile(r"\.(z\d\d|zip\.\d{3}|7z\.\d{3}|part\d+\.rar|r\d\d)$", re.IGNORECASE)
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!": "RAR",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+}
+_METHODS = {
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64",
+    12: "bzip2",
+    14: "LZMA",
+    93: "Zstandard",
+    95: "xz",
+    98: "PPMd",
+}
+READ_METHODS = (0, 8)  # stored and Deflate: what GDAL and Python both read in place
+_SPLIT = "is one part of a split archive"
+_JOIN = "join the parts first (zip -s 0 NAME.zip --out WHOLE.zip, or 7z x NAME)"
+_UNPACK = "unpack it, or pack the product again as an ordinary .zip"
+
+
+def is_companion(name: str) -> bool:
+    """Whether a file or folder of this name is a system's, beside those it describes."""
+    return name.startswith("._") or name.lower() in _COMPANIONS
+
+
+def within_companion(name: str) -> bool:
+    """Whether any part of a path is a companion."""
+    return any(is_companion(part) for part in name.split("/"))
+
+
+def is_metadata(name: str) -> bool:
+    """Whether the file at a path (or of a name) makes its folder a product."""
+    return _METADATA.fullmatch(name) is not None and not within_companion(name)
+
+
+def is_old_metadata(name: str) -> bool:
+    """Whether a file name is that of product metadata from before December 2016."""
+    return _OLD_METADATA.fullmatch(name) is not None
+
+
+def product_root(names: Iterable[str], where: Path) -> str:
+    """The folder that holds the product among all files of an archive, with its slash; '' on top.
+
+    Raises:
+        ProductError: there are several products.
+    """
+    listed = [name for name in names if not within_companion(name)]
+    roots = sorted({_folder(name) for name in listed if is_metadata(name)}, key=len)
+    # A copy inside a product belongs to it.
+    outer = [root for root in roots if not any(root != r and root.startswith(r) for r in roots)]
+    found = outer or _named_tops(listed)
+    if len(found) > 1:
+        shown = ", ".join(sorted(root.rstrip("/") or "." for root in found))
+        raise ProductError(
+            f"holds {len(found)} products ({shown})",
+            where=where,
+            hint="keep one product in one archive",
+        )
+    if found:
+        return found[0]
+    tops = {name.split("/")[0] for name in listed if "/" in name}
+    at_top = [name for name in listed if "/" not in name]
+    return f"{next(iter(tops))}/" if len(tops) == 1 and not at_top else ""
+
+
+def product_folder(folder: Path) -> Path:
+    """The folder that holds the product: the one given, or the only one of them just inside it."""
+    try:
+        content = [one for one in folder.iterdir() if not is_companion(one.name)]
+        if any(is_metadata(one.name) for one in content):
+            return folder
+        inner = [
+            one
+            for one in content
+            if one.is_dir() and any(is_metadata(below.name) for below in one.iterdir())
+        ]
+    except OSError:  # told when a file is asked for
+        return folder
+    return inner[0] if len(inner) == 1 else folder
+
+
+def _folder(name: str) -> str:
+    return name[: name.rfind("/") + 1]
+
+
+def _named_tops(names: list[str]) -> list[str]:
+    """Top folders that are called products, of an archive that holds no metadata."""
+    tops = {name.split("/")[0] for name in names if "/" in name}
+    return [f"{top}/" for top in sorted(tops) if top.lower().endswith(PRODUCT_SUFFIXES)]
+
+
+def is_unread_container(name: str) -> bool:
+    """Whether a file name is that of a container that is not read, or a part of one."""
+    kinds = (_CONTAINERS, _UNFINISHED, _PART_OF_SPLIT)
+    return any(kind.search(name) is not None for kind in kinds)
+
+
+def why_no_zip(path: Path) -> tuple[str, str] | None:
+    """What a file is that cannot be opened as a zip, and the way out; None where unknown."""
+    if _UNFINISHED.search(path.name):
+        return "is an unfinished download", "finish it, or delete it"
+    if _PART_OF_SPLIT.search(path.name) or _has_parts(path):
+        return _SPLIT, _JOIN
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(262)
+    except OSError:
+        return None
+    if not head:
+        return "is an empty file", "fetch it again"
+    kind = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+    if kind is None and head[257:262] == b"ustar":
+        kind = "tar"
+    if kind is None and (match := _CONTAINERS.search(path.name)):
+        kind = f".{match[1].lower()}"
+    return None if kind is None else (f"is a {kind} archive, only .zip is read in place", _UNPACK)
+
+
+def _has_parts(path: Path) -> bool:
+    return any(path.with_suffix(suffix).is_file() for suffix in (".z01", ".Z01"))
+
+
+def refuse_part(infos: Iterable[zipfile.ZipInfo], path: Path) -> None:
+    """Refuse the last part of a split zip: it opens, but its members begin before it.
+
+    Raises:
+        ProductError: it is one.
+    """
+    if _has_parts(path) or any(one.volume or one.header_offset < 0 for one in infos):
+        raise ProductError(_SPLIT, where=path, hint=_JOIN)
+
+
+def refuse_method(method: int, member: str, where: Path) -> None:
+    """Refuse a member that is compressed in a way that is not read in place.
+
+    Raises:
+        ProductError: names the method.
+    """
+    if method not in READ_METHODS:
+        name = _METHODS.get(method, f"method {method}")
+        what = f"{member!r} is compressed with {name}, only Deflate is read in place"
+        raise ProductError(what, where=where, hint=_UNPACK)
+
+
+def no_metadata(names: Iterable[str], kind: str, wanted: str) -> tuple[str, str | None]:
+    """What is wrong with a product without its metadata file, and the way out.
+
+    Args:
+        names: its files.
+        kind: how the sensor is called.
+        wanted: the file that is lacking.
+    """
+    listed = list(names)
+    if any(is_old_metadata(name.rsplit("/", 1)[-1]) for name in listed):
+        return (
+            "is of the old format (before December 2016), which is not supported",
+            "order the product of Collection 1 (baseline 05.00) in its place",
+        )
+    inner = [name for name in listed if name.lower().endswith(".zip")]
+    if inner:
+        return f"holds another archive inside ({inner[0]})", "unpack the outer one"
+    return f"no {wanted}: not a {kind} product, or an incomplete one", None
