@@ -15,10 +15,10 @@ from sensor2sensor.core.errors import DatasetError, InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.dataset.blocks import BlockGrid
 from sensor2sensor.dataset.contract import SPLITS
-from sensor2sensor.dataset.ledger import DROPPED, SplitRow
+from sensor2sensor.dataset.ledger import DROPPED, SplitRow, guard_reason
 from sensor2sensor.dataset.splits import SplitRule, require_all
-from sensor2sensor.preprocess.tfrecords_finish import Outcome, finish_all
-from sensor2sensor.preprocess.tfrecords_forms import siblings_for
+from sensor2sensor.preprocess.tfrecords_finish import Outcome, dropped_text, finish_all
+from sensor2sensor.preprocess.tfrecords_forms import guard_m, siblings_for
 from sensor2sensor.preprocess.tfrecords_inputs import Tile, TileSet, read_tiles
 from sensor2sensor.preprocess.tfrecords_options import (
     DatasetOptions,
@@ -30,8 +30,10 @@ from sensor2sensor.preprocess.tfrecords_state import (
     Existing,
     bound_units,
     check,
+    check_pixels,
     find_siblings,
     is_done,
+    kept_guard_m,
     kept_rows,
     look,
     remove_listed,
@@ -46,6 +48,7 @@ class Plan:
     Attributes:
         tiles: Of the inventory.
         units: Blocks (or the acquisition) of each tile by name.
+        guarded: These and the blocks within its guard: what decides on its split.
         splits: Split of each tile by name, or ``dropped``.
         reasons: Why tiles were dropped.
         rule: How they were split.
@@ -53,6 +56,7 @@ class Plan:
 
     tiles: TileSet
     units: dict[str, tuple[str, ...]]
+    guarded: dict[str, tuple[str, ...]]
     splits: dict[str, str]
     reasons: dict[str, str]
     rule: SplitRule
@@ -88,7 +92,9 @@ def run(args: argparse.Namespace) -> int:
                 where=env.data_root,
                 hint="leave out --add",
             )
-    plan = make_plan(tiles, options, bound_units(existing, tiles.inventory))
+        check_pixels(existing, {s.folder: s.draft.input.pixel_m for s in siblings})
+    guard = _guard_m(existing, options, tiles, report)
+    plan = make_plan(tiles, options, bound_units(existing, tiles.inventory), guard)
     _require_all(plan, existing, options)
     if args.dry_run:
         return _announce(plan, siblings, found if args.force else [], report)
@@ -112,20 +118,48 @@ def _compared(options: DatasetOptions, tiles: TileSet) -> dict[str, object]:
     }
 
 
-def make_plan(tiles: TileSet, options: DatasetOptions, bound: dict[str, str]) -> Plan:
+def _guard_m(
+    existing: Sequence[Existing], options: DatasetOptions, tiles: TileSet, report: cli.StepReport
+) -> float:
+    """The guard of these data sets: once made, they keep the one they have, and it is said."""
+    wanted, kept = guard_m(options, tiles), kept_guard_m(existing)
+    if kept is None or kept == wanted:
+        return wanted
+    has = f"keeps its guard of {kept:g} m" if kept else "was made without a guard between splits"
+    report.note(
+        f"data set '{options.dataset}' {has}; --force makes it anew with the {wanted:g} m that keep"
+        " every input pixel in one split"
+    )
+    return kept
+
+
+def make_plan(tiles: TileSet, options: DatasetOptions, bound: dict[str, str], guard: float) -> Plan:
     """Give every tile its split; nothing is read or written."""
     grid = BlockGrid(options.block_tiles * options.tile_px * tiles.resolution_m)
     rule = SplitRule(
-        options.split_by, options.seed, options.train_ratio, options.val_ratio, grid, bound
+        options.split_by, options.seed, options.train_ratio, options.val_ratio, grid, bound, guard
     )
     units = {tile.name: rule.units(tile.place) for tile in tiles.tiles}
+    guarded = {tile.name: rule.guarded(tile.place) for tile in tiles.tiles}
     splits, reasons = {}, {}
     for tile in tiles.tiles:
-        too_far = _shifted(tile, options.max_shift_m)
-        splits[tile.name] = DROPPED if too_far else rule.split_of(units[tile.name])
-        if splits[tile.name] == DROPPED:
-            reasons[tile.name] = too_far or f"touches {options.split_by}s of two splits"
-    return Plan(tiles, units, splits, reasons, rule)
+        reason = _shifted(tile, options.max_shift_m) or _between(rule, units, guarded, tile.name)
+        splits[tile.name] = DROPPED if reason else rule.split_of(guarded[tile.name])
+        if reason:
+            reasons[tile.name] = reason
+    return Plan(tiles, units, guarded, splits, reasons, rule)
+
+
+def _between(
+    rule: SplitRule,
+    units: dict[str, tuple[str, ...]],
+    guarded: dict[str, tuple[str, ...]],
+    name: str,
+) -> str | None:
+    """Why a tile belongs to no split, or None."""
+    if rule.split_of(units[name]) == DROPPED:
+        return f"touches {rule.by}s of two splits"
+    return guard_reason(rule.guard_m) if rule.split_of(guarded[name]) == DROPPED else None
 
 
 def _shifted(tile: Tile, limit_m: float | None) -> str | None:
@@ -141,7 +175,7 @@ def _require_all(plan: Plan, existing: Sequence[Existing], options: DatasetOptio
     old = max((kept_rows(item, plan.tiles.inventory) for item in existing), key=len, default=[])
     units = {
         name: touched
-        for name, touched in plan.units.items()
+        for name, touched in plan.guarded.items()
         if "shift" not in plan.reasons.get(name, "")
     }
     units |= {row.name: tuple(row.block.split("+")) for row in old if row.split in SPLITS}
@@ -152,11 +186,13 @@ def _announce(
     plan: Plan, siblings: Sequence[Sibling], replaced: Sequence[Path], report: cli.StepReport
 ) -> int:
     counts = Counter(plan.splits.values())
+    by_guard = sum(row.by_guard for row in _new_rows(plan).values())
     for folder in replaced:
         report.note(f"would remove what {folder.parent.name}/{folder.name} lists")
     for sibling in siblings:
-        numbers = ", ".join(f"{counts[split]} {split}" for split in (*SPLITS, DROPPED))
-        report.note(f"would write {sibling.draft.name}: {numbers}")
+        numbers = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
+        dropped = dropped_text(counts[DROPPED], by_guard)
+        report.note(f"would write {sibling.draft.name}: {numbers}, {dropped}")
     return report.finish()
 
 

@@ -102,6 +102,32 @@ def check(
             )
 
 
+def check_pixels(existing: Sequence[Existing], pixel_m: Mapping[Path, float]) -> None:
+    """Refuse inputs of another pixel size: its factor and guard would not hold for them.
+
+    Args:
+        existing: What is there.
+        pixel_m: Input pixel of each data set of the run, by folder.
+
+    Raises:
+        OutputExistsError: With both sizes.
+    """
+    for item in existing:
+        asked = pixel_m.get(item.folder)
+        if item.contract is not None and asked not in (None, item.contract.input.pixel_m):
+            raise OutputExistsError(
+                f"has input pixels of {item.contract.input.pixel_m:g} m, these tiles {asked:g} m",
+                where=item.folder,
+                hint="give them a --dataset of their own, or --force to replace it",
+            )
+
+
+def kept_guard_m(existing: Sequence[Existing]) -> float | None:
+    """The guard of the data sets that are there: what is added keeps to it. None where none is."""
+    found = [item.contract.split_policy.guard_m for item in existing if item.contract is not None]
+    return min(found, default=None)
+
+
 def _other_tiles(item: Existing, tiles: TileSet) -> list[str]:
     known = item.inventories
     if item.contract is None:

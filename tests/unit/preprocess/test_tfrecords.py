@@ -16,9 +16,9 @@ from sensor2sensor.preprocess.tfrecords import main
 from tests.fakes_tiles import FakeTile, grid_tiles, own_environment, snapshot, write_tiles
 
 TILE = 16
-STEP = 5 * TILE
+STEP = 20 * TILE  # 3.2 km: every tile has ground of its own beyond the guard of 450 m
 INV = "inv_T17XNA_10h"
-COMMON = ["--tilesize", str(TILE), "--factors", "3,5", "--block-tiles", "6"]
+COMMON = ["--tilesize", str(TILE), "--factors", "3,5", "--block-tiles", "24"]
 COMMON += ["--train_ratio", "0.6", "--val_ratio", "0.4"]
 
 
@@ -206,8 +206,8 @@ def test_shifted_tiles_are_left_out(tmp_path: Path) -> None:
     write_tiles(tmp_path, tiles)
     assert step50(tmp_path, "--max-shift", "50") == 0
     reasons = {r.name: r.reason for r in read_split(tmp_path / "cur_toy" / str(TILE))}
-    assert reasons[f"{INV}__00000_240x0"] == "shift of 80 m"
-    assert reasons[f"{INV}__00000_160x80"] == "shift between the sensors not known"
+    assert reasons[f"{INV}__00000_960x0"] == "shift of 80 m"
+    assert reasons[f"{INV}__00000_640x320"] == "shift between the sensors not known"
 
 
 def test_sentinel2_alone_makes_no_cur(tmp_path: Path) -> None:
