@@ -39,7 +39,7 @@ class SplitRow:
         time_gap_h: Hours between the two sensors, None without Sentinel-3.
         shift_m: Shift between the two sensors, None where not known.
         incomplete_blocks: Edge blocks of the input that lack pixels (degraded input).
-        reason: Why it was dropped or refused.
+        reason: Why it was dropped or refused; ``kept: …`` where something of it is not known.
         overpass: Platform and datatake start, ``S2A_20221005T115411``: the same for every tile and
             inventory; empty where not known.
     """

@@ -50,7 +50,7 @@ class Plan:
         units: Blocks (or the acquisition) of each tile by name.
         guarded: These and the blocks within its guard: what decides on its split.
         splits: Split of each tile by name, or ``dropped``.
-        reasons: Why tiles were dropped.
+        reasons: Why tiles were dropped; of tiles that are kept, what is not known of them.
         rule: How they were split.
     """
 
@@ -96,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
     guard = _guard_m(existing, options, tiles, report)
     plan = make_plan(tiles, options, bound_units(existing, tiles.inventory), guard)
     _require_all(plan, existing, options)
+    _note_shifts(plan, options, report)
     if args.dry_run:
         return _announce(plan, siblings, found if args.force else [], report)
     with ExitStack() as locks:
@@ -143,9 +144,9 @@ def make_plan(tiles: TileSet, options: DatasetOptions, bound: dict[str, str], gu
     guarded = {tile.name: rule.guarded(tile.place) for tile in tiles.tiles}
     splits, reasons = {}, {}
     for tile in tiles.tiles:
-        reason = _shifted(tile, options.max_shift_m) or _between(rule, units, guarded, tile.name)
+        reason = _shifted(tile, options) or _between(rule, units, guarded, tile.name)
         splits[tile.name] = DROPPED if reason else rule.split_of(guarded[tile.name])
-        if reason:
+        if reason := reason or _kept_unknown(tile, options):
             reasons[tile.name] = reason
     return Plan(tiles, units, guarded, splits, reasons, rule)
 
@@ -162,12 +163,36 @@ def _between(
     return guard_reason(rule.guard_m) if rule.split_of(guarded[name]) == DROPPED else None
 
 
-def _shifted(tile: Tile, limit_m: float | None) -> str | None:
-    if limit_m is None or not tile.s3:
+def _shifted(tile: Tile, options: DatasetOptions) -> str | None:
+    """Why the shift between the sensors rules a tile out, or None."""
+    if options.max_shift_m is None or not tile.s3:
         return None
-    if tile.shift_m is None:
-        return "shift between the sensors not known"
-    return None if tile.shift_m <= limit_m else f"shift of {tile.shift_m:g} m"
+    unknown = tile.unknown_shift(options.shift_quality)
+    if unknown is not None or tile.shift_m is None:
+        return unknown if options.unknown_shift == "drop" else None
+    return None if tile.shift_m <= options.max_shift_m else f"shift of {tile.shift_m:g} m"
+
+
+def _kept_unknown(tile: Tile, options: DatasetOptions) -> str | None:
+    """What the ledger says of a tile that is kept although its shift is not known."""
+    if not options.limits_shift or not tile.s3:
+        return None
+    unknown = tile.unknown_shift(options.shift_quality)
+    return None if unknown is None else f"kept: {unknown}"
+
+
+def _note_shifts(plan: Plan, options: DatasetOptions, report: cli.StepReport) -> None:
+    """Count what ``--max-shift`` decided."""
+    if not options.limits_shift:
+        return
+    reasons = list(plan.reasons.values())
+    unknown = sum("not known" in reason for reason in reasons)
+    beyond = sum(reason.startswith("shift of") for reason in reasons)
+    became = "left out" if options.unknown_shift == "drop" else "kept (--unknown-shift keep)"
+    report.note(
+        f"shift between the sensors: {beyond} tiles beyond {options.max_shift_m:g} m left out,"
+        f" {unknown} of unknown shift {became}"
+    )
 
 
 def _require_all(plan: Plan, existing: Sequence[Existing], options: DatasetOptions) -> None:
@@ -176,7 +201,7 @@ def _require_all(plan: Plan, existing: Sequence[Existing], options: DatasetOptio
     units = {
         name: touched
         for name, touched in plan.guarded.items()
-        if "shift" not in plan.reasons.get(name, "")
+        if not plan.reasons.get(name, "").startswith("shift")
     }
     units |= {row.name: tuple(row.block.split("+")) for row in old if row.split in SPLITS}
     require_all(units, plan.rule, f"data set '{options.dataset}'")

@@ -199,17 +199,6 @@ def test_an_empty_split_states_counts_and_what_to_change(
     assert not (tmp_path / "cur_toy").exists()
 
 
-def test_shifted_tiles_are_left_out(tmp_path: Path) -> None:
-    tiles = grid_tiles(5, 5, STEP)
-    tiles[3] = FakeTile(3 * STEP, 0, shift_m=80.0)
-    tiles[7] = FakeTile(2 * STEP, STEP, shift_m=None)
-    write_tiles(tmp_path, tiles)
-    assert step50(tmp_path, "--max-shift", "50") == 0
-    reasons = {r.name: r.reason for r in read_split(tmp_path / "cur_toy" / str(TILE))}
-    assert reasons[f"{INV}__00000_960x0"] == "shift of 80 m"
-    assert reasons[f"{INV}__00000_640x320"] == "shift between the sensors not known"
-
-
 def test_sentinel2_alone_makes_no_cur(tmp_path: Path) -> None:
     write_tiles(tmp_path, grid_tiles(5, 5, STEP), inventory="inv_T17XNA_s2", with_s3=False)
     assert step50(tmp_path, inventory="inv_T17XNA_s2") == 0
