@@ -10,8 +10,8 @@ from typing import Any
 from sensor2sensor.core.errors import InputError
 
 VERSION = 1  # of the records' content and layout; raised when equal options give other bytes
-# The peak of two unrelated pictures of 20 km reaches 0.21 by chance (450 draws); where the true one is
-# 0.24 high, nine of ten shifts are right to 50 m.
+# The peak of two unrelated pictures of 20 km reaches 0.21 by chance (450 draws); where the true
+# one is 0.24 high, nine of ten shifts are right to 50 m.
 SHIFT_QUALITY = 0.25
 _OF_SHIFT = ("shift_quality", "unknown_shift")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*")

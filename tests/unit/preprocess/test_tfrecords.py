@@ -279,6 +279,27 @@ def test_bound_blocks_keep_their_split_even_against_the_hash(tmp_path: Path) -> 
     assert new and {r.split for r in new} == {"test"}
 
 
+@pytest.mark.parametrize("change", ["options", "inventory", "tiles", "unfinished"])
+def test_add_is_advised_only_where_it_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    write_tiles(tmp_path, grid_tiles(5, 5, STEP))
+    if change == "unfinished":
+        with pytest.raises(files.SimulatedCrash), files.crash_at_write(4):
+            step50(tmp_path)
+    else:
+        assert step50(tmp_path) == 0
+    inventory = INV if change in ("options", "tiles") else "inv_other_2h"
+    write_tiles(tmp_path, grid_tiles(5, 5, STEP), inventory=inventory, seed=change == "tiles")
+    more = ["--val-ratio", "0.3"] if change == "options" else []
+    capsys.readouterr()
+    assert step50(tmp_path, *more, inventory=inventory) == 2
+    advised = "give --add" in capsys.readouterr().err
+    assert advised == (change in ("inventory", "tiles"))
+    with_add = step50(tmp_path, *more, "--add", inventory=inventory)
+    assert (with_add == 0) == advised
+
+
 def test_by_acquisition_records_the_ground_seen_on_both_sides(tmp_path: Path) -> None:
     dates = [f"2022-10-{day:02d}T11:54:11.024Z" for day in range(1, 11)]
     tiles = [FakeTile(16 * (i % 2), 0, scene=i // 2, s2date=dates[i // 2]) for i in range(20)]
