@@ -16,6 +16,7 @@ from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.times import format_utc
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
 from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
+from sensor2sensor.preprocess.tifs_overlay import overlay_path, remove_others
 from sensor2sensor.preprocess.tifs_records import STEP, TileFolder
 from sensor2sensor.preprocess.tifs_scene import process_scene
 from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
@@ -54,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
         return _announce(tasks, folder, report, replace=replace)
     with files.lock(folder.path / ".lock"):
         folder.sweep()
-        files.sweep(env.inventory_dir / selection.name)
+        remove_others(
+            _overlay(env, selection, options, 0).parent, _overlays(env, selection, options)
+        )
         if replace:
             folder.remove_listed()
         manifest = _manifest(folder, inventory, selection, options)
@@ -161,10 +164,18 @@ def _task(
         facts=_facts(row),
         masks=masks,
         folder=env.tif_dir / inventory.name / str(options.tile_px),
-        overlay=env.inventory_dir / selection.name / f"{scene}.png",
+        overlay=_overlay(env, selection, options, scene),
         options=options,
         verify=verify,
     )
+
+
+def _overlay(env: Environment, selection: Selection, options: TileOptions, scene: int) -> Path:
+    return overlay_path(env.inventory_dir, selection.name, options.tile_px, scene)
+
+
+def _overlays(env: Environment, selection: Selection, options: TileOptions) -> list[Path]:
+    return [_overlay(env, selection, options, scene) for scene in selection.s2_indices]
 
 
 def _facts(row: InventoryRow) -> dict[str, Any]:

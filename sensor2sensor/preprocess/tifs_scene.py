@@ -23,6 +23,7 @@ from sensor2sensor.core.manifest import file_fingerprint, fingerprint
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import load_mask, project_mask
+from sensor2sensor.preprocess.s2pngs_render import display_bands
 from sensor2sensor.preprocess.tifs_draw import (
     CLOUD,
     CoarseMap,
@@ -30,12 +31,13 @@ from sensor2sensor.preprocess.tifs_draw import (
     coarse_cloud,
     coarse_overview,
     exact_maps,
+    overview_reduction,
     positions,
     red_band,
 )
 from sensor2sensor.preprocess.tifs_olci import OlciWindow
 from sensor2sensor.preprocess.tifs_options import OLCI_SHARE, TileOptions
-from sensor2sensor.preprocess.tifs_overlay import overlay_png
+from sensor2sensor.preprocess.tifs_overlay import drawn_of, is_current, overlay_png
 from sensor2sensor.preprocess.tifs_records import Row, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_shift import DriftMeter
 from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask
@@ -72,8 +74,7 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
         if any("overpass" not in row for row in done.rows):  # made by an earlier version
             done.rows = [{**row, "overpass": scene.s2.overpass} for row in done.rows]
             folder.write_record(done)
-        if not task.overlay.is_file():  # the scene came with another selection
-            _draw_overlay(scene, done.rows)
+        _draw_overlay(scene, done.rows)
         return SceneResult(task.scene, True, len(done.rows))
     scene.verify()
     folder.clear_scene(task.scene)
@@ -89,8 +90,11 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
 
 
 def _draw_overlay(scene: _Scene, rows: list[Row]) -> None:
+    """Unless one of these tiles is there: the scene may have come with another selection."""
     with decoration(f"the overlay of scene {scene.task.scene:05d}", logger.warning):
-        files.write_bytes(scene.task.overlay, scene.overlay(rows))
+        mark = drawn_of(scene.s2.name, rows)
+        if not is_current(scene.task.overlay, mark):
+            files.write_bytes(scene.task.overlay, scene.overlay(rows, mark))
 
 
 class _Scene:
@@ -171,19 +175,19 @@ class _Scene:
             "rejected": dict(sorted(self.reasons.items())),
         }
 
-    def overlay(self, rows: list[Row]) -> bytes:
+    def overlay(self, rows: list[Row], mark: str) -> bytes:
         """The picture of the scene with its tiles."""
-        image, reduction = self._overview
+        bands, reduction = display_bands(self.options.bands), overview_reduction(self.grid)
+        image, _ = self.s2.read_reflectance(bands, self.options.resolution_m, overview=reduction)
         return overlay_png(
             image,
             self.grid,
-            reduction,
             rows,
-            outlines={
-                name.removeprefix("outside "): outline for name, outline in self._footprints.items()
-            },
+            reduction=reduction,
+            mark=mark,
+            outlines={k.removeprefix("outside "): v for k, v in self._footprints.items()},
             masks=self._masks,
-            title=f"{self.task.scene:05d}  {self.s2.name}",
+            title=f"scene {self.task.scene:05d}   {self.s2.name}",
         )
 
     def drift(self, tile: Grid) -> Any:
