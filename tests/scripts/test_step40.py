@@ -110,7 +110,7 @@ def test_a_rerun_adds_the_overpass_that_earlier_versions_did_not_record(both):
 def test_a_second_run_elsewhere_and_with_workers_gives_the_same_bytes(both):
     step40(both, "--quantity", "2")
     first = tree(both / "data")
-    for name in ("_tif", "_inventory/sel"):
+    for name in ("_tif", "_inventory/_overlays"):
         (both / "data" / name).rename(both / name.replace("/", "_"))
     assert step40(both, "--quantity", "2", "--workers", "2") == 0
     assert tree(both / "data") == first
