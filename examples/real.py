@@ -78,7 +78,7 @@ def report_text(
         f"Tile {tile}, {level}; clear {size}-pixel tiles at {args.resolution} m on a grid.",
         f"Train ratio {policy['train_ratio']}, {policy['val_ratio']} of it for validation, split",
         f"seed {policy['seed']}, blocks of {policy['block_m'] / 1000:.2f} km; {policy['dropped']}"
-        " tiles touch blocks of two splits and were dropped.",
+        f" tiles touch blocks of two splits, or do within {policy['guard_m']:g} m: dropped.",
         f"Input: block means of {factor} x {factor} pixels. Model: {evaluation['model_name']},"
         f" {evaluation['step']} steps,",
         f"`examples/experiments/{EXPERIMENT}/experiment.json`. {evaluation['tiles']} test tiles,",

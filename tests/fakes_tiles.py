@@ -26,6 +26,7 @@ class FakeTile:
     scene: int = 0
     s2date: str = "2022-10-05T11:54:11.024Z"
     shift_m: float | None = 12.0
+    shift_quality: float | None = None
     damage: Callable[[dict[str, np.ndarray]], None] | None = None
 
 
@@ -160,6 +161,7 @@ def _tile_row(
         "s3": s3,
         "time_gap_h": 0.5 if with_s3 else None,
         "shift_m": tile.shift_m if with_s3 else None,
+        "shift_quality": tile.shift_quality if with_s3 else None,
         "margin_px": 0,
         "sha256": listed[f"{stem}.tif"],
         "overpass": "S2A_" + tile.s2date.partition(".")[0].translate({45: None, 58: None}),

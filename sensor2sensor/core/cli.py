@@ -17,7 +17,26 @@ EXIT_DONE, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line with exit code 2 and the nearest option."""
+    """An argument parser whose errors are one line with exit code 2 and the nearest option.
+
+    Every option may be written with hyphens or underscores: the names of the original's options
+    have underscores, those that came later have hyphens, and nobody can remember which is which.
+    """
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        """Parse what ``args`` (default: the command line) say, in either spelling."""
+        words = list(sys.argv[1:] if args is None else args)
+        end = words.index("--") if "--" in words else len(words)
+        words[:end] = [self._as_declared(word) for word in words[:end]]
+        return super().parse_known_args(words, namespace)
+
+    def _as_declared(self, word: str) -> str:
+        """An option as it was declared; any other word, and one that is not known, as it is."""
+        if not word.startswith("--") or word == "--":
+            return word
+        name, equals, value = word.partition("=")
+        declared = {option.replace("_", "-"): option for option in self._option_string_actions}
+        return declared.get(name.replace("_", "-"), name) + equals + value
 
     def error(self, message: str) -> NoReturn:
         sys.stderr.write(f"{self.prog}: {message}{self._nearest(message)}; see --help\n")
@@ -58,7 +77,9 @@ def parser(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    common = made.add_argument_group("common options")
+    common = made.add_argument_group(
+        "common options", "any option may be written with - or with _ between its words"
+    )
     common.add_argument(
         "--environment",
         metavar="FILE",

@@ -127,7 +127,9 @@ class SplitPolicy(_Frozen):
     """How tiles came to their splits.
 
     ``ground_shared`` gives the share of the ground of ``test`` and ``val`` that ``train`` shows
-    too: 0 when split by block.
+    too: 0 when split by block. ``guard_m`` is the ground around every tile that belongs to its
+    split alone; data sets from before it was kept have none. ``dropped_by_guard`` of the
+    ``dropped`` tiles touch one split themselves, but another one within the guard.
     """
 
     by: Literal["block", "acquisition"]
@@ -139,6 +141,15 @@ class SplitPolicy(_Frozen):
     dropped: int
     refused: int
     ground_shared: dict[str, float]
+    guard_m: float = Field(default=0.0, ge=0)
+    dropped_by_guard: int = Field(default=0, ge=0)
+
+    def described(self) -> str:
+        """``split by block with a guard of 300 m``."""
+        if self.by != "block":
+            return f"split by {self.by}"
+        guard = f"with a guard of {self.guard_m:g} m" if self.guard_m else "without a guard"
+        return f"split by {self.by} {guard}"
 
 
 class Degradation(_Frozen):

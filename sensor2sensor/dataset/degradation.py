@@ -50,6 +50,16 @@ def axis_weights(
     return np.where(np.abs(distance) <= TRUNCATION_SIGMA * sigma, weight, 0.0)
 
 
+def reach_px(tile_px: int, factor: int, margin_px: int, method: Method, mtf_nyquist: float) -> int:
+    """How far beyond the tile, at most, the fine pixels lie that its coarse pixels are made of.
+
+    A last block that is no whole one, and the tails of the Gaussian, take them from the margin.
+    """
+    weights = axis_weights(tile_px, factor, margin_px, method, mtf_nyquist)
+    taken = np.flatnonzero(weights.any(axis=0)) - margin_px
+    return max(0, -int(taken[0]), int(taken[-1]) + 1 - tile_px)
+
+
 @dataclass(frozen=True)
 class Degraded:
     """A tile on a coarser grid.

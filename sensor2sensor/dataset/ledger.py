@@ -12,6 +12,7 @@ from sensor2sensor.core.errors import DatasetError, InputError
 
 SPLIT_FILE = "split.csv"
 DROPPED, REFUSED = "dropped", "refused"
+_GUARD = "guard: "  # how the reason of a tile starts that lies too near to another split
 # The third part of a product's name is the start of its datatake, not of the product.
 _PRODUCT = re.compile(r"(S2[A-Z])_(?:MSI[A-Z0-9]+_)?(\d{8}T\d{6})")
 
@@ -38,7 +39,7 @@ class SplitRow:
         time_gap_h: Hours from Sentinel-2 to Sentinel-3, signed; None without Sentinel-3.
         shift_m: Shift between the two sensors, None where not known.
         incomplete_blocks: Edge blocks of the input that lack pixels (degraded input).
-        reason: Why it was dropped or refused.
+        reason: Why it was dropped or refused; ``kept: …`` where something of it is not known.
         overpass: Platform and datatake start, ``S2A_20221005T115411``: the same for every tile and
             inventory; empty where not known.
     """
@@ -64,9 +65,19 @@ class SplitRow:
     overpass: str = ""
 
     @property
+    def by_guard(self) -> bool:
+        """Whether it was dropped for another split within its guard, not on its own ground."""
+        return self.split == DROPPED and self.reason.startswith(_GUARD)
+
+    @property
     def seen_by(self) -> str:
         """The overpass, from the name where not recorded, else ``<inventory>/<scene>``."""
         return self.overpass or overpass_in(self.name) or f"{self.inventory}/{self.scene}"
+
+
+def guard_reason(guard_m: float) -> str:
+    """Why a tile is dropped whose guard, and not itself, touches another split."""
+    return f"{_GUARD}a block of another split within {guard_m:g} m"
 
 
 def overpass_in(name: str) -> str:

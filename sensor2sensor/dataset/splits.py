@@ -1,14 +1,16 @@
 """Which split a tile belongs to: by the ground it shows, never by the tile.
 
 A block of ground goes to one split by a threshold on ``keyed_hash(seed, block)``: the same on every
-machine, for every date, inventory and UTM zone, and whatever else is in the data set.
+machine, for every date, inventory and UTM zone, and whatever else is in the data set. A tile is
+taken only where its surroundings, the guard, lie in blocks of that split too: an input pixel
+reaches beyond the tile, and one that two splits share is seen in training.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.seeds import keyed_hash
@@ -46,9 +48,10 @@ def assign(seed: int, block: str, train_ratio: float, val_ratio: float) -> str:
     return "val" if draw < train_ratio else "test"
 
 
-def blocks_of(place: TilePlace, grid: BlockGrid) -> tuple[str, ...]:
-    """Every block of ground a tile touches."""
-    return grid.touched(*tile_ring(place.epsg, place.ulx_m, place.uly_m, place.size_m))
+def blocks_of(place: TilePlace, grid: BlockGrid, guard_m: float = 0.0) -> tuple[str, ...]:
+    """Every block of ground a tile, grown by a guard on every side, touches."""
+    west, north = place.ulx_m - guard_m, place.uly_m + guard_m
+    return grid.touched(*tile_ring(place.epsg, west, north, place.size_m + 2 * guard_m))
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class SplitRule:
         val_ratio: See :func:`assign`.
         grid: The blocks.
         bound: Blocks (or acquisitions) that already have a split and keep it.
+        guard_m: Ground around a tile that has to lie in blocks of its split too: tiles of two
+            splits are at least twice as far apart. By acquisition there is none.
     """
 
     by: str
@@ -70,10 +75,17 @@ class SplitRule:
     val_ratio: float
     grid: BlockGrid
     bound: Mapping[str, str]
+    guard_m: float = 0.0
 
     def units(self, place: TilePlace) -> tuple[str, ...]:
-        """What decides on the split of a tile: its blocks, or its acquisition."""
+        """What a tile belongs to: the blocks it touches, or its acquisition."""
         return blocks_of(place, self.grid) if self.by == "block" else (place.acquisition,)
+
+    def guarded(self, place: TilePlace) -> tuple[str, ...]:
+        """What decides on the split of a tile: its units and the blocks within its guard."""
+        if self.by != "block":
+            return self.units(place)
+        return blocks_of(place, self.grid, self.guard_m)
 
     def split_of(self, units: Sequence[str]) -> str:
         """The split of a tile that touches these; ``dropped`` if they belong to two splits."""
@@ -91,7 +103,7 @@ def require_all(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule, where:
     """Refuse a division that leaves a split empty.
 
     Args:
-        units_of: The blocks or acquisitions of each tile.
+        units_of: What decides on the split of each tile (:meth:`SplitRule.guarded`).
         rule: The rule of the data set.
         where: The data set, for the message.
 
@@ -107,6 +119,7 @@ def require_all(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule, where:
         f"the {' and '.join(empty)} split would be empty: "
         + ", ".join(f"{counts[split]} {split}" for split in SPLITS)
         + f" and {counts[DROPPED]} dropped tiles on {len(units)} {rule.by}s"
+        + (f" (guard {rule.guard_m:g} m)" if rule.guard_m else "")
     )
     raise DatasetError(what, where=where, hint=_advice(units_of, rule))
 
@@ -114,9 +127,11 @@ def require_all(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule, where:
 def _advice(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule) -> str:
     ways = ["more ground or dates", "--train_ratio and --val_ratio nearer to the middle"]
     if rule.by == "block":
-        ways.append("smaller --block-tiles")
+        # Small blocks are nothing but guard.
+        guard_bound = rule.grid.block_m < 8 * rule.guard_m
+        ways.append(f"{'larger' if guard_bound else 'smaller'} --block-tiles")
     for seed in range(SEEDS_TRIED):
-        other = SplitRule(rule.by, seed, rule.train_ratio, rule.val_ratio, rule.grid, {})
+        other = replace(rule, seed=seed, bound={})
         if {other.split_of(units) for units in units_of.values()} >= set(SPLITS):
             ways.append(f"another seed (--seed {seed} fills all three)")
             break

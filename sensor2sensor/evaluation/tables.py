@@ -94,7 +94,7 @@ def ground_note(contract: DatasetContract, split: str) -> str:
     policy = contract.split_policy
     shared = policy.ground_shared.get(split)
     seen = "unknown" if shared is None else f"{100 * shared:.1f} %"
-    return f"split by {policy.by}: {seen} of the ground of '{split}' is in 'train' too"
+    return f"{policy.described()}: {seen} of the ground of '{split}' is in 'train' too"
 
 
 def show(evaluation: Evaluation, contract: DatasetContract, title: str, console: Console) -> None:

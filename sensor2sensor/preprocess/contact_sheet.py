@@ -7,6 +7,8 @@ The page needs no server and nothing from the network: the pictures lie beside i
 from __future__ import annotations
 
 import html
+import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +23,16 @@ _TEMPLATE = Path(__file__).with_name("contact_sheet.html")
 
 @dataclass(frozen=True)
 class Partner:
-    """A Sentinel-3 product near a scene; `overlap` is the share of the scene's footprint."""
+    """A Sentinel-3 product near a scene.
+
+    Attributes:
+        name: Of the product.
+        time_gap_h: Sentinel-3's time minus Sentinel-2's; None where not known.
+        overlap: Share of the scene's footprint it covers; None where not known.
+    """
 
     name: str
-    time_gap_h: float
+    time_gap_h: float | None
     overlap: float | None
 
 
@@ -38,6 +46,8 @@ class Card:
     sensing: datetime
     cloud_fraction: float | None
     partners: Sequence[Partner] = ()
+    platform: str | None = None
+    baseline: str | None = None
 
 
 def contact_sheet(inventory: str, cards: Sequence[Card], *, sentinel2_only: bool) -> str:
@@ -46,6 +56,8 @@ def contact_sheet(inventory: str, cards: Sequence[Card], *, sentinel2_only: bool
     values = {
         "inventory": html.escape(inventory),
         "lead": html.escape(_lead(len(cards))),
+        "pair_tools": "" if sentinel2_only else _pair_tools(cards),
+        "pair_sorts": "" if sentinel2_only else _PAIR_SORTS,
         "cards": body or '<p class="empty">No scene of this inventory has a picture.</p>',
     }
     return _fill(_TEMPLATE.read_text(encoding="utf-8"), values)
@@ -66,26 +78,70 @@ def _article(card: Card, sentinel2_only: bool) -> str:
     shown = f"{cloud} % cloud" if cloud else "cloud unknown"
     time = format_utc(card.sensing)
     source = quote(card.picture)
-    details = "" if sentinel2_only else _partners(card.partners)
+    partners = sorted(card.partners, key=_by_gap)
+    pairs = "" if sentinel2_only else _partners(partners)
+    numbers = json.dumps([[partner.time_gap_h, partner.overlap] for partner in partners])
+    made = f"{card.platform or 'platform unknown'}, {_baseline(card.baseline)}"
     name = html.escape(card.product)
     return f"""<article data-id="{card.scene}" data-product="{name}" data-cloud="{cloud}"
-  data-time="{time}"><button type="button" class="card" aria-pressed="false">
+  data-time="{time}" data-partners="{numbers}">
+  <button type="button" class="card" aria-pressed="false">
   <span class="picture"><img src="{source}" alt="Scene {card.scene} of {day} UTC" loading="lazy">
   <span class="mark" aria-hidden="true"></span></span>
   <span class="facts"><span class="id">{card.scene}</span> <time datetime="{time}">{day}</time>
   <span class="cloud">{shown}</span></span>
-  <span class="name">{name}</span></button>{details}</article>"""
+  <span class="made">{html.escape(made)}</span>
+  <span class="name">{name}</span></button>{pairs}</article>"""
+
+
+def _by_gap(partner: Partner) -> float:
+    return math.inf if partner.time_gap_h is None else abs(partner.time_gap_h)
+
+
+def _baseline(text: str | None) -> str:
+    return f"baseline {text}" if text else "baseline unknown"
 
 
 def _partners(partners: Sequence[Partner]) -> str:
-    count = len(partners)
-    heading = f"{count} Sentinel-3 {'product' if count == 1 else 'products'}"
+    if not partners:
+        return '\n  <p class="alone">No Sentinel-3 product.</p>'
     items = "".join(f"<li>{_partner(partner)}</li>" for partner in partners)
-    return f"\n  <details><summary>{heading}</summary><ul>{items}</ul></details>"
+    return f'\n  <ul class="pairs">{items}</ul>'
 
 
 def _partner(partner: Partner) -> str:
     share = (
         "overlap unknown" if partner.overlap is None else f"{100 * partner.overlap:.0f} % overlap"
     )
-    return f"{partner.time_gap_h:.2f} h apart, {share}<span>{html.escape(partner.name)}</span>"
+    name = html.escape(partner.name)
+    return (
+        f'<span class="gap">{gap_text(partner.time_gap_h)}</span>'
+        f' <span class="share">{share}</span><span class="s3">{name}</span>'
+    )
+
+
+def gap_text(time_gap_h: float | None) -> str:
+    """``S3 40 min after S2``; from 100 minutes on in hours and minutes."""
+    if time_gap_h is None:
+        return "time gap unknown"
+    minutes = round(abs(time_gap_h) * 60)
+    if minutes == 0:
+        return "S3 within a minute of S2"
+    hours, rest = divmod(minutes, 60)
+    long = f"{hours} h {rest:02d} min" if minutes >= 100 else f"{minutes} min"
+    return f"S3 {long} {'after' if time_gap_h > 0 else 'before'} S2"
+
+
+_PAIR_SORTS = """
+      <option value="gap">time gap</option><option value="overlap">overlap</option>"""
+
+
+def _pair_tools(cards: Sequence[Card]) -> str:
+    """Sliders for the gap, up to the largest there is, and the overlap of a scene's partners."""
+    gaps = [abs(p.time_gap_h) for card in cards for p in card.partners if p.time_gap_h is not None]
+    most = max(1, math.ceil(max(gaps, default=0.0)))
+    return f"""
+    <label>Time gap at most <input id="gap" type="range" min="0" max="{most}" value="{most}"
+      step="0.25"><output id="gap-value" for="gap">{most} h</output></label>
+    <label>Overlap at least <input id="overlap" type="range" min="0" max="100" value="0" step="1">
+      <output id="overlap-value" for="overlap">0 %</output></label>"""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +43,7 @@ a browser, click the scenes to keep, press "Save selection".
 """
 CONFIG = "_config.json"
 PAGE = "index.html"
+_NAME = re.compile(r"(?P<platform>S2[A-Z])_.*_N(?P<baseline>\d{4})_")
 # So much work at most is repeated after a crash.
 _SAVE_EVERY = 25
 
@@ -286,6 +288,7 @@ def _inputs(product: S2Product, job: Job) -> list[dict[str, int]]:
 def _card(
     scene: int, rows: Sequence[InventoryRow], facts: Mapping[str, Any], inventory: Inventory
 ) -> Card:
+    named = _NAME.match(facts["product"])  # for tables of earlier versions
     return Card(
         scene=scene,
         product=facts["product"],
@@ -293,6 +296,8 @@ def _card(
         sensing=parse_utc(facts["sensing_start"]),
         cloud_fraction=facts["cloud_fraction"],
         partners=[_partner(row, inventory) for row in rows if row.s3],
+        platform=rows[0].platform or (named and named["platform"]),
+        baseline=rows[0].baseline or (named and f"{named['baseline'][:2]}.{named['baseline'][2:]}"),
     )
 
 
@@ -300,7 +305,15 @@ def _partner(row: InventoryRow, inventory: Inventory) -> Partner:
     path = str(row.s3)
     known = inventory.products.get(path)
     name = str(known["name"]) if known else PurePosixPath(path).name
-    return Partner(name, row.timediff_h or 0.0, row.overlap)
+    return Partner(name, _signed_gap_h(row), row.overlap)
+
+
+def _signed_gap_h(row: InventoryRow) -> float | None:
+    """Sentinel-3's time minus Sentinel-2's; tables of earlier versions give the starts alone."""
+    known = row.time_gap_h
+    if known is not None or row.s3date is None:
+        return known
+    return (row.s3date - row.s2date).total_seconds() / 3600.0
 
 
 def _remove_others(folder: Path, made: Mapping[int, object]) -> None:

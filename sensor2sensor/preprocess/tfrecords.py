@@ -6,32 +6,33 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import cli, files
 from sensor2sensor.core.errors import DatasetError, InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
-from sensor2sensor.dataset.blocks import BlockGrid
 from sensor2sensor.dataset.contract import SPLITS
-from sensor2sensor.dataset.ledger import DROPPED, SplitRow
-from sensor2sensor.dataset.splits import SplitRule, require_all
-from sensor2sensor.preprocess.tfrecords_finish import Outcome, finish_all
-from sensor2sensor.preprocess.tfrecords_forms import siblings_for
-from sensor2sensor.preprocess.tfrecords_inputs import Tile, TileSet, read_tiles
+from sensor2sensor.dataset.ledger import DROPPED
+from sensor2sensor.dataset.splits import require_all
+from sensor2sensor.preprocess.tfrecords_finish import Outcome, dropped_text, finish_all
+from sensor2sensor.preprocess.tfrecords_forms import guard_m, siblings_for
+from sensor2sensor.preprocess.tfrecords_inputs import TileSet, read_tiles
 from sensor2sensor.preprocess.tfrecords_options import (
     DatasetOptions,
     add_arguments,
     from_arguments,
 )
+from sensor2sensor.preprocess.tfrecords_plan import Plan, make_plan
 from sensor2sensor.preprocess.tfrecords_state import (
     BUILDING_FILE,
     Existing,
     bound_units,
     check,
+    check_pixels,
     find_siblings,
     is_done,
+    kept_guard_m,
     kept_rows,
     look,
     remove_listed,
@@ -44,25 +45,6 @@ from sensor2sensor.preprocess.tfrecords_write import (
     is_current,
     process,
 )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which tile goes where.
-
-    Attributes:
-        tiles: Of the inventory.
-        units: Blocks (or the acquisition) of each tile by name.
-        splits: Split of each tile by name, or ``dropped``.
-        reasons: Why tiles were dropped.
-        rule: How they were split.
-    """
-
-    tiles: TileSet
-    units: dict[str, tuple[str, ...]]
-    splits: dict[str, str]
-    reasons: dict[str, str]
-    rule: SplitRule
 
 
 def main(argv: Sequence[str] | None = None, *, doc: str = __doc__) -> int:
@@ -95,8 +77,11 @@ def run(args: argparse.Namespace) -> int:
                 where=env.data_root,
                 hint="leave out --add",
             )
-    plan = make_plan(tiles, options, bound_units(existing, tiles.inventory))
+        check_pixels(existing, {s.folder: s.draft.input.pixel_m for s in siblings})
+    guard = _guard_m(existing, options, tiles, report)
+    plan = make_plan(tiles, options, bound_units(existing, tiles.inventory), guard)
     _require_all(plan, existing, options)
+    _note_shifts(plan, options, report)
     if args.dry_run:
         return _announce(plan, siblings, existing, options, found if args.force else [], report)
     with ExitStack() as locks:
@@ -119,28 +104,33 @@ def _compared(options: DatasetOptions, tiles: TileSet) -> dict[str, object]:
     }
 
 
-def make_plan(tiles: TileSet, options: DatasetOptions, bound: dict[str, str]) -> Plan:
-    """Give every tile its split; nothing is read or written."""
-    grid = BlockGrid(options.block_tiles * options.tile_px * tiles.resolution_m)
-    rule = SplitRule(
-        options.split_by, options.seed, options.train_ratio, options.val_ratio, grid, bound
+def _guard_m(
+    existing: Sequence[Existing], options: DatasetOptions, tiles: TileSet, report: cli.StepReport
+) -> float:
+    """The guard of these data sets: once made, they keep the one they have, and it is said."""
+    wanted, kept = guard_m(options, tiles), kept_guard_m(existing)
+    if kept is None or kept == wanted:
+        return wanted
+    has = f"keeps its guard of {kept:g} m" if kept else "was made without a guard between splits"
+    report.note(
+        f"data set '{options.dataset}' {has}; --force makes it anew with the {wanted:g} m that keep"
+        " every input pixel in one split"
     )
-    units = {tile.name: rule.units(tile.place) for tile in tiles.tiles}
-    splits, reasons = {}, {}
-    for tile in tiles.tiles:
-        too_far = _shifted(tile, options.max_shift_m)
-        splits[tile.name] = DROPPED if too_far else rule.split_of(units[tile.name])
-        if splits[tile.name] == DROPPED:
-            reasons[tile.name] = too_far or f"touches {options.split_by}s of two splits"
-    return Plan(tiles, units, splits, reasons, rule)
+    return kept
 
 
-def _shifted(tile: Tile, limit_m: float | None) -> str | None:
-    if limit_m is None or not tile.s3:
-        return None
-    if tile.shift_m is None:
-        return "shift between the sensors not known"
-    return None if tile.shift_m <= limit_m else f"shift of {tile.shift_m:g} m"
+def _note_shifts(plan: Plan, options: DatasetOptions, report: cli.StepReport) -> None:
+    """Count what ``--max-shift`` decided."""
+    if not options.limits_shift:
+        return
+    reasons = list(plan.reasons.values())
+    unknown = sum("not known" in reason for reason in reasons)
+    beyond = sum(reason.startswith("shift of") for reason in reasons)
+    became = "left out" if options.unknown_shift == "drop" else "kept (--unknown-shift keep)"
+    report.note(
+        f"shift between the sensors: {beyond} tiles beyond {options.max_shift_m:g} m left out,"
+        f" {unknown} of unknown shift {became}"
+    )
 
 
 def _require_all(plan: Plan, existing: Sequence[Existing], options: DatasetOptions) -> None:
@@ -148,8 +138,8 @@ def _require_all(plan: Plan, existing: Sequence[Existing], options: DatasetOptio
     old = max((kept_rows(item, plan.tiles.inventory) for item in existing), key=len, default=[])
     units = {
         name: touched
-        for name, touched in plan.units.items()
-        if "shift" not in plan.reasons.get(name, "")
+        for name, touched in plan.guarded.items()
+        if not plan.reasons.get(name, "").startswith("shift")
     }
     units |= {row.name: tuple(row.block.split("+")) for row in old if row.split in SPLITS}
     require_all(units, plan.rule, f"data set '{options.dataset}'")
@@ -164,11 +154,13 @@ def _announce(
     report: cli.StepReport,
 ) -> int:
     counts = Counter(plan.splits.values())
+    by_guard = sum(row.by_guard for row in plan.rows().values())
     for folder in replaced:
         report.note(f"would remove what {folder.parent.name}/{folder.name} lists")
     for sibling in siblings:
-        numbers = ", ".join(f"{counts[split]} {split}" for split in (*SPLITS, DROPPED))
-        report.note(f"would write {sibling.draft.name}: {numbers}")
+        numbers = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
+        dropped = dropped_text(counts[DROPPED], by_guard)
+        report.note(f"would write {sibling.draft.name}: {numbers}, {dropped}")
     if _all_done(plan, siblings, existing, report):
         return report.finish()
     for task in group(plan.tiles.tiles, plan.splits, plan.tiles.inventory, options.shard, siblings):
@@ -215,7 +207,7 @@ def _build(
             _compared(options, plan.tiles),
             plan.tiles.inventory,
         )
-    outcome = Outcome(_new_rows(plan), {s.draft.name: {} for s in siblings}, {})
+    outcome = Outcome(plan.rows(), {s.draft.name: {} for s in siblings}, {})
     for task, result in parallel_map(
         process, tasks, workers=workers, label=lambda task: task.file, desc="records"
     ):
@@ -274,31 +266,3 @@ def _count(written: Written, names: list[str], report: cli.StepReport) -> None:
             report.skipped(name)
         else:
             report.done(name)
-
-
-def _new_rows(plan: Plan) -> dict[str, SplitRow]:
-    """A line for every tile, still without the place of its record."""
-    rows = {}
-    for tile in plan.tiles.tiles:
-        rows[tile.name] = SplitRow(
-            name=tile.name,
-            split=plan.splits[tile.name],
-            block="+".join(plan.units[tile.name]),
-            scene=tile.scene,
-            inventory=plan.tiles.inventory,
-            file="",
-            record=0,
-            offset=0,
-            length=0,
-            sha256="",
-            source_sha256=tile.sha256,
-            epsg=tile.place.epsg,
-            ulx_m=tile.place.ulx_m,
-            uly_m=tile.place.uly_m,
-            time_gap_h=tile.time_gap_h,
-            shift_m=tile.shift_m,
-            incomplete_blocks=0,
-            reason=plan.reasons.get(tile.name, ""),
-            overpass=tile.overpass,
-        )
-    return rows

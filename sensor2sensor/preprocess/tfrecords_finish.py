@@ -100,13 +100,13 @@ def finish_all(
             rows,
             target_statistics=target,
             accept=refuse_degenerate,
-            split_policy=_policy(sibling.draft, rows, shared),
+            split_policy=_policy(sibling.draft, rows, shared, rule.guard_m),
             degradation=_degradation(sibling.draft, rows),
             provenance=provenance,
         )
         target = contract.statistics["target"]
         _tidy(sibling, rows)
-        report.note(_line(contract, rule))
+        report.note(_line(contract))
         for line in notices(contract):
             report.note(f"{contract.name}: {line}")
 
@@ -134,11 +134,18 @@ def _shared(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, float
     return ground_shared(places, {row.name: row.split for row in rows})
 
 
-def _policy(draft: DatasetContract, rows: Sequence[SplitRow], shared: dict[str, float]) -> Any:
+def _policy(
+    draft: DatasetContract, rows: Sequence[SplitRow], shared: dict[str, float], guard_m: float
+) -> Any:
     counts = Counter(row.split for row in rows)
-    return draft.split_policy.model_copy(
-        update={"dropped": counts[DROPPED], "refused": counts[REFUSED], "ground_shared": shared}
-    )
+    found = {
+        "dropped": counts[DROPPED],
+        "refused": counts[REFUSED],
+        "ground_shared": shared,
+        "guard_m": guard_m,
+        "dropped_by_guard": sum(row.by_guard for row in rows),
+    }
+    return draft.split_policy.model_copy(update=found)
 
 
 def _degradation(draft: DatasetContract, rows: Sequence[SplitRow]) -> Any:
@@ -208,12 +215,17 @@ def _tidy(sibling: Sibling, rows: Sequence[SplitRow]) -> None:
         files.remove(note)
 
 
-def _line(contract: DatasetContract, rule: SplitRule) -> str:
+def dropped_text(dropped: int, by_guard: int) -> str:
+    """``30 dropped (12 by the guard)``."""
+    return f"{dropped} dropped" + (f" ({by_guard} by the guard)" if by_guard else "")
+
+
+def _line(contract: DatasetContract) -> str:
     counts = ", ".join(f"{contract.splits[s].count} {s}" for s in SPLITS)
     policy = contract.split_policy
     text = (
-        f"{contract.name}: {counts}, {policy.dropped} dropped, {policy.refused} refused"
-        f" tiles; split by {rule.by}"
+        f"{contract.name}: {counts}, {dropped_text(policy.dropped, policy.dropped_by_guard)},"
+        f" {policy.refused} refused tiles; {policy.described()}"
     )
     shown = policy.ground_shared
     if shown["test"]:

@@ -15,13 +15,18 @@ from sensor2sensor.dataset.contract import (
     SplitPolicy,
     TargetSpec,
 )
-from sensor2sensor.dataset.degradation import sigma_px
+from sensor2sensor.dataset.degradation import Method, reach_px, sigma_px
 from sensor2sensor.dataset.display import sentinel2_colours
 from sensor2sensor.preprocess.tfrecords_inputs import TileSet
 from sensor2sensor.preprocess.tfrecords_options import DatasetOptions
 from sensor2sensor.preprocess.tfrecords_write import Sibling
 
 OLCI_PIXEL_M = {"OL_1_EFR": 300.0, "OL_1_ERR": 1200.0}
+# Two tiles lie twice the guard apart, which has to be more than the longest way across the ground
+# of one sample. At full resolution that is not the nominal 424 m: towards the western edge of the
+# swath, seen at 55 degrees, up to three columns of 270 m repeat one measurement, 810 m by 295 m. At
+# reduced resolution every column has a value of its own; one nominal pixel is more than enough.
+OLCI_GUARD_M = {"OL_1_EFR": 450.0, "OL_1_ERR": 1200.0}
 MANY_PIXELS = 65535  # until the records are counted
 Bands = tuple[Mapping[str, Any], ...]
 
@@ -32,6 +37,24 @@ def siblings_for(data_root: Path, options: DatasetOptions, tiles: TileSet) -> tu
     drafts += [_degraded(options, tiles, factor) for factor in options.factors]
     size = str(options.tile_px)
     return tuple(Sibling(data_root / draft.name / size, draft) for draft in drafts)
+
+
+def guard_m(options: DatasetOptions, tiles: TileSet) -> float:
+    """Ground around a tile that has to belong to its split: one input pixel, in metres.
+
+    That of the coarsest data set of the run, since all have the same members; more where the filter
+    of a degradation reaches farther. 0 by acquisition, where the same ground is on both sides.
+    """
+    if options.split_by != "block":
+        return 0.0
+    margin_px = int(tiles.options.get("margin_px") or 0)
+    method: Method = "mtf" if options.degradation == "mtf" else "mean"
+    needed_px = [
+        max(factor, reach_px(options.tile_px, factor, margin_px, method, options.mtf_nyquist))
+        for factor in options.factors
+    ]
+    degraded = max(needed_px) * tiles.resolution_m
+    return max(degraded, OLCI_GUARD_M[tiles.olci_type]) if tiles.with_s3 else degraded
 
 
 def _policy(options: DatasetOptions, tiles: TileSet) -> SplitPolicy:

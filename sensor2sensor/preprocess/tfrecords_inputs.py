@@ -46,9 +46,11 @@ class Tile:
         s2: Its Sentinel-2 product, below the archive's root.
         s3: Its Sentinel-3 product, empty without one.
         time_gap_h: Hours from Sentinel-2 to Sentinel-3, negative where Sentinel-3 came first.
-        shift_m: Shift between the sensors, None if not known.
+        shift_m: Shift between the sensors, None if not measured.
         digests: SHA-256 of its files by name.
         overpass: Platform and datatake start; empty where neither table nor product name has it.
+        shift_quality: Height of the correlation peak ``shift_m`` was read from, None in tables that
+            do not say.
     """
 
     name: str
@@ -63,6 +65,15 @@ class Tile:
     shift_m: float | None
     digests: Mapping[str, str]
     overpass: str
+    shift_quality: float | None = None
+
+    def unknown_shift(self, least_quality: float) -> str | None:
+        """Why the shift is not known, or None: a low peak is chance, whatever it says in metres."""
+        if self.shift_m is None:
+            return "shift between the sensors not known"
+        if self.shift_quality is not None and self.shift_quality < least_quality:
+            return f"shift not known: quality {self.shift_quality:g} is below {least_quality:g}"
+        return None
 
     @property
     def sha256(self) -> str:
@@ -207,6 +218,7 @@ def _tile(
             _number(row["shift_m"]),
             own,
             row.get("overpass") or overpass_in(Path(row["s2"]).name),
+            _number(row.get("shift_quality", "")),
         )
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"damaged line ({error})", where=where, hint="run step 40 again") from None

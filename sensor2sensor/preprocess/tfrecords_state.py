@@ -91,31 +91,63 @@ def check(
     """
     for item in existing:
         found = differences(item.options or {}, options)
-        if not found and not adding:
-            found = _other_tiles(item, tiles)
         if found:
-            hint = "repeat with those, give --add for another inventory, or --force to replace them"
             raise OutputExistsError(
                 f"holds a data set of other options: {'; '.join(found)}",
                 where=item.folder,
-                hint=hint,
+                hint="repeat with those, give another --dataset, or --force to replace it",
+            )
+        if not adding:
+            _check_tiles(item, tiles)
+
+
+def check_pixels(existing: Sequence[Existing], pixel_m: Mapping[Path, float]) -> None:
+    """Refuse inputs of another pixel size: its factor and guard would not hold for them.
+
+    Args:
+        existing: What is there.
+        pixel_m: Input pixel of each data set of the run, by folder.
+
+    Raises:
+        OutputExistsError: With both sizes.
+    """
+    for item in existing:
+        asked = pixel_m.get(item.folder)
+        if item.contract is not None and asked not in (None, item.contract.input.pixel_m):
+            raise OutputExistsError(
+                f"has input pixels of {item.contract.input.pixel_m:g} m, these tiles {asked:g} m",
+                where=item.folder,
+                hint="give them a --dataset of their own, or --force to replace it",
             )
 
 
-def _other_tiles(item: Existing, tiles: TileSet) -> list[str]:
+def kept_guard_m(existing: Sequence[Existing]) -> float | None:
+    """The guard of the data sets that are there: what is added keeps to it. None where none is."""
+    found = [item.contract.split_policy.guard_m for item in existing if item.contract is not None]
+    return min(found, default=None)
+
+
+def _check_tiles(item: Existing, tiles: TileSet) -> None:
+    """Without ``--add`` a data set is repeated from the one inventory it was made of.
+
+    Raises:
+        OutputExistsError: With what ``--add`` or ``--force`` would do.
+    """
     known = item.inventories
     if item.contract is None:
         started = list(item.building["inventories"]) if item.building else []
-        return (
-            []
-            if started == [tiles.inventory]
-            else [f"inventories: {', '.join(started)} (there) against {tiles.inventory} (asked)"]
-        )
-    if tiles.inventory not in known:
-        return [f"inventories: {', '.join(known)} (there) against {tiles.inventory} (asked)"]
-    if known[tiles.inventory]["tiles_csv_sha256"] != tiles.sha256:
-        return [f"tiles.csv of {tiles.inventory} has changed since"]
-    return []
+        if started != [tiles.inventory]:
+            what = f"holds an unfinished data set of {', '.join(started) or 'unknown inventories'}"
+            hint = "repeat the command that was cut off, or give --force to start anew"
+            raise OutputExistsError(what, where=item.folder, hint=hint)
+    elif tiles.inventory not in known:
+        what = f"holds a data set of {', '.join(known)}, not of {tiles.inventory}"
+        hint = "give --add to add that inventory, another --dataset, or --force to replace it"
+        raise OutputExistsError(what, where=item.folder, hint=hint)
+    elif known[tiles.inventory]["tiles_csv_sha256"] != tiles.sha256:
+        what = f"tiles.csv of {tiles.inventory} has changed since"
+        hint = "give --add to take its tiles as they are now, or --force to replace the data set"
+        raise OutputExistsError(what, where=item.folder, hint=hint)
 
 
 def is_done(item: Existing, tiles: TileSet) -> bool:

@@ -13,7 +13,8 @@ from sensor2sensor.core import cli, files
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
 from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
-from sensor2sensor.preprocess.tifs_plan import plan
+from sensor2sensor.preprocess.tifs_overlay import remove_others
+from sensor2sensor.preprocess.tifs_plan import overlay_of, plan
 from sensor2sensor.preprocess.tifs_records import STEP, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_scene import foresee_scene, process_scene
 from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask, first_usable
@@ -56,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
         return _announce(tasks, inventory, args.workers, report)
     with files.lock(folder.path / ".lock"):
         folder.sweep()
-        files.sweep(env.inventory_dir / selection.name)
+        overlays = [overlay_of(env, selection, options, scene) for scene in selection.s2_indices]
+        remove_others(overlays[0].parent, overlays)
         if replace:
             folder.remove_listed()
         manifest = _manifest(folder, inventory, selection, options, keep=args.keep)

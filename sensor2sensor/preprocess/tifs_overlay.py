@@ -4,82 +4,130 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sensor2sensor.core import files
+from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.geo.grids import Grid
+from sensor2sensor.preprocess.s2pngs_render import picture, stretch
 from sensor2sensor.preprocess.tifs_records import Row
 
+VERSION = 2  # of the picture; raised when equal tiles are drawn otherwise
+FOLDER = "_overlays"  # no inventory's name begins like this: its pictures can never lie here
+_WIDTH_IN, _DPI = 10.0, 100
+_LISTED = 40  # so many tiles are named beside the picture
 _OUTLINES = ("#ffffff", "#ff4fd8")
-_COLOURS = {None: "#ffd400", "true": "#34e07a", "false": "#ff8a3c"}
+_MASK = "#3ec7ff"
+_TILES = {
+    None: ("#ffd400", "tile"),
+    "true": ("#34e07a", "tile inside a mask"),
+    "false": ("#ff8a3c", "tile outside the masks"),
+}
+
+
+def overlay_path(inventory_dir: Path, selection: str, tile_px: int, scene: int) -> Path:
+    """Where the overlay of a scene lies: a folder for each selection and tile size."""
+    folder = inventory_dir / FOLDER / selection / str(tile_px)
+    return folder / f"{scene}_{tile_px}px.png"
+
+
+def remove_others(folder: Path, kept: Sequence[Path]) -> None:
+    """Remove overlays of scenes that are not in the selection any more, and half-written ones."""
+    files.sweep(folder)
+    for path in sorted(set(folder.glob("*_*px.png")) - set(kept)):
+        files.remove(path)
+
+
+def drawn_of(scene: str, rows: Sequence[Row]) -> str:
+    """What a picture shows, for comparison: the scene and its tiles in order."""
+    shown = [[row["tile"], row["sha256"], row["inside_mask"]] for row in rows]
+    return fingerprint([VERSION, scene, shown])
+
+
+def is_current(path: Path, mark: str) -> bool:
+    """Whether a picture is there that shows just this."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return mark.encode() in stream.read(1024)  # text chunks come before the image's
 
 
 def overlay_png(
-    image: NDArray[np.float32],
+    reflectance: NDArray[np.float32],
     grid: Grid,
-    reduction: int,
     rows: Sequence[Row],
     *,
+    reduction: int,
     outlines: Mapping[str, Any],
     masks: Sequence[Any],
     title: str,
+    mark: str,
 ) -> bytes:
-    """A PNG of the scene with tiles, footprints and masks; equal input gives equal bytes.
+    """A PNG of the scene with its numbered tiles, footprints and masks.
+
+    Equal input gives equal bytes.
 
     Args:
-        image: overview of the scene ``[h, w]``, NaN for no data.
+        reflectance: overview of the scene ``[h, w, 3]`` (red, green, blue) or ``[h, w, 1]``, NaN
+            for no data.
         grid: the scene's target grid.
+        rows: of ``tiles.csv``; a tile's number is its place among them.
         reduction: target pixels per overview pixel.
-        rows: of ``tiles.csv``.
         outlines: projected footprints by name; None is left out.
         masks: projected masks.
         title: above the picture.
+        mark: of :func:`drawn_of`, kept in the file.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.0, 8.0), dpi=100)
+    listed = 0 < len(rows) <= _LISTED
+    figure = Figure(figsize=(_WIDTH_IN + 1.8 * listed, _WIDTH_IN + 0.3), dpi=_DPI)
     canvas = FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.12, 0.07, 0.85, 0.87))
-    _draw_image(axes, image, grid, reduction)
-    for mask in masks:
-        _draw_outline(axes, mask, colour="#3ec7ff", name="mask")
-    for (name, outline), colour in zip(outlines.items(), _OUTLINES, strict=False):
-        _draw_outline(axes, outline, colour=colour, name=name)
-    _draw_tiles(axes, rows)
+    width = 1.8 / (_WIDTH_IN + 1.8) if listed else 0.0
+    axes = figure.add_axes((0.08, 0.092, 0.895 - width, 0.869))
     _frame(axes, grid, title)
+    _draw_image(axes, reflectance, grid, reduction)
+    for mask in masks:
+        _draw_outline(axes, mask, colour=_MASK, name="mask")
+    for (name, outline), colour in zip(outlines.items(), _OUTLINES, strict=False):
+        _draw_outline(axes, outline, colour=colour, name=f"{name} footprint")
+    _draw_tiles(axes, rows)
+    if listed:
+        _draw_list(figure, rows, 0.985 - width)
+    _draw_legend(figure, axes)
     buffer = io.BytesIO()
-    canvas.print_png(buffer, metadata={"Software": None})
+    canvas.print_png(buffer, metadata={"Software": None, "Comment": mark})
     return buffer.getvalue()
 
 
-def stretched(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Image between its 2 and 98 % quantiles, 0..1; NaN stays."""
-    known = image[np.isfinite(image)]
-    if not known.size:
-        return image
-    low, high = (float(value) for value in np.quantile(known, (0.02, 0.98)))
-    scaled = np.clip((image - low) / max(high - low, 1e-6), 0.0, 1.0)
-    return np.asarray(scaled, dtype=np.float32)
-
-
-def _draw_image(axes: Any, image: NDArray[np.float32], grid: Grid, reduction: int) -> None:
+def _draw_image(axes: Any, reflectance: NDArray[np.float32], grid: Grid, reduction: int) -> None:
     step = reduction * grid.resolution_m
-    height, width = image.shape
+    height, width = reflectance.shape[:2]
     east, south = grid.ulx_m + width * step, grid.uly_m - height * step
     axes.set_facecolor("#202028")
-    extent = (grid.ulx_m, east, south, grid.uly_m)
-    axes.imshow(stretched(image), cmap="gray", vmin=0.0, vmax=1.0, extent=extent)
+    if np.isfinite(reflectance).all(axis=-1).any():
+        # The stretch of step 30: a scene looks here as it did when it was selected.
+        shown = np.moveaxis(picture(reflectance, stretch(reflectance)), 0, -1)
+        axes.imshow(shown, extent=(grid.ulx_m, east, south, grid.uly_m), interpolation="nearest")
+        # The last overview pixel may reach beyond the scene.
+        _limits(axes, grid)
 
 
 def _draw_outline(axes: Any, geometry: Any, *, colour: str, name: str) -> None:
-    if geometry is None or geometry.is_empty:
-        return
+    import shapely
+
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+    shown = shapely.box(west, south, east, north)
+    if geometry is None or not geometry.boundary.intersects(shown):
+        return  # nothing to see of it, and nothing for the legend to explain
     for number, line in enumerate(_lines(geometry)):
         x, y = np.asarray(line.coords)[:, :2].T
-        axes.plot(x, y, color=colour, linewidth=1.2, label=None if number else name)
+        axes.plot(x, y, color=colour, linewidth=1.4, label=None if number else name)
 
 
 def _lines(geometry: Any) -> list[Any]:
@@ -91,24 +139,70 @@ def _lines(geometry: Any) -> list[Any]:
 def _draw_tiles(axes: Any, rows: Sequence[Row]) -> None:
     from matplotlib.patches import Rectangle
 
-    for row in rows:
+    named = set()
+    for number, row in enumerate(rows, start=1):
         size = row["size_px"] * row["resolution_m"]
         corner = (row["ulx_m"], row["uly_m"] - size)
-        colour = _COLOURS[row["inside_mask"]]
-        axes.add_patch(Rectangle(corner, size, size, fill=False, edgecolor=colour, linewidth=1.4))
+        colour, kind = _TILES[row["inside_mask"]]
+        label = None if kind in named else kind
+        named.add(kind)
+        for edge, line in (("black", 2.6), (colour, 1.3)):  # seen on ice and on dark water
+            axes.add_patch(
+                Rectangle(
+                    corner, size, size, fill=False, edgecolor=edge, linewidth=line,
+                    label=label if edge == colour else None,
+                )
+            )  # fmt: skip
+        _draw_number(axes, number, corner, size, colour)
 
 
-def _frame(axes: Any, grid: Grid, title: str) -> None:
+def _draw_number(
+    axes: Any, number: int, corner: tuple[float, float], size: float, colour: str
+) -> None:
+    """The tile's number in its middle, as large as fits; tiles drawn too small have none."""
+    from matplotlib.patheffects import withStroke
+
+    west, east = axes.get_xlim()
+    points = size / (east - west) * _WIDTH_IN * 0.84 * 72 / (0.4 + 0.7 * len(str(number)))
+    if points < 4.0:
+        return
+    text = axes.text(
+        corner[0] + size / 2, corner[1] + size / 2, str(number), color=colour,
+        fontsize=min(points, 11.0), ha="center", va="center_baseline", fontweight="bold",
+    )  # fmt: skip
+    text.set_path_effects([withStroke(linewidth=2.2, foreground="black")])
+
+
+def _draw_list(figure: Any, rows: Sequence[Row], left: float) -> None:
+    """Which file each number is."""
+    lines = [f"{number:>3}  {row['x']}x{row['y']}" for number, row in enumerate(rows, start=1)]
+    text = "\n".join(["tile _<x>x<y>", *lines])
+    figure.text(left, 0.95, text, fontsize=8, family="monospace", va="top", linespacing=1.35)
+
+
+def _draw_legend(figure: Any, axes: Any) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        legend = figure.legend(
+            handles, labels, loc="lower left", bbox_to_anchor=(0.075, 0.005), ncols=len(handles),
+            fontsize=9, frameon=True, facecolor="#4a4a55", labelcolor="white", edgecolor="none",
+        )  # fmt: skip
+        legend.get_frame().set_alpha(1.0)
+
+
+def _limits(axes: Any, grid: Grid) -> None:
     west, south, east, north = grid.bounds
     border = 0.02 * (east - west)
     axes.set_xlim(west - border, east + border)
     axes.set_ylim(south - border, north + border)
-    axes.set_title(title, fontsize=8)
-    axes.set_xlabel(f"easting in metres (EPSG:{grid.epsg})", fontsize=8)
-    axes.set_ylabel("northing in metres", fontsize=8)
-    axes.tick_params(labelsize=7)
+
+
+def _frame(axes: Any, grid: Grid, title: str) -> None:
+    _limits(axes, grid)
+    axes.set_aspect("equal")
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(f"easting in metres (EPSG:{grid.epsg})", fontsize=9)
+    axes.set_ylabel("northing in metres", fontsize=9)
+    axes.tick_params(labelsize=8)
     axes.ticklabel_format(useOffset=False, style="plain")
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        by_name = dict(zip(labels, handles, strict=True))
-        axes.legend(by_name.values(), by_name.keys(), loc="upper right", fontsize=7)
+    axes.locator_params(nbins=7)

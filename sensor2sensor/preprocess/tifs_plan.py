@@ -14,6 +14,7 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.times import format_utc
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow
 from sensor2sensor.preprocess.tifs_options import TileOptions
+from sensor2sensor.preprocess.tifs_overlay import overlay_path
 from sensor2sensor.preprocess.tifs_task import SceneTask
 
 
@@ -115,11 +116,16 @@ def _task(
         facts=_facts(first),
         masks=masks,
         folder=env.tif_dir / inventory.name / str(options.tile_px),
-        overlay=env.inventory_dir / selection.name / f"{scene}.png",
+        overlay=overlay_of(env, selection, options, scene),
         options=options,
         verify=verify,
         others=tuple((env.s3_root / row.s3, _facts(row)) for row in others if row.s3),
     )
+
+
+def overlay_of(env: Environment, selection: Selection, options: TileOptions, scene: int) -> Path:
+    """Where the picture of a scene with its tiles goes."""
+    return overlay_path(env.inventory_dir, selection.name, options.tile_px, scene)
 
 
 def _facts(row: InventoryRow) -> dict[str, Any]:

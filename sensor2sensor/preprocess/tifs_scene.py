@@ -24,16 +24,18 @@ from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import prepared, project_mask
 from sensor2sensor.preprocess import tifs_task
+from sensor2sensor.preprocess.s2pngs_render import display_bands
 from sensor2sensor.preprocess.tifs_draw import (
     CLOUD,
     Screen,
     coarse_overview,
+    overview_reduction,
     positions,
     red_band,
 )
 from sensor2sensor.preprocess.tifs_olci import OlciWindow
 from sensor2sensor.preprocess.tifs_options import OLCI_SHARE
-from sensor2sensor.preprocess.tifs_overlay import overlay_png
+from sensor2sensor.preprocess.tifs_overlay import drawn_of, is_current, overlay_png
 from sensor2sensor.preprocess.tifs_records import Row, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_shift import DriftMeter
 from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask, check_usable, input_marks
@@ -46,8 +48,7 @@ from sensor2sensor.products.sentinel3 import S3Product, open_s3
 logger = logging.getLogger(__name__)
 
 READ_AHEAD = 8  # tiles held in memory while Sentinel-3 is read
-# Footprints have few corners: along a real swath edge valid pixels lie up to 250 m outside.
-# Near it the pixels decide.
+# Footprints have few corners: valid pixels lie up to 250 m outside of a real one; pixels decide.
 FOOTPRINT_ERROR_M = 500.0
 
 
@@ -103,8 +104,11 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
 
 
 def _draw_overlay(scene: _Scene, rows: list[Row]) -> None:
+    """Unless one of these tiles is there: the scene may have come with another selection."""
     with decoration(f"the overlay of scene {scene.task.scene:05d}", logger.warning):
-        files.write_bytes(scene.task.overlay, scene.overlay(rows))
+        mark = drawn_of(scene.s2.name, rows)
+        if not is_current(scene.task.overlay, mark):
+            files.write_bytes(scene.task.overlay, scene.overlay(rows, mark))
 
 
 class _Scene:
@@ -212,19 +216,19 @@ class _Scene:
             self.given |= Quality[name]
         self._screen.recall(facts["read_in_vain"])
 
-    def overlay(self, rows: list[Row]) -> bytes:
+    def overlay(self, rows: list[Row], mark: str) -> bytes:
         """The picture of the scene with its tiles."""
-        image, reduction = self._overview
+        bands, reduction = display_bands(self.options.bands), overview_reduction(self.grid)
+        image, _ = self.s2.read_reflectance(bands, self.options.resolution_m, overview=reduction)
         return overlay_png(
             image,
             self.grid,
-            reduction,
             rows,
-            outlines={
-                name.removeprefix("outside "): outline for name, outline in self._footprints.items()
-            },
+            reduction=reduction,
+            mark=mark,
+            outlines={k.removeprefix("outside "): v for k, v in self._footprints.items()},
             masks=self._masks,
-            title=f"{self.task.scene:05d}  {self.s2.name}",
+            title=f"scene {self.task.scene:05d}   {self.s2.name}",
         )
 
     def drift(self, tile: Grid) -> Any:

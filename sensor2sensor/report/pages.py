@@ -127,7 +127,10 @@ def _ground(group: Group) -> str:
     policy = group.facts.dataset.split_policy
     shared = policy["ground_shared"].get(group.facts.split)
     seen = "an unknown share" if shared is None else f"{100 * shared:.1f} %"
-    return f"Split by {policy['by']}: {seen} of the scored ground was seen in training."
+    guard = policy.get("guard_m", 0.0)  # evaluations from before it was kept lack it
+    around = f" with a guard of {guard:g} m" if guard else " without a guard"
+    by = policy["by"] + (around if policy["by"] == "block" else "")
+    return f"Split by {by}: {seen} of the scored ground was seen in training."
 
 
 def _summary(group: Group) -> str:

@@ -128,7 +128,7 @@ def test_fewer_samples_than_a_batch_still_fill_it(dataset: Path) -> None:
 
 
 def _step50(root: Path, *more: str, inventory: str = "inv_a_1h") -> int:
-    common = ["--tilesize", str(TILE), "--factors", "3", "--block-tiles", "6", "--seed", "1"]
+    common = ["--tilesize", str(TILE), "--factors", "3", "--block-tiles", "48", "--seed", "11"]
     common += ["--train_ratio", "0.6", "--val_ratio", "0.4", *own_environment(root)]
     return main(["--inventory", inventory, "--dataset", "toy", *common, *more])
 
@@ -138,9 +138,9 @@ def _snapshot(root: Path) -> dict[str, bytes]:
 
 
 def _tiles(root: Path) -> None:
-    write_tiles(root, grid_tiles(4, 1, 12 * TILE), inventory="inv_a_1h", tile_px=TILE, margin_px=2)
+    write_tiles(root, grid_tiles(4, 1, 96 * TILE), inventory="inv_a_1h", tile_px=TILE, margin_px=2)
     write_tiles(
-        root, grid_tiles(2, 1, 12 * TILE), inventory="inv_b_1h", tile_px=TILE, margin_px=2, seed=3
+        root, grid_tiles(2, 1, 96 * TILE), inventory="inv_b_1h", tile_px=TILE, margin_px=2, seed=3
     )
 
 
@@ -199,7 +199,7 @@ def test_other_inputs_are_not_taken_for_finished_work(
     assert _step50(tmp_path) == 0
     write_tiles(
         tmp_path,
-        grid_tiles(4, 1, 12 * TILE),
+        grid_tiles(4, 1, 96 * TILE),
         inventory="inv_a_1h",
         tile_px=TILE,
         margin_px=2,
@@ -212,7 +212,7 @@ def test_other_inputs_are_not_taken_for_finished_work(
     fresh = tmp_path / "fresh"
     fresh.mkdir()
     write_tiles(
-        fresh, grid_tiles(4, 1, 12 * TILE), inventory="inv_a_1h", tile_px=TILE, margin_px=2, seed=8
+        fresh, grid_tiles(4, 1, 96 * TILE), inventory="inv_a_1h", tile_px=TILE, margin_px=2, seed=8
     )
     assert _step50(fresh) == 0
     assert _snapshot(fresh) == _snapshot(tmp_path)

@@ -58,7 +58,7 @@ def test_pictures_are_named_by_scene_and_the_page_shows_them(archive, capsys):
         assert f'data-id="{scene}" data-product="{product}"' in page
         assert f'src="{scene}.png"' in page
         assert config(env)["scenes"][str(scene)]["product"] == product
-    assert "2 Sentinel-3 products" in page
+    assert "S3 60 min before S2" in page and "baseline 04.00" in page
     assert "http" not in page.replace("http-equiv", "")
     assert "step 30: 2 done, 0 already there, 0 failed" in capsys.readouterr().out
 

@@ -57,13 +57,14 @@ def test_tiles_of_both_scenes_are_listed_and_there(both, capsys):
         assert row["tile"].startswith(f"{int(row['scene']):05d}_{row['x']}x{row['y']}")
         assert files.sha256(folder / f"{row['tile']}.tif") == row["sha256"]
         assert float(row["olci_valid_fraction"]) >= 0.95
-    overlays = both / "data" / "_inventory" / "sel"
-    assert {int(path.stem) for path in overlays.glob("*.png")} == set(scenes(both))
+    overlays = both / "data" / "_inventory" / "_overlays" / "sel" / "64"
+    wanted = {f"{scene}_64px.png" for scene in scenes(both)}
+    assert {path.name for path in overlays.iterdir()} == wanted
     assert "2 done, 0 already there, 0 failed" in capsys.readouterr().out
 
 
 def test_an_overlay_that_cannot_be_written_costs_no_tile(both, caplog):
-    (both / "data" / "_inventory" / "sel").write_text("a file where a folder has to be")
+    (both / "data" / "_inventory" / "_overlays").write_text("a file where a folder has to be")
     assert step40(both, "--quantity", "1") == 0
     assert len(rows_of(folder_of(both))) == 2
     said = [record.getMessage() for record in caplog.records]
@@ -102,7 +103,7 @@ def test_tiles_of_an_earlier_version_are_refused_with_the_way_out(both, capsys):
 def test_a_second_run_elsewhere_and_with_workers_gives_the_same_bytes(both):
     step40(both, "--quantity", "2")
     first = tree(both / "data")
-    for name in ("_tif", "_inventory/sel"):
+    for name in ("_tif", "_inventory/_overlays"):
         (both / "data" / name).rename(both / name.replace("/", "_"))
     assert step40(both, "--quantity", "2", "--workers", "2") == 0
     assert tree(both / "data") == first
@@ -230,7 +231,7 @@ def test_a_crash_at_any_write_is_repaired_by_a_repeat(both):
         import shutil
 
         shutil.rmtree(both / "data" / "_tif")
-        shutil.rmtree(both / "data" / "_inventory" / "sel")
+        shutil.rmtree(both / "data" / "_inventory" / "_overlays")
 
     crashed = 0
     for n in range(1, 100):

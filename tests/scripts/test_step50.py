@@ -42,7 +42,7 @@ def archive(tmp_path: Path) -> Path:
         "s3_root": ".",
     }
     (tmp_path / "environment.json").write_text(json.dumps(settings))
-    write_tiles(tmp_path, grid_tiles(4, 4, 5 * TILE), tile_px=TILE)
+    write_tiles(tmp_path, grid_tiles(5, 5, 20 * TILE), tile_px=TILE)
     return tmp_path
 
 
@@ -61,7 +61,7 @@ def words(archive: Path) -> list[str]:
         "--val_ratio",
         "0.4",
         "--block-tiles",
-        "6",
+        "24",
         "--environment",
         str(archive / "environment.json"),
     ]

@@ -140,6 +140,37 @@ def test_command_line_errors_are_one_line_with_exit_code(
     assert cli.main_guard(interrupted, made, []) == 130
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--train_ratio", "0.5", "--max-cloud=0.2", "--dry-run"],
+        ["--train-ratio", "0.5", "--max_cloud=0.2", "--dry_run"],
+        ["--train-ratio=0.5", "--max_cloud", "0.2", "--dry_run", "--", "--as_it_is"],
+    ],
+)
+def test_options_are_taken_with_hyphens_and_with_underscores(words: list[str]) -> None:
+    made = cli.parser("Doc.", prog="prog", steps=True)
+    group = made.add_argument_group("more")
+    group.add_argument("--train_ratio", type=float)
+    group.add_argument("--max-cloud", type=float)
+    made.add_argument("rest", nargs="*")
+    args = made.parse_args(words)
+    assert (args.train_ratio, args.max_cloud, args.dry_run) == (0.5, 0.2, True)
+    assert args.rest == (["--as_it_is"] if "--" in words else [])
+
+
+def test_every_step_takes_both_spellings_of_every_option(repository: Path) -> None:
+    from sensor2sensor.preprocess import tfrecords_options, tifs_options
+
+    for options in (tfrecords_options, tifs_options):
+        made = cli.parser("Doc.", prog="prog", steps=True)
+        options.add_arguments(made)
+        for action in made._actions:
+            for name in (o for o in action.option_strings if o.startswith("--")):
+                for spelt in (name[2:].replace("_", "-"), name[2:].replace("-", "_")):
+                    assert made._as_declared(f"--{spelt}=1") == f"{name}=1"
+
+
 def test_step_report_counts(capsys: pytest.CaptureFixture[str]) -> None:
     report = cli.StepReport("step 20")
     report.done("a")

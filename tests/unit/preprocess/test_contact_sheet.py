@@ -16,7 +16,7 @@ import pytest
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.selection import load_selection
-from sensor2sensor.preprocess.contact_sheet import Card, Partner, contact_sheet
+from sensor2sensor.preprocess.contact_sheet import Card, Partner, contact_sheet, gap_text
 from sensor2sensor.preprocess.s2pngs_render import png
 from tests.doors import HANG_S
 
@@ -42,7 +42,7 @@ def browser():
 
 def cards():
     """Six scenes with ids 0, 10, ... 50, a day apart, the latest first."""
-    partners = [Partner(f"S3A_{NASTY}", 1.25, 0.5), Partner("S3B_plain", 2.0, None)]
+    partners = [Partner("S3B_plain", 2.0, None), Partner(f"S3A_{NASTY}", -1.25, 0.5)]
     return [
         Card(
             10 * n,
@@ -50,7 +50,7 @@ def cards():
             f"{10 * n}.png",
             datetime(2022, 12, 31, 17, tzinfo=UTC) - timedelta(days=n),
             cloud,
-            partners[: n % 3],
+            partners[len(partners) - n % 3 :],
         )
         for n, cloud in enumerate(CLOUDS)
     ]
@@ -125,6 +125,18 @@ const deeds = {
     const seen = [shown()];
     for (const key of ["cloud", "id"]) { set("sort", key, "change"); seen.push(shown()); }
     return seen;
+  },
+  pairs() {
+    const seen = [];
+    for (const [gap, overlap] of [["1", "0"], ["2", "60"], ["1.5", "60"], ["1.5", "50"]]) {
+      set("gap", gap, "input"); set("overlap", overlap, "input"); seen.push(shown());
+    }
+    const off = Array.from(document.querySelectorAll("[data-id='20'] .pairs li"))
+      .map((item) => item.classList.contains("off"));
+    set("gap", "2", "input"); set("overlap", "0", "input");
+    for (const key of ["gap", "overlap"]) { set("sort", key, "change"); seen.push(shown()); }
+    const text = document.querySelector("[data-id='20'] .pairs").checkVisibility();
+    return [...seen, off, text];
   },
   keyboard() {
     set("sort", "id", "change"); set("cloud", "50", "input"); card(0).focus();
@@ -212,6 +224,45 @@ def test_the_cloud_filter_hides_cards_and_says_what_it_hides(observed):
         6,
         [],
     ]
+
+
+def test_gap_and_overlap_filter_by_one_partner_and_sort(observed):
+    assert observed["pairs"] == [
+        [30, 0],  # without any partner a scene stays in view, like one of unknown cloud
+        [50, 30, 20, 0],  # an unknown overlap hides nothing
+        [30, 0],  # the near partner overlaps too little, the other is too late
+        [50, 40, 30, 20, 10, 0],
+        [10, 20, 40, 50, 0, 30],
+        [10, 20, 40, 50, 0, 30],
+        [False, True],
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gap_h", "text"),
+    [
+        (2 / 3, "S3 40 min after S2"),
+        (-0.25, "S3 15 min before S2"),
+        (-3.34, "S3 3 h 20 min before S2"),
+        (0.001, "S3 within a minute of S2"),
+        (None, "time gap unknown"),
+    ],
+)
+def test_the_gap_is_told_with_its_sign(gap_h, text):
+    assert gap_text(gap_h) == text
+
+
+def test_gap_and_overlap_stand_openly_and_what_is_not_known_says_so(page):
+    text = page.read_text()
+    assert "<details" not in text
+    shown = re.sub(r"<[^>]+>", " ", text.split("<article")[3])
+    told = " ".join(shown.split())
+    assert "S3 75 min before S2 50 % overlap" in told
+    assert "S3 2 h 00 min after S2 overlap unknown" in told
+    assert "platform unknown, baseline unknown" in told
+    alone = contact_sheet("inv_T17XNA_s2", cards(), sentinel2_only=True)
+    assert 'id="gap"' not in alone and "S3 75 min" not in alone
 
 
 def test_scenes_are_sorted_by_date_cloud_or_id(observed):

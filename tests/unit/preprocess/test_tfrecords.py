@@ -16,9 +16,9 @@ from sensor2sensor.preprocess.tfrecords import main
 from tests.fakes_tiles import FakeTile, grid_tiles, own_environment, snapshot, write_tiles
 
 TILE = 16
-STEP = 5 * TILE
+STEP = 20 * TILE  # 3.2 km: every tile has ground of its own beyond the guard of 450 m
 INV = "inv_T17XNA_10h"
-COMMON = ["--tilesize", str(TILE), "--factors", "3,5", "--block-tiles", "6"]
+COMMON = ["--tilesize", str(TILE), "--factors", "3,5", "--block-tiles", "24"]
 COMMON += ["--train_ratio", "0.6", "--val_ratio", "0.4"]
 
 
@@ -199,17 +199,6 @@ def test_an_empty_split_states_counts_and_what_to_change(
     assert not (tmp_path / "cur_toy").exists()
 
 
-def test_shifted_tiles_are_left_out(tmp_path: Path) -> None:
-    tiles = grid_tiles(5, 5, STEP)
-    tiles[3] = FakeTile(3 * STEP, 0, shift_m=80.0)
-    tiles[7] = FakeTile(2 * STEP, STEP, shift_m=None)
-    write_tiles(tmp_path, tiles)
-    assert step50(tmp_path, "--max-shift", "50") == 0
-    reasons = {r.name: r.reason for r in read_split(tmp_path / "cur_toy" / str(TILE))}
-    assert reasons[f"{INV}__00000_240x0"] == "shift of 80 m"
-    assert reasons[f"{INV}__00000_160x80"] == "shift between the sensors not known"
-
-
 def test_sentinel2_alone_makes_no_cur(tmp_path: Path) -> None:
     write_tiles(tmp_path, grid_tiles(5, 5, STEP), inventory="inv_T17XNA_s2", with_s3=False)
     assert step50(tmp_path, inventory="inv_T17XNA_s2") == 0
@@ -288,6 +277,27 @@ def test_bound_blocks_keep_their_split_even_against_the_hash(tmp_path: Path) -> 
     rows = read_split(tmp_path / "cur_toy" / str(TILE))
     new = [r for r in rows if r.inventory == "inv_other_2h" and r.block == moved]
     assert new and {r.split for r in new} == {"test"}
+
+
+@pytest.mark.parametrize("change", ["options", "inventory", "tiles", "unfinished"])
+def test_add_is_advised_only_where_it_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    write_tiles(tmp_path, grid_tiles(5, 5, STEP))
+    if change == "unfinished":
+        with pytest.raises(files.SimulatedCrash), files.crash_at_write(4):
+            step50(tmp_path)
+    else:
+        assert step50(tmp_path) == 0
+    inventory = INV if change in ("options", "tiles") else "inv_other_2h"
+    write_tiles(tmp_path, grid_tiles(5, 5, STEP), inventory=inventory, seed=change == "tiles")
+    more = ["--val-ratio", "0.3"] if change == "options" else []
+    capsys.readouterr()
+    assert step50(tmp_path, *more, inventory=inventory) == 2
+    advised = "give --add" in capsys.readouterr().err
+    assert advised == (change in ("inventory", "tiles"))
+    with_add = step50(tmp_path, *more, "--add", inventory=inventory)
+    assert (with_add == 0) == advised
 
 
 def test_by_acquisition_records_the_ground_seen_on_both_sides(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def test_a_constant_target_band_is_refused_with_what_to_do(
     def flat(layers: dict[str, np.ndarray]) -> None:
         layers["target"][..., 1] = layers["margin"][..., 1] = 0.05
 
-    write_tiles(tmp_path, grid_tiles(4, 4, STEP, damage=flat))
+    write_tiles(tmp_path, grid_tiles(5, 5, STEP, damage=flat))
     assert step50(tmp_path) == 2
     err = capsys.readouterr().err
     assert "target band B03 is constant over the train split (0.05 reflectance)" in err
@@ -29,7 +29,7 @@ def test_a_constant_input_band_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     def flat(layers: dict[str, np.ndarray]) -> None:
         layers["radiance"][:, 4] = 7.0
 
-    write_tiles(tmp_path, grid_tiles(4, 4, STEP, damage=flat))
+    write_tiles(tmp_path, grid_tiles(5, 5, STEP, damage=flat))
     assert step50(tmp_path) == 0
     out = capsys.readouterr().out
     assert "cur_toy: input band Oa05 is constant over the train split (7 mW m-2 sr-1 nm-1)" in out
@@ -42,7 +42,7 @@ def test_an_empty_target_band_leaves_no_data_set(
     def empty(layers: dict[str, np.ndarray]) -> None:
         layers["target"][..., 1] = np.nan
 
-    write_tiles(tmp_path, grid_tiles(4, 4, STEP, damage=empty))
+    write_tiles(tmp_path, grid_tiles(5, 5, STEP, damage=empty))
     assert step50(tmp_path) == 2
     assert "B03" in capsys.readouterr().err
     assert not list(tmp_path.glob("*/*/dataset.json"))

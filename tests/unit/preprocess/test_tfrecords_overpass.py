@@ -8,12 +8,12 @@ from sensor2sensor.dataset.ledger import overpass_in, read_split
 from sensor2sensor.preprocess.tfrecords import main
 from tests.fakes_tiles import grid_tiles, own_environment, write_tiles
 
-TILE, STEP = 16, 80
+TILE, STEP = 16, 320
 INV = "inv_T17XNA_10h"
 
 
 def step50(root: Path, *more: str, inventory: str = INV) -> int:
-    options = ["--tilesize", str(TILE), "--factors", "3", "--block-tiles", "6"]
+    options = ["--tilesize", str(TILE), "--factors", "3", "--block-tiles", "24"]
     options += ["--train_ratio", "0.6", "--val_ratio", "0.4", *own_environment(root)]
     return main(["--inventory", inventory, "--dataset", "toy", *options, *more])
 

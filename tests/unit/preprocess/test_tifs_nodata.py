@@ -29,11 +29,12 @@ def run40(root: Path, s2_root: Path, *arguments: str, tile: str, resolution_m: i
     env.write_text(json.dumps({"data_root": "data", "s2_root": str(s2_root)}))
     asked = ["--tile", tile, "--s2-only", "--resolution", str(resolution_m)]
     assert inventory.main(["--environment", str(env), *asked]) == 0
-    chosen = {"inventory": f"inv_{tile}_s2", "s2_indices": [0]}
+    (table,) = (root / "data" / "_inventory").glob("inv_*.csv")
+    chosen = {"inventory": table.stem, "s2_indices": [0]}
     (root / "data" / "_inventory" / "sel.json").write_text(json.dumps(chosen))
     asked = ["--environment", str(env), "--selection", "sel", "--no-verify", "--margin", "0"]
     assert tifs.main([*asked, "--tilesize", str(TILE), "--grid", *arguments]) == 0
-    return root / "data" / "_tif" / f"inv_{tile}_s2" / str(TILE)
+    return root / "data" / "_tif" / table.stem / str(TILE)
 
 
 def corners(folder: Path) -> set[tuple[int, int]]:
