@@ -86,8 +86,7 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
     mark = scene.fingerprint()
     record = folder.finished(task.scene, mark)
     if record is not None and record.holds(wanted):
-        if not task.overlay.is_file():  # the scene came with another selection
-            _draw_overlay(scene, record.rows)
+        _draw_overlay(scene, record.rows)
         return scene.result(record, skipped=True)
     scene.verify()
     if record is None or len(record.rows) > wanted:

@@ -206,15 +206,6 @@ def test_sentinel2_alone_makes_no_cur(tmp_path: Path) -> None:
     verify_dataset(tmp_path / "alt3_toy" / str(TILE))
 
 
-def test_only_listed_tiles_are_read(tmp_path: Path) -> None:
-    folder = write_tiles(tmp_path, grid_tiles(5, 5, STEP))
-    (folder / "99999_0x0.tif").write_bytes((folder / "00000_0x0.tif").read_bytes())
-    (folder / "00000_0x0.tif.aux.xml").write_text("<PAMDataset/>")
-    assert step50(tmp_path) == 0
-    names = [row.name for row in read_split(tmp_path / "alt3_toy" / str(TILE))]
-    assert len(names) == 25 and not any("99999" in name for name in names)
-
-
 def test_without_a_margin_edge_blocks_are_means_of_what_is_there(tmp_path: Path) -> None:
     write_tiles(tmp_path, grid_tiles(5, 5, STEP), margin_px=0)
     assert step50(tmp_path) == 0

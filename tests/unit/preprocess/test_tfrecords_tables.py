@@ -1,4 +1,4 @@
-"""What step 50 says of a damaged table of tiles."""
+"""Step 50 and the table of tiles: it reads those listed, and names a damaged table."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.preprocess.tfrecords import main
 from tests.fakes_tiles import grid_tiles, own_environment, write_tiles
 
@@ -38,3 +39,14 @@ def test_a_bad_tile_table_is_named(
     options = ["--tilesize", str(TILE), "--factors", "3", *own_environment(tmp_path)]
     assert main(["--inventory", INV, "--dataset", "toy", *options]) == 2
     assert wanted in capsys.readouterr().err
+
+
+def test_only_listed_tiles_are_read(tmp_path: Path) -> None:
+    folder = write_tiles(tmp_path, grid_tiles(5, 5, 20 * TILE))
+    (folder / "99999_0x0.tif").write_bytes((folder / "00000_0x0.tif").read_bytes())
+    (folder / "00000_0x0.tif.aux.xml").write_text("<PAMDataset/>")
+    options = ["--tilesize", str(TILE), "--factors", "3", "--block-tiles", "24"]
+    options += ["--train_ratio", "0.6", "--val_ratio", "0.4", *own_environment(tmp_path)]
+    assert main(["--inventory", INV, "--dataset", "toy", *options]) == 0
+    names = [row.name for row in read_split(tmp_path / "alt3_toy" / str(TILE))]
+    assert len(names) == 25 and not any("99999" in name for name in names)

@@ -76,11 +76,12 @@ def at(folder: Path, nm: float | None) -> None:
 
 
 def test_a_data_set_of_two_inventories_says_the_mean_over_its_tiles(tmp_path: Path) -> None:
-    at(write_tiles(tmp_path, grid_tiles(4, 4, 80)), 664.6)
+    at(write_tiles(tmp_path, grid_tiles(4, 4, 640)), 664.6)
     near = {"inventory": "inv_T17XNB_10h", "corner": (500000.0, 8100000.0)}
-    at(write_tiles(tmp_path, grid_tiles(4, 2, 80), **near), 666.5)
-    common = ["--dataset", "toy", "--tilesize", "16", "--factors", "3", "--block-tiles", "6"]
+    at(write_tiles(tmp_path, grid_tiles(4, 2, 640), **near), 666.5)
+    common = ["--dataset", "toy", "--tilesize", "16", "--factors", "3", "--block-tiles", "40"]
     common += ["--train_ratio", "0.6", "--val_ratio", "0.4", *own_environment(tmp_path)]
+    common += ["--seed", "1"]  # fills all three splits
     assert step50([*common, "--inventory", "inv_T17XNA_10h"]) == 0
     assert step50([*common, "--inventory", "inv_T17XNB_10h", "--add"]) == 0
     for name in ("cur_toy", "alt3_toy"):
@@ -97,10 +98,10 @@ def test_a_data_set_of_two_inventories_says_the_mean_over_its_tiles(tmp_path: Pa
 def test_the_inventory_says_full_or_reduced_resolution(
     tmp_path: Path, s3_type: str | None, pixel_m: float
 ) -> None:
-    folder = write_tiles(tmp_path, grid_tiles(5, 5, 80))  # its products are called OL_1_EFR
+    folder = write_tiles(tmp_path, grid_tiles(5, 5, 640))  # its products are called OL_1_EFR
     content = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**content, "s3_type": s3_type}))
-    common = ["--dataset", "toy", "--tilesize", "16", "--factors", "3", "--block-tiles", "6"]
+    common = ["--dataset", "toy", "--tilesize", "16", "--factors", "3", "--block-tiles", "40"]
     common += ["--train_ratio", "0.6", "--val_ratio", "0.4", *own_environment(tmp_path)]
     assert step50([*common, "--inventory", "inv_T17XNA_10h"]) == 0
     assert load_contract(tmp_path / "cur_toy" / "16").input.pixel_m == pixel_m
