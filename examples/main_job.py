@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def run(
 
 def latest_evaluation(work: Path, experiment: str) -> dict[str, Any]:
     """The JSON summary of the last evaluation of an experiment."""
-    stem = experiment.replace("/", "__")
+    stem = escape(experiment.replace("/", "__"))
     found = sorted(
         (work / "experiments" / "_evaluation").glob(f"{stem}_*.json"),
         key=lambda path: path.stat().st_mtime,

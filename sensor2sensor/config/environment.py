@@ -8,9 +8,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sensor2sensor.config.jsonc import load_jsonc
-from sensor2sensor.config.validate import validate
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.config.jsonc import Key, load_jsonc
+from sensor2sensor.config.validate import report, validate
+from sensor2sensor.core.errors import ConfigErrors, InputError
+from sensor2sensor.core.paths import expanded, fault_of
 
 VARIABLE = "SENSOR2SENSOR_ENVIRONMENT"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -75,8 +76,7 @@ class Environment:
         )
 
     def _root(self, text: str) -> Path:
-        # Not Path.resolve(): it would follow links that a user put there on purpose.
-        return Path(os.path.normpath(self.path.parent / Path(text).expanduser()))
+        return _below(self.path.parent, text)
 
     @property
     def inventory_dir(self) -> Path:
@@ -116,10 +116,16 @@ class Environment:
         return folder
 
 
+def _below(folder: Path, text: str) -> Path:
+    """A path relative to a folder; InputError where ``~name`` is nobody's home."""
+    # Not Path.resolve(): it would follow links that a user put there on purpose.
+    return Path(os.path.normpath(folder / expanded(text)))
+
+
 def environment_path(path: str | Path | None) -> Path:
     """The file to read: ``path``, else the environment variable, else the project's own."""
     chosen = path or os.environ.get(VARIABLE) or PROJECT / "environment.json"
-    return Path(os.path.normpath(Path.cwd() / Path(chosen).expanduser()))
+    return _below(Path.cwd(), os.fspath(chosen))
 
 
 def load_environment(path: str | Path | None = None) -> Environment:
@@ -127,7 +133,21 @@ def load_environment(path: str | Path | None = None) -> Environment:
 
     Raises:
         ConfigError: The file is missing or unreadable.
-        ConfigErrors: Unknown keys, wrong types and other problems, all at once.
+        ConfigErrors: Unknown keys, wrong types, impossible roots and other problems, all at once.
     """
     file = environment_path(path)
-    return Environment(file, validate(EnvironmentFile, load_jsonc(file)))
+    document = load_jsonc(file)
+    settings = validate(EnvironmentFile, document)
+    faults = {key: _root_fault(file, settings, key) for key in ROOTS}
+    found: dict[Key, list[str]] = {(key,): [fault] for key, fault in faults.items() if fault}
+    if found:
+        raise ConfigErrors(report(document, found))
+    return Environment(file, settings)
+
+
+def _root_fault(file: Path, settings: EnvironmentFile, key: str) -> str | None:
+    text: str | None = getattr(settings, key)
+    try:
+        return None if text is None else fault_of(_below(file.parent, text))
+    except InputError as error:
+        return error.what

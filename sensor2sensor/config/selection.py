@@ -13,6 +13,7 @@ from sensor2sensor.config.jsonc import load_jsonc
 from sensor2sensor.config.validate import validate
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.paths import expanded, fault_of
 
 SceneId = Annotated[int, Field(ge=0)]
 
@@ -76,9 +77,9 @@ def selection_path(name_or_path: str, env: Environment) -> Path:
         InputError: Neither exists; the nearest name is given.
     """
     named = env.inventory_dir / f"{name_or_path}.json"
-    given = Path(name_or_path).expanduser()
+    given = expanded(name_or_path)
     for candidate in (named, given):
-        if candidate.is_file():
+        if fault_of(candidate) is None and candidate.is_file():
             return candidate
     known = [path.stem for path in env.inventory_dir.glob("*.json")]
     problem = f"no selection '{name_or_path}'"

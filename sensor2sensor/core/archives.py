@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.paths import paired_braces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -224,9 +225,16 @@ class ZipFiles(ProductFiles):
             ) from error
 
     def gdal_path(self, name: str) -> str:
-        """The `/vsizip/` path of a member; braces let the zip have any name."""
-        info = self._info(name)
-        return f"/vsizip/{{{self.path.absolute()}}}/{info.filename}"
+        """The `/vsizip/` path of a member; braces let the zip have any ending."""
+        info, zipped = self._info(name), str(self.path.absolute())
+        if paired_braces(zipped):
+            return f"/vsizip/{{{zipped}}}/{info.filename}"
+        if self.path.suffix.lower() != ".zip":
+            problem = "GDAL cannot open a zip with unpaired braces in its path and no .zip ending"
+            raise ProductError(problem, where=self.path, hint="add .zip to its name")
+        # GDAL counts braces to find the end of the archive's name; without any it looks for a file
+        # that ends in .zip.
+        return f"/vsizip/{zipped}/{info.filename}"
 
     def _info(self, name: str) -> zipfile.ZipInfo:
         info = self._infos.get(safe_name(name, self.path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import sys
 import traceback
@@ -13,6 +14,7 @@ from sensor2sensor.core import notices
 from sensor2sensor.core.errors import InputError, Sensor2SensorError
 
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+LONGEST_PATH = 1024  # shown whole in an error
 
 
 class _Parser(argparse.ArgumentParser):
@@ -105,9 +107,14 @@ def main_guard(
         return _fail("interrupted", arguments.prog, args.debug, EXIT_INTERRUPTED)
     except OSError as error:
         # A full disk, a missing right, a vanished share: the user's to mend, no traceback needed.
-        return _fail(
-            f"{error.strerror or error}: {error.filename or ''}", arguments.prog, args.debug, 1
-        )
+        code = EXIT_BAD_INPUT if error.errno == errno.ENAMETOOLONG else EXIT_SOME_FAILED
+        return _fail(_system_error(error), arguments.prog, args.debug, code)
+
+
+def _system_error(error: OSError) -> str:
+    name = str(error.filename or "")
+    shown = name if len(name) <= LONGEST_PATH else f"{name[:80]}... ({len(name)} letters)"
+    return f"{error.strerror or error}: {shown}"
 
 
 def _fail(message: str, prog: str, debug: bool, code: int) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 # SHA3-256 in products of the ground segment, MD5 in Sentinel-3 and in reprocessed archive copies.
 _ALGORITHMS = {"SHA3-256": "sha3_256", "SHA-256": "sha256", "SHA256": "sha256", "MD5": "md5"}
 _DAMAGE = (OSError, RuntimeError, ValueError, KeyError, IndexError, EOFError, zlib.error)
+_SURROUNDINGS = frozenset({
+    errno.EACCES, errno.EPERM, errno.EAGAIN, errno.ENOLCK, errno.EDEADLK, errno.EMFILE,
+    errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN,
+    errno.EHOSTDOWN, errno.EHOSTUNREACH,
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,26 @@ class Checksum:
 
 
 @contextmanager
-def naming_damage(where: object) -> Iterator[None]:
-    """Turn what the raster and netCDF libraries raise on damaged files into a ProductError."""
+def naming_damage(files: ProductFiles, name: str) -> Iterator[None]:
+    """Turn what the raster and netCDF libraries raise on damaged files into a ProductError.
+
+    Damaged is only what can be opened by its real name: a missing right, a hanging share or a lock
+    that is not granted is none of the file's faults, and fetching it again would mend nothing.
+    """
     try:
         yield
     except ProductError:
         raise
     except _DAMAGE as error:
+        where = files.where(name)
+        if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
+            raise ProductError(
+                f"cannot be read ({os.strerror(error.errno or 0)})",
+                where=where,
+                hint="the file may be sound; mend its surroundings and run again",
+            ) from error
+        for _ in files.chunks(name, 1):  # ProductError where it cannot be opened at all
+            break
         raise ProductError(
             f"unreadable ({type(error).__name__}: {error})",
             where=where,
