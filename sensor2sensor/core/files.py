@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.locks import lock as lock
 
 PART_SUFFIX = ".part"
 CRASH_VARIABLE = "SENSOR2SENSOR_CRASH_AT_WRITE"
@@ -173,63 +174,6 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _held_by(path: Path) -> str | None:
-    """Who holds the lock file, or None if nobody alive on this host does."""
-    try:
-        pid, host = path.read_text(encoding="utf-8").split()
-    except (FileNotFoundError, ValueError):
-        return None
-    if host == os.uname().nodename and not _alive(int(pid)):
-        return None
-    return f"process {pid} on {host}"
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold a lock file that names process and host.
-
-    A lock whose process is dead on this host is taken over. Folders made for it go with it if
-    nothing else was put there.
-
-    Raises:
-        InputError: Another live process holds it.
-    """
-    path = Path(path)
-    made = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for _ in range(2):
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-            break
-        except FileExistsError:
-            holder = _held_by(path)
-            if holder is not None:
-                hint = f"wait for it, or delete {path.name} if that process is gone"
-                raise InputError(f"in use by {holder}", where=path.parent, hint=hint) from None
-            path.unlink(missing_ok=True)
-    else:
-        raise InputError("the lock file keeps coming back", where=path)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(f"{os.getpid()} {os.uname().nodename}")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        for folder in made:
-            with suppress(OSError):  # it holds results
-                folder.rmdir()
 
 
 @contextmanager
