@@ -32,6 +32,10 @@ class Job:
         self.stage = 0
         self.start = time.monotonic()
         work.mkdir(parents=True, exist_ok=True)
+        sys.path.insert(0, str(ROOT))
+        from sensor2sensor.core.streams import forgive
+
+        forgive()
 
     @property
     def environment(self) -> Path:
@@ -73,7 +77,6 @@ class Job:
         if replace is None:
             shutil.copyfile(source, target)
         else:
-            sys.path.insert(0, str(ROOT))
             from sensor2sensor.config.jsonc import load_jsonc
 
             content = {**load_jsonc(source).data, **replace}

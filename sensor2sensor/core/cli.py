@@ -10,8 +10,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from sensor2sensor.core import notices
+from sensor2sensor.core import geodata, notices, streams
 from sensor2sensor.core.errors import InputError, Sensor2SensorError
+
+logger = logging.getLogger(__name__)
 
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 LONGEST_PATH = 1024  # shown whole in an error
@@ -94,9 +96,12 @@ def main_guard(
     Returns:
         0 done, 1 some items failed, 2 bad input, 130 interrupted.
     """
+    streams.forgive()
     args = arguments.parse_args(argv)
     notices.set_level(debug=args.debug)
     logging.basicConfig(level=args.log_level, format="%(levelname)s %(name)s: %(message)s")
+    for line in geodata.set_aside():
+        logger.warning("%s", line)
     if args.debug:
         logging.getLogger("sensor2sensor").setLevel(logging.DEBUG)
     try:

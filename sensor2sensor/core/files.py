@@ -20,6 +20,7 @@ from typing import Any
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.locks import lock as lock
+from sensor2sensor.core.streams import ESCAPED
 
 PART_SUFFIX = ".part"
 CRASH_VARIABLE = "SENSOR2SENSOR_CRASH_AT_WRITE"
@@ -108,8 +109,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, line ends as given."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write UTF-8 text atomically, line ends as given; bytes of names that are no text escaped."""
+    write_bytes(path, text.encode("utf-8", ESCAPED))
 
 
 def json_text(obj: Any) -> str:
@@ -119,7 +120,8 @@ def json_text(obj: Any) -> str:
 
 def write_json(path: Path, obj: Any) -> None:
     """Write ``obj`` as JSON atomically; ValueError if it holds NaN or infinity."""
-    write_text(path, json_text(obj))
+    # The escape of JSON itself, which gives the same name back when it is read.
+    write_bytes(path, json_text(obj).encode("utf-8", "backslashreplace"))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Generic, TypeVar
 
+from sensor2sensor.core import streams
 from sensor2sensor.core.errors import Sensor2SensorError
+from sensor2sensor.core.geodata import suspicion
 from sensor2sensor.core.progress import progress
 
 T = TypeVar("T")
@@ -39,7 +41,8 @@ def reason_of(error: BaseException) -> str:
     """One line for an error; its type is named where it is not one of ours."""
     if isinstance(error, Sensor2SensorError):
         return str(error)
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{said.removesuffix(':')}{suspicion(error)}"
 
 
 def parallel_map(
@@ -92,7 +95,8 @@ def _pooled(
 
 
 def _new_pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"))
+    context = get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=streams.forgive)
 
 
 def _resubmit(

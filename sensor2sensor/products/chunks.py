@@ -30,7 +30,7 @@ def unlocked(opening: Callable[..., T]) -> T:
         return opening(locking=False)
     except OSError as error:
         # Open already in this process, with a lock: HDF5 wants the same again.
-        if "locking flag values" not in str(error):
+        if "flag values don't match" not in str(error):
             raise
         return opening()
 

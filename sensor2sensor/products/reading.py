@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core import xml
 from sensor2sensor.core.archives import ProductFiles, safe_name
 from sensor2sensor.core.errors import InputError, ProductError
+from sensor2sensor.core.geodata import suspicion
 from sensor2sensor.core.times import parse_utc
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def naming_damage(files: ProductFiles, name: str) -> Iterator[None]:
                 where=where,
                 hint="the file may be sound; mend its surroundings and run again",
             ) from error
+        if cause := suspicion(error):
+            raise ProductError(f"no coordinate system ({error}){cause}", where=where) from error
         for _ in files.chunks(name, 1):  # ProductError where it cannot be opened at all
             break
         raise ProductError(
