@@ -275,6 +275,10 @@ def _inspect(path: Path, limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
         archive_bytes = path.stat().st_size
+    except UnicodeDecodeError as error:
+        name = error.object.decode(errors="backslashreplace")
+        hint = "pack it anew with a tool that writes names as UTF-8"
+        raise ProductError(f"member name '{name}' is no UTF-8", where=path, hint=hint) from error
     except _READ_ERRORS as error:
         raise ProductError(
             f"not a readable zip archive: {error}", where=path, hint="fetch it again"

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from sensor2sensor.core import geodata, notices, streams
-from sensor2sensor.core.errors import InputError, Sensor2SensorError
+from sensor2sensor.core.blame import sentence
+from sensor2sensor.core.errors import InputError, Sensor2SensorError, debugging
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ def main_guard(
         logger.warning("%s", line)
     if args.debug:
         logging.getLogger("sensor2sensor").setLevel(logging.DEBUG)
+    token = debugging.set(args.debug)
     try:
         return fn(args)
     except Sensor2SensorError as error:
@@ -114,6 +116,11 @@ def main_guard(
         # A full disk, a missing right, a vanished share: the user's to mend, no traceback needed.
         code = EXIT_BAD_INPUT if error.errno == errno.ENAMETOOLONG else EXIT_SOME_FAILED
         return _fail(_system_error(error), arguments.prog, args.debug, code)
+    except Exception as error:
+        problem = f"{sentence(error)}; --debug shows where, please report it"
+        return _fail(problem, arguments.prog, args.debug, EXIT_SOME_FAILED)
+    finally:
+        debugging.reset(token)
 
 
 def _system_error(error: OSError) -> str:

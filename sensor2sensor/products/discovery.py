@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 import re
 import zipfile
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from sensor2sensor.core.archives import open_files
 from sensor2sensor.core.errors import InputError, ProductError
-from sensor2sensor.core.parallel import Failure
+from sensor2sensor.core.parallel import Failure, attempt
+from sensor2sensor.core.paths import fault_of
 from sensor2sensor.core.progress import progress
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
@@ -169,19 +171,28 @@ def _find(
     failures: list[Failure[Path]] = []
     paths = [path for path in _candidates(root) if not _OTHER_PRODUCT.match(path.name)]
     for path in progress(paths, desc=f"looking for {kind} products", unit="item"):
-        try:
-            if _recognised_or_claimed(path, kind):
-                found.append(opener(path))
-        except ProductError as error:
-            failures.append(Failure(path, str(error)))
+        made = attempt(partial(_opened, kind, opener), path)
+        if isinstance(made, Failure):
+            failures.append(made)
+        elif made is not None:
+            found.append(made)
     return found, failures
+
+
+def _opened(kind: str, opener: Callable[[Path], Product], path: Path) -> Product | None:
+    """The product at a path; None where nothing says that it is, or was to be, of this kind."""
+    if not _recognised_or_claimed(path, kind):
+        return None
+    if (fault := fault_of(path)) is not None:  # the libraries that read images take text alone
+        raise ProductError(f"its path {fault}", where=path)
+    return opener(path)
 
 
 def _recognised_or_claimed(path: Path, kind: str) -> bool:
     """Whether to open a path as this kind: by its files, or its name where they tell nothing."""
     try:
         known = _kind_of(path)
-    except ProductError:
+    except Exception:  # whatever ails an archive that never was to be a product is nobody's failure
         if _claims(path, kind):
             raise
         return False

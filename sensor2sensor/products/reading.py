@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # SHA3-256 in products of the ground segment, MD5 in Sentinel-3 and in reprocessed archive copies.
 _ALGORITHMS = {"SHA3-256": "sha3_256", "SHA-256": "sha256", "SHA256": "sha256", "MD5": "md5"}
 _DAMAGE = (OSError, RuntimeError, ValueError, KeyError, IndexError, EOFError, zlib.error)
+_YEARS = range(2000, 2100)
 _SURROUNDINGS = frozenset({
     errno.EACCES, errno.EPERM, errno.EAGAIN, errno.ENOLCK, errno.EDEADLK, errno.EMFILE,
     errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN,
@@ -82,12 +83,17 @@ def product_name(root: xml.Element, path: str, suffix: str) -> str:
 
 
 def time_at(root: xml.Element, path: str) -> datetime:
-    """The UTC time in an element; ProductError names it when it is none."""
+    """The UTC time in an element; ProductError names it when it is none of a Sentinel's."""
     text = root.string(path)
     try:
-        return parse_utc(text)
+        time = parse_utc(text)
     except InputError as error:
         raise ProductError(f"element {path} is {text!r}, not a time", where=root.where) from error
+    # 0001-01-01 and 9999-12-31 stand for "unknown"; a window around them leaves the calendar.
+    if time.year not in _YEARS:
+        what = f"element {path} is {text!r}, no time of a Sentinel"
+        raise ProductError(what, where=root.where)
+    return time
 
 
 def footprint_from(elements: Sequence[xml.Element], path: str, where: str) -> Any:
