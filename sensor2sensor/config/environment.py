@@ -15,6 +15,7 @@ from sensor2sensor.core.paths import expanded, fault_of
 
 VARIABLE = "SENSOR2SENSOR_ENVIRONMENT"
 PROJECT = Path(__file__).resolve().parents[2]
+EXAMPLE = "the environment.json of the repository shows the form"
 ROOTS = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root", "models_root")
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -136,7 +137,7 @@ def load_environment(path: str | Path | None = None) -> Environment:
         ConfigErrors: Unknown keys, wrong types, impossible roots and other problems, all at once.
     """
     file = environment_path(path)
-    document = load_jsonc(file)
+    document = load_jsonc(file, EXAMPLE)
     settings = validate(EnvironmentFile, document)
     faults = {key: _root_fault(file, settings, key) for key in ROOTS}
     found: dict[Key, list[str]] = {(key,): [fault] for key, fault in faults.items() if fault}

@@ -15,6 +15,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.paths import expanded, fault_of
 
+EXAMPLE = "the contact sheet of step 30 writes such files"
 SceneId = Annotated[int, Field(ge=0)]
 
 
@@ -94,6 +95,6 @@ def load_selection(name_or_path: str, env: Environment) -> Selection:
         ConfigErrors: Its content is wrong; all problems at once.
     """
     path = selection_path(name_or_path, env)
-    content = validate(SelectionFile, load_jsonc(path))
+    content = validate(SelectionFile, load_jsonc(path, EXAMPLE))
     products = {int(key): name for key, name in content.products.items()}
     return Selection(path.stem, content.inventory, tuple(content.s2_indices), products)

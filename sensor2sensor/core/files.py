@@ -20,6 +20,7 @@ from typing import Any
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.locks import lock as lock
+from sensor2sensor.core.slips import decoded, json_slip
 from sensor2sensor.core.streams import ESCAPED
 
 PART_SUFFIX = ".part"
@@ -139,17 +140,17 @@ def read_json(path: Path) -> Any:
     Raises:
         InputError: The file is missing, not UTF-8 or not JSON; the line is named.
     """
+    again = "make the file again"
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        text = decoded(Path(path).read_bytes(), path, InputError)
+        return json.loads(text)
     except FileNotFoundError:
         raise InputError("no such file", where=path) from None
-    except UnicodeDecodeError:
-        raise InputError("not UTF-8 text", where=path, hint="make the file again") from None
     except json.JSONDecodeError as error:
+        slip = json_slip(text, error.pos, error.msg)
+        hint = again if slip is None else f"{slip}, or {again}"
         problem = f"not valid JSON ({error.msg})"
-        raise InputError(
-            problem, where=f"{path}:{error.lineno}", hint="make the file again"
-        ) from None
+        raise InputError(problem, where=f"{path}:{error.lineno}", hint=hint) from None
 
 
 def remove(path: Path) -> None:
