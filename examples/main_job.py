@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -115,7 +116,8 @@ def run(
     given = {**os.environ, "PYTHONUNBUFFERED": "1", **(variables or {})}
     done = subprocess.run([sys.executable, *command], cwd=ROOT, env=given, check=False)
     if done.returncode not in accept:
-        print(f"stopped: exit code {done.returncode} of {' '.join(command[:2])}", file=sys.stderr)
+        whole = shlex.join(["python", *command])
+        print(f"stopped: exit code {done.returncode} of {whole}", file=sys.stderr, flush=True)
         raise SystemExit(done.returncode)
 
 

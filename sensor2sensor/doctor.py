@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sensor2sensor.config.environment import Environment, load_environment
+from sensor2sensor.config.environment import Environment, load_environment, unused_root
 from sensor2sensor.core import geodata
 from sensor2sensor.core.errors import Sensor2SensorError
 from sensor2sensor.core.notices import load_tensorflow
@@ -154,6 +154,8 @@ def _roots(report: _Report, environment_file: str | None) -> None:
         report.fault(str(error))
         return
     report.good(str(environment.path))
+    if (unused := unused_root(environment)) is not None:
+        report.hint(unused)
     for name in ROOTS:
         _root(report, environment, name)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,8 @@ from sensor2sensor.config.jsonc import Key, load_jsonc
 from sensor2sensor.config.validate import report, validate
 from sensor2sensor.core.errors import ConfigErrors, InputError
 from sensor2sensor.core.paths import expanded, fault_of
+
+logger = logging.getLogger(__name__)
 
 VARIABLE = "SENSOR2SENSOR_ENVIRONMENT"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -32,7 +36,9 @@ class EnvironmentFile(BaseModel):
         default=None, alias="$schema", description="JSON Schema for editors"
     )
     environment: str = Field(default="local", description="Name of this machine, for logs")
-    project_root: str = Field(default=".", description="Folder of this repository")
+    project_root: str = Field(
+        default=".", description="Folder of this repository; a note, which no step reads"
+    )
     data_root: str = Field(default="data", description="Inventories, masks, tifs and data sets")
     experiment_root: str = Field(default="experiments", description="Experiments and their results")
     s2_root: str = Field(
@@ -143,7 +149,24 @@ def load_environment(path: str | Path | None = None) -> Environment:
     found: dict[Key, list[str]] = {(key,): [fault] for key, fault in faults.items() if fault}
     if found:
         raise ConfigErrors(report(document, found))
-    return Environment(file, settings)
+    made = Environment(file, settings)
+    if (unused := unused_root(made)) is not None:
+        _warn(f"{file}:{document.line_of(('project_root',))} {unused}")
+    return made
+
+
+def unused_root(environment: Environment) -> str | None:
+    """The line for a ``project_root`` that is nowhere: the original's users expect it to count."""
+    if environment.project_root.is_dir():
+        return None
+    return (
+        f"project_root: no folder {environment.project_root}; no step reads this key, leave it out"
+    )
+
+
+@cache  # once a process, however often the file is read
+def _warn(line: str) -> None:
+    logger.warning("%s", line)
 
 
 def _root_fault(file: Path, settings: EnvironmentFile, key: str) -> str | None:
