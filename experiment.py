@@ -22,6 +22,7 @@ from sensor2sensor.config.validate import report
 from sensor2sensor.config.weights import LossWeights
 from sensor2sensor.core.errors import ConfigErrors, InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.paths import fault_of
 from sensor2sensor.core.runs import TIMESTAMP, Run, find_run
 
 if TYPE_CHECKING:
@@ -260,7 +261,8 @@ def find_experiment(exp: str, environment: Environment) -> Path:
     """
     root = environment.require("experiment_root")
     folder = (root / exp.strip("/")).resolve()
-    if folder.is_relative_to(root.resolve()) and (folder / "experiment.json").is_file():
+    named = fault_of(folder) is None and folder.is_relative_to(root.resolve())
+    if named and (folder / "experiment.json").is_file():
         return root / folder.relative_to(root.resolve())
     known = [path.parent.relative_to(root).as_posix() for path in root.rglob("experiment.json")]
     known = [name for name in known if "/logs/" not in f"/{name}/"]
@@ -303,6 +305,8 @@ def find_dataset(config: ExperimentFile, document: JsonDocument, environment: En
         text = f"'{config.dataset}' is a path; name one folder of {environment.data_root}"
         raise ConfigErrors(report(document, {("dataset",): [text]}))
     folder = environment.data_root / config.dataset
+    if (fault := fault_of(folder)) is not None:
+        raise ConfigErrors(report(document, {("dataset",): [fault]}))
     if (folder / str(config.tilesize) / "dataset.json").is_file():
         return folder / str(config.tilesize)
     if folder.is_dir():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,10 @@ class Job:
         self.stage = 0
         self.start = time.monotonic()
         work.mkdir(parents=True, exist_ok=True)
+        sys.path.insert(0, str(ROOT))
+        from sensor2sensor.core.streams import forgive
+
+        forgive()
 
     @property
     def environment(self) -> Path:
@@ -72,7 +78,6 @@ class Job:
         if replace is None:
             shutil.copyfile(source, target)
         else:
-            sys.path.insert(0, str(ROOT))
             from sensor2sensor.config.jsonc import load_jsonc
 
             content = {**load_jsonc(source).data, **replace}
@@ -111,13 +116,14 @@ def run(
     given = {**os.environ, "PYTHONUNBUFFERED": "1", **(variables or {})}
     done = subprocess.run([sys.executable, *command], cwd=ROOT, env=given, check=False)
     if done.returncode not in accept:
-        print(f"stopped: exit code {done.returncode} of {' '.join(command[:2])}", file=sys.stderr)
+        whole = shlex.join(["python", *command])
+        print(f"stopped: exit code {done.returncode} of {whole}", file=sys.stderr, flush=True)
         raise SystemExit(done.returncode)
 
 
 def latest_evaluation(work: Path, experiment: str) -> dict[str, Any]:
     """The JSON summary of the last evaluation of an experiment."""
-    stem = experiment.replace("/", "__")
+    stem = escape(experiment.replace("/", "__"))
     found = sorted(
         (work / "experiments" / "_evaluation").glob(f"{stem}_*.json"),
         key=lambda path: path.stat().st_mtime,

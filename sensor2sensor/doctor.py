@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sensor2sensor.config.environment import Environment, load_environment
+from sensor2sensor.config.environment import Environment, load_environment, unused_root
+from sensor2sensor.core import geodata
 from sensor2sensor.core.errors import Sensor2SensorError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.versions import library_versions
@@ -16,6 +17,7 @@ from sensor2sensor.core.versions import library_versions
 ROOTS = ("data_root", "experiment_root", "s2_root", "s3_root")
 DRIVERS = ("JP2OpenJPEG", "GTiff")
 LITTLE_DISK_GB = 10.0
+CENTRAL_M = 500000.0  # false easting of every UTM zone
 
 
 class _Report:
@@ -43,6 +45,7 @@ def examine(environment_file: str | None) -> int:
     report = _Report()
     _versions(report)
     _drivers(report)
+    _coordinates(report)
     _tools(report)
     _devices(report)
     _roots(report, environment_file)
@@ -74,6 +77,38 @@ def _drivers(report: _Report) -> None:
             report.fault(f"{name} is missing: install rasterio from its wheel")
     if "jp2" not in raster_driver_extensions():
         report.hint("no driver writes .jp2")
+
+
+def _coordinates(report: _Report) -> None:
+    """Whether each library that has a PROJ of its own knows a UTM zone."""
+    report.section("coordinate systems")
+    for line in geodata.set_aside():
+        report.hint(f"{line}; unset it to be rid of this note")
+    for library, asked in {"rasterio": _ask_rasterio, "pyproj": _ask_pyproj}.items():
+        try:
+            east_m, _ = asked()
+        except Exception as error:  # of types that these libraries do not share
+            cause = geodata.suspicion(error) or "; install it anew"
+            report.fault(f"{library} knows no UTM zone ({error}){cause}")
+            continue
+        if abs(east_m - CENTRAL_M) > 1e-3:
+            report.fault(f"{library} puts the central meridian at {east_m} m, not {CENTRAL_M} m")
+        else:
+            report.good(library)
+
+
+def _ask_rasterio() -> tuple[float, float]:
+    from rasterio.warp import transform
+
+    x_m, y_m = transform("EPSG:4326", "EPSG:32617", [-81.0], [73.0])
+    return x_m[0], y_m[0]
+
+
+def _ask_pyproj() -> tuple[float, float]:
+    from pyproj import Transformer
+
+    x_m, y_m = Transformer.from_crs(4326, 32617, always_xy=True).transform(-81.0, 73.0)
+    return float(x_m), float(y_m)
 
 
 def _tools(report: _Report) -> None:
@@ -119,6 +154,8 @@ def _roots(report: _Report, environment_file: str | None) -> None:
         report.fault(str(error))
         return
     report.good(str(environment.path))
+    if (unused := unused_root(environment)) is not None:
+        report.hint(unused)
     for name in ROOTS:
         _root(report, environment, name)
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sensor2sensor.config.jsonc import load_jsonc
-from sensor2sensor.config.validate import validate
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.config.jsonc import Key, load_jsonc
+from sensor2sensor.config.validate import report, validate
+from sensor2sensor.core.errors import ConfigErrors, InputError
+from sensor2sensor.core.paths import expanded, fault_of
+
+logger = logging.getLogger(__name__)
 
 VARIABLE = "SENSOR2SENSOR_ENVIRONMENT"
 PROJECT = Path(__file__).resolve().parents[2]
+EXAMPLE = "the environment.json of the repository shows the form"
 ROOTS = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root", "models_root")
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -30,7 +36,9 @@ class EnvironmentFile(BaseModel):
         default=None, alias="$schema", description="JSON Schema for editors"
     )
     environment: str = Field(default="local", description="Name of this machine, for logs")
-    project_root: str = Field(default=".", description="Folder of this repository")
+    project_root: str = Field(
+        default=".", description="Folder of this repository; a note, which no step reads"
+    )
     data_root: str = Field(default="data", description="Inventories, masks, tifs and data sets")
     experiment_root: str = Field(default="experiments", description="Experiments and their results")
     s2_root: str = Field(
@@ -75,8 +83,7 @@ class Environment:
         )
 
     def _root(self, text: str) -> Path:
-        # Not Path.resolve(): it would follow links that a user put there on purpose.
-        return Path(os.path.normpath(self.path.parent / Path(text).expanduser()))
+        return _below(self.path.parent, text)
 
     @property
     def inventory_dir(self) -> Path:
@@ -116,10 +123,16 @@ class Environment:
         return folder
 
 
+def _below(folder: Path, text: str) -> Path:
+    """A path relative to a folder; InputError where ``~name`` is nobody's home."""
+    # Not Path.resolve(): it would follow links that a user put there on purpose.
+    return Path(os.path.normpath(folder / expanded(text)))
+
+
 def environment_path(path: str | Path | None) -> Path:
     """The file to read: ``path``, else the environment variable, else the project's own."""
     chosen = path or os.environ.get(VARIABLE) or PROJECT / "environment.json"
-    return Path(os.path.normpath(Path.cwd() / Path(chosen).expanduser()))
+    return _below(Path.cwd(), os.fspath(chosen))
 
 
 def load_environment(path: str | Path | None = None) -> Environment:
@@ -127,7 +140,38 @@ def load_environment(path: str | Path | None = None) -> Environment:
 
     Raises:
         ConfigError: The file is missing or unreadable.
-        ConfigErrors: Unknown keys, wrong types and other problems, all at once.
+        ConfigErrors: Unknown keys, wrong types, impossible roots and other problems, all at once.
     """
     file = environment_path(path)
-    return Environment(file, validate(EnvironmentFile, load_jsonc(file)))
+    document = load_jsonc(file, EXAMPLE)
+    settings = validate(EnvironmentFile, document)
+    faults = {key: _root_fault(file, settings, key) for key in ROOTS}
+    found: dict[Key, list[str]] = {(key,): [fault] for key, fault in faults.items() if fault}
+    if found:
+        raise ConfigErrors(report(document, found))
+    made = Environment(file, settings)
+    if (unused := unused_root(made)) is not None:
+        _warn(f"{file}:{document.line_of(('project_root',))} {unused}")
+    return made
+
+
+def unused_root(environment: Environment) -> str | None:
+    """The line for a ``project_root`` that is nowhere: the original's users expect it to count."""
+    if environment.project_root.is_dir():
+        return None
+    return (
+        f"project_root: no folder {environment.project_root}; no step reads this key, leave it out"
+    )
+
+
+@cache  # once a process, however often the file is read
+def _warn(line: str) -> None:
+    logger.warning("%s", line)
+
+
+def _root_fault(file: Path, settings: EnvironmentFile, key: str) -> str | None:
+    text: str | None = getattr(settings, key)
+    try:
+        return None if text is None else fault_of(_below(file.parent, text))
+    except InputError as error:
+        return error.what

@@ -16,6 +16,7 @@ from sensor2sensor.config.validate import at_key, report, validate
 from sensor2sensor.config.vocabulary import adversarial
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, ModelContractError
 
+EXAMPLE = "see examples/experiments for files that work"
 MISSPELT_SUFFIX = "enfore_suffix"  # as the ARISGAN README spells it
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -229,7 +230,7 @@ def load_experiment_file(path: Path) -> tuple[ExperimentFile, JsonDocument]:
         ConfigError: Missing or unreadable.
         ConfigErrors: Everything that is wrong with it.
     """
-    document = _accept_misspelling(load_jsonc(path))
+    document = _accept_misspelling(load_jsonc(path, EXAMPLE))
     return validate(ExperimentFile, document), document
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.slips import decoded, json_slip
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
-EXAMPLES_HINT = "see examples/experiments for files that work"
 
 Key = tuple[str | int, ...]
 
@@ -52,22 +52,28 @@ class JsonDocument:
         return self.lines.get(key, 1)
 
 
-def load_jsonc(path: Path) -> JsonDocument:
+def load_jsonc(path: Path, example: str | None = None) -> JsonDocument:
     """Read a configuration file.
 
+    Args:
+        path: The file.
+        example: Where a file of its kind that works is found; the hint where no slip is likely.
+
     Raises:
-        ConfigError: Missing, too large, too deep, not UTF-8, or not JSON; with line and column.
+        ConfigError: Missing, too large, too deep, not UTF-8, or not JSON; with line, column and
+            the likely slip.
     """
     text = blank_comments(_text(path))
-    _check_depth(text, path)
+    _check_depth(text, path, example)
     collector = _Collector()
     try:
         data = json.loads(text, object_pairs_hook=collector.pairs)
     except json.JSONDecodeError as error:
         where = f"{path}:{error.lineno}:{error.colno}"
-        raise ConfigError(f"not JSON: {error.msg}", where=where, hint=EXAMPLES_HINT) from None
+        hint = json_slip(text, error.pos, error.msg) or example
+        raise ConfigError(f"not JSON: {error.msg}", where=where, hint=hint) from None
     if not isinstance(data, _Pairs):
-        raise ConfigError("must be one JSON object {...}", where=path, hint=EXAMPLES_HINT)
+        raise ConfigError("must be one JSON object {...}", where=path, hint=example)
     problems: list[tuple[Key, str]] = []
     plain = _plain(data, (), problems)
     return JsonDocument(Path(path), plain, text, tuple(problems))
@@ -83,13 +89,7 @@ def _text(path: Path) -> str:
     if len(raw) > MAX_BYTES:
         problem = f"{len(raw)} bytes; a configuration has at most {MAX_BYTES}"
         raise ConfigError(problem, where=path)
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ConfigError(
-            "not UTF-8 text", where=f"{path}:{line}", hint="save it as UTF-8"
-        ) from None
+    return decoded(raw, path, ConfigError)
 
 
 def blank_comments(text: str) -> str:
@@ -115,7 +115,7 @@ def blank_comments(text: str) -> str:
     return "".join(out)
 
 
-def _check_depth(text: str, path: Path) -> None:
+def _check_depth(text: str, path: Path, example: str | None) -> None:
     depth, in_string, escaped, line = 0, False, False, 1
     for char in text:
         line += char == "\n"
@@ -128,7 +128,7 @@ def _check_depth(text: str, path: Path) -> None:
             depth += 1
             if depth > MAX_DEPTH:
                 problem = f"nested more than {MAX_DEPTH} deep"
-                raise ConfigError(problem, where=f"{path}:{line}", hint=EXAMPLES_HINT)
+                raise ConfigError(problem, where=f"{path}:{line}", hint=example)
         elif char in "]}":
             depth -= 1
 

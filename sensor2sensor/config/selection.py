@@ -13,7 +13,9 @@ from sensor2sensor.config.jsonc import load_jsonc
 from sensor2sensor.config.validate import validate
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.paths import expanded, fault_of
 
+EXAMPLE = "the contact sheet of step 30 writes such files"
 SceneId = Annotated[int, Field(ge=0)]
 
 
@@ -78,9 +80,9 @@ def selection_path(name_or_path: str, env: Environment) -> Path:
         InputError: Neither exists; the nearest name is given.
     """
     named = env.inventory_dir / f"{name_or_path.removesuffix('.json')}.json"
-    given = Path(name_or_path).expanduser()
+    given = expanded(name_or_path)
     for candidate in (named, given):
-        if candidate.is_file():
+        if fault_of(candidate) is None and candidate.is_file():
             return candidate
     known = [path.stem for path in env.inventory_dir.glob("*.json")]
     problem = f"no selection '{name_or_path}'"
@@ -95,7 +97,7 @@ def load_selection(name_or_path: str, env: Environment) -> Selection:
         ConfigErrors: Its content is wrong; all problems at once.
     """
     path = selection_path(name_or_path, env)
-    content = validate(SelectionFile, load_jsonc(path))
+    content = validate(SelectionFile, load_jsonc(path, EXAMPLE))
     products = {int(key): name for key, name in content.products.items()}
     # The table's file name is what people copy.
     inventory = content.inventory.removesuffix(".csv")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from sensor2sensor.core import containers
 from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.paths import paired_braces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -237,10 +238,17 @@ class ZipFiles(ProductFiles):
             ) from error
 
     def gdal_path(self, name: str) -> str:
-        """The `/vsizip/` path of a member; braces let the zip have any name."""
+        """The `/vsizip/` path of a member; braces let the zip have any ending."""
         # GDAL, too, takes a backslash in a member's name for a separator.
-        member = _posix(self._info(name).filename)
-        return f"/vsizip/{{{self.path.absolute()}}}/{member}"
+        member, zipped = _posix(self._info(name).filename), str(self.path.absolute())
+        if paired_braces(zipped):
+            return f"/vsizip/{{{zipped}}}/{member}"
+        if self.path.suffix.lower() != ".zip":
+            problem = "GDAL cannot open a zip with unpaired braces in its path and no .zip ending"
+            raise ProductError(problem, where=self.path, hint="add .zip to its name")
+        # GDAL counts braces to find the end of the archive's name; without any it looks for a file
+        # that ends in .zip.
+        return f"/vsizip/{zipped}/{member}"
 
     def _found(self, name: str) -> zipfile.ZipInfo | None:
         plain = safe_name(name, self.path)
@@ -285,6 +293,10 @@ def _inspect(path: Path, limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
         archive_bytes = path.stat().st_size
+    except UnicodeDecodeError as error:
+        name = error.object.decode(errors="backslashreplace")
+        hint = "pack it anew with a tool that writes names as UTF-8"
+        raise ProductError(f"member name '{name}' is no UTF-8", where=path, hint=hint) from error
     except _READ_ERRORS as error:
         unknown = f"not a readable zip archive: {error}", "fetch it again"
         what, hint = containers.why_no_zip(path) or unknown

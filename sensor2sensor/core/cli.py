@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import re
 import sys
@@ -10,10 +11,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from sensor2sensor.core import notices
-from sensor2sensor.core.errors import InputError, Sensor2SensorError
+from sensor2sensor.core import geodata, notices, streams
+from sensor2sensor.core.blame import sentence
+from sensor2sensor.core.errors import InputError, Sensor2SensorError, debugging
+
+logger = logging.getLogger(__name__)
 
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+LONGEST_PATH = 1024  # shown whole in an error
 
 
 class _Parser(argparse.ArgumentParser):
@@ -118,11 +123,15 @@ def main_guard(
     Returns:
         0 done, 1 some items failed, 2 bad input, 130 interrupted.
     """
+    streams.forgive()
     args = arguments.parse_args(argv)
     notices.set_level(debug=args.debug)
     logging.basicConfig(level=args.log_level, format="%(levelname)s %(name)s: %(message)s")
+    for line in geodata.set_aside():
+        logger.warning("%s", line)
     if args.debug:
         logging.getLogger("sensor2sensor").setLevel(logging.DEBUG)
+    token = debugging.set(args.debug)
     try:
         return fn(args)
     except Sensor2SensorError as error:
@@ -131,9 +140,19 @@ def main_guard(
         return _fail("interrupted", arguments.prog, args.debug, EXIT_INTERRUPTED)
     except OSError as error:
         # A full disk, a missing right, a vanished share: the user's to mend, no traceback needed.
-        return _fail(
-            f"{error.strerror or error}: {error.filename or ''}", arguments.prog, args.debug, 1
-        )
+        code = EXIT_BAD_INPUT if error.errno == errno.ENAMETOOLONG else EXIT_SOME_FAILED
+        return _fail(_system_error(error), arguments.prog, args.debug, code)
+    except Exception as error:
+        problem = f"{sentence(error)}; --debug shows where, please report it"
+        return _fail(problem, arguments.prog, args.debug, EXIT_SOME_FAILED)
+    finally:
+        debugging.reset(token)
+
+
+def _system_error(error: OSError) -> str:
+    name = str(error.filename or "")
+    shown = name if len(name) <= LONGEST_PATH else f"{name[:80]}... ({len(name)} letters)"
+    return f"{error.strerror or error}: {shown}"
 
 
 def _fail(message: str, prog: str, debug: bool, code: int) -> int:

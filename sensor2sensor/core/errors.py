@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
+
+# Whether a door runs with --debug, which shows programmers their mistakes.
+debugging: ContextVar[bool] = ContextVar("debugging", default=False)
 
 
 class Sensor2SensorError(Exception):

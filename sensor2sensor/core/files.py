@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.locks import lock as lock
+from sensor2sensor.core.slips import decoded, json_slip
+from sensor2sensor.core.streams import ESCAPED
 
 PART_SUFFIX = ".part"
 CRASH_VARIABLE = "SENSOR2SENSOR_CRASH_AT_WRITE"
@@ -107,8 +110,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, line ends as given."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write UTF-8 text atomically, line ends as given; bytes of names that are no text escaped."""
+    write_bytes(path, text.encode("utf-8", ESCAPED))
 
 
 def json_text(obj: Any) -> str:
@@ -118,7 +121,8 @@ def json_text(obj: Any) -> str:
 
 def write_json(path: Path, obj: Any) -> None:
     """Write ``obj`` as JSON atomically; ValueError if it holds NaN or infinity."""
-    write_text(path, json_text(obj))
+    # The escape of JSON itself, which gives the same name back when it is read.
+    write_bytes(path, json_text(obj).encode("utf-8", "backslashreplace"))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -136,17 +140,17 @@ def read_json(path: Path) -> Any:
     Raises:
         InputError: The file is missing, not UTF-8 or not JSON; the line is named.
     """
+    again = "make the file again"
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        text = decoded(Path(path).read_bytes(), path, InputError)
+        return json.loads(text)
     except FileNotFoundError:
         raise InputError("no such file", where=path) from None
-    except UnicodeDecodeError:
-        raise InputError("not UTF-8 text", where=path, hint="make the file again") from None
     except json.JSONDecodeError as error:
+        slip = json_slip(text, error.pos, error.msg)
+        hint = again if slip is None else f"{slip}, or {again}"
         problem = f"not valid JSON ({error.msg})"
-        raise InputError(
-            problem, where=f"{path}:{error.lineno}", hint="make the file again"
-        ) from None
+        raise InputError(problem, where=f"{path}:{error.lineno}", hint=hint) from None
 
 
 def remove(path: Path) -> None:
@@ -173,63 +177,6 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _held_by(path: Path) -> str | None:
-    """Who holds the lock file, or None if nobody alive on this host does."""
-    try:
-        pid, host = path.read_text(encoding="utf-8").split()
-    except (FileNotFoundError, ValueError):
-        return None
-    if host == os.uname().nodename and not _alive(int(pid)):
-        return None
-    return f"process {pid} on {host}"
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold a lock file that names process and host.
-
-    A lock whose process is dead on this host is taken over. Folders made for it go with it if
-    nothing else was put there.
-
-    Raises:
-        InputError: Another live process holds it.
-    """
-    path = Path(path)
-    made = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for _ in range(2):
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-            break
-        except FileExistsError:
-            holder = _held_by(path)
-            if holder is not None:
-                hint = f"wait for it, or delete {path.name} if that process is gone"
-                raise InputError(f"in use by {holder}", where=path.parent, hint=hint) from None
-            path.unlink(missing_ok=True)
-    else:
-        raise InputError("the lock file keeps coming back", where=path)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(f"{os.getpid()} {os.uname().nodename}")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        for folder in made:
-            with suppress(OSError):  # it holds results
-                folder.rmdir()
 
 
 @contextmanager

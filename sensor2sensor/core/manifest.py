@@ -12,7 +12,7 @@ from typing import Any
 def fingerprint(obj: Any) -> str:
     """``sha256:<hex>`` of the canonical JSON of ``obj``; equal objects give equal fingerprints."""
     text = json.dumps(obj, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
-    return "sha256:" + hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def file_fingerprint(path: Path) -> dict[str, int]:

@@ -8,23 +8,18 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sensor2sensor.core.errors import Sensor2SensorError
+from sensor2sensor.core import streams
+from sensor2sensor.core.errors import Sensor2SensorError, debugging
+from sensor2sensor.core.geodata import suspicion
 from sensor2sensor.core.progress import progress
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-ITEM_ERRORS = (
-    Sensor2SensorError,
-    OSError,
-    ValueError,
-    RuntimeError,
-    KeyError,
-    IndexError,
-    TypeError,
-)
+# What damaged input raises now and then, and mistakes in a program nearly always.
+PROGRAMMER_ERRORS = (AssertionError, AttributeError, LookupError, NameError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,41 @@ def reason_of(error: BaseException) -> str:
     """One line for an error; its type is named where it is not one of ours."""
     if isinstance(error, Sensor2SensorError):
         return str(error)
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    kind = "out of memory" if isinstance(error, MemoryError) else type(error).__name__
+    said = " ".join(f"{kind}: {error}".split())
+    return f"{said.removesuffix(':')}{suspicion(error)}"
+
+
+@dataclass(frozen=True)
+class _Attempt(Generic[T, R]):
+    """A function whose every error is the failure of its item, and of no other item.
+
+    It is turned into a :class:`Failure` where it happens, in a worker too: many errors of
+    libraries cannot be pickled, and one that cannot be unpickled breaks the whole pool.
+    """
+
+    fn: Callable[[T], R]
+    debug: bool
+
+    def __call__(self, item: T) -> R | Failure[T]:
+        try:
+            return self.fn(item)
+        except Exception as error:
+            return self.failure(item, error)
+
+    def failure(self, item: T, error: Exception) -> Failure[T]:
+        """The failure; what looks like a mistake in the program is raised again for --debug."""
+        if self.debug and isinstance(error, PROGRAMMER_ERRORS):
+            raise error
+        return Failure(item, reason_of(error))
+
+
+def attempt(fn: Callable[[T], R], item: T) -> R | Failure[T]:
+    """``fn(item)``, or why it could not be done.
+
+    Only interruptions get through, and with ``--debug`` what looks like a mistake in the program.
+    """
+    return _Attempt(fn, debugging.get())(item)
 
 
 def parallel_map(
@@ -59,69 +88,74 @@ def parallel_map(
         label: The name of an item, for messages.
         desc: What is going on, for the progress line.
     """
-    source = _serial(fn, items) if workers <= 1 else _pooled(fn, items, workers, label)
-    yield from progress(source, total=len(items), desc=desc, unit="item")
+    made: _Attempt[T, R] = _Attempt(fn, debugging.get())
+    told = {"desc": desc, "unit": "item"}
+    if workers > 1:
+        pooled = _pooled(made, items, workers, label)
+        yield from progress(pooled, total=len(items), **told)
+    else:
+        serial = _serial(made, items)
+        yield from progress(serial, total=len(items), **told)
 
 
-def _serial(fn: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R | Failure[T]]]:
+def _serial(made: _Attempt[T, R], items: Sequence[T]) -> Iterator[tuple[T, R | Failure[T]]]:
     for item in items:
-        try:
-            yield item, fn(item)
-        except ITEM_ERRORS as error:
-            yield item, Failure(item, reason_of(error))
+        yield item, made(item)
 
 
 def _pooled(
-    fn: Callable[[T], R], items: Sequence[T], workers: int, label: Callable[[T], str]
+    made: _Attempt[T, R], items: Sequence[T], workers: int, label: Callable[[T], str]
 ) -> Iterator[tuple[T, R | Failure[T]]]:
     pool = _new_pool(workers)
     try:
-        futures = {index: pool.submit(fn, item) for index, item in enumerate(items)}
+        futures = {index: pool.submit(made, item) for index, item in enumerate(items)}
         for index, item in enumerate(items):
             try:
-                yield item, futures[index].result()
+                result = futures[index].result()
             except BrokenProcessPool:
                 pool.shutdown(wait=False, cancel_futures=True)
-                yield item, _retry_alone(fn, item, label(item))
+                result = _retry_alone(made, item, label(item))
                 pool = _new_pool(workers)
-                futures.update(_resubmit(pool, fn, items, index + 1, futures))
-            except ITEM_ERRORS as error:
-                yield item, Failure(item, reason_of(error))
+                futures.update(_resubmit(pool, made, items, index + 1, futures))
+            except Exception as error:  # an item or a result that cannot be pickled
+                result = made.failure(item, error)
+            yield item, result
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _new_pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"))
+    context = get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=streams.forgive)
 
 
 def _resubmit(
     pool: ProcessPoolExecutor,
-    fn: Callable[[T], R],
+    made: _Attempt[T, R],
     items: Sequence[T],
     start: int,
-    futures: dict[int, Future[R]],
-) -> dict[int, Future[R]]:
+    futures: dict[int, Future[R | Failure[T]]],
+) -> dict[int, Future[R | Failure[T]]]:
     """Submit again what had not finished when the pool broke."""
     lost = [i for i in range(start, len(items)) if not _finished(futures[i])]
-    return {i: pool.submit(fn, items[i]) for i in lost}
+    return {i: pool.submit(made, items[i]) for i in lost}
 
 
-def _finished(future: Future[R]) -> bool:
+def _finished(future: Future[Any]) -> bool:
     if not future.done() or future.cancelled():
         return False
     return not isinstance(future.exception(), BrokenProcessPool)
 
 
-def _retry_alone(fn: Callable[[T], R], item: T, name: str) -> R | Failure[T]:
+def _retry_alone(made: _Attempt[T, R], item: T, name: str) -> R | Failure[T]:
     """A worker died while this item was in flight: try it once more with a process of its own."""
     with contextlib.closing(_Single()) as single:
         try:
-            return single.pool.submit(fn, item).result()
+            return single.pool.submit(made, item).result()
         except BrokenProcessPool:
             return Failure(item, f"{name}: the worker process was killed twice (out of memory?)")
-        except ITEM_ERRORS as error:
-            return Failure(item, reason_of(error))
+        except Exception as error:
+            return made.failure(item, error)
 
 
 class _Single:

@@ -19,9 +19,9 @@ def parse_utc(text: str) -> datetime:
     """
     try:
         time = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):  # 0001-01-01T00:00+01 lies before the calendar
         raise InputError(f"'{text}' is not an ISO 8601 time") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def format_utc(time: datetime) -> str:

@@ -89,7 +89,7 @@ def _sheet(panels: _Panels, title: str) -> bytes:
     figure = Figure(figsize=(count * PANEL_INCH + 0.9, PANEL_INCH + 0.75), dpi=110)
     figure.set_layout_engine("constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+    figure.suptitle(title, fontsize=9, x=0.01, ha="left", parse_math=False)
     axes = figure.subplots(1, count, squeeze=False)[0]
     for panel, (name, image) in zip(axes, panels.images.items(), strict=False):
         _draw_image(panel, name, image)

@@ -37,8 +37,7 @@ def load_mask(path: Path) -> Any:
     """
     import shapely
 
-    _check(path)
-    polygons = [part for geometry in _geometries(path) for part in _parts(geometry)]
+    polygons = [part for geometry in _geometries(_checked(path), path) for part in _parts(geometry)]
     if not polygons:
         raise InputError("holds no polygon", where=path, hint="draw the mask as polygons")
     for polygon in polygons:
@@ -104,8 +103,8 @@ def project_mask(mask: Any, grid: Grid, edges: str = "parallel") -> Any:
     return project(mask, f"EPSG:{grid.epsg}")
 
 
-def _check(path: Path) -> None:
-    """The file exists, is small enough, and is harmless XML with a KML root."""
+def _checked(path: Path) -> bytes:
+    """The content of a file that is small enough, and harmless XML with a KML root."""
     if not path.is_file():
         raise InputError("mask file not found", where=path, hint="masks are <name>.kml files")
     if path.stat().st_size > _MAX_BYTES:
@@ -119,17 +118,20 @@ def _check(path: Path) -> None:
         raise InputError(error.what, where=path, hint="export the mask as KML again") from error
     if root.name != "kml":
         raise InputError(f"root element is {root.name}, not kml", where=path, hint="export KML")
+    return data
 
 
-def _geometries(path: Path) -> list[Any]:
+def _geometries(data: bytes, path: Path) -> list[Any]:
     """Every geometry of every layer (KML folders become layers)."""
     import pyogrio.raw
     import shapely
     from pyogrio.errors import DataLayerError, DataSourceError
 
     try:
-        layers = [str(row[0]) for row in pyogrio.list_layers(path)]
-        found = [pyogrio.raw.read(path, layer=name, force_2d=True)[2] for name in layers]
+        # Not by its path: pyogrio takes what stands before a "!" for an archive. By number, for a
+        # layer without a folder bears a name that is made up anew each time.
+        layers = range(len(pyogrio.list_layers(data)))
+        found = [pyogrio.raw.read(data, layer=one, force_2d=True)[2] for one in layers]
     except (DataSourceError, DataLayerError, ValueError) as error:
         raise InputError(f"cannot be read as KML ({error})", where=path) from error
     return [shapely.from_wkb(wkb) for layer in found for wkb in layer if wkb is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def find_siblings(data_root: Path, dataset: str, tile_px: int) -> list[Path]:
     """Folders of ``cur_D`` and ``alt<factor>_D`` at one tile size that hold a data set or a run."""
     found = [
         folder
-        for pattern in (f"cur_{dataset}", f"alt*_{dataset}")
+        for pattern in (f"cur_{escape(dataset)}", f"alt*_{escape(dataset)}")
         for folder in sorted(data_root.glob(f"{pattern}/{tile_px}"))
         if _is_alt_or_cur(folder.parent.name, dataset)
     ]

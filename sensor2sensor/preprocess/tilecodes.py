@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor2sensor.core import cli, files
+from sensor2sensor.core.streams import escaped
 from sensor2sensor.core.versions import __version__
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class TileCodes:
         head = line.format("tile", "products", "L1C", "L2A", "first", "last")
         rows = [line.format(t.tile, t.products, t.l1c, t.l2a, t.first, t.last) for t in self.tiles]
         bad = [f"unreadable: {path}: {reason}" for path, reason in self.unreadable]
-        return "\n".join(text.rstrip() for text in [head, *rows, *bad])
+        return escaped("\n".join(text.rstrip() for text in [head, *rows, *bad]))
 
 
 def count_tile_codes(s2_root: Path) -> TileCodes:

@@ -8,13 +8,31 @@ bytes are put in order. Anything but plain deflate, with or without shuffle, is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 LARGE_BYTES = 2**20  # below this, the library's own way costs nothing worth saving
+
+T = TypeVar("T")
+
+
+def unlocked(opening: Callable[..., T]) -> T:
+    """Open an HDF5 file without asking for a lock, as keywords of h5py.
+
+    Archives are only read, often from shares that grant no locks; HDF5 asks for one by default.
+    """
+    try:
+        return opening(locking=False)
+    except OSError as error:
+        # Open already in this process, with a lock: HDF5 wants the same again.
+        if "flag values don't match" not in str(error):
+            raise
+        return opening()
 
 
 def read_window(path: Path, variable: str, rows: slice, cols: slice) -> npt.NDArray[Any] | None:
@@ -31,7 +49,7 @@ def read_window(path: Path, variable: str, rows: slice, cols: slice) -> npt.NDAr
     """
     import h5py
 
-    with h5py.File(path, "r") as file:
+    with unlocked(partial(h5py.File, path, "r")) as file:
         dataset = file[variable]
         if not _simple(dataset):
             return None

@@ -12,6 +12,7 @@ import re
 import zipfile
 from bisect import bisect_left, bisect_right
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sensor2sensor.core.archives import open_files
@@ -23,7 +24,8 @@ from sensor2sensor.core.containers import (
     is_unread_container,
 )
 from sensor2sensor.core.errors import InputError, ProductError
-from sensor2sensor.core.parallel import Failure
+from sensor2sensor.core.parallel import Failure, attempt
+from sensor2sensor.core.paths import fault_of
 from sensor2sensor.core.progress import progress
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
@@ -234,11 +236,11 @@ def _find(
     failures: list[Failure[Path]] = []
     paths = [path for path in _candidates(root) if not _OTHER_PRODUCT.match(path.name)]
     for path in progress(paths, desc=f"looking for {kind} products", unit="item"):
-        try:
-            if _recognised_or_claimed(path, kind):
-                found.append(opener(path))
-        except ProductError as error:
-            failures.append(Failure(path, str(error)))
+        made = attempt(partial(_opened, kind, opener), path)
+        if isinstance(made, Failure):
+            failures.append(made)
+        elif made is not None:
+            found.append(made)
     # A download kept beside what was unpacked from it is nothing to be told of.
     have = {_stem(product.path.name) for product in found} | {_stem(one.name) for one in found}
     return found, [one for one in failures if not _is_spare(one.item, have)]
@@ -252,11 +254,20 @@ def _stem(name: str) -> str:
     return name.partition(".")[0].upper()
 
 
+def _opened(kind: str, opener: Callable[[Path], Product], path: Path) -> Product | None:
+    """The product at a path; None where nothing says that it is, or was to be, of this kind."""
+    if not _recognised_or_claimed(path, kind):
+        return None
+    if (fault := fault_of(path)) is not None:  # the libraries that read images take text alone
+        raise ProductError(f"its path {fault}", where=path)
+    return opener(path)
+
+
 def _recognised_or_claimed(path: Path, kind: str) -> bool:
     """Whether to open a path as this kind: by its files, or its name where they tell nothing."""
     try:
         known = _kind_of(path)
-    except ProductError:
+    except Exception:  # whatever ails an archive that never was to be a product is nobody's failure
         if _claims(path, kind):
             raise
         return False

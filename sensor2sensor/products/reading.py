@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core import xml
 from sensor2sensor.core.archives import ProductFiles, safe_name
 from sensor2sensor.core.errors import InputError, ProductError
+from sensor2sensor.core.geodata import suspicion
 from sensor2sensor.core.times import parse_utc
 
 if TYPE_CHECKING:
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
 # SHA3-256 in products of the ground segment, MD5 in Sentinel-3 and in reprocessed archive copies.
 _ALGORITHMS = {"SHA3-256": "sha3_256", "SHA-256": "sha256", "SHA256": "sha256", "MD5": "md5"}
 _DAMAGE = (OSError, RuntimeError, ValueError, KeyError, IndexError, EOFError, zlib.error)
+_YEARS = range(2000, 2100)
+_SURROUNDINGS = frozenset({
+    errno.EACCES, errno.EPERM, errno.EAGAIN, errno.ENOLCK, errno.EDEADLK, errno.EMFILE,
+    errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN,
+    errno.EHOSTDOWN, errno.EHOSTUNREACH,
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,13 +40,28 @@ class Checksum:
 
 
 @contextmanager
-def naming_damage(where: object) -> Iterator[None]:
-    """Turn what the raster and netCDF libraries raise on damaged files into a ProductError."""
+def naming_damage(files: ProductFiles, name: str) -> Iterator[None]:
+    """Turn what the raster and netCDF libraries raise on damaged files into a ProductError.
+
+    Damaged is only what can be opened by its real name: a missing right, a hanging share or a lock
+    that is not granted is none of the file's faults, and fetching it again would mend nothing.
+    """
     try:
         yield
     except ProductError:
         raise
     except _DAMAGE as error:
+        where = files.where(name)
+        if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
+            raise ProductError(
+                f"cannot be read ({os.strerror(error.errno or 0)})",
+                where=where,
+                hint="the file may be sound; mend its surroundings and run again",
+            ) from error
+        if cause := suspicion(error):
+            raise ProductError(f"no coordinate system ({error}){cause}", where=where) from error
+        for _ in files.chunks(name, 1):  # ProductError where it cannot be opened at all
+            break
         raise ProductError(
             f"unreadable ({type(error).__name__}: {error})",
             where=where,
@@ -59,12 +83,17 @@ def product_name(root: xml.Element, path: str, suffix: str) -> str:
 
 
 def time_at(root: xml.Element, path: str) -> datetime:
-    """The UTC time in an element; ProductError names it when it is none."""
+    """The UTC time in an element; ProductError names it when it is none of a Sentinel's."""
     text = root.string(path)
     try:
-        return parse_utc(text)
+        time = parse_utc(text)
     except InputError as error:
         raise ProductError(f"element {path} is {text!r}, not a time", where=root.where) from error
+    # 0001-01-01 and 9999-12-31 stand for "unknown"; a window around them leaves the calendar.
+    if time.year not in _YEARS:
+        what = f"element {path} is {text!r}, no time of a Sentinel"
+        raise ProductError(what, where=root.where)
+    return time
 
 
 def footprint_from(elements: Sequence[xml.Element], path: str, where: str) -> Any:

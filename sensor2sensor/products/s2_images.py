@@ -58,7 +58,7 @@ def open_raster(files: ProductFiles, member: str) -> Iterator[Any]:
     if not files.exists(member):
         raise ProductError("file is missing", where=files.where(member))
     path, shelf = files.gdal_path(member), _shelf.get()
-    with naming_damage(files.where(member)):
+    with naming_damage(files, member):
         if shelf is None:
             with _opened(path) as source:
                 yield source

@@ -82,7 +82,7 @@ class S3Reader:
         """Latitude and longitude of the whole tie grid, and its steps in rows and columns."""
         latitude = self._variable(TIE_GEO_FILE, "latitude")
         longitude = self._variable(TIE_GEO_FILE, "longitude")
-        with naming_damage(self._files.where(TIE_GEO_FILE)):
+        with naming_damage(self._files, TIE_GEO_FILE):
             both = latitude.values.astype(np.float64), longitude.values.astype(np.float64)
         return *both, *self._tie_steps(TIE_GEO_FILE, both[0].shape)
 
@@ -121,7 +121,7 @@ class S3Reader:
     def flag_masks(self) -> dict[str, int]:
         """Mask by flag meaning, as this product has them (32 or 13, by collection)."""
         attributes = self._variable(FLAGS_FILE, "quality_flags").attrs
-        with naming_damage(self._files.where(FLAGS_FILE)):
+        with naming_damage(self._files, FLAGS_FILE):
             meanings = str(attributes["flag_meanings"]).split()
             masks = np.atleast_1d(attributes["flag_masks"]).astype(np.uint32)
         if len(meanings) != len(masks):
@@ -165,7 +165,7 @@ class S3Reader:
         row_step, col_step = self._tie_steps(TIE_ANGLES_FILE, tie.shape)
         r0, r1, row_weights = _tie_span(rows, row_step, tie.shape[0])
         c0, c1, col_weights = _tie_span(cols, col_step, tie.shape[1])
-        with naming_damage(self._files.where(TIE_ANGLES_FILE)):
+        with naming_damage(self._files, TIE_ANGLES_FILE):
             part = tie[r0:r1, c0:c1].values.astype(np.float64)
         return np.asarray(row_weights @ part @ col_weights.T, np.float32)
 
@@ -180,7 +180,7 @@ class S3Reader:
 
     def _solar_table(self, bands: Sequence[str]) -> npt.NDArray[np.float32]:
         variable = self._variable(INSTRUMENT_FILE, "solar_flux")
-        with naming_damage(self._files.where(INSTRUMENT_FILE)):
+        with naming_damage(self._files, INSTRUMENT_FILE):
             table = np.array(variable.values, np.float32)
         if table.ndim != 2 or table.shape[0] != len(OLCI_BANDS):
             raise ProductError(
@@ -216,7 +216,7 @@ class S3Reader:
                 f"{variable} has shape {array.shape}, the manifest says {self.shape}",
                 where=self._files.where(name),
             )
-        with naming_damage(self._files.where(name)):
+        with naming_damage(self._files, name):
             return self._decoded(name, variable, array, rows, cols)
 
     def _decoded(
@@ -252,7 +252,7 @@ class S3Reader:
         if name not in self._datasets:
             if not self._files.exists(name):
                 raise ProductError("file is missing", where=self._files.where(name))
-            with naming_damage(self._files.where(name)):
+            with naming_damage(self._files, name):
                 self._datasets[name] = self._open(name)
         return self._datasets[name]
 
@@ -264,13 +264,16 @@ class S3Reader:
         with warnings.catch_warnings():
             # A covariance matrix in instrument_data.nc is (bands, bands); nothing here reads it.
             warnings.filterwarnings("ignore", message="Duplicate dimension names")
-            dataset = xarray.open_dataset(
-                source,
-                engine="h5netcdf",
-                mask_and_scale=name not in RAW_FILES,
-                decode_times=False,
-                decode_coords=False,
-                cache=False,
+            dataset = chunks.unlocked(
+                lambda **locks: xarray.open_dataset(
+                    source,
+                    engine="h5netcdf",
+                    mask_and_scale=name not in RAW_FILES,
+                    decode_times=False,
+                    decode_coords=False,
+                    cache=False,
+                    driver_kwds=locks,
+                )
             )
         return self._stack.enter_context(dataset)
 

@@ -10,10 +10,9 @@ Facts come from `xfdumanifest.xml`; the netCDF files are read by `s3_reader.S3Re
 from __future__ import annotations
 
 import logging
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -161,7 +160,7 @@ def open_s3(path: Path) -> S3Product:
         platform=_platform(sections["platform"]),
         product_type=_product_type(general),
         **_times(sections["acquisitionPeriod"].require(_PERIOD)),
-        creation_time=_creation_time(general),
+        creation_time=time_at(general, "creationTime"),
         timeliness=_choice(general, "timeliness", ("NR", "ST", "NT")),
         collection=general.string("baselineCollection"),
         footprint=footprint_from(frame.find_all(_FOOTPRINT), _FOOTPRINT, frame.where),
@@ -207,13 +206,6 @@ def _times(period: Element) -> dict[str, datetime]:
     if stop <= start:
         raise ProductError("element stopTime is not after startTime", where=period.where)
     return {"start": start, "stop": stop}
-
-
-def _creation_time(general: Element) -> datetime:
-    text = general.string("creationTime")
-    if re.fullmatch(r"\d{8}T\d{6}", text):
-        return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-    return time_at(general, "creationTime")
 
 
 def _choice(element: Element, path: str, values: tuple[str, ...]) -> str:

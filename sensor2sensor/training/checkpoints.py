@@ -14,7 +14,8 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import tensorflow as tf
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import CheckpointError, TrainingError
+from sensor2sensor.core.paths import plainly_named
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.averages import averages, take
 from sensor2sensor.training.contract import GANModel
@@ -147,6 +149,7 @@ def restore_latest(folder: Path, state: TrainingState, *, repair: bool) -> int:
         try:
             return _read(folder, state, step)
         except DAMAGE as error:
+            _refuse_unopened(folder, step, error)
             fate = f"moved to {_aside(folder, step)}" if repair else "passed over"
             logger.warning(
                 "CHECKPOINT %s IS DAMAGED (%s): %s; FALLING BACK to the one before it",
@@ -162,16 +165,47 @@ def restore_latest(folder: Path, state: TrainingState, *, repair: bool) -> int:
 def _read(folder: Path, state: TrainingState, step: int) -> int:
     """Read one checkpoint whole; any of :data:`DAMAGE` where that fails."""
     room = [tf.Variable(value) for value in stored_statistics(folder, step)]  # not used further
-    state.reader(room).read(str(folder / f"ckpt-{step}")).assert_consumed()
+    with plainly_named(folder) as plain:
+        state.reader(room).read(str(plain / f"ckpt-{step}")).assert_consumed()
     _same_step(state, step)
     return step
 
 
 def stored_statistics(folder: Path, step: int) -> list[Any]:
     """The statistics for inference in a checkpoint: empty in one without; may raise ``DAMAGE``."""
-    reader = tf.train.load_checkpoint(str(folder / f"ckpt-{step}"))
-    names = sum(name.startswith(f"{STATISTICS}/") for name in reader.get_variable_to_shape_map())
-    return [reader.get_tensor(f"{STATISTICS}/{place}/{VALUE}") for place in range(names)]
+    with opened(folder, step) as reader:
+        held = sum(name.startswith(f"{STATISTICS}/") for name in reader.get_variable_to_shape_map())
+        return [reader.get_tensor(f"{STATISTICS}/{place}/{VALUE}") for place in range(held)]
+
+
+@contextmanager
+def opened(folder: Path, step: int) -> Iterator[Any]:
+    """TensorFlow's reader of one checkpoint, good inside the block; may raise ``DAMAGE``."""
+    with plainly_named(folder) as plain:  # it opens the data by name when a tensor is asked for
+        yield tf.train.load_checkpoint(str(plain / f"ckpt-{step}"))
+
+
+def _refuse_unopened(folder: Path, step: int, error: BaseException) -> None:
+    """Call nothing damaged that could not be opened: a missing right or a share that hangs passes.
+
+    Raises:
+        CheckpointError: A file of the checkpoint cannot be opened, or TensorFlow finds none of them
+            although all are there.
+    """
+    found = members(folder, step)
+    try:
+        for path in found:
+            with path.open("rb") as stream:
+                stream.read(1)
+    except OSError as fault:
+        problem = f"cannot be read: {reason_of(fault)}"
+        hint = "see to that; the checkpoint was left where it is"
+        raise CheckpointError(problem, where=path, hint=hint) from error
+    shards = int(found[0].name.rsplit("-", 1)[1]) if len(found) > 1 else 0
+    if isinstance(error, tf.errors.NotFoundError) and len(found) == shards + 1:
+        problem = f"TensorFlow does not find ckpt-{step} by its name"
+        hint = "use a folder whose name has letters, digits, - and _ only"
+        raise CheckpointError(problem, where=folder, hint=hint) from error
 
 
 def _same_step(state: TrainingState, step: int) -> None:
@@ -249,8 +283,9 @@ def restore_for_inference(
     state = TrainingState(model, only=groups)
     _compare(folder, state, only=groups)
     try:
-        status = state.checkpoint.read(str(folder / f"ckpt-{wanted}"))
-        status.assert_existing_objects_matched().expect_partial()
+        with plainly_named(folder) as plain:
+            status = state.checkpoint.read(str(plain / f"ckpt-{wanted}"))
+            status.assert_existing_objects_matched().expect_partial()
         _same_step(state, wanted)
         statistics = stored_statistics(folder, wanted)
     except DAMAGE as error:

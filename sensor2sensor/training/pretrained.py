@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import CheckpointError, ConfigError
 from sensor2sensor.core.runs import Run
@@ -18,6 +16,7 @@ from sensor2sensor.training.checkpoints import (
     checkpoint_steps,
     members,
     neighbours,
+    opened,
     reason_of,
     stored_statistics,
 )
@@ -125,16 +124,16 @@ def _load(
     model: GANModel, state: TrainingState, stored: Architecture, folder: Path, step: int
 ) -> bool:
     """Read all values, then assign them; returns whether they are averages."""
-    reader = tf.train.load_checkpoint(str(folder / f"ckpt-{step}"))
 
-    def read(group: str, wanted: Any) -> list[Any]:
+    def read(reader: Any, group: str, wanted: Any) -> list[Any]:
         places = [n for n, variable in enumerate(stored.get(group, [])) if wanted(variable["name"])]
         return [reader.get_tensor(f"{group}/{place}/{VALUE}") for place in places]
 
     names = zip(state.names[GROUP], state.groups[GROUP], strict=True)
     variables = [variable for name, variable in names if not _seed(name)]
-    values = read(GROUP, lambda name: not _seed(name))
-    averages = read(OPTIMIZER, lambda name: name.split(":")[0].endswith("_average"))
+    with opened(folder, step) as reader:
+        values = read(reader, GROUP, lambda name: not _seed(name))
+        averages = read(reader, OPTIMIZER, lambda name: name.split(":")[0].endswith("_average"))
     statistics = stored_statistics(folder, step)
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

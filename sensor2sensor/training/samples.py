@@ -51,7 +51,7 @@ def sheet(
     width, height = 4 * PANEL_INCH + 1.3, len(rows) * (PANEL_INCH + 0.15) + 0.9
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)
     axes = figure.subplots(len(rows), 4, squeeze=False)
     limit = ERROR_SHARE * float(np.mean(target_view.high - target_view.low))
     for row, panels in zip(rows, axes, strict=True):

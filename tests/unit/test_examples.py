@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+import sys
 
 import pytest
 
@@ -50,3 +52,12 @@ def test_a_gain_over_many_scenes_has_no_limits(capsys) -> None:
     )
     assert capsys.readouterr().out.rstrip().endswith("): better")
     assert real.gain_cell(item).endswith(")")
+
+
+def test_a_stopped_job_ends_with_the_whole_command(capsys) -> None:
+    command = ["-c", "raise SystemExit(3)", "--selection", "a b", "--tilesize", "64"]
+    with pytest.raises(SystemExit) as caught:
+        sys.modules["main_job"].run(command)
+    assert caught.value.code == 3
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"stopped: exit code 3 of {shlex.join(['python', *command])}"

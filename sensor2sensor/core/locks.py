@@ -1,0 +1,208 @@
+"""One process at a time: a lock file whose holder the kernel knows, and which names it to others.
+
+The kernel's lock (``flock``) ends with its process, so a dead holder's lock is free and no pid that
+was given out again can stand for it. Some network file systems grant none; there the file's content
+stands in, which has to be believed.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+from sensor2sensor.core.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+BY_CONTENT = "by-content"  # third word in a lock file that no kernel lock stands behind
+ATTEMPTS = 100
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold a lock file that names process and host.
+
+    A lock whose process is dead is taken over. Folders made for it go with it if nothing else was
+    put there.
+
+    Raises:
+        InputError: Another live process holds it.
+    """
+    path = Path(path)
+    made = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _by_kernel(path) if _grants_locks(path.parent) else _by_content(path):
+            yield
+    finally:
+        for folder in made:
+            with suppress(OSError):  # it holds results
+                folder.rmdir()
+
+
+def _grants_locks(folder: Path) -> bool:
+    """Whether the file system of a folder has locks, tried on a file that nobody else sees."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:  # another process tidied the folder away; it is made anew
+        return True
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        _warn(error.strerror or str(error))
+        return False
+    return True
+
+
+@cache  # once a process
+def _warn(reason: str) -> None:
+    logger.warning(
+        "the file system grants no locks (%s): lock files are believed by their content; "
+        "do not run the same step twice at once from different machines",
+        reason,
+    )
+
+
+@contextmanager
+def _by_kernel(path: Path) -> Iterator[None]:
+    descriptor = _taken(path)
+    try:
+        os.pwrite(descriptor, _own_name().encode(), 0)
+        os.ftruncate(descriptor, len(_own_name().encode()))
+        yield
+    finally:
+        # Removed while it is held: whoever opened it before finds another file at the path, or
+        # none, and tries again.
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _taken(path: Path) -> int:
+    """A descriptor that holds the lock of the file that stands at ``path``."""
+    for _ in range(ATTEMPTS):
+        descriptor, writable = _opened(path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _stands_at(descriptor, path):
+                content = os.pread(descriptor, 300, 0).decode(errors="replace")
+                if content.endswith(BY_CONTENT):
+                    _refuse_if_held(path)
+                if writable:
+                    return descriptor
+                path.unlink()  # another user's, of whom no process is left: make our own
+        except BlockingIOError:
+            holder = os.pread(descriptor, 300, 0).decode(errors="replace")
+            os.close(descriptor)
+            raise _in_use(path, _described(holder), "wait for it, or end it") from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    raise InputError("the lock file keeps changing", where=path, hint="try again")
+
+
+def _opened(path: Path) -> tuple[int, bool]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR, 0o644), True
+    except PermissionError:
+        return os.open(path, os.O_RDONLY), False
+
+
+def _stands_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is still the one at its path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _by_content(path: Path) -> Iterator[None]:
+    if not _made(path):
+        _take_over(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _take_over(path: Path) -> None:
+    """Put our own lock file in the place of a dead process's.
+
+    Only the one that holds the second file may remove the first, so nobody's fresh lock is removed
+    for the dead one that stood there before.
+    """
+    _refuse_if_held(path)
+    second = path.with_name(f"{path.name}.takeover")
+    if not _made(second):
+        raise _in_use(second, "a process that takes it over")
+    try:
+        _refuse_if_held(path)
+        if path.exists():
+            path.unlink()
+        if not _made(path):
+            raise _in_use(path, "another process")
+    finally:
+        second.unlink(missing_ok=True)
+
+
+def _made(path: Path) -> bool:
+    """Make a lock file; False where one is there."""
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    except FileExistsError:
+        return False
+    try:
+        os.write(descriptor, f"{_own_name()} {BY_CONTENT}".encode())
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _refuse_if_held(path: Path) -> None:
+    """InputError where the content of a lock file names a process that may be alive."""
+    try:
+        content = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    words = content.split()
+    if not words:  # it was made a moment ago
+        raise _in_use(path, "a process that has not named itself yet")
+    local = len(words) > 1 and words[0].isdigit() and words[1] == os.uname().nodename
+    if len(words) < 2 or (local and not _alive(int(words[0]))):
+        return
+    raise _in_use(path, _described(content))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _own_name() -> str:
+    return f"{os.getpid()} {os.uname().nodename}"
+
+
+def _described(content: str) -> str:
+    words = content.split()
+    return f"process {words[0]} on {words[1]}" if len(words) > 1 else "another process"
+
+
+def _in_use(path: Path, holder: str, hint: str | None = None) -> InputError:
+    by_hand = f"wait for it, or delete {path.name} if that process is gone"
+    return InputError(f"in use by {holder}", where=path.parent, hint=hint or by_hand)

@@ -1,0 +1,76 @@
+"""Paths as users have them: of any name, any length and any bytes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sensor2sensor.core.errors import InputError
+
+# What TensorFlow takes for a pattern when it looks whether a checkpoint is there.
+_PATTERN = frozenset("*?[]\\")
+
+
+def fault_of(path: Path) -> str | None:
+    """Why no file can ever have this path, as the end of a sentence; None where one can."""
+    text = str(path)
+    if any(char < " " for char in text):
+        # "D:\new" in a JSON file is a line break after "D:".
+        return "holds a control character; in a Windows path write \\\\ or / for each backslash"
+    try:
+        text.encode()
+        path.lstat()
+    except UnicodeEncodeError:
+        return "holds a byte that is no UTF-8; rename that folder"
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return f"{len(text)} letters are more than the system allows"
+    return None
+
+
+def paired_braces(text: str) -> bool:
+    """Whether every brace that opens is closed, in that order."""
+    depth = 0
+    for char in text:
+        depth += (char == "{") - (char == "}")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+@contextmanager
+def plainly_named(folder: Path) -> Iterator[Path]:
+    """The folder under a path without signs that TensorFlow takes for a pattern.
+
+    It looks for a checkpoint ``a [1]/ckpt-9`` as for a pattern, which does not match itself, and
+    then says that there is none. A link in a temporary folder has no such signs.
+
+    Yields:
+        ``folder`` itself, or a link to it that is there inside the block only.
+
+    Raises:
+        InputError: The temporary folder has such signs in its name, too.
+    """
+    if not _PATTERN & set(str(folder)):
+        yield folder
+        return
+    if _PATTERN & set(tempfile.gettempdir()):
+        hint = "set TMPDIR to a folder without * ? [ ] and backslashes in its name"
+        raise InputError("TensorFlow cannot read here", where=folder, hint=hint)
+    with tempfile.TemporaryDirectory() as room:
+        link = Path(room) / "link"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link
+
+
+def expanded(text: str | os.PathLike[str]) -> Path:
+    """A path with ``~`` replaced; InputError where ``~name`` is nobody's home."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        hint = "write the whole path, or ./ before a name that begins with ~"
+        raise InputError(f"'{text}' is below the home of an unknown user", hint=hint) from None

@@ -1,0 +1,97 @@
+"""What most likely went wrong in a text file that a person wrote, and what to write instead."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+from sensor2sensor.core.errors import Sensor2SensorError
+
+BACKSLASH = r"a backslash begins an escape: in a Windows path write \\ or / for each"
+# "D:\": the backslash keeps the string open, and the parser stops wherever the next quote is.
+_OPEN_PATH = re.compile(r'"(?:[A-Za-z]:|\\)(?:[^"\\]|\\\\)*(?<!\\)(?:\\\\)*\\"')
+_QUOTES = "“”„«»‘’´`"
+# A letter, a dot or a sign where JSON wants a value.
+_BARE = re.compile(r"[^\W\d]|[.+\\~/]|-\D")
+_PYTHON = re.compile(r"(True|False|None|NULL|TRUE|FALSE|Null|nil|undefined)\b")
+
+
+def decoded(raw: bytes, path: Path, kind: type[Sensor2SensorError]) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        kind: It is in another encoding; the line is named.
+    """
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in raw[:64]:
+        hint = "PowerShell writes so: save it as UTF-8 (Out-File -Encoding utf8)"
+        raise kind("is UTF-16 text, not UTF-8", where=f"{path}:1", hint=hint)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        problem = f"not UTF-8 text (byte 0x{raw[error.start]:02x})"
+        raise kind(problem, where=f"{path}:{line}", hint="save it as UTF-8") from None
+
+
+def json_slip(text: str, place: int, said: str) -> str | None:
+    """The likely slip behind an error of the JSON parser, as a hint; None where nothing is likely.
+
+    Args:
+        text: What was parsed.
+        place: Where the parser stopped (``JSONDecodeError.pos``).
+        said: Its message (``JSONDecodeError.msg``).
+    """
+    if not text.strip():
+        return "the file is empty"
+    line = text[text.rfind("\n", 0, place) + 1 :].split("\n", 1)[0]
+    if said.startswith("Invalid \\") or _OPEN_PATH.search(line):
+        return BACKSLASH
+    if said.startswith(("Invalid control character", "Unterminated string")):
+        return "a closing quote is missing"
+    here, before = text[place:].lstrip(), text[:place].rstrip()
+    if said.startswith("Expecting ',' delimiter") and here[:1] not in ("", "=", ";", "/"):
+        return _missing_comma(here, before, text[len(before) : place])
+    return _sign(here, before) or _expected(here, before, said)
+
+
+def _missing_comma(here: str, before: str, between: str) -> str:
+    if before.endswith('"') and here[0].isalnum():
+        return 'a comma is missing, or a quote inside the text: write \\" for it'
+    if "\n" in between:
+        return f"a comma is missing at the end of line {before.count(chr(10)) + 1}"
+    return f"a comma is missing before {here.split()[0][:20]}"
+
+
+def _sign(here: str, before: str) -> str | None:
+    """What the sign at the place, or the one before it, tells by itself."""
+    if not here:
+        return "the file ends too early: a closing } or ] is missing"
+    if here.startswith("/*"):
+        return "/* */ is not understood: begin every line of a comment with // or #"
+    if here[0] in "}]" and before.endswith(","):
+        return f"remove the comma before {here[0]}"
+    if here.startswith(","):
+        return "a value is missing before the comma, or there is one comma too many"
+    if here[0] == "'" or here[0] in _QUOTES:
+        return f'write straight double quotes " in place of {here[0]}'
+    if here[0] in "=;":
+        return f"write {':' if here[0] == '=' else ','} in place of {here[0]}"
+    return None
+
+
+def _expected(here: str, before: str, said: str) -> str | None:
+    """What the parser wanted, in words for a person."""
+    if said.startswith("Illegal trailing comma"):  # from Python 3.13 on
+        return "remove the comma before the closing bracket"
+    if said.startswith("Extra data"):
+        return "something stands after the closing bracket; a file holds one {...}"
+    if said.startswith("Expecting property name"):
+        return "put the key in double quotes"
+    if said.startswith("Expecting ':' delimiter"):
+        return 'write "key": value'
+    if word := _PYTHON.match(here):
+        return f"write true, false or null in place of {word[0]}"
+    if not before or not _BARE.match(here):  # at the very beginning: it is no JSON at all
+        return None
+    return "put text in double quotes; write numbers like 0.5 or -2"

@@ -1,0 +1,166 @@
+"""Every error of an item is that item's failure, here and in worker processes."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import shapely
+
+from sensor2sensor.core import cli, parallel
+from sensor2sensor.core.errors import debugging
+from sensor2sensor.core.files import SimulatedCrash
+
+
+class Halting(Exception):  # noqa: N818 - it stands for a library's
+    """It pickles, and cannot be unpickled: its __init__ wants two arguments."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code} {text}")
+
+
+class Clutching(Exception):  # noqa: N818
+    """It cannot be pickled."""
+
+    def __init__(self) -> None:
+        super().__init__("holds a lock")
+        self.lock = threading.Lock()
+
+
+def _overflow():
+    return 2.0**10_000
+
+
+def _shapely():
+    return shapely.from_wkt("POLYGON ((0 0, 1 1")
+
+
+def _memory():
+    return np.empty(2**56)
+
+
+def _halt():
+    raise Halting(3, "of two arguments")
+
+
+def _clutch():
+    raise Clutching
+
+
+def _floating():
+    with np.errstate(all="raise"):
+        return np.float32(1e30) * np.float32(1e30)
+
+
+FAULTS = {
+    "OverflowError": _overflow,
+    "ZeroDivisionError": lambda: 1 // 0,
+    "FloatingPointError": _floating,
+    "GEOSException": _shapely,
+    "out of memory": _memory,
+    "Halting: 3 of two arguments": _halt,
+    "Clutching: holds a lock": _clutch,
+    "NotImplementedError": lambda: (_ for _ in ()).throw(NotImplementedError),
+    "RecursionError": lambda: FAULTS["RecursionError"](),
+    "AttributeError": lambda: None.absent,  # type: ignore[attr-defined]
+    "UnicodeDecodeError": lambda: b"\xfc".decode(),
+    "AssertionError": lambda: (_ for _ in ()).throw(AssertionError),
+}
+MISTAKES = {"AttributeError": AttributeError, "AssertionError": AssertionError}
+STOPS = {"key": KeyboardInterrupt, "exit": SystemExit, "crash": SimulatedCrash}
+
+
+def work(item):
+    """Square a number, or fail as named."""
+    if isinstance(item, int):
+        return item * item
+    if item in STOPS:
+        raise STOPS[item]("stopped")
+    return threading.Lock() if item == "lock" else FAULTS[item]()
+
+
+def mapped(items, workers):
+    return list(parallel.parallel_map(work, items, workers=workers, label=str, desc="t"))
+
+
+@pytest.fixture
+def debug():
+    token = debugging.set(True)
+    yield
+    debugging.reset(token)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_any_kind_costs_its_item_and_no_other(workers):
+    results = mapped([2, *FAULTS, 3], workers)
+    assert [item for item, _ in results] == [2, *FAULTS, 3]
+    assert results[0][1] == 4 and results[-1][1] == 9
+    for name, failure in results[1:-1]:
+        assert isinstance(failure, parallel.Failure)
+        assert failure.item == name and failure.reason.startswith(name)
+        assert "\n" not in failure.reason and "killed" not in failure.reason
+
+
+def test_a_result_that_cannot_cross_the_border_is_its_items_failure():
+    results = dict(mapped([2, "lock", 3], 2))
+    assert results[2] == 4 and results[3] == 9
+    assert isinstance(results["lock"], parallel.Failure)
+    assert "pickle" in results["lock"].reason
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("name", MISTAKES)
+def test_with_debug_a_mistake_in_the_program_is_raised_where_it_happened(debug, workers, name):
+    with pytest.raises(MISTAKES[name]) as caught:
+        mapped([2, name, 3], workers)
+    told = str(caught.value.__cause__) if workers == 2 else str(caught.traceback[-1].path)
+    assert "test_parallel.py" in told
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_with_debug_damaged_input_is_still_its_items_failure(debug, workers):
+    results = mapped([2, "OverflowError", "GEOSException", 3], workers)
+    assert [isinstance(result, parallel.Failure) for _, result in results] == [
+        False, True, True, False,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("name", STOPS)
+def test_what_stops_a_run_is_no_items_failure(workers, name):
+    with pytest.raises(STOPS[name]):
+        mapped([2, name, 3], workers)
+
+
+def test_one_attempt_follows_the_same_rule(debug):
+    assert parallel.attempt(work, 3) == 9
+    assert isinstance(parallel.attempt(work, "OverflowError"), parallel.Failure)
+    with pytest.raises(AttributeError):
+        parallel.attempt(work, "AttributeError")
+    with pytest.raises(KeyboardInterrupt):
+        parallel.attempt(work, "key")
+
+
+@pytest.mark.parametrize(("options", "raised"), [([], False), (["--debug"], True)])
+def test_debug_reaches_the_items_through_the_door(capsys, options, raised):
+    def act(args):
+        ((_, result),) = mapped(["AttributeError"], 1)
+        print(result.reason)
+        return 0
+
+    made = cli.parser("Doc.", prog="prog", steps=True)
+    assert cli.main_guard(act, made, options) == int(raised)
+    told = capsys.readouterr()
+    assert ("Traceback" in told.err) is raised
+    assert ("has no attribute" in told.out) is not raised
+    assert not debugging.get()
+
+
+def test_an_unforeseen_error_is_one_line_without_debug(capsys):
+    def act(args):
+        return {}["absent"]
+
+    assert cli.main_guard(act, cli.parser("Doc.", prog="prog"), []) == 1
+    told = capsys.readouterr().err
+    assert told == "prog: KeyError: 'absent'; --debug shows where, please report it\n"
