@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from sensor2sensor.core import containers
 from sensor2sensor.core.errors import ProductError
-from sensor2sensor.core.paths import paired_braces
+from sensor2sensor.core.paths import zip_member
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -238,17 +238,9 @@ class ZipFiles(ProductFiles):
             ) from error
 
     def gdal_path(self, name: str) -> str:
-        """The `/vsizip/` path of a member; braces let the zip have any ending."""
+        """The `/vsizip/` path of a member."""
         # GDAL, too, takes a backslash in a member's name for a separator.
-        member, zipped = _posix(self._info(name).filename), str(self.path.absolute())
-        if paired_braces(zipped):
-            return f"/vsizip/{{{zipped}}}/{member}"
-        if self.path.suffix.lower() != ".zip":
-            problem = "GDAL cannot open a zip with unpaired braces in its path and no .zip ending"
-            raise ProductError(problem, where=self.path, hint="add .zip to its name")
-        # GDAL counts braces to find the end of the archive's name; without any it looks for a file
-        # that ends in .zip.
-        return f"/vsizip/{zipped}/{member}"
+        return zip_member(self.path, _posix(self._info(name).filename))
 
     def _found(self, name: str) -> zipfile.ZipInfo | None:
         plain = safe_name(name, self.path)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.errors import InputError, ProductError
 
 # What TensorFlow takes for a pattern when it looks whether a checkpoint is there.
 _PATTERN = frozenset("*?[]\\")
@@ -30,6 +30,23 @@ def fault_of(path: Path) -> str | None:
         if error.errno == errno.ENAMETOOLONG:
             return f"{len(text)} letters are more than the system allows"
     return None
+
+
+def zip_member(archive: Path, member: str) -> str:
+    """The path by which GDAL opens a member of a zip; braces let the zip have any ending.
+
+    Raises:
+        ProductError: No path means this zip to GDAL.
+    """
+    zipped = str(archive.absolute())
+    if paired_braces(zipped):
+        return f"/vsizip/{{{zipped}}}/{member}"
+    if archive.suffix.lower() != ".zip":
+        problem = "GDAL cannot open a zip with unpaired braces in its path and no .zip ending"
+        raise ProductError(problem, where=archive, hint="add .zip to its name")
+    # GDAL counts braces to find the end of the archive's name; without any it looks for a file
+    # that ends in .zip.
+    return f"/vsizip/{zipped}/{member}"
 
 
 def paired_braces(text: str) -> bool:

@@ -97,7 +97,7 @@ class S3Reader:
                 f"time_stamp has shape {stamps.shape}, the manifest says {self.shape[0]} rows",
                 where=self._files.where(TIME_FILE),
             )
-        with naming_damage(self._files.where(TIME_FILE)):
+        with naming_damage(self._files, TIME_FILE):
             elapsed = np.asarray(stamps[rows].values).astype("timedelta64[us]")
         return np.asarray(np.datetime64("2000-01-01", "us") + elapsed)
 
