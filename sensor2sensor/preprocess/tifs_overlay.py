@@ -200,7 +200,7 @@ def _limits(axes: Any, grid: Grid) -> None:
 def _frame(axes: Any, grid: Grid, title: str) -> None:
     _limits(axes, grid)
     axes.set_aspect("equal")
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=10, parse_math=False)
     axes.set_xlabel(f"easting in metres (EPSG:{grid.epsg})", fontsize=9)
     axes.set_ylabel("northing in metres", fontsize=9)
     axes.tick_params(labelsize=8)

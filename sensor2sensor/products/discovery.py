@@ -293,12 +293,15 @@ def _candidates(root: Path) -> Iterator[Path]:
         for path in content:
             if path.name.startswith(".") or is_companion(path.name):
                 continue
-            if not path.is_dir():
-                if _is_archive(path):
-                    yield path
-            elif _is_product_folder(path) or depth >= MAX_DEPTH:
+            try:
+                is_folder = path.is_dir()
+                is_item = (_is_product_folder if is_folder else _is_archive)(path)
+            except OSError as error:
+                _LOG.warning("%s: passed over, it cannot be looked at (%s)", path, error)
+                continue
+            if is_item or (is_folder and depth >= MAX_DEPTH):
                 yield path
-            else:
+            elif is_folder:
                 pending.append((path, depth + 1))
 
 

@@ -98,6 +98,16 @@ def test_every_layout_is_searched(s2_at: Maker, tmp_path: Path) -> None:
     assert failures == []
 
 
+def test_an_entry_that_cannot_be_looked_at_costs_the_others_nothing(
+    s2_at: Maker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    product = s2_at(tmp_path / "x.SAFE")
+    (tmp_path / "nowhere.zip").symlink_to("a" * 300)  # no system can look behind that
+    found, failures = find_s2(tmp_path)
+    assert [one.path for one in found] == [product] and not failures
+    assert "nowhere.zip: passed over" in caplog.text
+
+
 def test_links_in_the_archive_end_in_no_loop(s2_at: Maker, tmp_path: Path) -> None:
     s2_at(tmp_path / "x.SAFE")
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
