@@ -28,7 +28,7 @@ from sensor2sensor.dataset.contract import (
 )
 from sensor2sensor.dataset.ledger import SPLIT_FILE, SplitRow, write_split
 from sensor2sensor.dataset.recordfile import RecordRef, read_record
-from sensor2sensor.dataset.records import input_values, target_values
+from sensor2sensor.dataset.records import input_values, target_values, used_input_values
 from sensor2sensor.dataset.statistics import band_statistics
 
 REFLECTANCE_SCALE, REFLECTANCE_OFFSET = 0.0001, -0.1
@@ -121,7 +121,7 @@ def finish(
     """
     refs = refs_of(dataset_dir, rows)
     statistics = {
-        "input": _statistics(refs["train"], draft, input_values, len(draft.input.bands)),
+        "input": _statistics(refs["train"], draft, used_input_values, len(draft.input.bands)),
         "target": target_statistics
         or _statistics(refs["train"], draft, target_values, len(draft.target.bands), outputs=True),
     }

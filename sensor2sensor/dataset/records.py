@@ -220,6 +220,20 @@ def input_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.float
     return to_physical(stored.reshape(-1, n), spec.bands)
 
 
+def used_input_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.float32]:
+    """The input values that target pixels are matched with, ``[n, Ci]`` physical, each once.
+
+    A table of pixels also holds those around them, for interpolation up to the tile's edge. They
+    may be samples of another split, so nothing that training uses is measured on them.
+    """
+    values, spec = input_values(data, contract), contract.input
+    if spec.layout == "dense":
+        return values
+    shape = (contract.tile_px, contract.tile_px)
+    index = _parse(_features(data), "input_index", spec.index_dtype, shape, "record")
+    return values[np.unique(index[index > 0]).astype(np.int64) - 1]
+
+
 def target_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.float32]:
     """Only the target values of a record, ``[H * W, Ct]`` physical."""
     tile, bands = contract.tile_px, contract.target.bands

@@ -260,9 +260,8 @@ def _manifest(
 
 def _tell(report: cli.StepReport, planned: Plan, place: Path, dry_run: bool) -> int:
     kept, added = {row.s2 for row in planned.kept}, {row.s2 for row in planned.added}
-    if not dry_run:
-        for scene in sorted(added):
-            report.done(scene)
+    for scene in sorted(added):
+        report.done(scene)
     for scene in sorted(kept - added):
         report.skipped(scene)
     for old, new in planned.superseded.items():

@@ -13,7 +13,7 @@ from sensor2sensor.core import cli, files
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
 from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
-from sensor2sensor.preprocess.tifs_overlay import remove_others
+from sensor2sensor.preprocess.tifs_overlay import overlay_path, remove_others
 from sensor2sensor.preprocess.tifs_plan import overlay_of, plan
 from sensor2sensor.preprocess.tifs_records import STEP, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_scene import foresee_scene, process_scene
@@ -61,12 +61,15 @@ def run(args: argparse.Namespace) -> int:
         remove_others(overlays[0].parent, overlays)
         if replace:
             folder.remove_listed()
+        made_for = _selections(folder)
         manifest = _manifest(folder, inventory, selection, options, keep=args.keep)
         folder.start(manifest)
         empty = _work(tasks, inventory, args.workers, report)
         rows = folder.finish(manifest)
         whole = len(report.failed_items) == empty
-        _drop_others(folder, manifest["selected"], report, whole=whole)
+        for scene in _drop_others(folder, manifest["selected"], report, whole=whole):
+            for name in made_for:
+                files.remove(overlay_path(env.inventory_dir, name, options.tile_px, scene))
     report.note(f"{len(rows)} tiles in {folder.path}")
     return report.finish()
 
@@ -80,9 +83,7 @@ def _manifest(
     keep: bool,
 ) -> dict[str, Any]:
     """What the folder's manifest says beside its files."""
-    earlier: list[str] = []
-    if keep and folder.manifest.is_file():
-        earlier = list(files.read_json(folder.manifest)["selections"])
+    earlier = _selections(folder) if keep else []
     bands = tile_bands(options.bands, with_olci=not inventory.sentinel2_only)
     return {
         "step": STEP,
@@ -97,13 +98,20 @@ def _manifest(
     }
 
 
+def _selections(folder: TileFolder) -> list[str]:
+    """Names of the selections a folder was made for."""
+    if not folder.manifest.is_file():
+        return []
+    return list(files.read_json(folder.manifest)["selections"])
+
+
 def _announce_removal(
     folder: TileFolder, selection: Selection, report: cli.StepReport, *, keep: bool
 ) -> None:
     """Say which scenes the folder would lose."""
     others = folder.others(folder.stands_for(selection.s2_indices, keep=keep))
     if others:
-        made_for = ", ".join(files.read_json(folder.manifest)["selections"])
+        made_for = ", ".join(_selections(folder))
         advice = "" if keep else "; --keep keeps them"
         report.note(f"would remove {_told(others)} (the folder was made for {made_for}){advice}")
 
@@ -127,18 +135,23 @@ def _announce(
 
 def _drop_others(
     folder: TileFolder, selected: Collection[int], report: cli.StepReport, *, whole: bool
-) -> None:
-    """Remove the files of scenes that were taken out, once all others could be worked through."""
+) -> list[int]:
+    """Remove the files of scenes that were taken out, once all others could be worked through.
+
+    Returns:
+        The scenes whose files are gone.
+    """
     others = folder.others(selected)
     if not others:
-        return
+        return []
     if not whole:
         why = "their files stay until a run without a failure"
         report.note(f"no longer listed: {_told(others)}; {why}")
-        return
+        return []
     for record in others:
         folder.clear_scene(record.scene)
     report.note(f"removed {_told(others)}, not in the selection")
+    return [record.scene for record in others]
 
 
 def _told(records: Sequence[SceneRecord]) -> str:
@@ -180,6 +193,9 @@ def _each(
         if isinstance(result, Failure):
             report.failed(task.label, result.reason)
             continue
+        if result.stays_because:
+            stay = f"its {result.tiles} tiles of before stay"
+            report.note(f"{task.label}: {stay}, although {result.stays_because}")
         for text in _partner_notes(task, result, inventory, scenes[task.scene]):
             report.note(text)
         if not result.cloud_known:

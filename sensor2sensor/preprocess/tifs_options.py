@@ -73,8 +73,12 @@ class TileOptions:
         return {"version": VERSION, **plain}
 
     def deciding(self) -> dict[str, Any]:
-        """What decides which tiles come first; how many are wanted only says where to stop."""
-        return {key: value for key, value in self.record().items() if key != "quantity"}
+        """What decides which tiles come first.
+
+        How many are wanted only says where to stop, and ``unknown_cloud`` only whether to begin.
+        """
+        apart = ("quantity", "unknown_cloud")
+        return {key: value for key, value in self.record().items() if key not in apart}
 
     def window(self, x: int, y: int) -> PixelWindow:
         """The tile whose upper-left pixel is column ``x``, row ``y``."""

@@ -13,6 +13,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.times import format_utc
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow
+from sensor2sensor.preprocess.pairing import inventory_name
 from sensor2sensor.preprocess.tifs_options import TileOptions
 from sensor2sensor.preprocess.tifs_overlay import overlay_path
 from sensor2sensor.preprocess.tifs_task import SceneTask
@@ -110,7 +111,7 @@ def _task(
     first, *others = rows
     return SceneTask(
         scene=scene,
-        inventory=inventory.name,
+        draw=inventory_name(inventory.options["tile"], inventory.options["timediff_h"]),
         s2=env.s2_root / first.s2,
         s3=env.s3_root / first.s3 if first.s3 else None,
         facts=_facts(first),

@@ -96,7 +96,11 @@ class TileFolder:
         record = self.read_record(scene)
         if record is None or record.status != "done" or record.fingerprint != fingerprint:
             return None
-        return record if all((self.path / name).is_file() for name in record.files) else None
+        return record if self.is_whole(record) else None
+
+    def is_whole(self, record: SceneRecord) -> bool:
+        """Whether every file of a record is there."""
+        return all((self.path / name).is_file() for name in record.files)
 
     def clear_scene(self, scene: int) -> None:
         """Remove the files an earlier run made for a scene, and its record last."""
@@ -129,7 +133,7 @@ class TileFolder:
         """Whether the folder's tiles, if any, were made with these options.
 
         Returns:
-            True if they must be removed first (``force``).
+            True if they must be removed first: ``force``, or a folder without a tile.
 
         Raises:
             OutputExistsError: the options differ and ``force`` was not given.
@@ -139,8 +143,10 @@ class TileFolder:
         old = files.read_json(self.manifest)["options"]
         if old["quantity"] < options["quantity"]:  # the draw goes on where it stopped
             old["quantity"] = options["quantity"]
+        if old.get("unknown_cloud") == "refuse":  # it only let scenes out, which may come now
+            old["unknown_cloud"] = options["unknown_cloud"]
         found = differences(_with_edges(old), _with_edges(options))
-        if found and not force:
+        if found and not force and any(record.rows for record in self.records()):
             what = f"holds tiles of other options: {'; '.join(found)}"
             hint = "repeat with those, or give --force to replace them"
             if old.get("version") != options["version"]:

@@ -76,7 +76,8 @@ def foresee_scene(task: SceneTask) -> SceneResult:
     try:
         record = TileFolder(task.folder).finished(task.scene, scene.fingerprint())
         there = record is not None and record.holds(task.options.quantity)
-        return scene.result(record or SceneRecord(task.scene, ""), skipped=there)
+        too_small = min(scene.grid.shape) < task.options.tile_px
+        return scene.result(record or SceneRecord(task.scene, ""), skipped=there or too_small)
     finally:
         scene.close()
 
@@ -125,7 +126,6 @@ class _Scene:
         self.radii_m: list[float] = []
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._loading: Future[OlciWindow] | None = None
-        self.quality_source = self.s2.quality_source(self.options.resolution_m)
         self.given = self.s2.quality_given(self.options.resolution_m)
         self.cloud_known = bool(self.given & CLOUD)
 
@@ -163,7 +163,7 @@ class _Scene:
         and in which order, does not depend on who is first.
         """
         wanted = self.options.quantity - len(record.rows)
-        places = positions(self.grid, self.options, self.task.inventory, self.task.scene)
+        places = positions(self.grid, self.options, self.task.draw, self.task.scene)
         if record.rows:
             self._recall(record.facts)
             last = record.rows[-1]["x"], record.rows[-1]["y"]
@@ -192,11 +192,12 @@ class _Scene:
     def facts(self, tiles: int) -> dict[str, Any]:
         """What the record of the scene says beside its tiles."""
         return {
+            "asked": self.task.asked(),
             "s2": self.s2.name,
             "s3": self.s3.name if self.s3 else None,
             "level": self.s2.level,
             "baseline": self.s2.baseline,
-            "quality_source": self.quality_source,
+            "quality_source": self.s2.quality_source(self.options.resolution_m),
             "quality_bits": [str(bit.name) for bit in Quality if bit & self.given],
             "quantification": self.s2.quantification,
             "offsets": {band: self.s2.offsets[band] for band in self.options.bands},

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.core import files
 from sensor2sensor.core.errors import ProductError
-from sensor2sensor.core.manifest import file_fingerprint
+from sensor2sensor.core.manifest import file_fingerprint, fingerprint
 from sensor2sensor.preprocess.tifs_draw import CLOUD
 from sensor2sensor.preprocess.tifs_options import TileOptions
+from sensor2sensor.preprocess.tifs_records import TileFolder
+from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import S2Product
 
 
@@ -36,7 +39,9 @@ class SceneTask:
 
     Attributes:
         scene: id in the inventory.
-        inventory: its name.
+        draw: what the draw of its tiles depends on beside the seed and the scene: the name of the
+            inventory less what names may say of level, resolution and type, so that one ground is
+            drawn alike.
         s2: path of the Sentinel-2 product.
         s3: path of its partner, or None for Sentinel-2 alone.
         facts: columns of ``tiles.csv`` known beforehand (paths, dates).
@@ -50,7 +55,7 @@ class SceneTask:
     """
 
     scene: int
-    inventory: str
+    draw: str
     s2: Path
     s3: Path | None
     facts: dict[str, Any]
@@ -65,6 +70,11 @@ class SceneTask:
         """This task with one partner after the other."""
         alone = replace(self, others=())
         return [alone, *(replace(alone, s3=s3, facts=facts) for s3, facts in self.others)]
+
+    def asked(self) -> str:
+        """Fingerprint of what was asked for: options, products by name, masks; not their bytes."""
+        masks = {name: files.sha256(path) for name, path in self.masks.items()}
+        return fingerprint([self.options.deciding(), self.facts, masks])
 
     @property
     def label(self) -> str:
@@ -84,6 +94,7 @@ class SceneResult:
         exhausted: no further position is left to try.
         cloud_known: whether anything tells where it is cloudy.
         passed_over: a line for each partner that could not be used.
+        stays_because: why its tiles of before stay as they are, empty where nothing is the matter.
     """
 
     scene: int
@@ -93,25 +104,52 @@ class SceneResult:
     exhausted: bool = False
     cloud_known: bool = True
     passed_over: tuple[str, ...] = ()
+    stays_because: str = ""
 
 
 def first_usable(task: SceneTask, *, act: Callable[[SceneTask], SceneResult]) -> SceneResult:
     """Act on a scene with the first of its partners that can be used.
 
+    Finished tiles outlive their products: where those they were made of are gone or damaged they
+    stay, and no other partner is looked for.
+
     Raises:
         ProductError: no partner can be used, or the Sentinel-2 product cannot.
     """
     passed_over: list[str] = []
-    *attempts, last = task.attempts()
+    attempts = task.attempts()
     for attempt in attempts:
         try:
             return replace(act(attempt), passed_over=tuple(passed_over))
-        except PartnerError as error:
+        except ProductError as error:
+            of_partner = isinstance(error, PartnerError)
+            kept = _kept([attempt] if of_partner else attempts, error)
+            if kept is not None:
+                return replace(kept, passed_over=tuple(passed_over))
+            if not of_partner:
+                raise
+            if attempt is attempts[-1]:
+                raise ProductError("; ".join([*passed_over, str(error)])) from error
             passed_over.append(f"{attempt.facts['s3']} cannot be used ({error})")
-    try:
-        return replace(act(last), passed_over=tuple(passed_over))
-    except PartnerError as error:
-        raise ProductError("; ".join([*passed_over, str(error)])) from error
+    raise AssertionError("a task has a partner to try, or none to need")
+
+
+def _kept(attempts: Sequence[SceneTask], error: ProductError) -> SceneResult | None:
+    """The finished tiles of a scene that were made as one of these asks; None without any."""
+    folder, scene = TileFolder(attempts[0].folder), attempts[0].scene
+    record = folder.read_record(scene)
+    if record is None or record.status != "done" or not record.rows:
+        return None
+    asked = record.facts.get("asked")
+    if asked not in [attempt.asked() for attempt in attempts] or not folder.is_whole(record):
+        return None
+    return SceneResult(
+        scene,
+        True,
+        len(record.rows),
+        cloud_known=any(Quality[name] & CLOUD for name in record.facts["quality_bits"]),
+        stays_because=str(error),
+    )
 
 
 def check_usable(product: S2Product, options: TileOptions) -> None:

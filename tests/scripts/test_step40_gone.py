@@ -1,0 +1,75 @@
+"""Finished tiles outlive the products they were made of, and options that cost no tile go on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.core import files
+from tests.unit.preprocess.tifs_archive import archive, folder_of, rows_of, select, step40
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """An archive with two partners for its scene, cut."""
+    root = archive(tmp_path / "a")
+    select(root, 0)
+    assert step40(root, "--quantity", "2") == 0
+    return root
+
+
+def snapshot(root: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder_of(root).rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("archive_of", ["s3", "s2"])
+def test_tiles_stay_when_the_product_they_were_made_of_is_gone(
+    made: Path, archive_of: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = snapshot(made)
+    taken = made / archive_of / rows_of(folder_of(made))[0][archive_of]
+    shutil.move(taken, made / "elsewhere")
+    capsys.readouterr()
+    assert step40(made, "--quantity", "2", "--dry-run") == 0
+    assert "its 2 tiles of before stay" in capsys.readouterr().out
+    assert step40(made, "--quantity", "2") == 0
+    said = capsys.readouterr().out
+    assert "its 2 tiles of before stay" in said and "0 done, 1 already there, 0 failed" in said
+    assert snapshot(made) == before
+
+
+def test_more_tiles_of_a_product_that_is_gone_cost_those_there_are_nothing(made: Path) -> None:
+    before = rows_of(folder_of(made))
+    shutil.rmtree(made / "s3" / before[0]["s3"])
+    assert step40(made, "--quantity", "3") == 0
+    assert rows_of(folder_of(made)) == before
+
+
+def test_tiles_of_other_masks_do_not_stay_for_want_of_a_product(made: Path) -> None:
+    record = folder_of(made) / "scenes" / "00000.json"
+    content = files.read_json(record)
+    content["facts"]["asked"] = "of other masks"
+    files.write_json(record, content)
+    shutil.rmtree(made / "s2" / rows_of(folder_of(made))[0]["s2"])
+    assert step40(made, "--quantity", "2") == 1
+
+
+def test_a_folder_without_a_tile_takes_other_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = archive(tmp_path / "a")
+    select(root, 0)
+    assert step40(root, "--tilesize", "9999") == 1
+    assert "lower --tilesize" in capsys.readouterr().out
+    assert step40(root, "--tilesize", "9999", "--dry-run") == 1
+    assert step40(root, "--tilesize", "9999", "--max-cloud", "0.5") == 1
+    assert "other options" not in capsys.readouterr().err
+
+
+def test_scenes_of_unknown_cloud_may_join_the_others(made: Path) -> None:
+    before = rows_of(folder_of(made))
+    assert step40(made, "--quantity", "2", "--unknown-cloud", "accept") == 0
+    assert rows_of(folder_of(made)) == before
+    assert step40(made, "--quantity", "2", "--unknown-cloud", "refuse") == 2
