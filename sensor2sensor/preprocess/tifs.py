@@ -13,8 +13,8 @@ from sensor2sensor.core import cli, files
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
 from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
-from sensor2sensor.preprocess.tifs_overlay import overlay_path, remove_others
-from sensor2sensor.preprocess.tifs_plan import overlay_of, plan
+from sensor2sensor.preprocess.tifs_overlay import remove_of, remove_others
+from sensor2sensor.preprocess.tifs_plan import plan
 from sensor2sensor.preprocess.tifs_records import STEP, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tifs_scene import foresee_scene, process_scene
 from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask, first_usable
@@ -25,6 +25,14 @@ FORMULAS = {
     "olci": "top-of-atmosphere radiance as stored; reflectance = pi L / (F0 cos SZA) on request",
     "collocation": "nearest OLCI pixel on the WGS 84 ellipsoid within search_radius_m",
     "shift": "displacement of Oa08 against Sentinel-2 red over 20 km, phase correlation",
+}
+
+# What helps where a scene has no tile, by the reason that ruled most of its positions out.
+ADVICE = {
+    "cloud": "raise --max-cloud",
+    "nodata": "raise --max-nodata",
+    "saturated": "raise --max-nodata",
+    "no OLCI": "its Sentinel-3 product has no valid pixels there: use another --overlap",
 }
 
 
@@ -46,30 +54,30 @@ def run(args: argparse.Namespace) -> int:
     inventory = read_inventory(env, selection.inventory)
     options = from_arguments(args, inventory)
     report = cli.StepReport("step 40", dry_run=args.dry_run)
-    tasks = plan(env, selection, inventory, options, report, verify=not args.no_verify)
     folder = TileFolder(env.tif_dir / inventory.name / str(options.tile_px))
+    scenes = folder.stands_for(selection.s2_indices, keep=args.keep)
+    tasks = plan(env, selection, inventory, options, report, kept=scenes, verify=not args.no_verify)
     replace = folder.check(options.record(), force=args.force)
+    leaving = folder.records() if replace else folder.others(scenes)
     if args.dry_run:
-        if replace:
-            report.note(f"would first remove the tiles of {folder.path}")
-        else:
-            _announce_removal(folder, selection, report, keep=args.keep)
+        if leaving:
+            report.note(_leaving(folder, leaving, replace=replace, keep=args.keep))
         return _announce(tasks, inventory, args.workers, report)
     with files.lock(folder.path / ".lock"):
         folder.sweep()
-        overlays = [overlay_of(env, selection, options, scene) for scene in selection.s2_indices]
-        remove_others(overlays[0].parent, overlays)
+        remove_others([task.overlay for task in tasks])
+        manifest = _manifest(folder, inventory, selection, options, scenes, keep=args.keep)
+        drawn = env.inventory_dir, inventory.name, options.tile_px
         if replace:
             folder.remove_listed()
-        made_for = _selections(folder)
-        manifest = _manifest(folder, inventory, selection, options, keep=args.keep)
+            remove_of(*drawn, [record.scene for record in leaving])
+            report.note(f"removed {_told(leaving)}, made with other options")
         folder.start(manifest)
         empty = _work(tasks, inventory, args.workers, report)
         rows = folder.finish(manifest)
-        whole = len(report.failed_items) == empty
-        for scene in _drop_others(folder, manifest["selected"], report, whole=whole):
-            for name in made_for:
-                files.remove(overlay_path(env.inventory_dir, name, options.tile_px, scene))
+        if leaving and not replace:
+            whole = len(report.failed_items) == empty
+            remove_of(*drawn, _drop(folder, leaving, report, whole=whole))
     report.note(f"{len(rows)} tiles in {folder.path}")
     return report.finish()
 
@@ -79,6 +87,7 @@ def _manifest(
     inventory: Inventory,
     selection: Selection,
     options: TileOptions,
+    scenes: Collection[int],
     *,
     keep: bool,
 ) -> dict[str, Any]:
@@ -90,7 +99,7 @@ def _manifest(
         "version": options.record()["version"],
         "inventory": inventory.name,
         "selections": sorted({*earlier, selection.name}),
-        "selected": sorted(folder.stands_for(selection.s2_indices, keep=keep)),
+        "selected": sorted(scenes),
         "options": options.record(),
         "s3_type": inventory.options.get("s3_type"),
         "bands": [band.record() for band in bands],
@@ -105,15 +114,15 @@ def _selections(folder: TileFolder) -> list[str]:
     return list(files.read_json(folder.manifest)["selections"])
 
 
-def _announce_removal(
-    folder: TileFolder, selection: Selection, report: cli.StepReport, *, keep: bool
-) -> None:
-    """Say which scenes the folder would lose."""
-    others = folder.others(folder.stands_for(selection.s2_indices, keep=keep))
-    if others:
-        made_for = ", ".join(_selections(folder))
-        advice = "" if keep else "; --keep keeps them"
-        report.note(f"would remove {_told(others)} (the folder was made for {made_for}){advice}")
+def _leaving(
+    folder: TileFolder, leaving: Sequence[SceneRecord], *, replace: bool, keep: bool
+) -> str:
+    """What a dry run says of the tiles that a run would remove."""
+    if replace:
+        return f"would first remove {_told(leaving)}, made with other options"
+    made_for = ", ".join(_selections(folder))
+    advice = "" if keep else "; --keep keeps them"
+    return f"would remove {_told(leaving)} (the folder was made for {made_for}){advice}"
 
 
 def _announce(
@@ -133,25 +142,22 @@ def _announce(
     return report.finish()
 
 
-def _drop_others(
-    folder: TileFolder, selected: Collection[int], report: cli.StepReport, *, whole: bool
+def _drop(
+    folder: TileFolder, leaving: Sequence[SceneRecord], report: cli.StepReport, *, whole: bool
 ) -> list[int]:
     """Remove the files of scenes that were taken out, once all others could be worked through.
 
     Returns:
-        The scenes whose files are gone.
+        The scenes that are gone.
     """
-    others = folder.others(selected)
-    if not others:
-        return []
     if not whole:
-        why = "their files stay until a run without a failure"
-        report.note(f"no longer listed: {_told(others)}; {why}")
+        why = "their files stay until a run without a failure, or one with --keep"
+        report.note(f"no longer listed: {_told(leaving)}; {why}")
         return []
-    for record in others:
+    for record in leaving:
         folder.clear_scene(record.scene)
-    report.note(f"removed {_told(others)}, not in the selection")
-    return [record.scene for record in others]
+    report.note(f"removed {_told(leaving)}, not in the selection")
+    return [record.scene for record in leaving]
 
 
 def _told(records: Sequence[SceneRecord]) -> str:
@@ -229,9 +235,11 @@ def _nothing(task: SceneTask, result: SceneResult) -> str:
     """Why a scene has no tile at all: it was asked for, so that is a failure."""
     if not result.reasons:
         return f"no tile: the scene is smaller than {task.options.tile_px} pixels; lower --tilesize"
+    most = max(sorted(result.reasons), key=lambda name: result.reasons[name])
+    advice = f"{ADVICE[most]}, or" if most in ADVICE else "it lies outside one of the products:"
     return (
-        f"no tile passes (rejected: {_counts(result.reasons)}); raise --max-cloud or --max-nodata,"
-        " or take the scene out of the selection"
+        f"no tile passes (rejected: {_counts(result.reasons)}); {advice} take the scene out of the"
+        " selection"
     )
 
 

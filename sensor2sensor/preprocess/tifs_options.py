@@ -156,7 +156,8 @@ def from_arguments(args: argparse.Namespace, inventory: Inventory) -> TileOption
         resolution_m=int(inventory.options["resolution_m"]),
         bands=tuple(inventory.options["bands"]),
         level=inventory.options["level"],
-        unknown_cloud=args.unknown_cloud,
+        # Without a limit there is nothing that an unknown share could break.
+        unknown_cloud="accept" if args.max_cloud == 1.0 else args.unknown_cloud,
         mask_edges=args.mask_edges,
     )
 

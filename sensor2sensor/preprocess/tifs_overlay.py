@@ -29,23 +29,34 @@ _TILES = {
 }
 
 
-def overlay_path(inventory_dir: Path, selection: str, tile_px: int, scene: int) -> Path:
-    """Where the overlay of a scene lies: a folder for each selection and tile size."""
-    folder = inventory_dir / FOLDER / selection / str(tile_px)
+def overlay_path(
+    inventory_dir: Path, inventory: str, selection: str, tile_px: int, scene: int
+) -> Path:
+    """Where the overlay of a scene lies: a folder for each inventory, selection and tile size."""
+    folder = inventory_dir / FOLDER / inventory / selection / str(tile_px)
     return folder / f"{scene}_{tile_px}px.png"
 
 
-def remove_others(folder: Path, kept: Sequence[Path]) -> None:
-    """Remove overlays of scenes that are not in the selection any more, and half-written ones."""
-    files.sweep(folder)
-    for path in sorted(set(folder.glob("*_*px.png")) - set(kept)):
-        files.remove(path)
+def remove_others(kept: Sequence[Path]) -> None:
+    """Remove overlays that lie beside these, and half-written ones."""
+    for folder in {path.parent for path in kept}:
+        files.sweep(folder)
+        for path in sorted(set(folder.glob("*_*px.png")) - set(kept)):
+            files.remove(path)
 
 
-def drawn_of(scene: str, rows: Sequence[Row]) -> str:
-    """What a picture shows, for comparison: the scene and its tiles in order."""
+def remove_of(inventory_dir: Path, inventory: str, tile_px: int, scenes: Sequence[int]) -> None:
+    """Remove the overlays of scenes whose tiles are gone, whichever selection they came with."""
+    parent = inventory_dir / FOLDER / inventory
+    for selection in sorted(parent.iterdir()) if parent.is_dir() else []:
+        for scene in scenes:
+            files.remove(overlay_path(inventory_dir, inventory, selection.name, tile_px, scene))
+
+
+def drawn_of(asked: str, rows: Sequence[Row]) -> str:
+    """What a picture shows, for comparison: what was asked of the scene, its tiles in order."""
     shown = [[row["tile"], row["sha256"], row["inside_mask"]] for row in rows]
-    return fingerprint([VERSION, scene, shown])
+    return fingerprint([VERSION, asked, shown])
 
 
 def is_current(path: Path, mark: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,20 @@ def plan(
     options: TileOptions,
     report: cli.StepReport,
     *,
+    kept: Collection[int],
     verify: bool,
 ) -> list[SceneTask]:
-    """One task per selected scene; scenes without a partner are reported as failed.
+    """One task per selected or kept scene; those without a partner are reported as failed.
+
+    Args:
+        env: where things lie.
+        selection: what was reviewed.
+        inventory: it was made from.
+        options: of the tiles.
+        report: told of scenes without a partner.
+        kept: further scenes of a union, of selections before this one; those the inventory does not
+            know any more stay as they are.
+        verify: compare files with their products' checksums.
 
     Raises:
         InputError: ids the inventory does not know, products that changed since the review, masks
@@ -38,7 +49,7 @@ def plan(
     _check_ids(selection, scenes)
     masks = _mask_files(env, options)
     tasks = []
-    for scene in selection.s2_indices:
+    for scene in sorted({*selection.s2_indices, *(scene for scene in kept if scene in scenes)}):
         rows = suitable(scenes[scene], options.overlap, alone=inventory.sentinel2_only)
         if not rows:
             report.failed(f"scene {scene:05d}", _no_pair(scenes[scene], options.overlap))
@@ -117,16 +128,13 @@ def _task(
         facts=_facts(first),
         masks=masks,
         folder=env.tif_dir / inventory.name / str(options.tile_px),
-        overlay=overlay_of(env, selection, options, scene),
+        overlay=overlay_path(
+            env.inventory_dir, inventory.name, selection.name, options.tile_px, scene
+        ),
         options=options,
         verify=verify,
         others=tuple((env.s3_root / row.s3, _facts(row)) for row in others if row.s3),
     )
-
-
-def overlay_of(env: Environment, selection: Selection, options: TileOptions, scene: int) -> Path:
-    """Where the picture of a scene with its tiles goes."""
-    return overlay_path(env.inventory_dir, selection.name, options.tile_px, scene)
 
 
 def _facts(row: InventoryRow) -> dict[str, Any]:

@@ -120,10 +120,9 @@ class TileFolder:
         """Scenes the folder is to hold: those selected and, with ``keep``, those it held before."""
         if not keep or not self.manifest.is_file():
             return set(selected)
-        before = files.read_json(self.manifest).get("selected")
-        if before is None:  # of a version that appended every selection
-            before = [record.scene for record in self.records()]
-        return {*selected, *before}
+        # Every record counts: a scene that a run with a failure listed no more has its files still.
+        before = files.read_json(self.manifest).get("selected", [])
+        return {*selected, *before, *(record.scene for record in self.records())}
 
     def others(self, scenes: Collection[int]) -> list[SceneRecord]:
         """Records of scenes the folder no longer stands for."""

@@ -23,16 +23,8 @@ from sensor2sensor.core.times import hours_from
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import prepared, project_mask
-from sensor2sensor.preprocess import tifs_task
+from sensor2sensor.preprocess import tifs_draw, tifs_task
 from sensor2sensor.preprocess.s2pngs_render import display_bands
-from sensor2sensor.preprocess.tifs_draw import (
-    CLOUD,
-    Screen,
-    coarse_overview,
-    overview_reduction,
-    positions,
-    red_band,
-)
 from sensor2sensor.preprocess.tifs_olci import OlciWindow
 from sensor2sensor.preprocess.tifs_options import OLCI_SHARE
 from sensor2sensor.preprocess.tifs_overlay import drawn_of, is_current, overlay_png
@@ -91,12 +83,15 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
         return scene.result(record, skipped=True)
     scene.verify()
     if record is None or len(record.rows) > wanted:
-        folder.clear_scene(task.scene)
         record = SceneRecord(task.scene, mark)
-    record.status = "started"
     with kept_open():
         for candidate in scene.accepted(record):
+            if not record.rows:  # what was there goes when the first of the new ones is read
+                folder.clear_scene(task.scene)
+            record.status = "started"
             record.rows.append(_write_tile(folder, record, candidate, scene))
+        if not record.rows:
+            folder.clear_scene(task.scene)
         _draw_overlay(scene, record.rows)
     record.facts, record.status = scene.facts(len(record.rows)), "done"
     folder.write_record(record)
@@ -106,7 +101,7 @@ def _process(task: SceneTask, scene: _Scene) -> SceneResult:
 def _draw_overlay(scene: _Scene, rows: list[Row]) -> None:
     """Unless one of these tiles is there: the scene may have come with another selection."""
     with decoration(f"the overlay of scene {scene.task.scene:05d}", logger.warning):
-        mark = drawn_of(scene.s2.name, rows)
+        mark = drawn_of(scene.task.asked(), rows)
         if not is_current(scene.task.overlay, mark):
             files.write_bytes(scene.task.overlay, scene.overlay(rows, mark))
 
@@ -127,7 +122,7 @@ class _Scene:
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._loading: Future[OlciWindow] | None = None
         self.given = self.s2.quality_given(self.options.resolution_m)
-        self.cloud_known = bool(self.given & CLOUD)
+        self.cloud_known = bool(self.given & tifs_draw.CLOUD)
 
     def fingerprint(self) -> str:
         """Of everything that decides the scene's tiles: inputs, options, masks."""
@@ -163,7 +158,7 @@ class _Scene:
         and in which order, does not depend on who is first.
         """
         wanted = self.options.quantity - len(record.rows)
-        places = positions(self.grid, self.options, self.task.draw, self.task.scene)
+        places = tifs_draw.positions(self.grid, self.options, self.task.draw, self.task.scene)
         if record.rows:
             self._recall(record.facts)
             last = record.rows[-1]["x"], record.rows[-1]["y"]
@@ -218,7 +213,10 @@ class _Scene:
 
     def overlay(self, rows: list[Row], mark: str) -> bytes:
         """The picture of the scene with its tiles."""
-        bands, reduction = display_bands(self.options.bands), overview_reduction(self.grid)
+        bands, reduction = (
+            display_bands(self.options.bands),
+            tifs_draw.overview_reduction(self.grid),
+        )
         image, _ = self.s2.read_reflectance(bands, self.options.resolution_m, overview=reduction)
         return overlay_png(
             image,
@@ -236,12 +234,12 @@ class _Scene:
         return None if self.s3 is None else self._drift_meter.measure(tile)
 
     def _s2_members(self) -> list[str]:
-        bands = dict.fromkeys([*self.options.bands, red_band(self.options)])
+        bands = dict.fromkeys([*self.options.bands, tifs_draw.red_band(self.options)])
         return self.s2.members_for(tuple(bands), self.options.resolution_m)
 
     @cached_property
     def _overview(self) -> tuple[NDArray[np.float32], int]:
-        return coarse_overview(self.s2, self.options)
+        return tifs_draw.coarse_overview(self.s2, self.options)
 
     @cached_property
     def _footprints(self) -> dict[str, Any]:
@@ -258,10 +256,10 @@ class _Scene:
         return [project_mask(mask, self.grid, edges) for mask in loaded]
 
     @cached_property
-    def _screen(self) -> Screen:
+    def _screen(self) -> tifs_draw.Screen:
         reach = dict(self._footprints)
         reach["outside Sentinel-2"] = reach["outside Sentinel-2"].buffer(FOOTPRINT_ERROR_M)
-        return Screen(self.s2, self.options, reach, self._masks)
+        return tifs_draw.Screen(self.s2, self.options, reach, self._masks)
 
     @property
     def _olci(self) -> OlciWindow:
@@ -286,7 +284,8 @@ class _Scene:
         if self.s3 is None:
             return candidate
         self.given |= self._olci.quality_given
-        olci = self._olci.tile(candidate.grid)
+        with tifs_task.partner_at_fault():
+            olci = self._olci.tile(candidate.grid)
         if olci.valid_fraction < OLCI_SHARE:
             self.reasons["no OLCI"] += 1
             return None

@@ -57,7 +57,7 @@ def test_tiles_of_both_scenes_are_listed_and_there(both, capsys):
         assert row["tile"].startswith(f"{int(row['scene']):05d}_{row['x']}x{row['y']}")
         assert files.sha256(folder / f"{row['tile']}.tif") == row["sha256"]
         assert float(row["olci_valid_fraction"]) >= 0.95
-    overlays = both / "data" / "_inventory" / "_overlays" / "sel" / "64"
+    overlays = both / "data" / "_inventory" / "_overlays" / INVENTORY / "sel" / "64"
     wanted = {f"{scene}_64px.png" for scene in scenes(both)}
     assert {path.name for path in overlays.iterdir()} == wanted
     assert "2 done, 0 already there, 0 failed" in capsys.readouterr().out

@@ -40,7 +40,7 @@ def test_a_selection_named_like_its_inventory_costs_step_30_no_picture(root: Pat
     assert tifs.main([*words, *environment]) == 0
     after = pictures(root)
     assert {name: after[name] for name in before} == before
-    assert set(after) - set(before) == {f"_overlays/{INVENTORY}/64/0_64px.png"}
+    assert set(after) - set(before) == {f"_overlays/{INVENTORY}/{INVENTORY}/64/0_64px.png"}
     assert inventory.read_bytes() == kept
     assert s2pngs.main(["--inventory", INVENTORY, *environment]) == 0
     assert pictures(root) == after
@@ -50,7 +50,10 @@ def test_each_tile_size_has_its_own_overlay(root: Path) -> None:
     select(root, 0)
     for size in ("64", "96"):
         assert step40(root, "--quantity", "1", "--tilesize", size) == 0
-    wanted = {"_overlays/sel/64/0_64px.png", "_overlays/sel/96/0_96px.png"}
+    wanted = {
+        f"_overlays/{INVENTORY}/sel/64/0_64px.png",
+        f"_overlays/{INVENTORY}/sel/96/0_96px.png",
+    }
     assert set(pictures(root)) == wanted
 
 
@@ -63,9 +66,15 @@ def test_an_overlay_of_other_tiles_is_drawn_anew_and_of_a_scene_left_out_removed
     assert step40(root, "--quantity", "2", "--force", selection=other) == 0
     assert step40(root, "--quantity", "2", selection=first) == 0
     new = pictures(root)
-    assert new["_overlays/a/64/0_64px.png"] == new["_overlays/b/64/0_64px.png"]
-    assert new["_overlays/a/64/0_64px.png"] != old["_overlays/a/64/0_64px.png"]
-    left_out = root / "data" / "_inventory" / "_overlays" / "a" / "64" / "7_64px.png"
+    assert (
+        new[f"_overlays/{INVENTORY}/a/64/0_64px.png"]
+        == new[f"_overlays/{INVENTORY}/b/64/0_64px.png"]
+    )
+    assert (
+        new[f"_overlays/{INVENTORY}/a/64/0_64px.png"]
+        != old[f"_overlays/{INVENTORY}/a/64/0_64px.png"]
+    )
+    left_out = root / "data" / "_inventory" / "_overlays" / INVENTORY / "a" / "64" / "7_64px.png"
     left_out.write_bytes(b"of a scene that was in the selection once")
     assert step40(root, "--quantity", "2", selection=first) == 0
     assert pictures(root) == new

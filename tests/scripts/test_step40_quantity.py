@@ -61,7 +61,7 @@ def test_a_larger_quantity_keeps_the_tiles_and_adds_what_a_fresh_run_has(both, f
     vain = files.read_json(folder_of(both) / "manifest.json")["scenes"]
     assert any(facts["read_in_vain"].get("mask", 0) >= 2 for facts in vain.values())
     shutil.rmtree(both / "data" / "_tif")
-    shutil.rmtree(both / "data" / "_inventory" / "sel")
+    shutil.rmtree(both / "data" / "_inventory" / "_overlays")
     assert step40(both, "--no-verify", "--quantity", first) == 0
     times = {path: path.stat().st_mtime_ns for path in folder_of(both).glob("*.tif")}
     assert len(rows_of(folder_of(both))) == 2 * int(first)

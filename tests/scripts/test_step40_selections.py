@@ -73,6 +73,7 @@ def test_a_union_of_an_earlier_version_is_kept_whole_and_made_equal_without_keep
 
 def test_a_run_with_a_failure_lists_the_selection_and_removes_no_file(both, capsys):
     first, second = scenes(both)
+    select(both, first)
     step40(both, "--quantity", "1")
     kept = {path for path in folder_of(both).iterdir() if path.suffix in (".tif", ".npz")}
     product = next((both / "s2").glob("*.zip"))
@@ -82,12 +83,12 @@ def test_a_run_with_a_failure_lists_the_selection_and_removes_no_file(both, caps
     assert step40(both, "--quantity", "1") == 1
     said = capsys.readouterr().out
     assert f"no longer listed: 1 tiles of 1 scenes ({first:05d})" in said
-    assert {int(row["scene"]) for row in rows_of(folder_of(both))} == {second}
+    assert rows_of(folder_of(both)) == []
     assert all(path.is_file() for path in kept)
     product.write_bytes(whole)
     assert step40(both, "--quantity", "1", "--no-verify") == 0
     found = {path for path in folder_of(both).iterdir() if path.suffix in (".tif", ".npz")}
-    assert found < kept and all(path.name.startswith(f"{second:05d}_") for path in found)
+    assert found and all(path.name.startswith(f"{second:05d}_") for path in found)
 
 
 def test_taking_scenes_out_may_break_off_at_any_write(both):
@@ -109,7 +110,7 @@ def test_taking_scenes_out_may_break_off_at_any_write(both):
             assert tree(folder_of(both)) == alone, f"write {n}"
         else:
             break
-    assert n == 1 + 2 + 3 + 1  # table, manifest, the tile's three files, its record
+    assert n == 1 + 2 + 3 + 1 + 1  # table, manifest, the tile's three files, record, overlay
 
 
 def test_a_selection_may_name_the_inventory_s_file_and_be_named_as_a_file(both):
