@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -168,7 +170,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line():
         InferenceStatistics(model, "train", two).attempt(FORM)
     said = str(caught.value)
     assert said.startswith(f"{type(model).__module__}: inference_statistics cannot be measured")
-    assert "mapped/batch_normalization" in said
+    assert re.search(r"mapped\w*/batch_normalization", said)  # Keras numbers what came before
     assert "tf.vectorized_map" in said
     assert "\n" not in said
     assert_equal(snapshot(model.generator), before)
