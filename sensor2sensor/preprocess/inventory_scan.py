@@ -132,8 +132,8 @@ def scan_sentinel3(
         periods[relative(one.path, root) not in broken].append((one.start, one.stop))
     # What cannot be opened tells its time by its name.
     named = (period_in(Path(one.item).name, s3_type) for one in damaged)
-    whole, bad = periods[True], [*periods[False], *filter(None, named)]
-    return replace(scan, seen=len(whole) + len(bad), periods=whole, unusable=bad)
+    whole, lost = periods[True], [*periods[False], *filter(None, named)]
+    return replace(scan, seen=len(whole) + len(lost), periods=whole, unusable=lost)
 
 
 def _times_over(

@@ -199,6 +199,14 @@ def test_an_empty_split_states_counts_and_what_to_change(
     assert not (tmp_path / "cur_toy").exists()
 
 
+def test_a_name_that_is_not_plain_is_told_what_plain_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert step50(tmp_path, dataset="arc tic") == 2
+    error = capsys.readouterr().err
+    assert "'arc tic' is no plain name (letters, digits, . and -, and single _ between" in error
+
+
 def test_sentinel2_alone_makes_no_cur(tmp_path: Path) -> None:
     write_tiles(tmp_path, grid_tiles(5, 5, STEP), inventory="inv_T17XNA_s2", with_s3=False)
     assert step50(tmp_path, inventory="inv_T17XNA_s2") == 0
