@@ -4,7 +4,8 @@ r"""Cut tiles out of the selected scenes: Sentinel-2 on its grid, Sentinel-3 col
         --tilesize 256 --quantity 5 --overlap 0.5 --max-cloud 0.1 --workers 4 --seed 0
 
 Writes _tif/<inventory>/<tilesize>/<scene>_<x>x<y>[_notinmask].tif with the table of OLCI pixels and
-the margin beside it, tiles.csv, manifest.json, and an overlay picture per scene.
+the margin beside it, tiles.csv, manifest.json, and an overlay picture per scene. Masks are KML
+files in <data_root>/_masks: --masks seaice,land takes _masks/seaice.kml and _masks/land.kml.
 """
 
 import sys

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.jsonc import load_jsonc
 from sensor2sensor.config.validate import validate
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.paths import expanded, fault_of
 
@@ -77,26 +79,69 @@ def selection_path(name_or_path: str, env: Environment) -> Path:
     The name may bear its ``.json``.
 
     Raises:
-        InputError: Neither exists; the nearest name is given.
+        InputError: Neither exists; the nearest name, or file beside that path, is given.
     """
     named = env.inventory_dir / f"{name_or_path.removesuffix('.json')}.json"
     given = expanded(name_or_path)
     for candidate in (named, given):
         if fault_of(candidate) is None and candidate.is_file():
             return candidate
-    known = [path.stem for path in env.inventory_dir.glob("*.json")]
-    problem = f"no selection '{name_or_path}'"
-    raise InputError(problem, where=env.inventory_dir, hint=suggestion(name_or_path, known))
+    if fault_of(given) is None and re.search(r"[/\\]|^~", name_or_path):
+        raise InputError("no such file", where=given, hint=_beside(given))
+    known = [path.stem for path in env.inventory_dir.glob("*.json") if _selects(_content(path))]
+    hint = suggestion(name_or_path, known) if known else EXAMPLE
+    raise InputError(f"no selection '{name_or_path}'", where=env.inventory_dir, hint=hint)
+
+
+def _beside(missing: Path) -> str:
+    """What is there instead of a file that is not."""
+    if not missing.parent.is_dir():
+        return f"there is no folder {missing.parent}"
+    there = [path.name for path in missing.parent.glob("*.json")]
+    return suggestion(missing.name, there) if there else "no .json file lies beside it"
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; nothing where it cannot be read or is too large for a selection."""
+    try:
+        return dict(load_jsonc(path).data)
+    except (ConfigError, OSError):
+        return {}
+
+
+def _selects(content: Mapping[str, Any]) -> bool:
+    return "s2_indices" in content
+
+
+def _refuse_others(path: Path, env: Environment) -> None:
+    """Refuse an inventory, and what has nothing of a selection, in one line.
+
+    Raises:
+        InputError: It is one.
+    """
+    content = _content(path)
+    if _selects(content):
+        return
+    # A manifest may be too large to be looked into: its table lies beside it.
+    if content.get("step") == "20" or path.with_suffix(".csv").is_file():
+        sheet = env.inventory_dir / path.stem / "index.html"
+        hint = f"select scenes in {sheet}"
+        if not sheet.is_file():
+            hint += f", which step 30 makes: --inventory {path.stem}"
+        raise InputError("that is an inventory, not a selection of it", where=path, hint=hint)
+    if content and "inventory" not in content:
+        raise InputError("that is no selection: it has no s2_indices", where=path, hint=EXAMPLE)
 
 
 def load_selection(name_or_path: str, env: Environment) -> Selection:
     """Read a selection by name or path.
 
     Raises:
-        InputError: There is no such file.
+        InputError: There is no such file, or it is no selection but an inventory, for example.
         ConfigErrors: Its content is wrong; all problems at once.
     """
     path = selection_path(name_or_path, env)
+    _refuse_others(path, env)
     content = validate(SelectionFile, load_jsonc(path, EXAMPLE))
     products = {int(key): name for key, name in content.products.items()}
     # The table's file name is what people copy.

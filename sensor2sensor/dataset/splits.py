@@ -99,13 +99,22 @@ class SplitRule:
         return assign(self.seed, unit, self.train_ratio, self.val_ratio)
 
 
-def require_all(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule, where: str) -> None:
+def require_all(
+    units_of: Mapping[str, tuple[str, ...]],
+    rule: SplitRule,
+    where: str,
+    *,
+    left_out: str = "",
+    ways: Sequence[str] = (),
+) -> None:
     """Refuse a division that leaves a split empty.
 
     Args:
         units_of: What decides on the split of each tile (:meth:`SplitRule.guarded`).
         rule: The rule of the data set.
         where: The data set, for the message.
+        left_out: What the message says of tiles that are not among these.
+        ways: What to change beside the division, so that there are more of them.
 
     Raises:
         DatasetError: With the counts and what to change.
@@ -120,12 +129,13 @@ def require_all(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule, where:
         + ", ".join(f"{counts[split]} {split}" for split in SPLITS)
         + f" and {counts[DROPPED]} dropped tiles on {len(units)} {rule.by}s"
         + (f" (guard {rule.guard_m:g} m)" if rule.guard_m else "")
+        + left_out
     )
-    raise DatasetError(what, where=where, hint=_advice(units_of, rule))
+    raise DatasetError(what, where=where, hint=_advice(units_of, rule, ways))
 
 
-def _advice(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule) -> str:
-    ways = ["more ground or dates", "--train_ratio and --val_ratio nearer to the middle"]
+def _advice(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule, others: Sequence[str]) -> str:
+    ways = [*others, "more ground or dates", "--train_ratio and --val_ratio nearer to the middle"]
     if rule.by == "block":
         # Small blocks are nothing but guard.
         guard_bound = rule.grid.block_m < 8 * rule.guard_m

@@ -29,11 +29,15 @@ class Partner:
         name: Of the product.
         time_gap_h: Sentinel-3's time minus Sentinel-2's; None where not known.
         overlap: Share of the scene's footprint it covers; None where not known.
+        lost: Why it cannot be used (any more); empty where it can.
+        frames: How many frames of its pass the scene has, this one included.
     """
 
     name: str
     time_gap_h: float | None
     overlap: float | None
+    lost: str = ""
+    frames: int = 1
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def _article(card: Card, sentinel2_only: bool) -> str:
     source = quote(card.picture)
     partners = sorted(card.partners, key=_by_gap)
     pairs = "" if sentinel2_only else _partners(partners)
-    numbers = json.dumps([[partner.time_gap_h, partner.overlap] for partner in partners])
+    numbers = json.dumps([[p.time_gap_h, p.overlap, bool(p.lost)] for p in partners])
     made = f"{card.platform or 'platform unknown'}, {_baseline(card.baseline)}"
     name = html.escape(card.product)
     return f"""<article data-id="{card.scene}" data-product="{name}" data-cloud="{cloud}"
@@ -105,7 +109,10 @@ def _baseline(text: str | None) -> str:
 def _partners(partners: Sequence[Partner]) -> str:
     if not partners:
         return '\n  <p class="alone">No Sentinel-3 product.</p>'
-    items = "".join(f"<li>{_partner(partner)}</li>" for partner in partners)
+    items = "".join(
+        f"<li{' class=lost' if partner.lost else ''}>{_partner(partner)}</li>"
+        for partner in partners
+    )
     return f'\n  <ul class="pairs">{items}</ul>'
 
 
@@ -113,10 +120,14 @@ def _partner(partner: Partner) -> str:
     share = (
         "overlap unknown" if partner.overlap is None else f"{100 * partner.overlap:.0f} % overlap"
     )
+    notes = [partner.lost] if partner.lost else []
+    if partner.frames > 1 and not partner.lost:
+        notes.append(f"one of {partner.frames} frames of one pass; step 40 takes tiles from one")
+    said = "".join(f'<span class="note">{html.escape(note)}</span>' for note in notes)
     name = html.escape(partner.name)
     return (
         f'<span class="gap">{gap_text(partner.time_gap_h)}</span>'
-        f' <span class="share">{share}</span><span class="s3">{name}</span>'
+        f' <span class="share">{share}</span>{said}<span class="s3">{name}</span>'
     )
 
 
@@ -138,7 +149,8 @@ _PAIR_SORTS = """
 
 def _pair_tools(cards: Sequence[Card]) -> str:
     """Sliders for the gap, up to the largest there is, and the overlap of a scene's partners."""
-    gaps = [abs(p.time_gap_h) for card in cards for p in card.partners if p.time_gap_h is not None]
+    there = [partner for card in cards for partner in card.partners if not partner.lost]
+    gaps = [abs(p.time_gap_h) for p in there if p.time_gap_h is not None]
     most = max(1, math.ceil(max(gaps, default=0.0)))
     return f"""
     <label>Time gap at most <input id="gap" type="range" min="0" max="{most}" value="{most}"

@@ -21,7 +21,7 @@ from sensor2sensor.preprocess import inventory_notes as notes
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow
 from sensor2sensor.preprocess.inventory_options import Options, arguments_parser, parse_options
 from sensor2sensor.preprocess.inventory_scan import Scan, scan_sentinel2, scan_sentinel3
-from sensor2sensor.preprocess.pairing import Plan, inventory_name, plan
+from sensor2sensor.preprocess.pairing import Plan, plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 DOC = """List the Sentinel-2 scenes of one tile and, for each, the Sentinel-3 OLCI products sensed
 within a window of time, with the share of the scene they cover. Writes
 _inventory/inv_<tile>_<hours>h.csv (inv_<tile>_s2.csv with --s2-only) and a .json beside it; a
---level, a --resolution other than 10 and --s3-type ERR stand in the name (inv_T29UNU_s2_L2A_60m).
+--level, a --resolution other than 10, --s3-type ERR and --bands other than B02,B03,B04 stand in the
+name (inv_T29UNU_s2_L2A_60m, inv_T17XNA_10h_B02-B8A).
 A rerun keeps the indices it gave and appends what is new.
 
   python preprocessing/20_create_inventory.py --tile T17XNA --timediff 10
@@ -86,25 +87,25 @@ def run(
             report.note(notes.nothing_found(options.tile, s2, s3, options.s3_type))
             return max(report.finish(), cli.EXIT_SOME_FAILED)
         new = _inventory(env, name, options, planned, old, [s2, s3])
+        rows = [*planned.kept, *_with_overlap(planned.added, s2, s3, workers, report)]
+        new = replace(new, rows=notes.described(rows, new.products))
         if not dry_run:
-            rows = [*planned.kept, *_with_overlap(planned.added, s2, s3, workers, report)]
-            new = replace(new, rows=notes.described(rows, new.products))
             _sweep(place)
             manifest_ = _manifest(new, report.failed_items, planned.left_out)
             inventory_file.write_inventory(env, new, manifest_)
     for note in _notes(options, planned, new, s2, s3):
         report.note(note)
-    return _tell(report, planned, place, dry_run)
+    return _tell(report, planned, new, place, dry_run)
 
 
 def _name(env: Environment, options: Options) -> str:
     """The inventory's name; one of earlier versions, named without its options, is gone on with."""
-    plain = inventory_name(options.tile, options.timediff_h)
-    tables = (inventory_file.csv_path(env.inventory_dir, name) for name in (options.name, plain))
-    if [table.is_file() for table in tables] == [False, True]:
-        there = _existing(env, plain).options
+    if inventory_file.csv_path(env.inventory_dir, options.name).is_file():
+        return options.name
+    for older in options.earlier_names:
+        there = _existing(env, older).options
         if there and not _differences(options, there):
-            return plain
+            return older
     return options.name
 
 
@@ -130,9 +131,9 @@ def _notes(options: Options, planned: Plan, new: Inventory, s2: Scan, s3: Scan) 
     return [
         *planned.notes,
         *notes.left_out(planned, s2),
-        *(f"{path} is listed and cannot be used: {why}" for path, why in new.vanished.items()),
+        *notes.unusable(new),
         *notes.divided(new),
-        *notes.without_partner(planned, options.timediff_h, s3),
+        *notes.without_partner(planned, new, options.timediff_h, s3),
     ]
 
 
@@ -162,7 +163,8 @@ def _agreed(options: Options, old: Inventory, place: Path) -> Options:
         options = replace(options, level=options.level or there["level"])
     other = _differences(options, there)
     if other:
-        hint = "give the same options, or move the old inventory away"
+        # Names carry every option, but those of earlier versions did not.
+        hint = "an earlier version named it without these options: move its .csv and .json away"
         raise OutputExistsError("; ".join(other), where=place, hint=hint)
     return options
 
@@ -258,18 +260,18 @@ def _manifest(
     }
 
 
-def _tell(report: cli.StepReport, planned: Plan, place: Path, dry_run: bool) -> int:
-    kept, added = {row.s2 for row in planned.kept}, {row.s2 for row in planned.added}
+def _tell(report: cli.StepReport, planned: Plan, new: Inventory, place: Path, dry_run: bool) -> int:
+    added = {row.s2 for row in planned.added}
     for scene in sorted(added):
         report.done(scene)
-    for scene in sorted(kept - added):
+    for scene in sorted(new.usable_scenes() - added):
         report.skipped(scene)
-    for old, new in planned.superseded.items():
-        report.note(f"{old} is gone or damaged: {new} takes its place under its own index")
+    for old, other in planned.superseded.items():
+        report.note(f"{old} is gone or damaged: {other} takes its place under its own index")
     would = "would hold" if dry_run else "holds"
     rows = len(planned.kept) + len(planned.added)
     report.note(
         f"{place} {would} rows: {rows} ({len(planned.kept)} kept, {len(planned.added)} new),"
-        f" scenes: {len(kept | added)}"
+        f" scenes: {notes.scene_counts(planned, new)}"
     )
     return report.finish()

@@ -44,6 +44,8 @@ HEADER = (
 )
 # Tables of earlier versions end with the overlap.
 _REQUIRED = HEADER[:10]
+# Why a product that vanished cannot be used, as the manifest says it.
+GONE = "is not there any more"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _T = TypeVar("_T")
 
@@ -118,6 +120,19 @@ class Inventory:
     products: dict[str, dict[str, Any]] = field(default_factory=dict)
     superseded: dict[str, str] = field(default_factory=dict)
     vanished: dict[str, str] = field(default_factory=dict)
+
+    def usable_scenes(self) -> set[str]:
+        """Paths of the Sentinel-2 products that are there and, where it needs one, have a partner.
+
+        As step 20 last saw the archive.
+        """
+        gone = self.vanished
+        return {
+            rows[0].s2
+            for rows in self.scenes().values()
+            if rows[0].s2 not in gone
+            and (self.sentinel2_only or any(row.s3 and row.s3 not in gone for row in rows))
+        }
 
     @property
     def sentinel2_only(self) -> bool:

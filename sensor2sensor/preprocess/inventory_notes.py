@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 
-from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow
-from sensor2sensor.preprocess.inventory_scan import Scan
+from sensor2sensor.core.times import hours_from
+from sensor2sensor.preprocess.inventory_file import GONE, Inventory, InventoryRow
+from sensor2sensor.preprocess.inventory_scan import Period, Scan
 from sensor2sensor.preprocess.pairing import Plan, hours_label
 
 # So many products are named; of more, the manifest has the list.
 _NAMED = 10
 
 
-def nearest_h(scenes: Iterable[datetime], periods: Sequence[tuple[datetime, datetime]]) -> str:
-    """`, the nearest 14.2 h away`: the least distance of any scene from any sensing period."""
+def hours_apart(scenes: Sequence[datetime], periods: Sequence[Period]) -> list[float]:
+    """Hours from each scene to the nearest sensing period; infinite where there is none."""
     ordered = sorted(periods)
     starts = [start for start, _ in ordered]
     last_stops = list(accumulate((stop for _, stop in ordered), max))
-    apart: list[timedelta] = []
+    apart: list[float] = []
     for time in scenes:
         place = bisect_right(starts, time)
-        if place:
-            apart.append(max(time - last_stops[place - 1], timedelta(0)))
-        if place < len(starts):
-            apart.append(starts[place] - time)
-    return f", the nearest {min(apart) / timedelta(hours=1):.1f} h away" if apart else ""
+        before = hours_from(last_stops[place - 1], time) if place else math.inf
+        after = hours_from(time, starts[place]) if place < len(starts) else math.inf
+        apart.append(min(max(before, 0.0), after))
+    return apart
+
+
+def _nearest(hours: Iterable[float], what: str) -> str:
+    """`, the nearest 14.2 h away`; nothing where there is none at all."""
+    least = min(hours, default=math.inf)
+    return f", {what} {least:.1f} h away" if math.isfinite(least) else ""
 
 
 def nothing_found(tile: str, s2: Scan, s3: Scan, s3_type: str | None) -> str:
@@ -37,19 +44,54 @@ def nothing_found(tile: str, s2: Scan, s3: Scan, s3_type: str | None) -> str:
     usable = "" if len(s2.sightings) == s2.seen else f" ({len(s2.sightings)} usable)"
     seen = f"Sentinel-2 products of {tile}: {s2.seen}{usable}"
     if s3_type is not None:
+        times = [scene.time for scene in s2.sightings]
         seen += f", Sentinel-3 products ({s3_type}): {s3.seen}"
-        seen += nearest_h((scene.time for scene in s2.sightings), s3.periods)
+        if s3.unusable:
+            damaged = _nearest(hours_apart(times, s3.unusable), "the nearest")
+            seen += f" ({len(s3.unusable)} of them damaged{damaged})"
+        what = "the nearest usable one" if s3.unusable else "the nearest"
+        seen += _nearest(hours_apart(times, s3.periods), what)
     return f"nothing to list, nothing was written; {seen}"
 
 
-def without_partner(planned: Plan, timediff_h: float | None, s3: Scan) -> list[str]:
-    """How many scenes no Sentinel-3 product is near to."""
-    if timediff_h is None or not planned.alone:
+def without_partner(
+    planned: Plan, inventory: Inventory, timediff_h: float | None, s3: Scan
+) -> list[str]:
+    """How many scenes have no Sentinel-3 product that can be used, and what there is instead."""
+    usable = inventory.usable_scenes()
+    alone = [one for one in planned.scenes if one.path not in usable]
+    if timediff_h is None or not alone:
         return []
+    times = [one.time for one in alone]
+    damaged = [hours for hours in hours_apart(times, s3.unusable) if hours <= timediff_h]
+    lost = {row.s2 for row in inventory.rows if inventory.vanished.get(row.s3 or "") == GONE}
+    gone = sum(one.path in lost for one in alone)
+    why = []
+    if damaged:
+        what = f"{len(damaged)} of which {'has' if len(damaged) == 1 else 'have'} a damaged product"
+        why.append(f"{what} {min(damaged):.1f} h away")
+    if gone:
+        why.append(f"{gone} of which had one that is not in the archive any more")
+    known, ending = ("usable ", f" ({'; '.join(why)})") if why else ("", "")
+    near = _nearest(hours_apart(times, s3.periods), f"the nearest{' usable one' if why else ''}")
     within = f"within {hours_label(timediff_h).removesuffix('h')} h"
-    near = nearest_h((scene.time for scene in planned.alone), s3.periods)
-    alone, count = len(planned.alone), len(planned.scenes)
-    return [f"{count} scenes, {alone} without a Sentinel-3 pass {within}{near}"]
+    count = len(all_scenes(planned, inventory))
+    return [f"{count} scenes, {len(alone)} without a {known}Sentinel-3 pass {within}{ending}{near}"]
+
+
+def all_scenes(planned: Plan, inventory: Inventory) -> set[str]:
+    """Paths of the scenes of the tile, with a partner and listed, or not."""
+    listed = {rows[0].s2 for rows in inventory.scenes().values()}
+    return listed | {one.path for one in planned.scenes}
+
+
+def scene_counts(planned: Plan, inventory: Inventory) -> str:
+    """`9 (7 listed, 6 usable now)`: scenes there are, in the table, and with products in place."""
+    every, listed = len(all_scenes(planned, inventory)), len(inventory.scenes())
+    usable = len(inventory.usable_scenes())
+    parts = [f"{listed} listed"] if listed != every else []
+    parts += [f"{usable} usable now"] if usable != listed else []
+    return f"{every} ({', '.join(parts)})" if parts else str(every)
 
 
 def left_out(planned: Plan, s2: Scan) -> list[str]:
@@ -79,21 +121,41 @@ def vanished(
         if path in failures:
             found[path] = failures[path]
         elif not (root / path).exists():
-            found[path] = "is not there any more"
+            found[path] = GONE
     return found
+
+
+def unusable(inventory: Inventory) -> list[str]:
+    """Listed products that vanished or are damaged, each with what to do."""
+    scenes = {rows[0].s2: scene for scene, rows in inventory.scenes().items()}
+    notes = []
+    for path, why in inventory.vanished.items():
+        what = "is listed and is not in the archive any more: put it back"
+        if why != GONE:
+            what = f"is listed and cannot be used ({why}): replace it"
+        if path in scenes:
+            way_out = f"or leave scene {scenes[path]:05d} out of selections"
+        else:
+            way_out = "until then step 40 takes its scenes' next partners, if they have any"
+        notes.append(f"{path} {what}, {way_out}")
+    if len(notes) > _NAMED:
+        rest = len(notes) - _NAMED
+        notes[_NAMED:] = [f"so are {rest} more listed products; the manifest names them (vanished)"]
+    return notes
 
 
 def divided(inventory: Inventory) -> list[str]:
     """Scenes that lie across two frames of one pass."""
     across: dict[int, None] = {}
-    for scene, rows in inventory.scenes().items():
+    for scene, listed in inventory.scenes().items():
+        rows = [row for row in listed if row.s3 not in inventory.vanished]
         if any(inventory.frames_beside(row, rows) for row in rows):
             across[scene] = None
     if not across:
         return []
-    ids = ", ".join(str(scene) for scene in across)
+    named = ", ".join(f"scene {scene:05d}" for scene in across)
     return [
-        f"scenes across two frames of one Sentinel-3 pass, each frame a pair of its own: {ids};"
+        f"scenes across two frames of one Sentinel-3 pass, each frame a pair of its own: {named};"
         " step 40 takes tiles from the frame that is nearest in time"
     ]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from sensor2sensor.core import cli
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.preprocess.pairing import inventory_name
+from sensor2sensor.preprocess.pairing import DEFAULT_BANDS, inventory_name
 
 _TILE = re.compile(r"T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})", re.IGNORECASE)
 _MAX_WINDOW_H = 24.0 * 366
@@ -39,7 +39,15 @@ class Options:
             level=self.level,
             resolution_m=self.resolution_m,
             s3_type=self.s3_type,
+            bands=self.bands,
         )
+
+    @property
+    def earlier_names(self) -> list[str]:
+        """Names that versions which left some of these options out would have given it."""
+        older = [replace(self, bands=DEFAULT_BANDS).name]
+        older.append(inventory_name(self.tile, self.timediff_h))
+        return [name for name in older if name != self.name]
 
     @property
     def window(self) -> timedelta | None:
@@ -60,7 +68,8 @@ def arguments_parser(doc: str) -> argparse.ArgumentParser:
     add("--s2-only", action="store_true", help="list Sentinel-2 alone")
     add("--level", choices=("L1C", "L2A"), help="needed where the archive holds both")
     add("--resolution", type=int, default=10, choices=(10, 20, 60), help="metres (default 10)")
-    add("--bands", default="B02,B03,B04", help="bands a product must have (default B02,B03,B04)")
+    default = ",".join(DEFAULT_BANDS)
+    add("--bands", default=default, help=f"bands a product must have (default {default})")
     add("--s3-type", default="EFR", choices=("EFR", "ERR"), help="OLCI resolution (default EFR)")
     add("--verify", action="store_true", help="also compare files with the products' checksums")
     return parser

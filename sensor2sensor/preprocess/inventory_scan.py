@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sensor2sensor.products.sentinel3 import S3Product
 
 _P = TypeVar("_P", "S2Product", "S3Product")
+Period = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Scan:
     `sightings` are the usable products, `footprints` (longitude and latitude) and `facts` stand by
     relative path, `epsg` by the path of a Sentinel-2 product, `failures` are (path, reason). `seen`
     counts the products of the tile, or of the type, that are there, usable or not, `periods` are
-    the sensing periods of the Sentinel-3 ones, and `grid` is the tile's.
+    the sensing periods of the Sentinel-3 ones, `unusable` those of the ones that failed, and `grid`
+    is the tile's.
     """
 
     sightings: list[Sighting] = field(default_factory=list)
@@ -40,7 +42,8 @@ class Scan:
     failures: list[tuple[str, str]] = field(default_factory=list)
     level: str | None = None
     seen: int = 0
-    periods: list[tuple[datetime, datetime]] = field(default_factory=list)
+    periods: list[Period] = field(default_factory=list)
+    unusable: list[Period] = field(default_factory=list)
     grid: Grid | None = None
 
 
@@ -107,6 +110,7 @@ def scan_sentinel3(
             other one (all without a grid) its start.
     """
     from sensor2sensor.products.discovery import find_s3
+    from sensor2sensor.products.sentinel3 import period_in
 
     found, damaged = find_s3(root)
     of_type = [one for one in found if one.product_type.rstrip("_") == f"OL_1_{s3_type}"]
@@ -118,12 +122,18 @@ def scan_sentinel3(
     check = partial(check_sentinel3, verify=verify)
     usable, bad = _usable(near, check, root, workers, "checking Sentinel-3")
     times, untimed = _times_over(usable, grid, root, workers)
-    usable = [one for one in usable if one.path not in untimed]
-    scan = _scan(root, usable, None, partial(_s3_facts, times=times), verify)
+    timed = [one for one in usable if one.path not in untimed]
+    scan = _scan(root, timed, None, partial(_s3_facts, times=times), verify)
     scan.failures.extend([*_named(damaged, root), *bad])
     scan.failures.extend((relative(path, root), reason) for path, reason in untimed.items())
-    periods = [(one.start, one.stop) for one in of_type]
-    return replace(scan, seen=len(of_type), periods=periods)
+    broken = {path for path, _ in scan.failures}
+    periods: dict[bool, list[Period]] = {True: [], False: []}
+    for one in of_type:
+        periods[relative(one.path, root) not in broken].append((one.start, one.stop))
+    # What cannot be opened tells its time by its name.
+    named = (period_in(Path(one.item).name, s3_type) for one in damaged)
+    whole, lost = periods[True], [*periods[False], *filter(None, named)]
+    return replace(scan, seen=len(whole) + len(lost), periods=whole, unusable=lost)
 
 
 def _times_over(
@@ -198,7 +208,8 @@ def check_sentinel2(
     product = open_s2(path)
     lacking = [f"missing {item}" for item in product.missing(bands, resolution_m)]
     if lacking:
-        return lacking
+        others = [str(other) for other in product.resolutions if not product.missing(bands, other)]
+        return [*lacking, f"--resolution {' or '.join(others)} has them"] if others else lacking
     members = product.members_for(bands, resolution_m)
     broken = wrong_sizes(product.files, MANIFEST, members)
     return broken if broken or not verify else product.verify(members)

@@ -28,6 +28,8 @@ import numpy as np
 from sensor2sensor.core.times import format_utc, hours_between, hours_from, parse_utc
 from sensor2sensor.preprocess.inventory_file import InventoryRow
 
+DEFAULT_BANDS = ("B02", "B03", "B04")
+
 
 @dataclass(frozen=True)
 class Acquisition:
@@ -95,7 +97,7 @@ class Plan:
     `kept` are the rows that were there, `added` the new ones (their overlap still None),
     `superseded` maps a listed product's path to the one that stands for its acquisition now,
     `left_out` an unlisted product's path to the one listed in its place, `scenes` holds the product
-    of each Sentinel-2 acquisition, `alone` those that no pass is near to.
+    of each Sentinel-2 acquisition.
     """
 
     kept: list[InventoryRow]
@@ -104,7 +106,6 @@ class Plan:
     notes: list[str]
     left_out: dict[str, str]
     scenes: list[Sighting]
-    alone: list[Sighting]
 
 
 def hours_label(timediff_h: float) -> str:
@@ -119,15 +120,17 @@ def inventory_name(
     level: str | None = None,
     resolution_m: int = 10,
     s3_type: str | None = "EFR",
+    bands: Sequence[str] = DEFAULT_BANDS,
 ) -> str:
     """`inv_T17XNA_10h`, or `inv_T17XNA_s2` where Sentinel-2 is listed alone.
 
-    What differs from the defaults follows: `inv_T17XNA_10h_L2A_20m_ERR`.
+    What differs from the defaults follows: `inv_T17XNA_10h_L2A_20m_ERR_B02-B8A`.
     """
     window = "s2" if timediff_h is None else hours_label(timediff_h)
     resolution = None if resolution_m == 10 else f"{resolution_m}m"
     pixels = None if s3_type in (None, "EFR") else s3_type
-    return "_".join(filter(None, ("inv", tile, window, level, resolution, pixels)))
+    shown = None if tuple(bands) == DEFAULT_BANDS else "-".join(bands)
+    return "_".join(filter(None, ("inv", tile, window, level, resolution, pixels, shown)))
 
 
 def within_window(
@@ -167,7 +170,6 @@ def plan(
     s3 = _choose(passes, [row.s3 for row in kept if row.s3], known)
     kept = _timed(kept, scenes, passes)
     added = _new_rows(s2.chosen, s3.chosen, window, kept)
-    with_partner = {row.s2 for row in [*kept, *added] if row.s3 and row.s3 not in s3.superseded}
     return Plan(
         kept,
         added,
@@ -175,7 +177,6 @@ def plan(
         [*s2.notes, *s3.notes, *_part_notes(s2.chosen)],
         {**s2.left_out, **s3.left_out},
         s2.chosen,
-        [one for one in s2.chosen if window is not None and one.path not in with_partner],
     )
 
 

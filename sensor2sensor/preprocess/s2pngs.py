@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -22,7 +22,12 @@ from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.times import format_utc, parse_utc
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.preprocess.contact_sheet import Card, Partner, contact_sheet
-from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
+from sensor2sensor.preprocess.inventory_file import (
+    GONE,
+    Inventory,
+    InventoryRow,
+    read_inventory,
+)
 from sensor2sensor.preprocess.s2pngs_render import (
     GAMMA,
     PERCENTILES,
@@ -140,14 +145,18 @@ def run(
     report.note(f"scenes to show: {len(scenes)}{below}")
     jobs = _jobs(env, inventory, scenes, downsample)
     if dry_run:
-        _foresee(jobs, folder, workers, report)
+        shown = _foresee(jobs, folder, workers, report)
+        _note_others(_others(folder, shown), "would be removed", report)
         return report.finish()
     with files.lock(env.inventory_dir / f".{name}.pictures.lock"):
         files.sweep(folder)
         options = {"inventory": name, "overlap": overlap, "downsample": downsample}
         made = _pictures(jobs, folder, options, workers, report)
         cards = [_card(scene, scenes[scene], facts, inventory) for scene, facts in made.items()]
-        _remove_others(folder, made)
+        others = _others(folder, made)
+        _note_others(others, "removed", report)
+        for picture in others:
+            files.remove(picture)
         page = contact_sheet(name, cards, sentinel2_only=inventory.sentinel2_only)
         files.write_text(folder / PAGE, page)
     report.note(f"open {folder / PAGE}")
@@ -171,8 +180,9 @@ def _jobs(
     ]
 
 
-def _foresee(jobs: Sequence[Job], folder: Path, workers: int, report: cli.StepReport) -> None:
-    """Count what a run would make and what is there already."""
+def _foresee(jobs: Sequence[Job], folder: Path, workers: int, report: cli.StepReport) -> set[int]:
+    """Count what a run would make and what is there already; the scenes it would show."""
+    shown = set()
     look = partial(_is_there, before=_previous(folder))
     found = parallel_map(
         look, jobs, workers=workers, label=lambda job: job.product.name, desc="pictures"
@@ -182,6 +192,8 @@ def _foresee(jobs: Sequence[Job], folder: Path, workers: int, report: cli.StepRe
             report.failed(job.product.name, result.reason)
         else:
             (report.skipped if result else report.done)(job.product.name)
+            shown.add(job.scene)
+    return shown
 
 
 def _pictures(
@@ -295,17 +307,21 @@ def _card(
         picture=f"{scene}.png",
         sensing=parse_utc(facts["sensing_start"]),
         cloud_fraction=facts["cloud_fraction"],
-        partners=[_partner(row, inventory) for row in rows if row.s3],
+        partners=[_partner(row, rows, inventory) for row in rows if row.s3],
         platform=rows[0].platform or (named and named["platform"]),
         baseline=rows[0].baseline or (named and f"{named['baseline'][:2]}.{named['baseline'][2:]}"),
     )
 
 
-def _partner(row: InventoryRow, inventory: Inventory) -> Partner:
+def _partner(row: InventoryRow, rows: Sequence[InventoryRow], inventory: Inventory) -> Partner:
     path = str(row.s3)
     known = inventory.products.get(path)
     name = str(known["name"]) if known else PurePosixPath(path).name
-    return Partner(name, _signed_gap_h(row), row.overlap)
+    why = inventory.vanished.get(path)
+    lost = "not in the archive any more" if why == GONE else "cannot be used, see step 20"
+    there = [one for one in rows if one.s3 not in inventory.vanished]
+    frames = 1 + len(inventory.frames_beside(row, there))
+    return Partner(name, _signed_gap_h(row), row.overlap, lost if why else "", frames)
 
 
 def _signed_gap_h(row: InventoryRow) -> float | None:
@@ -316,8 +332,13 @@ def _signed_gap_h(row: InventoryRow) -> float | None:
     return (row.s3date - row.s2date).total_seconds() / 3600.0
 
 
-def _remove_others(folder: Path, made: Mapping[int, object]) -> None:
-    """Remove pictures of scenes that are not shown (any more): the page and folder agree."""
-    for path in folder.glob("*.png"):
-        if path.stem.isdecimal() and int(path.stem) not in made:
-            files.remove(path)
+def _others(folder: Path, shown: Collection[int]) -> list[Path]:
+    """Pictures of scenes that are not shown (any more): they go, so that page and folder agree."""
+    found = [path for path in folder.glob("*.png") if path.stem.isdecimal()]
+    return sorted((p for p in found if int(p.stem) not in shown), key=lambda p: int(p.stem))
+
+
+def _note_others(others: Sequence[Path], verb: str, report: cli.StepReport) -> None:
+    if others:
+        named = ", ".join(f"scene {int(path.stem):05d}" for path in others)
+        report.note(f"pictures {verb}, for they are not on the page (any more): {named}")

@@ -123,9 +123,7 @@ def _note_shifts(plan: Plan, options: DatasetOptions, report: cli.StepReport) ->
     """Count what ``--max-shift`` decided."""
     if not options.limits_shift:
         return
-    reasons = list(plan.reasons.values())
-    unknown = sum("not known" in reason for reason in reasons)
-    beyond = sum(reason.startswith("shift of") for reason in reasons)
+    beyond, unknown = plan.shifted()
     became = "left out" if options.unknown_shift == "drop" else "kept (--unknown-shift keep)"
     report.note(
         f"shift between the sensors: {beyond} tiles beyond {options.max_shift_m:g} m left out,"
@@ -142,7 +140,15 @@ def _require_all(plan: Plan, existing: Sequence[Existing], options: DatasetOptio
         if not plan.reasons.get(name, "").startswith("shift")
     }
     units |= {row.name: tuple(row.block.split("+")) for row in old if row.split in SPLITS}
-    require_all(units, plan.rule, f"data set '{options.dataset}'")
+    beyond, unknown = plan.shifted()
+    ways = []
+    if beyond:
+        ways.append(f"a larger --max-shift ({beyond} tiles lie beyond {options.max_shift_m:g} m)")
+    if unknown and options.unknown_shift == "drop":
+        ways.append(f"--unknown-shift keep ({unknown} tiles are of unknown shift)")
+    lost = len(plan.guarded) - len(set(plan.guarded) & set(units))
+    text = f"; {lost} of {len(plan.guarded)} tiles are left out by --max-shift" if lost else ""
+    require_all(units, plan.rule, f"data set '{options.dataset}'", left_out=text, ways=ways)
 
 
 def _announce(
@@ -153,6 +159,9 @@ def _announce(
     replaced: Sequence[Path],
     report: cli.StepReport,
 ) -> int:
+    tasks = _tasks(plan, siblings, options)
+    if _all_done(plan, siblings, existing, tasks, report):
+        return report.finish()
     counts = Counter(plan.splits.values())
     by_guard = sum(row.by_guard for row in plan.rows().values())
     for folder in replaced:
@@ -161,26 +170,31 @@ def _announce(
         numbers = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
         dropped = dropped_text(counts[DROPPED], by_guard)
         report.note(f"would write {sibling.draft.name}: {numbers}, {dropped}")
-    if _all_done(plan, siblings, existing, report):
-        return report.finish()
-    for task in group(plan.tiles.tiles, plan.splits, plan.tiles.inventory, options.shard, siblings):
+    for task in tasks:
         there = not replaced and is_current(task)
         for tile in task.tiles:
             (report.skipped if there else report.done)(tile.name)
     return report.finish()
 
 
+def _tasks(plan: Plan, siblings: tuple[Sibling, ...], options: DatasetOptions) -> list[WriteTask]:
+    inventory = plan.tiles.inventory
+    return group(plan.tiles.tiles, plan.splits, inventory, options.shard, siblings)
+
+
 def _all_done(
     plan: Plan,
     siblings: tuple[Sibling, ...],
     existing: Sequence[Existing],
+    tasks: Sequence[WriteTask],
     report: cli.StepReport,
 ) -> bool:
-    """Whether every data set holds the inventory already; counted if so."""
+    """Whether every data set holds the inventory already; its tiles are counted if so."""
     by_folder = {item.folder: item for item in existing}
     done = all(s.folder in by_folder and is_done(by_folder[s.folder], plan.tiles) for s in siblings)
-    for sibling in siblings if done else ():
-        report.skipped(sibling.draft.name)
+    for task in tasks if done else ():
+        for tile in task.tiles:
+            report.skipped(tile.name)
     return done
 
 
@@ -193,9 +207,9 @@ def _build(
     report: cli.StepReport,
 ) -> None:
     by_folder = {item.folder: item for item in existing}
-    if _all_done(plan, siblings, existing, report):
+    tasks = _tasks(plan, siblings, options)
+    if _all_done(plan, siblings, existing, tasks, report):
         return
-    tasks = group(plan.tiles.tiles, plan.splits, plan.tiles.inventory, options.shard, siblings)
     for sibling in siblings:
         for split in SPLITS:
             files.sweep(sibling.folder / split)

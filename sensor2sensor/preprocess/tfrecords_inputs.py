@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,9 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
     """
     folder = env.tif_dir / inventory / str(tile_px)
     table = folder / "tiles.csv"
+    if not table.is_file() and (folder / "manifest.json").is_file():
+        # Step 40 writes the manifest before its first tile and the table after its last one.
+        raise InputError("step 40 was interrupted", where=folder, hint="repeat its command")
     if not table.is_file():
         raise InputError(
             f"no tiles of {tile_px} pixels for inventory '{inventory}'",
@@ -166,7 +170,7 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
             for row in reader
         ]
     if not tiles:
-        raise InputError("lists no tile", where=table, hint="relax the limits of step 40")
+        raise InputError("lists no tile", where=table, hint=_why_none(manifest, tile_px))
     _check_tiles(tiles, tile_px, table)
     return TileSet(
         inventory,
@@ -179,9 +183,30 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
 
 
 def _advice(env: Environment, inventory: str) -> str:
-    known = sorted(p.name for p in env.tif_dir.glob("*") if p.is_dir())
+    made = [table.parent for table in env.tif_dir.glob("*/*/tiles.csv")]
+    sizes = sorted(int(f.name) for f in made if f.parent.name == inventory and f.name.isdecimal())
+    if sizes:
+        there = ", ".join(map(str, sizes))
+        return f"there are tiles of {there}: give that as --tilesize, or run step 40 with this one"
+    known = {folder.parent.name for folder in made}
     near = f" ({suggestion(inventory, known)})" if known else ""
     return f"run preprocessing/40_create_tifs.py first, or check the name{near}"
+
+
+def _why_none(manifest: Mapping[str, Any], tile_px: int) -> str:
+    """What the records of step 40 say of scenes without a tile, and what to change."""
+    scenes = manifest.get("scenes", {})
+    rejected: Counter[str] = Counter()
+    for facts in scenes.values():
+        rejected.update(facts.get("rejected", {}))
+    small = [scene for scene, facts in scenes.items() if facts.get("rejected") == {}]
+    ways = []
+    if small:
+        ways.append(f"lower --tilesize (scenes smaller than {tile_px} pixels: {len(small)})")
+    if rejected:
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(rejected.items()))
+        ways.append(f"relax the limits of step 40 (it rejected every position: {counts})")
+    return ", ".join(ways) or "no scene gave a tile: repeat step 40 and see its reasons"
 
 
 def _check_manifest(manifest: Any, folder: Path) -> None:

@@ -31,6 +31,12 @@ class Plan:
     reasons: dict[str, str]
     rule: SplitRule
 
+    def shifted(self) -> tuple[int, int]:
+        """How many tiles are shifted too far, and of how many the shift is not known."""
+        reasons = self.reasons.values()
+        beyond = sum(reason.startswith("shift of") for reason in reasons)
+        return beyond, sum("not known" in reason for reason in reasons)
+
     def rows(self) -> dict[str, SplitRow]:
         """A line of ``split.csv`` for every tile, still without the place of its record."""
         rows = {}

@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--masks",
         default="none",
         metavar="A,B",
-        help="KML masks in _masks (with or without .kml), or none (default)",
+        help="KML masks by name: the files <data_root>/_masks/A.kml, B.kml; or none (default)",
     )
     add(
         "--mask-edges",

@@ -10,6 +10,7 @@ Facts come from `xfdumanifest.xml`; the netCDF files are read by `s3_reader.S3Re
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +20,8 @@ import numpy as np
 
 from sensor2sensor.core.archives import ProductFiles, open_files
 from sensor2sensor.core.containers import no_metadata
-from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.errors import InputError, ProductError
+from sensor2sensor.core.times import parse_utc
 from sensor2sensor.products.bands import OLCI_BANDS, OLCI_WAVELENGTHS_NM
 from sensor2sensor.products.reading import (
     footprint_from,
@@ -49,6 +51,7 @@ _PERIOD = "metadataWrap/xmlData/acquisitionPeriod"
 _FOOTPRINT = "metadataWrap/xmlData/frameSet/footPrint/posList"
 # A time stamp this far outside the sensing period is none.
 _TIME_TOLERANCE = np.timedelta64(60_000_000, "us")
+_NAMED = re.compile(r"S3[A-D]_OL_1_(E[FR]R)_{4}(\d{8}T\d{6})_(\d{8}T\d{6})_", re.IGNORECASE)
 _LOG = logging.getLogger(__name__)
 
 
@@ -168,6 +171,17 @@ def open_s3(path: Path) -> S3Product:
         columns=_count(size, "columns"),
         files=files,
     )
+
+
+def period_in(name: str, s3_type: str) -> tuple[datetime, datetime] | None:
+    """The sensing period a name of this type (`EFR` or `ERR`) claims; None without one."""
+    found = _NAMED.match(name)
+    if found is None or found[1].upper() != s3_type:
+        return None
+    try:
+        return parse_utc(found[2]), parse_utc(found[3])
+    except InputError:  # digits that are no date
+        return None
 
 
 def _sections(root: Element) -> dict[str, Element]:

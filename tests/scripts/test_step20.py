@@ -176,9 +176,19 @@ def test_other_options_are_refused_with_the_difference(archive, capsys):
     env, file = archive
     assert step20(file) == 0
     before = tree(env.data_root)
-    assert step20(file, "--bands", "B02,B03") == 2
-    assert "bands: ['B02', 'B03', 'B04'] (there) against ['B02', 'B03']" in capsys.readouterr().err
-    assert tree(env.data_root) == before
+    assert step20(file, "--bands", "B02,B03") == 0, "the name carries what differs"
+    assert pairs(env, f"{NAME}_B02-B03") == ALL_PAIRS
+    # An earlier version put neither bands nor level into the name.
+    for path in list(env.inventory_dir.glob("inv_*_B02-B03.*")):
+        path.replace(path.with_name(path.name.replace("_B02-B03", "")))
+    older = tree(env.data_root)
+    assert step20(file, "--bands", "B02,B03") == 0
+    assert tree(env.data_root) == older, "it is gone on with"
+    assert step20(file) == 2
+    error = capsys.readouterr().err
+    assert "bands: ['B02', 'B03'] (there) against ['B02', 'B03', 'B04']" in error
+    assert "move its .csv and .json away" in error
+    assert tree(env.data_root) == older != before
 
 
 def test_the_newest_baseline_is_listed_and_a_later_one_reported(archive, capsys):

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from sensor2sensor.core import files
-from sensor2sensor.preprocess.inventory_file import HEADER, read_inventory
+from sensor2sensor.preprocess.inventory_file import GONE, HEADER, read_inventory
 from tests.scripts.step_archive import (
     PASSES,
     SCENES,
@@ -61,6 +61,7 @@ def test_nothing_found_writes_nothing_blocks_nothing_and_says_what_was_seen(arch
     assert step20(file, "--resolution", "60", timediff="2.5") == 1
     said = capsys.readouterr().out
     assert "Sentinel-2 products of T17XNA: 2 (0 usable)" in said and "B02 at 60 m" in said
+    assert "; --resolution 10 has them" in said
     assert tree(env.data_root) == {} if env.data_root.exists() else True
     # What an earlier version wrote of a run that found nothing does not stand in the way either.
     files.write_csv(env.inventory_dir / f"{NAME}.csv", HEADER[:10], [])
@@ -72,12 +73,71 @@ def test_nothing_found_writes_nothing_blocks_nothing_and_says_what_was_seen(arch
     assert pairs(env) == ALL_PAIRS
 
 
+def test_a_product_stripped_to_60_m_is_told_by_the_resolution_that_has_its_bands(archive, capsys):
+    env, file = archive
+    made = scene(env.s2_root, SCENES[1] + timedelta(days=2), level="L2A", resolutions=(10, 20, 60))
+    for image in [*made.rglob("R10m/*"), *made.rglob("R20m/*")]:
+        image.unlink()
+    only = ("--s2-only", "--level", "L2A")
+    assert step20(file, *only, timediff=None) == 1
+    said = capsys.readouterr().out
+    assert "B02_10m.jp2" in said and "B04_10m.jp2; --resolution 60 has them" in said
+    assert step20(file, *only, "--resolution", "60", timediff=None) == 0
+
+
 def test_scenes_without_a_partner_are_counted_with_the_nearest_pass(archive, capsys):
     env, file = archive
     scene(env.s2_root, SCENES[1] + timedelta(hours=30))
     assert step20(file) == 0
     said = capsys.readouterr().out
     assert "3 scenes, 1 without a Sentinel-3 pass within 2.5 h, the nearest 31.0 h away" in said
+
+
+def test_a_damaged_product_near_a_scene_is_no_nearest_pass(archive, capsys):
+    env, file = archive
+    third = SCENES[1] + timedelta(hours=30)
+    scene(env.s2_root, third)
+    cut = overpass(env.s3_root, "S3B", third + timedelta(minutes=42)) / "Oa08_radiance.nc"
+    cut.write_bytes(cut.read_bytes()[:-1])
+    assert step20(file) == 1
+    said = capsys.readouterr().out
+    assert (
+        "3 scenes, 1 without a usable Sentinel-3 pass within 2.5 h"
+        " (1 of which has a damaged product 0.7 h away), the nearest usable one 31.0 h away"
+    ) in said
+    assert "scenes: 3 (2 listed)" in said
+    # One that cannot even be opened is known by the time its name claims.
+    shutil.rmtree(cut.parent)
+    cut.parent.with_suffix(".zip").write_text("<html>")
+    assert step20(file) == 1
+    assert "(1 of which has a damaged product 0.7 h away)" in capsys.readouterr().out
+
+
+def test_where_nothing_is_listed_damaged_products_are_told_apart(archive, capsys):
+    env, file = archive
+    for folder in env.s3_root.rglob("S3A*.SEN3"):
+        (folder / "Oa08_radiance.nc").unlink()
+    assert step20(file, timediff="1.2") == 1
+    said = capsys.readouterr().out
+    assert "Sentinel-3 products (EFR): 3 (2 of them damaged, the nearest 1.0 h away)" in said
+    assert ", the nearest usable one 1.5 h away" in said
+
+
+def test_scenes_whose_partners_vanished_are_counted_among_those_without(archive, capsys):
+    env, file = archive
+    scene(env.s2_root, SCENES[1] + timedelta(hours=30))
+    assert step20(file) == 0
+    assert "scenes: 3 (2 listed)" in capsys.readouterr().out
+    shutil.rmtree(env.s3_root / table(env)[2]["s3"])
+    for run in ("real", "again"):
+        assert step20(file) == 0, run
+        said = capsys.readouterr().out
+        assert (
+            "3 scenes, 2 without a usable Sentinel-3 pass within 2.5 h"
+            " (1 of which had one that is not in the archive any more)"
+        ) in said
+        assert "scenes: 3 (2 listed, 1 usable now)" in said
+        assert "step 20: 0 done, 1 already there, 0 failed" in said
 
 
 def test_the_time_of_the_tile_decides_and_not_that_of_its_datatake(archive):
@@ -139,7 +199,13 @@ def test_both_parts_of_a_tile_are_listed_and_said(archive, capsys):
     assert step20(file, "--s2-only", timediff=None) == 0
     inventory = read_inventory(env, "inv_T17XNA_s2")
     assert inventory.superseded == {}
-    assert inventory.vanished == {north.name: "is not there any more"}
+    assert inventory.vanished == {north.name: GONE}
+    said = capsys.readouterr().out
+    assert (
+        f"{north.name} is listed and is not in the archive any more: put it back, or leave" in said
+    )
+    assert "leave scene 00000 out of selections" in said
+    assert "scenes: 3 (2 usable now)" in said and "step 20: 0 done, 2 already there" in said
 
 
 def test_a_product_left_out_for_another_of_its_acquisition_is_named(archive, capsys):
@@ -162,8 +228,10 @@ def test_a_listed_product_that_vanished_is_marked_until_it_is_back(archive, caps
     path = table(env)[0]["s3"]
     (env.s3_root / path).rename(env.data_root.parent / "aside")
     assert step20(file) == 0
-    assert f"{path} is listed and cannot be used: is not there any more" in capsys.readouterr().out
-    assert read_inventory(env, NAME).vanished == {path: "is not there any more"}
+    said = capsys.readouterr().out
+    assert f"{path} is listed and is not in the archive any more: put it back, until then" in said
+    assert "scenes: 2\n" in said and "2 already there" in said, "its scene has another partner"
+    assert read_inventory(env, NAME).vanished == {path: GONE}
     assert pairs(env) == ALL_PAIRS
     (env.data_root.parent / "aside").rename(env.s3_root / path)
     assert step20(file) == 0
@@ -178,7 +246,11 @@ def test_a_frame_that_ends_before_the_tile_does_is_said(archive, capsys):
     for minutes, lat in ((0, north + half), (3, north - half)):
         when = start + timedelta(minutes=minutes)
         overpass(env.s3_root, "S3A", when, centre_lonlat=(east, lat))
+    assert step20(file, "--dry-run") == 0
+    foreseen = capsys.readouterr().out
     assert step20(file) == 0
     assert [float(row["overlap"]) < 1.0 for row in table(env)] == [False, False, True, True]
     said = capsys.readouterr().out
-    assert "scenes across two frames of one Sentinel-3 pass" in said and "own: 2;" in said
+    assert "scenes across two frames of one Sentinel-3 pass" in said
+    assert "own: scene 00002;" in said
+    assert foreseen.replace("would hold", "holds").replace("would be done", "done") == said

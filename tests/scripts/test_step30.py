@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from sensor2sensor.preprocess import inventory
 from sensor2sensor.preprocess.inventory_file import HEADER, read_inventory, read_rows
 from sensor2sensor.preprocess.s2pngs import main
 from tests.doors import run_door
-from tests.scripts.step_archive import fresh_copy, killed, tree
+from tests.scripts.step_archive import fresh_copy, killed, overpass, tree
 
 NAME = "inv_T17XNA_2.5h"
 
@@ -88,17 +89,40 @@ def test_the_picture_is_the_recorded_stretch_of_the_decimated_band(archive):
     assert (shown[3] == 255).all()
 
 
-def test_scenes_below_the_overlap_are_left_out_and_their_old_pictures_removed(archive):
+def test_scenes_below_the_overlap_are_left_out_and_their_old_pictures_removed(archive, capsys):
     env, file = archive
     assert step30(file) == 0
     set_overlaps(env, 0.2, 0.6, 0.4)
+    assert step30(file, "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "pictures would be removed, for they are not on the page (any more): scene 00002" in said
     assert step30(file) == 0
+    said = capsys.readouterr().out
+    assert "pictures removed, for they are not on the page (any more): scene 00002" in said
     assert [p.name for p in (env.inventory_dir / NAME).glob("*.png")] == ["0.png"]
     assert step30(file, "--overlap", "0.61") == 0
     assert list((env.inventory_dir / NAME).glob("*.png")) == []
     assert "No scene of this inventory" in (env.inventory_dir / NAME / "index.html").read_text()
     assert step30(file, "--overlap", "0.4") == 0
     assert len(list((env.inventory_dir / NAME).glob("*.png"))) == 2
+
+
+def test_partners_that_are_gone_and_frames_of_one_pass_are_marked(archive, capsys):
+    env, file = archive
+    rows = read_rows(env.inventory_dir / f"{NAME}.csv")
+    shutil.rmtree(env.s3_root / rows[0].s3)
+    listed = ["--environment", file, "--tile", "T17XNA", "--timediff", "2.5"]
+    second = rows[2].s3date + timedelta(minutes=3)
+    overpass(env.s3_root, "S3A", second)
+    assert inventory.main(listed) == 0
+    set_overlaps(env, 0.9, 0.9, 0.6, 0.4)
+    assert step30(file, "--overlap", "0.3") == 0
+    page = (env.inventory_dir / NAME / "index.html").read_text()
+    first, other = page.split("<article")[1:]
+    assert first.count("not in the archive any more") == first.count("<li class=lost>") == 1
+    assert first.count("<li>") == 1 and "frames of one pass" not in first
+    assert "not in the archive" not in other
+    assert other.count("one of 2 frames of one pass; step 40 takes tiles from one") == 2
 
 
 def test_sentinel2_alone_shows_every_scene(archive):

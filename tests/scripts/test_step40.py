@@ -270,5 +270,6 @@ def test_the_script_runs_from_anywhere_and_helps(repository, tmp_path):
         [sys.executable, str(script), "--help"], cwd=tmp_path, capture_output=True, text=True
     )
     assert found.returncode == 0
+    assert "_masks/seaice.kml" in found.stdout
     assert "--selection sel_T17XNA" in found.stdout and "--dry-run" in found.stdout
     assert "--masks seaice,land \\\n        --tilesize 256" in found.stdout

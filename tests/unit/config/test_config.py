@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor2sensor.config.environment import VARIABLE, load_environment
+from sensor2sensor.config.environment import VARIABLE, Environment, load_environment
 from sensor2sensor.config.jsonc import blank_comments, load_jsonc
 from sensor2sensor.config.selection import load_selection
 from sensor2sensor.config.vocabulary import DISCRIMINATOR_LOSSES, GENERATOR_LOSSES
@@ -100,6 +100,64 @@ def test_selection_reports_all_problems(tmp_path: Path) -> None:
     assert "inventory: must be a valid string, not 5" in text
     assert "s2_indices: ids given twice: 1" in text
     assert "product: unknown key; nearest: 'products'" in text
+
+
+@pytest.fixture
+def inventories(tmp_path: Path) -> Environment:
+    """An environment whose _inventory holds an inventory and no selection."""
+    env_file = tmp_path / "environment.json"
+    env_file.write_text('{"data_root": "d"}')
+    env = load_environment(env_file)
+    env.inventory_dir.mkdir(parents=True)
+    manifest = {"step": "20", "version": "1", "options": {}, "products": {}, "superseded": {}}
+    (env.inventory_dir / "inv_T17XNA_10h.json").write_text(json.dumps(manifest))
+    (env.inventory_dir / "inv_T17XNA_10h.csv").write_text("index\n")
+    (env.inventory_dir / "tilecodes.json").write_text('{"step": "10", "tiles": {"T17XNA": 3}}')
+    return env
+
+
+def refusal(name: object, env: Environment) -> str:
+    with pytest.raises(InputError) as caught:
+        load_selection(str(name), env)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_only_selections_are_proposed_as_selections(inventories: Environment) -> None:
+    text = refusal("my sel", inventories)
+    assert "no selection 'my sel'" in text and "contact sheet of step 30 writes" in text
+    assert "inv_T17XNA" not in text and "tilecodes" not in text
+    (inventories.inventory_dir / "coast.json").write_text('{"inventory": "i", "s2_indices": [1]}')
+    (inventories.inventory_dir / "torn.json").write_text('{"inventory": "i", ')
+    assert refusal("my sel", inventories).endswith("valid: coast")
+
+
+def test_an_inventory_given_as_a_selection_is_recognised(inventories: Environment) -> None:
+    folder = inventories.inventory_dir
+    names = ["inv_T17XNA_10h", folder / "inv_T17XNA_10h.json", folder / "inv_T17XNA_10h.csv"]
+    for name in names:
+        text = refusal(name, inventories)
+        assert "that is an inventory, not a selection" in text
+        assert f"select scenes in {folder / 'inv_T17XNA_10h' / 'index.html'}" in text
+        assert "which step 30 makes: --inventory inv_T17XNA_10h" in text
+    (folder / "inv_T17XNA_10h").mkdir()
+    (folder / "inv_T17XNA_10h" / "index.html").write_text("")
+    assert "step 30" not in refusal(names[0], inventories)
+    # The manifest of a large archive is too long for a configuration, and an inventory still.
+    (folder / "inv_T17XNA_10h.json").write_text('{"products": "' + "x" * 2_000_000 + '"}')
+    assert "that is an inventory" in refusal(names[0], inventories)
+    assert "no selection: it has no s2_indices" in refusal("tilecodes", inventories)
+
+
+def test_a_mistyped_path_names_the_nearest_file_beside_it(inventories: Environment) -> None:
+    folder = inventories.inventory_dir
+    (folder / "coast.json").write_text('{"inventory": "i", "s2_indices": [1]}')
+    text = refusal(folder / "coats.json", inventories)
+    assert f"{folder / 'coats.json'}: no such file; nearest: 'coast.json'" in text
+    assert "no such file; there is no folder" in refusal(folder / "down" / "a.json", inventories)
+    (folder / "empty").mkdir()
+    assert "no .json file lies beside it" in refusal(folder / "empty" / "a.json", inventories)
 
 
 def test_losses_have_a_side() -> None:

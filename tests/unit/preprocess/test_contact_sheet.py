@@ -41,8 +41,12 @@ def browser():
 
 
 def cards():
-    """Six scenes with ids 0, 10, ... 50, a day apart, the latest first."""
+    """Six scenes with ids 0, 10, ... 50, a day apart, the latest first.
+
+    Scene 30 has a partner that is gone, and scene 40 one beside its own that is near and whole.
+    """
     partners = [Partner("S3B_plain", 2.0, None), Partner(f"S3A_{NASTY}", -1.25, 0.5)]
+    gone = [Partner("S3A_GONE", 0.1, 1.0, "not in the archive any more")]
     return [
         Card(
             10 * n,
@@ -50,7 +54,7 @@ def cards():
             f"{10 * n}.png",
             datetime(2022, 12, 31, 17, tzinfo=UTC) - timedelta(days=n),
             cloud,
-            partners[len(partners) - n % 3 :],
+            [*partners[len(partners) - n % 3 :], *(gone if n in (3, 4) else [])],
         )
         for n, cloud in enumerate(CLOUDS)
     ]
@@ -136,7 +140,10 @@ const deeds = {
     set("gap", "2", "input"); set("overlap", "0", "input");
     for (const key of ["gap", "overlap"]) { set("sort", key, "change"); seen.push(shown()); }
     const text = document.querySelector("[data-id='20'] .pairs").checkVisibility();
-    return [...seen, off, text];
+    const lost = Array.from(document.querySelectorAll("[data-id='30'] .pairs li")).map((item) =>
+      [item.classList.contains("lost"), item.classList.contains("off"),
+        getComputedStyle(item.querySelector(".s3")).textDecorationLine]);
+    return [...seen, off, text, lost];
   },
   keyboard() {
     set("sort", "id", "change"); set("cloud", "50", "input"); card(0).focus();
@@ -228,7 +235,9 @@ def test_the_cloud_filter_hides_cards_and_says_what_it_hides(observed):
 
 def test_gap_and_overlap_filter_by_one_partner_and_sort(observed):
     assert observed["pairs"] == [
-        [30, 0],  # without any partner a scene stays in view, like one of unknown cloud
+        # Without any partner a scene stays in view, like one of unknown cloud; one that is gone is
+        # none, and does not keep scene 40 in view.
+        [30, 0],
         [50, 30, 20, 0],  # an unknown overlap hides nothing
         [30, 0],  # the near partner overlaps too little, the other is too late
         [50, 40, 30, 20, 10, 0],
@@ -236,6 +245,7 @@ def test_gap_and_overlap_filter_by_one_partner_and_sort(observed):
         [10, 20, 40, 50, 0, 30],
         [False, True],
         True,
+        [[True, False, "line-through"]],
     ]
 
 

@@ -53,6 +53,8 @@ def pairs(planned):
 )
 def test_names(hours, expected):
     assert inventory_name("T17XNA", hours) == expected
+    assert inventory_name("T17XNA", hours, bands=("B02", "B8A")) == f"{expected}_B02-B8A"
+    assert inventory_name("T17XNA", hours, bands=("B04", "B03", "B02")) != expected
 
 
 @given(st.floats(1e-6, 1e5), st.floats(1e-6, 1e5))
@@ -262,10 +264,3 @@ def test_the_ground_decides_which_pass_is_near_and_on_which_side():
     old = [replace(wider, time_gap_h=None, timediff_h=0.75)]
     again = plan([scene], [before], timedelta(hours=2), old, facts_of(scene, before))
     assert again.kept == [wider]
-
-
-def test_scenes_that_no_pass_is_near_to_are_told():
-    scene, lonely = seen("a.SAFE", YEAR_END), seen("b.SAFE", YEAR_END + timedelta(days=3))
-    near = seen("p.SEN3", YEAR_END)
-    assert plan([scene, lonely], [near], timedelta(hours=1)).alone == [lonely]
-    assert plan([scene, lonely], [near], None).alone == []

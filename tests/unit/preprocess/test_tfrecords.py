@@ -112,12 +112,13 @@ def test_statistics_are_those_of_the_train_split(built: Path) -> None:
             assert statistics.std == pytest.approx(values[:, band].std(dtype=np.float64))
 
 
-def test_a_repeat_changes_nothing_and_says_so(
-    built: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_repeat_changes_nothing_and_says_so(built: Path, capsys) -> None:
     before = {k: (built / k).stat().st_mtime_ns for k in all_files(built)}
-    assert step50(built) == 0
-    assert "3 already there" in capsys.readouterr().out
+    kept = sum(s.count for s in load_contract(built / "cur_toy" / str(TILE)).splits.values())
+    for option, done in (["--dry-run"], "would be done"), ([], "done"):
+        assert step50(built, *option) == 0
+        said = capsys.readouterr().out
+        assert said == f"step 50: 0 {done}, {kept} already there, 0 failed\n"
     assert before == {k: (built / k).stat().st_mtime_ns for k in all_files(built)}
 
 

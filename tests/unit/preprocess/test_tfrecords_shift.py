@@ -23,6 +23,29 @@ def test_shifted_tiles_are_left_out(tmp_path: Path) -> None:
     assert reasons[f"{INV}__00000_640x320"] == "shift between the sensors not known"
 
 
+def test_a_split_emptied_by_the_shift_says_so_and_how_to_get_it_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiles = grid_tiles(5, 5, STEP, shift_m=80.0)
+    for at in (0, 1, 2):
+        tiles[at] = FakeTile(at * STEP, 0, shift_m=None)
+    tiles[24] = FakeTile(4 * STEP, 4 * STEP)
+    write_tiles(tmp_path, tiles)
+    assert step50(tmp_path, "--max-shift", "50") == 2
+    error = capsys.readouterr().err
+    assert (
+        "split would be empty" in error and "; 24 of 25 tiles are left out by --max-shift" in error
+    )
+    assert "give it a larger --max-shift (21 tiles lie beyond 50 m)" in error
+    assert "or --unknown-shift keep (3 tiles are of unknown shift)" in error
+    assert step50(tmp_path, "--max-shift", "50", "--unknown-shift", "keep") == 0
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    write_tiles(alone, grid_tiles(1, 1, TILE))
+    assert step50(alone) == 2
+    assert "--max-shift" not in capsys.readouterr().err
+
+
 def _doubtful_tiles(root: Path) -> str:
     """Tiles of a good shift, one of them of a low quality; returns the name of that one."""
     tiles = grid_tiles(5, 5, STEP, shift_quality=0.8)
