@@ -154,8 +154,10 @@ class TileFolder:
         return bool(found)
 
     def remove_listed(self) -> None:
-        """Remove exactly what manifest and records list, the manifest last."""
-        listed = list(files.read_json(self.manifest)["files"])
+        """Remove exactly what manifest and records list, the manifest last and incomplete before."""
+        old = files.read_json(self.manifest)
+        files.write_json(self.manifest, {**old, "complete": False})
+        listed = list(old["files"])
         for record in self.records():
             listed += record.files
         for name in dict.fromkeys(listed):

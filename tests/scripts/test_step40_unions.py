@@ -81,6 +81,17 @@ def test_force_says_what_it_replaces_and_keep_makes_the_union_anew(two, capsys) 
     assert overlays(root) == {f"two/64/{second}_64px.png"}
 
 
+def test_a_force_that_is_killed_leaves_a_folder_that_says_it_is_unfinished(two) -> None:
+    root, first, _ = two
+    assert step40(root, "--quantity", "2", selection="one") == 0
+    with pytest.raises(SimulatedCrash), crash_at_write(4):
+        step40(root, "--quantity", "2", "--max-cloud", "0.5", "--force", selection="one")
+    manifest = json.loads((folder_of(root) / "manifest.json").read_text())
+    assert manifest["complete"] is False
+    assert step40(root, "--quantity", "2", "--max-cloud", "0.5", "--force", selection="one") == 0
+    assert tiles(root) == {first: 2}
+
+
 def test_a_run_that_cannot_read_the_partner_costs_no_finished_tile(two) -> None:
     root, _, second = two
     assert step40(root, "--quantity", "1", selection="two") == 0
