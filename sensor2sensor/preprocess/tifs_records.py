@@ -154,7 +154,7 @@ class TileFolder:
         return bool(found)
 
     def remove_listed(self) -> None:
-        """Remove exactly what manifest and records list, the manifest last and incomplete before."""
+        """Remove exactly what manifest and records list, the manifest last; incomplete till then."""
         old = files.read_json(self.manifest)
         files.write_json(self.manifest, {**old, "complete": False})
         listed = list(old["files"])
