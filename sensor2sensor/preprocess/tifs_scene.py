@@ -24,7 +24,7 @@ from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import prepared, project_mask
 from sensor2sensor.preprocess import tifs_task
-from sensor2sensor.preprocess.s2pngs_render import display_bands
+from sensor2sensor.preprocess.s2pngs_render import display_bands, scene_picture
 from sensor2sensor.preprocess.tifs_draw import (
     CLOUD,
     Screen,
@@ -219,7 +219,7 @@ class _Scene:
     def overlay(self, rows: list[Row], mark: str) -> bytes:
         """The picture of the scene with its tiles."""
         bands, reduction = display_bands(self.options.bands), overview_reduction(self.grid)
-        image, _ = self.s2.read_reflectance(bands, self.options.resolution_m, overview=reduction)
+        image, _ = scene_picture(self.s2, bands, self.options.resolution_m, reduction)
         return overlay_png(
             image,
             self.grid,
