@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import Any, Generic, TypeVar
 
 from sensor2sensor.core import streams
@@ -126,7 +129,24 @@ def _pooled(
 
 def _new_pool(workers: int) -> ProcessPoolExecutor:
     context = get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=streams.forgive)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_work)
+
+
+def _begin_work() -> None:
+    """What a worker process does before its first item."""
+    streams.forgive()
+    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker once its parent is gone, killed perhaps without a chance to say so.
+
+    The kernel frees the parent's locks at once: a worker that wrote on would meet the next run.
+    """
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)  # at once: what it was writing is swept by the next run
 
 
 def _resubmit(

@@ -14,6 +14,7 @@ RGB_NM = (664.6, 559.8, 492.4)
 RGB_NAMES = ("B04", "B03", "B02")
 SAME_BAND_NM = 10.0  # Sentinel-2A, B and C differ by less than 2 nm, neighbouring bands by 40
 # Snow and cloud set the upper end of a range; without a gamma, land and water are black below it.
+# The pictures of scenes in steps 30 and 40 use it too.
 GAMMA = 0.5
 
 

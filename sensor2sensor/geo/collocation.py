@@ -23,6 +23,7 @@ Ints = NDArray[np.int64]
 _SEMI_MAJOR_M = 6_378_137.0
 _ECCENTRICITY_2 = 6.694379990141316e-3
 _EARTH_RADIUS_M = 6_371_008.8
+_SAME_PLACE_M = 1.0  # positions are stored to 0.1 m
 _RADIUS_MARGIN = 1.25  # over half the diagonal of a pixel: geolocation jitters a little
 
 
@@ -175,17 +176,44 @@ def swath_positions(index: Ints, xy: Floats, swath_xy: Floats) -> tuple[Floats, 
 
     Returns:
         Rows and columns, NaN where there is no pixel; the swath is taken as straight between
-        neighbours.
+        neighbours. Of pixels at one place, the one on the point's side of them counts.
     """
     found = index >= 0
     row, column = np.divmod(np.where(found, index, 0), swath_xy.shape[1])
-    down, right = (np.gradient(swath_xy, axis=axis)[row, column] for axis in (0, 1))
+    down = np.gradient(swath_xy, axis=0)[row, column]
+    first, last = (end[row, column] for end in _same_place_span(swath_xy))
+    left, next_right = np.maximum(first - 1, 0), np.minimum(last + 1, swath_xy.shape[1] - 1)
+    steps = np.maximum((left < first) + (next_right > last).astype(int), 1)
+    right = (swath_xy[row, next_right] - swath_xy[row, left]) / steps[..., None]
     away = xy - swath_xy[row, column]
     area = down[..., 0] * right[..., 1] - down[..., 1] * right[..., 0]
     area = np.where(found & (area != 0.0), area, np.nan)
     rows = row + (away[..., 0] * right[..., 1] - away[..., 1] * right[..., 0]) / area
-    columns = column + (down[..., 0] * away[..., 1] - down[..., 1] * away[..., 0]) / area
-    return rows, columns
+    across = (down[..., 0] * away[..., 1] - down[..., 1] * away[..., 0]) / area
+    return rows, np.where(across > 0.0, last, first) + across
+
+
+def beside_itself(swath_xy: Floats) -> NDArray[np.bool_]:
+    """Where a pixel has the place of the next one in its row ``[rows, columns - 1]``.
+
+    Native OLCI rows show a detector twice where the instrument grid has more columns than
+    detectors, and give both pixels its one position.
+
+    Args:
+        swath_xy: projected metres of the swath's pixels ``[rows, columns, 2]``.
+    """
+    return np.asarray(np.linalg.norm(np.diff(swath_xy, axis=1), axis=-1) < _SAME_PLACE_M)
+
+
+def _same_place_span(swath_xy: Floats) -> tuple[Ints, Ints]:
+    """First and last column of the pixels at each pixel's place, both ``[rows, columns]``."""
+    same = beside_itself(swath_xy)
+    edge = np.zeros((len(same), 1), bool)
+    at, count = np.arange(swath_xy.shape[1]), swath_xy.shape[1]
+    starts = np.where(np.hstack([edge, same]), 0, at)
+    ends = np.where(np.hstack([same, edge]), count - 1, at)
+    first = np.maximum.accumulate(starts, axis=1)
+    return first, np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
 
 
 def pixel_table(index: Ints) -> tuple[Ints, NDArray[np.int32]]:

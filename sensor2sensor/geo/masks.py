@@ -2,24 +2,34 @@
 
 A mask is the union of all polygons of all folders of the file, each with its holes. Anything
 that leaves no area (points, lines, an empty file), a KMZ, or a position outside the globe is
-refused by the file's name.
+refused by the file's name, and so is a ring that is not written as KML wants it: GDAL reads on
+over a word or a decimal comma, and what it makes of them is another mask.
 """
 
 from __future__ import annotations
 
+import logging
+import math
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sensor2sensor.core.containers import is_companion
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.core.xml import parse
+from sensor2sensor.core.xml import Element, parse
 from sensor2sensor.geo.drawings import project_drawing, refuse_folded, unrolled
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 
 _MAX_BYTES = 64 * 2**20
+_CLOSED_DEG = 1e-6  # a decimetre: programs round the first and the last position differently
+_FAR_DEG = 10.0
+_LOG = logging.getLogger(__name__)
 
 
 def load_mask(path: Path) -> Any:
@@ -33,7 +43,8 @@ def load_mask(path: Path) -> Any:
         drawn; what they mean, at 180 degrees east too, is decided when they are projected.
 
     Raises:
-        InputError: the file is missing, not KML, hostile, or holds no polygon on the globe.
+        InputError: the file is missing, not KML, hostile, or holds no polygon on the globe, or a
+            ring that is not closed, too short, or not made of positions.
     """
     import shapely
 
@@ -84,6 +95,8 @@ def prepared(path: Path, edges: str, *, say: bool = False) -> Any:
         InputError: as `load_mask`, or the mask encloses nothing with edges of this kind.
     """
     mask = load_mask(path)
+    if say:
+        _warn_of_swaps(mask, path)
     if edges == "parallel":
         return unrolled(mask, path, say=say)
     refuse_folded(mask, path)
@@ -118,7 +131,75 @@ def _checked(path: Path) -> bytes:
         raise InputError(error.what, where=path, hint="export the mask as KML again") from error
     if root.name != "kml":
         raise InputError(f"root element is {root.name}, not kml", where=path, hint="export KML")
+    for number, placemark in enumerate(root.descendants("Placemark"), start=1):
+        named = placemark.find("name")
+        label = repr(named.text[:60]) if named is not None and named.text else str(number)
+        for place in placemark.descendants("LinearRing"):
+            _check_ring(place, f"{path}: placemark {label}")
     return data
+
+
+def _check_ring(ring: Element, where: str) -> None:
+    """Refuse a ring that is not closed, or not made of ``longitude,latitude[,height]``.
+
+    An empty one is passed over: nothing was drawn.
+    """
+    written = ring.find("coordinates")
+    words = re.sub(r"\s*,\s*", ",", written.text if written is not None else "").split()
+    if not words:
+        return
+    positions = [_position(word, where) for word in words]
+    first, last = positions[0], positions[-1]
+    if len(positions) > 1 and math.dist(first, last) > _CLOSED_DEG:
+        what = f"the ring is not closed: it begins at {words[0]} and ends at {words[-1]}"
+        hint = "repeat the first position at its end"
+        if len(words) > 4 and words[:2] == words[-2:] and "." not in "".join(words):
+            hint = _decimal_point(",".join(words[:2]))
+        elif math.dist(first, last[::-1]) <= _CLOSED_DEG:
+            hint = "one of these has latitude and longitude swapped: longitude comes first"
+        raise InputError(what, where=where, hint=hint)
+    if len(positions) < 4:
+        what = f"the ring has too few positions ({len(positions)} of 4 or more)"
+        raise InputError(what, where=where, hint="a triangle has 4: its last is its first again")
+
+
+def _position(word: str, where: str) -> tuple[float, float]:
+    """Longitude and latitude of a word of ``coordinates``."""
+    try:
+        numbers = [float(part) for part in word.split(",")]
+    except ValueError:
+        numbers = [math.nan]
+    if len(numbers) in (2, 3) and all(map(math.isfinite, numbers)):
+        return numbers[0], numbers[1]
+    hint = "write positions as longitude,latitude in degrees, with blanks between them"
+    if len(numbers) in (4, 5, 6) and "." not in word:
+        hint = _decimal_point(word)
+    raise InputError(f"{word[:60]!r} is no position", where=where, hint=hint)
+
+
+def _decimal_point(word: str) -> str:
+    """The hint for a position whose decimals stand behind commas, like ``-81,1,72,93``."""
+    whole, part, other_whole, other_part = word.split(",")[:4]
+    return f"decimal commas? Write {whole}.{part},{other_whole}.{other_part}"
+
+
+def _warn_of_swaps(mask: Any, path: Path) -> None:
+    """Warn of vertices far from all others that lie among them once their numbers are swapped."""
+    for polygon in mask.geoms:
+        vertices = np.asarray(polygon.exterior.coords)[:-1, :2]
+        apart = np.abs(vertices - np.median(vertices, axis=0)).max(axis=1)
+        near, far = vertices[apart <= _FAR_DEG], vertices[apart > _FAR_DEG]
+        if not 0 < len(far) < len(near):
+            continue
+        border = np.maximum(np.ptp(near, axis=0), 1.0)
+        low, high = near.min(axis=0) - border, near.max(axis=0) + border
+        if ((far[:, ::-1] >= low) & (far[:, ::-1] <= high)).all():
+            lon, lat = far[0]
+            _LOG.warning(
+                "%s: the vertex %g,%g lies far from the others of its polygon, and among them as"
+                " %g,%g: longitude comes first",
+                *(path, lon, lat, lat, lon),
+            )
 
 
 def _geometries(data: bytes, path: Path) -> list[Any]:
@@ -131,10 +212,16 @@ def _geometries(data: bytes, path: Path) -> list[Any]:
         # Not by its path: pyogrio takes what stands before a "!" for an archive. By number, for a
         # layer without a folder bears a name that is made up anew each time.
         layers = range(len(pyogrio.list_layers(data)))
-        found = [pyogrio.raw.read(data, layer=one, force_2d=True)[2] for one in layers]
+        with warnings.catch_warnings():
+            # Of rings whose ends differ by less than was found to be the same, or in height alone.
+            warnings.filterwarnings("ignore", "Non closed ring", RuntimeWarning)
+            found = [pyogrio.raw.read(data, layer=one, force_2d=True)[2] for one in layers]
     except (DataSourceError, DataLayerError, ValueError) as error:
         raise InputError(f"cannot be read as KML ({error})", where=path) from error
-    return [shapely.from_wkb(wkb) for layer in found for wkb in layer if wkb is not None]
+    known = [wkb for layer in found for wkb in layer if wkb is not None]
+    # Closes such rings; what no polygon can be (a ring by itself) becomes None.
+    read = [shapely.from_wkb(wkb, on_invalid="fix") for wkb in known]
+    return [geometry for geometry in read if geometry is not None]
 
 
 def _parts(geometry: Any) -> list[Any]:

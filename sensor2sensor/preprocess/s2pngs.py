@@ -29,8 +29,7 @@ from sensor2sensor.preprocess.inventory_file import (
     read_inventory,
 )
 from sensor2sensor.preprocess.s2pngs_render import (
-    GAMMA,
-    PERCENTILES,
+    STRETCH,
     decimation,
     display_bands,
     render,
@@ -227,8 +226,7 @@ def _write_config(
 ) -> None:
     scenes = {str(scene): made[scene] for scene in sorted(made)}
     head = {"step": "30", "version": __version__, "options": dict(options)}
-    shown = {"percentiles": list(PERCENTILES), "gamma": GAMMA}
-    files.write_json(folder / CONFIG, {**head, "stretch": shown, "scenes": scenes})
+    files.write_json(folder / CONFIG, {**head, "stretch": STRETCH, "scenes": scenes})
 
 
 def _previous(folder: Path) -> dict[int, dict[str, Any]]:
@@ -253,7 +251,7 @@ def _there(
     product = open_s2(job.product)
     made_of = manifest.fingerprint(
         [
-            *(product.name, job.bands, job.resolution_m, job.factor, PERCENTILES, GAMMA),
+            *(product.name, job.bands, job.resolution_m, job.factor, STRETCH),
             _inputs(product, job),
         ]
     )
@@ -293,7 +291,10 @@ def _inputs(product: S2Product, job: Job) -> list[dict[str, int]]:
     """The cheap identity of the files a picture is made of."""
     if job.product.is_file():
         return [manifest.file_fingerprint(job.product)]
-    paths = [Path(product.band_file(band, job.resolution_m)) for band in job.bands]
+    # The mask that tells cloud from ground sets the stretch: it is read at the coarsest grid.
+    mask = product.members_for((), max(product.grids))
+    members = [*(product.band_member(band, job.resolution_m) for band in job.bands), *mask]
+    paths = [Path(product.files.gdal_path(member)) for member in members]
     return [manifest.file_fingerprint(path) for path in paths]
 
 

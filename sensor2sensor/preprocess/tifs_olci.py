@@ -15,6 +15,7 @@ from sensor2sensor.core.times import utc_from
 from sensor2sensor.geo.collocation import (
     SwathIndex,
     SwathWindow,
+    beside_itself,
     find_window,
     geocentric_m,
     grid_geocentric_m,
@@ -150,27 +151,42 @@ class OlciWindow:
     def red_radiance(self) -> NDArray[np.float32]:
         """Oa08 (665 nm) over the window ``[rows, columns]``, NaN where it is not usable.
 
-        A quarter of real pixels repeat their neighbour's value at a position of their own, which
-        displaces the picture by some 60 m: they are interpolated along the row instead.
+        A copied value away from where it was measured displaces the picture by some 60 m: it is
+        interpolated along the row instead. A copy in its place stays, or it would be displaced.
         """
         image = self.radiance[OLCI_BANDS.index("Oa08")]
         known = np.isfinite(image) & ((self.quality & np.uint32(Quality.OLCI_INVALID)) == 0)
+        in_place = _along_rows(image, known & ~self._displaced)
+        return np.where(known, in_place, np.float32(np.nan))
+
+    @cached_property
+    def _displaced(self) -> NDArray[np.bool_]:
+        """Copies of a neighbour's value at a position of their own.
+
+        A quarter of real pixels are flagged `duplicated`. In native products such a pixel has the
+        position of its original too; only with one of its own its value lies where it is not.
+        """
         copied = (self.quality & np.uint32(Quality.OLCI_DUPLICATED)) != 0
-        return np.where(known, _along_rows(image, known & ~copied), np.float32(np.nan))
+        return np.asarray(copied & ~_twins_of(np.ones_like(copied), self._same))
+
+    @cached_property
+    def _same(self) -> NDArray[np.bool_]:
+        return beside_itself(self.xy_m)
 
     @cached_property
     def _usable(self) -> NDArray[np.bool_]:
         """Pixels with all radiances, valid, at the position their value was measured at."""
-        bad = np.uint32(Quality.OLCI_INVALID | Quality.OLCI_DUPLICATED)
         finite = np.isfinite(self.radiance).all(axis=0)
-        return np.asarray(finite & ((self.quality & bad) == 0), bool)
+        valid = (self.quality & np.uint32(Quality.OLCI_INVALID)) == 0
+        return np.asarray(finite & valid & ~self._displaced, bool)
 
     def _around(self, used: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Flat indices of the usable pixels that touch the used ones."""
+        """Flat indices of the usable pixels that touch the used ones, at other places."""
         from scipy.ndimage import binary_dilation
 
         taken = np.zeros(self.window.shape, bool)
         taken.flat[used] = True
+        taken |= _twins_of(taken, self._same)
         touching = binary_dilation(taken, np.ones((3, 3), bool)) & ~taken
         return np.flatnonzero(touching & self._usable)
 
@@ -204,6 +220,19 @@ def _window_over(product: S3Product, reader: S3Reader, grid: Grid) -> SwathWindo
     if window is None:
         raise ProductError("no pixel lies over the Sentinel-2 scene", where=product.name)
     return window
+
+
+def _twins_of(pixels: NDArray[np.bool_], same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels beside one of these and at its place.
+
+    Args:
+        pixels: ``[rows, columns]``.
+        same: whether a pixel has the place of the next one ``[rows, columns - 1]``.
+    """
+    twins = np.zeros_like(pixels)
+    twins[:, 1:] |= pixels[:, :-1] & same
+    twins[:, :-1] |= pixels[:, 1:] & same
+    return twins
 
 
 def _along_rows(image: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:

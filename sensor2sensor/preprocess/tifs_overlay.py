@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from sensor2sensor.core import files
 from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.s2pngs_render import picture, stretch
 from sensor2sensor.preprocess.tifs_records import Row
 
-VERSION = 2  # of the picture; raised when equal tiles are drawn otherwise
+VERSION = 3  # of the picture; raised when equal tiles are drawn otherwise
 FOLDER = "_overlays"  # no inventory's name begins like this: its pictures can never lie here
 _WIDTH_IN, _DPI = 10.0, 100
 _LISTED = 40  # so many tiles are named beside the picture
@@ -68,7 +67,7 @@ def is_current(path: Path, mark: str) -> bool:
 
 
 def overlay_png(
-    reflectance: NDArray[np.float32],
+    image: NDArray[np.uint8],
     grid: Grid,
     rows: Sequence[Row],
     *,
@@ -83,8 +82,7 @@ def overlay_png(
     Equal input gives equal bytes.
 
     Args:
-        reflectance: overview of the scene ``[h, w, 3]`` (red, green, blue) or ``[h, w, 1]``, NaN
-            for no data.
+        image: of the scene as step 30 shows it, red, green, blue and alpha ``[4, h, w]``.
         grid: the scene's target grid.
         rows: of ``tiles.csv``; a tile's number is its place among them.
         reduction: target pixels per overview pixel.
@@ -102,7 +100,7 @@ def overlay_png(
     width = 1.8 / (_WIDTH_IN + 1.8) if listed else 0.0
     axes = figure.add_axes((0.08, 0.092, 0.895 - width, 0.869))
     _frame(axes, grid, title)
-    _draw_image(axes, reflectance, grid, reduction)
+    _draw_image(axes, image, grid, reduction)
     for mask in masks:
         _draw_outline(axes, mask, colour=_MASK, name="mask")
     for (name, outline), colour in zip(outlines.items(), _OUTLINES, strict=False):
@@ -116,14 +114,13 @@ def overlay_png(
     return buffer.getvalue()
 
 
-def _draw_image(axes: Any, reflectance: NDArray[np.float32], grid: Grid, reduction: int) -> None:
+def _draw_image(axes: Any, image: NDArray[np.uint8], grid: Grid, reduction: int) -> None:
     step = reduction * grid.resolution_m
-    height, width = reflectance.shape[:2]
+    _, height, width = image.shape
     east, south = grid.ulx_m + width * step, grid.uly_m - height * step
     axes.set_facecolor("#202028")
-    if np.isfinite(reflectance).all(axis=-1).any():
-        # The stretch of step 30: a scene looks here as it did when it was selected.
-        shown = np.moveaxis(picture(reflectance, stretch(reflectance)), 0, -1)
+    if image[3].any():
+        shown = np.moveaxis(image, 0, -1)
         axes.imshow(shown, extent=(grid.ulx_m, east, south, grid.uly_m), interpolation="nearest")
         # The last overview pixel may reach beyond the scene.
         _limits(axes, grid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,16 @@ from sensor2sensor.config.selection import Selection
 from sensor2sensor.core import cli
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.times import format_utc
+from sensor2sensor.geo.footprints import project
+from sensor2sensor.geo.masks import find_masks, load_masks, project_mask
 from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow
 from sensor2sensor.preprocess.pairing import inventory_name
 from sensor2sensor.preprocess.tifs_options import TileOptions
 from sensor2sensor.preprocess.tifs_overlay import overlay_path
 from sensor2sensor.preprocess.tifs_task import SceneTask
+from sensor2sensor.products.sentinel2 import open_s2
 
 
 def plan(
@@ -47,7 +51,8 @@ def plan(
     """
     scenes = inventory.scenes()
     _check_ids(selection, scenes)
-    masks = _mask_files(env, options)
+    drawn = load_masks(env.masks_dir, options.masks, options.mask_edges)  # bad ones stop the run
+    masks = find_masks(env.masks_dir, options.masks)
     tasks = []
     for scene in sorted({*selection.s2_indices, *(scene for scene in kept if scene in scenes)}):
         rows = suitable(scenes[scene], options.overlap, alone=inventory.sentinel2_only)
@@ -55,7 +60,32 @@ def plan(
             report.failed(f"scene {scene:05d}", _no_pair(scenes[scene], options.overlap))
         else:
             tasks.append(_task(env, selection, inventory, options, scene, rows, masks, verify))
+    for name in _idle_masks(drawn, tasks, options):
+        report.note(f"mask {name} touches none of the selected scenes")
     return tasks
+
+
+def _idle_masks(
+    drawn: Mapping[str, Any], tasks: Sequence[SceneTask], options: TileOptions
+) -> list[str]:
+    """Names of masks outside every scene that can be read: a slip in them, or in the selection.
+
+    Scenes are opened until each mask has met one, so nearly always one of them alone.
+    """
+    idle, seen = dict(drawn), False
+    for task in tasks:
+        if not idle:
+            break
+        product = attempt(open_s2, task.s2)
+        # A product that cannot be read, or not at this resolution, fails where it is worked on.
+        if isinstance(product, Failure) or options.resolution_m not in product.grids:
+            continue
+        seen, grid = True, product.grids[options.resolution_m]
+        outline = project(product.footprint, f"EPSG:{grid.epsg}")
+        for name, mask in list(idle.items()):
+            if project_mask(mask, grid, options.mask_edges).intersects(outline):
+                del idle[name]
+    return list(idle) if seen else []
 
 
 def suitable(
@@ -99,14 +129,6 @@ def _check_ids(selection: Selection, scenes: dict[int, list[InventoryRow]]) -> N
 def _product(text: str) -> str:
     """Name of a product without folder and extension."""
     return Path(text).name.removesuffix(".zip").removesuffix(".SAFE")
-
-
-def _mask_files(env: Environment, options: TileOptions) -> dict[str, Path]:
-    """KML file by mask name; all of them are read once here, so that bad ones stop the run."""
-    from sensor2sensor.geo.masks import find_masks, load_masks
-
-    load_masks(env.masks_dir, options.masks, options.mask_edges)
-    return find_masks(env.masks_dir, options.masks)
 
 
 def _task(

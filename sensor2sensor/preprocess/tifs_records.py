@@ -144,7 +144,7 @@ class TileFolder:
             old["quantity"] = options["quantity"]
         if old.get("unknown_cloud") == "refuse":  # it only let scenes out, which may come now
             old["unknown_cloud"] = options["unknown_cloud"]
-        found = differences(_with_edges(old), _with_edges(options))
+        found = differences(*_comparable(old, options))
         if found and not force and any(record.rows for record in self.records()):
             what = f"holds tiles of other options: {'; '.join(found)}"
             hint = "repeat with those, or give --force to replace them"
@@ -154,7 +154,7 @@ class TileFolder:
         return bool(found)
 
     def remove_listed(self) -> None:
-        """Remove exactly what manifest and records list, the manifest last; incomplete till then."""
+        """Remove exactly what manifest and records list, the manifest last."""
         old = files.read_json(self.manifest)
         files.write_json(self.manifest, {**old, "complete": False})
         listed = list(old["files"])
@@ -207,9 +207,14 @@ class TileFolder:
         return rows
 
 
-def _with_edges(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with a word for what a record leaves out, so that a difference can be read."""
-    return {**({"mask_edges": OLD_MASK_EDGES} if options.get("masks") else {}), **options}
+def _comparable(*options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Options without how edges of masks run, unless all have masks whose edges can differ.
+
+    A record that leaves it out has a word for it here, so that the difference can be read.
+    """
+    if all(one.get("masks") for one in options):
+        return [{"mask_edges": OLD_MASK_EDGES, **one} for one in options]
+    return [{key: one[key] for key in one if key != "mask_edges"} for one in options]
 
 
 def _mean_bands(bands: Sequence[Row], records: Sequence[SceneRecord]) -> list[Row]:

@@ -24,7 +24,7 @@ from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import prepared, project_mask
 from sensor2sensor.preprocess import tifs_draw, tifs_task
-from sensor2sensor.preprocess.s2pngs_render import display_bands
+from sensor2sensor.preprocess.s2pngs_render import display_bands, scene_picture
 from sensor2sensor.preprocess.tifs_olci import OlciWindow
 from sensor2sensor.preprocess.tifs_options import OLCI_SHARE
 from sensor2sensor.preprocess.tifs_overlay import drawn_of, is_current, overlay_png
@@ -213,11 +213,9 @@ class _Scene:
 
     def overlay(self, rows: list[Row], mark: str) -> bytes:
         """The picture of the scene with its tiles."""
-        bands, reduction = (
-            display_bands(self.options.bands),
-            tifs_draw.overview_reduction(self.grid),
-        )
-        image, _ = self.s2.read_reflectance(bands, self.options.resolution_m, overview=reduction)
+        bands = display_bands(self.options.bands)
+        reduction = tifs_draw.overview_reduction(self.grid)
+        image, _ = scene_picture(self.s2, bands, self.options.resolution_m, reduction)
         return overlay_png(
             image,
             self.grid,

@@ -25,6 +25,7 @@ from sensor2sensor.products.reading import footprint_from, product_name, time_at
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sensor2sensor.core.archives import ProductFiles
     from sensor2sensor.core.xml import Element
 
 LEVELS = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
@@ -315,3 +316,18 @@ def derived_grids(grids: dict[int, Grid]) -> dict[int, Grid]:
                 height_px=round(finest.height_px * shrink),
             )
     return dict(sorted(complete.items()))
+
+
+def located(files: ProductFiles, name: str, granule: str) -> str:
+    """The file that metadata mean by a name, where tools or people have renamed the granule folder.
+
+    Args:
+        files: the product's files.
+        name: as the metadata write it, `GRANULE/<granule>/…`.
+        granule: the granule's folder as it is, with its slash.
+    """
+    parts = name.split("/")
+    if len(parts) < 3 or parts[0].upper() != "GRANULE" or files.exists(name):
+        return name
+    moved = granule + "/".join(parts[2:])
+    return moved if files.exists(moved) else name

@@ -29,7 +29,7 @@ from sensor2sensor.products.quality import (
     from_scl,
 )
 from sensor2sensor.products.reading import manifest_checksums, read_xml, verify_checksums
-from sensor2sensor.products.s2_metadata import product_facts, tile_facts
+from sensor2sensor.products.s2_metadata import located, product_facts, tile_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -232,16 +232,19 @@ class S2Product:
         """Where a window seen in `shape` pixels lies outside the scene, whatever its images say."""
         from sensor2sensor.geo.footprints import project
 
+        target = self._reduced(resolution_m, place, shape)
+        if self.quality_source(max(self.grids)) == "SCL":
+            word, _ = self._quality_on(target, max(self.grids))
+            return np.asarray((word & np.uint32(Quality.S2_NODATA)) != 0)
+        outline = project(self.footprint, f"EPSG:{target.epsg}")
+        return ~s2_images.within([outline], target)
+
+    def _reduced(self, resolution_m: int, place: PixelWindow, shape: tuple[int, ...]) -> Grid:
+        """The grid of a window that is seen in `shape` pixels."""
         height, width = shape
         grid = self.grids[resolution_m]
         corner = grid.window(place.x, place.y, width, height)
-        target = replace(corner, resolution_m=place.width * grid.resolution_m / width)
-        source, member = self._quality_source(max(self.grids))
-        if source == "SCL":
-            classes = s2_images.read_nearest(self.files, member, grid, target)[0]
-            return np.asarray(classes == 0)
-        outline = project(self.footprint, f"EPSG:{grid.epsg}")
-        return ~s2_images.within([outline], target)
+        return replace(corner, resolution_m=place.width * grid.resolution_m / width)
 
     def read_quality(
         self, resolution_m: int, window: PixelWindow | None = None
@@ -254,6 +257,15 @@ class S2Product:
         grid = self.grids[resolution_m]
         place = window or grid.full_window
         target = grid.window(place.x, place.y, place.width, place.height)
+        return self._quality_on(target, resolution_m)
+
+    def quality_overview(self, resolution_m: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint32]:
+        """Those bits for the whole scene seen in `shape` pixels: samples of its coarsest mask."""
+        target = self._reduced(resolution_m, self.grids[resolution_m].full_window, shape)
+        return self._quality_on(target, max(self.grids))[0]
+
+    def _quality_on(self, target: Grid, resolution_m: int) -> tuple[npt.NDArray[np.uint32], str]:
+        grid = self.grids[resolution_m]
         source, member = self._quality_source(resolution_m)
         if source == "SCL":
             classes = s2_images.read_nearest(self.files, member, grid, target)
@@ -321,21 +333,6 @@ def open_s2(path: Path) -> S2Product:
         metadata_files=(product_xml, tile_xml),
         files=files,
     )
-
-
-def located(files: ProductFiles, name: str, granule: str) -> str:
-    """The file that metadata mean by a name, where tools or people have renamed the granule folder.
-
-    Args:
-        files: the product's files.
-        name: as the metadata write it, `GRANULE/<granule>/…`.
-        granule: the granule's folder as it is, with its slash.
-    """
-    parts = name.split("/")
-    if len(parts) < 3 or parts[0].upper() != "GRANULE" or files.exists(name):
-        return name
-    moved = granule + "/".join(parts[2:])
-    return moved if files.exists(moved) else name
 
 
 def _only(files: ProductFiles, found: list[str], kind: str) -> str:

@@ -242,6 +242,7 @@ def make_s3(
     collection: str = "003", product_type: str = "OL_1_EFR", timeliness: str = "NT",
     centre_lonlat: tuple[float, float] | None = None, zip: bool = False,
     single_chunk: bool = False, seed: int = 0, cloud: float = 0.1, sky: Sky | None = None,
+    copies_in_place: bool = False,
 ) -> Path:  # fmt: skip
     """Write an OLCI Level-1 product in the real format and return its path.
 
@@ -261,6 +262,7 @@ def make_s3(
         seed: noise and, without a world, the ground.
         cloud: the fraction of 20 km around the world's centre under cloud.
         sky: clouds shared with other products; made from `cloud` by default.
+        copies_in_place: duplicated pixels lie where the pixel they repeat lies.
 
     Returns:
         The `.SEN3` folder or the `.zip`.
@@ -268,7 +270,7 @@ def make_s3(
     ground = _world(world, seed, centre_lonlat)
     factor = {"OL_1_EFR": 1, "OL_1_ERR": 4}[product_type]
     centre = centre_lonlat if centre_lonlat is not None else ground.centre_lonlat
-    swath = Swath(rows, columns, centre, factor)
+    swath = Swath(rows, columns, centre, factor, copies_in_place)
     identity = Identity(
         platform, product_type, start, rows, columns, factor, collection, timeliness
     )

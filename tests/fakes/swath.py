@@ -26,12 +26,15 @@ class Swath:
         columns: number of columns across it.
         centre_lonlat: longitude and latitude of the middle of the frame.
         factor: pixel size as a multiple of full resolution (1 for EFR, 4 for ERR).
+        copies_in_place: columns that share a detector share its position too, as in native
+            products; otherwise every column has a position of its own. For small frames.
     """
 
     rows: int
     columns: int
     centre_lonlat: tuple[float, float]
     factor: int = 1
+    copies_in_place: bool = False
 
     @property
     def tie_step(self) -> int:
@@ -43,6 +46,9 @@ class Swath:
     def _plane(self, i: NDArray, j: NDArray) -> tuple[F64, F64]:
         """Return metres east and north of the centre for fractional rows and columns."""
         along = (i - (self.rows - 1) / 2) * ALONG_M * self.factor
+        if self.copies_in_place:
+            step, first = self._detector_steps()
+            j = (np.floor(first + step * j) + 0.5 - first) / step
         across = (j - (self.columns - 1) / 2) * ACROSS_M * self.factor
         along = along - 2.4e-8 * across**2  # rows bend: the Earth turns under the scan
         heading = np.deg2rad(HEADING_DEG)
@@ -88,11 +94,15 @@ class Swath:
         Neighbouring columns that share a detector are duplicates of each other, about a
         quarter of the frame as in real products.
         """
-        step = DETECTORS / FULL_COLUMNS * self.factor
-        first = (DETECTORS - step * self.columns) / 2
+        step, first = self._detector_steps()
         return np.clip(np.floor(first + step * np.arange(self.columns)), 0, DETECTORS - 1).astype(
             np.int16
         )
+
+    def _detector_steps(self) -> tuple[float, float]:
+        """Return detectors per column, and where among them the first column is."""
+        step = DETECTORS / FULL_COLUMNS * self.factor
+        return step, (DETECTORS - step * self.columns) / 2
 
     def source_columns(self) -> NDArray[np.int64]:
         """Return for every column the column whose measurement it shows."""

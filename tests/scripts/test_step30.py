@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +13,7 @@ import pytest
 import rasterio
 
 from sensor2sensor.core import files
-from sensor2sensor.preprocess import inventory
+from sensor2sensor.preprocess import inventory, s2pngs
 from sensor2sensor.preprocess.inventory_file import HEADER, read_inventory, read_rows
 from sensor2sensor.preprocess.s2pngs import main
 from tests.doors import run_door
@@ -78,10 +79,15 @@ def test_the_picture_is_the_recorded_stretch_of_the_decimated_band(archive):
             assert (source.read(1) > 0).all()
             dns[band] = source.read(1, out_shape=(96, 96))
     assert any((dn == 0).any() for dn in dns.values())  # undershoot beside a bright edge: a value
+    with rasterio.open(next(product.rglob("MSK_CLASSI_B00.jp2"))) as source:
+        cloudy = source.read([1, 2]).any(axis=0)
+    at = ((np.arange(96) + 0.5) * 20 // 60).astype(int)
+    clear = ~cloudy[np.ix_(at, at)]
+    assert 0.05 < clear.mean() < 0.95
     limits = noted["scenes"]["0"]["stretch_reflectance"]
     for layer, dn, (low, high) in zip(shown[:3], dns.values(), limits, strict=True):
         reflectance = (dn.astype(float) - 1000) / 10000
-        bounds = np.percentile(reflectance, [2, 98])
+        bounds = np.percentile(reflectance[clear], noted["stretch"]["percentiles"])
         assert [low, high] == pytest.approx(bounds, abs=1e-4)
         scaled = np.clip((reflectance - low) / (high - low), 0, 1)
         expected = 255 * scaled ** noted["stretch"]["gamma"]
@@ -151,6 +157,22 @@ def test_a_rerun_does_nothing_again_unless_something_changed(archive, capsys):
     assert "2 done, 0 already there" in capsys.readouterr().out
     with rasterio.open(env.inventory_dir / NAME / "2.png") as source:
         assert source.shape == (48, 48)
+
+
+def test_a_picture_stretched_otherwise_or_by_another_mask_is_made_again(
+    archive, capsys, monkeypatch
+):
+    env, file = archive
+    assert step30(file) == 0
+    mask = next(next(env.s2_root.glob("*.SAFE")).rglob("MSK_CLASSI_B00.jp2"))
+    os.utime(mask, ns=(0, 0))
+    capsys.readouterr()
+    assert step30(file) == 0
+    assert "1 done, 1 already there" in capsys.readouterr().out
+    monkeypatch.setitem(s2pngs.STRETCH, "gamma", 0.6)
+    assert step30(file) == 0
+    assert "2 done, 0 already there" in capsys.readouterr().out
+    assert config(env)["stretch"]["gamma"] == 0.6
 
 
 def test_a_damaged_product_is_named_and_the_others_are_shown(archive, capsys):

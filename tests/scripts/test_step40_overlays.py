@@ -101,8 +101,9 @@ def _drawn(image: np.ndarray, rows: list[dict]) -> np.ndarray:
     from rasterio.io import MemoryFile
 
     shared = {"reduction": 1, "outlines": {}, "masks": [], "title": ""}
-    data = overlay_png(image, GRID, rows, mark=drawn_of("s", rows), **shared)
-    assert data == overlay_png(image, GRID, rows, mark=drawn_of("s", rows), **shared)
+    shown = picture(image, stretch(image))
+    data = overlay_png(shown, GRID, rows, mark=drawn_of("s", rows), **shared)
+    assert data == overlay_png(shown, GRID, rows, mark=drawn_of("s", rows), **shared)
     with MemoryFile(data) as memory, memory.open() as source:
         return np.moveaxis(source.read([1, 2, 3]), 0, -1)
 
@@ -132,7 +133,7 @@ def test_every_tile_has_its_number(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_current_only_for_its_own_tiles(tmp_path: Path) -> None:
-    image, path = np.full((256, 256, 1), 0.1, np.float32), tmp_path / "0_64px.png"
+    image, path = np.full((4, 256, 256), 255, np.uint8), tmp_path / "0_64px.png"
     mark = drawn_of("s", _rows((0, 0)))
     assert not is_current(path, mark)
     shared = {"reduction": 1, "outlines": {}, "masks": [], "title": "x" * 200}

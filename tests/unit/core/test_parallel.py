@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -131,6 +137,45 @@ def test_with_debug_damaged_input_is_still_its_items_failure(debug, workers):
 def test_what_stops_a_run_is_no_items_failure(workers, name):
     with pytest.raises(STOPS[name]):
         mapped([2, name, 3], workers)
+
+
+PARENT = """
+import os, sys, time
+from pathlib import Path
+from sensor2sensor.core import parallel
+
+def work(item):
+    (Path(sys.argv[1]) / f"{item}.pid").write_text(str(os.getpid()))
+    for _ in range(3000 if item else 0):
+        time.sleep(0.1)
+
+if __name__ == "__main__":
+    list(parallel.parallel_map(work, [0, 1, 2], workers=WORKERS, label=str, desc="t"))
+"""
+
+
+@pytest.mark.parametrize(("workers", "items"), [(2, 3), (3, 3)], ids=["busy", "one idle"])
+def test_workers_end_with_a_parent_that_was_killed(tmp_path, repository, workers, items):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT.replace("WORKERS", str(workers)))
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    line = [sys.executable, str(script), str(tmp_path)]
+    # Every process that is left holds this pipe: it ends with the last of them.
+    parent = subprocess.Popen(
+        line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while len(list(tmp_path.glob("*.pid"))) < items and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(list(tmp_path.glob("*.pid"))) == items and parent.poll() is None
+        parent.kill()
+        parent.communicate(timeout=60)
+    finally:
+        parent.kill()
+        for path in tmp_path.glob("*.pid"):
+            with contextlib.suppress(ProcessLookupError, ValueError):
+                os.kill(int(path.read_text()), signal.SIGKILL)
 
 
 def test_one_attempt_follows_the_same_rule(debug):

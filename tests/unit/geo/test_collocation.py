@@ -130,6 +130,32 @@ def test_swath_positions_invert_the_geometry():
     assert np.isnan(swath_positions(np.array([-1]), middle[None], xy)[0]).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_positions_are_found_between_pixels_at_one_place():
+    """Native OLCI: a quarter of the columns repeat the position of the next one."""
+    _, _, single = swath(*PLACES[0], n=12)
+    column = np.array([0, 0, 1, 2, 2, 3, 4, 5, 5, 5, 6, 7, 8, 9, 10, 11, 11])
+    doubled = single[:, column]
+    rng = np.random.default_rng(1)
+    points = single[2:9, 1:10].reshape(-1, 2) + rng.uniform(-120, 120, (63, 2))
+    flat = np.linalg.norm(points[:, None] - doubled.reshape(-1, 2), axis=-1)
+    nearest = [np.flatnonzero(np.isclose(away, away.min())) for away in flat]
+    wanted = swath_positions(_nearest(points, single), points, single)
+    for choice in (0, -1):  # whichever of the equally near pixels the search finds
+        index = np.array([found[choice] for found in nearest])
+        rows, columns = swath_positions(index, points, doubled)
+        assert rows == pytest.approx(wanted[0], abs=1e-9)
+        assert np.interp(columns, np.arange(17), column) == pytest.approx(wanted[1], abs=1e-9)
+    edge = swath_positions(np.array([0, 16]), doubled[0, [0, 16]], doubled)
+    assert edge[0] == pytest.approx([0, 0]) and np.isfinite(edge[1]).all()
+    one_place = np.repeat(single[:, :1], 3, axis=1)
+    assert np.isnan(swath_positions(np.array([1]), one_place[0, :1], one_place)[0]).all()
+
+
+def _nearest(points, positions):
+    return np.linalg.norm(points[:, None] - positions.reshape(-1, 2), axis=-1).argmin(axis=1)
+
+
 def test_local_grid_is_the_utm_zone():
     lat, lon, xy = swath(*PLACES[0])
     east, north = local_grid(32617, lon, lat)

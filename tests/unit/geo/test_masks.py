@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import shapely
 
@@ -86,6 +87,109 @@ def test_unusable_files_are_refused_by_name(tmp_path, content, says):
     with pytest.raises(InputError, match=says) as caught:
         load_mask(path)
     assert "bad.kml" in str(caught.value)
+
+
+def coordinates(text: str) -> str:
+    outer = f"<LinearRing><coordinates>{text}</coordinates></LinearRing>"
+    return f"<Polygon><outerBoundaryIs>{outer}</outerBoundaryIs></Polygon>"
+
+
+CLOSED = "-81,72 -80,72 -80,73 -81,73 -81,72"
+OPEN = "-81,72 -80,72 -80,73 -81,73"
+HOLE = f"<innerBoundaryIs><LinearRing><coordinates>{OPEN}</coordinates></LinearRing>"
+RINGS = {
+    "open": (coordinates(OPEN), "not closed: it begins at -81,72 and ends at -81,73; repeat the"),
+    "open with heights": (coordinates("1,2,0 3,2,0 3,4,0"), "not closed: it begins at 1,2,0"),
+    "open in a collection": (
+        f"<MultiGeometry>{coordinates(CLOSED)}{coordinates(OPEN)}</MultiGeometry>",
+        "not closed",
+    ),
+    "open hole": (
+        coordinates(CLOSED).replace("</Polygon>", HOLE + "</innerBoundaryIs></Polygon>"),
+        "not closed",
+    ),
+    "last swapped": (coordinates(f"{OPEN} 72,-81"), "latitude and longitude swapped"),
+    "decimal commas": (
+        coordinates("-81,1,72,93 -80,1,72,93 -80,1,73,2 -81,1,72,93"),
+        "'-81,1,72,93' is no position; decimal commas. Write -81.1,72.93",
+    ),
+    "decimal commas and height": (
+        coordinates("-81,1,72,93,0 -80,1,72,93,0 -80,1,73,2,0 -81,1,72,93,0"),
+        "decimal commas. Write -81.1,72.93",
+    ),
+    "decimal commas and blanks": (
+        coordinates("-81,1 72,93 -80,1 72,93 -80,1 73,2 -81,1 72,93"),
+        "not closed: .*decimal commas. Write -81.1,72.93",
+    ),
+    "semicolons": (coordinates(CLOSED.replace(",", ";")), "'-81;72' is no position"),
+    "word": (coordinates("-81,72 east,72 -80,73 -81,73 -81,72"), "'east,72' is no position"),
+    "letters": (coordinates("81W,72N 80W,72N 80W,73N 81W,72N"), "'81W,72N' is no position"),
+    "not a number": (coordinates("-81,72 nan,72 -80,73 -81,72"), "'nan,72' is no position"),
+    "infinite": (coordinates("-81,72 inf,72 -80,73 -81,72"), "'inf,72' is no position"),
+    "one number": (coordinates("-81 -80 -80 -81"), "'-81' is no position; write positions as"),
+    "one position": (coordinates("-81,72"), r"too few positions \(1 of"),
+    "two positions": (coordinates("-81,72 -80,72"), "not closed: .*repeat the first position"),
+    "a line there and back": (coordinates("-81,72 -80,72 -81,72"), r"too few positions \(3 of"),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("case", RINGS)
+def test_a_ring_not_written_as_kml_wants_it_is_refused_where_it_stands(tmp_path, case):
+    geometry, says = RINGS[case]
+    good = f"<Placemark>{coordinates(CLOSED)}</Placemark>"
+    path = write(tmp_path, good + placemark(geometry).replace(">a<", ">floe 7<"))
+    with pytest.raises(InputError, match=f"ice.kml: placemark 'floe 7': .*{says}"):
+        load_mask(path)
+    path = write(tmp_path, good + f"<Placemark>{geometry}</Placemark>")
+    with pytest.raises(InputError, match=f"ice.kml: placemark 2: .*{says}"):
+        load_mask(path)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-81,72,0 -80,72,0 -80,73,0 -81,73,0 -81,72,5",
+        "-81,72 -80,72 -80,73 -81,73 -81.0000001,72",
+        "-81, 72\n -80, 72\n -80, 73\n -81, 73\n -81, 72",
+    ],
+    ids=["heights differ", "rounded", "blanks behind commas"],
+)
+def test_a_ring_that_ends_where_it_began_is_closed(tmp_path, text):
+    mask = load_mask(write(tmp_path, placemark(coordinates(text))))
+    assert mask.area == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_was_not_drawn_costs_no_polygon_beside_it(tmp_path):
+    ring_alone = f"<LinearRing><coordinates>{CLOSED}</coordinates></LinearRing>"
+    body = placemark(coordinates("")) + placemark(ring_alone) + placemark(coordinates(CLOSED))
+    assert load_mask(write(tmp_path, body)).area == pytest.approx(1.0)
+    with pytest.raises(InputError, match="no polygon"):
+        load_mask(write(tmp_path, placemark(ring_alone)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_ring_of_very_many_vertices_is_read(tmp_path):
+    turn = np.linspace(0.0, 2.0 * np.pi, 100_001)
+    at = [f"{-80.5 + np.cos(t):.12f},{72.5 + np.sin(t):.12f}" for t in turn]
+    mask = load_mask(write(tmp_path, placemark(coordinates(" ".join(at)))))
+    assert mask.area == pytest.approx(np.pi, rel=1e-6)
+
+
+def test_a_swapped_vertex_in_the_middle_is_said(tmp_path, caplog):
+    path = write(tmp_path, placemark(coordinates("-81,72 -80,72 73,-80 -81,73 -81,72")))
+    prepared(path, "parallel")
+    assert not caplog.messages
+    prepared(path, "parallel", say=True)
+    assert any(
+        "the vertex 73,-80 lies far" in text and "-80,73" in text for text in caplog.messages
+    )
+    caplog.clear()
+    for points in (square(-81, 72, 1.0), square(0, 10, 60.0), [(0, 0), (60, 1), (1, 1), (0, 0)]):
+        prepared(write(tmp_path, placemark(polygon(points))), "parallel", say=True)
+    assert not caplog.messages
 
 
 def test_every_unknown_mask_is_named_at_once(tmp_path):

@@ -7,16 +7,23 @@ import pytest
 from rasterio.io import MemoryFile
 
 from sensor2sensor.core.errors import ProductError
+from sensor2sensor.dataset import display
 from sensor2sensor.preprocess.s2pngs_render import (
-    GAMMA,
+    LEAST_CLEAR_SHARE,
     MIN_SPAN,
     decimation,
     display_bands,
     picture,
     png,
     render,
+    scene_picture,
     stretch,
 )
+from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.sentinel2 import open_s2
+from tests.fakes import World, make_s2
+
+GAMMA = display.GAMMA  # one for every picture of the project
 
 
 @pytest.mark.parametrize(
@@ -58,6 +65,57 @@ def test_a_flat_scene_is_shown_mid_grey_and_not_as_noise():
     assert np.unique(picture(flat, limits)[:3]).tolist() == [round(255 * 0.5**GAMMA)]
 
 
+def test_cloud_does_not_set_the_range_of_the_ground():
+    """Half a scene of cloud left land at a hundredth of its range: almost black."""
+    ramp = np.linspace(0.02, 0.06, 10_000, dtype=np.float32).reshape(100, 100, 1)
+    scene = np.concatenate([ramp, np.full_like(ramp, 1.6)])
+    cloudy = scene[..., 0] > 1.0
+    assert stretch(scene, cloudy) == stretch(ramp)
+    assert stretch(scene)[0][1] == pytest.approx(1.6)
+    assert (picture(scene, stretch(scene, cloudy))[:3, 100:] == 255).all()
+
+
+def test_a_remnant_beside_a_mask_of_cloud_sets_no_range():
+    scene = np.linspace(0.1, 0.9, 10_000, dtype=np.float32).reshape(100, 100, 1)
+    whole, cloudy = stretch(scene), np.ones((100, 100), bool)
+    assert stretch(scene, cloudy) == whole
+    cloudy.flat[: round(10_000 * LEAST_CLEAR_SHARE) - 1] = False
+    assert stretch(scene, cloudy) == whole
+    cloudy.flat[: round(10_000 * LEAST_CLEAR_SHARE)] = False
+    assert stretch(scene, cloudy) != whole
+    scene[50:] = np.nan  # the share is one of the valid pixels
+    cloudy.flat[round(5_000 * LEAST_CLEAR_SHARE) - 1 :] = True
+    assert stretch(scene, cloudy) == stretch(scene)
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        {"level": "L2A", "resolutions": (10, 20, 60)},
+        {"level": "L2A", "resolutions": (10, 20)},
+        {"baseline": "04.00"},
+        {"baseline": "02.09"},
+    ],
+    ids=["SCL", "SCL at 20 m", "MSK_CLASSI", "MSK_CLOUDS"],
+)
+@pytest.mark.parametrize("factor", [1, 4])
+def test_the_cloud_of_a_product_is_left_out_whichever_mask_it_has(tmp_path, product, factor):
+    given = {"resolutions": (10,), "quality_masks": True, **product}
+    path = make_s2(tmp_path, world=World(0), size_px=384, cloud=0.5, **given)
+    made = open_s2(path)
+    bands = ("B04", "B03", "B02")
+    word = made.quality_overview(10, (384 // factor,) * 2)
+    fine, _ = made.read_quality(10)
+    clouds = np.uint32(Quality.S2_CLOUD | Quality.S2_CIRRUS)
+    share = ((word & clouds) != 0).mean()
+    assert 0.2 < share < 0.8
+    assert share == pytest.approx(((fine & clouds) != 0).mean(), abs=0.04)
+    image, _ = made.read_reflectance(bands, 10, overview=factor)
+    shown, limits = scene_picture(made, bands, 10, factor)
+    assert limits == stretch(image, (word & clouds) != 0) != stretch(image)
+    assert np.array_equal(shown, picture(image, limits))
+
+
 def test_black_white_and_nodata_of_a_picture():
     reflectance = np.full((2, 2, 3), 0.2, np.float32)
     reflectance[0, 0] = [-0.1, 0.0, 0.1]
@@ -89,6 +147,9 @@ class _Empty:
 
     def read_reflectance(self, bands, resolution_m, *, overview):
         return np.full((4, 4, len(bands)), np.nan, np.float32), None
+
+    def quality_overview(self, resolution_m, shape):
+        return np.zeros(shape, np.uint32)
 
 
 def test_a_scene_without_data_is_an_error_that_names_it():

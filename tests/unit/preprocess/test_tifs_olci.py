@@ -1,0 +1,77 @@
+"""Copies of the pixel beside them: in its place they stay, elsewhere they are no measurement."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from sensor2sensor.preprocess.tifs_olci import OlciWindow
+from sensor2sensor.preprocess.tifs_shift import DriftMeter
+from sensor2sensor.products.bands import OLCI_BANDS
+from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.sentinel2 import open_s2
+from sensor2sensor.products.sentinel3 import open_s3
+from tests.unit.preprocess.tifs_archive import FIRST, overpass, scene
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory):
+    """The swath over a scene, copies in place or not, made when asked for."""
+    root, made = tmp_path_factory.mktemp("olci"), {}
+    ground = open_s2(scene(root, cloud=0.0, size_px=960))
+
+    def get(in_place: bool) -> tuple[OlciWindow, np.ndarray, np.ndarray]:
+        if in_place not in made:
+            start = FIRST + timedelta(minutes=5 + in_place)
+            size = {"rows": 97, "columns": 97, "cloud": 0.0, "copies_in_place": in_place}
+            swath = open_s3(overpass(root, start, **size))
+            made[in_place] = OlciWindow(swath, ground.grids[10])
+        olci = made[in_place]
+        copied = (olci.quality & np.uint32(Quality.OLCI_DUPLICATED)) != 0
+        assert 0.2 < copied.mean() < 0.3
+        return olci, copied, olci.radiance[OLCI_BANDS.index("Oa08")]
+
+    return ground, get
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_copy_is_interpolated_only_where_it_is_displaced(window, in_place):
+    olci, copied, measured = window[1](in_place)
+    red, known = olci.red_radiance(), np.isfinite(measured)
+    assert np.array_equal(red[known & ~copied], measured[known & ~copied])
+    inner = np.s_[:, 1:-1]  # the window may cut a pair
+    equal = (red == measured)[inner][(known & copied)[inner]].mean()
+    assert equal == 1.0 if in_place else equal < 0.1
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_the_pixels_around_a_tile_lie_at_other_places_and_on_every_side(window, in_place):
+    ground, get = window
+    olci, copied, _ = get(in_place)
+    tile = olci.tile(ground.grids[10].window(300, 300, 256, 256))
+    used, around = tile.table.xy_m[: tile.used], tile.table.xy_m[tile.used :]
+    apart = np.linalg.norm(around[:, None] - used[None], axis=-1).min(axis=1)
+    assert apart.min() > 200.0
+    (west, south), (east, north) = used.min(axis=0), used.max(axis=0)
+    assert (around.min(axis=0) < (west, south)).all() and (around.max(axis=0) > (east, north)).all()
+    # Within reach of a used pixel, every place of the swath that is not used is there.
+    flagged = (tile.table.quality[tile.used :] & np.uint32(Quality.OLCI_DUPLICATED)) != 0
+    assert flagged.any() == in_place
+    places = olci.xy_m[~copied]
+    near = np.linalg.norm(places[:, None] - used[None], axis=-1).min(axis=1)
+    beside = places[(near > 200.0) & (near < 300.0)]
+    missing = np.linalg.norm(beside[:, None] - around[None], axis=-1).min(axis=1)
+    assert missing.max() < 1.0
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_no_drift_is_found_where_hardly_anything_moved(window, in_place):
+    ground, get = window
+    olci = get(in_place)[0]
+    overview, _ = ground.read_reflectance(("B04",), 10, overview=2)
+    meter = DriftMeter(overview[..., 0], 2, olci)
+    found = meter.measure(ground.grids[10].window(352, 352, 256, 256))
+    assert found is not None and found.length_m < 40.0
+    assert found.quality > (0.92 if in_place else 0.9)
