@@ -259,6 +259,7 @@ def open_files(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ProductFil
     Raises:
         ProductError: nothing is there, it is no zip, or the zip is hostile; names the member.
     """
+    containers.refuse_unfinished(path)
     if path.is_dir():
         return FolderFiles(containers.product_folder(path))
     if not path.exists():

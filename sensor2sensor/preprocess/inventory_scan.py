@@ -271,7 +271,7 @@ def _scan(
     facts_of: Callable[[_P, str], Mapping[str, Any]],
     verify: bool,
 ) -> Scan:
-    from sensor2sensor.products.discovery import acquisitions
+    from sensor2sensor.products.acquisitions import acquisitions
 
     scan = Scan(level=level)
     groups = acquisitions(usable, level=level)

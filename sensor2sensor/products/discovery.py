@@ -1,4 +1,4 @@
-"""Finding products in an archive by content, and choosing one of several per acquisition.
+"""Finding products in an archive by content.
 
 The archive may be flat or in folders like `YYYY/MM`; products may be folders or zips. A name is
 a hint only: it decides whether something unreadable was meant to be a product, and so whether it
@@ -10,30 +10,30 @@ from __future__ import annotations
 import logging
 import re
 import zipfile
-from bisect import bisect_left, bisect_right
-from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from sensor2sensor.core.archives import open_files
 from sensor2sensor.core.containers import (
     PRODUCT_SUFFIXES,
     is_companion,
+    is_control_file,
     is_metadata,
     is_old_metadata,
     is_unread_container,
+    unfinished,
 )
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.paths import fault_of
 from sensor2sensor.core.progress import progress
-from sensor2sensor.geo.footprints import project
+from sensor2sensor.products.acquisitions import s2_order, s3_order
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -52,13 +52,6 @@ _OTHER_PRODUCT = re.compile(
 _SUFFIX_HINTS = {"S2": (".safe",), "S3": (".sen3",)}
 MAX_DEPTH = 8
 _LOG = logging.getLogger(__name__)
-# Of one acquisition the non-time-critical product is the final one.
-_TIMELINESS_RANK = {"NR": 0, "ST": 1, "NT": 2}
-# Frames of the same pass that share more than this part of the shorter one are the same frame.
-_SAME_FRAME_SHARE = 0.5
-# Footprints of one datastrip differ by baseline (the oldest are coarse outlines); another datastrip
-# shows the same ground only where it covers nearly all of it.
-_SAME_STRIP_SHARE, _SAME_GROUND_SHARE = 0.5, 0.95
 
 
 def recognise(path: Path) -> str | None:
@@ -80,7 +73,7 @@ def find_s2(root: Path, tile: str | None = None) -> tuple[list[S2Product], list[
     found, failures = _find(root, "S2", open_s2)
     kept = [product for product in found if wanted in (None, product.tile)]
     failures = [one for one in failures if wanted is None or _may_show(one.item, wanted)]
-    return sorted(kept, key=_s2_order), failures
+    return sorted(kept, key=s2_order), failures
 
 
 def _may_show(path: Path, tile: str) -> bool:
@@ -103,124 +96,7 @@ def find_s3(
     """
     found, failures = _find(root, "S3", open_s3)
     kept = [one for one in found if between is None or _meets(one, between)]
-    return sorted(kept, key=_s3_order), failures
-
-
-def newest_per_acquisition(
-    products: Sequence[Product], *, level: str | None = None
-) -> list[Product]:
-    """One product per acquisition, in the order of sensing: the first of each of `acquisitions`."""
-    return [group[0] for group in acquisitions(products, level=level)]
-
-
-def acquisitions(products: Sequence[Product], *, level: str | None = None) -> list[list[Product]]:
-    """The products of each acquisition, the one to take first; acquisitions by sensing time.
-
-    Sentinel-2: same platform, sensing start and tile; the newest baseline comes first, then the
-    newest generation time. Where a datatake was received in pieces, a tile on the cut is in two
-    products that each hold a part of it: these are acquisitions of their own. Sentinel-3: same
-    platform, type and frame; NT over NR, then the newest.
-
-    Args:
-        products: of one sensor.
-        level: `L1C` or `L2A`; needed where both are present, since they are never mixed.
-
-    Raises:
-        InputError: both levels are present and none was asked for.
-    """
-    every: list[S2Product | S3Product] = list(products)
-    groups: list[Any] = []
-    groups += _s2_groups([one for one in every if isinstance(one, S2Product)], level)
-    groups += _s3_groups([one for one in every if isinstance(one, S3Product)])
-    return cast("list[list[Product]]", groups)
-
-
-def _s2_groups(products: list[S2Product], level: str | None) -> list[list[S2Product]]:
-    levels = sorted({product.level for product in products})
-    if level is None and len(levels) > 1:
-        raise InputError(
-            "the archive holds L1C and L2A products, which are never mixed",
-            hint="choose one with --level L1C or --level L2A",
-        )
-    kept = [product for product in products if level in (None, product.level)]
-    # Of copies the path decides, so that every run makes the same choice.
-    kept.sort(
-        key=lambda one: (_baseline_rank(one.baseline), one.generation_time, _s2_order(one)),
-        reverse=True,
-    )
-    parts: dict[tuple[str, datetime, str], list[list[S2Product]]] = {}
-    for product in kept:
-        groups = parts.setdefault(product.acquisition, [])
-        same = next((group for group in groups if _same_ground(product, group[0])), None)
-        if same is None:
-            groups.append([product])
-        else:
-            same.append(product)
-    every = (group for groups in parts.values() for group in groups)
-    return sorted(every, key=lambda group: _s2_order(group[0]))
-
-
-def _same_ground(product: S2Product, better: S2Product) -> bool:
-    """Whether a better product of the same datatake and tile shows what this one shows."""
-    crs = f"EPSG:{next(iter(better.grids.values())).epsg}"
-    one, other = project(product.footprint, crs), project(better.footprint, crs)
-    shared = one.intersection(other).area
-    if product.datastrip and product.datastrip == better.datastrip:
-        return bool(shared >= _SAME_STRIP_SHARE * min(one.area, other.area))
-    return bool(shared >= _SAME_GROUND_SHARE * one.area)
-
-
-def _baseline_rank(baseline: str) -> tuple[int, str]:
-    # Baselines 99.xx are those of commissioning: never better than an operational one.
-    return (0 if baseline.startswith("99") else 1, baseline)
-
-
-def _s3_groups(products: list[S3Product]) -> list[list[S3Product]]:
-    kept: dict[tuple[str, str], _Frames] = {}
-    for product in sorted(products, key=_s3_rank, reverse=True):
-        kept.setdefault((product.platform, product.product_type), _Frames()).add(product)
-    every = (group for frames in kept.values() for group in frames.groups)
-    return sorted(every, key=lambda group: _s3_order(group[0]))
-
-
-class _Frames:
-    """Frames of one platform and type by start, each with its products, found by bisection."""
-
-    def __init__(self) -> None:
-        self.groups: list[list[S3Product]] = []
-        self._starts: list[datetime] = []
-        self._longest = timedelta(0)
-
-    def add(self, product: S3Product) -> None:
-        """Put a product to its frame, or make it the first of a new one."""
-        low = bisect_left(self._starts, product.start - self._longest)
-        high = bisect_right(self._starts, product.stop)
-        for group in self.groups[low:high]:
-            if _same_frame(product, group[0]):
-                group.append(product)
-                return
-        place = bisect_left(self._starts, product.start)
-        self._starts.insert(place, product.start)
-        self.groups.insert(place, [product])
-        self._longest = max(self._longest, product.stop - product.start)
-
-
-def _s3_rank(product: S3Product) -> tuple[int, datetime, tuple[datetime, str, str]]:
-    return _TIMELINESS_RANK[product.timeliness], product.creation_time, _s3_order(product)
-
-
-def _s2_order(product: S2Product) -> tuple[datetime, str, str]:
-    return product.sensing_start, product.name, product.path.as_posix()
-
-
-def _s3_order(product: S3Product) -> tuple[datetime, str, str]:
-    return product.start, product.name, product.path.as_posix()
-
-
-def _same_frame(one: S3Product, other: S3Product) -> bool:
-    shared = min(one.stop, other.stop) - max(one.start, other.start)
-    shorter = min(one.stop - one.start, other.stop - other.start)
-    return shared > _SAME_FRAME_SHARE * shorter
+    return sorted(kept, key=s3_order), failures
 
 
 def _meets(product: S3Product, between: tuple[datetime, datetime]) -> bool:
@@ -247,7 +123,7 @@ def _find(
 
 
 def _is_spare(path: Path, have: set[str]) -> bool:
-    return is_unread_container(path.name) and _stem(path.name) in have
+    return _stem(path.name) in have and (is_unread_container(path.name) or unfinished(path))
 
 
 def _stem(name: str) -> str:
@@ -294,6 +170,8 @@ def _candidates(root: Path) -> Iterator[Path]:
             if path.name.startswith(".") or is_companion(path.name):
                 continue
             try:
+                if is_control_file(path):
+                    continue
                 is_folder = path.is_dir()
                 is_item = (_is_product_folder if is_folder else _is_archive)(path)
             except OSError as error:

@@ -112,7 +112,7 @@ class S2Product:
         """Platform, sensing start to the second, tile.
 
         Products that agree show the same pixels, unless each holds a part of the tile: see
-        `discovery.acquisitions`.
+        `products.acquisitions`.
         """
         return self.platform, self.sensing_start.replace(microsecond=0), self.tile
 

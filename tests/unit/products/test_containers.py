@@ -7,6 +7,7 @@ import shutil
 import struct
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from sensor2sensor.products.discovery import find_s2, find_s3
 from tests.unit.products.packed import NAME, only, pack, told
 
+Maker = Callable[..., Path]
 LONG = "S2A_OPER_PRD_MSIL1C_PDMC_20160628T172626_R022_V20160628T101026_20160628T101026"
 OLD_XML = "S2A_OPER_MTD_SAFL1C_PDMC_20160628T172626_R022_V20160628T101026_20160628T101026.xml"
 TILES = [
@@ -87,6 +89,52 @@ def test_a_download_kept_beside_what_was_unpacked_from_it_is_nothing_to_tell(saf
     for suffix in (".tar.gz", ".zip.part"):
         (safe.parent / f"{NAME}{suffix}").write_bytes(b"\x1f\x8b")
     assert only(safe.parent).path == safe
+
+
+@pytest.mark.parametrize("name", [f"{NAME}.zip.part", f"{NAME}.SAFE.PARTIAL", f"{NAME}.tmp"])
+def test_an_unfinished_download_is_none_although_it_opens(safe: Path, name: str) -> None:
+    shutil.copytree(safe, safe.parent / "copy")
+    pack(safe.parent / "copy", safe.parent / name)
+    assert only(safe.parent).path == safe
+    shutil.rmtree(safe)
+    (line,) = told(safe.parent)
+    assert f"{name}: is an unfinished download; finish it, or delete it" in line
+    (safe.parent / name).rename(safe.parent / f"{NAME}.zip")
+    assert only(safe.parent)
+
+
+@pytest.mark.parametrize("ending", [".aria2", ".part", ".crdownload"])
+def test_a_zip_beside_the_notes_of_its_download_is_unfinished(safe: Path, ending: str) -> None:
+    shutil.copytree(safe, safe.parent / "copy")
+    path = pack(safe.parent / "copy", safe.parent / f"{NAME}.zip")
+    path.with_name(path.name + ending).write_bytes(b"x")
+    assert only(safe.parent).path == safe
+    shutil.rmtree(safe)
+    (line,) = told(safe.parent)
+    assert f"{path.name}: is an unfinished download ({path.name}{ending} lies beside it)" in line
+
+
+def test_a_folder_that_is_still_fetched_is_no_product(safe: Path, s3_product: Maker) -> None:
+    half = safe.rename(safe.with_name(f"{safe.name}.part"))
+    (line,) = told(safe.parent)
+    assert f"{half.name}: is an unfinished download" in line
+    half.rename(safe)
+    (safe.parent / f"{safe.name}.aria2").touch()
+    assert "lies beside it" in told(safe.parent)[0]
+    olci = safe.parent / f"{s3_product().name}.tmp"
+    shutil.copytree(s3_product(), olci)
+    assert [f"{olci}: is an unfinished download; finish it, or delete it"] == told(
+        safe.parent, find_s3
+    )
+
+
+def test_a_zip_in_the_folder_of_its_download_is_unfinished(safe: Path) -> None:
+    path = pack(safe, safe.parent / "tmp")
+    room = path.with_name(f"{NAME}.zip.download")
+    room.mkdir()
+    path.rename(room / f"{NAME}.zip")
+    (line,) = told(safe.parent)
+    assert "is an unfinished download" in line
 
 
 @pytest.mark.parametrize("first_part_there", [True, False])
