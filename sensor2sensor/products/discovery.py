@@ -13,9 +13,10 @@ import zipfile
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from sensor2sensor.core.archives import open_files
+from sensor2sensor.core.archives import FolderFiles, ProductFiles, open_files
 from sensor2sensor.core.containers import (
     PRODUCT_SUFFIXES,
+    glimpse,
     is_companion,
     is_control_file,
     is_metadata,
@@ -28,12 +29,13 @@ from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.paths import fault_of
 from sensor2sensor.core.progress import progress
 from sensor2sensor.products.acquisitions import s2_order, s3_order
+from sensor2sensor.products.sentinel2 import MANIFEST as S2_MANIFEST
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -45,10 +47,19 @@ _NAME_HINTS = {
     "S2": re.compile(r"S2[A-D]_(?:(?:OPER|USER)_PRD_)?MSIL(1C|2A)_", re.IGNORECASE),
     "S3": re.compile(r"S3[A-D]_OL_1_E[FR]R_", re.IGNORECASE),
 }
-# Other products of the same satellites share an archive's folders and are none of our failures.
+# Other products of these satellites share an archive's folders and are none of our failures.
 _OTHER_PRODUCT = re.compile(
-    r"S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A))", re.IGNORECASE
+    r"S1[A-D]_|S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A))",
+    re.IGNORECASE,
 )
+# What names of members say of an archive that cannot be opened, or holds another one.
+_MEMBER_HINTS = {
+    "S2": re.compile(
+        r"MTD_MSIL(?:1C|2A)\.xml|GRANULE[/\\]L(?:1C|2A)_T|S2[A-D]_MSIL(?:1C|2A)_\w+\.(?:SAFE|zip)",
+        re.IGNORECASE,
+    ),
+    "S3": re.compile(r"Oa\d\d_radiance\.nc|S3[A-D]_OL_1_E[FR]R_\w+\.(?:SEN3|zip)", re.IGNORECASE),
+}
 _SUFFIX_HINTS = {"S2": (".safe",), "S3": (".sen3",)}
 MAX_DEPTH = 8
 _LOG = logging.getLogger(__name__)
@@ -79,6 +90,8 @@ def find_s2(root: Path, tile: str | None = None) -> tuple[list[S2Product], list[
 def _may_show(path: Path, tile: str) -> bool:
     """Whether an unreadable product may be of a tile, by its name or that of its granules."""
     hints = _TILE_HINT.findall(path.name)
+    if not hints and path.is_file():
+        hints = _TILE_HINT.findall(glimpse(path))
     if not hints and path.is_dir():  # before December 2016 the granules alone bear tiles
         hints = [tile for one in path.glob("GRANULE/*") for tile in _TILE_HINT.findall(one.name)]
     return not hints or tile in {hint.upper() for hint in hints}
@@ -112,7 +125,7 @@ def _find(
     failures: list[Failure[Path]] = []
     paths = [path for path in _candidates(root) if not _OTHER_PRODUCT.match(path.name)]
     for path in progress(paths, desc=f"looking for {kind} products", unit="item"):
-        made = attempt(partial(_opened, kind, opener), path)
+        made = attempt(partial(_opened, root, kind, opener), path)
         if isinstance(made, Failure):
             failures.append(made)
         elif made is not None:
@@ -123,31 +136,60 @@ def _find(
 
 
 def _is_spare(path: Path, have: set[str]) -> bool:
-    return _stem(path.name) in have and (is_unread_container(path.name) or unfinished(path))
+    spare = is_unread_container(path.name) or unfinished(path) is not None
+    return spare and _stem(path.name) in have
 
 
 def _stem(name: str) -> str:
     return name.partition(".")[0].upper()
 
 
-def _opened(kind: str, opener: Callable[[Path], Product], path: Path) -> Product | None:
+def _opened(root: Path, kind: str, opener: Callable[[Path], Product], path: Path) -> Product | None:
     """The product at a path; None where nothing says that it is, or was to be, of this kind."""
     if not _recognised_or_claimed(path, kind):
         return None
-    if (fault := fault_of(path)) is not None:  # the libraries that read images take text alone
+    # The libraries that read images take text alone.
+    fault = fault_of(path) or _fault_in_a_table(path.relative_to(root).as_posix())
+    if fault is not None:
         raise ProductError(f"its path {fault}", where=path)
     return opener(path)
+
+
+def _fault_in_a_table(below_root: str) -> str | None:
+    """Why an inventory cannot name a path; there / divides folders, and blanks around are none."""
+    if "\\" in below_root:
+        return "holds a backslash; rename it"
+    return "begins or ends with a blank; rename it" if below_root != below_root.strip() else None
 
 
 def _recognised_or_claimed(path: Path, kind: str) -> bool:
     """Whether to open a path as this kind: by its files, or its name where they tell nothing."""
     try:
         known = _kind_of(path)
-    except Exception:  # whatever ails an archive that never was to be a product is nobody's failure
-        if _claims(path, kind):
+    except Exception as error:  # what never was to be a product is nobody's failure
+        if _claims(path, kind) or _shows(path, kind):
             raise
+        if not (any(_shows(path, one) for one in _MEMBER_HINTS) or zipfile.is_zipfile(path)):
+            _LOG.warning("%s: passed over (%s)", path, error)
         return False
-    return known == kind or (known is None and _claims(path, kind))
+    if known is not None:
+        return known == kind
+    return _claims(path, kind) or _wraps(path, kind)
+
+
+def _shows(path: Path, kind: str) -> bool:
+    """Whether what can be seen of an archive's members, or of a folder, is of a product."""
+    if path.is_dir():
+        return _kind_by(FolderFiles(path)) == kind
+    return _MEMBER_HINTS[kind].search(glimpse(path)) is not None
+
+
+def _wraps(path: Path, kind: str) -> bool:
+    """Whether a zip without metadata holds an archive that is called a product."""
+    if not path.is_file():
+        return False
+    inner = [name.rpartition("/")[2] for name in open_files(path).names()]
+    return any(name.lower().endswith(".zip") and _NAME_HINTS[kind].match(name) for name in inner)
 
 
 def _candidates(root: Path) -> Iterator[Path]:
@@ -174,6 +216,7 @@ def _candidates(root: Path) -> Iterator[Path]:
                     continue
                 is_folder = path.is_dir()
                 is_item = (_is_product_folder if is_folder else _is_archive)(path)
+                is_item = is_item or _is_lost_link(path)
             except OSError as error:
                 _LOG.warning("%s: passed over, it cannot be looked at (%s)", path, error)
                 continue
@@ -190,24 +233,50 @@ def _is_product_folder(path: Path) -> bool:
         content = list(path.iterdir())
     except OSError:  # told when the walk, or a reader, comes to it
         return named
-    if any(is_metadata(one.name) or is_old_metadata(one.name) for one in content):
-        return True
-    return named and not any(_is_inner_product(one) for one in content)
+    return _has_metadata(content) or (named and not any(_holds_product(one) for one in content))
 
 
-def _is_inner_product(path: Path) -> bool:
-    """Whether something inside a folder called a product is the product (unpacked on Windows)."""
-    inner = path.name.lower().endswith(PRODUCT_SUFFIXES) or _claims_any(path)
-    if is_companion(path.name) or not (inner or path.is_dir()):
+def _has_metadata(content: Iterable[Path]) -> bool:
+    return any(is_metadata(one.name) or is_old_metadata(one.name) for one in content)
+
+
+def _holds_product(path: Path, depth: int = 0) -> bool:
+    """Whether something inside a folder called a product is or holds it (unpacked on Windows)."""
+    named = path.name.lower().endswith(PRODUCT_SUFFIXES) or _claims_any(path)
+    if is_companion(path.name):
         return False
-    return _is_product_folder(path) if path.is_dir() else _is_archive(path)
+    if not path.is_dir():
+        return named and _is_archive(path)
+    try:
+        content = list(path.iterdir())
+    except OSError:
+        return False
+    if _has_metadata(content) or depth >= MAX_DEPTH:
+        return _has_metadata(content)
+    # What a product itself has inside, like GRANULE, is not searched to its end.
+    return (named or depth == 0) and any(_holds_product(one, depth + 1) for one in content)
 
 
 def _is_archive(path: Path) -> bool:
+    # A pipe may bear any name, and whoever opens it waits for ever.
+    if not path.is_file() or path.name.lower() == S2_MANIFEST:
+        return False
     if path.suffix.lower() in (".zip", *PRODUCT_SUFFIXES):
-        return path.is_file()
+        return True
     # Some providers hand out zips without a suffix; chips and exports bear product names too.
-    return _claims_any(path) and (is_unread_container(path.name) or zipfile.is_zipfile(path))
+    if _claims_any(path):
+        return is_unread_container(path.name) or zipfile.is_zipfile(path)
+    return is_unread_container(path.name) and any(_shows(path, one) for one in _MEMBER_HINTS)
+
+
+def _is_lost_link(path: Path) -> bool:
+    """Whether a link that leads nowhere (a share that is away, git-annex) is called a product."""
+    if not path.is_symlink() or path.exists():
+        return False
+    ending = path.suffix.lower()
+    if ending in PRODUCT_SUFFIXES:
+        return path.name.lower() != S2_MANIFEST
+    return _claims_any(path) and (ending in ("", ".zip") or is_unread_container(path.name))
 
 
 def _claims_any(path: Path) -> bool:
@@ -222,7 +291,10 @@ def _claims(path: Path, kind: str) -> bool:
 
 def _kind_of(path: Path) -> str | None:
     """The kind of product at a path, by its files; ProductError for an unreadable archive."""
-    files = open_files(path)
+    return _kind_by(open_files(path))
+
+
+def _kind_by(files: ProductFiles) -> str | None:
     if files.exists(S3_MANIFEST):
         return "S3"
     return "S2" if any(files.exists(name) for name in _S2_FILES) else None
