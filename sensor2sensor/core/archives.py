@@ -129,8 +129,7 @@ class FolderFiles(ProductFiles):
 
     def _not_listed(self, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
-            name = Path(error.filename).relative_to(self.path).as_posix()
-            raise self._unreadable(name, error) from error
+            raise self._unreadable(error, error.filename) from error
 
     def names(self) -> list[str]:
         """Every file, sorted."""
@@ -144,14 +143,14 @@ class FolderFiles(ProductFiles):
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
-            raise self._unreadable(name, error) from error
+            raise self._unreadable(error, self.where(name)) from error
 
     def size(self, name: str) -> int:
         """Size in bytes of a file."""
         try:
             return self._target(name).stat().st_size
         except OSError as error:
-            raise self._unreadable(name, error) from error
+            raise self._unreadable(error, self.where(name)) from error
 
     def open(self, name: str) -> BinaryIO:
         """A seekable binary stream over a file."""
@@ -162,7 +161,7 @@ class FolderFiles(ProductFiles):
                 raise ProductError("is no regular file", where=self.where(name))
             return target.open("rb")
         except OSError as error:
-            raise self._unreadable(name, error) from error
+            raise self._unreadable(error, self.where(name)) from error
 
     def gdal_path(self, name: str) -> str:
         """The path by which GDAL opens a file."""
@@ -178,9 +177,8 @@ class FolderFiles(ProductFiles):
             return target
         return self.path / self._spelt(name.removeprefix("./"))
 
-    def _unreadable(self, name: str, error: OSError) -> ProductError:
+    def _unreadable(self, error: OSError, where: str) -> ProductError:
         what = "file is missing" if isinstance(error, FileNotFoundError) else f"unreadable: {error}"
-        where = self.where(name)
         return withheld(error, where) or ProductError(what, where=where)
 
 

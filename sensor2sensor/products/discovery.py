@@ -170,11 +170,11 @@ def _recognised_or_claimed(path: Path, kind: str) -> bool:
         if _claims(path, kind) or _shows(path, kind):
             raise
         if not (any(_shows(path, one) for one in _MEMBER_HINTS) or zipfile.is_zipfile(path)):
-            _LOG.warning("%s: passed over (%s)", path, error)
+            _LOG.warning("%s: passed over (%s)", path, getattr(error, "what", error))
         return False
     if known is not None:
         return known == kind
-    return _claims(path, kind) or _wraps(path, kind)
+    return _claims(path, kind) or _promises(path, kind)
 
 
 def _shows(path: Path, kind: str) -> bool:
@@ -184,10 +184,10 @@ def _shows(path: Path, kind: str) -> bool:
     return _MEMBER_HINTS[kind].search(glimpse(path)) is not None
 
 
-def _wraps(path: Path, kind: str) -> bool:
-    """Whether a zip without metadata holds an archive that is called a product."""
-    if not path.is_file():
-        return False
+def _promises(path: Path, kind: str) -> bool:
+    """Whether what holds no product that is read holds one that is not: packed, old or gutted."""
+    if path.is_dir():
+        return kind == "S2" and _has_metadata(list(path.iterdir()))
     inner = [name.rpartition("/")[2] for name in open_files(path).names()]
     return any(name.lower().endswith(".zip") and _NAME_HINTS[kind].match(name) for name in inner)
 
@@ -237,7 +237,10 @@ def _is_product_folder(path: Path) -> bool:
 
 
 def _has_metadata(content: Iterable[Path]) -> bool:
-    return any(is_metadata(one.name) or is_old_metadata(one.name) for one in content)
+    names = {one.name for one in content}
+    if any(is_metadata(name) or is_old_metadata(name) for name in names):
+        return True
+    return {S2_MANIFEST, "granule"} <= {name.lower() for name in names}  # all but the metadata
 
 
 def _holds_product(path: Path, depth: int = 0) -> bool:

@@ -39,7 +39,12 @@ def old_product(folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    [f"{LONG}.SAFE", LONG, "S2A_MSIL1C_20160628T101026_N0204_R022_T17XNA_20160628T172626.SAFE"],
+    [
+        f"{LONG}.SAFE",
+        LONG,
+        "my summer",
+        "S2A_MSIL1C_20160628T101026_N0204_R022_T17XNA_20160628T172626.SAFE",
+    ],
 )
 def test_products_from_before_december_2016_are_named_as_such(tmp_path: Path, name: str) -> None:
     old_product(tmp_path / name)
@@ -48,6 +53,7 @@ def test_products_from_before_december_2016_are_named_as_such(tmp_path: Path, na
     assert "Collection 1" in line
     assert len(find_s2(tmp_path, "T17XNA")[1]) == 1
     assert find_s2(tmp_path, "T33XWJ")[1] == []
+    assert find_s3(tmp_path) == ([], [])
 
 
 def test_a_zip_of_the_old_format_is_named_as_such(tmp_path: Path) -> None:
@@ -292,9 +298,11 @@ def test_a_product_without_its_metadata_says_which_file_is_lacking(safe: Path) -
     (safe / "MTD_MSIL1C.xml").unlink()
     (line,) = told(safe.parent)
     assert f"{safe.name}: no MTD_MSIL1C.xml: " in line
-    safe.rename(safe.with_name("renamed.SAFE"))
-    (line,) = told(safe.parent)
-    assert "renamed.SAFE: no MTD_MSIL1C.xml: " in line
+    for name in ("renamed.SAFE", "arctic summer"):
+        safe = safe.rename(safe.with_name(name))
+        (line,) = told(safe.parent)
+        assert f"{name}: no MTD_MSIL1C.xml: " in line
+        assert told(safe.parent, find_s3) == []
 
 
 def test_pipes_keep_nobody_waiting(safe: Path) -> None:
