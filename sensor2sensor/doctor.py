@@ -66,15 +66,13 @@ def _versions(report: _Report) -> None:
 def _drivers(report: _Report) -> None:
     report.section("GDAL drivers")
     from rasterio.drivers import raster_driver_extensions
-    from rasterio.env import Env
 
-    with Env() as gdal:
-        available = gdal.drivers()
+    available = geodata.drivers()
     for name in DRIVERS:
         if name in available:
             report.good(name)
         else:
-            report.fault(f"{name} is missing: install rasterio from its wheel")
+            report.fault(f"{name} is missing: {geodata.driver_hint()}")
     if "jp2" not in raster_driver_extensions():
         report.hint("no driver writes .jp2")
 

@@ -15,13 +15,14 @@ import stat
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from sensor2sensor.core import containers
-from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.archive_limits import DEFAULT_LIMITS, ArchiveLimits, refusal, refuse_bombs
+from sensor2sensor.core.errors import ProductError, withheld
 from sensor2sensor.core.paths import zip_member
 
 if TYPE_CHECKING:
@@ -36,28 +37,6 @@ _READ_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
 )
-
-
-@dataclass(frozen=True)
-class ArchiveLimits:
-    """What an archive may hold. Real products stay far below: 1 GB, some 150 members, ratio 30.
-
-    Attributes:
-        members: number of members.
-        member_bytes: size of one member, inflated.
-        total_bytes: size of all members, inflated.
-        ratio: inflated over deflated size of one member above `ratio_from_bytes`.
-        ratio_from_bytes: small text may deflate by more than `ratio` and harms nobody.
-    """
-
-    members: int = 20_000
-    member_bytes: int = 4 * 2**30
-    total_bytes: int = 16 * 2**30
-    ratio: float = 200.0
-    ratio_from_bytes: int = 2**20
-
-
-DEFAULT_LIMITS = ArchiveLimits()
 
 
 class ProductFiles(ABC):
@@ -142,11 +121,15 @@ class FolderFiles(ProductFiles):
     @cached_property
     def _names(self) -> tuple[str, ...]:
         found = []
-        for folder, below, files in os.walk(self.path):
+        for folder, below, files in os.walk(self.path, onerror=self._not_listed):
             below[:] = [name for name in below if not containers.is_companion(name)]
             files = [name for name in files if not containers.is_companion(name)]
             found += [(Path(folder) / file).relative_to(self.path).as_posix() for file in files]
         return tuple(sorted(found))
+
+    def _not_listed(self, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise self._unreadable(error, error.filename) from error
 
     def names(self) -> list[str]:
         """Every file, sorted."""
@@ -154,21 +137,31 @@ class FolderFiles(ProductFiles):
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name."""
-        return self._target(name).is_file()
+        target = self._target(name)
+        try:
+            return stat.S_ISREG(target.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise self._unreadable(error, self.where(name)) from error
 
     def size(self, name: str) -> int:
         """Size in bytes of a file."""
         try:
             return self._target(name).stat().st_size
         except OSError as error:
-            raise self._unreadable(name, error) from error
+            raise self._unreadable(error, self.where(name)) from error
 
     def open(self, name: str) -> BinaryIO:
         """A seekable binary stream over a file."""
+        target = self._target(name)
         try:
-            return self._target(name).open("rb")
+            # Whoever opens a pipe waits for ever.
+            if not stat.S_ISREG(target.stat().st_mode):
+                raise ProductError("is no regular file", where=self.where(name))
+            return target.open("rb")
         except OSError as error:
-            raise self._unreadable(name, error) from error
+            raise self._unreadable(error, self.where(name)) from error
 
     def gdal_path(self, name: str) -> str:
         """The path by which GDAL opens a file."""
@@ -180,11 +173,13 @@ class FolderFiles(ProductFiles):
 
     def _target(self, name: str) -> Path:
         target = self.path / safe_name(name, self.path)
-        return target if target.exists() else self.path / self._spelt(name.removeprefix("./"))
+        if os.path.exists(target):  # noqa: PTH110 - Path.exists raises for a missing right
+            return target
+        return self.path / self._spelt(name.removeprefix("./"))
 
-    def _unreadable(self, name: str, error: OSError) -> ProductError:
+    def _unreadable(self, error: OSError, where: str) -> ProductError:
         what = "file is missing" if isinstance(error, FileNotFoundError) else f"unreadable: {error}"
-        return ProductError(what, where=self.where(name))
+        return withheld(error, where) or ProductError(what, where=where)
 
 
 class ZipFiles(ProductFiles):
@@ -216,26 +211,25 @@ class ZipFiles(ProductFiles):
 
     def open(self, name: str) -> BinaryIO:
         """A seekable stream held in memory: seeking in deflated data would inflate it anew."""
-        info = self._info(name)
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(info) as member:
-                return io.BytesIO(member.read())
-        except _READ_ERRORS as error:
-            raise ProductError(
-                f"damaged archive member: {error}", where=self.where(name)
-            ) from error
+        with self._member(name) as member:
+            return io.BytesIO(member.read())
 
     def chunks(self, name: str, chunk_bytes: int = 2**22) -> Iterator[bytes]:
         """The content of a member piece by piece; its CRC is checked at the end."""
+        with self._member(name) as member:
+            while piece := member.read(chunk_bytes):
+                yield piece
+
+    @contextmanager
+    def _member(self, name: str) -> Iterator[IO[bytes]]:
         info = self._info(name)
         try:
             with zipfile.ZipFile(self.path) as archive, archive.open(info) as member:
-                while piece := member.read(chunk_bytes):
-                    yield piece
+                yield member
         except _READ_ERRORS as error:
-            raise ProductError(
-                f"damaged archive member: {error}", where=self.where(name)
-            ) from error
+            where = self.where(name)
+            damaged = ProductError(f"damaged archive member: {error}", where=where)
+            raise withheld(error, where) or damaged from error
 
     def gdal_path(self, name: str) -> str:
         """The `/vsizip/` path of a member."""
@@ -259,10 +253,18 @@ def open_files(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ProductFil
     Raises:
         ProductError: nothing is there, it is no zip, or the zip is hostile; names the member.
     """
+    containers.refuse_unfinished(path)
     if path.is_dir():
         return FolderFiles(containers.product_folder(path))
+    if path.is_symlink() and not path.exists():
+        hint = "fetch what it leads to (git annex get), attach its disk, or delete the link"
+        raise ProductError(
+            f"is a link to {path.readlink()}, where nothing is", where=path, hint=hint
+        )
     if not path.exists():
         raise ProductError("no such product", where=path)
+    if not path.is_file():
+        raise ProductError("is neither a folder nor a file", where=path)
     return ZipFiles(path, limits)
 
 
@@ -290,11 +292,13 @@ def _inspect(path: Path, limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
         hint = "pack it anew with a tool that writes names as UTF-8"
         raise ProductError(f"member name '{name}' is no UTF-8", where=path, hint=hint) from error
     except _READ_ERRORS as error:
+        if (beyond := withheld(error, path)) is not None:
+            raise beyond from error
         unknown = f"not a readable zip archive: {error}", "fetch it again"
         what, hint = containers.why_no_zip(path) or unknown
         raise ProductError(what, where=path, hint=hint) from error
     containers.refuse_part(infos, path)
-    _refuse_bombs(infos, archive_bytes, path, limits)
+    refuse_bombs(infos, archive_bytes, path, limits)
     found: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         _refuse_member(info, path)
@@ -302,7 +306,7 @@ def _inspect(path: Path, limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
         if not name or name.endswith("/"):
             continue
         if name in found:
-            raise _refusal(path, f"holds {name!r} twice")
+            raise refusal(path, f"holds {name!r} twice")
         found[name] = info
     return found
 
@@ -318,31 +322,6 @@ def _refuse_member(info: zipfile.ZipInfo, path: Path) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         what = "a link" if kind == stat.S_IFLNK else "a special file"
-        raise _refusal(path, f"member {info.filename!r} is {what}")
+        raise refusal(path, f"member {info.filename!r} is {what}")
     if info.flag_bits & 0x1:
-        raise _refusal(path, f"member {info.filename!r} is encrypted")
-
-
-def _refuse_bombs(
-    infos: list[zipfile.ZipInfo], archive_bytes: int, path: Path, limits: ArchiveLimits
-) -> None:
-    if len(infos) > limits.members:
-        raise _refusal(path, f"holds {len(infos)} members, more than {limits.members}")
-    for info in infos:
-        if info.file_size > limits.member_bytes:
-            raise _refusal(path, f"member {info.filename!r} inflates to {info.file_size} bytes")
-        ratio = info.file_size / max(info.compress_size, 1)
-        if info.file_size > limits.ratio_from_bytes and ratio > limits.ratio:
-            raise _refusal(path, f"member {info.filename!r} inflates {ratio:.0f} times")
-    total = sum(info.file_size for info in infos)
-    if total > limits.total_bytes:
-        raise _refusal(path, f"inflates to {total} bytes, more than {limits.total_bytes}")
-    # Overlapping members share their deflated bytes: the sizes add up to more than the file.
-    if sum(info.compress_size for info in infos) > archive_bytes:
-        raise _refusal(path, "its members overlap")
-
-
-def _refusal(path: Path, what: str) -> ProductError:
-    return ProductError(
-        f"archive refused: {what}", where=path, hint="fetch the product anew from its provider"
-    )
+        raise refusal(path, f"member {info.filename!r} is encrypted")

@@ -7,6 +7,8 @@ A product is where its metadata file lies, whatever the folder above is called a
 from __future__ import annotations
 
 import re
+import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sensor2sensor.core.errors import ProductError
@@ -31,6 +33,9 @@ _CONTAINERS = re.compile(
 _UNFINISHED = re.compile(
     r"\.(part|partial|crdownload|incomplete|download|filepart|aria2|tmp|opdownload)$", re.IGNORECASE
 )
+_BESIDE_UNFINISHED = (".aria2", ".part", ".crdownload")
+_GLIMPSE = 2**20
+_UNFINISHED_IS = "is an unfinished download"
 _PART_OF_SPLIT = re.compile(r"\.(z\d\d|zip\.\d{3}|7z\.\d{3}|part\d+\.rar|r\d\d)$", re.IGNORECASE)
 _MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -133,10 +138,44 @@ def is_unread_container(name: str) -> bool:
     return any(kind.search(name) is not None for kind in kinds)
 
 
+def unfinished(path: Path) -> str | None:
+    """What says that a download is still under way (None: nothing): its name, or a file beside it.
+
+    Some tools reserve the whole length first, so that an archive may open, its last bytes be there
+    and its first ones not.
+    """
+    beside = (".aria2",) if path.is_dir() else _BESIDE_UNFINISHED
+    for ending in beside:
+        if _sibling(path, ending).is_file():
+            return f"{_UNFINISHED_IS} ({path.name}{ending} lies beside it)"
+    # Safari downloads `X.zip` into a folder `X.zip.download`.
+    within = path.parent.name.lower().startswith(f"{path.name.lower()}.")
+    names = (path.name, path.parent.name) if within else (path.name,)
+    return _UNFINISHED_IS if any(_UNFINISHED.search(name) for name in names) else None
+
+
+def refuse_unfinished(path: Path) -> None:
+    """Refuse a download that is still under way.
+
+    Raises:
+        ProductError: it is one.
+    """
+    if (what := unfinished(path)) is not None:
+        raise ProductError(what, where=path, hint="finish it, or delete it")
+
+
+def is_control_file(path: Path) -> bool:
+    """Whether a file tells of an unfinished one that lies beside it, and is no more than that."""
+    whole = path.with_suffix("")
+    return path.suffix.lower() in _BESIDE_UNFINISHED and whole.exists()
+
+
+def _sibling(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
 def why_no_zip(path: Path) -> tuple[str, str] | None:
     """What a file is that cannot be opened as a zip, and the way out; None where unknown."""
-    if _UNFINISHED.search(path.name):
-        return "is an unfinished download", "finish it, or delete it"
     if _PART_OF_SPLIT.search(path.name) or _has_parts(path):
         return _SPLIT, _JOIN
     try:
@@ -152,6 +191,26 @@ def why_no_zip(path: Path) -> tuple[str, str] | None:
     if kind is None and (match := _CONTAINERS.search(path.name)):
         kind = f".{match[1].lower()}"
     return None if kind is None else (f"is a {kind} archive, only .zip is read in place", _UNPACK)
+
+
+def glimpse(path: Path) -> str:
+    """What stands at the beginning and at the end of a zip or tar, member names among it.
+
+    It takes no sound archive: names lie open in a truncated one, too. Empty for other files and
+    where nothing can be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_GLIMPSE)
+            stream.seek(max(len(head), path.stat().st_size - _GLIMPSE))
+            tail = stream.read()
+    except OSError:
+        return ""
+    if head.startswith(b"\x1f\x8b"):
+        with suppress(zlib.error):
+            head, tail = zlib.decompressobj(wbits=31).decompress(head, _GLIMPSE), b""
+    seen = head + tail if head.startswith(b"PK") or head[257:262] == b"ustar" else b""
+    return seen.decode("latin-1")
 
 
 def _has_parts(path: Path) -> bool:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from contextvars import ContextVar
 
 # Whether a door runs with --debug, which shows programmers their mistakes.
 debugging: ContextVar[bool] = ContextVar("debugging", default=False)
+_SURROUNDINGS = frozenset({
+    errno.EACCES, errno.EPERM, errno.EAGAIN, errno.ENOLCK, errno.EDEADLK, errno.EMFILE,
+    errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN,
+    errno.EHOSTDOWN, errno.EHOSTUNREACH,
+})  # fmt: skip
 
 
 class Sensor2SensorError(Exception):
@@ -69,6 +76,19 @@ class InputError(Sensor2SensorError):
 
 class ProductError(Sensor2SensorError):
     """A satellite product is damaged, incomplete or hostile; the run goes on without it."""
+
+
+class WithheldError(ProductError):
+    """A file cannot be reached, through no fault of its own: fetching it again mends nothing."""
+
+
+def withheld(error: BaseException, where: object) -> WithheldError | None:
+    """What to raise for a missing right, a hanging share or a refused lock; None for others."""
+    if not (isinstance(error, OSError) and error.errno in _SURROUNDINGS):
+        return None
+    what = f"cannot be read ({os.strerror(error.errno or 0)})"
+    hint = "the file may be sound; mend its surroundings and run again"
+    return WithheldError(what, where=where, hint=hint)
 
 
 class DatasetError(Sensor2SensorError):

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 
 PROJ_VARIABLES, GDAL_VARIABLE = ("PROJ_DATA", "PROJ_LIB"), "GDAL_DATA"
+SKIP_VARIABLE = "GDAL_SKIP"
+_JPEG_2000_DRIVERS = {"JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID"}
 _CARRIERS = ("rasterio", "pyogrio")  # whose wheels bring data; pyproj looks into its own first
 _GDAL_MARK = "gdalvrt.xsd"
 
@@ -41,6 +43,30 @@ def suspicion(error: BaseException) -> str:
     if not named or type(error).__name__ not in ("CRSError", "ProjError"):
         return ""
     return f"; {named} may be another program's: unset it"
+
+
+def drivers() -> set[str]:
+    """The short names of GDAL's drivers, less those it was told to skip."""
+    from rasterio.env import Env
+
+    with Env() as gdal:
+        return set(gdal.drivers())
+
+
+def lacking_driver(error: BaseException, name: str) -> str | None:
+    """The way out where GDAL cannot know a JPEG 2000 file for one, having no driver of the kind."""
+    unknown = "not recognized as being in a supported file format" in str(error)
+    if not (unknown and name.lower().endswith(".jp2")) or _JPEG_2000_DRIVERS & drivers():
+        return None
+    return driver_hint()
+
+
+def driver_hint() -> str:
+    """How to get a driver that is not there."""
+    skipped = os.environ.get(SKIP_VARIABLE)
+    if skipped:
+        return f"{SKIP_VARIABLE}={skipped} switches drivers off: unset it"
+    return "install rasterio from its wheel"
 
 
 def _all() -> tuple[str, ...]:

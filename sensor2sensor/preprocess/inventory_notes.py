@@ -97,7 +97,13 @@ def scene_counts(planned: Plan, inventory: Inventory) -> str:
 def left_out(planned: Plan, s2: Scan) -> list[str]:
     """Products that are not listed because another shows the same."""
     scenes = [(path, by) for path, by in planned.left_out.items() if path in s2.facts]
-    notes = [f"{path} is left out: {by} shows the same and is newer" for path, by in scenes]
+    names = {path: fact["name"] for path, fact in s2.facts.items()}
+    notes = [
+        f"{path} is left out: it is a copy of {by}"
+        if names[path] == names.get(by)
+        else f"{path} is left out: {by} shows the same and is newer"
+        for path, by in scenes
+    ]
     if len(notes) > _NAMED:
         rest = len(notes) - _NAMED
         notes[_NAMED:] = [f"so are {rest} more Sentinel-2 products; the manifest names them"]

@@ -1,4 +1,4 @@
-"""Finding products in an archive by content, and choosing one of several per acquisition.
+"""Finding products in an archive by content.
 
 The archive may be flat or in folders like `YYYY/MM`; products may be folders or zips. A name is
 a hint only: it decides whether something unreadable was meant to be a product, and so whether it
@@ -10,30 +10,32 @@ from __future__ import annotations
 import logging
 import re
 import zipfile
-from bisect import bisect_left, bisect_right
-from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
-from sensor2sensor.core.archives import open_files
+from sensor2sensor.core.archives import FolderFiles, ProductFiles, open_files
 from sensor2sensor.core.containers import (
     PRODUCT_SUFFIXES,
+    glimpse,
     is_companion,
+    is_control_file,
     is_metadata,
     is_old_metadata,
     is_unread_container,
+    unfinished,
 )
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.paths import fault_of
 from sensor2sensor.core.progress import progress
-from sensor2sensor.geo.footprints import project
+from sensor2sensor.products.acquisitions import s2_order, s3_order
+from sensor2sensor.products.sentinel2 import MANIFEST as S2_MANIFEST
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -45,20 +47,22 @@ _NAME_HINTS = {
     "S2": re.compile(r"S2[A-D]_(?:(?:OPER|USER)_PRD_)?MSIL(1C|2A)_", re.IGNORECASE),
     "S3": re.compile(r"S3[A-D]_OL_1_E[FR]R_", re.IGNORECASE),
 }
-# Other products of the same satellites share an archive's folders and are none of our failures.
+# Other products of these satellites share an archive's folders and are none of our failures.
 _OTHER_PRODUCT = re.compile(
-    r"S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A))", re.IGNORECASE
+    r"S1[A-D]_|S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A))",
+    re.IGNORECASE,
 )
+# What names of members say of an archive that cannot be opened, or holds another one.
+_MEMBER_HINTS = {
+    "S2": re.compile(
+        r"MTD_MSIL(?:1C|2A)\.xml|GRANULE[/\\]L(?:1C|2A)_T|S2[A-D]_MSIL(?:1C|2A)_\w+\.(?:SAFE|zip)",
+        re.IGNORECASE,
+    ),
+    "S3": re.compile(r"Oa\d\d_radiance\.nc|S3[A-D]_OL_1_E[FR]R_\w+\.(?:SEN3|zip)", re.IGNORECASE),
+}
 _SUFFIX_HINTS = {"S2": (".safe",), "S3": (".sen3",)}
 MAX_DEPTH = 8
 _LOG = logging.getLogger(__name__)
-# Of one acquisition the non-time-critical product is the final one.
-_TIMELINESS_RANK = {"NR": 0, "ST": 1, "NT": 2}
-# Frames of the same pass that share more than this part of the shorter one are the same frame.
-_SAME_FRAME_SHARE = 0.5
-# Footprints of one datastrip differ by baseline (the oldest are coarse outlines); another datastrip
-# shows the same ground only where it covers nearly all of it.
-_SAME_STRIP_SHARE, _SAME_GROUND_SHARE = 0.5, 0.95
 
 
 def recognise(path: Path) -> str | None:
@@ -80,12 +84,14 @@ def find_s2(root: Path, tile: str | None = None) -> tuple[list[S2Product], list[
     found, failures = _find(root, "S2", open_s2)
     kept = [product for product in found if wanted in (None, product.tile)]
     failures = [one for one in failures if wanted is None or _may_show(one.item, wanted)]
-    return sorted(kept, key=_s2_order), failures
+    return sorted(kept, key=s2_order), failures
 
 
 def _may_show(path: Path, tile: str) -> bool:
     """Whether an unreadable product may be of a tile, by its name or that of its granules."""
     hints = _TILE_HINT.findall(path.name)
+    if not hints and path.is_file():
+        hints = _TILE_HINT.findall(glimpse(path))
     if not hints and path.is_dir():  # before December 2016 the granules alone bear tiles
         hints = [tile for one in path.glob("GRANULE/*") for tile in _TILE_HINT.findall(one.name)]
     return not hints or tile in {hint.upper() for hint in hints}
@@ -103,124 +109,7 @@ def find_s3(
     """
     found, failures = _find(root, "S3", open_s3)
     kept = [one for one in found if between is None or _meets(one, between)]
-    return sorted(kept, key=_s3_order), failures
-
-
-def newest_per_acquisition(
-    products: Sequence[Product], *, level: str | None = None
-) -> list[Product]:
-    """One product per acquisition, in the order of sensing: the first of each of `acquisitions`."""
-    return [group[0] for group in acquisitions(products, level=level)]
-
-
-def acquisitions(products: Sequence[Product], *, level: str | None = None) -> list[list[Product]]:
-    """The products of each acquisition, the one to take first; acquisitions by sensing time.
-
-    Sentinel-2: same platform, sensing start and tile; the newest baseline comes first, then the
-    newest generation time. Where a datatake was received in pieces, a tile on the cut is in two
-    products that each hold a part of it: these are acquisitions of their own. Sentinel-3: same
-    platform, type and frame; NT over NR, then the newest.
-
-    Args:
-        products: of one sensor.
-        level: `L1C` or `L2A`; needed where both are present, since they are never mixed.
-
-    Raises:
-        InputError: both levels are present and none was asked for.
-    """
-    every: list[S2Product | S3Product] = list(products)
-    groups: list[Any] = []
-    groups += _s2_groups([one for one in every if isinstance(one, S2Product)], level)
-    groups += _s3_groups([one for one in every if isinstance(one, S3Product)])
-    return cast("list[list[Product]]", groups)
-
-
-def _s2_groups(products: list[S2Product], level: str | None) -> list[list[S2Product]]:
-    levels = sorted({product.level for product in products})
-    if level is None and len(levels) > 1:
-        raise InputError(
-            "the archive holds L1C and L2A products, which are never mixed",
-            hint="choose one with --level L1C or --level L2A",
-        )
-    kept = [product for product in products if level in (None, product.level)]
-    # Of copies the path decides, so that every run makes the same choice.
-    kept.sort(
-        key=lambda one: (_baseline_rank(one.baseline), one.generation_time, _s2_order(one)),
-        reverse=True,
-    )
-    parts: dict[tuple[str, datetime, str], list[list[S2Product]]] = {}
-    for product in kept:
-        groups = parts.setdefault(product.acquisition, [])
-        same = next((group for group in groups if _same_ground(product, group[0])), None)
-        if same is None:
-            groups.append([product])
-        else:
-            same.append(product)
-    every = (group for groups in parts.values() for group in groups)
-    return sorted(every, key=lambda group: _s2_order(group[0]))
-
-
-def _same_ground(product: S2Product, better: S2Product) -> bool:
-    """Whether a better product of the same datatake and tile shows what this one shows."""
-    crs = f"EPSG:{next(iter(better.grids.values())).epsg}"
-    one, other = project(product.footprint, crs), project(better.footprint, crs)
-    shared = one.intersection(other).area
-    if product.datastrip and product.datastrip == better.datastrip:
-        return bool(shared >= _SAME_STRIP_SHARE * min(one.area, other.area))
-    return bool(shared >= _SAME_GROUND_SHARE * one.area)
-
-
-def _baseline_rank(baseline: str) -> tuple[int, str]:
-    # Baselines 99.xx are those of commissioning: never better than an operational one.
-    return (0 if baseline.startswith("99") else 1, baseline)
-
-
-def _s3_groups(products: list[S3Product]) -> list[list[S3Product]]:
-    kept: dict[tuple[str, str], _Frames] = {}
-    for product in sorted(products, key=_s3_rank, reverse=True):
-        kept.setdefault((product.platform, product.product_type), _Frames()).add(product)
-    every = (group for frames in kept.values() for group in frames.groups)
-    return sorted(every, key=lambda group: _s3_order(group[0]))
-
-
-class _Frames:
-    """Frames of one platform and type by start, each with its products, found by bisection."""
-
-    def __init__(self) -> None:
-        self.groups: list[list[S3Product]] = []
-        self._starts: list[datetime] = []
-        self._longest = timedelta(0)
-
-    def add(self, product: S3Product) -> None:
-        """Put a product to its frame, or make it the first of a new one."""
-        low = bisect_left(self._starts, product.start - self._longest)
-        high = bisect_right(self._starts, product.stop)
-        for group in self.groups[low:high]:
-            if _same_frame(product, group[0]):
-                group.append(product)
-                return
-        place = bisect_left(self._starts, product.start)
-        self._starts.insert(place, product.start)
-        self.groups.insert(place, [product])
-        self._longest = max(self._longest, product.stop - product.start)
-
-
-def _s3_rank(product: S3Product) -> tuple[int, datetime, tuple[datetime, str, str]]:
-    return _TIMELINESS_RANK[product.timeliness], product.creation_time, _s3_order(product)
-
-
-def _s2_order(product: S2Product) -> tuple[datetime, str, str]:
-    return product.sensing_start, product.name, product.path.as_posix()
-
-
-def _s3_order(product: S3Product) -> tuple[datetime, str, str]:
-    return product.start, product.name, product.path.as_posix()
-
-
-def _same_frame(one: S3Product, other: S3Product) -> bool:
-    shared = min(one.stop, other.stop) - max(one.start, other.start)
-    shorter = min(one.stop - one.start, other.stop - other.start)
-    return shared > _SAME_FRAME_SHARE * shorter
+    return sorted(kept, key=s3_order), failures
 
 
 def _meets(product: S3Product, between: tuple[datetime, datetime]) -> bool:
@@ -236,7 +125,7 @@ def _find(
     failures: list[Failure[Path]] = []
     paths = [path for path in _candidates(root) if not _OTHER_PRODUCT.match(path.name)]
     for path in progress(paths, desc=f"looking for {kind} products", unit="item"):
-        made = attempt(partial(_opened, kind, opener), path)
+        made = attempt(partial(_opened, root, kind, opener), path)
         if isinstance(made, Failure):
             failures.append(made)
         elif made is not None:
@@ -247,31 +136,60 @@ def _find(
 
 
 def _is_spare(path: Path, have: set[str]) -> bool:
-    return is_unread_container(path.name) and _stem(path.name) in have
+    spare = is_unread_container(path.name) or unfinished(path) is not None
+    return spare and _stem(path.name) in have
 
 
 def _stem(name: str) -> str:
     return name.partition(".")[0].upper()
 
 
-def _opened(kind: str, opener: Callable[[Path], Product], path: Path) -> Product | None:
+def _opened(root: Path, kind: str, opener: Callable[[Path], Product], path: Path) -> Product | None:
     """The product at a path; None where nothing says that it is, or was to be, of this kind."""
     if not _recognised_or_claimed(path, kind):
         return None
-    if (fault := fault_of(path)) is not None:  # the libraries that read images take text alone
+    # The libraries that read images take text alone.
+    fault = fault_of(path) or _fault_in_a_table(path.relative_to(root).as_posix())
+    if fault is not None:
         raise ProductError(f"its path {fault}", where=path)
     return opener(path)
+
+
+def _fault_in_a_table(below_root: str) -> str | None:
+    """Why an inventory cannot name a path; there / divides folders, and blanks around are none."""
+    if "\\" in below_root:
+        return "holds a backslash; rename it"
+    return "begins or ends with a blank; rename it" if below_root != below_root.strip() else None
 
 
 def _recognised_or_claimed(path: Path, kind: str) -> bool:
     """Whether to open a path as this kind: by its files, or its name where they tell nothing."""
     try:
         known = _kind_of(path)
-    except Exception:  # whatever ails an archive that never was to be a product is nobody's failure
-        if _claims(path, kind):
+    except Exception as error:  # what never was to be a product is nobody's failure
+        if _claims(path, kind) or _shows(path, kind):
             raise
+        if not (any(_shows(path, one) for one in _MEMBER_HINTS) or zipfile.is_zipfile(path)):
+            _LOG.warning("%s: passed over (%s)", path, getattr(error, "what", error))
         return False
-    return known == kind or (known is None and _claims(path, kind))
+    if known is not None:
+        return known == kind
+    return _claims(path, kind) or _promises(path, kind)
+
+
+def _shows(path: Path, kind: str) -> bool:
+    """Whether what can be seen of an archive's members, or of a folder, is of a product."""
+    if path.is_dir():
+        return _kind_by(FolderFiles(path)) == kind
+    return _MEMBER_HINTS[kind].search(glimpse(path)) is not None
+
+
+def _promises(path: Path, kind: str) -> bool:
+    """Whether what holds no product that is read holds one that is not: packed, old or gutted."""
+    if path.is_dir():
+        return kind == "S2" and _has_metadata(list(path.iterdir()))
+    inner = [name.rpartition("/")[2] for name in open_files(path).names()]
+    return any(name.lower().endswith(".zip") and _NAME_HINTS[kind].match(name) for name in inner)
 
 
 def _candidates(root: Path) -> Iterator[Path]:
@@ -294,8 +212,11 @@ def _candidates(root: Path) -> Iterator[Path]:
             if path.name.startswith(".") or is_companion(path.name):
                 continue
             try:
+                if is_control_file(path):
+                    continue
                 is_folder = path.is_dir()
                 is_item = (_is_product_folder if is_folder else _is_archive)(path)
+                is_item = is_item or _is_lost_link(path)
             except OSError as error:
                 _LOG.warning("%s: passed over, it cannot be looked at (%s)", path, error)
                 continue
@@ -312,24 +233,53 @@ def _is_product_folder(path: Path) -> bool:
         content = list(path.iterdir())
     except OSError:  # told when the walk, or a reader, comes to it
         return named
-    if any(is_metadata(one.name) or is_old_metadata(one.name) for one in content):
+    return _has_metadata(content) or (named and not any(_holds_product(one) for one in content))
+
+
+def _has_metadata(content: Iterable[Path]) -> bool:
+    names = {one.name for one in content}
+    if any(is_metadata(name) or is_old_metadata(name) for name in names):
         return True
-    return named and not any(_is_inner_product(one) for one in content)
+    return {S2_MANIFEST, "granule"} <= {name.lower() for name in names}  # all but the metadata
 
 
-def _is_inner_product(path: Path) -> bool:
-    """Whether something inside a folder called a product is the product (unpacked on Windows)."""
-    inner = path.name.lower().endswith(PRODUCT_SUFFIXES) or _claims_any(path)
-    if is_companion(path.name) or not (inner or path.is_dir()):
+def _holds_product(path: Path, depth: int = 0) -> bool:
+    """Whether something inside a folder called a product is or holds it (unpacked on Windows)."""
+    named = path.name.lower().endswith(PRODUCT_SUFFIXES) or _claims_any(path)
+    if is_companion(path.name):
         return False
-    return _is_product_folder(path) if path.is_dir() else _is_archive(path)
+    if not path.is_dir():
+        return named and _is_archive(path)
+    try:
+        content = list(path.iterdir())
+    except OSError:
+        return False
+    if _has_metadata(content) or depth >= MAX_DEPTH:
+        return _has_metadata(content)
+    # What a product itself has inside, like GRANULE, is not searched to its end.
+    return (named or depth == 0) and any(_holds_product(one, depth + 1) for one in content)
 
 
 def _is_archive(path: Path) -> bool:
+    # A pipe may bear any name, and whoever opens it waits for ever.
+    if not path.is_file() or path.name.lower() == S2_MANIFEST:
+        return False
     if path.suffix.lower() in (".zip", *PRODUCT_SUFFIXES):
-        return path.is_file()
+        return True
     # Some providers hand out zips without a suffix; chips and exports bear product names too.
-    return _claims_any(path) and (is_unread_container(path.name) or zipfile.is_zipfile(path))
+    if _claims_any(path):
+        return is_unread_container(path.name) or zipfile.is_zipfile(path)
+    return is_unread_container(path.name) and any(_shows(path, one) for one in _MEMBER_HINTS)
+
+
+def _is_lost_link(path: Path) -> bool:
+    """Whether a link that leads nowhere (a share that is away, git-annex) is called a product."""
+    if not path.is_symlink() or path.exists():
+        return False
+    ending = path.suffix.lower()
+    if ending in PRODUCT_SUFFIXES:
+        return path.name.lower() != S2_MANIFEST
+    return _claims_any(path) and (ending in ("", ".zip") or is_unread_container(path.name))
 
 
 def _claims_any(path: Path) -> bool:
@@ -344,7 +294,10 @@ def _claims(path: Path, kind: str) -> bool:
 
 def _kind_of(path: Path) -> str | None:
     """The kind of product at a path, by its files; ProductError for an unreadable archive."""
-    files = open_files(path)
+    return _kind_by(open_files(path))
+
+
+def _kind_by(files: ProductFiles) -> str | None:
     if files.exists(S3_MANIFEST):
         return "S3"
     return "S2" if any(files.exists(name) for name in _S2_FILES) else None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import xml
 from sensor2sensor.core.archives import ProductFiles, safe_name
-from sensor2sensor.core.errors import InputError, ProductError
-from sensor2sensor.core.geodata import suspicion
+from sensor2sensor.core.errors import InputError, ProductError, WithheldError, withheld
+from sensor2sensor.core.geodata import lacking_driver, suspicion
 from sensor2sensor.core.times import parse_utc
 
 if TYPE_CHECKING:
@@ -24,11 +22,6 @@ if TYPE_CHECKING:
 _ALGORITHMS = {"SHA3-256": "sha3_256", "SHA-256": "sha256", "SHA256": "sha256", "MD5": "md5"}
 _DAMAGE = (OSError, RuntimeError, ValueError, KeyError, IndexError, EOFError, zlib.error)
 _YEARS = range(2000, 2100)
-_SURROUNDINGS = frozenset({
-    errno.EACCES, errno.EPERM, errno.EAGAIN, errno.ENOLCK, errno.EDEADLK, errno.EMFILE,
-    errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN,
-    errno.EHOSTDOWN, errno.EHOSTUNREACH,
-})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,14 +45,13 @@ def naming_damage(files: ProductFiles, name: str) -> Iterator[None]:
         raise
     except _DAMAGE as error:
         where = files.where(name)
-        if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
-            raise ProductError(
-                f"cannot be read ({os.strerror(error.errno or 0)})",
-                where=where,
-                hint="the file may be sound; mend its surroundings and run again",
-            ) from error
+        if (beyond := withheld(error, where)) is not None:
+            raise beyond from error
         if cause := suspicion(error):
             raise ProductError(f"no coordinate system ({error}){cause}", where=where) from error
+        if way_out := lacking_driver(error, name):
+            what = "cannot be read, GDAL has no driver for JPEG 2000"
+            raise WithheldError(what, where=where, hint=way_out) from error
         for _ in files.chunks(name, 1):  # ProductError where it cannot be opened at all
             break
         raise ProductError(
@@ -146,9 +138,12 @@ def verify_checksums(
         members: the files to check; None checks every listed file that is there.
     """
     names = [name for name in listed if files.exists(name)] if members is None else members
+    # Some tools write every name in one case.
+    by_case = {name.casefold(): found for name, found in listed.items()}
     problems = []
     for name in names:
-        if problem := _checksum_problem(files, name, listed.get(name)):
+        checksum = listed.get(name) or by_case.get(name.casefold())
+        if problem := _checksum_problem(files, name, checksum):
             problems.append(f"{files.where(name)}: {problem}")
     return problems
 
@@ -163,6 +158,8 @@ def _checksum_problem(files: ProductFiles, name: str, listed: Checksum | None) -
     try:
         for piece in files.chunks(name):
             digest.update(piece)
+    except WithheldError:
+        raise
     except ProductError as error:
         return error.what
     if digest.hexdigest() != listed.digest:

@@ -44,6 +44,7 @@ __all__ = ["S2_BANDS", "S2_WAVELENGTHS_NM", "S2Product", "open_s2"]
 
 MANIFEST = "manifest.safe"
 _PRODUCT_XML = re.compile(r"MTD_MSIL(1C|2A)\.xml", re.IGNORECASE)
+_LEVEL = re.compile(r"(?:_MSIL|/L)(1C|2A)_", re.IGNORECASE)
 _TILE_XML = re.compile(r"GRANULE/[^/]+/MTD_TL\.xml", re.IGNORECASE)
 
 
@@ -112,7 +113,7 @@ class S2Product:
         """Platform, sensing start to the second, tile.
 
         Products that agree show the same pixels, unless each holds a part of the tile: see
-        `discovery.acquisitions`.
+        `products.acquisitions`.
         """
         return self.platform, self.sensing_start.replace(microsecond=0), self.tile
 
@@ -318,9 +319,8 @@ def open_s2(path: Path) -> S2Product:
             element.
     """
     files = open_files(path)
-    names = files.names()
-    product_xml = _only(files, [name for name in names if _PRODUCT_XML.fullmatch(name)], "MTD_MSIL")
-    tile_xml = _only(files, [name for name in names if _TILE_XML.fullmatch(name)], "MTD_TL")
+    product_xml = _only(files, _PRODUCT_XML, "MTD_MSIL*.xml")
+    tile_xml = _only(files, _TILE_XML, "MTD_TL.xml")
     facts = product_facts(read_xml(files, product_xml))
     tile = tile_facts(read_xml(files, tile_xml))
     granule = tile_xml.rpartition("/")[0] + "/"
@@ -335,10 +335,13 @@ def open_s2(path: Path) -> S2Product:
     )
 
 
-def _only(files: ProductFiles, found: list[str], kind: str) -> str:
+def _only(files: ProductFiles, pattern: re.Pattern[str], kind: str) -> str:
+    found = [name for name in files.names() if pattern.fullmatch(name)]
     if len(found) == 1:
         return found[0]
     if not found:
-        what, hint = no_metadata(files.names(), "Sentinel-2", f"{kind}*.xml")
+        level = next(filter(None, map(_LEVEL.search, (files.path.name, *files.names()))), None)
+        wanted = kind.replace("*", level[1] if level else "*")
+        what, hint = no_metadata(files.names(), "Sentinel-2", wanted)
         raise ProductError(what, where=files.path, hint=hint)
-    raise ProductError(f"{len(found)} files {kind}*.xml, expected one", where=files.path)
+    raise ProductError(f"{len(found)} files {kind}, expected one", where=files.path)

@@ -254,3 +254,15 @@ def test_a_frame_that_ends_before_the_tile_does_is_said(archive, capsys):
     assert "scenes across two frames of one Sentinel-3 pass" in said
     assert "own: scene 00002;" in said
     assert foreseen.replace("would hold", "holds").replace("would be done", "done") == said
+
+
+def test_a_copy_of_a_listed_product_is_called_a_copy(archive, capsys):
+    env, file = archive
+    product = next(env.s2_root.glob("*.SAFE"))
+    shutil.copytree(product, env.s2_root / "again" / product.name)
+    assert step20(file, "--s2-only", timediff=None) == 0
+    said = capsys.readouterr().out
+    two = {product.name, f"again/{product.name}"}
+    (listed,) = two & {row["s2"] for row in table(env, "inv_T17XNA_s2")}
+    (other,) = two - {listed}
+    assert f"{other} is left out: it is a copy of {listed}\n" in said and "newer" not in said

@@ -14,13 +14,8 @@ import numpy as np
 import pytest
 
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.products.discovery import (
-    acquisitions,
-    find_s2,
-    find_s3,
-    newest_per_acquisition,
-    recognise,
-)
+from sensor2sensor.products.acquisitions import acquisitions, newest_per_acquisition
+from sensor2sensor.products.discovery import find_s2, find_s3, recognise
 from sensor2sensor.products.sentinel2 import open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 
