@@ -133,7 +133,9 @@ def main_guard(
         logging.getLogger("sensor2sensor").setLevel(logging.DEBUG)
     token = debugging.set(args.debug)
     try:
-        return fn(args)
+        code = fn(args)
+        sys.stdout.flush()  # a full disk is told of here, not in a traceback of Python's end
+        return code
     except Sensor2SensorError as error:
         return _fail(str(error), arguments.prog, args.debug, error.exit_code)
     except KeyboardInterrupt:
@@ -152,7 +154,8 @@ def main_guard(
 def _system_error(error: OSError) -> str:
     name = str(error.filename or "")
     shown = name if len(name) <= LONGEST_PATH else f"{name[:80]}... ({len(name)} letters)"
-    return f"{error.strerror or error}: {shown}"
+    said = error.strerror or str(error)
+    return f"{said}: {shown}" if shown else said
 
 
 def _fail(message: str, prog: str, debug: bool, code: int) -> int:
