@@ -214,7 +214,8 @@ class StepReport:
     def _failures(self) -> list[str]:
         """A line for each cause: the first item with its reason, then the others' names."""
         causes: dict[str, list[tuple[str, str]]] = {}
-        for item, reason in self.failed_items:
+        for failed, reason in self.failed_items:
+            item = streams.one_line(failed)
             cause = _PARTICULARS.sub("", reason.replace(item, ""))
             causes.setdefault(cause, []).append((item, reason))
         lines = []

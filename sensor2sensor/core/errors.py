@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextvars import ContextVar
 
+from sensor2sensor.core.streams import one_line
+
 # Whether a door runs with --debug, which shows programmers their mistakes.
 debugging: ContextVar[bool] = ContextVar("debugging", default=False)
 
@@ -30,7 +32,7 @@ class Sensor2SensorError(Exception):
         super().__init__(self._line())
 
     def _line(self) -> str:
-        place = f"{self.where}: " if self.where is not None else ""
+        place = f"{one_line(str(self.where))}: " if self.where is not None else ""
         advice = f"; {self.hint}" if self.hint else ""
         return " ".join(f"{place}{self.what}{advice}".split())
 

@@ -26,6 +26,11 @@ def escaped(text: str) -> str:
     return text.encode("utf-8", ESCAPED).decode("utf-8")
 
 
+def one_line(text: str) -> str:
+    """Text whose control characters, a line break in a folder's name, show as in Python."""
+    return "".join(repr(s)[1:-1] if s < " " or s == "\x7f" else s for s in text)
+
+
 def _escape(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
