@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+import io
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from sensor2sensor.config.environment import Environment
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.slips import decoded
 from sensor2sensor.dataset.ledger import overpass_in
 from sensor2sensor.dataset.splits import TilePlace
 
@@ -154,17 +157,7 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
         )
     manifest = files.read_json(folder / "manifest.json")
     _check_manifest(manifest, folder)
-    with table.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        missing = [column for column in NEEDED if column not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(
-                f"lacks the columns {', '.join(missing)}", where=table, hint="run step 40 again"
-            )
-        tiles = [
-            _tile(row, folder, inventory, manifest["files"], f"{table}:{reader.line_num}")
-            for row in reader
-        ]
+    tiles = [_tile(row, folder, inventory, manifest["files"], where) for where, row in _rows(table)]
     if not tiles:
         raise InputError("lists no tile", where=table, hint="relax the limits of step 40")
     _check_tiles(tiles, tile_px, table)
@@ -176,6 +169,23 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
         tuple(manifest["bands"]),
         manifest.get("s3_type"),
     )
+
+
+def _rows(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every row with its place; InputError where a column is missing or a line is damaged."""
+    text = decoded(table.read_bytes(), table, InputError)
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    again = "run step 40 again"
+    try:
+        missing = [column for column in NEEDED if column not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(f"lacks the columns {', '.join(missing)}", where=table, hint=again)
+        for row in reader:
+            yield f"{table}:{reader.line_num}", row
+    except csv.Error as error:
+        # The number of DictReader itself is that of the last good line.
+        where = f"{table}:{reader.reader.line_num}"
+        raise InputError(f"damaged line ({error})", where=where, hint=again) from None
 
 
 def _advice(env: Environment, inventory: str) -> str:
@@ -198,10 +208,15 @@ def _tile(
 ) -> Tile:
     try:
         stem = row["tile"]
-        size_m = int(row["size_px"]) * float(row["resolution_m"])
+        size_m = int(row["size_px"]) * _finite(row["resolution_m"])
         name = f"{inventory}__{stem}"
         place = TilePlace(
-            name, int(row["epsg"]), float(row["ulx_m"]), float(row["uly_m"]), size_m, row["s2date"]
+            name,
+            int(row["epsg"]),
+            _finite(row["ulx_m"]),
+            _finite(row["uly_m"]),
+            size_m,
+            row["s2date"],
         )
         own = {file: digests[file] for file in _files_of(stem, digests)}
         own[f"{stem}.tif"] = row["sha256"]
@@ -211,7 +226,7 @@ def _tile(
             folder,
             int(row["scene"]),
             place,
-            float(row["resolution_m"]),
+            _finite(row["resolution_m"]),
             row["s2"],
             row["s3"],
             _number(row["time_gap_h"]),
@@ -229,7 +244,14 @@ def _files_of(stem: str, digests: Mapping[str, str]) -> list[str]:
 
 
 def _number(text: str) -> float | None:
-    return float(text) if text else None
+    return _finite(text) if text else None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"'{text}' is no finite number")
+    return value
 
 
 def _check_tiles(tiles: list[Tile], tile_px: int, table: Path) -> None:
