@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import cli, files, manifest
-from sensor2sensor.core.errors import OutputExistsError
+from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.preprocess import inventory_file
@@ -102,9 +102,11 @@ def _name(env: Environment, options: Options) -> str:
     plain = inventory_name(options.tile, options.timediff_h)
     tables = (inventory_file.csv_path(env.inventory_dir, name) for name in (options.name, plain))
     if [table.is_file() for table in tables] == [False, True]:
-        there = _existing(env, plain).options
-        if there and not _differences(options, there):
-            return plain
+        try:
+            there = _existing(env, plain).options
+            return options.name if not there or _differences(options, there) else plain
+        except (InputError, KeyError):  # damaged, and not known to be of these options
+            return options.name
     return options.name
 
 
