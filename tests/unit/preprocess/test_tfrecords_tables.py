@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.preprocess.tfrecords import main
 from tests.fakes_tiles import grid_tiles, own_environment, write_tiles
@@ -93,3 +94,9 @@ def test_only_listed_tiles_are_read(tmp_path: Path) -> None:
     assert main(["--inventory", INV, "--dataset", "toy", *options]) == 0
     names = [row.name for row in read_split(tmp_path / "alt3_toy" / str(TILE))]
     assert len(names) == 25 and not any("99999" in name for name in names)
+
+
+def test_a_split_table_with_a_cell_without_end_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text("x" * 200_000)
+    with pytest.raises(InputError, match=r"split\.csv: cannot be read \(field larger"):
+        read_split(tmp_path)
