@@ -305,7 +305,7 @@ def find_dataset(config: ExperimentFile, document: JsonDocument, environment: En
         text = f"'{config.dataset}' is a path; name one folder of {environment.data_root}"
         raise ConfigErrors(report(document, {("dataset",): [text]}))
     folder = environment.data_root / config.dataset
-    if (fault := fault_of(folder)) is not None:
+    if (fault := fault_of(folder, typed=True)) is not None:
         raise ConfigErrors(report(document, {("dataset",): [fault]}))
     if (folder / str(config.tilesize) / "dataset.json").is_file():
         return folder / str(config.tilesize)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,11 @@ VARIABLE = "SENSOR2SENSOR_ENVIRONMENT"
 PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLE = "the environment.json of the repository shows the form"
 ROOTS = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root", "models_root")
+
+# Roots that are made where they are not there: a mistaken one would go unnoticed.
+_MADE = ("data_root", "experiment_root")
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+A_WINDOWS_PATH = "is a Windows path, and this is no Windows; WSL has D: at /mnt/d"
 
 PositiveInt = Annotated[int, Field(ge=1)]
 
@@ -118,8 +124,10 @@ class Environment:
         """
         folder: Path = getattr(self, root)
         if not folder.is_dir():
+            windows = _WINDOWS.match(getattr(self.settings, root) or "")
+            hint = f"that {A_WINDOWS_PATH}" if windows else "create it or change the key"
             problem = f"{root}: no folder {folder}"
-            raise InputError(problem, where=self.path, hint="create it or change the key")
+            raise InputError(problem, where=self.path, hint=hint)
         return folder
 
 
@@ -171,7 +179,17 @@ def _warn(line: str) -> None:
 
 def _root_fault(file: Path, settings: EnvironmentFile, key: str) -> str | None:
     text: str | None = getattr(settings, key)
+    if text is None:
+        return None
+    if not text.strip():
+        return "is empty; name a folder (. is that of this file), or leave the key out"
     try:
-        return None if text is None else fault_of(_below(file.parent, text))
+        folder = _below(file.parent, text)
+        typed = any(char < " " for char in text)
+        if fault := fault_of(folder, typed=typed):
+            return fault
+        if key in _MADE and _WINDOWS.match(text) and not folder.is_dir():
+            return f"'{text}' {A_WINDOWS_PATH}"
+        return None
     except InputError as error:
         return error.what

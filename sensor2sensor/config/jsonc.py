@@ -67,7 +67,7 @@ def load_jsonc(path: Path, example: str | None = None) -> JsonDocument:
     _check_depth(text, path, example)
     collector = _Collector()
     try:
-        data = json.loads(text, object_pairs_hook=collector.pairs)
+        data = json.loads(text, object_pairs_hook=collector.pairs, parse_int=_whole)
     except json.JSONDecodeError as error:
         where = f"{path}:{error.lineno}:{error.colno}"
         hint = json_slip(text, error.pos, error.msg) or example
@@ -131,6 +131,12 @@ def _check_depth(text: str, path: Path, example: str | None) -> None:
                 raise ConfigError(problem, where=f"{path}:{line}", hint=example)
         elif char in "]}":
             depth -= 1
+
+
+def _whole(text: str) -> int | float:
+    """A whole number; infinity, which is refused with its line, where no double could hold it."""
+    number = float(text)
+    return int(text) if math.isfinite(number) else number
 
 
 class _Pairs(list[tuple[str, Any]]):

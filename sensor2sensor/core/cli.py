@@ -133,7 +133,9 @@ def main_guard(
         logging.getLogger("sensor2sensor").setLevel(logging.DEBUG)
     token = debugging.set(args.debug)
     try:
-        return fn(args)
+        code = fn(args)
+        sys.stdout.flush()  # a full disk is told of here, not in a traceback of Python's end
+        return code
     except Sensor2SensorError as error:
         return _fail(str(error), arguments.prog, args.debug, error.exit_code)
     except KeyboardInterrupt:
@@ -152,7 +154,8 @@ def main_guard(
 def _system_error(error: OSError) -> str:
     name = str(error.filename or "")
     shown = name if len(name) <= LONGEST_PATH else f"{name[:80]}... ({len(name)} letters)"
-    return f"{error.strerror or error}: {shown}"
+    said = error.strerror or str(error)
+    return f"{said}: {shown}" if shown else said
 
 
 def _fail(message: str, prog: str, debug: bool, code: int) -> int:
@@ -211,7 +214,8 @@ class StepReport:
     def _failures(self) -> list[str]:
         """A line for each cause: the first item with its reason, then the others' names."""
         causes: dict[str, list[tuple[str, str]]] = {}
-        for item, reason in self.failed_items:
+        for failed, reason in self.failed_items:
+            item = streams.one_line(failed)
             cause = _PARTICULARS.sub("", reason.replace(item, ""))
             causes.setdefault(cause, []).append((item, reason))
         lines = []

@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from contextvars import ContextVar
 
+from sensor2sensor.core.streams import one_line
+
 # Whether a door runs with --debug, which shows programmers their mistakes.
 debugging: ContextVar[bool] = ContextVar("debugging", default=False)
 _SURROUNDINGS = frozenset({
@@ -37,7 +39,7 @@ class Sensor2SensorError(Exception):
         super().__init__(self._line())
 
     def _line(self) -> str:
-        place = f"{self.where}: " if self.where is not None else ""
+        place = f"{one_line(str(self.where))}: " if self.where is not None else ""
         advice = f"; {self.hint}" if self.hint else ""
         return " ".join(f"{place}{self.what}{advice}".split())
 

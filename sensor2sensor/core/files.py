@@ -7,12 +7,15 @@ in the same folder, flushed, fsynced and renamed. Readers ignore leftovers (``.*
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +27,7 @@ from sensor2sensor.core.slips import decoded, json_slip
 from sensor2sensor.core.streams import ESCAPED
 
 PART_SUFFIX = ".part"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 CRASH_VARIABLE = "SENSOR2SENSOR_CRASH_AT_WRITE"
 
 
@@ -98,8 +102,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _fsync(path.parent)
     except SimulatedCrash:
         raise
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
+            error.filename = str(path)  # the system names no file of a write that found no room
         raise
 
 
@@ -146,11 +152,18 @@ def read_json(path: Path) -> Any:
         return json.loads(text)
     except FileNotFoundError:
         raise InputError("no such file", where=path) from None
+    except RecursionError:
+        raise InputError("nested too deep", where=path, hint=again) from None
     except json.JSONDecodeError as error:
         slip = json_slip(text, error.pos, error.msg)
         hint = again if slip is None else f"{slip}, or {again}"
         problem = f"not valid JSON ({error.msg})"
         raise InputError(problem, where=f"{path}:{error.lineno}", hint=hint) from None
+    except ValueError:  # more digits than Python turns into a number
+        digits = re.search(rf"\d{{{sys.get_int_max_str_digits() + 1}}}", text)
+        line = text.count("\n", 0, digits.start()) + 1 if digits else 1
+        problem = "a number has too many digits"
+        raise InputError(problem, where=f"{path}:{line}", hint=again) from None
 
 
 def remove(path: Path) -> None:

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 BY_CONTENT = "by-content"  # third word in a lock file that no kernel lock stands behind
 ATTEMPTS = 100
+# Not the file that a link leads to, whose content would be replaced; and a pipe without a writer
+# must not hold us up.
+CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @contextmanager
@@ -34,7 +38,7 @@ def lock(path: Path) -> Iterator[None]:
     put there.
 
     Raises:
-        InputError: Another live process holds it.
+        InputError: Another live process holds it, or what stands there is no file.
     """
     path = Path(path)
     made = [folder for folder in path.parents if not folder.exists()]
@@ -89,6 +93,7 @@ def _by_kernel(path: Path) -> Iterator[None]:
 def _taken(path: Path) -> int:
     """A descriptor that holds the lock of the file that stands at ``path``."""
     for _ in range(ATTEMPTS):
+        _refuse_other_than_file(path)
         descriptor, writable = _opened(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,17 +118,29 @@ def _taken(path: Path) -> int:
 def _opened(path: Path) -> tuple[int, bool]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return os.open(path, os.O_CREAT | os.O_RDWR, 0o644), True
+        return os.open(path, os.O_CREAT | os.O_RDWR | CAREFULLY, 0o644), True
     except PermissionError:
-        return os.open(path, os.O_RDONLY), False
+        return os.open(path, os.O_RDONLY | CAREFULLY), False
 
 
 def _stands_at(descriptor: int, path: Path) -> bool:
     """Whether the open file is still the one at its path."""
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
         return False
+
+
+def _refuse_other_than_file(path: Path) -> None:
+    """InputError where a link, a folder or a pipe stands in a lock file's place."""
+    try:
+        kind = stat.S_IFMT(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if kind != stat.S_IFREG:
+        named = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe"}
+        problem = f"{named.get(kind, 'no file')}; a lock file has to stand there"
+        raise InputError(problem, where=path, hint=f"delete or rename this {path.name}")
 
 
 @contextmanager
@@ -171,6 +188,7 @@ def _made(path: Path) -> bool:
 
 def _refuse_if_held(path: Path) -> None:
     """InputError where the content of a lock file names a process that may be alive."""
+    _refuse_other_than_file(path)
     try:
         content = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:

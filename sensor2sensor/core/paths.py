@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +16,24 @@ from sensor2sensor.core.errors import InputError, ProductError
 _PATTERN = frozenset("*?[]\\")
 
 
-def fault_of(path: Path) -> str | None:
-    """Why no file can ever have this path, as the end of a sentence; None where one can."""
+def fault_of(path: Path, *, typed: bool = False) -> str | None:
+    r"""Why no file can have this path here, as the end of a sentence; None where one can.
+
+    Args:
+        path: The path.
+        typed: It stands in a JSON file, where ``"D:\new"`` is a line break after ``D:``.
+    """
     text = str(path)
     if any(char < " " for char in text):
-        # "D:\new" in a JSON file is a line break after "D:".
-        return "holds a control character; in a Windows path write \\\\ or / for each backslash"
+        way_out = "in a Windows path write \\\\ or / for each backslash"
+        return f"holds a control character; {way_out if typed else 'rename that folder'}"
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower() not in ("utf-8", "utf8") and not text.isascii():
+        # The names are sound, but Python reads them in another encoding than GDAL and HDF5 do.
+        return (
+            f"holds signs beyond ASCII, and file names are read as {encoding} in this locale; "
+            "set PYTHONUTF8=1 or a UTF-8 LANG"
+        )
     try:
         text.encode()
         path.lstat()

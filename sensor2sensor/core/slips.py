@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from pathlib import Path
 
 from sensor2sensor.core.errors import Sensor2SensorError
@@ -11,6 +12,10 @@ from sensor2sensor.core.errors import Sensor2SensorError
 BACKSLASH = r"a backslash begins an escape: in a Windows path write \\ or / for each"
 # "D:\": the backslash keeps the string open, and the parser stops wherever the next quote is.
 _OPEN_PATH = re.compile(r'"(?:[A-Za-z]:|\\)(?:[^"\\]|\\\\)*(?<!\\)(?:\\\\)*\\"')
+# A string of Python with a letter before it, as in r"D:\x".
+_RAW = re.compile(r"""([rRbBuUfF]{1,2})["']""")
+_ZERO = re.compile(r"(?<![\w.+-])-?0$")
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cf", "Cc"})
 _QUOTES = "“”„«»‘’´`"
 # A letter, a dot or a sign where JSON wants a value.
 _BARE = re.compile(r"[^\W\d]|[.+\\~/]|-\D")
@@ -44,18 +49,36 @@ def json_slip(text: str, place: int, said: str) -> str | None:
     """
     if not text.strip():
         return "the file is empty"
+    if raw := _RAW.match(text, place):
+        return f"remove the {raw[1]} before the quotes, and write \\\\ or / for each backslash"
     line = text[text.rfind("\n", 0, place) + 1 :].split("\n", 1)[0]
     if said.startswith("Invalid \\") or _OPEN_PATH.search(line):
         return BACKSLASH
     if said.startswith(("Invalid control character", "Unterminated string")):
         return "a closing quote is missing"
+    if hidden := _hidden(text, place):
+        return hidden
     here, before = text[place:].lstrip(), text[:place].rstrip()
     if said.startswith("Expecting ',' delimiter") and here[:1] not in ("", "=", ";", "/"):
         return _missing_comma(here, before, text[len(before) : place])
     return _sign(here, before) or _expected(here, before, said)
 
 
+def _hidden(text: str, place: int) -> str | None:
+    """What to do about a sign that nobody sees and that is no space to JSON."""
+    while text[place : place + 1] in tuple(" \t\r\n"):
+        place += 1
+    sign = text[place : place + 1]
+    if not sign or unicodedata.category(sign) not in _INVISIBLE:
+        return None
+    column = place - text.rfind("\n", 0, place)
+    named = unicodedata.name(sign, "control character").lower()
+    return f"delete the invisible sign in column {column} (U+{ord(sign):04X}, {named})"
+
+
 def _missing_comma(here: str, before: str, between: str) -> str:
+    if not between and here[0].isdigit() and _ZERO.search(before):
+        return "a number cannot begin with 0"
     if before.endswith('"') and here[0].isalnum():
         return 'a comma is missing, or a quote inside the text: write \\" for it'
     if "\n" in between:

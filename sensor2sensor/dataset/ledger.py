@@ -107,7 +107,7 @@ def read_split(dataset_dir: Path) -> list[SplitRow]:
             lines = list(csv.reader(stream))
     except FileNotFoundError:
         raise DatasetError("missing", where=path, hint="run step 50 again") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot be read ({error})", where=path) from None
     # Tables from before overpasses were recorded lack the last column.
     if not lines or tuple(lines[0]) not in (HEADER, HEADER[:-1]):

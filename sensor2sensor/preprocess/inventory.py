@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import cli, files, manifest
-from sensor2sensor.core.errors import OutputExistsError
+from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.preprocess import inventory_file
@@ -103,9 +103,12 @@ def _name(env: Environment, options: Options) -> str:
     if inventory_file.csv_path(env.inventory_dir, options.name).is_file():
         return options.name
     for older in options.earlier_names:
-        there = _existing(env, older).options
-        if there and not _differences(options, there):
-            return older
+        try:
+            there = _existing(env, older).options
+            if there and not _differences(options, there):
+                return older
+        except (InputError, KeyError):  # damaged, and not known to be of these options
+            continue
     return options.name
 
 

@@ -241,9 +241,13 @@ def read_rows(path: Path) -> list[InventoryRow]:
     # Spreadsheets that separate by semicolons also write decimal commas.
     decimal_comma = delimiter == ";"
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    header = [cell.strip() for cell in next(reader, [])]
-    _check_header(header, path)
-    rows, problems = _parse_lines(reader, header, decimal_comma)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        _check_header(header, path)
+        rows, problems = _parse_lines(reader, header, decimal_comma)
+    except csv.Error as error:  # a cell of more than 131072 letters, mostly a lost quote
+        hint = "correct the table or repeat step 20"
+        raise InputError(str(error), where=f"{path}:{reader.line_num}", hint=hint) from None
     problems += _duplicates(rows)
     if problems:
         raise InputError(

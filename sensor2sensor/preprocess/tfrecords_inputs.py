@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from sensor2sensor.config.environment import Environment
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.slips import decoded
 from sensor2sensor.dataset.ledger import overpass_in
 from sensor2sensor.dataset.splits import TilePlace
 
@@ -158,17 +161,7 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
         )
     manifest = files.read_json(folder / "manifest.json")
     _check_manifest(manifest, folder)
-    with table.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        missing = [column for column in NEEDED if column not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(
-                f"lacks the columns {', '.join(missing)}", where=table, hint="run step 40 again"
-            )
-        tiles = [
-            _tile(row, folder, inventory, manifest["files"], f"{table}:{reader.line_num}")
-            for row in reader
-        ]
+    tiles = [_tile(row, folder, inventory, manifest["files"], where) for where, row in _rows(table)]
     if not tiles:
         raise InputError("lists no tile", where=table, hint=_why_none(manifest, tile_px))
     _check_tiles(tiles, tile_px, table)
@@ -180,6 +173,23 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
         tuple(manifest["bands"]),
         manifest.get("s3_type"),
     )
+
+
+def _rows(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every row with its place; InputError where a column is missing or a line is damaged."""
+    text = decoded(table.read_bytes(), table, InputError)
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    again = "run step 40 again"
+    try:
+        missing = [column for column in NEEDED if column not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(f"lacks the columns {', '.join(missing)}", where=table, hint=again)
+        for row in reader:
+            yield f"{table}:{reader.line_num}", row
+    except csv.Error as error:
+        # The number of DictReader itself is that of the last good line.
+        where = f"{table}:{reader.reader.line_num}"
+        raise InputError(f"damaged line ({error})", where=where, hint=again) from None
 
 
 def _advice(env: Environment, inventory: str) -> str:
@@ -223,10 +233,15 @@ def _tile(
 ) -> Tile:
     try:
         stem = row["tile"]
-        size_m = int(row["size_px"]) * float(row["resolution_m"])
+        size_m = int(row["size_px"]) * _finite(row["resolution_m"])
         name = f"{inventory}__{stem}"
         place = TilePlace(
-            name, int(row["epsg"]), float(row["ulx_m"]), float(row["uly_m"]), size_m, row["s2date"]
+            name,
+            int(row["epsg"]),
+            _finite(row["ulx_m"]),
+            _finite(row["uly_m"]),
+            size_m,
+            row["s2date"],
         )
         own = {file: digests[file] for file in _files_of(stem, digests)}
         own[f"{stem}.tif"] = row["sha256"]
@@ -236,7 +251,7 @@ def _tile(
             folder,
             int(row["scene"]),
             place,
-            float(row["resolution_m"]),
+            _finite(row["resolution_m"]),
             row["s2"],
             row["s3"],
             _number(row["time_gap_h"]),
@@ -254,7 +269,14 @@ def _files_of(stem: str, digests: Mapping[str, str]) -> list[str]:
 
 
 def _number(text: str) -> float | None:
-    return float(text) if text else None
+    return _finite(text) if text else None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"'{text}' is no finite number")
+    return value
 
 
 def _check_tiles(tiles: list[Tile], tile_px: int, table: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import load_experiment_file
-from sensor2sensor.core.errors import ConfigError, ConfigErrors
-from tests.doors import run_door
+from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
+from tests.doors import HANG_S, run_door
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,8 +116,6 @@ def test_row_44_relative_roots_spaces_and_long_names(tmp_path: Path) -> None:
 
 
 def _require_as_config(env: object) -> None:
-    from sensor2sensor.core.errors import InputError
-
     try:
         env.require("data_root")
     except InputError as error:
@@ -133,3 +134,73 @@ def test_help_and_bad_keys_need_no_tensorflow(tmp_path: Path, door: str) -> None
     wrong = run_door(ROOT / door, "--exp", "a", "--environment", environment, cwd=tmp_path)
     assert wrong.code == 2 and not wrong.heavy
     assert "1 stpes: unknown key; nearest: 'steps'" in wrong.err
+
+
+ROOTS = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root", "models_root")
+
+
+@pytest.mark.parametrize("key", ROOTS)
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_root_is_not_the_folder_of_the_file(tmp_path: Path, key: str, text: str) -> None:
+    path = tmp_path / "environment.json"
+    path.write_text(f'{{\n "{key}": "{text}"}}')
+    with pytest.raises(ConfigErrors, match=rf"json:2 {key}: is empty; name a folder"):
+        load_environment(path)
+
+
+@pytest.mark.parametrize("text", ["D:/s2", r"D:\\s2", r"\\\\server\\s2"])
+def test_a_windows_path_is_called_one(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "environment.json"
+    path.write_text(f'{{"s2_root": "{text}"}}')
+    with pytest.raises(
+        InputError, match=r"s2_root: no folder .*; that is a Windows path"
+    ) as caught:
+        load_environment(path).require("s2_root")
+    assert "create it" not in str(caught.value)
+    # A folder named "D:" below this file is nobody's wish, and would be made without a word.
+    for key in ("data_root", "experiment_root"):
+        path.write_text(f'{{"{key}": "{text}"}}')
+        with pytest.raises(ConfigErrors, match=f"{key}: .* is a Windows path"):
+            load_environment(path)
+    (tmp_path / "D:" / "s2").mkdir(parents=True)
+    path.write_text('{"data_root": "D:/s2"}')
+    assert load_environment(path).data_root == tmp_path / "D:" / "s2"
+
+
+IN_A_LOCALE = """
+import sys
+from pathlib import Path
+from sensor2sensor.core.paths import fault_of
+
+assert sys.getfilesystemencoding() == "ascii"
+assert fault_of(Path("plain")) is None
+for given in (sys.argv[1], "M\\u00fcnchen"):
+    sys.stdout.write(f"{fault_of(Path(given))}\\n")
+"""
+
+
+def test_a_locale_that_cannot_read_sound_names_is_named_instead_of_them(tmp_path: Path) -> None:
+    """The names came from the command line, or from a JSON file."""
+    env = {**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "POSIX"}
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_LOCALE, "M\u00fcnchen"],
+        cwd=ROOT, env=env, capture_output=True, text=True, timeout=HANG_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.splitlines()
+    assert len(told) == 2
+    for line in told:
+        assert "read as ascii in this locale; set PYTHONUTF8=1 or a UTF-8 LANG" in line
+
+
+def test_a_control_character_is_blamed_on_json_only_where_it_was_typed(tmp_path: Path) -> None:
+    odd = tmp_path / "a\tb"
+    odd.mkdir()
+    path = odd / "environment.json"
+    path.write_text("{}")
+    with pytest.raises(ConfigErrors, match="control character; rename that folder"):
+        load_environment(path)
+    path = tmp_path / "environment.json"
+    path.write_text('{"s2_root": "D:\\new"}')
+    with pytest.raises(ConfigErrors, match="control character; in a Windows path write"):
+        load_environment(path)

@@ -51,6 +51,30 @@ def test_an_inventory_of_a_version_that_left_options_out_of_its_name_goes_on(arc
     assert not (env.inventory_dir / f"{NAME}_L1C.csv").exists()
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_a_damaged_inventory_of_another_name_stands_in_nobody_s_way(archive, suffix):
+    env, file = archive
+    damaged = env.inventory_dir / f"{NAME}{suffix}"
+    assert step20(file) == 0
+    damaged.write_text("{" if suffix == ".json" else "damaged\n")
+    assert step20(file, "--level", "L1C") == 0
+    assert pairs(env, f"{NAME}_L1C") == ALL_PAIRS
+    assert damaged.read_text() in ("{", "damaged\n")
+    assert step20(file) == 2, "its own name"
+
+
+def test_a_line_break_in_a_folder_s_name_is_shown_in_one_line(archive, capsys):
+    env, file = archive
+    product = next(env.s2_root.glob("*.SAFE"))
+    odd = env.s2_root / "a\n\tb" / product.name
+    odd.parent.mkdir()
+    product.rename(odd)
+    assert step20(file) == 1
+    told = [line for line in capsys.readouterr().out.splitlines() if "control" in line]
+    assert len(told) == 1 and "rename that folder" in told[0] and "Windows" not in told[0]
+    assert f"a\\n\\tb/{product.name}" in told[0] and told[0].startswith("  failed: ")
+
+
 def test_nothing_found_writes_nothing_blocks_nothing_and_says_what_was_seen(archive, capsys):
     env, file = archive
     assert step20(file, timediff="0.5") == 1

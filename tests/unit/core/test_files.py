@@ -95,3 +95,31 @@ def test_json_text_round_trips() -> None:
     value = {"b": [1, 2.5, None], "a": "µ"}
     assert json.loads(files.json_text(value)) == value
     assert list(json.loads(files.json_text(value))) == ["b", "a"]
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from sensor2sensor.core import cli, files
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+action = {
+    "atomic": lambda args: files.write_bytes(Path(args.environment), bytes(2000)),
+    "unknown": lambda args: open(args.environment, "wb", buffering=0).write(bytes(1000))
+    and open(args.environment, "ab", buffering=0).write(bytes(2000)),
+}
+sys.exit(cli.main_guard(action[sys.argv.pop()], cli.parser("x", prog="x")))
+"""
+
+
+@pytest.mark.parametrize(("way", "said"), [("atomic", ": {}"), ("unknown", "")])
+def test_what_found_no_room_is_named_where_it_is_known(
+    tmp_path: Path, repository: Path, way: str, said: str
+) -> None:
+    target = tmp_path / "target"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, "--environment", str(target), way],
+        cwd=repository, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == f"x: File too large{said.format(target)}\n"

@@ -194,3 +194,34 @@ def test_nothing_is_left_open(tmp_path):
             with pytest.raises(InputError), files.lock(tmp_path / ".lock"):
                 pass
         assert descriptors() == before
+
+
+def _precious(path: Path) -> None:
+    path.with_name("precious").write_text("precious data")
+    path.symlink_to("precious")
+
+
+OTHERS = {
+    "a symbolic link": _precious,
+    "a symbolic link;": lambda path: path.symlink_to("nowhere"),
+    "a folder": Path.mkdir,
+    "a pipe": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("said", OTHERS)
+@pytest.mark.parametrize("kernel", [True, False])
+def test_what_is_no_file_is_left_as_it_is_and_named(tmp_path, request, kernel, said):
+    if not kernel:
+        request.getfixturevalue("no_locks")
+    place = tmp_path / ".lock"
+    OTHERS[said](place)
+    before = place.lstat()
+    with pytest.raises(InputError) as caught, files.lock(place):
+        pass
+    assert str(caught.value).startswith(f"{place}: {said}")
+    assert caught.value.exit_code == 2 and "delete or rename this .lock" in str(caught.value)
+    assert os.path.samestat(before, place.lstat())
+    if said == "a symbolic link":
+        assert place.read_text() == "precious data"
+    assert not (tmp_path / "nowhere").exists()

@@ -50,6 +50,19 @@ SLIPS = {
     "quote inside": (changed('"s2"', '"my "best" folder"'), 3, 'write \\" for it'),
     "no closing brace": (GOOD.replace("}", ""), 6, "a closing } or ] is missing"),
     "two objects": (GOOD + GOOD, 6, "something stands after the closing bracket"),
+    "invisible before a key": (
+        changed('"s2_root"', '\u00a0"s2_root"'),
+        3,
+        "column 2 (U+00A0, no-break space)",
+    ),
+    "invisible after a comma": ('{"a": 1,\u200b "b": 2}', 1, "column 9 (U+200B, zero width space)"),
+    "invisible before a value": (changed('"s2"', '\ufeff"s2"'), 3, "delete the invisible sign"),
+    "invisible after a value": (changed('"s2"', '"s2"\u200b'), 3, "(U+200B, zero width space)"),
+    "invisible after a key": (changed('"s2_root"', '"s2_root"\u2028'), 3, "line separator"),
+    "raw text of Python": (changed('"s2"', r'r"D:\x"'), 3, "remove the r before the quotes"),
+    "a raw path that ends in a backslash": (changed('"s2"', 'r"D:\\"'), 3, "remove the r before"),
+    "zeros": (changed('"s2"', "[00]"), 3, "a number cannot begin with 0"),
+    "a number with a zero before it": (changed('"s2"', "-007"), 3, "a number cannot begin with 0"),
     "empty": ("\n", 2, "the file is empty"),
 }
 ENCODINGS = {
@@ -122,3 +135,19 @@ def test_each_kind_of_file_points_to_an_example_of_its_own(tmp_path, content):
             loader(tmp_path / name)
     with pytest.raises(ConfigError):
         load_jsonc(selection)
+
+
+def test_a_number_that_no_machine_holds_is_refused_with_its_line(tmp_path):
+    digits = "1" * 5000
+    file = tmp_path / "environment.json"
+    file.write_text(f'{{\n "sample_freq": {digits},\n "ckpt_freq": -{digits}\n}}')
+    with pytest.raises(ConfigError) as caught:
+        load_environment(file)
+    told = str(caught.value).splitlines()
+    assert [line.split()[0] for line in told] == [f"{file}:2", f"{file}:3"]
+    assert told[0].endswith("sample_freq: inf is not a finite number")
+    with pytest.raises(InputError, match=r"environment\.json:2: a number has too many digits"):
+        files.read_json(file)
+    file.write_text('{"a": ' + "[" * 100_000)
+    with pytest.raises(InputError, match=r"environment\.json: nested too deep"):
+        files.read_json(file)

@@ -153,6 +153,18 @@ def test_all_bad_lines_are_named_at_once(tmp_path):
         assert expected in message
 
 
+@pytest.mark.parametrize("line", [1, 3])
+def test_a_cell_without_end_is_named_with_its_line(tmp_path, line):
+    path = tmp_path / "inv.csv"
+    files.write_csv(path, HEADER, [pair(0).cells(), pair(1).cells()])
+    lines = path.read_text().splitlines()
+    lines[line - 1] = f"{'x' * 200_000}{lines[line - 1]}"
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError) as caught:
+        read_rows(path)
+    assert str(caught.value).startswith(f"{path}:{line}: field larger than field limit")
+
+
 def test_unknown_and_missing_columns_are_named(tmp_path):
     path = tmp_path / "inv.csv"
     files.write_csv(path, [*HEADER[:9], "overlapp"], [])
