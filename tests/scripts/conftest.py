@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.test_step40 import scenes
-from tests.unit.preprocess.tifs_archive import archive, select
+from tests.unit.preprocess.tifs_archive import archive, scenes, select
 
 
 @pytest.fixture

@@ -13,35 +13,13 @@ from sensor2sensor.core import files
 from sensor2sensor.core.files import SimulatedCrash, crash_at_write
 from tests.unit.preprocess.tifs_archive import (
     INVENTORY,
-    archive,
     folder_of,
     rows_of,
+    scenes,
     select,
     step40,
     tree,
 )
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    made = archive(tmp_path / "a")
-    select(made, 0, 1)
-    return made
-
-
-def scenes(root: Path) -> list[int]:
-    from sensor2sensor.config.environment import load_environment
-    from sensor2sensor.preprocess.inventory_file import read_inventory
-
-    env = load_environment(root / "environment.json")
-    return list(read_inventory(env, INVENTORY).scenes())
-
-
-@pytest.fixture
-def both(root: Path) -> Path:
-    """The archive with a selection of both scenes, whatever their ids."""
-    select(root, *scenes(root))
-    return root
 
 
 def test_tiles_of_both_scenes_are_listed_and_there(both, capsys):

@@ -8,8 +8,16 @@ import shutil
 import pytest
 from pyproj import Transformer
 
-from tests.scripts.test_step40 import KML, scenes
-from tests.unit.preprocess.tifs_archive import archive, folder_of, rows_of, scene, select, step40
+from tests.scripts.test_step40 import KML
+from tests.unit.preprocess.tifs_archive import (
+    archive,
+    folder_of,
+    rows_of,
+    scene,
+    scenes,
+    select,
+    step40,
+)
 
 
 @pytest.mark.parametrize("given", ["", " ", "none", "None", "nomask", "NOMASK"])

@@ -18,26 +18,14 @@ from tests.unit.preprocess.tifs_archive import (
     CENTRE,
     FIRST,
     INVENTORY,
-    archive,
     folder_of,
     overpass,
     rows_of,
+    scenes,
     select,
     step40,
     tree,
 )
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> Path:
-    """The archive with a selection of both scenes, whatever their ids."""
-    made = archive(tmp_path / "a")
-    select(made, *scenes(made))
-    return made
-
-
-def scenes(root: Path) -> list[int]:
-    return list(read_inventory(load_environment(root / "environment.json"), INVENTORY).scenes())
 
 
 def passes_of(root: Path, scene: int) -> list[Path]:

@@ -13,37 +13,14 @@ from sensor2sensor.core.files import SimulatedCrash, crash_at_write
 from sensor2sensor.preprocess.tifs_draw import VAIN_READS
 from tests.unit.preprocess.tifs_archive import (
     FIRST,
-    INVENTORY,
-    archive,
     folder_of,
     rows_of,
     scene,
+    scenes,
     select,
     step40,
     tree,
 )
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    made = archive(tmp_path / "a")
-    select(made, 0, 1)
-    return made
-
-
-def scenes(root: Path) -> list[int]:
-    from sensor2sensor.config.environment import load_environment
-    from sensor2sensor.preprocess.inventory_file import read_inventory
-
-    env = load_environment(root / "environment.json")
-    return list(read_inventory(env, INVENTORY).scenes())
-
-
-@pytest.fixture
-def both(root: Path) -> Path:
-    """The archive with a selection of both scenes, whatever their ids."""
-    select(root, *scenes(root))
-    return root
 
 
 @pytest.mark.parametrize("first", ["1", "3"])

@@ -6,8 +6,15 @@ import json
 
 from sensor2sensor.core import files
 from sensor2sensor.core.files import SimulatedCrash, crash_at_write
-from tests.scripts.test_step40 import scenes
-from tests.unit.preprocess.tifs_archive import INVENTORY, folder_of, rows_of, select, step40, tree
+from tests.unit.preprocess.tifs_archive import (
+    INVENTORY,
+    folder_of,
+    rows_of,
+    scenes,
+    select,
+    step40,
+    tree,
+)
 
 
 def test_a_second_selection_is_a_union_with_keep(both):

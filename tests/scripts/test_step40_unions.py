@@ -7,8 +7,15 @@ import json
 import pytest
 
 from sensor2sensor.core.files import SimulatedCrash, crash_at_write
-from tests.scripts.test_step40 import scenes
-from tests.unit.preprocess.tifs_archive import INVENTORY, folder_of, rows_of, select, step40, tree
+from tests.unit.preprocess.tifs_archive import (
+    INVENTORY,
+    folder_of,
+    rows_of,
+    scenes,
+    select,
+    step40,
+    tree,
+)
 
 
 @pytest.fixture

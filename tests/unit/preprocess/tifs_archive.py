@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+from sensor2sensor.config.environment import load_environment
 from sensor2sensor.preprocess import inventory, tifs
+from sensor2sensor.preprocess.inventory_file import read_inventory
 from tests.fakes import World, make_s2, make_s3
 
 BANDS = ("B02", "B03", "B04")
@@ -58,6 +60,11 @@ def select(root: Path, *scenes: int, name: str = "sel", **keys) -> str:
     content = {"inventory": INVENTORY, "s2_indices": list(scenes), **keys}
     (root / "data" / "_inventory" / f"{name}.json").write_text(json.dumps(content))
     return name
+
+
+def scenes(root: Path) -> list[int]:
+    """Ids of the scenes of the archive's inventory."""
+    return list(read_inventory(load_environment(root / "environment.json"), INVENTORY).scenes())
 
 
 def step40(root: Path, *arguments: str, selection: str = "sel", tile: int = 64) -> int:
