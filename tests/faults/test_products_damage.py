@@ -183,7 +183,7 @@ def test_an_unknown_baseline_is_a_warning_with_its_offsets(
 
 def test_missing_metadata_files(s2_copy: Path, s3_copy: Path) -> None:
     next(s2_copy.rglob("MTD_TL.xml")).unlink()
-    with pytest.raises(ProductError, match=r"x\.SAFE: no MTD_TL\*\.xml"):
+    with pytest.raises(ProductError, match=r"x\.SAFE: no MTD_TL\.xml"):
         open_s2(s2_copy)
     (s3_copy / "xfdumanifest.xml").unlink()
     with pytest.raises(ProductError, match=r"x\.SEN3: no xfdumanifest\.xml"):
