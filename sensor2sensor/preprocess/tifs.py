@@ -29,10 +29,10 @@ FORMULAS = {
 
 # What helps where a scene has no tile, by the reason that ruled most of its positions out.
 ADVICE = {
-    "cloud": "raise --max-cloud",
-    "nodata": "raise --max-nodata",
-    "saturated": "raise --max-nodata",
-    "no OLCI": "its Sentinel-3 product has no valid pixels there: use another --overlap",
+    "cloud": "raise --max-cloud, or",
+    "nodata": "raise --max-nodata, or",
+    "saturated": "raise --max-nodata, or",
+    "no OLCI": "its Sentinel-3 product has too few valid pixels there:",
 }
 
 
@@ -236,7 +236,7 @@ def _nothing(task: SceneTask, result: SceneResult) -> str:
     if not result.reasons:
         return f"no tile: the scene is smaller than {task.options.tile_px} pixels; lower --tilesize"
     most = max(sorted(result.reasons), key=lambda name: result.reasons[name])
-    advice = f"{ADVICE[most]}, or" if most in ADVICE else "it lies outside one of the products:"
+    advice = ADVICE.get(most, "its tiles lie outside one of the products:")
     return (
         f"no tile passes (rejected: {_counts(result.reasons)}); {advice} take the scene out of the"
         " selection"

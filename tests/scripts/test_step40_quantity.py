@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
 import pytest
 
 from sensor2sensor.core import files
@@ -79,6 +80,20 @@ def test_scenes_without_a_tile_fail_together_and_stay_failed(both, capsys):
         assert "step 40: 0 done, 0 already there, 2 failed" in said
         assert said.count("smaller than 400 pixels") == 1 and "1 more like it: scene" in said
     assert rows_of(folder_of(both, tile=400)) == []
+
+
+def test_a_scene_whose_olci_pixels_are_invalid_is_told_nothing_of_clouds(both, capsys):
+    for path in (both / "s3").rglob("qualityFlags.nc"):
+        with h5py.File(path, "r+", locking=False) as file:
+            words = file["quality_flags"]
+            names = words.attrs["flag_meanings"]
+            meanings = (names.decode() if isinstance(names, bytes) else names).split()
+            words[...] = words[...] | words.attrs["flag_masks"][meanings.index("invalid")]
+    select(both, 0)
+    assert step40(both, "--grid", "--no-verify") == 1
+    said = capsys.readouterr().out
+    assert "no OLCI" in said and "too few valid pixels there: take the scene out" in said
+    assert "raise --max" not in said
 
 
 def test_a_scene_of_rejected_tiles_says_what_ruled_them_out(both, capsys):
