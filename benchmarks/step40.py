@@ -66,7 +66,7 @@ def main() -> int:
 
 def build(cache: Path) -> None:
     """Generate the pair and its inventory, unless they are there."""
-    from sensor2sensor.preprocess import inventory
+    from sensor2sensor.preprocess.inventory import run as inventory
     from tests.fakes import World, make_s2, make_s3
     from tests.fakes.s2 import DEFAULT_SENSING
 
@@ -161,7 +161,7 @@ def ours_side(cache: Path, work: Path) -> Callable[[], None]:
     import shapely  # noqa: F401
     import xarray  # noqa: F401
 
-    from sensor2sensor.preprocess import tifs
+    from sensor2sensor.preprocess.tiles import run as tifs
 
     shutil.rmtree(work / "data", ignore_errors=True)
     shutil.copytree(cache / "data" / "_inventory", work / "data" / "_inventory")

@@ -76,7 +76,7 @@ def prepare(job: Job, scenes: int, size: int, quantity: int) -> None:
 def select_clear_scenes(folder: Path) -> None:
     """Write the selection a reviewer would save from the contact sheet: the clear scenes."""
     sys.path.insert(0, str(ROOT))
-    from sensor2sensor.preprocess.inventory_file import read_manifest, read_rows
+    from sensor2sensor.preprocess.inventory.table import read_manifest, read_rows
 
     products = read_manifest(folder, INVENTORY)["products"]
     first: dict[str, int] = {}

@@ -129,7 +129,7 @@ def choose(data: Path, tile: str | None, level: str | None) -> tuple[str, str]:
 
 def prepare(job: Job, args: argparse.Namespace, tile: str, level: str) -> None:
     """Run steps 20, 40 and 50 on every product of the tile."""
-    from sensor2sensor.preprocess.pairing import inventory_name
+    from sensor2sensor.preprocess.inventory.pairing import inventory_name
 
     job.write_environment(
         data_root="data",
@@ -159,7 +159,7 @@ def prepare(job: Job, args: argparse.Namespace, tile: str, level: str) -> None:
 
 def select_all(folder: Path, inventory: str) -> None:
     """Select every scene of the inventory; its cloud is left to step 40's limit."""
-    from sensor2sensor.preprocess.inventory_file import read_rows
+    from sensor2sensor.preprocess.inventory.table import read_rows
 
     first: dict[str, int] = {}
     for row in read_rows(folder / f"{inventory}.csv"):

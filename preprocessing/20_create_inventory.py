@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from sensor2sensor.preprocess.inventory import main
+from sensor2sensor.preprocess.inventory.run import main
 
 if __name__ == "__main__":
     sys.exit(main())

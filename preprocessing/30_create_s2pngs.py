@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from sensor2sensor.preprocess.s2pngs import main
+from sensor2sensor.preprocess.quicklooks.run import main
 
 if __name__ == "__main__":
     sys.exit(main())

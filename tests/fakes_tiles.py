@@ -12,8 +12,8 @@ import numpy as np
 
 from sensor2sensor.core import files
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tifs_records import COLUMNS
-from sensor2sensor.preprocess.tifs_write import geotiff, tile_bands
+from sensor2sensor.preprocess.tiles.folder import COLUMNS
+from sensor2sensor.preprocess.tiles.write import geotiff, tile_bands
 from tests.fakes_dataset import scene
 
 

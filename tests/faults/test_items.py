@@ -13,7 +13,8 @@ import pytest
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.times import parse_utc
-from sensor2sensor.preprocess import inventory, tilecodes
+from sensor2sensor.preprocess import tilecodes
+from sensor2sensor.preprocess.inventory import run as inventory
 from sensor2sensor.products.discovery import find_s2
 from tests.fakes import make_s2
 from tests.scripts.step_archive import fresh_copy

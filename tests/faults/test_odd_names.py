@@ -20,7 +20,7 @@ from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.geo.masks import load_masks
-from sensor2sensor.preprocess.tfrecords_state import find_siblings
+from sensor2sensor.preprocess.records.state import find_siblings
 from sensor2sensor.products.reading import naming_damage
 from sensor2sensor.products.sentinel2 import open_s2
 from sensor2sensor.products.sentinel3 import open_s3

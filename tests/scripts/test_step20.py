@@ -10,8 +10,8 @@ from datetime import timedelta
 import pytest
 
 from sensor2sensor.core import files
-from sensor2sensor.preprocess.inventory import main
-from sensor2sensor.preprocess.inventory_file import read_inventory
+from sensor2sensor.preprocess.inventory.run import main
+from sensor2sensor.preprocess.inventory.table import read_inventory
 from tests.doors import run_door
 from tests.scripts.step_archive import (
     SCENES,

@@ -13,9 +13,10 @@ import pytest
 import rasterio
 
 from sensor2sensor.core import files
-from sensor2sensor.preprocess import inventory, s2pngs
-from sensor2sensor.preprocess.inventory_file import HEADER, read_inventory, read_rows
-from sensor2sensor.preprocess.s2pngs import main
+from sensor2sensor.preprocess.inventory import run as inventory
+from sensor2sensor.preprocess.inventory.table import HEADER, read_inventory, read_rows
+from sensor2sensor.preprocess.quicklooks import run as s2pngs
+from sensor2sensor.preprocess.quicklooks.run import main
 from tests.doors import run_door
 from tests.scripts.step_archive import fresh_copy, killed, overpass, tree
 

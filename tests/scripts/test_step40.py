@@ -149,7 +149,7 @@ def test_dry_run_writes_nothing_and_counts_what_a_run_would_do(both, capsys):
 )
 def test_bad_options_are_named(both, capsys, arguments, says):
     common = ["--environment", str(both / "environment.json"), "--selection", "sel"]
-    from sensor2sensor.preprocess import tifs
+    from sensor2sensor.preprocess.tiles import run as tifs
 
     assert tifs.main([*common, *arguments]) == 2
     assert says in capsys.readouterr().err

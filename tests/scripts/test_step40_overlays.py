@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess import s2pngs, tifs
-from sensor2sensor.preprocess.s2pngs_render import picture, stretch
-from sensor2sensor.preprocess.tifs_overlay import drawn_of, is_current, overlay_png
+from sensor2sensor.preprocess.quicklooks import run as s2pngs
+from sensor2sensor.preprocess.quicklooks.render import picture, stretch
+from sensor2sensor.preprocess.tiles import run as tifs
+from sensor2sensor.preprocess.tiles.overlay import drawn_of, is_current, overlay_png
 from tests.unit.preprocess.tifs_archive import INVENTORY, archive, select, step40
 
 GRID = Grid(32617, 500000.0, 8000000.0, 10.0, 256, 256)

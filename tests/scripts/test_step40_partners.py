@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.preprocess import inventory
-from sensor2sensor.preprocess.inventory_file import read_inventory
+from sensor2sensor.preprocess.inventory import run as inventory
+from sensor2sensor.preprocess.inventory.table import read_inventory
 from tests.unit.preprocess.tifs_archive import (
     CENTRE,
     FIRST,

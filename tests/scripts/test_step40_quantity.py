@@ -11,7 +11,7 @@ import pytest
 
 from sensor2sensor.core import files
 from sensor2sensor.core.files import SimulatedCrash, crash_at_write
-from sensor2sensor.preprocess.tifs_draw import VAIN_READS
+from sensor2sensor.preprocess.tiles.draw import VAIN_READS
 from tests.unit.preprocess.tifs_archive import (
     FIRST,
     folder_of,

@@ -160,7 +160,8 @@ def test_options_are_taken_with_hyphens_and_with_underscores(words: list[str]) -
 
 
 def test_every_step_takes_both_spellings_of_every_option(repository: Path) -> None:
-    from sensor2sensor.preprocess import tfrecords_options, tifs_options
+    from sensor2sensor.preprocess.records import options as tfrecords_options
+    from sensor2sensor.preprocess.tiles import options as tifs_options
 
     for options in (tfrecords_options, tifs_options):
         made = cli.parser("Doc.", prog="prog", steps=True)

@@ -16,8 +16,8 @@ import pytest
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.selection import load_selection
-from sensor2sensor.preprocess.contact_sheet import Card, Partner, contact_sheet, gap_text
-from sensor2sensor.preprocess.s2pngs_render import png
+from sensor2sensor.preprocess.quicklooks.contact_sheet import Card, Partner, contact_sheet, gap_text
+from sensor2sensor.preprocess.quicklooks.render import png
 from tests.doors import HANG_S
 
 NASTY = (

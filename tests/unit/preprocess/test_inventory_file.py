@@ -10,7 +10,7 @@ import pytest
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.preprocess.inventory_file import (
+from sensor2sensor.preprocess.inventory.table import (
     HEADER,
     Inventory,
     InventoryRow,

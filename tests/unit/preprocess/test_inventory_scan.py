@@ -11,7 +11,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.times import utc_from
 from sensor2sensor.geo.footprints import unproject
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.inventory_scan import (
+from sensor2sensor.preprocess.inventory.scan import (
     check_sentinel2,
     check_sentinel3,
     one_level,

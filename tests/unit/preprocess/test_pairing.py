@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor2sensor.core.times import format_utc
-from sensor2sensor.preprocess.pairing import (
+from sensor2sensor.preprocess.inventory.pairing import (
     Acquisition,
     Sighting,
     hours_label,

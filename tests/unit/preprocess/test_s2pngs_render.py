@@ -8,7 +8,7 @@ from rasterio.io import MemoryFile
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.dataset import display
-from sensor2sensor.preprocess.s2pngs_render import (
+from sensor2sensor.preprocess.quicklooks.render import (
     LEAST_CLEAR_SHARE,
     MIN_SPAN,
     decimation,

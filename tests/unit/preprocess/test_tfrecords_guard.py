@@ -24,7 +24,7 @@ from sensor2sensor.geo.collocation import (
     spacing_m,
 )
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tfrecords_forms import OLCI_GUARD_M
+from sensor2sensor.preprocess.records.forms import OLCI_GUARD_M
 from tests.fakes import swath
 from tests.fakes_tiles import grid_tiles, write_tiles
 from tests.unit.preprocess.test_tfrecords import INV, STEP, TILE, step50
@@ -202,7 +202,7 @@ def test_data_sets_from_before_are_read_said_to_have_none_and_keep_to_it(
 ) -> None:
     write_tiles(tmp_path, grid_tiles(5, 5, STEP))
     with monkeypatch.context() as earlier:
-        earlier.setattr("sensor2sensor.preprocess.tfrecords.guard_m", lambda *_: 0.0)
+        earlier.setattr("sensor2sensor.preprocess.records.run.guard_m", lambda *_: 0.0)
         assert step50(tmp_path) == 0
     _forget_guard(tmp_path)
     folder = tmp_path / "cur_toy" / str(TILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sensor2sensor.dataset.ledger import overpass_in, read_split
-from sensor2sensor.preprocess.tfrecords import main
+from sensor2sensor.preprocess.records.run import main
 from tests.fakes_tiles import grid_tiles, own_environment, write_tiles
 
 TILE, STEP = 16, 320

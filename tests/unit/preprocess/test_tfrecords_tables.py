@@ -10,7 +10,7 @@ import pytest
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.ledger import read_split
-from sensor2sensor.preprocess.tfrecords import main
+from sensor2sensor.preprocess.records.run import main
 from tests.fakes_tiles import grid_tiles, own_environment, write_tiles
 
 TILE = 16

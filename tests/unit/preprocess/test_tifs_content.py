@@ -11,7 +11,8 @@ import pytest
 import rasterio
 from pyproj import Geod, Transformer
 
-from sensor2sensor.preprocess import inventory, tifs
+from sensor2sensor.preprocess.inventory import run as inventory
+from sensor2sensor.preprocess.tiles import run as tifs
 from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.quality import Quality
 from tests.fakes import World, make_s2, make_s3

@@ -11,7 +11,7 @@ import shapely
 
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.shift import GroundShift
-from sensor2sensor.preprocess.tifs_draw import (
+from sensor2sensor.preprocess.tiles.draw import (
     MAX_DRAWS,
     CoarseMap,
     Screen,
@@ -21,8 +21,8 @@ from sensor2sensor.preprocess.tifs_draw import (
     positions,
     red_band,
 )
-from sensor2sensor.preprocess.tifs_options import TileOptions
-from sensor2sensor.preprocess.tifs_tile import Candidate, tile_row
+from sensor2sensor.preprocess.tiles.options import TileOptions
+from sensor2sensor.preprocess.tiles.tile import Candidate, tile_row
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import open_s2
 from tests.unit.preprocess.tifs_archive import FIRST, scene

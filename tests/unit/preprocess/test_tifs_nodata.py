@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.preprocess import inventory, s2pngs, tifs
-from sensor2sensor.preprocess.tifs_draw import VAIN_READS, coarse_overview
+from sensor2sensor.preprocess.inventory import run as inventory
+from sensor2sensor.preprocess.quicklooks import run as s2pngs
+from sensor2sensor.preprocess.tiles import run as tifs
+from sensor2sensor.preprocess.tiles.draw import VAIN_READS, coarse_overview
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from tests.fakes.jp2 import write_jp2
 from tests.unit.preprocess.test_tifs_draw import OPTIONS

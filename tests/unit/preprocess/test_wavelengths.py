@@ -10,8 +10,8 @@ import pytest
 import rasterio
 
 from sensor2sensor.dataset.contract import load_contract
-from sensor2sensor.preprocess import inventory
-from sensor2sensor.preprocess.tfrecords import main as step50
+from sensor2sensor.preprocess.inventory import run as inventory
+from sensor2sensor.preprocess.records.run import main as step50
 from tests.fakes_tiles import grid_tiles, own_environment, write_tiles
 from tests.unit.preprocess.tifs_archive import (
     FIRST,

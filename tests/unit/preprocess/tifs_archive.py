@@ -11,8 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.preprocess import inventory, tifs
-from sensor2sensor.preprocess.inventory_file import read_inventory
+from sensor2sensor.preprocess.inventory import run as inventory
+from sensor2sensor.preprocess.inventory.table import read_inventory
+from sensor2sensor.preprocess.tiles import run as tifs
 from tests.fakes import World, make_s2, make_s3
 
 BANDS = ("B02", "B03", "B04")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sensor2sensor.core.errors import ProductError
-from sensor2sensor.preprocess.inventory_scan import check_sentinel2
+from sensor2sensor.preprocess.inventory.scan import check_sentinel2
 from sensor2sensor.products.discovery import find_s2, find_s3
 from sensor2sensor.products.sentinel2 import open_s2
 from tests.unit.products.packed import NAME, only, pack, told

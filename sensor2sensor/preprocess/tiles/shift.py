@@ -15,7 +15,7 @@ from sensor2sensor.geo.shift import (
     ground_shift,
     phase_shift,
 )
-from sensor2sensor.preprocess.tifs_olci import OlciWindow
+from sensor2sensor.preprocess.tiles.olci import OlciWindow
 
 EXTENT_M = 20_000.0
 STEP_M = 300.0

@@ -11,9 +11,9 @@ from typing import Any
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.manifest import file_fingerprint, fingerprint
-from sensor2sensor.preprocess.tifs_draw import CLOUD
-from sensor2sensor.preprocess.tifs_options import TileOptions
-from sensor2sensor.preprocess.tifs_records import TileFolder
+from sensor2sensor.preprocess.tiles.draw import CLOUD
+from sensor2sensor.preprocess.tiles.folder import TileFolder
+from sensor2sensor.preprocess.tiles.options import TileOptions
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import S2Product
 

@@ -12,7 +12,7 @@ from typing import Any
 from sensor2sensor.core import cli
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.preprocess.pairing import DEFAULT_BANDS, inventory_name
+from sensor2sensor.preprocess.inventory.pairing import DEFAULT_BANDS, inventory_name
 
 _TILE = re.compile(r"T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})", re.IGNORECASE)
 _MAX_WINDOW_H = 24.0 * 366

@@ -13,7 +13,7 @@ from sensor2sensor.core.errors import OutputExistsError, Sensor2SensorError
 from sensor2sensor.core.manifest import differences
 from sensor2sensor.dataset.contract import CONTRACT_FILE, SPLITS, DatasetContract, load_contract
 from sensor2sensor.dataset.ledger import REFUSED, SPLIT_FILE, SplitRow, read_split
-from sensor2sensor.preprocess.tfrecords_inputs import TileSet
+from sensor2sensor.preprocess.records.inputs import TileSet
 
 BUILDING_FILE = "building.json"
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tifs_olci import OlciTable
+from sensor2sensor.preprocess.tiles.olci import OlciTable
 from sensor2sensor.products.sentinel2 import S2_WAVELENGTHS_NM
 from sensor2sensor.products.sentinel3 import OLCI_BANDS, OLCI_WAVELENGTHS_NM
 

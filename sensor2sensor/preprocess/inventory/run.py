@@ -1,7 +1,7 @@
 """Step 20: list the Sentinel-2 scenes of a tile with the Sentinel-3 products near them in time.
 
 `run` reads the archives, `pairing.plan` decides without touching a file, and one place writes. How
-a rerun treats an inventory that is there stands in `sensor2sensor.preprocess.pairing`.
+a rerun treats an inventory that is there stands in `sensor2sensor.preprocess.inventory.pairing`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from sensor2sensor.core import cli, files, manifest
 from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.versions import __version__
-from sensor2sensor.preprocess import inventory_file
-from sensor2sensor.preprocess import inventory_notes as notes
-from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow
-from sensor2sensor.preprocess.inventory_options import Options, arguments_parser, parse_options
-from sensor2sensor.preprocess.inventory_scan import Scan, scan_sentinel2, scan_sentinel3
-from sensor2sensor.preprocess.pairing import Plan, plan
+from sensor2sensor.preprocess.inventory import notes
+from sensor2sensor.preprocess.inventory import table as inventory_file
+from sensor2sensor.preprocess.inventory.options import Options, arguments_parser, parse_options
+from sensor2sensor.preprocess.inventory.pairing import Plan, plan
+from sensor2sensor.preprocess.inventory.scan import Scan, scan_sentinel2, scan_sentinel3
+from sensor2sensor.preprocess.inventory.table import Inventory, InventoryRow
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -27,7 +27,7 @@ from sensor2sensor.geo.collocation import (
 )
 from sensor2sensor.geo.footprints import unproject
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tifs_task import partner_at_fault
+from sensor2sensor.preprocess.tiles.task import partner_at_fault
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel3 import OLCI_BANDS, S3Product, S3Reader
 

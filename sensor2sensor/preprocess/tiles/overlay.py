@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sensor2sensor.core import files
 from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tifs_records import Row
+from sensor2sensor.preprocess.tiles.folder import Row
 
 VERSION = 3  # of the picture; raised when equal tiles are drawn otherwise
 FOLDER = "_overlays"  # no inventory's name begins like this: its pictures can never lie here

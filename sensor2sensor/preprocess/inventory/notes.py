@@ -11,9 +11,9 @@ from itertools import accumulate
 from pathlib import Path
 
 from sensor2sensor.core.times import hours_from
-from sensor2sensor.preprocess.inventory_file import GONE, Inventory, InventoryRow
-from sensor2sensor.preprocess.inventory_scan import Period, Scan
-from sensor2sensor.preprocess.pairing import Plan, hours_label
+from sensor2sensor.preprocess.inventory.pairing import Plan, hours_label
+from sensor2sensor.preprocess.inventory.scan import Period, Scan
+from sensor2sensor.preprocess.inventory.table import GONE, Inventory, InventoryRow
 
 # So many products are named; of more, the manifest has the list.
 _NAMED = 10

@@ -10,11 +10,17 @@ from numpy.typing import NDArray
 
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.shift import GroundShift
-from sensor2sensor.preprocess.tifs_draw import CLOUD
-from sensor2sensor.preprocess.tifs_olci import OlciTile
-from sensor2sensor.preprocess.tifs_options import TileOptions
-from sensor2sensor.preprocess.tifs_records import Row
-from sensor2sensor.preprocess.tifs_write import geotiff, layers, table_npz, target_bands, tile_bands
+from sensor2sensor.preprocess.tiles.draw import CLOUD
+from sensor2sensor.preprocess.tiles.folder import Row
+from sensor2sensor.preprocess.tiles.olci import OlciTile
+from sensor2sensor.preprocess.tiles.options import TileOptions
+from sensor2sensor.preprocess.tiles.write import (
+    geotiff,
+    layers,
+    table_npz,
+    target_bands,
+    tile_bands,
+)
 from sensor2sensor.products.quality import Quality
 
 _UNUSABLE = Quality.S2_NODATA | Quality.S2_SATURATED | Quality.OLCI_NONE | Quality.OLCI_INVALID

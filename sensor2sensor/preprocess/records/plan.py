@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sensor2sensor.dataset.blocks import BlockGrid
 from sensor2sensor.dataset.ledger import DROPPED, SplitRow, guard_reason
 from sensor2sensor.dataset.splits import SplitRule
-from sensor2sensor.preprocess.tfrecords_inputs import Tile, TileSet
-from sensor2sensor.preprocess.tfrecords_options import DatasetOptions
+from sensor2sensor.preprocess.records.inputs import Tile, TileSet
+from sensor2sensor.preprocess.records.options import DatasetOptions
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.geo.footprints import covered_share
 from sensor2sensor.geo.grids import Grid, PixelWindow
-from sensor2sensor.preprocess.tifs_options import FOOTPRINT_SHARE, MASK_SHARE, TileOptions
+from sensor2sensor.preprocess.tiles.options import FOOTPRINT_SHARE, MASK_SHARE, TileOptions
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import S2Product
 

@@ -17,9 +17,9 @@ from sensor2sensor.dataset.contract import (
 )
 from sensor2sensor.dataset.degradation import Method, reach_px, sigma_px
 from sensor2sensor.dataset.display import sentinel2_colours
-from sensor2sensor.preprocess.tfrecords_inputs import TileSet
-from sensor2sensor.preprocess.tfrecords_options import DatasetOptions
-from sensor2sensor.preprocess.tfrecords_write import Sibling
+from sensor2sensor.preprocess.records.inputs import TileSet
+from sensor2sensor.preprocess.records.options import DatasetOptions
+from sensor2sensor.preprocess.records.write import Sibling
 
 OLCI_PIXEL_M = {"OL_1_EFR": 300.0, "OL_1_ERR": 1200.0}
 # Two tiles lie twice the guard apart, which has to be more than the longest way across the ground

@@ -19,7 +19,7 @@ from typing import Any
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.manifest import differences
-from sensor2sensor.preprocess.tifs_options import OLD_MASK_EDGES
+from sensor2sensor.preprocess.tiles.options import OLD_MASK_EDGES
 from sensor2sensor.products.bands import (
     S2_PLATFORM_WAVELENGTHS_NM,
     S2_WAVELENGTHS_NM,

@@ -23,15 +23,16 @@ from sensor2sensor.core.times import hours_from
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import prepared, project_mask
-from sensor2sensor.preprocess import tifs_draw, tifs_task
-from sensor2sensor.preprocess.s2pngs_render import display_bands, scene_picture
-from sensor2sensor.preprocess.tifs_olci import OlciWindow
-from sensor2sensor.preprocess.tifs_options import OLCI_SHARE
-from sensor2sensor.preprocess.tifs_overlay import drawn_of, is_current, overlay_png
-from sensor2sensor.preprocess.tifs_records import Row, SceneRecord, TileFolder
-from sensor2sensor.preprocess.tifs_shift import DriftMeter
-from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask, check_usable, input_marks
-from sensor2sensor.preprocess.tifs_tile import Candidate, tile_files, tile_row
+from sensor2sensor.preprocess.quicklooks.render import display_bands, scene_picture
+from sensor2sensor.preprocess.tiles import draw as tifs_draw
+from sensor2sensor.preprocess.tiles import task as tifs_task
+from sensor2sensor.preprocess.tiles.folder import Row, SceneRecord, TileFolder
+from sensor2sensor.preprocess.tiles.olci import OlciWindow
+from sensor2sensor.preprocess.tiles.options import OLCI_SHARE
+from sensor2sensor.preprocess.tiles.overlay import drawn_of, is_current, overlay_png
+from sensor2sensor.preprocess.tiles.shift import DriftMeter
+from sensor2sensor.preprocess.tiles.task import SceneResult, SceneTask, check_usable, input_marks
+from sensor2sensor.preprocess.tiles.tile import Candidate, tile_files, tile_row
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.s2_images import kept_open
 from sensor2sensor.products.sentinel2 import S2Product, open_s2

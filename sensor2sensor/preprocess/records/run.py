@@ -15,16 +15,16 @@ from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import DROPPED
 from sensor2sensor.dataset.splits import require_all
-from sensor2sensor.preprocess.tfrecords_finish import Outcome, dropped_text, finish_all
-from sensor2sensor.preprocess.tfrecords_forms import guard_m, siblings_for
-from sensor2sensor.preprocess.tfrecords_inputs import TileSet, read_tiles
-from sensor2sensor.preprocess.tfrecords_options import (
+from sensor2sensor.preprocess.records.finish import Outcome, dropped_text, finish_all
+from sensor2sensor.preprocess.records.forms import guard_m, siblings_for
+from sensor2sensor.preprocess.records.inputs import TileSet, read_tiles
+from sensor2sensor.preprocess.records.options import (
     DatasetOptions,
     add_arguments,
     from_arguments,
 )
-from sensor2sensor.preprocess.tfrecords_plan import Plan, make_plan
-from sensor2sensor.preprocess.tfrecords_state import (
+from sensor2sensor.preprocess.records.plan import Plan, make_plan
+from sensor2sensor.preprocess.records.state import (
     BUILDING_FILE,
     Existing,
     bound_units,
@@ -37,7 +37,7 @@ from sensor2sensor.preprocess.tfrecords_state import (
     look,
     remove_listed,
 )
-from sensor2sensor.preprocess.tfrecords_write import (
+from sensor2sensor.preprocess.records.write import (
     Sibling,
     WriteTask,
     Written,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.times import format_utc, parse_utc, utc_from
-from sensor2sensor.preprocess.pairing import Acquisition, Sighting, acquisition_of
+from sensor2sensor.preprocess.inventory.pairing import Acquisition, Sighting, acquisition_of
 
 if TYPE_CHECKING:
     from sensor2sensor.core.archives import ProductFiles

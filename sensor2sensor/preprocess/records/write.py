@@ -14,9 +14,9 @@ from sensor2sensor.core.parallel import reason_of
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.recordfile import record_places, scan_file, write_records
 from sensor2sensor.dataset.records import encode, identity
-from sensor2sensor.preprocess.tfrecords_inputs import Tile
-from sensor2sensor.preprocess.tfrecords_options import VERSION
-from sensor2sensor.preprocess.tfrecords_tiles import read_arrays, record_for
+from sensor2sensor.preprocess.records.inputs import Tile
+from sensor2sensor.preprocess.records.options import VERSION
+from sensor2sensor.preprocess.records.tiles import read_arrays, record_for
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from sensor2sensor.dataset.contract import SPLITS, BandSpec, BandStatistics, Dat
 from sensor2sensor.dataset.degenerate import notices, refuse_degenerate
 from sensor2sensor.dataset.ledger import DROPPED, REFUSED, SplitRow
 from sensor2sensor.dataset.splits import SplitRule, TilePlace, ground_shared
-from sensor2sensor.preprocess.tfrecords_inputs import TileSet
-from sensor2sensor.preprocess.tfrecords_options import VERSION
-from sensor2sensor.preprocess.tfrecords_state import BUILDING_FILE, Existing, kept_rows
-from sensor2sensor.preprocess.tfrecords_write import Placed, Sibling, WriteTask, Written
+from sensor2sensor.preprocess.records.inputs import TileSet
+from sensor2sensor.preprocess.records.options import VERSION
+from sensor2sensor.preprocess.records.state import BUILDING_FILE, Existing, kept_rows
+from sensor2sensor.preprocess.records.write import Placed, Sibling, WriteTask, Written
 from sensor2sensor.products.bands import mean_nm
 
 

@@ -14,7 +14,7 @@ from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.degradation import Method, degrade
 from sensor2sensor.dataset.records import TileRecord
-from sensor2sensor.preprocess.tfrecords_inputs import Tile
+from sensor2sensor.preprocess.records.inputs import Tile
 
 Floats = npt.NDArray[np.float32]
 MARGIN_SUFFIX, TABLE_SUFFIX = "_margin.tif", "_olci.npz"

@@ -21,14 +21,14 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.times import format_utc, parse_utc
 from sensor2sensor.core.versions import __version__
-from sensor2sensor.preprocess.contact_sheet import Card, Partner, contact_sheet
-from sensor2sensor.preprocess.inventory_file import (
+from sensor2sensor.preprocess.inventory.table import (
     GONE,
     Inventory,
     InventoryRow,
     read_inventory,
 )
-from sensor2sensor.preprocess.s2pngs_render import (
+from sensor2sensor.preprocess.quicklooks.contact_sheet import Card, Partner, contact_sheet
+from sensor2sensor.preprocess.quicklooks.render import (
     STRETCH,
     decimation,
     display_bands,

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from sensor2sensor.core.times import format_utc, hours_between, hours_from, parse_utc
-from sensor2sensor.preprocess.inventory_file import InventoryRow
+from sensor2sensor.preprocess.inventory.table import InventoryRow
 
 DEFAULT_BANDS = ("B02", "B03", "B04")
 

@@ -12,7 +12,7 @@ from typing import Any
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.geo.drawings import EDGES
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.preprocess.inventory_file import Inventory
+from sensor2sensor.preprocess.inventory.table import Inventory
 
 _LOG = logging.getLogger(__name__)
 _SUFFIX = re.compile(r"(?<=.)\.kml$", re.IGNORECASE)

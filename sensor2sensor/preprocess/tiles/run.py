@@ -11,14 +11,14 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.selection import Selection, load_selection
 from sensor2sensor.core import cli, files
 from sensor2sensor.core.parallel import Failure, parallel_map
-from sensor2sensor.preprocess.inventory_file import Inventory, InventoryRow, read_inventory
-from sensor2sensor.preprocess.tifs_options import TileOptions, add_arguments, from_arguments
-from sensor2sensor.preprocess.tifs_overlay import remove_of, remove_others
-from sensor2sensor.preprocess.tifs_plan import plan
-from sensor2sensor.preprocess.tifs_records import STEP, SceneRecord, TileFolder
-from sensor2sensor.preprocess.tifs_scene import foresee_scene, process_scene
-from sensor2sensor.preprocess.tifs_task import SceneResult, SceneTask, first_usable
-from sensor2sensor.preprocess.tifs_write import tile_bands
+from sensor2sensor.preprocess.inventory.table import Inventory, InventoryRow, read_inventory
+from sensor2sensor.preprocess.tiles.folder import STEP, SceneRecord, TileFolder
+from sensor2sensor.preprocess.tiles.options import TileOptions, add_arguments, from_arguments
+from sensor2sensor.preprocess.tiles.overlay import remove_of, remove_others
+from sensor2sensor.preprocess.tiles.plan import plan
+from sensor2sensor.preprocess.tiles.scene import foresee_scene, process_scene
+from sensor2sensor.preprocess.tiles.task import SceneResult, SceneTask, first_usable
+from sensor2sensor.preprocess.tiles.write import tile_bands
 
 FORMULAS = {
     "reflectance": "(DN + offset) / quantification, DN 0 excluded first; negative values kept",

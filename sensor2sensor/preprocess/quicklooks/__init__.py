@@ -1,0 +1,1 @@
+"""Step 30: a picture of every scene, and a page to choose among them."""
