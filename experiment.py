@@ -26,7 +26,8 @@ from sensor2sensor.core.paths import fault_of
 from sensor2sensor.core.runs import TIMESTAMP, Run, find_run
 
 if TYPE_CHECKING:
-    from sensor2sensor.dataset.contract import BandSpec, DatasetContract
+    from sensor2sensor.dataset.bands import BandSpec
+    from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.pipeline.normalisation import Normalisation
 
 UNSTARTED = "0000-0000"

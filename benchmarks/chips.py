@@ -20,7 +20,8 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from sensor2sensor.core import files
-from sensor2sensor.dataset.build import draft_contract, finish, float_band, reflectance_band
+from sensor2sensor.dataset.bands import float_band, reflectance_band
+from sensor2sensor.dataset.build import draft_contract, finish
 from sensor2sensor.dataset.contract import (
     DatasetContract,
     Degradation,

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from sensor2sensor.core import files
-from sensor2sensor.dataset.build import draft_contract, finish, float_band, reflectance_band
+from sensor2sensor.dataset.bands import float_band, reflectance_band
+from sensor2sensor.dataset.build import draft_contract, finish
 from sensor2sensor.dataset.contract import (
     DatasetContract,
     Degradation,

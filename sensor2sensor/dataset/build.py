@@ -15,10 +15,9 @@ import numpy.typing as npt
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.dataset.bands import BandStatistics
 from sensor2sensor.dataset.contract import (
     SPLITS,
-    BandSpec,
-    BandStatistics,
     DatasetContract,
     InputSpec,
     SplitInfo,
@@ -31,31 +30,7 @@ from sensor2sensor.dataset.recordfile import RecordRef, read_record
 from sensor2sensor.dataset.records import input_values, target_values, used_input_values
 from sensor2sensor.dataset.statistics import band_statistics
 
-REFLECTANCE_SCALE, REFLECTANCE_OFFSET = 0.0001, -0.1
 Values = npt.NDArray[np.float32]
-
-
-def reflectance_band(name: str, wavelength_nm: float | None) -> BandSpec:
-    """A Sentinel-2 band stored as uint16: reflectance = (stored - 1000) / 10000.
-
-    That is the form of products from baseline 04.00 on; older digital numbers are moved up by 1000,
-    so both fit without loss and negative reflectance is kept.
-    """
-    return BandSpec(
-        name=name,
-        unit="reflectance",
-        wavelength_nm=wavelength_nm,
-        scale=REFLECTANCE_SCALE,
-        offset=REFLECTANCE_OFFSET,
-        nodata=65535.0,
-    )
-
-
-def float_band(name: str, unit: str, wavelength_nm: float | None) -> BandSpec:
-    """A band stored as float32 as it is."""
-    return BandSpec(
-        name=name, unit=unit, wavelength_nm=wavelength_nm, scale=1.0, offset=0.0, nodata=None
-    )
 
 
 def draft_contract(

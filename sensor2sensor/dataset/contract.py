@@ -3,87 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import DatasetError, InputError
+from sensor2sensor.core.errors import ConfigError, DatasetError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.dataset.bands import BandSpec, BandStatistics, Frozen
 from sensor2sensor.dataset.display import sentinel2_colours
 
 CONTRACT_FILE = "dataset.json"
 FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")
 
+# Keys of bands and extras that came later, with the defaults that files from before stand for.
+_LATER_BAND: dict[str, Any] = {"groups": [], "value_range": None}
+_LATER_EXTRA: dict[str, Any] = {"role": "value", "grid": "target", "strata": {}}
+
 Floats = npt.NDArray[np.float32]
+Side = Literal["input", "target"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class BandSpec(_Frozen):
-    """One band: its unit, wavelength, and how a stored number becomes a physical value.
-
-    ``value = stored * scale + offset``, computed as ``(stored + shift) / divisor`` in float32: for
-    integers both steps are exact or correctly rounded, so a Sentinel-2 reflectance comes back bit
-    for bit as step 40 computed it from the digital number.
-    """
-
-    name: str
-    unit: str
-    wavelength_nm: float | None
-    scale: float = Field(gt=0)
-    offset: float
-    nodata: float | None
-
-    @property
-    def divisor(self) -> float:
-        """``1 / scale``, rounded to the integer it stands for (10000 for a scale of 0.0001)."""
-        inverse = 1.0 / self.scale
-        return float(round(inverse)) if abs(inverse - round(inverse)) < 1e-6 else inverse
-
-    @property
-    def shift(self) -> float:
-        """``offset / scale``, rounded to the integer it stands for (-1000 for -0.1 / 0.0001)."""
-        shift = self.offset * self.divisor
-        return float(round(shift)) if abs(shift - round(shift)) < 1e-6 else shift
-
-
-class BandStatistics(_Frozen):
-    """Statistics of one band over the train split, in physical units.
-
-    ``low`` and ``high`` are the exact 0.1 % and 99.9 % quantiles: the value range of the band that
-    normalisation, losses and metrics share. ``output_low`` and ``output_high`` of a target band are
-    what a bounded model's output spans (``statistics.output_range``); None for inputs, and in data
-    sets from before.
-    """
-
-    low: float
-    high: float
-    minimum: float
-    maximum: float
-    mean: float
-    std: float
-    count: int
-    output_low: float | None = None
-    output_high: float | None = None
-
-
-class InputSpec(_Frozen):
+class InputSpec(Frozen):
     """How the input is stored.
 
     Attributes:
         layout: ``pixels``: on its own pixels (``input_pixels [K, C]``, ``input_xy [K, 2]``,
-            ``input_index [H, W]``); ``dense``: on the target's grid (``input [H, W, C]``).
+            ``input_index [H, W]``); ``dense``: as an image (``input [h, w, C]``).
         bands: The input bands in order.
         dtype: Type of the stored values.
         index_dtype: Type of ``input_index``.
         max_pixels: The largest K of any record.
-        grid: Rows and columns of a regular low-resolution grid, None for a swath.
-        pixel_m: Size of an input pixel in metres.
+        grid: Rows and columns of a regular low-resolution grid. None: of ``pixels`` a swath, of
+            ``dense`` the target's own grid.
+        pixel_m: Size of an input pixel in metres, None where nobody knows.
+        display: True-colour red, green and blue bands; None where none are declared.
     """
 
     layout: Literal["pixels", "dense"]
@@ -92,10 +49,11 @@ class InputSpec(_Frozen):
     index_dtype: Literal["uint8", "uint16", "int32"]
     max_pixels: int = Field(ge=1)
     grid: tuple[int, int] | None
-    pixel_m: float = Field(gt=0)
+    pixel_m: Annotated[float, Field(gt=0)] | None
+    display: tuple[str, str, str] | None = None
 
 
-class TargetSpec(_Frozen):
+class TargetSpec(Frozen):
     """The target bands and the type their values are stored in.
 
     ``display`` names the true-colour red, green and blue bands; None where there are none. Files
@@ -107,42 +65,71 @@ class TargetSpec(_Frozen):
     display: tuple[str, str, str] | None = None
 
 
-class ExtraSpec(_Frozen):
-    """One optional array of a record."""
+class ExtraSpec(Frozen):
+    """One optional array of a record.
+
+    Attributes:
+        name: Its name in the batch, and the argument of ``train_step`` that takes it.
+        dtype: Type of the stored values; ``string`` for a text, whose shape is ``()``.
+        shape: ``(H, W)`` or ``(H, W, C)`` where it is a picture.
+        unit: Of its values; ``1`` for classes.
+        role: ``value``: as it is; ``image``: turned, cut and resized with the pictures, bilinearly;
+            ``mask``: the same by nearest neighbour, since classes have no mean.
+        grid: Whose pixels a picture is on.
+        strata: Names of parts of the ground that a mask on the target's grid tells apart, each with
+            the values that belong to it; metrics are scored within them (``rmse@cloudy``).
+    """
 
     name: str
-    dtype: Literal["float32", "float64", "uint8", "uint16", "int32"]
+    dtype: Literal["float32", "float64", "uint8", "uint16", "int32", "string"]
     shape: tuple[int, ...]
     unit: str
+    role: Literal["value", "image", "mask"] = "value"
+    grid: Literal["target", "input"] = "target"
+    strata: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.role != "value" and len(self.shape) not in (2, 3):
+            raise ValueError(f"extra '{self.name}' of role {self.role} is no picture")
+        if self.strata and (self.role != "mask" or self.grid != "target" or len(self.shape) != 2):
+            raise ValueError(f"extra '{self.name}' has strata but is no mask [H, W] of the target")
+        if self.dtype == "string" and (self.role != "value" or self.shape):
+            raise ValueError(f"extra '{self.name}' is a text, which has neither shape nor role")
+        return self
 
 
-class SplitInfo(_Frozen):
+class SplitInfo(Frozen):
     """Tiles and blocks of ground in one split."""
 
     count: int = Field(ge=0)
     blocks: int = Field(ge=0)
 
 
-class SplitPolicy(_Frozen):
+class SplitPolicy(Frozen):
     """How tiles came to their splits.
 
     ``ground_shared`` gives the share of the ground of ``test`` and ``val`` that ``train`` shows
-    too: 0 when split by block. ``guard_m`` is the ground around every tile that belongs to its
-    split alone; data sets from before it was kept have none. ``dropped_by_guard`` of the
-    ``dropped`` tiles touch one split themselves, but another one within the guard.
+    too: 0 when split by block. ``ground`` says how that is known: by coordinates, or (``group``) by
+    the city, site or region each sample is from, where there is no projection; then the share is
+    that of the groups. Ratios are None where the splits were given, blocks where there are none.
+    ``guard_m`` is the ground around every tile that belongs to its split alone; data sets from
+    before it was kept have none. ``dropped_by_guard`` of the ``dropped`` tiles touch one split
+    themselves, but another one within the guard.
     """
 
-    by: Literal["block", "acquisition"]
+    by: Literal["given", "block", "acquisition", "group"]
     seed: int
-    train_ratio: float
-    val_ratio: float
-    block_tiles: float
-    block_m: float
+    train_ratio: float | None
+    val_ratio: float | None
+    block_tiles: float | None
+    block_m: float | None
     dropped: int
     refused: int
     ground_shared: dict[str, float]
     guard_m: float = Field(default=0.0, ge=0)
     dropped_by_guard: int = Field(default=0, ge=0)
+    ground: Literal["crs", "group"] = "crs"
 
     def described(self) -> str:
         """``split by block with a guard of 300 m``."""
@@ -152,7 +139,7 @@ class SplitPolicy(_Frozen):
         return f"split by {self.by} {guard}"
 
 
-class Degradation(_Frozen):
+class Degradation(Frozen):
     """How the low-resolution input was made from the target.
 
     ``incomplete_blocks`` counts edge blocks that reach beyond the pixels present; there the mean is
@@ -167,14 +154,14 @@ class Degradation(_Frozen):
     tiles_with_incomplete_blocks: int
 
 
-class DatasetContract(_Frozen):
+class DatasetContract(Frozen):
     """The whole of ``dataset.json``."""
 
     format_version: Literal[1]
     name: str
     kind: Literal["sentinel3", "degraded", "paired"]
     tile_px: int = Field(ge=1)
-    resolution_m: float = Field(gt=0)
+    resolution_m: Annotated[float, Field(gt=0)] | None
     factor: float = Field(gt=0)
     input: InputSpec
     target: TargetSpec
@@ -193,9 +180,10 @@ class DatasetContract(_Frozen):
                 raise ValueError(f"statistics.{side} does not have one entry for each band")
         if set(self.splits) != set(SPLITS):
             raise ValueError(f"splits must be {', '.join(SPLITS)}")
-        shown = self.target.display or ()
-        if not set(shown) <= {band.name for band in self.target.bands}:
-            raise ValueError(f"target.display {list(shown)} are not all target bands")
+        for side, spec in (("input", self.input), ("target", self.target)):
+            shown = spec.display or ()
+            if not set(shown) <= {band.name for band in spec.bands}:
+                raise ValueError(f"{side}.display {list(shown)} are not all {side} bands")
         return self
 
     def input_ranges(self) -> Floats:
@@ -206,13 +194,54 @@ class DatasetContract(_Frozen):
         """Value range of each target band, ``[C, 2]``: 0.1 % and 99.9 % quantiles of train."""
         return _ranges(self.statistics["target"])
 
-    def colour(self) -> tuple[int, int, int] | None:
-        """Positions of true-colour red, green and blue in the target, where they are declared."""
-        if self.target.display is None:
+    @property
+    def input_px(self) -> tuple[int, int] | None:
+        """Rows and columns of the input on its own grid; None for a swath, which has none."""
+        if self.input.grid is not None:
+            return self.input.grid
+        return (self.tile_px, self.tile_px) if self.input.layout == "dense" else None
+
+    def colour(self, side: Side = "target") -> tuple[int, int, int] | None:
+        """Positions of true-colour red, green and blue among a side's bands, where declared."""
+        spec = self.target if side == "target" else self.input
+        if spec.display is None:
             return None
-        names = [band.name for band in self.target.bands]
-        red, green, blue = (names.index(name) for name in self.target.display)
+        names = [band.name for band in spec.bands]
+        red, green, blue = (names.index(name) for name in spec.display)
         return red, green, blue
+
+    def group(self, name: str, side: Side = "input") -> tuple[int, ...]:
+        """Positions of a group's bands among those of a side, in order.
+
+        Raises:
+            ConfigError: No band is of that group; the nearest name is given.
+        """
+        bands = self.input.bands if side == "input" else self.target.bands
+        found = tuple(i for i, band in enumerate(bands) if name in band.groups)
+        if not found:
+            known = dict.fromkeys(group for band in bands for group in band.groups)
+            hint = suggestion(name, known) if known else f"the {side} of '{self.name}' has none"
+            raise ConfigError(f"no {side} band is of group '{name}'", where=self.name, hint=hint)
+        return found
+
+    def form(self) -> dict[str, Any]:
+        """What decides on the bytes of a record, as plain JSON.
+
+        Keys that later versions added are left out at their default, so that the files of a build
+        from before count as what they are: current.
+        """
+        kept = ("kind", "tile_px", "resolution_m", "factor", "input", "target", "extras")
+        made = self.model_dump(mode="json", include={*kept, "degradation"})
+        later = (
+            (made["input"], {"display": None}),
+            *((b, _LATER_BAND) for side in ("input", "target") for b in made[side]["bands"]),
+            *((extra, _LATER_EXTRA) for extra in made["extras"]),
+        )
+        for table, defaults in later:
+            for key, default in defaults.items():
+                if table[key] == default:
+                    del table[key]
+        return made
 
     def target_unit(self) -> str:
         """The unit of the target bands; ``mixed: …`` where they have several."""
@@ -264,55 +293,3 @@ def load_contract(dataset_dir: Path) -> DatasetContract:
 def write_contract(dataset_dir: Path, contract: DatasetContract) -> None:
     """Write ``dataset.json``: the last file of a data set, which makes it one."""
     files.write_json(Path(dataset_dir) / CONTRACT_FILE, contract.model_dump(mode="json"))
-
-
-def verify_dataset(dataset_dir: Path) -> None:
-    """Compare counts, sizes and SHA-256 of every file with what the data set promises.
-
-    A TFRecord that was cut at the boundary of a record reads without an error, and a gzipped one
-    that was cut anywhere reads as empty: only this check sees it.
-
-    Raises:
-        DatasetError: A file is missing, changed or surplus to the contract; it is named, with the
-            command that rebuilds it.
-    """
-    from sensor2sensor.dataset.ledger import SPLIT_FILE, read_split
-
-    dataset_dir = Path(dataset_dir)
-    contract = load_contract(dataset_dir)
-    table = dataset_dir / SPLIT_FILE
-    hint = rebuild_hint(contract)
-    if not table.is_file() or files.sha256(table) != contract.split_csv_sha256:
-        raise DatasetError(
-            "does not belong to dataset.json (an interrupted step 50?)", where=table, hint=hint
-        )
-    rows = read_split(dataset_dir)
-    for split in SPLITS:
-        found = sum(row.split == split for row in rows)
-        if found != contract.splits[split].count:
-            what = f"lists {found} {split} tiles, dataset.json {contract.splits[split].count}"
-            raise DatasetError(what, where=table, hint=hint)
-    expected = {row.file: row.sha256 for row in rows if row.split in SPLITS}
-    for name, digest in expected.items():
-        _verify_file(dataset_dir / name, digest, hint)
-
-
-def _verify_file(path: Path, digest: str, hint: str) -> None:
-    try:
-        found = files.sha256(path)
-    except FileNotFoundError:
-        raise DatasetError("listed in split.csv but missing", where=path, hint=hint) from None
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=path) from None
-    if found != digest:
-        raise DatasetError("changed since it was written (SHA-256 differs)", where=path, hint=hint)
-
-
-def rebuild_hint(contract: DatasetContract) -> str:
-    """The commands that rebuild a data set, for messages."""
-    made = contract.provenance  # a free-form table: data sets of other origin may lack these keys
-    if "command" not in made:
-        return "rebuild it with step 50 --force"
-    added = [facts["name"] for facts in made.get("inventories", [])[1:]]
-    more = "".join(f", then again with --inventory {name} --add" for name in added)
-    return f"rebuild it with: {made['command']} --force{more}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sensor2sensor.core.errors import DatasetError
-from sensor2sensor.dataset.contract import BandSpec, BandStatistics, DatasetContract
+from sensor2sensor.dataset.bands import BandSpec, BandStatistics
+from sensor2sensor.dataset.contract import DatasetContract
 
 REMEDY = "leave the band out: --bands of step 20, then steps 40 and 50 again"
 

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.notices import load_tensorflow
-from sensor2sensor.dataset.contract import BandSpec, DatasetContract
+from sensor2sensor.dataset.bands import BandSpec
+from sensor2sensor.dataset.contract import DatasetContract
 
 Array = npt.NDArray[Any]
 XY_DTYPE = "float32"  # metres within a tile: half a millimetre at 5 km

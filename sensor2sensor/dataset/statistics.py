@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core.errors import DatasetError
-from sensor2sensor.dataset.contract import BandStatistics
+from sensor2sensor.dataset.bands import BandStatistics
 
 QUANTILES = (0.001, 0.999, 0.9999)
 MARGIN, REACH = 0.1, 2.0  # of the output range beyond the value range, in spans of the latter

@@ -20,7 +20,8 @@ from sensor2sensor.evaluation.run import Evaluation
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sensor2sensor.dataset.contract import BandSpec, DatasetContract
+    from sensor2sensor.dataset.bands import BandSpec
+    from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
 RANKED_BY = ("hpsi", "hpsi_bands", "ssim", "rmse")

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from sensor2sensor.config.vocabulary import NORMALISATIONS
 from sensor2sensor.core.errors import ConfigError, DatasetError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.dataset.contract import BandStatistics, DatasetContract
+from sensor2sensor.dataset.bands import BandStatistics
+from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.ranges import Bounds
 from sensor2sensor.dataset.statistics import Values
 

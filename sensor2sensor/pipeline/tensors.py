@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sensor2sensor.dataset.contract import BandSpec, DatasetContract
+from sensor2sensor.dataset.bands import BandSpec
+from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.upsampling import bicubic_matrix
 
 Tensors = dict[str, tf.Tensor]

@@ -6,9 +6,10 @@ from typing import Any, Protocol
 
 from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors, InputError
-from sensor2sensor.dataset.contract import SPLITS, verify_dataset
+from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.degenerate import faults, notices
 from sensor2sensor.dataset.recordfile import list_records
+from sensor2sensor.dataset.verification import verify_dataset
 
 FILTERS = ("enforce_suffix", "exclude_suffix")
 

@@ -11,10 +11,11 @@ import pytest
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, DatasetError, InputError
-from sensor2sensor.dataset.contract import load_contract, verify_dataset
+from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.recordfile import list_records, read_record, scan_file
 from sensor2sensor.dataset.records import decode, encode
+from sensor2sensor.dataset.verification import verify_dataset
 from sensor2sensor.pipeline.reader import ReaderOptions, training_batches
 from sensor2sensor.preprocess.records.run import main
 from tests.fakes_dataset import make_dataset

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sensor2sensor.dataset.contract import verify_dataset
+from sensor2sensor.dataset.verification import verify_dataset
 from sensor2sensor.preprocess.records.run import main
 from tests.doors import run_door
 from tests.fakes_tiles import grid_tiles, snapshot, write_tiles

@@ -11,8 +11,9 @@ from typing import Any
 from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport
 from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.dataset.bands import BandSpec, BandStatistics
 from sensor2sensor.dataset.build import finish
-from sensor2sensor.dataset.contract import SPLITS, BandSpec, BandStatistics, DatasetContract
+from sensor2sensor.dataset.contract import SPLITS, DatasetContract
 from sensor2sensor.dataset.degenerate import notices, refuse_degenerate
 from sensor2sensor.dataset.ledger import DROPPED, REFUSED, SplitRow
 from sensor2sensor.dataset.splits import SplitRule, TilePlace, ground_shared
@@ -92,7 +93,11 @@ def finish_all(
             *outcome.rows_of(sibling.draft.name),
         ]
         _require_members(rows, sibling.draft.name)
-        shared = shared if shared is not None else _shared(rows, sibling.draft)
+        shared = (
+            shared
+            if shared is not None
+            else _shared(rows, sibling.draft.tile_px * tiles.resolution_m)
+        )
         provenance = _provenance(item, tiles, options, command)
         contract = finish(
             sibling.folder,
@@ -128,8 +133,7 @@ def _first_refusal(rows: Sequence[SplitRow]) -> str:
     return f"first of them {refused[0].name}: {refused[0].reason}; " if refused else ""
 
 
-def _shared(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, float]:
-    size_m = draft.tile_px * draft.resolution_m
+def _shared(rows: Sequence[SplitRow], size_m: float) -> dict[str, float]:
     places = {r.name: TilePlace(r.name, r.epsg, r.ulx_m, r.uly_m, size_m, "") for r in rows}
     return ground_shared(places, {row.name: row.split for row in rows})
 

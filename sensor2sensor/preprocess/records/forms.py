@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from sensor2sensor.dataset.build import draft_contract, float_band, reflectance_band
+from sensor2sensor.dataset.bands import float_band, reflectance_band
+from sensor2sensor.dataset.build import draft_contract
 from sensor2sensor.dataset.contract import (
     DatasetContract,
     Degradation,
@@ -81,7 +82,7 @@ def _draft(
         name=f"{name}_{options.dataset}",
         tile_px=options.tile_px,
         resolution_m=tiles.resolution_m,
-        factor=spec.pixel_m / tiles.resolution_m,
+        factor=(spec.pixel_m or tiles.resolution_m) / tiles.resolution_m,
         input=spec,
         target=TargetSpec(bands=bands, dtype="uint16", display=shown),
         split_policy=_policy(options, tiles),

@@ -102,7 +102,7 @@ def check(
             _check_tiles(item, tiles)
 
 
-def check_pixels(existing: Sequence[Existing], pixel_m: Mapping[Path, float]) -> None:
+def check_pixels(existing: Sequence[Existing], pixel_m: Mapping[Path, float | None]) -> None:
     """Refuse inputs of another pixel size: its factor and guard would not hold for them.
 
     Args:

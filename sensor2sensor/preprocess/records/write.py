@@ -95,19 +95,7 @@ def source_key(tile: Tile, draft: DatasetContract) -> str:
         "tile": dict(tile.digests),
         "gap": tile.time_gap_h,
         "corner": [tile.place.ulx_m, tile.place.uly_m],
-        "form": draft.model_dump(
-            mode="json",
-            include={
-                "kind",
-                "tile_px",
-                "resolution_m",
-                "factor",
-                "input",
-                "target",
-                "extras",
-                "degradation",
-            },
-        ),
+        "form": draft.form(),
     }
     return fingerprint(made)
 

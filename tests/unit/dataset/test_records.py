@@ -8,15 +8,11 @@ import numpy as np
 import pytest
 
 from sensor2sensor.core.errors import DatasetError
-from sensor2sensor.dataset.build import reflectance_band
-from sensor2sensor.dataset.contract import (
-    DatasetContract,
-    InputSpec,
-    load_contract,
-    verify_dataset,
-)
+from sensor2sensor.dataset.bands import reflectance_band
+from sensor2sensor.dataset.contract import DatasetContract, InputSpec, load_contract
 from sensor2sensor.dataset.recordfile import list_records, read_record, scan_file
 from sensor2sensor.dataset.records import TileRecord, decode, encode, to_physical, to_stored
+from sensor2sensor.dataset.verification import verify_dataset
 from tests.fakes_dataset import make_dataset
 
 BANDS = (reflectance_band("B02", 492.4),)

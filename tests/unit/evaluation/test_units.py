@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from sensor2sensor.dataset.build import finish, float_band
+from sensor2sensor.dataset.bands import float_band
+from sensor2sensor.dataset.build import finish
 from sensor2sensor.dataset.contract import TargetSpec, load_contract
 from sensor2sensor.evaluation.output import write
 from sensor2sensor.evaluation.run import evaluate

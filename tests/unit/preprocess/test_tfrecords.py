@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from sensor2sensor.core import files
-from sensor2sensor.dataset.contract import SPLITS, load_contract, verify_dataset
+from sensor2sensor.dataset.contract import SPLITS, load_contract
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
+from sensor2sensor.dataset.verification import verify_dataset
 from sensor2sensor.preprocess.records.run import main
 from tests.fakes_tiles import FakeTile, grid_tiles, own_environment, snapshot, write_tiles
 
