@@ -41,8 +41,12 @@ class TileRecord:
             the right of its left edge, y down from its upper edge. The centre of target pixel (row
             r, column c) is ``((c + 0.5) * resolution_m, (r + 0.5) * resolution_m)``.
         input_index: ``[H, W]`` int32, 0 for no input, else 1 + row of ``input_pixels``.
-        extras: Optional arrays.
-        input_dense: ``[H, W, Ci]`` float32 for inputs on the target's grid, else None.
+        extras: What the contract lists beside: by name an array of its shape and type, a text as a
+            0-d array of one string.
+        input_dense: ``[h, w, Ci]`` float32, an input stored as an image on its own grid or, where h
+            and w are H and W, on the target's; else None.
+        incomplete_blocks: Blocks of the input that lack pixels. Said by who makes the record and
+            kept in ``split.csv``: a decoded one says 0.
     """
 
     name: str
@@ -52,6 +56,7 @@ class TileRecord:
     input_index: npt.NDArray[np.int32]
     extras: Mapping[str, Array] = field(default_factory=dict)
     input_dense: npt.NDArray[np.float32] | None = None
+    incomplete_blocks: int = 0
 
 
 def to_stored(values: Array, bands: tuple[BandSpec, ...], dtype: str, where: str) -> Array:

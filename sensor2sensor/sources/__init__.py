@@ -1,0 +1,1 @@
+"""Kinds of data: a file each, which offers what ``source.Source`` asks of it."""

@@ -1,0 +1,171 @@
+"""What a kind of data offers to the shared writer: the whole of it on this page.
+
+A source is one file. It says what there is (:meth:`Source.plan`, cheap), in which form it is stored
+(:attr:`Source.drafts`) and makes the samples one by one (:meth:`Source.read`). Everything else is
+the writer's (``sensor2sensor.sources.writer``): splits, files that are whole or not there, repeats
+that keep what is current, statistics, ``split.csv`` and ``dataset.json``. A door is then three
+lines: parse, make the source, ``write(source, data_root, write_options(args))``.
+
+``sensor2sensor.preprocess.records`` is one such source: the tiles of step 40.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.core.manifest import fingerprint
+from sensor2sensor.dataset.contract import DatasetContract
+from sensor2sensor.dataset.records import TileRecord
+from sensor2sensor.dataset.splits import TilePlace
+
+
+@dataclass(frozen=True)
+class Item:
+    """One sample as it was found, before anything of it is read.
+
+    Attributes:
+        name: Of its record: unique, the same in every run; suffix filters look at its end.
+        unit: What goes to one split as a whole where the split is not by blocks of ground: the
+            acquisition, the group (city, site, region); of given splits the place it is from, or
+            its own name where that is not known.
+        made_from: What its bytes depend on beside the contract, as JSON: SHA-256 or sizes and
+            times of its files, numbers from tables. Equal ones are never made twice.
+        split: ``train``, ``val`` or ``test`` where the splits are given.
+        place: Where it lies; None where nobody knows a projection.
+        overpass: Which look at the ground it is from (platform and time, a flight, a date), the
+            same for all samples of it: intervals of scores count these. Empty where not known.
+        scene: Number of that look in its inventory, where it has one.
+        left_out: Why the source leaves it out, empty where it does not.
+        remark: What ``split.csv`` is to say of an item that is taken.
+        source_sha256: Of its main file, where known.
+        time_gap_h: Hours from target to input, signed; None where there is none.
+        shift_m: Shift between the two, None where not known.
+        payload: What :meth:`Source.read` needs to find it; the writer does not look into it.
+    """
+
+    name: str
+    unit: str
+    made_from: Mapping[str, Any]
+    split: str | None = None
+    place: TilePlace | None = None
+    overpass: str = ""
+    scene: int = 0
+    left_out: str = ""
+    remark: str = ""
+    source_sha256: str = ""
+    time_gap_h: float | None = None
+    shift_m: float | None = None
+    payload: Any = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What one run takes in: an inventory, a folder, an archive.
+
+    Attributes:
+        name: Its name, the ``inventory`` of ``split.csv``; ``--add`` adds another one.
+        items: In the order of their names.
+        facts: What ``dataset.json`` remembers of it, its ``name`` among them.
+        decisive: Keys of ``facts`` by which a repeat sees that nothing changed; the first is the
+            digest of the list.
+        listed_in: What messages call that list.
+        notes: Lines for the user.
+        left_out_by: What messages call the reason for items that the source leaves out.
+        advice: What brings such items back, for the message of an empty split.
+    """
+
+    name: str
+    items: tuple[Item, ...]
+    facts: Mapping[str, Any]
+    decisive: tuple[str, ...]
+    listed_in: str = "the list of items"
+    notes: tuple[str, ...] = ()
+    left_out_by: str = "the source"
+    advice: tuple[str, ...] = ()
+
+
+def listing(name: str, items: Iterable[Item], **facts: Any) -> Listing:
+    """A listing of items in the order of their names, told from others by what they are made from.
+
+    Args:
+        name: Its name.
+        items: In any order.
+        facts: What ``dataset.json`` is to remember beside its name, count and digest.
+
+    Raises:
+        DatasetError: There is none, or two have one name.
+    """
+    ordered = tuple(sorted(items, key=lambda item: item.name))
+    if not ordered:
+        raise DatasetError("holds no sample", where=name, hint="check the folder")
+    twice = [found for found, n in Counter(item.name for item in ordered).items() if n > 1]
+    if twice:
+        raise DatasetError(f"has two samples of one name: {', '.join(twice[:5])}", where=name)
+    digest = fingerprint([[i.name, i.unit, i.split, i.left_out, i.made_from] for i in ordered])
+    own = {"name": name, "tiles": len(ordered), "items_sha256": digest}
+    return Listing(name, ordered, {**own, **facts}, ("items_sha256",))
+
+
+class Source(Protocol):
+    """One kind of data. Subclass it to have the two last methods as they are.
+
+    It is sent to worker processes with every task, so it can be pickled and holds no items.
+
+    Attributes:
+        step: Number of the step it is the source of, for messages and provenance (``50``).
+        version: Of its samples: raised when equal items and options give other bytes.
+        dataset: What messages call the data set, or the family of siblings, that is made.
+        drafts: The form of each data set that one reading gives: siblings with the same members.
+            A draft (``dataset.build.draft_contract``) has the bands with units, wavelengths, groups
+            and fixed value ranges, the display bands, the extras, and in ``split_policy`` the split
+            rule: ``by``, seed, ratios, ``block_m`` and ``guard_m``, equal in all siblings.
+        options: Everything the data set depends on beside its items, as JSON (version, seed, ratios
+            and shard among it): a data set of other options is not gone on with.
+        command: The command line that makes it, for messages and provenance.
+    """
+
+    step: str
+    version: int
+    dataset: str
+    drafts: tuple[DatasetContract, ...]
+    options: Mapping[str, Any]
+    command: str
+
+    def plan(self) -> Listing:
+        """What there is. Reads names and tables, no pixels; called once a run.
+
+        Raises:
+            Sensor2SensorError: There is nothing, or the tables cannot be used.
+        """
+        ...
+
+    def read(self, item: Item) -> Sequence[TileRecord]:
+        """Make one sample: a record in physical values for each draft, in their order.
+
+        Runs in worker processes.
+
+        Raises:
+            DatasetError: The item cannot be used. It is refused in every sibling with that reason,
+                and the run goes on; so it is where a file cannot be read (OSError).
+        """
+        ...
+
+    def kin(self, data_root: Path) -> list[Path]:
+        """Folders of data sets whose options must agree, its own and perhaps earlier siblings."""
+        return [folder_of(data_root, draft) for draft in self.drafts]
+
+    def completed(
+        self, draft: DatasetContract, inventories: Sequence[Mapping[str, Any]]
+    ) -> DatasetContract:
+        """A draft with what only all inventories together decide, known by their facts."""
+        return draft
+
+
+def folder_of(data_root: Path, draft: DatasetContract) -> Path:
+    """``<data_root>/<name>/<tilesize>``."""
+    return Path(data_root) / draft.name / str(draft.tile_px)
