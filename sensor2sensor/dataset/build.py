@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError
-from sensor2sensor.dataset.bands import BandStatistics
+from sensor2sensor.dataset.bands import BandSpec, BandStatistics
 from sensor2sensor.dataset.contract import (
     SPLITS,
     DatasetContract,
@@ -38,7 +38,7 @@ def draft_contract(
     name: str,
     kind: str,
     tile_px: int,
-    resolution_m: float,
+    resolution_m: float | None,
     factor: float,
     input: InputSpec,
     target: TargetSpec,
@@ -96,9 +96,9 @@ def finish(
     """
     refs = refs_of(dataset_dir, rows)
     statistics = {
-        "input": _statistics(refs["train"], draft, used_input_values, len(draft.input.bands)),
+        "input": _statistics(refs["train"], draft, used_input_values, draft.input.bands),
         "target": target_statistics
-        or _statistics(refs["train"], draft, target_values, len(draft.target.bands), outputs=True),
+        or _statistics(refs["train"], draft, target_values, draft.target.bands, outputs=True),
     }
     spec = draft.input.model_copy(update={"max_pixels": _most_pixels(refs, draft)})
     write_split(dataset_dir, rows)
@@ -144,7 +144,7 @@ def _statistics(
     refs: Sequence[RecordRef],
     contract: DatasetContract,
     values: Callable[[bytes, DatasetContract], Values],
-    bands: int,
+    bands: Sequence[BandSpec],
     *,
     outputs: bool = False,
 ) -> tuple[BandStatistics, ...]:
@@ -154,14 +154,13 @@ def _statistics(
     def stream() -> Iterable[Values]:
         return (values(read_record(ref), contract) for ref in refs)
 
-    return band_statistics(stream, bands, outputs=outputs)
+    fixed = [band.value_range for band in bands]
+    return band_statistics(stream, len(bands), outputs=outputs, fixed=fixed)
 
 
 def _most_pixels(refs: dict[str, list[RecordRef]], contract: DatasetContract) -> int:
-    if contract.input.grid is not None:
-        return contract.input.grid[0] * contract.input.grid[1]
-    if contract.input.layout == "dense":
-        return contract.tile_px**2
+    if contract.input_px is not None:
+        return contract.input_px[0] * contract.input_px[1]
     return max(
         len(input_values(read_record(ref), contract)) for split in refs.values() for ref in split
     )

@@ -132,9 +132,9 @@ class SplitPolicy(Frozen):
     ground: Literal["crs", "group"] = "crs"
 
     def described(self) -> str:
-        """``split by block with a guard of 300 m``."""
+        """``split by block with a guard of 300 m``, ``split by group (ground known by groups)``."""
         if self.by != "block":
-            return f"split by {self.by}"
+            return f"split by {self.by}" + " (ground known by groups)" * (self.ground == "group")
         guard = f"with a guard of {self.guard_m:g} m" if self.guard_m else "without a guard"
         return f"split by {self.by} {guard}"
 
@@ -184,6 +184,13 @@ class DatasetContract(Frozen):
             shown = spec.display or ()
             if not set(shown) <= {band.name for band in spec.bands}:
                 raise ValueError(f"{side}.display {list(shown)} are not all {side} bands")
+        rows, columns = self.input.grid or (self.tile_px, self.tile_px)
+        uneven = rows != columns or rows < 1 or self.tile_px % rows != 0
+        # Crops are whole pixels of both sides, so the factor is one whole number for both axes.
+        if self.input.layout == "dense" and uneven:
+            raise ValueError(
+                f"input.grid [{rows}, {columns}] does not divide {self.tile_px} pixels"
+            )
         return self
 
     def input_ranges(self) -> Floats:

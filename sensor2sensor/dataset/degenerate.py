@@ -7,12 +7,14 @@ from sensor2sensor.dataset.bands import BandSpec, BandStatistics
 from sensor2sensor.dataset.contract import DatasetContract
 
 REMEDY = "leave the band out: --bands of step 20, then steps 40 and 50 again"
+OF_OTHERS = "leave the band out when the data set is made"
 
 
 def faults(contract: DatasetContract) -> list[str]:
     """Why nothing can be learned: a target band without a value range, a split without tiles."""
     empty = [f"the {name} split has no tiles" for name, s in contract.splits.items() if not s.count]
-    flat = [f"target {text}; {REMEDY}" for text in _flat(contract, "target")]
+    remedy = OF_OTHERS if contract.kind == "paired" else REMEDY
+    flat = [f"target {text}; {remedy}" for text in _flat(contract, "target")]
     return empty + flat
 
 
@@ -39,12 +41,14 @@ def _flat(contract: DatasetContract, side: str) -> list[str]:
 
 
 def _no_span(statistics: BandStatistics) -> bool:
-    return not statistics.high > statistics.low
+    # A range that the source fixes has a span whatever the band holds.
+    return not statistics.high > statistics.low or statistics.minimum == statistics.maximum
 
 
 def _said(band: BandSpec, statistics: BandStatistics) -> str:
     if statistics.minimum == statistics.maximum:
-        return f"band {band.name} is constant over the train split ({statistics.low:g} {band.unit})"
+        value = f"{statistics.minimum:g} {band.unit}"
+        return f"band {band.name} is constant over the train split ({value})"
     return (
         f"band {band.name} has no span over the train split (its 0.1 % and 99.9 % quantiles are"
         f" both {statistics.low:g} {band.unit})"

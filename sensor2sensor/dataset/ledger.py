@@ -24,24 +24,25 @@ class SplitRow:
     Attributes:
         name: The record's name, ``<inventory>__<stem of the tif>``.
         split: ``train``, ``val``, ``test``; ``dropped`` (touches two splits) or ``refused``.
-        block: The blocks of ground it touches, joined by ``+``; by acquisition: the sensing start.
-        scene: Index of its Sentinel-2 scene in the inventory.
-        inventory: The inventory it came from.
+        block: The blocks of ground it touches, joined by ``+``; else its acquisition (the sensing
+            start), its group, or the unit whose split was given.
+        scene: Index of its scene in the inventory.
+        inventory: The inventory, or other listing, it came from.
         file: Path below the data set's folder, empty where nothing was written.
         record: Number of the record in the file.
         offset: Byte at which the record starts in the file.
         length: Bytes of the serialised record.
         sha256: Of the file.
-        source_sha256: Of the tif.
-        epsg: Projection of the tile.
+        source_sha256: Of the tif, or the main file it was made from; empty where not known.
+        epsg: Projection of the tile, None where nobody knows one; so the two that follow.
         ulx_m: Easting of its upper-left corner.
         uly_m: Northing of its upper-left corner.
         time_gap_h: Hours from Sentinel-2 to Sentinel-3, signed; None without Sentinel-3.
         shift_m: Shift between the two sensors, None where not known.
         incomplete_blocks: Edge blocks of the input that lack pixels (degraded input).
         reason: Why it was dropped or refused; ``kept: …`` where something of it is not known.
-        overpass: Platform and datatake start, ``S2A_20221005T115411``: the same for every tile and
-            inventory; empty where not known.
+        overpass: Which look at the ground it is from: platform and datatake start,
+            ``S2A_20221005T115411``, the same for every tile and inventory; empty where not known.
     """
 
     name: str
@@ -55,9 +56,9 @@ class SplitRow:
     length: int
     sha256: str
     source_sha256: str
-    epsg: int
-    ulx_m: float
-    uly_m: float
+    epsg: int | None
+    ulx_m: float | None
+    uly_m: float | None
     time_gap_h: float | None
     shift_m: float | None
     incomplete_blocks: int
@@ -135,9 +136,9 @@ def _row(header: list[str], line: list[str], where: str) -> SplitRow:
             length=int(cells["length"]),
             sha256=cells["sha256"],
             source_sha256=cells["source_sha256"],
-            epsg=int(cells["epsg"]),
-            ulx_m=float(cells["ulx_m"]),
-            uly_m=float(cells["uly_m"]),
+            epsg=int(cells["epsg"]) if cells["epsg"] else None,
+            ulx_m=_optional(cells["ulx_m"]),
+            uly_m=_optional(cells["uly_m"]),
             time_gap_h=_optional(cells["time_gap_h"]),
             shift_m=_optional(cells["shift_m"]),
             incomplete_blocks=int(cells["incomplete_blocks"]),

@@ -1,12 +1,13 @@
 """One tile as a record: serialised deterministically, parsed without guessing.
 
-Features of a record (all ``bytes_list`` of raw little-endian C-order arrays but ``name``):
+Features of a record (all ``bytes_list`` of raw little-endian C-order arrays but texts, in UTF-8):
 
 * ``name``: the record's name; ``source``: what it was made from, for repeated builds.
 * ``target [H, W, Ct]``: in the contract's target type.
 * layout ``pixels``: ``input_pixels [K, Ci]``, ``input_xy [K, 2]`` float32, ``input_index [H, W]``.
-* layout ``dense``: ``input [H, W, Ci]``.
-* ``extra/<name>``: optional arrays the contract lists.
+* layout ``dense``: ``input [h, w, Ci]`` on its own grid (``contract.input_px``), which may be that
+  of the target.
+* ``extra/<name>``: what the contract lists beside, an array or a text.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.dataset.bands import BandSpec
-from sensor2sensor.dataset.contract import DatasetContract
+from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
 
 Array = npt.NDArray[Any]
 XY_DTYPE = "float32"  # metres within a tile: half a millimetre at 5 km
@@ -34,8 +35,8 @@ class TileRecord:
     """One tile in physical values.
 
     Attributes:
-        name: ``<inventory>__<stem of the tif>``.
-        target: ``[H, W, Ct]`` float32, reflectance.
+        name: ``<inventory>__<stem of the tif>``, or what else its source calls it.
+        target: ``[H, W, Ct]`` float32, in the unit of its bands.
         input_pixels: ``[K, Ci]`` float32, the input on its own pixels (``[0, Ci]`` when dense).
         input_xy: ``[K, 2]`` float64, centres of the input pixels in metres within the tile: x to
             the right of its left edge, y down from its upper edge. The centre of target pixel (row
@@ -138,8 +139,7 @@ def _little_endian(array: Array) -> Array:
 
 def _arrays(record: TileRecord, contract: DatasetContract) -> dict[str, Array]:
     """The arrays of a record in the types of the contract."""
-    size = (contract.tile_px, contract.tile_px)
-    target_shape = (*size, len(contract.target.bands))
+    target_shape = (contract.tile_px, contract.tile_px, len(contract.target.bands))
     _same_shape(record.target, target_shape, "target", record.name)
     arrays = {
         "target": to_stored(
@@ -148,15 +148,37 @@ def _arrays(record: TileRecord, contract: DatasetContract) -> dict[str, Array]:
     }
     if contract.input.layout == "dense":
         dense = record.input_dense if record.input_dense is not None else np.empty(0)
-        _same_shape(dense, (*size, len(contract.input.bands)), "input", record.name)
+        _same_shape(dense, _dense_shape(contract), "input", record.name)
         arrays["input"] = to_stored(dense, contract.input.bands, contract.input.dtype, record.name)
     else:
         arrays |= _pixel_arrays(record, contract)
     for extra in contract.extras:
-        value = np.asarray(record.extras[extra.name])
-        _same_shape(value, extra.shape, extra.name, record.name)
-        arrays[f"extra/{extra.name}"] = value.astype(extra.dtype)
+        arrays[f"extra/{extra.name}"] = _extra(record, extra)
     return arrays
+
+
+def _dense_shape(contract: DatasetContract) -> tuple[int, ...]:
+    """``(h, w, Ci)`` of an input stored as an image."""
+    return (*(contract.input_px or ()), len(contract.input.bands))
+
+
+def _extra(record: TileRecord, spec: ExtraSpec) -> Array:
+    """An extra in its stored type.
+
+    Raises:
+        DatasetError: It is missing, of another shape, or its type cannot hold it: a class that
+            wraps around would be another class.
+    """
+    if spec.name not in record.extras:
+        raise DatasetError(f"lacks the extra '{spec.name}'", where=record.name)
+    value = np.asarray(record.extras[spec.name])
+    _same_shape(value, spec.shape, spec.name, record.name)
+    if spec.dtype == "string":
+        return np.frombuffer(str(value).encode("utf-8"), dtype=np.uint8)
+    stored = value.astype(spec.dtype)
+    if stored.dtype.kind in "iu" and not np.array_equal(stored, value):
+        raise DatasetError(f"values of '{spec.name}' do not fit {spec.dtype}", where=record.name)
+    return stored
 
 
 def _pixel_arrays(record: TileRecord, contract: DatasetContract) -> dict[str, Array]:
@@ -200,14 +222,11 @@ def decode(data: bytes, contract: DatasetContract) -> TileRecord:
         features, "target", contract.target.dtype, (tile, tile, len(contract.target.bands)), name
     )
     values = to_physical(target, contract.target.bands)
-    extras = {
-        e.name: _parse(features, f"extra/{e.name}", e.dtype, e.shape, name) for e in contract.extras
-    }
+    extras = {spec.name: _parse_extra(features, spec, name) for spec in contract.extras}
     spec, n = contract.input, len(contract.input.bands)
     if spec.layout == "dense":
-        dense = to_physical(
-            _parse(features, "input", spec.dtype, (tile, tile, n), name), spec.bands
-        )
+        stored = _parse(features, "input", spec.dtype, _dense_shape(contract), name)
+        dense = to_physical(stored, spec.bands)
         none = np.empty((0, n), np.float32), np.empty((0, 2)), np.zeros((tile, tile), np.int32)
         return TileRecord(name, values, *none, extras, dense)
     pixels = to_physical(_parse(features, "input_pixels", spec.dtype, (-1, n), name), spec.bands)
@@ -218,10 +237,10 @@ def decode(data: bytes, contract: DatasetContract) -> TileRecord:
 
 def input_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.float32]:
     """Only the input values of a record, ``[n, Ci]`` physical: each stored pixel once."""
-    spec, n, tile = contract.input, len(contract.input.bands), contract.tile_px
+    spec, n = contract.input, len(contract.input.bands)
     features = _features(data)
     dense = spec.layout == "dense"
-    shape = (tile, tile, n) if dense else (-1, n)
+    shape = _dense_shape(contract) if dense else (-1, n)
     stored = _parse(features, "input" if dense else "input_pixels", spec.dtype, shape, "record")
     return to_physical(stored.reshape(-1, n), spec.bands)
 
@@ -261,6 +280,12 @@ def _features(data: bytes) -> dict[str, bytes]:
             hint="verify the data set and rebuild it with step 50",
         ) from None
     return {key: value.bytes_list.value[0] for key, value in example.features.feature.items()}
+
+
+def _parse_extra(features: Mapping[str, bytes], spec: ExtraSpec, name: str) -> Array:
+    if spec.dtype != "string":
+        return _parse(features, f"extra/{spec.name}", spec.dtype, spec.shape, name)
+    return np.array(_parse(features, f"extra/{spec.name}", "uint8", (-1,), name).tobytes().decode())
 
 
 def _parse(

@@ -1,9 +1,11 @@
-"""Which split a tile belongs to: by the ground it shows, never by the tile.
+"""Which split a sample belongs to: by the ground it shows, never by the sample.
 
 A block of ground goes to one split by a threshold on ``keyed_hash(seed, block)``: the same on every
 machine, for every date, inventory and UTM zone, and whatever else is in the data set. A tile is
 taken only where its surroundings, the guard, lie in blocks of that split too: an input pixel
-reaches beyond the tile, and one that two splits share is seen in training.
+reaches beyond the tile, and one that two splits share is seen in training. Where there is no
+projection, a group (city, site, region) stands for the ground and goes to a split by the same hash,
+or samples have the split that whoever published them gave.
 """
 
 from __future__ import annotations
@@ -11,14 +13,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.seeds import keyed_hash
 from sensor2sensor.dataset.blocks import BlockGrid, tile_ring
-from sensor2sensor.dataset.contract import SPLITS
+from sensor2sensor.dataset.contract import SPLITS, SplitPolicy
 from sensor2sensor.dataset.ledger import DROPPED
 
 SEEDS_TRIED = 200
+By = Literal["given", "block", "acquisition", "group"]
+_UNITS = {"given": "units", "block": "blocks", "acquisition": "acquisitions", "group": "groups"}
 
 
 @dataclass(frozen=True)
@@ -59,43 +64,68 @@ class SplitRule:
     """How a data set is split.
 
     Attributes:
-        by: ``block`` of ground or ``acquisition`` (sensing start).
+        by: ``block`` of ground, ``acquisition`` (sensing start), ``group`` (city, site, region) or
+            ``given`` by who made the samples.
         seed: Seed of the data set.
-        train_ratio: See :func:`assign`.
-        val_ratio: See :func:`assign`.
-        grid: The blocks.
-        bound: Blocks (or acquisitions) that already have a split and keep it.
+        train_ratio: See :func:`assign`; None where splits are given.
+        val_ratio: See :func:`assign`; None where splits are given.
+        grid: The blocks; None where nothing is split by them.
+        bound: Units that already have a split and keep it; given ones, all of them.
         guard_m: Ground around a tile that has to lie in blocks of its split too: tiles of two
-            splits are at least twice as far apart. By acquisition there is none.
+            splits are at least twice as far apart. None but by block.
     """
 
-    by: str
+    by: By
     seed: int
-    train_ratio: float
-    val_ratio: float
-    grid: BlockGrid
+    train_ratio: float | None
+    val_ratio: float | None
+    grid: BlockGrid | None
     bound: Mapping[str, str]
     guard_m: float = 0.0
 
-    def units(self, place: TilePlace) -> tuple[str, ...]:
-        """What a tile belongs to: the blocks it touches, or its acquisition."""
-        return blocks_of(place, self.grid) if self.by == "block" else (place.acquisition,)
+    @classmethod
+    def of(cls, policy: SplitPolicy, bound: Mapping[str, str], guard_m: float) -> SplitRule:
+        """The rule that a contract's policy describes."""
+        grid = None if policy.block_m is None else BlockGrid(policy.block_m)
+        ratios = (policy.train_ratio, policy.val_ratio)
+        return cls(policy.by, policy.seed, *ratios, grid, bound, guard_m)
 
-    def guarded(self, place: TilePlace) -> tuple[str, ...]:
-        """What decides on the split of a tile: its units and the blocks within its guard."""
+    @property
+    def unit_name(self) -> str:
+        """What messages call several units."""
+        return _UNITS[self.by]
+
+    def units(self, place: TilePlace | None, unit: str = "") -> tuple[str, ...]:
+        """What a sample belongs to: the blocks it touches, or its acquisition, group or unit."""
+        return self._units(place, unit, 0.0)
+
+    def guarded(self, place: TilePlace | None, unit: str = "") -> tuple[str, ...]:
+        """What decides on the split of a sample: its units and the blocks within its guard."""
+        return self._units(place, unit, self.guard_m)
+
+    def _units(self, place: TilePlace | None, unit: str, guard_m: float) -> tuple[str, ...]:
         if self.by != "block":
-            return self.units(place)
-        return blocks_of(place, self.grid, self.guard_m)
+            return (unit,)
+        if place is None or self.grid is None:
+            hint = "give every sample a place and the policy a block_m, or split by group"
+            raise DatasetError("a split by block needs the ground", where=unit, hint=hint)
+        return blocks_of(place, self.grid, guard_m)
 
     def split_of(self, units: Sequence[str]) -> str:
-        """The split of a tile that touches these; ``dropped`` if they belong to two splits."""
+        """The split of a sample of these; ``dropped`` if they belong to two splits."""
         splits = {self.unit_split(unit) for unit in units}
         return splits.pop() if len(splits) == 1 else DROPPED
 
     def unit_split(self, unit: str) -> str:
-        """The split of a block or acquisition."""
+        """The split of a block, acquisition, group or unit.
+
+        Raises:
+            DatasetError: It should have been given one.
+        """
         if unit in self.bound:
             return self.bound[unit]
+        if self.train_ratio is None or self.val_ratio is None:
+            raise DatasetError("has no split, and there are no ratios to draw one by", where=unit)
         return assign(self.seed, unit, self.train_ratio, self.val_ratio)
 
 
@@ -127,7 +157,7 @@ def require_all(
     what = (
         f"the {' and '.join(empty)} split would be empty: "
         + ", ".join(f"{counts[split]} {split}" for split in SPLITS)
-        + f" and {counts[DROPPED]} dropped tiles on {len(units)} {rule.by}s"
+        + f" and {counts[DROPPED]} dropped tiles on {len(units)} {rule.unit_name}"
         + (f" (guard {rule.guard_m:g} m)" if rule.guard_m else "")
         + left_out
     )
@@ -135,8 +165,10 @@ def require_all(
 
 
 def _advice(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule, others: Sequence[str]) -> str:
+    if rule.by == "given":
+        return "give it " + ", or ".join([*others, "samples of every split"])
     ways = [*others, "more ground or dates", "--train_ratio and --val_ratio nearer to the middle"]
-    if rule.by == "block":
+    if rule.grid is not None and rule.by == "block":
         # Small blocks are nothing but guard.
         guard_bound = rule.grid.block_m < 8 * rule.guard_m
         ways.append(f"{'larger' if guard_bound else 'smaller'} --block-tiles")
@@ -146,6 +178,19 @@ def _advice(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule, others: Se
             ways.append(f"another seed (--seed {seed} fills all three)")
             break
     return "give it " + ", or ".join(ways)
+
+
+def groups_shared(units: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Share of the groups of ``val`` and ``test`` that the train split shows too.
+
+    Where no projection is known, they stand for the ground.
+
+    Args:
+        units: The groups of each split.
+    """
+    train = set(units["train"])
+    found = {side: set(units[side]) for side in ("val", "test")}
+    return {side: round(len(u & train) / len(u), 6) if u else 0.0 for side, u in found.items()}
 
 
 def ground_shared(places: Mapping[str, TilePlace], splits: Mapping[str, str]) -> dict[str, float]:

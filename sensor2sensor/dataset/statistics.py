@@ -7,7 +7,7 @@ upper 16 bits, then, within the few bins that hold the wanted ranks, by their lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,11 @@ def output_range(low: float, high: float, highest: float) -> tuple[float, float]
 
 
 def band_statistics(
-    stream: Stream, bands: int, *, outputs: bool = False
+    stream: Stream,
+    bands: int,
+    *,
+    outputs: bool = False,
+    fixed: Sequence[tuple[float, float] | None] | None = None,
 ) -> tuple[BandStatistics, ...]:
     """Statistics of each band over a stream of ``[n, bands]`` float32 arrays.
 
@@ -77,6 +81,8 @@ def band_statistics(
         stream: Gives the arrays; called twice, and must give the same ones in the same order.
         bands: Number of bands.
         outputs: Whether these are target bands, which get an output range too.
+        fixed: Value range of each band, where its source fixes one: its range and output range
+            whatever was measured.
 
     Raises:
         DatasetError: The stream holds no value, or one that is not finite.
@@ -93,6 +99,9 @@ def band_statistics(
     low, high, highest = _quantiles(stream, upper, moments.count)
     std = np.sqrt(moments.square / moments.count)
     ends = [output_range(*map(float, found)) for found in zip(low, high, highest, strict=True)]
+    for b, span in enumerate(fixed or ()):
+        if span is not None:
+            (low[b], high[b]), ends[b] = span, span
     return tuple(
         BandStatistics(
             low=float(low[b]),

@@ -1,4 +1,4 @@
-"""From input pixels to the target's grid: by the index, or by bicubic interpolation.
+"""From input pixels to the target's grid: by repetition, or by bicubic interpolation.
 
 The bicubic kernel is Keys' with a = -0.5 (Keys, 1981: third-order convergence; also that of
 ``tf.image.resize`` and Pillow). Pixel centres lie at half-integers, the factor is the true one even
@@ -71,7 +71,8 @@ def upsample(record: TileRecord, mode: str = "nearest") -> Floats:
 
     Args:
         record: A decoded tile.
-        mode: ``nearest`` (every target pixel shows its input pixel) or ``bicubic`` (regular grids).
+        mode: ``nearest`` (every target pixel shows its input pixel) or ``bicubic`` (regular grids);
+            an input on the target's own grid is left as it is.
 
     Returns:
         ``[H, W, Ci]`` float32.
@@ -81,16 +82,21 @@ def upsample(record: TileRecord, mode: str = "nearest") -> Floats:
     """
     if mode not in MODES:
         raise ConfigError(f"unknown input_upsampling '{mode}'", hint=suggestion(mode, MODES))
+    height, width = record.target.shape[:2]
     if record.input_dense is not None:
-        return record.input_dense
-    if mode == "nearest":
+        grid = record.input_dense
+        factor = height // len(grid)
+        if factor == 1:
+            return grid
+        if mode == "nearest":
+            return grid.repeat(factor, axis=0).repeat(factor, axis=1)
+    elif mode == "nearest":
         return record.input_pixels[record.input_index - 1]
-    rows, columns, factor = grid_of(record.input_index)
-    grid = record.input_pixels.reshape(rows, columns, -1)
-    height, width = record.input_index.shape
-    return interpolate(
-        grid, bicubic_matrix(height, rows, factor), bicubic_matrix(width, columns, factor)
-    )
+    else:
+        rows, columns, factor = grid_of(record.input_index)
+        grid = record.input_pixels.reshape(rows, columns, -1)
+    down = bicubic_matrix(height, grid.shape[0], factor)
+    return interpolate(grid, down, bicubic_matrix(width, grid.shape[1], factor))
 
 
 def interpolate(grid: Floats, rows: Floats, columns: Floats) -> Floats:

@@ -20,7 +20,7 @@ from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.geo.masks import load_masks
-from sensor2sensor.preprocess.records.state import find_siblings
+from sensor2sensor.preprocess.records.source import kin_of
 from sensor2sensor.products.reading import naming_damage
 from sensor2sensor.products.sentinel2 import open_s2
 from sensor2sensor.products.sentinel3 import open_s3
@@ -160,7 +160,7 @@ def test_data_sets_logs_masks_and_runs_live_in_any_folder(tmp_path, name):
     contract = load_contract(folder)
     records = list(iterate_refs(list_records(folder, contract, "train"), contract))
     assert [record.target.shape for record in records] == [(64, 64, 3)] * 2
-    assert find_siblings(root, name, 64) == [folder]
+    assert kin_of(root, name, 64) == [folder]
 
     with Writers(root / "logs" / "0715-0930", start_step=0) as writers:
         writers.scalars(1, "train", {"gen": 1.0})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sensor2sensor.dataset.bands import float_band, reflectance_band
 from sensor2sensor.dataset.build import draft_contract
@@ -20,7 +19,6 @@ from sensor2sensor.dataset.degradation import Method, reach_px, sigma_px
 from sensor2sensor.dataset.display import sentinel2_colours
 from sensor2sensor.preprocess.records.inputs import TileSet
 from sensor2sensor.preprocess.records.options import DatasetOptions
-from sensor2sensor.preprocess.records.write import Sibling
 
 OLCI_PIXEL_M = {"OL_1_EFR": 300.0, "OL_1_ERR": 1200.0}
 # Two tiles lie twice the guard apart, which has to be more than the longest way across the ground
@@ -32,12 +30,11 @@ MANY_PIXELS = 65535  # until the records are counted
 Bands = tuple[Mapping[str, Any], ...]
 
 
-def siblings_for(data_root: Path, options: DatasetOptions, tiles: TileSet) -> tuple[Sibling, ...]:
+def drafts_for(options: DatasetOptions, tiles: TileSet) -> tuple[DatasetContract, ...]:
     """The data sets of a run: ``cur_D`` where there is Sentinel-3, and ``alt<factor>_D``."""
     drafts = [_sentinel3(options, tiles)] if tiles.with_s3 else []
     drafts += [_degraded(options, tiles, factor) for factor in options.factors]
-    size = str(options.tile_px)
-    return tuple(Sibling(data_root / draft.name / size, draft) for draft in drafts)
+    return tuple(drafts)
 
 
 def guard_m(options: DatasetOptions, tiles: TileSet) -> float:
@@ -59,9 +56,8 @@ def guard_m(options: DatasetOptions, tiles: TileSet) -> float:
 
 
 def _policy(options: DatasetOptions, tiles: TileSet) -> SplitPolicy:
-    by: Literal["block", "acquisition"] = "block" if options.split_by == "block" else "acquisition"
     return SplitPolicy(
-        by=by,
+        by="block" if options.split_by == "block" else "acquisition",
         seed=options.seed,
         train_ratio=options.train_ratio,
         val_ratio=options.val_ratio,
@@ -70,6 +66,7 @@ def _policy(options: DatasetOptions, tiles: TileSet) -> SplitPolicy:
         dropped=0,
         refused=0,
         ground_shared={},
+        guard_m=guard_m(options, tiles),
     )
 
 

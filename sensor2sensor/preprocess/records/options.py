@@ -1,4 +1,4 @@
-"""Options of step 50: what decides which data sets come out, in one comparable record."""
+"""Options of step 50: what decides which data sets come out, in a form that can be compared."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.sources.writer import options as shared
 
 VERSION = 1  # of the records' content and layout; raised when equal options give other bytes
 # The peak of two unrelated synthetic pictures of 20 km reaches 0.20 by chance (0.26 where 38 % is
@@ -56,7 +57,7 @@ class DatasetOptions:
     shift_quality: float = SHIFT_QUALITY
     unknown_shift: str = "drop"
 
-    def record(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The options that every inventory of a data set shares, as plain JSON values."""
         plain = {
             key: list(value) if isinstance(value, tuple) else value
@@ -97,24 +98,11 @@ class DatasetOptions:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of step 50 beside those every step has."""
-    add = parser.add_argument_group("data sets").add_argument
+    shared.add_arguments(parser)
+    add = parser.add_argument_group("tiles and forms").add_argument
     add("--inventory", required=True, metavar="NAME", help="inventory whose tiles are taken")
     add("--dataset", required=True, metavar="D", help="name D of cur_D and alt<factor>_D")
     add("--tilesize", type=int, default=256, metavar="PX", help="tile edge, pixels (256)")
-    add(
-        "--train_ratio",
-        type=float,
-        default=0.95,
-        metavar="R",
-        help="share of the ground for training and validation, the rest is for testing (0.95)",
-    )
-    add(
-        "--val_ratio",
-        type=float,
-        default=0.05,
-        metavar="R",
-        help="share of that share for validation (0.05)",
-    )
     add(
         "--split-by",
         choices=("block", "acquisition"),
@@ -167,13 +155,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="drop",
         help="with --max-shift: what becomes of tiles whose shift is unknown (drop)",
     )
-    add("--shard", type=int, default=1, metavar="N", help="tiles packed in one file (1)")
-    add(
-        "--add",
-        action="store_true",
-        help="add this inventory to data sets that are there; no block of ground moves",
-    )
-    add("--force", action="store_true", help="replace data sets of other options or tiles")
 
 
 def from_arguments(args: argparse.Namespace) -> DatasetOptions:
@@ -213,13 +194,10 @@ def _factors(text: str) -> tuple[int, ...]:
 
 
 def _check_ranges(args: argparse.Namespace, factors: tuple[int, ...]) -> None:
-    wrong = [
+    wrong = shared.wrong_values(args) + [
         text
         for bad, text in (
-            (not 0 < args.train_ratio < 1, f"--train_ratio {args.train_ratio} is not in (0, 1)"),
-            (not 0 < args.val_ratio < 1, f"--val_ratio {args.val_ratio} is not in (0, 1)"),
             (args.tilesize < 8, f"--tilesize {args.tilesize} is less than 8"),
-            (args.shard < 1, f"--shard {args.shard} is less than 1"),
             (args.block_tiles < 1, f"--block-tiles {args.block_tiles} is less than 1"),
             (not 0 < args.mtf_nyquist < 1, f"--mtf-nyquist {args.mtf_nyquist} is not in (0, 1)"),
             (

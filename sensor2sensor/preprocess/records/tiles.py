@@ -144,8 +144,8 @@ def sentinel3_record(tile: Tile, arrays: TileArrays) -> TileRecord:
 
 def degraded_record(
     tile: Tile, arrays: TileArrays, factor: int, method: Method, mtf_nyquist: float
-) -> tuple[TileRecord, int]:
-    """The record with the degraded target as input, and how many of its blocks lack pixels."""
+) -> TileRecord:
+    """The record with the degraded target as input."""
     low = degrade(
         arrays.target,
         factor,
@@ -154,12 +154,19 @@ def degraded_record(
         method=method,
         mtf_nyquist=mtf_nyquist,
     )
-    return TileRecord(tile.name, arrays.target, low.pixels, low.xy, low.index), low.incomplete
+    return TileRecord(
+        tile.name,
+        arrays.target,
+        low.pixels,
+        low.xy,
+        low.index,
+        incomplete_blocks=low.incomplete,
+    )
 
 
-def record_for(tile: Tile, arrays: TileArrays, contract: DatasetContract) -> tuple[TileRecord, int]:
-    """The record of a tile in one data set, and its incomplete blocks."""
+def record_for(tile: Tile, arrays: TileArrays, contract: DatasetContract) -> TileRecord:
+    """The record of a tile in one data set."""
     how: Any = contract.degradation
     if how is None:
-        return sentinel3_record(tile, arrays), 0
+        return sentinel3_record(tile, arrays)
     return degraded_record(tile, arrays, how.factor, how.method, how.mtf_nyquist or 0.2)

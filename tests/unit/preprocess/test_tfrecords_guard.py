@@ -202,7 +202,7 @@ def test_data_sets_from_before_are_read_said_to_have_none_and_keep_to_it(
 ) -> None:
     write_tiles(tmp_path, grid_tiles(5, 5, STEP))
     with monkeypatch.context() as earlier:
-        earlier.setattr("sensor2sensor.preprocess.records.run.guard_m", lambda *_: 0.0)
+        earlier.setattr("sensor2sensor.preprocess.records.forms.guard_m", lambda *_: 0.0)
         assert step50(tmp_path) == 0
     _forget_guard(tmp_path)
     folder = tmp_path / "cur_toy" / str(TILE)

@@ -1,0 +1,230 @@
+"""What stands where data sets are to be written, and what may be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
+from sensor2sensor.core.manifest import differences
+from sensor2sensor.dataset.contract import CONTRACT_FILE, SPLITS, DatasetContract, load_contract
+from sensor2sensor.dataset.ledger import REFUSED, SPLIT_FILE, SplitRow, read_split
+from sensor2sensor.sources.source import Listing, Source, folder_of
+from sensor2sensor.sources.writer.options import WriteOptions
+
+BUILDING_FILE = "building.json"
+SIGNS = (CONTRACT_FILE, SPLIT_FILE, BUILDING_FILE)
+
+
+@dataclass(frozen=True)
+class Existing:
+    """One data set folder as found.
+
+    Attributes:
+        folder: The folder.
+        contract: Its contract, None where unfinished.
+        rows: Lines of its split table, empty where unfinished.
+        building: Options, inventories and files of a run that has not ended, or None.
+    """
+
+    folder: Path
+    contract: DatasetContract | None
+    rows: tuple[SplitRow, ...]
+    building: Mapping[str, Any] | None
+
+    @property
+    def options(self) -> Mapping[str, Any] | None:
+        """The options it was, or is being, made with."""
+        if self.contract is not None:
+            return dict(self.contract.provenance["options"])
+        return None if self.building is None else dict(self.building["options"])
+
+    @property
+    def inventories(self) -> dict[str, dict[str, Any]]:
+        """What it knows of each inventory in it, by name."""
+        listed = self.contract.provenance["inventories"] if self.contract is not None else []
+        return {facts["name"]: facts for facts in listed}
+
+    def listed_files(self) -> list[str]:
+        """Every record file it, or the run that has not ended, lists."""
+        listed = {row.file for row in self.rows if row.file}
+        if self.building is not None:
+            listed |= set(self.building["files"])
+        return sorted(listed)
+
+    def kept_rows(self, inventory: str) -> list[SplitRow]:
+        """Lines of the inventories it already holds, but not of the one that is being added.
+
+        After a run that was cut off between the two last files the table may list more than
+        ``dataset.json`` does: only what the latter knows counts.
+        """
+        known = set(self.inventories) - {inventory}
+        return [row for row in self.rows if row.inventory in known]
+
+    def holds(self, listing: Listing) -> bool:
+        """Whether the listing is in it, finished, unchanged and with all files in place."""
+        facts = self.inventories.get(listing.name)
+        if self.contract is None or self.building is not None or facts is None:
+            return False
+        if any(facts[key] != listing.facts[key] for key in listing.decisive):
+            return False
+        if self.contract.split_csv_sha256 != files.sha256(self.folder / SPLIT_FILE):
+            return False
+        return not any(row.split == REFUSED or not self._in_place(row) for row in self.rows)
+
+    def _in_place(self, row: SplitRow) -> bool:
+        if row.split not in SPLITS:
+            return True
+        path = self.folder / row.file
+        return path.is_file() and path.stat().st_size >= row.offset + row.length
+
+
+def look(folder: Path) -> Existing:
+    """What a data set folder holds."""
+    building = folder / BUILDING_FILE
+    contract = load_contract(folder) if (folder / CONTRACT_FILE).is_file() else None
+    rows = tuple(read_split(folder)) if (folder / SPLIT_FILE).is_file() else ()
+    return Existing(
+        folder, contract, rows, files.read_json(building) if building.is_file() else None
+    )
+
+
+@dataclass(frozen=True)
+class There:
+    """What is there of a source's data sets.
+
+    Attributes:
+        kept: Data sets that are gone on with, by folder.
+        replaced: Folders whose data sets ``--force`` removes.
+    """
+
+    kept: Mapping[Path, Existing]
+    replaced: tuple[Path, ...]
+
+    def bound(self, inventory: str) -> dict[str, str]:
+        """Units that have a split already."""
+        return {
+            unit: row.split
+            for item in self.kept.values()
+            for row in item.kept_rows(inventory)
+            if row.split in SPLITS
+            for unit in row.block.split("+")
+        }
+
+    def rows(self, inventory: str) -> list[SplitRow]:
+        """Lines of other inventories: siblings have the same, one cut off in between may lack."""
+        return max((i.kept_rows(inventory) for i in self.kept.values()), key=len, default=[])
+
+    @property
+    def guard_m(self) -> float | None:
+        """The guard of what is there, which what is added keeps to. None where nothing is."""
+        found = [i.contract.split_policy.guard_m for i in self.kept.values() if i.contract]
+        return min(found, default=None)
+
+
+def look_around(source: Source, listing: Listing, data_root: Path, options: WriteOptions) -> There:
+    """See what is there of a source's data sets, and whether this run may go on with it.
+
+    Raises:
+        OutputExistsError: It is of other options, samples or, without ``--add``, listings.
+        InputError: There is nothing to add to.
+    """
+    kin = source.kin(data_root)
+    found = [folder for folder in kin if any((folder / sign).is_file() for sign in SIGNS)]
+    if options.force:
+        return There({}, tuple(found))
+    kept = [look(folder) for folder in found]
+    for item in kept:
+        _refuse_other_options(item, source.options)
+        if not options.add:
+            _refuse_other_samples(item, listing)
+    if options.add and not any(item.contract for item in kept):
+        what = f"there is no data set '{source.dataset}' to add to"
+        raise InputError(what, where=data_root, hint="leave out --add")
+    asked = {folder_of(data_root, draft): draft.input.pixel_m for draft in source.drafts}
+    for item in kept:
+        _refuse_other_pixels(item, asked.get(item.folder))
+    return There({item.folder: item for item in kept}, ())
+
+
+def _refuse_other_options(item: Existing, options: Mapping[str, Any]) -> None:
+    found = differences(item.options or {}, options)
+    if found:
+        raise OutputExistsError(
+            f"holds a data set of other options: {'; '.join(found)}",
+            where=item.folder,
+            hint="repeat with those, give another --dataset, or --force to replace it",
+        )
+
+
+def _refuse_other_samples(item: Existing, listing: Listing) -> None:
+    """Without ``--add`` a data set is repeated from the one listing it was made of."""
+    known, name = item.inventories, listing.name
+    if item.contract is None:
+        started = list(item.building["inventories"]) if item.building else []
+        if started != [name]:
+            what = f"holds an unfinished data set of {', '.join(started) or 'unknown inventories'}"
+            hint = "repeat the command that was cut off, or give --force to start anew"
+            raise OutputExistsError(what, where=item.folder, hint=hint)
+    elif name not in known:
+        what = f"holds a data set of {', '.join(known)}, not of {name}"
+        hint = "give --add to add that inventory, another --dataset, or --force to replace it"
+        raise OutputExistsError(what, where=item.folder, hint=hint)
+    elif known[name][listing.decisive[0]] != listing.facts[listing.decisive[0]]:
+        what = f"{listing.listed_in} of {name} has changed since"
+        hint = "give --add to take its tiles as they are now, or --force to replace the data set"
+        raise OutputExistsError(what, where=item.folder, hint=hint)
+
+
+def _refuse_other_pixels(item: Existing, asked_m: float | None) -> None:
+    """Refuse inputs of another pixel size: its factor and guard would not hold for them."""
+    known_m = None if item.contract is None else item.contract.input.pixel_m
+    if known_m is not None and asked_m is not None and asked_m != known_m:
+        raise OutputExistsError(
+            f"has input pixels of {known_m:g} m, these tiles {asked_m:g} m",
+            where=item.folder,
+            hint="give them a --dataset of their own, or --force to replace it",
+        )
+
+
+def remove_listed(folder: Path) -> None:
+    """Remove exactly what a data set, or a run that has not ended, lists; the lists last."""
+    try:
+        item = look(folder)
+    except Sensor2SensorError:
+        # A damaged contract or table: what still can be read decides.
+        rows = tuple(read_split(folder)) if (folder / SPLIT_FILE).is_file() else ()
+        item = Existing(folder, None, rows, None)
+    files.remove(folder / CONTRACT_FILE)
+    for name in item.listed_files():
+        files.remove(folder / name)
+    files.remove(folder / SPLIT_FILE)
+    files.remove(folder / BUILDING_FILE)
+
+
+def begin(
+    folder: Path, item: Existing | None, options: Mapping[str, Any], inventory: str, made: list[str]
+) -> None:
+    """Say what is being built, so that a cut-off run can be recognised, repeated or removed."""
+    for place in (*(folder / split for split in SPLITS), folder):
+        files.sweep(place)
+    old = item.listed_files() if item is not None else []
+    known = list(item.inventories) if item is not None else []
+    inventories = [name for name in known if name != inventory] + [inventory]
+    content = {"options": options, "inventories": inventories, "files": sorted({*made, *old})}
+    if item is None or item.building != content:
+        files.write_json(folder / BUILDING_FILE, content)
+
+
+def end(folder: Path, rows: Sequence[SplitRow]) -> None:
+    """Remove record files that are no longer listed, then the note of the unfinished run."""
+    note = folder / BUILDING_FILE
+    if note.is_file():
+        current = {row.file for row in rows}
+        for name in files.read_json(note)["files"]:
+            if name not in current:
+                files.remove(folder / name)
+        files.remove(note)

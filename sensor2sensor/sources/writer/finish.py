@@ -1,0 +1,181 @@
+"""The last files of a data set: statistics, ``split.csv`` and, after all else, ``dataset.json``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.core.cli import StepReport
+from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.dataset.bands import BandStatistics
+from sensor2sensor.dataset.build import finish
+from sensor2sensor.dataset.contract import SPLITS, DatasetContract, Degradation, SplitPolicy
+from sensor2sensor.dataset.degenerate import notices, refuse_degenerate
+from sensor2sensor.dataset.ledger import DROPPED, REFUSED, SplitRow
+from sensor2sensor.dataset.splits import TilePlace, ground_shared, groups_shared
+from sensor2sensor.sources.source import Source, folder_of
+from sensor2sensor.sources.writer.existing import Existing, There, end
+from sensor2sensor.sources.writer.plan import Plan
+from sensor2sensor.sources.writer.samples import Placed, WriteTask, Written
+
+
+def finish_all(
+    source: Source,
+    data_root: Path,
+    there: There,
+    plan: Plan,
+    tasks: Sequence[WriteTask],
+    written: Written,
+    report: StepReport,
+) -> None:
+    """Finish every data set of the run, and tidy up.
+
+    Raises:
+        DatasetError: Refused samples left a split empty, or a target band has no span.
+    """
+    ground: dict[str, Any] = {}
+    first: DatasetContract | None = None
+    for draft in source.drafts:
+        folder = folder_of(data_root, draft)
+        item = there.kept.get(folder)
+        kept = item.kept_rows(plan.listing.name) if item else []
+        rows = [*kept, *placed_rows(plan, tasks, written, written.places[draft.name])]
+        _require_members(rows, draft.name)
+        ground = ground or ground_of(rows, draft)
+        provenance = _provenance(source, item, plan)
+        contract = finish(
+            folder,
+            source.completed(draft, provenance["inventories"]),
+            rows,
+            target_statistics=_shared_statistics(first, draft),
+            accept=refuse_degenerate,
+            split_policy=_policy(draft, rows, ground, plan.rule.guard_m),
+            degradation=_degradation(draft, rows),
+            provenance=provenance,
+        )
+        first = first or contract
+        end(folder, rows)
+        report.note(_line(contract))
+        for line in notices(contract):
+            report.note(f"{contract.name}: {line}")
+
+
+def placed_rows(
+    plan: Plan, tasks: Sequence[WriteTask], written: Written, places: Mapping[str, Placed]
+) -> list[SplitRow]:
+    """The lines of a plan with the places of their records in one data set."""
+    file_of = {item.name: task.file for task in tasks for item in task.items}
+    rows = []
+    for row in plan.rows.values():
+        if row.name in written.refused:
+            rows.append(replace(row, split=REFUSED, reason=written.refused[row.name]))
+        elif row.split in SPLITS:
+            rows.append(replace(row, file=file_of[row.name], **places[row.name]._asdict()))
+        else:
+            rows.append(row)
+    return rows
+
+
+def _require_members(rows: Sequence[SplitRow], name: str) -> None:
+    counts = Counter(row.split for row in rows)
+    empty = [split for split in SPLITS if not counts[split]]
+    if empty:
+        numbers = ", ".join(f"{counts[s]} {s}" for s in (*SPLITS, DROPPED, REFUSED))
+        raise DatasetError(
+            f"the {' and '.join(empty)} split is empty ({numbers})",
+            where=name,
+            hint=f"{_first_refusal(rows)}mend the refused tiles, or give it more ground",
+        )
+
+
+def _first_refusal(rows: Sequence[SplitRow]) -> str:
+    refused = [row for row in rows if row.split == REFUSED]
+    return f"first of them {refused[0].name}: {refused[0].reason}; " if refused else ""
+
+
+def ground_of(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, Any]:
+    """``ground`` and ``ground_shared`` of the split policy, by coordinates where all have them."""
+    placed = [row for row in rows if row.epsg is not None]
+    if draft.resolution_m is not None and len(placed) == len(rows):
+        size_m = draft.tile_px * draft.resolution_m
+        places = {row.name: _place(row, size_m) for row in rows}
+        shared = ground_shared(places, {row.name: row.split for row in rows})
+        return {"ground": "crs", "ground_shared": shared}
+    units = {s: [u for r in rows if r.split == s for u in r.block.split("+")] for s in SPLITS}
+    return {"ground": "group", "ground_shared": groups_shared(units)}
+
+
+def _place(row: SplitRow, size_m: float) -> TilePlace:
+    assert row.epsg is not None and row.ulx_m is not None and row.uly_m is not None
+    return TilePlace(row.name, row.epsg, row.ulx_m, row.uly_m, size_m, "")
+
+
+def _policy(
+    draft: DatasetContract, rows: Sequence[SplitRow], ground: Mapping[str, Any], guard_m: float
+) -> SplitPolicy:
+    counts = Counter(row.split for row in rows)
+    found = {
+        "dropped": counts[DROPPED],
+        "refused": counts[REFUSED],
+        "guard_m": guard_m,
+        "dropped_by_guard": sum(row.by_guard for row in rows),
+    }
+    return draft.split_policy.model_copy(update={**found, **ground})
+
+
+def _degradation(draft: DatasetContract, rows: Sequence[SplitRow]) -> Degradation | None:
+    if draft.degradation is None:
+        return None
+    lacking = [row.incomplete_blocks for row in rows if row.incomplete_blocks]
+    return draft.degradation.model_copy(
+        update={"incomplete_blocks": sum(lacking), "tiles_with_incomplete_blocks": len(lacking)}
+    )
+
+
+def _shared_statistics(
+    first: DatasetContract | None, draft: DatasetContract
+) -> tuple[BandStatistics, ...] | None:
+    """Statistics of an equal target with the same members: two passes over the records less."""
+    same = first is not None and _bare(first) == _bare(draft)
+    return first.statistics["target"] if first is not None and same else None
+
+
+def _bare(contract: DatasetContract) -> list[Any]:
+    """What a target's numbers depend on: not its wavelengths, which are completed at the end."""
+    without = {"wavelength_nm": None}
+    return [contract.target.dtype, *(b.model_copy(update=without) for b in contract.target.bands)]
+
+
+def _provenance(source: Source, item: Existing | None, plan: Plan) -> dict[str, Any]:
+    """Where the data set comes from; no time and no path, so that a repeat gives equal bytes."""
+    known = item.inventories if item is not None else {}
+    first = item.contract.provenance["command"] if item and item.contract else source.command
+    inventories = {**known, plan.listing.name: dict(plan.listing.facts)}
+    return {
+        "step": source.step,
+        "version": source.version,
+        "command": first,
+        "options": dict(source.options),
+        "inventories": list(inventories.values()),
+    }
+
+
+def dropped_text(dropped: int, by_guard: int) -> str:
+    """``30 dropped (12 by the guard)``."""
+    return f"{dropped} dropped" + (f" ({by_guard} by the guard)" if by_guard else "")
+
+
+def _line(contract: DatasetContract) -> str:
+    counts = ", ".join(f"{contract.splits[s].count} {s}" for s in SPLITS)
+    policy = contract.split_policy
+    text = (
+        f"{contract.name}: {counts}, {dropped_text(policy.dropped, policy.dropped_by_guard)},"
+        f" {policy.refused} refused tiles; {policy.described()}"
+    )
+    shown = policy.ground_shared
+    if shown["test"]:
+        text += f"; train shows {shown['test']:.0%} of the ground of test"
+    return text

@@ -1,0 +1,83 @@
+"""Options that every source of data sets has on its command line."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from sensor2sensor.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """What a run does with a source.
+
+    Attributes:
+        shard: Samples packed in a file.
+        workers: Processes.
+        add: Add its listing to data sets that are there.
+        force: Replace data sets that are there.
+        dry_run: Say what would be done, write nothing.
+    """
+
+    shard: int = 1
+    workers: int = 1
+    add: bool = False
+    force: bool = False
+    dry_run: bool = False
+
+
+def add_arguments(
+    parser: argparse.ArgumentParser, *, train_ratio: float = 0.95, val_ratio: float = 0.05
+) -> None:
+    """The options all sources share, beside those of ``core.cli.parser(..., steps=True)``.
+
+    Args:
+        parser: The door's.
+        train_ratio: The default of ``--train_ratio``.
+        val_ratio: The default of ``--val_ratio``.
+    """
+    add = parser.add_argument_group("data sets").add_argument
+    add(
+        "--train_ratio",
+        type=float,
+        default=train_ratio,
+        metavar="R",
+        help=f"share of the ground for training and validation, the rest is for testing"
+        f" ({train_ratio:g})",
+    )
+    add(
+        "--val_ratio",
+        type=float,
+        default=val_ratio,
+        metavar="R",
+        help=f"share of that share for validation ({val_ratio:g})",
+    )
+    add("--shard", type=int, default=1, metavar="N", help="tiles packed in one file (1)")
+    add(
+        "--add",
+        action="store_true",
+        help="add this inventory to data sets that are there; no block of ground moves",
+    )
+    add("--force", action="store_true", help="replace data sets of other options or tiles")
+
+
+def wrong_values(args: argparse.Namespace) -> list[str]:
+    """What is out of range among the options all sources share."""
+    checks = (
+        (not 0 < args.train_ratio < 1, f"--train_ratio {args.train_ratio} is not in (0, 1)"),
+        (not 0 < args.val_ratio < 1, f"--val_ratio {args.val_ratio} is not in (0, 1)"),
+        (args.shard < 1, f"--shard {args.shard} is less than 1"),
+    )
+    return [text for bad, text in checks if bad]
+
+
+def write_options(args: argparse.Namespace) -> WriteOptions:
+    """The options of a run from the command line.
+
+    Raises:
+        InputError: Values out of their range; all of them at once.
+    """
+    if wrong := wrong_values(args):
+        raise InputError("; ".join(wrong), hint="see --help")
+    return WriteOptions(args.shard, args.workers, args.add, args.force, args.dry_run)

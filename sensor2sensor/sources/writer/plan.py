@@ -1,0 +1,122 @@
+"""Which sample goes to which split, and why some go to none: worked out before anything is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.dataset.contract import SPLITS
+from sensor2sensor.dataset.ledger import DROPPED, SplitRow, guard_reason
+from sensor2sensor.dataset.splits import SplitRule, require_all
+from sensor2sensor.sources.source import Item, Listing
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where every item of a listing goes.
+
+    Attributes:
+        listing: The items.
+        rule: How they were split.
+        deciding: By name, what decides on the split of an item: its units and, by block, those
+            within its guard.
+        rows: By name, its line of ``split.csv``, still without the place of a record.
+    """
+
+    listing: Listing
+    rule: SplitRule
+    deciding: Mapping[str, tuple[str, ...]]
+    rows: Mapping[str, SplitRow]
+
+    def inside(self, split: str) -> list[Item]:
+        """The items of a split, by name."""
+        return [item for item in self.listing.items if self.rows[item.name].split == split]
+
+    def counts(self) -> Counter[str]:
+        """Items in each split, and those dropped."""
+        return Counter(row.split for row in self.rows.values())
+
+
+def plan_splits(listing: Listing, rule: SplitRule) -> Plan:
+    """Give every item its split; nothing is read or written."""
+    deciding = {item.name: rule.guarded(item.place, item.unit) for item in listing.items}
+    rows = {i.name: _row(i, listing.name, rule, deciding[i.name]) for i in listing.items}
+    return Plan(listing, rule, deciding, rows)
+
+
+def _row(item: Item, inventory: str, rule: SplitRule, deciding: tuple[str, ...]) -> SplitRow:
+    units = rule.units(item.place, item.unit)
+    reason = item.left_out or _between(rule, units, deciding)
+    place = item.place
+    return SplitRow(
+        name=item.name,
+        split=DROPPED if reason else rule.split_of(deciding),
+        block="+".join(units),
+        scene=item.scene,
+        inventory=inventory,
+        file="",
+        record=0,
+        offset=0,
+        length=0,
+        sha256="",
+        source_sha256=item.source_sha256,
+        epsg=None if place is None else place.epsg,
+        ulx_m=None if place is None else place.ulx_m,
+        uly_m=None if place is None else place.uly_m,
+        time_gap_h=item.time_gap_h,
+        shift_m=item.shift_m,
+        incomplete_blocks=0,
+        reason=reason or item.remark,
+        overpass=item.overpass,
+    )
+
+
+def _between(rule: SplitRule, units: tuple[str, ...], deciding: tuple[str, ...]) -> str:
+    """Why an item belongs to no split; empty where it belongs to one."""
+    if rule.split_of(units) == DROPPED:
+        return f"touches {rule.unit_name} of two splits"
+    return guard_reason(rule.guard_m) if rule.split_of(deciding) == DROPPED else ""
+
+
+def with_given_splits(listing: Listing, bound: Mapping[str, str]) -> dict[str, str]:
+    """The split of each unit as its items name it, and those bound already.
+
+    Raises:
+        DatasetError: An item names none, or a unit is in two splits, which would show in training
+            what is tested.
+    """
+    given = dict(bound)
+    for item in listing.items:
+        if item.split not in SPLITS:
+            hint = suggestion(item.split or "", SPLITS)
+            raise DatasetError(f"has no split '{item.split}'", where=item.name, hint=hint)
+        if given.setdefault(item.unit, item.split) != item.split:
+            raise DatasetError(
+                f"unit '{item.unit}' is in two given splits: {given[item.unit]} and {item.split}",
+                where=item.name,
+                hint="whatever is of one place belongs to one split",
+            )
+    return given
+
+
+def require_splits(plan: Plan, kept: Sequence[SplitRow], dataset: str) -> None:
+    """Refuse an empty split before anything is written.
+
+    Args:
+        plan: Of the listing.
+        kept: Lines of other listings that the data set holds already.
+        dataset: Its name, for the message.
+
+    Raises:
+        DatasetError: With the counts and what to change.
+    """
+    listing = plan.listing
+    units = {i.name: plan.deciding[i.name] for i in listing.items if not i.left_out}
+    lost, every = len(listing.items) - len(units), len(listing.items)
+    text = f"; {lost} of {every} tiles are left out by {listing.left_out_by}" if lost else ""
+    units |= {row.name: tuple(row.block.split("+")) for row in kept if row.split in SPLITS}
+    where = f"data set '{dataset}'"
+    require_all(units, plan.rule, where, left_out=text, ways=listing.advice)

@@ -1,0 +1,109 @@
+"""From a source to data sets: look around, plan splits, write samples, finish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from sensor2sensor.core import cli, files
+from sensor2sensor.dataset.contract import SPLITS
+from sensor2sensor.dataset.ledger import DROPPED
+from sensor2sensor.dataset.splits import SplitRule
+from sensor2sensor.sources.source import Listing, Source, folder_of
+from sensor2sensor.sources.writer.existing import There, begin, look_around, remove_listed
+from sensor2sensor.sources.writer.finish import dropped_text, finish_all
+from sensor2sensor.sources.writer.options import WriteOptions
+from sensor2sensor.sources.writer.plan import (
+    Plan,
+    plan_splits,
+    require_splits,
+    with_given_splits,
+)
+from sensor2sensor.sources.writer.samples import (
+    WriteTask,
+    current_places,
+    tasks_of,
+    write_samples,
+)
+
+
+def write(source: Source, data_root: Path, options: WriteOptions) -> int:
+    """Write the data sets of a source below ``data_root``, or go on with them.
+
+    A repeat keeps every file that is current; a run that was killed anywhere is repeated with the
+    same command. ``dataset.json`` comes last: without it a folder is no data set.
+
+    Returns:
+        0, or 1 where a sample had to be refused.
+
+    Raises:
+        Sensor2SensorError: What is there forbids it, a split would be empty, a target band has no
+            span, or files could not be written.
+    """
+    report = cli.StepReport(f"step {source.step}", dry_run=options.dry_run)
+    listing = source.plan()
+    there = look_around(source, listing, data_root, options)
+    plan = plan_splits(listing, _rule(source, listing, there, report))
+    require_splits(plan, there.rows(listing.name), source.dataset)
+    for line in listing.notes:
+        report.note(line)
+    tasks = tasks_of(plan, options.shard)
+    folders = [folder_of(data_root, draft) for draft in source.drafts]
+    if all(folder in there.kept and there.kept[folder].holds(listing) for folder in folders):
+        for task in tasks:
+            for item in task.items:
+                report.skipped(item.name)
+    elif options.dry_run:
+        _announce(source, data_root, there, plan, tasks, report)
+    else:
+        with ExitStack() as locks:
+            for folder in folders:
+                locks.enter_context(files.lock(folder / ".lock"))
+            for folder in there.replaced:
+                remove_listed(folder)
+            for folder in folders:
+                made = [task.file for task in tasks]
+                begin(folder, there.kept.get(folder), source.options, listing.name, made)
+            written = write_samples(source, data_root, tasks, options.workers, report)
+            finish_all(source, data_root, there, plan, tasks, written, report)
+    return report.finish()
+
+
+def _rule(source: Source, listing: Listing, there: There, report: cli.StepReport) -> SplitRule:
+    """How the listing is split: what is there already keeps its splits and its guard."""
+    policy, bound = source.drafts[0].split_policy, there.bound(listing.name)
+    if policy.by == "given":
+        bound = with_given_splits(listing, bound)
+    kept, wanted = there.guard_m, policy.guard_m
+    if kept is None or kept == wanted:
+        return SplitRule.of(policy, bound, wanted)
+    has = f"keeps its guard of {kept:g} m" if kept else "was made without a guard between splits"
+    report.note(
+        f"data set '{source.dataset}' {has}; --force makes it anew with the {wanted:g} m that keep"
+        " every input pixel in one split"
+    )
+    return SplitRule.of(policy, bound, kept)
+
+
+def _announce(
+    source: Source,
+    data_root: Path,
+    there: There,
+    plan: Plan,
+    tasks: Sequence[WriteTask],
+    report: cli.StepReport,
+) -> None:
+    """Say what a run would do."""
+    counts = plan.counts()
+    by_guard = sum(row.by_guard for row in plan.rows.values())
+    for folder in there.replaced:
+        report.note(f"would remove what {folder.parent.name}/{folder.name} lists")
+    for draft in source.drafts:
+        numbers = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
+        dropped = dropped_text(counts[DROPPED], by_guard)
+        report.note(f"would write {draft.name}: {numbers}, {dropped}")
+    for task in tasks:
+        current = not there.replaced and current_places(source, data_root, task) is not None
+        for item in task.items:
+            (report.skipped if current else report.done)(item.name)
