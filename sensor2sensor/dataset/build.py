@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from sensor2sensor.dataset.contract import (
 from sensor2sensor.dataset.ledger import SPLIT_FILE, SplitRow, write_split
 from sensor2sensor.dataset.recordfile import RecordRef, read_record
 from sensor2sensor.dataset.records import input_values, target_values, used_input_values
+from sensor2sensor.dataset.splits import By
 from sensor2sensor.dataset.statistics import band_statistics
 
 Values = npt.NDArray[np.float32]
@@ -69,6 +70,52 @@ def draft_contract(
             "provenance": {},
             **others,
         }
+    )
+
+
+def drawn(
+    by: By,
+    seed: int,
+    train_ratio: float | None = None,
+    val_ratio: float | None = None,
+    *,
+    block_tiles: float | None = None,
+    block_m: float | None = None,
+    guard_m: float = 0.0,
+) -> SplitPolicy:
+    """How a draft's samples are to come to their splits; what that gives is counted at the end."""
+    return SplitPolicy(
+        by=by,
+        seed=seed,
+        train_ratio=train_ratio,
+        val_ratio=val_ratio,
+        block_tiles=block_tiles,
+        block_m=block_m,
+        guard_m=guard_m,
+        dropped=0,
+        refused=0,
+        ground_shared={},
+    )
+
+
+def dense_input(
+    bands: Sequence[BandSpec],
+    dtype: Literal["float32", "uint16", "uint8"],
+    side_px: int,
+    *,
+    pixel_m: float | None = None,
+    display: tuple[str, str, str] | None = None,
+) -> InputSpec:
+    """An input that is stored as an image of ``side_px`` rows and columns."""
+    return InputSpec(
+        layout="dense",
+        bands=tuple(bands),
+        dtype=dtype,
+        index_dtype="uint8",
+        max_pixels=side_px**2,
+        grid=(side_px, side_px),
+        pixel_m=pixel_m,
+        display=display,
     )
 
 

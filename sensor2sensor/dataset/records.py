@@ -60,6 +60,18 @@ class TileRecord:
     incomplete_blocks: int = 0
 
 
+def dense_record(
+    name: str,
+    target: npt.NDArray[np.float32],
+    dense: npt.NDArray[np.float32],
+    extras: Mapping[str, Array] | None = None,
+) -> TileRecord:
+    """A record whose input is an image ``[h, w, Ci]``: it has no table of pixels."""
+    pixels = np.empty((0, dense.shape[-1]), np.float32)
+    index = np.zeros(target.shape[:2], np.int32)
+    return TileRecord(name, target, pixels, np.empty((0, 2)), index, extras or {}, dense)
+
+
 def to_stored(values: Array, bands: tuple[BandSpec, ...], dtype: str, where: str) -> Array:
     """Physical values ``[..., C]`` in the type they are stored in.
 
@@ -227,8 +239,7 @@ def decode(data: bytes, contract: DatasetContract) -> TileRecord:
     if spec.layout == "dense":
         stored = _parse(features, "input", spec.dtype, _dense_shape(contract), name)
         dense = to_physical(stored, spec.bands)
-        none = np.empty((0, n), np.float32), np.empty((0, 2)), np.zeros((tile, tile), np.int32)
-        return TileRecord(name, values, *none, extras, dense)
+        return dense_record(name, values, dense, extras)
     pixels = to_physical(_parse(features, "input_pixels", spec.dtype, (-1, n), name), spec.bands)
     xy = _parse(features, "input_xy", XY_DTYPE, (len(pixels), 2), name).astype(np.float64)
     index = _parse(features, "input_index", spec.index_dtype, (tile, tile), name)

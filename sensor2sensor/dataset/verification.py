@@ -1,20 +1,53 @@
-"""Whether the files of a data set are those its contract promises."""
+"""Whether the files of a data set are those its contract promises.
+
+Counts and sizes are compared every time. SHA-256 of every file costs minutes where a data set is
+large and far away, so a file that had the right one is remembered by its size and modification
+time, in the user's cache folder; only a thorough look hashes it again.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
+import os
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import DatasetError, InputError
+from sensor2sensor.core.errors import DatasetError, InputError, Sensor2SensorError
+from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract, load_contract
-from sensor2sensor.dataset.ledger import SPLIT_FILE, read_split
+from sensor2sensor.dataset.ledger import SPLIT_FILE, SplitRow, read_split
+from sensor2sensor.dataset.records import FOOTER_BYTES, HEADER_BYTES
+
+logger = logging.getLogger(__name__)
+
+# Some shares keep times to 2 s only: of a file as young as that, an equal time says nothing.
+YOUNG_NS = 2_000_000_000
 
 
-def verify_dataset(dataset_dir: Path) -> None:
+@dataclass(frozen=True)
+class Promise:
+    """What ``split.csv`` says of one file: its bytes and their SHA-256."""
+
+    size: int
+    sha256: str
+
+
+def verify_dataset(dataset_dir: Path, thorough: bool = False) -> dict[str, int]:
     """Compare counts, sizes and SHA-256 of every file with what the data set promises.
 
     A TFRecord that was cut at the boundary of a record reads without an error, and a gzipped one
     that was cut anywhere reads as empty: only this check sees it.
+
+    Args:
+        dataset_dir: ``<data_root>/<dataset>/<tilesize>``.
+        thorough: Hash every file, also those that this machine has seen with the same size and
+            modification time.
+
+    Returns:
+        Tiles in each split, ``files``, and how many of these were ``hashed``.
 
     Raises:
         DatasetError: A file is missing, changed or surplus to the contract; it is named, with the
@@ -22,8 +55,25 @@ def verify_dataset(dataset_dir: Path) -> None:
     """
     dataset_dir = Path(dataset_dir)
     contract = load_contract(dataset_dir)
-    table = dataset_dir / SPLIT_FILE
-    hint = rebuild_hint(contract)
+    rows, hint = _verified_table(dataset_dir, contract), rebuild_hint(contract)
+    seen = _Seen(dataset_dir, contract.split_csv_sha256)
+    promises, hashed = promised(rows), 0
+    try:
+        for name, promise in promises.items():
+            stamp = _verified_size(dataset_dir / name, promise, hint)
+            if thorough or seen.stamps.get(name) != stamp:
+                _verify_content(dataset_dir / name, promise, hint)
+                seen.remember(name, stamp)
+                hashed += 1
+    finally:
+        seen.keep()  # an interrupted look goes on where it was
+    counts = {split: contract.splits[split].count for split in SPLITS}
+    return {**counts, "files": len(promises), "hashed": hashed}
+
+
+def _verified_table(dataset_dir: Path, contract: DatasetContract) -> list[SplitRow]:
+    """The lines of ``split.csv``, which has to be the contract's."""
+    table, hint = dataset_dir / SPLIT_FILE, rebuild_hint(contract)
     if not table.is_file() or files.sha256(table) != contract.split_csv_sha256:
         raise DatasetError(
             "does not belong to dataset.json (an interrupted step 50?)", where=table, hint=hint
@@ -34,20 +84,102 @@ def verify_dataset(dataset_dir: Path) -> None:
         if found != contract.splits[split].count:
             what = f"lists {found} {split} tiles, dataset.json {contract.splits[split].count}"
             raise DatasetError(what, where=table, hint=hint)
-    expected = {row.file: row.sha256 for row in rows if row.split in SPLITS}
-    for name, digest in expected.items():
-        _verify_file(dataset_dir / name, digest, hint)
+    return rows
 
 
-def _verify_file(path: Path, digest: str, hint: str) -> None:
+def promised(rows: list[SplitRow]) -> dict[str, Promise]:
+    """What each file has to be: it ends with the frame of its last record."""
+    found: dict[str, Promise] = {}
+    for row in rows:
+        if row.split in SPLITS:
+            end = row.offset + HEADER_BYTES + row.length + FOOTER_BYTES
+            known = found[row.file].size if row.file in found else 0
+            found[row.file] = Promise(max(end, known), row.sha256)
+    return found
+
+
+Stamp = tuple[int, int]
+
+
+def _verified_size(path: Path, promise: Promise, hint: str) -> Stamp:
+    """Size and modification time in nanoseconds of a file of the promised size."""
     try:
-        found = files.sha256(path)
+        stat = path.stat()
     except FileNotFoundError:
         raise DatasetError("listed in split.csv but missing", where=path, hint=hint) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=path) from None
-    if found != digest:
+    if stat.st_size != promise.size:
+        what = f"changed since it was written ({stat.st_size} bytes instead of {promise.size})"
+        raise DatasetError(what, where=path, hint=hint)
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _verify_content(path: Path, promise: Promise, hint: str) -> None:
+    try:
+        found = files.sha256(path)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=path) from None
+    if found != promise.sha256:
         raise DatasetError("changed since it was written (SHA-256 differs)", where=path, hint=hint)
+
+
+class _Seen:
+    """Files of one data set that were whole on this machine, by name with size and time.
+
+    One small file a data set folder; of another ``split.csv`` nothing is remembered. A cache that
+    cannot be read or written costs time and nothing else.
+
+    Args:
+        dataset_dir: The data set's folder.
+        split_csv_sha256: Of its table, which holds the SHA-256 of every file.
+    """
+
+    def __init__(self, dataset_dir: Path, split_csv_sha256: str) -> None:
+        self._folder, self._table = str(dataset_dir.resolve()), split_csv_sha256
+        cache = cache_folder()
+        name = f"{fingerprint(self._folder)[7:39]}.json"
+        self._path = None if cache is None else cache / "verified" / name
+        self.stamps = self._read()
+        self._started_ns, self._changed = time.time_ns(), False
+
+    def _read(self) -> dict[str, Stamp]:
+        if self._path is None:
+            return {}
+        try:
+            known = files.read_json(self._path)
+            if (known["folder"], known["split_csv_sha256"]) != (self._folder, self._table):
+                return {}
+            return {name: (int(size), int(time)) for name, (size, time) in known["files"].items()}
+        except (OSError, Sensor2SensorError, ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
+    def remember(self, name: str, stamp: Stamp) -> None:
+        """Take in a file whose content was as promised."""
+        if stamp[1] < self._started_ns - YOUNG_NS:
+            self.stamps[name], self._changed = stamp, True
+
+    def keep(self) -> None:
+        """Write what was seen."""
+        if not self._changed or self._path is None:
+            return
+        table = {"folder": self._folder, "split_csv_sha256": self._table, "files": self.stamps}
+        try:
+            # One line: it is read at every start.
+            files.write_text(self._path, json.dumps(table, separators=(",", ":")))
+        except OSError as error:
+            logger.info("%s cannot be written (%s): files are hashed again", self._path, error)
+
+
+def cache_folder() -> Path | None:
+    """``sensor2sensor`` in the user's cache folder; None for a user without a home."""
+    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        # The XDG specification says to ignore a relative path.
+        base = chosen if chosen.is_absolute() else Path.home() / ".cache"
+    except RuntimeError:  # a container run under a number that no user has
+        return None
+    return base / "sensor2sensor"
 
 
 def rebuild_hint(contract: DatasetContract) -> str:

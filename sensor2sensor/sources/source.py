@@ -122,8 +122,9 @@ class Source(Protocol):
         dataset: What messages call the data set, or the family of siblings, that is made.
         drafts: The form of each data set that one reading gives: siblings with the same members.
             A draft (``dataset.build.draft_contract``) has the bands with units, wavelengths, groups
-            and fixed value ranges, the display bands, the extras, and in ``split_policy`` the split
-            rule: ``by``, seed, ratios, ``block_m`` and ``guard_m``, equal in all siblings.
+            and fixed value ranges, the display bands, the extras, and in ``split_policy``
+            (``dataset.build.drawn``) the split rule: ``by``, seed, ratios, ``block_m`` and
+            ``guard_m``, equal in all siblings.
         options: Everything the data set depends on beside its items, as JSON (version, seed, ratios
             and shard among it): a data set of other options is not gone on with.
         command: The command line that makes it, for messages and provenance.

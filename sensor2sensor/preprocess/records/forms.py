@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensor2sensor.dataset.bands import float_band, reflectance_band
-from sensor2sensor.dataset.build import draft_contract
+from sensor2sensor.dataset.build import draft_contract, drawn
 from sensor2sensor.dataset.contract import (
     DatasetContract,
     Degradation,
@@ -56,16 +56,13 @@ def guard_m(options: DatasetOptions, tiles: TileSet) -> float:
 
 
 def _policy(options: DatasetOptions, tiles: TileSet) -> SplitPolicy:
-    return SplitPolicy(
-        by="block" if options.split_by == "block" else "acquisition",
-        seed=options.seed,
-        train_ratio=options.train_ratio,
-        val_ratio=options.val_ratio,
+    return drawn(
+        "block" if options.split_by == "block" else "acquisition",
+        options.seed,
+        options.train_ratio,
+        options.val_ratio,
         block_tiles=options.block_tiles,
         block_m=options.block_tiles * options.tile_px * tiles.resolution_m,
-        dropped=0,
-        refused=0,
-        ground_shared={},
         guard_m=guard_m(options, tiles),
     )
 

@@ -9,9 +9,16 @@ import pytest
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.bands import reflectance_band
-from sensor2sensor.dataset.contract import DatasetContract, InputSpec, load_contract
+from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec, InputSpec, load_contract
 from sensor2sensor.dataset.recordfile import list_records, read_record, scan_file
-from sensor2sensor.dataset.records import TileRecord, decode, encode, to_physical, to_stored
+from sensor2sensor.dataset.records import (
+    decode,
+    dense_record,
+    encode,
+    input_values,
+    to_physical,
+    to_stored,
+)
 from sensor2sensor.dataset.verification import verify_dataset
 from tests.fakes_dataset import make_dataset
 
@@ -122,16 +129,75 @@ def test_dense_inputs_go_through_records_and_reader(toy: Path) -> None:
     rng = np.random.default_rng(0)
     target = (rng.integers(1, 9000, (32, 32, 3)) / np.float32(10000)).astype(np.float32)
     dense = rng.normal(0, 1, (32, 32, 2)).astype(np.float32)
-    record = TileRecord(
-        "t",
-        target,
-        np.empty((0, 2), np.float32),
-        np.empty((0, 2)),
-        np.zeros((32, 32), np.int32),
-        {},
-        dense,
-    )
+    record = dense_record("t", target, dense)
     data = encode(record, contract)
     assert np.array_equal(upsample(decode(data, contract), "nearest"), dense)
     image = expand(parse(data, contract), contract, bicubic=False)
     assert np.array_equal(image, dense)
+
+
+def _reshaped(contract: DatasetContract, extras: tuple[ExtraSpec, ...]) -> DatasetContract:
+    """The contract with its dense input on a grid of 8x8 under 32x32 targets, and these extras."""
+    spec = _dense(contract).input.model_copy(update={"grid": (8, 8)})
+    fields = _dense(contract).model_dump() | {"input": spec, "extras": extras}
+    return DatasetContract.model_validate(fields)
+
+
+EXTRAS = (
+    ExtraSpec(name="cloud", dtype="uint8", shape=(32, 32), unit="1", role="mask"),
+    ExtraSpec(
+        name="radar", dtype="float32", shape=(8, 8, 2), unit="dB", role="image", grid="input"
+    ),
+    ExtraSpec(name="city", dtype="string", shape=(), unit="1"),
+)
+
+
+def test_inputs_on_their_own_grid_and_extras_come_back_as_they_were(toy: Path) -> None:
+    from sensor2sensor.dataset.upsampling import bicubic_matrix, upsample
+
+    contract = _reshaped(load_contract(toy), EXTRAS)
+    rng = np.random.default_rng(1)
+    target = (rng.integers(1, 9000, (32, 32, 3)) / np.float32(10000)).astype(np.float32)
+    dense = rng.normal(0, 1, (8, 8, 2)).astype(np.float32)
+    extras = {
+        "cloud": rng.integers(0, 3, (32, 32)),
+        "radar": rng.normal(0, 5, (8, 8, 2)).astype(np.float32),
+        "city": np.array("Łódź"),
+    }
+    record = dense_record("t", target, dense, extras)
+    data = encode(record, contract)
+    again = decode(data, contract)
+    assert np.array_equal(again.input_dense, dense) and np.array_equal(again.target, target)
+    for name, value in extras.items():
+        assert np.array_equal(again.extras[name], value)
+    assert again.extras["cloud"].dtype == np.uint8 and str(again.extras["city"]) == "Łódź"
+    assert np.array_equal(input_values(data, contract), dense.reshape(-1, 2))
+    nearest = upsample(again, "nearest")
+    assert nearest.shape == (32, 32, 2) and np.array_equal(nearest[1::4, 2::4], dense)
+    weights = bicubic_matrix(32, 8, 4)
+    expected = np.einsum("ip,jq,pqc->ijc", weights, weights, dense)
+    np.testing.assert_allclose(upsample(again, "bicubic"), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("extras", "words"),
+    [
+        ({}, "lacks the extra 'cloud'"),
+        ({"cloud": np.full((32, 32), 256)}, "values of 'cloud' do not fit uint8"),
+        ({"cloud": np.zeros((8, 8))}, r"cloud is \[8, 8\], the contract says \[32, 32\]"),
+    ],
+)
+def test_extras_that_would_be_lost_are_refused(toy: Path, extras: dict, words: str) -> None:
+    contract = _reshaped(load_contract(toy), EXTRAS[:1])
+    target = np.full((32, 32, 3), 0.1, np.float32)
+    record = dense_record("t", target, np.zeros((8, 8, 2), np.float32), extras)
+    with pytest.raises(DatasetError, match=words):
+        encode(record, contract)
+
+
+def test_a_dense_grid_has_a_whole_factor(toy: Path) -> None:
+    for grid in ((7, 7), (8, 16), (64, 64)):
+        fields = _dense(load_contract(toy)).model_dump()
+        fields["input"]["grid"] = grid
+        with pytest.raises(ValueError, match="does not divide 32 pixels"):
+            DatasetContract.model_validate(fields)

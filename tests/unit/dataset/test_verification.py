@@ -1,0 +1,103 @@
+"""What a start of a training looks at: sizes every time, contents once, all where asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.dataset.ledger import read_split
+from sensor2sensor.dataset.verification import cache_folder, promised, verify_dataset
+from sensor2sensor.sources.writer.options import WriteOptions
+from tests.fakes_source import toy_dataset
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "sensor2sensor" / "verified"
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    """A packed data set written a while ago: 3 files of train, 2 of val, 2 of test."""
+    folder = toy_dataset(tmp_path, write_with=WriteOptions(shard=5))
+    for path in folder.rglob("*.tfrecord"):
+        os.utime(path, ns=(10**18, 10**18))
+    return folder
+
+
+def test_contents_are_hashed_once_a_machine_and_all_where_asked(packed: Path, cache: Path) -> None:
+    assert verify_dataset(packed) == {"train": 12, "val": 6, "test": 6, "files": 7, "hashed": 7}
+    assert verify_dataset(packed)["hashed"] == 0
+    assert verify_dataset(packed, thorough=True)["hashed"] == 7
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_the_sizes_of_packed_files_follow_from_the_table(packed: Path) -> None:
+    found = {name: promise.size for name, promise in promised(read_split(packed)).items()}
+    assert found == {name: (packed / name).stat().st_size for name in found}
+
+
+@pytest.mark.parametrize("damage", ["cut", "grown", "flip", "gone"])
+def test_what_changed_since_is_seen_at_the_next_start(
+    packed: Path, cache: Path, damage: str
+) -> None:
+    verify_dataset(packed)
+    path = sorted((packed / "train").iterdir())[1]
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "gone":
+        changed = {"cut": content[:-1], "grown": content + b"\0"}
+        path.write_bytes(
+            changed.get(damage, content[:99] + bytes([content[99] ^ 1]) + content[100:])
+        )
+    with pytest.raises(DatasetError, match=rf"{path.name}: (changed|listed).*59_toy\.py --force"):
+        verify_dataset(packed)
+
+
+def test_a_flipped_bit_of_equal_size_and_time_is_seen_by_a_thorough_look(
+    packed: Path, cache: Path
+) -> None:
+    verify_dataset(packed)
+    path = sorted((packed / "train").iterdir())[0]
+    content = bytearray(path.read_bytes())
+    content[99] ^= 1
+    path.write_bytes(bytes(content))
+    os.utime(path, ns=(10**18, 10**18))
+    assert verify_dataset(packed)["hashed"] == 0
+    with pytest.raises(DatasetError, match="SHA-256 differs"):
+        verify_dataset(packed, thorough=True)
+
+
+def test_a_file_of_this_moment_is_not_remembered(packed: Path, cache: Path) -> None:
+    path = sorted((packed / "train").iterdir())[0]
+    os.utime(path)
+    assert verify_dataset(packed)["hashed"] == 7
+    assert verify_dataset(packed)["hashed"] == 1
+
+
+@pytest.mark.parametrize("state", ["damaged", "blocked", "other", "no home"])
+def test_without_a_cache_it_is_only_slower(
+    packed: Path, cache: Path, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify_dataset(packed)
+    (kept,) = cache.iterdir()
+    if state == "damaged":
+        kept.write_text('{"folder": 3')
+    elif state == "other":
+        kept.write_text(kept.read_text().replace('"split_csv_sha256":"', '"split_csv_sha256":"0'))
+    elif state == "blocked":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(kept))  # a file where a folder should be
+    else:
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        monkeypatch.setattr(Path, "home", _nobody)
+        assert cache_folder() is None
+    assert verify_dataset(packed)["hashed"] == 7
+    assert verify_dataset(packed)["hashed"] == (0 if state in ("damaged", "other") else 7)
+
+
+def _nobody() -> Path:
+    raise RuntimeError("Could not determine home directory.")
