@@ -7,8 +7,11 @@ degraded 6 times as the 60 m product is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +24,13 @@ from rasterio.vrt import WarpedVRT
 
 from sensor2sensor.core import files
 from sensor2sensor.dataset.bands import float_band, reflectance_band
-from sensor2sensor.dataset.build import draft_contract, finish
-from sensor2sensor.dataset.contract import (
-    DatasetContract,
-    Degradation,
-    InputSpec,
-    SplitPolicy,
-    TargetSpec,
-)
+from sensor2sensor.dataset.build import draft_contract, drawn
+from sensor2sensor.dataset.contract import DatasetContract, Degradation, InputSpec, TargetSpec
 from sensor2sensor.dataset.degradation import degrade
-from sensor2sensor.dataset.ledger import SplitRow
-from sensor2sensor.dataset.recordfile import write_records
-from sensor2sensor.dataset.records import TileRecord, encode
+from sensor2sensor.dataset.records import TileRecord
+from sensor2sensor.sources.source import Item, Listing, Source, listing
+from sensor2sensor.sources.writer.options import WriteOptions
+from sensor2sensor.sources.writer.run import write
 
 Image = npt.NDArray[np.float64]
 TILE_PX, FACTOR, RESOLUTION_M = 64, 6, 10.0
@@ -62,33 +60,56 @@ CHIPS = (
 PLACES = tuple(dict.fromkeys(chip.place for chip in CHIPS))
 
 
-def make(folder: Path, data_root: Path, tested: str, chips: tuple[Chip, ...] = CHIPS) -> str:
-    """Write the data set that tests one place and trains on the others; returns its name.
+class ChipSource(Source):
+    """The tiles of all chips: one place is for testing, of the others the last column of tiles.
 
-    The last column of tiles of every training chip is its validation split. Tiles do not overlap.
+    Places lie in different countries, so each is a group of its own; the last column of tiles of a
+    training chip, its validation split, touches no other tile of it.
 
     Args:
         folder: Holds the files of ``chips``.
-        data_root: Where data sets are.
         tested: The place no training tile is of.
         chips: The pictures.
     """
-    name = f"alt6_chips_{tested}"
-    target = data_root / name / str(TILE_PX)
-    draft, rows = _draft(name), []
-    for scene, chip in enumerate(chips):
-        image = read(folder, chip)
-        corners = _corners(image)
-        last = max(x for _, x in corners)
-        for y, x in corners:
-            split = "test" if chip.place == tested else "val" if x == last else "train"
-            record = _record(f"chips__{chip.place}_{scene}_{x}x{y}", image, y, x)
-            rows.append(_write(target, draft, record, split, chip.place, scene))
-    source = {chip.file: files.sha256(folder / chip.file) for chip in chips}
-    finish(target, draft, rows, provenance={"source": source, "tested": tested})
-    return name
+
+    step, version, command = "chips", 1, "python -m benchmarks.recipes"
+
+    def __init__(self, folder: Path, tested: str, chips: tuple[Chip, ...]) -> None:
+        self.folder, self.tested, self.chips = folder, tested, chips
+        self.dataset = f"alt6_chips_{tested}"
+        self.drafts = (_draft(self.dataset),)
+        self.options: Mapping[str, Any] = {"tested": tested}
+
+    def plan(self) -> Listing:
+        """Tiles without missing pixels, which do not overlap."""
+        source = {chip.file: files.sha256(self.folder / chip.file) for chip in self.chips}
+        items = []
+        for scene, chip in enumerate(self.chips):
+            corners = _corners(read(self.folder, chip))
+            last = max(x for _, x in corners)
+            for y, x in corners:
+                name = f"chips__{chip.place}_{scene}_{x}x{y}"
+                split = "test" if chip.place == self.tested else "val" if x == last else "train"
+                unit = f"{chip.place}_last" if split == "val" else chip.place
+                made = {"file": source[chip.file], "corner": [x, y]}
+                place = {"scene": scene, "payload": (chip, y, x)}
+                items.append(Item(name, unit, made, split, **place))
+        return listing("chips", items, source=source)
+
+    def read(self, item: Item) -> tuple[TileRecord, ...]:
+        """The tile and its degraded self."""
+        chip, y, x = item.payload
+        return (_record(item.name, read(self.folder, chip), y, x),)
 
 
+def make(folder: Path, data_root: Path, tested: str, chips: tuple[Chip, ...] = CHIPS) -> str:
+    """Write the data set that tests one place and trains on the others; returns its name."""
+    source = ChipSource(folder, tested, chips)
+    write(source, data_root, WriteOptions())
+    return source.dataset
+
+
+@lru_cache(maxsize=2)
 def read(folder: Path, chip: Chip) -> Image:
     """Reflectance ``[H, W, 3]`` of B02, B03, B04 on a 10 m grid, NaN where there is none."""
     with rasterio.open(folder / chip.file) as source:
@@ -161,17 +182,7 @@ def _draft(name: str) -> DatasetContract:
             dtype="uint16",
             display=("B04", "B03", "B02"),
         ),
-        split_policy=SplitPolicy(
-            by="block",  # a place is one block: places lie on different continents or countries
-            seed=0,
-            train_ratio=0.7,
-            val_ratio=0.2,
-            block_tiles=4,
-            block_m=4 * TILE_PX * RESOLUTION_M,
-            dropped=0,
-            refused=0,
-            ground_shared={"val": 0.0, "test": 0.0},
-        ),
+        split_policy=drawn("given", seed=0),
         degradation=Degradation(
             method="mean",
             factor=FACTOR,
@@ -180,31 +191,4 @@ def _draft(name: str) -> DatasetContract:
             incomplete_blocks=0,
             tiles_with_incomplete_blocks=0,
         ),
-    )
-
-
-def _write(
-    folder: Path, draft: DatasetContract, record: TileRecord, split: str, place: str, scene: int
-) -> SplitRow:
-    file = f"{split}/{record.name}.tfrecord"
-    offset, length = write_records(folder / file, [encode(record, draft)])[0]
-    return SplitRow(
-        name=record.name,
-        split=split,
-        block=place,
-        scene=scene,
-        inventory="chips",
-        file=file,
-        record=0,
-        offset=offset,
-        length=length,
-        sha256=files.sha256(folder / file),
-        source_sha256="",
-        epsg=0,
-        ulx_m=0.0,
-        uly_m=0.0,
-        time_gap_h=None,
-        shift_m=None,
-        incomplete_blocks=0,
-        reason="",
     )

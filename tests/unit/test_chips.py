@@ -77,7 +77,7 @@ def dataset(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_tested_place_is_in_no_other_split(dataset: Path) -> None:
     counts = Counter((row.split, row.block) for row in read_split(dataset))
-    assert counts == {("test", "there"): 4, ("train", "here"): 2, ("val", "here"): 2}
+    assert counts == {("test", "there"): 4, ("train", "here"): 2, ("val", "here_last"): 2}
     assert load_contract(dataset).factor == 6.0
 
 

@@ -39,13 +39,14 @@ class Existing:
     def options(self) -> Mapping[str, Any] | None:
         """The options it was, or is being, made with."""
         if self.contract is not None:
-            return dict(self.contract.provenance["options"])
+            # A free-form table: a data set that another program made may lack the key.
+            return dict(self.contract.provenance.get("options", {}))
         return None if self.building is None else dict(self.building["options"])
 
     @property
     def inventories(self) -> dict[str, dict[str, Any]]:
         """What it knows of each inventory in it, by name."""
-        listed = self.contract.provenance["inventories"] if self.contract is not None else []
+        listed = self.contract.provenance.get("inventories", []) if self.contract else []
         return {facts["name"]: facts for facts in listed}
 
     def listed_files(self) -> list[str]:

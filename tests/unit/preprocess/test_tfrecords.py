@@ -322,27 +322,6 @@ def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert again == made.replace(" done,", " would be done,")
 
 
-def list_of_files(folder: Path) -> set[str]:
-    return {row.file for row in read_split(folder) if row.file}
-
-
-def test_shards_hold_the_same_records(built: Path, tmp_path: Path) -> None:
-    write_tiles(tmp_path, grid_tiles(5, 5, STEP))
-    assert step50(tmp_path, "--shard", "4") == 0
-    folder, single = tmp_path / "cur_toy" / str(TILE), built / "cur_toy" / str(TILE)
-    verify_dataset(folder)
-    packed = {r.file for r in read_split(folder) if r.file}
-    assert len(packed) < len(list_of_files(single)) / 2
-    contract = load_contract(folder)
-    for split in SPLITS:
-        ours = list(iterate_refs(list_records(folder, contract, split), contract))
-        wanted = list(iterate_refs(list_records(single, contract, split), contract))
-        assert [r.name for r in ours] == [r.name for r in wanted]
-        for a, b in zip(ours, wanted, strict=True):
-            assert np.array_equal(a.target, b.target)
-            assert np.array_equal(a.input_pixels, b.input_pixels)
-
-
 def test_the_contract_declares_true_colour_where_all_three_bands_are(built: Path) -> None:
     stored = [
         json.loads((built / name / str(TILE) / "dataset.json").read_text())["target"]["display"]

@@ -146,6 +146,7 @@ def test_shards_hold_the_same_records_as_single_files(toy: Path, tmp_path: Path)
     for a, b in pairs:
         alone, among = next(iterate_refs([a], one)), next(iterate_refs([b], other))
         assert alone.name == among.name and np.array_equal(alone.target, among.target)
+        assert np.array_equal(alone.input_dense, among.input_dense)
 
 
 def test_given_splits_are_taken_and_a_unit_in_two_is_named(tmp_path: Path) -> None:
