@@ -2,8 +2,8 @@
 
 The frame of a TFRecord is a 64-bit length, its masked CRC, the data and the data's CRC. Reading at
 an offset needs no pass over the records before it, so packed files cost random access nothing. The
-CRCs are not looked at again here: ``dataset.verification.verify_dataset`` compares the SHA-256 of the
-whole file, which also sees what a CRC cannot (a file cut between two records).
+CRCs are not looked at again here: ``dataset.verification.verify_dataset`` compares the SHA-256 of
+the whole file, which also sees what a CRC cannot (a file cut between two records).
 """
 
 from __future__ import annotations

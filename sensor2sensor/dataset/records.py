@@ -249,11 +249,8 @@ def decode(data: bytes, contract: DatasetContract) -> TileRecord:
 def input_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.float32]:
     """Only the input values of a record, ``[n, Ci]`` physical: each stored pixel once."""
     spec, n = contract.input, len(contract.input.bands)
-    features = _features(data)
-    dense = spec.layout == "dense"
-    shape = _dense_shape(contract) if dense else (-1, n)
-    stored = _parse(features, "input" if dense else "input_pixels", spec.dtype, shape, "record")
-    return to_physical(stored.reshape(-1, n), spec.bands)
+    key = "input" if spec.layout == "dense" else "input_pixels"
+    return to_physical(_parse(_features(data), key, spec.dtype, (-1, n), "record"), spec.bands)
 
 
 def used_input_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.float32]:

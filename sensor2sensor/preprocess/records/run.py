@@ -1,6 +1,10 @@
-"""Step 50: make data sets of records, split by ground, out of the tiles of an inventory.
+r"""Make data sets out of tiles: cur_D (Sentinel-3 input) and alt<f>_D (degraded Sentinel-2 input).
 
-Read the tiles' table here; splits, samples and the finishing are ``sources.writer.run.write``.
+    python preprocessing/50_create_tfrecords.py --inventory inv_T17XNA_10h --dataset arctic \
+        --tilesize 256 --train_ratio 0.95 --val_ratio 0.05 --factors 3,6,12,20,30 --workers 4
+
+Writes <dataset>/<tilesize>/{train,val,test}/*.tfrecord, split.csv and dataset.json. Tiles go to
+their splits by the ground they show; with --add another inventory joins and no ground moves.
 """
 
 from __future__ import annotations
