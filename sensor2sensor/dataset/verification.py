@@ -188,5 +188,6 @@ def rebuild_hint(contract: DatasetContract) -> str:
     if "command" not in made:
         return "rebuild it with step 50 --force"
     added = [facts["name"] for facts in made.get("inventories", [])[1:]]
-    more = "".join(f", then again with --inventory {name} --add" for name in added)
+    which = "with --inventory" if made.get("step") == "50" else "for"  # others have other options
+    more = "".join(f", then again {which} {name} --add" for name in added)
     return f"rebuild it with: {made['command']} --force{more}"

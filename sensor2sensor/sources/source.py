@@ -11,6 +11,7 @@ lines: parse, make the source, ``write(source, data_root, write_options(args))``
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.dataset.splits import TilePlace
+
+_FILE_NAME = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*")
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def listing(name: str, items: Iterable[Item], **facts: Any) -> Listing:
         facts: What ``dataset.json`` is to remember beside its name, count and digest.
 
     Raises:
-        DatasetError: There is none, or two have one name.
+        DatasetError: There is none, two have one name, or a name cannot be that of a file.
     """
     ordered = tuple(sorted(items, key=lambda item: item.name))
     if not ordered:
@@ -106,6 +109,11 @@ def listing(name: str, items: Iterable[Item], **facts: Any) -> Listing:
     twice = [found for found, n in Counter(item.name for item in ordered).items() if n > 1]
     if twice:
         raise DatasetError(f"has two samples of one name: {', '.join(twice[:5])}", where=name)
+    for item in ordered:
+        # Names become those of files, and split.csv joins the units of a sample by "+".
+        if not _FILE_NAME.fullmatch(item.name) or not item.unit or "+" in item.unit:
+            what = f"sample '{item.name}' of unit '{item.unit}' cannot be named so"
+            raise DatasetError(what, where=name, hint="leave out / and +, and a leading dot")
     digest = fingerprint([[i.name, i.unit, i.split, i.left_out, i.made_from] for i in ordered])
     own = {"name": name, "tiles": len(ordered), "items_sha256": digest}
     return Listing(name, ordered, {**own, **facts}, ("items_sha256",))

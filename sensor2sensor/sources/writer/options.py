@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sensor2sensor.core.errors import InputError
@@ -28,16 +29,28 @@ class WriteOptions:
 
 
 def add_arguments(
-    parser: argparse.ArgumentParser, *, train_ratio: float = 0.95, val_ratio: float = 0.05
+    parser: argparse.ArgumentParser, *, ratios: tuple[float, float] | None = (0.95, 0.05)
 ) -> None:
     """The options all sources share, beside those of ``core.cli.parser(..., steps=True)``.
 
     Args:
         parser: The door's.
-        train_ratio: The default of ``--train_ratio``.
-        val_ratio: The default of ``--val_ratio``.
+        ratios: Defaults of ``--train_ratio`` and ``--val_ratio``; None where splits are given, and
+            nothing is drawn.
     """
     add = parser.add_argument_group("data sets").add_argument
+    if ratios is not None:
+        _add_ratios(add, *ratios)
+    add("--shard", type=int, default=1, metavar="N", help="tiles packed in one file (1)")
+    add(
+        "--add",
+        action="store_true",
+        help="add this inventory to data sets that are there; no block of ground moves",
+    )
+    add("--force", action="store_true", help="replace data sets of other options or tiles")
+
+
+def _add_ratios(add: Callable[..., object], train_ratio: float, val_ratio: float) -> None:
     add(
         "--train_ratio",
         type=float,
@@ -53,23 +66,13 @@ def add_arguments(
         metavar="R",
         help=f"share of that share for validation ({val_ratio:g})",
     )
-    add("--shard", type=int, default=1, metavar="N", help="tiles packed in one file (1)")
-    add(
-        "--add",
-        action="store_true",
-        help="add this inventory to data sets that are there; no block of ground moves",
-    )
-    add("--force", action="store_true", help="replace data sets of other options or tiles")
 
 
 def wrong_values(args: argparse.Namespace) -> list[str]:
     """What is out of range among the options all sources share."""
-    checks = (
-        (not 0 < args.train_ratio < 1, f"--train_ratio {args.train_ratio} is not in (0, 1)"),
-        (not 0 < args.val_ratio < 1, f"--val_ratio {args.val_ratio} is not in (0, 1)"),
-        (args.shard < 1, f"--shard {args.shard} is less than 1"),
-    )
-    return [text for bad, text in checks if bad]
+    given = {name: getattr(args, name) for name in ("train_ratio", "val_ratio") if name in args}
+    wrong = [f"--{name} {r} is not in (0, 1)" for name, r in given.items() if not 0 < r < 1]
+    return [*wrong, *([f"--shard {args.shard} is less than 1"] if args.shard < 1 else [])]
 
 
 def write_options(args: argparse.Namespace) -> WriteOptions:

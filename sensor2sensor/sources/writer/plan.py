@@ -89,7 +89,7 @@ def with_given_splits(listing: Listing, bound: Mapping[str, str]) -> dict[str, s
             what is tested.
     """
     given = dict(bound)
-    for item in listing.items:
+    for item in (one for one in listing.items if not one.left_out):
         if item.split not in SPLITS:
             hint = suggestion(item.split or "", SPLITS)
             raise DatasetError(f"has no split '{item.split}'", where=item.name, hint=hint)

@@ -9,18 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensor2sensor.core import files
-from sensor2sensor.core.errors import DatasetError, OutputExistsError
+from sensor2sensor.config.environment import load_environment
+from sensor2sensor.core import cli, files
+from sensor2sensor.core.errors import DatasetError, InputError, OutputExistsError
 from sensor2sensor.dataset.contract import SPLITS, load_contract
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
 from sensor2sensor.dataset.verification import verify_dataset
+from sensor2sensor.preprocess.records import options as step50_options
+from sensor2sensor.preprocess.records.inputs import read_tiles
+from sensor2sensor.preprocess.records.source import TileSource
 from sensor2sensor.sources.source import Item, listing
 from sensor2sensor.sources.writer.finish import ground_of
-from sensor2sensor.sources.writer.options import WriteOptions
+from sensor2sensor.sources.writer.options import WriteOptions, add_arguments, write_options
 from sensor2sensor.sources.writer.run import write
 from tests.fakes_source import ToySource, toy_dataset
-from tests.fakes_tiles import snapshot
+from tests.fakes_tiles import grid_tiles, own_environment, snapshot, write_tiles
 
 
 @pytest.fixture(scope="module")
@@ -189,21 +193,32 @@ def test_two_samples_of_one_name_are_refused() -> None:
         listing("album", [Item("x", "a", {}), Item("x", "b", {})])
 
 
-def test_a_source_goes_to_its_workers_without_its_items(tmp_path: Path) -> None:
-    from sensor2sensor.config.environment import load_environment
-    from sensor2sensor.core import cli
-    from sensor2sensor.preprocess.records.inputs import read_tiles
-    from sensor2sensor.preprocess.records.options import add_arguments, from_arguments
-    from sensor2sensor.preprocess.records.source import TileSource
-    from tests.fakes_tiles import grid_tiles, own_environment, write_tiles
+@pytest.mark.parametrize(("name", "unit"), [("../x", "a"), (".x", "a"), ("x", ""), ("x", "a+b")])
+def test_names_that_files_and_tables_cannot_hold_are_refused(name: str, unit: str) -> None:
+    with pytest.raises(DatasetError, match="cannot be named so"):
+        listing("album", [Item(name, unit, {})])
 
+
+def test_a_door_of_given_splits_has_no_ratios() -> None:
+    parser = cli.parser("", prog="59", steps=True)
+    add_arguments(parser, ratios=None)
+    assert write_options(parser.parse_args(["--shard", "3", "--add"])) == WriteOptions(3, add=True)
+    with pytest.raises(InputError, match="--shard 0 is less than 1"):
+        write_options(parser.parse_args(["--shard", "0"]))
+    parser = cli.parser("", prog="59", steps=True)
+    add_arguments(parser, ratios=(0.8, 0.1))
+    with pytest.raises(InputError, match=r"--train_ratio 1.5 is not in .*; --val_ratio 0.0 is not"):
+        write_options(parser.parse_args(["--train-ratio", "1.5", "--val-ratio", "0"]))
+
+
+def test_a_source_goes_to_its_workers_without_its_items(tmp_path: Path) -> None:
     write_tiles(tmp_path, grid_tiles(5, 5, 320))
     parser = cli.parser("", prog="50", steps=True)
-    add_arguments(parser)
+    step50_options.add_arguments(parser)
     named = ["--inventory", "inv_T17XNA_10h", "--dataset", "toy", "--tilesize", "16"]
     args = parser.parse_args([*named, "--factors", "3", *own_environment(tmp_path)])
     tiles = read_tiles(load_environment(args.environment), args.inventory, 16)
-    source = TileSource(tiles, from_arguments(args))
+    source = TileSource(tiles, step50_options.from_arguments(args))
     there = pickle.loads(pickle.dumps(source))
     assert b"00000_320x320" not in pickle.dumps(source)
     item = source.plan().items[0]
