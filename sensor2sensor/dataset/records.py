@@ -186,6 +186,7 @@ def _extra(record: TileRecord, spec: ExtraSpec) -> Array:
     value = np.asarray(record.extras[spec.name])
     _same_shape(value, spec.shape, spec.name, record.name)
     if spec.dtype == "string":
+        # As bytes: NumPy's own text type pads with zeros, which nobody could tell from the text's.
         return np.frombuffer(str(value).encode("utf-8"), dtype=np.uint8)
     stored = value.astype(spec.dtype)
     if stored.dtype.kind in "iu" and not np.array_equal(stored, value):

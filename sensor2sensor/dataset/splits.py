@@ -19,7 +19,7 @@ from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.seeds import keyed_hash
 from sensor2sensor.dataset.blocks import BlockGrid, tile_ring
 from sensor2sensor.dataset.contract import SPLITS, SplitPolicy
-from sensor2sensor.dataset.ledger import DROPPED
+from sensor2sensor.dataset.ledger import DROPPED, guard_reason
 
 SEEDS_TRIED = 200
 By = Literal["given", "block", "acquisition", "group"]
@@ -115,6 +115,12 @@ class SplitRule:
         """The split of a sample of these; ``dropped`` if they belong to two splits."""
         splits = {self.unit_split(unit) for unit in units}
         return splits.pop() if len(splits) == 1 else DROPPED
+
+    def between(self, units: Sequence[str], deciding: Sequence[str]) -> str:
+        """Why a sample of these units belongs to no split; empty where it belongs to one."""
+        if self.split_of(units) == DROPPED:
+            return f"touches {self.unit_name} of two splits"
+        return guard_reason(self.guard_m) if self.split_of(deciding) == DROPPED else ""
 
     def unit_split(self, unit: str) -> str:
         """The split of a block, acquisition, group or unit.

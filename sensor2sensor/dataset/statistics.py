@@ -99,6 +99,7 @@ def band_statistics(
     low, high, highest = _quantiles(stream, upper, moments.count)
     std = np.sqrt(moments.square / moments.count)
     ends = [output_range(*map(float, found)) for found in zip(low, high, highest, strict=True)]
+    # 8-bit photos and decibels have limits of their own: quantiles would cut their bright ends off.
     for b, span in enumerate(fixed or ()):
         if span is not None:
             (low[b], high[b]), ends[b] = span, span

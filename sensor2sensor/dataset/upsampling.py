@@ -85,7 +85,7 @@ def upsample(record: TileRecord, mode: str = "nearest") -> Floats:
     height, width = record.target.shape[:2]
     if record.input_dense is not None:
         grid = record.input_dense
-        factor = height // len(grid)
+        factor = height // len(grid)  # whole and the same on both axes: the contract sees to it
         if factor == 1:
             return grid
         if mode == "nearest":

@@ -36,6 +36,6 @@ def run(args: argparse.Namespace) -> int:
         0, or 1 where a tile had to be refused.
     """
     env = load_environment(args.environment)
-    options = from_arguments(args)
+    options, writing = from_arguments(args), write_options(args)
     tiles = read_tiles(env, options.inventory, options.tile_px)
-    return write(TileSource(tiles, options), Path(env.data_root), write_options(args))
+    return write(TileSource(tiles, options), Path(env.data_root), writing)

@@ -31,12 +31,12 @@ class TileSource(Source):
 
     def __init__(self, tiles: TileSet, options: DatasetOptions) -> None:
         self.dataset = options.dataset
-        self.drafts = drafts_for(options, tiles)
         # Of step 40 only what all inventories of a data set must share.
         shared = {key: tiles.options.get(key) for key in ("bands", "level")}
         form = {"resolution_m": tiles.resolution_m, "sentinel3": tiles.with_s3}
         self.options = {**options.as_json(), **form, **shared}
         self.command = options.command(tiles.inventory)
+        self.drafts = drafts_for(options, tiles)
         self._tiles: TileSet | None = tiles
         self._asked = options
 

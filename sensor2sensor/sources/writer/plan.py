@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.contract import SPLITS
-from sensor2sensor.dataset.ledger import DROPPED, SplitRow, guard_reason
+from sensor2sensor.dataset.ledger import DROPPED, SplitRow
 from sensor2sensor.dataset.splits import SplitRule, require_all
 from sensor2sensor.sources.source import Item, Listing
 
@@ -48,8 +48,10 @@ def plan_splits(listing: Listing, rule: SplitRule) -> Plan:
 
 
 def _row(item: Item, inventory: str, rule: SplitRule, deciding: tuple[str, ...]) -> SplitRow:
+    # The table names the ground of the item itself: what is added later must not be bound by what
+    # lay in its guard only.
     units = rule.units(item.place, item.unit)
-    reason = item.left_out or _between(rule, units, deciding)
+    reason = item.left_out or rule.between(units, deciding)
     place = item.place
     return SplitRow(
         name=item.name,
@@ -72,13 +74,6 @@ def _row(item: Item, inventory: str, rule: SplitRule, deciding: tuple[str, ...])
         reason=reason or item.remark,
         overpass=item.overpass,
     )
-
-
-def _between(rule: SplitRule, units: tuple[str, ...], deciding: tuple[str, ...]) -> str:
-    """Why an item belongs to no split; empty where it belongs to one."""
-    if rule.split_of(units) == DROPPED:
-        return f"touches {rule.unit_name} of two splits"
-    return guard_reason(rule.guard_m) if rule.split_of(deciding) == DROPPED else ""
 
 
 def with_given_splits(listing: Listing, bound: Mapping[str, str]) -> dict[str, str]:

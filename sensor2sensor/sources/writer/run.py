@@ -60,6 +60,7 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
         with ExitStack() as locks:
             for folder in folders:
                 locks.enter_context(files.lock(folder / ".lock"))
+            # Old files go first: a name may stand for other samples now, or in another split.
             for folder in there.replaced:
                 remove_listed(folder)
             for folder in folders:

@@ -112,6 +112,7 @@ def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
 
     A sample that cannot be used is left out of all data sets, so they keep the same members.
     """
+    # All or none: the siblings' records come from one reading, which is what costs.
     current = current_places(source, data_root, task)
     if current is not None:
         return Written(current, reused=True)
@@ -182,6 +183,7 @@ def _current(
     source: Source, draft: DatasetContract, path: Path, items: Sequence[Item]
 ) -> dict[str, Placed] | None:
     """Where the records lie if the file holds exactly these items made from equal inputs."""
+    # One shard may hold other items than in an earlier run, under the same name.
     found = scan_file(path)
     if found is None or len(found) != len(items):
         return None

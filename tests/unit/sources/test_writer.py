@@ -178,6 +178,19 @@ def test_an_empty_split_says_how_to_fill_it(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_constant_band_is_refused_though_its_range_is_fixed(tmp_path: Path) -> None:
+    class Flat(ToySource):
+        def read(self, item):
+            (record,) = super().read(item)
+            record.target[..., 1] = 7
+            return (record,)
+
+    words = r"target band green is constant over the train split \(7 DN\); leave the band out when"
+    with pytest.raises(DatasetError, match=words):
+        write(Flat(), tmp_path, WriteOptions())
+    assert not list(tmp_path.rglob("dataset.json"))
+
+
 def test_groups_that_train_shows_too_are_counted() -> None:
     def row(split: str, block: str) -> SplitRow:
         empty = ("", 0, 0, 0, "", "", None, None, None, None, None, 0, "")
