@@ -5,8 +5,8 @@ Features of a record (all ``bytes_list`` of raw little-endian C-order arrays but
 * ``name``: the record's name; ``source``: what it was made from, for repeated builds.
 * ``target [H, W, Ct]``: in the contract's target type.
 * layout ``pixels``: ``input_pixels [K, Ci]``, ``input_xy [K, 2]`` float32, ``input_index [H, W]``.
-* layout ``dense``: ``input [H, W, Ci]``.
-* ``extra/<name>``: optional arrays the contract lists.
+* layout ``dense``: ``input [h, w, Ci]``, on its own grid or the target's.
+* ``extra/<name>``: optional arrays the contract lists; of a text its bytes in UTF-8.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.dataset.bands import BandSpec
-from sensor2sensor.dataset.contract import DatasetContract
+from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
 
 Array = npt.NDArray[Any]
 XY_DTYPE = "float32"  # metres within a tile: half a millimetre at 5 km
@@ -42,7 +42,7 @@ class TileRecord:
             r, column c) is ``((c + 0.5) * resolution_m, (r + 0.5) * resolution_m)``.
         input_index: ``[H, W]`` int32, 0 for no input, else 1 + row of ``input_pixels``.
         extras: Optional arrays.
-        input_dense: ``[H, W, Ci]`` float32 for inputs on the target's grid, else None.
+        input_dense: ``[h, w, Ci]`` float32 for inputs stored as images, else None.
     """
 
     name: str
@@ -111,6 +111,9 @@ def encode(record: TileRecord, contract: DatasetContract, source: str = "") -> b
     feature = {"name": record.name.encode("utf-8"), "source": source.encode("utf-8")}
     for key, value in _arrays(record, contract).items():
         feature[key] = _little_endian(value).tobytes()
+    for extra in contract.extras:
+        if extra.dtype == "string":
+            feature[f"extra/{extra.name}"] = str(record.extras[extra.name]).encode("utf-8")
     example = tf.train.Example()
     for key in sorted(feature):
         example.features.feature[key].bytes_list.value.append(feature[key])
@@ -143,11 +146,14 @@ def _arrays(record: TileRecord, contract: DatasetContract) -> dict[str, Array]:
     }
     if contract.input.layout == "dense":
         dense = record.input_dense if record.input_dense is not None else np.empty(0)
-        _same_shape(dense, (*size, len(contract.input.bands)), "input", record.name)
+        shape = (*(contract.input_px or size), len(contract.input.bands))
+        _same_shape(dense, shape, "input", record.name)
         arrays["input"] = to_stored(dense, contract.input.bands, contract.input.dtype, record.name)
     else:
         arrays |= _pixel_arrays(record, contract)
     for extra in contract.extras:
+        if extra.dtype == "string":
+            continue
         value = np.asarray(record.extras[extra.name])
         _same_shape(value, extra.shape, extra.name, record.name)
         arrays[f"extra/{extra.name}"] = value.astype(extra.dtype)
@@ -195,14 +201,11 @@ def decode(data: bytes, contract: DatasetContract) -> TileRecord:
         features, "target", contract.target.dtype, (tile, tile, len(contract.target.bands)), name
     )
     values = to_physical(target, contract.target.bands)
-    extras = {
-        e.name: _parse(features, f"extra/{e.name}", e.dtype, e.shape, name) for e in contract.extras
-    }
+    extras = {e.name: _parse_extra(features, e, name) for e in contract.extras}
     spec, n = contract.input, len(contract.input.bands)
     if spec.layout == "dense":
-        dense = to_physical(
-            _parse(features, "input", spec.dtype, (tile, tile, n), name), spec.bands
-        )
+        shape = (*(contract.input_px or (tile, tile)), n)
+        dense = to_physical(_parse(features, "input", spec.dtype, shape, name), spec.bands)
         none = np.empty((0, n), np.float32), np.empty((0, 2)), np.zeros((tile, tile), np.int32)
         return TileRecord(name, values, *none, extras, dense)
     pixels = to_physical(_parse(features, "input_pixels", spec.dtype, (-1, n), name), spec.bands)
@@ -213,12 +216,9 @@ def decode(data: bytes, contract: DatasetContract) -> TileRecord:
 
 def input_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.float32]:
     """Only the input values of a record, ``[n, Ci]`` physical: each stored pixel once."""
-    spec, n, tile = contract.input, len(contract.input.bands), contract.tile_px
-    features = _features(data)
-    dense = spec.layout == "dense"
-    shape = (tile, tile, n) if dense else (-1, n)
-    stored = _parse(features, "input" if dense else "input_pixels", spec.dtype, shape, "record")
-    return to_physical(stored.reshape(-1, n), spec.bands)
+    spec, n = contract.input, len(contract.input.bands)
+    key = "input" if spec.layout == "dense" else "input_pixels"
+    return to_physical(_parse(_features(data), key, spec.dtype, (-1, n), "record"), spec.bands)
 
 
 def used_input_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.float32]:
@@ -256,6 +256,13 @@ def _features(data: bytes) -> dict[str, bytes]:
             hint="verify the data set and rebuild it with step 50",
         ) from None
     return {key: value.bytes_list.value[0] for key, value in example.features.feature.items()}
+
+
+def _parse_extra(features: Mapping[str, bytes], extra: ExtraSpec, name: str) -> Any:
+    key = f"extra/{extra.name}"
+    if extra.dtype == "string":
+        return bytes(_parse(features, key, "uint8", (-1,), name)).decode("utf-8")
+    return _parse(features, key, extra.dtype, extra.shape, name)
 
 
 def _parse(
