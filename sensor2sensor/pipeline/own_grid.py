@@ -22,6 +22,19 @@ def own_factor(contract: DatasetContract, input_upsampling: str) -> int:
     return contract.tile_px // shape[0] if input_upsampling == OWN_GRID and shape else 1
 
 
+def upsampling_problems(
+    contract: DatasetContract, mode: str, height: int, width: int, random_resize: float | None
+) -> dict[str, str]:
+    """Why an input cannot be brought to a network as ``input_upsampling`` says, by key.
+
+    Arguments are those of :func:`own_grid_problems`, and the ``mode``.
+    """
+    if mode == "bicubic" and contract.input_px is None:
+        text = "bicubic needs a regular low-resolution grid; Sentinel-3 pixels have none: 'nearest'"
+        return {KEY: text}
+    return own_grid_problems(contract, height, width, random_resize) if mode == OWN_GRID else {}
+
+
 def own_grid_problems(
     contract: DatasetContract, height: int, width: int, random_resize: float | None
 ) -> dict[str, str]:
