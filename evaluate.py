@@ -85,7 +85,7 @@ def evaluate_run(
     from sensor2sensor.training.layer_statistics import at_inference
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
-    from sensor2sensor.training.record import edited_since, module_change, refuse_other_data
+    from sensor2sensor.training.run_file import edited_since, module_change, refuse_other_data
 
     refuse_other_data(experiment)
     name, root = experiment.config.model_name, experiment.environment.models_root

@@ -14,8 +14,8 @@ from sensor2sensor.training.contract import ExperimentView, GANModel, source_of,
 from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.recipe import construct
-from sensor2sensor.training.record import choose_device
 from sensor2sensor.training.run import reader_options
+from sensor2sensor.training.run_file import choose_device
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
 

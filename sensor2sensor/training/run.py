@@ -24,7 +24,7 @@ from sensor2sensor.pipeline.reader import (
     list_records,
     training_batches,
 )
-from sensor2sensor.training import checkpoints, record
+from sensor2sensor.training import checkpoints, run_file
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.contract import (
     ExperimentView,
@@ -97,7 +97,7 @@ def train(
         TrainingError: A loss is not finite, memory or disk is full.
         InputError: Another process trains in this folder.
     """
-    device = record.choose_device(environment.require_gpu)
+    device = run_file.choose_device(environment.require_gpu)
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignal(say))
         stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
@@ -177,16 +177,16 @@ class _Session:
         self.begun = restored["step"] if restored else 0
         self._greet(steps, device)
         clipped = self._clipped()
-        self.record = record.begin(
+        self.run_file = run_file.begin(
             self.experiment,
             steps=steps,
             device=device,
             restored_from=restored,
-            model=record.module_identity(self.source),
+            model=run_file.module_identity(self.source),
             pretrained=pretrained,
         )
         if clipped is not None:
-            self.record.update(clipped_pixels=clipped)
+            self.run_file.update(clipped_pixels=clipped)
 
     def run(self, steps: int) -> Outcome:
         """Train, and keep ``run.json`` true whatever happens."""
@@ -200,14 +200,14 @@ class _Session:
             self._note_failure(error)
             raise
         done = step >= steps
-        self.record.update(status="done" if done else "interrupted", step=step)
+        self.run_file.update(status="done" if done else "interrupted", step=step)
         return Outcome(step, self.stop.exit_code, self.model)
 
     def _note_failure(self, error: BaseException) -> None:
         """Write the reason to ``run.json``, unless the full disk that it is about forbids that."""
         reason = f"{type(error).__name__}: {error}"[:500]
         try:
-            self.record.update(status="failed", reason=reason)
+            self.run_file.update(status="failed", reason=reason)
         except OSError as second:
             logger.warning("%s: not updated (%s)", self.experiment.run.run_json, second)
 
@@ -305,7 +305,7 @@ class _Session:
         self._refuse_unsound(step)
         checkpoints.save(self.folder, self.state, step)
         self.writers.flush()
-        self.record.update(step=step)
+        self.run_file.update(step=step)
 
     def _sample(self, step: int) -> None:
         with self.statistics.in_use(step) as generator:
