@@ -29,6 +29,7 @@ from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
+    extras_for,
     retraced,
     source_of,
     trace_step,
@@ -156,6 +157,7 @@ class _Session:
         self.options = reader_options(experiment, environment)
         self.source = source_of(gan_class)
         self.model = construct(gan_class, experiment)
+        self.extras = extras_for(self.model, experiment.contract)
         self.statistics = InferenceStatistics(
             self.model,
             experiment.config.inference_statistics,
@@ -176,7 +178,7 @@ class _Session:
         )
         self.begun = restored["step"] if restored else 0
         self._greet(steps, device)
-        clipped = self._clipped()
+        measured = self._measured()
         self.run_file = run_file.begin(
             self.experiment,
             steps=steps,
@@ -185,8 +187,8 @@ class _Session:
             model=run_file.module_identity(self.source),
             pretrained=pretrained,
         )
-        if clipped is not None:
-            self.run_file.update(clipped_pixels=clipped)
+        if measured:
+            self.run_file.update(**measured)
 
     def run(self, steps: int) -> Outcome:
         """Train, and keep ``run.json`` true whatever happens."""
@@ -237,6 +239,7 @@ class _Session:
             self.normalisation,
             self.options,
             start_step=self.begun,
+            extras=self.extras,
         )
 
     def _validation(self) -> tf.data.Dataset:
@@ -246,6 +249,7 @@ class _Session:
             self.normalisation,
             replace(self.options, sample=self.experiment.config.sample_val),
             split="val",
+            extras=(),
         )
 
     def _names_of(self, numbers: list[int]) -> list[str]:
@@ -259,6 +263,11 @@ class _Session:
         self.say(f"training {name} ({run}) on {device}: steps {self.begun} to {steps}")
         if self.begun >= steps:
             self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
+
+    def _measured(self) -> dict[str, Any]:
+        """What ``run.json`` keeps of the data and the networks, measured before the first step."""
+        clipped = self._clipped()
+        return {} if clipped is None else {"clipped_pixels": clipped}
 
     def _clipped(self) -> dict[str, float] | None:
         """Say what share of the target pixels the model cannot reach, by split; else None."""

@@ -24,7 +24,7 @@ class SampleRow:
 
     Attributes:
         name: The tile's name.
-        input: ``[H, W, Ci]``, on the target's grid.
+        input: ``[h, w, Ci]``, on the target's grid or its own.
         prediction: ``[H, W, Ct]``.
         truth: ``[H, W, Ct]``.
     """

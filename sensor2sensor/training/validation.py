@@ -105,7 +105,8 @@ class Monitor:
             # Scaled by each tile's own norm: no fixed range exists, these fixed tiles give one.
             seen = np.concatenate([row.input.reshape(-1, row.input.shape[-1]) for row in rows])
             ends = [np.quantile(seen, q, axis=0) for q in (0.001, 0.999)]
-        return _view(contract.input.bands, np.stack(ends, axis=-1).astype(np.float32))
+        ranges = np.stack(ends, axis=-1).astype(np.float32)
+        return _view(contract.input.bands, ranges, contract.colour("input"))
 
 
 def _view(bands: Any, ranges: FloatArray, display: tuple[int, int, int] | None = None) -> View:
