@@ -267,6 +267,7 @@ def _line(
     else:
         origin = zero
         span = np.where([unit == "reflectance" for unit in units], one, column("high"))
+    # Decibels may end at or below 0: dividing by that would turn them around, so they stay.
     # A constant band has no span; it maps to the middle instead of to infinity.
     return origin, np.where(span > 0, span, one)
 
