@@ -86,6 +86,7 @@ def augment(
     Returns:
         Image, target (mask and extras) of ``[height, width, C]``.
     """
+    # Named, since the algorithm that TensorFlow would choose is another one on another device.
     draw = tf.random.stateless_uniform([6], seed, alg="philox")
     masks = [] if mask is None else [Picture(mask, "nearest")]
     coarse = spec.factor > 1
@@ -97,6 +98,7 @@ def _transform(picture: Picture, draw: tf.Tensor, spec: AugmentSpec) -> tf.Tenso
     height, width = spec.size(coarse=picture.coarse)
     values = fit(picture, spec, draw[0:2])
     if spec.resizes:
+        # The jitter of pix2pix, there always 286 / 256 (Isola et al. 2017, appendix 6.2).
         factor = 1.0 + draw[2] * (float(spec.random_resize or 1.0) - 1.0)
         size = tf.cast(tf.round(factor * [float(height), float(width)]), tf.int32)
         values = crop(_resize(values, size, picture.method), height, width, draw[3:5])

@@ -242,6 +242,7 @@ class _Plan:
             and not self.own
             and whole
             and not moves.resizes
+            # The norm of a whole tile is not that of its table, in which each pixel stands once.
             and (normalisation is None or normalisation.elementwise)
         )
         self.parallel, self.prefetch = _bounds(options)
@@ -276,6 +277,7 @@ class _Plan:
             tensors = self._sample(stored, extras, tf.ensure_shape(seed, [2]))
             return {**tensors, "index": tf.ensure_shape(index, [])}
 
+        # Deterministic: else a batch would hold what the fastest threads have ready.
         made = source.map(sample, num_parallel_calls=self.parallel, deterministic=True)
         made = made.batch(self.batch_size, drop_remainder=drop_remainder)
         made = made.map(
@@ -325,6 +327,7 @@ class _Plan:
             image = image if identity else self.normalisation.input(image)
         else:
             target = physical(target, self.contract.target.bands)
+            # An OLCI pixel stands for 900 of the target's: what is done to the table is cheap.
             table = physical(batch["table"], self.contract.input.bands)
             table = table if identity else self.normalisation.input(table)
             image = gather_pixels(table, batch["map"])

@@ -48,6 +48,7 @@ def parse(
 def _array(raw: tf.Tensor, dtype: str, shape: Sequence[int]) -> tf.Tensor:
     if dtype == "string":
         return raw
+    # Little-endian, decode_raw's default, is how records are written on every machine.
     return tf.reshape(tf.io.decode_raw(raw, tf.as_dtype(dtype)), shape)
 
 

@@ -11,6 +11,7 @@ from sensor2sensor.pipeline.normalisation import INTERVALS, Normalisation, refus
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.run_file import dataset_identity
 
+# With 'symmetric' and 'minmax' they end where the value range does; glint and cloud go on beyond.
 SATURATING = frozenset({"tanh", "sigmoid", "hard_tanh", "hard_sigmoid"})
 
 

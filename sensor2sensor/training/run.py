@@ -114,7 +114,8 @@ def train(
 
 def make_repeatable(seed: int, device: str) -> None:
     """Fix the seeds of weights and dropout; on CPU also the order of every sum."""
-    keras.utils.set_random_seed(derive(seed, Purpose.INIT) % 2**32)
+    keras.utils.set_random_seed(derive(seed, Purpose.INIT) % 2**32)  # NumPy's seed has 32 bits
+    # On a GPU it slows convolutions down and refuses operations that have no ordered kernel.
     if device == "CPU":
         tf.config.experimental.enable_op_determinism()
 
