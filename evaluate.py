@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from experiment import Experiment, find_experiment
+from experiment import Experiment
 from models.loading import check_by_name
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import load_experiment_file, located
+from sensor2sensor.config.places import find_experiment
 from sensor2sensor.config.vocabulary import PROFILES
 from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.errors import InputError
@@ -84,7 +85,7 @@ def evaluate_run(
     from sensor2sensor.training.layer_statistics import at_inference
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
-    from sensor2sensor.training.record import edited_since, module_change, refuse_other_data
+    from sensor2sensor.training.run_file import edited_since, module_change, refuse_other_data
 
     refuse_other_data(experiment)
     name, root = experiment.config.model_name, experiment.environment.models_root

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,16 +17,15 @@ from sensor2sensor.config.experiment_file import (
     suited,
 )
 from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.places import find_dataset, find_experiment
 from sensor2sensor.config.validate import report
 from sensor2sensor.config.weights import LossWeights
-from sensor2sensor.core.errors import ConfigErrors, InputError
-from sensor2sensor.core.names import suggestion
-from sensor2sensor.core.paths import fault_of
+from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
 from sensor2sensor.core.runs import TIMESTAMP, Run, find_run
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.bands import BandSpec
-    from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.dataset.contract import DatasetContract, Side
     from sensor2sensor.pipeline.normalisation import Normalisation
 
 UNSTARTED = "0000-0000"
@@ -102,6 +100,7 @@ class Experiment:
         config, lines = suited(self.config, own_defaults(gan_class, self.PARAMS))
         for line in lines:
             say(f"{config.model_name}: {line}")
+        _check_against_contract(config, self.document, self.contract)
         return self._with(config=config)
 
     def _with(self, **changes: Any) -> Self:
@@ -123,6 +122,22 @@ class Experiment:
     def IMG_WIDTH(self) -> int:  # noqa: N802
         """Columns seen by the model."""
         return self.config.width
+
+    @property
+    def INPUT_HEIGHT(self) -> int:  # noqa: N802
+        """Rows of the input as the model is given it; below IMG_HEIGHT on a grid of its own."""
+        return self.IMG_HEIGHT // self._own_factor
+
+    @property
+    def INPUT_WIDTH(self) -> int:  # noqa: N802
+        """Columns of the input as the model is given it."""
+        return self.IMG_WIDTH // self._own_factor
+
+    @property
+    def _own_factor(self) -> int:
+        from sensor2sensor.pipeline.own_grid import own_factor
+
+        return own_factor(self.contract, self.config.input_upsampling)
 
     @property
     def TILESIZE(self) -> int:  # noqa: N802
@@ -166,6 +181,32 @@ class Experiment:
     def OUTPUT_CHANNELS(self) -> int:  # noqa: N802
         """Number of target bands."""
         return len(self._target)
+
+    def bands(self, group: str, side: Side = "input") -> tuple[int, ...]:
+        """Positions of a group's bands among those of a side, in order.
+
+        Raises:
+            ConfigError: No band is of that group.
+        """
+        return self.contract.group(group, side)
+
+    def band_slice(self, group: str, side: Side = "input") -> slice:
+        """A group's bands as a slice of the channels: ``image[..., experiment.band_slice("S1")]``.
+
+        Raises:
+            ConfigError: No band is of that group, or others stand between them.
+        """
+        found = self.bands(group, side)
+        if len(found) != found[-1] - found[0] + 1:
+            what = f"other bands stand between those of group '{group}'"
+            hint = f"gather them by position: experiment.bands('{group}', '{side}')"
+            raise ConfigError(what, where=self.contract.name, hint=hint)
+        return slice(found[0], found[-1] + 1)
+
+    @property
+    def EXTRAS(self) -> tuple[str, ...]:  # noqa: N802
+        """Names of the extras of a record: masks, further images, numbers, texts."""
+        return tuple(extra.name for extra in self.contract.extras)
 
     @property
     def SCALE(self) -> float:  # noqa: N802
@@ -224,7 +265,7 @@ class Experiment:
 
     @property
     def INPUT_UPSAMPLING(self) -> str:  # noqa: N802
-        """How a coarser input reaches the target's grid."""
+        """How a coarser input reaches the target's grid; ``none``: it stays on its own."""
         return self.config.input_upsampling
 
     @property
@@ -254,23 +295,6 @@ class Experiment:
         return self._weights(self.config.disc_loss.model_dump())
 
 
-def find_experiment(exp: str, environment: Environment) -> Path:
-    """The folder of an experiment: below ``experiment_root``, holding an ``experiment.json``.
-
-    Raises:
-        InputError: There is none; the nearest is named.
-    """
-    root = environment.require("experiment_root")
-    folder = (root / exp.strip("/")).resolve()
-    named = fault_of(folder) is None and folder.is_relative_to(root.resolve())
-    if named and (folder / "experiment.json").is_file():
-        return root / folder.relative_to(root.resolve())
-    known = [path.parent.relative_to(root).as_posix() for path in root.rglob("experiment.json")]
-    known = [name for name in known if "/logs/" not in f"/{name}/"]
-    problem = f"no experiment '{exp}' (a folder with an experiment.json)"
-    raise InputError(problem, where=root, hint=suggestion(exp, known))
-
-
 def find_pretrained(experiment: Experiment, environment: Environment) -> Run | None:
     """The run that ``pretrained_generator`` names, or the latest of the experiment it names.
 
@@ -296,37 +320,13 @@ def find_pretrained(experiment: Experiment, environment: Environment) -> Run | N
     return run
 
 
-def find_dataset(config: ExperimentFile, document: JsonDocument, environment: Environment) -> Path:
-    """The folder ``<data_root>/<dataset>/<tilesize>``.
-
-    Raises:
-        ConfigErrors: It does not exist; nearest data set or existing tile sizes are named.
-    """
-    if config.dataset in ("", ".", "..") or {"/", "\\"} & set(config.dataset):
-        text = f"'{config.dataset}' is a path; name one folder of {environment.data_root}"
-        raise ConfigErrors(report(document, {("dataset",): [text]}))
-    folder = environment.data_root / config.dataset
-    if (fault := fault_of(folder, typed=True)) is not None:
-        raise ConfigErrors(report(document, {("dataset",): [fault]}))
-    if (folder / str(config.tilesize) / "dataset.json").is_file():
-        return folder / str(config.tilesize)
-    if folder.is_dir():
-        sizes = sorted(p.parent.name for p in folder.glob("*/dataset.json"))
-        key, text = "tilesize", f"'{config.dataset}' has tile sizes {', '.join(sizes) or 'none'}"
-        raise ConfigErrors(report(document, {(key,): [text]}))
-    root = environment.data_root
-    known = {path.parents[1].name for path in root.glob("*/*/dataset.json")}
-    text = f"no data set '{config.dataset}' in {root}; {suggestion(config.dataset, known)}"
-    raise ConfigErrors(report(document, {("dataset",): [text]}))
-
-
 def _check_against_contract(
     config: ExperimentFile, document: JsonDocument, contract: DatasetContract
 ) -> None:
     """Refuse what the data set cannot give."""
-    found: dict[tuple[str | int, ...], list[str]] = {}
-    if config.input_upsampling == "bicubic" and contract.kind == "sentinel3":
-        text = "bicubic needs a regular low-resolution grid; Sentinel-3 pixels have none: 'nearest'"
-        found[("input_upsampling",)] = [text]
+    from sensor2sensor.pipeline.own_grid import upsampling_problems
+
+    given = config.height, config.width, config.random_resize
+    found = upsampling_problems(contract, config.input_upsampling, *given)
     if found:
-        raise ConfigErrors(report(document, found))
+        raise ConfigErrors(report(document, {(key,): [text] for key, text in found.items()}))

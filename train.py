@@ -20,10 +20,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from evaluate import add_split, evaluate_run
-from experiment import Experiment, find_experiment, find_pretrained
+from experiment import Experiment, find_pretrained
 from models.loading import check_by_name, find_gan_class
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
+from sensor2sensor.config.places import find_experiment
 from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow

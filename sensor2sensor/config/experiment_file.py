@@ -132,8 +132,9 @@ class ExperimentFile(BaseModel):
     normalisation: Literal["symmetric", "reflectance", "standard", "minmax", "l2"] = Field(
         default="symmetric", description="How values are scaled for the model"
     )
-    input_upsampling: Literal["nearest", "bicubic"] = Field(
-        default="nearest", description="How a coarser input reaches the target's grid"
+    input_upsampling: Literal["nearest", "bicubic", "none"] = Field(
+        default="nearest",
+        description="How a coarser input reaches the target's grid; none: it stays on its own",
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="Seed of every random draw")
     learning_rate: Annotated[float, Field(gt=0)] = Field(default=2e-4, description="Adam step size")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2")
-INPUT_UPSAMPLINGS = ("nearest", "bicubic")
 PROFILES = ("standard", "arisgan")
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
 # Stands for what only a data set's contract knows: the unit of its target bands.

@@ -23,6 +23,9 @@ SPLITS = ("train", "val", "test")
 _LATER_BAND: dict[str, Any] = {"groups": [], "value_range": None}
 _LATER_EXTRA: dict[str, Any] = {"role": "value", "grid": "target", "strata": {}}
 
+# Fields that every batch has, and the arguments of train_step that stand beside the extras.
+RESERVED = ("input", "target", "index", "name", "truth", "input_image", "step")
+
 Floats = npt.NDArray[np.float32]
 Side = Literal["input", "target"]
 
@@ -191,6 +194,19 @@ class DatasetContract(Frozen):
             raise ValueError(
                 f"input.grid [{rows}, {columns}] does not divide {self.tile_px} pixels"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _extras_fit(self) -> Self:
+        names = [*RESERVED, *(extra.name for extra in self.extras)]
+        for extra in self.extras:
+            if names.count(extra.name) > 1:
+                raise ValueError(f"the name of extra '{extra.name}' is taken")
+            size = (self.tile_px, self.tile_px) if extra.grid == "target" else self.input_px
+            if extra.role != "value" and extra.shape[:2] != size:
+                has = f"has {list(size)} pixels" if size else "has no grid"
+                what = f"extra '{extra.name}' is {list(extra.shape)}"
+                raise ValueError(f"{what}, but the {extra.grid} {has}")
         return self
 
     def input_ranges(self) -> Floats:

@@ -16,6 +16,7 @@ SAME_BAND_NM = 10.0  # Sentinel-2A, B and C differ by less than 2 nm, neighbouri
 # Snow and cloud set the upper end of a range; without a gamma, land and water are black below it.
 # The pictures of scenes in steps 30 and 40 use it too.
 GAMMA = 0.5
+PHOTO_GAMMA = 1.0  # 8-bit photos hold what a screen is to show: a gamma is in their numbers already
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,20 @@ class View:
         low: Value shown black, for each of the three.
         high: Value shown white, for each of the three.
         label: The bands' names.
+        gamma: Exponent of what is shown.
     """
 
     bands: tuple[int, int, int]
     low: Floats
     high: Floats
     label: str
+    gamma: float = GAMMA
 
     def picture(self, values: npt.NDArray[np.floating]) -> Floats:
         """``[H, W, C]`` values -> ``[H, W, 3]`` in 0..1, with the gamma; NaN is shown black."""
         chosen = values[..., list(self.bands)]
         scaled = (chosen - self.low) / np.maximum(self.high - self.low, 1e-12)
-        return np.asarray(np.clip(np.nan_to_num(scaled), 0.0, 1.0) ** GAMMA, np.float32)
+        return np.asarray(np.clip(np.nan_to_num(scaled), 0.0, 1.0) ** self.gamma, np.float32)
 
 
 def view(
@@ -46,6 +49,8 @@ def view(
     wavelengths_nm: Sequence[float | None],
     ranges: npt.NDArray[np.floating],
     display: tuple[int, int, int] | None = None,
+    *,
+    photo: bool = False,
 ) -> View:
     """Choose bands for display: as declared, else by name, by wavelength, or the first ones.
 
@@ -54,11 +59,12 @@ def view(
         wavelengths_nm: Their centres, where known.
         ranges: ``[C, 2]`` fixed value range of each band.
         display: Red, green and blue band, where the data set declares them.
+        photo: Whether the values are those of 8-bit photos.
     """
     bands = display or colour_bands(names, wavelengths_nm)
     low, high = (np.asarray(ranges, np.float32)[list(bands), side] for side in (0, 1))
     shown = dict.fromkeys(names[band] for band in bands)
-    return View(bands, low, high, ", ".join(shown))
+    return View(bands, low, high, ", ".join(shown), PHOTO_GAMMA if photo else GAMMA)
 
 
 def colour_bands(

@@ -1,4 +1,4 @@
-"""Random geometry, drawn once for input, target and masks, and keyed by the sample.
+"""Random geometry, drawn once for all pictures of a sample, and keyed by the sample.
 
 Images are resampled bilinearly, masks by nearest neighbour. Every draw is stateless: the same seed
 pair gives the same picture on every machine.
@@ -13,6 +13,7 @@ from typing import Literal
 import tensorflow as tf
 
 Rotation = bool | Literal["flip"]
+Method = Literal["bilinear", "nearest"]
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,15 @@ class AugmentSpec:
     """What may be drawn.
 
     Attributes:
-        height: Rows that come out.
+        height: Rows that come out, of pictures on the target's grid.
         width: Columns that come out.
         random_resize: The picture is enlarged by a factor uniform in [1, f], then cropped back at
             random; None or 1 for never.
         random_rotate: True: eight symmetries of the square (four for other shapes); ``flip``:
             left and right exchanged half the time; False: never.
         random_crop: Cut a window of the wanted size instead of resizing the tile to it.
+        factor: Target pixels along a side of a pixel of the coarse pictures. Windows lie on whole
+            coarse pixels, so that all pictures show the same ground.
     """
 
     height: int
@@ -34,11 +37,32 @@ class AugmentSpec:
     random_resize: float | None = None
     random_rotate: Rotation = False
     random_crop: bool = False
+    factor: int = 1
 
     @property
     def resizes(self) -> bool:
         """Whether pictures are enlarged at random."""
         return self.random_resize is not None and self.random_resize > 1
+
+    def size(self, *, coarse: bool) -> tuple[int, int]:
+        """Rows and columns that come out of a picture."""
+        cell = self.factor if coarse else 1
+        return self.height // cell, self.width // cell
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a sample.
+
+    Attributes:
+        values: ``[h, w, C]``.
+        method: How it is resampled; classes have no mean.
+        coarse: Whether it has one pixel where the target has ``factor`` squared.
+    """
+
+    values: tf.Tensor
+    method: Method = "bilinear"
+    coarse: bool = False
 
 
 def augment(
@@ -47,59 +71,73 @@ def augment(
     seed: tf.Tensor | Sequence[int],
     spec: AugmentSpec,
     mask: tf.Tensor | None = None,
+    extras: Sequence[Picture] = (),
 ) -> tuple[tf.Tensor, ...]:
     """Apply one draw to all pictures of a sample.
 
     Args:
-        image: ``[h, w, Ci]``.
+        image: ``[h, w, Ci]``; with a ``factor`` above 1 the coarse picture.
         target: ``[h, w, Ct]``.
         seed: Two integers that key the draw.
         spec: What may be drawn.
         mask: ``[h, w, Cm]`` class or bit values, optional.
+        extras: Further pictures.
 
     Returns:
-        Image, target (and mask) of ``[height, width, C]``.
+        Image, target (mask and extras) of ``[height, width, C]``.
     """
+    # Named, since the algorithm that TensorFlow would choose is another one on another device.
     draw = tf.random.stateless_uniform([6], seed, alg="philox")
-    images, masks = [image, target], [] if mask is None else [mask]
-    pictures = [(p, "bilinear") for p in images] + [(m, "nearest") for m in masks]
-    return tuple(_transform(p, method, draw, spec) for p, method in pictures)
+    masks = [] if mask is None else [Picture(mask, "nearest")]
+    coarse = spec.factor > 1
+    pictures = [Picture(image, coarse=coarse), Picture(target), *masks, *extras]
+    return tuple(_transform(picture, draw, spec) for picture in pictures)
 
 
-def _transform(picture: tf.Tensor, method: str, draw: tf.Tensor, spec: AugmentSpec) -> tf.Tensor:
-    picture = fit(picture, spec, method, draw[0:2])
+def _transform(picture: Picture, draw: tf.Tensor, spec: AugmentSpec) -> tf.Tensor:
+    height, width = spec.size(coarse=picture.coarse)
+    values = fit(picture, spec, draw[0:2])
     if spec.resizes:
+        # The jitter of pix2pix, there always 286 / 256 (Isola et al. 2017, appendix 6.2).
         factor = 1.0 + draw[2] * (float(spec.random_resize or 1.0) - 1.0)
-        size = tf.cast(tf.round(factor * [float(spec.height), float(spec.width)]), tf.int32)
-        picture = crop(_resize(picture, size, method), spec.height, spec.width, draw[3:5])
+        size = tf.cast(tf.round(factor * [float(height), float(width)]), tf.int32)
+        values = crop(_resize(values, size, picture.method), height, width, draw[3:5])
     if spec.random_rotate:
-        picture = _symmetry(picture, draw[5], spec)
-    picture.set_shape([spec.height, spec.width, picture.shape[-1]])
-    return picture
+        values = _symmetry(values, draw[5], spec)
+    values.set_shape([height, width, values.shape[-1]])
+    return values
 
 
-def fit(
-    picture: tf.Tensor, spec: AugmentSpec, method: str, where: tf.Tensor | Sequence[float]
-) -> tf.Tensor:
+def fit(picture: Picture, spec: AugmentSpec, where: tf.Tensor | Sequence[float]) -> tf.Tensor:
     """Bring a tile to the wanted size: a window at ``where`` (0-1 down, across), or resized."""
-    if picture.shape[:2] == (spec.height, spec.width):
-        return picture
+    values, size = picture.values, spec.size(coarse=picture.coarse)
+    if values.shape[:2] == size:
+        return values
     if spec.random_crop:
-        return crop(picture, spec.height, spec.width, where)
-    return _resize(picture, [spec.height, spec.width], method)
+        return crop(values, *size, where, cell=1 if picture.coarse else spec.factor)
+    return _resize(values, size, picture.method)
 
 
-def _resize(picture: tf.Tensor, size: tf.Tensor | Sequence[int], method: str) -> tf.Tensor:
+def _resize(picture: tf.Tensor, size: tf.Tensor | Sequence[int], method: Method) -> tf.Tensor:
+    # Half-pixel centres: pictures of other pixel sizes keep covering the same ground.
     return tf.cast(tf.image.resize(picture, size, method=method), picture.dtype)
 
 
 def crop(
-    picture: tf.Tensor, height: int, width: int, where: tf.Tensor | Sequence[float]
+    picture: tf.Tensor,
+    height: int,
+    width: int,
+    where: tf.Tensor | Sequence[float],
+    cell: int = 1,
 ) -> tf.Tensor:
-    """Cut ``[height, width]`` at ``where`` (0-1 down, across) of the places it can lie at."""
-    room = tf.shape(picture)[:2] - [height, width]
+    """Cut ``[height, width]`` at ``where`` (0-1 down, across) of the places it can lie at.
+
+    These are ``cell`` pixels apart, from the upper-left corner on.
+    """
+    room = (tf.shape(picture)[:2] - [height, width]) // cell
     places = tf.cast(room + 1, tf.float32) * tf.cast(where, tf.float32)
-    start = tf.minimum(tf.cast(places, tf.int32), room)
+    # A draw just below 1 is rounded up to room + 1 places where there are many.
+    start = tf.minimum(tf.cast(places, tf.int32), room) * cell
     return picture[start[0] : start[0] + height, start[1] : start[1] + width]
 
 

@@ -265,8 +265,10 @@ def _line(
     elif kind == "standard":
         origin, span = column("mean"), column("std")
     else:
+        # Reflectance lies around 0 to 1 by itself; radiances and digital numbers reach hundreds.
         origin = zero
         span = np.where([unit == "reflectance" for unit in units], one, column("high"))
+    # Decibels may end at or below 0: dividing by that would turn them around, so they stay.
     # A constant band has no span; it maps to the middle instead of to infinity.
     return origin, np.where(span > 0, span, one)
 

@@ -10,7 +10,7 @@ resized, it is normalised there and gathered once for the whole batch.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,20 @@ import tensorflow as tf
 
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.seeds import Purpose, rng
-from sensor2sensor.dataset.contract import DatasetContract
+from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
 from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, sample_at
 from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs, list_records, read_record
 from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.dataset.upsampling import upsample
-from sensor2sensor.pipeline.augmentation import AugmentSpec, Rotation, augment, fit
+from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, Rotation, augment, fit
+from sensor2sensor.pipeline.extras import NAME, as_picture, carried, from_picture
 from sensor2sensor.pipeline.normalisation import Normalisation
+from sensor2sensor.pipeline.own_grid import OWN_GRID, own_factor, own_grid_problems
 from sensor2sensor.pipeline.tensors import (
     Tensors,
     expand,
     gather_pixels,
+    on_own_grid,
     pad_table,
     parse,
     physical,
@@ -64,7 +67,7 @@ class ReaderOptions:
         random_crop: Cut windows of the image size from the tiles instead of resizing the tiles.
         img_height: Rows of a picture; None for the tile's.
         img_width: Columns of a picture; None for the tile's.
-        input_upsampling: ``nearest`` or ``bicubic``.
+        input_upsampling: ``nearest``, ``bicubic``, or ``none``: the input stays on its own grid.
         sample: Use only so many records, chosen by the seed; None for all.
         enforce_suffix: Use only records whose name ends so.
         exclude_suffix: Leave out records whose name ends so.
@@ -94,6 +97,7 @@ def training_batches(
     *,
     split: str = "train",
     start_step: int = 0,
+    extras: Collection[str] | None = None,
 ) -> tf.data.Dataset:
     """Endless full batches; batch s is a pure function of the seed and s.
 
@@ -104,10 +108,13 @@ def training_batches(
         options: What the experiment asks for.
         split: Which split to read.
         start_step: The first batch to give.
+        extras: Extras to carry, and ``name``; None: all that are no texts.
 
     Returns:
-        Data set of ``input [B, H, W, Ci]``, ``target [B, H, W, Ct]`` float32 and ``index [B]``
-        int64 (place in the list of records ordered by name).
+        Data set of ``input [B, H, W, Ci]``, ``target [B, H, W, Ct]`` float32, ``index [B]``
+        int64 (place in the list of records ordered by name), and the extras by name: images and
+        masks moved with the pictures, values as they are. With ``input_upsampling`` "none" the
+        input, and extras on its grid, are ``[B, h, w, C]``.
 
     Raises:
         InputError: No record is left after the suffix filters.
@@ -117,7 +124,8 @@ def training_batches(
         dataset_dir, contract, split, options.enforce_suffix, options.exclude_suffix
     )
     chosen = chosen_sample(options.seed, len(refs), options.sample)
-    plan = _Plan(contract, normalisation, options, augmented=True)
+    taken = carried(contract, extras, texts=False)
+    plan = _Plan(contract, normalisation, options, taken, augmented=True)
 
     def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:
         epoch, i, place = sample_at(options.seed, int(k), len(chosen), shuffle=options.shuffle)
@@ -126,7 +134,8 @@ def training_batches(
         return read_record(refs[index]), np.int64(index), pair
 
     source = tf.data.Dataset.counter(start=start_step * options.batch_size)
-    return plan.batches(source, fetch, drop_remainder=True)
+    batches = plan.batches(source, fetch, drop_remainder=True)
+    return _named(batches, refs) if extras is not None and NAME in extras else batches
 
 
 def fixed_batches(
@@ -138,6 +147,7 @@ def fixed_batches(
     split: str,
     order: Purpose | None = None,
     limit: int | None = None,
+    extras: Collection[str] | None = None,
 ) -> tf.data.Dataset:
     """Every chosen record of a split once, not augmented; the last batch may be smaller.
 
@@ -149,6 +159,7 @@ def fixed_batches(
         split: Which split to read.
         order: Draw their order from the seed for this purpose; by name where None.
         limit: Stop after so many of that order.
+        extras: Extras to carry; None: all.
 
     Returns:
         As :func:`training_batches`, and ``name [B]`` and ``truth [B, H, W, Ct]``: the target in
@@ -161,15 +172,20 @@ def fixed_batches(
     if order is not None:
         chosen = rng(options.seed, order).permutation(chosen)
     chosen = chosen[:limit]
-    plan = _Plan(contract, normalisation, options, augmented=False)
+    taken = carried(contract, extras, texts=True)
+    plan = _Plan(contract, normalisation, options, taken, augmented=False)
 
     def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:
         index = int(chosen[int(k)])
         return read_record(refs[index]), np.int64(index), np.zeros(2, np.int32)
 
+    source = tf.data.Dataset.range(len(chosen))
+    return _named(plan.batches(source, fetch, drop_remainder=False), refs)
+
+
+def _named(batches: tf.data.Dataset, refs: Sequence[RecordRef]) -> tf.data.Dataset:
     names = tf.constant([ref.name for ref in refs])
-    batches = plan.batches(tf.data.Dataset.range(len(chosen)), fetch, drop_remainder=False)
-    return batches.map(lambda batch: {**batch, "name": tf.gather(names, batch["index"])})
+    return batches.map(lambda batch: {**batch, NAME: tf.gather(names, batch["index"])})
 
 
 def iterate_tiles(
@@ -197,46 +213,55 @@ class _Plan:
         contract: DatasetContract,
         normalisation: Normalisation | None,
         options: ReaderOptions,
+        extras: tuple[ExtraSpec, ...],
         *,
         augmented: bool,
     ) -> None:
-        self.contract, self.normalisation = contract, normalisation
+        self.contract, self.normalisation, self.extras = contract, normalisation, extras
         self.batch_size = options.batch_size
-        self.bicubic = options.input_upsampling == "bicubic" and contract.input.layout == "pixels"
-        tile = contract.tile_px
-        spec = AugmentSpec(
+        spec, tile = contract.input, contract.tile_px
+        coarse = spec.layout == "pixels" or spec.grid is not None
+        self.bicubic = options.input_upsampling == "bicubic" and coarse
+        self.own = options.input_upsampling == OWN_GRID
+        moves = AugmentSpec(
             options.img_height or tile,
             options.img_width or tile,
             options.random_resize,
             options.random_rotate,
             options.random_crop,
+            own_factor(contract, options.input_upsampling),
         )
         if not augmented:
-            spec = replace(spec, random_resize=None, random_rotate=False)
-        self.spec, self.augmented = spec, augmented
+            moves = replace(moves, random_resize=None, random_rotate=False)
+        self.spec, self.augmented = moves, augmented
         self._check(options)
-        whole = (spec.height, spec.width) == (tile, tile) or spec.random_crop
+        whole = (moves.height, moves.width) == (tile, tile) or moves.random_crop
         self.compact = (
-            contract.input.layout == "pixels"
+            spec.layout == "pixels"
             and not self.bicubic
+            and not self.own
             and whole
-            and not spec.resizes
+            and not moves.resizes
+            # The norm of a whole tile is not that of its table, in which each pixel stands once.
             and (normalisation is None or normalisation.elementwise)
         )
         self.parallel, self.prefetch = _bounds(options)
 
     def _check(self, options: ReaderOptions) -> None:
-        tile = self.contract.tile_px
+        tile, size = self.contract.tile_px, (self.spec.height, self.spec.width)
+        if self.own:
+            problems = own_grid_problems(self.contract, *size, self.spec.random_resize)
+            for key, text in problems.items():
+                raise ConfigError(text, where=key)
         if self.bicubic and self.contract.input.grid is None:
             raise ConfigError(
                 "input_upsampling 'bicubic' needs a regular low-resolution grid",
                 where=self.contract.name,
                 hint="use 'nearest' for Sentinel-3 input",
             )
-        if options.random_crop and max(self.spec.height, self.spec.width) > tile:
+        if options.random_crop and max(size) > tile:
             raise ConfigError(
-                f"random_crop cannot cut {self.spec.height} x {self.spec.width}"
-                f" pixels from tiles of {tile}",
+                f"random_crop cannot cut {size[0]} x {size[1]} pixels from tiles of {tile}",
                 where=self.contract.name,
                 hint="make img_height and img_width at most the tilesize",
             )
@@ -248,10 +273,11 @@ class _Plan:
 
         def sample(k: tf.Tensor) -> Tensors:
             data, index, seed = tf.numpy_function(fetch, [k], [tf.string, tf.int64, tf.int32])
-            tensors = parse(tf.ensure_shape(data, []), self.contract)
-            tensors = self._sample(tensors, tf.ensure_shape(seed, [2]))
+            stored, extras = parse(tf.ensure_shape(data, []), self.contract, self.extras)
+            tensors = self._sample(stored, extras, tf.ensure_shape(seed, [2]))
             return {**tensors, "index": tf.ensure_shape(index, [])}
 
+        # Deterministic: else a batch would hold what the fastest threads have ready.
         made = source.map(sample, num_parallel_calls=self.parallel, deterministic=True)
         made = made.batch(self.batch_size, drop_remainder=drop_remainder)
         made = made.map(
@@ -259,29 +285,38 @@ class _Plan:
         )
         return made.prefetch(self.prefetch) if self.prefetch else made
 
-    def _sample(self, tensors: Tensors, seed: tf.Tensor) -> Tensors:
-        """One sample, augmented: compact (pixel table and index map) or on the target's grid."""
+    def _sample(self, stored: Tensors, extras: Tensors, seed: tf.Tensor) -> Tensors:
+        """One sample, augmented: compact (pixel table and index map) or as pictures."""
+        moving = [extra for extra in self.extras if extra.role != "value"]
+        pictures = [
+            as_picture(e, extras[e.name], self.contract, own=self.own, bicubic=self.bicubic)
+            for e in moving
+        ]
         if self.compact:
-            index, target = self._geometry(
-                tensors["input_index"][..., tf.newaxis], tensors["target"], seed
+            image, target = stored["input_index"][..., tf.newaxis], stored["target"]
+        else:
+            image = (
+                on_own_grid(stored, self.contract)
+                if self.own
+                else expand(stored, self.contract, bicubic=self.bicubic)
             )
-            table = pad_table(tensors["input_pixels"], self.contract.input.max_pixels)
-            return {"table": table, "map": index[..., 0], "target": target}
-        image = expand(tensors, self.contract, bicubic=self.bicubic)
-        target = physical(tensors["target"], self.contract.target.bands)
-        image, target = self._geometry(image, target, seed)
-        return {"input": image, "target": target}
+            target = physical(stored["target"], self.contract.target.bands)
+        image, target, *moved = self._geometry(image, target, seed, pictures)
+        moved_extras = {e.name: from_picture(e, p) for e, p in zip(moving, moved, strict=True)}
+        sample = {"target": target, "extras": {**extras, **moved_extras}}
+        if self.compact:
+            table = pad_table(stored["input_pixels"], self.contract.input.max_pixels)
+            return {**sample, "table": table, "map": image[..., 0]}
+        return {**sample, "input": image}
 
     def _geometry(
-        self, image: tf.Tensor, target: tf.Tensor, seed: tf.Tensor
+        self, image: tf.Tensor, target: tf.Tensor, seed: tf.Tensor, extras: Sequence[Picture]
     ) -> tuple[tf.Tensor, ...]:
         drawn = self.spec.resizes or self.spec.random_rotate or self.spec.random_crop
         if self.augmented and drawn:
-            return augment(image, target, seed, self.spec)
-        return (
-            fit(image, self.spec, "bilinear", MIDDLE),
-            fit(target, self.spec, "bilinear", MIDDLE),
-        )
+            return augment(image, target, seed, self.spec, extras=extras)
+        pictures = [Picture(image, coarse=self.own), Picture(target), *extras]
+        return tuple(fit(picture, self.spec, MIDDLE) for picture in pictures)
 
     def _finish(self, batch: Tensors) -> Tensors:
         """Physical values, normalisation and, for compact samples, the gather."""
@@ -292,10 +327,11 @@ class _Plan:
             image = image if identity else self.normalisation.input(image)
         else:
             target = physical(target, self.contract.target.bands)
+            # An OLCI pixel stands for 900 of the target's: what is done to the table is cheap.
             table = physical(batch["table"], self.contract.input.bands)
             table = table if identity else self.normalisation.input(table)
             image = gather_pixels(table, batch["map"])
-        made = {"input": image, "target": target, "index": batch["index"]}
+        made = {"input": image, "target": target, "index": batch["index"], **batch["extras"]}
         if not identity:
             made["target"] = self.normalisation.target(target)
         return made if self.augmented else {**made, "truth": target}

@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from sensor2sensor.dataset.bands import BandSpec
-from sensor2sensor.dataset.contract import DatasetContract
+from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
 from sensor2sensor.dataset.upsampling import bicubic_matrix
 
 Tensors = dict[str, tf.Tensor]
 
 
-def parse(data: tf.Tensor, contract: DatasetContract) -> Tensors:
-    """A serialised record as stored arrays: target and pixel table, index, or dense input."""
+def parse(
+    data: tf.Tensor, contract: DatasetContract, extras: Sequence[ExtraSpec] = ()
+) -> tuple[Tensors, Tensors]:
+    """A serialised record as stored arrays.
+
+    Args:
+        data: The record.
+        contract: Says which arrays it holds.
+        extras: Those of its extras to take out as well.
+
+    Returns:
+        Target and pixel table, index, or dense input; and the extras by name.
+    """
     spec, tile = contract.input, contract.tile_px
     arrays = {"target": (contract.target.dtype, [tile, tile, len(contract.target.bands)])}
     if spec.layout == "dense":
-        arrays["input"] = (spec.dtype, [tile, tile, len(spec.bands)])
+        arrays["input"] = (spec.dtype, [*_input_px(contract), len(spec.bands)])
     else:
         arrays["input_pixels"] = (spec.dtype, [-1, len(spec.bands)])
         arrays["input_index"] = (spec.index_dtype, [tile, tile])
-    features = {key: tf.io.FixedLenFeature([], tf.string) for key in arrays}
+    stored = [f"extra/{extra.name}" for extra in extras]
+    features = {key: tf.io.FixedLenFeature([], tf.string) for key in (*arrays, *stored)}
     raw = tf.io.parse_single_example(data, features)
-    return {
-        key: tf.reshape(tf.io.decode_raw(raw[key], tf.as_dtype(dtype)), shape)
-        for key, (dtype, shape) in arrays.items()
+    taken = {
+        extra.name: _array(raw[key], extra.dtype, extra.shape)
+        for key, extra in zip(stored, extras, strict=True)
     }
+    return {key: _array(raw[key], *form) for key, form in arrays.items()}, taken
+
+
+def _array(raw: tf.Tensor, dtype: str, shape: Sequence[int]) -> tf.Tensor:
+    if dtype == "string":
+        return raw
+    # Little-endian, decode_raw's default, is how records are written on every machine.
+    return tf.reshape(tf.io.decode_raw(raw, tf.as_dtype(dtype)), shape)
+
+
+def _input_px(contract: DatasetContract) -> tuple[int, int]:
+    """Rows and columns of an input that is known to have a grid."""
+    return contract.input_px or (contract.tile_px, contract.tile_px)
 
 
 def physical(stored: tf.Tensor, bands: tuple[BandSpec, ...]) -> tf.Tensor:
@@ -64,16 +90,35 @@ def pad_table(table: tf.Tensor, rows: int) -> tf.Tensor:
     return tf.ensure_shape(padded, [rows, columns])
 
 
-def expand(tensors: Tensors, contract: DatasetContract, *, bicubic: bool) -> tf.Tensor:
-    """The input on the target's grid ``[H, W, Ci]``, in physical values."""
-    spec, tile = contract.input, contract.tile_px
+def on_own_grid(tensors: Tensors, contract: DatasetContract) -> tf.Tensor:
+    """The input on its own regular grid ``[h, w, Ci]``, in physical values."""
+    spec = contract.input
     if spec.layout == "dense":
         return physical(tensors["input"], spec.bands)
+    # The table of a regular grid holds its pixels row by row.
     table = physical(tensors["input_pixels"], spec.bands)
-    if not bicubic:
+    return tf.reshape(table, [*_input_px(contract), len(spec.bands)])
+
+
+def expand(tensors: Tensors, contract: DatasetContract, *, bicubic: bool) -> tf.Tensor:
+    """The input on the target's grid ``[H, W, Ci]``, in physical values."""
+    spec = contract.input
+    if spec.layout == "pixels" and not bicubic:
+        table = physical(tensors["input_pixels"], spec.bands)
         return tf.gather(table, tf.cast(tensors["input_index"], tf.int32) - 1)
-    rows, columns = spec.grid or (1, 1)
-    grid = tf.reshape(table, [rows, columns, len(spec.bands)])
-    down = tf.tensordot(bicubic_matrix(tile, rows, contract.factor), grid, axes=[[1], [0]])
+    image = on_own_grid(tensors, contract)
+    return enlarge(image, contract, bicubic=bicubic) if spec.grid is not None else image
+
+
+def enlarge(image: tf.Tensor, contract: DatasetContract, *, bicubic: bool) -> tf.Tensor:
+    """A picture on the input's grid ``[h, w, C]`` on the target's: ``[H, W, C]``."""
+    tile, (rows, columns) = contract.tile_px, _input_px(contract)
+    if not bicubic:
+        for axis, count in enumerate((rows, columns)):
+            # A pixel's centre lies half a pixel in, so ends meet where the factor is no integer.
+            nearest = np.floor((np.arange(tile) + 0.5) / contract.factor).astype(np.int32)
+            image = tf.gather(image, np.minimum(nearest, count - 1), axis=axis)
+        return image
+    down = tf.tensordot(bicubic_matrix(tile, rows, contract.factor), image, axes=[[1], [0]])
     across = tf.tensordot(bicubic_matrix(tile, columns, contract.factor), down, axes=[[1], [1]])
     return tf.transpose(across, [1, 0, 2])

@@ -31,6 +31,7 @@ def averages(model: GANModel) -> list[tuple[Any, Any]]:
         ModelContractError: Two averages have one name, so that none can be told.
     """
     optimizer = model.generator_optimizer
+    # Keras makes them of zeros and fills them at the first update.
     if not optimizer.use_ema or int(optimizer.iterations) == 0:
         return []
     kept = [variable for variable in optimizer.variables if variable.name.endswith("_average")]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.training import checkpoints, record
+from sensor2sensor.training import checkpoints, run_file
 from sensor2sensor.training.contract import ExperimentView, GANModel
 from sensor2sensor.training.normaliser import another_map, learned
 from sensor2sensor.training.pretrained import KEY, load_generator
@@ -64,12 +64,12 @@ def _restore(
     source = run if start.resume else start.source
     if source is None:
         return None
-    changed = record.module_change(source, module)
+    changed = run_file.module_change(source, module)
     if changed is not None:
         say(changed)
     own = source == run
     if own:
-        record.refuse_changed(experiment)
+        run_file.refuse_changed(experiment)
     if own and not checkpoints.has_any(run.ckpt_dir):
         logger.warning("%s: NO CHECKPOINT YET, STARTING AT STEP 0", run.ckpt_dir)
         return None

@@ -69,6 +69,7 @@ def save(folder: Path, state: TrainingState, step: int) -> Path:
         _write_architecture(folder, state)
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
+        # write, not save: save counts by itself and keeps a pointer file.
         state.checkpoint.write(str(scratch / f"ckpt-{step}"))
         for part in members(scratch, step):
             with files.atomic_path(folder / part.name) as temporary:
@@ -284,6 +285,7 @@ def restore_for_inference(
     _compare(folder, state, only=groups)
     try:
         with plainly_named(folder) as plain:
+            # Without a check TensorFlow leaves what it does not find as it was initialised.
             status = state.checkpoint.read(str(plain / f"ckpt-{wanted}"))
             status.assert_existing_objects_matched().expect_partial()
         _same_step(state, wanted)

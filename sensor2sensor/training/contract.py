@@ -10,19 +10,25 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.runs import Run
 
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.contract import DatasetContract
+
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class GANModel(Protocol):
     """A ``class GAN`` of ``models/<name>.py``.
 
     Attributes:
-        generator: ``keras.Model``, ``[B, H, W, INPUT_CHANNELS] -> [B, H, W, OUTPUT_CHANNELS]``.
+        generator: ``keras.Model``, ``[B, h, w, INPUT_CHANNELS] -> [B, H, W, OUTPUT_CHANNELS]``;
+            the input is smaller where it stays on its own grid.
         discriminator: ``keras.Model`` or None.
         generator_optimizer: Keras optimizer of the generator.
         discriminator_optimizer: Keras optimizer of the discriminator; None without one.
@@ -120,6 +126,14 @@ class ExperimentView(Protocol):
         """Columns seen by the model."""
 
     @property
+    def INPUT_HEIGHT(self) -> int:  # noqa: N802
+        """Rows of the input: IMG_HEIGHT, or fewer on a grid of its own."""
+
+    @property
+    def INPUT_WIDTH(self) -> int:  # noqa: N802
+        """Columns of the input."""
+
+    @property
     def INPUT_CHANNELS(self) -> int:  # noqa: N802
         """Number of input bands."""
 
@@ -176,6 +190,12 @@ def accepted_extras(model: GANModel) -> Callable[[str], bool]:
     Raises:
         ModelContractError: ``train_step`` does not take input, target and step.
     """
+    further, takes_all = _further(model)
+    return lambda name: takes_all or name in further
+
+
+def _further(model: GANModel) -> tuple[dict[str, inspect.Parameter], bool]:
+    """Arguments of ``train_step`` after the first three by name, and whether it takes any other."""
     function = model.train_step
     parameters = inspect.signature(getattr(function, "python_function", function)).parameters
     named = [p for name, p in parameters.items() if name != "self"]
@@ -187,9 +207,34 @@ def accepted_extras(model: GANModel) -> Callable[[str], bool]:
             where=type(model).__module__,
             hint="its first arguments are (input_image, target, step)",
         )
-    takes_all = inspect.Parameter.VAR_KEYWORD in kinds
-    further = {p.name for p in named} - set(positional[:3])
-    return lambda name: takes_all or name in further
+    further = [p for p in named if p.kind not in VARIADIC and p.name not in positional[:3]]
+    return {p.name: p for p in further}, inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def extras_for(model: GANModel, contract: DatasetContract) -> list[str]:
+    """What a training's batches carry beyond input, target and index: what ``train_step`` takes.
+
+    Texts, and the ``name`` of a record, go only to a step that names them: no GPU computes with
+    them, so they are of no use to one that passes on whatever there is.
+
+    Args:
+        model: The model.
+        contract: Of the data set, whose extras they are.
+
+    Raises:
+        ModelContractError: The step cannot do without something that the data set does not have.
+    """
+    further, takes_all = _further(model)
+    texts = {"name"} | {extra.name for extra in contract.extras if extra.dtype == "string"}
+    known = ["name", *(extra.name for extra in contract.extras)]
+    for name, parameter in further.items():
+        if parameter.default is inspect.Parameter.empty and name not in {*known, "index"}:
+            raise ModelContractError(
+                f"train_step needs '{name}', which the data set '{contract.name}' does not have",
+                where=type(model).__module__,
+                hint=suggestion(name, known),
+            )
+    return [name for name in known if name in further or (takes_all and name not in texts)]
 
 
 def build_networks(model: GANModel, experiment: ExperimentView) -> None:
@@ -199,14 +244,13 @@ def build_networks(model: GANModel, experiment: ExperimentView) -> None:
     """
     import tensorflow as tf
 
-    def blank(channels: int) -> Any:
-        return tf.zeros([1, experiment.IMG_HEIGHT, experiment.IMG_WIDTH, channels])
-
+    rows, columns = experiment.INPUT_HEIGHT, experiment.INPUT_WIDTH
+    image = tf.zeros([1, rows, columns, experiment.INPUT_CHANNELS])
     if not model.generator.built:
-        model.generator(blank(experiment.INPUT_CHANNELS), training=False)
+        model.generator(image, training=False)
     if model.discriminator is not None and not model.discriminator.built:
-        pair = [blank(experiment.INPUT_CHANNELS), blank(experiment.OUTPUT_CHANNELS)]
-        model.discriminator(pair, training=False)
+        shape = [1, experiment.IMG_HEIGHT, experiment.IMG_WIDTH, experiment.OUTPUT_CHANNELS]
+        model.discriminator([image, tf.zeros(shape)], training=False)
 
 
 def step_caller(model: GANModel, batch: Mapping[str, Any]) -> Callable[[Any, Any], Any]:

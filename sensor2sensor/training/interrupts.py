@@ -33,6 +33,7 @@ class StopSignal:
     @property
     def exit_code(self) -> int:
         """143 after SIGTERM, 130 after SIGINT, 0 without a signal."""
+        # As a shell reports a process that a signal has ended.
         return 0 if self.received is None else 128 + self.received.value
 
     def __enter__(self) -> StopSignal:

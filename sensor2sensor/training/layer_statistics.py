@@ -61,7 +61,13 @@ def statistics_batches(
     size = -(-tiles // -(-tiles // TILES))
     sized = replace(options, batch_size=size)
     return fixed_batches(
-        *place, normalisation, sized, split="train", limit=tiles, order=Purpose.STATISTICS
+        *place,
+        normalisation,
+        sized,
+        split="train",
+        limit=tiles,
+        order=Purpose.STATISTICS,
+        extras=(),
     )
 
 

@@ -9,8 +9,9 @@ from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.dataset.ranges import output_bounds, with_output_ranges
 from sensor2sensor.pipeline.normalisation import INTERVALS, Normalisation, refuse_beyond
 from sensor2sensor.training.contract import ExperimentView
-from sensor2sensor.training.record import dataset_identity
+from sensor2sensor.training.run_file import dataset_identity
 
+# With 'symmetric' and 'minmax' they end where the value range does; glint and cloud go on beyond.
 SATURATING = frozenset({"tanh", "sigmoid", "hard_tanh", "hard_sigmoid"})
 
 
@@ -23,13 +24,13 @@ def normaliser_for(
         gan_class: The model's class GAN, which may state OUTPUT_BOUNDS.
         experiment: The experiment.
         source: The run whose weights are used: resumed, taken over or evaluated. They keep the map
-            they learned, in runs from before that recorded none the one of then. Of another data
+            they learned, in runs from before that noted none the one of then. Of another data
             set or kind nothing is kept.
 
     Raises:
         ConfigError: The targets leave the bounds that the class states.
     """
-    kept = _recorded(source, experiment) if source is not None else None
+    kept = _learned_map(source, experiment) if source is not None else None
     if kept is not None:
         return kept
     kind, contract = experiment.config.normalisation, experiment.contract
@@ -42,7 +43,7 @@ def normaliser_for(
     return made
 
 
-def _recorded(run: Run, experiment: ExperimentView) -> Normalisation | None:
+def _learned_map(run: Run, experiment: ExperimentView) -> Normalisation | None:
     if not run.run_json.is_file():
         return None
     if learned(run) != _asked(experiment):
@@ -56,8 +57,8 @@ def _recorded(run: Run, experiment: ExperimentView) -> Normalisation | None:
 def learned(run: Run) -> dict[str, Any]:
     """The kind of normalisation and the data set that the weights of a run were trained with."""
     content = read_run_json(run)
-    recorded = content.get("normalisation")
-    kind = recorded["kind"] if recorded else files.read_json(run.resolved)["normalisation"]
+    noted = content.get("normalisation")
+    kind = noted["kind"] if noted else files.read_json(run.resolved)["normalisation"]
     return {"normalisation": kind, "dataset": content["dataset"]}
 
 

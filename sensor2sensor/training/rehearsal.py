@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.blame import blaming
 from sensor2sensor.pipeline.reader import training_batches
 from sensor2sensor.training.beginning import take_up
-from sensor2sensor.training.contract import ExperimentView, GANModel, source_of, trace_step
+from sensor2sensor.training.contract import (
+    ExperimentView,
+    GANModel,
+    extras_for,
+    source_of,
+    trace_step,
+)
 from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.recipe import construct
-from sensor2sensor.training.record import choose_device
 from sensor2sensor.training.run import reader_options
+from sensor2sensor.training.run_file import choose_device
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
 
@@ -55,7 +61,9 @@ def rehearse(
         model = construct(gan_class, experiment)
         options = reader_options(experiment, environment)
         place = experiment.dataset_dir, experiment.contract
-        form = training_batches(*place, experiment.normaliser, options).element_spec
+        extras = extras_for(model, experiment.contract)
+        batches = training_batches(*place, experiment.normaliser, options, extras=extras)
+        form = batches.element_spec
         trace_step(model, form)
         kind = experiment.config.inference_statistics
         InferenceStatistics(model, kind, list).attempt(form["input"])

@@ -24,11 +24,12 @@ from sensor2sensor.pipeline.reader import (
     list_records,
     training_batches,
 )
-from sensor2sensor.training import checkpoints, record
+from sensor2sensor.training import checkpoints, run_file
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
+    extras_for,
     retraced,
     source_of,
     trace_step,
@@ -97,7 +98,7 @@ def train(
         TrainingError: A loss is not finite, memory or disk is full.
         InputError: Another process trains in this folder.
     """
-    device = record.choose_device(environment.require_gpu)
+    device = run_file.choose_device(environment.require_gpu)
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignal(say))
         stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
@@ -113,7 +114,8 @@ def train(
 
 def make_repeatable(seed: int, device: str) -> None:
     """Fix the seeds of weights and dropout; on CPU also the order of every sum."""
-    keras.utils.set_random_seed(derive(seed, Purpose.INIT) % 2**32)
+    keras.utils.set_random_seed(derive(seed, Purpose.INIT) % 2**32)  # NumPy's seed has 32 bits
+    # On a GPU it slows convolutions down and refuses operations that have no ordered kernel.
     if device == "CPU":
         tf.config.experimental.enable_op_determinism()
 
@@ -156,6 +158,7 @@ class _Session:
         self.options = reader_options(experiment, environment)
         self.source = source_of(gan_class)
         self.model = construct(gan_class, experiment)
+        self.extras = extras_for(self.model, experiment.contract)
         self.statistics = InferenceStatistics(
             self.model,
             experiment.config.inference_statistics,
@@ -176,17 +179,17 @@ class _Session:
         )
         self.begun = restored["step"] if restored else 0
         self._greet(steps, device)
-        clipped = self._clipped()
-        self.record = record.begin(
+        measured = self._measured()
+        self.run_file = run_file.begin(
             self.experiment,
             steps=steps,
             device=device,
             restored_from=restored,
-            model=record.module_identity(self.source),
+            model=run_file.module_identity(self.source),
             pretrained=pretrained,
         )
-        if clipped is not None:
-            self.record.update(clipped_pixels=clipped)
+        if measured:
+            self.run_file.update(**measured)
 
     def run(self, steps: int) -> Outcome:
         """Train, and keep ``run.json`` true whatever happens."""
@@ -200,14 +203,14 @@ class _Session:
             self._note_failure(error)
             raise
         done = step >= steps
-        self.record.update(status="done" if done else "interrupted", step=step)
+        self.run_file.update(status="done" if done else "interrupted", step=step)
         return Outcome(step, self.stop.exit_code, self.model)
 
     def _note_failure(self, error: BaseException) -> None:
         """Write the reason to ``run.json``, unless the full disk that it is about forbids that."""
         reason = f"{type(error).__name__}: {error}"[:500]
         try:
-            self.record.update(status="failed", reason=reason)
+            self.run_file.update(status="failed", reason=reason)
         except OSError as second:
             logger.warning("%s: not updated (%s)", self.experiment.run.run_json, second)
 
@@ -237,6 +240,7 @@ class _Session:
             self.normalisation,
             self.options,
             start_step=self.begun,
+            extras=self.extras,
         )
 
     def _validation(self) -> tf.data.Dataset:
@@ -246,6 +250,7 @@ class _Session:
             self.normalisation,
             replace(self.options, sample=self.experiment.config.sample_val),
             split="val",
+            extras=(),
         )
 
     def _names_of(self, numbers: list[int]) -> list[str]:
@@ -259,6 +264,11 @@ class _Session:
         self.say(f"training {name} ({run}) on {device}: steps {self.begun} to {steps}")
         if self.begun >= steps:
             self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
+
+    def _measured(self) -> dict[str, Any]:
+        """What ``run.json`` keeps of the data and the networks, measured before the first step."""
+        clipped = self._clipped()
+        return {} if clipped is None else {"clipped_pixels": clipped}
 
     def _clipped(self) -> dict[str, float] | None:
         """Say what share of the target pixels the model cannot reach, by split; else None."""
@@ -305,7 +315,7 @@ class _Session:
         self._refuse_unsound(step)
         checkpoints.save(self.folder, self.state, step)
         self.writers.flush()
-        self.record.update(step=step)
+        self.run_file.update(step=step)
 
     def _sample(self, step: int) -> None:
         with self.statistics.in_use(step) as generator:

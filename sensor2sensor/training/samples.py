@@ -24,7 +24,7 @@ class SampleRow:
 
     Attributes:
         name: The tile's name.
-        input: ``[H, W, Ci]``, on the target's grid.
+        input: ``[h, w, Ci]``, on the target's grid or its own.
         prediction: ``[H, W, Ct]``.
         truth: ``[H, W, Ct]``.
     """
@@ -77,6 +77,7 @@ def _draw_row(
 ) -> Any:
     """Fill the four panels of a row; returns the error's image for the colour bar."""
     error = np.mean(np.abs(row.prediction - row.truth), axis=-1)
+    # Smoothing would hide the blocks and checkerboards that a sheet is there to show.
     panels[0].imshow(input_view.picture(row.input), interpolation="nearest")
     panels[1].imshow(target_view.picture(row.prediction), interpolation="nearest")
     panels[2].imshow(target_view.picture(row.truth), interpolation="nearest")

@@ -141,6 +141,7 @@ def applied_rate(optimizer: Any) -> float:
     ``optimizer.learning_rate`` is that of the next one: a schedule is asked at the count of
     updates, which has gone up since.
     """
+    # The schedule is private to the optimizer, which asks it at its own count alone.
     done = int(optimizer.iterations)
     optimizer.iterations.assign(max(done - 1, 0))
     rate = float(optimizer.learning_rate)

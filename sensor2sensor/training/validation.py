@@ -93,7 +93,7 @@ class Monitor:
 
     def _target_view(self) -> View:
         contract = self._experiment.contract
-        return _view(contract.target.bands, self._ranges, contract.colour())
+        return _view(contract.target, self._ranges, contract.colour())
 
     def _input_view(self, rows: list[SampleRow]) -> View:
         """Stretch of the normalised input: the images of the bands' fixed ranges."""
@@ -105,12 +105,14 @@ class Monitor:
             # Scaled by each tile's own norm: no fixed range exists, these fixed tiles give one.
             seen = np.concatenate([row.input.reshape(-1, row.input.shape[-1]) for row in rows])
             ends = [np.quantile(seen, q, axis=0) for q in (0.001, 0.999)]
-        return _view(contract.input.bands, np.stack(ends, axis=-1).astype(np.float32))
+        ranges = np.stack(ends, axis=-1).astype(np.float32)
+        return _view(contract.input, ranges, contract.colour("input"))
 
 
-def _view(bands: Any, ranges: FloatArray, display: tuple[int, int, int] | None = None) -> View:
-    names = [band.name for band in bands]
-    return view(names, [band.wavelength_nm for band in bands], ranges, display)
+def _view(spec: Any, ranges: FloatArray, display: tuple[int, int, int] | None) -> View:
+    """How the bands of a side of the contract are shown."""
+    names, nm = [b.name for b in spec.bands], [b.wavelength_nm for b in spec.bands]
+    return view(names, nm, ranges, display, photo=spec.dtype == "uint8")
 
 
 def _rows(batch: Any, prediction: FloatArray, truth: FloatArray) -> Iterator[SampleRow]:

@@ -17,8 +17,8 @@ MAX_NAMES = 16
 class LossWatch:
     """Keeps the loss tensors of some steps and looks at them all at once.
 
-    Reading a tensor waits for the device; reading every fiftieth step only costs next to nothing,
-    and since each step's values are kept, the exact step is still known.
+    Reading a tensor waits for the device; reading after many steps costs next to nothing, and since
+    each step's values are kept, the exact step is still known.
 
     Attributes:
         where: The run, for the message.

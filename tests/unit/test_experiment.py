@@ -10,11 +10,12 @@ import pytest
 import train
 from experiment import Experiment, find_pretrained
 from sensor2sensor.config.environment import Environment, load_environment
-from sensor2sensor.core.errors import ConfigErrors, DatasetError, InputError
+from sensor2sensor.core.errors import ConfigError, ConfigErrors, DatasetError, InputError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.training.start import Start
 from tests.fakes_dataset import make_dataset
+from tests.fakes_extras import band, make_positions
 
 MINIMAL = {"model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 32}
 
@@ -26,6 +27,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_dataset(
         folder / "data", name="cur_toy", kind="sentinel3", tile_px=32, train=3, val=1, test=1
     )
+    make_positions(folder / "data", factor=3, tile_px=12, train=1, val=1, test=1)
     (folder / "environment.json").write_text('{"data_root": "data", "experiment_root": "exp"}')
     return folder
 
@@ -77,6 +79,7 @@ def test_read_only(root: Path, environment: Environment) -> None:
 
 def test_sentinel3_bands(root: Path, environment: Environment) -> None:
     exp = Experiment(write(root, "s3", dataset="cur_toy"), environment)
+    assert (exp.INPUT_HEIGHT, exp.INPUT_WIDTH, exp.EXTRAS) == (32, 32, ("time_gap_h",))
     assert exp.INPUT_CHANNELS == 21
     assert exp.INPUT_BANDS[7] == "Oa08"
     assert exp.INPUT_WAVELENGTHS_NM[7] == 665.0
@@ -186,6 +189,69 @@ def test_bicubic_needs_a_regular_grid(root: Path, environment: Environment) -> N
     name = write(root, "x3", dataset="cur_toy", input_upsampling="bicubic")
     with pytest.raises(ConfigErrors, match="input_upsampling: bicubic needs a regular"):
         Experiment(name, environment)
+
+
+OWN = {"dataset": "pos3_dense", "tilesize": 12, "input_upsampling": "none", "random_resize": 1.0}
+
+
+def test_an_input_on_its_own_grid_is_smaller(root: Path, environment: Environment) -> None:
+    exp = Experiment(write(root, "own", **OWN, random_crop=True, img_height=6), environment)
+    assert (exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_HEIGHT, exp.INPUT_WIDTH) == (6, 12, 2, 4)
+    assert exp.EXTRAS == ("row", "coarse_row", "radar", "haze", "gap_h", "place")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"dataset": "cur_toy", "tilesize": 32},
+            r"json:5 input_upsampling: 'none' needs a regular",
+        ),
+        (
+            {"dataset": "alt6_toy", "tilesize": 32},
+            "json:5 input_upsampling: 'none' needs a tile of",
+        ),
+        ({"img_width": 10}, r"json:7 img_width: 10 is not a multiple of the factor 3.*take 9"),
+        ({"random_resize": 1.11}, 'random_resize: .* write "random_resize": 1.0'),
+    ],
+)
+def test_an_own_grid_that_cannot_be_is_named_with_its_line(
+    root: Path, environment: Environment, keys: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigErrors, match=message):
+        Experiment(write(root, "x5", **{**OWN, **keys}), environment)
+
+
+def test_a_model_s_own_defaults_are_held_against_the_data_set_too(
+    root: Path, environment: Environment
+) -> None:
+    class Model:
+        @staticmethod
+        def experiment_defaults(params: object) -> dict[str, object]:
+            return {"input_upsampling": "none", "random_resize": 1.0}
+
+    plain = Experiment(write(root, "x6", dataset="cur_toy"), environment)
+    with pytest.raises(ConfigErrors, match="input_upsampling: 'none' needs a regular"):
+        plain.suited_to(Model, print)
+    own = Experiment(write(root, "x6", dataset="pos3_dense", tilesize=12), environment)
+    assert own.INPUT_HEIGHT == 12 and own.suited_to(Model, print).INPUT_HEIGHT == 4
+
+
+def test_groups_of_bands_have_positions_and_a_slice(root: Path, environment: Environment) -> None:
+    exp = Experiment(write(root, "own", **OWN), environment)
+    bands = (band("VV", "S1"), band("B2", "10m"), band("VH", "S1"), band("B3", "10m", "S2"))
+    spec = exp.contract.input.model_copy(update={"bands": bands})
+    object.__setattr__(exp, "contract", exp.contract.model_copy(update={"input": spec}))
+    assert (exp.bands("S1"), exp.bands("10m"), exp.band_slice("S2")) == (
+        (0, 2),
+        (1, 3),
+        slice(3, 4),
+    )
+    assert exp.band_slice("where", side="target") == slice(0, 2)
+    with pytest.raises(ConfigError, match=r"other bands stand between.*experiment\.bands\('S1'"):
+        exp.band_slice("S1")
+    with pytest.raises(ConfigError, match="no input band is of group 'S3'"):
+        exp.bands("S3")
 
 
 def test_damaged_contract_is_named(root: Path, environment: Environment) -> None:

@@ -32,6 +32,12 @@ def test_stretch_is_fixed_and_gamma_lifts_the_dark_half() -> None:
     assert shown.label == "B04, B03, B02"
 
 
+def test_photos_are_shown_as_their_numbers_are() -> None:
+    shown = view(("r", "g", "b"), (None,) * 3, np.array([[0, 255]] * 3), (0, 1, 2), photo=True)
+    grey = np.full((1, 1, 3), 51, np.float32)
+    np.testing.assert_allclose(shown.picture(grey), 0.2, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("names", "nm", "shown"),
     [

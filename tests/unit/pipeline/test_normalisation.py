@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from sensor2sensor.config.vocabulary import NORMALISATIONS
 from sensor2sensor.core.errors import ConfigError, DatasetError
+from sensor2sensor.dataset.bands import BandStatistics
 from sensor2sensor.dataset.contract import DatasetContract, load_contract
 from sensor2sensor.pipeline.normalisation import Normalisation
-from tests.fakes_dataset import glinting, make_dataset
+from tests.fakes_dataset import glinting, make_dataset, toy_contract
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +199,42 @@ def test_l2_has_unit_norm_and_no_way_back(contract: DatasetContract) -> None:
     assert not made.invertible
     with pytest.raises(ConfigError, match="cannot be inverted"):
         made.restore(np.zeros((1, 2, 2, 3), np.float32))
+
+
+def _fixed(unit: str, low: float, high: float) -> DatasetContract:
+    """Three bands whose source fixes their range, which is narrower than what train holds."""
+    draft = toy_contract("fixed", "degraded", 6, 32, 0)
+    known = BandStatistics(
+        low=low, high=high, minimum=low + 1, maximum=high - 1, mean=(low + high) / 2, std=1.0,
+        count=9, output_low=low, output_high=high,
+    )  # fmt: skip
+    bands = tuple(b.model_copy(update={"unit": unit}) for b in draft.target.bands)
+    sides = {s: getattr(draft, s).model_copy(update={"bands": bands}) for s in ("input", "target")}
+    statistics = {"input": (known,) * 3, "target": (known,) * 3}
+    return draft.model_copy(update={**sides, "statistics": statistics, "resolution_m": None})
+
+
+@pytest.mark.parametrize("bounds", [None, (-1.0, 1.0)])
+def test_every_number_of_a_photo_has_its_place_and_nothing_is_clipped(
+    bounds: tuple[float, float] | None,
+) -> None:
+    made = Normalisation("symmetric", _fixed("DN", 0, 255), bounds)
+    values = np.repeat(np.arange(256, dtype=np.float32)[None, :, None], 3, axis=-1)
+    wanted = (values - 127.5) / 127.5
+    np.testing.assert_allclose(made.target(values), wanted, atol=1e-7)
+    assert np.array_equal(np.rint(made.restore(made.target(values))), values)
+    assert not made.clipped(values).any() and made.value_ranges == [(-1.0, 1.0)] * 3
+    scaled = Normalisation("reflectance", _fixed("DN", 0, 255)).input(values)
+    assert (scaled.min(), scaled.max()) == (0.0, 1.0)
+
+
+def test_decibels_below_zero_are_left_by_reflectance_and_mapped_by_their_limits() -> None:
+    contract = _fixed("dB", -25, 0)
+    values = np.linspace(-40, 5, 10, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+    assert np.array_equal(Normalisation("reflectance", contract).input(values), values)
+    np.testing.assert_allclose(
+        Normalisation("symmetric", contract).input(values), (values + 12.5) / 12.5, rtol=1e-6
+    )
 
 
 def test_a_typo_is_answered(contract: DatasetContract) -> None:

@@ -15,11 +15,14 @@ from sensor2sensor.training.contract import (
     accepted_extras,
     build_networks,
     check_model,
+    extras_for,
     step_caller,
 )
 from sensor2sensor.training.start import choose_start
+from tests.fakes_extras import extras_of
 from tests.unit.training.tiny import batch, fresh
 
+EXTRAS = extras_of(12, 3)
 NOW = datetime(2026, 7, 15, 9, 30)
 
 
@@ -74,6 +77,32 @@ def test_extras_are_kept_from_a_step_that_does_not():
     assert not takes("mask")
 
 
+def stepping(step):
+    """A model whose train_step is this function of itself, the three and more."""
+    return type("Model", (), {"train_step": tf.function(step)})()
+
+
+@pytest.mark.parametrize(
+    ("step", "carried"),
+    [
+        (lambda self, x, y, step: None, []),
+        (lambda self, x, y, step, **extras: None, ["row", "gap_h"]),
+        (lambda self, x, y, step, gap_h, other=None: None, ["gap_h"]),
+        (lambda self, x, y, step, *, place, name, index: None, ["name", "place"]),
+        (lambda self, x, y, step, place, **extras: None, ["row", "gap_h", "place"]),
+    ],
+)
+def test_batches_carry_what_the_step_takes_and_texts_only_where_it_names_them(step, carried):
+    known = [extra for extra in EXTRAS if extra.name in ("row", "gap_h", "place")]
+    assert extras_for(stepping(step), SimpleNamespace(name="toy", extras=known)) == carried
+
+
+def test_a_step_that_needs_what_the_data_set_lacks_is_refused():
+    contract = SimpleNamespace(name="toy", extras=EXTRAS)
+    with pytest.raises(ModelContractError, match=r"needs 'rwo', which the data set 'toy'.*'row'"):
+        extras_for(stepping(lambda self, x, y, step, rwo: None), contract)
+
+
 def test_networks_made_at_their_first_call_get_their_variables():
     class Late(keras.Model):
         def __init__(self):
@@ -84,9 +113,24 @@ def test_networks_made_at_their_first_call_get_their_variables():
             return self.conv(image)
 
     model = with_(fresh(), generator=Late())
-    sizes = SimpleNamespace(IMG_HEIGHT=8, IMG_WIDTH=8, INPUT_CHANNELS=2, OUTPUT_CHANNELS=3)
+    sizes = SimpleNamespace(INPUT_HEIGHT=4, INPUT_WIDTH=2, IMG_HEIGHT=8, IMG_WIDTH=4,
+                            INPUT_CHANNELS=2, OUTPUT_CHANNELS=3)  # fmt: skip
     build_networks(model, sizes)
     assert [tuple(v.shape) for v in model.generator.variables] == [(3, 3, 2, 3), (3,)]
+
+
+def test_networks_are_made_for_an_input_on_its_own_grid():
+    seen = []
+
+    class Late(keras.Model):
+        def call(self, images, training=None):
+            seen.extend(tuple(image.shape) for image in keras.tree.flatten(images))
+
+    model = with_(fresh(), generator=Late(), discriminator=Late())
+    sizes = SimpleNamespace(INPUT_HEIGHT=4, INPUT_WIDTH=2, IMG_HEIGHT=8, IMG_WIDTH=4,
+                            INPUT_CHANNELS=2, OUTPUT_CHANNELS=3)  # fmt: skip
+    build_networks(model, sizes)
+    assert seen == [(1, 4, 2, 2), (1, 4, 2, 2), (1, 8, 4, 3)]
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ def experiment(precision="float32", **changes):
     recipe = {
         "LEARNING_RATE_SCHEDULE": Schedule(), "BETA_1": None, "GRADIENT_CLIP": None, "EMA": None,
         "DISCRIMINATOR": DiscriminatorSettings(),
-        "IMG_HEIGHT": 8, "IMG_WIDTH": 8, "INPUT_CHANNELS": 2, "OUTPUT_CHANNELS": 3,
+        "IMG_HEIGHT": 8, "IMG_WIDTH": 8, "INPUT_HEIGHT": 8, "INPUT_WIDTH": 8,
+        "INPUT_CHANNELS": 2, "OUTPUT_CHANNELS": 3,
     }  # fmt: skip
     config = SimpleNamespace(model_name="tiny", precision=precision)
     return SimpleNamespace(config=config, **{**recipe, **changes})

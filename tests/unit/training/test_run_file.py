@@ -12,7 +12,7 @@ from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.runs import Run, write_run_json
-from sensor2sensor.training.record import (
+from sensor2sensor.training.run_file import (
     choose_device,
     dataset_identity,
     git_state,
@@ -32,7 +32,7 @@ def test_of_several_gpus_only_the_one_that_computes_is_claimed():
     assert gpu_label("H100", 4) == "GPU (H100, the first of 4; no other is used)"
 
 
-def test_the_commit_is_recorded_in_a_checkout(repository):
+def test_the_commit_is_noted_in_a_checkout(repository):
     state = git_state()
     if not (repository / ".git").exists() or shutil.which("git") is None:
         assert state == {"commit": None, "dirty": None}

@@ -27,7 +27,7 @@ SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
 
 
-class RunRecord:
+class RunFile:
     """The ``run.json`` of one run, written anew at every change of status or checkpoint."""
 
     def __init__(self, run: Run, content: dict[str, Any]) -> None:
@@ -49,7 +49,7 @@ def begin(
     model: dict[str, str | None] | None = None,
     pretrained: dict[str, Any] | None = None,
     argv: Sequence[str] | None = None,
-) -> RunRecord:
+) -> RunFile:
     """Write the resolved ``experiment.json`` and a ``run.json`` with status ``running``.
 
     ``model`` is the :func:`module_identity` of the module that trains.
@@ -81,9 +81,9 @@ def begin(
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
     }
     files.write_json(run.resolved, settings(experiment.config))
-    record = RunRecord(run, content)
-    record.update()
-    return record
+    run_file = RunFile(run, content)
+    run_file.update()
+    return run_file
 
 
 def refuse_changed(experiment: ExperimentView) -> None:

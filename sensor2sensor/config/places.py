@@ -1,0 +1,54 @@
+"""Where an experiment lies, and the data set that it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sensor2sensor.config.environment import Environment
+from sensor2sensor.config.experiment_file import ExperimentFile
+from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.validate import report
+from sensor2sensor.core.errors import ConfigErrors, InputError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.paths import fault_of
+
+
+def find_experiment(exp: str, environment: Environment) -> Path:
+    """The folder of an experiment: below ``experiment_root``, holding an ``experiment.json``.
+
+    Raises:
+        InputError: There is none; the nearest is named.
+    """
+    root = environment.require("experiment_root")
+    folder = (root / exp.strip("/")).resolve()
+    named = fault_of(folder) is None and folder.is_relative_to(root.resolve())
+    if named and (folder / "experiment.json").is_file():
+        return root / folder.relative_to(root.resolve())
+    known = [path.parent.relative_to(root).as_posix() for path in root.rglob("experiment.json")]
+    known = [name for name in known if "/logs/" not in f"/{name}/"]
+    problem = f"no experiment '{exp}' (a folder with an experiment.json)"
+    raise InputError(problem, where=root, hint=suggestion(exp, known))
+
+
+def find_dataset(config: ExperimentFile, document: JsonDocument, environment: Environment) -> Path:
+    """The folder ``<data_root>/<dataset>/<tilesize>``.
+
+    Raises:
+        ConfigErrors: It does not exist; nearest data set or existing tile sizes are named.
+    """
+    if config.dataset in ("", ".", "..") or {"/", "\\"} & set(config.dataset):
+        text = f"'{config.dataset}' is a path; name one folder of {environment.data_root}"
+        raise ConfigErrors(report(document, {("dataset",): [text]}))
+    folder = environment.data_root / config.dataset
+    if (fault := fault_of(folder, typed=True)) is not None:
+        raise ConfigErrors(report(document, {("dataset",): [fault]}))
+    if (folder / str(config.tilesize) / "dataset.json").is_file():
+        return folder / str(config.tilesize)
+    if folder.is_dir():
+        sizes = sorted(p.parent.name for p in folder.glob("*/dataset.json"))
+        key, text = "tilesize", f"'{config.dataset}' has tile sizes {', '.join(sizes) or 'none'}"
+        raise ConfigErrors(report(document, {(key,): [text]}))
+    root = environment.data_root
+    known = {path.parents[1].name for path in root.glob("*/*/dataset.json")}
+    text = f"no data set '{config.dataset}' in {root}; {suggestion(config.dataset, known)}"
+    raise ConfigErrors(report(document, {("dataset",): [text]}))
