@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sensor2sensor.geo.footprints import unit_vectors
 from sensor2sensor.geo.grids import Grid
+from sensor2sensor.geo.projections import from_lonlat, to_lonlat
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,10 +64,7 @@ def grid_geocentric_m(grid: Grid) -> Floats:
 
 def local_grid(epsg: int, lon_deg: Floats, lat_deg: Floats) -> tuple[Floats, Floats]:
     """Eastings and northings in metres of positions given in degrees, any shape."""
-    from pyproj import Transformer
-
-    transformer = Transformer.from_crs("EPSG:4326", f"EPSG:{epsg}", always_xy=True)
-    x, y = transformer.transform(lon_deg, lat_deg)
+    x, y = from_lonlat(epsg).transform(lon_deg, lat_deg)
     return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
 
 
@@ -241,10 +239,7 @@ def _knots(values: Floats) -> Ints:
 
 def unproject_points(epsg: int, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Longitude and latitude in degrees of positions in a UTM zone, any shape."""
-    from pyproj import Transformer
-
-    transformer = Transformer.from_crs(f"EPSG:{epsg}", "EPSG:4326", always_xy=True)
-    lon, lat = transformer.transform(x, y)
+    lon, lat = to_lonlat(epsg).transform(x, y)
     return np.asarray(lon), np.asarray(lat)
 
 

@@ -9,12 +9,13 @@ sphere, where neither meridian nor pole is special, and only then projected.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sensor2sensor.geo.projections import from_lonlat, to_lonlat
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +65,7 @@ def project_vertices(geometry: Any, crs: str) -> Any:
     """Project polygons from longitude/latitude vertex by vertex; their edges are short."""
     import shapely
 
-    transformer = _transformer(crs)
+    transformer = from_lonlat(crs)
     moved = shapely.transform(
         geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     )
@@ -75,7 +76,7 @@ def unproject(geometry: Any, epsg: int) -> Any:
     """Bring a projected geometry back to longitude/latitude degrees, vertex by vertex."""
     import shapely
 
-    transformer = _transformer(f"EPSG:{epsg}", inverse=True)
+    transformer = to_lonlat(epsg)
     return shapely.transform(
         geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     )
@@ -122,7 +123,7 @@ def _project_ring(ring: Any, crs: str) -> Any:
     import shapely
 
     lon, lat = _great_circles(np.asarray(ring.coords, dtype=np.float64)[:, :2])
-    xy = np.column_stack(_transformer(crs).transform(lon, lat))
+    xy = np.column_stack(from_lonlat(crs).transform(lon, lat))
     xy = xy[np.isfinite(xy).all(axis=1)]
     return _polygons_only(shapely.Polygon(xy)) if len(xy) >= 4 else shapely.Polygon()
 
@@ -189,11 +190,3 @@ def _equal_area_at(centre: Floats) -> str:
     lat = math.degrees(math.atan2(float(centre[2]), math.hypot(float(centre[0]), float(centre[1]))))
     lon = math.degrees(math.atan2(float(centre[1]), float(centre[0])))
     return f"+proj=laea +lat_0={lat:.6f} +lon_0={lon:.6f} +datum=WGS84 +units=m"
-
-
-@lru_cache(maxsize=256)
-def _transformer(crs: str, *, inverse: bool = False) -> Any:
-    from pyproj import Transformer
-
-    ends = (crs, "EPSG:4326") if inverse else ("EPSG:4326", crs)
-    return Transformer.from_crs(*ends, always_xy=True)

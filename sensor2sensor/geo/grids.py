@@ -114,6 +114,12 @@ class Grid:
         corner = (self.ulx_m + x * step, self.uly_m - y * step)
         return replace(self, ulx_m=corner[0], uly_m=corner[1], width_px=w, height_px=h)
 
+    def reduced(self, window: PixelWindow, shape: tuple[int, ...]) -> Grid:
+        """The grid of a window that is seen in `shape` (rows, columns) larger pixels."""
+        height, width = shape
+        corner = self.window(window.x, window.y, width, height)
+        return replace(corner, resolution_m=window.width * self.resolution_m / width)
+
     def xy_centres(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Eastings [width_px] and northings [height_px] of the pixel centres, in metres."""
         x = self.ulx_m + (np.arange(self.width_px, dtype=np.float64) + 0.5) * self.resolution_m

@@ -11,7 +11,7 @@ import numpy as np
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid, PixelWindow
-from sensor2sensor.products.quality import CLOUD_MASK_TYPES
+from sensor2sensor.products.quality import CLOUD_MASK_TYPES, from_classi, from_scl
 from sensor2sensor.products.reading import naming_damage, read_xml
 
 if TYPE_CHECKING:
@@ -135,6 +135,27 @@ def read_nearest(
         planes = [_padded(source, band, window, 1) for band in source.indexes]
     stack = np.stack(planes).astype(np.uint8)
     return stack[:, (rows - y)[:, None], (columns - x)[None, :]]
+
+
+def read_quality(
+    files: ProductFiles, source: str, member: str, tile: Grid, target: Grid
+) -> npt.NDArray[np.uint32]:
+    """Quality bits [h, w] of the mask a product has; all 0, which says nothing, without one.
+
+    Args:
+        files: the product's files.
+        source: `SCL`, `MSK_CLASSI`, `MSK_CLOUDS` or `none`.
+        member: the mask's file.
+        tile: a grid of the whole tile, at any resolution.
+        target: where to look.
+    """
+    if source == "SCL":
+        return from_scl(read_nearest(files, member, tile, target)[0])
+    if source == "MSK_CLASSI":
+        return from_classi(read_nearest(files, member, tile, target))
+    if source == "MSK_CLOUDS":
+        return read_cloud_polygons(files, member, target)
+    return np.zeros(target.shape, np.uint32)
 
 
 def read_cloud_polygons(files: ProductFiles, member: str, target: Grid) -> npt.NDArray[np.uint32]:
