@@ -17,12 +17,13 @@ from sensor2sensor.preprocess.inventory.scan import (
     one_level,
     scan_sentinel3,
 )
+from sensor2sensor.products.sentinel2 import open_s2
 from sensor2sensor.products.sentinel3 import open_s3
 from tests.scripts.step_archive import BANDS, SCENES, overpass, scene
 
 
 def check2(product, *, bands=BANDS, verify=False):
-    return check_sentinel2(product, bands=bands, resolution_m=10, verify=verify)
+    return check_sentinel2(open_s2(product), bands=bands, resolution_m=10, verify=verify)
 
 
 def test_one_level_is_taken_and_two_are_refused():
@@ -61,9 +62,9 @@ def test_files_missing_empty_cut_short_or_altered_are_named(tmp_path):
 
 def test_a_sentinel3_product_without_a_band_is_incomplete(tmp_path):
     product = overpass(tmp_path, "S3A", SCENES[0])
-    assert check_sentinel3(product, verify=True) == []
+    assert check_sentinel3(open_s3(product), verify=True) == []
     (product / "Oa21_radiance.nc").unlink()
-    assert check_sentinel3(product, verify=False) == ["missing Oa21_radiance.nc"]
+    assert check_sentinel3(open_s3(product), verify=False) == ["missing Oa21_radiance.nc"]
 
 
 def test_passes_are_chosen_by_their_sensing_period(tmp_path):
