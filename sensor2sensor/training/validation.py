@@ -93,7 +93,7 @@ class Monitor:
 
     def _target_view(self) -> View:
         contract = self._experiment.contract
-        return _view(contract.target.bands, self._ranges, contract.colour())
+        return view(contract.target.bands, self._ranges, contract.colour())
 
     def _input_view(self, rows: list[SampleRow]) -> View:
         """Stretch of the normalised input: the images of the bands' fixed ranges."""
@@ -105,12 +105,7 @@ class Monitor:
             # Scaled by each tile's own norm: no fixed range exists, these fixed tiles give one.
             seen = np.concatenate([row.input.reshape(-1, row.input.shape[-1]) for row in rows])
             ends = [np.quantile(seen, q, axis=0) for q in (0.001, 0.999)]
-        return _view(contract.input.bands, np.stack(ends, axis=-1).astype(np.float32))
-
-
-def _view(bands: Any, ranges: FloatArray, display: tuple[int, int, int] | None = None) -> View:
-    names = [band.name for band in bands]
-    return view(names, [band.wavelength_nm for band in bands], ranges, display)
+        return view(contract.input.bands, np.stack(ends, axis=-1).astype(np.float32))
 
 
 def _rows(batch: Any, prediction: FloatArray, truth: FloatArray) -> Iterator[SampleRow]:
