@@ -89,6 +89,7 @@ class Grid:
         from affine import Affine
 
         step = self.resolution_m
+        # Pixel-is-area, as GDAL has it: the origin is a corner, and rows run south.
         return Affine(step, 0.0, self.ulx_m, 0.0, -step, self.uly_m)
 
     @property
@@ -122,6 +123,7 @@ class Grid:
 
     def xy_centres(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Eastings [width_px] and northings [height_px] of the pixel centres, in metres."""
+        # Half a pixel from the corner; without it everything lies half a pixel north-west.
         x = self.ulx_m + (np.arange(self.width_px, dtype=np.float64) + 0.5) * self.resolution_m
         y = self.uly_m - (np.arange(self.height_px, dtype=np.float64) + 0.5) * self.resolution_m
         return x, y

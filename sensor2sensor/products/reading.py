@@ -116,9 +116,11 @@ def _ring(element: xml.Element, path: str) -> Any:
     from shapely.geometry import Polygon
 
     values = element.numbers(path)
+    # Both sensors write latitude before longitude.
     points = list(zip(values[1::2], values[0::2], strict=False))
     if len(values) % 2 or len(set(points)) < 3:
         raise ProductError(f"element {path} holds no polygon", where=element.where)
+    # Longitudes may run on beyond 180, where a ring crosses it.
     if any(abs(lon) > 360.0 or abs(lat) > 90.0 for lon, lat in points):
         raise ProductError(f"element {path} has an impossible latitude", where=element.where)
     return Polygon(points)
@@ -189,6 +191,7 @@ def _checksum_problem(files: ProductFiles, name: str, listed: Checksum | None) -
     library_name = _ALGORITHMS.get(listed.algorithm.upper())
     if library_name is None:
         return f"checksum of unknown kind {listed.algorithm!r}"
+    # MD5 tells damage here, not malice.
     digest = hashlib.new(library_name, usedforsecurity=False)
     try:
         for piece in files.chunks(name):

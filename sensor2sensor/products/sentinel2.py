@@ -117,6 +117,7 @@ class S2Product:
         Products that agree show the same pixels, unless each holds a part of the tile: see
         `products.acquisitions`.
         """
+        # Milliseconds differ between levels and reprocessings of one datatake.
         return self.platform, self.sensing_start.replace(microsecond=0), self.tile
 
     @property
@@ -158,6 +159,7 @@ class S2Product:
 
     def members_for(self, bands: Sequence[str], resolution_m: int) -> list[str]:
         """The files that reading these bands opens: XML, images, and the source of quality."""
+        # The metadata count: a product whose XML was altered is read with other offsets.
         images = [self.band_member(band, resolution_m) for band in bands]
         _, mask = self._quality_source(resolution_m)
         return [*self.metadata_files, *images, *([mask] if mask else [])]
@@ -167,8 +169,8 @@ class S2Product:
     ) -> npt.NDArray[np.float32]:
         """Reflectance of digital numbers, any shape; NaN where empty (None: where no data)."""
         values = dn.astype(np.float32)
-        # Since baseline 04.00 noise about zero is kept by an offset of -1000 that is to be added;
-        # values before it have none. The result may be negative, and is not clipped.
+        # Since baseline 04.00 numbers are stored 1000 higher, so that noise about zero survives;
+        # the metadata's offset is -1000, to be added. Negative results are noise too, and stay.
         values += np.float32(self.offsets[band])
         values /= np.float32(self.quantification)
         values[dn == self.nodata if empty is None else empty] = np.nan
@@ -208,6 +210,7 @@ class S2Product:
             ProductError: a band is not there, or its file is damaged (names it).
         """
         numbers = [self.read_dn(band, resolution_m, window, overview=overview) for band in bands]
+        # By the number as stored: with an offset, 0 would pass for a reflectance of -0.1.
         empty = np.stack([dn == self.nodata for dn in numbers])
         full = np.any([dn == self.saturated for dn in numbers], axis=0)
         if overview > 1:
@@ -267,6 +270,7 @@ class S2Product:
 
     def quality_given(self, resolution_m: int) -> Quality:
         """The bits of the quality word this product can give; it leaves the others at 0."""
+        # No data and saturation are seen in the numbers, whatever mask there is.
         return GIVEN_BY[self.quality_source(resolution_m)] | GIVEN_BY_NUMBERS
 
     @cached_property
@@ -290,6 +294,7 @@ class S2Product:
         if not self.files.exists(MANIFEST):
             return [f"{where}: file is missing, nothing can be verified"]
         listed = checksums_of(self.listed, where)
+        # Archives rename granule folders; the manifest has the name of before.
         here = {located(self.files, name, self.granule): found for name, found in listed.items()}
         return verify_checksums(self.files, here, members)
 
@@ -300,6 +305,7 @@ class S2Product:
             member = self.images.get(("SCL", resolution))
             if member is not None and self.files.exists(member):
                 return "SCL", member
+        # Planes of a JPEG 2000 since baseline 04.00, polygons of a GML before; never both.
         for kind in ("MSK_CLASSI", "MSK_CLOUDS"):
             member = self.masks.get(kind)
             if member is not None and self.files.exists(member):

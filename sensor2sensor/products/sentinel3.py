@@ -97,6 +97,7 @@ class S3Product:
     @property
     def acquisition(self) -> tuple[str, datetime, str]:
         """Platform, start to the second, product type."""
+        # Frames are cut anew by a few rows in reprocessings: see `products.acquisitions`.
         return self.platform, self.start.replace(microsecond=0), self.product_type
 
     def sensed_within(self, first: datetime, last: datetime) -> bool:
@@ -120,11 +121,13 @@ class S3Product:
         first, last = (np.datetime64(t.replace(tzinfo=None), "us") for t in (self.start, self.stop))
         stamps = reader.time_stamps(rows)
         if stamps is not None:
+            # Fill and damage decode to times years away.
             early, late = first - _TIME_TOLERANCE, last + _TIME_TOLERANCE
             if ((stamps >= early) & (stamps <= late)).all():
                 return stamps
             where = self.files.where(TIME_FILE)
             _LOG.warning("%s: has time stamps outside the sensing period, not used", where)
+        # Start and stop are those of the first and the last row, 44 ms each.
         step = (last - first) / max(self.rows - 1, 1)
         return np.asarray(first + np.arange(self.rows)[rows] * step)
 
@@ -178,6 +181,7 @@ def open_s3(path: Path) -> S3Product:
         product_type=_product_type(general),
         **_times(sections["acquisitionPeriod"].require(_PERIOD)),
         creation_time=time_at(general, "creationTime"),
+        # Near real time, short time critical, not time critical.
         timeliness=_choice(general, "timeliness", ("NR", "ST", "NT")),
         collection=general.string("baselineCollection"),
         footprint=footprint_from(frame.find_all(_FOOTPRINT), _FOOTPRINT, frame.where),
@@ -221,6 +225,7 @@ def _platform(section: Element) -> str:
 
 def _product_type(general: Element) -> str:
     text = general.string("productType")
+    # Padded to eleven letters: OL_1_EFR___.
     plain = text.rstrip("_")
     if plain not in PRODUCT_TYPES:
         raise ProductError(
@@ -232,6 +237,7 @@ def _product_type(general: Element) -> str:
 
 def _times(period: Element) -> dict[str, datetime]:
     start, stop = time_at(period, "startTime"), time_at(period, "stopTime")
+    # Frames are compared by the share of the shorter one: none may be without length.
     if stop <= start:
         raise ProductError("element stopTime is not after startTime", where=period.where)
     return {"start": start, "stop": stop}
@@ -248,6 +254,7 @@ def _choice(element: Element, path: str, values: tuple[str, ...]) -> str:
 
 def _count(element: Element, path: str) -> int:
     value = element.integer(path)
+    # A frame has 4091 rows of 4865 pixels, an uncut orbit 60 000 rows.
     if not 1 < value <= 100_000:
         raise ProductError(f"element {path} is {value}", where=element.where)
     return value

@@ -54,6 +54,7 @@ def _with_overlap(
     if not pairs:
         return list(rows)
     items = [(f"{a.path} x {b.path}", a.footprint, b.footprint, a.epsg) for a, b in pairs]
+    # In the scene's own system: degrees have no areas, and footprints may cross 180 degrees east.
     measured = parallel_map(
         _overlap, items, workers=workers, label=lambda item: item[0], desc="measuring overlap"
     )
@@ -84,6 +85,7 @@ def _vanished(
         places |= {row.s3: env.s3_root for row in rows if row.s3}
     found: dict[str, str] = {}
     for path, root in places.items():
+        # Another product stands for a superseded one.
         if path in planned.superseded or path in usable:
             continue
         if path in failures:
@@ -100,6 +102,7 @@ def _facts(
     now = {path: one.facts for scan in scans for path, one in scan.by_path.items()}
     verified = {f["name"] for f in old.products.values() if f["checksums"] == "verified"}
     facts: dict[str, dict[str, Any]] = {}
+    # A superseded product is listed still: what was known of it stays known.
     for path in dict.fromkeys(path for row in rows for path in (row.s2, row.s3) if path):
         fact = now.get(path) or old.products.get(path)
         if fact is not None:

@@ -33,12 +33,14 @@ def hours_apart(scenes: Sequence[datetime], periods: Sequence[Period]) -> list[f
     """Hours from each scene to the nearest sensing period; infinite where there is none."""
     ordered = sorted(periods)
     starts = [start for start, _ in ordered]
+    # Periods overlap (stripes beside frames): one that began earlier may end last.
     last_stops = list(accumulate((stop for _, stop in ordered), max))
     apart: list[float] = []
     for time in scenes:
         place = bisect_right(starts, time)
         before = hours_from(last_stops[place - 1], time) if place else math.inf
         after = hours_from(time, starts[place]) if place < len(starts) else math.inf
+        # Within a period the distance is 0.
         apart.append(min(max(before, 0.0), after))
     return apart
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
 
 DEFAULT_BANDS = ("B02", "B03", "B04")
+# MGRS has no I and no O, which look like 1 and 0; its bands of latitude run from C to X.
 _TILE = re.compile(r"T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})", re.IGNORECASE)
 _MAX_WINDOW_H = 24.0 * 366
 

@@ -141,6 +141,7 @@ def _moved(
 ) -> dict[str, str]:
     """Old path → new path of listed products that are now elsewhere under the same name."""
     present = {product.path for product in products}
+    # Of copies the first path counts, whatever order they were found in.
     by_name = {p.name: p.path for p in sorted(products, key=attrgetter("path"), reverse=True)}
     absent = {path for path in paths if path not in present and path in facts}
     return {p: by_name[facts[p]["name"]] for p in absent if facts[p]["name"] in by_name}
@@ -179,6 +180,8 @@ def _choose(
     left_out: dict[str, str] = {}
     for acquisition, group in groups.items():
         here = [product for product in group if product.path in last_place]
+        # What was reviewed stays: of several listed products of one acquisition the newest, else
+        # the one listed last, which superseded the others.
         pick = max(here, key=lambda p: (p.newest, last_place[p.path])) if here else group[0]
         chosen[acquisition] = pick
         if pick.name != group[0].name:
@@ -211,8 +214,11 @@ def _new_rows(
     kept: Sequence[InventoryRow],
 ) -> list[InventoryRow]:
     """The rows to append, by sensing time of the scene, then by distance in time."""
+    # A pair of before has its row and its index already.
     there = {(row.s2, row.s3) for row in kept}
+    # Numbers of rows that are superseded are not given again.
     index = max((row.index for row in kept), default=-1) + 1
+    # By the time over the tile, not by the start: window and gap are those of the ground.
     passes = sorted(passes, key=lambda p: (p.time, p.path))
     added: list[InventoryRow] = []
     for scene in scenes:

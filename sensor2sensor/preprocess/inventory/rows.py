@@ -95,6 +95,7 @@ def read_rows(path: Path) -> list[InventoryRow]:
         InputError: with all problems of the file, each with its line.
     """
     try:
+        # Excel writes a mark of byte order before the first column's name.
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(

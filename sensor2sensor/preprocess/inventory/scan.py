@@ -67,6 +67,7 @@ def scan(env: Environment, options: Options, *, verify: bool, workers: int) -> t
     """
     s2_root = env.require("s2_root")
     s3_root = None if options.s2_only else env.require("s3_root")
+    # Sentinel-2 first: its scenes say when, and its tile where, a Sentinel-3 product matters.
     s2 = scan_sentinel2(s2_root, options, verify=verify, workers=workers)
     if s3_root is None or options.window is None or options.s3_type is None:
         return s2, Scan()
@@ -176,6 +177,7 @@ def _times_over(
         return {}, {}
     outline = unproject(grid.polygon(), grid.epsg)
     middle = unproject(grid.polygon().centroid, grid.epsg)
+    # Rows are read where they matter alone: a frame elsewhere shares no ground with the tile.
     over = [one for one in products if overlap_fraction(outline, one.footprint, grid.epsg) > 0.0]
     read = partial(time_over, lonlat=(middle.x, middle.y))
     done = parallel_map(read, over, workers=workers, label=_label, desc="timing Sentinel-3")

@@ -126,6 +126,7 @@ def _s2_facts(product: S2Product, part: str) -> dict[str, Any]:
         "name": product.name,
         "acquisition": Acquisition(platform, tile, start, start, part).noted(),
         "sensing_start": format_utc(product.sensing_start),
+        # A datatake starts minutes before it comes to the tile.
         "time": format_utc(product.tile_time),
         "level": product.level,
         "platform": product.platform,
@@ -140,6 +141,7 @@ def _s3_facts(product: S3Product, times: Mapping[Path, datetime]) -> dict[str, A
         "name": product.name,
         "acquisition": Acquisition(platform, product_type, product.start, product.stop).noted(),
         "sensing_start": format_utc(product.start),
+        # A frame takes three minutes: its start is up to that early over the tile.
         "time": format_utc(times.get(product.path, product.start)),
         "timeliness": product.timeliness,
         "collection": product.collection,

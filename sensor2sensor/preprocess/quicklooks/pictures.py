@@ -102,6 +102,7 @@ def _noted(folder: Path) -> dict[int, dict[str, Any]]:
     noted = files.read_json(path)
     if not isinstance(noted, dict) or noted.get("step") != "30":
         return {}
+    # Another version may draw equal pixels otherwise.
     if noted["version"] != __version__:
         return {}
     return {int(scene): facts for scene, facts in noted["scenes"].items()}
@@ -142,6 +143,7 @@ def _held(
     noted = before.get(job.scene)
     if noted is None or noted["made_of"] != made_of or not job.picture.is_file():
         return product, made_of, None
+    # A picture someone edited or a disk that was full leaves another one.
     whole = files.sha256(job.picture) == noted["sha256"]
     return product, made_of, dict(noted) if whole else None
 

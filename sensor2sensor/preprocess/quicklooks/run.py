@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         return report.finish()
     with files.lock(env.inventory_dir / f".{inventory.name}.pictures.lock"):
         files.sweep(folder)
+        # What stands in the notes of the pictures; a path or a number of workers changes none.
         options = {name: vars(args)[name] for name in ("inventory", "overlap", "downsample")}
         made = make_all(jobs, folder, options, args.workers, report)
         _leave_only(made, folder, report)
