@@ -129,7 +129,7 @@ def choose(data: Path, tile: str | None, level: str | None) -> tuple[str, str]:
 
 def prepare(job: Job, args: argparse.Namespace, tile: str, level: str) -> None:
     """Run steps 20, 40 and 50 on every product of the tile."""
-    from sensor2sensor.preprocess.inventory.pairing import inventory_name
+    from sensor2sensor.preprocess.inventory.options import inventory_name
 
     job.write_environment(
         data_root="data",

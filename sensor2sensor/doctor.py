@@ -103,9 +103,9 @@ def _ask_rasterio() -> tuple[float, float]:
 
 
 def _ask_pyproj() -> tuple[float, float]:
-    from pyproj import Transformer
+    from sensor2sensor.geo.projections import from_lonlat
 
-    x_m, y_m = Transformer.from_crs(4326, 32617, always_xy=True).transform(-81.0, 73.0)
+    x_m, y_m = from_lonlat(32617).transform(-81.0, 73.0)
     return float(x_m), float(y_m)
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from sensor2sensor.geo.projections import to_lonlat
 
 EARTH_RADIUS_M = 6_371_007.181  # sphere of the area of WGS 84, as MODIS' sinusoidal grid uses
 EDGE_POINTS = 33  # a tile's edge bends by millimetres between so many points
@@ -81,16 +82,5 @@ def tile_ring(epsg: int, ulx_m: float, uly_m: float, size_m: float) -> tuple[Flo
     along = np.linspace(0.0, size_m, EDGE_POINTS)[:-1]
     x = np.concatenate([along, np.full_like(along, size_m), size_m - along, np.zeros_like(along)])
     y = np.concatenate([np.zeros_like(along), along, np.full_like(along, size_m), size_m - along])
-    longitude, latitude = _to_lonlat(epsg).transform(ulx_m + x, uly_m - y)
+    longitude, latitude = to_lonlat(epsg).transform(ulx_m + x, uly_m - y)
     return np.asarray(longitude), np.asarray(latitude)
-
-
-_transformers: dict[int, Any] = {}
-
-
-def _to_lonlat(epsg: int) -> Any:
-    from pyproj import Transformer
-
-    if epsg not in _transformers:
-        _transformers[epsg] = Transformer.from_crs(epsg, 4326, always_xy=True)
-    return _transformers[epsg]

@@ -20,6 +20,7 @@ from sensor2sensor.core.seeds import keyed_hash
 from sensor2sensor.dataset.blocks import BlockGrid, tile_ring
 from sensor2sensor.dataset.contract import SPLITS, SplitPolicy
 from sensor2sensor.dataset.ledger import DROPPED, guard_reason
+from sensor2sensor.geo.projections import from_lonlat
 
 SEEDS_TRIED = 200
 By = Literal["given", "block", "acquisition", "group"]
@@ -228,12 +229,11 @@ def _share(train: Sequence[TilePlace], other: Sequence[TilePlace]) -> float:
 def _square(place: TilePlace, epsg: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """A tile as a polygon in a UTM zone, its own or another."""
     import shapely
-    from pyproj import Transformer
 
     if place.epsg == epsg:
         return shapely.box(
             place.ulx_m, place.uly_m - place.size_m, place.ulx_m + place.size_m, place.uly_m
         )
     ring = tile_ring(place.epsg, place.ulx_m, place.uly_m, place.size_m)
-    x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(*ring)
+    x, y = from_lonlat(epsg).transform(*ring)
     return shapely.make_valid(shapely.Polygon(list(zip(x, y, strict=True))))

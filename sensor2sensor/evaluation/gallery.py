@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,13 @@ import numpy as np
 
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
-from sensor2sensor.dataset.display import View, view
+from sensor2sensor.dataset.display import view
 from sensor2sensor.evaluation.predictors import Images, Predictor
 from sensor2sensor.evaluation.run import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sensor2sensor.dataset.bands import BandSpec
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
@@ -107,15 +106,8 @@ def _sheet(panels: _Panels, title: str) -> bytes:
 def _input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
     from sensor2sensor.dataset.upsampling import upsample
 
-    shown = _view(contract.input.bands, contract.input_ranges())
+    shown = view(contract.input.bands, contract.input_ranges())
     return shown.picture(np.asarray(upsample(tile, "nearest")))
-
-
-def _view(
-    bands: Sequence[BandSpec], ranges: Images, display: tuple[int, int, int] | None = None
-) -> View:
-    names = [band.name for band in bands]
-    return view(names, [band.wavelength_nm for band in bands], ranges, display)
 
 
 def _panels(
@@ -128,7 +120,7 @@ def _panels(
         guess = np.asarray(predictor([tile]))[0]
         guesses[name] = guess * norm if getattr(predictor, "normalised", False) else guess
     ranges = contract.target_ranges()
-    shown = _view(contract.target.bands, ranges, contract.colour())
+    shown = view(contract.target.bands, ranges, contract.colour())
     images = {"input": _input_picture(tile, contract)}
     images |= {name: shown.picture(guess) for name, guess in guesses.items()}
     images["truth"] = shown.picture(tile.target)

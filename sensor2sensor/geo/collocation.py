@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from sensor2sensor.geo.footprints import unit_vectors
 from sensor2sensor.geo.grids import Grid
+from sensor2sensor.geo.projections import from_lonlat, to_lonlat
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _SEMI_MAJOR_M = 6_378_137.0
 _ECCENTRICITY_2 = 6.694379990141316e-3
+# Mean radius: a sphere is good enough where a window is grown by a tie point anyway.
 _EARTH_RADIUS_M = 6_371_008.8
 _SAME_PLACE_M = 1.0  # positions are stored to 0.1 m
 _RADIUS_MARGIN = 1.25  # over half the diagonal of a pixel: geolocation jitters a little
@@ -44,6 +46,7 @@ def geocentric_m(lon_deg: Floats, lat_deg: Floats) -> Floats:
     """Geocentric metres ``[..., 3]`` of positions on the WGS 84 ellipsoid."""
     lon, lat = np.radians(lon_deg), np.radians(lat_deg)
     sine, cosine = np.sin(lat), np.cos(lat)
+    # Radius of curvature in the prime vertical; e squared flattens the polar axis below.
     normal = _SEMI_MAJOR_M / np.sqrt(1.0 - _ECCENTRICITY_2 * sine**2)
     x, y = normal * cosine * np.cos(lon), normal * cosine * np.sin(lon)
     return np.stack([x, y, normal * (1.0 - _ECCENTRICITY_2) * sine], axis=-1)
@@ -63,10 +66,7 @@ def grid_geocentric_m(grid: Grid) -> Floats:
 
 def local_grid(epsg: int, lon_deg: Floats, lat_deg: Floats) -> tuple[Floats, Floats]:
     """Eastings and northings in metres of positions given in degrees, any shape."""
-    from pyproj import Transformer
-
-    transformer = Transformer.from_crs("EPSG:4326", f"EPSG:{epsg}", always_xy=True)
-    x, y = transformer.transform(lon_deg, lat_deg)
+    x, y = from_lonlat(epsg).transform(lon_deg, lat_deg)
     return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
 
 
@@ -131,6 +131,7 @@ class SwathIndex:
         self.shape = lat_deg.shape
         self.xyz = geocentric_m(lon_deg, lat_deg)
         flat = self.xyz.reshape(-1, 3)
+        # The kd-tree would sort positions that are not numbers anywhere.
         self._known = np.flatnonzero(np.isfinite(flat).all(axis=1))
         self._tree: Any = KDTree(flat[self._known]) if self._known.size else None
 
@@ -158,6 +159,7 @@ class SwathIndex:
     def near(self, points: Floats) -> Floats:
         """Positions ``[rows, columns, 3]`` of the smallest block of the swath around points."""
         span = points.reshape(-1, 3)
+        # Farther than a pixel of reduced resolution (1.2 km) is wide.
         low, high = span.min(axis=0) - 2000.0, span.max(axis=0) + 2000.0
         inside = ((self.xyz >= low) & (self.xyz <= high)).all(axis=-1)
         if not inside.any():
@@ -186,9 +188,11 @@ def swath_positions(index: Ints, xy: Floats, swath_xy: Floats) -> tuple[Floats, 
     steps = np.maximum((left < first) + (next_right > last).astype(int), 1)
     right = (swath_xy[row, next_right] - swath_xy[row, left]) / steps[..., None]
     away = xy - swath_xy[row, column]
+    # Cramer's rule for (rows, columns) in the basis of a step down and a step to the right.
     area = down[..., 0] * right[..., 1] - down[..., 1] * right[..., 0]
     area = np.where(found & (area != 0.0), area, np.nan)
     rows = row + (away[..., 0] * right[..., 1] - away[..., 1] * right[..., 0]) / area
+    # Columns at one place are one detector shown twice: the step across starts at its far side.
     across = (down[..., 0] * away[..., 1] - down[..., 1] * away[..., 0]) / area
     return rows, np.where(across > 0.0, last, first) + across
 
@@ -241,10 +245,7 @@ def _knots(values: Floats) -> Ints:
 
 def unproject_points(epsg: int, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Longitude and latitude in degrees of positions in a UTM zone, any shape."""
-    from pyproj import Transformer
-
-    transformer = Transformer.from_crs(f"EPSG:{epsg}", "EPSG:4326", always_xy=True)
-    lon, lat = transformer.transform(x, y)
+    lon, lat = to_lonlat(epsg).transform(x, y)
     return np.asarray(lon), np.asarray(lat)
 
 

@@ -160,8 +160,10 @@ def _window(grid: Grid) -> Any:
     edge_m = max(grid.shape) * grid.resolution_m / 8.0
     outline = unproject(shapely.segmentize(grid.polygon(), edge_m), grid.epsg)
     lon, lat = np.asarray(outline.exterior.coords)[:, :2].T
+    # A scene on 180 degrees east comes back as -179.9 and 179.9.
     lon = np.unwrap(lon, period=360.0)
     pad = 0.1
+    # A degree of longitude shrinks towards the poles.
     wide = pad / max(math.cos(math.radians(float(np.abs(lat).max()))), 0.01)
     return shapely.box(
         lon.min() - wide,

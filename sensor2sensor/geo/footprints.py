@@ -9,12 +9,13 @@ sphere, where neither meridian nor pole is special, and only then projected.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sensor2sensor.geo.projections import from_lonlat, to_lonlat
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +36,7 @@ def overlap_fraction(a: Any, b: Any, epsg: int | None = None) -> float:
     """
     if not _near(a, b):
         return 0.0
+    # UTM's scale changes by less than a thousandth over a tile, and a share hides most of that.
     crs = f"EPSG:{epsg}" if epsg is not None else _local_equal_area(a)
     first, second = project(a, crs), project(b, crs)
     if first.area <= 0.0:
@@ -64,7 +66,7 @@ def project_vertices(geometry: Any, crs: str) -> Any:
     """Project polygons from longitude/latitude vertex by vertex; their edges are short."""
     import shapely
 
-    transformer = _transformer(crs)
+    transformer = from_lonlat(crs)
     moved = shapely.transform(
         geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     )
@@ -75,7 +77,7 @@ def unproject(geometry: Any, epsg: int) -> Any:
     """Bring a projected geometry back to longitude/latitude degrees, vertex by vertex."""
     import shapely
 
-    transformer = _transformer(f"EPSG:{epsg}", inverse=True)
+    transformer = to_lonlat(epsg)
     return shapely.transform(
         geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     )
@@ -122,7 +124,8 @@ def _project_ring(ring: Any, crs: str) -> Any:
     import shapely
 
     lon, lat = _great_circles(np.asarray(ring.coords, dtype=np.float64)[:, :2])
-    xy = np.column_stack(_transformer(crs).transform(lon, lat))
+    xy = np.column_stack(from_lonlat(crs).transform(lon, lat))
+    # What lies on the other side of the Earth has no place in a UTM zone.
     xy = xy[np.isfinite(xy).all(axis=1)]
     return _polygons_only(shapely.Polygon(xy)) if len(xy) >= 4 else shapely.Polygon()
 
@@ -130,6 +133,7 @@ def _project_ring(ring: Any, crs: str) -> Any:
 def _great_circles(lonlat_deg: Floats) -> tuple[Floats, Floats]:
     """Densify a closed line ``[N, 2]`` along great circles; returns (lon, lat) degrees."""
     dense = _densify(unit_vectors(lonlat_deg[:, 0], lonlat_deg[:, 1]))
+    # Not arcsin: near a pole it keeps half the digits.
     lat = np.degrees(np.arctan2(dense[:, 2], np.hypot(dense[:, 0], dense[:, 1])))
     return np.degrees(np.arctan2(dense[:, 1], dense[:, 0])), lat
 
@@ -141,11 +145,13 @@ def _densify(points: Floats) -> Floats:
 
 
 def _arc(start: Floats, end: Floats) -> Floats:
+    # Not the arccosine of the product, which loses short edges.
     angle = math.atan2(float(np.linalg.norm(np.cross(start, end))), float(start @ end))
     count = max(1, math.ceil(angle / _STEP_RAD))
     if count == 1:
         return start[None]
     t = np.arange(count)[:, None] / count
+    # Spherical interpolation (Shoemake, SIGGRAPH 1985): equal steps along the great circle.
     mixed = np.sin((1.0 - t) * angle) * start + np.sin(t * angle) * end
     return np.asarray(mixed / math.sin(angle), dtype=np.float64)
 
@@ -165,6 +171,7 @@ def _cap(polygons: list[Any]) -> tuple[Floats, float]:
     lonlat = np.concatenate([np.asarray(p.exterior.coords)[:, :2] for p in polygons])
     points = unit_vectors(lonlat[:, 0], lonlat[:, 1])
     centre = points.mean(axis=0)
+    # The mean of vectors needs no care at 180 degrees east or at a pole; that of degrees does.
     centre /= max(float(np.linalg.norm(centre)), 1e-12)
     cosines = np.clip(points @ centre, -1.0, 1.0)
     return centre, float(np.arccos(cosines.min()))
@@ -189,11 +196,3 @@ def _equal_area_at(centre: Floats) -> str:
     lat = math.degrees(math.atan2(float(centre[2]), math.hypot(float(centre[0]), float(centre[1]))))
     lon = math.degrees(math.atan2(float(centre[1]), float(centre[0])))
     return f"+proj=laea +lat_0={lat:.6f} +lon_0={lon:.6f} +datum=WGS84 +units=m"
-
-
-@lru_cache(maxsize=256)
-def _transformer(crs: str, *, inverse: bool = False) -> Any:
-    from pyproj import Transformer
-
-    ends = (crs, "EPSG:4326") if inverse else ("EPSG:4326", crs)
-    return Transformer.from_crs(*ends, always_xy=True)

@@ -89,6 +89,7 @@ class Grid:
         from affine import Affine
 
         step = self.resolution_m
+        # Pixel-is-area, as GDAL has it: the origin is a corner, and rows run south.
         return Affine(step, 0.0, self.ulx_m, 0.0, -step, self.uly_m)
 
     @property
@@ -114,8 +115,15 @@ class Grid:
         corner = (self.ulx_m + x * step, self.uly_m - y * step)
         return replace(self, ulx_m=corner[0], uly_m=corner[1], width_px=w, height_px=h)
 
+    def reduced(self, window: PixelWindow, shape: tuple[int, ...]) -> Grid:
+        """The grid of a window that is seen in `shape` (rows, columns) larger pixels."""
+        height, width = shape
+        corner = self.window(window.x, window.y, width, height)
+        return replace(corner, resolution_m=window.width * self.resolution_m / width)
+
     def xy_centres(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Eastings [width_px] and northings [height_px] of the pixel centres, in metres."""
+        # Half a pixel from the corner; without it everything lies half a pixel north-west.
         x = self.ulx_m + (np.arange(self.width_px, dtype=np.float64) + 0.5) * self.resolution_m
         y = self.uly_m - (np.arange(self.height_px, dtype=np.float64) + 0.5) * self.resolution_m
         return x, y

@@ -123,6 +123,7 @@ def _checked(path: Path) -> bytes:
     if path.stat().st_size > _MAX_BYTES:
         raise InputError(f"larger than {_MAX_BYTES} bytes", where=path, hint="simplify the mask")
     data = path.read_bytes()
+    # A KMZ is a zip of a KML and its pictures.
     if data[:4] == b"PK\x03\x04":
         raise InputError("is a KMZ archive", where=path, hint="save it as plain KML")
     try:

@@ -61,14 +61,17 @@ def phase_shift(reference: Floats, moved: Floats, *, limit_px: float) -> Shift |
         the images has no structure.
     """
     known = np.isfinite(reference) & np.isfinite(moved)
+    # Holes correlate with themselves at no shift: too many of them, and that is the peak.
     if min(reference.shape) < 8 or known.mean() < _MIN_VALID:
         return None
     spectra = [_spectrum(image, known) for image in (reference, moved)]
+    # A shift by d multiplies the spectrum by exp(-2 pi i f d): its inverse peaks at d.
     cross = np.conj(spectra[0]) * spectra[1]
     size = np.abs(cross)
     if not size.max() > 0.0:
         return None
     weight = _low_pass(cross.shape) * (size > 1e-12 * size.max())
+    # By phase alone: radiance and reflectance differ in gain, land and ice in contrast.
     phase = weight * cross / np.where(size > 0.0, size, 1.0)
     return _peak(phase / weight.sum(), limit_px)
 
@@ -114,6 +117,7 @@ def bilinear(image: NDArray[np.floating], rows: Floats, columns: Floats) -> Floa
     at = np.stack([rows, columns])
     known = np.isfinite(image)
     value = map_coordinates(np.where(known, image, 0.0), at, order=1, cval=np.nan)
+    # A hole is carried along by itself: as NaN it would spread, as 0 it would darken.
     hole = map_coordinates((~known).astype(np.float64), at, order=1, cval=1.0)
     return np.where(hole < 1e-6, value, np.nan)
 
@@ -131,6 +135,7 @@ def _spectrum(image: Floats, known: NDArray[np.bool_]) -> NDArray[np.complex128]
     flat = np.where(known, image - _plane(image, known), 0.0)
     if np.abs(flat).max() <= 1e-9 * np.abs(image[known]).max():
         flat[:] = 0.0  # only rounding is left
+    # The transform wraps around: without a fade the borders would be its strongest edge.
     rows, columns = (np.hanning(n + 2)[1:-1] for n in image.shape)
     return np.fft.fft2(flat * rows[:, None] * columns[None, :])
 

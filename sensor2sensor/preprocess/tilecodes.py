@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def count_tile_codes(s2_root: Path) -> TileCodes:
         by_tile.setdefault(product.tile, []).append(product)
     tiles = [_tile(tile, products) for tile, products in by_tile.items()]
     tiles.sort(key=lambda one: (-one.products, one.tile))
-    bad = [(_relative(failure.item, s2_root), failure.reason) for failure in damaged]
+    bad = [(one.item.relative_to(s2_root).as_posix(), one.reason) for one in damaged]
     return TileCodes(tiles, sorted(bad))
 
 
@@ -74,10 +75,6 @@ def _tile(tile: str, products: Sequence[S2Product]) -> TileCode:
     days = sorted(product.sensing_start.date().isoformat() for product in products)
     l1c, l2a = levels.count("L1C"), levels.count("L2A")
     return TileCode(tile, len(products), l1c, l2a, days[0], days[-1])
-
-
-def _relative(path: Path, root: Path) -> str:
-    return Path(path).relative_to(root).as_posix()
 
 
 def write(env: Environment, found: TileCodes) -> Path:
@@ -95,21 +92,23 @@ def write(env: Environment, found: TileCodes) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The step without its notebook; returns 1 when products could not be read."""
+    return cli.main_guard(run, cli.parser(DOC, prog="tilecodes"), argv)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Count the tile codes of the archive, print the table and note it."""
     from sensor2sensor.config.environment import load_environment
 
-    def act(args: object) -> int:
-        env = load_environment(getattr(args, "environment", None))
-        found = count_tile_codes(env.require("s2_root"))
-        report = cli.StepReport("step 10")
-        report.note(TileCodes(found.tiles, ()).table())
-        for tile in found.tiles:
-            report.done(tile.tile)
-        for item, reason in found.unreadable:
-            report.failed(item, reason)
-        report.note(f"noted in {write(env, found)}")
-        return report.finish()
-
-    return cli.main_guard(act, cli.parser(DOC, prog="tilecodes"), argv)
+    env = load_environment(args.environment)
+    found = count_tile_codes(env.require("s2_root"))
+    report = cli.StepReport("step 10")
+    report.note(TileCodes(found.tiles, ()).table())
+    for tile in found.tiles:
+        report.done(tile.tile)
+    for item, reason in found.unreadable:
+        report.failed(item, reason)
+    report.note(f"noted in {write(env, found)}")
+    return report.finish()
 
 
 if __name__ == "__main__":

@@ -1,76 +1,147 @@
-"""Choosing one of several products per acquisition: copies, reprocessings, parts of a tile."""
+"""What was sensed, and by which of several products: copies, reprocessings, parts of a tile.
+
+This is the one place that decides which products show the same and which of them is taken.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
+from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.times import format_utc, parse_utc
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.products.sentinel2 import S2Product
 from sensor2sensor.products.sentinel3 import S3Product
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 Product = TypeVar("Product", S2Product, S3Product)
 
-# Of one acquisition the non-time-critical product is the final one.
+# NR is made within three hours of sensing, NT within a month with consolidated orbit and auxiliary
+# data: of one acquisition the non-time-critical product is the final one.
 _TIMELINESS_RANK = {"NR": 0, "ST": 1, "NT": 2}
-# Frames of the same pass that share more than this part of the shorter one are the same frame.
-_SAME_FRAME_SHARE = 0.5
 # Footprints of one datastrip differ by baseline (the oldest are coarse outlines); another datastrip
 # shows the same ground only where it covers nearly all of it.
 _SAME_STRIP_SHARE, _SAME_GROUND_SHARE = 0.5, 0.95
 
 
-def newest_per_acquisition(
-    products: Sequence[Product], *, level: str | None = None
-) -> list[Product]:
-    """One product per acquisition, in the order of sensing: the first of each of `acquisitions`."""
-    return [group[0] for group in acquisitions(products, level=level)]
+@dataclass(frozen=True)
+class Acquisition:
+    """What was sensed: products that agree show the same ground at the same time.
+
+    `scope` is the tile of a Sentinel-2 product, the product type of a Sentinel-3 one. `part` tells
+    the parts of a Sentinel-2 tile apart that were received apart; empty where unknown (inventories
+    of earlier versions).
+    """
+
+    platform: str
+    scope: str
+    start: datetime
+    stop: datetime
+    part: str = ""
+
+    def same_as(self, other: Acquisition) -> bool:
+        """Whether both are one acquisition."""
+        if (self.platform, self.scope) != (other.platform, other.scope):
+            return False
+        if self.part and other.part and self.part != other.part:
+            return False
+        # Frames of one Sentinel-3 pass are cut a few rows apart from one processing to the next:
+        # those that share more than half of the shorter one are the same. A Sentinel-2 datatake
+        # has no length here, and so its start alone counts.
+        shared = min(self.stop, other.stop) - max(self.start, other.start)
+        shorter = min(self.stop - self.start, other.stop - other.start)
+        return self.start == other.start or 2 * shared > shorter
+
+    def noted(self) -> list[str]:
+        """The form it has in the manifest of step 20."""
+        what = [self.platform, self.scope, format_utc(self.start), format_utc(self.stop)]
+        return [*what, self.part] if self.part else what
 
 
-def acquisitions(products: Sequence[Product], *, level: str | None = None) -> list[list[Product]]:
+def acquisition_of(noted: Sequence[str]) -> Acquisition:
+    """The acquisition of a manifest's note."""
+    platform, scope, start, stop, *part = noted
+    return Acquisition(platform, scope, parse_utc(start), parse_utc(stop), *part)
+
+
+class Leaders:
+    """The product taken of each acquisition leads it; found by bisection among the starts."""
+
+    def __init__(self, leaders: Iterable[Acquisition] = ()) -> None:
+        self._of: dict[tuple[str, str], list[Acquisition]] = {}
+        self._all: set[Acquisition] = set()
+        self._longest = timedelta(0)
+        for one in leaders:
+            self.add(one)
+
+    def add(self, leader: Acquisition) -> None:
+        """Let it lead those that are the same and come later."""
+        insort(self._of.setdefault((leader.platform, leader.scope), []), leader, key=_start)
+        self._all.add(leader)
+        self._longest = max(self._longest, leader.stop - leader.start)
+
+    def of(self, acquisition: Acquisition) -> Acquisition:
+        """The leader of an acquisition; the acquisition itself where none leads it."""
+        if acquisition in self._all:
+            return acquisition
+        group = self._of.get((acquisition.platform, acquisition.scope), [])
+        low = bisect_left(group, acquisition.start - self._longest, key=_start)
+        high = bisect_right(group, acquisition.stop, key=_start)
+        return next((one for one in group[low:high] if one.same_as(acquisition)), acquisition)
+
+
+_start = attrgetter("start")
+
+
+def acquisitions(products: Sequence[Product]) -> list[list[Product]]:
     """The products of each acquisition, the one to take first; acquisitions by sensing time.
 
-    Sentinel-2: same platform, sensing start and tile; the newest baseline comes first, then the
-    newest generation time. Where a datatake was received in pieces, a tile on the cut is in two
+    Sentinel-2: same platform, sensing start, tile and level; the newest baseline comes first, then
+    the newest generation time. Where a datatake was received in pieces, a tile on the cut is in two
     products that each hold a part of it: these are acquisitions of their own. Sentinel-3: same
     platform, type and frame; NT over NR, then the newest.
-
-    Args:
-        products: of one sensor.
-        level: `L1C` or `L2A`; needed where both are present, since they are never mixed.
-
-    Raises:
-        InputError: both levels are present and none was asked for.
     """
     every: list[S2Product | S3Product] = list(products)
     groups: list[Any] = []
-    groups += _s2_groups([one for one in every if isinstance(one, S2Product)], level)
+    groups += _s2_groups([one for one in every if isinstance(one, S2Product)])
     groups += _s3_groups([one for one in every if isinstance(one, S3Product)])
     return cast("list[list[Product]]", groups)
 
 
-def _s2_groups(products: list[S2Product], level: str | None) -> list[list[S2Product]]:
-    levels = sorted({product.level for product in products})
-    if level is None and len(levels) > 1:
-        raise InputError(
-            "the archive holds L1C and L2A products, which are never mixed",
-            hint="choose one with --level L1C or --level L2A",
-        )
-    kept = [product for product in products if level in (None, product.level)]
-    # Of copies the path decides, so that every run makes the same choice.
-    kept.sort(
+def parts_of(groups: Sequence[Sequence[S2Product]]) -> list[str]:
+    """What tells the acquisitions of one tile and datatake apart: the start of their datastrip.
+
+    It is the same whichever of the group's products are there. Two parts of one datastrip, which
+    no ground segment makes, are numbered.
+    """
+    parts: list[str] = []
+    taken: set[tuple[object, str]] = set()
+    for group in groups:
+        first = min((product.datastrip for product in group), default="")
+        part, number = first, 1
+        while (group[0].acquisition, part) in taken:
+            number += 1
+            part = f"{first}#{number}"
+        taken.add((group[0].acquisition, part))
+        parts.append(part)
+    return parts
+
+
+def _s2_groups(products: list[S2Product]) -> list[list[S2Product]]:
+    best_first = sorted(
+        products,
         key=lambda one: (_baseline_rank(one.baseline), one.generation_time, s2_order(one)),
         reverse=True,
     )
-    parts: dict[tuple[str, datetime, str], list[list[S2Product]]] = {}
-    for product in kept:
-        groups = parts.setdefault(product.acquisition, [])
+    parts: dict[object, list[list[S2Product]]] = {}
+    for product in best_first:
+        groups = parts.setdefault((product.acquisition, product.level), [])
         same = next((group for group in groups if _same_ground(product, group[0])), None)
         if same is None:
             groups.append([product])
@@ -96,43 +167,19 @@ def _baseline_rank(baseline: str) -> tuple[int, str]:
 
 
 def _s3_groups(products: list[S3Product]) -> list[list[S3Product]]:
-    kept: dict[tuple[str, str], _Frames] = {}
+    leaders = Leaders()
+    frames: dict[Acquisition, list[S3Product]] = {}
     for product in sorted(products, key=_s3_rank, reverse=True):
-        kept.setdefault((product.platform, product.product_type), _Frames()).add(product)
-    every = (group for frames in kept.values() for group in frames.groups)
-    return sorted(every, key=lambda group: s3_order(group[0]))
-
-
-class _Frames:
-    """Frames of one platform and type by start, each with its products, found by bisection."""
-
-    def __init__(self) -> None:
-        self.groups: list[list[S3Product]] = []
-        self._starts: list[datetime] = []
-        self._longest = timedelta(0)
-
-    def add(self, product: S3Product) -> None:
-        """Put a product to its frame, or make it the first of a new one."""
-        low = bisect_left(self._starts, product.start - self._longest)
-        high = bisect_right(self._starts, product.stop)
-        for group in self.groups[low:high]:
-            if _same_frame(product, group[0]):
-                group.append(product)
-                return
-        place = bisect_left(self._starts, product.start)
-        self._starts.insert(place, product.start)
-        self.groups.insert(place, [product])
-        self._longest = max(self._longest, product.stop - product.start)
+        seen = Acquisition(product.platform, product.product_type, product.start, product.stop)
+        leader = leaders.of(seen)
+        if leader not in frames:
+            leaders.add(leader)
+        frames.setdefault(leader, []).append(product)
+    return sorted(frames.values(), key=lambda group: s3_order(group[0]))
 
 
 def _s3_rank(product: S3Product) -> tuple[int, datetime, tuple[datetime, str, str]]:
     return _TIMELINESS_RANK[product.timeliness], product.creation_time, s3_order(product)
-
-
-def _same_frame(one: S3Product, other: S3Product) -> bool:
-    shared = min(one.stop, other.stop) - max(one.start, other.start)
-    shorter = min(one.stop - one.start, other.stop - other.start)
-    return shared > _SAME_FRAME_SHARE * shorter
 
 
 def s2_order(product: S2Product) -> tuple[datetime, str, str]:

@@ -36,7 +36,6 @@ from sensor2sensor.products.sentinel3 import S3Product, open_s3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
     from pathlib import Path
 
 Product = TypeVar("Product", S2Product, S3Product)
@@ -97,23 +96,15 @@ def _may_show(path: Path, tile: str) -> bool:
     return not hints or tile in {hint.upper() for hint in hints}
 
 
-def find_s3(
-    root: Path, between: tuple[datetime, datetime] | None = None
-) -> tuple[list[S3Product], list[Failure[Path]]]:
+def find_s3(root: Path) -> tuple[list[S3Product], list[Failure[Path]]]:
     """Every OLCI product below `root`, by sensing time, and what could not be opened.
 
     Args:
         root: the archive, flat or `YYYY/MM`. Folders are not trusted for the date: a pass over
             midnight at a month's end is found whichever folder holds it.
-        between: keep products whose sensing period meets this one (UTC, both ends included).
     """
     found, failures = _find(root, "S3", open_s3)
-    kept = [one for one in found if between is None or _meets(one, between)]
-    return sorted(kept, key=s3_order), failures
-
-
-def _meets(product: S3Product, between: tuple[datetime, datetime]) -> bool:
-    return product.start <= between[1] and product.stop >= between[0]
+    return sorted(found, key=s3_order), failures
 
 
 def _find(

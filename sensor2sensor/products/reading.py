@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,12 +25,21 @@ _DAMAGE = (OSError, RuntimeError, ValueError, KeyError, IndexError, EOFError, zl
 _YEARS = range(2000, 2100)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Checksum:
     """What a manifest says of one file: algorithm as written there, and lower-case hex digits."""
 
     algorithm: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """A file as a manifest lists it: its name, and what it says of its size and checksum."""
+
+    name: str
+    size: str | None
+    checksum: Checksum | None
 
 
 @contextmanager
@@ -106,25 +116,52 @@ def _ring(element: xml.Element, path: str) -> Any:
     from shapely.geometry import Polygon
 
     values = element.numbers(path)
+    # Both sensors write latitude before longitude.
     points = list(zip(values[1::2], values[0::2], strict=False))
     if len(values) % 2 or len(set(points)) < 3:
         raise ProductError(f"element {path} holds no polygon", where=element.where)
+    # Longitudes may run on beyond 180, where a ring crosses it.
     if any(abs(lon) > 360.0 or abs(lat) > 90.0 for lon, lat in points):
         raise ProductError(f"element {path} has an impossible latitude", where=element.where)
     return Polygon(points)
 
 
-def manifest_checksums(root: xml.Element) -> dict[str, Checksum]:
-    """Checksum by file name, from the `byteStream` elements of a SAFE or SEN3 manifest."""
-    found = {}
+def listed_files(root: xml.Element) -> tuple[ListedFile, ...]:
+    """The files of the `byteStream` elements of a SAFE or SEN3 manifest, in their order."""
+    found = []
     for stream in root.descendants("byteStream"):
         location, checksum = stream.find("fileLocation"), stream.find("checksum")
-        if location is None or checksum is None:
+        if location is None:
             continue
-        name = safe_name(location.attributes.get("href", ""), root.where)
-        algorithm = checksum.attributes.get("checksumName", "")
-        found[name] = Checksum(algorithm, checksum.text.lower())
-    return found
+        # Thousands of products list the same names: each is kept once.
+        name = sys.intern(location.attributes.get("href", "").removeprefix("./"))
+        digest = None
+        if checksum is not None:
+            algorithm = sys.intern(checksum.attributes.get("checksumName", ""))
+            digest = Checksum(algorithm, checksum.text.lower())
+        found.append(ListedFile(name, stream.attributes.get("size"), digest))
+    return tuple(found)
+
+
+def checksums_of(listed: Sequence[ListedFile], where: str) -> dict[str, Checksum]:
+    """Checksum by file name; ProductError where a name leaves the product."""
+    return {safe_name(one.name, where): one.checksum for one in listed if one.checksum is not None}
+
+
+def wrong_sizes(
+    files: ProductFiles, listed: Sequence[ListedFile], members: Sequence[str]
+) -> list[str]:
+    """Files that are empty, or not as long as the product's own manifest says: cut short."""
+    # Some tools write every name in one case.
+    wanted = {one.name.casefold(): one.size for one in listed if one.size is not None}
+    problems = []
+    for member in members:
+        size = files.size(member)
+        if size == 0:
+            problems.append(f"{member} is empty")
+        elif str(size) != (stated := wanted.get(member.casefold(), str(size))):
+            problems.append(f"{member} has {size} bytes instead of {stated}")
+    return problems
 
 
 def verify_checksums(
@@ -134,7 +171,7 @@ def verify_checksums(
 
     Args:
         files: the product's files.
-        listed: what `manifest_checksums` found.
+        listed: what `checksums_of` gave.
         members: the files to check; None checks every listed file that is there.
     """
     names = [name for name in listed if files.exists(name)] if members is None else members
@@ -154,6 +191,7 @@ def _checksum_problem(files: ProductFiles, name: str, listed: Checksum | None) -
     library_name = _ALGORITHMS.get(listed.algorithm.upper())
     if library_name is None:
         return f"checksum of unknown kind {listed.algorithm!r}"
+    # MD5 tells damage here, not malice.
     digest = hashlib.new(library_name, usedforsecurity=False)
     try:
         for piece in files.chunks(name):

@@ -11,7 +11,7 @@ import numpy as np
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid, PixelWindow
-from sensor2sensor.products.quality import CLOUD_MASK_TYPES
+from sensor2sensor.products.quality import CLOUD_MASK_TYPES, from_classi, from_scl
 from sensor2sensor.products.reading import naming_damage, read_xml
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _padded(source: Any, band: int, window: PixelWindow, overview: int) -> npt.N
     height = min(-(-inside.height // overview), shape[0] - top)
     width = min(-(-inside.width // overview), shape[1] - left)
     place = Window(inside.x, inside.y, inside.width, inside.height)
+    # GDAL takes the nearest finer reduced resolution of the JPEG 2000 and decimates that.
     part = source.read(band, window=place, out_shape=(height, width))
     if part.shape == shape:
         return np.asarray(part)
@@ -126,6 +127,7 @@ def read_nearest(
     any resolution: its pixel size follows from its width, since it covers the whole tile.
     """
     with open_raster(files, member) as source:
+        # Masks come at 20 or 60 m, MSK_CLASSI at 60 m whatever the band.
         size_m = (tile.width_px * tile.resolution_m) / source.width
         x_m, y_m = target.xy_centres()
         columns = np.floor((x_m - tile.ulx_m) / size_m).astype(np.int64)
@@ -135,6 +137,27 @@ def read_nearest(
         planes = [_padded(source, band, window, 1) for band in source.indexes]
     stack = np.stack(planes).astype(np.uint8)
     return stack[:, (rows - y)[:, None], (columns - x)[None, :]]
+
+
+def read_quality(
+    files: ProductFiles, source: str, member: str, tile: Grid, target: Grid
+) -> npt.NDArray[np.uint32]:
+    """Quality bits [h, w] of the mask a product has; all 0, which says nothing, without one.
+
+    Args:
+        files: the product's files.
+        source: `SCL`, `MSK_CLASSI`, `MSK_CLOUDS` or `none`.
+        member: the mask's file.
+        tile: a grid of the whole tile, at any resolution.
+        target: where to look.
+    """
+    if source == "SCL":
+        return from_scl(read_nearest(files, member, tile, target)[0])
+    if source == "MSK_CLASSI":
+        return from_classi(read_nearest(files, member, tile, target))
+    if source == "MSK_CLOUDS":
+        return read_cloud_polygons(files, member, target)
+    return np.zeros(target.shape, np.uint32)
 
 
 def read_cloud_polygons(files: ProductFiles, member: str, target: Grid) -> npt.NDArray[np.uint32]:
@@ -167,9 +190,11 @@ def within(polygons: list[Any], target: Grid) -> npt.NDArray[np.bool_]:
     import shapely
     from rasterio.features import rasterize
 
+    # Of a cloudy scene's thousands of polygons a tile meets a few.
     touching = np.asarray(polygons, object)[shapely.intersects(polygons, target.polygon())]
     if not touching.size:
         return np.zeros(target.shape, np.bool_)
+    # Without all_touched, which would grow every cloud by up to a pixel.
     burnt = rasterize(touching, out_shape=target.shape, transform=target.transform, dtype=np.uint8)
     return np.asarray(burnt, np.bool_)
 
@@ -180,6 +205,7 @@ def _polygon(element: Element) -> Any:
 
     exterior = _positions(element.require("exterior/LinearRing/posList"))
     holes = [_positions(one) for one in element.find_all("interior/LinearRing/posList")]
+    # Rings traced around pixels touch themselves at corners.
     return make_valid(Polygon(exterior, holes))
 
 
@@ -188,4 +214,5 @@ def _positions(element: Element) -> list[tuple[float, float]]:
     values = element.numbers("posList")
     if dimension not in (2, 3) or len(values) % dimension or len(values) < 3 * dimension:
         raise ProductError("element posList holds no ring", where=element.where)
+    # A third number is a height.
     return list(zip(values[0::dimension], values[1::dimension], strict=True))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LEVELS = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
 RESOLUTIONS_M = (10, 20, 60)
+# A tile has 10980 pixels a side; a damaged number must not make anyone allocate memory for it.
 MAX_SIDE_PX = 32_768
 
 # Processing baselines in circulation; the offsets came with 04.00.
@@ -37,6 +38,7 @@ KNOWN_BASELINES = frozenset(
     [f"02.{minor:02d}" for minor in range(16)]
     + ["03.00", "03.01", "04.00", "05.00", "05.09", "05.10", "05.11", "05.12"]
 )
+# In use since 25 January 2022, and in all that was processed anew since, of any sensing date.
 _FIRST_WITH_OFFSETS = "04.00"
 
 _INFO = "General_Info/Product_Info"
@@ -126,6 +128,7 @@ def tile_facts(root: Element) -> TileFacts:
     masks = {
         safe_key: safe_name(element.text, root.where)
         for element in root.find_all("Quality_Indicators_Info/Pixel_Level_QI/MASK_FILENAME")
+        # Masks of one band (detector footprints, defective pixels) say nothing of the tile.
         if "bandId" not in element.attributes and element.text
         for safe_key in [_mask_key(element)]
     }
@@ -200,6 +203,7 @@ def _tile(root: Element, name: str) -> str:
 def _cloud_fraction(root: Element) -> float | None:
     path = "Quality_Indicators_Info/Cloud_Coverage_Assessment"
     element = root.find(path)
+    # Stated in per cent.
     return None if element is None else element.as_number(path) / 100.0
 
 
@@ -212,6 +216,7 @@ def _quantification(root: Element, level: str) -> float:
 
 
 def _special(root: Element, kind: str, standard: int) -> int:
+    # Where the list lacks one, the format's own standard holds.
     for element in root.find_all(f"{_IMAGE}/Special_Values"):
         if element.string("SPECIAL_VALUE_TEXT") == kind:
             return element.integer("SPECIAL_VALUE_INDEX")
@@ -223,6 +228,8 @@ def _offsets(root: Element, level: str, baseline: str) -> tuple[dict[str, float]
     found = {_band(element, path): element.as_number(path) for element in root.find_all(path)}
     absent = [band for band in S2_BANDS if band not in found]
     warnings: tuple[str, ...] = ()
+    # The baseline tells whether there must be offsets, their values are the product's: the sensing
+    # date tells neither, for a reprocessed product of 2016 has them.
     if baseline not in KNOWN_BASELINES:
         values = ", ".join(f"{band} {value:g}" for band, value in found.items()) or "none"
         warnings = (f"unknown processing baseline {baseline}; offsets found: {values}",)
@@ -248,6 +255,7 @@ def _wavelengths(root: Element) -> dict[str, float]:
         if not 300.0 < value < 3000.0:
             what = f"element {path}/Wavelength/CENTRAL is {value:g} for {band}, not in nm"
             raise ProductError(what, where=root.where)
+    # By satellite: B12 of 2A and of 2B are 17 nm apart.
     return S2_PLATFORM_WAVELENGTHS_NM.get(_platform(root), S2_WAVELENGTHS_NM) | own
 
 
@@ -268,6 +276,7 @@ def _images(root: Element) -> dict[tuple[str, int], str]:
         match = _IMAGE_NAME.search(element.text)
         if match is None:
             raise ProductError(f"element IMAGE_FILE is {element.text!r}", where=root.where)
+        # Level-1C has each band at its own resolution and does not say it; its TCI has 10 m.
         resolution_m = int(match[2]) if match[2] else S2_NATIVE_RESOLUTION_M.get(match[1], 10)
         images[match[1], resolution_m] = safe_name(element.text, root.where) + suffix
     if not images:
@@ -299,6 +308,7 @@ def _grid(place: Element, size: Element, epsg: int) -> Grid:
     width, height = size.integer("NCOLS"), size.integer("NROWS")
     if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
         raise ProductError(f"element Size is {width} x {height} pixels", where=size.where)
+    # ULX and ULY are the outer corner of the first pixel, not its centre.
     return Grid(epsg, place.number("ULX"), place.number("ULY"), float(step), width, height)
 
 
@@ -306,6 +316,7 @@ def derived_grids(grids: dict[int, Grid]) -> dict[int, Grid]:
     """The grids of all three resolutions: those given, the others from the finest one given."""
     finest = grids[min(grids)]
     complete = dict(grids)
+    # A tile is 109.8 km wide, a whole number of pixels at all three resolutions.
     for resolution_m in RESOLUTIONS_M:
         if resolution_m not in complete:
             shrink = finest.resolution_m / resolution_m

@@ -72,6 +72,7 @@ class S3Reader:
         """Latitude and longitude [h, w] in degrees, NaN where either is missing or impossible."""
         latitude = self._window(GEO_FILE, "latitude", rows, cols).astype(np.float64)
         longitude = self._window(GEO_FILE, "longitude", rows, cols).astype(np.float64)
+        # A damaged file decodes to anything: beyond the globe is no position.
         with np.errstate(invalid="ignore"):
             good = (np.abs(latitude) <= 90.0) & (np.abs(longitude) <= 180.0)
         return np.where(good, latitude, np.nan), np.where(good, longitude, np.nan)
@@ -99,6 +100,7 @@ class S3Reader:
             )
         with naming_damage(self._files, TIME_FILE):
             elapsed = np.asarray(stamps[rows].values).astype("timedelta64[us]")
+        # Microseconds since 2000, as the variable's unit says.
         return np.asarray(np.datetime64("2000-01-01", "us") + elapsed)
 
     def radiances(
@@ -151,6 +153,8 @@ class S3Reader:
 
         NaN where the detector is unknown: it must never silently be detector 0.
         """
+        # Every detector of the five cameras has spectral bands of its own, and so its own F0; the
+        # table is corrected for the day's distance from the Sun: no factor is to be added.
         table = self._solar_table(bands)
         detector = self.detector_index(rows, cols)
         known = (detector >= 0) & (detector < table.shape[1])
@@ -161,6 +165,7 @@ class S3Reader:
     def sun_zenith(self, rows: slice, cols: slice) -> npt.NDArray[np.float32]:
         """Sun zenith angle [h, w] in degrees, bilinear between the tie points."""
         rows, cols = self._inside(rows, cols)
+        # Tie points lie on every row and, in full resolution, on every 64th column.
         tie = self._variable(TIE_ANGLES_FILE, "SZA")
         row_step, col_step = self._tie_steps(TIE_ANGLES_FILE, tie.shape)
         r0, r1, row_weights = _tie_span(rows, row_step, tie.shape[0])
@@ -174,6 +179,7 @@ class S3Reader:
     ) -> npt.NDArray[np.float32]:
         """Top-of-atmosphere reflectance [bands, h, w] = pi L / (F0 cos SZA); NaN at night."""
         cosine = np.cos(np.deg2rad(self.sun_zenith(rows, cols).astype(np.float64)))
+        # Below the horizon radiance over its cosine is no reflectance.
         cosine = np.where(cosine > 0.0, cosine, np.nan).astype(np.float32)
         radiance, flux = self.radiances(rows, cols, bands), self.solar_flux(rows, cols, bands)
         return np.asarray(np.float32(np.pi) * radiance / (flux * cosine), np.float32)
@@ -200,6 +206,7 @@ class S3Reader:
         ):
             derived = max(round((image - 1) / max(ties - 1, 1)), 1)
             step = int(attributes[key]) if key in attributes else derived
+            # The last tie point may lie almost a step before the last pixel.
             if step < 1 or (ties - 1) * step < image - step:
                 raise ProductError(
                     f"{ties} tie points at {key} {step} do not cover {image} pixels",
@@ -227,6 +234,7 @@ class S3Reader:
 
         local = self._files.local_path(name)
         stored = chunks.read_window(Path(local), variable, rows, cols) if local else None
+        # Flags and detectors stay integers; all else is packed: stored * scale + offset.
         if stored is None or name in RAW_FILES:
             return np.asarray(array[rows, cols].values if stored is None else stored)
         coding = {key: array.encoding[key] for key in CODING if key in array.encoding}
@@ -281,6 +289,7 @@ class S3Reader:
 def _tie_span(pixels: slice, step: int, ties: int) -> tuple[int, int, npt.NDArray[np.float64]]:
     """The tie points a run of pixels needs, and the weights [pixels, ties needed] on them."""
     position = np.arange(pixels.start, pixels.stop, dtype=np.float64) / step
+    # Pixels after the last tie point have its value: an angle is not extrapolated.
     position = np.minimum(position, ties - 1)
     lower = np.minimum(np.floor(position).astype(np.int64), max(ties - 2, 0))
     first, last = int(lower[0]), min(int(lower[-1]) + 1, ties - 1)

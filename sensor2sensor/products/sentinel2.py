@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +22,15 @@ from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.products import s2_images
 from sensor2sensor.products.bands import S2_BANDS, S2_WAVELENGTHS_NM
-from sensor2sensor.products.quality import (
-    GIVEN_BY,
-    GIVEN_BY_NUMBERS,
-    Quality,
-    from_classi,
-    from_scl,
+from sensor2sensor.products.quality import GIVEN_BY, GIVEN_BY_NUMBERS, Quality
+from sensor2sensor.products.reading import (
+    ListedFile,
+    checksums_of,
+    listed_files,
+    read_xml,
+    verify_checksums,
+    wrong_sizes,
 )
-from sensor2sensor.products.reading import manifest_checksums, read_xml, verify_checksums
 from sensor2sensor.products.s2_metadata import located, product_facts, tile_facts
 
 if TYPE_CHECKING:
@@ -115,6 +117,7 @@ class S2Product:
         Products that agree show the same pixels, unless each holds a part of the tile: see
         `products.acquisitions`.
         """
+        # Milliseconds differ between levels and reprocessings of one datatake.
         return self.platform, self.sensing_start.replace(microsecond=0), self.tile
 
     @property
@@ -143,10 +146,6 @@ class S2Product:
             )
         return member
 
-    def band_file(self, band: str, resolution_m: int) -> str:
-        """A path GDAL opens (`/vsizip/` for zips); ProductError when the file is missing."""
-        return self.files.gdal_path(self.band_member(band, resolution_m))
-
     def missing(self, bands: Sequence[str], resolution_m: int) -> list[str]:
         """What is lacking for these bands: member names, or `B08 at 60 m` when never listed."""
         lacking = []
@@ -160,21 +159,21 @@ class S2Product:
 
     def members_for(self, bands: Sequence[str], resolution_m: int) -> list[str]:
         """The files that reading these bands opens: XML, images, and the source of quality."""
+        # The metadata count: a product whose XML was altered is read with other offsets.
         images = [self.band_member(band, resolution_m) for band in bands]
         _, mask = self._quality_source(resolution_m)
         return [*self.metadata_files, *images, *([mask] if mask else [])]
 
-    def to_reflectance(self, dn: npt.NDArray[Any], band: str) -> npt.NDArray[np.float32]:
-        """Reflectance of digital numbers at full resolution, any shape; NaN where no data."""
-        return self._scaled(dn, band, dn == self.nodata)
-
-    def _scaled(
-        self, dn: npt.NDArray[Any], band: str, empty: npt.NDArray[np.bool_]
+    def to_reflectance(
+        self, dn: npt.NDArray[Any], band: str, empty: npt.NDArray[np.bool_] | None = None
     ) -> npt.NDArray[np.float32]:
+        """Reflectance of digital numbers, any shape; NaN where empty (None: where no data)."""
         values = dn.astype(np.float32)
+        # Since baseline 04.00 numbers are stored 1000 higher, so that noise about zero survives;
+        # the metadata's offset is -1000, to be added. Negative results are noise too, and stay.
         values += np.float32(self.offsets[band])
         values /= np.float32(self.quantification)
-        values[empty] = np.nan
+        values[dn == self.nodata if empty is None else empty] = np.nan
         return values
 
     def read_dn(
@@ -211,6 +210,7 @@ class S2Product:
             ProductError: a band is not there, or its file is damaged (names it).
         """
         numbers = [self.read_dn(band, resolution_m, window, overview=overview) for band in bands]
+        # By the number as stored: with an offset, 0 would pass for a reflectance of -0.1.
         empty = np.stack([dn == self.nodata for dn in numbers])
         full = np.any([dn == self.saturated for dn in numbers], axis=0)
         if overview > 1:
@@ -220,7 +220,7 @@ class S2Product:
                 place = window or self.grids[resolution_m].full_window
                 empty &= self._outside(resolution_m, place, numbers[0].shape)
         layers = [
-            self._scaled(dn, band, missing)
+            self.to_reflectance(dn, band, missing)
             for dn, band, missing in zip(numbers, bands, empty, strict=True)
         ]
         word = empty.any(axis=0) * np.uint32(Quality.S2_NODATA)
@@ -233,19 +233,12 @@ class S2Product:
         """Where a window seen in `shape` pixels lies outside the scene, whatever its images say."""
         from sensor2sensor.geo.footprints import project
 
-        target = self._reduced(resolution_m, place, shape)
+        target = self.grids[resolution_m].reduced(place, shape)
         if self.quality_source(max(self.grids)) == "SCL":
             word, _ = self._quality_on(target, max(self.grids))
             return np.asarray((word & np.uint32(Quality.S2_NODATA)) != 0)
         outline = project(self.footprint, f"EPSG:{target.epsg}")
         return ~s2_images.within([outline], target)
-
-    def _reduced(self, resolution_m: int, place: PixelWindow, shape: tuple[int, ...]) -> Grid:
-        """The grid of a window that is seen in `shape` pixels."""
-        height, width = shape
-        grid = self.grids[resolution_m]
-        corner = grid.window(place.x, place.y, width, height)
-        return replace(corner, resolution_m=place.width * grid.resolution_m / width)
 
     def read_quality(
         self, resolution_m: int, window: PixelWindow | None = None
@@ -262,20 +255,14 @@ class S2Product:
 
     def quality_overview(self, resolution_m: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint32]:
         """Those bits for the whole scene seen in `shape` pixels: samples of its coarsest mask."""
-        target = self._reduced(resolution_m, self.grids[resolution_m].full_window, shape)
+        grid = self.grids[resolution_m]
+        target = grid.reduced(grid.full_window, shape)
         return self._quality_on(target, max(self.grids))[0]
 
     def _quality_on(self, target: Grid, resolution_m: int) -> tuple[npt.NDArray[np.uint32], str]:
-        grid = self.grids[resolution_m]
         source, member = self._quality_source(resolution_m)
-        if source == "SCL":
-            classes = s2_images.read_nearest(self.files, member, grid, target)
-            return from_scl(classes[0]), source
-        if source == "MSK_CLASSI":
-            return from_classi(s2_images.read_nearest(self.files, member, grid, target)), source
-        if source == "MSK_CLOUDS":
-            return s2_images.read_cloud_polygons(self.files, member, target), source
-        return np.zeros(target.shape, np.uint32), source
+        tile = self.grids[resolution_m]
+        return s2_images.read_quality(self.files, source, member, tile, target), source
 
     def quality_source(self, resolution_m: int) -> str:
         """The name of the source `read_quality` uses."""
@@ -283,7 +270,19 @@ class S2Product:
 
     def quality_given(self, resolution_m: int) -> Quality:
         """The bits of the quality word this product can give; it leaves the others at 0."""
+        # No data and saturation are seen in the numbers, whatever mask there is.
         return GIVEN_BY[self.quality_source(resolution_m)] | GIVEN_BY_NUMBERS
+
+    @cached_property
+    def listed(self) -> tuple[ListedFile, ...]:
+        """What `manifest.safe` says of each file; nothing where the product lacks it."""
+        if not self.files.exists(MANIFEST):
+            return ()
+        return listed_files(read_xml(self.files, MANIFEST))
+
+    def cut_short(self, members: Sequence[str]) -> list[str]:
+        """Which of these files are empty or of another size than the manifest says."""
+        return wrong_sizes(self.files, self.listed, members)
 
     def verify(self, members: Sequence[str] | None = None) -> list[str]:
         """Compare files with the manifest's checksums; a line for each problem.
@@ -291,9 +290,11 @@ class S2Product:
         Args:
             members: files to check (see `members_for`); None checks all listed ones present.
         """
+        where = self.files.where(MANIFEST)
         if not self.files.exists(MANIFEST):
-            return [f"{self.files.where(MANIFEST)}: file is missing, nothing can be verified"]
-        listed = manifest_checksums(read_xml(self.files, MANIFEST))
+            return [f"{where}: file is missing, nothing can be verified"]
+        listed = checksums_of(self.listed, where)
+        # Archives rename granule folders; the manifest has the name of before.
         here = {located(self.files, name, self.granule): found for name, found in listed.items()}
         return verify_checksums(self.files, here, members)
 
@@ -304,6 +305,7 @@ class S2Product:
             member = self.images.get(("SCL", resolution))
             if member is not None and self.files.exists(member):
                 return "SCL", member
+        # Planes of a JPEG 2000 since baseline 04.00, polygons of a GML before; never both.
         for kind in ("MSK_CLASSI", "MSK_CLOUDS"):
             member = self.masks.get(kind)
             if member is not None and self.files.exists(member):

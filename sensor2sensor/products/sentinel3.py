@@ -24,12 +24,15 @@ from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.times import parse_utc
 from sensor2sensor.products.bands import OLCI_BANDS, OLCI_WAVELENGTHS_NM
 from sensor2sensor.products.reading import (
+    ListedFile,
+    checksums_of,
     footprint_from,
-    manifest_checksums,
+    listed_files,
     product_name,
     read_xml,
     time_at,
     verify_checksums,
+    wrong_sizes,
 )
 from sensor2sensor.products.s3_reader import ANNOTATION_FILES, TIME_FILE, S3Reader, radiance_file
 
@@ -72,6 +75,7 @@ class S3Product:
         footprint: shapely polygon, longitude and latitude.
         rows: image rows.
         columns: image columns.
+        listed: what the manifest says of each file.
         files: access to the product's files.
     """
 
@@ -87,12 +91,18 @@ class S3Product:
     footprint: Any = field(repr=False)
     rows: int
     columns: int
+    listed: tuple[ListedFile, ...] = field(repr=False, compare=False)
     files: ProductFiles = field(repr=False, compare=False)
 
     @property
     def acquisition(self) -> tuple[str, datetime, str]:
         """Platform, start to the second, product type."""
+        # Frames are cut anew by a few rows in reprocessings: see `products.acquisitions`.
         return self.platform, self.start.replace(microsecond=0), self.product_type
+
+    def sensed_within(self, first: datetime, last: datetime) -> bool:
+        """Whether some of it was sensed from `first` to `last` (UTC, both ends included)."""
+        return self.start <= last and self.stop >= first
 
     def missing(self, bands: Sequence[str] = OLCI_BANDS) -> list[str]:
         """The files that reading these bands needs and the product lacks."""
@@ -111,11 +121,13 @@ class S3Product:
         first, last = (np.datetime64(t.replace(tzinfo=None), "us") for t in (self.start, self.stop))
         stamps = reader.time_stamps(rows)
         if stamps is not None:
+            # Fill and damage decode to times years away.
             early, late = first - _TIME_TOLERANCE, last + _TIME_TOLERANCE
             if ((stamps >= early) & (stamps <= late)).all():
                 return stamps
             where = self.files.where(TIME_FILE)
             _LOG.warning("%s: has time stamps outside the sensing period, not used", where)
+        # Start and stop are those of the first and the last row, 44 ms each.
         step = (last - first) / max(self.rows - 1, 1)
         return np.asarray(first + np.arange(self.rows)[rows] * step)
 
@@ -133,14 +145,18 @@ class S3Product:
         finally:
             reader.close()
 
+    def cut_short(self, members: Sequence[str]) -> list[str]:
+        """Which of these files are empty or of another size than the manifest says."""
+        return wrong_sizes(self.files, self.listed, members)
+
     def verify(self, members: Sequence[str] | None = None) -> list[str]:
         """Compare files with the manifest's MD5 checksums; a line for each problem.
 
         Args:
             members: files to check (see `members_for`); None checks all listed ones present.
         """
-        listed = manifest_checksums(read_xml(self.files, MANIFEST))
-        return verify_checksums(self.files, listed, members)
+        checksums = checksums_of(self.listed, self.files.where(MANIFEST))
+        return verify_checksums(self.files, checksums, members)
 
 
 def open_s3(path: Path) -> S3Product:
@@ -153,7 +169,8 @@ def open_s3(path: Path) -> S3Product:
     if not files.exists(MANIFEST):
         what, hint = no_metadata(files.names(), "Sentinel-3", MANIFEST)
         raise ProductError(what, where=path, hint=hint)
-    sections = _sections(read_xml(files, MANIFEST))
+    manifest = read_xml(files, MANIFEST)
+    sections = _sections(manifest)
     general = sections["generalProductInformation"].require(_GENERAL)
     size = sections["olciProductInformation"].require(_IMAGE_SIZE)
     frame = sections["measurementFrameSet"]
@@ -164,11 +181,13 @@ def open_s3(path: Path) -> S3Product:
         product_type=_product_type(general),
         **_times(sections["acquisitionPeriod"].require(_PERIOD)),
         creation_time=time_at(general, "creationTime"),
+        # Near real time, short time critical, not time critical.
         timeliness=_choice(general, "timeliness", ("NR", "ST", "NT")),
         collection=general.string("baselineCollection"),
         footprint=footprint_from(frame.find_all(_FOOTPRINT), _FOOTPRINT, frame.where),
         rows=_count(size, "rows"),
         columns=_count(size, "columns"),
+        listed=listed_files(manifest),
         files=files,
     )
 
@@ -206,6 +225,7 @@ def _platform(section: Element) -> str:
 
 def _product_type(general: Element) -> str:
     text = general.string("productType")
+    # Padded to eleven letters: OL_1_EFR___.
     plain = text.rstrip("_")
     if plain not in PRODUCT_TYPES:
         raise ProductError(
@@ -217,6 +237,7 @@ def _product_type(general: Element) -> str:
 
 def _times(period: Element) -> dict[str, datetime]:
     start, stop = time_at(period, "startTime"), time_at(period, "stopTime")
+    # Frames are compared by the share of the shorter one: none may be without length.
     if stop <= start:
         raise ProductError("element stopTime is not after startTime", where=period.where)
     return {"start": start, "stop": stop}
@@ -233,6 +254,7 @@ def _choice(element: Element, path: str, values: tuple[str, ...]) -> str:
 
 def _count(element: Element, path: str) -> int:
     value = element.integer(path)
+    # A frame has 4091 rows of 4865 pixels, an uncut orbit 60 000 rows.
     if not 1 < value <= 100_000:
         raise ProductError(f"element {path} is {value}", where=element.where)
     return value

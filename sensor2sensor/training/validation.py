@@ -111,8 +111,7 @@ class Monitor:
 
 def _view(spec: Any, ranges: FloatArray, display: tuple[int, int, int] | None) -> View:
     """How the bands of a side of the contract are shown."""
-    names, nm = [b.name for b in spec.bands], [b.wavelength_nm for b in spec.bands]
-    return view(names, nm, ranges, display, photo=spec.dtype == "uint8")
+    return view(spec.bands, ranges, display, photo=spec.dtype == "uint8")
 
 
 def _rows(batch: Any, prediction: FloatArray, truth: FloatArray) -> Iterator[SampleRow]:

@@ -11,7 +11,8 @@ from datetime import timedelta
 import pytest
 
 from sensor2sensor.core import files
-from sensor2sensor.preprocess.inventory.table import GONE, HEADER, read_inventory
+from sensor2sensor.preprocess.inventory.rows import HEADER
+from sensor2sensor.preprocess.inventory.table import GONE, read_inventory
 from tests.scripts.step_archive import (
     PASSES,
     SCENES,

@@ -14,8 +14,9 @@ import rasterio
 
 from sensor2sensor.core import files
 from sensor2sensor.preprocess.inventory import run as inventory
-from sensor2sensor.preprocess.inventory.table import HEADER, read_inventory, read_rows
-from sensor2sensor.preprocess.quicklooks import run as s2pngs
+from sensor2sensor.preprocess.inventory.rows import HEADER, read_rows
+from sensor2sensor.preprocess.inventory.table import read_inventory
+from sensor2sensor.preprocess.quicklooks.render import STRETCH
 from sensor2sensor.preprocess.quicklooks.run import main
 from tests.doors import run_door
 from tests.scripts.step_archive import fresh_copy, killed, overpass, tree
@@ -170,7 +171,7 @@ def test_a_picture_stretched_otherwise_or_by_another_mask_is_made_again(
     capsys.readouterr()
     assert step30(file) == 0
     assert "1 done, 1 already there" in capsys.readouterr().out
-    monkeypatch.setitem(s2pngs.STRETCH, "gamma", 0.6)
+    monkeypatch.setitem(STRETCH, "gamma", 0.6)
     assert step30(file) == 0
     assert "2 done, 0 already there" in capsys.readouterr().out
     assert config(env)["stretch"]["gamma"] == 0.6

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sensor2sensor.dataset.display import clear_range, rgba
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.preprocess.quicklooks import run as s2pngs
-from sensor2sensor.preprocess.quicklooks.render import picture, stretch
 from sensor2sensor.preprocess.tiles import run as tifs
 from sensor2sensor.preprocess.tiles.overlay import drawn_of, is_current, overlay_png
 from tests.unit.preprocess.tifs_archive import INVENTORY, archive, select, step40
@@ -102,7 +102,7 @@ def _drawn(image: np.ndarray, rows: list[dict]) -> np.ndarray:
     from rasterio.io import MemoryFile
 
     shared = {"reduction": 1, "outlines": {}, "masks": [], "title": ""}
-    shown = picture(image, stretch(image))
+    shown = rgba(image, clear_range(image))
     data = overlay_png(shown, GRID, rows, mark=drawn_of("s", rows), **shared)
     assert data == overlay_png(shown, GRID, rows, mark=drawn_of("s", rows), **shared)
     with MemoryFile(data) as memory, memory.open() as source:
@@ -113,7 +113,7 @@ def test_a_scene_is_shown_in_the_stretch_of_step_30_and_nodata_in_that_of_the_gr
     image = np.full((256, 256, 3), (0.05, 0.60, 0.20), np.float32)
     image[:, 128:] = (0.6, 0.1, 0.4)
     image[200:] = np.nan
-    wanted = picture(image, stretch(image))[:3].reshape(3, -1).T
+    wanted = rgba(image, clear_range(image))[:3].reshape(3, -1).T
     shown = _drawn(image, [])
     colours = {tuple(colour) for colour in np.unique(wanted, axis=0)} - {(0, 0, 0)}
     assert len(colours) == 2

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import accumulate
-from pathlib import Path
 
 from sensor2sensor.core.times import hours_from
-from sensor2sensor.preprocess.inventory.pairing import Plan, hours_label
+from sensor2sensor.preprocess.inventory.options import Options, hours_label
+from sensor2sensor.preprocess.inventory.pairing import Plan
 from sensor2sensor.preprocess.inventory.scan import Period, Scan
-from sensor2sensor.preprocess.inventory.table import GONE, Inventory, InventoryRow
+from sensor2sensor.preprocess.inventory.table import GONE, Inventory
 
 # So many products are named; of more, the manifest has the list.
 _NAMED = 10
+
+
+def notes(options: Options, planned: Plan, inventory: Inventory, s2: Scan, s3: Scan) -> list[str]:
+    """All there is to say of a run that made or extended an inventory."""
+    return [
+        *planned.notes,
+        *_left_out(planned, s2),
+        *_unusable(inventory),
+        *_divided(inventory),
+        *_without_partner(planned, inventory, options.timediff_h, s3),
+    ]
 
 
 def hours_apart(scenes: Sequence[datetime], periods: Sequence[Period]) -> list[float]:
     """Hours from each scene to the nearest sensing period; infinite where there is none."""
     ordered = sorted(periods)
     starts = [start for start, _ in ordered]
+    # Periods overlap (stripes beside frames): one that began earlier may end last.
     last_stops = list(accumulate((stop for _, stop in ordered), max))
     apart: list[float] = []
     for time in scenes:
         place = bisect_right(starts, time)
         before = hours_from(last_stops[place - 1], time) if place else math.inf
         after = hours_from(time, starts[place]) if place < len(starts) else math.inf
+        # Within a period the distance is 0.
         apart.append(min(max(before, 0.0), after))
     return apart
 
@@ -54,7 +66,7 @@ def nothing_found(tile: str, s2: Scan, s3: Scan, s3_type: str | None) -> str:
     return f"nothing to list, nothing was written; {seen}"
 
 
-def without_partner(
+def _without_partner(
     planned: Plan, inventory: Inventory, timediff_h: float | None, s3: Scan
 ) -> list[str]:
     """How many scenes have no Sentinel-3 product that can be used, and what there is instead."""
@@ -75,11 +87,11 @@ def without_partner(
     known, ending = ("usable ", f" ({'; '.join(why)})") if why else ("", "")
     near = _nearest(hours_apart(times, s3.periods), f"the nearest{' usable one' if why else ''}")
     within = f"within {hours_label(timediff_h).removesuffix('h')} h"
-    count = len(all_scenes(planned, inventory))
+    count = len(_all_scenes(planned, inventory))
     return [f"{count} scenes, {len(alone)} without a {known}Sentinel-3 pass {within}{ending}{near}"]
 
 
-def all_scenes(planned: Plan, inventory: Inventory) -> set[str]:
+def _all_scenes(planned: Plan, inventory: Inventory) -> set[str]:
     """Paths of the scenes of the tile, with a partner and listed, or not."""
     listed = {rows[0].s2 for rows in inventory.scenes().values()}
     return listed | {one.path for one in planned.scenes}
@@ -87,17 +99,17 @@ def all_scenes(planned: Plan, inventory: Inventory) -> set[str]:
 
 def scene_counts(planned: Plan, inventory: Inventory) -> str:
     """`9 (7 listed, 6 usable now)`: scenes there are, in the table, and with products in place."""
-    every, listed = len(all_scenes(planned, inventory)), len(inventory.scenes())
+    every, listed = len(_all_scenes(planned, inventory)), len(inventory.scenes())
     usable = len(inventory.usable_scenes())
     parts = [f"{listed} listed"] if listed != every else []
     parts += [f"{usable} usable now"] if usable != listed else []
     return f"{every} ({', '.join(parts)})" if parts else str(every)
 
 
-def left_out(planned: Plan, s2: Scan) -> list[str]:
+def _left_out(planned: Plan, s2: Scan) -> list[str]:
     """Products that are not listed because another shows the same."""
-    scenes = [(path, by) for path, by in planned.left_out.items() if path in s2.facts]
-    names = {path: fact["name"] for path, fact in s2.facts.items()}
+    names = {one.path: one.name for one in s2.sightings}
+    scenes = [(path, by) for path, by in planned.left_out.items() if path in names]
     notes = [
         f"{path} is left out: it is a copy of {by}"
         if names[path] == names.get(by)
@@ -113,25 +125,7 @@ def left_out(planned: Plan, s2: Scan) -> list[str]:
     return notes
 
 
-def vanished(
-    planned: Plan, roots: Sequence[Path | None], failures: Mapping[str, str], usable: set[str]
-) -> dict[str, str]:
-    """Why listed products that nothing stands for cannot be used, by path."""
-    s2_root, s3_root = roots
-    rows = [*planned.kept, *planned.added]
-    places = {row.s2: s2_root for row in rows} | {row.s3: s3_root for row in rows if row.s3}
-    found: dict[str, str] = {}
-    for path, root in places.items():
-        if path is None or root is None or path in planned.superseded or path in usable:
-            continue
-        if path in failures:
-            found[path] = failures[path]
-        elif not (root / path).exists():
-            found[path] = GONE
-    return found
-
-
-def unusable(inventory: Inventory) -> list[str]:
+def _unusable(inventory: Inventory) -> list[str]:
     """Listed products that vanished or are damaged, each with what to do."""
     scenes = {rows[0].s2: scene for scene, rows in inventory.scenes().items()}
     notes = []
@@ -150,7 +144,7 @@ def unusable(inventory: Inventory) -> list[str]:
     return notes
 
 
-def divided(inventory: Inventory) -> list[str]:
+def _divided(inventory: Inventory) -> list[str]:
     """Scenes that lie across two frames of one pass."""
     across: dict[int, None] = {}
     for scene, listed in inventory.scenes().items():
@@ -164,22 +158,3 @@ def divided(inventory: Inventory) -> list[str]:
         f"scenes across two frames of one Sentinel-3 pass, each frame a pair of its own: {named};"
         " step 40 takes tiles from the frame that is nearest in time"
     ]
-
-
-def described(
-    rows: Sequence[InventoryRow], facts: Mapping[str, Mapping[str, object]]
-) -> list[InventoryRow]:
-    """The rows with what is known of their Sentinel-2 products."""
-    found = []
-    for row in rows:
-        known = facts.get(row.s2)
-        if known is not None and "platform" in known:
-            cloud = known["cloud_fraction"]
-            row = replace(
-                row,
-                platform=str(known["platform"]),
-                baseline=str(known["baseline"]),
-                cloud_fraction=None if cloud is None else float(str(cloud)),
-            )
-        found.append(row)
-    return found

@@ -1,4 +1,4 @@
-"""Options of step 20: what an inventory lists, and so how it is named."""
+"""Options of step 20: what an inventory lists, and so how it is named and what it goes on with."""
 
 from __future__ import annotations
 
@@ -7,15 +7,50 @@ import math
 import re
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sensor2sensor.core import cli
-from sensor2sensor.core.errors import InputError
+import numpy as np
+
+from sensor2sensor.core import cli, manifest
+from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.preprocess.inventory.pairing import DEFAULT_BANDS, inventory_name
+from sensor2sensor.preprocess.inventory.table import Inventory, csv_path, existing_inventory
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sensor2sensor.config.environment import Environment
+
+DEFAULT_BANDS = ("B02", "B03", "B04")
+# MGRS has no I and no O, which look like 1 and 0; its bands of latitude run from C to X.
 _TILE = re.compile(r"T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})", re.IGNORECASE)
 _MAX_WINDOW_H = 24.0 * 366
+
+
+def hours_label(timediff_h: float) -> str:
+    """The shortest decimal that means exactly this number: 10.0 → `10h`, 2.5 → `2.5h`."""
+    return f"{np.format_float_positional(timediff_h, trim='-')}h"
+
+
+def inventory_name(
+    tile: str,
+    timediff_h: float | None,
+    *,
+    level: str | None = None,
+    resolution_m: int = 10,
+    s3_type: str | None = "EFR",
+    bands: Sequence[str] = DEFAULT_BANDS,
+) -> str:
+    """`inv_T17XNA_10h`, or `inv_T17XNA_s2` where Sentinel-2 is listed alone.
+
+    What differs from the defaults follows: `inv_T17XNA_10h_L2A_20m_ERR_B02-B8A`.
+    """
+    window = "s2" if timediff_h is None else hours_label(timediff_h)
+    resolution = None if resolution_m == 10 else f"{resolution_m}m"
+    pixels = None if s3_type in (None, "EFR") else s3_type
+    shown = None if tuple(bands) == DEFAULT_BANDS else "-".join(bands)
+    return "_".join(filter(None, ("inv", tile, window, level, resolution, pixels, shown)))
 
 
 @dataclass(frozen=True)
@@ -43,13 +78,6 @@ class Options:
         )
 
     @property
-    def earlier_names(self) -> list[str]:
-        """Names that versions which left some of these options out would have given it."""
-        older = [replace(self, bands=DEFAULT_BANDS).name]
-        older.append(inventory_name(self.tile, self.timediff_h))
-        return [name for name in older if name != self.name]
-
-    @property
     def window(self) -> timedelta | None:
         """Largest distance in time of the two sensors over the tile."""
         return None if self.timediff_h is None else timedelta(hours=self.timediff_h)
@@ -57,6 +85,45 @@ class Options:
     def as_json(self) -> dict[str, Any]:
         """The options as they stand in the manifest."""
         return {**asdict(self), "bands": list(self.bands)}
+
+    def differences(self, there: Mapping[str, Any]) -> list[str]:
+        """How an inventory's options differ; a level one of them leaves open fits any."""
+        level = self.level or there["level"]
+        asked = replace(self, level=level).as_json()
+        return manifest.differences({**there, "level": there["level"] or level}, asked)
+
+    def name_among(self, env: Environment) -> str:
+        """The inventory's name; that of one named without its options is gone on with."""
+        if csv_path(env.inventory_dir, self.name).is_file():
+            return self.name
+        # Names that versions which left some of these options out would have given it.
+        bands, plain = replace(self, bands=DEFAULT_BANDS), (self.tile, self.timediff_h)
+        for older in (bands.name, inventory_name(*plain)):
+            try:
+                there = existing_inventory(env, older).options
+                if there and not self.differences(there):
+                    return older
+            except (InputError, KeyError):  # damaged, and not known to be of these options
+                continue
+        return self.name
+
+    def agreed_with(self, old: Inventory, place: Path) -> Options:
+        """The options, with the level of the inventory that is there unless another was asked for.
+
+        Raises:
+            OutputExistsError: It was made with other options.
+        """
+        there = old.options
+        if not there or not old.rows:  # an empty one of earlier versions binds nobody
+            return self
+        agreed = self
+        if self.level is None or there["level"] is None:
+            agreed = replace(self, level=self.level or there["level"])
+        if other := agreed.differences(there):
+            # Names carry every option, but those of earlier versions did not.
+            hint = "an earlier version named it without these options: move its .csv and .json away"
+            raise OutputExistsError("; ".join(other), where=place, hint=hint)
+        return agreed
 
 
 def arguments_parser(doc: str) -> argparse.ArgumentParser:
@@ -109,7 +176,7 @@ def _hours(timediff: float | None, s2_only: bool) -> float | None:
 
 
 def _bands(text: str) -> tuple[str, ...]:
-    from sensor2sensor.products.sentinel2 import S2_WAVELENGTHS_NM
+    from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
 
     bands = cli.comma_list(text)
     for band in bands:

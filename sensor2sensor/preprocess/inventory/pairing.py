@@ -23,71 +23,10 @@ from operator import attrgetter
 from pathlib import PurePosixPath
 from typing import Any
 
-import numpy as np
-
-from sensor2sensor.core.times import format_utc, hours_between, hours_from, parse_utc
-from sensor2sensor.preprocess.inventory.table import InventoryRow
-
-DEFAULT_BANDS = ("B02", "B03", "B04")
-
-
-@dataclass(frozen=True)
-class Acquisition:
-    """What was sensed: products that agree show the same ground at the same time.
-
-    `scope` is the tile of a Sentinel-2 product, the product type of a Sentinel-3 one. Frames of
-    one Sentinel-3 pass are cut a few rows apart from one processing to the next, so those that
-    share more than half of the shorter one are the same. `part` tells the parts of a Sentinel-2
-    tile apart that were received apart; empty where unknown (inventories of earlier versions).
-    """
-
-    platform: str
-    scope: str
-    start: datetime
-    stop: datetime
-    part: str = ""
-
-    def same_as(self, other: Acquisition) -> bool:
-        """Whether both are one acquisition."""
-        if (self.platform, self.scope) != (other.platform, other.scope):
-            return False
-        if self.part and other.part and self.part != other.part:
-            return False
-        shared = min(self.stop, other.stop) - max(self.start, other.start)
-        shorter = min(self.stop - self.start, other.stop - other.start)
-        return self.start == other.start or 2 * shared > shorter
-
-    def noted(self) -> list[str]:
-        """The form it has in the manifest."""
-        what = [self.platform, self.scope, format_utc(self.start), format_utc(self.stop)]
-        return [*what, self.part] if self.part else what
-
-
-def acquisition_of(noted: Sequence[str]) -> Acquisition:
-    """The acquisition of a manifest's note."""
-    platform, scope, start, stop, *part = noted
-    return Acquisition(platform, scope, parse_utc(start), parse_utc(stop), *part)
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """A usable product of the archive.
-
-    `path` is relative to the archive root, `start` the sensing start (aware), `newest` whether the
-    product is the newest of its acquisition, `over_tile` when it saw the tile (None: its start).
-    """
-
-    path: str
-    name: str
-    acquisition: Acquisition
-    start: datetime
-    newest: bool = True
-    over_tile: datetime | None = None
-
-    @property
-    def time(self) -> datetime:
-        """When the ground of the tile was seen."""
-        return self.over_tile or self.start
+from sensor2sensor.core.times import format_utc, hours_between, hours_from
+from sensor2sensor.preprocess.inventory.rows import InventoryRow
+from sensor2sensor.preprocess.inventory.sightings import Sighting
+from sensor2sensor.products.acquisitions import Acquisition, Leaders, acquisition_of
 
 
 @dataclass(frozen=True)
@@ -106,31 +45,6 @@ class Plan:
     notes: list[str]
     left_out: dict[str, str]
     scenes: list[Sighting]
-
-
-def hours_label(timediff_h: float) -> str:
-    """The shortest decimal that means exactly this number: 10.0 → `10h`, 2.5 → `2.5h`."""
-    return f"{np.format_float_positional(timediff_h, trim='-')}h"
-
-
-def inventory_name(
-    tile: str,
-    timediff_h: float | None,
-    *,
-    level: str | None = None,
-    resolution_m: int = 10,
-    s3_type: str | None = "EFR",
-    bands: Sequence[str] = DEFAULT_BANDS,
-) -> str:
-    """`inv_T17XNA_10h`, or `inv_T17XNA_s2` where Sentinel-2 is listed alone.
-
-    What differs from the defaults follows: `inv_T17XNA_10h_L2A_20m_ERR_B02-B8A`.
-    """
-    window = "s2" if timediff_h is None else hours_label(timediff_h)
-    resolution = None if resolution_m == 10 else f"{resolution_m}m"
-    pixels = None if s3_type in (None, "EFR") else s3_type
-    shown = None if tuple(bands) == DEFAULT_BANDS else "-".join(bands)
-    return "_".join(filter(None, ("inv", tile, window, level, resolution, pixels, shown)))
 
 
 def within_window(
@@ -170,9 +84,10 @@ def plan(
     s3 = _choose(passes, [row.s3 for row in kept if row.s3], known)
     kept = _timed(kept, scenes, passes)
     added = _new_rows(s2.chosen, s3.chosen, window, kept)
+    described = {**known, **{one.path: one.facts for one in scenes}}
     return Plan(
-        kept,
-        added,
+        [_described(row, described) for row in kept],
+        [_described(row, described) for row in added],
         {**s2.superseded, **s3.superseded},
         [*s2.notes, *s3.notes, *_part_notes(s2.chosen)],
         {**s2.left_out, **s3.left_out},
@@ -204,6 +119,19 @@ def _timed(
     ]
 
 
+def _described(row: InventoryRow, facts: Mapping[str, Mapping[str, Any]]) -> InventoryRow:
+    """The row with what is known of its Sentinel-2 product."""
+    known = facts.get(row.s2)
+    if known is None or "platform" not in known:  # noted by an earlier version
+        return row
+    return replace(
+        row,
+        platform=known["platform"],
+        baseline=known["baseline"],
+        cloud_fraction=known["cloud_fraction"],
+    )
+
+
 def _with_gap(row: InventoryRow, s2: datetime, s3: datetime) -> InventoryRow:
     return replace(row, timediff_h=hours_between(s2, s3), time_gap_h=hours_from(s2, s3))
 
@@ -213,6 +141,7 @@ def _moved(
 ) -> dict[str, str]:
     """Old path → new path of listed products that are now elsewhere under the same name."""
     present = {product.path for product in products}
+    # Of copies the first path counts, whatever order they were found in.
     by_name = {p.name: p.path for p in sorted(products, key=attrgetter("path"), reverse=True)}
     absent = {path for path in paths if path not in present and path in facts}
     return {p: by_name[facts[p]["name"]] for p in absent if facts[p]["name"] in by_name}
@@ -241,7 +170,7 @@ def _choose(
 ) -> _Choice:
     last_place = {path: place for place, path in enumerate(listed)}
     newest = [product for product in products if product.newest]
-    leaders = _Leaders(newest)
+    leaders = Leaders(one.acquisition for one in newest)
     groups: dict[Acquisition, list[Sighting]] = {one.acquisition: [one] for one in newest}
     for product in products:
         if not product.newest:
@@ -251,6 +180,8 @@ def _choose(
     left_out: dict[str, str] = {}
     for acquisition, group in groups.items():
         here = [product for product in group if product.path in last_place]
+        # What was reviewed stays: of several listed products of one acquisition the newest, else
+        # the one listed last, which superseded the others.
         pick = max(here, key=lambda p: (p.newest, last_place[p.path])) if here else group[0]
         chosen[acquisition] = pick
         if pick.name != group[0].name:
@@ -264,30 +195,6 @@ def _choose(
             superseded[path] = successor.path
     by_start = sorted(chosen.values(), key=lambda p: (p.start, p.path))
     return _Choice(by_start, superseded, notes, left_out)
-
-
-class _Leaders:
-    """Finds the newest product's acquisition that shows the same as another one, by bisection."""
-
-    def __init__(self, products: Iterable[Sighting]) -> None:
-        self._of: dict[tuple[str, str], list[Acquisition]] = {}
-        self._all: set[Acquisition] = set()
-        for product in sorted(products, key=lambda p: p.acquisition.start):
-            one = product.acquisition
-            self._all.add(one)
-            self._of.setdefault((one.platform, one.scope), []).append(one)
-        lengths = (one.stop - one.start for group in self._of.values() for one in group)
-        self._longest = max(lengths, default=timedelta(0))
-
-    def of(self, acquisition: Acquisition) -> Acquisition:
-        """The leader; the acquisition itself where there is none."""
-        group = self._of.get((acquisition.platform, acquisition.scope), [])
-        if acquisition in self._all:
-            return acquisition
-        by_start = attrgetter("start")
-        low = bisect_left(group, acquisition.start - self._longest, key=by_start)
-        high = bisect_right(group, acquisition.stop, key=by_start)
-        return next((one for one in group[low:high] if one.same_as(acquisition)), acquisition)
 
 
 def _acquisitions(
@@ -307,8 +214,11 @@ def _new_rows(
     kept: Sequence[InventoryRow],
 ) -> list[InventoryRow]:
     """The rows to append, by sensing time of the scene, then by distance in time."""
+    # A pair of before has its row and its index already.
     there = {(row.s2, row.s3) for row in kept}
+    # Numbers of rows that are superseded are not given again.
     index = max((row.index for row in kept), default=-1) + 1
+    # By the time over the tile, not by the start: window and gap are those of the ground.
     passes = sorted(passes, key=lambda p: (p.time, p.path))
     added: list[InventoryRow] = []
     for scene in scenes:

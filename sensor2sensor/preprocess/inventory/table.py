@@ -7,99 +7,24 @@ read from each product. The manifest is written first, so a table always has one
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.core.times import format_utc, parse_utc
+from sensor2sensor.preprocess.inventory.rows import HEADER, InventoryRow, read_rows
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
 
-HEADER = (
-    "index",
-    "year",
-    "month",
-    "s2",
-    "s2date",
-    "s3",
-    "s3date",
-    "timediff",
-    "s3filetype",
-    "overlap",
-    "time_gap_h",
-    "platform",
-    "baseline",
-    "cloud_fraction",
-)
-# Tables of earlier versions end with the overlap.
-_REQUIRED = HEADER[:10]
 # Why a product that vanished cannot be used, as the manifest says it.
 GONE = "is not there any more"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class InventoryRow:
-    """One row: a Sentinel-2 scene and, unless it is listed alone, a Sentinel-3 product near it.
-
-    `s2` and `s3` are POSIX paths relative to the archive roots, `s2date` and `s3date` their sensing
-    starts, `overlap` the fraction of the Sentinel-2 footprint that the Sentinel-3 one covers.
-    `time_gap_h` is the time of the OLCI rows over the tile minus the tile's own sensing time in
-    hours, `timediff_h` its absolute value. `platform`, `baseline` and `cloud_fraction` (0..1) are
-    those of Sentinel-2. None is unknown; tables of earlier versions lack the last four columns,
-    and their `timediff_h` is the distance of the sensing starts.
-    """
-
-    index: int
-    year: int
-    month: int
-    s2: str
-    s2date: datetime
-    s3: str | None = None
-    s3date: datetime | None = None
-    timediff_h: float | None = None
-    s3filetype: str | None = None
-    overlap: float | None = None
-    time_gap_h: float | None = None
-    platform: str | None = None
-    baseline: str | None = None
-    cloud_fraction: float | None = None
-
-    def without_partner(self) -> InventoryRow:
-        """The scene alone."""
-        alone = replace(self, s3=None, s3date=None, s3filetype=None, overlap=None)
-        return replace(alone, timediff_h=None, time_gap_h=None)
-
-    def cells(self) -> list[object]:
-        """The row as it stands in the file, in the order of `HEADER`."""
-        return [
-            self.index,
-            self.year,
-            f"{self.month:02d}",
-            self.s2,
-            format_utc(self.s2date),
-            self.s3 or "",
-            format_utc(self.s3date) if self.s3date else "",
-            _decimals(self.timediff_h),
-            self.s3filetype or "",
-            _decimals(self.overlap),
-            _decimals(self.time_gap_h),
-            self.platform or "",
-            self.baseline or "",
-            _decimals(self.cloud_fraction),
-        ]
 
 
 @dataclass(frozen=True)
@@ -203,6 +128,16 @@ def read_inventory(env: Environment, name: str) -> Inventory:
     return Inventory(name, read_rows(path), options, products, manifest["superseded"], vanished)
 
 
+def existing_inventory(env: Environment, name: str) -> Inventory:
+    """The inventory as it stands; empty when there is none (a manifest alone is a leftover)."""
+    table = csv_path(env.inventory_dir, name)
+    if not table.is_file():
+        return Inventory(name, [], {})
+    if not manifest_path(env.inventory_dir, name).is_file():
+        return Inventory(name, read_rows(table), {})
+    return read_inventory(env, name)
+
+
 def read_manifest(inventory_dir: Path, name: str) -> dict[str, Any]:
     """The manifest as written by step 20; InputError when it is absent or is not one."""
     path = manifest_path(inventory_dir, name)
@@ -218,123 +153,13 @@ def read_manifest(inventory_dir: Path, name: str) -> dict[str, Any]:
 
 
 def write_inventory(env: Environment, inventory: Inventory, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest, then the table."""
+    """Write the manifest, then the table; half-written ones of a killed run go first."""
+    table = csv_path(env.inventory_dir, inventory.name)
+    for suffix in (
+        ".csv",
+        ".json",
+    ):  # of this inventory alone: others may be in another run's hands
+        for leftover in table.parent.glob(f".{table.stem}{suffix}.*{files.PART_SUFFIX}"):
+            leftover.unlink(missing_ok=True)
     files.write_json(manifest_path(env.inventory_dir, inventory.name), dict(manifest))
-    rows = (row.cells() for row in inventory.rows)
-    files.write_csv(csv_path(env.inventory_dir, inventory.name), HEADER, rows)
-
-
-def read_rows(path: Path) -> list[InventoryRow]:
-    """The rows of an inventory table, in file order.
-
-    Raises:
-        InputError: with all problems of the file, each with its line.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "the table is not UTF-8", where=path, hint="save it as CSV UTF-8"
-        ) from error
-    lines = text.splitlines()
-    delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    # Spreadsheets that separate by semicolons also write decimal commas.
-    decimal_comma = delimiter == ";"
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        _check_header(header, path)
-        rows, problems = _parse_lines(reader, header, decimal_comma)
-    except csv.Error as error:  # a cell of more than 131072 letters, mostly a lost quote
-        hint = "correct the table or repeat step 20"
-        raise InputError(str(error), where=f"{path}:{reader.line_num}", hint=hint) from None
-    problems += _duplicates(rows)
-    if problems:
-        raise InputError(
-            "; ".join(problems), where=path, hint="correct the table or repeat step 20"
-        )
-    return rows
-
-
-def _check_header(header: list[str], path: Path) -> None:
-    absent = [name for name in _REQUIRED if name not in header]
-    extra = [name for name in header if name not in HEADER or header.count(name) > 1]
-    if absent or extra:
-        what = f"columns missing: {absent or 'none'}, not known: {extra or 'none'}"
-        raise InputError(what, where=path, hint=f"the columns are {','.join(HEADER)}")
-
-
-def _parse_lines(
-    reader: Any, header: list[str], decimal_comma: bool
-) -> tuple[list[InventoryRow], list[str]]:
-    rows: list[InventoryRow] = []
-    problems: list[str] = []
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        try:
-            rows.append(_parse_row(header, cells, decimal_comma))
-        except (ValueError, InputError) as error:
-            problems.append(f"line {reader.line_num}: {error}")
-    return rows, problems
-
-
-def _parse_row(header: list[str], cells: list[str], decimal_comma: bool) -> InventoryRow:
-    if len(cells) != len(header):
-        raise ValueError(f"{len(cells)} cells instead of {len(header)}")
-    cell = dict.fromkeys(HEADER, "")
-    cell |= dict(zip(header, (text.strip() for text in cells), strict=True))
-
-    def number(text: str) -> float:
-        value = float(text.replace(",", ".") if decimal_comma else text)
-        if not math.isfinite(value):
-            raise ValueError(f"'{text}' is no finite number")
-        return value
-
-    s3 = _optional(cell["s3"], _relative)
-    row = InventoryRow(
-        index=_natural(cell["index"], "index"),
-        year=_natural(cell["year"], "year"),
-        month=_natural(cell["month"], "month"),
-        s2=_relative(cell["s2"]),
-        s2date=parse_utc(cell["s2date"]),
-        s3=s3,
-        s3date=_optional(cell["s3date"], parse_utc),
-        timediff_h=_optional(cell["timediff"], number),
-        s3filetype=_optional(cell["s3filetype"], str),
-        overlap=_optional(cell["overlap"], number),
-        time_gap_h=_optional(cell["time_gap_h"], number),
-        platform=_optional(cell["platform"], str),
-        baseline=_optional(cell["baseline"], str),
-        cloud_fraction=_optional(cell["cloud_fraction"], number),
-    )
-    if s3 is not None and (row.s3date is None or row.timediff_h is None):
-        raise ValueError("a Sentinel-3 product without its date or time difference")
-    return row
-
-
-def _optional(text: str, convert: Callable[[str], _T]) -> _T | None:
-    return convert(text) if text else None
-
-
-def _natural(text: str, column: str) -> int:
-    if not text.isdecimal():
-        raise ValueError(f"{column} '{text}' is no whole number")
-    return int(text)
-
-
-def _relative(text: str) -> str:
-    path = PurePosixPath(text)
-    if not text or path.is_absolute() or ".." in path.parts or "\\" in text:
-        raise ValueError(f"product path '{text}' is not relative to its archive root")
-    return text
-
-
-def _duplicates(rows: Sequence[InventoryRow]) -> list[str]:
-    counts = Counter(row.index for row in rows)
-    return [f"index {index} stands in {n} rows" for index, n in sorted(counts.items()) if n > 1]
-
-
-def _decimals(value: float | None) -> str:
-    # Adding 0.0 turns the -0.0000 of a small negative number into 0.0000.
-    return "" if value is None else f"{round(value, 4) + 0.0:.4f}"
+    files.write_csv(table, HEADER, (row.cells() for row in inventory.rows))

@@ -13,11 +13,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import quote
 
-from sensor2sensor.core.times import format_utc
+from sensor2sensor.core.times import format_utc, parse_utc
+from sensor2sensor.preprocess.inventory.rows import InventoryRow
+from sensor2sensor.preprocess.inventory.table import GONE, Inventory
 
+# What tables of earlier versions do not say stands in the product's name.
+_NAME = re.compile(r"(?P<platform>S2[A-Z])_.*_N(?P<baseline>\d{4})_")
 _TEMPLATE = Path(__file__).with_name("contact_sheet.html")
 
 
@@ -67,6 +72,42 @@ def contact_sheet(inventory: str, cards: Sequence[Card], *, sentinel2_only: bool
     return _fill(_TEMPLATE.read_text(encoding="utf-8"), values)
 
 
+def card_of(
+    scene: int, rows: Sequence[InventoryRow], facts: Mapping[str, Any], inventory: Inventory
+) -> Card:
+    """A scene's card, from its rows of the inventory and the facts of its picture."""
+    named = _NAME.match(facts["product"])
+    return Card(
+        scene=scene,
+        product=facts["product"],
+        picture=f"{scene}.png",
+        sensing=parse_utc(facts["sensing_start"]),
+        cloud_fraction=facts["cloud_fraction"],
+        partners=[_partner_of(row, rows, inventory) for row in rows if row.s3],
+        platform=rows[0].platform or (named and named["platform"]),
+        baseline=rows[0].baseline or (named and f"{named['baseline'][:2]}.{named['baseline'][2:]}"),
+    )
+
+
+def _partner_of(row: InventoryRow, rows: Sequence[InventoryRow], inventory: Inventory) -> Partner:
+    path = str(row.s3)
+    known = inventory.products.get(path)
+    name = str(known["name"]) if known else PurePosixPath(path).name
+    why = inventory.vanished.get(path)
+    lost = "not in the archive any more" if why == GONE else "cannot be used, see step 20"
+    there = [one for one in rows if one.s3 not in inventory.vanished]
+    frames = 1 + len(inventory.frames_beside(row, there))
+    return Partner(name, _signed_gap_h(row), row.overlap, lost if why else "", frames)
+
+
+def _signed_gap_h(row: InventoryRow) -> float | None:
+    """Sentinel-3's time minus Sentinel-2's; tables of earlier versions give the starts alone."""
+    known = row.time_gap_h
+    if known is not None or row.s3date is None:
+        return known
+    return (row.s3date - row.s2date).total_seconds() / 3600.0
+
+
 def _fill(template: str, values: Mapping[str, str]) -> str:
     # One pass, so that a value that looks like a placeholder stays what it is.
     return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found.group(1)], template)
@@ -84,6 +125,7 @@ def _article(card: Card, sentinel2_only: bool) -> str:
     source = quote(card.picture)
     partners = sorted(card.partners, key=_by_gap)
     pairs = "" if sentinel2_only else _partners(partners)
+    # For the sliders of the page: gap in hours, overlap, and whether it is lost.
     numbers = json.dumps([[p.time_gap_h, p.overlap, bool(p.lost)] for p in partners])
     made = f"{card.platform or 'platform unknown'}, {_baseline(card.baseline)}"
     name = html.escape(card.product)

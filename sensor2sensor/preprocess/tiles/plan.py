@@ -15,8 +15,9 @@ from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.times import format_utc
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.masks import find_masks, load_masks, project_mask
-from sensor2sensor.preprocess.inventory.pairing import inventory_name
-from sensor2sensor.preprocess.inventory.table import Inventory, InventoryRow
+from sensor2sensor.preprocess.inventory.options import inventory_name
+from sensor2sensor.preprocess.inventory.rows import InventoryRow
+from sensor2sensor.preprocess.inventory.table import Inventory
 from sensor2sensor.preprocess.tiles.options import TileOptions
 from sensor2sensor.preprocess.tiles.overlay import overlay_path
 from sensor2sensor.preprocess.tiles.task import SceneTask

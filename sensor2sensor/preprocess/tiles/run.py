@@ -11,7 +11,8 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.selection import Selection, load_selection
 from sensor2sensor.core import cli, files
 from sensor2sensor.core.parallel import Failure, parallel_map
-from sensor2sensor.preprocess.inventory.table import Inventory, InventoryRow, read_inventory
+from sensor2sensor.preprocess.inventory.rows import InventoryRow
+from sensor2sensor.preprocess.inventory.table import Inventory, read_inventory
 from sensor2sensor.preprocess.tiles.folder import STEP, SceneRecord, TileFolder
 from sensor2sensor.preprocess.tiles.options import TileOptions, add_arguments, from_arguments
 from sensor2sensor.preprocess.tiles.overlay import remove_of, remove_others

@@ -10,6 +10,7 @@ import pytest
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.dataset.bands import float_band
 from sensor2sensor.dataset.contract import CONTRACT_FILE, load_contract
 from sensor2sensor.dataset.display import colour_bands, sentinel2_colours, view
 from tests.fakes_dataset import toy_contract
@@ -22,10 +23,13 @@ def test_bands_by_name_then_wavelength_then_order() -> None:
     assert colour_bands(("a", "b", "c", "d"), (490.0, 665.0, 560.0, 865.0)) == (1, 2, 0)
     assert colour_bands(("a", "b", "c"), (None,) * 3) == (0, 1, 2)
     assert colour_bands(("grey",), (None,)) == (0, 0, 0)
+    infrared = ("a", "b", "c", "d"), (865.0, 1610.0, 2200.0, 490.0)
+    assert colour_bands(*infrared) == (3, 3, 3)
+    assert colour_bands(*infrared, false_colour=True) == (2, 1, 0)
 
 
 def test_stretch_is_fixed_and_gamma_lifts_the_dark_half() -> None:
-    shown = view(("B02", "B03", "B04"), (None,) * 3, np.array([[0, 1], [0, 2], [0.5, 1]]))
+    shown = view(BANDS, np.array([[0, 1], [0, 2], [0.5, 1]]))
     values = np.array([[[0.25, 0.5, 0.75], [9.0, np.nan, 0.0]]], np.float32)
     expected = [[[0.5**0.5, 0.25**0.5, 0.25**0.5], [0.0, 0.0, 1.0]]]
     np.testing.assert_allclose(shown.picture(values), expected, rtol=1e-6)
@@ -33,7 +37,8 @@ def test_stretch_is_fixed_and_gamma_lifts_the_dark_half() -> None:
 
 
 def test_photos_are_shown_as_their_numbers_are() -> None:
-    shown = view(("r", "g", "b"), (None,) * 3, np.array([[0, 255]] * 3), (0, 1, 2), photo=True)
+    bands = [float_band(name, "DN", None) for name in "rgb"]
+    shown = view(bands, np.array([[0, 255]] * 3), (0, 1, 2), photo=True)
     grey = np.full((1, 1, 3), 51, np.float32)
     np.testing.assert_allclose(shown.picture(grey), 0.2, rtol=1e-6)
 
@@ -52,8 +57,9 @@ def test_sentinel2_colours_have_the_name_and_the_wavelength(names, nm, shown) ->
 
 
 def test_declared_bands_are_shown_before_any_guess() -> None:
-    names, nm = ("blue", "green", "red", "B04"), (490.0, 560.0, 665.0, 664.6)
-    assert view(names, nm, np.tile([0.0, 1.0], (4, 1)), (2, 1, 0)).label == "red, green, blue"
+    names = ("blue", "green", "B04")
+    bands = [b.model_copy(update={"name": name}) for b, name in zip(BANDS, names, strict=True)]
+    assert view(bands, np.tile([0.0, 1.0], (3, 1)), (2, 0, 1)).label == "B04, blue, green"
 
 
 def _rewritten(folder: Path, **target: Any) -> Path:

@@ -7,6 +7,7 @@ import shapely
 from pyproj import Geod, Transformer
 
 from sensor2sensor.geo.footprints import covered_share, overlap_fraction, project, unproject
+from sensor2sensor.geo.projections import from_lonlat, to_lonlat
 
 
 def utm_square(epsg: int, x: float, y: float, size: float) -> shapely.Polygon:
@@ -102,3 +103,14 @@ def test_project_and_unproject_are_inverse_and_keep_holes():
 def test_covered_share():
     assert covered_share(shapely.box(0, 0, 10, 10), shapely.box(5, 0, 20, 10)) == 0.5
     assert covered_share(shapely.box(0, 0, 0, 10), shapely.box(5, 0, 20, 10)) == 0.0
+
+
+def test_every_step_shares_one_transformer_of_a_pair_and_it_is_longitude_first(repository) -> None:
+    package = sorted((repository / "sensor2sensor").rglob("*.py"))
+    makers = [path.name for path in package if "Transformer.from_crs" in path.read_text("utf-8")]
+    assert makers == ["projections.py"]
+    assert from_lonlat(32617) is from_lonlat("EPSG:32617")
+    assert to_lonlat(32617) is not from_lonlat(32617)
+    x_m, y_m = from_lonlat(32617).transform(-81.0, 0.0)
+    assert (x_m, y_m) == (pytest.approx(500_000.0), pytest.approx(0.0, abs=1e-6))
+    assert to_lonlat(32617).transform(x_m, y_m) == (pytest.approx(-81.0), pytest.approx(0.0))

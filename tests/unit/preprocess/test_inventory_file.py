@@ -10,13 +10,11 @@ import pytest
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.preprocess.inventory.rows import HEADER, InventoryRow, read_rows
 from sensor2sensor.preprocess.inventory.table import (
-    HEADER,
     Inventory,
-    InventoryRow,
     csv_path,
     read_inventory,
-    read_rows,
     write_inventory,
 )
 

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from sensor2sensor.core import xml
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.times import utc_from
 from sensor2sensor.geo.footprints import unproject
 from sensor2sensor.geo.grids import Grid
+from sensor2sensor.preprocess.inventory.options import arguments_parser, parse_options
 from sensor2sensor.preprocess.inventory.scan import (
     check_sentinel2,
     check_sentinel3,
     one_level,
+    scan,
     scan_sentinel3,
 )
+from sensor2sensor.products.sentinel2 import open_s2
 from sensor2sensor.products.sentinel3 import open_s3
-from tests.scripts.step_archive import BANDS, SCENES, overpass, scene
+from tests.scripts.step_archive import BANDS, PASSES, SCENES, fresh_copy, overpass, scene
 
 
 def check2(product, *, bands=BANDS, verify=False):
-    return check_sentinel2(product, bands=bands, resolution_m=10, verify=verify)
+    return check_sentinel2(open_s2(product), bands=bands, resolution_m=10, verify=verify)
 
 
 def test_one_level_is_taken_and_two_are_refused():
@@ -61,9 +66,9 @@ def test_files_missing_empty_cut_short_or_altered_are_named(tmp_path):
 
 def test_a_sentinel3_product_without_a_band_is_incomplete(tmp_path):
     product = overpass(tmp_path, "S3A", SCENES[0])
-    assert check_sentinel3(product, verify=True) == []
+    assert check_sentinel3(open_s3(product), verify=True) == []
     (product / "Oa21_radiance.nc").unlink()
-    assert check_sentinel3(product, verify=False) == ["missing Oa21_radiance.nc"]
+    assert check_sentinel3(open_s3(product), verify=False) == ["missing Oa21_radiance.nc"]
 
 
 def test_passes_are_chosen_by_their_sensing_period(tmp_path):
@@ -73,9 +78,9 @@ def test_passes_are_chosen_by_their_sensing_period(tmp_path):
     # 33 rows of 44 ms: it is still being sensed a second after its start, and not after two.
     for seconds, count in ((0, 1), (1, 1), (2, 0)):
         between = (start + timedelta(seconds=seconds), end)
-        scan = scan_sentinel3(tmp_path, between, "EFR", verify=False, workers=1)
-        assert len(scan.sightings) == count
-        assert (scan.seen, len(scan.periods)) == (1, 1)
+        found = scan_sentinel3(tmp_path, between, "EFR", verify=False, workers=1)
+        assert len(found.sightings) == count
+        assert (found.seen, len(found.periods)) == (1, 1)
 
 
 def test_a_frame_is_timed_by_its_row_over_the_tile_and_others_by_their_start(tmp_path):
@@ -85,8 +90,8 @@ def test_a_frame_is_timed_by_its_row_over_the_tile_and_others_by_their_start(tmp
     product = overpass(near, "S3A", start, rows=301, columns=257)
     grid = Grid(32617, 499980.0, 8100000.0, 10.0, 192, 192)
     between = (start, start + timedelta(hours=1))
-    scan = scan_sentinel3(tmp_path, between, "EFR", verify=False, workers=1, grid=grid)
-    times = {one.path.split("/")[0]: one.time for one in scan.sightings}
+    found = scan_sentinel3(tmp_path, between, "EFR", verify=False, workers=1, grid=grid)
+    times = {one.path.split("/")[0]: one.time for one in found.sightings}
     assert times["far"] == start
     middle = unproject(grid.polygon().centroid, grid.epsg)
     with open_s3(product).open() as reader:
@@ -98,6 +103,23 @@ def test_a_frame_is_timed_by_its_row_over_the_tile_and_others_by_their_start(tmp
     assert exact > start + timedelta(seconds=5)
 
 
+def test_each_metadata_file_is_parsed_once(tmp_path, monkeypatch):
+    env, file = fresh_copy(tmp_path)
+    asked = ["--environment", file, "--tile", "T17XNA", "--timediff", "2.5", "--verify"]
+    options = parse_options(arguments_parser("").parse_args(asked))
+    parse, parsed = xml.parse, Counter()
+
+    def counted(data, where, *more):
+        parsed[where] += 1
+        return parse(data, where, *more)
+
+    monkeypatch.setattr(xml, "parse", counted)
+    s2, s3 = scan(env, options, verify=True, workers=1)
+    assert (len(s2.sightings), len(s3.sightings)) == (len(SCENES), len(PASSES))
+    assert len(parsed) == 3 * len(SCENES) + len(PASSES)
+    assert set(parsed.values()) == {1}
+
+
 def test_a_frame_whose_positions_cannot_be_read_is_named(tmp_path):
     start = datetime(2023, 1, 1, tzinfo=UTC)
     product = overpass(tmp_path, "S3A", start)
@@ -106,8 +128,8 @@ def test_a_frame_whose_positions_cannot_be_read_is_named(tmp_path):
     data[: len(data) // 2] = bytes(len(data) // 2)
     file.write_bytes(data)
     grid = Grid(32617, 499980.0, 8100000.0, 10.0, 192, 192)
-    scan = scan_sentinel3(tmp_path, (start, start), "EFR", verify=False, workers=1, grid=grid)
-    assert scan.sightings == []
-    assert [(path, "tie_geo_coordinates.nc" in why) for path, why in scan.failures] == [
+    found = scan_sentinel3(tmp_path, (start, start), "EFR", verify=False, workers=1, grid=grid)
+    assert found.sightings == []
+    assert [(path, "tie_geo_coordinates.nc" in why) for path, why in found.failures] == [
         (product.name, True)
     ]

@@ -10,13 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor2sensor.core.times import format_utc
-from sensor2sensor.preprocess.inventory.pairing import (
-    Acquisition,
-    Sighting,
-    hours_label,
-    inventory_name,
-    plan,
-)
+from sensor2sensor.preprocess.inventory.options import hours_label, inventory_name
+from sensor2sensor.preprocess.inventory.pairing import plan
+from sensor2sensor.preprocess.inventory.sightings import Sighting
+from sensor2sensor.products.acquisitions import Acquisition
 
 YEAR_END = datetime(2022, 12, 31, 23, 30, tzinfo=UTC)
 

@@ -7,23 +7,23 @@ import pytest
 from rasterio.io import MemoryFile
 
 from sensor2sensor.core.errors import ProductError
-from sensor2sensor.dataset import display
-from sensor2sensor.preprocess.quicklooks.render import (
+from sensor2sensor.dataset.display import (
+    GAMMA,
     LEAST_CLEAR_SHARE,
     MIN_SPAN,
+    clear_range,
+    rgba,
+)
+from sensor2sensor.preprocess.quicklooks.render import (
     decimation,
     display_bands,
-    picture,
     png,
     render,
     scene_picture,
-    stretch,
 )
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import open_s2
 from tests.fakes import World, make_s2
-
-GAMMA = display.GAMMA  # one for every picture of the project
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_the_stretch_ignores_nodata_and_a_few_bright_pixels():
     ramp = np.linspace(0.1, 0.3, 10_000, dtype=np.float32).reshape(100, 100, 1)
     ramp[0, :50] = np.nan
     ramp[-1, -50:] = 9.0
-    (low, high), *_ = stretch(ramp)
+    (low, high), *_ = clear_range(ramp)
     assert low == pytest.approx(0.1 + 0.2 * 0.025, abs=0.002)
     assert high == pytest.approx(0.3 - 0.2 * 0.02, abs=0.002)
 
 
 def test_a_flat_scene_is_shown_mid_grey_and_not_as_noise():
     flat = np.full((8, 8, 3), 0.05, np.float32)
-    limits = stretch(flat)
+    limits = clear_range(flat)
     assert limits == [[pytest.approx(0.05 - MIN_SPAN / 2), pytest.approx(0.05 + MIN_SPAN / 2)]] * 3
-    assert np.unique(picture(flat, limits)[:3]).tolist() == [round(255 * 0.5**GAMMA)]
+    assert np.unique(rgba(flat, limits)[:3]).tolist() == [round(255 * 0.5**GAMMA)]
 
 
 def test_cloud_does_not_set_the_range_of_the_ground():
@@ -70,22 +70,22 @@ def test_cloud_does_not_set_the_range_of_the_ground():
     ramp = np.linspace(0.02, 0.06, 10_000, dtype=np.float32).reshape(100, 100, 1)
     scene = np.concatenate([ramp, np.full_like(ramp, 1.6)])
     cloudy = scene[..., 0] > 1.0
-    assert stretch(scene, cloudy) == stretch(ramp)
-    assert stretch(scene)[0][1] == pytest.approx(1.6)
-    assert (picture(scene, stretch(scene, cloudy))[:3, 100:] == 255).all()
+    assert clear_range(scene, cloudy) == clear_range(ramp)
+    assert clear_range(scene)[0][1] == pytest.approx(1.6)
+    assert (rgba(scene, clear_range(scene, cloudy))[:3, 100:] == 255).all()
 
 
 def test_a_remnant_beside_a_mask_of_cloud_sets_no_range():
     scene = np.linspace(0.1, 0.9, 10_000, dtype=np.float32).reshape(100, 100, 1)
-    whole, cloudy = stretch(scene), np.ones((100, 100), bool)
-    assert stretch(scene, cloudy) == whole
+    whole, cloudy = clear_range(scene), np.ones((100, 100), bool)
+    assert clear_range(scene, cloudy) == whole
     cloudy.flat[: round(10_000 * LEAST_CLEAR_SHARE) - 1] = False
-    assert stretch(scene, cloudy) == whole
+    assert clear_range(scene, cloudy) == whole
     cloudy.flat[: round(10_000 * LEAST_CLEAR_SHARE)] = False
-    assert stretch(scene, cloudy) != whole
+    assert clear_range(scene, cloudy) != whole
     scene[50:] = np.nan  # the share is one of the valid pixels
     cloudy.flat[round(5_000 * LEAST_CLEAR_SHARE) - 1 :] = True
-    assert stretch(scene, cloudy) == stretch(scene)
+    assert clear_range(scene, cloudy) == clear_range(scene)
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_the_cloud_of_a_product_is_left_out_whichever_mask_it_has(tmp_path, prod
     assert share == pytest.approx(((fine & clouds) != 0).mean(), abs=0.04)
     image, _ = made.read_reflectance(bands, 10, overview=factor)
     shown, limits = scene_picture(made, bands, 10, factor)
-    assert limits == stretch(image, (word & clouds) != 0) != stretch(image)
-    assert np.array_equal(shown, picture(image, limits))
+    assert limits == clear_range(image, (word & clouds) != 0) != clear_range(image)
+    assert np.array_equal(shown, rgba(image, limits))
 
 
 def test_black_white_and_nodata_of_a_picture():
@@ -121,7 +121,7 @@ def test_black_white_and_nodata_of_a_picture():
     reflectance[0, 0] = [-0.1, 0.0, 0.1]
     reflectance[0, 1] = [1.5, 1.0, 0.5]
     reflectance[1, 1, 2] = np.nan
-    shown = picture(reflectance, [[0.0, 1.0]] * 3)
+    shown = rgba(reflectance, [[0.0, 1.0]] * 3)
     assert shown.dtype == np.uint8
     assert shown[:, 0, 0].tolist() == [0, 0, round(255 * 0.1**GAMMA), 255]
     assert shown[:, 0, 1].tolist() == [255, 255, round(255 * 0.5**GAMMA), 255]
@@ -129,7 +129,7 @@ def test_black_white_and_nodata_of_a_picture():
 
 
 def test_one_band_is_shown_grey():
-    shown = picture(np.array([[[0.25]]], np.float32), [[0.0, 1.0]])
+    shown = rgba(np.array([[[0.25]]], np.float32), [[0.0, 1.0]])
     assert shown[:, 0, 0].tolist() == [round(255 * 0.25**GAMMA)] * 3 + [255]
 
 

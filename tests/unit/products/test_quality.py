@@ -34,7 +34,7 @@ def test_every_bit_fits_a_float32_exactly() -> None:
 
 
 def stored_classes(product: S2Product, resolution_m: int) -> np.ndarray:
-    with rasterio.open(product.band_file("SCL", resolution_m)) as source:
+    with rasterio.open(product.files.gdal_path(product.band_member("SCL", resolution_m))) as source:
         return source.read(1)
 
 

@@ -203,7 +203,7 @@ def test_zip_and_folder_read_the_same(s2_product: Maker, packed: bool) -> None:
     ):
         np.testing.assert_array_equal(one, other)
     assert again.verify() == []
-    assert again.band_file("B02", 10).startswith("/vsizip/") == packed
+    assert again.files.gdal_path(again.band_member("B02", 10)).startswith("/vsizip/") == packed
 
 
 def test_a_zip_without_its_top_folder_reads_the_same(s2_product: Maker, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_an_overview_of_a_window_beyond_the_edge(s2_product: Maker) -> None:
 def test_asking_for_an_unknown_band_names_the_nearest(s2_product: Maker) -> None:
     product = open_s2(s2_product(level="L1C"))
     with pytest.raises(ProductError, match="lists no B2 at 10 m; nearest: 'B0"):
-        product.band_file("B2", 10)
+        product.band_member("B2", 10)
 
 
 def test_a_product_travels_to_workers(s2_product: Maker) -> None:

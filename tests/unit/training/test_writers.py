@@ -13,15 +13,12 @@ import pytest
 from PIL import Image
 
 from sensor2sensor.core.errors import TrainingError
-from sensor2sensor.dataset.display import view
+from sensor2sensor.dataset.display import View
 from sensor2sensor.training import pictures
 from sensor2sensor.training.samples import SampleRow, sheet
 from sensor2sensor.training.watch import LossWatch
 from sensor2sensor.training.writers import JSONL, Writers, read_log
 from tests.unit.training.tiny import fresh
-
-OLCI = ["Oa04", "Oa06", "Oa08", "Oa17"]
-OLCI_NM = [490.0, 560.0, 665.0, 865.0]
 
 
 def test_rows_and_tensorboard_hold_what_was_logged(tmp_path):
@@ -75,26 +72,6 @@ def test_the_watch_reads_nothing_until_asked():
     assert watch.collect() == {}
 
 
-@pytest.mark.parametrize(
-    ("names", "wavelengths", "bands"),
-    [
-        (["B02", "B03", "B04"], [None] * 3, (2, 1, 0)),
-        (OLCI, OLCI_NM, (2, 1, 0)),
-        (["vv", "vh", "ratio"], [None] * 3, (0, 1, 2)),
-        (["vv"], [None], (0, 0, 0)),
-    ],
-)
-def test_bands_are_shown_by_name_then_by_wavelength(names, wavelengths, bands):
-    ranges = np.tile([[0.0, 1.0]], (len(names), 1)).astype(np.float32)
-    assert view(names, wavelengths, ranges).bands == bands
-
-
-def test_the_stretch_is_fixed_by_the_range():
-    shown = view(["B02", "B03", "B04"], [None] * 3, np.array([[0, 1], [0, 2], [0.5, 1]]))
-    picture = shown.picture(np.array([[[0.25, 0.5, 0.75], [9, np.nan, 0]]], np.float32))
-    np.testing.assert_allclose(picture[0], [[0.5**0.5, 0.5, 0.5], [0, 0, 1]], atol=1e-6)
-
-
 def example_rows(count=2, size=64):
     draw = np.random.default_rng(0)
     y, x = np.mgrid[0:size, 0:size] / size
@@ -106,8 +83,7 @@ def example_rows(count=2, size=64):
 
 
 def test_a_sheet_shows_truth_in_its_place_and_a_perfect_row_without_error():
-    ranges = np.array([[0.0, 1.0]] * 3, np.float32)
-    shown = view(["B02", "B03", "B04"], [None] * 3, ranges)
+    shown = View((2, 1, 0), np.zeros(3, np.float32), np.ones(3, np.float32), "B04, B03, B02")
     rows = example_rows()
     rows[1] = SampleRow("perfect", rows[1].input, rows[1].truth, rows[1].truth)
     png = sheet(rows, shown, shown, title="a/b, step 3", unit="reflectance")

@@ -1,0 +1,114 @@
+"""An inventory as planned: the overlap of its new pairs, and what is known of its products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.core.parallel import Failure, parallel_map
+from sensor2sensor.preprocess.inventory.pairing import Plan
+from sensor2sensor.preprocess.inventory.rows import InventoryRow
+from sensor2sensor.preprocess.inventory.scan import Scan
+from sensor2sensor.preprocess.inventory.table import GONE, Inventory
+
+if TYPE_CHECKING:
+    from sensor2sensor.config.environment import Environment
+    from sensor2sensor.core.cli import StepReport
+    from sensor2sensor.preprocess.inventory.options import Options
+
+
+def assembled(
+    env: Environment,
+    options: Options,
+    planned: Plan,
+    old: Inventory,
+    scans: tuple[Scan, Scan],
+    report: StepReport,
+    *,
+    workers: int,
+) -> Inventory:
+    """The inventory that was planned.
+
+    Args:
+        env: Machine settings.
+        options: Of the inventory, its level decided.
+        planned: Its rows.
+        old: What it was before.
+        scans: What the two archives hold.
+        report: Told of pairs whose overlap could not be measured.
+        workers: Processes.
+    """
+    rows = [*planned.kept, *_with_overlap(planned.added, scans, report, workers)]
+    gone = _vanished(env, options, planned, scans)
+    products = _facts(rows, old, scans)
+    return Inventory(old.name, rows, options.as_json(), products, planned.superseded, gone)
+
+
+def _with_overlap(
+    rows: Sequence[InventoryRow], scans: tuple[Scan, Scan], report: StepReport, workers: int
+) -> list[InventoryRow]:
+    """The rows with the share of the scene's footprint that the partner covers."""
+    s2, s3 = (scan.by_path for scan in scans)
+    pairs = [(s2[row.s2], s3[row.s3]) for row in rows if row.s3]
+    if not pairs:
+        return list(rows)
+    items = [(f"{a.path} x {b.path}", a.footprint, b.footprint, a.epsg) for a, b in pairs]
+    # In the scene's own system: degrees have no areas, and footprints may cross 180 degrees east.
+    measured = parallel_map(
+        _overlap, items, workers=workers, label=lambda item: item[0], desc="measuring overlap"
+    )
+    found: list[InventoryRow] = []
+    for row, (item, share) in zip(rows, measured, strict=True):
+        if isinstance(share, Failure):
+            report.failed(item[0], share.reason)
+        found.append(replace(row, overlap=None if isinstance(share, Failure) else share))
+    return found
+
+
+def _overlap(item: tuple[str, Any, Any, int | None]) -> float:
+    from sensor2sensor.geo.footprints import overlap_fraction
+
+    _, scene, other, epsg = item
+    return overlap_fraction(scene, other, epsg)
+
+
+def _vanished(
+    env: Environment, options: Options, planned: Plan, scans: tuple[Scan, Scan]
+) -> dict[str, str]:
+    """Why listed products that nothing stands for cannot be used, by path."""
+    failures = {path: reason for scan in scans for path, reason in scan.failures}
+    usable = {path for scan in scans for path in scan.by_path}
+    rows = [*planned.kept, *planned.added]
+    places = {row.s2: env.s2_root for row in rows}
+    if not options.s2_only:
+        places |= {row.s3: env.s3_root for row in rows if row.s3}
+    found: dict[str, str] = {}
+    for path, root in places.items():
+        # Another product stands for a superseded one.
+        if path in planned.superseded or path in usable:
+            continue
+        if path in failures:
+            found[path] = failures[path]
+        elif not (root / path).exists():
+            found[path] = GONE
+    return found
+
+
+def _facts(
+    rows: Sequence[InventoryRow], old: Inventory, scans: tuple[Scan, Scan]
+) -> dict[str, dict[str, Any]]:
+    """What is known of each listed product; a checksum verified once is remembered."""
+    now = {path: one.facts for scan in scans for path, one in scan.by_path.items()}
+    verified = {f["name"] for f in old.products.values() if f["checksums"] == "verified"}
+    facts: dict[str, dict[str, Any]] = {}
+    # A superseded product is listed still: what was known of it stays known.
+    for path in dict.fromkeys(path for row in rows for path in (row.s2, row.s3) if path):
+        fact = now.get(path) or old.products.get(path)
+        if fact is not None:
+            facts[path] = {**fact, "checksums": _checksums(fact, verified)}
+    return facts
+
+
+def _checksums(fact: Mapping[str, Any], verified: set[str]) -> str:
+    return "verified" if fact["name"] in verified else str(fact["checksums"])

@@ -1,0 +1,159 @@
+"""The pictures of step 30: each is made once, and kept while nothing it was made of has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.core import files, manifest
+from sensor2sensor.core.parallel import Failure, parallel_map
+from sensor2sensor.core.times import format_utc
+from sensor2sensor.core.versions import __version__
+from sensor2sensor.preprocess.quicklooks.render import STRETCH, render
+
+if TYPE_CHECKING:
+    from sensor2sensor.core.cli import StepReport
+    from sensor2sensor.products.sentinel2 import S2Product
+
+CONFIG = "_config.json"
+# So much work at most is repeated after a crash.
+_SAVE_EVERY = 25
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make sure of.
+
+    Attributes:
+        scene: Its id in the inventory.
+        product: The product's folder or zip.
+        picture: The PNG.
+        bands: One or three, as they are shown.
+        resolution_m: The resolution they are read at.
+        factor: Pixels of that grid per pixel of the picture.
+    """
+
+    scene: int
+    product: Path
+    picture: Path
+    bands: tuple[str, ...]
+    resolution_m: int
+    factor: int
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return self.product.name
+
+
+def foresee(jobs: Sequence[Job], folder: Path, workers: int, report: StepReport) -> set[int]:
+    """Count what a run would make and what is there already; the scenes it would show."""
+    shown = set()
+    look = partial(_is_there, before=_noted(folder))
+    found = parallel_map(look, jobs, workers=workers, label=_label, desc="pictures")
+    for job, result in found:
+        if isinstance(result, Failure):
+            report.failed(job.label, result.reason)
+        else:
+            (report.skipped if result else report.done)(job.label)
+            shown.add(job.scene)
+    return shown
+
+
+def make_all(
+    jobs: Sequence[Job], folder: Path, options: Mapping[str, Any], workers: int, report: StepReport
+) -> dict[int, dict[str, Any]]:
+    """Facts of each picture that is there in the end, by scene; noted in the folder as well."""
+    before = _noted(folder)
+    made: dict[int, dict[str, Any]] = {}
+    work = partial(_make, before=before)
+    results = parallel_map(work, jobs, workers=workers, label=_label, desc="pictures")
+    for count, (job, result) in enumerate(results, start=1):
+        if isinstance(result, Failure):
+            report.failed(job.label, result.reason)
+            continue
+        made[job.scene], is_new = result
+        (report.done if is_new else report.skipped)(job.label)
+        if is_new and count % _SAVE_EVERY == 0 and count < len(jobs):
+            _note(folder, options, {**before, **made})
+    _note(folder, options, made)
+    return made
+
+
+def _label(job: Job) -> str:
+    return job.label
+
+
+def _note(folder: Path, options: Mapping[str, Any], made: Mapping[int, Mapping[str, Any]]) -> None:
+    scenes = {str(scene): made[scene] for scene in sorted(made)}
+    head = {"step": "30", "version": __version__, "options": dict(options)}
+    files.write_json(folder / CONFIG, {**head, "stretch": STRETCH, "scenes": scenes})
+
+
+def _noted(folder: Path) -> dict[int, dict[str, Any]]:
+    """What the last run noted of each picture; nothing when its notes are of another version."""
+    path = folder / CONFIG
+    if not path.is_file():
+        return {}
+    noted = files.read_json(path)
+    if not isinstance(noted, dict) or noted.get("step") != "30":
+        return {}
+    # Another version may draw equal pixels otherwise.
+    if noted["version"] != __version__:
+        return {}
+    return {int(scene): facts for scene, facts in noted["scenes"].items()}
+
+
+def _is_there(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> bool:
+    return _held(job, before)[2] is not None
+
+
+def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, Any], bool]:
+    """Make one picture unless the one that is there still holds; its facts, and whether made."""
+    product, made_of, held = _held(job, before)
+    if held is not None:
+        return held, False
+    data, limits = render(product, job.bands, job.resolution_m, job.factor)
+    files.write_bytes(job.picture, data)
+    facts = {
+        "product": product.name,
+        "sensing_start": format_utc(product.sensing_start),
+        "cloud_fraction": product.cloud_fraction,
+        "bands": list(job.bands),
+        "stretch_reflectance": limits,
+        "made_of": made_of,
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    return facts, True
+
+
+def _held(
+    job: Job, before: Mapping[int, Mapping[str, Any]]
+) -> tuple[S2Product, str, dict[str, Any] | None]:
+    """The product, what a picture would be made of, and the facts of the one that still holds."""
+    from sensor2sensor.products.sentinel2 import open_s2
+
+    product = open_s2(job.product)
+    seen = (product.name, job.bands, job.resolution_m, job.factor, STRETCH)
+    made_of = manifest.fingerprint([*seen, _inputs(product, job)])
+    noted = before.get(job.scene)
+    if noted is None or noted["made_of"] != made_of or not job.picture.is_file():
+        return product, made_of, None
+    # A picture someone edited or a disk that was full leaves another one.
+    whole = files.sha256(job.picture) == noted["sha256"]
+    return product, made_of, dict(noted) if whole else None
+
+
+def _inputs(product: S2Product, job: Job) -> list[dict[str, int]]:
+    """The cheap identity of the files a picture is made of."""
+    if job.product.is_file():
+        return [manifest.file_fingerprint(job.product)]
+    # The mask that tells cloud from ground sets the stretch: it is read at the coarsest grid.
+    mask = product.members_for((), max(product.grids))
+    members = [*(product.band_member(band, job.resolution_m) for band in job.bands), *mask]
+    paths = [Path(product.files.gdal_path(member)) for member in members]
+    return [manifest.file_fingerprint(path) for path in paths]
