@@ -20,6 +20,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.manifest import differences
 from sensor2sensor.preprocess.tiles.options import OLD_MASK_EDGES
+from sensor2sensor.preprocess.tiles.table import TABLE_FILE, TileRow, write_table
 from sensor2sensor.products.bands import (
     S2_PLATFORM_WAVELENGTHS_NM,
     S2_WAVELENGTHS_NM,
@@ -27,14 +28,6 @@ from sensor2sensor.products.bands import (
 )
 
 STEP = "40"
-COLUMNS = (
-    *("tile", "scene", "x", "y", "size_px", "inside_mask"),
-    *("epsg", "ulx_m", "uly_m", "resolution_m"),
-    *("s2", "s2date", "s3", "s3date", "time_gap_h"),
-    *("valid_fraction", "cloud_fraction", "nodata_fraction", "olci_valid_fraction", "olci_pixels"),
-    *("shift_m", "shift_east_m", "shift_north_m", "shift_quality"),
-    *("margin_px", "sha256", "overpass"),
-)
 Row = dict[str, Any]
 
 
@@ -69,7 +62,7 @@ class TileFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.manifest = path / "manifest.json"
-        self.table = path / "tiles.csv"
+        self.table = path / TABLE_FILE
         self._records = path / "scenes"
 
     def record_path(self, scene: int) -> Path:
@@ -192,9 +185,7 @@ class TileFolder:
         done = (record for record in self.records() if record.status == "done")
         records = [record for record in done if record.scene in selected]
         rows = [row for record in records for row in record.rows]
-        # Rows of earlier versions have no overpass; step 50 then looks at the product's name.
-        cells = ([{"overpass": "", **row}[column] for column in COLUMNS] for row in rows)
-        files.write_csv(self.table, COLUMNS, cells)
+        write_table(self.path, map(TileRow.from_json, rows))
         content = {
             **manifest,
             "bands": _mean_bands(manifest["bands"], records),
