@@ -13,7 +13,7 @@ import numpy as np
 from sensor2sensor.core import files
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.preprocess.tiles.table import TileRow, write_table
-from sensor2sensor.preprocess.tiles.write import geotiff, tile_bands
+from sensor2sensor.preprocess.tiles.tile import geotiff, tile_bands
 from tests.fakes_dataset import scene
 
 
@@ -82,7 +82,7 @@ def write_tiles(
             "complete": True,
             "files": listed,
             "options": {"tile_px": tile_px, "level": "L1C", "bands": ["B02", "B03", "B04"]},
-            "bands": [band.record() for band in bands],
+            "bands": [band.as_json() for band in bands],
         },
     )
     return folder

@@ -27,7 +27,6 @@ from sensor2sensor.geo.collocation import (
 )
 from sensor2sensor.geo.footprints import unproject
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tiles.task import partner_at_fault
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel3 import OLCI_BANDS, S3Product, S3Reader
 
@@ -98,12 +97,12 @@ class OlciWindow:
         grid: the Sentinel-2 grid.
 
     Raises:
-        PartnerError: no pixel of the product lies over the scene, or a file is damaged.
+        ProductError: no pixel of the product lies over the scene, or a file is damaged.
     """
 
     def __init__(self, product: S3Product, grid: Grid) -> None:
         self.grid = grid
-        with partner_at_fault(), product.open() as reader:
+        with product.open() as reader:
             self.window = _window_over(product, reader, grid)
             rows, columns = self.window.rows, self.window.columns
             lat, lon = reader.geolocation(rows, columns)
