@@ -52,7 +52,7 @@ def _shuffled(
     total = len(columns) * len(rows)
     if everything:
         order = generator.permutation(total)
-    elif total <= 50 * MAX_DRAWS:
+    elif total <= 50 * MAX_DRAWS:  # draws with replacement would repeat too many of so few
         order = generator.permutation(total)[:MAX_DRAWS]
     else:
         # A permutation of a hundred million positions would take a gigabyte: draw with replacement,
@@ -122,6 +122,7 @@ class Screen:
         # In one order, whichever was read first: a draw that goes on names the same reasons.
         for what in VAIN_READS:
             for name, known in self.exact.get(what, ()):
+                # Sums of float32 means: a share that is the limit itself must pass.
                 if known.at_least(x, y, self.options.tile_px) > self._limits[name] + 1e-9:
                     return name
         return None

@@ -142,7 +142,7 @@ class TileFolder:
             return
         for name in log.files:
             files.remove(self.path / name)
-        files.remove(self.log_path(scene))
+        files.remove(self.log_path(scene))  # last: until then a kill leaves no file unlisted
 
     def logs(self) -> list[SceneLog]:
         """Every scene log, by id."""
@@ -196,6 +196,7 @@ class TileFolder:
     def remove_listed(self) -> None:
         """Remove exactly what manifest and logs list, the manifest last."""
         old = files.read_json(self.manifest)
+        # Killed from here on, the folder must not pass for a complete one with files missing.
         files.write_json(self.manifest, {**old, "complete": False})
         logs = self.logs()
         listed = [*old["files"], *(name for log in logs for name in log.files)]
