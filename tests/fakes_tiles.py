@@ -12,8 +12,8 @@ import numpy as np
 
 from sensor2sensor.core import files
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tiles.folder import COLUMNS
-from sensor2sensor.preprocess.tiles.write import geotiff, tile_bands
+from sensor2sensor.preprocess.tiles.table import TileRow, write_table
+from sensor2sensor.preprocess.tiles.tile import geotiff, tile_bands
 from tests.fakes_dataset import scene
 
 
@@ -73,7 +73,7 @@ def write_tiles(
             (folder / name).write_bytes(data)
             listed[name] = files.sha256(folder / name)
         rows.append(_tile_row(stem, tile, place, listed, with_s3=with_s3))
-    files.write_csv(folder / "tiles.csv", list(rows[0]), [list(row.values()) for row in rows])
+    write_table(folder, rows)
     files.write_json(
         folder / "manifest.json",
         {
@@ -82,7 +82,7 @@ def write_tiles(
             "complete": True,
             "files": listed,
             "options": {"tile_px": tile_px, "level": "L1C", "bands": ["B02", "B03", "B04"]},
-            "bands": [band.record() for band in bands],
+            "bands": [band.as_json() for band in bands],
         },
     )
     return folder
@@ -143,30 +143,27 @@ def _tile_files(
 
 def _tile_row(
     stem: str, tile: FakeTile, place: Grid, listed: dict[str, str], *, with_s3: bool
-) -> dict[str, object]:
-    row = dict.fromkeys(COLUMNS)
-    s3 = "2022/10/S3A_OL_1_EFR____20221005T120000.SEN3" if with_s3 else ""
-    row |= {
-        "tile": stem,
-        "scene": tile.scene,
-        "x": tile.x,
-        "y": tile.y,
-        "size_px": place.width_px,
-        "epsg": place.epsg,
-        "ulx_m": place.ulx_m,
-        "uly_m": place.uly_m,
-        "resolution_m": place.resolution_m,
-        "s2": "S2A_MSIL1C_20221005T115411.SAFE",
-        "s2date": tile.s2date,
-        "s3": s3,
-        "time_gap_h": 0.5 if with_s3 else None,
-        "shift_m": tile.shift_m if with_s3 else None,
-        "shift_quality": tile.shift_quality if with_s3 else None,
-        "margin_px": 0,
-        "sha256": listed[f"{stem}.tif"],
-        "overpass": "S2A_" + tile.s2date.partition(".")[0].translate({45: None, 58: None}),
-    }
-    return row
+) -> TileRow:
+    return TileRow(
+        tile=stem,
+        scene=tile.scene,
+        x=tile.x,
+        y=tile.y,
+        size_px=place.width_px,
+        epsg=place.epsg,
+        ulx_m=place.ulx_m,
+        uly_m=place.uly_m,
+        resolution_m=place.resolution_m,
+        s2="S2A_MSIL1C_20221005T115411.SAFE",
+        s2date=tile.s2date,
+        s3="2022/10/S3A_OL_1_EFR____20221005T120000.SEN3" if with_s3 else None,
+        time_gap_h=0.5 if with_s3 else None,
+        shift_m=tile.shift_m if with_s3 else None,
+        shift_quality=tile.shift_quality if with_s3 else None,
+        margin_px=0,
+        sha256=listed[f"{stem}.tif"],
+        overpass="S2A_" + tile.s2date.partition(".")[0].translate({45: None, 58: None}),
+    )
 
 
 def own_environment(root: Path) -> list[str]:

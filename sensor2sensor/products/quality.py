@@ -45,6 +45,8 @@ class Quality(IntFlag):
     OLCI_DUBIOUS = 1 << 20
 
 
+CLOUD = Quality.S2_CLOUD | Quality.S2_CIRRUS  # what a limit on the share of cloud counts
+
 # Scene classification of Level-2A. Dark area (2), vegetation (4), bare (5) and unclassified (7)
 # say nothing about the use of a pixel.
 SCL_CLASSES: Mapping[int, Quality] = {

@@ -223,7 +223,7 @@ def test_a_crash_at_any_write_is_repaired_by_a_repeat(both):
             break
         assert run() == 0
         assert tree(both / "data") == whole, f"write {n}"
-    # manifest, twice a record and three files, overlay, record, table, manifest
+    # manifest, twice a log and three files, overlay, log, table, manifest
     assert crashed == 1 + 2 * 4 + 1 + 1 + 2
 
 

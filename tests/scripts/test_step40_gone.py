@@ -48,10 +48,10 @@ def test_more_tiles_of_a_product_that_is_gone_cost_those_there_are_nothing(made:
 
 
 def test_tiles_of_other_masks_do_not_stay_for_want_of_a_product(made: Path) -> None:
-    record = folder_of(made) / "scenes" / "00000.json"
-    content = files.read_json(record)
+    log = folder_of(made) / "scenes" / "00000.json"
+    content = files.read_json(log)
     content["facts"]["asked"] = "of other masks"
-    files.write_json(record, content)
+    files.write_json(log, content)
     shutil.rmtree(made / "s2" / rows_of(folder_of(made))[0]["s2"])
     assert step40(made, "--quantity", "2") == 1
 

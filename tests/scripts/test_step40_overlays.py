@@ -12,6 +12,7 @@ from sensor2sensor.geo.grids import Grid
 from sensor2sensor.preprocess.quicklooks import run as s2pngs
 from sensor2sensor.preprocess.tiles import run as tifs
 from sensor2sensor.preprocess.tiles.overlay import drawn_of, is_current, overlay_png
+from sensor2sensor.preprocess.tiles.table import TileRow
 from tests.unit.preprocess.tifs_archive import INVENTORY, archive, select, step40
 
 GRID = Grid(32617, 500000.0, 8000000.0, 10.0, 256, 256)
@@ -81,24 +82,26 @@ def test_an_overlay_of_other_tiles_is_drawn_anew_and_of_a_scene_left_out_removed
     assert pictures(root) == new
 
 
-def _rows(*corners: tuple[int, int], inside: str | None = None) -> list[dict]:
+def _rows(*corners: tuple[int, int]) -> list[TileRow]:
+    names = {"s2": "", "s2date": "", "s3": None, "time_gap_h": None, "shift_m": None, "sha256": ""}
     return [
-        {
-            "tile": f"00000_{x}x{y}",
-            "x": x,
-            "y": y,
-            "sha256": "",
-            "inside_mask": inside,
-            "size_px": 64,
-            "resolution_m": 10,
-            "ulx_m": GRID.ulx_m + 10 * x,
-            "uly_m": GRID.uly_m - 10 * y,
-        }
+        TileRow(
+            tile=f"00000_{x}x{y}",
+            scene=0,
+            x=x,
+            y=y,
+            size_px=64,
+            epsg=GRID.epsg,
+            ulx_m=GRID.ulx_m + 10 * x,
+            uly_m=GRID.uly_m - 10 * y,
+            resolution_m=10,
+            **names,
+        )
         for x, y in corners
     ]
 
 
-def _drawn(image: np.ndarray, rows: list[dict]) -> np.ndarray:
+def _drawn(image: np.ndarray, rows: list[TileRow]) -> np.ndarray:
     from rasterio.io import MemoryFile
 
     shared = {"reduction": 1, "outlines": {}, "masks": [], "title": ""}

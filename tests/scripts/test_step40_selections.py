@@ -117,7 +117,7 @@ def test_taking_scenes_out_may_break_off_at_any_write(both):
             assert tree(folder_of(both)) == alone, f"write {n}"
         else:
             break
-    assert n == 1 + 2 + 3 + 1 + 1  # table, manifest, the tile's three files, record, overlay
+    assert n == 1 + 2 + 3 + 1 + 1  # table, manifest, the tile's three files, log, overlay
 
 
 def test_a_selection_may_name_the_inventory_s_file_and_be_named_as_a_file(both):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,25 +12,9 @@ from sensor2sensor.config.environment import Environment
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.core.slips import decoded
 from sensor2sensor.dataset.ledger import overpass_in
 from sensor2sensor.dataset.splits import TilePlace
-
-NEEDED = (
-    "tile",
-    "scene",
-    "size_px",
-    "epsg",
-    "ulx_m",
-    "uly_m",
-    "resolution_m",
-    "s2",
-    "s2date",
-    "s3",
-    "time_gap_h",
-    "shift_m",
-    "sha256",
-)
+from sensor2sensor.preprocess.tiles.table import TABLE_FILE, TileRow, read_table
 
 
 @dataclass(frozen=True)
@@ -149,7 +130,7 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
         InputError: They are missing, unfinished, damaged or empty; what to run is named.
     """
     folder = env.tif_dir / inventory / str(tile_px)
-    table = folder / "tiles.csv"
+    table = folder / TABLE_FILE
     if not table.is_file() and (folder / "manifest.json").is_file():
         # Step 40 writes the manifest before its first tile and the table after its last one.
         raise InputError("step 40 was interrupted", where=folder, hint="repeat its command")
@@ -161,7 +142,7 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
         )
     manifest = files.read_json(folder / "manifest.json")
     _check_manifest(manifest, folder)
-    tiles = [_tile(row, folder, inventory, manifest["files"], where) for where, row in _rows(table)]
+    tiles = [_tile(row, folder, inventory, manifest["files"]) for row in read_table(table)]
     if not tiles:
         raise InputError("lists no tile", where=table, hint=_why_none(manifest, tile_px))
     _check_tiles(tiles, tile_px, table)
@@ -175,25 +156,8 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
     )
 
 
-def _rows(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Every row with its place; InputError where a column is missing or a line is damaged."""
-    text = decoded(table.read_bytes(), table, InputError)
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    again = "run step 40 again"
-    try:
-        missing = [column for column in NEEDED if column not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(f"lacks the columns {', '.join(missing)}", where=table, hint=again)
-        for row in reader:
-            yield f"{table}:{reader.line_num}", row
-    except csv.Error as error:
-        # The number of DictReader itself is that of the last good line.
-        where = f"{table}:{reader.reader.line_num}"
-        raise InputError(f"damaged line ({error})", where=where, hint=again) from None
-
-
 def _advice(env: Environment, inventory: str) -> str:
-    made = [table.parent for table in env.tif_dir.glob("*/*/tiles.csv")]
+    made = [table.parent for table in env.tif_dir.glob(f"*/*/{TABLE_FILE}")]
     sizes = sorted(int(f.name) for f in made if f.parent.name == inventory and f.name.isdecimal())
     if sizes:
         there = ", ".join(map(str, sizes))
@@ -228,55 +192,31 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
         raise InputError("step 40 was interrupted", where=where, hint="repeat its command")
 
 
-def _tile(
-    row: dict[str, str], folder: Path, inventory: str, digests: Mapping[str, str], where: str
-) -> Tile:
-    try:
-        stem = row["tile"]
-        size_m = int(row["size_px"]) * _finite(row["resolution_m"])
-        name = f"{inventory}__{stem}"
-        place = TilePlace(
-            name,
-            int(row["epsg"]),
-            _finite(row["ulx_m"]),
-            _finite(row["uly_m"]),
-            size_m,
-            row["s2date"],
-        )
-        own = {file: digests[file] for file in _files_of(stem, digests)}
-        own[f"{stem}.tif"] = row["sha256"]
-        return Tile(
-            name,
-            stem,
-            folder,
-            int(row["scene"]),
-            place,
-            _finite(row["resolution_m"]),
-            row["s2"],
-            row["s3"],
-            _number(row["time_gap_h"]),
-            _number(row["shift_m"]),
-            own,
-            row.get("overpass") or overpass_in(Path(row["s2"]).name),
-            _number(row.get("shift_quality", "")),
-        )
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"damaged line ({error})", where=where, hint="run step 40 again") from None
+def _tile(row: TileRow, folder: Path, inventory: str, digests: Mapping[str, str]) -> Tile:
+    name = f"{inventory}__{row.tile}"
+    size_m = row.size_px * row.resolution_m
+    place = TilePlace(name, row.epsg, row.ulx_m, row.uly_m, size_m, row.s2date)
+    own = {file: digests[file] for file in _files_of(row.tile, digests)}
+    own[f"{row.tile}.tif"] = row.sha256
+    return Tile(
+        name,
+        row.tile,
+        folder,
+        row.scene,
+        place,
+        row.resolution_m,
+        row.s2,
+        row.s3 or "",
+        row.time_gap_h,
+        row.shift_m,
+        own,
+        row.overpass or overpass_in(Path(row.s2).name),
+        row.shift_quality,
+    )
 
 
 def _files_of(stem: str, digests: Mapping[str, str]) -> list[str]:
     return [name for name in (f"{stem}_olci.npz", f"{stem}_margin.tif") if name in digests]
-
-
-def _number(text: str) -> float | None:
-    return _finite(text) if text else None
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"'{text}' is no finite number")
-    return value
 
 
 def _check_tiles(tiles: list[Tile], tile_px: int, table: Path) -> None:

@@ -13,32 +13,35 @@ from numpy.typing import NDArray
 from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.geo.footprints import covered_share
 from sensor2sensor.geo.grids import Grid, PixelWindow
-from sensor2sensor.preprocess.tiles.options import FOOTPRINT_SHARE, MASK_SHARE, TileOptions
-from sensor2sensor.products.quality import Quality
+from sensor2sensor.preprocess.tiles.options import TileOptions
+from sensor2sensor.products.quality import CLOUD, Quality
 from sensor2sensor.products.sentinel2 import S2Product
 
 MAX_DRAWS = 20_000
-CLOUD = Quality.S2_CLOUD | Quality.S2_CIRRUS
+FOOTPRINT_SHARE = 0.95  # least share of a tile inside each product's footprint
+MASK_SHARE = 0.8  # of a tile inside one mask
 _BITS = {"nodata": Quality.S2_NODATA, "saturated": Quality.S2_SATURATED, "cloud": CLOUD}
 # Tiles rejected after their mask or their bands were read, before the whole scene's are: bands are
 # as many blocks as a fifth of a scene has, a mask of a whole scene takes seconds.
 VAIN_READS = {"mask": 200, "bands": 24}
-_CELL, _STRIP = 16, 1024
+_CELL = 16
+_STRIP = 1024  # rows of one JPEG 2000 block of a 10 m image: each block is decoded once
 
 
 def positions(
-    grid: Grid, options: TileOptions, inventory: str, scene: int
+    grid: Grid, options: TileOptions, draw_key: str, scene: int
 ) -> Iterator[tuple[int, int]]:
     """Columns and rows of the upper-left pixel of candidate tiles, none twice.
 
-    The order depends on the seed, the inventory and the scene alone. Random positions reach the
-    last row and column; where there are more than 20 000, that many are drawn.
+    The order depends on the seed, the key of the inventory and the scene alone. Random positions
+    reach the last row and column; where there are more than 20 000, that many are drawn.
     """
     columns = grid.width_px - options.tile_px + 1
     rows = grid.height_px - options.tile_px + 1
     if columns < 1 or rows < 1:
         return iter(())
-    generator = rng(options.seed, Purpose.DRAW_TILES, inventory, scene)
+    # A stream for each scene: what is selected beside it, and in which order, moves no tile of it.
+    generator = rng(options.seed, Purpose.DRAW_TILES, draw_key, scene)
     step = options.tile_px if options.grid else 1
     return _shuffled(generator, range(0, columns, step), range(0, rows, step), options.grid)
 
@@ -49,9 +52,11 @@ def _shuffled(
     total = len(columns) * len(rows)
     if everything:
         order = generator.permutation(total)
-    elif total <= 50 * MAX_DRAWS:
+    elif total <= 50 * MAX_DRAWS:  # draws with replacement would repeat too many of so few
         order = generator.permutation(total)[:MAX_DRAWS]
     else:
+        # A permutation of a hundred million positions would take a gigabyte: draw with replacement,
+        # and of equal numbers keep the first where it was drawn.
         draws = generator.integers(0, total, size=2 * MAX_DRAWS)
         _, first = np.unique(draws, return_index=True)
         order = draws[np.sort(first)][:MAX_DRAWS]
@@ -78,6 +83,7 @@ class CoarseMap:
         return float(part.sum(dtype=np.float64)) * (self.pixel / size) ** 2
 
     def _inside(self, start: int, size: int) -> slice:
+        # Rounding must not cost a cell that ends just where the tile does.
         first = int(np.ceil(start / self.pixel - 1e-9))
         return slice(first, max(first, int(np.floor((start + size) / self.pixel + 1e-9))))
 
@@ -116,6 +122,7 @@ class Screen:
         # In one order, whichever was read first: a draw that goes on names the same reasons.
         for what in VAIN_READS:
             for name, known in self.exact.get(what, ()):
+                # Sums of float32 means: a share that is the limit itself must pass.
                 if known.at_least(x, y, self.options.tile_px) > self._limits[name] + 1e-9:
                     return name
         return None
@@ -170,36 +177,6 @@ def _share(word: NDArray[np.uint32], bits: Quality) -> float:
     return float(((word & np.uint32(bits)) != 0).mean())
 
 
-def coarse_overview(product: S2Product, options: TileOptions) -> tuple[NDArray[np.float32], int]:
-    """The whole scene in the band nearest to red, reduced to about 150 m, and the reduction."""
-    reduction = overview_reduction(product.grids[options.resolution_m])
-    band = red_band(options)
-    image, _ = product.read_reflectance((band,), options.resolution_m, overview=reduction)
-    return image[..., 0], reduction
-
-
-def overview_reduction(grid: Grid) -> int:
-    """The largest power of two up to 16 that leaves pixels of 160 m or less and 256 of them.
-
-    JPEG 2000 files of the ground segment hold these sizes; smaller ones GDAL does not list.
-    """
-    smallest = min(grid.width_px, grid.height_px)
-    fits = [
-        step
-        for step in (2, 4, 8, 16)
-        if step * grid.resolution_m <= 160.0 and smallest / step >= 256
-    ]
-    return max(fits, default=1)
-
-
-def red_band(options: TileOptions) -> str:
-    """B04 where it is a target band, else the target band nearest to it in wavelength."""
-    from sensor2sensor.products.sentinel2 import S2_WAVELENGTHS_NM
-
-    red = S2_WAVELENGTHS_NM["B04"]
-    return min(options.bands, key=lambda band: abs(S2_WAVELENGTHS_NM[band] - red))
-
-
 def mask_maps(product: S2Product, options: TileOptions) -> list[tuple[str, CoarseMap]]:
     """Where the product's own mask says no data and cloud, from every pixel of it."""
 
@@ -238,6 +215,7 @@ def _maps(
 
 def _cell_means(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Means of cells of 16 x 16 pixels ``[ceil(h / 16), ceil(w / 16)]``, the last ones padded."""
+    # Padding counts as clear: it can only lower a bound from below.
     pad = [(0, -size % _CELL) for size in mask.shape]
     whole = np.pad(mask, pad)
     cells = whole.reshape(whole.shape[0] // _CELL, _CELL, whole.shape[1] // _CELL, _CELL)

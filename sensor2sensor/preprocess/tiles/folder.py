@@ -1,6 +1,6 @@
-"""What a folder of tiles remembers: its manifest, a record per scene, and ``tiles.csv``.
+"""The folder of tiles: a log for each scene, ``tiles.csv`` of those that are done, a manifest.
 
-A scene's record is written before the first file of each tile and again when the scene is done. So
+A scene's log is written before the first file of each tile and again when the scene is done. So
 after a crash every file in the folder is listed somewhere, and a scene counts as done only if its
 inputs and options were those asked for now.
 
@@ -11,36 +11,22 @@ and only after a run without a failure, so that no run can end with less than it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError
-from sensor2sensor.core.manifest import differences
-from sensor2sensor.preprocess.tiles.options import OLD_MASK_EDGES
-from sensor2sensor.products.bands import (
-    S2_PLATFORM_WAVELENGTHS_NM,
-    S2_WAVELENGTHS_NM,
-    mean_nm,
-)
-
-STEP = "40"
-COLUMNS = (
-    *("tile", "scene", "x", "y", "size_px", "inside_mask"),
-    *("epsg", "ulx_m", "uly_m", "resolution_m"),
-    *("s2", "s2date", "s3", "s3date", "time_gap_h"),
-    *("valid_fraction", "cloud_fraction", "nodata_fraction", "olci_valid_fraction", "olci_pixels"),
-    *("shift_m", "shift_east_m", "shift_north_m", "shift_quality"),
-    *("margin_px", "sha256", "overpass"),
-)
-Row = dict[str, Any]
+from sensor2sensor.preprocess.tiles.manifest import differing, manifest_of, mean_bands, widened
+from sensor2sensor.preprocess.tiles.options import Request
+from sensor2sensor.preprocess.tiles.table import TABLE_FILE, TileRow, write_table
 
 
 @dataclass
-class SceneRecord:
-    """What is known of one scene of a folder.
+class SceneLog:
+    """What is known of one scene of a folder, ``scenes/<id>.json``.
 
     Attributes:
         scene: its id in the inventory.
@@ -48,19 +34,61 @@ class SceneRecord:
         status: ``started`` or ``done``.
         rows: its rows of ``tiles.csv``.
         files: SHA-256 by file name; empty text while a file is about to be written.
-        facts: quality source, offsets, search radii, reasons of rejection, whether exhausted.
+        facts: quality source, offsets, search radii, reasons of rejection, whether exhausted; of
+            a scene that is done.
     """
 
     scene: int
     fingerprint: str
     status: str = "started"
-    rows: list[Row] = field(default_factory=list)
+    rows: list[TileRow] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
     def holds(self, quantity: int) -> bool:
         """Whether it has as many tiles, or all there are."""
         return len(self.rows) == quantity or (len(self.rows) < quantity and self.facts["exhausted"])
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {**vars(self), "rows": [row.as_json() for row in self.rows]}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> SceneLog:
+        """The log that :meth:`as_json` gave.
+
+        Raises:
+            TypeError: it is not of this form.
+        """
+        log = cls(**plain)
+        log.rows = [TileRow.from_json(row) for row in plain.get("rows", ())]
+        return log
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Scenes whose tiles are to go.
+
+    Attributes:
+        logs: of them.
+        replaced: all of the folder's go, first, for tiles of other options; else those the folder
+            no longer stands for go, last.
+    """
+
+    logs: list[SceneLog]
+    replaced: bool
+
+    @property
+    def scenes(self) -> list[int]:
+        """Their ids."""
+        return [log.scene for log in self.logs]
+
+    def __str__(self) -> str:
+        """How many tiles of which scenes: ``6 tiles of 2 scenes (00004, 00007)``."""
+        tiles, number = sum(len(log.rows) for log in self.logs), len(self.logs)
+        named = ", ".join(f"{scene:05d}" for scene in self.scenes[:10])
+        more = f" and {number - 10} more" if number > 10 else ""
+        return f"{tiles} tiles of {number} scenes ({named}{more})"
 
 
 class TileFolder:
@@ -69,108 +97,120 @@ class TileFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.manifest = path / "manifest.json"
-        self.table = path / "tiles.csv"
-        self._records = path / "scenes"
+        self.table = path / TABLE_FILE
+        self._logs = path / "scenes"
 
-    def record_path(self, scene: int) -> Path:
-        """Where the record of a scene stands."""
-        return self._records / f"{scene:05d}.json"
+    def log_path(self, scene: int) -> Path:
+        """Where the log of a scene stands."""
+        return self._logs / f"{scene:05d}.json"
 
-    def read_record(self, scene: int) -> SceneRecord | None:
-        """The record of a scene, or None."""
-        path = self.record_path(scene)
+    def read_log(self, scene: int) -> SceneLog | None:
+        """The log of a scene, or None."""
+        path = self.log_path(scene)
         if not path.is_file():
             return None
         try:
-            return SceneRecord(**files.read_json(path))
+            return SceneLog.from_json(files.read_json(path))
         except TypeError as error:
             hint = "delete it: the scene is then done again"
-            raise InputError("is no scene record of this version", where=path, hint=hint) from error
+            raise InputError("is no scene log of this version", where=path, hint=hint) from error
 
-    def write_record(self, record: SceneRecord) -> None:
-        """Write the record of a scene."""
-        files.write_json(self.record_path(record.scene), vars(record))
+    def write_log(self, log: SceneLog) -> None:
+        """Write the log of a scene."""
+        files.write_json(self.log_path(log.scene), log.as_json())
 
-    def finished(self, scene: int, fingerprint: str) -> SceneRecord | None:
-        """The record of a scene done with equal inputs and options whose files are there."""
-        record = self.read_record(scene)
-        if record is None or record.status != "done" or record.fingerprint != fingerprint:
+    def finished(self, scene: int) -> SceneLog | None:
+        """The log of a scene that is done and whose files are all there."""
+        log = self.read_log(scene)
+        if log is None or log.status != "done":
             return None
-        return record if self.is_whole(record) else None
+        return log if all((self.path / name).is_file() for name in log.files) else None
 
-    def is_whole(self, record: SceneRecord) -> bool:
-        """Whether every file of a record is there."""
-        return all((self.path / name).is_file() for name in record.files)
+    def write_tile(self, log: SceneLog, contents: Mapping[str, bytes]) -> None:
+        """Write the files of a tile by name, each of them in the log before it is there."""
+        log.status = "started"
+        log.files.update(dict.fromkeys(contents, ""))
+        self.write_log(log)
+        for name, data in contents.items():
+            files.write_bytes(self.path / name, data)
+            log.files[name] = hashlib.sha256(data).hexdigest()
 
     def clear_scene(self, scene: int) -> None:
-        """Remove the files an earlier run made for a scene, and its record last."""
-        record = self.read_record(scene)
-        if record is None:
+        """Remove the files an earlier run made for a scene, and its log last."""
+        log = self.read_log(scene)
+        if log is None:
             return
-        for name in record.files:
+        for name in log.files:
             files.remove(self.path / name)
-        files.remove(self.record_path(scene))
+        files.remove(self.log_path(scene))  # last: until then a kill leaves no file unlisted
 
-    def records(self) -> list[SceneRecord]:
-        """Every scene record, by id."""
-        found = sorted(self._records.glob("[0-9]*.json")) if self._records.is_dir() else []
-        return [record for path in found if (record := self.read_record(int(path.stem)))]
+    def logs(self) -> list[SceneLog]:
+        """Every scene log, by id."""
+        found = sorted(self._logs.glob("[0-9]*.json")) if self._logs.is_dir() else []
+        return [log for path in found if (log := self.read_log(int(path.stem)))]
 
-    def stands_for(self, selected: Sequence[int], *, keep: bool) -> set[int]:
+    def stands_for(self, request: Request) -> set[int]:
         """Scenes the folder is to hold: those selected and, with ``keep``, those it held before."""
-        if not keep or not self.manifest.is_file():
-            return set(selected)
-        # Every record counts: a scene that a run with a failure listed no more has its files still.
+        selected = set(request.selection.s2_indices)
+        if not request.keep or not self.manifest.is_file():
+            return selected
+        # Every log counts: a scene that a run with a failure listed no more has its files still.
         before = files.read_json(self.manifest).get("selected", [])
-        return {*selected, *before, *(record.scene for record in self.records())}
+        return {*selected, *before, *(log.scene for log in self.logs())}
 
-    def others(self, scenes: Collection[int]) -> list[SceneRecord]:
-        """Records of scenes the folder no longer stands for."""
-        return [record for record in self.records() if record.scene not in scenes]
+    def made_for(self) -> list[str]:
+        """Names of the selections its tiles were made for."""
+        if not self.manifest.is_file():
+            return []
+        return list(files.read_json(self.manifest)["selections"])
 
-    def check(self, options: Mapping[str, Any], *, force: bool) -> bool:
-        """Whether the folder's tiles, if any, were made with these options.
+    def manifest_for(self, request: Request, scenes: Collection[int]) -> dict[str, Any]:
+        """What the manifest is to say beside the files, of the scenes the folder stands for."""
+        return manifest_of(request, scenes, self.made_for() if request.keep else [])
 
-        Returns:
-            True if they must be removed first: ``force``, or a folder without a tile.
+    def leaving(self, request: Request, scenes: Collection[int]) -> Leaving:
+        """Whose tiles a run for these scenes removes.
 
         Raises:
-            OutputExistsError: the options differ and ``force`` was not given.
+            OutputExistsError: there are tiles of other options, and ``force`` was not given.
         """
+        if self._must_be_replaced(request):
+            return Leaving(self.logs(), replaced=True)
+        return Leaving([log for log in self.logs() if log.scene not in scenes], replaced=False)
+
+    def _must_be_replaced(self, request: Request) -> bool:
+        """Whether the folder was made with other options; true of one without a tile too."""
         if not self.manifest.is_file():
             return False
-        old = files.read_json(self.manifest)["options"]
-        if old["quantity"] < options["quantity"]:  # the draw goes on where it stopped
-            old["quantity"] = options["quantity"]
-        if old.get("unknown_cloud") == "refuse":  # it only let scenes out, which may come now
-            old["unknown_cloud"] = options["unknown_cloud"]
-        found = differences(*_comparable(old, options))
-        if found and not force and any(record.rows for record in self.records()):
+        asked = request.options.as_json()
+        there = widened(files.read_json(self.manifest)["options"], asked)
+        found = differing(there, asked)
+        if found and not request.force and any(log.rows for log in self.logs()):
             what = f"holds tiles of other options: {'; '.join(found)}"
             hint = "repeat with those, or give --force to replace them"
-            if old.get("version") != options["version"]:
+            if there.get("version") != asked["version"]:
                 hint = "an earlier version of step 40 made them; --force makes them anew"
             raise OutputExistsError(what, where=self.path, hint=hint)
         return bool(found)
 
     def remove_listed(self) -> None:
-        """Remove exactly what manifest and records list, the manifest last."""
+        """Remove exactly what manifest and logs list, the manifest last."""
         old = files.read_json(self.manifest)
+        # Killed from here on, the folder must not pass for a complete one with files missing.
         files.write_json(self.manifest, {**old, "complete": False})
-        listed = list(old["files"])
-        for record in self.records():
-            listed += record.files
+        logs = self.logs()
+        listed = [*old["files"], *(name for log in logs for name in log.files)]
         for name in dict.fromkeys(listed):
             files.remove(self.path / name)
-        for record in self.records():
-            files.remove(self.record_path(record.scene))
+        for log in logs:
+            files.remove(self.log_path(log.scene))
         files.remove(self.table)
         files.remove(self.manifest)
 
     def sweep(self) -> None:
         """Delete what a killed run left half written."""
         files.sweep(self.path)
-        files.sweep(self._records)
+        files.sweep(self._logs)
 
     def start(self, manifest: Mapping[str, Any]) -> None:
         """Say which options the folder stands for, before its first tile or further ones."""
@@ -182,58 +222,24 @@ class TileFolder:
             unfinished = {**old, "options": manifest["options"], "complete": False}
             files.write_json(self.manifest, unfinished)
 
-    def finish(self, manifest: Mapping[str, Any]) -> list[Row]:
-        """Write ``tiles.csv`` and the manifest from the records of the scenes it stands for.
+    def finish(self, manifest: Mapping[str, Any]) -> int:
+        """Write ``tiles.csv`` and the manifest from the logs of the scenes it stands for.
 
         Returns:
-            The rows.
+            How many tiles there are.
         """
         selected = set(manifest["selected"])
-        done = (record for record in self.records() if record.status == "done")
-        records = [record for record in done if record.scene in selected]
-        rows = [row for record in records for row in record.rows]
-        # Rows of earlier versions have no overpass; step 50 then looks at the product's name.
-        cells = ([{"overpass": "", **row}[column] for column in COLUMNS] for row in rows)
-        files.write_csv(self.table, COLUMNS, cells)
+        done = [log for log in self.logs() if log.status == "done" and log.scene in selected]
+        rows = [row for log in done for row in log.rows]
+        write_table(self.path, rows)
+        tiles_seen = [(log.facts, len(log.rows)) for log in done if log.rows]
         content = {
             **manifest,
-            "bands": _mean_bands(manifest["bands"], records),
+            "bands": mean_bands(manifest["bands"], tiles_seen),
             "complete": True,
             "tiles": len(rows),
-            "scenes": {str(record.scene): record.facts for record in records},
-            "files": _all_files(records),
+            "scenes": {str(log.scene): log.facts for log in done},
+            "files": {name: digest for log in done for name, digest in log.files.items()},
         }
         files.write_json(self.manifest, content)
-        return rows
-
-
-def _comparable(*options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Options without how edges of masks run, unless all have masks whose edges can differ.
-
-    A record that leaves it out has a word for it here, so that the difference can be read.
-    """
-    if all(one.get("masks") for one in options):
-        return [{"mask_edges": OLD_MASK_EDGES, **one} for one in options]
-    return [{key: one[key] for key in one if key != "mask_edges"} for one in options]
-
-
-def _mean_bands(bands: Sequence[Row], records: Sequence[SceneRecord]) -> list[Row]:
-    """The bands with the mean wavelength of the tiles: satellites differ by up to 17 nm."""
-    seen = [(_wavelengths_nm(record), len(record.rows)) for record in records if record.rows]
-    if not seen:
-        return list(bands)
-    means = {name: mean_nm([(nm[name], tiles) for nm, tiles in seen]) for name in seen[0][0]}
-    return [{**b, "wavelength_nm": means.get(b["name"], b["wavelength_nm"])} for b in bands]
-
-
-def _wavelengths_nm(record: SceneRecord) -> dict[str, float]:
-    """Central wavelengths of a scene's bands; records of before name the product alone."""
-    told: dict[str, float] | None = record.facts.get("wavelengths_nm")
-    if told is not None:
-        return told
-    table = S2_PLATFORM_WAVELENGTHS_NM.get(record.facts["s2"][:3], S2_WAVELENGTHS_NM)
-    return {band: table[band] for band in record.facts["offsets"]}
-
-
-def _all_files(records: Sequence[SceneRecord]) -> dict[str, str]:
-    return {name: digest for record in records for name, digest in record.files.items()}
+        return len(rows)

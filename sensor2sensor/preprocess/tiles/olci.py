@@ -27,7 +27,6 @@ from sensor2sensor.geo.collocation import (
 )
 from sensor2sensor.geo.footprints import unproject
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tiles.task import partner_at_fault
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel3 import OLCI_BANDS, S3Product, S3Reader
 
@@ -98,12 +97,12 @@ class OlciWindow:
         grid: the Sentinel-2 grid.
 
     Raises:
-        PartnerError: no pixel of the product lies over the scene, or a file is damaged.
+        ProductError: no pixel of the product lies over the scene, or a file is damaged.
     """
 
     def __init__(self, product: S3Product, grid: Grid) -> None:
         self.grid = grid
-        with partner_at_fault(), product.open() as reader:
+        with product.open() as reader:
             self.window = _window_over(product, reader, grid)
             rows, columns = self.window.rows, self.window.columns
             lat, lon = reader.geolocation(rows, columns)
@@ -120,13 +119,14 @@ class OlciWindow:
     def tile(self, grid: Grid) -> OlciTile:
         """Nearest OLCI pixel of each pixel of a tile's grid."""
         points = grid_geocentric_m(grid)
-        spacing = spacing_m(self.index.near(points))
-        radius_m = search_radius_m(spacing)
-        if not math.isfinite(radius_m):
+        # Pixels grow towards the swath's edge: the radius follows their spacing over this tile.
+        radius_m = search_radius_m(spacing_m(self.index.near(points)))
+        if not math.isfinite(radius_m):  # less than two rows or columns: nothing is near
             radius_m = 0.0
         nearest, _ = self.index.nearest(points, radius_m)
         used, number = pixel_table(nearest)
         table = self._table(np.concatenate([used, self._around(used)]))
+        # Number 0 is no pixel: what it shows stands before the table's first row.
         quality = np.append(np.uint32(Quality.OLCI_NONE), table.quality)[number]
         empty = np.full((1, len(OLCI_BANDS)), np.nan, np.float32)
         radiance = np.concatenate([empty, table.radiance])[number]
@@ -136,6 +136,7 @@ class OlciWindow:
 
     def _mean_time(self, used: NDArray[np.int64]) -> datetime:
         """Mean sensing time of pixels; of the whole window where there are none."""
+        # Of its rows: a frame lasts three minutes, and a tile is seen within a second of them.
         rows = used // self.window.shape[1] if used.size else np.arange(self.window.shape[0])
         first = self.row_times[0]
         elapsed_us = (self.row_times[rows] - first).astype(np.int64).mean()
@@ -146,7 +147,7 @@ class OlciWindow:
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Flat window index of the pixel nearest to UTM positions (-1: none within 2 km)."""
         lonlat = unproject_points(self.grid.epsg, x, y)
-        return self.index.nearest(geocentric_m(*lonlat), 2000.0)
+        return self.index.nearest(geocentric_m(*lonlat), SURROUNDINGS_M)
 
     def red_radiance(self) -> NDArray[np.float32]:
         """Oa08 (665 nm) over the window ``[rows, columns]``, NaN where it is not usable.
@@ -186,6 +187,7 @@ class OlciWindow:
 
         taken = np.zeros(self.window.shape, bool)
         taken.flat[used] = True
+        # A copy at a used place is no neighbour: it holds the same value again.
         taken |= _twins_of(taken, self._same)
         touching = binary_dilation(taken, np.ones((3, 3), bool)) & ~taken
         return np.flatnonzero(touching & self._usable)

@@ -1,4 +1,4 @@
-"""Options of step 40: what decides which tiles come out, in one comparable record."""
+"""What step 40 is asked for: scenes of an inventory, and the options that decide their tiles."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.config.environment import Environment, load_environment
+from sensor2sensor.config.selection import Selection, load_selection
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.geo.drawings import EDGES
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.preprocess.inventory.table import Inventory
+from sensor2sensor.preprocess.inventory.table import Inventory, read_inventory
 
 _LOG = logging.getLogger(__name__)
 _SUFFIX = re.compile(r"(?<=.)\.kml$", re.IGNORECASE)
 VERSION = 2  # of the tiles' content and layout; raised when equal options give other files
-OLD_MASK_EDGES = "great-circle"  # what a record with masks and without a word of edges means
-FOOTPRINT_SHARE = 0.95
-MASK_SHARE = 0.8
-OLCI_SHARE = 0.95
+OLD_MASK_EDGES = "great-circle"  # what options with masks and without a word of edges mean
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,10 @@ class TileOptions:
         """Whether a limit on clouds is asked for that a scene without a cloud mask cannot keep."""
         return self.max_cloud < 1.0 and self.unknown_cloud == "refuse"
 
-    def record(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The options as plain JSON values, for the manifest and for comparison."""
         plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
-        # Masks were great circles before there was a choice: records of then stay what they were.
+        # Masks were great circles before there was a choice: options of then stay what they were.
         if not self.masks or self.mask_edges == OLD_MASK_EDGES:
             del plain["mask_edges"]
         return {"version": VERSION, **plain}
@@ -78,11 +77,62 @@ class TileOptions:
         How many are wanted only says where to stop, and ``unknown_cloud`` only whether to begin.
         """
         apart = ("quantity", "unknown_cloud")
-        return {key: value for key, value in self.record().items() if key not in apart}
+        return {key: value for key, value in self.as_json().items() if key not in apart}
 
     def window(self, x: int, y: int) -> PixelWindow:
         """The tile whose upper-left pixel is column ``x``, row ``y``."""
         return PixelWindow(x, y, self.tile_px, self.tile_px)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one run of step 40 was asked for.
+
+    Attributes:
+        env: where things lie.
+        selection: the scenes that were reviewed.
+        inventory: it was made from.
+        options: of the tiles.
+        verify: compare the files read with their products' checksums.
+        keep: the folder's scenes that the selection lacks stay.
+        force: tiles made with other options may be replaced.
+        workers: processes.
+    """
+
+    env: Environment
+    selection: Selection
+    inventory: Inventory
+    options: TileOptions
+    verify: bool
+    keep: bool
+    force: bool
+    workers: int
+
+    @property
+    def folder(self) -> Path:
+        """Where its tiles go, ``_tif/<inventory>/<tilesize>``."""
+        return self.env.tif_dir / self.inventory.name / str(self.options.tile_px)
+
+
+def read_request(args: argparse.Namespace) -> Request:
+    """Environment, selection, the inventory it names, and the options.
+
+    Raises:
+        InputError: one of them is missing or wrong.
+    """
+    env = load_environment(args.environment)
+    selection = load_selection(args.selection, env)
+    inventory = read_inventory(env, selection.inventory)
+    return Request(
+        env=env,
+        selection=selection,
+        inventory=inventory,
+        options=_tile_options(args, inventory),
+        verify=not args.no_verify,
+        keep=args.keep,
+        force=args.force,
+        workers=args.workers,
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,7 +186,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--force", action="store_true", help="replace tiles that were made with other options")
 
 
-def from_arguments(args: argparse.Namespace, inventory: Inventory) -> TileOptions:
+def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions:
     """Options from the command line and the inventory's manifest.
 
     Raises:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sensor2sensor.core import files
 from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tiles.folder import Row
+from sensor2sensor.preprocess.tiles.table import TileRow
 
 VERSION = 3  # of the picture; raised when equal tiles are drawn otherwise
 FOLDER = "_overlays"  # no inventory's name begins like this: its pictures can never lie here
@@ -23,8 +23,8 @@ _OUTLINES = ("#ffffff", "#ff4fd8")
 _MASK = "#3ec7ff"
 _TILES = {
     None: ("#ffd400", "tile"),
-    "true": ("#34e07a", "tile inside a mask"),
-    "false": ("#ff8a3c", "tile outside the masks"),
+    True: ("#34e07a", "tile inside a mask"),
+    False: ("#ff8a3c", "tile outside the masks"),
 }
 
 
@@ -52,9 +52,9 @@ def remove_of(inventory_dir: Path, inventory: str, tile_px: int, scenes: Sequenc
             files.remove(overlay_path(inventory_dir, inventory, selection.name, tile_px, scene))
 
 
-def drawn_of(asked: str, rows: Sequence[Row]) -> str:
+def drawn_of(asked: str, rows: Sequence[TileRow]) -> str:
     """What a picture shows, for comparison: what was asked of the scene, its tiles in order."""
-    shown = [[row["tile"], row["sha256"], row["inside_mask"]] for row in rows]
+    shown = [[row.tile, row.sha256, row.as_json()["inside_mask"]] for row in rows]
     return fingerprint([VERSION, asked, shown])
 
 
@@ -69,7 +69,7 @@ def is_current(path: Path, mark: str) -> bool:
 def overlay_png(
     image: NDArray[np.uint8],
     grid: Grid,
-    rows: Sequence[Row],
+    rows: Sequence[TileRow],
     *,
     reduction: int,
     outlines: Mapping[str, Any],
@@ -144,14 +144,14 @@ def _lines(geometry: Any) -> list[Any]:
     return [line for part in getattr(geometry, "geoms", []) for line in _lines(part)]
 
 
-def _draw_tiles(axes: Any, rows: Sequence[Row]) -> None:
+def _draw_tiles(axes: Any, rows: Sequence[TileRow]) -> None:
     from matplotlib.patches import Rectangle
 
     named = set()
     for number, row in enumerate(rows, start=1):
-        size = row["size_px"] * row["resolution_m"]
-        corner = (row["ulx_m"], row["uly_m"] - size)
-        colour, kind = _TILES[row["inside_mask"]]
+        size = row.size_px * row.resolution_m
+        corner = (row.ulx_m, row.uly_m - size)
+        colour, kind = _TILES[row.inside_mask]
         label = None if kind in named else kind
         named.add(kind)
         for edge, line in (("black", 2.6), (colour, 1.3)):  # seen on ice and on dark water
@@ -181,9 +181,9 @@ def _draw_number(
     text.set_path_effects([withStroke(linewidth=2.2, foreground="black")])
 
 
-def _draw_list(figure: Any, rows: Sequence[Row], left: float) -> None:
+def _draw_list(figure: Any, rows: Sequence[TileRow], left: float) -> None:
     """Which file each number is."""
-    lines = [f"{number:>3}  {row['x']}x{row['y']}" for number, row in enumerate(rows, start=1)]
+    lines = [f"{number:>3}  {row.x}x{row.y}" for number, row in enumerate(rows, start=1)]
     text = "\n".join(["tile _<x>x<y>", *lines])
     figure.text(left, 0.95, text, fontsize=8, family="monospace", va="top", linespacing=1.35)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.selection import Selection
-from sensor2sensor.core import cli
+from sensor2sensor.core import cli, files
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.times import format_utc
@@ -17,50 +18,93 @@ from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.masks import find_masks, load_masks, project_mask
 from sensor2sensor.preprocess.inventory.options import inventory_name
 from sensor2sensor.preprocess.inventory.rows import InventoryRow
-from sensor2sensor.preprocess.inventory.table import Inventory
-from sensor2sensor.preprocess.tiles.options import TileOptions
+from sensor2sensor.preprocess.tiles.options import Request, TileOptions
 from sensor2sensor.preprocess.tiles.overlay import overlay_path
-from sensor2sensor.preprocess.tiles.task import SceneTask
 from sensor2sensor.products.sentinel2 import open_s2
 
 
-def plan(
-    env: Environment,
-    selection: Selection,
-    inventory: Inventory,
-    options: TileOptions,
-    report: cli.StepReport,
-    *,
-    kept: Collection[int],
-    verify: bool,
+@dataclass(frozen=True)
+class Pair:
+    """A Sentinel-2 product and a partner of it, or None for Sentinel-2 alone.
+
+    Paths are POSIX paths below the archives' roots, dates sensing starts in ISO 8601, as the
+    columns of ``tiles.csv`` have them.
+    """
+
+    s2: str
+    s2date: str
+    s3: str | None
+    s3date: str | None
+
+
+@dataclass(frozen=True)
+class SceneTask:
+    """What a worker needs to know of one scene; can be pickled.
+
+    Attributes:
+        scene: id in the inventory.
+        draw_key: what the draw of its tiles depends on beside the seed and the scene: the name of
+            the inventory less what names may say of level, resolution and type, so that one ground
+            is drawn alike.
+        pairs: with its partners, the best first; the next is taken where one cannot be used.
+        s2_root: the archive of Sentinel-2.
+        s3_root: the archive of Sentinel-3.
+        masks: KML file by name.
+        folder: where tiles go.
+        overlay: where the overlay picture goes.
+        options: what decides the tiles.
+        verify: compare the files read with the products' checksums.
+    """
+
+    scene: int
+    draw_key: str
+    pairs: tuple[Pair, ...]
+    s2_root: Path
+    s3_root: Path
+    masks: dict[str, Path]
+    folder: Path
+    overlay: Path
+    options: TileOptions
+    verify: bool
+
+    def asked(self, pair: Pair) -> str:
+        """Fingerprint of what is asked for: options, products by name, masks; not their bytes."""
+        masks = {name: files.sha256(path) for name, path in self.masks.items()}
+        return fingerprint([self.options.deciding(), asdict(pair), masks])
+
+    @property
+    def label(self) -> str:
+        """How messages name the scene."""
+        return f"scene {self.scene:05d}"
+
+
+def plan_scenes(
+    request: Request, scenes: Collection[int], report: cli.StepReport
 ) -> list[SceneTask]:
-    """One task per selected or kept scene; those without a partner are reported as failed.
+    """One task per scene; those without a partner are reported as failed.
 
     Args:
-        env: where things lie.
-        selection: what was reviewed.
-        inventory: it was made from.
-        options: of the tiles.
-        report: told of scenes without a partner.
-        kept: further scenes of a union, of selections before this one; those the inventory does not
-            know any more stay as they are.
-        verify: compare files with their products' checksums.
+        request: selection, inventory and options.
+        scenes: the selected ones, and those of selections before this one that are kept. Those of
+            them the inventory does not know any more stay as they are.
+        report: told of scenes without a partner, and of masks that touch no scene.
 
     Raises:
         InputError: ids the inventory does not know, products that changed since the review, masks
             that do not exist; all of them at once.
     """
-    scenes = inventory.scenes()
-    _check_ids(selection, scenes)
-    drawn = load_masks(env.masks_dir, options.masks, options.mask_edges)  # bad ones stop the run
-    masks = find_masks(env.masks_dir, options.masks)
+    known, options = request.inventory.scenes(), request.options
+    _check_ids(request.selection, known)
+    masks_dir = request.env.masks_dir
+    drawn = load_masks(masks_dir, options.masks, options.mask_edges)  # bad ones stop the run
+    masks = find_masks(masks_dir, options.masks)
     tasks = []
-    for scene in sorted({*selection.s2_indices, *(scene for scene in kept if scene in scenes)}):
-        rows = suitable(scenes[scene], options.overlap, alone=inventory.sentinel2_only)
-        if not rows:
-            report.failed(f"scene {scene:05d}", _no_pair(scenes[scene], options.overlap))
+    for scene in sorted(scene for scene in scenes if scene in known):
+        rows = suitable(known[scene], options.overlap, alone=request.inventory.sentinel2_only)
+        if rows:
+            tasks.append(_task(request, scene, rows, masks))
         else:
-            tasks.append(_task(env, selection, inventory, options, scene, rows, masks, verify))
+            report.failed(f"scene {scene:05d}", _no_pair(known[scene], options.overlap))
     for name in _idle_masks(drawn, tasks, options):
         report.note(f"mask {name} touches none of the selected scenes")
     return tasks
@@ -77,7 +121,7 @@ def _idle_masks(
     for task in tasks:
         if not idle:
             break
-        product = attempt(open_s2, task.s2)
+        product = attempt(open_s2, task.s2_root / task.pairs[0].s2)
         # A product that cannot be read, or not at this resolution, fails where it is worked on.
         if isinstance(product, Failure) or options.resolution_m not in product.grids:
             continue
@@ -106,7 +150,7 @@ def _no_pair(rows: Sequence[InventoryRow], overlap: float) -> str:
     return f"no Sentinel-3 product overlaps it by {overlap:g} (best {best:.2f}); lower --overlap"
 
 
-def _check_ids(selection: Selection, scenes: dict[int, list[InventoryRow]]) -> None:
+def _check_ids(selection: Selection, scenes: Mapping[int, Sequence[InventoryRow]]) -> None:
     """Every id is known, and its product is the one that was reviewed."""
     where = f"selection {selection.name}"
     unknown = [scene for scene in selection.s2_indices if scene not in scenes]
@@ -114,6 +158,7 @@ def _check_ids(selection: Selection, scenes: dict[int, list[InventoryRow]]) -> N
         known = suggestion(str(unknown[0]), [str(scene) for scene in scenes])
         what = f"ids not in {selection.inventory}: {', '.join(map(str, unknown))}"
         raise InputError(what, where=where, hint=known)
+    # An inventory made anew may give an id to another scene, which nobody looked at.
     changed = [
         f"{scene} was {selection.products[scene]}, is {_product(scenes[scene][0].s2)}"
         for scene in selection.s2_indices
@@ -133,38 +178,27 @@ def _product(text: str) -> str:
 
 
 def _task(
-    env: Environment,
-    selection: Selection,
-    inventory: Inventory,
-    options: TileOptions,
-    scene: int,
-    rows: Sequence[InventoryRow],
-    masks: dict[str, Path],
-    verify: bool,
+    request: Request, scene: int, rows: Sequence[InventoryRow], masks: dict[str, Path]
 ) -> SceneTask:
-    first, *others = rows
+    env, inventory, options = request.env, request.inventory, request.options
+    overlay = overlay_path(
+        env.inventory_dir, inventory.name, request.selection.name, options.tile_px, scene
+    )
     return SceneTask(
         scene=scene,
-        draw=inventory_name(inventory.options["tile"], inventory.options["timediff_h"]),
-        s2=env.s2_root / first.s2,
-        s3=env.s3_root / first.s3 if first.s3 else None,
-        facts=_facts(first),
+        draw_key=inventory_name(inventory.options["tile"], inventory.options["timediff_h"]),
+        pairs=tuple(_pairs(rows)),
+        s2_root=env.s2_root,
+        s3_root=env.s3_root,
         masks=masks,
-        folder=env.tif_dir / inventory.name / str(options.tile_px),
-        overlay=overlay_path(
-            env.inventory_dir, inventory.name, selection.name, options.tile_px, scene
-        ),
+        folder=request.folder,
+        overlay=overlay,
         options=options,
-        verify=verify,
-        others=tuple((env.s3_root / row.s3, _facts(row)) for row in others if row.s3),
+        verify=request.verify,
     )
 
 
-def _facts(row: InventoryRow) -> dict[str, Any]:
-    """Columns of ``tiles.csv`` the inventory knows."""
-    return {
-        "s2": row.s2,
-        "s2date": format_utc(row.s2date),
-        "s3": row.s3,
-        "s3date": format_utc(row.s3date) if row.s3date else None,
-    }
+def _pairs(rows: Sequence[InventoryRow]) -> Iterator[Pair]:
+    for row in rows:
+        s3date = None if row.s3date is None else format_utc(row.s3date)
+        yield Pair(row.s2, format_utc(row.s2date), row.s3, s3date)

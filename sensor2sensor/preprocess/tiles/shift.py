@@ -17,8 +17,8 @@ from sensor2sensor.geo.shift import (
 )
 from sensor2sensor.preprocess.tiles.olci import OlciWindow
 
-EXTENT_M = 20_000.0
-STEP_M = 300.0
+EXTENT_M = 20_000.0  # 67 OLCI pixels: the nine of a tile of 2.56 km hold no peak
+STEP_M = 300.0  # OLCI's own pixel at nadir: a finer grid would show nothing more
 LIMIT_M = 4_500.0  # 0.3 m/s over four hours; farther peaks are chance
 
 
@@ -71,12 +71,14 @@ class DriftMeter:
         nearest, _ = olci.nearest_xy(x, y)
         rows, columns = swath_positions(nearest, np.stack([x, y], axis=-1), olci.xy_m)
         known = np.isfinite(rows)
+        # SciPy takes no NaN for a position: row -9 lies outside.
         value = bilinear(self._red, np.where(known, rows, -9.0), np.where(known, columns, -9.0))
         return np.where(known, value, np.nan)
 
 
 def _surroundings(tile: Grid, scene: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The common grid around a tile, inside its scene."""
+    # Moved inwards at the scene's edge, for beyond it Sentinel-2 shows nothing to compare.
     size = min(EXTENT_M, *(edge * scene.resolution_m for edge in scene.shape))
     west, south, east, north = scene.bounds
     x0, y0, x1, y1 = tile.bounds

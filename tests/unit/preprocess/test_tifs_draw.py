@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,12 +18,12 @@ from sensor2sensor.preprocess.tiles.draw import (
     Screen,
     band_maps,
     mask_maps,
-    overview_reduction,
     positions,
-    red_band,
 )
 from sensor2sensor.preprocess.tiles.options import TileOptions
-from sensor2sensor.preprocess.tiles.tile import Candidate, tile_row
+from sensor2sensor.preprocess.tiles.pair import overview_reduction, red_band
+from sensor2sensor.preprocess.tiles.plan import Pair
+from sensor2sensor.preprocess.tiles.tile import CutTile, tile_row
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import open_s2
 from tests.unit.preprocess.tifs_archive import FIRST, scene
@@ -173,17 +174,21 @@ def test_overview_keeps_enough_pixels():
 
 
 def test_red_band_is_b04_or_the_nearest_target():
-    assert red_band(OPTIONS) == "B04"
-    assert red_band(replace(OPTIONS, bands=("B02", "B8A", "B05"))) == "B05"
+    assert red_band(("B02", "B03", "B04")) == "B04"
+    assert red_band(("B02", "B8A", "B05")) == "B05"
 
 
 def test_no_cell_of_a_table_is_minus_zero():
-    drift = GroundShift(-0.0001, 0.0002, 0.9)
     word = np.zeros((64, 64), np.uint32)
     image = np.zeros((64, 64, 3), np.float32)
-    made = Candidate(0, 0, grid(64), image, word, Quality.S2_CLOUD, image, None, None)
-    row = tile_row(made, OPTIONS, drift, {"time_gap_h": -0.0})
-    assert {key: str(row[key]) for key in ("shift_east_m", "time_gap_h")} == {
-        "shift_east_m": "0.0",
-        "time_gap_h": "0.0",
-    }
+    drift = GroundShift(-0.0001, 0.0002, 0.9)
+    made = CutTile(0, 0, grid(64), image, image, word, None, drift=drift, time_gap_h=-1e-9)
+    scene = SimpleNamespace(
+        task=SimpleNamespace(scene=3),
+        names=Pair("S2A.SAFE", "2022", "S3A.SEN3", "2022"),
+        options=OPTIONS,
+        cloud_known=True,
+        s2=SimpleNamespace(overpass=""),
+    )
+    row = tile_row(made, scene, sha256="")
+    assert (str(row.shift_east_m), str(row.time_gap_h)) == ("0.0", "0.0")

@@ -15,10 +15,10 @@ from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess.inventory import run as inventory
 from sensor2sensor.preprocess.quicklooks import run as s2pngs
 from sensor2sensor.preprocess.tiles import run as tifs
-from sensor2sensor.preprocess.tiles.draw import VAIN_READS, coarse_overview
+from sensor2sensor.preprocess.tiles.draw import VAIN_READS
+from sensor2sensor.preprocess.tiles.pair import overview_reduction
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from tests.fakes.jp2 import write_jp2
-from tests.unit.preprocess.test_tifs_draw import OPTIONS
 from tests.unit.preprocess.tifs_archive import BANDS, FIRST, rows_of, scene
 
 SIZE, TILE = 768, 64  # of 768 pixels the overview is half as large
@@ -91,7 +91,8 @@ def test_no_valid_tile_of_an_ice_edge_is_lost(ice, tmp_path):
 
 def test_an_overview_of_a_whole_scene_has_no_hole_and_no_saturation(ice):
     product = only(ice)
-    image, reduction = coarse_overview(product, OPTIONS)
+    reduction = overview_reduction(product.grids[10])
+    image = product.read_reflectance(("B04",), 10, overview=reduction)[0][..., 0]
     assert reduction == 2 and np.isfinite(image).all()
     dn = product.read_dn("B04", 10, overview=2)
     dark = (product.offsets["B04"]) / product.quantification
@@ -117,7 +118,8 @@ def test_the_part_outside_the_swath_is_empty_in_an_overview(tmp_path, level):
     options = {"cloud": 0.0, "nodata_wedge": 0.4, "level": level, "resolutions": (10, 60)}
     product = open_s2(scene(tmp_path, FIRST, size_px=SIZE, **options))
     assert product.quality_source(10) == {"L1C": "MSK_CLASSI", "L2A": "SCL"}[level]
-    image, reduction = coarse_overview(product, OPTIONS)
+    reduction = overview_reduction(product.grids[10])
+    image = product.read_reflectance(("B04",), 10, overview=reduction)[0][..., 0]
     empty = (product.read_dn("B04", 10) == 0).reshape(384, reduction, 384, reduction)
     inside, outside = ~empty.any(axis=(1, 3)), empty.all(axis=(1, 3))
     assert np.isfinite(image[inside]).all()

@@ -1,0 +1,190 @@
+"""Tiles of one scene, one after the other: draw a place, judge it, collocate, measure the drift."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from functools import cached_property
+from itertools import dropwhile, islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensor2sensor.core.times import hours_from
+from sensor2sensor.geo.grids import Grid
+from sensor2sensor.preprocess.tiles.draw import Screen, positions
+from sensor2sensor.preprocess.tiles.folder import SceneLog
+from sensor2sensor.preprocess.tiles.olci import OlciWindow
+from sensor2sensor.preprocess.tiles.pair import OpenPair, partner_at_fault
+from sensor2sensor.preprocess.tiles.shift import DriftMeter
+from sensor2sensor.preprocess.tiles.tile import CutTile
+from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.sentinel3 import S3Product
+
+READ_AHEAD = 8  # tiles held in memory while Sentinel-3 is read
+OLCI_SHARE = 0.95  # least share of a tile with a valid OLCI pixel
+# Footprints have few corners: valid pixels lie up to 250 m outside of a real one; pixels decide.
+FOOTPRINT_ERROR_M = 500.0
+
+
+class Cutter:
+    """Finds the tiles of a scene; each raster and each netCDF variable is read once.
+
+    A log that has tiles was made up to its last one: the draw goes on after it, with what was known
+    then, as if it had never stopped.
+
+    Args:
+        pair: the products, inside :func:`kept_open`.
+        log: what was found of the scene before.
+        background: where Sentinel-3 is inflated while Sentinel-2 is decoded; which tiles pass, and
+            in which order, does not depend on who is first.
+    """
+
+    def __init__(self, pair: OpenPair, log: SceneLog, background: Executor) -> None:
+        self.pair, self.options = pair, pair.options
+        self._background = background
+        self._swath: Future[OlciWindow] | None = None
+        self._found = len(log.rows)
+        self._last = (log.rows[-1].x, log.rows[-1].y) if log.rows else None
+        self._rejected: Counter[str] = Counter()
+        self._radii_m: list[float] = []
+        self._bits_given = pair.s2_bits_given
+        reach = {f"outside {name}": outline for name, outline in pair.footprints.items()}
+        reach["outside Sentinel-2"] = reach["outside Sentinel-2"].buffer(FOOTPRINT_ERROR_M)
+        self._screen = Screen(pair.s2, self.options, reach, pair.masks)
+        if log.rows:
+            self._recall(log.facts)
+
+    def tiles(self) -> Iterator[CutTile]:
+        """Yield tiles until the scene has `quantity` of them or all there are.
+
+        Raises:
+            ProductError: a product is damaged, a PartnerError where it is the Sentinel-3 one.
+        """
+        places = self._places()
+        while (wanted := self.options.quantity - self._found) > 0:
+            seen = (tile for x, y in places if (tile := self._sentinel2(x, y)) is not None)
+            # Sentinel-3 is not waited for before these are there; no more are read than may be used
+            ahead = list(islice(seen, min(wanted, READ_AHEAD)))
+            if not ahead:
+                return
+            for tile in ahead:
+                whole = self._sentinel3(tile)
+                if whole is not None:
+                    self._found += 1
+                    yield whole
+
+    def facts(self) -> dict[str, Any]:
+        """What the scene log says beside its tiles."""
+        s2, s3, options = self.pair.s2, self.pair.s3, self.options
+        return {
+            "asked": self.pair.task.asked(self.pair.names),
+            "s2": s2.name,
+            "s3": s3.name if s3 else None,
+            "level": s2.level,
+            "baseline": s2.baseline,
+            "quality_source": s2.quality_source(options.resolution_m),
+            "quality_bits": [str(bit.name) for bit in Quality if bit & self._bits_given],
+            "quantification": s2.quantification,
+            # -1000 since baseline 04.00, 0 before: tiles of both hold the same reflectance.
+            "offsets": {band: s2.offsets[band] for band in options.bands},
+            "wavelengths_nm": {band: s2.wavelengths_nm[band] for band in options.bands},
+            "search_radius_m": self._radii_m,
+            "rejected": dict(sorted(self._rejected.items())),
+            "read_in_vain": dict(sorted(self._screen.vain.items())),
+            "exhausted": self._found < options.quantity,
+        }
+
+    def _recall(self, facts: dict[str, Any]) -> None:
+        """Know again what was known when the log was written."""
+        self._rejected.update(facts["rejected"])
+        self._radii_m += facts["search_radius_m"]
+        for name in facts["quality_bits"]:
+            self._bits_given |= Quality[name]
+        self._screen.recall(facts["read_in_vain"])
+
+    def _places(self) -> Iterator[tuple[int, int]]:
+        """The draw of the scene, after the last tile there is."""
+        task = self.pair.task
+        places = positions(self.pair.grid, self.options, task.draw_key, task.scene)
+        if self._last is not None:
+            places = dropwhile(lambda place: place != self._last, places)
+            next(places)
+        return places
+
+    def _sentinel2(self, x: int, y: int) -> CutTile | None:
+        """The tile at a place as Sentinel-2 shows it, or None with its reason counted.
+
+        What costs least comes first: footprints, then the tile's part of the mask, then its bands.
+        """
+        tile = None
+        reason = self._screen.reason(x, y)
+        if reason is None:
+            window = self.options.window(x, y)
+            word, _ = self.pair.s2.read_quality(self.options.resolution_m, window)
+            reason = self._screen.mask_reason(word)
+        if reason is None:
+            tile = self._read(x, y, word)
+            reason = self._screen.data_reason(tile.quality)
+        if reason is None:
+            return tile
+        self._rejected[reason] += 1
+        return None
+
+    def _read(self, x: int, y: int, word: NDArray[np.uint32]) -> CutTile:
+        """The pixels of Sentinel-2 for a tile whose mask is known."""
+        opt, margin = self.options, self.options.margin_px
+        if self.pair.s3 is not None:
+            self._start_reading_olci()
+        around, dn_word = self.pair.s2.read_reflectance(
+            opt.bands, opt.resolution_m, opt.window(x, y).expanded(margin)
+        )
+        inner = (slice(margin, margin + opt.tile_px),) * 2
+        return CutTile(
+            x=x,
+            y=y,
+            grid=self.pair.grid.window(x, y, opt.tile_px, opt.tile_px),
+            reflectance=around[inner],
+            margin=around,
+            quality=word | dn_word[inner],
+            inside_mask=self._screen.inside_mask(x, y),
+        )
+
+    def _sentinel3(self, tile: CutTile) -> CutTile | None:
+        """The tile with its OLCI pixels, or None where too few of them are valid."""
+        if self.pair.s3 is None:
+            return tile
+        swath = self._start_reading_olci().result()
+        self._bits_given |= swath.quality_given
+        olci = swath.tile(tile.grid)
+        if olci.valid_fraction < OLCI_SHARE:
+            self._rejected["no OLCI"] += 1
+            return None
+        self._radii_m.append(round(olci.radius_m, 3))
+        return replace(
+            tile,
+            quality=tile.quality | olci.quality,
+            olci=olci,
+            drift=self._drift_meter.measure(tile.grid),
+            time_gap_h=hours_from(self.pair.s2.tile_time, olci.time),
+        )
+
+    def _start_reading_olci(self) -> Future[OlciWindow]:
+        """The swath over the scene; its reading starts with the first call."""
+        if self._swath is None:
+            assert self.pair.s3 is not None
+            self._swath = self._background.submit(_over, self.pair.s3, self.pair.grid)
+        return self._swath
+
+    @cached_property
+    def _drift_meter(self) -> DriftMeter:
+        image, reduction = self.pair.overview_in_red()
+        return DriftMeter(image, reduction, self._start_reading_olci().result())
+
+
+def _over(product: S3Product, grid: Grid) -> OlciWindow:
+    with partner_at_fault():
+        return OlciWindow(product, grid)

@@ -1,0 +1,170 @@
+"""The products of one scene, opened: can they be used, are they as they were, are they sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.manifest import file_fingerprint, fingerprint
+from sensor2sensor.geo.footprints import project
+from sensor2sensor.geo.grids import Grid
+from sensor2sensor.geo.masks import prepared, project_mask
+from sensor2sensor.preprocess.tiles.options import TileOptions
+from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
+from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
+from sensor2sensor.products.quality import CLOUD
+from sensor2sensor.products.sentinel2 import S2Product, open_s2
+from sensor2sensor.products.sentinel3 import S3Product, open_s3
+
+
+class PartnerError(ProductError):
+    """The Sentinel-3 product of a scene cannot be used; its next partner may do."""
+
+
+@contextmanager
+def partner_at_fault() -> Iterator[None]:
+    """Say of a ProductError inside the block that the Sentinel-3 product is the one at fault."""
+    try:
+        yield
+    except PartnerError:
+        raise
+    except ProductError as error:
+        raise PartnerError(error.what, where=error.where, hint=error.hint) from error
+
+
+class OpenPair:
+    """A scene's Sentinel-2 product and its partner, opened; their images are not read yet.
+
+    Args:
+        task: the scene.
+        names: of its products.
+
+    Raises:
+        ProductError: a product is damaged or incomplete, a PartnerError where it is Sentinel-3's.
+    """
+
+    def __init__(self, task: SceneTask, names: Pair) -> None:
+        self.task, self.names, self.options = task, names, task.options
+        self._s2_path = task.s2_root / names.s2
+        self.s2: S2Product = open_s2(self._s2_path)
+        _check_usable(self.s2, self.options)
+        with partner_at_fault():
+            self.s3: S3Product | None = open_s3(task.s3_root / names.s3) if names.s3 else None
+        self.grid = self.s2.grids[self.options.resolution_m]
+        self.s2_bits_given = self.s2.quality_given(self.options.resolution_m)
+        self.cloud_known = bool(self.s2_bits_given & CLOUD)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of everything that decides the scene's tiles: inputs, options, masks."""
+        # Products go by size and time of their files: to hash gigabytes at every rerun would take
+        # longer than to find all tiles done.
+        s2 = [self.s2.name, _file_marks(self._s2_path, self._s2_members)]
+        s3 = None
+        if self.s3 is not None:
+            s3 = [self.s3.name, _file_marks(self.s3.path, self.s3.members_in_use())]
+        return fingerprint(
+            {
+                "options": self.options.deciding(),
+                "facts": asdict(self.names),
+                "s2": s2,
+                "s3": s3,
+                "masks": {name: files.sha256(path) for name, path in self.task.masks.items()},
+            }
+        )
+
+    def verify(self) -> None:
+        """Compare the files that will be opened with the checksums of their products."""
+        if not self.task.verify:
+            return
+        hint = "fetch the product again, or give --no-verify"
+        if problems := self.s2.verify(self._s2_members):
+            raise ProductError("; ".join(problems), hint=hint)
+        if self.s3 is not None and (problems := self.s3.verify(self.s3.members_in_use())):
+            raise PartnerError("; ".join(problems), hint=hint)
+
+    @cached_property
+    def footprints(self) -> dict[str, Any]:
+        """Outlines of the products in the scene's projection, by the name of their sensor."""
+        crs = f"EPSG:{self.grid.epsg}"
+        found = {"Sentinel-2": project(self.s2.footprint, crs)}
+        if self.s3 is not None:
+            found["Sentinel-3"] = project(self.s3.footprint, crs)
+        return found
+
+    @cached_property
+    def masks(self) -> list[Any]:
+        """The masks in the scene's projection."""
+        edges = self.options.mask_edges
+        drawn = (prepared(path, edges) for path in self.task.masks.values())
+        return [project_mask(mask, self.grid, edges) for mask in drawn]
+
+    def overview_in_red(self) -> tuple[NDArray[np.float32], int]:
+        """The whole scene in the band nearest to red, reduced to about 150 m, and the reduction."""
+        resolution_m, reduction = self.options.resolution_m, overview_reduction(self.grid)
+        band = (red_band(self.options.bands),)
+        image, _ = self.s2.read_reflectance(band, resolution_m, overview=reduction)
+        return image[..., 0], reduction
+
+    @cached_property
+    def _s2_members(self) -> list[str]:
+        bands = dict.fromkeys([*self.options.bands, red_band(self.options.bands)])
+        return self.s2.members_for(tuple(bands), self.options.resolution_m)
+
+
+def _check_usable(product: S2Product, options: TileOptions) -> None:
+    """The product has the level and the files the inventory was made for, and a mask of clouds.
+
+    Raises:
+        ProductError: it has not.
+    """
+    if options.level is not None and product.level != options.level:
+        what = f"is {product.level}, the inventory lists {options.level}"
+        raise ProductError(what, where=product.name, hint="repeat step 20")
+    if options.resolution_m not in product.grids:
+        raise ProductError(f"has no grid of {options.resolution_m} m", where=product.name)
+    missing = product.missing(options.bands, options.resolution_m)
+    if missing:
+        raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
+    # Without a mask every pixel reads as clear: a limit on clouds would hold for any of them.
+    if options.cloud_must_be_known and not product.quality_given(options.resolution_m) & CLOUD:
+        what = "has no cloud mask (SCL, MSK_CLASSI or MSK_CLOUDS): --max-cloud cannot be kept"
+        hint = "fetch it with its QI_DATA, or cut tiles unseen with --unknown-cloud accept"
+        raise ProductError(what, where=product.name, hint=hint)
+
+
+def _file_marks(path: Path, members: list[str]) -> list[Any]:
+    """Cheap identity of a product: the zip, or every file of the folder that will be opened."""
+    if path.is_file():
+        return [file_fingerprint(path)]
+    found = (path / member for member in members)
+    return [[file.name, file_fingerprint(file)] for file in found if file.is_file()]
+
+
+def overview_reduction(grid: Grid) -> int:
+    """The largest power of two up to 16 that leaves pixels of 160 m or less and 256 of them.
+
+    JPEG 2000 files of the ground segment hold these sizes; smaller ones GDAL does not list.
+    """
+    smallest = min(grid.width_px, grid.height_px)
+    fits = [
+        step
+        for step in (2, 4, 8, 16)
+        if step * grid.resolution_m <= 160.0 and smallest / step >= 256
+    ]
+    return max(fits, default=1)
+
+
+def red_band(bands: Sequence[str]) -> str:
+    """B04 where it is a target band, else the target band nearest to it in wavelength."""
+    red = S2_WAVELENGTHS_NM["B04"]  # 665 nm, as Oa08 that drift is measured against
+    return min(bands, key=lambda band: abs(S2_WAVELENGTHS_NM[band] - red))
