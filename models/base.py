@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -135,7 +135,7 @@ def _judge(
 
 
 def standard_step(
-    model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor
+    model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor, **extras: tf.Tensor
 ) -> dict[str, tf.Tensor]:
     """One training step: adversarial, or plain regression where there is no discriminator.
 
@@ -144,21 +144,25 @@ def standard_step(
         input_image: ``[B, H, W, C_in]``, normalised.
         target: ``[B, H, W, C]``, normalised.
         step: Number of the step, an integer tensor (a Python int would retrace every step).
+        extras: Further fields of the batch, passed on to the losses by their names.
 
     Returns:
         Scalars to log: the totals and every computed term, unweighted.
     """
     one_step = regression_step if model.discriminator is None else adversarial_step
-    return one_step(model, input_image, target, step)
+    return one_step(model, input_image, target, step, **extras)
 
 
-def loss_inputs(model: Any, input_image: Any, target: Any, step: Any) -> dict[str, Any]:
+def loss_inputs(
+    model: Any, input_image: Any, target: Any, step: Any, extras: Mapping[str, Any]
+) -> dict[str, Any]:
     """The fields of ``LossInputs`` that do not depend on the networks' answers."""
     weights = model.exp.GEN_LOSS
     return {
         "input": input_image,
         "target": target,
         "step": step,
+        "extras": extras,
         "value_low": weights.value_low,
         "value_range": weights.value_range,
         "loss_object": model.loss_object,
@@ -168,7 +172,7 @@ def loss_inputs(model: Any, input_image: Any, target: Any, step: Any) -> dict[st
 
 
 def adversarial_step(
-    model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor
+    model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor, **extras: tf.Tensor
 ) -> dict[str, tf.Tensor]:
     """One update of generator and discriminator on the same forward pass (Isola et al. 2017).
 
@@ -181,7 +185,7 @@ def adversarial_step(
     """
     with tf.GradientTape(persistent=True) as gen_tape:  # asked twice: for the total and the share
         output = model.generator(input_image, training=True)
-    fixed = loss_inputs(model, input_image, target, step)
+    fixed = loss_inputs(model, input_image, target, step, extras)
     alone = model.exp.DISCRIMINATOR.steps - 1
     for draw in range(alone):
         _discriminator_step(model, {**fixed, "output": tf.stop_gradient(output), "draw": draw})
@@ -266,12 +270,13 @@ def staged(discriminator: tf.keras.Model) -> tf.keras.Model:
 
 
 def regression_step(
-    model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor
+    model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor, **extras: tf.Tensor
 ) -> dict[str, tf.Tensor]:
     """One update of a generator that has no discriminator; as :func:`standard_step`."""
     with tf.GradientTape() as tape:
         output = model.generator(input_image, training=True)
-        inputs = losses.LossInputs(output=output, **loss_inputs(model, input_image, target, step))
+        fixed = loss_inputs(model, input_image, target, step, extras)
+        inputs = losses.LossInputs(output=output, **fixed)
         total, terms = losses.weighted(inputs, model.exp.GEN_LOSS, "generator")
     update(model.generator_optimizer, tape, total, model.generator)
     return {"total_gen_loss": total, **terms}

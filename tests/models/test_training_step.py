@@ -12,7 +12,9 @@ import pytest
 import tensorflow as tf
 
 from experiment import Experiment
+from models import base
 from models.loading import check_by_name, load_gan_class
+from models.losses import REGISTRY
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import ReaderOptions, training_batches
@@ -50,6 +52,24 @@ def test_five_steps_are_one_trace_and_every_variable_learns(name):
     assert values[-1] < values[0]
     for losses in logged:
         assert all(np.isfinite(float(v)) and v.shape == () for v in losses.values())
+
+
+@pytest.mark.parametrize(("name", "terms"), [("edsr", 1), ("pix2pix", 2)])
+def test_the_standard_step_hands_extras_to_the_losses(monkeypatch, name, terms):
+    """With and without a discriminator, whose terms may look at them too."""
+    seen = []
+    for key in ("gen_l1", "disc_bce"):
+        term = REGISTRY[key]
+        monkeypatch.setitem(REGISTRY, key, lambda i, term=term: seen.append(i.extras) or term(i))
+    settings = {**SETTINGS[name], "gen_loss": {"gen_l1": 1.0, "gen_gan": 1.0}}
+    if terms == 1:
+        settings |= {"gen_loss": {"gen_l1": 1.0}, "discriminator": None}
+    exp = experiment(**settings)
+    gan, image = load_gan_class(name)(exp), tf.constant(batch(exp)[0])
+    cloud = tf.ones(image.shape[:3], tf.uint8)
+    base.standard_step(gan, image, image, step_number(0), cloud=cloud)
+    assert len(seen) == terms
+    assert all(set(extras) == {"cloud"} and extras["cloud"] is cloud for extras in seen)
 
 
 @pytest.mark.slow
