@@ -140,7 +140,8 @@ def _class_problems(gan: ast.ClassDef) -> list[str]:
     else:
         assigned = _assigned(gan)
         lacking = [f"has no method {name}" for name in METHODS if name not in methods]
-        lacking += [f"never sets self.{name}" for name in ATTRIBUTES if name not in assigned]
+        if not _hands_itself_on(methods.get("__init__")):
+            lacking += [f"never sets self.{name}" for name in ATTRIBUTES if name not in assigned]
     step = methods.get("train_step")
     if step is None:
         return lacking
@@ -165,6 +166,12 @@ def _assigned(gan: ast.ClassDef) -> set[str]:
         for node in stores
         if isinstance(node.ctx, ast.Store)
     }
+
+
+def _hands_itself_on(method: ast.FunctionDef | None) -> bool:
+    """Whether a method passes self to another function, as to ``base.assemble``, which may set it."""
+    calls = [] if method is None else [n for n in ast.walk(method) if isinstance(n, ast.Call)]
+    return any(isinstance(a, ast.Name) and a.id == "self" for call in calls for a in call.args)
 
 
 def _is_tf_function(decorator: ast.expr) -> bool:
