@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from models.objectives import weighing
-from models.objectives.registry import LossInputs
+from models.objectives.registry import EXTRA, LossInputs
 from models.parts import discriminators
 from models.parts.base_image import BASES
 from models.parts.discriminators import staged
@@ -17,6 +17,7 @@ from models.parts.optimizers import adam
 from models.parts.params import read_params
 from models.parts.seeds import seeded
 from models.parts.share import adversarial_share
+from sensor2sensor.config.vocabulary import FEATURES
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.ranges import output_bounds
 from sensor2sensor.pipeline.normalisation import refuse_beyond
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 SIZES_PX = (64, 128, 256, 512)
-_IMAGES = frozenset({"target", "output", "input", "value_range", "step"})
+_IMAGES = frozenset({"target", "output", "input", "value_range", "step", "extras"})
 _ANSWERS = frozenset(
     {"disc_real", "disc_fake", "features_real", "features_fake", "discriminator", "loss_object"}
 )
@@ -127,7 +128,8 @@ def check_losses(experiment: Experiment, discriminator: bool = True) -> None:
         ConfigError: A term needs a discriminator the model has not, or nothing has a weight.
     """
     discriminator = discriminator and experiment.DISCRIMINATOR is not None
-    available = _IMAGES | _ANSWERS if discriminator else _IMAGES
+    extras = frozenset(EXTRA + extra.name for extra in experiment.contract.extras)
+    available = _IMAGES | extras | (_ANSWERS if discriminator else frozenset())
     weighing.check(experiment.GEN_LOSS, "generator", available, who="the model")
     if discriminator:
         weighing.check(experiment.DISC_LOSS, "discriminator", available, who="the model")
@@ -270,7 +272,7 @@ def _discriminator_step(model: Any, fields: dict[str, Any]) -> None:
 
 def _answers(model: Any, image: tf.Tensor, target: tf.Tensor, output: tf.Tensor) -> dict[str, Any]:
     """What the discriminator says to truth and generated image; its stages too, where asked."""
-    if model.exp.GEN_LOSS["gen_fm"] is None:
+    if not weighing.needed(model.exp.GEN_LOSS, "generator") & FEATURES:
         judge = model.discriminator
         real, fake = (judge([image, picture], training=True) for picture in (target, output))
         return {"disc_real": real, "disc_fake": fake}

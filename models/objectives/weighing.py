@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.objectives.registry import REGISTRY, LossInputs
+from models.objectives.registry import EXTRA, REGISTRY, LossInputs
 from sensor2sensor.config.vocabulary import LOSSES, adversarial
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.names import suggestion
@@ -50,13 +50,19 @@ def active(weights: Weights, side: str) -> dict[str, float]:
     return chosen
 
 
+def needed(weights: Weights, side: str) -> frozenset[str]:
+    """Fields of :class:`LossInputs` that the chosen terms of a side look at."""
+    return frozenset().union(*(LOSSES[name].needs for name in active(weights, side)))
+
+
 def check(weights: Weights, side: str, available: frozenset[str], *, who: str) -> None:
     """Refuse weights that ask for what a model cannot give.
 
     Args:
         weights: Name to weight.
         side: ``"generator"`` or ``"discriminator"``.
-        available: Fields of :class:`LossInputs` the model fills.
+        available: Fields of :class:`LossInputs` the model fills, and ``extras.NAME`` for each
+            extra.
         who: The model's name, for the message.
 
     Raises:
@@ -66,13 +72,19 @@ def check(weights: Weights, side: str, available: frozenset[str], *, who: str) -
         lacking = sorted(LOSSES[name].needs - available)
         if lacking:
             raise ConfigError(
-                f"'{name}' needs {', '.join(lacking)}, which {who} does not give",
+                f"'{name}' needs {', '.join(lacking)}, which {_giver(lacking, who)} does not give",
                 where=f"{_key(side)}.{name}",
                 hint=f"set {name} to null, or {_remedy(lacking, available)}",
             )
 
 
+def _giver(lacking: list[str], who: str) -> str:
+    return "the data set" if all(name.startswith(EXTRA) for name in lacking) else who
+
+
 def _remedy(lacking: list[str], available: frozenset[str]) -> str:
+    if any(name.startswith(EXTRA) for name in lacking):
+        return "choose a data set and a model that have it (train_step takes **extras)"
     if not available & {"disc_real", "disc_fake"}:
         return "choose a model with a discriminator"
     return f"pass {', '.join(f'{name}=' for name in lacking)} to the losses"
@@ -97,8 +109,9 @@ def weighted(inputs: LossInputs, weights: Weights, side: str) -> tuple[tf.Tensor
         ConfigError: Weights that cannot be, a term without its input, or a warm-up without step.
     """
     chosen = active(weights, side)
-    given = frozenset(name for name in vars(inputs) if getattr(inputs, name) is not None)
-    check(weights, side, given, who="the model")
+    given = {name for name in vars(inputs) if getattr(inputs, name) is not None}
+    given |= {EXTRA + name for name in inputs.extras}
+    check(weights, side, frozenset(given), who="the model")
     inputs = _in_float32(inputs)
     warm = _warm(inputs, weights) if side == "generator" else None
     inputs = inputs if warm is None else _gated(inputs, warm)
