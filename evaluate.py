@@ -85,16 +85,17 @@ def evaluate_run(
     from sensor2sensor.training.layer_statistics import at_inference
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
-    from sensor2sensor.training.run_file import edited_since, module_change, refuse_other_data
+    from sensor2sensor.training.run_file import edited_since, module_changes, refuse_other_data
 
     refuse_other_data(experiment)
     name, root = experiment.config.model_name, experiment.environment.models_root
-    gan_class = type(gan) if gan is not None else find_gan_class(name, root, print)
+    modules = experiment.config.modules
+    gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
     if gan is None:
         for line in edited_since(run, gan_class):
             print(f"{run.resolved}: scored as it was trained; experiment.json {line}")
-    if (changed := module_change(run, source_of(gan_class))) is not None:
-        print(changed)
+    for line in module_changes(run, source_of(gan_class), modules):
+        print(line)
     experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, run))
     if gan is None:
         with located(experiment.document):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
+from functools import partial
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
+from models.loading import is_users
 from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.experiment_file import (
     DiscriminatorSettings,
@@ -19,7 +21,7 @@ from sensor2sensor.config.experiment_file import (
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.places import find_dataset, find_experiment
 from sensor2sensor.config.validate import report
-from sensor2sensor.config.weights import LossWeights
+from sensor2sensor.config.weights import LossWeights, refuse_unknown_losses
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
 from sensor2sensor.core.runs import TIMESTAMP, Run, find_run
 
@@ -62,7 +64,9 @@ class Experiment:
         self.name = self.exp_dir.relative_to(environment.experiment_root).as_posix()
         self.run = Run(self.exp_dir, timestamp or UNSTARTED)
         source = self.run.resolved if as_run else self.exp_dir / "experiment.json"
-        self.config, self.document = load_experiment_file(source)
+        # Only a module of the user's may declare a loss that is not known before it is imported.
+        users_model = partial(is_users, models_root=environment.models_root)
+        self.config, self.document = load_experiment_file(source, users_model=users_model)
         self.dataset_dir = find_dataset(self.config, self.document, environment)
         self.contract = self._load_contract()
         _check_against_contract(self.config, self.document, self.contract)
@@ -96,7 +100,11 @@ class Experiment:
         Args:
             gan_class: Its class GAN; it may state ``experiment_defaults(params)``.
             say: Takes a line for each default that is another one.
+
+        Raises:
+            ConfigErrors: The file names losses that no imported module declares.
         """
+        refuse_unknown_losses(self.document)
         config, lines = suited(self.config, own_defaults(gan_class, self.PARAMS))
         for line in lines:
             say(f"{config.model_name}: {line}")
@@ -315,7 +323,8 @@ def find_pretrained(experiment: Experiment, environment: Environment) -> Run | N
         if not any(run.ckpt_dir.glob("ckpt-*.index")):
             raise InputError("no checkpoint", where=run.ckpt_dir, hint="name another run")
     except InputError as error:
-        document = load_experiment_file(experiment.exp_dir / "experiment.json")[1]
+        source = experiment.exp_dir / "experiment.json"
+        document = load_experiment_file(source, users_model=lambda _: True)[1]
         raise ConfigErrors(report(document, {("pretrained_generator",): [str(error)]})) from error
     return run
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from evaluate import add_split, evaluate_run
 from experiment import Experiment, find_pretrained
-from models.loading import check_by_name, find_gan_class
+from models.loading import check_by_name, find_gan_class, find_modules
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.config.places import find_experiment
@@ -77,6 +77,7 @@ def run(
     with located(experiment.document):
         counts, notices = check_data(experiment)
         check_by_name(experiment.config.model_name, environment.models_root)
+        find_modules(experiment.config.modules, environment.models_root)
         start = replace(start, pretrained=pretrained(experiment, start, home or environment))
         for line in notices:
             print(line)
@@ -96,7 +97,8 @@ def _use(
     from sensor2sensor.training.rehearsal import rehearse
     from sensor2sensor.training.run import train
 
-    gan_class = find_gan_class(experiment.config.model_name, environment.models_root, print)
+    name, modules = experiment.config.model_name, experiment.config.modules
+    gan_class = find_gan_class(name, environment.models_root, print, modules)
     experiment = experiment.suited_to(gan_class, print)
     if args.check:
         tiles = ", ".join(f"{count} {split}" for split, count in counts.items())

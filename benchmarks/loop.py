@@ -82,8 +82,8 @@ def prepare() -> tuple[Any, list[dict[str, Any]]]:
     import numpy as np
     import tensorflow as tf
 
+    from model_tools.probe import experiment
     from models.loading import load_gan_class
-    from models.tools.probe import experiment
 
     view = experiment(size=TILE_PX, params={"width": 0.25}, batch_size=BATCH)
     draw = np.random.default_rng(0)

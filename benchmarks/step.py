@@ -94,9 +94,9 @@ class Side:
     def __init__(self, name: str, asked: argparse.Namespace) -> None:
         import tensorflow as tf
 
+        from model_tools.probe import batch, experiment
         from models import layers
         from models.loading import load_gan_class
-        from models.tools.probe import batch, experiment
         from sensor2sensor.pipeline.precision import computing_in
 
         view = experiment(size=asked.tile, params={"width": asked.width}, batch_size=asked.batch)

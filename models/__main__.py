@@ -5,6 +5,7 @@ python -m models check my-model            # is it sound: built, trained, saved,
 python -m models check my-model --exp a/b  # the same with the settings of an experiment
 python -m models table                     # write docs/models.md and its pictures anew
 python -m models table --check             # only say whether they are up to date
+python -m models terms                     # write the table of declared losses and metrics anew
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sensor2sensor.core.cli import EXIT_BAD_INPUT, EXIT_DONE, main_guard, parser
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 
-COMMANDS = ("list", "check", "table")
+COMMANDS = ("list", "check", "table", "terms")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -31,7 +32,7 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument(
         "--exp", "--experiment", metavar="EXP", help="check with the settings of this experiment"
     )
-    made.add_argument("--check", action="store_true", help="table: write nothing, 1 if outdated")
+    made.add_argument("--check", action="store_true", help="write nothing, 1 if outdated")
     return made
 
 
@@ -39,9 +40,14 @@ def main(args: argparse.Namespace) -> int:
     """Run one command; returns the exit code."""
     _refuse_what_does_not_belong(args)
     if args.command == "table":
-        from models.tools.table import write_table
+        from model_tools.table import write_table
 
         return write_table(only_check=args.check, say=_say)
+    if args.command == "terms":
+        load_tensorflow()
+        from model_tools.terms import write_terms
+
+        return write_terms(only_check=args.check, say=_say)
     environment = load_environment(args.environment)
     if args.command == "list":
         return _list(environment)
@@ -54,8 +60,8 @@ def _refuse_what_does_not_belong(args: argparse.Namespace) -> None:
         raise InputError(f"{args.command} {wanted}", hint="see --help")
     if args.exp is not None and args.command != "check":
         raise InputError(f"{args.command} takes no --exp", hint="only check does")
-    if args.check and args.command != "table":
-        raise InputError(f"{args.command} takes no --check", hint="only table does")
+    if args.check and args.command not in ("table", "terms"):
+        raise InputError(f"{args.command} takes no --check", hint="only table and terms do")
 
 
 def _say(line: str) -> None:
@@ -64,7 +70,7 @@ def _say(line: str) -> None:
 
 
 def _list(environment: Environment) -> int:
-    from models.tools.describe import describe
+    from model_tools.describe import describe
 
     models = list_models(environment.models_root)
     width = max(len(name) for name in models)
@@ -81,8 +87,8 @@ def _list(environment: Environment) -> int:
 def _check(name: str, exp: str | None, environment: Environment) -> int:
     path = find_model(name, environment.models_root)
     load_tensorflow()
-    from models.tools.check import Findings, check_built, check_mixed, temporary_logs
-    from models.tools.construct import makers
+    from model_tools.check import Findings, check_built, check_mixed, temporary_logs
+    from model_tools.construct import makers
 
     findings = Findings(_say, path=path)
     found: list[type] = []
@@ -112,7 +118,7 @@ def _gan_class(name: str, environment: Environment) -> type:
 
 def _training() -> Any:
     """What the training does with a model, for the checks: this door may know both sides."""
-    from models.tools.check import Training
+    from model_tools.check import Training
     from sensor2sensor.training import checkpoints
     from sensor2sensor.training.recipe import prepare
     from sensor2sensor.training.state import TrainingState

@@ -28,7 +28,11 @@ from __future__ import annotations
 import tensorflow as tf
 
 from experiment import Experiment
-from models import base, layers
+from models import base
+from models.parts.base_image import last_conv
+from models.parts.blocks import dense_block, multireceptive_field, unet
+from models.parts.primitives import scaled
+from models.parts.seeds import seeded
 
 DEFAULTS = {
     "width": 1.0,
@@ -43,35 +47,21 @@ class GAN:
     """ARISGAN with the dense block first and a 70 x 70 PatchGAN; images of 64 to 512 pixels."""
 
     def __init__(self, experiment: Experiment):
-        self.exp = experiment
-        self.params = base.read_params(experiment, DEFAULTS)
-        self.shorter_side_px = base.check_sizes(experiment)
-        base.check_losses(experiment)
-        self.generator = self.Generator()
-        self.discriminator = self.Discriminator()
-        self.generator_optimizer = base.adam(experiment, self.generator)
-        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
-        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+        base.assemble(self, experiment, DEFAULTS)
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded."""
         exp, width = self.exp, self.params.width
-        with layers.seeded(exp.SEED, "generator"):
+        with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            dense = layers.dense_block(inputs, filters=layers.scaled(32, width))
-            fields = layers.sis2_dense_multireceptive_field_dmnet(
-                dense, KERNELS, layers.scaled(64, width)
-            )
-            unet = layers.sis2_pix2pix(
-                fields,
-                self.shorter_side_px,
-                layers.scaled(64, width),
-                width=width,
-                norm=self.params.norm,
-                bottleneck_norm=self.params.bottleneck_norm,
-            )
-            both = tf.keras.layers.Concatenate()([unet, fields])
-            outputs = layers.last_conv(exp, self.params.base, inputs, both, 1)
+            dense = dense_block(inputs, filters=scaled(32, width))
+            fields = multireceptive_field(dense, KERNELS, scaled(64, width))
+            context = unet(
+                fields, scaled(64, width), width=width,
+                norm=self.params.norm, bottleneck_norm=self.params.bottleneck_norm,
+            )  # fmt: skip
+            both = tf.keras.layers.Concatenate()([context, fields])
+            outputs = last_conv(exp, self.params.base, inputs, both, 1)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
@@ -79,6 +69,6 @@ class GAN:
         return base.patchgan(self.exp, self.params.width)
 
     @tf.function
-    def train_step(self, input_image, target, step):
+    def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
-        return base.standard_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step, **extras)

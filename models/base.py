@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from models import layers, losses
+from models.objectives import weighing
+from models.objectives.registry import EXTRA, LossInputs
+from models.parts import discriminators
 from models.parts.base_image import BASES
+from models.parts.discriminators import staged
 from models.parts.norms import GENERATOR_KINDS as NORMS
 from models.parts.optimizers import adam
 from models.parts.params import read_params
+from models.parts.seeds import seeded
 from models.parts.share import adversarial_share
+from sensor2sensor.config.vocabulary import FEATURES
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.ranges import output_bounds
 from sensor2sensor.pipeline.normalisation import refuse_beyond
@@ -24,20 +29,60 @@ __all__ = [
     "BASES",
     "NORMS",
     "adam",
+    "assemble",
     "check_bounds",
     "check_losses",
     "check_sizes",
     "patchgan",
+    "prepare",
     "read_params",
+    "staged",
     "standard_step",
     "vgg_discriminator",
 ]
 
 SIZES_PX = (64, 128, 256, 512)
-_IMAGES = frozenset({"target", "output", "input", "value_range", "step"})
+_IMAGES = frozenset({"target", "output", "input", "value_range", "step", "extras"})
 _ANSWERS = frozenset(
     {"disc_real", "disc_fake", "features_real", "features_fake", "discriminator", "loss_object"}
 )
+
+
+def assemble(
+    model: Any, experiment: Experiment, defaults: Mapping[str, Any], *, beta_1_alone: float = 0.5
+) -> None:
+    """Check an experiment and make all that a model of two networks has.
+
+    Afterwards ``model`` has ``exp``, ``params``, both networks, their optimizers and
+    ``loss_object``. Discriminators answer in logits.
+
+    Args:
+        model: A GAN with ``Generator()`` and ``Discriminator()``.
+        experiment: What it is made for.
+        defaults: Its ``params`` with their defaults (:func:`read_params`). One named
+            ``discriminator`` says whether the model has one where the experiment asks for it.
+        beta_1_alone: The model's own β1 for a generator that has no discriminator.
+
+    Raises:
+        ConfigError: The experiment asks for what the model cannot do.
+    """
+    prepare(model, experiment, defaults)
+    # In this order: a checkpoint and the seeds of a run know networks before optimizers.
+    model.generator = model.Generator()
+    model.discriminator = model.Discriminator()
+    beta_1 = beta_1_alone if model.discriminator is None else 0.5
+    model.generator_optimizer = adam(experiment, model.generator, beta_1)
+    model.discriminator_optimizer = adam(experiment, model.discriminator)
+    model.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+def prepare(model: Any, experiment: Experiment, defaults: Mapping[str, Any]) -> None:
+    """The checks of :func:`assemble` before anything is built; sets ``exp`` and ``params``."""
+    model.exp = experiment
+    model.params = read_params(experiment, defaults)
+    check_sizes(experiment)
+    check_bounds(experiment, type(model))
+    check_losses(experiment, getattr(model.params, "discriminator", True))
 
 
 def check_sizes(experiment: Experiment) -> int:
@@ -83,10 +128,11 @@ def check_losses(experiment: Experiment, discriminator: bool = True) -> None:
         ConfigError: A term needs a discriminator the model has not, or nothing has a weight.
     """
     discriminator = discriminator and experiment.DISCRIMINATOR is not None
-    available = _IMAGES | _ANSWERS if discriminator else _IMAGES
-    losses.check(experiment.GEN_LOSS, "generator", available, who="the model")
+    extras = frozenset(EXTRA + extra.name for extra in experiment.contract.extras)
+    available = _IMAGES | extras | (_ANSWERS if discriminator else frozenset())
+    weighing.check(experiment.GEN_LOSS, "generator", available, who="the model")
     if discriminator:
-        losses.check(experiment.DISC_LOSS, "discriminator", available, who="the model")
+        weighing.check(experiment.DISC_LOSS, "discriminator", available, who="the model")
 
 
 def patchgan(experiment: Experiment, width: float) -> tf.keras.Model | None:
@@ -99,7 +145,7 @@ def patchgan(experiment: Experiment, width: float) -> tf.keras.Model | None:
     Returns:
         None where the experiment asks for no discriminator.
     """
-    return _judge(experiment, layers.patchgan, width=width)
+    return _judge(experiment, discriminators.patchgan, width=width)
 
 
 def vgg_discriminator(
@@ -116,7 +162,9 @@ def vgg_discriminator(
     Returns:
         None where the experiment asks for no discriminator.
     """
-    return _judge(experiment, layers.vgg_discriminator, stages=stages, head=head, width=width)
+    return _judge(
+        experiment, discriminators.vgg_discriminator, stages=stages, head=head, width=width
+    )
 
 
 def _judge(
@@ -130,7 +178,7 @@ def _judge(
         experiment.INPUT_CHANNELS,
         experiment.OUTPUT_CHANNELS,
     )
-    with layers.seeded(experiment.SEED, "discriminator"):
+    with seeded(experiment.SEED, "discriminator"):
         return make(*shapes, norm=experiment.DISCRIMINATOR.norm, **options)
 
 
@@ -191,12 +239,12 @@ def adversarial_step(
         _discriminator_step(model, {**fixed, "output": tf.stop_gradient(output), "draw": draw})
     with gen_tape, tf.GradientTape() as disc_tape:
         answers = _answers(model, input_image, target, output)
-        inputs = losses.LossInputs(**fixed, **answers, output=output, draw=alone)
+        inputs = LossInputs(**fixed, **answers, output=output, draw=alone)
     with gen_tape:
-        gen_total, gen_terms = losses.weighted(inputs, model.exp.GEN_LOSS, "generator")
-        judged = losses.adversarial_total(gen_terms, model.exp.GEN_LOSS)
+        gen_total, gen_terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
+        judged = weighing.adversarial_total(gen_terms, model.exp.GEN_LOSS)
     with disc_tape:
-        disc_total, disc_terms = losses.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
+        disc_total, disc_terms = weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
     share = adversarial_share(gen_tape, judged, gen_total, model.generator)
     update(model.generator_optimizer, gen_tape, gen_total, model.generator)
     update(model.discriminator_optimizer, disc_tape, disc_total, model.discriminator)
@@ -217,14 +265,14 @@ def _discriminator_step(model: Any, fields: dict[str, Any]) -> None:
     with tf.GradientTape() as tape:
         real = discriminator([image, fields["target"]], training=True)
         fake = discriminator([image, fields["output"]], training=True)
-        inputs = losses.LossInputs(**fields, disc_real=real, disc_fake=fake)
-        total, _ = losses.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
+        inputs = LossInputs(**fields, disc_real=real, disc_fake=fake)
+        total, _ = weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
     update(model.discriminator_optimizer, tape, total, discriminator)
 
 
 def _answers(model: Any, image: tf.Tensor, target: tf.Tensor, output: tf.Tensor) -> dict[str, Any]:
     """What the discriminator says to truth and generated image; its stages too, where asked."""
-    if model.exp.GEN_LOSS["gen_fm"] is None:
+    if not weighing.needed(model.exp.GEN_LOSS, "generator") & FEATURES:
         judge = model.discriminator
         real, fake = (judge([image, picture], training=True) for picture in (target, output))
         return {"disc_real": real, "disc_fake": fake}
@@ -239,36 +287,6 @@ def _answers(model: Any, image: tf.Tensor, target: tf.Tensor, output: tf.Tensor)
     }
 
 
-def staged(discriminator: tf.keras.Model) -> tf.keras.Model:
-    """The same discriminator that also returns what its stages see, for feature matching.
-
-    A stage is a ``Sequential`` or a leaky ReLU of the functional model. No layer or variable is
-    made.
-
-    Returns:
-        A model of the same inputs whose outputs are the stages', in order, and last the answer.
-
-    Raises:
-        ModelContractError: The discriminator has no such stage before its answer.
-    """
-    last = discriminator.outputs[0]
-    kinds = (tf.keras.Sequential, tf.keras.layers.LeakyReLU)
-    # A Sequential's own `output` lies inside it; here the tensor is wanted that it gives outside.
-    made = [
-        tf.keras.Operation.output.fget(layer)
-        for layer in discriminator.layers
-        if isinstance(layer, kinds)
-    ]
-    stages = [tensor for tensor in made if tensor is not last]
-    if not stages:
-        raise ModelContractError(
-            "the discriminator has no stages whose features could be matched",
-            where="gen_loss.gen_fm",
-            hint="set gen_fm to null, or build it of Sequential stages or LeakyReLU layers",
-        )
-    return tf.keras.Model(discriminator.inputs, [*stages, last])
-
-
 def regression_step(
     model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor, **extras: tf.Tensor
 ) -> dict[str, tf.Tensor]:
@@ -276,8 +294,8 @@ def regression_step(
     with tf.GradientTape() as tape:
         output = model.generator(input_image, training=True)
         fixed = loss_inputs(model, input_image, target, step, extras)
-        inputs = losses.LossInputs(output=output, **fixed)
-        total, terms = losses.weighted(inputs, model.exp.GEN_LOSS, "generator")
+        inputs = LossInputs(output=output, **fixed)
+        total, terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
     update(model.generator_optimizer, tape, total, model.generator)
     return {"total_gen_loss": total, **terms}
 

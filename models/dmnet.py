@@ -23,7 +23,12 @@ from __future__ import annotations
 import tensorflow as tf
 
 from experiment import Experiment
-from models import base, layers
+from models import base
+from models.parts.base_image import last_conv
+from models.parts.blocks import multireceptive_field
+from models.parts.primitives import conv, relu, scaled
+from models.parts.seeds import glorot, seeded
+from models.parts.tags import block
 
 DEFAULTS = {"width": 1.0, "base": base.BASES}
 KERNELS = (3, 5, 7)
@@ -34,33 +39,25 @@ class GAN:
     """DMNet of one image and a 70 x 70 PatchGAN; images of 64 to 512 pixels."""
 
     def __init__(self, experiment: Experiment):
-        self.exp = experiment
-        self.params = base.read_params(experiment, DEFAULTS)
-        base.check_sizes(experiment)
-        base.check_losses(experiment)
-        self.generator = self.Generator()
-        self.discriminator = self.Discriminator()
-        self.generator_optimizer = base.adam(experiment, self.generator)
-        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
-        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+        base.assemble(self, experiment, DEFAULTS)
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded."""
-        exp, filters = self.exp, layers.scaled(64, self.params.width)
-        relu, concat = layers.relu, tf.keras.layers.Concatenate
-        with layers.seeded(exp.SEED, "generator"):
+        exp, filters = self.exp, scaled(64, self.params.width)
+        concat = tf.keras.layers.Concatenate
+        with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            x = relu()(_conv(filters)(inputs))
-            early = _conv(filters)(x)
-            x = layers.sis2_dense_multireceptive_field_dmnet(relu()(early), KERNELS, filters)
-            middle = _conv(filters)(x)
+            x = relu()(conv(3, filters)(inputs))
+            early = conv(3, filters)(x)
+            x = multireceptive_field(relu()(early), KERNELS, filters)
+            middle = conv(3, filters)(x)
             x = relu()(concat()([early, relu()(middle)]))
-            x = relu()(_conv(filters)(x))
+            x = relu()(conv(3, filters)(x))
             x = _dilated_field(x, filters)
-            x = relu()(_conv(filters)(x))
+            x = relu()(conv(3, filters)(x))
             x = relu()(concat()([early, middle, x]))
-            x = relu()(_conv(filters)(x))
-            outputs = layers.last_conv(exp, self.params.base, inputs, x, 1)
+            x = relu()(conv(3, filters)(x))
+            outputs = last_conv(exp, self.params.base, inputs, x, 1)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
@@ -68,20 +65,16 @@ class GAN:
         return base.patchgan(self.exp, self.params.width)
 
     @tf.function
-    def train_step(self, input_image, target, step):
+    def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
-        return base.standard_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step, **extras)
 
 
-def _conv(filters: int) -> tf.keras.layers.Layer:
-    return layers.conv(3, filters, 1, False, False)
-
-
-@layers.block("dilated field")
+@block("dilated field")
 def _dilated_field(x: tf.Tensor, filters: int) -> tf.Tensor:
     """Parallel 3 x 3 convolutions that look 1, 2 and 3 pixels away; with biases, as published."""
     fields = []
     for rate in RATES:
-        options = {"dilation_rate": rate, "use_bias": True, "kernel_initializer": layers.glorot()}
-        fields.append(layers.relu()(layers.conv(3, filters, 1, False, False, **options)(x)))
+        options = {"dilation_rate": rate, "use_bias": True, "kernel_initializer": glorot()}
+        fields.append(relu()(conv(3, filters, **options)(x)))
     return tf.keras.layers.Concatenate()(fields)

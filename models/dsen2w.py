@@ -38,7 +38,11 @@ from __future__ import annotations
 import tensorflow as tf
 
 from experiment import Experiment
-from models import base, layers
+from models import base
+from models.parts.base_image import last_conv
+from models.parts.primitives import conv, lrelu, scaled
+from models.parts.seeds import seeded
+from models.parts.superres import residual, residual_block_dsen2
 
 DEFAULTS = {"width": 1.0, "layers": 12, "norm": base.NORMS, "base": base.BASES}
 STAGES = (
@@ -52,29 +56,20 @@ class GAN:
     """DSen2-WGAN as in ARISGAN, with a judge that can be a critic; 64 to 512 pixels."""
 
     def __init__(self, experiment: Experiment):
-        self.exp = experiment
-        self.params = base.read_params(experiment, DEFAULTS)
-        base.check_sizes(experiment)
-        base.check_losses(experiment)
-        self.generator = self.Generator()
-        self.discriminator = self.Discriminator()
-        self.generator_optimizer = base.adam(experiment, self.generator)
-        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
-        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+        base.assemble(self, experiment, DEFAULTS)
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded."""
-        exp, filters = self.exp, layers.scaled(64, self.params.width)
-        with layers.seeded(exp.SEED, "generator"):
+        exp, filters = self.exp, scaled(64, self.params.width)
+        with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            x = layers.conv(3, filters, 1, False, True)(inputs)
+            x = conv(3, filters, activation=lrelu)(inputs)
             for _ in range(self.params.layers):
-                branch = layers.residual_block_dsen2(filters=filters, norm=self.params.norm)
-                x = layers.residual(x, branch)
-            x = layers.conv(3, exp.INPUT_CHANNELS, 1, False, True)(x)
+                x = residual(x, residual_block_dsen2(filters=filters, norm=self.params.norm))
+            x = conv(3, exp.INPUT_CHANNELS, activation=lrelu)(x)
             # In float32: bfloat16 would round the image itself to three digits.
             x = tf.keras.layers.Add(dtype="float32")([x, inputs])
-            outputs = layers.last_conv(exp, self.params.base, inputs, x, 3)
+            outputs = last_conv(exp, self.params.base, inputs, x, 3)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
@@ -82,6 +77,6 @@ class GAN:
         return base.vgg_discriminator(self.exp, STAGES, HEAD, self.params.width)
 
     @tf.function
-    def train_step(self, input_image, target, step):
+    def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
-        return base.standard_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step, **extras)

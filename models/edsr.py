@@ -37,7 +37,11 @@ from __future__ import annotations
 import tensorflow as tf
 
 from experiment import Experiment
-from models import base, layers
+from models import base
+from models.parts.base_image import base_layer
+from models.parts.primitives import scaled
+from models.parts.seeds import he_normal, seeded
+from models.parts.tags import mark
 
 DEFAULTS = {
     "blocks": 16,
@@ -56,17 +60,8 @@ class GAN:
     """EDSR over the upsampled input; unbounded output, by default no discriminator."""
 
     def __init__(self, experiment: Experiment):
-        self.exp = experiment
-        self.params = base.read_params(experiment, DEFAULTS)
-        base.check_sizes(experiment)
-        base.check_losses(experiment, self.params.discriminator)
-        self.generator = self.Generator()
-        self.discriminator = self.Discriminator()
         # 0.9 as in the paper; an adversary moves the goal at every step and wants a shorter memory.
-        beta_1 = 0.9 if self.discriminator is None else 0.5
-        self.generator_optimizer = base.adam(experiment, self.generator, beta_1)
-        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
-        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+        base.assemble(self, experiment, DEFAULTS, beta_1_alone=0.9)
 
     @staticmethod
     def experiment_defaults(params):
@@ -76,19 +71,19 @@ class GAN:
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded; untrained it returns its base."""
         exp, shrink = self.exp, self.params.shrink
-        filters = layers.scaled(64, self.params.width)
-        with layers.seeded(exp.SEED, "generator"):
+        filters = scaled(64, self.params.width)
+        with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            start = layers.base_layer(exp)(inputs)
+            start = base_layer(exp)(inputs)
             seen, gain = inputs, None
             if self.params.local_contrast:
                 seen, gain = _local_contrast(inputs, start, contrast_px(exp))
             x = head = tf.keras.layers.Conv2D(
-                filters, 3 * shrink, shrink, "same", kernel_initializer=layers.he_normal()
+                filters, 3 * shrink, shrink, "same", kernel_initializer=he_normal()
             )(seen)
             for _ in range(self.params.blocks):
                 x = self._block(x, filters)
-            x = tf.keras.layers.Add()([_conv(filters, layers.he_normal(0.1))(x), head])
+            x = tf.keras.layers.Add()([_conv(filters, he_normal(0.1))(x), head])
             residual = tf.keras.layers.Conv2DTranspose(
                 exp.OUTPUT_CHANNELS,
                 3 * shrink,
@@ -103,13 +98,13 @@ class GAN:
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def _block(self, x: tf.Tensor, filters: int) -> tf.Tensor:
-        branch = _conv(filters, layers.he_normal(), "relu")(x)
+        branch = _conv(filters, he_normal(), "relu")(x)
         # Without normalisation a sum of blocks must start small, or it doubles with every block.
-        branch = _conv(filters, layers.he_normal(0.1))(branch)
+        branch = _conv(filters, he_normal(0.1))(branch)
         if self.params.residual_scale != 1.0:
             branch = tf.keras.layers.Rescaling(self.params.residual_scale)(branch)
         outputs = tf.keras.layers.Add()([x, branch])
-        layers.mark(outputs, x, "residual block")
+        mark(outputs, x, "residual block")
         return outputs
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
@@ -117,9 +112,9 @@ class GAN:
         return base.patchgan(self.exp, self.params.width) if self.params.discriminator else None
 
     @tf.function
-    def train_step(self, input_image, target, step):
+    def train_step(self, input_image, target, step, **extras):
         """One update; the losses to log."""
-        return base.standard_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step, **extras)
 
 
 def _conv(filters: int, initializer, activation: str | None = None) -> tf.keras.layers.Layer:

@@ -10,7 +10,7 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -140,7 +140,8 @@ def _class_problems(gan: ast.ClassDef) -> list[str]:
     else:
         assigned = _assigned(gan)
         lacking = [f"has no method {name}" for name in METHODS if name not in methods]
-        lacking += [f"never sets self.{name}" for name in ATTRIBUTES if name not in assigned]
+        if not _hands_itself_on(methods.get("__init__")):
+            lacking += [f"never sets self.{name}" for name in ATTRIBUTES if name not in assigned]
     step = methods.get("train_step")
     if step is None:
         return lacking
@@ -167,6 +168,12 @@ def _assigned(gan: ast.ClassDef) -> set[str]:
     }
 
 
+def _hands_itself_on(method: ast.FunctionDef | None) -> bool:
+    """Whether a method passes self to a function, as to ``base.assemble``, which may set it."""
+    calls = [] if method is None else [n for n in ast.walk(method) if isinstance(n, ast.Call)]
+    return any(isinstance(a, ast.Name) and a.id == "self" for call in calls for a in call.args)
+
+
 def _is_tf_function(decorator: ast.expr) -> bool:
     target = decorator.func if isinstance(decorator, ast.Call) else decorator
     if isinstance(target, ast.Attribute):
@@ -174,18 +181,57 @@ def _is_tf_function(decorator: ast.expr) -> bool:
     return isinstance(target, ast.Name) and "function" in target.id
 
 
-def load_gan_class(name: str, models_root: Path | None = None) -> type:
+def is_users(name: str, models_root: Path | None) -> bool:
+    """Whether the model of a name is a module of ``models_root``."""
+    return models_root is not None and (models_root / f"{name}.py").is_file()
+
+
+def find_modules(names: Sequence[str], models_root: Path | None) -> dict[str, Path]:
+    """The files of modules with losses and metrics, by name (no TensorFlow).
+
+    Args:
+        names: ``modules`` of ``experiment.json``.
+        models_root: The folder they lie in (``environment.json``).
+
+    Raises:
+        ModelContractError: There is no such module, or it cannot be parsed.
+    """
+    if names and models_root is None:
+        hint = "set models_root to the folder of your modules"
+        raise ModelContractError("environment.json has no models_root", where="modules", hint=hint)
+    known = {} if models_root is None else _modules(models_root)
+    for name in names:
+        if name not in known:
+            problem = f"no module '{name}' in {models_root}"
+            raise ModelContractError(problem, where="modules", hint=suggestion(name, known))
+        _parse(known[name])
+    return {name: known[name] for name in names}
+
+
+def import_modules(names: Sequence[str], models_root: Path | None) -> None:
+    """Import modules of ``models_root``, which enter their losses and metrics.
+
+    Raises:
+        ModelContractError: As :func:`find_modules`, or the import fails.
+    """
+    for name, path in find_modules(names, models_root).items():
+        _import(name, path)
+
+
+def load_gan_class(name: str, models_root: Path | None = None, modules: Sequence[str] = ()) -> type:
     """Import one model and return its class GAN.
 
     Args:
         name: The model, as in ``experiment.json``.
         models_root: A further folder to look in (``environment.json``).
+        modules: Modules in it that are imported first (``modules`` of ``experiment.json``).
 
     Raises:
         ModelContractError: No such model, its import fails (the error itself is shown), or the
             class does not keep the contract.
     """
     path = find_model(name, models_root)
+    import_modules(modules, models_root)
     module = _import(name, path)
     gan = getattr(module, "GAN", None)
     if not inspect.isclass(gan):
@@ -197,14 +243,19 @@ def load_gan_class(name: str, models_root: Path | None = None) -> type:
     return gan
 
 
-def find_gan_class(name: str, models_root: Path | None, say: Callable[[str], None]) -> type:
+def find_gan_class(
+    name: str,
+    models_root: Path | None,
+    say: Callable[[str], None],
+    modules: Sequence[str] = (),
+) -> type:
     """As :func:`load_gan_class`; ``say`` takes a line where another file might be expected."""
     shipped = find_model(name, models_root).resolve().parent == FOLDER
     lines = [precedence(name, models_root), None if shipped else unused_helpers(models_root)]
     for line in lines:
         if line is not None:
             say(line)
-    return load_gan_class(name, models_root)
+    return load_gan_class(name, models_root, modules)
 
 
 def _import(name: str, path: Path) -> ModuleType:

@@ -41,7 +41,10 @@ from functools import partial
 import tensorflow as tf
 
 from experiment import Experiment
-from models import base, layers
+from models import base
+from models.parts.base_image import finish
+from models.parts.blocks import unet
+from models.parts.seeds import seeded
 
 DEFAULTS = {
     "width": 1.0,
@@ -57,32 +60,18 @@ class GAN:
     OUTPUT_BOUNDS = (-1, 1)  # tanh
 
     def __init__(self, experiment: Experiment):
-        self.exp = experiment
-        self.params = base.read_params(experiment, DEFAULTS)
-        self.shorter_side_px = base.check_sizes(experiment)
-        base.check_bounds(experiment, type(self))
-        base.check_losses(experiment)
-        self.generator = self.Generator()
-        self.discriminator = self.Discriminator()
-        self.generator_optimizer = base.adam(experiment, self.generator)
-        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
-        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+        base.assemble(self, experiment, DEFAULTS)
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, without a base in [-1, 1]."""
         exp = self.exp
-        with layers.seeded(exp.SEED, "generator"):
+        with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            unet = partial(
-                layers.sis2_pix2pix,
-                inputs,
-                self.shorter_side_px,
-                exp.OUTPUT_CHANNELS,
-                width=self.params.width,
-                norm=self.params.norm,
-                bottleneck_norm=self.params.bottleneck_norm,
-            )
-            outputs = layers.finish(exp, self.params.base, inputs, unet, "tanh")
+            last = partial(
+                unet, inputs, exp.OUTPUT_CHANNELS, width=self.params.width,
+                norm=self.params.norm, bottleneck_norm=self.params.bottleneck_norm,
+            )  # fmt: skip
+            outputs = finish(exp, self.params.base, inputs, last, "tanh")
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
@@ -90,6 +79,6 @@ class GAN:
         return base.patchgan(self.exp, self.params.width)
 
     @tf.function
-    def train_step(self, input_image, target, step):
+    def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
-        return base.standard_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step, **extras)

@@ -40,7 +40,12 @@ import math
 import tensorflow as tf
 
 from experiment import Experiment
-from models import base, layers
+from models import base
+from models.parts.base_image import last_conv
+from models.parts.discriminators import judged_pair
+from models.parts.norms import chosen_norm, normalisation
+from models.parts.primitives import DROPOUT, conv, deconv, lrelu, scaled
+from models.parts.seeds import seeded
 
 DEFAULTS = {"width": 1.0, "dropouts": False, "norm": base.NORMS, "base": base.BASES}
 JUDGE = ((32, 2), (64, 2), (128, 2), (256, 1))  # filters, stride
@@ -52,16 +57,7 @@ class GAN:
     OUTPUT_BOUNDS = (0, math.inf)  # ReLU
 
     def __init__(self, experiment: Experiment):
-        self.exp = experiment
-        self.params = base.read_params(experiment, DEFAULTS)
-        base.check_sizes(experiment)
-        base.check_bounds(experiment, type(self))
-        base.check_losses(experiment)
-        self.generator = self.Generator()
-        self.discriminator = self.Discriminator()
-        self.generator_optimizer = base.adam(experiment, self.generator)
-        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
-        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+        base.assemble(self, experiment, DEFAULTS)
 
     @staticmethod
     def experiment_defaults(params):
@@ -70,38 +66,36 @@ class GAN:
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, without a base not negative."""
-        exp, conv, lrelu = self.exp, self._conv, layers.lrelu
-        with layers.seeded(exp.SEED, "generator"):
+        exp, conv = self.exp, self._conv
+        with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
             x = lrelu()(conv(3, 32)(self._normalised(inputs)))
             fine = conv(3, 32)(x)
-            x = lrelu()(conv(2, 64, 2)(lrelu()(fine)))
+            x = lrelu()(conv(2, 64, stride=2)(lrelu()(fine)))
             x = lrelu()(conv(3, 128)(x))
             coarse = conv(3, 128)(x)
-            x = lrelu()(conv(3, 256, 2)(lrelu()(coarse)))
+            x = lrelu()(conv(3, 256, stride=2)(lrelu()(coarse)))
             x = lrelu()(conv(1, 256)(x))
             x = lrelu()(conv(3, 256)(x))
             x = lrelu()(conv(3, 128)(self._up(x, coarse)))
             x = lrelu()(conv(3, 64)(self._up(x, fine)))
-            outputs = layers.last_conv(exp, self.params.base, inputs, x, 3, "relu")
+            outputs = last_conv(exp, self.params.base, inputs, x, 3, "relu")
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def _normalised(self, x: tf.Tensor) -> tf.Tensor:
-        kind = layers.chosen_norm(self.params.norm, published=True)
-        for layer in layers.normalisation(kind, x.shape[-1]):
+        kind = chosen_norm(self.params.norm, published=True)
+        for layer in normalisation(kind, x.shape[-1]):
             x = layer(x)
         return x
 
     def _conv(self, kernel_size: int, filters: int, stride: int = 1) -> tf.keras.layers.Layer:
-        return layers.conv(
-            kernel_size, layers.scaled(filters, self.params.width), stride, False, False
-        )
+        return conv(kernel_size, scaled(filters, self.params.width), stride=stride)
 
     def _up(self, x: tf.Tensor, skip: tf.Tensor) -> tf.Tensor:
         """Twice as fine, beside a skip that was taken before its activation."""
-        filters = layers.scaled(128, self.params.width)
-        up = layers.deconv(2, filters, 2, False, False, self.params.dropouts)
-        return layers.lrelu()(tf.keras.layers.Concatenate()([up(x), skip]))
+        rate = DROPOUT if self.params.dropouts else 0.0
+        up = deconv(2, scaled(128, self.params.width), dropout=rate)
+        return lrelu()(tf.keras.layers.Concatenate()([up(x), skip]))
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
         """``[input, target] -> [B, H/8, W/8, 1]`` logits; None where not asked for."""
@@ -109,20 +103,20 @@ class GAN:
         if exp.DISCRIMINATOR is None:
             return None
         outer, inner = (
-            layers.chosen_norm(exp.DISCRIMINATOR.norm, published=False, inner=inner)
+            chosen_norm(exp.DISCRIMINATOR.norm, published=False, inner=inner)
             for inner in (False, True)
         )
         shapes = exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS, exp.OUTPUT_CHANNELS
-        with layers.seeded(exp.SEED, "discriminator"):
-            pair, x = layers.judged_pair(*shapes)
+        with seeded(exp.SEED, "discriminator"):
+            pair, x = judged_pair(*shapes)
             for number, (filters, stride) in enumerate(JUDGE):
                 norm = inner if number else outer
-                filters = layers.scaled(filters, self.params.width)
-                x = layers.conv(3, filters, stride, False, True, norm=norm)(x)
-            outputs = layers.conv(3, 1, 1, False, False, norm=outer, dtype="float32")(x)
+                options = {"stride": stride, "norm": norm, "activation": lrelu}
+                x = conv(3, scaled(filters, self.params.width), **options)(x)
+            outputs = conv(3, 1, norm=outer, dtype="float32")(x)
         return tf.keras.Model(pair, outputs, name="discriminator")
 
     @tf.function
-    def train_step(self, input_image, target, step):
+    def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
-        return base.standard_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step, **extras)

@@ -34,7 +34,13 @@ from __future__ import annotations
 import tensorflow as tf
 
 from experiment import Experiment
-from models import base, layers
+from models import base
+from models.parts.base_image import last_conv
+from models.parts.norms import chosen_norm
+from models.parts.primitives import conv, lrelu, prelu, scaled
+from models.parts.seeds import seeded
+from models.parts.superres import pixelshuffler, residual, residual_block_srgan
+from models.parts.tags import block
 
 DEFAULTS = {"width": 1.0, "blocks": 5, "norm": base.NORMS, "base": base.BASES}
 STAGES = (
@@ -47,31 +53,23 @@ class GAN:
     """SRGAN behind two strided convolutions; images of 64 to 512 pixels."""
 
     def __init__(self, experiment: Experiment):
-        self.exp = experiment
-        self.params = base.read_params(experiment, DEFAULTS)
-        base.check_sizes(experiment)
-        base.check_losses(experiment)
-        self.generator = self.Generator()
-        self.discriminator = self.Discriminator()
-        self.generator_optimizer = base.adam(experiment, self.generator)
-        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
-        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+        base.assemble(self, experiment, DEFAULTS)
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded."""
-        exp, filters = self.exp, layers.scaled(64, self.params.width)
-        norm = layers.chosen_norm(self.params.norm, published=True)
-        with layers.seeded(exp.SEED, "generator"):
+        exp, filters = self.exp, scaled(64, self.params.width)
+        norm = chosen_norm(self.params.norm, published=True)
+        with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            x = layers.conv(9, filters, 2, False, True, norm=norm)(inputs)
-            x = coarse = layers.prelu()(layers.conv(9, filters, 2, False, False)(x))
+            x = conv(9, filters, stride=2, norm=norm, activation=lrelu)(inputs)
+            x = coarse = prelu()(conv(9, filters, stride=2)(x))
             for _ in range(self.params.blocks):
-                x = layers.residual(x, layers.residual_block_srgan(filters=filters, norm=norm))
-            x = layers.conv(3, filters, 1, False, False, norm=norm)(x)
+                x = residual(x, residual_block_srgan(filters=filters, norm=norm))
+            x = conv(3, filters, norm=norm)(x)
             x = tf.keras.layers.Add()([x, coarse])
             for _ in range(2):
                 x = _twice_as_fine(x, filters)
-            outputs = layers.last_conv(exp, self.params.base, inputs, x, 9)
+            outputs = last_conv(exp, self.params.base, inputs, x, 9)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
@@ -79,12 +77,11 @@ class GAN:
         return base.vgg_discriminator(self.exp, STAGES, HEAD, self.params.width)
 
     @tf.function
-    def train_step(self, input_image, target, step):
+    def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
-        return base.standard_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step, **extras)
 
 
-@layers.block("sub-pixel upsampling")
+@block("sub-pixel upsampling")
 def _twice_as_fine(x: tf.Tensor, filters: int) -> tf.Tensor:
-    x = layers.conv(3, 4 * filters, 1, False, False)(x)
-    return layers.prelu()(layers.pixelshuffler(2)(x))
+    return prelu()(pixelshuffler(2)(conv(3, 4 * filters)(x)))

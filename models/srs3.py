@@ -30,7 +30,12 @@ from __future__ import annotations
 import tensorflow as tf
 
 from experiment import Experiment
-from models import base, layers
+from models import base
+from models.parts.base_image import last_conv
+from models.parts.blocks import multireceptive_field, serial_multireceptive_field
+from models.parts.primitives import conv, relu, scaled
+from models.parts.seeds import seeded
+from models.parts.superres import channel_attention
 
 DEFAULTS = {"width": 1.0, "serial": False, "base": base.BASES}
 KERNELS = (5, 9, 13)
@@ -40,31 +45,23 @@ class GAN:
     """SRS3's multireceptive channel attention and a 70 x 70 PatchGAN; 64 to 512 pixels."""
 
     def __init__(self, experiment: Experiment):
-        self.exp = experiment
-        self.params = base.read_params(experiment, DEFAULTS)
-        base.check_sizes(experiment)
-        base.check_losses(experiment)
-        self.generator = self.Generator()
-        self.discriminator = self.Discriminator()
-        self.generator_optimizer = base.adam(experiment, self.generator)
-        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
-        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+        base.assemble(self, experiment, DEFAULTS)
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded."""
         exp, width = self.exp, self.params.width
-        receptive_field = layers.sis2_dense_multireceptive_field_dmnet
+        receptive_field = multireceptive_field
         if self.params.serial:
-            receptive_field = layers.sis2_dense_multireceptive_field_srs3
-        with layers.seeded(exp.SEED, "generator"):
+            receptive_field = serial_multireceptive_field
+        with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            x = receptive_field(inputs, KERNELS, layers.scaled(64, width))
-            attention = layers.channel_attention(x, layers.scaled(64, width))
+            x = receptive_field(inputs, KERNELS, scaled(64, width))
+            attention = channel_attention(x, scaled(64, width))
             # In float32: the weights are about 1 / 192, and bfloat16 rounds 1 + 1 / 192 to 1.
             attended = tf.keras.layers.Multiply(dtype="float32")([attention, x])
             x = tf.keras.layers.Add(dtype="float32")([attended, x])
-            x = layers.relu()(layers.conv(1, layers.scaled(32, width), 1, False, False)(x))
-            outputs = layers.last_conv(exp, self.params.base, inputs, x, 5)
+            x = relu()(conv(1, scaled(32, width))(x))
+            outputs = last_conv(exp, self.params.base, inputs, x, 5)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
@@ -72,6 +69,6 @@ class GAN:
         return base.patchgan(self.exp, self.params.width)
 
     @tf.function
-    def train_step(self, input_image, target, step):
+    def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
-        return base.standard_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step, **extras)

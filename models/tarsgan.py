@@ -18,7 +18,7 @@ Differences from the paper:
 Where ARISGAN's port is broken, this follows the paper:
     * Its "learnable" weights λ are random numbers drawn anew in every call, in inference too:
       the same input gives another image each time. Here they are trained, and start as ESRGAN's
-      residual scaling (``awrrdb_block``).
+      residual scaling (``parts.superres.awrrdb``).
     * Its discriminator ends in ReLU and sigmoid, so no answer is below 0.5 and nothing can be
       called fake; and it has 512 answers per pixel. Here the whole image is flattened, goes
       through 512 units and gets one logit of either sign. At 256 pixels these have 67 million
@@ -41,7 +41,11 @@ from __future__ import annotations
 import tensorflow as tf
 
 from experiment import Experiment
-from models import base, layers
+from models import base
+from models.parts.base_image import last_conv
+from models.parts.primitives import conv, scaled
+from models.parts.seeds import seeded
+from models.parts.superres import awrrdb
 
 DEFAULTS = {
     "width": 1.0,
@@ -60,32 +64,21 @@ class GAN:
     """TARSGAN on the full grid; images of 64 to 512 pixels."""
 
     def __init__(self, experiment: Experiment):
-        self.exp = experiment
-        self.params = base.read_params(experiment, DEFAULTS)
-        base.check_sizes(experiment)
-        base.check_losses(experiment)
-        self.generator = self.Generator()
-        self.discriminator = self.Discriminator()
-        self.generator_optimizer = base.adam(experiment, self.generator)
-        self.discriminator_optimizer = base.adam(experiment, self.discriminator)
-        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+        base.assemble(self, experiment, DEFAULTS)
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, unbounded."""
-        exp, filters = self.exp, layers.scaled(32, self.params.width)
-        stride = self.params.experimental_stride
-        with layers.seeded(exp.SEED, "generator"):
+        exp, filters = self.exp, scaled(32, self.params.width)
+        with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            x = layers.conv(3, filters, 1, False, False)(inputs)
+            x = conv(3, filters)(inputs)
             for _ in range(self.params.layers):
-                x = layers.awrrdb_block(
-                    x, exp.TILESIZE, filters, experimental_stride=stride if stride > 1 else None
-                )
-            x = layers.conv(3, filters, 1, False, False)(x)
+                x = awrrdb(x, filters, stride=self.params.experimental_stride)
+            x = conv(3, filters)(x)
             if self.params.concat:
                 # In float32: bfloat16 would round the image itself to three digits.
                 x = tf.keras.layers.Concatenate(dtype="float32")([x, inputs])
-            outputs = layers.last_conv(exp, self.params.base, inputs, x, 3)
+            outputs = last_conv(exp, self.params.base, inputs, x, 3)
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
@@ -93,6 +86,6 @@ class GAN:
         return base.vgg_discriminator(self.exp, STAGES, HEAD, self.params.width)
 
     @tf.function
-    def train_step(self, input_image, target, step):
+    def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
-        return base.standard_step(self, input_image, target, step)
+        return base.standard_step(self, input_image, target, step, **extras)

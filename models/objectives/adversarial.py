@@ -10,11 +10,14 @@ from __future__ import annotations
 import tensorflow as tf
 
 from models.objectives.pixel import safe_root
-from models.objectives.registry import LossInputs, register
+from models.objectives.registry import IMAGES, LossInputs, register
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.seeds import Purpose, derive
 
 EPSILON = 1e-8
+FAKE = frozenset({"disc_fake"})
+BOTH = frozenset({"disc_real", "disc_fake"})
+FEATURES = frozenset({"features_real", "features_fake"})
 
 
 def _log_probability(answer: tf.Tensor, *, from_logits: bool) -> tf.Tensor:
@@ -29,19 +32,37 @@ def _log_complement(answer: tf.Tensor, *, from_logits: bool) -> tf.Tensor:
     return tf.math.log(1.0 - answer + EPSILON)
 
 
-@register("gen_gan")
+@register(
+    "gen_gan",
+    "generator",
+    needs=FAKE,
+    paper="Goodfellow et al. 2014, non-saturating",
+    about="Non-saturating adversarial loss",
+)
 def gen_gan(inputs: LossInputs) -> tf.Tensor:
     """Cross-entropy of D(x̃) against 1 (Goodfellow et al. 2014, non-saturating)."""
     return inputs.loss_object(tf.ones_like(inputs.disc_fake), inputs.disc_fake)
 
 
-@register("gen_nll")
+@register(
+    "gen_nll",
+    "generator",
+    needs=FAKE,
+    paper="Goodfellow et al. 2014, -log D(G(x))",
+    about="-log D(G(x))",
+)
 def gen_nll(inputs: LossInputs) -> tf.Tensor:
     """Mean of -ln D(x̃), on logits through log-sigmoid (Goodfellow et al. 2014)."""
     return -tf.reduce_mean(_log_probability(inputs.disc_fake, from_logits=inputs.from_logits))
 
 
-@register("disc_bce")
+@register(
+    "disc_bce",
+    "discriminator",
+    needs=BOTH,
+    paper="Goodfellow et al. 2014",
+    about="Binary cross-entropy, real and generated",
+)
 def disc_bce(inputs: LossInputs) -> tf.Tensor:
     """Cross-entropy of D(x) against 1 plus of D(x̃) against 0; the sum is not halved."""
     real = inputs.loss_object(tf.ones_like(inputs.disc_real), inputs.disc_real)
@@ -49,7 +70,13 @@ def disc_bce(inputs: LossInputs) -> tf.Tensor:
     return real + fake
 
 
-@register("disc_nll")
+@register(
+    "disc_nll",
+    "discriminator",
+    needs=BOTH,
+    paper="Goodfellow et al. 2014, minimax form",
+    about="-log D(y) - log(1 - D(G(x)))",
+)
 def disc_nll(inputs: LossInputs) -> tf.Tensor:
     """Mean of -[ln D(x) + ln(1 - D(x̃))], on logits through log-sigmoid."""
     logits = inputs.from_logits
@@ -58,7 +85,13 @@ def disc_nll(inputs: LossInputs) -> tf.Tensor:
     return -tf.reduce_mean(real + fake)
 
 
-@register("gen_lsgan")
+@register(
+    "gen_lsgan",
+    "generator",
+    needs=FAKE,
+    paper="Mao et al. 2017, least squares",
+    about="Least squares, (D(G(x)) - 1)² / 2",
+)
 def gen_lsgan(inputs: LossInputs) -> tf.Tensor:
     """½ mean (D(x̃) - 1)² (Mao et al. 2017, least squares with c = 1).
 
@@ -71,7 +104,13 @@ def gen_lsgan(inputs: LossInputs) -> tf.Tensor:
     return 0.5 * tf.reduce_mean(tf.square(inputs.disc_fake - 1.0))
 
 
-@register("disc_lsgan")
+@register(
+    "disc_lsgan",
+    "discriminator",
+    needs=BOTH,
+    paper="Mao et al. 2017, least squares",
+    about="Least squares, real and generated",
+)
 def disc_lsgan(inputs: LossInputs) -> tf.Tensor:
     """½ mean (D(x) - 1)² + ½ mean D(x̃)² (Mao et al. 2017, with a = 0 and b = 1).
 
@@ -90,7 +129,13 @@ def _relativistic(more: tf.Tensor, less: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_mean(above) - tf.reduce_mean(below)
 
 
-@register("gen_ragan")
+@register(
+    "gen_ragan",
+    "generator",
+    needs=BOTH,
+    paper="Jolicoeur-Martineau 2019, relativistic average",
+    about="Relativistic average, generator's half",
+)
 def gen_ragan(inputs: LossInputs) -> tf.Tensor:
     """-mean ln σ(D(x̃) - mean D(x)) - mean ln(1 - σ(D(x) - mean D(x̃))).
 
@@ -105,7 +150,13 @@ def gen_ragan(inputs: LossInputs) -> tf.Tensor:
     return _relativistic(inputs.disc_fake, inputs.disc_real)
 
 
-@register("disc_ragan")
+@register(
+    "disc_ragan",
+    "discriminator",
+    needs=BOTH,
+    paper="Jolicoeur-Martineau 2019",
+    about="Relativistic average, D's half",
+)
 def disc_ragan(inputs: LossInputs) -> tf.Tensor:
     """-mean ln σ(D(x) - mean D(x̃)) - mean ln(1 - σ(D(x̃) - mean D(x))).
 
@@ -118,7 +169,13 @@ def disc_ragan(inputs: LossInputs) -> tf.Tensor:
     return _relativistic(inputs.disc_real, inputs.disc_fake)
 
 
-@register("gen_wstein")
+@register(
+    "gen_wstein",
+    "generator",
+    needs=FAKE,
+    paper="Arjovsky et al. 2017, -mean D(G(x)) alone",
+    about="-mean D(G(x)), without a critic's loss",
+)
 def gen_wstein(inputs: LossInputs) -> tf.Tensor:
     """-mean D(x̃), the generator's half of a Wasserstein GAN (Arjovsky et al. 2017).
 
@@ -133,7 +190,13 @@ def gen_wstein(inputs: LossInputs) -> tf.Tensor:
     return -tf.reduce_mean(inputs.disc_fake)
 
 
-@register("disc_wstein")
+@register(
+    "disc_wstein",
+    "discriminator",
+    needs=BOTH,
+    paper="Arjovsky et al. 2017, critic",
+    about="mean D(G(x)) - mean D(y), the critic's",
+)
 def disc_wstein(inputs: LossInputs) -> tf.Tensor:
     """Mean D(x̃) - mean D(x), the critic's half of a Wasserstein GAN (Arjovsky et al. 2017).
 
@@ -147,7 +210,13 @@ def disc_wstein(inputs: LossInputs) -> tf.Tensor:
     return tf.reduce_mean(inputs.disc_fake) - tf.reduce_mean(inputs.disc_real)
 
 
-@register("disc_gp")
+@register(
+    "disc_gp",
+    "discriminator",
+    needs=IMAGES | {"input", "discriminator", "step"},
+    paper="Gulrajani et al. 2017, gradient penalty",
+    about="Gradient penalty of WGAN-GP",
+)
 def disc_gp(inputs: LossInputs) -> tf.Tensor:
     """Mean over the batch of (‖∇D(x̂)‖₂ - 1)² (Gulrajani et al. 2017, equation 3, unweighted).
 
@@ -201,7 +270,13 @@ def _refuse_batchnorm(discriminator: tf.keras.Model) -> None:
         )
 
 
-@register("gen_fm")
+@register(
+    "gen_fm",
+    "generator",
+    needs=FEATURES,
+    paper="Wang et al. 2018 (pix2pixHD), feature matching",
+    about="Feature matching in the discriminator",
+)
 def gen_fm(inputs: LossInputs) -> tf.Tensor:
     """Feature matching: mean over D's inner stages of mean |f(x) - f(x̃)|.
 

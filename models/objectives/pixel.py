@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models.objectives.registry import LossInputs, register
+from models.objectives.registry import IMAGES, LossInputs, register
 
 SSIM_WINDOW_PX = 11
 
 
-@register("gen_ssim")
+@register(
+    "gen_ssim",
+    "generator",
+    needs=IMAGES | {"value_range"},
+    paper="Wang et al. 2004",
+    about="1 - SSIM over the data set's value range",
+)
 def gen_ssim(inputs: LossInputs) -> tf.Tensor:
     """1 - mean SSIM (Wang et al. 2004), over the value range of each band.
 
@@ -26,19 +32,29 @@ def gen_ssim(inputs: LossInputs) -> tf.Tensor:
     return 1.0 - tf.reduce_mean(similarity)
 
 
-@register("gen_l1")
+@register(
+    "gen_l1", "generator", needs=IMAGES, paper="Isola et al. 2017", about="Mean absolute difference"
+)
 def gen_l1(inputs: LossInputs) -> tf.Tensor:
     """Mean of |target - output| (Isola et al. 2017)."""
     return tf.reduce_mean(tf.abs(inputs.target - inputs.output))
 
 
-@register("gen_l2")
+@register(
+    "gen_l2", "generator", needs=IMAGES, paper="mean squared error", about="Mean squared difference"
+)
 def gen_l2(inputs: LossInputs) -> tf.Tensor:
     """Mean of (target - output)²."""
     return tf.reduce_mean(tf.square(inputs.target - inputs.output))
 
 
-@register("gen_rmse")
+@register(
+    "gen_rmse",
+    "generator",
+    needs=IMAGES,
+    paper="root of the mean squared error of the batch",
+    about="Root mean squared difference of the batch",
+)
 def gen_rmse(inputs: LossInputs) -> tf.Tensor:
     """Root of the mean squared error of the whole batch; gradient 0 where the images agree."""
     return safe_root(gen_l2(inputs))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
+from sensor2sensor.config.vocabulary import LOSSES, LossInfo, check_term
 from sensor2sensor.core.errors import ConfigError, ModelContractError
+from sensor2sensor.core.names import suggestion
+
+EXTRA = "extras."
 
 
 @dataclass(frozen=True)
@@ -88,13 +92,46 @@ class LossInputs:
 
 LossTerm = Callable[[LossInputs], tf.Tensor]
 REGISTRY: dict[str, LossTerm] = {}
+DECLARED: dict[str, LossInfo] = {}
+IMAGES = frozenset({"target", "output"})
+_MAKERS: dict[str, str] = {}
 
 
-def register(name: str) -> Callable[[LossTerm], LossTerm]:
-    """Decorator: enter a loss term under the name used in ``experiment.json``."""
+def register(
+    name: str,
+    side: Literal["generator", "discriminator"],
+    *,
+    needs: Iterable[str],
+    paper: str,
+    about: str = "",
+) -> Callable[[LossTerm], LossTerm]:
+    """Decorator: enter a loss term, the one place where it is declared.
+
+    Args:
+        name: Its key in ``gen_loss`` or ``disc_loss``; small letters, digits and ``_``.
+        side: The network it trains.
+        needs: Fields of :class:`LossInputs` that it cannot do without; ``extras.NAME`` is one
+            extra of the data set. An experiment whose model or data set lacks one is refused.
+        paper: Where it comes from.
+        about: What an editor shows at its key.
+
+    Raises:
+        ModelContractError: The name cannot be had, or a side or field does not exist.
+    """
+    needs = frozenset(needs)
+    if side not in ("generator", "discriminator"):
+        hint = "generator or discriminator"
+        raise ModelContractError(f"loss '{name}' has side {side!r}", hint=hint)
+    known = set(LossInputs.__dataclass_fields__)
+    for field_ in needs:
+        if field_ not in known and not field_.startswith(EXTRA):
+            hint = suggestion(field_, known)
+            raise ModelContractError(f"loss '{name}' needs '{field_}', which is none", hint=hint)
 
     def enter(term: LossTerm) -> LossTerm:
+        check_term("loss", name, term.__module__, _MAKERS)
         REGISTRY[name] = term
+        LOSSES[name] = DECLARED[name] = LossInfo(name, side, needs, paper, about)
         return term
 
     return enter

@@ -1,1 +1,1 @@
-"""The parts of which networks are made; ``models.layers`` hands them all on."""
+"""The parts of which networks are made; ``models.layers`` is for modules written for ARISGAN."""

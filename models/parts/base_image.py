@@ -69,8 +69,7 @@ def last_conv(
     """:func:`finish` with a convolution of ``kernel_size`` over ``features`` as the last layer."""
 
     def last(**options: Any) -> tf.Tensor:
-        channels = experiment.OUTPUT_CHANNELS
-        return conv(kernel_size, channels, 1, False, False, **options)(features)
+        return conv(kernel_size, experiment.OUTPUT_CHANNELS, **options)(features)
 
     return finish(experiment, base, inputs, last, activation)
 

@@ -9,18 +9,14 @@ from typing import Any
 import tensorflow as tf
 
 from models.parts.norms import chosen_norm
-from models.parts.primitives import DROPOUT, conv, deconv, relu, scaled
+from models.parts.primitives import DROPOUT, conv, deconv, lrelu, relu, scaled
 from models.parts.seeds import he_normal, he_normal_up, normal
 from models.parts.tags import block
 
 
 @block("dense block")
 def dense_block(
-    input_tensor: tf.Tensor,
-    layers: int = 5,
-    kernel_size: int = 3,
-    filters: int = 32,
-    stride: int = 1,
+    input_tensor: tf.Tensor, layers: int = 5, kernel_size: int = 3, filters: int = 32
 ) -> tf.Tensor:
     """Dense block (Huang et al. 2017, without normalisation; Wang et al. 2018).
 
@@ -31,19 +27,17 @@ def dense_block(
     Args:
         input_tensor: ``[B, H, W, C]``.
         layers: Number of convolutions.
-        kernel_size: Their kernel.
+        kernel_size: Side of their kernels.
         filters: The growth, and the channels of the output.
-        stride: Kept for the signature; maps of different sizes cannot be concatenated, so only
-            1 works.
     """
     grown: list[tf.Tensor] = []
     x = input_tensor
     for _ in range(layers - 1):
-        new = conv(kernel_size, filters, stride, batchnorm=False, lrelu=True)(x)
+        new = conv(kernel_size, filters, activation=lrelu)(x)
         # New maps first, then the input, then the earlier maps: the published channel order.
         x = tf.keras.layers.Concatenate()([new, input_tensor, *grown])
         grown.append(new)
-    return conv(kernel_size, filters, 1, batchnorm=False, lrelu=False)(x)
+    return conv(kernel_size, filters)(x)
 
 
 @block("dense block, down and up")
@@ -63,7 +57,7 @@ def experimental_dense_block(
     Args:
         input_tensor: ``[B, H, W, C]``; H and W divisible by ``stride``.
         layers: Number of stages, the last convolution included.
-        kernel_size: Kernel of all convolutions.
+        kernel_size: Side of all kernels.
         filters: The growth, and the channels of the output.
         stride: How much coarser the coarse maps are.
     """
@@ -71,17 +65,17 @@ def experimental_dense_block(
     ups: list[tf.Tensor] = []
     x = input_tensor
     for _ in range(layers - 1):
-        down = conv(kernel_size, filters, stride, batchnorm=False, lrelu=True)(x)
+        down = conv(kernel_size, filters, stride=stride, activation=lrelu)(x)
         x = tf.keras.layers.Concatenate()([down, *downs]) if downs else down
         downs.append(down)
-        up = deconv(kernel_size, filters, stride, batchnorm=False, relu=True, dropout=DROPOUT)(x)
+        up = deconv(kernel_size, filters, stride=stride, dropout=DROPOUT, activation=relu)(x)
         x = tf.keras.layers.Concatenate()([up, input_tensor, *ups])
         ups.append(up)
-    return conv(kernel_size, filters, 1, batchnorm=False, lrelu=False)(x)
+    return conv(kernel_size, filters)(x)
 
 
 @block("multireceptive field")
-def sis2_dense_multireceptive_field_dmnet(
+def multireceptive_field(
     input_tensor: tf.Tensor, kernel_sizes: Sequence[int], filters: int
 ) -> tf.Tensor:
     """Parallel convolutions of several kernels with ReLU, concatenated (multireceptive field).
@@ -94,15 +88,13 @@ def sis2_dense_multireceptive_field_dmnet(
     Returns:
         ``[B, H, W, filters * len(kernel_sizes)]``.
     """
-    fields = [
-        relu()(conv(size, filters, 1, batchnorm=False, lrelu=False)(input_tensor))
-        for size in kernel_sizes
-    ]
+    # ReLU is a layer beside the convolution, not at its end: checkpoints know it so.
+    fields = [relu()(conv(size, filters)(input_tensor)) for size in kernel_sizes]
     return tf.keras.layers.Concatenate()(fields)
 
 
 @block("multireceptive field, serial")
-def sis2_dense_multireceptive_field_srs3(
+def serial_multireceptive_field(
     input_tensor: tf.Tensor, kernel_sizes: Sequence[int], filters: int
 ) -> tf.Tensor:
     """Convolutions of several kernels, each fed by the one before, all outputs concatenated.
@@ -120,7 +112,7 @@ def sis2_dense_multireceptive_field_srs3(
     fields: list[tf.Tensor] = []
     x = input_tensor
     for size in kernel_sizes:
-        x = relu()(conv(size, filters, 1, batchnorm=False, lrelu=False)(x))
+        x = relu()(conv(size, filters)(x))
         fields.append(x)
     return tf.keras.layers.Concatenate()(fields)
 
@@ -141,12 +133,12 @@ _DECODER = (
 
 
 @block("U-Net")
-def sis2_pix2pix(
+def unet(
     input_tensor: tf.Tensor,
-    pxshape: int,
     output_channels: int,
-    kernel_size: int = 4,
     *,
+    side_px: int | None = None,
+    kernel_size: int = 4,
     width: float = 1.0,
     norm: str = "published",
     bottleneck_norm: bool = True,
@@ -156,9 +148,10 @@ def sis2_pix2pix(
 
     Args:
         input_tensor: ``[B, H, W, C]``.
-        pxshape: The shorter side in pixels, a power of two from 32; it decides the depth.
         output_channels: Channels of the output.
-        kernel_size: Kernel of all convolutions.
+        side_px: The side that decides the depth, a power of two from 32; None: the shorter one of
+            the input.
+        kernel_size: Side of all kernels.
         width: Multiplies the filters of all inner layers (at least 4 each).
         norm: Normalisation of its inner layers (``models.parts.norms.GENERATOR_KINDS``);
             published: batch.
@@ -173,24 +166,25 @@ def sis2_pix2pix(
     Returns:
         ``[B, H, W, output_channels]``, in [-1, 1] where ``last`` does not change the activation.
     """
+    side_px = side_px or min(input_tensor.shape[1:3])
     kind = chosen_norm(norm, published=True)
     # N(0, 0.02) relies on a normalisation: without one the signal dies on its way down.
     start, start_up = (he_normal, partial(he_normal_up, 2)) if kind == "none" else (normal, normal)
-    stages = [filters for filters, smallest in _ENCODER if pxshape >= smallest]
+    stages = [filters for filters, smallest in _ENCODER if side_px >= smallest]
     x = input_tensor
     skips: list[tf.Tensor] = []
     for number, filters in enumerate(stages, start=1):
-        first_of_all = number == 1 and pxshape >= _ENCODER[0][1]
+        first_of_all = number == 1 and side_px >= _ENCODER[0][1]
         innermost = number == len(stages)
         bare = first_of_all or (innermost and (kind == "instance" or not bottleneck_norm))
         options = {"norm": "none" if bare else kind, "kernel_initializer": start()}
-        x = conv(kernel_size, scaled(filters, width), 2, False, True, **options)(x)
+        filters = scaled(filters, width)
+        x = conv(kernel_size, filters, stride=2, activation=lrelu, **options)(x)
         skips.append(x)
-    ups = [(filters, drop) for filters, drop, smallest in _DECODER if pxshape >= smallest]
+    ups = [(filters, drop) for filters, drop, smallest in _DECODER if side_px >= smallest]
     for (filters, drop), skip in zip(ups, reversed(skips[:-1]), strict=True):
         options = {"norm": kind, "kernel_initializer": start_up()}
-        rate = DROPOUT if drop else 0.0
-        up = deconv(kernel_size, scaled(filters, width), 2, False, True, rate, **options)
+        options["dropout"] = DROPOUT if drop else 0.0
+        up = deconv(kernel_size, scaled(filters, width), activation=relu, **options)
         x = tf.keras.layers.Concatenate()([up(x), skip])
-    last = {"activation": "tanh", **last}
-    return deconv(kernel_size, output_channels, 2, False, False, None, **last)(x)
+    return deconv(kernel_size, output_channels, **{"activation": "tanh", **last})(x)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from models.parts.norms import chosen_norm
-from models.parts.primitives import conv, scaled
+from models.parts.primitives import conv, lrelu, scaled
 from models.parts.seeds import glorot, he_normal, normal
+from sensor2sensor.core.errors import ModelContractError
 
 
 def judged_pair(
@@ -45,13 +46,14 @@ def patchgan(
     pair, x = judged_pair(height, width_px, input_channels, target_channels)
     outer = chosen_norm(norm, published=False, inner=False)
     inner = chosen_norm(norm, published=True)
-    x = conv(4, scaled(64, width), 2, False, True, norm=outer)(x)
-    x = conv(4, scaled(128, width), 2, True, True, norm=inner)(x)
-    x = conv(4, scaled(256, width), 2, True, True, norm=inner)(x)
+    x = conv(4, scaled(64, width), stride=2, norm=outer, activation=lrelu)(x)
+    x = conv(4, scaled(128, width), stride=2, norm=inner, activation=lrelu)(x)
+    x = conv(4, scaled(256, width), stride=2, norm=inner, activation=lrelu)(x)
+    # Padded as the authors' code is: one pixel on every side of an even kernel costs one answer.
     x = tf.keras.layers.ZeroPadding2D()(x)
-    x = conv(4, scaled(512, width), 1, True, True, padding="valid", norm=inner)(x)
+    x = conv(4, scaled(512, width), norm=inner, activation=lrelu, padding="valid")(x)
     x = tf.keras.layers.ZeroPadding2D()(x)
-    x = conv(4, 1, 1, False, False, padding="valid", norm=outer, dtype="float32")(x)
+    x = conv(4, 1, norm=outer, padding="valid", dtype="float32")(x)
     return tf.keras.Model(pair, x, name="discriminator")
 
 
@@ -92,10 +94,41 @@ def vgg_discriminator(
         kind = inner if number else outer
         # N(0, 0.02) relies on a normalisation: ten layers without one would answer 0 to all.
         start = he_normal() if norm == "none" else normal()
-        options = {"norm": kind, "kernel_initializer": start}
-        x = conv(3, scaled(filters, width), stride, False, True, **options)(x)
+        options = {"stride": stride, "norm": kind, "kernel_initializer": start}
+        x = conv(3, scaled(filters, width), activation=lrelu, **options)(x)
     rest = tuple(x.shape[1:3])
     dense = {"padding": "valid", "norm": outer, "use_bias": True}
-    x = conv(rest, scaled(head, width), 1, False, True, kernel_initializer=glorot(), **dense)(x)
-    x = conv(1, 1, 1, False, False, kernel_initializer=normal(), dtype="float32", **dense)(x)
+    head_start = {"kernel_initializer": glorot()}
+    x = conv(rest, scaled(head, width), activation=lrelu, **head_start, **dense)(x)
+    x = conv(1, 1, dtype="float32", **dense)(x)
     return tf.keras.Model(pair, x, name="discriminator")
+
+
+def staged(discriminator: tf.keras.Model) -> tf.keras.Model:
+    """The same discriminator that also returns what its stages see, for feature matching.
+
+    A stage is a ``Sequential`` or a leaky ReLU of the functional model. No layer or variable is
+    made.
+
+    Returns:
+        A model of the same inputs whose outputs are the stages', in order, and last the answer.
+
+    Raises:
+        ModelContractError: The discriminator has no such stage before its answer.
+    """
+    last = discriminator.outputs[0]
+    kinds = (tf.keras.Sequential, tf.keras.layers.LeakyReLU)
+    # A Sequential's own `output` lies inside it; here the tensor is wanted that it gives outside.
+    made = [
+        tf.keras.Operation.output.fget(layer)
+        for layer in discriminator.layers
+        if isinstance(layer, kinds)
+    ]
+    stages = [tensor for tensor in made if tensor is not last]
+    if not stages:
+        raise ModelContractError(
+            "the discriminator has no stages whose features could be matched",
+            where="gen_loss.gen_fm",
+            hint="set gen_fm to null, or build it of Sequential stages or LeakyReLU layers",
+        )
+    return tf.keras.Model(discriminator.inputs, [*stages, last])

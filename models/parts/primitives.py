@@ -1,7 +1,13 @@
-"""The thinnest layers: convolutions, activations, dropout."""
+"""The thinnest layers: convolutions, activations, dropout.
+
+Conventions: images are ``[B, H, W, C]``; convolutions have no bias and weights from N(0, 0.02)
+(Isola et al. 2017); the leaky ReLU has the slope 0.3 of the published networks (Keras' default
+there), not pix2pix' 0.2.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +19,8 @@ from sensor2sensor.core.seeds import Purpose
 SLOPE = 0.3
 MIN_FILTERS = 4
 DROPOUT = 0.5
+
+Activation = Callable[[], tf.keras.layers.Layer] | str | None
 
 
 def scaled(filters: int, width: float) -> int:
@@ -46,87 +54,81 @@ def dropout(rate: float = DROPOUT) -> tf.keras.layers.Layer:
     return tf.keras.layers.Dropout(rate, seed=layer_seed(Purpose.DROPOUT))
 
 
+_dropout = dropout  # the name of an argument of `deconv`
+
+
 def conv(
     kernel_size: int | tuple[int, int],
     filters: int,
-    stride: int,
-    batchnorm: bool,
-    lrelu: bool,
-    padding: str = "same",
     *,
-    norm: str | None = None,
-    **conv_options: Any,
+    stride: int = 1,
+    norm: str = "none",
+    activation: Activation = None,
+    padding: str = "same",
+    **options: Any,
 ) -> tf.keras.layers.Layer:
-    """Convolution without bias, then normalisation and leaky ReLU where asked for.
+    """Convolution without bias, then normalisation and activation where asked for.
 
     Args:
-        kernel_size: Side of the kernel.
+        kernel_size: Side of the kernel, or rows and columns.
         filters: Channels of the output.
         stride: Factor by which height and width shrink.
-        batchnorm: Whether to normalise by batch.
-        lrelu: Whether to end with a leaky ReLU.
+        norm: ``batch``, ``instance``, ``group``, ``spectral`` or ``none``.
+        activation: A function such as :func:`lrelu` makes a layer at the end; a name is applied by
+            the convolution itself, before any normalisation.
         padding: ``same`` or ``valid``.
-        norm: ``batch``, ``instance``, ``group``, ``spectral`` or ``none``; goes before
-            ``batchnorm``.
-        **conv_options: Options of ``keras.layers.Conv2D`` (``use_bias``, ``dilation_rate``,
-            ``dtype``, ``kernel_initializer``) other than those published.
+        **options: Options of ``keras.layers.Conv2D`` (``use_bias``, ``dilation_rate``, ``dtype``,
+            ``kernel_initializer``) other than those published.
 
     Returns:
         A layer ``[B, H, W, C] -> [B, H/stride, W/stride, filters]``.
     """
-    norm = norm or ("batch" if batchnorm else "none")
     kind = SpectralConv2D if norm == "spectral" else tf.keras.layers.Conv2D
-    if "kernel_initializer" not in conv_options:
-        conv_options["kernel_initializer"] = normal()
-    options = {"use_bias": False, **conv_options}
-    parts = [kind(filters, kernel_size, stride, padding, **options), *normalisation(norm, filters)]
-    if lrelu:
-        parts.append(tf.keras.layers.LeakyReLU(negative_slope=SLOPE))
-    return _chain(parts)
-
-
-def _chain(parts: list[tf.keras.layers.Layer]) -> tf.keras.layers.Layer:
-    return parts[0] if len(parts) == 1 else tf.keras.Sequential(parts)
+    made = kind(filters, kernel_size, stride, padding, **_published(options, activation))
+    return _chain([made, *normalisation(norm, filters), *_end(activation)])
 
 
 def deconv(
     kernel_size: int,
     filters: int,
-    stride: int,
-    batchnorm: bool,
-    relu: bool,
-    dropout: float | bool | None,
-    activation: str | None = None,
     *,
-    norm: str | None = None,
-    **conv_options: Any,
+    stride: int = 2,
+    norm: str = "none",
+    dropout: float = 0.0,
+    activation: Activation = None,
+    **options: Any,
 ) -> tf.keras.layers.Layer:
-    """Transposed convolution without bias, then normalisation, dropout and ReLU.
+    """Transposed convolution without bias, then normalisation, dropout and activation.
 
     Args:
-        kernel_size: Side of the kernel; with kernel 1 and stride 2 only every fourth pixel
-            would be written.
+        kernel_size: Side of the kernel; with kernel 1 and stride 2 only every fourth pixel would be
+            written.
         filters: Channels of the output.
         stride: Factor by which height and width grow.
-        batchnorm: Whether to normalise by batch.
-        relu: Whether to end with a ReLU.
-        dropout: The rate; None, False or 0 for none, True for 0.5.
-        activation: Activation of the transposed convolution itself.
-        norm: ``batch``, ``instance``, ``group`` or ``none``; goes before ``batchnorm``.
-        **conv_options: Options of ``keras.layers.Conv2DTranspose`` (``dtype``,
-            ``kernel_initializer``) other than those published.
+        norm: ``batch``, ``instance``, ``group`` or ``none``.
+        dropout: Its rate; 0 for none.
+        activation: As of :func:`conv`.
+        **options: Options of ``keras.layers.Conv2DTranspose`` (``dtype``, ``kernel_initializer``)
+            other than those published.
     """
-    norm = norm or ("batch" if batchnorm else "none")
-    if "kernel_initializer" not in conv_options:
-        conv_options["kernel_initializer"] = normal()
-    options = {"use_bias": False, "activation": activation, **conv_options}
-    parts = [
-        tf.keras.layers.Conv2DTranspose(filters, kernel_size, stride, "same", **options),
-        *normalisation(norm, filters),
-    ]
-    if dropout:
-        rate = DROPOUT if dropout is True else float(dropout)
-        parts.append(tf.keras.layers.Dropout(rate, seed=layer_seed(Purpose.DROPOUT)))
-    if relu:
-        parts.append(tf.keras.layers.ReLU())
-    return _chain(parts)
+    options = _published(options, activation)
+    made = tf.keras.layers.Conv2DTranspose(filters, kernel_size, stride, "same", **options)
+    drops = [_dropout(dropout)] if dropout else []
+    return _chain([made, *normalisation(norm, filters), *drops, *_end(activation)])
+
+
+def _published(options: dict[str, Any], activation: Activation) -> dict[str, Any]:
+    """Options of a convolution: no bias and N(0, 0.02) where not said otherwise."""
+    # Drawn only where it is needed: a seed more would move those of all layers that follow.
+    start = {} if "kernel_initializer" in options else {"kernel_initializer": normal()}
+    own = None if callable(activation) else activation
+    return {"use_bias": False, "activation": own, **start, **options}
+
+
+def _end(activation: Activation) -> list[tf.keras.layers.Layer]:
+    return [activation()] if callable(activation) else []
+
+
+def _chain(parts: list[tf.keras.layers.Layer]) -> tf.keras.layers.Layer:
+    # A convolution alone stays itself: checkpoints know the layers by their nesting.
+    return parts[0] if len(parts) == 1 else tf.keras.Sequential(parts)

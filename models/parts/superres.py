@@ -75,7 +75,7 @@ class ChannelWeights(tf.keras.layers.Layer):
             raise ModelContractError(
                 f"{self.units} weights do not fit {input_shape[-1]} channels",
                 where="multiply_lambda",
-                hint="as many units (filters of an awrrdb_block) as the tensor has channels",
+                hint="as many units (filters of an AWRRDB) as the tensor has channels",
             )
         start = tf.keras.initializers.Constant(self.initial)
         self.factor = self.add_weight(name="lambda", shape=(self.units,), initializer=start)
@@ -115,12 +115,6 @@ def multiply_lambda(units: int, *, initial: float = 1.0) -> tf.keras.layers.Laye
     return ChannelWeights(units, initial)
 
 
-def multiply_layer(units: int | None = None) -> tf.keras.layers.Layer:
-    """A layer that multiplies a pair of tensors; ``units`` is kept for the signature."""
-    del units
-    return tf.keras.layers.Multiply()
-
-
 def residual_block_srgan(
     kernel_size: int = 3, filters: int = 64, stride: int = 1, *, norm: str = "published"
 ) -> tf.keras.layers.Layer:
@@ -129,17 +123,17 @@ def residual_block_srgan(
     The caller adds the input (:func:`residual`).
 
     Args:
-        kernel_size: Kernel of both convolutions.
+        kernel_size: Side of both kernels.
         filters: Filters of both.
         stride: Stride of both; above 1 nothing can be added any more.
         norm: Its normalisation (``models.parts.norms.GENERATOR_KINDS``); published: batch.
     """
     kind = chosen_norm(norm, published=True)
     parts = [
-        conv(kernel_size, filters, stride, False, False),
+        conv(kernel_size, filters, stride=stride),
         *normalisation(kind, filters),
         prelu(),
-        conv(kernel_size, filters, stride, False, False),
+        conv(kernel_size, filters, stride=stride),
         *normalisation(kind, filters),
     ]
     return tf.keras.Sequential(parts)
@@ -154,17 +148,17 @@ def residual_block_dsen2(
     convolutions with biases, no normalisation, and multiplies the branch by 0.1.
 
     Args:
-        kernel_size: Kernel of the three convolutions.
+        kernel_size: Side of the three kernels.
         filters: Filters of each.
         stride: Stride of each; above 1 nothing can be added any more.
         norm: Its normalisation (``models.parts.norms.GENERATOR_KINDS``); published: batch.
     """
     parts = [
-        conv(kernel_size, filters, stride, False, False),
+        conv(kernel_size, filters, stride=stride),
         lrelu(),
-        conv(kernel_size, filters, stride, False, False),
+        conv(kernel_size, filters, stride=stride),
         *normalisation(chosen_norm(norm, published=True), filters),
-        conv(kernel_size, filters, stride, False, False),
+        conv(kernel_size, filters, stride=stride),
     ]
     return tf.keras.Sequential(parts)
 
@@ -176,13 +170,7 @@ def residual(input_tensor: tf.Tensor, branch: tf.keras.layers.Layer) -> tf.Tenso
 
 
 @block("AWRRDB")
-def awrrdb_block(
-    input_tensor: tf.Tensor,
-    tilesize: int,
-    filters: int,
-    *,
-    experimental_stride: int | None = None,
-) -> tf.Tensor:
+def awrrdb(input_tensor: tf.Tensor, filters: int, *, stride: int = 1) -> tf.Tensor:
     """Adaptive weighted residual-in-residual dense block (TARSGAN, Tao et al. 2021).
 
     Three times ``x <- λ1·x + z + λ3·(z + N(0, 0.1))`` with ``z = λ2·dense(x)``, then
@@ -195,21 +183,19 @@ def awrrdb_block(
 
     Args:
         input_tensor: ``[B, H, W, filters]``.
-        tilesize: Kept for the signature; the noise has the shape of its tensor.
         filters: Growth of the dense blocks, and the channels of the input and the output.
-        experimental_stride: Of an experimental dense block in place of the plain one.
+        stride: Above 1 that of an experimental dense block in place of the plain one.
 
     Raises:
         ModelContractError: The input has another number of channels than ``filters``.
     """
-    del tilesize
     add = tf.keras.layers.Add
     x = input_tensor
     for _ in range(3):
-        if experimental_stride is None:
+        if stride == 1:
             dense = dense_block(x, filters=filters)
         else:
-            dense = experimental_dense_block(x, filters=filters, stride=experimental_stride)
+            dense = experimental_dense_block(x, filters=filters, stride=stride)
         z = multiply_lambda(filters, initial=RESIDUAL_SCALE)(dense)
         noise = tf.keras.layers.GaussianNoise(NOISE, seed=layer_seed(Purpose.DROPOUT))
         noisy = multiply_lambda(filters, initial=0.0)(noise(z))
@@ -236,7 +222,7 @@ def channel_attention(input_tensor: tf.Tensor, reduced: int) -> tf.Tensor:
     # In float32: a mean over an image and a softmax near 1 / C lose too much in bfloat16.
     precise = {"dtype": "float32"}
     x = tf.keras.layers.GlobalAveragePooling2D(keepdims=True, **precise)(input_tensor)
-    x = conv(1, reduced, 1, False, False, **precise)(x)
+    x = conv(1, reduced, **precise)(x)
     x = tf.keras.layers.LeakyReLU(negative_slope=ATTENTION_SLOPE, **precise)(x)
-    x = conv(1, input_tensor.shape[-1], 1, False, False, **precise)(x)
+    x = conv(1, input_tensor.shape[-1], **precise)(x)
     return tf.keras.layers.Softmax(**precise)(x)

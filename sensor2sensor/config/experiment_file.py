@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,45 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from sensor2sensor.config.jsonc import JsonDocument, Key, load_jsonc
 from sensor2sensor.config.validate import at_key, report, validate
 from sensor2sensor.config.vocabulary import adversarial
+from sensor2sensor.config.weights import DiscriminatorLosses, GeneratorLosses, unknown_losses
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, ModelContractError
 
 EXAMPLE = "see examples/experiments for files that work"
 MISSPELT_SUFFIX = "enfore_suffix"  # as the ARISGAN README spells it
 
 PositiveInt = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0)] | None
 
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class GeneratorLosses(BaseModel):
-    """Weights of the generator's losses: null is not computed, 0 is computed and only logged."""
-
-    model_config = _STRICT
-
-    gen_gan: Weight = Field(default=None, description="Non-saturating adversarial loss")
-    gen_nll: Weight = Field(default=None, description="-log D(G(x))")
-    gen_ssim: Weight = Field(default=None, description="1 - SSIM over the data set's value range")
-    gen_l1: Weight = Field(default=None, description="Mean absolute difference")
-    gen_l2: Weight = Field(default=None, description="Mean squared difference")
-    gen_rmse: Weight = Field(default=None, description="Root mean squared difference of the batch")
-    gen_wstein: Weight = Field(default=None, description="-mean D(G(x)), without a critic's loss")
-    gen_lsgan: Weight = Field(default=None, description="Least squares, (D(G(x)) - 1)² / 2")
-    gen_ragan: Weight = Field(default=None, description="Relativistic average, generator's half")
-    gen_fm: Weight = Field(default=None, description="Feature matching in the discriminator")
-
-
-class DiscriminatorLosses(BaseModel):
-    """Weights of the discriminator's losses."""
-
-    model_config = _STRICT
-
-    disc_bce: Weight = Field(default=None, description="Binary cross-entropy, real and generated")
-    disc_nll: Weight = Field(default=None, description="-log D(y) - log(1 - D(G(x)))")
-    disc_wstein: Weight = Field(default=None, description="mean D(G(x)) - mean D(y), the critic's")
-    disc_gp: Weight = Field(default=None, description="Gradient penalty of WGAN-GP")
-    disc_lsgan: Weight = Field(default=None, description="Least squares, real and generated")
-    disc_ragan: Weight = Field(default=None, description="Relativistic average, D's half")
 
 
 class DiscriminatorSettings(BaseModel):
@@ -121,6 +92,9 @@ class ExperimentFile(BaseModel):
     enforce_suffix: str | None = Field(default=None, description="Only tiles with this suffix")
     exclude_suffix: str | None = Field(default=None, description="No tiles with this suffix")
     params: dict[str, Any] = Field(default_factory=dict, description="Passed on to the model")
+    modules: list[str] = Field(
+        default_factory=list, description="Modules of models_root with losses and metrics"
+    )
     gen_loss: GeneratorLosses = Field(default=GeneratorLosses(gen_gan=1.0, gen_l1=100.0))
     disc_loss: DiscriminatorLosses = Field(default=DiscriminatorLosses(disc_bce=1.0))
     discriminator: DiscriminatorSettings | None = Field(
@@ -221,8 +195,16 @@ class ExperimentFile(BaseModel):
         return self.img_width or self.tilesize
 
 
-def load_experiment_file(path: Path) -> tuple[ExperimentFile, JsonDocument]:
+def load_experiment_file(
+    path: Path, *, users_model: Callable[[str], bool] = lambda name: False
+) -> tuple[ExperimentFile, JsonDocument]:
     """Read and validate an ``experiment.json``.
+
+    Args:
+        path: The file.
+        users_model: Whether a model is a module of the user's, which may declare losses. Names that
+            are not known yet are left to ``weights.refuse_unknown_losses`` then, as they are where
+            the file names ``modules``.
 
     Returns:
         The settings, and the document for further messages with lines.
@@ -232,6 +214,9 @@ def load_experiment_file(path: Path) -> tuple[ExperimentFile, JsonDocument]:
         ConfigErrors: Everything that is wrong with it.
     """
     document = _accept_misspelling(load_jsonc(path, EXAMPLE))
+    if not document.data.get("modules") and not users_model(str(document.data.get("model_name"))):
+        problems = tuple(unknown_losses(document))
+        document = replace(document, problems=document.problems + problems)
     return validate(ExperimentFile, document), document
 
 

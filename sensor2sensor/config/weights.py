@@ -1,9 +1,74 @@
-"""Weights of losses, with what a loss must know of the normalised values."""
+"""Weights of losses: the keys of an experiment, and what a loss must know of normalised values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from sensor2sensor.config.jsonc import JsonDocument, Key
+from sensor2sensor.config.validate import report
+from sensor2sensor.config.vocabulary import LOSSES
+from sensor2sensor.core.errors import ConfigErrors
+from sensor2sensor.core.names import suggestion
+
+Weight = Annotated[float, Field(ge=0)] | None
+SIDES = {"gen_loss": "generator", "disc_loss": "discriminator"}
+
+
+class _Losses(BaseModel):
+    """Weights by the name of a loss; further names are those of the user's own modules."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        # For editors, which know no module of the user's, as before: these and no others.
+        json_schema_extra={"additionalProperties": False},
+    )
+    __pydantic_extra__: dict[str, Weight]
+
+
+def _losses(side: str) -> Any:
+    """A model with a key for every declared loss of a side."""
+    fields: dict[str, Any] = {
+        name: (Weight, Field(default=None, description=info.about))
+        for name, info in LOSSES.items()
+        if info.side == side
+    }
+    return create_model(f"_{side.title()}Losses", __base__=_Losses, **fields)
+
+
+class GeneratorLosses(_losses("generator")):  # type: ignore[misc]  # made from a table
+    """Weights of the generator's losses: null is not computed, 0 is computed and only logged."""
+
+
+class DiscriminatorLosses(_losses("discriminator")):  # type: ignore[misc]
+    """Weights of the discriminator's losses."""
+
+
+def refuse_unknown_losses(document: JsonDocument) -> None:
+    """Refuse losses that nothing declares, after the user's modules were imported.
+
+    Raises:
+        ConfigErrors: All of them, each with the nearest name.
+    """
+    found = {key: [text] for key, text in unknown_losses(document)}
+    if found:
+        raise ConfigErrors(report(document, found))
+
+
+def unknown_losses(document: JsonDocument) -> Iterator[tuple[Key, str]]:
+    """Keys of ``gen_loss`` and ``disc_loss`` that no loss is declared under, and what to say."""
+    for key, side in SIDES.items():
+        weights = document.data.get(key)
+        known = [name for name, info in LOSSES.items() if info.side == side]
+        for name in weights if isinstance(weights, dict) else ():
+            if name not in known:
+                yield (key, name), f"unknown key; {suggestion(name, known)}"
 
 
 class LossWeights(Mapping[str, float | None]):

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from sensor2sensor.metrics.arrays import FLOAT32_STEP, NAN, magnitude, masked_mean, spread
 from sensor2sensor.metrics.inputs import MetricInputs
+from sensor2sensor.metrics.registry import register
 
 # Variance of rounding to steps of 1e-4 (uniform over a step: step^2 / 12), in units of the value
 # range: Sentinel-2 products store reflectance so. Less power than that is no detail of the ground.
@@ -15,6 +16,13 @@ POWER_FLOOR = 1e-4**2 / 12
 DECIBEL = 10.0 / math.log(10.0)
 
 
+@register(
+    "lsd_hf",
+    label="HF-LSD",
+    unit="dB",
+    better="lower",
+    paper="mean |Δ log power| beyond the input's Nyquist frequency; Durall et al. 2020, CVPR",
+)
 def lsd_hf(inputs: MetricInputs) -> tf.Tensor:
     """Log-spectral distance beyond the input's Nyquist frequency, in dB.
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from sensor2sensor.metrics.arrays import NAN, pad, windows
 from sensor2sensor.metrics.inputs import MetricInputs
+from sensor2sensor.metrics.registry import register
 from sensor2sensor.metrics.spatial import is_constant
 
 C = 30.0
@@ -126,6 +127,13 @@ def _unless_flat(value: tf.Tensor, x: tf.Tensor, y: tf.Tensor, valid: tf.Tensor)
     return tf.where(flat, tf.constant(NAN, value.dtype), value)
 
 
+@register(
+    "hpsi",
+    label="HPSI (colour)",
+    unit="1",
+    better="higher",
+    paper="Reisenhofer et al. 2018, SPIC 61:33-43",
+)
 def hpsi(inputs: MetricInputs) -> tf.Tensor:
     """HaarPSI in colour (YIQ) of the bands that are declared true-colour red, green and blue.
 
@@ -136,6 +144,13 @@ def hpsi(inputs: MetricInputs) -> tf.Tensor:
     return _unless_flat(haarpsi(x, y, valid=inputs.valid), x, y, inputs.valid)
 
 
+@register(
+    "hpsi_bands",
+    label="HPSI (mean of bands)",
+    unit="1",
+    better="higher",
+    paper="Reisenhofer et al. 2018, SPIC 61:33-43, grey, band by band",
+)
 def hpsi_bands(inputs: MetricInputs) -> tf.Tensor:
     """Mean over the bands of each band's grey HaarPSI, for images without declared colours.
 

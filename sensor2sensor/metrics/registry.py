@@ -1,169 +1,50 @@
-"""The registry of metrics and the one function that computes them."""
+"""The table that metrics are entered in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
+from typing import Literal
 
 import tensorflow as tf
 
-from sensor2sensor.config.vocabulary import PROFILES
-from sensor2sensor.core.errors import ConfigError
-from sensor2sensor.core.names import suggestion
-from sensor2sensor.metrics import arisgan, frequency, haarpsi, spatial, spectral
-from sensor2sensor.metrics.arrays import NAN
-from sensor2sensor.metrics.inputs import MetricInputs, check, prepare
+from sensor2sensor.config.vocabulary import METRICS, MetricInfo, check_term
+from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.metrics.inputs import MetricInputs
 
 Metric = Callable[[MetricInputs], tf.Tensor]
 
-REGISTRY: dict[str, Metric] = {
-    "hpsi": haarpsi.hpsi,
-    "hpsi_bands": haarpsi.hpsi_bands,
-    "ergas": spectral.ergas,
-    "scc": spatial.scc,
-    "ssim": spatial.ssim,
-    "psnr": spatial.psnr,
-    "hp_l1": spatial.hp_l1,
-    "sam": spectral.sam,
-    "cc": spatial.cc,
-    "uiqi": spatial.uiqi,
-    "rmse": spatial.rmse,
-    "l1": spatial.l1,
-    "lsd_hf": frequency.lsd_hf,
-}
+REGISTRY: dict[str, Metric] = {}
+DECLARED: dict[str, MetricInfo] = {}
+# Columns of an evaluation's table that are no metrics, and marks of a stratum (``rmse@cloudy``).
+TAKEN = frozenset({"name", "scene", "split", "method"})
+_MAKERS: dict[str, str] = {}
 
 
-def profile_metrics(profile: str, *, colour: bool = True) -> tuple[str, ...]:
-    """Names of the metrics a profile computes, in table order.
+def register(
+    name: str, *, label: str, unit: str, better: Literal["higher", "lower"], paper: str
+) -> Callable[[Metric], Metric]:
+    """Decorator: enter a per-image metric ``MetricInputs -> [B]`` of profile ``standard``.
 
     Args:
-        profile: Metric conventions.
-        colour: Whether red, green and blue are declared: HPSI is ``hpsi`` then, else
-            ``hpsi_bands``, and never both.
+        name: Its column; small letters, digits and ``_``.
+        label: Its heading in tables.
+        unit: ``1``, ``dB`` …; ``vocabulary.BAND_UNIT`` stands for that of the target bands.
+        better: Which way is better.
+        paper: The definition it follows.
 
     Raises:
-        ConfigError: For an unknown profile.
+        ModelContractError: The name cannot be had, or ``better`` is no direction.
     """
-    other = "hpsi_bands" if colour else "hpsi"
-    return tuple(name for name in _known(profile) if profile != "standard" or name != other)
+    if better not in ("higher", "lower"):
+        raise ModelContractError(f"metric '{name}': better is {better!r}", hint="higher or lower")
 
+    def enter(metric: Metric) -> Metric:
+        check_term("metric", name, metric.__module__, _MAKERS)
+        if name in TAKEN:
+            raise ModelContractError(f"'{name}' is a column of its own", where=metric.__module__)
+        REGISTRY[name] = metric
+        DECLARED[name] = MetricInfo(name, label, unit, better, paper)
+        METRICS[name] = DECLARED[name]
+        return metric
 
-def _known(profile: str) -> tuple[str, ...]:
-    if profile not in PROFILES:
-        raise ConfigError(
-            f"unknown profile {profile!r}", where="metrics", hint=suggestion(profile, PROFILES)
-        )
-    return tuple(REGISTRY) if profile == "standard" else tuple(arisgan.METRICS)
-
-
-def _choose(profile: str, names: Sequence[str] | None, *, colour: bool) -> tuple[str, ...]:
-    known = _known(profile)
-    for name in names or ():
-        if name not in known:
-            raise ConfigError(
-                f"profile {profile!r} has no metric {name!r}",
-                where="metrics",
-                hint=suggestion(name, known),
-            )
-    chosen = tuple(names) if names is not None else profile_metrics(profile, colour=colour)
-    if profile == "standard" and "hpsi" in chosen and not colour:
-        raise ConfigError(
-            "hpsi needs bands that are declared red, green and blue",
-            where="metrics",
-            hint="name hpsi_bands, or declare target.display in dataset.json",
-        )
-    return chosen
-
-
-def _arisgan(
-    inputs: MetricInputs, names: Sequence[str], *, prediction_is_normalised: bool
-) -> dict[str, tf.Tensor]:
-    target = arisgan.l2_normalise(inputs.target)
-    guess = inputs.prediction
-    guess = guess if prediction_is_normalised else arisgan.l2_normalise(guess)
-    return {name: arisgan.METRICS[name](target, guess) for name in names}
-
-
-@lru_cache(maxsize=32)
-def compiled(
-    profile: str,
-    names: tuple[str, ...],
-    image: tuple[int | None, ...],
-    colour: tuple[int, int, int] | None = None,
-    prediction_is_normalised: bool = False,
-) -> Any:
-    """The graph behind :func:`compute`: one trace, whatever the batch size, ranges and factor.
-
-    Args:
-        profile: Metric conventions.
-        names: Metrics to compute.
-        image: ``(H, W, C)``.
-        colour: Positions of red, green, blue.
-        prediction_is_normalised: See :func:`compute`.
-
-    Returns:
-        A ``tf.function`` of truth, prediction, ranges and factor in float64.
-    """
-    spec = tf.TensorSpec([None, *image], tf.float64)
-    ranges, factor = tf.TensorSpec([image[-1], 2], tf.float64), tf.TensorSpec([], tf.float64)
-
-    # Nothing here branches on a tensor; without AutoGraph an InputError comes out as it is.
-    @tf.function(input_signature=(spec, spec, ranges, factor), autograph=False)  # type: ignore[untyped-decorator]
-    def score(
-        truth: tf.Tensor, guess: tf.Tensor, ranges: tf.Tensor, factor: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        inputs, scorable = prepare(truth, guess, ranges, factor, colour)
-        if profile == "arisgan":
-            values = _arisgan(inputs, names, prediction_is_normalised=prediction_is_normalised)
-            scorable = scorable & tf.reduce_all(inputs.valid, axis=[1, 2])
-        else:
-            values = {name: REGISTRY[name](inputs) for name in names}
-        nothing = tf.constant(NAN, tf.float64)
-        return {name: tf.where(scorable, value, nothing) for name, value in values.items()}
-
-    return score
-
-
-def compute(
-    target: Any,
-    prediction: Any,
-    *,
-    value_ranges: Any,
-    factor: float,
-    profile: str = "standard",
-    names: Sequence[str] | None = None,
-    colour: Sequence[int] | None = None,
-    prediction_is_normalised: bool = False,
-) -> dict[str, tf.Tensor]:
-    """Score a batch, image by image, in a compiled graph; also inside a ``tf.function``.
-
-    Args:
-        target: Truth ``[B, H, W, C]`` in physical units, not clipped; NaN marks pixels without
-            data.
-        prediction: Prediction of the same shape and units.
-        value_ranges: ``[C, 2]`` low and high of each band (``DatasetContract.target_ranges()``).
-        factor: Input pixel size over target pixel size (``DatasetContract.factor``).
-        profile: ``standard``, or ``arisgan`` (which normalises both images by their own norm
-            first).
-        names: Metrics to compute; all of the profile by default.
-        colour: Positions of the true-colour red, green and blue band
-            (``DatasetContract.colour()``): ``hpsi`` is computed then, else ``hpsi_bands``.
-        prediction_is_normalised: Profile ``arisgan`` only: the prediction comes from a network that
-            was trained on l2-normalised data and is taken as it is.
-
-    Returns:
-        ``[B]`` float64 per metric. NaN: undefined for this image (no valid pixel, a constant band
-        where a correlation is asked, a prediction that is not finite). +inf: perfect (PSNR) or, in
-        profile ``arisgan``, divided by zero. Neither may enter a mean.
-
-    Raises:
-        ConfigError: For an unknown profile or metric, or ``hpsi`` without ``colour``.
-        InputError: For shapes or ranges that do not fit.
-    """
-    chosen = _choose(profile, names, colour=colour is not None)
-    truth, guess, ranges = check(target, prediction, value_ranges)
-    order = None if colour is None else (colour[0], colour[1], colour[2])
-    score = compiled(profile, chosen, tuple(truth.shape[1:]), order, prediction_is_normalised)
-    values: dict[str, tf.Tensor] = score(truth, guess, ranges, tf.constant(factor, tf.float64))
-    return {name: values[name] for name in chosen}
+    return enter

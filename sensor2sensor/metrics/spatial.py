@@ -11,6 +11,7 @@ import math
 
 import tensorflow as tf
 
+from sensor2sensor.config.vocabulary import BAND_UNIT
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.metrics.arrays import (
     FLOAT32_STEP,
@@ -23,6 +24,7 @@ from sensor2sensor.metrics.arrays import (
     windows,
 )
 from sensor2sensor.metrics.inputs import MetricInputs
+from sensor2sensor.metrics.registry import register
 
 SSIM_WINDOW_PX = 11
 SSIM_SIGMA_PX = 1.5
@@ -47,16 +49,27 @@ def _need(inputs: MetricInputs, size_px: int, name: str) -> None:
         )
 
 
+@register(
+    "rmse",
+    label="RMSE",
+    unit=BAND_UNIT,
+    better="lower",
+    paper="root of the mean squared difference",
+)
 def rmse(inputs: MetricInputs) -> tf.Tensor:
     """Root mean square error over pixels and bands, in physical units."""
     return tf.sqrt(_mean_over_bands(masked_mean(inputs.difference**2, inputs.valid)))
 
 
+@register("l1", label="L1", unit=BAND_UNIT, better="lower", paper="mean absolute difference")
 def l1(inputs: MetricInputs) -> tf.Tensor:
     """Mean absolute error over pixels and bands, in physical units."""
     return _mean_over_bands(masked_mean(tf.abs(inputs.difference), inputs.valid))
 
 
+@register(
+    "psnr", label="PSNR", unit="dB", better="higher", paper="10 log10(L²/MSE), L the value range"
+)
 def psnr(inputs: MetricInputs) -> tf.Tensor:
     """Peak signal-to-noise ratio in dB, 10 log10(1 / MSE) after scaling each band by its range.
 
@@ -73,6 +86,7 @@ def _gaussian(size_px: int, sigma_px: float) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
+@register("ssim", label="SSIM", unit="1", better="higher", paper="Wang et al. 2004, IEEE TIP 13(4)")
 def ssim(inputs: MetricInputs) -> tf.Tensor:
     """Structural similarity (Wang, Bovik, Sheikh, Simoncelli 2004, IEEE TIP 13(4)).
 
@@ -92,6 +106,7 @@ def ssim(inputs: MetricInputs) -> tf.Tensor:
     return _mean_over_bands(masked_mean(top / bottom, whole_windows(inputs.valid, SSIM_WINDOW_PX)))
 
 
+@register("cc", label="CC", unit="1", better="higher", paper="Pearson correlation, mean over bands")
 def cc(inputs: MetricInputs) -> tf.Tensor:
     """Pearson correlation over all pixels, per band, mean over bands; NaN if a band is constant."""
     x, y, mask = inputs.target, inputs.prediction, inputs.valid
@@ -105,6 +120,9 @@ def _zhou_laplacian(x: tf.Tensor) -> tf.Tensor:
     return 9.0 * x[:, 1:-1, 1:-1] - windows(x, [1.0] * 3, [1.0] * 3)
 
 
+@register(
+    "scc", label="SCC", unit="1", better="higher", paper="Zhou, Civco, Silander 1998, IJRS 19(4)"
+)
 def scc(inputs: MetricInputs) -> tf.Tensor:
     """Spatial correlation coefficient (Zhou, Civco, Silander 1998, Int. J. Remote Sensing 19(4)).
 
@@ -122,6 +140,13 @@ def scc(inputs: MetricInputs) -> tf.Tensor:
     return _mean_over_bands(pearson(high_x, high_y, mask, noise_x, noise_y))
 
 
+@register(
+    "hp_l1",
+    label="HP-L1",
+    unit="value range",
+    better="lower",
+    paper="mean |Δ Laplacian|, 3×3, reflected",
+)
 def hp_l1(inputs: MetricInputs) -> tf.Tensor:
     """High-pass L1: mean absolute difference of 4-neighbour Laplacian responses.
 
@@ -137,6 +162,7 @@ def hp_l1(inputs: MetricInputs) -> tf.Tensor:
     return _mean_over_bands(masked_mean(response, whole_windows(padded, 3)))
 
 
+@register("uiqi", label="UIQI", unit="1", better="higher", paper="Wang, Bovik 2002, IEEE SPL 9(3)")
 def uiqi(inputs: MetricInputs) -> tf.Tensor:
     """Universal image quality index (Wang & Bovik 2002, IEEE SPL 9(3)) in sliding 8 x 8 windows.
 

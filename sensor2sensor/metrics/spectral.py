@@ -9,11 +9,13 @@ import tensorflow as tf
 
 from sensor2sensor.metrics.arrays import NAN, masked_mean
 from sensor2sensor.metrics.inputs import MetricInputs
+from sensor2sensor.metrics.registry import register
 
 # Spectra shorter than this have no direction; one digital number of reflectance is 1e-4.
 ZERO_NORM = 1e-6
 
 
+@register("sam", label="SAM", unit="degrees", better="lower", paper="Yuhas, Goetz, Boardman 1992")
 def sam(inputs: MetricInputs) -> tf.Tensor:
     """Spectral angle in degrees (Yuhas, Goetz, Boardman 1992), mean over pixels.
 
@@ -46,6 +48,7 @@ def zero_truth(target: Any) -> tuple[int, int]:
     return int(tf.math.count_nonzero(zero)), int(tf.math.count_nonzero(valid))
 
 
+@register("ergas", label="ERGAS", unit="1", better="lower", paper="Wald 2000, Fusion of Earth Data")
 def ergas(inputs: MetricInputs) -> tf.Tensor:
     """Relative global error in synthesis, in percent (Wald 2000; 2002).
 

@@ -64,9 +64,8 @@ def _restore(
     source = run if start.resume else start.source
     if source is None:
         return None
-    changed = run_file.module_change(source, module)
-    if changed is not None:
-        say(changed)
+    for line in run_file.module_changes(source, module, experiment.config.modules):
+        say(line)
     own = source == run
     if own:
         run_file.refuse_changed(experiment)

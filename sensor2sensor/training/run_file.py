@@ -73,6 +73,7 @@ def begin(
         "device": device,
         "dataset": dataset_identity(experiment),
         "model": model,
+        "modules": modules_identity(experiment.config.modules),
         "seed": experiment.SEED,
         "normalisation": experiment.normaliser.state(),
         "inference_statistics": experiment.config.inference_statistics,
@@ -128,7 +129,9 @@ def edited_since(run: Run, gan_class: type) -> list[str]:
         gan_class: Its model's class GAN, whose own defaults the run's copy holds.
     """
     try:
-        now, _ = load_experiment_file(run.exp_dir / "experiment.json")
+        source = run.exp_dir / "experiment.json"
+        # Its losses were declared when it was trained.
+        now, _ = load_experiment_file(source, users_model=lambda _: True)
     except ConfigErrors as error:
         return [f"cannot be used any more ({error.problems[0]})"]
     changes = changed_settings(run, suited_config(now, gan_class))
@@ -180,17 +183,35 @@ def module_identity(source: Path) -> dict[str, str | None]:
     return {"file": str(source), "sha256": files.sha256(source) if source.is_file() else None}
 
 
-def module_change(run: Run, source: Path) -> str | None:
-    """A line where the module in use is not the one that a run was trained with.
+def modules_identity(names: Sequence[str]) -> dict[str, dict[str, str | None]]:
+    """File and SHA-256 of the user's imported modules with losses and metrics, by name."""
+    files_of = {name: getattr(sys.modules[f"models.{name}"], "__file__", None) for name in names}
+    return {name: module_identity(Path(str(path))) for name, path in files_of.items()}
 
-    None where they are equal, or where the run did not note it.
+
+def module_changes(run: Run, source: Path, modules: Sequence[str]) -> list[str]:
+    """A line for each module in use that is not the one that a run was trained with.
+
+    None of one that is equal, or that the run did not note.
+
+    Args:
+        run: The run.
+        source: The model's module.
+        modules: Names of the further modules, imported.
     """
-    then = read_run_json(run).get("model") if run.run_json.is_file() else None
-    if then is None or then["sha256"] == module_identity(source)["sha256"]:
-        return None
-    if then["file"] == str(source):
-        return f"{source} has changed since {run.timestamp} was trained with it"
-    return f"{run.timestamp} was trained with {then['file']}, which differs from {source}"
+    noted = read_run_json(run) if run.run_json.is_file() else {}
+    before = noted.get("modules", {})
+    now = modules_identity(modules)
+    pairs = [(noted.get("model"), module_identity(source))]
+    pairs += [(before.get(name), identity) for name, identity in now.items()]
+    found = [(then, now) for then, now in pairs if then and then["sha256"] != now["sha256"]]
+    return [_change(run, then["file"], str(now["file"])) for then, now in found]
+
+
+def _change(run: Run, then: str, now: str) -> str:
+    if then == now:
+        return f"{now} has changed since {run.timestamp} was trained with it"
+    return f"{run.timestamp} was trained with {then}, which differs from {now}"
 
 
 def git_state() -> dict[str, Any]:

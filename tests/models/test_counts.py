@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
+from model_tools import table
+from model_tools.measure import measured
 from models.loading import list_models
-from models.tools import table
-from models.tools.measure import measured
 
 pytestmark = pytest.mark.slow
 

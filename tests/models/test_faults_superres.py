@@ -112,7 +112,7 @@ def share_of_pixels_that_teach_attention(gan):
 def test_the_attention_of_srs3_reaches_every_pixel(monkeypatch):
     assert share_of_pixels_attended(small("srs3")) == 1.0
     assert share_of_pixels_that_teach_attention(small("srs3")) > 0.999  # all ReLUs may be off
-    monkeypatch.setattr(layers, "channel_attention", port_attention)
+    monkeypatch.setattr(superres, "channel_attention", port_attention)
     assert share_of_pixels_attended(small("srs3")) == pytest.approx(0.25, abs=0.02)
     assert share_of_pixels_that_teach_attention(small("srs3")) == pytest.approx(0.25, abs=0.02)
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from skimage.metrics import structural_similarity
 
 from experiment import LossWeights
+from model_tools import terms
 from models import losses
-from sensor2sensor.config.vocabulary import LOSSES
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.pipeline.normalisation import Normalisation
 from tests.models.standin import experiment
@@ -40,11 +40,8 @@ def images():
     return target, np.clip(target + noise, -1, 1)
 
 
-def test_the_registry_and_the_vocabulary_name_the_same_losses():
-    assert set(losses.REGISTRY) == set(LOSSES)
-    fields = set(losses.LossInputs.__dataclass_fields__)
-    for info in LOSSES.values():
-        assert info.needs <= fields, info.name
+def test_the_table_without_tensorflow_is_what_the_functions_declare():
+    assert terms.terms() == terms.PATH.read_text(encoding="utf-8"), f"run: {terms.COMMAND}"
 
 
 def test_every_term_equals_its_closed_form(images):
@@ -79,7 +76,7 @@ def test_every_term_equals_its_closed_form(images):
     for name, value in expected.items():
         assert float(losses.REGISTRY[name](inputs)) == pytest.approx(value, rel=1e-5), name
     elsewhere = {"gen_ssim", "disc_gp"}  # below, and in test_objectives.py
-    assert set(expected) | elsewhere == set(LOSSES)
+    assert set(expected) | elsewhere == set(losses.REGISTRY)
 
 
 def test_nll_on_probabilities_is_the_published_formula():

@@ -63,9 +63,7 @@ def _without_networks(name, exp):
 
     cls, module = load_gan_class(name), importlib.import_module(f"models.{name}")
     gan = cls.__new__(cls)
-    gan.exp = exp
-    gan.params = base.read_params(exp, module.DEFAULTS)
-    gan.shorter_side_px = base.check_sizes(exp)
+    base.prepare(gan, exp, module.DEFAULTS)
     return gan
 
 

@@ -200,9 +200,8 @@ LAYER |= {"published": LAYER["batch"], "group": LAYER["instance"]}
 def generator(name, **params):
     module, cls = importlib.import_module(f"models.{name}"), load_gan_class(name)
     gan = cls.__new__(cls)
-    gan.exp = experiment(params={"width": 0.1, **params})
-    gan.params = base.read_params(gan.exp, module.DEFAULTS)
-    gan.shorter_side_px = base.check_sizes(gan.exp)
+    exp = experiment(params={"width": 0.1, **params}, normalisation="minmax")  # psgan ends in ReLU
+    base.prepare(gan, exp, module.DEFAULTS)
     return gan.Generator()
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from models import layers
+from models.parts.primitives import conv, deconv, lrelu, relu
+from models.parts.seeds import seeded
 from tests.fakes_dataset import make_dataset
 
 HERE = Path(__file__).parent
@@ -30,6 +32,55 @@ def test_every_block_of_the_original_is_there_and_called_by_a_module_here(name):
     assert callable(getattr(layers, name))
     texts = [(HERE / file).read_text() for file in MODULES.values()]
     assert any(f"layers.{name}(" in text for text in texts)
+
+
+PAIRS = {
+    "bare": (
+        lambda: layers.conv(3, 4, 2, False, False),
+        lambda: conv(3, 4, stride=2),
+    ),
+    "conv": (
+        lambda: layers.conv(3, 4, 1, batchnorm=True, lrelu=True, padding="valid"),
+        lambda: conv(3, 4, norm="batch", activation=lrelu, padding="valid"),
+    ),
+    "norm": (
+        lambda: layers.conv(3, 4, 1, True, True, norm="group", use_bias=True),
+        lambda: conv(3, 4, norm="group", activation=lrelu, use_bias=True),
+    ),
+    "deconv": (
+        lambda: layers.deconv(4, 4, 2, True, True, True),
+        lambda: deconv(4, 4, norm="batch", dropout=0.5, activation=relu),
+    ),
+    "its own": (
+        lambda: layers.deconv(4, 4, 2, False, False, None, "tanh"),
+        lambda: deconv(4, 4, activation="tanh"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_arguments_of_the_original_make_the_same_layers_as_names_do(name):
+    positional, named = (_told(make) for make in PAIRS[name])
+    assert positional == named
+
+
+def _told(make):
+    """Kinds, settings and first weights of the layers, and how they are nested."""
+    with seeded(5, "generator"):
+        made = make()
+    made.build((None, 8, 8, 3))
+    nested = getattr(made, "layers", None)
+    settings = [
+        {k: v for k, v in layer.get_config().items() if k != "name"} for layer in nested or [made]
+    ]
+    return nested is None, settings, [w.numpy().tolist() for w in made.weights]
+
+
+def test_both_activations_of_the_original_are_kept():
+    """The convolution's own comes first, then, after normalisation and dropout, the ReLU."""
+    made = layers.deconv(4, 4, 2, False, True, None, "tanh")
+    own, last = made.layers
+    assert own.activation.__name__ == "tanh" and type(last).__name__ == "ReLU"
 
 
 @pytest.mark.slow

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
+from model_tools.check import Findings, _traced_once
+from model_tools.probe import batch, experiment
 from models.__main__ import arguments, main
 from models.loading import list_models
-from models.tools.check import Findings, _traced_once
-from models.tools.probe import batch, experiment
 from sensor2sensor.core.cli import main_guard
 from tests.doors import run_door
 from tests.fakes_dataset import make_dataset

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from model_tools import cost
+from model_tools.construct import construct
+from model_tools.field import receptive_field
+from model_tools.graph import read_graph
 from models import layers
 from models.loading import load_gan_class
-from models.tools import cost
-from models.tools.construct import construct
-from models.tools.field import receptive_field
-from models.tools.graph import read_graph
 
 
 def network(*stack, size=24, channels=2):

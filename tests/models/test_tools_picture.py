@@ -8,11 +8,11 @@ import keras
 import pytest
 from defusedxml import ElementTree
 
+from model_tools.graph import read_graph
+from model_tools.layout import lay_out
+from model_tools.picture import draw
+from model_tools.recipe import read_recipe
 from models import layers
-from models.tools.graph import read_graph
-from models.tools.layout import lay_out
-from models.tools.picture import draw
-from models.tools.recipe import read_recipe
 
 C = keras.layers.Concatenate
 SVG = "{http://www.w3.org/2000/svg}"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from experiment import Experiment
-from models.tools import probe
+from model_tools import probe
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import DiscriminatorSettings, Schedule
 from tests.fakes_dataset import make_dataset

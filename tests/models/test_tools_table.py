@@ -6,12 +6,12 @@ import json
 
 import pytest
 
+from model_tools import measure, table
+from model_tools.describe import describe
+from model_tools.probe import experiment
+from model_tools.recipes import shipped_recipes
 from models import base
 from models.loading import list_models, load_gan_class
-from models.tools import measure, table
-from models.tools.describe import describe
-from models.tools.probe import experiment
-from models.tools.recipes import shipped_recipes
 from sensor2sensor.core.errors import ModelContractError
 
 DOCSTRING = '''"""mine: one thing, e.g. this. And more.

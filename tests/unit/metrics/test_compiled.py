@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.metrics import REGISTRY, compute, profile_metrics
+from sensor2sensor.metrics.compute import compiled
 from sensor2sensor.metrics.inputs import check, prepare
-from sensor2sensor.metrics.registry import compiled
 from tests.unit.metrics import oracles
 
 RANGES = np.array([[0.02, 0.5], [0.03, 0.62], [0.0, 0.7], [0.1, 0.4]])

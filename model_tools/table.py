@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from model_tools.describe import PARAMS, Description, describe
+from model_tools.recipes import Shipped, shipped_recipes
 from models.loading import FOLDER, list_models
-from models.tools.describe import PARAMS, Description, describe
-from models.tools.recipes import Shipped, shipped_recipes
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ModelContractError
 
@@ -38,7 +38,7 @@ def write_table(*, only_check: bool, say: Callable[[str], None]) -> int:
     Returns:
         0; 1 where ``only_check`` found a difference.
     """
-    from models.tools.measure import measured
+    from model_tools.measure import measured
 
     content = pages(measured())
     outdated = differences(content)
@@ -72,7 +72,7 @@ def pages(measured: Measured) -> dict[Path, str]:
     """Every file of the documentation of models with its text.
 
     Args:
-        measured: What :func:`models.tools.measure.measured` returns.
+        measured: What :func:`model_tools.measure.measured` returns.
 
     Raises:
         ModelContractError: A docstring lacks a part.

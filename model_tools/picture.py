@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from html import escape
 
-from models.tools.layout import MARGIN, PILL, SHADOW, Arc, Box, lay_out, text_width
-from models.tools.recipe import Node, Recipe
+from model_tools.layout import MARGIN, PILL, SHADOW, Arc, Box, lay_out, text_width
+from model_tools.recipe import Node, Recipe
 
 # Fill and line of every kind of box; readable on white, on which all is drawn.
 _COLOURS = {

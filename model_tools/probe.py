@@ -12,13 +12,12 @@ import numpy as np
 from experiment import UNSTARTED, Experiment
 from sensor2sensor.config.environment import Environment, EnvironmentFile
 from sensor2sensor.config.experiment_file import (
-    DiscriminatorLosses,
     DiscriminatorSettings,
     ExperimentFile,
-    GeneratorLosses,
     Schedule,
 )
 from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.weights import DiscriminatorLosses, GeneratorLosses
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.contract import DatasetContract
 

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from models.tools.graph import Call, Graph
+from model_tools.graph import Call, Graph
 
 ROWS, COLUMNS = 1, 2
 _WINDOWED = (

@@ -6,7 +6,7 @@ import itertools
 import math
 from dataclasses import dataclass, replace
 
-from models.tools.recipe import Node, Recipe
+from model_tools.recipe import Node, Recipe
 
 WIDTH_PX = 900
 MARGIN = 26

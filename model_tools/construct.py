@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from experiment import Experiment
-from models.tools.probe import Probe, experiment
+from model_tools.probe import Probe, experiment
+from models.loading import import_modules
 from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.experiment_file import DiscriminatorSettings, located
 from sensor2sensor.core.errors import ConfigError
@@ -30,7 +31,7 @@ def construct(gan_class: type, *, width: float = 1.0, **settings: Any) -> tuple[
     Args:
         gan_class: The model's class GAN.
         width: Its parameter of that name, where it has one.
-        **settings: Further arguments of :func:`models.tools.probe.experiment`.
+        **settings: Further arguments of :func:`model_tools.probe.experiment`.
 
     Raises:
         ConfigError: It refuses everything that was tried; the first refusal.
@@ -73,7 +74,9 @@ def makers(
 def _of_user(
     gan_class: type, exp: str, environment: Environment, logs: Path
 ) -> tuple[Any, Experiment]:
-    chosen = Experiment(exp, environment).suited_to(gan_class, lambda line: None)
+    chosen = Experiment(exp, environment)
+    import_modules(chosen.config.modules, environment.models_root)
+    chosen = chosen.suited_to(gan_class, lambda line: None)
     chosen.output.LOGS = str(logs)  # nothing may land in the experiment's own folders
     if chosen.config.precision == "float32":
         with located(chosen.document):

@@ -1,6 +1,6 @@
 """What every model costs, each measured in a process of its own, which frees its memory.
 
-``python -m models.tools.measure NAME`` prints the JSON that :func:`measured` collects.
+``python -m model_tools.measure NAME`` prints the JSON that :func:`measured` collects.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from models.loading import list_models, load_gan_class
 from sensor2sensor.core.errors import ModelContractError
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[1]
 TILE_PX = 256
 CHANNELS = (3, 21)
 PROCESSES = 2
@@ -37,11 +37,11 @@ def measure(name: str, channels: int) -> dict[str, Any]:
         field; equal to ``tile_px`` where it is the whole tile); ``gmac`` and ``activation_mib``
         of the generator; ``svg``, the picture of the generator.
     """
-    from models.tools import cost
-    from models.tools.construct import construct
-    from models.tools.graph import read_graph
-    from models.tools.picture import draw
-    from models.tools.recipe import read_recipe
+    from model_tools import cost
+    from model_tools.construct import construct
+    from model_tools.graph import read_graph
+    from model_tools.picture import draw
+    from model_tools.recipe import read_recipe
 
     gan, _ = construct(load_gan_class(name), size=TILE_PX, sentinel3=channels == max(CHANNELS))
     graph = read_graph(gan.generator)
@@ -58,9 +58,9 @@ def measure(name: str, channels: int) -> dict[str, Any]:
 
 
 def _network(network: Any) -> dict[str, Any]:
-    from models.tools import cost
-    from models.tools.field import receptive_field
-    from models.tools.graph import read_graph
+    from model_tools import cost
+    from model_tools.field import receptive_field
+    from model_tools.graph import read_graph
 
     counts: dict[str, Any] = dict(cost.parameters(network))
     if network is None:
@@ -83,7 +83,7 @@ def measured() -> dict[str, dict[int, dict[str, Any]]]:
 
 def _apart(name: str) -> dict[int, dict[str, Any]]:
     done = subprocess.run(  # noqa: S603 - this interpreter, a model of the list
-        [sys.executable, "-m", "models.tools.measure", name],
+        [sys.executable, "-m", "model_tools.measure", name],
         cwd=PROJECT,
         env={**os.environ, **_QUIET},
         capture_output=True,

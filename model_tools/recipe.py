@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from models.tools.graph import Call, Graph, Shape
+from model_tools.graph import Call, Graph, Shape
 
 FEWEST_PARTS = 2  # a recipe of fewer boxes says too little: its blocks are opened
 _ACTIVATIONS = (

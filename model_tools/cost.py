@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from models.tools.graph import Call, Graph, Shape
+from model_tools.graph import Call, Graph, Shape
 
 FLOAT32_BYTES = 4
 MIB = 2**20

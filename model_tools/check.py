@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from models.tools.failure import told
-from models.tools.probe import batch
+from model_tools.failure import told
+from model_tools.probe import batch
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.pipeline.precision import computing_in
 

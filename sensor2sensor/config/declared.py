@@ -1,0 +1,216 @@
+"""Losses and metrics of this repository, written by `python -m models terms`: change none here."""
+# fmt: off
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+from typing import Any
+
+LOSSES: tuple[dict[str, Any], ...] = (
+    {
+        "name": "gen_gan",
+        "side": "generator",
+        "needs": ("disc_fake",),
+        "paper": "Goodfellow et al. 2014, non-saturating",
+        "about": "Non-saturating adversarial loss",
+    },
+    {
+        "name": "gen_nll",
+        "side": "generator",
+        "needs": ("disc_fake",),
+        "paper": "Goodfellow et al. 2014, -log D(G(x))",
+        "about": "-log D(G(x))",
+    },
+    {
+        "name": "gen_ssim",
+        "side": "generator",
+        "needs": ("output", "target", "value_range",),
+        "paper": "Wang et al. 2004",
+        "about": "1 - SSIM over the data set's value range",
+    },
+    {
+        "name": "gen_l1",
+        "side": "generator",
+        "needs": ("output", "target",),
+        "paper": "Isola et al. 2017",
+        "about": "Mean absolute difference",
+    },
+    {
+        "name": "gen_l2",
+        "side": "generator",
+        "needs": ("output", "target",),
+        "paper": "mean squared error",
+        "about": "Mean squared difference",
+    },
+    {
+        "name": "gen_rmse",
+        "side": "generator",
+        "needs": ("output", "target",),
+        "paper": "root of the mean squared error of the batch",
+        "about": "Root mean squared difference of the batch",
+    },
+    {
+        "name": "gen_wstein",
+        "side": "generator",
+        "needs": ("disc_fake",),
+        "paper": "Arjovsky et al. 2017, -mean D(G(x)) alone",
+        "about": "-mean D(G(x)), without a critic's loss",
+    },
+    {
+        "name": "gen_lsgan",
+        "side": "generator",
+        "needs": ("disc_fake",),
+        "paper": "Mao et al. 2017, least squares",
+        "about": "Least squares, (D(G(x)) - 1)² / 2",
+    },
+    {
+        "name": "gen_ragan",
+        "side": "generator",
+        "needs": ("disc_fake", "disc_real",),
+        "paper": "Jolicoeur-Martineau 2019, relativistic average",
+        "about": "Relativistic average, generator's half",
+    },
+    {
+        "name": "gen_fm",
+        "side": "generator",
+        "needs": ("features_fake", "features_real",),
+        "paper": "Wang et al. 2018 (pix2pixHD), feature matching",
+        "about": "Feature matching in the discriminator",
+    },
+    {
+        "name": "disc_bce",
+        "side": "discriminator",
+        "needs": ("disc_fake", "disc_real",),
+        "paper": "Goodfellow et al. 2014",
+        "about": "Binary cross-entropy, real and generated",
+    },
+    {
+        "name": "disc_nll",
+        "side": "discriminator",
+        "needs": ("disc_fake", "disc_real",),
+        "paper": "Goodfellow et al. 2014, minimax form",
+        "about": "-log D(y) - log(1 - D(G(x)))",
+    },
+    {
+        "name": "disc_wstein",
+        "side": "discriminator",
+        "needs": ("disc_fake", "disc_real",),
+        "paper": "Arjovsky et al. 2017, critic",
+        "about": "mean D(G(x)) - mean D(y), the critic's",
+    },
+    {
+        "name": "disc_gp",
+        "side": "discriminator",
+        "needs": ("discriminator", "input", "output", "step", "target",),
+        "paper": "Gulrajani et al. 2017, gradient penalty",
+        "about": "Gradient penalty of WGAN-GP",
+    },
+    {
+        "name": "disc_lsgan",
+        "side": "discriminator",
+        "needs": ("disc_fake", "disc_real",),
+        "paper": "Mao et al. 2017, least squares",
+        "about": "Least squares, real and generated",
+    },
+    {
+        "name": "disc_ragan",
+        "side": "discriminator",
+        "needs": ("disc_fake", "disc_real",),
+        "paper": "Jolicoeur-Martineau 2019",
+        "about": "Relativistic average, D's half",
+    },
+)
+
+METRICS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "hpsi",
+        "label": "HPSI (colour)",
+        "unit": "1",
+        "better": "higher",
+        "paper": "Reisenhofer et al. 2018, SPIC 61:33-43",
+    },
+    {
+        "name": "hpsi_bands",
+        "label": "HPSI (mean of bands)",
+        "unit": "1",
+        "better": "higher",
+        "paper": "Reisenhofer et al. 2018, SPIC 61:33-43, grey, band by band",
+    },
+    {
+        "name": "ergas",
+        "label": "ERGAS",
+        "unit": "1",
+        "better": "lower",
+        "paper": "Wald 2000, Fusion of Earth Data",
+    },
+    {
+        "name": "scc",
+        "label": "SCC",
+        "unit": "1",
+        "better": "higher",
+        "paper": "Zhou, Civco, Silander 1998, IJRS 19(4)",
+    },
+    {
+        "name": "ssim",
+        "label": "SSIM",
+        "unit": "1",
+        "better": "higher",
+        "paper": "Wang et al. 2004, IEEE TIP 13(4)",
+    },
+    {
+        "name": "psnr",
+        "label": "PSNR",
+        "unit": "dB",
+        "better": "higher",
+        "paper": "10 log10(L²/MSE), L the value range",
+    },
+    {
+        "name": "hp_l1",
+        "label": "HP-L1",
+        "unit": "value range",
+        "better": "lower",
+        "paper": "mean |Δ Laplacian|, 3×3, reflected",
+    },
+    {
+        "name": "sam",
+        "label": "SAM",
+        "unit": "degrees",
+        "better": "lower",
+        "paper": "Yuhas, Goetz, Boardman 1992",
+    },
+    {
+        "name": "cc",
+        "label": "CC",
+        "unit": "1",
+        "better": "higher",
+        "paper": "Pearson correlation, mean over bands",
+    },
+    {
+        "name": "uiqi",
+        "label": "UIQI",
+        "unit": "1",
+        "better": "higher",
+        "paper": "Wang, Bovik 2002, IEEE SPL 9(3)",
+    },
+    {
+        "name": "rmse",
+        "label": "RMSE",
+        "unit": "unit of the bands",
+        "better": "lower",
+        "paper": "root of the mean squared difference",
+    },
+    {
+        "name": "l1",
+        "label": "L1",
+        "unit": "unit of the bands",
+        "better": "lower",
+        "paper": "mean absolute difference",
+    },
+    {
+        "name": "lsd_hf",
+        "label": "HF-LSD",
+        "unit": "dB",
+        "better": "lower",
+        "paper": "mean |Δ log power| beyond the input's Nyquist frequency; Durall et al. 2020, CVPR",
+    },
+)

@@ -1,0 +1,153 @@
+"""Which metrics a profile has, and the one function that computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import tensorflow as tf
+
+from sensor2sensor.config.vocabulary import METRICS, PROFILES
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.metrics import arisgan
+from sensor2sensor.metrics.arrays import NAN
+from sensor2sensor.metrics.inputs import MetricInputs, check, prepare
+from sensor2sensor.metrics.registry import REGISTRY
+
+
+def profile_metrics(profile: str, *, colour: bool = True) -> tuple[str, ...]:
+    """Names of the metrics a profile computes, in table order.
+
+    Args:
+        profile: Metric conventions.
+        colour: Whether red, green and blue are declared: HPSI is ``hpsi`` then, else
+            ``hpsi_bands``, and never both.
+
+    Raises:
+        ConfigError: For an unknown profile.
+    """
+    other = "hpsi_bands" if colour else "hpsi"
+    return tuple(name for name in _known(profile) if profile != "standard" or name != other)
+
+
+def _known(profile: str) -> tuple[str, ...]:
+    if profile not in PROFILES:
+        raise ConfigError(
+            f"unknown profile {profile!r}", where="metrics", hint=suggestion(profile, PROFILES)
+        )
+    # In the vocabulary's order, which no import changes: it is that of columns already written.
+    return tuple(METRICS) if profile == "standard" else tuple(arisgan.METRICS)
+
+
+def _choose(profile: str, names: Sequence[str] | None, *, colour: bool) -> tuple[str, ...]:
+    known = _known(profile)
+    for name in names or ():
+        if name not in known:
+            raise ConfigError(
+                f"profile {profile!r} has no metric {name!r}",
+                where="metrics",
+                hint=suggestion(name, known),
+            )
+    chosen = tuple(names) if names is not None else profile_metrics(profile, colour=colour)
+    if profile == "standard" and "hpsi" in chosen and not colour:
+        raise ConfigError(
+            "hpsi needs bands that are declared red, green and blue",
+            where="metrics",
+            hint="name hpsi_bands, or declare target.display in dataset.json",
+        )
+    return chosen
+
+
+def _arisgan(
+    inputs: MetricInputs, names: Sequence[str], *, prediction_is_normalised: bool
+) -> dict[str, tf.Tensor]:
+    target = arisgan.l2_normalise(inputs.target)
+    guess = inputs.prediction
+    guess = guess if prediction_is_normalised else arisgan.l2_normalise(guess)
+    return {name: arisgan.METRICS[name](target, guess) for name in names}
+
+
+@lru_cache(maxsize=32)
+def compiled(
+    profile: str,
+    names: tuple[str, ...],
+    image: tuple[int | None, ...],
+    colour: tuple[int, int, int] | None = None,
+    prediction_is_normalised: bool = False,
+) -> Any:
+    """The graph behind :func:`compute`: one trace, whatever the batch size, ranges and factor.
+
+    Args:
+        profile: Metric conventions.
+        names: Metrics to compute.
+        image: ``(H, W, C)``.
+        colour: Positions of red, green, blue.
+        prediction_is_normalised: See :func:`compute`.
+
+    Returns:
+        A ``tf.function`` of truth, prediction, ranges and factor in float64.
+    """
+    spec = tf.TensorSpec([None, *image], tf.float64)
+    ranges, factor = tf.TensorSpec([image[-1], 2], tf.float64), tf.TensorSpec([], tf.float64)
+
+    # Nothing here branches on a tensor; without AutoGraph an InputError comes out as it is.
+    @tf.function(input_signature=(spec, spec, ranges, factor), autograph=False)  # type: ignore[untyped-decorator]
+    def score(
+        truth: tf.Tensor, guess: tf.Tensor, ranges: tf.Tensor, factor: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        inputs, scorable = prepare(truth, guess, ranges, factor, colour)
+        if profile == "arisgan":
+            values = _arisgan(inputs, names, prediction_is_normalised=prediction_is_normalised)
+            scorable = scorable & tf.reduce_all(inputs.valid, axis=[1, 2])
+        else:
+            values = {name: REGISTRY[name](inputs) for name in names}
+        nothing = tf.constant(NAN, tf.float64)
+        return {name: tf.where(scorable, value, nothing) for name, value in values.items()}
+
+    return score
+
+
+def compute(
+    target: Any,
+    prediction: Any,
+    *,
+    value_ranges: Any,
+    factor: float,
+    profile: str = "standard",
+    names: Sequence[str] | None = None,
+    colour: Sequence[int] | None = None,
+    prediction_is_normalised: bool = False,
+) -> dict[str, tf.Tensor]:
+    """Score a batch, image by image, in a compiled graph; also inside a ``tf.function``.
+
+    Args:
+        target: Truth ``[B, H, W, C]`` in physical units, not clipped; NaN marks pixels without
+            data.
+        prediction: Prediction of the same shape and units.
+        value_ranges: ``[C, 2]`` low and high of each band (``DatasetContract.target_ranges()``).
+        factor: Input pixel size over target pixel size (``DatasetContract.factor``).
+        profile: ``standard``, or ``arisgan`` (which normalises both images by their own norm
+            first).
+        names: Metrics to compute; all of the profile by default.
+        colour: Positions of the true-colour red, green and blue band
+            (``DatasetContract.colour()``): ``hpsi`` is computed then, else ``hpsi_bands``.
+        prediction_is_normalised: Profile ``arisgan`` only: the prediction comes from a network that
+            was trained on l2-normalised data and is taken as it is.
+
+    Returns:
+        ``[B]`` float64 per metric. NaN: undefined for this image (no valid pixel, a constant band
+        where a correlation is asked, a prediction that is not finite). +inf: perfect (PSNR) or, in
+        profile ``arisgan``, divided by zero. Neither may enter a mean.
+
+    Raises:
+        ConfigError: For an unknown profile or metric, or ``hpsi`` without ``colour``.
+        InputError: For shapes or ranges that do not fit.
+    """
+    chosen = _choose(profile, names, colour=colour is not None)
+    truth, guess, ranges = check(target, prediction, value_ranges)
+    order = None if colour is None else (colour[0], colour[1], colour[2])
+    score = compiled(profile, chosen, tuple(truth.shape[1:]), order, prediction_is_normalised)
+    values: dict[str, tf.Tensor] = score(truth, guess, ranges, tf.constant(factor, tf.float64))
+    return {name: values[name] for name in chosen}
