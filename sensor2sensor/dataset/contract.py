@@ -184,6 +184,9 @@ class DatasetContract(Frozen):
             shown = spec.display or ()
             if not set(shown) <= {band.name for band in spec.bands}:
                 raise ValueError(f"{side}.display {list(shown)} are not all {side} bands")
+        strata = [name for extra in self.extras for name in extra.strata]
+        if twice := sorted({name for name in strata if strata.count(name) > 1}):
+            raise ValueError(f"strata {', '.join(twice)} are named by more than one extra")
         return self
 
     def input_ranges(self) -> Floats:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
 from sensor2sensor.dataset.display import View, view
-from sensor2sensor.evaluation.predictors import Images, Predictor
+from sensor2sensor.evaluation.definitions import info
 from sensor2sensor.evaluation.run import Evaluation
+from sensor2sensor.predictors.protocol import Images, Predictor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def picks(evaluation: Evaluation) -> list[Pick]:
         known = [(row.values[metric], i) for i, row in enumerate(rows)]
         known = [(value, i) for value, i in known if math.isfinite(value)]
         if known:
-            order = sorted(known, reverse=METRICS[metric].better == "higher")
+            order = sorted(known, reverse=info(metric).better == "higher")
             chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
             unique: dict[int, Pick] = {}
             for rank, (value, i) in chosen.items():
@@ -107,7 +107,7 @@ def _sheet(panels: _Panels, title: str) -> bytes:
 def _input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
     from sensor2sensor.dataset.upsampling import upsample
 
-    shown = _view(contract.input.bands, contract.input_ranges())
+    shown = _view(contract.input.bands, contract.input_ranges(), contract.colour("input"))
     return shown.picture(np.asarray(upsample(tile, "nearest")))
 
 
@@ -126,7 +126,7 @@ def _panels(
     guesses = {}
     for name, predictor in predictors.items():
         guess = np.asarray(predictor([tile]))[0]
-        guesses[name] = guess * norm if getattr(predictor, "normalised", False) else guess
+        guesses[name] = guess * norm if predictor.normalised else guess
     ranges = contract.target_ranges()
     shown = _view(contract.target.bands, ranges, contract.colour())
     images = {"input": _input_picture(tile, contract)}
@@ -142,7 +142,7 @@ def _panels(
 
 def _caption(pick: Pick, evaluation: Evaluation) -> str:
     """Rank, tile and every method's value of the ranking metric; tiles without one have no rank."""
-    label = METRICS[pick.metric].label
+    label = info(pick.metric).label
     shown = [evaluation.methods[0], *([evaluation.reference] if evaluation.reference else [])]
     values = {m: evaluation.of(m)[pick.position].values[pick.metric] for m in shown}
     text = ", ".join(f"{method} {value:.3f}" for method, value in values.items())
