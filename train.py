@@ -78,7 +78,7 @@ def run(
         counts, notices = check_data(experiment)
         baseline = is_baseline(experiment.config.model_name, environment.models_root)
         if baseline:
-            notices += check_baseline(experiment, start)
+            notices = check_baseline(experiment, start)
         else:
             check_by_name(experiment.config.model_name, environment.models_root)
             start = replace(start, pretrained=pretrained(experiment, start, home or environment))

@@ -122,6 +122,7 @@ def _panels(
     tile: TileRecord, predictors: Mapping[str, Predictor], contract: DatasetContract
 ) -> _Panels:
     """Panels of one tile: an l2-trained model is shown on the truth's own norm."""
+    # l2 divides an image by its norm, which a network never learns: the truth's own lends it.
     norm = float(np.sqrt(np.sum(np.square(tile.target.astype(np.float64)))))
     guesses = {}
     for name, predictor in predictors.items():

@@ -184,6 +184,7 @@ def _places(dataset_dir: Path) -> dict[str, tuple[str, str]]:
     from sensor2sensor.dataset.ledger import read_split
 
     rows = read_split(dataset_dir)
+    # A tile on the edge of two blocks counts to the first: clusters must not overlap.
     return {row.name: (row.seen_by, row.block.split("+")[0]) for row in rows}
 
 

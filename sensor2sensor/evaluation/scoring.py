@@ -53,6 +53,7 @@ class Scorer:
         from sensor2sensor.metrics import states
 
         rows = self._scores(target, prediction, self.names, normalised)
+        # One after the other: in one batch they would need as many times the memory.
         for stratum in self.strata:
             inside = within(target, masks[stratum.name])
             found = self._scores(inside, prediction, self.inner, normalised)

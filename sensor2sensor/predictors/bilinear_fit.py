@@ -100,6 +100,7 @@ def bilinear(
     x = (np.arange(width) + 0.5) * resolution_m
     y = (np.arange(height) + 0.5) * resolution_m
     try:
+        # Delaunay triangles: rows of a swath are turned against the grid and bend along the orbit.
         linear = LinearNDInterpolator(xy_m, values)(*np.meshgrid(x, y))
     except (QhullError, ValueError):  # fewer than three pixels, or all in one line
         return nearest
@@ -141,7 +142,7 @@ def _footprints(tile: TileRecord) -> tuple[Floats, Floats]:
     """Mean target under each input pixel ``[K, Ct]``, and its number of target pixels ``[K]``."""
     count = len(tile.input_pixels)
     finite = np.isfinite(tile.target).all(axis=-1)
-    index = np.where(finite, tile.input_index, 0).ravel()
+    index = np.where(finite, tile.input_index, 0).ravel()  # 0 collects what has no truth
     weight = np.bincount(index, minlength=count + 1)[1:].astype(np.float64)
     flat = np.nan_to_num(tile.target.reshape(-1, tile.target.shape[-1]).astype(np.float64))
     bands = range(flat.shape[1])
@@ -179,6 +180,8 @@ def fit_lines(contract: DatasetContract, train: Iterable[TileRecord]) -> Bilinea
     resolution_m = _resolution_m(contract)
     sources = nearest_bands(contract)
     sums = _Sums(len(sources))
+    # The line of a fit to single target pixels, too; but not its correlation, which detail that no
+    # input pixel shows would lower.
     for tile in train:
         means, weight = _footprints(tile)
         sums.add(tile.input_pixels[:, list(sources)].astype(np.float64), means, weight)

@@ -92,6 +92,7 @@ def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
 
     frame = pd.DataFrame({i: entrant.table[metric] for i, entrant in enumerate(found)})
     perfect = (frame == np.inf).any(axis=1) & (better == "higher")
+    # Who fails on the hard tiles must not be judged on the easy ones that are left to it.
     shared = frame[~(frame.isna().all(axis=1) | perfect)]
     return [c if np.isfinite(c).all() else c.iloc[:0] for _, c in shared.items()]
 

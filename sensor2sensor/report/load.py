@@ -104,11 +104,12 @@ class Group:
     def strata(self) -> tuple[Group, ...]:
         """The results within each stratum that has any ground, for tables of their own."""
         found = []
-        for name, stratum in self.facts.strata.items():
+        known = {name: s for r in self.results for name, s in r.facts.strata.items()}
+        for name, stratum in known.items():
             ground = f"{stratum.pixels} pixels in {stratum.tiles} of {self.facts.tiles} tiles"
-            known = tuple(r.within(name) for r in self.results if name in r.facts.strata)
+            inside = tuple(r.within(name) for r in self.results if name in r.facts.strata)
             if stratum.pixels:
-                found.append(Group(f"within '{name}': {ground}", known))
+                found.append(Group(f"within '{name}': {ground}", inside))
         return tuple(found)
 
     def label(self, result: Result) -> str:

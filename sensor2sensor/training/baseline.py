@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, InputError, OutputExistsError
 from sensor2sensor.core.runs import Run, read_run_json
+from sensor2sensor.dataset.degenerate import notices
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.registry import TrainSplit, find
 from sensor2sensor.training import record
@@ -27,7 +28,8 @@ def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:
     """Refuse a baseline that the data set or the command cannot have.
 
     Returns:
-        A line that says so, and which keys of ``experiment.json`` it does not look at.
+        Lines about what is odd in the data set, and which keys of ``experiment.json`` it does not
+        look at.
 
     Raises:
         ConfigError: The data set lacks what it needs.
@@ -47,7 +49,8 @@ def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:
         raise ConfigError(f"{name} is no baseline of this data set: {reason}", where="model_name")
     idle = sorted(experiment.config.model_fields_set - USED)
     unused = f"; not used: {', '.join(idle)}" if idle else ""
-    return [f"{experiment.name}: in order; {name} is a baseline and is not trained{unused}"]
+    told = f"{experiment.name}: in order; {name} is a baseline and is not trained{unused}"
+    return [*notices(experiment.contract), told]
 
 
 def fit_baseline(experiment: ExperimentView, start: Start) -> None:
