@@ -28,6 +28,7 @@ from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
+from sensor2sensor.training.baseline import baseline_of
 
 if TYPE_CHECKING:
     from sensor2sensor.evaluation.run import Evaluation
@@ -66,7 +67,7 @@ def evaluate_run(
 
     Args:
         experiment: The experiment of the run.
-        run: The run whose newest checkpoint is scored.
+        run: The run whose newest checkpoint is scored, or whose baseline.
         gan: A model already built; its generator's weights are restored from the checkpoint, too.
         profile: Metric conventions; by default ``standard``, or ``arisgan`` for an experiment whose
             normalisation (l2) cannot be undone, which no other profile can score.
@@ -79,15 +80,20 @@ def evaluate_run(
     load_tensorflow()
     from models.loading import find_gan_class
     from sensor2sensor.evaluation.session import Session
+    from sensor2sensor.predictors.model import model_predictor
     from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.checkpoints import restore_for_inference
     from sensor2sensor.training.contract import source_of
     from sensor2sensor.training.layer_statistics import at_inference
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
+    from sensor2sensor.training.run import tiles_as_trained
     from sensor2sensor.training.run_file import edited_since, module_changes, refuse_other_data
 
     refuse_other_data(experiment)
+    if (known := baseline_of(run, experiment.contract)) is not None:
+        scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
+        return Session(*scored, baseline=True).score(known)
     name, root = experiment.config.model_name, experiment.environment.models_root
     modules = experiment.config.modules
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
@@ -102,20 +108,11 @@ def evaluate_run(
             gan = construct(gan_class, experiment)
     kind = experiment.config.inference_statistics
     step = restore_for_inference(
-        gan, run, kind=kind, batches=lambda: _training_tiles(experiment), say=print
+        gan, run, kind=kind, batches=lambda: tiles_as_trained(experiment), say=print
     )
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     session = Session(experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
-    return session.score(at_inference(gan.generator, kind))
-
-
-def _training_tiles(experiment: Experiment) -> Any:
-    """Batches for the statistics of a checkpoint from before these were kept."""
-    from sensor2sensor.training.layer_statistics import statistics_batches
-    from sensor2sensor.training.run import reader_options
-
-    options = reader_options(experiment, experiment.environment)
-    return statistics_batches(experiment, experiment.normaliser, options)
+    return session.score(model_predictor(experiment, at_inference(gan.generator, kind)))
 
 
 def main(args: argparse.Namespace) -> int:
@@ -129,7 +126,8 @@ def main(args: argparse.Namespace) -> int:
         load_experiment_file(folder / "experiment.json")  # a bad key may be why there is no run
         raise
     experiment = Experiment(args.exp, environment, timestamp=run.timestamp, as_run=True)
-    check_by_name(experiment.config.model_name, environment.models_root)
+    if baseline_of(run, experiment.contract) is None:
+        check_by_name(experiment.config.model_name, environment.models_root)
     evaluate_run(experiment, run, profile=args.profile, split=args.split)
     return 0
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from evaluate import add_split, evaluate_run
 from experiment import Experiment, find_pretrained
-from models.loading import check_by_name, find_gan_class, find_modules
+from models.loading import check_by_name, find_gan_class, find_modules, is_baseline
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.config.places import find_experiment
@@ -29,6 +29,7 @@ from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
+from sensor2sensor.training.baseline import check_baseline, fit_baseline
 from sensor2sensor.training.readiness import check_data
 from sensor2sensor.training.start import SMOKE_STEPS, Start, begun_with, choose_start, throwaway
 
@@ -74,14 +75,27 @@ def run(
         timestamp=args.timestamp, restore=args.restore, resume=args.resume, now=datetime.now(),
     )  # fmt: skip
     experiment = Experiment(args.exp, environment, timestamp=timestamp)
+    name, root = experiment.config.model_name, environment.models_root
     with located(experiment.document):
         counts, notices = check_data(experiment)
-        check_by_name(experiment.config.model_name, environment.models_root)
-        find_modules(experiment.config.modules, environment.models_root)
+        find_modules(experiment.config.modules, root)
+        if is_baseline(name, root):
+            return _fit(args, experiment, start)
+        check_by_name(name, root)
         start = replace(start, pretrained=pretrained(experiment, start, home or environment))
         for line in notices:
             print(line)
         return _use(args, experiment, start, steps, counts)
+
+
+def _fit(args: argparse.Namespace, experiment: Experiment, start: Start) -> int:
+    """Make the run of a baseline, which is not trained, unless ``--check``; evaluate it."""
+    for line in check_baseline(experiment, start):
+        print(line)
+    if not args.check:
+        fit_baseline(experiment, start)
+        evaluate_run(experiment, experiment.run, split=args.split)
+    return 0
 
 
 def _use(
@@ -115,8 +129,7 @@ def pretrained(experiment: Experiment, start: Start, environment: Environment) -
     """The run whose generator this one begins with; a resumed run has begun already."""
     if start.resume and any(experiment.run.ckpt_dir.glob("ckpt-*.index")):
         return None
-    begun = begun_with(experiment.run) if start.resume else None
-    if begun is not None:
+    if start.resume and (begun := begun_with(experiment.run)) is not None:
         return begun[0]
     found = find_pretrained(experiment, environment)
     if found is not None and start.source is not None:

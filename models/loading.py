@@ -17,6 +17,7 @@ from types import ModuleType
 from sensor2sensor.core.blame import line_in, sentence
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.predictors.registry import REGISTRY as BASELINES
 
 FOLDER = Path(__file__).resolve().parent
 NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -42,9 +43,18 @@ def list_models(models_root: Path | None = None) -> dict[str, Path]:
 def precedence(name: str, models_root: Path | None = None) -> str | None:
     """The line that says which of two modules of one name is taken; None where there is one."""
     path = find_model(name, models_root)
-    if path.resolve().parent == FOLDER or not (FOLDER / path.name).is_file():
+    if path.resolve().parent == FOLDER:
+        return None
+    if name in BASELINES:
+        return f"model '{name}' is {path}, which takes precedence over the baseline of that name"
+    if not (FOLDER / path.name).is_file():
         return None
     return f"model '{name}' is {path}, which takes precedence over the one in {FOLDER}"
+
+
+def is_baseline(name: str, models_root: Path | None = None) -> bool:
+    """Whether a ``model_name`` means a baseline; a module of that name takes precedence."""
+    return name in BASELINES and name not in list_models(models_root)
 
 
 def unused_helpers(models_root: Path | None) -> str | None:
@@ -87,11 +97,13 @@ def find_model(name: str, models_root: Path | None = None) -> Path:
     if not _public(name):
         hint = f"models are: {', '.join(models)}"
         raise ModelContractError(f"'{name}' is a helper module", where="model_name", hint=hint)
-    if name not in models:
-        raise ModelContractError(
-            f"no model '{name}'", where="model_name", hint=suggestion(name, models)
-        )
-    return models[name]
+    if name in models:
+        return models[name]
+    if name in BASELINES:
+        hint = "train.py and evaluate.py take its name; it has no module"
+        raise ModelContractError(f"'{name}' is a baseline", where="model_name", hint=hint)
+    known = suggestion(name, [*models, *BASELINES])
+    raise ModelContractError(f"no model '{name}'", where="model_name", hint=known)
 
 
 def check_by_name(name: str, models_root: Path | None = None) -> None:

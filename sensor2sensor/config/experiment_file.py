@@ -66,7 +66,7 @@ class ExperimentFile(BaseModel):
     schema_: str | None = Field(
         default=None, alias="$schema", description="JSON Schema for editors"
     )
-    model_name: str = Field(description="Name of a module in models/")
+    model_name: str = Field(description="Name of a module in models/, or of a baseline")
     dataset: str = Field(description="Name of a data set in data_root")
     tilesize: PositiveInt = Field(default=256, description="Tile size of the data set, pixels")
     img_height: PositiveInt | None = Field(default=None, description="Rows seen by the model")

@@ -207,6 +207,9 @@ class DatasetContract(Frozen):
                 has = f"has {list(size)} pixels" if size else "has no grid"
                 what = f"extra '{extra.name}' is {list(extra.shape)}"
                 raise ValueError(f"{what}, but the {extra.grid} {has}")
+        strata = [name for extra in self.extras for name in extra.strata]
+        if twice := sorted({name for name in strata if strata.count(name) > 1}):
+            raise ValueError(f"strata {', '.join(twice)} are named by more than one extra")
         return self
 
     def input_ranges(self) -> Floats:

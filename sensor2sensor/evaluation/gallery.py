@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
 from sensor2sensor.dataset.display import view
-from sensor2sensor.evaluation.predictors import Images, Predictor
+from sensor2sensor.evaluation.definitions import info
 from sensor2sensor.evaluation.run import Evaluation
+from sensor2sensor.predictors.protocol import Images, Predictor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def picks(evaluation: Evaluation) -> list[Pick]:
         known = [(row.values[metric], i) for i, row in enumerate(rows)]
         known = [(value, i) for value, i in known if math.isfinite(value)]
         if known:
-            order = sorted(known, reverse=METRICS[metric].better == "higher")
+            order = sorted(known, reverse=info(metric).better == "higher")
             chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
             unique: dict[int, Pick] = {}
             for rank, (value, i) in chosen.items():
@@ -106,7 +106,9 @@ def _sheet(panels: _Panels, title: str) -> bytes:
 def _input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
     from sensor2sensor.dataset.upsampling import upsample
 
-    shown = view(contract.input.bands, contract.input_ranges())
+    spec = contract.input
+    colour, photo = contract.colour("input"), spec.dtype == "uint8"
+    shown = view(spec.bands, contract.input_ranges(), colour, photo=photo)
     return shown.picture(np.asarray(upsample(tile, "nearest")))
 
 
@@ -114,13 +116,15 @@ def _panels(
     tile: TileRecord, predictors: Mapping[str, Predictor], contract: DatasetContract
 ) -> _Panels:
     """Panels of one tile: an l2-trained model is shown on the truth's own norm."""
+    # l2 divides an image by its norm, which a network never learns: the truth's own lends it.
     norm = float(np.sqrt(np.sum(np.square(tile.target.astype(np.float64)))))
     guesses = {}
     for name, predictor in predictors.items():
         guess = np.asarray(predictor([tile]))[0]
-        guesses[name] = guess * norm if getattr(predictor, "normalised", False) else guess
+        guesses[name] = guess * norm if predictor.normalised else guess
     ranges = contract.target_ranges()
-    shown = view(contract.target.bands, ranges, contract.colour())
+    photo = contract.target.dtype == "uint8"
+    shown = view(contract.target.bands, ranges, contract.colour(), photo=photo)
     images = {"input": _input_picture(tile, contract)}
     images |= {name: shown.picture(guess) for name, guess in guesses.items()}
     images["truth"] = shown.picture(tile.target)
@@ -134,7 +138,7 @@ def _panels(
 
 def _caption(pick: Pick, evaluation: Evaluation) -> str:
     """Rank, tile and every method's value of the ranking metric; tiles without one have no rank."""
-    label = METRICS[pick.metric].label
+    label = info(pick.metric).label
     shown = [evaluation.methods[0], *([evaluation.reference] if evaluation.reference else [])]
     values = {m: evaluation.of(m)[pick.position].values[pick.metric] for m in shown}
     text = ", ".join(f"{method} {value:.3f}" for method, value in values.items())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensor2sensor.config.vocabulary import BAND_UNIT, METRICS
 from sensor2sensor.core import files
+from sensor2sensor.dataset.strata import PIXELS
+from sensor2sensor.evaluation.definitions import definitions
 from sensor2sensor.evaluation.run import Evaluation
 from sensor2sensor.evaluation.summary import plain
 
@@ -19,15 +20,6 @@ FORMAT_VERSION = 1
 # Raised whenever a metric is added or its definition changes: different versions never meet.
 METRICS_VERSION = 2
 KEY_COLUMNS = ("name", "scene", "split", "method")
-# Where profile arisgan departs from the vocabulary's unit or definition.
-ARISGAN = {
-    "hpsi": {"label": "HPSI"},
-    "sam": {
-        "unit": "radians",
-        "paper": "as coded in ARISGAN: not clipped, a pixel without an angle counts 0",
-    },
-    "rmse": {"unit": "l2-normalised"},
-}
 
 
 @dataclass(frozen=True)
@@ -46,6 +38,7 @@ class Subject:
         clipped_pixels: Share of target pixels beyond the bounds of the model's output; None where
             it has none.
         inference_statistics: Of batch normalisation: ``train``, or ``image`` for each its own.
+        baseline: Whether the model is the baseline of its name, which is then not compared with it.
     """
 
     experiment: str
@@ -58,6 +51,7 @@ class Subject:
     weights: str = "last"
     clipped_pixels: float | None = None
     inference_statistics: str = "train"
+    baseline: bool = False
 
     @property
     def stem(self) -> str:
@@ -69,32 +63,6 @@ def stem(subject: Subject, profile: str, split: str = "test") -> str:
     """File stem; a profile but ``standard`` and a split but ``test`` are named: none overwrites."""
     named = [part for part in (profile, split) if part not in ("standard", "test")]
     return "_".join([subject.stem, *named])
-
-
-def definitions(
-    profile: str,
-    names: Sequence[str],
-    unit: str = BAND_UNIT,
-    undefined: Mapping[str, str] | None = None,
-) -> dict[str, dict[str, str | None]]:
-    """Label, unit, direction and source of each metric under a profile.
-
-    Args:
-        profile: Metric conventions.
-        names: Metrics.
-        unit: That of the target bands.
-        undefined: Metrics that no tile can have, and why.
-    """
-    found: dict[str, dict[str, str | None]] = {}
-    for name in names:
-        info = METRICS[name]
-        published = {"label": info.label, "better": info.better, "paper": info.paper}
-        found[name] = {**published, "unit": unit if info.unit == BAND_UNIT else info.unit}
-        found[name]["undefined"] = (undefined or {}).get(name)
-        if profile == "arisgan":
-            paper = "as coded in ARISGAN, see sensor2sensor.metrics.arisgan"
-            found[name] |= {"paper": paper, **ARISGAN.get(name, {})}
-    return found
 
 
 def _dataset(subject: Subject, contract: DatasetContract) -> dict[str, Any]:
@@ -115,6 +83,16 @@ def _dataset(subject: Subject, contract: DatasetContract) -> dict[str, Any]:
     }
 
 
+def _strata(evaluation: Evaluation) -> dict[str, Any]:
+    """What each stratum is, how much ground is behind it, and its columns."""
+    found = {}
+    for stratum in evaluation.strata:
+        pixels, tiles = evaluation.pixels(stratum)
+        facts = {"extra": stratum.extra, "values": list(stratum.values), "pixels": pixels}
+        found[stratum.name] = {**facts, "tiles": tiles, "columns": evaluation.columns_of(stratum)}
+    return found
+
+
 def document(
     evaluation: Evaluation,
     subject: Subject,
@@ -130,6 +108,7 @@ def document(
         "experiment": subject.experiment,
         "timestamp": subject.timestamp,
         "model_name": subject.model_name,
+        "model_is_baseline": subject.baseline,
         "step": subject.step,
         "weights": subject.weights,
         "clipped_pixels": subject.clipped_pixels,
@@ -142,6 +121,7 @@ def document(
             evaluation.profile, evaluation.metrics, evaluation.unit, evaluation.undefined
         ),
         "sam_left_out": evaluation.sam_left_out,
+        "strata": _strata(evaluation),
         "methods": list(evaluation.methods),
         "reference": evaluation.reference,
         "baselines": {name: item.describe() for name, item in baselines.items()},
@@ -185,11 +165,16 @@ def write(
     """
     base = stem(subject, evaluation.profile, evaluation.split)
     table, facts = folder / f"{base}.csv", folder / f"{base}.json"
+    counted = [stratum.column(PIXELS) for stratum in evaluation.strata]
     rows = [
-        (row.name, row.scene, row.split, row.method, *(row.values[n] for n in evaluation.metrics))
+        (
+            *(row.name, row.scene, row.split, row.method),
+            *(row.values[column] for column in evaluation.columns),
+            *row.pixels.values(),
+        )
         for row in evaluation.rows
     ]
-    files.write_csv(table, (*KEY_COLUMNS, *evaluation.metrics), rows)
+    files.write_csv(table, (*KEY_COLUMNS, *evaluation.columns, *counted), rows)
     csv = {"file": table.name, "rows": len(rows), "sha256": files.sha256(table)}
     content = document(evaluation, subject, contract, baselines, csv, gallery or [])
     files.write_json(facts, content)

@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor2sensor.config.vocabulary import BAND_UNIT, METRICS, undefined
+from sensor2sensor.config.vocabulary import BAND_UNIT
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
-from sensor2sensor.evaluation.predictors import Images, Predictor
-from sensor2sensor.evaluation.summary import Gain, Statistics, gain, statistics, undefined_alike
+from sensor2sensor.dataset.strata import Stratum, split_column
+from sensor2sensor.evaluation.definitions import info, within_strata
+from sensor2sensor.evaluation.scoring import Scorer, counted
+from sensor2sensor.evaluation.summary import (
+    Bools,
+    Gain,
+    Statistics,
+    gain,
+    statistics,
+    undefined_alike,
+)
+from sensor2sensor.predictors.protocol import Images, Predictor
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
@@ -34,8 +44,10 @@ class TileScores:
         block: Block of ground (the first, where a tile touches several).
         split: Split the tile belongs to.
         method: ``model`` or the name of a baseline.
-        values: Every metric of the profile; NaN undefined, +inf perfect.
+        values: Every metric of the profile, and ``rmse@cloudy`` within each stratum; NaN
+            undefined, +inf perfect.
         state: Why a value may be missing, one of ``sensor2sensor.metrics.STATES``.
+        pixels: Pixels with a truth within each stratum.
     """
 
     name: str
@@ -45,6 +57,7 @@ class TileScores:
     method: str
     values: Mapping[str, float]
     state: str
+    pixels: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,7 @@ class Evaluation:
         unit: Unit of the target bands, that of RMSE and L1.
         undefined: Metrics that these bands cannot have, and why.
         sam_left_out: Share of the pixels that SAM leaves out because their truth is zero.
+        strata: Parts of the ground that metrics are scored within, too.
     """
 
     rows: tuple[TileScores, ...]
@@ -72,14 +86,34 @@ class Evaluation:
     unit: str = BAND_UNIT
     undefined: Mapping[str, str] = field(default_factory=dict)
     sam_left_out: float = 0.0
+    strata: tuple[Stratum, ...] = ()
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
         return [row for row in self.rows if row.method == method]
 
-    def values(self, method: str, metric: str) -> list[float]:
-        """One metric of one method, in tile order."""
-        return [row.values[metric] for row in self.of(method)]
+    def within(self, method: str, column: str) -> list[TileScores]:
+        """The rows of one method that a column is about: tiles with a pixel of its stratum."""
+        stratum = split_column(column)[1]
+        return [row for row in self.of(method) if stratum is None or row.pixels[stratum]]
+
+    def values(self, method: str, column: str) -> list[float]:
+        """One metric of one method, in tile order; that of a stratum where a tile has any of it."""
+        return [row.values[column] for row in self.within(method, column)]
+
+    def columns_of(self, stratum: Stratum) -> tuple[str, ...]:
+        """``rmse@cloudy`` and so on, in table order."""
+        return tuple(stratum.column(name) for name in within_strata(self.profile, self.metrics))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every metric of the tables: of whole tiles, then of each stratum."""
+        return self.metrics + tuple(c for stratum in self.strata for c in self.columns_of(stratum))
+
+    def pixels(self, stratum: Stratum) -> tuple[int, int]:
+        """Pixels of a stratum that have a truth, and tiles with any."""
+        counts = [row.pixels[stratum.name] for row in self.of(self.methods[0])]
+        return sum(counts), sum(count > 0 for count in counts)
 
     @property
     def reference(self) -> str | None:
@@ -93,37 +127,36 @@ class Evaluation:
 
     @cached_property
     def summary(self) -> dict[str, dict[str, Statistics]]:
-        """Statistics by method and metric."""
+        """Statistics by method and column."""
         return {
-            method: {name: statistics(self.values(method, name)) for name in self.metrics}
+            method: {name: statistics(self.values(method, name)) for name in self.columns}
             for method in self.methods
         }
 
     @cached_property
     def gains(self) -> dict[str, dict[str, Gain]]:
-        """Paired gain of the first method over each other method, by metric."""
-        first, *others = self.methods
-        rows = self.of(first)
+        """Paired gain of the first method over each other method, by column."""
         undefined = {
             name: undefined_alike([self.values(method, name) for method in self.methods])
-            for name in self.metrics
+            for name in self.columns
         }
         return {
-            other: {
-                name: gain(
-                    self.values(first, name),
-                    self.values(other, name),
-                    better=METRICS[name].better,
-                    blocks=[row.block for row in rows],
-                    scenes=[row.scene for row in rows],
-                    undefined=undefined[name],
-                    seed=self.seed,
-                    key=f"{other}/{name}",
-                )
-                for name in self.metrics
-            }
-            for other in others
+            other: {name: self._gain(other, name, undefined[name]) for name in self.columns}
+            for other in self.methods[1:]
         }
+
+    def _gain(self, other: str, column: str, undefined: Bools) -> Gain:
+        rows = self.within(self.methods[0], column)
+        return gain(
+            [row.values[column] for row in rows],
+            self.values(other, column),
+            better=info(column).better,
+            blocks=[row.block for row in rows],
+            scenes=[row.scene for row in rows],
+            undefined=undefined,
+            seed=self.seed,
+            key=f"{other}/{column}",
+        )
 
     @property
     def scene_unit(self) -> str:
@@ -151,59 +184,13 @@ def _places(dataset_dir: Path) -> dict[str, tuple[str, str]]:
     from sensor2sensor.dataset.ledger import read_split
 
     rows = read_split(dataset_dir)
+    # A tile on the edge of two blocks counts to the first: clusters must not overlap.
     return {row.name: (row.seen_by, row.block.split("+")[0]) for row in rows}
-
-
-class _Scorer:
-    """Scores one batch of one method under the data set's fixed value ranges."""
-
-    def __init__(self, contract: DatasetContract, profile: str) -> None:
-        from sensor2sensor.metrics import profile_metrics
-
-        self.names = profile_metrics(profile, colour=contract.colour() is not None)
-        self.undefined = undefined(profile, len(contract.target.bands))
-        self._zero, self._valid = 0, 0
-        self._contract = contract
-        self._profile = profile
-
-    def __call__(
-        self, target: Images, prediction: Images, *, normalised: bool
-    ) -> tuple[list[dict[str, float]], list[str]]:
-        """Values by metric, and the state, of each tile."""
-        from sensor2sensor.metrics import compute, states
-
-        values = compute(
-            target,
-            prediction,
-            value_ranges=self._contract.target_ranges(),
-            factor=self._contract.factor,
-            profile=self._profile,
-            names=self.names,
-            colour=self._contract.colour(),
-            prediction_is_normalised=normalised,
-        )
-        columns = {name: value.numpy() for name, value in values.items()}
-        tiles = range(len(target))
-        rows = [{name: float(column[i]) for name, column in columns.items()} for i in tiles]
-        return rows, states(target, prediction)
-
-    def see(self, target: Images) -> None:
-        """Count the pixels of a batch of truth that SAM leaves out."""
-        from sensor2sensor.metrics import zero_truth
-
-        zero, valid = zero_truth(target)
-        self._zero, self._valid = self._zero + zero, self._valid + valid
-
-    @property
-    def sam_left_out(self) -> float:
-        """Share of the pixels seen; the published rule of another profile leaves out none."""
-        scored = self._profile == "standard" and "sam" not in self.undefined
-        return self._zero / max(self._valid, 1) if scored else 0.0
 
 
 def _check(predictors: Mapping[str, Predictor], profile: str) -> None:
     for name, predictor in predictors.items():
-        if getattr(predictor, "normalised", False) and profile != "arisgan":
+        if predictor.normalised and profile != "arisgan":
             raise ConfigError(
                 f"{name} predicts in units of its l2 normalisation, which cannot be undone",
                 where="evaluation",
@@ -258,7 +245,7 @@ def evaluate(
     from sensor2sensor.pipeline.reader import iterate_tiles, list_records
 
     _check(predictors, profile)
-    scorer, places = _Scorer(contract, profile), _places(dataset_dir)
+    scorer, places = Scorer(contract, profile), _places(dataset_dir)
     filters = {"enforce_suffix": enforce_suffix, "exclude_suffix": exclude_suffix}
     count = len(list_records(dataset_dir, contract, split, **filters))
     total = count if limit is None else min(limit, count)
@@ -267,12 +254,13 @@ def evaluate(
     for batch in _batches(progress(tiles, total=total, desc="evaluate", unit="tile"), batch_size):
         target = np.stack([tile.target for tile in batch])
         scorer.see(target)
+        masks = scorer.masks(batch)
+        pixels = counted(masks, len(batch))
         for method, predictor in predictors.items():
             guess = _predict(method, predictor, batch)
-            normalised = bool(getattr(predictor, "normalised", False))
-            scores, states = scorer(target, guess, normalised=normalised)
-            for tile, values, state in zip(batch, scores, states, strict=True):
-                row = TileScores(tile.name, *places[tile.name], split, method, values, state)
+            scores, states = scorer(target, guess, masks, normalised=predictor.normalised)
+            for tile, *facts in zip(batch, scores, states, pixels, strict=True):
+                row = TileScores(tile.name, *places[tile.name], split, method, *facts)
                 found[method].append(row)
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(
@@ -285,4 +273,5 @@ def evaluate(
         unit=contract.target_unit(),
         undefined=scorer.undefined,
         sam_left_out=scorer.sam_left_out,
+        strata=scorer.strata,
     )

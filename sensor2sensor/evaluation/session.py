@@ -1,4 +1,4 @@
-"""One evaluation, from the restored generator to the files."""
+"""One evaluation, from the predictor of a run to the files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
-from sensor2sensor.evaluation.baselines import baselines
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.output import Subject, stem, write
-from sensor2sensor.evaluation.predictors import ModelPredictor, Predictor
 from sensor2sensor.evaluation.run import MODEL, Evaluation, evaluate
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
+from sensor2sensor.predictors.protocol import Predictor
+from sensor2sensor.predictors.registry import baselines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,23 +36,20 @@ class ExperimentView(Protocol):
     dataset_dir: Path
     environment: Environment
     normaliser: Normalisation
-    INPUT_UPSAMPLING: str
-    BATCH_SIZE: int
-    IMG_HEIGHT: int
-    IMG_WIDTH: int
     SEED: int
 
 
 class Session:
-    """Scores a generator of one run on a split of its data set.
+    """Scores the predictor of one run on a split of its data set.
 
     Args:
         experiment: The experiment.
         timestamp: Of the run.
         step: Training step of the restored weights.
         profile: Metric conventions.
-        weights: Which weights these are: ``last``, or ``ema <decay>``.
+        weights: Which weights these are: ``last``, ``ema <decay>``, or ``none`` of a baseline.
         split: The split to score.
+        baseline: Whether the model is the baseline of its name.
     """
 
     def __init__(
@@ -63,6 +60,8 @@ class Session:
         profile: str,
         weights: str = "last",
         split: str = "test",
+        *,
+        baseline: bool = False,
     ) -> None:
         self._experiment = experiment
         self._split = split
@@ -81,21 +80,25 @@ class Session:
             dataset_sha256=files.sha256(experiment.dataset_dir / "dataset.json"),
             filters=self._filters,
             weights=weights,
-            inference_statistics=config.inference_statistics,
+            inference_statistics="none" if baseline else config.inference_statistics,
+            baseline=baseline,
         )
 
-    def score(self, generator: Any, console: Console | None = None) -> Evaluation:
+    def score(self, predictor: Predictor, console: Console | None = None) -> Evaluation:
         """Evaluate, write ``.csv``, ``.json`` and gallery, and print the tables.
 
         Args:
-            generator: ``[B, H, W, Ci] -> [B, H, W, Ct]``, its weights restored.
+            predictor: The run's generator with its weights restored, or its baseline.
             console: Where to print; the terminal by default.
         """
         from rich.console import Console
 
         experiment = self._experiment
-        known = baselines(experiment.dataset_dir, experiment.contract, **self._filters)
-        predictors: dict[str, Predictor] = {MODEL: self._model(generator), **known}
+        itself = self.subject.model_name if self.subject.baseline else None
+        known = baselines(
+            experiment.dataset_dir, experiment.contract, **self._filters, without=itself
+        )
+        predictors: dict[str, Predictor] = {MODEL: predictor, **known}
         place = (experiment.dataset_dir, experiment.contract)
         evaluation = evaluate(
             predictors,
@@ -118,6 +121,8 @@ class Session:
         console = console or Console(markup=False, highlight=False)  # [v1] in a path is no style
         title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"
         show(evaluation, place[1], title, console)
+        if itself is not None:
+            console.print(f"the model is the baseline {itself}, which is not compared with itself")
         if clipped is not None:
             words = in_words({self._split: clipped}, legacy=experiment.normaliser.legacy)
             console.print(words, soft_wrap=True)
@@ -131,14 +136,3 @@ class Session:
             return None
         place = (experiment.dataset_dir, experiment.contract)
         return clipped_share(*place, experiment.normaliser, self._split, **self._filters)
-
-    def _model(self, generator: Any) -> Predictor:
-        experiment = self._experiment
-        return ModelPredictor(
-            generator,
-            experiment.normaliser,
-            experiment.INPUT_UPSAMPLING,
-            experiment.BATCH_SIZE,
-            (experiment.IMG_HEIGHT, experiment.IMG_WIDTH),
-            crops=experiment.config.random_crop,
-        )

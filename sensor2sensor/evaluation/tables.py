@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sensor2sensor.config.vocabulary import METRICS
-from sensor2sensor.evaluation.output import definitions
+from sensor2sensor.dataset.strata import split_column
+from sensor2sensor.evaluation.definitions import definitions, info
 from sensor2sensor.evaluation.run import Evaluation
 from sensor2sensor.evaluation.summary import Gain
 
@@ -30,13 +30,14 @@ def number(value: float | None) -> str:
     return text if abs(value) >= 0.01 or value == 0 else f"{value:.3g}"
 
 
-def _heading(evaluation: Evaluation, name: str) -> Text:
+def _heading(evaluation: Evaluation, column: str) -> Text:
     """Label, direction and unit; as text, for rich takes ``[dB]`` in a string for a style."""
+    name = split_column(column)[0]
     facts = (evaluation.profile, (name,), evaluation.unit, evaluation.undefined)
-    info = definitions(*facts)[name]
-    shown = info["undefined"] or info["unit"]
+    known = definitions(*facts)[name]
+    shown = known["undefined"] or known["unit"]
     unit = f" [{shown}]" if shown != "1" else ""
-    return Text(f"{info['label']} {ARROWS[METRICS[name].better]}{unit}")
+    return Text(f"{known['label']} {ARROWS[info(name).better]}{unit}")
 
 
 def _table(title: str, columns: Iterable[str]) -> Table:
@@ -48,16 +49,25 @@ def _table(title: str, columns: Iterable[str]) -> Table:
     return table
 
 
-def summary_table(evaluation: Evaluation, title: str) -> Table:
-    """Mean, min, max, std and the tiles left out, per metric and method."""
-    columns = ("metric", "method", "mean", "min", "max", "std", "tiles", "undefined", "infinite")
-    table = _table(title, columns)
-    for name in evaluation.metrics:
+def summary_table(
+    evaluation: Evaluation, title: str, columns: Sequence[str] | None = None
+) -> Table:
+    """Mean, min, max, std and the tiles left out, per metric and method.
+
+    Args:
+        evaluation: The scores.
+        title: Of the table.
+        columns: Those of a stratum; the metrics of whole tiles by default.
+    """
+    heads = ("metric", "method", "mean", "min", "max", "std", "tiles", "undefined", "infinite")
+    table = _table(title, heads)
+    for name in columns or evaluation.metrics:
+        tiles = len(evaluation.within(evaluation.methods[0], name))
         for position, method in enumerate(evaluation.methods):
             item = evaluation.summary[method][name]
             values = (number(v) for v in (item.mean, item.min, item.max, item.std))
             lacking = (str(v) for v in (item.undefined, item.infinite))
-            counts = (_share(item.count, evaluation.tiles), *lacking)
+            counts = (_share(item.count, tiles), *lacking)
             label = "" if position else _heading(evaluation, name)
             table.add_row(label, method, *values, *counts)
         table.add_section()
@@ -77,16 +87,40 @@ def _gain_row(item: Gain) -> tuple[str, ...]:
     return mean, ends, share, _share(item.count, item.count + item.left_out), verdict
 
 
-def gain_table(evaluation: Evaluation, baseline: str) -> Table:
-    """Paired gain over one baseline with its intervals; positive is better for every metric."""
-    gains = evaluation.gains[baseline]
+def gain_table(
+    evaluation: Evaluation, baseline: str, columns: Sequence[str] | None = None, place: str = ""
+) -> Table:
+    """Paired gain over one baseline with its intervals; positive is better for every metric.
+
+    Args:
+        evaluation: The scores.
+        baseline: The method it is over.
+        columns: Those of a stratum; the metrics of whole tiles by default.
+        place: Where that is, for the title: `` within 'cloudy'``.
+    """
+    shown = columns or evaluation.metrics
+    gains = {name: evaluation.gains[baseline][name] for name in shown}
     over = " or ".join(dict.fromkeys(item.over for item in gains.values() if item.over))
     basis = f"; intervals over {over}" if over else ""
-    title = f"Gain of {evaluation.methods[0]} over {baseline} (positive = better{basis})"
+    title = f"Gain of {evaluation.methods[0]} over {baseline}{place} (positive = better{basis})"
     table = _table(title, ("metric", "mean", "95 % (t)", "better on", "tiles", "verdict"))
-    for name in evaluation.metrics:
-        table.add_row(_heading(evaluation, name), *_gain_row(gains[name]))
+    for name, item in gains.items():
+        table.add_row(_heading(evaluation, name), *_gain_row(item))
     return table
+
+
+def _show_strata(evaluation: Evaluation, console: Console) -> None:
+    """The same tables within each stratum that the tiles show any of."""
+    for stratum in evaluation.strata:
+        (pixels, tiles), place = evaluation.pixels(stratum), f" within '{stratum.name}'"
+        if not pixels:
+            console.print(f"no tile has a pixel{place}")
+            continue
+        columns = evaluation.columns_of(stratum)
+        ground = f"{pixels} pixels in {tiles} of {evaluation.tiles} tiles"
+        console.print(summary_table(evaluation, f"Scores{place}: {ground}", columns))
+        if evaluation.reference is not None:
+            console.print(gain_table(evaluation, evaluation.reference, columns, place))
 
 
 def ground_note(contract: DatasetContract, split: str) -> str:
@@ -94,7 +128,8 @@ def ground_note(contract: DatasetContract, split: str) -> str:
     policy = contract.split_policy
     shared = policy.ground_shared.get(split)
     seen = "unknown" if shared is None else f"{100 * shared:.1f} %"
-    return f"{policy.described()}: {seen} of the ground of '{split}' is in 'train' too"
+    told = " (told by groups, which stand for it)" if policy.ground == "group" else ""
+    return f"{policy.described()}: {seen} of the ground of '{split}' is in 'train' too{told}"
 
 
 def show(evaluation: Evaluation, contract: DatasetContract, title: str, console: Console) -> None:
@@ -104,6 +139,7 @@ def show(evaluation: Evaluation, contract: DatasetContract, title: str, console:
     console.print(summary_table(evaluation, title))
     if evaluation.reference is not None:
         console.print(gain_table(evaluation, evaluation.reference))
+    _show_strata(evaluation, console)
     odd = {
         method: {state: n for state, n in states.items() if state != "ordinary"}
         for method, states in evaluation.states.items()

@@ -52,12 +52,22 @@ class Entrant:
 
 
 def entrants(group: Group) -> list[Entrant]:
-    """Baselines once (they depend on the data set alone), then every run."""
-    first = group.results[0]
-    names = [method for method in first.methods if method != MODEL]
-    found = [Entrant(name, True, _rows(first.table, name)) for name in names]
+    """Baselines once (they depend on the data set alone), then every run.
+
+    A baseline that has a run of its own stands there only: twice, it would cost others a rank.
+    """
+    runs = {result.itself for result in group.results}
+    source = {
+        method: result.table
+        for result in reversed(group.results)
+        for method in result.methods
+        if method != MODEL and method not in runs
+    }
+    order = dict.fromkeys(m for result in group.results for m in result.methods if m in source)
+    found = [Entrant(name, True, _rows(source[name], name)) for name in order]
     for result in group.results:
-        found.append(Entrant(group.label(result), False, _rows(result.table, MODEL)))
+        own = _rows(result.table, MODEL)
+        found.append(Entrant(group.label(result), result.itself is not None, own))
     return found
 
 
@@ -82,6 +92,7 @@ def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
 
     frame = pd.DataFrame({i: entrant.table[metric] for i, entrant in enumerate(found)})
     perfect = (frame == np.inf).any(axis=1) & (better == "higher")
+    # Who fails on the hard tiles must not be judged on the easy ones that are left to it.
     shared = frame[~(frame.isna().all(axis=1) | perfect)]
     return [c if np.isfinite(c).all() else c.iloc[:0] for _, c in shared.items()]
 
@@ -172,23 +183,29 @@ def gain_table(group: Group) -> pd.DataFrame | None:
     """Gain of each run over the strongest baseline, positive is better; None without baselines."""
     import pandas as pd
 
-    reference = group.facts.reference
-    if reference is None:
+    found = gaining(group)
+    if not found:
         return None
-    labels = [group.label(result) for result in group.results]
     columns = {
-        heading(definition): [_gain_cell(r.facts.gain[reference][name]) for r in group.results]
+        heading(definition): [_gain_cell(gains[name]) for gains in found.values()]
         for name, definition in group.facts.metrics.items()
     }
-    return pd.DataFrame(columns, index=labels)
+    return pd.DataFrame(columns, index=list(found))
+
+
+def gaining(group: Group) -> dict[str, dict[str, Gain]]:
+    """Gains over the group's reference by run and metric, without a run that is the reference."""
+    reference, metrics = group.reference, group.facts.metrics
+    return {
+        group.label(result): {name: result.facts.gain[reference][name] for name in metrics}
+        for result in group.results
+        if reference is not None and reference in result.facts.gain
+    }
 
 
 def gains_of(group: Group) -> list[Gain]:
     """Every gain of :func:`gain_table`."""
-    reference = group.facts.reference
-    if reference is None:
-        return []
-    return [gain for r in group.results for gain in r.facts.gain[reference].values()]
+    return [gain for gains in gaining(group).values() for gain in gains.values()]
 
 
 def independent_groups(group: Group) -> str:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sensor2sensor.dataset.strata import AT, PIXELS
+
 FORMAT_VERSION = 1
 METRICS_VERSION = 2
 READABLE = (1, METRICS_VERSION)  # earlier numbers are shown, in tables of their own
@@ -65,16 +67,26 @@ class Gain(_Frozen):
 
 
 class Dataset(_Frozen):
-    """The data set that was scored."""
+    """The data set that was scored; ``resolution_m`` is None where nobody knows it."""
 
     name: str
     sha256: str
     kind: str
     tile_px: int
-    resolution_m: float
+    resolution_m: float | None
     factor: float
     split_policy: dict[str, Any]
     value_ranges: dict[str, list[float]]
+
+
+class Stratum(_Frozen):
+    """A part of the ground that metrics are scored within: pixels with a truth, tiles with any."""
+
+    extra: str
+    values: list[int]
+    pixels: int
+    tiles: int
+    columns: list[str]
 
 
 class Table(_Frozen):
@@ -102,6 +114,7 @@ class EvaluationFile(_Frozen):
     experiment: str
     timestamp: str
     model_name: str
+    model_is_baseline: bool = False
     step: int
     weights: str = "last"
     clipped_pixels: float | None = None
@@ -112,6 +125,7 @@ class EvaluationFile(_Frozen):
     profile: str
     metrics: dict[str, Definition]
     sam_left_out: float = 0.0
+    strata: dict[str, Stratum] = {}
     methods: list[str]
     reference: str | None
     baselines: dict[str, dict[str, Any]]
@@ -122,3 +136,9 @@ class EvaluationFile(_Frozen):
     gain: dict[str, dict[str, Gain]]
     csv: Table
     gallery: list[Picture]
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the CSV beyond the keys: metrics, those within strata, and their pixels."""
+        inner = [column for stratum in self.strata.values() for column in stratum.columns]
+        return [*self.metrics, *inner, *(f"{PIXELS}{AT}{name}" for name in self.strata)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.dataset.strata import AT, PIXELS, split_column
+from sensor2sensor.predictors.registry import REGISTRY
 from sensor2sensor.report.file import (
     FORMAT_VERSION,
     KEY_COLUMNS,
@@ -31,7 +33,8 @@ class Result:
     Attributes:
         path: Its JSON file.
         facts: The content of the JSON.
-        table: A row per tile and method: ``name, scene, split, method`` and a column per metric.
+        table: A row per tile and method: ``name, scene, split, method`` and a column per metric,
+            whole and within each stratum.
     """
 
     path: Path
@@ -42,6 +45,19 @@ class Result:
     def methods(self) -> list[str]:
         """Model first, then baselines."""
         return self.facts.methods
+
+    @property
+    def itself(self) -> str | None:
+        """The baseline that its model is; None of a trained model."""
+        return self.facts.model_name if self.facts.model_is_baseline else None
+
+    def within(self, stratum: str) -> Result:
+        """The same evaluation on the ground of one stratum: its metrics, and tiles that show it."""
+        columns = self.facts.strata[stratum].columns
+        inner = {column: self.facts.metrics[split_column(column)[0]] for column in columns}
+        facts = self.facts.model_copy(update={"metrics": inner})
+        shown = self.table[self.table[f"{PIXELS}{AT}{stratum}"] > 0]
+        return replace(self, facts=facts, table=shown)
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,28 @@ class Group:
     def facts(self) -> EvaluationFile:
         """Facts that all results share (data set, metrics, profile, split)."""
         return self.results[0].facts
+
+    @property
+    def reference(self) -> str | None:
+        """The strongest baseline that any result is compared with; None without any.
+
+        A result that is itself the strongest one is compared with the next.
+        """
+        known = {r.facts.reference for r in self.results if r.facts.reference is not None}
+        ranks = {name: rank for rank, name in enumerate(REGISTRY)}
+        return max(sorted(known), key=lambda name: ranks.get(name, -1), default=None)
+
+    @property
+    def strata(self) -> tuple[Group, ...]:
+        """The results within each stratum that has any ground, for tables of their own."""
+        found = []
+        known = {name: s for r in self.results for name, s in r.facts.strata.items()}
+        for name, stratum in known.items():
+            ground = f"{stratum.pixels} pixels in {stratum.tiles} of {self.facts.tiles} tiles"
+            inside = tuple(r.within(name) for r in self.results if name in r.facts.strata)
+            if stratum.pixels:
+                found.append(Group(f"within '{name}': {ground}", inside))
+        return tuple(found)
 
     def label(self, result: Result) -> str:
         """The experiment's name; with the timestamp where it was run more than once."""
@@ -195,7 +233,7 @@ def _table(path: Path, facts: EvaluationFile) -> pd.DataFrame:
         problem = f"its table is not the one written with it ({lines} of {facts.csv.rows} rows)"
         raise InputError(problem, where=path, hint=again)
     table = pd.read_csv(path, dtype=dict.fromkeys(KEY_COLUMNS, str), keep_default_na=False)
-    if list(table.columns) != [*KEY_COLUMNS, *facts.metrics]:
+    if list(table.columns) != [*KEY_COLUMNS, *facts.columns]:
         raise InputError("its table has other columns", where=path, hint=again)
-    values = table[list(facts.metrics)].apply(pd.to_numeric, errors="coerce")
+    values = table[facts.columns].apply(pd.to_numeric, errors="coerce")
     return pd.concat([table[list(KEY_COLUMNS)], values], axis=1)

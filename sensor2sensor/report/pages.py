@@ -106,6 +106,16 @@ def _each(results: Results, piece: Callable[[Group], str]) -> Page:
     return Page("".join(_title(group) + piece(group) for group in results.groups))
 
 
+def _and_strata(piece: Callable[[Group], str]) -> Callable[[Group], str]:
+    """The same piece of whole tiles, then within each stratum that the group's tiles show."""
+
+    def pieces(group: Group) -> str:
+        inner = (f"<h4>{html.escape(g.title)}</h4>{piece(g)}" for g in group.strata)
+        return piece(group) + "".join(inner)
+
+    return pieces
+
+
 def _baselines(group: Group) -> list[str]:
     return [entrant.label for entrant in compare.entrants(group) if entrant.baseline]
 
@@ -130,7 +140,8 @@ def _ground(group: Group) -> str:
     guard = policy.get("guard_m", 0.0)  # evaluations from before it was kept lack it
     around = f" with a guard of {guard:g} m" if guard else " without a guard"
     by = policy["by"] + (around if policy["by"] == "block" else "")
-    return f"Split by {by}: {seen} of the scored ground was seen in training."
+    told = " (told by groups, which stand for it)" if policy.get("ground") == "group" else ""
+    return f"Split by {by}: {seen} of the scored ground was seen in training{told}."
 
 
 def _summary(group: Group) -> str:
@@ -168,10 +179,10 @@ def _gains(group: Group) -> str:
         "Mean paired difference per tile, signed so that positive is better for every metric. "
         "Interval: 95 %, Student's t with the cluster-robust variances of blocks of ground and of "
         f"scenes; here: {compare.independent_groups(group)}. ✓ wholly better, ✗ wholly worse than "
-        f"{group.facts.reference}; no verdict where a tile has no finite value. "
+        f"{group.reference}; no verdict where a tile has no finite value. "
         f"A scene is told from others by {group.facts.scene_unit}."
     )
-    alt = f"gain over {group.facts.reference} per metric with intervals"
+    alt = f"gain over {group.reference} per metric with intervals"
     upright = table.T if len(table) <= UPRIGHT_RUNS else table
     return table_html(upright) + _figure(made, alt) + _note(note)
 
@@ -210,17 +221,17 @@ def _line(result: Result) -> dict[str, str]:
 
 def summary(results: Results) -> Page:
     """Mean ± std per metric, model and baseline; one table per data set and profile."""
-    return _each(results, _summary)
+    return _each(results, _and_strata(_summary))
 
 
 def ranks(results: Results) -> Page:
     """Ranks per metric and their mean."""
-    return _each(results, _ranks)
+    return _each(results, _and_strata(_ranks))
 
 
 def gains(results: Results) -> Page:
     """Paired gain over the strongest baseline, as table and plot."""
-    return _each(results, _gains)
+    return _each(results, _and_strata(_gains))
 
 
 def boxes(results: Results) -> Page:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.report.compare import (
     Entrant,
     entrants,
+    gaining,
     heading,
     independent_groups,
     interval,
@@ -113,19 +114,18 @@ def gain_plot(group: Group) -> Figure | None:
 
     A hollow mark has no interval and no verdict.
     """
-    reference = group.facts.reference
-    if reference is None:
+    reference, found = group.reference, gaining(group)
+    if not found:
         return None
-    metrics = group.facts.metrics
-    lines = len(group.results)
+    metrics, lines = group.facts.metrics, len(found)
     made, grid = figure(math.ceil(len(metrics) / COLUMNS), min(COLUMNS, len(metrics)), lines)
     panels = list(grid.flat)
     for axes, (name, definition) in zip(panels, metrics.items(), strict=False):
         axes.axvline(0.0, color="#333333", linewidth=0.9)
-        for position, result in enumerate(group.results, start=1):
-            _gain_line(axes, position, result.facts.gain[reference][name])
+        for position, gains in enumerate(found.values(), start=1):
+            _gain_line(axes, position, gains[name])
         _clean(axes, definition.label, definition.unit)
-        draw_names(axes, [group.label(result) for result in group.results])
+        draw_names(axes, list(found))
         axes.set_ylim(lines + 0.6, 0.4)
     for axes in panels[len(metrics) :]:
         axes.set_visible(False)

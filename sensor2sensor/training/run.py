@@ -140,6 +140,12 @@ def reader_options(experiment: ExperimentView, environment: Environment) -> Read
     )
 
 
+def tiles_as_trained(experiment: Any) -> tf.data.Dataset:
+    """Batches for the statistics of a checkpoint from before these were kept."""
+    options = reader_options(experiment, experiment.environment)
+    return statistics_batches(experiment, experiment.normaliser, options)
+
+
 class _Session:
     """A constructed model with its state, batches and writers."""
 

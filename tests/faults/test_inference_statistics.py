@@ -14,10 +14,10 @@ from experiment import Experiment
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core.errors import CheckpointError, ModelContractError
 from sensor2sensor.core.runs import read_run_json
-from sensor2sensor.evaluation.predictors import ModelPredictor
 from sensor2sensor.metrics import compute
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import iterate_tiles
+from sensor2sensor.predictors.model import ModelPredictor
 from sensor2sensor.report.file import EvaluationFile
 from sensor2sensor.training.checkpoints import restore_for_inference, save, stored_statistics
 from sensor2sensor.training.layer_statistics import (

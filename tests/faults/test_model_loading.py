@@ -12,6 +12,7 @@ from models.loading import (
     check_by_name,
     find_gan_class,
     find_model,
+    is_baseline,
     list_models,
     load_gan_class,
     precedence,
@@ -205,6 +206,17 @@ def test_of_a_name_in_both_folders_the_module_of_the_user_is_taken_and_said(fold
     assert find_model("edsr", root) == FOLDER / "edsr.py"
     assert precedence("edsr", root) is None
     assert precedence("pix2pix", FOLDER) is None
+
+
+def test_a_module_takes_precedence_over_the_baseline_of_its_name(folder):
+    assert is_baseline("bicubic") and not is_baseline("edsr") and not is_baseline("bicubik")
+    with pytest.raises(ModelContractError, match="'bicubic' is a baseline"):
+        find_model("bicubic")
+    with pytest.raises(ModelContractError, match="nearest: 'mean_colour'"):
+        find_model("mean_color")
+    root = folder.write("bicubic", SOUND)
+    assert not is_baseline("bicubic", root) and find_model("bicubic", root).parent == root
+    assert "over the baseline of that name" in precedence("bicubic", root)
 
 
 def test_a_missing_models_root_is_named(tmp_path):

@@ -11,11 +11,11 @@ from experiment import Experiment
 from models.loading import load_gan_class
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.dataset.contract import load_contract
-from sensor2sensor.evaluation.baselines import baselines
-from sensor2sensor.evaluation.predictors import ModelPredictor
 from sensor2sensor.evaluation.run import evaluate
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.pipeline.reader import iterate_tiles
+from sensor2sensor.predictors.model import ModelPredictor
+from sensor2sensor.predictors.registry import baselines
 from sensor2sensor.products.sentinel2 import open_s2
 from tests.fakes_dataset import S2_NM, glinting, make_dataset
 

@@ -15,8 +15,9 @@ from rich.console import Console
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
 from sensor2sensor.evaluation import output
+from sensor2sensor.evaluation.definitions import definitions
 from sensor2sensor.evaluation.gallery import picks, write_gallery
-from sensor2sensor.evaluation.output import definitions, stem, write
+from sensor2sensor.evaluation.output import stem, write
 from sensor2sensor.evaluation.run import Evaluation, TileScores, evaluate
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.metrics import profile_metrics
@@ -32,7 +33,7 @@ def evaluation():
 
 
 def written(evaluation, folder, **changes):
-    baselines = {"nearest": toys.Described(toys.noisy(0.05))}
+    baselines = {"nearest": toys.noisy(0.05)}
     contract = toys.dataset()[1]
     return write(evaluation, folder, toys.subject(**changes), contract, baselines=baselines)
 
@@ -166,6 +167,7 @@ def test_the_gallery_shows_best_median_and_worst(evaluation, tmp_path):
 
 
 def test_a_caption_says_how_many_tiles_were_ranked(tmp_path):
+    @toys.Made
     def odd(tiles):
         images = toys.noisy(0.01)(tiles)
         images[[tile.name.startswith("inv_toy__00008") for tile in tiles]] = np.nan

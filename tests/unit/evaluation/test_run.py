@@ -11,11 +11,11 @@ import pytest
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.ledger import read_split, write_split
-from sensor2sensor.evaluation.predictors import ModelPredictor, window_starts
 from sensor2sensor.evaluation.run import evaluate
 from sensor2sensor.metrics import compute, profile_metrics
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import iterate_tiles
+from sensor2sensor.predictors.model import ModelPredictor, window_starts
 from tests.fakes_dataset import make_dataset
 from tests.unit.evaluation import toys
 
@@ -78,7 +78,7 @@ def test_perfect_and_broken_predictions_are_counted_apart():
                 image[5, 5, 0] = np.nan
         return images
 
-    got = scored({"model": half})
+    got = scored({"model": toys.Made(half)})
     assert got.states["model"] == {"perfect": 4, "not_finite": 1}
     psnr = got.summary["model"]["psnr"]
     assert (psnr.count, psnr.undefined, psnr.infinite, psnr.mean) == (0, 1, 4, None)
@@ -94,7 +94,7 @@ def test_a_model_that_is_not_finite_on_some_tiles_gets_no_verdict_in_any_metric(
                 image[3, 3] = np.inf
         return images
 
-    got = scored({"model": half, "nearest": toys.noisy(0.05)})
+    got = scored({"model": toys.Made(half), "nearest": toys.noisy(0.05)})
     for name, gain in got.gains["nearest"].items():
         assert (gain.verdict, gain.t_low) == ("none", None), name
         assert gain.note == "no verdict: finite on 3 of 5 tiles"
@@ -105,28 +105,28 @@ def test_a_scene_is_an_overpass_whatever_inventory_it_came_from(tmp_path):
     rows = [replace(row, inventory=f"inv_{row.name[-3:]}") for row in read_split(folder)]
     contract = load_contract(folder)
     write_split(folder, rows)
-    without = evaluate({"m": toys.truth}, folder, contract)
+    without = evaluate({"m": toys.perfect}, folder, contract)
     assert len({row.scene for row in without.rows}) == 6 and "not recorded" in without.scene_unit
     write_split(folder, [replace(row, overpass="S2A_20221005T115411") for row in rows])
-    recorded = evaluate({"m": toys.truth, "n": toys.noisy(0.05)}, folder, contract)
+    recorded = evaluate({"m": toys.perfect, "n": toys.noisy(0.05)}, folder, contract)
     assert {row.scene for row in recorded.rows} == {"S2A_20221005T115411"}
     assert recorded.scene_unit == "overpass"
     assert recorded.gains["n"]["rmse"].note == "for this scene only"
 
 
 def test_suffix_filters_and_limit():
-    names = {row.name for row in scored({"m": toys.truth}, enforce_suffix="notinmask").rows}
-    others = {row.name for row in scored({"m": toys.truth}, exclude_suffix="notinmask").rows}
+    names = {row.name for row in scored({"m": toys.perfect}, enforce_suffix="notinmask").rows}
+    others = {row.name for row in scored({"m": toys.perfect}, exclude_suffix="notinmask").rows}
     assert names and others and len(names | others) == 5 and not names & others
     assert all(name.endswith("notinmask") for name in names)
-    assert scored({"m": toys.truth}, limit=2).tiles == 2
+    assert scored({"m": toys.perfect}, limit=2).tiles == 2
     with pytest.raises(InputError):
-        scored({"m": toys.truth}, enforce_suffix="nowhere")
+        scored({"m": toys.perfect}, enforce_suffix="nowhere")
 
 
 def test_a_predictor_of_another_shape_is_refused():
     with pytest.raises(InputError, match="target bands"):
-        scored({"model": lambda tiles: toys.truth(tiles)[..., :2]})
+        scored({"model": toys.Made(lambda tiles: toys.truth(tiles)[..., :2])})
 
 
 def test_an_l2_model_is_scored_under_its_own_profile_only():

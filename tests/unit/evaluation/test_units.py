@@ -48,8 +48,8 @@ def evaluated(root, units):
     folder, contract = made(root / "set", units)
     predictors = {"model": toys.noisy(0.01), "nearest": toys.noisy(0.05)}
     found = evaluate(predictors, folder, contract)
-    described = {"nearest": toys.Described(toys.noisy(0.05))}
-    facts = write(found, root / "out", toys.subject(), contract, baselines=described)[1]
+    named = {"nearest": toys.noisy(0.05)}
+    facts = write(found, root / "out", toys.subject(), contract, baselines=named)[1]
     console = Console(file=io.StringIO(), width=120)
     show(found, contract, "toy", console)
     group = load(root / "out").groups[0]

@@ -25,6 +25,24 @@ def truth(tiles):
     return np.stack([tile.target for tile in tiles])
 
 
+class Made:
+    """A predictor from a function of tiles."""
+
+    normalised = False
+
+    def __init__(self, predict):
+        self.predict = predict
+
+    def __call__(self, tiles):
+        return self.predict(tiles)
+
+    def describe(self):
+        return {"method": "made up"}
+
+
+perfect = Made(truth)
+
+
 def noisy(amount):
     """Truth plus noise that depends on the tile's name alone."""
 
@@ -35,20 +53,7 @@ def noisy(amount):
             images.append(tile.target + rng.normal(0, amount, tile.target.shape))
         return np.stack(images).astype(np.float32)
 
-    return predict
-
-
-class Described:
-    """A predictor that can stand among the baselines."""
-
-    def __init__(self, predict):
-        self.predict = predict
-
-    def __call__(self, tiles):
-        return self.predict(tiles)
-
-    def describe(self):
-        return {"method": "made up"}
+    return Made(predict)
 
 
 def subject(**changes):

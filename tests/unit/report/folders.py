@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +65,20 @@ def evaluation(level, *, profile="standard", spoil=(), scenes=3, blocks=6):
 
 def add(
     folder: Path, experiment: str, level: float, *, timestamp="0715-0930", profile="standard",
-    dataset="alt6_toy", sha="ab" * 32, spoil=(), picture=True, scenes=3, blocks=6,
+    dataset="alt6_toy", sha="ab" * 32, spoil=(), picture=True, scenes=3, blocks=6, itself=None,
 ) -> Path:  # fmt: skip
-    """Write one evaluation; returns its JSON file."""
+    """Write one evaluation, that of a baseline where ``itself`` names it; returns its JSON file."""
     filters = {"enforce_suffix": None, "exclude_suffix": None}
-    subject = Subject(experiment, timestamp, "edsr", 300, dataset, sha, filters)
+    named = {"model_name": itself or "edsr", "baseline": itself is not None}
+    subject = Subject(
+        experiment,
+        timestamp,
+        step=300,
+        dataset=dataset,
+        dataset_sha256=sha,
+        filters=filters,
+        **named,
+    )
     gallery = []
     if picture:
         buffer = io.BytesIO()
@@ -78,4 +88,8 @@ def add(
         gallery = [{"file": file, "rank": "best", "tile": "inv__00001", "caption": "best tile"}]
     baselines = {"nearest": Named(), "bicubic": Named()}
     made = evaluation(level, profile=profile, spoil=spoil, scenes=scenes, blocks=blocks)
+    if itself is not None:
+        kept = tuple(row for row in made.rows if row.method != itself)
+        methods = tuple(method for method in made.methods if method != itself)
+        made = replace(made, rows=kept, methods=methods)
     return write(made, folder, subject, contract(), baselines=baselines, gallery=gallery)[1]

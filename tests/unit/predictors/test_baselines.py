@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.records import TileRecord
-from sensor2sensor.evaluation import baselines as module
-from sensor2sensor.evaluation.baselines import baselines, bilinear, fit_lines, nearest_bands
 from sensor2sensor.metrics import compute
 from sensor2sensor.pipeline.reader import iterate_tiles
+from sensor2sensor.predictors.bilinear_fit import bilinear, fit_lines, nearest_bands
+from sensor2sensor.predictors.registry import baselines
 from tests.unit.evaluation import toys
 
 
@@ -144,9 +142,3 @@ def test_input_bands_are_found_by_name():
     less = contract.input.model_copy(update={"bands": contract.input.bands[:2]})
     with pytest.raises(DatasetError, match="B04"):
         baselines(folder, contract.model_copy(update={"input": less}))
-
-
-def test_other_kinds_have_no_interpolation_baseline():
-    folder, contract = toys.dataset()
-    assert baselines(folder, contract.model_copy(update={"kind": "paired"})) == {}
-    assert replace(module.Upsampled("nearest", (0,)), mode="bicubic").describe()["method"]

@@ -1,55 +1,26 @@
-"""Baselines without learning beyond a line: what every network must be held against.
+"""``bilinear_fit``: bilinear between the native pixels of a swath, then one line per target band.
 
-They start from the low-resolution grid as it was observed, not from an upsampled copy:
-
-* degraded Sentinel-2: ``nearest`` and ``bicubic``;
-* Sentinel-3: ``bilinear_fit``, bilinear between the native OLCI pixels (whose rows are not aligned
-  with the target grid) of the band nearest in wavelength, then one straight line per target band,
-  fitted on the train split.
+For an input without a grid (OLCI's rows are not aligned with the target's): each target band is
+made from the input band nearest in wavelength. The line is all that is learned, on the train split.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.predictors.protocol import Images
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
-    from sensor2sensor.evaluation.predictors import Images
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Upsampled:
-    """The low-resolution image itself on the target's grid.
-
-    Attributes:
-        mode: ``nearest`` or ``bicubic``.
-        bands: For each target band, its position among the input bands.
-    """
-
-    mode: str
-    bands: tuple[int, ...]
-
-    def __call__(self, tiles: Sequence[TileRecord]) -> Images:
-        """Predict ``[B, H, W, Ct]``."""
-        from sensor2sensor.dataset.upsampling import upsample
-
-        images = np.stack([np.asarray(upsample(tile, self.mode)) for tile in tiles])
-        return images[..., list(self.bands)].astype(np.float32)
-
-    def describe(self) -> dict[str, Any]:
-        """What the JSON of an evaluation says about this baseline."""
-        return {"method": f"{self.mode} interpolation of the low-resolution pixels"}
 
 
 @dataclass(frozen=True)
@@ -86,8 +57,9 @@ class BilinearFit:
     lines: tuple[BandLine, ...]
     sources: tuple[int, ...]
     resolution_m: float
+    normalised: ClassVar[bool] = False
 
-    def __call__(self, tiles: Sequence[TileRecord]) -> Images:
+    def __call__(self, tiles: Sequence[TileRecord], /) -> Images:
         """Predict ``[B, H, W, Ct]``."""
         return np.stack([self._one(tile) for tile in tiles])
 
@@ -99,7 +71,7 @@ class BilinearFit:
         return (offsets + slopes * spread).astype(np.float32)
 
     def describe(self) -> dict[str, Any]:
-        """What the JSON of an evaluation says about this baseline."""
+        """Method and lines, from which :func:`restored` makes it again."""
         method = "bilinear between native input pixels, one line per band fitted on train"
         return {"method": method, "lines": [asdict(line) for line in self.lines]}
 
@@ -128,6 +100,7 @@ def bilinear(
     x = (np.arange(width) + 0.5) * resolution_m
     y = (np.arange(height) + 0.5) * resolution_m
     try:
+        # Delaunay triangles: rows of a swath are turned against the grid and bend along the orbit.
         linear = LinearNDInterpolator(xy_m, values)(*np.meshgrid(x, y))
     except (QhullError, ValueError):  # fewer than three pixels, or all in one line
         return nearest
@@ -158,6 +131,7 @@ class _Sums:
         var_x = np.maximum(wxx / w - mean_x**2, 0.0)
         var_y = np.maximum(wyy / w - mean_y**2, 0.0)
         cov = wxy / w - mean_x * mean_y
+        # A band that never varies (night, a dead detector) explains nothing: the mean is left.
         slope = np.divide(cov, var_x, out=np.zeros_like(cov), where=var_x > 0)
         product = np.sqrt(var_x * var_y)
         correlation = np.divide(cov, product, out=np.zeros_like(cov), where=product > 0)
@@ -168,7 +142,7 @@ def _footprints(tile: TileRecord) -> tuple[Floats, Floats]:
     """Mean target under each input pixel ``[K, Ct]``, and its number of target pixels ``[K]``."""
     count = len(tile.input_pixels)
     finite = np.isfinite(tile.target).all(axis=-1)
-    index = np.where(finite, tile.input_index, 0).ravel()
+    index = np.where(finite, tile.input_index, 0).ravel()  # 0 collects what has no truth
     weight = np.bincount(index, minlength=count + 1)[1:].astype(np.float64)
     flat = np.nan_to_num(tile.target.reshape(-1, tile.target.shape[-1]).astype(np.float64))
     bands = range(flat.shape[1])
@@ -203,8 +177,11 @@ def fit_lines(contract: DatasetContract, train: Iterable[TileRecord]) -> Bilinea
         contract: The data set's contract.
         train: Its train tiles.
     """
+    resolution_m = _resolution_m(contract)
     sources = nearest_bands(contract)
     sums = _Sums(len(sources))
+    # The line of a fit to single target pixels, too; but not its correlation, which detail that no
+    # input pixel shows would lower.
     for tile in train:
         means, weight = _footprints(tile)
         sums.add(tile.input_pixels[:, list(sources)].astype(np.float64), means, weight)
@@ -221,51 +198,22 @@ def fit_lines(contract: DatasetContract, train: Iterable[TileRecord]) -> Bilinea
         )
         for b, band in enumerate(contract.target.bands)
     ]
-    return BilinearFit(tuple(lines), sources, contract.resolution_m)
+    return BilinearFit(tuple(lines), sources, resolution_m)
 
 
-def _same_names(contract: DatasetContract) -> tuple[int, ...]:
+def restored(contract: DatasetContract, described: Mapping[str, Any]) -> BilinearFit:
+    """The fit that ``describe()`` told of; equal bit for bit, since JSON keeps every digit."""
+    lines = tuple(BandLine(**line) for line in described["lines"])
     names = [band.name for band in contract.input.bands]
-    missing = [b.name for b in contract.target.bands if b.name not in names]
-    if missing:
+    sources = tuple(names.index(line.source) for line in lines)
+    return BilinearFit(lines, sources, _resolution_m(contract))
+
+
+def _resolution_m(contract: DatasetContract) -> float:
+    if contract.resolution_m is None:
         raise DatasetError(
-            f"input lacks the target bands {', '.join(missing)}",
+            "bilinear_fit needs the size of a target pixel in metres",
             where=contract.name,
-            hint="interpolation baselines need every target band in the input",
+            hint="give resolution_m in dataset.json, or evaluate without it",
         )
-    return tuple(names.index(band.name) for band in contract.target.bands)
-
-
-def baselines(
-    dataset_dir: Path,
-    contract: DatasetContract,
-    *,
-    enforce_suffix: str | None = None,
-    exclude_suffix: str | None = None,
-) -> dict[str, Upsampled | BilinearFit]:
-    """The baselines of a data set by name, the strongest last.
-
-    Args:
-        dataset_dir: ``<data_root>/<dataset>/<tilesize>``; its train split is read for Sentinel-3.
-        contract: The data set's contract.
-        enforce_suffix: Fit on train tiles whose name ends so, as the model is trained.
-        exclude_suffix: Fit on train tiles whose name does not end so.
-
-    Raises:
-        InputError: No train tile is left to fit on.
-    """
-    if contract.kind == "degraded":
-        bands = _same_names(contract)
-        return {mode: Upsampled(mode, bands) for mode in ("nearest", "bicubic")}
-    if contract.kind == "sentinel3":
-        from sensor2sensor.pipeline.reader import iterate_tiles
-
-        train = iterate_tiles(
-            dataset_dir,
-            contract,
-            "train",
-            enforce_suffix=enforce_suffix,
-            exclude_suffix=exclude_suffix,
-        )
-        return {"bilinear_fit": fit_lines(contract, train)}
-    return {}
+    return contract.resolution_m

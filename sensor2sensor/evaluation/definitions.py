@@ -1,0 +1,60 @@
+"""What each metric is called and measured in, whether built in or not, and where it is defined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sensor2sensor.config.vocabulary import BAND_UNIT, METRICS, MetricInfo
+from sensor2sensor.dataset.strata import split_column
+
+# Where profile arisgan departs from the vocabulary's unit or definition.
+ARISGAN = {
+    "hpsi": {"label": "HPSI"},
+    "sam": {
+        "unit": "radians",
+        "paper": "as coded in ARISGAN: not clipped, a pixel without an angle counts 0",
+    },
+    "rmse": {"unit": "l2-normalised"},
+}
+# A spectrum is that of a whole image: cut out of it, the edges of a mask have power at every
+# frequency. The others look at single pixels, or at windows that lie inside the stratum.
+WHOLE_IMAGE = frozenset({"lsd_hf"})
+
+
+def info(column: str) -> MetricInfo:
+    """The metric behind a column, ``rmse`` or ``rmse@cloudy``."""
+    return METRICS[split_column(column)[0]]
+
+
+def within_strata(profile: str, metrics: Sequence[str]) -> tuple[str, ...]:
+    """Metrics that mean something in a part of a tile.
+
+    None of profile ``arisgan``: it divides an image by its own norm, and that of a part is another.
+    """
+    return tuple(m for m in metrics if m not in WHOLE_IMAGE) if profile == "standard" else ()
+
+
+def definitions(
+    profile: str,
+    names: Sequence[str],
+    unit: str = BAND_UNIT,
+    undefined: Mapping[str, str] | None = None,
+) -> dict[str, dict[str, str | None]]:
+    """Label, unit, direction and source of each metric under a profile.
+
+    Args:
+        profile: Metric conventions.
+        names: Metrics.
+        unit: That of the target bands.
+        undefined: Metrics that no tile can have, and why.
+    """
+    found: dict[str, dict[str, str | None]] = {}
+    for name in names:
+        known = info(name)
+        published = {"label": known.label, "better": known.better, "paper": known.paper}
+        found[name] = {**published, "unit": unit if known.unit == BAND_UNIT else known.unit}
+        found[name]["undefined"] = (undefined or {}).get(name)
+        if profile == "arisgan":
+            paper = "as coded in ARISGAN, see sensor2sensor.metrics.arisgan"
+            found[name] |= {"paper": paper, **ARISGAN.get(name, {})}
+    return found

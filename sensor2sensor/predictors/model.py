@@ -1,0 +1,157 @@
+"""A trained generator as a predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from sensor2sensor.dataset.upsampling import grid_of, upsample
+from sensor2sensor.predictors.protocol import Images
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.records import TileRecord
+    from sensor2sensor.pipeline.normalisation import Normalisation
+
+OWN_GRID = "none"  # input_upsampling of a generator that takes the input on its own grid
+
+
+class ModelView(Protocol):
+    """The part of ``experiment.Experiment`` that decides how its generator is applied."""
+
+    config: Any
+    normaliser: Normalisation
+    INPUT_UPSAMPLING: str
+    BATCH_SIZE: int
+    IMG_HEIGHT: int
+    IMG_WIDTH: int
+
+
+class ModelPredictor:
+    """Applies a generator to tiles as it was trained: same upsampling, normalisation and size.
+
+    A tile of another size than the generator's is resized to it and back bilinearly, as in
+    training; a generator trained on crops sees the tile window by window, overlaps averaged.
+    Windows of an input on its own grid begin at whole input pixels.
+
+    Args:
+        generator: ``keras.Model`` ``[B, H, W, Ci] -> [B, H, W, Ct]``, weights restored; with
+            ``input_upsampling`` ``none`` it takes ``[B, h, w, Ci]``.
+        normalisation: The one it was trained with.
+        input_upsampling: ``nearest``, ``bicubic`` or ``none``, as in training.
+        batch_size: Tiles per call of the generator.
+        size_px: ``(img_height, img_width)`` of the experiment; the tile's size by default.
+        crops: Whether it was trained on crops (``random_crop``) and not on resized tiles.
+
+    Attributes:
+        normalised: True where the normalisation cannot be undone (``l2``): the predictions are then
+            in the network's own units and only profile ``arisgan`` can score them.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        normalisation: Normalisation,
+        input_upsampling: str,
+        batch_size: int,
+        size_px: tuple[int, int] | None = None,
+        *,
+        crops: bool = False,
+    ) -> None:
+        self._generator = generator
+        self._normalisation = normalisation
+        self._input_upsampling = input_upsampling
+        self._batch_size = batch_size
+        self._size_px = size_px
+        self._crops = crops
+        self.normalised = not normalisation.invertible
+
+    def __call__(self, tiles: Sequence[TileRecord], /) -> Images:
+        """Predict ``[B, H, W, Ct]``."""
+        inputs = np.stack([self._input(tile) for tile in tiles])
+        out_px = (int(tiles[0].target.shape[0]), int(tiles[0].target.shape[1]))
+        starts = range(0, len(inputs), self._batch_size)
+        parts = [self._sized(inputs[start : start + self._batch_size], out_px) for start in starts]
+        return np.concatenate(parts)
+
+    def describe(self) -> dict[str, Any]:
+        """How the generator is applied."""
+        size = None if self._size_px is None else list(self._size_px)
+        how = {"input_upsampling": self._input_upsampling, "size_px": size, "crops": self._crops}
+        return {"method": "trained generator", **how}
+
+    def _input(self, tile: TileRecord) -> Images:
+        """A tile's input on the grid the generator takes, ``[H, W, Ci]`` or ``[h, w, Ci]``."""
+        if self._input_upsampling != OWN_GRID:
+            return np.asarray(upsample(tile, self._input_upsampling))
+        if tile.input_dense is not None:
+            return tile.input_dense
+        rows, columns, _ = grid_of(tile.input_index)
+        return tile.input_pixels.reshape(rows, columns, -1)
+
+    def _sized(self, physical: Images, out_px: tuple[int, int]) -> Images:
+        """Predict a batch, by way of the generator's own size where that differs.
+
+        Args:
+            physical: ``[B, h, w, Ci]``; h and w are those of the tile unless it has its own grid.
+            out_px: Rows and columns of the tile.
+        """
+        size = self._size_px or out_px
+        if size == out_px:
+            return self._predict(physical)
+        # 1 on the target's grid. An experiment allows no size that cuts through an input pixel.
+        factor = out_px[0] // physical.shape[1]
+        own = (size[0] // factor, size[1] // factor)
+        if self._crops:
+            return self._by_windows(physical, own, factor)
+        return _resize(self._predict(_resize(physical, own)), out_px)
+
+    def _by_windows(self, physical: Images, window: tuple[int, int], factor: int) -> Images:
+        rows, columns = physical.shape[1:3]
+        total, count = None, np.zeros((rows * factor, columns * factor, 1), np.float32)
+        for row in window_starts(rows, window[0]):
+            for column in window_starts(columns, window[1]):
+                ends = row + window[0], column + window[1]
+                part = self._predict(physical[:, row : ends[0], column : ends[1]])
+                place = (
+                    slice(row * factor, ends[0] * factor),
+                    slice(column * factor, ends[1] * factor),
+                )
+                if total is None:
+                    total = np.zeros((len(physical), *count.shape[:2], part.shape[-1]), np.float32)
+                total[:, *place] += part
+                count[place] += 1.0
+        return total / count
+
+    def _predict(self, physical: Images) -> Images:
+        import tensorflow as tf
+
+        output = self._generator(self._normalisation.input(physical), training=False)
+        output = tf.cast(output, tf.float32)  # in mixed precision a module's may be bfloat16
+        restored = output if self.normalised else self._normalisation.restore(output)
+        return np.asarray(restored, dtype=np.float32)
+
+
+def model_predictor(experiment: ModelView, generator: Any) -> ModelPredictor:
+    """A generator applied to tiles as its experiment trained it."""
+    return ModelPredictor(
+        generator,
+        experiment.normaliser,
+        experiment.INPUT_UPSAMPLING,
+        experiment.BATCH_SIZE,
+        (experiment.IMG_HEIGHT, experiment.IMG_WIDTH),
+        crops=experiment.config.random_crop,
+    )
+
+
+def window_starts(length: int, window: int) -> list[int]:
+    """Where windows begin that cover ``length`` pixels; the last one ends at the border."""
+    return sorted({min(start, length - window) for start in range(0, length, window)})
+
+
+def _resize(images: Images, size: Sequence[int]) -> Images:
+    import tensorflow as tf
+
+    # tf.data resizes the same way in training: bilinear, half-pixel centres, no antialiasing.
+    return np.asarray(tf.image.resize(images, [int(side) for side in size]), np.float32)

@@ -1,0 +1,219 @@
+"""The one list of baselines: what each needs of a data set, how it is made, how strong it is.
+
+A baseline stands beside every model of the data sets it is meant for, and can itself be the model
+of an experiment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.core.errors import ConfigError, DatasetError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.dataset.recordfile import list_records
+from sensor2sensor.predictors.baselines import (
+    DoNothing,
+    MeanColour,
+    Upsampled,
+    mean_colour,
+    same_bands,
+)
+from sensor2sensor.predictors.bilinear_fit import fit_lines, nearest_bands, restored
+from sensor2sensor.predictors.protocol import Predictor
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.dataset.records import TileRecord
+
+
+@dataclass(frozen=True)
+class TrainSplit:
+    """The train tiles that a baseline is fitted on: those that a model is trained on.
+
+    Attributes:
+        dataset_dir: ``<data_root>/<dataset>/<tilesize>``.
+        contract: The data set's contract.
+        enforce_suffix: Only tiles whose name ends so.
+        exclude_suffix: Only tiles whose name does not end so.
+    """
+
+    dataset_dir: Path
+    contract: DatasetContract
+    enforce_suffix: str | None = None
+    exclude_suffix: str | None = None
+
+    def __iter__(self) -> Iterator[TileRecord]:
+        """The tiles, in the data set's order; InputError where none is left."""
+        from sensor2sensor.pipeline.reader import iterate_tiles
+
+        tiles = iterate_tiles(
+            self.dataset_dir,
+            self.contract,
+            "train",
+            enforce_suffix=self.enforce_suffix,
+            exclude_suffix=self.exclude_suffix,
+        )
+        return iter(tiles)
+
+    def count(self) -> int:
+        """Number of tiles; InputError where none is left."""
+        suffixes = self.enforce_suffix, self.exclude_suffix
+        return len(list_records(self.dataset_dir, self.contract, "train", *suffixes))
+
+    @property
+    def whole(self) -> bool:
+        """Whether no suffix leaves tiles out."""
+        return not self.enforce_suffix and not self.exclude_suffix
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One entry of the registry.
+
+    Attributes:
+        name: As in tables, and as ``model_name`` of an experiment.
+        kinds: Kinds of data sets whose models it is compared with.
+        applies: Why a data set cannot have it; None where it can.
+        make: Makes it for a data set, fitted on the train split where it is fitted at all.
+        restore: Makes it again from what its ``describe()`` says, without reading a tile.
+        fitted: Whether its numbers depend on the train split.
+    """
+
+    name: str
+    kinds: frozenset[str]
+    applies: Callable[[DatasetContract], str | None]
+    make: Callable[[DatasetContract, TrainSplit], Predictor]
+    restore: Callable[[DatasetContract, Mapping[str, Any]], Predictor]
+    fitted: bool = False
+
+
+def _reason(ask: Callable[[DatasetContract], object], contract: DatasetContract) -> str | None:
+    try:
+        ask(contract)
+    except DatasetError as error:
+        return str(error.what)
+    return None
+
+
+def _coarser(contract: DatasetContract) -> str | None:
+    """Why an input cannot be interpolated to the target's grid."""
+    grid = contract.input_px
+    if grid is None:
+        return "the input's pixels are a swath, no grid to interpolate on"
+    if grid == (contract.tile_px, contract.tile_px):
+        return "the input is on the target's grid already"
+    return _reason(same_bands, contract)
+
+
+def _same_grid(contract: DatasetContract) -> str | None:
+    """Why an input cannot stand for the target as it is."""
+    if contract.input.layout != "dense" or contract.input_px != (contract.tile_px,) * 2:
+        return "the input is on a grid of its own"
+    return _reason(same_bands, contract)
+
+
+def _swath(contract: DatasetContract) -> str | None:
+    """Why no lines can be fitted between native input pixels and the target under them."""
+    if contract.input.layout != "pixels":
+        return "the input is an image and no table of native pixels"
+    if contract.resolution_m is None:
+        return "the target's pixels have no size in metres"
+    return _reason(nearest_bands, contract)
+
+
+def _interpolated(mode: str, kinds: frozenset[str]) -> Baseline:
+    def made(contract: DatasetContract, _: object) -> Upsampled:
+        return Upsampled(mode, same_bands(contract))
+
+    return Baseline(mode, kinds, _coarser, made, made)
+
+
+def _nothing(contract: DatasetContract, _: object) -> DoNothing:
+    return DoNothing(same_bands(contract))
+
+
+def _mean_colour(contract: DatasetContract, train: TrainSplit) -> MeanColour:
+    # The whole split's mean is in dataset.json: no need to read 50 GB for three numbers.
+    if not train.whole:
+        return mean_colour(contract, train)
+    known = zip(contract.target.bands, contract.statistics["target"], strict=True)
+    return MeanColour({band.name: statistics.mean for band, statistics in known})
+
+
+def _remembered_colour(contract: DatasetContract, described: Mapping[str, Any]) -> MeanColour:
+    return MeanColour({band.name: described["means"][band.name] for band in contract.target.bands})
+
+
+def _listed(*entries: Baseline) -> dict[str, Baseline]:
+    return {entry.name: entry for entry in entries}
+
+
+_PAIRED, _REGULAR = frozenset({"paired"}), frozenset({"degraded", "paired"})
+
+# Weakest first: the last one that a data set has is what verdicts are about.
+REGISTRY = _listed(
+    Baseline(
+        "mean_colour", _PAIRED, lambda contract: None, _mean_colour, _remembered_colour, fitted=True
+    ),
+    Baseline("do_nothing", _PAIRED, _same_grid, _nothing, _nothing),
+    _interpolated("nearest", _REGULAR),
+    _interpolated("bicubic", _REGULAR),
+    Baseline(
+        "bilinear_fit",
+        frozenset({"sentinel3"}),
+        _swath,
+        lambda contract, train: fit_lines(contract, train),
+        restored,
+        fitted=True,
+    ),
+)
+
+
+def find(name: str) -> Baseline:
+    """The baseline of a name.
+
+    Raises:
+        ConfigError: There is none; the nearest is named.
+    """
+    if name not in REGISTRY:
+        raise ConfigError(f"no baseline '{name}'", hint=suggestion(name, REGISTRY))
+    return REGISTRY[name]
+
+
+def compared(contract: DatasetContract) -> list[Baseline]:
+    """The baselines beside every model of a data set, the strongest last."""
+    meant = [entry for entry in REGISTRY.values() if contract.kind in entry.kinds]
+    if contract.kind != "paired":
+        # Step 50 gives these kinds what they need: where it is lacking, making them says so.
+        return meant
+    return [entry for entry in meant if entry.applies(contract) is None]
+
+
+def baselines(
+    dataset_dir: Path,
+    contract: DatasetContract,
+    *,
+    enforce_suffix: str | None = None,
+    exclude_suffix: str | None = None,
+    without: str | None = None,
+) -> dict[str, Predictor]:
+    """The baselines of a data set by name, the strongest last.
+
+    Args:
+        dataset_dir: ``<data_root>/<dataset>/<tilesize>``; its train split is read where one is
+            fitted.
+        contract: The data set's contract.
+        enforce_suffix: Fit on train tiles whose name ends so, as the model is trained.
+        exclude_suffix: Fit on train tiles whose name does not end so.
+        without: One that is the model itself: the gain of a thing over itself is 0, always.
+
+    Raises:
+        InputError: No train tile is left to fit on.
+        DatasetError: The data set lacks what one of its kind has.
+    """
+    train = TrainSplit(dataset_dir, contract, enforce_suffix, exclude_suffix)
+    chosen = [entry for entry in compared(contract) if entry.name != without]
+    return {entry.name: entry.make(contract, train) for entry in chosen}

@@ -1,0 +1,91 @@
+"""A run whose model is a baseline: fitted once, its numbers kept in ``run.json``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import ConfigError, InputError, OutputExistsError
+from sensor2sensor.core.runs import Run, read_run_json
+from sensor2sensor.dataset.degenerate import notices
+from sensor2sensor.predictors.protocol import Predictor
+from sensor2sensor.predictors.registry import TrainSplit, find
+from sensor2sensor.training import run_file
+from sensor2sensor.training.start import Start
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.training.contract import ExperimentView
+
+KEY = "baseline"  # in run.json
+# Keys of experiment.json that say something to a baseline: what it is, on which tiles, which draws.
+USED = frozenset(
+    {"schema_", "model_name", "dataset", "tilesize", "enforce_suffix", "exclude_suffix", "seed"}
+)
+
+
+def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:
+    """Refuse a baseline that the data set or the command cannot have.
+
+    Returns:
+        Lines about what is odd in the data set, and which keys of ``experiment.json`` it does not
+        look at.
+
+    Raises:
+        ConfigError: The data set lacks what it needs.
+        InputError: ``--restore``: there is no state.
+        OutputExistsError: The run exists already.
+    """
+    name, run = experiment.config.model_name, experiment.run
+    if start.source is not None:
+        problem = f"{name} is a baseline and has no state to restore"
+        raise InputError(problem, where=experiment.name, hint="leave out --restore")
+    if run.run_json.is_file() and not start.resume:
+        raise OutputExistsError(
+            "holds a run", where=run.logs_dir, hint="take another --timestamp, or --resume"
+        )
+    reason = find(name).applies(experiment.contract)
+    if reason is not None:
+        raise ConfigError(f"{name} is no baseline of this data set: {reason}", where="model_name")
+    idle = sorted(experiment.config.model_fields_set - USED)
+    unused = f"; not used: {', '.join(idle)}" if idle else ""
+    told = f"{experiment.name}: in order; {name} is a baseline and is not trained{unused}"
+    return [*notices(experiment.contract), told]
+
+
+def fit_baseline(experiment: ExperimentView, start: Start) -> None:
+    """Make the run of a baseline: its folder, its settings and a ``run.json`` that is done.
+
+    A resumed one is done already and keeps its numbers.
+
+    Args:
+        experiment: The experiment with the timestamp of the run.
+        start: Afresh or resumed.
+    """
+    run, config = experiment.run, experiment.config
+    if start.resume and run.run_json.is_file():
+        run_file.refuse_changed(experiment)
+        return
+    entry = find(config.model_name)
+    train = TrainSplit(
+        experiment.dataset_dir,
+        experiment.contract,
+        config.enforce_suffix or None,
+        config.exclude_suffix or None,
+    )
+    made = entry.make(experiment.contract, train)
+    kept = {"name": entry.name, "fitted_on": _fitted_on(train) if entry.fitted else None}
+    with files.undone_on_failure(run.logs_dir):
+        begun = run_file.begin(experiment, steps=0, device="CPU", restored_from=None)
+        begun.update(status="done", step=0, **{KEY: {**kept, **made.describe()}})
+
+
+def _fitted_on(train: TrainSplit) -> dict[str, Any]:
+    tiles = {"split": "train", "tiles": train.count()}
+    return {**tiles, "enforce_suffix": train.enforce_suffix, "exclude_suffix": train.exclude_suffix}
+
+
+def baseline_of(run: Run, contract: DatasetContract) -> Predictor | None:
+    """The baseline that a run was made with, from its ``run.json``; None of a trained model."""
+    kept = read_run_json(run).get(KEY)
+    return None if kept is None else find(kept["name"]).restore(contract, kept)
