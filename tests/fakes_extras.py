@@ -39,7 +39,7 @@ def extras_of(tile_px: int, factor: int) -> tuple[ExtraSpec, ...]:
         ExtraSpec(name="row", dtype="uint16", shape=fine, unit="1", role="mask"),
         ExtraSpec(
             name="coarse_row",
-            dtype="uint8",
+            dtype="uint16",
             shape=(*coarse, 1),
             unit="1",
             role="mask",
@@ -82,7 +82,7 @@ def position_record(draft: DatasetContract, number: int) -> TileRecord:
     rows = np.arange(tile)[:, None] + np.zeros(tile, int)
     extras: dict[str, Any] = {
         "row": rows.astype(np.uint16),
-        "coarse_row": rows[::factor, ::factor, None].astype(np.uint8),
+        "coarse_row": 20 * rows[::factor, ::factor, None].astype(np.uint16),
         "radar": image,
         "haze": rows.astype(np.uint8),
         "gap_h": np.float32(number),

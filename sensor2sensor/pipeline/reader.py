@@ -30,6 +30,7 @@ from sensor2sensor.pipeline.extras import NAME, as_picture, carried, from_pictur
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.own_grid import OWN_GRID, own_factor, own_grid_problems
 from sensor2sensor.pipeline.tensors import (
+    EXTRA,
     Tensors,
     expand,
     gather_pixels,
@@ -273,8 +274,8 @@ class _Plan:
 
         def sample(k: tf.Tensor) -> Tensors:
             data, index, seed = tf.numpy_function(fetch, [k], [tf.string, tf.int64, tf.int32])
-            stored, extras = parse(tf.ensure_shape(data, []), self.contract, self.extras)
-            tensors = self._sample(stored, extras, tf.ensure_shape(seed, [2]))
+            stored = parse(tf.ensure_shape(data, []), self.contract, self.extras)
+            tensors = self._sample(stored, tf.ensure_shape(seed, [2]))
             return {**tensors, "index": tf.ensure_shape(index, [])}
 
         # Deterministic: else a batch would hold what the fastest threads have ready.
@@ -285,8 +286,9 @@ class _Plan:
         )
         return made.prefetch(self.prefetch) if self.prefetch else made
 
-    def _sample(self, stored: Tensors, extras: Tensors, seed: tf.Tensor) -> Tensors:
+    def _sample(self, stored: Tensors, seed: tf.Tensor) -> Tensors:
         """One sample, augmented: compact (pixel table and index map) or as pictures."""
+        extras = {extra.name: stored[EXTRA + extra.name] for extra in self.extras}
         moving = [extra for extra in self.extras if extra.role != "value"]
         pictures = [
             as_picture(e, extras[e.name], self.contract, own=self.own, bicubic=self.bicubic)
@@ -302,8 +304,8 @@ class _Plan:
             )
             target = physical(stored["target"], self.contract.target.bands)
         image, target, *moved = self._geometry(image, target, seed, pictures)
-        moved_extras = {e.name: from_picture(e, p) for e, p in zip(moving, moved, strict=True)}
-        sample = {"target": target, "extras": {**extras, **moved_extras}}
+        extras |= {e.name: from_picture(e, p) for e, p in zip(moving, moved, strict=True)}
+        sample = {"target": target, "extras": extras}
         if self.compact:
             table = pad_table(stored["input_pixels"], self.contract.input.max_pixels)
             return {**sample, "table": table, "map": image[..., 0]}
@@ -321,19 +323,19 @@ class _Plan:
     def _finish(self, batch: Tensors) -> Tensors:
         """Physical values, normalisation and, for compact samples, the gather."""
         target = batch["target"]
-        identity = self.normalisation is None
+        normalisation = self.normalisation
         if not self.compact:
             image = batch["input"]
-            image = image if identity else self.normalisation.input(image)
+            image = image if normalisation is None else normalisation.input(image)
         else:
             target = physical(target, self.contract.target.bands)
             # An OLCI pixel stands for 900 of the target's: what is done to the table is cheap.
             table = physical(batch["table"], self.contract.input.bands)
-            table = table if identity else self.normalisation.input(table)
+            table = table if normalisation is None else normalisation.input(table)
             image = gather_pixels(table, batch["map"])
         made = {"input": image, "target": target, "index": batch["index"], **batch["extras"]}
-        if not identity:
-            made["target"] = self.normalisation.target(target)
+        if normalisation is not None:
+            made["target"] = normalisation.target(target)
         return made if self.augmented else {**made, "truth": target}
 
 

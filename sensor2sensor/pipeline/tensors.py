@@ -13,11 +13,10 @@ from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
 from sensor2sensor.dataset.upsampling import bicubic_matrix
 
 Tensors = dict[str, tf.Tensor]
+EXTRA = "extra/"  # before the name of an extra in a record
 
 
-def parse(
-    data: tf.Tensor, contract: DatasetContract, extras: Sequence[ExtraSpec] = ()
-) -> tuple[Tensors, Tensors]:
+def parse(data: tf.Tensor, contract: DatasetContract, extras: Sequence[ExtraSpec] = ()) -> Tensors:
     """A serialised record as stored arrays.
 
     Args:
@@ -26,23 +25,21 @@ def parse(
         extras: Those of its extras to take out as well.
 
     Returns:
-        Target and pixel table, index, or dense input; and the extras by name.
+        Target and pixel table, index, or dense input; extras as ``extra/<name>``.
     """
     spec, tile = contract.input, contract.tile_px
-    arrays = {"target": (contract.target.dtype, [tile, tile, len(contract.target.bands)])}
+    arrays: dict[str, tuple[str, Sequence[int]]] = {
+        "target": (contract.target.dtype, [tile, tile, len(contract.target.bands)]),
+        **{EXTRA + extra.name: (extra.dtype, extra.shape) for extra in extras},
+    }
     if spec.layout == "dense":
         arrays["input"] = (spec.dtype, [*_input_px(contract), len(spec.bands)])
     else:
         arrays["input_pixels"] = (spec.dtype, [-1, len(spec.bands)])
         arrays["input_index"] = (spec.index_dtype, [tile, tile])
-    stored = [f"extra/{extra.name}" for extra in extras]
-    features = {key: tf.io.FixedLenFeature([], tf.string) for key in (*arrays, *stored)}
+    features = {key: tf.io.FixedLenFeature([], tf.string) for key in arrays}
     raw = tf.io.parse_single_example(data, features)
-    taken = {
-        extra.name: _array(raw[key], extra.dtype, extra.shape)
-        for key, extra in zip(stored, extras, strict=True)
-    }
-    return {key: _array(raw[key], *form) for key, form in arrays.items()}, taken
+    return {key: _array(raw[key], *form) for key, form in arrays.items()}
 
 
 def _array(raw: tf.Tensor, dtype: str, shape: Sequence[int]) -> tf.Tensor:
