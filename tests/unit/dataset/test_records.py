@@ -132,7 +132,7 @@ def test_dense_inputs_go_through_records_and_reader(toy: Path) -> None:
     record = dense_record("t", target, dense)
     data = encode(record, contract)
     assert np.array_equal(upsample(decode(data, contract), "nearest"), dense)
-    image = expand(parse(data, contract)[0], contract, bicubic=False)
+    image = expand(parse(data, contract), contract, bicubic=False)
     assert np.array_equal(image, dense)
 
 
