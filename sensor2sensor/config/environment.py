@@ -13,13 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sensor2sensor.config.jsonc import Key, load_jsonc
 from sensor2sensor.config.validate import report, validate
-from sensor2sensor.core.errors import ConfigErrors, InputError
+from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
 from sensor2sensor.core.paths import expanded, fault_of
 
 logger = logging.getLogger(__name__)
 
 VARIABLE = "SENSOR2SENSOR_ENVIRONMENT"
-PROJECT = Path(__file__).resolve().parents[2]
+FILE = "environment.json"
+# What stands above the package: a checkout with its own settings, or site-packages without any.
+_ABOVE = Path(__file__).resolve().parents[2]
+CHECKOUT = _ABOVE if (_ABOVE / "pyproject.toml").is_file() else None
 EXAMPLE = "the environment.json of the repository shows the form"
 ROOTS = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root", "models_root")
 
@@ -138,9 +141,20 @@ def _below(folder: Path, text: str) -> Path:
 
 
 def environment_path(path: str | Path | None) -> Path:
-    """The file to read: ``path``, else the environment variable, else the project's own."""
-    chosen = path or os.environ.get(VARIABLE) or PROJECT / "environment.json"
-    return _below(Path.cwd(), os.fspath(chosen))
+    """The file to read: ``path``, else what the variable names, else the project's own.
+
+    An installed package has none of its own and takes that of the working folder.
+
+    Raises:
+        ConfigError: Installed, nothing named, and none lies there.
+    """
+    chosen = path or os.environ.get(VARIABLE)
+    if chosen is not None:
+        return _below(Path.cwd(), os.fspath(chosen))
+    if CHECKOUT is None and not Path(FILE).is_file():
+        hint = f"write one there, or name one with --environment or ${VARIABLE}"
+        raise ConfigError(f"no {FILE} in this folder", where=Path.cwd(), hint=hint)
+    return _below(Path.cwd(), os.fspath((CHECKOUT or Path()) / FILE))
 
 
 def load_environment(path: str | Path | None = None) -> Environment:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sensor2sensor.metrics.inputs import MetricInputs
-from sensor2sensor.metrics.registry import REGISTRY, compute, profile_metrics
-from sensor2sensor.metrics.spectral import zero_truth
-from sensor2sensor.metrics.status import STATES, states
+from sensor2sensor.core.notices import require_tensorflow
+
+require_tensorflow()  # says in one line what a light installation lacks
+
+from sensor2sensor.metrics.inputs import MetricInputs  # noqa: E402
+from sensor2sensor.metrics.registry import REGISTRY, compute, profile_metrics  # noqa: E402
+from sensor2sensor.metrics.spectral import zero_truth  # noqa: E402
+from sensor2sensor.metrics.status import STATES, states  # noqa: E402
 
 __all__ = [
     "REGISTRY",

@@ -1,4 +1,11 @@
-"""Step 50: make data sets of records, split by ground, out of the tiles of an inventory."""
+r"""Make data sets out of tiles: cur_D (Sentinel-3 input) and alt<f>_D (degraded Sentinel-2 input).
+
+    python preprocessing/50_create_tfrecords.py --inventory inv_T17XNA_10h --dataset arctic \
+        --tilesize 256 --train_ratio 0.95 --val_ratio 0.05 --factors 3,6,12,20,30 --workers 4
+
+Writes <dataset>/<tilesize>/{train,val,test}/*.tfrecord, split.csv and dataset.json. Tiles go to
+their splits by the ground they show; with --add another inventory joins and no ground moves.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +18,7 @@ from pathlib import Path
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import cli, files
 from sensor2sensor.core.errors import DatasetError, InputError
+from sensor2sensor.core.notices import require_tensorflow
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import DROPPED
@@ -60,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0, or 1 where a tile had to be refused.
     """
+    if not args.dry_run:
+        require_tensorflow()
     env = load_environment(args.environment)
     options = from_arguments(args)
     tiles = read_tiles(env, options.inventory, options.tile_px)
