@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -43,6 +43,7 @@ class Experiment:
         environment: Machine settings.
         timestamp: ``MMDD-hhmm`` of the run; None while there is none.
         as_run: Read the run's own copy of its settings and not the file that can be edited.
+        options: What ``--set`` says above either, as ``key.path=value``.
 
     Raises:
         ConfigError: The experiment cannot be used; every problem is named.
@@ -58,13 +59,14 @@ class Experiment:
         *,
         timestamp: str | None = None,
         as_run: bool = False,
+        options: Sequence[str] = (),
     ) -> None:
         self.environment = environment
         self.exp_dir = find_experiment(exp, environment)
         self.name = self.exp_dir.relative_to(environment.experiment_root).as_posix()
         self.run = Run(self.exp_dir, timestamp or UNSTARTED)
         source = self.run.resolved if as_run else self.exp_dir / "experiment.json"
-        self.config, self.document = load_experiment_file(source)
+        self.config, self.document = load_experiment_file(source, options)
         self.dataset_dir = find_dataset(self.config, self.document, environment)
         self.contract = self._load_contract()
         _check_against_contract(self.config, self.document, self.contract)
@@ -291,8 +293,8 @@ def find_pretrained(experiment: Experiment, environment: Environment) -> Run | N
         if not any(run.ckpt_dir.glob("ckpt-*.index")):
             raise InputError("no checkpoint", where=run.ckpt_dir, hint="name another run")
     except InputError as error:
-        document = load_experiment_file(experiment.exp_dir / "experiment.json")[1]
-        raise ConfigErrors(report(document, {("pretrained_generator",): [str(error)]})) from error
+        lines = report(experiment.document, {("pretrained_generator",): [str(error)]})
+        raise ConfigErrors(lines) from error
     return run
 
 

@@ -4,6 +4,7 @@
   python train.py --exp sis2/s3/l1loss --resume             # continue the latest run in its folder
   python train.py --exp sis2/s3/l1loss --restore 0715-0930  # a new run from the state of that one
   python train.py --exp sis2/s3/l1loss --check              # validate everything, train nothing
+  python train.py --exp sis2/s3/l1loss --set steps=500      # with another value than the file's
 
 In the background: mkdir -p nohup; nohup python train.py --exp sis2/s3/l1loss > nohup/l1loss.log &
 """
@@ -24,12 +25,19 @@ from experiment import Experiment, find_experiment, find_pretrained
 from models.loading import check_by_name, find_gan_class
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
-from sensor2sensor.core.cli import main_guard, parser
+from sensor2sensor.core.cli import add_set, main_guard, parser
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.readiness import check_data
-from sensor2sensor.training.start import SMOKE_STEPS, Start, begun_with, choose_start, throwaway
+from sensor2sensor.training.start import (
+    SMOKE_STEPS,
+    Start,
+    begun_with,
+    choose_start,
+    taken_up,
+    throwaway,
+)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -43,6 +51,7 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument(
         "--smoke", action="store_true", help="two steps and all that follows; kept nowhere"
     )
+    add_set(made, "a setting above those of experiment.json", "gen_loss.gen_l1=50")
     add_split(made)
     return made
 
@@ -68,11 +77,13 @@ def run(
 
     ``home`` is where other runs are looked for, if that is elsewhere.
     """
+    folder = find_experiment(args.exp, environment)
     timestamp, start = choose_start(
-        find_experiment(args.exp, environment),
-        timestamp=args.timestamp, restore=args.restore, resume=args.resume, now=datetime.now(),
+        folder, timestamp=args.timestamp, restore=args.restore, resume=args.resume,
+        now=datetime.now(),
     )  # fmt: skip
-    experiment = Experiment(args.exp, environment, timestamp=timestamp)
+    options = taken_up(Run(folder, timestamp), start, args.set, print)
+    experiment = Experiment(args.exp, environment, timestamp=timestamp, options=options)
     with located(experiment.document):
         counts, notices = check_data(experiment)
         check_by_name(experiment.config.model_name, environment.models_root)

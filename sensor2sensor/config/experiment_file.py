@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sensor2sensor.config.compose import compose
 from sensor2sensor.config.jsonc import JsonDocument, Key, load_jsonc
+from sensor2sensor.config.misspelt import mended
 from sensor2sensor.config.validate import at_key, report, validate
 from sensor2sensor.config.vocabulary import adversarial
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, ModelContractError
 
 EXAMPLE = "see examples/experiments for files that work"
-MISSPELT_SUFFIX = "enfore_suffix"  # as the ARISGAN README spells it
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)] | None
@@ -84,16 +84,31 @@ class Schedule(BaseModel):
     )
 
 
+def _required_unless_extended(schema: dict[str, Any]) -> None:
+    """For editors: what a file leaves out may stand in the one it extends."""
+    schema["anyOf"] = [{"required": ["extends"]}, {"required": schema.pop("required")}]
+
+
 class ExperimentFile(BaseModel):
     """One experiment: model, data set and every parameter of its training."""
 
     # By name too: a run's own copy from before called "$schema" schema_.
     model_config = ConfigDict(
-        **_STRICT, title="experiment.json", protected_namespaces=(), validate_by_name=True
+        **_STRICT,
+        title="experiment.json",
+        protected_namespaces=(),
+        validate_by_name=True,
+        json_schema_extra=_required_unless_extended,
     )
 
     schema_: str | None = Field(
         default=None, alias="$schema", description="JSON Schema for editors"
+    )
+    # Never in a run's own copy, which holds what came of it.
+    extends: str | None = Field(
+        default=None,
+        exclude=True,
+        description="File, relative to this one, whose settings these are laid over",
     )
     model_name: str = Field(description="Name of a module in models/")
     dataset: str = Field(description="Name of a data set in data_root")
@@ -220,8 +235,14 @@ class ExperimentFile(BaseModel):
         return self.img_width or self.tilesize
 
 
-def load_experiment_file(path: Path) -> tuple[ExperimentFile, JsonDocument]:
-    """Read and validate an ``experiment.json``.
+def load_experiment_file(
+    path: Path, options: Sequence[str] = ()
+) -> tuple[ExperimentFile, JsonDocument]:
+    """Read and validate an ``experiment.json`` with all it extends.
+
+    Args:
+        path: The file.
+        options: What ``--set`` says above it, as ``key.path=value``.
 
     Returns:
         The settings, and the document for further messages with lines.
@@ -230,23 +251,12 @@ def load_experiment_file(path: Path) -> tuple[ExperimentFile, JsonDocument]:
         ConfigError: Missing or unreadable.
         ConfigErrors: Everything that is wrong with it.
     """
-    document = _accept_misspelling(load_jsonc(path, EXAMPLE))
+    document = compose(path, _read, options)
     return validate(ExperimentFile, document), document
 
 
-def _accept_misspelling(document: JsonDocument) -> JsonDocument:
-    if MISSPELT_SUFFIX not in document.data or "enforce_suffix" in document.data:
-        return document
-    line = document.line_of((MISSPELT_SUFFIX,))
-    warnings.warn(
-        f"{document.path}:{line} {MISSPELT_SUFFIX}: read as enforce_suffix; mend the spelling",
-        stacklevel=2,
-    )
-    data = {
-        ("enforce_suffix" if key == MISSPELT_SUFFIX else key): value
-        for key, value in document.data.items()
-    }
-    return JsonDocument(document.path, data, document.text, document.problems)
+def _read(path: Path) -> JsonDocument:
+    return mended(load_jsonc(path, EXAMPLE))
 
 
 @contextmanager
@@ -267,7 +277,7 @@ def located(document: JsonDocument) -> Iterator[None]:
         keys = _keys(error.where)
         if not keys:
             raise
-        key = next((key for key in keys if key in document.lines), keys[0])
+        key = next((key for key in keys if document.names(key)), keys[0])
         text = f"{error.what}; {error.hint}" if error.hint else error.what
         raise ConfigErrors(report(document, {key: [text]})) from error
 

@@ -127,6 +127,31 @@ def parser(
     return made
 
 
+def add_set(
+    made: argparse.ArgumentParser, what: str, example: str, allowed: Sequence[str] = ()
+) -> None:
+    """The option ``--set KEY=VALUE``, which may be given several times.
+
+    Args:
+        made: The parser.
+        what: What is set, for the help.
+        example: Of a ``KEY=VALUE``, for the help.
+        allowed: The keys that may be set; all where none is named.
+    """
+
+    def checked(text: str) -> str:
+        key = text.partition("=")[0].strip()
+        if allowed and key not in allowed:
+            problem = f"{key} is taken from the run; only {', '.join(allowed)} may be set here"
+            raise argparse.ArgumentTypeError(problem)
+        return text
+
+    made.add_argument(
+        "--set", action="append", default=[], type=checked, metavar="KEY=VALUE",
+        help=f"{what}: --set {example}; may be repeated",
+    )  # fmt: skip
+
+
 def main_guard(
     fn: Callable[[argparse.Namespace], int],
     arguments: argparse.ArgumentParser,

@@ -49,6 +49,10 @@ class ExperimentView(Protocol):
         """The resolved ``experiment.json``."""
 
     @property
+    def document(self) -> Any:
+        """The text behind ``config``: its files and what ``--set`` says."""
+
+    @property
     def contract(self) -> Any:
         """The data set's contract."""
 
