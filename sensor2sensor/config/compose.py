@@ -20,7 +20,6 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.paths import expanded, fault_of
 
 EXTENDS = "extends"
-# Of each file for itself: editors follow $schema from where it stands.
 OWN = (EXTENDS, "$schema")
 Read = Callable[[Path], JsonDocument]
 
@@ -101,7 +100,8 @@ def compose(path: Path, read: Read, options: Sequence[str] = ()) -> JsonDocument
         raise ConfigErrors([line for lines in found for line in lines])
     data: dict[str, Any] = {}
     for document in reversed(chain):
-        own = () if document is chain[0] else OWN
+        # Of each file for itself: extends has led here, and editors follow $schema.
+        own = (EXTENDS,) if document is chain[0] else OWN
         data = merged(data, {key: v for key, v in document.data.items() if key not in own})
     for option in above:
         _refuse_inside_a_value(data, option)
