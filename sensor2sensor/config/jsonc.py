@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sensor2sensor.core.errors import ConfigError
-from sensor2sensor.core.slips import decoded, json_slip
+from sensor2sensor.core.slips import decoded, json_slip, on_every_python
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
@@ -100,7 +100,8 @@ def load_jsonc(path: Path, example: str | None = None) -> JsonDocument:
     _check_depth(text, path, example)
     try:
         data = json.loads(text, object_pairs_hook=_Pairs, parse_int=_whole)
-    except json.JSONDecodeError as error:
+    except json.JSONDecodeError as raised:
+        error = on_every_python(raised)
         where = f"{path}:{error.lineno}:{error.colno}"
         hint = json_slip(text, error.pos, error.msg) or example
         raise ConfigError(f"not JSON: {error.msg}", where=where, hint=hint) from None
