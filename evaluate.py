@@ -24,7 +24,7 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import load_experiment_file, located
 from sensor2sensor.config.places import find_experiment
 from sensor2sensor.config.vocabulary import PROFILES
-from sensor2sensor.core.cli import main_guard, parser
+from sensor2sensor.core.cli import add_set, main_guard, parser
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
@@ -44,6 +44,7 @@ def arguments() -> argparse.ArgumentParser:
         choices=PROFILES,
         help="metric conventions (default: standard; arisgan where normalisation is l2)",
     )
+    add_set(made, "a setting of the evaluation alone", "batch_size=4", ["batch_size"])
     add_split(made)
     return made
 
@@ -125,7 +126,8 @@ def main(args: argparse.Namespace) -> int:
     except InputError:
         load_experiment_file(folder / "experiment.json")  # a bad key may be why there is no run
         raise
-    experiment = Experiment(args.exp, environment, timestamp=run.timestamp, as_run=True)
+    stamp = run.timestamp
+    experiment = Experiment(args.exp, environment, timestamp=stamp, as_run=True, options=args.set)
     if baseline_of(run, experiment.contract) is None:
         check_by_name(experiment.config.model_name, environment.models_root)
     evaluate_run(experiment, run, profile=args.profile, split=args.split)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from types import MappingProxyType, SimpleNamespace
@@ -43,6 +43,7 @@ class Experiment:
         environment: Machine settings.
         timestamp: ``MMDD-hhmm`` of the run; None while there is none.
         as_run: Read the run's own copy of its settings and not the file that can be edited.
+        options: What ``--set`` says above either, as ``key.path=value``.
 
     Raises:
         ConfigError: The experiment cannot be used; every problem is named.
@@ -58,6 +59,7 @@ class Experiment:
         *,
         timestamp: str | None = None,
         as_run: bool = False,
+        options: Sequence[str] = (),
     ) -> None:
         self.environment = environment
         self.exp_dir = find_experiment(exp, environment)
@@ -65,8 +67,8 @@ class Experiment:
         self.run = Run(self.exp_dir, timestamp or UNSTARTED)
         source = self.run.resolved if as_run else self.exp_dir / "experiment.json"
         # Only a module of the user's may declare a loss that is not known before it is imported.
-        users_model = partial(is_users, models_root=environment.models_root)
-        self.config, self.document = load_experiment_file(source, users_model=users_model)
+        own = partial(is_users, models_root=environment.models_root)
+        self.config, self.document = load_experiment_file(source, options, users_model=own)
         self.dataset_dir = find_dataset(self.config, self.document, environment)
         self.contract = self._load_contract()
         _check_against_contract(self.config, self.document, self.contract)
@@ -323,9 +325,8 @@ def find_pretrained(experiment: Experiment, environment: Environment) -> Run | N
         if not any(run.ckpt_dir.glob("ckpt-*.index")):
             raise InputError("no checkpoint", where=run.ckpt_dir, hint="name another run")
     except InputError as error:
-        source = experiment.exp_dir / "experiment.json"
-        document = load_experiment_file(source, users_model=lambda _: True)[1]
-        raise ConfigErrors(report(document, {("pretrained_generator",): [str(error)]})) from error
+        lines = report(experiment.document, {("pretrained_generator",): [str(error)]})
+        raise ConfigErrors(lines) from error
     return run
 
 

@@ -4,6 +4,7 @@
   python train.py --exp sis2/s3/l1loss --resume             # continue the latest run in its folder
   python train.py --exp sis2/s3/l1loss --restore 0715-0930  # a new run from the state of that one
   python train.py --exp sis2/s3/l1loss --check              # validate everything, train nothing
+  python train.py --exp sis2/s3/l1loss --set steps=500      # with another value than the file's
 
 In the background: mkdir -p nohup; nohup python train.py --exp sis2/s3/l1loss > nohup/l1loss.log &
 """
@@ -13,8 +14,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -25,13 +26,19 @@ from models.loading import check_by_name, find_gan_class, find_modules, is_basel
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.config.places import find_experiment
-from sensor2sensor.core.cli import main_guard, parser
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.cli import add_set, main_guard, parser
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.baseline import check_baseline, fit_baseline
 from sensor2sensor.training.readiness import check_data
-from sensor2sensor.training.start import SMOKE_STEPS, Start, begun_with, choose_start, throwaway
+from sensor2sensor.training.start import (
+    SMOKE_STEPS,
+    Start,
+    choose_start,
+    taken_up,
+    throwaway,
+    with_pretrained,
+)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -45,6 +52,7 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument(
         "--smoke", action="store_true", help="two steps and all that follows; kept nowhere"
     )
+    add_set(made, "a setting above those of experiment.json", "gen_loss.gen_l1=50")
     add_split(made)
     return made
 
@@ -70,11 +78,13 @@ def run(
 
     ``home`` is where other runs are looked for, if that is elsewhere.
     """
+    folder = find_experiment(args.exp, environment)
     timestamp, start = choose_start(
-        find_experiment(args.exp, environment),
-        timestamp=args.timestamp, restore=args.restore, resume=args.resume, now=datetime.now(),
+        folder, timestamp=args.timestamp, restore=args.restore, resume=args.resume,
+        now=datetime.now(),
     )  # fmt: skip
-    experiment = Experiment(args.exp, environment, timestamp=timestamp)
+    options = taken_up(Run(folder, timestamp), start, args.set, print)
+    experiment = Experiment(args.exp, environment, timestamp=timestamp, options=options)
     name, root = experiment.config.model_name, environment.models_root
     with located(experiment.document):
         counts, notices = check_data(experiment)
@@ -82,7 +92,8 @@ def run(
         if is_baseline(name, root):
             return _fit(args, experiment, start)
         check_by_name(name, root)
-        start = replace(start, pretrained=pretrained(experiment, start, home or environment))
+        find = partial(find_pretrained, experiment, home or environment)
+        start = with_pretrained(start, experiment, find)
         for line in notices:
             print(line)
         return _use(args, experiment, start, steps, counts)
@@ -123,19 +134,6 @@ def _use(
     if outcome.exit_code == 0:
         evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
     return outcome.exit_code
-
-
-def pretrained(experiment: Experiment, start: Start, environment: Environment) -> Run | None:
-    """The run whose generator this one begins with; a resumed run has begun already."""
-    if start.resume and any(experiment.run.ckpt_dir.glob("ckpt-*.index")):
-        return None
-    if start.resume and (begun := begun_with(experiment.run)) is not None:
-        return begun[0]
-    found = find_pretrained(experiment, environment)
-    if found is not None and start.source is not None:
-        problem = "--restore begins with a whole state, pretrained_generator with weights alone"
-        raise InputError(problem, where=experiment.exp_dir / "experiment.json", hint="use one")
-    return found
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.trainings import ROOT
+from sensor2sensor.config.compose import compose
 from sensor2sensor.config.jsonc import load_jsonc
 from sensor2sensor.config.vocabulary import adversarial
 
@@ -85,7 +86,7 @@ def read_recipe(name: str) -> Recipe:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content = dict(load_jsonc(path).data)
+    content = dict(compose(path, load_jsonc).data)
     for key in ("seed", "$schema"):
         content.pop(key, None)
     return content

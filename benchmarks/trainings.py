@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "examples"))
 sys.path.insert(0, str(ROOT))
 
 from main_job import Job, latest_evaluation  # noqa: E402 - after the path above
+from sensor2sensor.config.compose import compose  # noqa: E402
 from sensor2sensor.config.jsonc import load_jsonc  # noqa: E402
 from sensor2sensor.core import files  # noqa: E402
 from sensor2sensor.core.runs import Run, read_run_json  # noqa: E402
@@ -28,7 +29,7 @@ Values = dict[str, dict[str, list[Any]]]  # by method and metric, in tile order
 def shipped(source: str, **replace: Any) -> dict[str, Any]:
     """The content of an experiment below examples/experiments, keys replaced."""
     path = ROOT / "examples" / "experiments" / source / "experiment.json"
-    return {**load_jsonc(path).data, **replace}
+    return {**compose(path, load_jsonc).data, **replace}
 
 
 def train(

@@ -78,9 +78,10 @@ class Job:
         if replace is None:
             shutil.copyfile(source, target)
         else:
+            from sensor2sensor.config.compose import compose
             from sensor2sensor.config.jsonc import load_jsonc
 
-            content = {**load_jsonc(source).data, **replace}
+            content = {**compose(source, load_jsonc).data, **replace}
             target.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         return under or name
 

@@ -1,32 +1,18 @@
-"""``python -m sensor2sensor doctor | schemas``.
-
-doctor    versions, drivers, devices, roots and free disk, and what is wrong with them
-schemas   write the JSON Schemas of environment, experiment, selection and dataset to schemas/
-"""
+"""``python -m sensor2sensor COMMAND``: the command ``s2s`` of a checkout, and its schemas."""
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 
-from sensor2sensor.core import cli
+from sensor2sensor import commands
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command named on the command line; returns the exit code."""
-    parser = cli.parser(__doc__ or "", prog="python -m sensor2sensor")
-    parser.add_argument("command", choices=("doctor", "schemas"))
-    return cli.main_guard(_run, parser, argv)
-
-
-def _run(args: argparse.Namespace) -> int:
-    if args.command == "schemas":
-        from sensor2sensor.schemas import write_schemas
-
-        return write_schemas()
-    from sensor2sensor.doctor import examine
-
-    return examine(args.environment)
+    words = sys.argv[1:] if argv is None else argv
+    known = {**commands.COMMANDS, "schemas": commands.SCHEMAS}
+    return commands.main(words, "python -m sensor2sensor", known)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sensor2sensor.config.environment import Environment, load_environment, unused_root
-from sensor2sensor.core import geodata
-from sensor2sensor.core.errors import Sensor2SensorError
-from sensor2sensor.core.notices import load_tensorflow
+from sensor2sensor.config.environment import CHECKOUT, Environment, load_environment, unused_root
+from sensor2sensor.core import cli, geodata
+from sensor2sensor.core.errors import MissingExtraError, Sensor2SensorError
+from sensor2sensor.core.notices import EXTRA, load_tensorflow
 from sensor2sensor.core.versions import library_versions
 
 ROOTS = ("data_root", "experiment_root", "s2_root", "s3_root")
 DRIVERS = ("JP2OpenJPEG", "GTiff")
+OLDEST, NEWEST = (3, 11), (3, 13)
 LITTLE_DISK_GB = 10.0
 CENTRAL_M = 500000.0  # false easting of every UTM zone
 
@@ -40,6 +42,22 @@ class _Report:
         sys.stdout.write(f"  FAULT {text}\n")
 
 
+DOC = """Say what this installation can do and what is wrong with it: versions, GDAL drivers,
+coordinate systems, tools, devices, roots and free disk.
+
+  s2s doctor
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Examine the installation; returns 1 if anything is wrong."""
+    return cli.main_guard(_from_arguments, cli.parser(DOC, prog="s2s doctor"), argv)
+
+
+def _from_arguments(args: argparse.Namespace) -> int:
+    return examine(args.environment)
+
+
 def examine(environment_file: str | None) -> int:
     """Print versions, drivers, tools, devices and roots; returns 1 if anything is wrong."""
     report = _Report()
@@ -58,9 +76,21 @@ def _versions(report: _Report) -> None:
     found = library_versions()
     report.good(", ".join(f"{name} {version}" for name, version in found.items()))
     if not {"tensorflow", "tensorflow-cpu"} & set(found):
-        report.fault("TensorFlow is not installed; pip install -r requirements.txt")
-    if not (3, 11) <= sys.version_info[:2] <= (3, 12):
-        report.fault("Python 3.11 and 3.12 are supported")
+        _without_tensorflow(report)
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        report.fault(f"Python {_dotted(OLDEST)} to {_dotted(NEWEST)} are supported")
+
+
+def _without_tensorflow(report: _Report) -> None:
+    """A fault in a checkout, which trains; a choice where the library alone is installed."""
+    if CHECKOUT is not None:
+        report.fault(f"TensorFlow is not installed; {EXTRA}")
+    else:
+        report.hint(f"no TensorFlow: no records, metrics and training; {EXTRA}")
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))
 
 
 def _drivers(report: _Report) -> None:
@@ -119,8 +149,11 @@ def _tools(report: _Report) -> None:
 
 def _devices(report: _Report) -> None:
     report.section("devices")
-    tf = load_tensorflow()
     report.good(f"CPU, {os.cpu_count()} cores")
+    try:
+        tf = load_tensorflow()
+    except MissingExtraError:  # told of among the versions
+        return
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         _try_gpu(report, gpu.name)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from sensor2sensor.core import files
+from sensor2sensor.core import cli, files
 
+DOC = """Write the JSON Schemas of environment, experiment, selection and dataset to schemas/.
+
+  python -m sensor2sensor schemas
+"""
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write every schema of the checkout; returns the exit code."""
+    return cli.main_guard(_run, cli.parser(DOC, prog="python -m sensor2sensor schemas"), argv)
+
+
+def _run(_: argparse.Namespace) -> int:
+    return write_schemas()
 
 
 def models() -> dict[str, type[BaseModel]]:

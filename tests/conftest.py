@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.real_data import REPOSITORY, SAMPLES, samples
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +31,7 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real sample data; the test is skipped with the reason where it is absent."""
-    named = os.environ.get("SENSOR2SENSOR_REAL_DATA")
-    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data" / "real"
+    folder = samples()
     if not folder.is_dir():
-        pytest.skip(f"no real sample data at {folder} (set SENSOR2SENSOR_REAL_DATA)")
+        pytest.skip(f"no real sample data at {folder} (set {SAMPLES})")
     return folder

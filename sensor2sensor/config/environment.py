@@ -5,26 +5,32 @@ from __future__ import annotations
 import logging
 import os
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sensor2sensor.config.jsonc import Key, load_jsonc
+from sensor2sensor.config.jsonc import JsonDocument, Key, load_jsonc
 from sensor2sensor.config.validate import report, validate
-from sensor2sensor.core.errors import ConfigErrors, InputError
+from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
+from sensor2sensor.core.names import nearest
 from sensor2sensor.core.paths import expanded, fault_of
 
 logger = logging.getLogger(__name__)
 
 VARIABLE = "SENSOR2SENSOR_ENVIRONMENT"
-PROJECT = Path(__file__).resolve().parents[2]
+FILE = "environment.json"
+# What stands above the package: a checkout with its own settings, or site-packages without any.
+_ABOVE = Path(__file__).resolve().parents[2]
+CHECKOUT = _ABOVE if (_ABOVE / "pyproject.toml").is_file() else None
 EXAMPLE = "the environment.json of the repository shows the form"
 ROOTS = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root", "models_root")
 
 # Roots that are made where they are not there: a mistaken one would go unnoticed.
 _MADE = ("data_root", "experiment_root")
+_REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)(?::-([^{}]*))?\}")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 A_WINDOWS_PATH = "is a Windows path, and this is no Windows; WSL has D: at /mnt/d"
 
@@ -138,9 +144,20 @@ def _below(folder: Path, text: str) -> Path:
 
 
 def environment_path(path: str | Path | None) -> Path:
-    """The file to read: ``path``, else the environment variable, else the project's own."""
-    chosen = path or os.environ.get(VARIABLE) or PROJECT / "environment.json"
-    return _below(Path.cwd(), os.fspath(chosen))
+    """The file to read: ``path``, else what the variable names, else the project's own.
+
+    An installed package has none of its own and takes that of the working folder.
+
+    Raises:
+        ConfigError: Installed, nothing named, and none lies there.
+    """
+    chosen = path or os.environ.get(VARIABLE)
+    if chosen is not None:
+        return _below(Path.cwd(), os.fspath(chosen))
+    if CHECKOUT is None and not Path(FILE).is_file():
+        hint = f"write one there, or name one with --environment or ${VARIABLE}"
+        raise ConfigError(f"no {FILE} in this folder", where=Path.cwd(), hint=hint)
+    return _below(Path.cwd(), os.fspath((CHECKOUT or Path()) / FILE))
 
 
 def load_environment(path: str | Path | None = None) -> Environment:
@@ -151,7 +168,7 @@ def load_environment(path: str | Path | None = None) -> Environment:
         ConfigErrors: Unknown keys, wrong types, impossible roots and other problems, all at once.
     """
     file = environment_path(path)
-    document = load_jsonc(file, EXAMPLE)
+    document = with_variables(load_jsonc(file, EXAMPLE))
     settings = validate(EnvironmentFile, document)
     faults = {key: _root_fault(file, settings, key) for key in ROOTS}
     found: dict[Key, list[str]] = {(key,): [fault] for key, fault in faults.items() if fault}
@@ -161,6 +178,43 @@ def load_environment(path: str | Path | None = None) -> Environment:
     if (unused := unused_root(made)) is not None:
         _warn(f"{file}:{document.line_of(('project_root',))} {unused}")
     return made
+
+
+def with_variables(document: JsonDocument) -> JsonDocument:
+    """The document with ``${NAME}`` and ``${NAME:-default}`` replaced in its texts.
+
+    Raises:
+        ConfigErrors: A variable is not set and has no default; the nearest one is named.
+    """
+    found: dict[Key, list[str]] = {}
+
+    def filled(value: Any, key: Key) -> Any:
+        if isinstance(value, dict):
+            return {name: filled(item, (*key, name)) for name, item in value.items()}
+        if not isinstance(value, str):
+            return value
+        parts = _REFERENCE.split(value)
+        if any("${" in text for text in parts[::3]):
+            found.setdefault(key, []).append("'${' begins ${NAME} or ${NAME:-default}")
+        for place in range(1, len(parts), 3):
+            name, default = parts[place : place + 2]
+            # As in a shell: the default stands in for an empty variable, too.
+            given = os.environ.get(name) or default
+            if given is None and name not in os.environ:
+                found.setdefault(key, []).append(_not_set(name))
+            parts[place : place + 2] = [given or "", ""]
+        return "".join(parts)
+
+    data = filled(document.data, ())
+    if found:
+        raise ConfigErrors(report(document, found))
+    return replace(document, data=data)
+
+
+def _not_set(name: str) -> str:
+    near = nearest(name, os.environ)
+    hint = f"nearest: ${{{near}}}" if near else f"set it, or write ${{{name}:-default}}"
+    return f"the variable {name} is not set; {hint}"
 
 
 def unused_root(environment: Environment) -> str | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +11,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sensor2sensor.config.compose import compose
 from sensor2sensor.config.jsonc import JsonDocument, Key, load_jsonc
+from sensor2sensor.config.misspelt import mended
 from sensor2sensor.config.validate import at_key, report, validate
 from sensor2sensor.config.vocabulary import adversarial
 from sensor2sensor.config.weights import DiscriminatorLosses, GeneratorLosses, unknown_losses
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, ModelContractError
 
 EXAMPLE = "see examples/experiments for files that work"
-MISSPELT_SUFFIX = "enfore_suffix"  # as the ARISGAN README spells it
 
 PositiveInt = Annotated[int, Field(ge=1)]
 
@@ -55,16 +55,31 @@ class Schedule(BaseModel):
     )
 
 
+def _required_unless_extended(schema: dict[str, Any]) -> None:
+    """For editors: what a file leaves out may stand in the one it extends."""
+    schema["anyOf"] = [{"required": ["extends"]}, {"required": schema.pop("required")}]
+
+
 class ExperimentFile(BaseModel):
     """One experiment: model, data set and every parameter of its training."""
 
     # By name too: a run's own copy from before called "$schema" schema_.
     model_config = ConfigDict(
-        **_STRICT, title="experiment.json", protected_namespaces=(), validate_by_name=True
+        **_STRICT,
+        title="experiment.json",
+        protected_namespaces=(),
+        validate_by_name=True,
+        json_schema_extra=_required_unless_extended,
     )
 
     schema_: str | None = Field(
         default=None, alias="$schema", description="JSON Schema for editors"
+    )
+    # Never in a run's own copy, which holds what came of it.
+    extends: str | None = Field(
+        default=None,
+        exclude=True,
+        description="File, relative to this one, whose settings these are laid over",
     )
     model_name: str = Field(description="Name of a module in models/, or of a baseline")
     dataset: str = Field(description="Name of a data set in data_root")
@@ -196,12 +211,16 @@ class ExperimentFile(BaseModel):
 
 
 def load_experiment_file(
-    path: Path, *, users_model: Callable[[str], bool] = lambda name: False
+    path: Path,
+    options: Sequence[str] = (),
+    *,
+    users_model: Callable[[str], bool] = lambda name: False,
 ) -> tuple[ExperimentFile, JsonDocument]:
-    """Read and validate an ``experiment.json``.
+    """Read and validate an ``experiment.json`` with all it extends.
 
     Args:
         path: The file.
+        options: What ``--set`` says above it, as ``key.path=value``.
         users_model: Whether a model is a module of the user's, which may declare losses. Names that
             are not known yet are left to ``weights.refuse_unknown_losses`` then, as they are where
             the file names ``modules``.
@@ -213,26 +232,15 @@ def load_experiment_file(
         ConfigError: Missing or unreadable.
         ConfigErrors: Everything that is wrong with it.
     """
-    document = _accept_misspelling(load_jsonc(path, EXAMPLE))
+    document = compose(path, _read, options)
     if not document.data.get("modules") and not users_model(str(document.data.get("model_name"))):
         problems = tuple(unknown_losses(document))
         document = replace(document, problems=document.problems + problems)
     return validate(ExperimentFile, document), document
 
 
-def _accept_misspelling(document: JsonDocument) -> JsonDocument:
-    if MISSPELT_SUFFIX not in document.data or "enforce_suffix" in document.data:
-        return document
-    line = document.line_of((MISSPELT_SUFFIX,))
-    warnings.warn(
-        f"{document.path}:{line} {MISSPELT_SUFFIX}: read as enforce_suffix; mend the spelling",
-        stacklevel=2,
-    )
-    data = {
-        ("enforce_suffix" if key == MISSPELT_SUFFIX else key): value
-        for key, value in document.data.items()
-    }
-    return JsonDocument(document.path, data, document.text, document.problems)
+def _read(path: Path) -> JsonDocument:
+    return mended(load_jsonc(path, EXAMPLE))
 
 
 @contextmanager
@@ -253,7 +261,7 @@ def located(document: JsonDocument) -> Iterator[None]:
         keys = _keys(error.where)
         if not keys:
             raise
-        key = next((key for key in keys if key in document.lines), keys[0])
+        key = next((key for key in keys if document.names(key)), keys[0])
         text = f"{error.what}; {error.hint}" if error.hint else error.what
         raise ConfigErrors(report(document, {key: [text]})) from error
 

@@ -13,15 +13,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sensor2sensor.core.errors import ConfigError
-from sensor2sensor.core.slips import decoded, json_slip
+from sensor2sensor.core.slips import decoded, json_slip, on_every_python
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
 
 Key = tuple[str | int, ...]
+
+
+class Place(NamedTuple):
+    """Where a key stands; places sort in the order in which a user meets them.
+
+    Attributes:
+        rank: Of the document among those that make up a configuration.
+        line: In that document.
+        where: ``file:line``, for messages.
+    """
+
+    rank: int
+    line: int
+    where: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,16 @@ class JsonDocument:
     text: str
     problems: tuple[tuple[Key, str], ...] = field(default=())
 
+    @property
+    def extended(self) -> tuple[Path, ...]:
+        """The files below it whose settings it has taken over, nearest first."""
+        return ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What ``--set`` said above it."""
+        return ()
+
     @cached_property
     def lines(self) -> dict[Key, int]:
         """Line (from 1) of each key path."""
@@ -50,6 +74,15 @@ class JsonDocument:
         while key and key not in self.lines:
             key = key[:-1]
         return self.lines.get(key, 1)
+
+    def names(self, key: Key) -> bool:
+        """Whether the file holds a key."""
+        return key in self.lines
+
+    def place_of(self, key: Key) -> Place:
+        """Where the key stands, or its nearest parent that the file names."""
+        line = self.line_of(key)
+        return Place(0, line, f"{self.path}:{line}")
 
 
 def load_jsonc(path: Path, example: str | None = None) -> JsonDocument:
@@ -65,10 +98,10 @@ def load_jsonc(path: Path, example: str | None = None) -> JsonDocument:
     """
     text = blank_comments(_text(path))
     _check_depth(text, path, example)
-    collector = _Collector()
     try:
-        data = json.loads(text, object_pairs_hook=collector.pairs, parse_int=_whole)
-    except json.JSONDecodeError as error:
+        data = json.loads(text, object_pairs_hook=_Pairs, parse_int=_whole)
+    except json.JSONDecodeError as raised:
+        error = on_every_python(raised)
         where = f"{path}:{error.lineno}:{error.colno}"
         hint = json_slip(text, error.pos, error.msg) or example
         raise ConfigError(f"not JSON: {error.msg}", where=where, hint=hint) from None
@@ -77,6 +110,20 @@ def load_jsonc(path: Path, example: str | None = None) -> JsonDocument:
     problems: list[tuple[Key, str]] = []
     plain = _plain(data, (), problems)
     return JsonDocument(Path(path), plain, text, tuple(problems))
+
+
+def parsed_value(text: str, key: Key) -> tuple[Any, tuple[tuple[Key, str], ...]]:
+    """One JSON value, as strictly as a file's.
+
+    Returns:
+        The value, and its problems under ``key`` as those of a :class:`JsonDocument`.
+
+    Raises:
+        json.JSONDecodeError: It is no JSON.
+    """
+    problems: list[tuple[Key, str]] = []
+    data = json.loads(text, object_pairs_hook=_Pairs, parse_int=_whole)
+    return _plain(data, key, problems), tuple(problems)
 
 
 def _text(path: Path) -> str:
@@ -140,14 +187,7 @@ def _whole(text: str) -> int | float:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object as its pairs, duplicates included."""
-
-
-class _Collector:
-    """Keeps every pair of an object so that duplicates can be reported with their path."""
-
-    def pairs(self, pairs: list[tuple[str, Any]]) -> _Pairs:
-        return _Pairs(pairs)
+    """An object as its pairs, duplicates included, so that these are reported with their path."""
 
 
 def _plain(value: Any, key: Key, problems: list[tuple[Key, str]]) -> Any:

@@ -42,10 +42,10 @@ def at_key(key: str, problem: str) -> PydanticCustomError:
 
 def report(document: JsonDocument, found: Mapping[Key, Sequence[str]]) -> list[str]:
     """One line per key that has problems, in the order of the file."""
-    lines = sorted((document.line_of(key), key) for key in found)
+    places = sorted((document.place_of(key), key) for key in found)
     return [
-        f"{document.path}:{line} {'.'.join(map(str, key)) or 'file'}: {' or '.join(found[key])}"
-        for line, key in lines
+        f"{place.where} {'.'.join(map(str, key)) or 'file'}: {' or '.join(found[key])}"
+        for place, key in places
     ]
 
 

@@ -8,7 +8,9 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NoReturn
 
 from sensor2sensor.core import geodata, notices, streams
@@ -19,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 LONGEST_PATH = 1024  # shown whole in an error
+# The words a user typed where a door is a part of another command; its errors begin with them.
+_called: ContextVar[str | None] = ContextVar("called", default=None)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,6 +62,16 @@ class _Parser(argparse.ArgumentParser):
         return f" (nearest: {near})" if near else ""
 
 
+@contextmanager
+def called_as(words: str) -> Iterator[None]:
+    """Let the door that is opened inside the block go by other words: ``s2s inventory``."""
+    token = _called.set(words)
+    try:
+        yield
+    finally:
+        _called.reset(token)
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -72,12 +86,12 @@ def parser(
 
     Args:
         doc: The docstring; its text, with the full example, is shown as it stands.
-        prog: The command's name.
+        prog: The command's name, unless it is :func:`called_as` another.
         steps: Also add ``--dry-run``, ``--workers`` and ``--seed`` of the numbered steps.
         seed: Whether the step draws anything; without draws there is no ``--seed``.
     """
     made = _Parser(
-        prog=prog,
+        prog=_called.get() or prog,
         description=doc.strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -88,7 +102,7 @@ def parser(
     common.add_argument(
         "--environment",
         metavar="FILE",
-        help="environment.json to use (default: the one of the project)",
+        help="environment.json to use (default: the one of the project; installed, of this folder)",
     )
     common.add_argument(
         "--debug", action="store_true", help="show tracebacks and what TensorFlow says"
@@ -111,6 +125,31 @@ def parser(
             "--seed", type=int, default=0, metavar="N", help="seed of every draw (default 0)"
         )
     return made
+
+
+def add_set(
+    made: argparse.ArgumentParser, what: str, example: str, allowed: Sequence[str] = ()
+) -> None:
+    """The option ``--set KEY=VALUE``, which may be given several times.
+
+    Args:
+        made: The parser.
+        what: What is set, for the help.
+        example: Of a ``KEY=VALUE``, for the help.
+        allowed: The keys that may be set; all where none is named.
+    """
+
+    def checked(text: str) -> str:
+        key = text.partition("=")[0].strip()
+        if allowed and key not in allowed:
+            problem = f"{key} is taken from the run; only {', '.join(allowed)} may be set here"
+            raise argparse.ArgumentTypeError(problem)
+        return text
+
+    made.add_argument(
+        "--set", action="append", default=[], type=checked, metavar="KEY=VALUE",
+        help=f"{what}: --set {example}; may be repeated",
+    )  # fmt: skip
 
 
 def main_guard(

@@ -76,6 +76,10 @@ class InputError(Sensor2SensorError):
     """A command line, or a file it names, cannot be used."""
 
 
+class MissingExtraError(Sensor2SensorError, ImportError):
+    """What was asked for needs libraries that a light installation does not have."""
+
+
 class ProductError(Sensor2SensorError):
     """A satellite product is damaged, incomplete or hostile; the run goes on without it."""
 

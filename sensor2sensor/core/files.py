@@ -23,7 +23,8 @@ from typing import Any
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.locks import lock as lock
-from sensor2sensor.core.slips import decoded, json_slip
+from sensor2sensor.core.locks import require_posix
+from sensor2sensor.core.slips import decoded, json_slip, on_every_python
 from sensor2sensor.core.streams import ESCAPED
 
 PART_SUFFIX = ".part"
@@ -92,6 +93,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         A path in the same folder to write to; removed when the block raises an ordinary error.
     """
     path = Path(path)
+    require_posix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}{PART_SUFFIX}")
     try:
@@ -154,7 +156,8 @@ def read_json(path: Path) -> Any:
         raise InputError("no such file", where=path) from None
     except RecursionError:
         raise InputError("nested too deep", where=path, hint=again) from None
-    except json.JSONDecodeError as error:
+    except json.JSONDecodeError as raised:
+        error = on_every_python(raised)
         slip = json_slip(text, error.pos, error.msg)
         hint = again if slip is None else f"{slip}, or {again}"
         problem = f"not valid JSON ({error.msg})"

@@ -8,7 +8,6 @@ stands in, which has to be believed.
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import stat
@@ -20,6 +19,13 @@ from pathlib import Path
 
 from sensor2sensor.core.errors import InputError
 
+try:
+    import fcntl
+except ImportError:  # Windows: what only reads works there, what writes says why it cannot
+    POSIX = False
+else:
+    POSIX = True
+
 logger = logging.getLogger(__name__)
 
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -27,7 +33,7 @@ BY_CONTENT = "by-content"  # third word in a lock file that no kernel lock stand
 ATTEMPTS = 100
 # Not the file that a link leads to, whose content would be replaced; and a pipe without a writer
 # must not hold us up.
-CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK
+CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @contextmanager
@@ -38,9 +44,11 @@ def lock(path: Path) -> Iterator[None]:
     put there.
 
     Raises:
-        InputError: Another live process holds it, or what stands there is no file.
+        InputError: Another live process holds it, what stands there is no file, or the system has
+            no such locks.
     """
     path = Path(path)
+    require_posix(path)
     made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -50,6 +58,17 @@ def lock(path: Path) -> Iterator[None]:
         for folder in made:
             with suppress(OSError):  # it holds results
                 folder.rmdir()
+
+
+def require_posix(path: Path) -> None:
+    """Refuse to write where a file can be neither locked nor put in place whole.
+
+    Raises:
+        InputError: The system is not POSIX.
+    """
+    if not POSIX:
+        hint = "run this on Linux or macOS; on Windows in WSL"
+        raise InputError("cannot be written safely: this is no POSIX system", where=path, hint=hint)
 
 
 def _grants_locks(folder: Path) -> bool:

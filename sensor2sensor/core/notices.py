@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import os
 import re
 import sys
@@ -18,6 +19,10 @@ from typing import Any
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 QUIET, EVERYTHING = "3", "0"
 PATIENCE_S = 10
+EXTRA = (
+    "pip install 'sensor2sensor[train]' brings it ([gpu] on a machine with an NVIDIA GPU), "
+    "in a checkout pip install -r requirements.txt"
+)
 
 HEADER = b"WARNING: All log messages before absl::InitializeLog()"
 NOTICE = re.compile(
@@ -37,8 +42,29 @@ def set_level(*, debug: bool) -> None:
         os.environ.setdefault(LEVEL, QUIET)
 
 
+def require_tensorflow() -> None:
+    """Refuse at once, without the seconds that loading it takes, where TensorFlow is not there.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    # Not above: the filter's process runs this file alone (-I -S), where no package is found.
+    from sensor2sensor.core.errors import MissingExtraError
+
+    if "tensorflow" in sys.modules:
+        return
+    # Finding is not importing: a broken installation is found, and says itself what is wrong.
+    if importlib.util.find_spec("tensorflow") is None:
+        raise MissingExtraError("TensorFlow is not installed", hint=EXTRA)
+
+
 def load_tensorflow() -> Any:
-    """The module ``tensorflow``, loaded without notices where the level is the quiet one."""
+    """The module ``tensorflow``, loaded without notices where the level is the quiet one.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    require_tensorflow()
     if "tensorflow" in sys.modules or os.environ.get(LEVEL) != QUIET:
         return importlib.import_module("tensorflow")
     with filtered():

@@ -72,6 +72,11 @@ def write_run_json(run: Run, content: dict[str, Any]) -> None:
     files.write_json(run.run_json, content)
 
 
+def options_of(run: Run) -> list[str]:
+    """What ``--set`` said when a run began; nothing where it did not, or was not there yet."""
+    return list(read_run_json(run).get("set", [])) if run.run_json.is_file() else []
+
+
 def list_runs(exp_dir: Path) -> list[Run]:
     """Runs that have a readable run.json, oldest start first.
 

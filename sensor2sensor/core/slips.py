@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 import unicodedata
 from pathlib import Path
@@ -37,6 +38,21 @@ def decoded(raw: bytes, path: Path, kind: type[Sensor2SensorError]) -> str:
         line = raw[: error.start].count(b"\n") + 1
         problem = f"not UTF-8 text (byte 0x{raw[error.start]:02x})"
         raise kind(problem, where=f"{path}:{line}", hint="save it as UTF-8") from None
+
+
+def on_every_python(error: json.JSONDecodeError) -> json.JSONDecodeError:
+    """The same error whichever Python raised it.
+
+    From 3.13 on a comma before a closing bracket is refused where it stands, under a message of its
+    own; before, the bracket after it was, as what stands in a value's place.
+    """
+    if not error.msg.startswith("Illegal trailing comma"):
+        return error
+    bracket = re.compile(r"[}\]]").search(error.doc, error.pos)
+    if bracket is None:
+        return error
+    wanted = {"}": "Expecting property name enclosed in double quotes", "]": "Expecting value"}
+    return json.JSONDecodeError(wanted[bracket[0]], error.doc, bracket.start())
 
 
 def json_slip(text: str, place: int, said: str) -> str | None:
@@ -105,8 +121,6 @@ def _sign(here: str, before: str) -> str | None:
 
 def _expected(here: str, before: str, said: str) -> str | None:
     """What the parser wanted, in words for a person."""
-    if said.startswith("Illegal trailing comma"):  # from Python 3.13 on
-        return "remove the comma before the closing bracket"
     if said.startswith("Extra data"):
         return "something stands after the closing bracket; a file holds one {...}"
     if said.startswith("Expecting property name"):

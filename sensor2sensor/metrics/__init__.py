@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from sensor2sensor.metrics import frequency, haarpsi, spatial, spectral  # they enter themselves
-from sensor2sensor.metrics.compute import compute, profile_metrics
-from sensor2sensor.metrics.inputs import MetricInputs
-from sensor2sensor.metrics.registry import REGISTRY, register
-from sensor2sensor.metrics.spectral import zero_truth
-from sensor2sensor.metrics.status import STATES, states
+from sensor2sensor.core.notices import require_tensorflow
+
+require_tensorflow()  # says in one line what a light installation lacks
+
+from sensor2sensor.metrics import (  # noqa: E402 - they enter themselves
+    frequency,
+    haarpsi,
+    spatial,
+    spectral,
+)
+from sensor2sensor.metrics.compute import compute, profile_metrics  # noqa: E402
+from sensor2sensor.metrics.inputs import MetricInputs  # noqa: E402
+from sensor2sensor.metrics.registry import REGISTRY, register  # noqa: E402
+from sensor2sensor.metrics.spectral import zero_truth  # noqa: E402
+from sensor2sensor.metrics.status import STATES, states  # noqa: E402
 
 __all__ = [
     "REGISTRY",

@@ -16,7 +16,7 @@ Metric = Callable[[MetricInputs], tf.Tensor]
 REGISTRY: dict[str, Metric] = {}
 DECLARED: dict[str, MetricInfo] = {}
 # Columns of an evaluation's table that are no metrics, and marks of a stratum (``rmse@cloudy``).
-TAKEN = frozenset({"name", "scene", "split", "method"})
+TAKEN = frozenset({"name", "scene", "split", "method", "pixels"})
 _MAKERS: dict[str, str] = {}
 
 

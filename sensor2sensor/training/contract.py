@@ -55,6 +55,10 @@ class ExperimentView(Protocol):
         """The resolved ``experiment.json``."""
 
     @property
+    def document(self) -> Any:
+        """The text behind ``config``: its files and what ``--set`` says."""
+
+    @property
     def contract(self) -> Any:
         """The data set's contract."""
 

@@ -6,7 +6,7 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -17,6 +17,7 @@ from sensor2sensor.core.blame import blaming
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.core.seeds import Purpose, derive
+from sensor2sensor.networks.reach import reach
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.pipeline.reader import (
     ReaderOptions,
@@ -274,7 +275,11 @@ class _Session:
     def _measured(self) -> dict[str, Any]:
         """What ``run.json`` keeps of the data and the networks, measured before the first step."""
         clipped = self._clipped()
-        return {} if clipped is None else {"clipped_pixels": clipped}
+        found: dict[str, Any] = {} if clipped is None else {"clipped_pixels": clipped}
+        # Tiled prediction needs it for its margins and strides, long after training.
+        with decoration("the receptive field of the generator", logger.warning):
+            found["generator"] = asdict(reach(self.model.generator))
+        return found
 
     def _clipped(self) -> dict[str, float] | None:
         """Say what share of the target pixels the model cannot reach, by split; else None."""

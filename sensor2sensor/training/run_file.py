@@ -18,7 +18,7 @@ from sensor2sensor.config.experiment_file import (
 from sensor2sensor.core import files, times
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.manifest import differences
-from sensor2sensor.core.runs import Run, read_run_json, write_run_json
+from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
 
@@ -68,6 +68,8 @@ def begin(
         "step": restored_from["step"] if restored_from else 0,
         "steps": steps,
         "argv": list(sys.argv if argv is None else argv),
+        "extends_chain": [str(path) for path in experiment.document.extended],
+        "set": list(experiment.document.options),
         "git": git_state(),
         "versions": library_versions(),
         "device": device,
@@ -131,7 +133,7 @@ def edited_since(run: Run, gan_class: type) -> list[str]:
     try:
         source = run.exp_dir / "experiment.json"
         # Its losses were declared when it was trained.
-        now, _ = load_experiment_file(source, users_model=lambda _: True)
+        now, _ = load_experiment_file(source, options_of(run), users_model=lambda _: True)
     except ConfigErrors as error:
         return [f"cannot be used any more ({error.problems[0]})"]
     changes = changed_settings(run, suited_config(now, gan_class))

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.config.compose import later_over
 from sensor2sensor.config.environment import Environment
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError
-from sensor2sensor.core.runs import Run, check_timestamp, find_run, new_timestamp, read_run_json
+from sensor2sensor.core.runs import (
+    Run,
+    check_timestamp,
+    find_run,
+    new_timestamp,
+    options_of,
+    read_run_json,
+)
 
 SMOKE_STEPS = 2
 
@@ -41,6 +50,28 @@ def begun_with(run: Run) -> tuple[Run, dict[str, Any]] | None:
     """
     kept = read_run_json(run).get("pretrained_generator") if run.run_json.is_file() else None
     return None if kept is None else (Run(Path(kept["experiment"]), kept["timestamp"]), kept)
+
+
+def with_pretrained(start: Start, experiment: Any, find: Callable[[], Run | None]) -> Start:
+    """The start of a run with the generator it takes over; a resumed run has begun already.
+
+    Args:
+        start: Where the run begins.
+        experiment: The experiment with the timestamp of the run.
+        find: The run that ``pretrained_generator`` names, or None.
+
+    Raises:
+        InputError: Both a whole state and weights alone are asked for.
+    """
+    if start.resume and any(experiment.run.ckpt_dir.glob("ckpt-*.index")):
+        return start
+    if start.resume and (begun := begun_with(experiment.run)) is not None:
+        return replace(start, pretrained=begun[0])
+    found = find()
+    if found is not None and start.source is not None:
+        problem = "--restore begins with a whole state, pretrained_generator with weights alone"
+        raise InputError(problem, where=experiment.exp_dir / "experiment.json", hint="use one")
+    return replace(start, pretrained=found)
 
 
 def choose_start(
@@ -77,6 +108,15 @@ def choose_start(
     return chosen, start
 
 
+def taken_up(run: Run, start: Start, given: Sequence[str], say: Callable[[str], None]) -> list[str]:
+    """What ``--set`` says of a run: a resumed one keeps what it began with, under what is new."""
+    kept = options_of(run) if start.resume else []
+    options = later_over(kept, given)
+    if kept:
+        say(f"{run.timestamp} began with {' '.join(f'--set {text}' for text in kept)}")
+    return options
+
+
 def refuse_overwriting(run: Run, start: Start) -> None:
     """Never start at step 0 over checkpoints that are there.
 
@@ -101,7 +141,9 @@ def throwaway(environment: Environment, exp_dir: Path, folder: Path) -> Environm
         folder: An empty folder; the trial writes there and nowhere else.
     """
     name = exp_dir.relative_to(environment.experiment_root)
-    files.write_bytes(folder / name / "experiment.json", (exp_dir / "experiment.json").read_bytes())
+    # Not a copy: what it extends is found from where it stands, and messages name its lines.
+    content = {"extends": str((exp_dir / "experiment.json").absolute())}
+    files.write_json(folder / name / "experiment.json", content)
     changes = {
         "experiment_root": str(folder), "ckpt_freq": SMOKE_STEPS, "sample_freq": SMOKE_STEPS,
     }  # fmt: skip

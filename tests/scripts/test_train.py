@@ -134,6 +134,32 @@ def test_a_killed_run_resumes_and_ends_with_the_weights_of_an_undisturbed_one(wo
     assert sorted(evaluated) == ["a__b__c_0715-0930.csv", "undisturbed_0715-0930.csv"]
 
 
+@pytest.mark.slow
+def test_an_experiment_composed_of_files_and_options_stays_what_it_was(workplace):
+    (workplace / "base.json").write_text(json.dumps(EXPERIMENT))
+    folder = workplace / "experiments" / "a/b/c"
+    (folder / "experiment.json").write_text('{"extends": "../../../../base.json", "sample_val": 1}')
+    set_options = ("--set", "steps=2", "--set", "params.width=0.05")
+    done = call(workplace, "--timestamp", "0715-0930", *set_options)
+    assert done.returncode == 0, done.stderr
+    kept = run_json(workplace, "0715-0930")
+    assert kept["set"] == ["steps=2", "params.width=0.05"]
+    assert kept["extends_chain"] == [str(workplace / "base.json")]
+    resolved = json.loads((folder / "logs/0715-0930/experiment.json").read_text())
+    assert (resolved["steps"], resolved["params"]["width"], resolved["sample_val"]) == (2, 0.05, 1)
+    assert "extends" not in resolved
+
+    refused = call(workplace, "--resume", "--set", "seed=9")
+    assert refused.returncode == 2
+    assert "changed since the run began: seed: 3 (there) against 9 (asked)" in refused.stderr
+    # The same settings, written out in one file: nothing has changed.
+    write_experiment(workplace, sample_val=1)
+    resumed = call(workplace, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "0715-0930 began with --set steps=2 --set params.width=0.05" in resumed.stdout
+    assert "has changed since" not in resumed.stdout
+
+
 def logged_losses(workplace, exp):
     rows = read_log(workplace / "experiments" / exp / "logs/0715-0930/metrics.jsonl")
     return [{k: v for k, v in row.items() if k != "steps_per_s"} for row in rows]

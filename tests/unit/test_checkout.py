@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,30 @@ def test_tools_whose_releases_change_the_verdict_are_pinned(repository):
     lines = (repository / "requirements-dev.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if "==" in line)
     assert {"ruff", "mypy", "pandas-stubs", "types-tqdm"} <= set(pins)
+
+
+def listed(repository: Path, *names: str) -> set[str]:
+    """The requirements of files, those that they include with ``-r`` as well."""
+    found: set[str] = set()
+    for name in names:
+        for line in (repository / name).read_text().splitlines():
+            text = line.partition("#")[0].strip()
+            if text.startswith("-r "):
+                found |= listed(repository, text.removeprefix("-r "))
+            elif text:
+                found.add(text)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "extra"), [("requirements.txt", "train"), ("requirements-gpu.txt", "gpu")]
+)
+def test_a_checkout_installs_what_the_library_does_with_its_extra(repository, file, extra):
+    setup = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["setuptools"]
+    extras = setup["dynamic"]["optional-dependencies"]
+    sources = [setup["dynamic"]["dependencies"], extras[extra], extras["notebook"]]
+    names = [
+        f for s in sources for f in (s["file"] if isinstance(s["file"], list) else [s["file"]])
+    ]
+    assert listed(repository, file) == listed(repository, *names)
+    assert not any("tensorflow" in line for line in listed(repository, names[0]))

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sensor2sensor.core import cli, files
+from sensor2sensor.core.notices import require_tensorflow
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import DROPPED
 from sensor2sensor.dataset.splits import SplitRule
@@ -41,6 +42,8 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
         Sensor2SensorError: What is there forbids it, a split would be empty, a target band has no
             span, or files could not be written.
     """
+    if not options.dry_run:
+        require_tensorflow()
     report = cli.StepReport(f"step {source.step}", dry_run=options.dry_run)
     listing = source.plan()
     there = look_around(source, listing, data_root, options)

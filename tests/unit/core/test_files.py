@@ -123,3 +123,23 @@ def test_what_found_no_room_is_named_where_it_is_known(
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == f"x: File too large{said.format(target)}\n"
+
+
+def test_a_system_without_posix_reads_and_says_in_one_line_why_it_does_not_write(tmp_path):
+    """A Windows Python has no module fcntl; here one is told that there is none."""
+    (tmp_path / "there.json").write_text("[1]")
+    code = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        "from sensor2sensor.core import cli, files\n"
+        "assert files.read_json('there.json') == [1]\n"
+        "door = cli.parser('', prog='door')\n"
+        "sys.exit(cli.main_guard(lambda args: files.write_json('new.json', 1), door, []))\n"
+    )
+    path = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=path, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and done.stderr == (
+        "door: new.json: cannot be written safely: this is no POSIX system;"
+        " run this on Linux or macOS; on Windows in WSL\n"
+    )

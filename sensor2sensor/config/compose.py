@@ -1,0 +1,201 @@
+"""One configuration out of several: files that extend each other, and ``--set`` above them.
+
+What lies above wins key by key: objects are merged, everything else (null and lists, too) replaces
+what it lies over. Every message still names the file and line, or the ``--set``, that is to change.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.config.jsonc import JsonDocument, Key, Place, parsed_value
+from sensor2sensor.config.validate import report
+from sensor2sensor.core.errors import ConfigErrors, InputError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.paths import expanded, fault_of
+
+EXTENDS = "extends"
+OWN = (EXTENDS, "$schema")
+Read = Callable[[Path], JsonDocument]
+
+
+@dataclass(frozen=True)
+class Option(JsonDocument):
+    """What one ``--set key.path=value`` says; ``text`` is that, as it was typed."""
+
+    def names(self, key: Key) -> bool:
+        """Whether it says something of a key."""
+        found = self.data
+        for part in key:
+            if not (isinstance(found, dict) and part in found):
+                return False
+            found = found[part]
+        return bool(key)
+
+    def place_of(self, key: Key) -> Place:
+        """``--set``: a command line has no lines."""
+        return Place(0, 1, "--set")
+
+
+@dataclass(frozen=True)
+class Composed(JsonDocument):
+    """Several documents as one; ``path`` and ``text`` are those of the file asked for.
+
+    Attributes:
+        layers: The documents, uppermost first: what ``--set`` says, the file, what it extends.
+    """
+
+    layers: tuple[JsonDocument, ...] = ()
+
+    def names(self, key: Key) -> bool:
+        """Whether one of the layers names a key."""
+        return any(layer.names(key) for layer in self.layers)
+
+    def place_of(self, key: Key) -> Place:
+        """Where the value of a key comes from, or its nearest parent that a layer names."""
+        while key:
+            for rank, layer in enumerate(self.layers):
+                if layer.names(key):
+                    return layer.place_of(key)._replace(rank=rank)
+            key = key[:-1]
+        return Place(len(self.layers), 1, f"{self.path}:1")
+
+    @property
+    def extended(self) -> tuple[Path, ...]:
+        """The files that lie below, nearest first."""
+        files = [layer.path for layer in self.layers if not isinstance(layer, Option)]
+        return tuple(files[1:])
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What ``--set`` said, in the order it was said."""
+        return tuple(layer.text for layer in reversed(self.layers) if isinstance(layer, Option))
+
+
+def compose(path: Path, read: Read, options: Sequence[str] = ()) -> JsonDocument:
+    """Read a file with all it extends, under what ``--set`` says.
+
+    Args:
+        path: The file.
+        read: Reads one file.
+        options: ``key.path=value``, the later above the earlier.
+
+    Raises:
+        ConfigError: One of the files is missing or unreadable.
+        ConfigErrors: A value is given twice or is not finite, ``extends`` leads nowhere or in a
+            circle, or an option says nothing that can be set.
+    """
+    chain = _chain(path, read)
+    above = [_option(text) for text in options]
+    layers = (*reversed(above), *chain)
+    if len(layers) == 1:
+        return chain[0]
+    found = [_problems(layer) for layer in layers if layer.problems]
+    if found:
+        raise ConfigErrors([line for lines in found for line in lines])
+    data: dict[str, Any] = {}
+    for document in reversed(chain):
+        # Of each file for itself: extends has led here, and editors follow $schema.
+        own = (EXTENDS,) if document is chain[0] else OWN
+        data = merged(data, {key: v for key, v in document.data.items() if key not in own})
+    for option in above:
+        _refuse_inside_a_value(data, option)
+        data = merged(data, option.data)
+    return Composed(path, data, chain[0].text, (), layers)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two objects as one: ``above`` wins, and only objects are merged with objects."""
+    made = dict(below)
+    for key, value in above.items():
+        under = made.get(key)
+        if isinstance(under, dict) and isinstance(value, dict):
+            value = merged(under, value)
+        made[key] = value
+    return made
+
+
+def later_over(earlier: Iterable[str], later: Iterable[str]) -> list[str]:
+    """Options of which the later replace the earlier ones of the same key."""
+    return list({text.partition("=")[0]: text for text in (*earlier, *later)}.values())
+
+
+def _problems(document: JsonDocument) -> list[str]:
+    return report(document, {key: [message] for key, message in document.problems})
+
+
+def _chain(path: Path, read: Read) -> list[JsonDocument]:
+    """The file and all below it, nearest first."""
+    chain = [read(path)]
+    while (named := chain[-1].data.get(EXTENDS)) is not None:
+        last = chain[-1]
+        fault = "must be the path of a file" if not isinstance(named, str) or not named else None
+        below = last.path if fault else Path(os.path.normpath(last.path.parent / expanded(named)))
+        if fault := fault or _fault(below, chain):
+            raise ConfigErrors(report(last, {(EXTENDS,): [fault]}))
+        chain.append(read(below))
+    return chain
+
+
+def _fault(below: Path, chain: Sequence[JsonDocument]) -> str | None:
+    """Why a file cannot be extended, as the end of a sentence."""
+    if fault := fault_of(below, typed=True):
+        return fault
+    if below.is_dir():
+        return f"{below} is a folder; name the file in it"
+    if not below.is_file():
+        if not below.parent.is_dir():
+            return f"no such file {below}; there is no folder {below.parent}"
+        there = [found.name for found in below.parent.glob("*.json")]
+        return f"no such file {below}; {suggestion(below.name, there)}"
+    if any(below.samefile(document.path) for document in chain):
+        home = chain[0].path.parent
+        names = [os.path.relpath(p, home) for p in (*(d.path for d in chain), below)]
+        return f"leads back to where it began: {' -> '.join(names)}"
+    return None
+
+
+def _option(text: str) -> Option:
+    name, equals, said = text.partition("=")
+    parts = name.strip().split(".")
+    if not equals or not all(parts):
+        raise InputError(f"--set '{text}' is not key.path=value", hint="as in --set steps=500")
+    if parts[0] in OWN:
+        raise InputError(f"--set {parts[0]}: is read from files alone", hint="write it there")
+    key = tuple(parts)
+    value, problems = _value(said, key)
+    for part in reversed(parts):
+        value = {part: value}
+    return Option(Path("--set"), value, text, problems)
+
+
+def _value(said: str, key: Key) -> tuple[Any, tuple[tuple[Key, str], ...]]:
+    """A value as JSON, or as text where it is none: a data set's name needs no quotes."""
+    try:
+        return parsed_value(said, key)
+    except json.JSONDecodeError:
+        return said, ()
+
+
+def _refuse_inside_a_value(data: Mapping[str, Any], option: Option) -> None:
+    """Refuse a key below a list or a number, which has none.
+
+    Raises:
+        ConfigErrors: It is below one; a null gives way, as ``discriminator`` to its ``steps``.
+    """
+    path = option.text.partition("=")[0].strip().split(".")
+    found: Any = data
+    for depth, part in enumerate(path[:-1], start=1):
+        found = found.get(part)
+        if found is None:
+            return
+        if not isinstance(found, dict):
+            kind = "a list" if isinstance(found, list) else json.dumps(found)
+            above = ".".join(path[:depth])
+            problem = f"--set {'.'.join(path)}: {above} is {kind}; set {above} as a whole"
+            raise ConfigErrors([problem])

@@ -1,0 +1,102 @@
+"""``report``: the tables of every evaluation, on a terminal or in a log file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor2sensor.core import cli
+from sensor2sensor.core.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+    from rich.table import Table
+
+    from sensor2sensor.report.load import Group
+
+DOC = """Print the tables of every evaluation in _evaluation: means and spread, ranks, and the gain
+over the strongest baseline. Results of different data sets, splits or profiles never share a table.
+
+  s2s report
+  s2s report --evaluation /data/experiments/_evaluation
+"""
+LOG_WIDTH = 160  # of a log file, which has no width of its own
+ABREAST = 6  # models that stand side by side
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the report; returns 2 where there is nothing to compare."""
+    parser = cli.parser(DOC, prog="s2s report")
+    parser.add_argument(
+        "--evaluation",
+        metavar="DIR",
+        help="folder of evaluations (default: experiment_root/_evaluation of environment.json)",
+    )
+    return cli.main_guard(_run, parser, argv)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from sensor2sensor.config.environment import load_environment
+    from sensor2sensor.core.paths import expanded
+    from sensor2sensor.report.load import load
+
+    named = args.evaluation
+    folder = expanded(named) if named else load_environment(args.environment).evaluation_dir
+    results = load(folder)
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
+    for skipped in results.skipped:
+        console.print(f"skipped {skipped.path.name}: {skipped.reason}", soft_wrap=True)
+    if not results.groups:
+        raise InputError("no evaluation to compare", where=folder, hint=_hint(folder))
+    for group in results.groups:
+        _show(group, console)
+    return cli.EXIT_DONE
+
+
+def _hint(folder: Path) -> str:
+    if not folder.is_dir():
+        return "there is no such folder; name one with --evaluation"
+    return "evaluate.py and train.py write them"
+
+
+def _show(group: Group, console: Console) -> None:
+    from sensor2sensor.report import compare, pages
+
+    console.rule(group.title, align="left")
+    console.print(pages._ground(group), soft_wrap=True)
+    known = {entrant.label for entrant in compare.entrants(group) if entrant.baseline}
+    _table("Mean ± standard deviation over tiles", compare.summary_table(group), known, console)
+    _table("Ranks of the means, 1 is best", compare.rank_table(group), known, console)
+    gains = compare.gain_table(group)
+    if gains is not None:
+        title = f"Gain over {group.facts.reference}, positive is better; "
+        _table(title + compare.independent_groups(group), gains, set(), console)
+
+
+def _table(title: str, table: pd.DataFrame, grey: set[str], console: Console) -> None:
+    """Metrics down, models across: thirteen metrics side by side fit no terminal."""
+    for first in range(0, len(table.index), ABREAST):
+        part = table.iloc[first : first + ABREAST]
+        console.print(_drawn(title if not first else f"{title} (continued)", part, grey))
+
+
+def _drawn(title: str, table: pd.DataFrame, grey: set[str]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=Text(title), title_justify="left", title_style="bold")
+    made.add_column("")
+    for label in table.index:
+        # Text, since rich takes [v1] in a name for a style.
+        made.add_column(Text(str(label)), justify="right", style="dim" if label in grey else None)
+    for name in table.columns:
+        cells = [Text(" ".join(str(cell).split("\n"))) for cell in table[name]]
+        made.add_row(Text(str(name).replace("\n", " ")), *cells)
+    return made

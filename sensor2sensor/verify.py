@@ -1,0 +1,64 @@
+"""``verify``: whether the files of data sets are those their contracts promise."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sensor2sensor.core import cli
+from sensor2sensor.core.errors import DatasetError, InputError
+from sensor2sensor.core.paths import expanded
+from sensor2sensor.dataset.contract import CONTRACT_FILE, SPLITS, load_contract
+from sensor2sensor.dataset.verification import verify_dataset
+
+DOC = """Compare the counts and the SHA-256 of every file of data sets with what dataset.json and
+split.csv promise, without TensorFlow. DATASET_DIR is <dataset>/<tilesize>, or <dataset> for all of
+its tile sizes.
+
+  s2s verify data/cur_D/256 data/alt12_D
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Verify the data sets named on the command line; returns 1 where one is not in order."""
+    parser = cli.parser(DOC, prog="s2s verify")
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        metavar="DATASET_DIR",
+        help="folder with a dataset.json in or below it",
+    )
+    return cli.main_guard(_run, parser, argv)
+
+
+def _run(args: argparse.Namespace) -> int:
+    report = cli.StepReport("verify")
+    for folder in [found for name in args.folders for found in _datasets(expanded(name))]:
+        label = f"{folder.parent.name}/{folder.name}"
+        try:
+            verify_dataset(folder)
+            counts = load_contract(folder).splits
+        except DatasetError as error:
+            report.failed(label, str(error))
+            continue
+        tiles = ", ".join(f"{counts[split].count} {split}" for split in SPLITS)
+        report.note(f"{label}: in order; {tiles} tiles")
+        report.done(label)
+    return report.finish()
+
+
+def _datasets(folder: Path) -> Iterator[Path]:
+    """The folder itself, or the tile sizes below it.
+
+    Raises:
+        InputError: No data set is there.
+    """
+    if (folder / CONTRACT_FILE).is_file():
+        yield folder.absolute()
+        return
+    found = sorted(path.parent for path in folder.glob(f"*/{CONTRACT_FILE}"))
+    if not found:
+        hint = f"name <dataset>/<tilesize>, which holds {CONTRACT_FILE}"
+        raise InputError("no data set", where=folder, hint=hint)
+    yield from (path.absolute() for path in found)
