@@ -79,7 +79,7 @@ def evaluate_run(
         ConfigError: The data set was built anew since the run began.
     """
     load_tensorflow()
-    from models.loading import find_gan_class
+    from models.loading import find_gan_class, import_modules
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.predictors.model import model_predictor
     from sensor2sensor.training.averages import weights_in_use
@@ -92,11 +92,12 @@ def evaluate_run(
     from sensor2sensor.training.run_file import edited_since, module_changes, refuse_other_data
 
     refuse_other_data(experiment)
-    if (known := baseline_of(run, experiment.contract)) is not None:
-        scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
-        return Session(*scored, baseline=True).score(known)
     name, root = experiment.config.model_name, experiment.environment.models_root
     modules = experiment.config.modules
+    if (known := baseline_of(run, experiment.contract)) is not None:
+        import_modules(modules, root)  # metrics of the user's
+        scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
+        return Session(*scored, baseline=True).score(known)
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
     if gan is None:
         for line in edited_since(run, gan_class):

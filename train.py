@@ -22,7 +22,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from evaluate import add_split, evaluate_run
 from experiment import Experiment, find_pretrained
-from models.loading import check_by_name, find_gan_class, find_modules, is_baseline
+from models.loading import (
+    check_by_name,
+    find_gan_class,
+    find_modules,
+    import_modules,
+    is_baseline,
+)  # fmt: skip
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.config.places import find_experiment
@@ -104,18 +110,17 @@ def _fit(args: argparse.Namespace, experiment: Experiment, start: Start) -> int:
     for line in check_baseline(experiment, start):
         print(line)
     if not args.check:
+        load_tensorflow()
+        import_modules(experiment.config.modules, experiment.environment.models_root)
         fit_baseline(experiment, start)
         evaluate_run(experiment, experiment.run, split=args.split)
     return 0
 
 
 def _use(
-    args: argparse.Namespace,
-    experiment: Experiment,
-    start: Start,
-    steps: int | None,
+    args: argparse.Namespace, experiment: Experiment, start: Start, steps: int | None,
     counts: dict[str, int],
-) -> int:
+) -> int:  # fmt: skip
     """Construct the model, then stop (``--check``) or train and evaluate."""
     environment = experiment.environment
     load_tensorflow()

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 KEY = "baseline"  # in run.json
 # Keys of experiment.json that say something to a baseline: what it is, on which tiles, which draws.
 USED = frozenset(
-    {"schema_", "model_name", "dataset", "tilesize", "enforce_suffix", "exclude_suffix", "seed"}
+    {"schema_", "extends", "model_name", "dataset", "tilesize", "seed"}
+    | {"enforce_suffix", "exclude_suffix", "modules"}
 )
 
 
