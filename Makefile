@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | real | clean: everything a new checkout needs installs itself.
+# make demo | test | test-fast | lint | bench | real | docs | clean: everything a new checkout needs installs itself.
 SHELL := /bin/bash
 # The first interpreter that runs and is of a supported version (a shim on the PATH may do neither).
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -10,10 +10,10 @@ WORKERS ?= 2
 SOURCES := { git ls-files -z '*.py' '*.ipynb' 2>/dev/null | grep -z . || printf '.\0'; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo real test lint bench schemas clean
+.PHONY: help install demo real test test-fast lint bench schemas docs clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): requirements.txt requirements-dev.txt $(wildcard requirements/*.txt)
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; name one: make PYTHON=/path/to/python3.12"; exit 2; }
@@ -34,6 +34,9 @@ real: $(STAMP) ## The main job on real Sentinel-2 products, in runs/real: make r
 test: lint ## Lint, types and every test, the executed notebook included
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
 
+test-fast: $(STAMP) ## The tests that are not marked slow: what to run between two edits
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q -m "not slow"
+
 lint: $(STAMP) ## ruff (lint and format) and mypy
 	@$(SOURCES) | xargs -0 $(BIN)/ruff check --force-exclude
 	@$(SOURCES) | xargs -0 $(BIN)/ruff format --check --force-exclude
@@ -45,6 +48,10 @@ bench: $(STAMP) ## Ratios against the naive way, both sides in one run
 schemas: $(STAMP) ## Write schemas/*.json anew
 	$(BIN)/python -m sensor2sensor schemas
 
+docs: $(STAMP) ## docs/ as a site, in site/
+	$(BIN)/python -m pip install --quiet --requirement requirements/docs.txt
+	$(BIN)/mkdocs build --strict
+
 clean: ## Remove caches and runs/, all that demo and real made (not .venv)
-	rm -rf runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf runs site build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -15,6 +15,23 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
+# Whose tests train, construct whole networks or start doors: measured in processor time, the tests
+# of tests/unit that are not marked slow fit into three minutes of two cores, and these do not.
+SLOW_FOLDERS = frozenset({"faults", "models", "notebook", "scripts"})
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of the slow folders, for ``make test-fast`` and ``-m "not slow"``."""
+    tests = REPOSITORY / "tests"
+    for item in items:
+        if (
+            item.path.is_relative_to(tests)
+            and item.path.relative_to(tests).parts[0] in SLOW_FOLDERS
+        ):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def quiet_again() -> Iterator[None]:
     """A door called with --debug in this process must not make those of later tests talkative."""

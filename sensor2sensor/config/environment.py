@@ -235,7 +235,7 @@ def _root_fault(file: Path, settings: EnvironmentFile, key: str) -> str | None:
     text: str | None = getattr(settings, key)
     if text is None:
         return None
-    if not text.strip():
+    if not text.strip():  # Path("") is the folder itself: everything would be written beside it
         return "is empty; name a folder (. is that of this file), or leave the key out"
     try:
         folder = _below(file.parent, text)

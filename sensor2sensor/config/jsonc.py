@@ -146,7 +146,7 @@ def blank_comments(text: str) -> str:
     while index < len(text):
         char = text[index]
         if in_string:
-            step = 2 if char == "\\" else 1
+            step = 2 if char == "\\" else 1  # \" does not end the string
             out.append(text[index : index + step])
             in_string = char != '"'
             index += step
@@ -182,6 +182,7 @@ def _check_depth(text: str, path: Path, example: str | None) -> None:
 
 def _whole(text: str) -> int | float:
     """A whole number; infinity, which is refused with its line, where no double could hold it."""
+    # Beyond 308 digits it is infinite; int() would refuse 4300 of them in words of its own.
     number = float(text)
     return int(text) if math.isfinite(number) else number
 

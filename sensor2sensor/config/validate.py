@@ -62,6 +62,7 @@ def _add_problems(
             key = (*key, *error["ctx"]["key"].split("."))
         messages = found.setdefault(key, [])
         message = _message(model, key, error)
+        # A union reports every branch, often in equal words.
         if key not in unreadable and message not in messages:
             messages.append(message)
 

@@ -121,6 +121,7 @@ class FolderFiles(ProductFiles):
     @cached_property
     def _names(self) -> tuple[str, ...]:
         found = []
+        # Without onerror a folder that may not be read would count as empty.
         for folder, below, files in os.walk(self.path, onerror=self._not_listed):
             below[:] = [name for name in below if not containers.is_companion(name)]
             files = [name for name in files if not containers.is_companion(name)]
@@ -305,6 +306,7 @@ def _inspect(path: Path, limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
         name = _posix(info.filename).removeprefix("./")
         if not name or name.endswith("/"):
             continue
+        # Readers differ in which of two they take: a checker and GDAL could see different bytes.
         if name in found:
             raise refusal(path, f"holds {name!r} twice")
         found[name] = info
@@ -316,12 +318,14 @@ def _posix(name: str) -> str:
 
 
 def _refuse_member(info: zipfile.ZipInfo, path: Path) -> None:
+    # As stored: zipfile cuts its own filename at a NUL, behind which a second name could hide.
     name = _posix(info.orig_filename)
     if name != "./":  # the archive's own folder, which some tools list
         safe_name(name, path)
+    # Unix tools keep the file's mode in the upper half; Windows leaves it 0.
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         what = "a link" if kind == stat.S_IFLNK else "a special file"
         raise refusal(path, f"member {info.filename!r} is {what}")
-    if info.flag_bits & 0x1:
+    if info.flag_bits & 0x1:  # bit 0 of the general purpose flags (APPNOTE 4.4.4)
         raise refusal(path, f"member {info.filename!r} is encrypted")

@@ -187,7 +187,7 @@ def why_no_zip(path: Path) -> tuple[str, str] | None:
         return "is an empty file", "fetch it again"
     kind = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
     if kind is None and head[257:262] == b"ustar":
-        kind = "tar"
+        kind = "tar"  # whose mark stands behind the first member's name
     if kind is None and (match := _CONTAINERS.search(path.name)):
         kind = f".{match[1].lower()}"
     return None if kind is None else (f"is a {kind} archive, only .zip is read in place", _UNPACK)
@@ -208,6 +208,7 @@ def glimpse(path: Path) -> str:
         return ""
     if head.startswith(b"\x1f\x8b"):
         with suppress(zlib.error):
+            # 31: a gzip header and the largest window; bounded, for it may be a bomb.
             head, tail = zlib.decompressobj(wbits=31).decompress(head, _GLIMPSE), b""
     seen = head + tail if head.startswith(b"PK") or head[257:262] == b"ustar" else b""
     return seen.decode("latin-1")

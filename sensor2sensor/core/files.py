@@ -50,6 +50,7 @@ class _Crash:
         if self.at is None or self.count != self.at:
             return
         if part is not None and part.is_file():
+            # As a kill does: a whole file would hide a reader that takes leftovers for results.
             os.truncate(part, part.stat().st_size // 2)
         if self.exit_process:
             os._exit(137)
@@ -95,13 +96,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path = Path(path)
     require_posix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Cut, since a name has at most 255 bytes; in the same folder, since a rename crosses no disk.
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}{PART_SUFFIX}")
     try:
         yield part
+        # Data first, then the name: ext4 and XFS may else show an empty file after a power cut.
         _fsync(part)
         _crash.tick(part)
         part.replace(path)
-        _fsync(path.parent)
+        _fsync(path.parent)  # the new name stands in the folder, which has to reach the disk too
     except SimulatedCrash:
         raise
     except BaseException as error:
@@ -201,7 +204,7 @@ def undone_on_failure(folder: Path) -> Iterator[None]:
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         yield
-    except SimulatedCrash:
+    except SimulatedCrash:  # who is killed tidies nothing up
         raise
     except BaseException:
         if made:

@@ -99,6 +99,7 @@ def _warn(reason: str) -> None:
 def _by_kernel(path: Path) -> Iterator[None]:
     descriptor = _taken(path)
     try:
+        # Written over, then cut: emptied first, it would for a moment name nobody.
         os.pwrite(descriptor, _own_name().encode(), 0)
         os.ftruncate(descriptor, len(_own_name().encode()))
         yield
@@ -138,7 +139,7 @@ def _opened(path: Path) -> tuple[int, bool]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         return os.open(path, os.O_CREAT | os.O_RDWR | CAREFULLY, 0o644), True
-    except PermissionError:
+    except PermissionError:  # another user's; flock asks for no right to write
         return os.open(path, os.O_RDONLY | CAREFULLY), False
 
 
@@ -195,6 +196,7 @@ def _take_over(path: Path) -> None:
 def _made(path: Path) -> bool:
     """Make a lock file; False where one is there."""
     try:
+        # O_EXCL is the one step that network file systems without locks still do at once.
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
         return False
@@ -223,10 +225,10 @@ def _refuse_if_held(path: Path) -> None:
 
 def _alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
+        os.kill(pid, 0)  # signal 0 is sent to nobody, only tried
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:
+    except PermissionError:  # it is there and another user's
         return True
     return True
 

@@ -116,6 +116,7 @@ def _pooled(
             try:
                 result = futures[index].result()
             except BrokenProcessPool:
+                # It does not say whose worker died: the item that is due is tried by itself.
                 pool.shutdown(wait=False, cancel_futures=True)
                 result = _retry_alone(made, item, label(item))
                 pool = _new_pool(workers)
@@ -128,6 +129,7 @@ def _pooled(
 
 
 def _new_pool(workers: int) -> ProcessPoolExecutor:
+    # A fork would copy GDAL's and TensorFlow's threads' locks in whatever state they are.
     context = get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_work)
 

@@ -37,6 +37,7 @@ def _plain(keys: tuple[int | str, ...]) -> tuple[object, ...]:
 
 def derive(seed: int, purpose: Purpose, *keys: int | str) -> int:
     """A 63-bit seed for one use, equal on every machine and in every run."""
+    # TensorFlow's seeds are signed: 63 bits stay positive there.
     return _digest((int(seed), purpose.value, *_plain(keys))) >> 1
 
 
@@ -47,4 +48,5 @@ def rng(seed: int, purpose: Purpose, *keys: int | str) -> np.random.Generator:
 
 def keyed_hash(seed: int, *keys: int | str) -> float:
     """A number in [0, 1) that depends on the seed and the keys alone."""
+    # The upper 53 bits are what a double holds exactly: the quotient never rounds up to 1.
     return (_digest((int(seed), "hash", *_plain(keys))) >> 11) / float(1 << 53)

@@ -107,6 +107,7 @@ def to_number(text: str, element: str, where: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
+    # float() takes Python's 1_000 and the words "nan" and "infinity", which no product means.
     if not math.isfinite(value) or "_" in text:
         raise ProductError(f"element {element} is {text[:40]!r}, not a number", where=where)
     return value

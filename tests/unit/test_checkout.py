@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+from sensor2sensor import doctor
 
 JUNK = "import sys\nimport os\nfrom demo import*\n"
 BIN = Path(sys.executable).parent
@@ -113,3 +116,23 @@ def test_a_checkout_installs_what_the_library_does_with_its_extra(repository, fi
     ]
     assert listed(repository, file) == listed(repository, *names)
     assert not any("tensorflow" in line for line in listed(repository, names[0]))
+
+
+def test_every_place_that_names_versions_names_the_same(repository):
+    """Hooks before a commit, CI and Makefile against requirements and pyproject.toml."""
+    pins = {line.partition("#")[0].strip() for line in (repository / "requirements-dev.txt").open()}
+    pins |= listed(repository, "requirements.txt")
+    hooks = (repository / ".pre-commit-config.yaml").read_text()
+    asked = re.findall(r'(?:- |\[")([\w-]+(?:[=<>]=)[^"\n]+?)(?:"\]|\n)', hooks)
+    assert {"ruff", "mypy"} <= {re.split("[=<>]", text)[0] for text in asked}
+    assert set(asked) <= pins
+
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    named = {line.rsplit(" ", 1)[1] for line in project["classifiers"] if "Python :: 3." in line}
+    tested = re.search(
+        r"python: (\[.*3\.12.*\])", (repository / ".github/workflows/ci.yml").read_text()
+    )
+    first, last = (f"3.{number}" for number in (doctor.OLDEST[1], doctor.NEWEST[1]))
+    assert named == set(json.loads(tested[1])) and {first, last} <= named
+    assert project["requires-python"] == f">={first},<3.{doctor.NEWEST[1] + 1}"
+    assert f"<= (3, {doctor.NEWEST[1]})" in (repository / "Makefile").read_text()
