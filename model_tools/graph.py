@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 Shape = tuple[int | None, ...]
+# Of a tensor in a network's own config: the operation that made it, which call, which output.
+Origin = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Call:
         outputs: Numbers of the tensors it makes.
         input_shapes: Their shapes, ``(None, H, W, C)``.
         output_shapes: Their shapes.
-        block: Label and number of the block it was made in (``layers.block``), or None.
+        block: Label and number of the block it was made in (``parts.tags.block``), or None.
     """
 
     layer: Any
@@ -55,20 +57,18 @@ def read_graph(network: keras.Model) -> Graph:
     Raises:
         TypeError: The network is neither, so its layers cannot be known without running it.
     """
-    reader = _Reader()
-    inner = _functional(network)
-    if inner is None:
+    if not _is_graph(network):
         raise TypeError(f"{type(network).__name__} is no functional network")
-    inputs = tuple(reader.new(tensor.shape) for tensor in inner.inputs)
-    outputs = reader.read(inner, inputs, None)
+    reader = _Reader()
+    inputs = tuple(reader.new(tensor.shape) for tensor in network.inputs)
+    outputs = reader.read(network, inputs, None)
     return Graph(tuple(reader.calls), inputs, outputs, reader.shapes)
 
 
-def _functional(layer: Any) -> Any | None:
-    """The functional graph inside a layer, or None for a layer that has none."""
-    if isinstance(layer, keras.Sequential):
-        return layer._functional
-    return layer if isinstance(layer, keras.src.models.functional.Functional) else None
+def _is_graph(layer: Any) -> bool:
+    return isinstance(layer, keras.Sequential) or (
+        isinstance(layer, keras.Model) and hasattr(layer, "operations")
+    )
 
 
 class _Reader:
@@ -76,7 +76,7 @@ class _Reader:
         self.calls: list[Call] = []
         self.shapes: dict[int, Shape] = {}
 
-    def new(self, shape: Iterable[int | None]) -> int:
+    def new(self, shape: Sequence[int | None]) -> int:
         number = len(self.shapes)
         self.shapes[number] = tuple(shape)
         return number
@@ -84,24 +84,54 @@ class _Reader:
     def read(
         self, network: Any, inputs: tuple[int, ...], block: tuple[str, int] | None
     ) -> tuple[int, ...]:
-        known = {id(tensor): number for tensor, number in zip(network.inputs, inputs, strict=True)}
-        for depth in sorted(network._nodes_by_depth, reverse=True):
-            for node in network._nodes_by_depth[depth]:
-                if not node.is_input:
-                    self._call(node, known, block)
-        return tuple(known[id(tensor)] for tensor in network.outputs)
+        """The outputs' numbers of a network applied to the tensors ``inputs``."""
+        if isinstance(network, keras.Sequential):
+            for layer in network.layers:
+                inputs = self._call(layer, inputs, block)
+            return inputs
+        config = network.get_config()
+        operations = {operation.name: operation for operation in network.operations}
+        known = dict(zip(_origins(config["input_layers"]), inputs, strict=True))
+        # The config lists operations from inputs to outputs; one called twice may come too early.
+        waiting = [
+            (entry["name"], index, list(_taken(node)))
+            for entry in config["layers"]
+            for index, node in enumerate(entry["inbound_nodes"])
+        ]
+        while waiting:
+            ready = next(one for one in waiting if all(origin in known for origin in one[2]))
+            waiting.remove(ready)
+            name, index, taken = ready
+            made = self._call(operations[name], tuple(known[one] for one in taken), block)
+            known |= {(name, index, place): number for place, number in enumerate(made)}
+        return tuple(known[origin] for origin in _origins(config["output_layers"]))
 
-    def _call(self, node: Any, known: dict[int, int], block: tuple[str, int] | None) -> None:
-        layer = node.operation
+    def _call(
+        self, layer: Any, inputs: tuple[int, ...], block: tuple[str, int] | None
+    ) -> tuple[int, ...]:
         block = block or getattr(layer, "recipe_block", None)
-        inputs = tuple(known[id(tensor)] for tensor in node.input_tensors)
-        inner = _functional(layer)
-        if inner is not None:
-            outputs = self.read(inner, inputs, block)
-        else:
-            outputs = tuple(self.new(tensor.shape) for tensor in node.output_tensors)
-            taken = tuple(self.shapes[number] for number in inputs)
-            made = tuple(self.shapes[number] for number in outputs)
-            self.calls.append(Call(layer, inputs, outputs, taken, made, block))
-        for tensor, number in zip(node.output_tensors, outputs, strict=True):
-            known[id(tensor)] = number
+        if _is_graph(layer):
+            return self.read(layer, inputs, block)
+        taken = tuple(self.shapes[number] for number in inputs)
+        specs = [keras.KerasTensor(shape) for shape in taken]
+        joins = isinstance(layer, keras.layers.Layer) and len(specs) > 1
+        spec = layer.compute_output_spec(specs) if joins else layer.compute_output_spec(*specs)
+        outputs = tuple(self.new(tensor.shape) for tensor in keras.tree.flatten(spec))
+        made = tuple(self.shapes[number] for number in outputs)
+        self.calls.append(Call(layer, inputs, outputs, taken, made, block))
+        return outputs
+
+
+def _origins(entry: Any) -> Iterator[Origin]:
+    """The tensors of ``input_layers`` or ``output_layers``: one alone stands without a list."""
+    for one in [entry] if isinstance(entry[0], str) else entry:
+        yield tuple(one)
+
+
+def _taken(node: Any) -> Iterator[Origin]:
+    """The tensors among the arguments of a call, in order."""
+    if isinstance(node, dict) and node.get("class_name") == "__keras_tensor__":
+        yield tuple(node["config"]["keras_history"])
+    elif isinstance(node, dict | list | tuple):
+        for part in node.values() if isinstance(node, dict) else node:
+            yield from _taken(part)

@@ -59,14 +59,13 @@ def measure(name: str, channels: int) -> dict[str, Any]:
 
 def _network(network: Any) -> dict[str, Any]:
     from model_tools import cost
-    from model_tools.field import receptive_field
-    from model_tools.graph import read_graph
+    from sensor2sensor.networks.reach import reach
 
     counts: dict[str, Any] = dict(cost.parameters(network))
     if network is None:
         return {**counts, "output": None, "field_px": None}
     shape = list(network.output_shape[1:])
-    return {**counts, "output": shape, "field_px": receptive_field(read_graph(network))}
+    return {**counts, "output": shape, "field_px": reach(network).receptive_field_px}
 
 
 @functools.cache

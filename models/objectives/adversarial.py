@@ -78,7 +78,7 @@ def disc_bce(inputs: LossInputs) -> tf.Tensor:
     about="-log D(y) - log(1 - D(G(x)))",
 )
 def disc_nll(inputs: LossInputs) -> tf.Tensor:
-    """Mean of -[ln D(x) + ln(1 - D(x̃))], on logits through log-sigmoid."""
+    """Mean of -[ln D(x) + ln(1 - D(x̃))], on logits (Goodfellow et al. 2014, equation 1)."""
     logits = inputs.from_logits
     real = _log_probability(inputs.disc_real, from_logits=logits)
     fake = _log_complement(inputs.disc_fake, from_logits=logits)

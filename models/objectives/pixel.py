@@ -20,7 +20,7 @@ SSIM_WINDOW_PX = 11
     about="1 - SSIM over the data set's value range",
 )
 def gen_ssim(inputs: LossInputs) -> tf.Tensor:
-    """1 - mean SSIM (Wang et al. 2004), over the value range of each band.
+    """1 - mean SSIM (Wang et al. 2004, equation 13), over the value range of each band.
 
     Both images are mapped so that the range of every band is [0, 1], as the metric sees them: the
     luminance term of SSIM has no meaning for means around zero, and [-1, 1] may stand for more than
@@ -28,6 +28,7 @@ def gen_ssim(inputs: LossInputs) -> tf.Tensor:
     """
     low, width = (tf.constant(ends) for ends in (inputs.value_low, inputs.value_range))
     target, output = ((image - low) / width for image in (inputs.target, inputs.output))
+    # TensorFlow takes the mean over bands, as the metric does.
     similarity = tf.image.ssim(target, output, max_val=1.0, filter_size=SSIM_WINDOW_PX)
     return 1.0 - tf.reduce_mean(similarity)
 
@@ -36,7 +37,7 @@ def gen_ssim(inputs: LossInputs) -> tf.Tensor:
     "gen_l1", "generator", needs=IMAGES, paper="Isola et al. 2017", about="Mean absolute difference"
 )
 def gen_l1(inputs: LossInputs) -> tf.Tensor:
-    """Mean of |target - output| (Isola et al. 2017)."""
+    """Mean of |target - output| (Isola et al. 2017, equation 3)."""
     return tf.reduce_mean(tf.abs(inputs.target - inputs.output))
 
 

@@ -120,6 +120,7 @@ def serial_multireceptive_field(
 # Filters of the encoder and the size from which on a stage is there: the bottleneck of every
 # size up to 256 is then 1 x 1.
 _ENCODER = ((64, 256), (128, 128), (256, 64), (512, 0), (512, 0), (512, 0), (512, 0), (512, 0))
+# Dropout is all the noise that pix2pix has (Isola et al. 2017, section 3.1); here in training only.
 # Filters of the decoder, whether dropout follows, and the size from which on the stage is there.
 _DECODER = (
     (512, True, 0),

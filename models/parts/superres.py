@@ -19,7 +19,7 @@ ATTENTION_SLOPE = 0.01
 
 @tf.keras.utils.register_keras_serializable("sensor2sensor")
 class PixelShuffler(tf.keras.layers.Layer):
-    """Sub-pixel shuffle (Shi et al. 2016): ``[B, H, W, r²·C] -> [B, r·H, r·W, C]``.
+    """Sub-pixel shuffle (Shi et al. 2016, equation 4): ``[B, H, W, r²·C] -> [B, r·H, r·W, C]``.
 
     Channel ``(i·r + j)·C + c`` of a pixel becomes channel c of row i, column j of its square of
     r x r pixels. The paper numbers the channels ``c·r² + i·r + j``; a learned convolution before
@@ -191,7 +191,7 @@ def awrrdb(input_tensor: tf.Tensor, filters: int, *, stride: int = 1) -> tf.Tens
     """
     add = tf.keras.layers.Add
     x = input_tensor
-    for _ in range(3):
+    for _ in range(3):  # as many dense blocks as in an RRDB of ESRGAN
         if stride == 1:
             dense = dense_block(x, filters=filters)
         else:

@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import keras
+
 Make = TypeVar("Make", bound=Callable[..., Any])
 _NUMBER = itertools.count()
 
@@ -35,14 +37,13 @@ def block(label: str) -> Callable[[Make], Make]:
 
 def mark(output: Any, until: Any, label: str) -> None:
     """Mark every operation on the way from ``until`` to ``output``; nothing outside a graph."""
+    if not (isinstance(output, keras.KerasTensor) and isinstance(until, keras.KerasTensor)):
+        return
+    try:
+        between = keras.Function([until], [output]).operations
+    except ValueError:  # it looks at further tensors, so that it has no edge to be drawn along
+        return
     number = next(_NUMBER)
-    waiting, seen = [output], {id(until)}
-    while waiting:
-        tensor = waiting.pop()
-        history = getattr(tensor, "_keras_history", None)
-        if history is None or id(tensor) in seen:
-            continue
-        seen.add(id(tensor))
-        history.operation.recipe_block = (label, number)
-        node = history.operation._inbound_nodes[history.node_index]
-        waiting.extend(node.input_tensors)
+    for operation in between:
+        if operation.output is not until:  # what made `until` lies before the block
+            operation.recipe_block = (label, number)

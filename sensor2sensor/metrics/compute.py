@@ -100,6 +100,7 @@ def compiled(
         inputs, scorable = prepare(truth, guess, ranges, factor, colour)
         if profile == "arisgan":
             values = _arisgan(inputs, names, prediction_is_normalised=prediction_is_normalised)
+            # Its norm is that of the whole tile: with a hole it would be another tile's.
             scorable = scorable & tf.reduce_all(inputs.valid, axis=[1, 2])
         else:
             values = {name: REGISTRY[name](inputs) for name in names}

@@ -63,6 +63,7 @@ def _level_db(image: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
     pixel belong to none.
     """
     size = tf.shape(image)
+    # Without a window the step between opposite borders would be power at every frequency.
     window = (_hann(size[1])[:, tf.newaxis] * _hann(size[2]))[..., tf.newaxis]
     detail = (image - masked_mean(image, valid)[:, tf.newaxis, tf.newaxis]) * window
     # fft2d takes the last two axes.

@@ -12,8 +12,9 @@ from sensor2sensor.metrics.inputs import MetricInputs
 from sensor2sensor.metrics.registry import register
 from sensor2sensor.metrics.spatial import is_constant
 
-C = 30.0
+C = 30.0  # of the paper, as is alpha: both fitted to opinions of people on 0-255 images
 ALPHA = 4.2
+# Luminance and two chromas of NTSC; rows of the last two sum to 0, so that grey has no chroma.
 YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 COARSEST_PX = 8
 

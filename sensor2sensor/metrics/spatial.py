@@ -88,7 +88,7 @@ def _gaussian(size_px: int, sigma_px: float) -> list[float]:
 
 @register("ssim", label="SSIM", unit="1", better="higher", paper="Wang et al. 2004, IEEE TIP 13(4)")
 def ssim(inputs: MetricInputs) -> tf.Tensor:
-    """Structural similarity (Wang, Bovik, Sheikh, Simoncelli 2004, IEEE TIP 13(4)).
+    """Structural similarity (Wang, Bovik, Sheikh, Simoncelli 2004, IEEE TIP 13(4), equation 13).
 
     Gaussian window 11 x 11, sigma 1.5, population covariance, K = (0.01, 0.03), L = 1 after scaling
     each band by its value range; mean over the windows that fit into the image, then over bands.
@@ -154,6 +154,7 @@ def hp_l1(inputs: MetricInputs) -> tf.Tensor:
     (constants give 0 everywhere), in units of the band's value range. The filter is linear, so the
     response of the difference is the difference of the responses.
     """
+    # Zeros at the border would be an edge of their own, as high as the image is bright.
     error = pad(inputs.difference / inputs.spans, 1, 1, "REFLECT")
     inner = error[:, 1:-1, 1:-1]
     around = error[:, :-2, 1:-1] + error[:, 2:, 1:-1] + error[:, 1:-1, :-2] + error[:, 1:-1, 2:]

@@ -27,6 +27,7 @@ def sam(inputs: MetricInputs) -> tf.Tensor:
     """
     if inputs.target.shape[-1] == 1:
         return tf.fill(tf.shape(inputs.target)[:1], tf.constant(NAN, tf.float64))
+    # An angle is blind to gain: a prediction twice as bright is perfect. Read it beside RMSE.
     norm_x = tf.norm(inputs.target, axis=-1, keepdims=True)
     norm_y = tf.norm(inputs.prediction, axis=-1, keepdims=True)
     u = tf.math.divide_no_nan(inputs.target, norm_x)
@@ -55,6 +56,7 @@ def ergas(inputs: MetricInputs) -> tf.Tensor:
     100 (h/l) sqrt(mean over bands of RMSE_b^2 / mean(y_b)^2) with the target's mean and the real
     ratio h/l = target pixel / input pixel = 1 / factor. NaN where a band of the target has mean 0.
     """
+    # Of the truth: that of the prediction would reward an image that is too bright.
     mean = masked_mean(inputs.target, inputs.valid)
     square = masked_mean(inputs.difference**2, inputs.valid)
     relative = tf.where(mean == 0.0, tf.constant(NAN, mean.dtype), square / mean**2)

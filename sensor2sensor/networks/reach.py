@@ -47,6 +47,7 @@ _FEW = 8  # channels from which on they can be fewer without another reach
 _STEPS_PX = (16, 128)  # output pixels that are looked at; they show strides up to half as many
 _AT_ONCE = 16
 _RESTARTS = 4
+_SMALL = 100_000  # values of a network that costs nothing with all its channels
 
 
 logger = logging.getLogger(__name__)
@@ -85,16 +86,26 @@ def reach(network: keras.Model, input_shape: Sequence[int] | None = None) -> Rea
         input_shape: ``(h, w, ...)`` for a network that leaves its sides open.
     """
     shapes = _shapes(network, input_shape)
-    measured, restarts, output = _measurable(network, shapes)
+    measured = _measurable(network, shapes)
 
     def into(index: int) -> Reach:
         def seen(places: Places) -> Mask:
-            return _seen(measured, shapes, places, index, restarts)
+            return _seen(measured, shapes, places, index)
 
-        return _one(Sides(shapes[index][:2], output), seen)
+        return _one(Sides(shapes[index][:2], measured.output), seen)
 
     found = [into(index) for index in range(len(shapes))]
     return max(found, key=lambda one: (one.receptive_field_px, one.total_stride_px))
+
+
+@dataclass(frozen=True)
+class _Measurable:
+    """What is measured, its output's sides, how many images it takes, and how many at once."""
+
+    network: Any
+    output: tuple[int, int]
+    restarts: int
+    at_once: int
 
 
 @dataclass(frozen=True)
@@ -161,18 +172,15 @@ def _stride(ends: Ends, side: int) -> int | None:
     return None
 
 
-def _seen(
-    network: Any,
-    shapes: Sequence[Shape],
-    places: Places,
-    index: int,
-    restarts: int,
-) -> Mask:
+def _seen(measured: _Measurable, shapes: Sequence[Shape], places: Places, index: int) -> Mask:
     """Which pixels of an input the output pixels ``places`` depend on: ``[N, h, w]``."""
     parts = []
-    for start in range(0, len(places), _AT_ONCE):
-        some = places[start : start + _AT_ONCE]
-        tries = [_gradient(network, shapes, some, index, seed) for seed in range(restarts)]
+    for start in range(0, len(places), measured.at_once):
+        some = places[start : start + measured.at_once]
+        tries = [
+            _gradient(measured.network, shapes, some, index, seed)
+            for seed in range(measured.restarts)
+        ]
         parts.append(np.any(tries, axis=0))
     return np.concatenate(parts)
 
@@ -224,20 +232,24 @@ def _output_size(network: Any, shapes: Sequence[Shape]) -> tuple[int, int]:
     return int(made.shape[1]), int(made.shape[2])
 
 
-def _measurable(network: keras.Model, shapes: Sequence[Shape]) -> tuple[Any, int, tuple[int, int]]:
-    """What is measured, how many images it takes to see everything, and the output's sides."""
+def _measurable(network: keras.Model, shapes: Sequence[Shape]) -> _Measurable:
     for divisor in dict.fromkeys((_divisor(network), 1)):
         try:
             copy = _copy(network, divisor)
-            return copy, 1, _output_size(copy, shapes)
+            # With all its channels sixteen images at once could fill the memory.
+            at_once = _AT_ONCE if divisor > 1 or copy.count_params() < _SMALL else 1
+            return _Measurable(copy, _output_size(copy, shapes), 1, at_once)
         # Whatever a layer of the user's raises: it keeps its channels, or the network is no graph.
         except Exception as error:
             logger.debug("%s cannot be copied: %s", network.name, error)
-    return network, _RESTARTS, _output_size(network, shapes)
+    return _Measurable(network, _output_size(network, shapes), _RESTARTS, 1)
 
 
 def _divisor(network: keras.Model) -> int:
-    """By how much all channels can be divided: reach is a matter of places, and they cost most."""
+    """By how much channels can be divided: reach is a matter of places, and they cost most.
+
+    The count that divides those of most layers, of equals the largest; the others are kept.
+    """
     counts = [
         int(config[key])
         for layer in _layers(network)
@@ -245,7 +257,8 @@ def _divisor(network: keras.Model) -> int:
         for key in _CHANNELS
         if config.get(key) is not None and config[key] > _FEW
     ]
-    return math.gcd(*counts) if counts else 1
+    fits = {count: sum(other % count == 0 for other in counts) for count in counts}
+    return max(fits, key=lambda count: (fits[count], count), default=1)
 
 
 def _layers(network: Any) -> list[Any]:
@@ -305,7 +318,7 @@ def _plain(layer: Any, divisor: int) -> Any:
             config[key] = "linear"
         elif key.endswith("_initializer"):
             config[key] = "zeros"
-        elif key in _CHANNELS and config[key] is not None and config[key] > _FEW:
+        elif key in _CHANNELS and config[key] is not None and config[key] % divisor == 0:
             config[key] = config[key] // divisor
     # A maximum passes its gradient to one pixel, and any of its window could have been it.
     kind = _MEANS.get(type(layer), type(layer))
