@@ -128,6 +128,7 @@ sys.exit(cli.main_guard(run, cli.parser("", prog="door"), {words}))
 """
 
 
+@pytest.mark.slow
 def test_a_door_loads_tensorflow_without_a_word_and_debug_shows_them_all(repository):
     quiet = python(DOOR.format(words=[]), cwd=repository)
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, b"tensorflow\n", b"")

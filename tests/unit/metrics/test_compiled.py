@@ -31,6 +31,7 @@ def options(bands, **others):
 @pytest.mark.parametrize(
     ("profile", "bands"), [("standard", 1), ("standard", 3), ("arisgan", 3), ("arisgan", 4)]
 )
+@pytest.mark.slow
 def test_every_metric_runs_inside_a_function_of_unknown_batch_size(profile, size, bands):
     colour = COLOUR if bands == 3 else None
     asked = options(bands, profile=profile, colour=colour)

@@ -75,6 +75,7 @@ def _shared(used: Samples) -> int:
     ],
     ids=["inside", "edge", "edge-zones", "reduced-zones"],
 )
+@pytest.mark.slow
 def test_no_input_sample_is_in_two_splits(
     monkeypatch: pytest.MonkeyPatch,
     sample_m: tuple[float, float],

@@ -200,6 +200,7 @@ def recoded(source: Path, target: Path) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_real_product_gives_the_same_tiles_without_its_offset(real_data, tmp_path):
     source = real_data / T29UNU
     old = tmp_path / "old" / "s2" / source.name.replace("N0400", "N0301")

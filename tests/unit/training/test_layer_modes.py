@@ -137,6 +137,7 @@ def noisy():
 
 
 @pytest.mark.parametrize("kind", ["train", "image"])
+@pytest.mark.slow
 def test_neither_an_attempt_nor_looks_change_what_training_draws(kind):
     ends = []
     for looks in (True, False):
