@@ -165,7 +165,7 @@ PYTHON = [
 
 @pytest.mark.parametrize(("page", "text", "marker"), PYTHON, ids=[page.stem for page, *_ in PYTHON])
 def test_a_snippet_of_python_comes_from_a_test(page: Path, text: str, marker: str) -> None:
-    """The comment before it says ``from tests/…``, which holds these lines, or ``run by`` a test."""
+    """The comment before it: ``from tests/…``, which holds these lines, or ``run by tests/…``."""
     if marker.startswith("run by tests/"):
         assert f'"{page.name}"' in (ROOT / marker.removeprefix("run by ")).read_text()
         return
