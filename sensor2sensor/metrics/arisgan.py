@@ -42,6 +42,7 @@ def sam(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """Mean angle in radians, float32 as published; every NaN counts 0."""
     y, x = tf.cast(y, tf.float32), tf.cast(x, tf.float32)
     cosine = tf.reduce_sum(y * x, axis=-1) / tf.norm(x, axis=-1) / tf.norm(y, axis=-1)
+    # In float32 the cosine of equal spectra may round to beyond 1: NaN, which then counts 0.
     angle = tf.acos(cosine)
     angle = tf.where(tf.math.is_nan(angle), tf.zeros_like(angle), angle)
     return tf.cast(tf.reduce_mean(angle, axis=[1, 2]), tf.float64)
@@ -49,6 +50,7 @@ def sam(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 
 def _covariances(y: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Variances of y and x and their covariance per band (n - 1): three times ``[B, C]``."""
+    # n - 1, as numpy.cov has it.
     count = tf.cast(tf.reduce_prod(tf.shape(y)[1:3]) - 1, y.dtype)
     dy = y - tf.reduce_mean(y, axis=[1, 2], keepdims=True)
     dx = x - tf.reduce_mean(x, axis=[1, 2], keepdims=True)
@@ -65,6 +67,7 @@ def cc(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 
 def channel_sobel(image: tf.Tensor) -> tf.Tensor:
     """Sobel along channels: [-1 0 1] over bands, [1 2 1] over rows and columns, zero padded."""
+    # scipy.ndimage.sobel takes the last axis unless told otherwise, and here that is the bands'.
     padded = tf.pad(image, [[0, 0], [0, 0], [0, 0], [1, 1]])
     derivative = padded[..., 2:] - padded[..., :-2]
     return windows(pad(derivative, 1, 1), [1.0, 2.0, 1.0], [1.0, 2.0, 1.0])
@@ -87,6 +90,7 @@ def ssim(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     y, x = _stretch(y), _stretch(x)
     box = [1.0 / SSIM_WINDOW_PX] * SSIM_WINDOW_PX
     count = float(SSIM_WINDOW_PX**2)
+    # scikit-image's defaults, which are not those of Wang et al. 2004: uniform window, n - 1.
     sample = count / (count - 1.0)
     mean_y, mean_x = windows(y, box, box), windows(x, box, box)
     var_y = sample * (windows(y * y, box, box) - mean_y**2)
@@ -121,6 +125,7 @@ def uiqi(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     var_y, var_x, cov = _covariances(y, x)
     mean_y, mean_x = tf.reduce_mean(y, axis=[1, 2]), tf.reduce_mean(x, axis=[1, 2])
     q = 4.0 * cov * mean_y * mean_x / ((var_y + var_x) * (mean_y**2 + mean_x**2))
+    # Four bands of the pan-sharpening code it comes from, not the three it is used on.
     return tf.reduce_sum(q, axis=-1) / 4.0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 NAN = float("nan")
+# Sources are float32: an image that is constant on the ground may spread by a few of these.
 FLOAT32_STEP = float(np.finfo(np.float32).eps)
 
 
@@ -62,6 +63,7 @@ def masked_mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         ``[B, C]``.
     """
     weight = tf.cast(mask, x.dtype)[..., tf.newaxis]
+    # Chosen, not multiplied by 0: what lies outside the mask may be NaN, and 0 * NaN is NaN.
     total = tf.reduce_sum(tf.where(mask[..., tf.newaxis], x, 0.0), axis=[1, 2])
     return total / tf.reduce_sum(weight, axis=[1, 2])
 
@@ -94,9 +96,11 @@ def pearson(
     Returns:
         ``[B, C]`` in [-1, 1].
     """
+    # Centred first: E[xy] - E[x]E[y] loses its digits on bright, smooth images.
     dx = x - masked_mean(x, mask)[:, tf.newaxis, tf.newaxis]
     dy = y - masked_mean(y, mask)[:, tf.newaxis, tf.newaxis]
     scale = tf.sqrt(masked_mean(dx * dx, mask) * masked_mean(dy * dy, mask))
     constant = (spread(x, mask) <= noise_x) | (spread(y, mask) <= noise_y) | (scale == 0.0)
     value = tf.math.divide_no_nan(masked_mean(dx * dy, mask), scale)
+    # Rounding carries a perfect correlation a last digit beyond 1.
     return tf.where(constant, tf.constant(NAN, x.dtype), tf.clip_by_value(value, -1.0, 1.0))

@@ -50,6 +50,7 @@ def lsd_hf(inputs: MetricInputs) -> tf.Tensor:
     guess = _level_db(inputs.scaled_prediction, inputs.valid)
     side = tf.reduce_min(tf.shape(inputs.target)[1:3])
     ring = tf.cast(tf.range(tf.shape(truth)[0]), tf.float64) / tf.cast(side, tf.float64)
+    # One sample every factor pixels: the input's Nyquist frequency in cycles per target pixel.
     beyond = tf.cast(ring > 0.5 / inputs.factor, tf.float64)
     # Without a ring this is 0 / 0: undefined, as it should be.
     mean = tf.tensordot(beyond, tf.abs(guess - truth), axes=1) / tf.reduce_sum(beyond)

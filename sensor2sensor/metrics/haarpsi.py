@@ -22,6 +22,7 @@ COARSEST_PX = 8
 def _same(x: tf.Tensor, column: list[float], row: list[float]) -> tf.Tensor:
     """Correlation with an even kernel, zeros outside, aligned as MATLAB's ``same``."""
     half = len(column) // 2
+    # An even kernel has no centre: its extra row and column lie below and to the right.
     return windows(pad(x, half - 1, half), column, row)
 
 
@@ -38,6 +39,7 @@ def _halve(x: tf.Tensor) -> tf.Tensor:
 def _haar(luminance: tf.Tensor, scale: int, *, vertical: bool) -> tf.Tensor:
     """Magnitude of the Haar response with a 2^scale kernel of +-2^-scale: ``[B, H, W, 1]``."""
     size = 2**scale
+    # A convolution would flip the kernel, which turns its sign alone: the magnitude is the same.
     step = [1.0] * (size // 2) + [-1.0] * (size // 2)
     flat = [2.0**-scale] * size
     return tf.abs(_same(luminance, *((step, flat) if vertical else (flat, step))))
@@ -78,6 +80,7 @@ def _pool(similarities: list[tf.Tensor], weights: list[tf.Tensor]) -> tf.Tensor:
         for s, w in zip(similarities, weights, strict=True)
     )
     share = squashed / total
+    # Similarities end at 1, so the share ends at sigmoid(4.2) = 0.985: never log of infinity.
     return (tf.math.log(share / (1.0 - share)) / ALPHA) ** 2
 
 
@@ -110,6 +113,7 @@ def haarpsi(
             for a, b in zip(planes_x[1:], planes_y[1:], strict=True)
         ]
         similarities.append((chroma[0] + chroma[1]) / 2.0)
+        # Chroma has no orientation: it is weighted by the mean of both.
         weights.append((weights[0] + weights[1]) / 2.0)
     if valid is not None:
         weights = [weight * _untouched(valid, halve=halve) for weight in weights]
@@ -159,6 +163,7 @@ def hpsi_bands(inputs: MetricInputs) -> tf.Tensor:
     """
     x, y = _on_255(inputs)
     bands = x.shape[-1]
+    # All images of one band, then of the next: tile and reshape below count in that order.
     grey_x, grey_y = (tf.concat(tf.split(image, bands, axis=-1), axis=0) for image in (x, y))
     single = haarpsi(grey_x, grey_y, valid=tf.tile(inputs.valid, [bands, 1, 1]))
     value = tf.reduce_mean(tf.reshape(single, [bands, -1]), axis=0)

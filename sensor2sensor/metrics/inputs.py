@@ -124,6 +124,7 @@ def prepare(
     scorable = tf.reduce_any(valid, axis=[1, 2]) & ~tf.reduce_any(broken, axis=[1, 2])
     usable = (valid & ~broken)[..., tf.newaxis]
     inputs = MetricInputs(
+        # 0, not NaN: NaN spreads through windows and FFTs, and 0 * NaN comes back in gradients.
         target=tf.where(usable, truth, 0.0),
         prediction=tf.where(usable, guess, 0.0),
         valid=valid,

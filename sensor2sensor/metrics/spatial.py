@@ -75,6 +75,7 @@ def psnr(inputs: MetricInputs) -> tf.Tensor:
 
     +inf for identical images: perfect, to be counted and never averaged.
     """
+    # One logarithm over all bands: the mean of the bands' PSNR would be another number.
     error = (inputs.difference / inputs.spans) ** 2
     return -10.0 / math.log(10.0) * tf.math.log(_mean_over_bands(masked_mean(error, inputs.valid)))
 
@@ -117,6 +118,7 @@ def cc(inputs: MetricInputs) -> tf.Tensor:
 
 def _zhou_laplacian(x: tf.Tensor) -> tf.Tensor:
     """Response of [-1 -1 -1; -1 8 -1; -1 -1 -1] where it fits: ``[B, H-2, W-2, C]``."""
+    # Nine times the centre less the sum of all nine is 8 and eight times -1.
     return 9.0 * x[:, 1:-1, 1:-1] - windows(x, [1.0] * 3, [1.0] * 3)
 
 

@@ -32,6 +32,7 @@ def sam(inputs: MetricInputs) -> tf.Tensor:
     norm_y = tf.norm(inputs.prediction, axis=-1, keepdims=True)
     u = tf.math.divide_no_nan(inputs.target, norm_x)
     v = tf.math.divide_no_nan(inputs.prediction, norm_y)
+    # Kahan's form of the angle between two vectors.
     angle = 2.0 * tf.atan2(tf.norm(u - v, axis=-1), tf.norm(u + v, axis=-1))
     mask = inputs.valid & (norm_x[..., 0] >= ZERO_NORM)
     return masked_mean(angle[..., tf.newaxis], mask)[:, 0] * (180.0 / math.pi)

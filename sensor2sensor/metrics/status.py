@@ -35,6 +35,7 @@ def states(target: Any, prediction: Any) -> list[str]:
     chosen = valid[..., tf.newaxis]
     broken = tf.reduce_any(chosen & ~tf.math.is_finite(guess), axis=[1, 2, 3])
     tests = (
+        # All of nothing is true: these three hold of an empty image too, and the fourth overrules.
         tf.reduce_all(~chosen | (truth == guess), axis=[1, 2, 3]),
         is_constant(truth, valid),
         is_constant(guess, valid),
