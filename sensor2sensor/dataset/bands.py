@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+# ESA's quantification value 10000 and, since processing baseline 04.00, offset -1000.
 REFLECTANCE_SCALE, REFLECTANCE_OFFSET = 0.0001, -0.1
 
 
 class Frozen(BaseModel):
     """A part of ``dataset.json``: strict, closed and unchangeable."""
 
+    # pydantic's defaults would take true and "1" for numbers, and NaN.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 

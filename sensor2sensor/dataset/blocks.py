@@ -39,6 +39,7 @@ class BlockGrid:
 
     def block(self, longitude: float, latitude: float) -> str:
         """The block a point lies in."""
+        # The pole itself, at exactly 90 degrees, would begin a row of its own.
         row = min(int((latitude + 90.0) / 180.0 * self.rows), self.rows - 1)
         columns = self.columns(row)
         column = int(((longitude + 180.0) % 360.0) / 360.0 * columns)
@@ -61,6 +62,7 @@ class BlockGrid:
         found: set[str] = set()
         for row in range(first, min(last, self.rows - 1) + 1):
             south = row * step - 90.0
+            # As wide as unrolled longitudes reach, which lie beyond 180 where a tile crosses it.
             part = shapely.clip_by_rect(ring, -720.0, south, 720.0, south + step)
             if not part.is_empty:
                 west, _, east, _ = part.bounds
@@ -70,6 +72,7 @@ class BlockGrid:
     def _between(self, row: int, west: float, east: float) -> set[str]:
         columns = self.columns(row)
         first, last = (math.floor((edge + 180.0) / 360.0 * columns) for edge in (west, east))
+        # Around the antimeridian the last column's neighbour is the first.
         return {_name(row, column % columns) for column in range(first, last + 1)}
 
 
@@ -79,6 +82,7 @@ def _name(row: int, column: int) -> str:
 
 def tile_ring(epsg: int, ulx_m: float, uly_m: float, size_m: float) -> tuple[Floats, Floats]:
     """Longitudes and latitudes of points along the edges of a square tile."""
+    # Without its end, where the next edge begins.
     along = np.linspace(0.0, size_m, EDGE_POINTS)[:-1]
     x = np.concatenate([along, np.full_like(along, size_m), size_m - along, np.zeros_like(along)])
     y = np.concatenate([np.zeros_like(along), along, np.full_like(along, size_m), size_m - along])

@@ -47,6 +47,7 @@ def draft_contract(
     **others: Any,
 ) -> DatasetContract:
     """A contract to encode records with; statistics, counts and hashes are still blank."""
+    # A draft is validated as a whole: its blanks have to be statistics, one for each band.
     blank = BandStatistics(low=0, high=1, minimum=0, maximum=1, mean=0, std=1, count=0)
     return DatasetContract.model_validate(
         {
@@ -111,7 +112,7 @@ def dense_input(
         layout="dense",
         bands=tuple(bands),
         dtype=dtype,
-        index_dtype="uint8",
+        index_dtype="uint8",  # required, and unused: an image has no index
         max_pixels=side_px**2,
         grid=(side_px, side_px),
         pixel_m=pixel_m,
@@ -158,6 +159,7 @@ def finish(
             **others,
         }
     )
+    # model_copy takes whatever it is given: only this validates the update.
     checked = DatasetContract.model_validate(contract.model_dump())
     accept(checked)
     write_contract(dataset_dir, checked)

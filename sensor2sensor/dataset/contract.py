@@ -277,6 +277,7 @@ class DatasetContract(Frozen):
 
 def _with_display(contract: DatasetContract) -> DatasetContract:
     """Sentinel-2's colours for files from before ``display``; paired targets may be any."""
+    # A null that was written declares that there are none; a missing key declares nothing.
     if "display" in contract.target.model_fields_set or contract.kind == "paired":
         return contract
     bands = contract.target.bands
@@ -307,6 +308,7 @@ def load_contract(dataset_dir: Path) -> DatasetContract:
         )
     try:
         text = path.read_bytes()
+        # From JSON text: strict tuples take its arrays, but no lists of Python.
         return _with_display(DatasetContract.model_validate_json(text))
     except ValidationError as error:
         found = "; ".join(

@@ -123,6 +123,7 @@ def read_split(dataset_dir: Path) -> list[SplitRow]:
 
 def _row(header: list[str], line: list[str], where: str) -> SplitRow:
     try:
+        # A line that was cut has fewer cells: strict makes that a ValueError too.
         cells = dict(zip(header, line, strict=True))
         return SplitRow(
             name=cells["name"],

@@ -21,6 +21,7 @@ def epoch_order(seed: int, epoch: int, n: int) -> npt.NDArray[np.int64]:
     if n < 1:
         raise DatasetError("there is no sample to order")
     order = rng(seed, Purpose.ORDER, epoch).permutation(n).astype(np.int64)
+    # The cache hands out one array: who wrote into it would change the order of others.
     order.flags.writeable = False
     return order
 
@@ -44,6 +45,7 @@ def sample_at(seed: int, k: int, n: int, *, shuffle: bool = True) -> tuple[int, 
 def augmentation_seed(seed: int, epoch: int, i: int) -> tuple[int, int]:
     """The two 31-bit integers that seed the augmentation of sample ``i`` of an epoch."""
     key = derive(seed, Purpose.AUGMENT, epoch, i)
+    # Positive even where a seed is read as a signed 32-bit integer.
     return key & 0x7FFFFFFF, (key >> 31) & 0x7FFFFFFF
 
 

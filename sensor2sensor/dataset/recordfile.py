@@ -45,6 +45,7 @@ def write_records(path: Path, records: Sequence[bytes]) -> list[tuple[int, int]]
     with files.atomic_path(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
         for record in records:
             writer.write(record)
+        # Whole on disk before atomic_path, which leaves last, renames it.
         writer.close()
     return record_places([len(record) for record in records])
 
@@ -73,6 +74,7 @@ def read_record(ref: RecordRef) -> bytes:
             hint="rebuild the data set with step 50",
         ) from None
     try:
+        # pread keeps no position: nothing to seek, and nothing for threads to share.
         head = os.pread(descriptor, HEADER_BYTES, ref.offset)
         data = os.pread(descriptor, ref.length, ref.offset + HEADER_BYTES)
     finally:
@@ -93,6 +95,7 @@ def scan_file(path: Path) -> list[tuple[int, bytes]] | None:
     except OSError:
         return None
     found, offset = [], 0
+    # A file cut between two records looks whole here: callers compare the number of records.
     while offset < len(content):
         if offset + HEADER_BYTES > len(content):
             return None
@@ -142,6 +145,7 @@ def list_records(
     folder = Path(dataset_dir)
     return [
         RecordRef(r.name, folder / r.file, r.offset, r.length)
+        # Sample numbers count in this order, whatever order the table has.
         for r in sorted(kept, key=lambda row: row.name)
     ]
 

@@ -103,6 +103,7 @@ def _magnitude(values: Array) -> float:
 
 def to_physical(stored: Array, bands: tuple[BandSpec, ...]) -> npt.NDArray[np.float32]:
     """Stored numbers ``[..., C]`` as physical values: ``(stored + shift) / divisor`` in float32."""
+    # Both steps in float32, as step 40 computed it: in float64 the last bit could differ.
     divisor, shift = _linear(bands, np.float32)
     return ((stored.astype(np.float32) + shift) / divisor).astype(np.float32)
 
@@ -302,6 +303,7 @@ def _parse(
 ) -> Array:
     try:
         raw = np.frombuffer(features[key], dtype=np.dtype(dtype).newbyteorder("<"))
+        # frombuffer's array is read-only and little-endian; astype makes one of the machine's own.
         return raw.reshape(shape).astype(dtype)
     except (KeyError, ValueError):
         what = f"'{key}' does not hold {list(shape)} {dtype} as dataset.json says"

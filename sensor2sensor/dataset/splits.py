@@ -218,8 +218,10 @@ def _share(train: Sequence[TilePlace], other: Sequence[TilePlace]) -> float:
 
     inside = total = 0.0
     for epsg in sorted({place.epsg for place in other}):
+        # United first: ground that tiles share would count as often as there are tiles on it.
         ground = shapely.union_all([_square(p, epsg) for p in other if p.epsg == epsg])
         near = shapely.box(*ground.bounds)
+        # Only what is near can meet it, and a union of squares costs time.
         known = [square for square in (_square(p, epsg) for p in train) if square.intersects(near)]
         inside += ground.intersection(shapely.union_all(known)).area if known else 0.0
         total += ground.area

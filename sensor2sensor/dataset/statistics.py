@@ -128,6 +128,7 @@ def _quantiles(
     stream: Stream, upper: npt.NDArray[np.int64], count: int
 ) -> list[npt.NDArray[np.float64]]:
     """One array of the bands' values for each of QUANTILES."""
+    # numpy.quantile's "linear": type 7 of Hyndman & Fan 1996.
     positions = [q * (count - 1) for q in QUANTILES]
     ranks = sorted({int(p) + step for p in positions for step in (0, 1) if int(p) + step < count})
     values = _order_statistics(stream, upper, ranks)
@@ -149,6 +150,7 @@ def _order_statistics(
         for b in range(bands)
         for r in ranks
     }
+    # Quantiles that are close share a bin, which is counted once.
     lower = {(b, bin_of[b, r]): np.zeros(BINS, dtype=np.int64) for b, r in bin_of}
     for values in stream():
         keys = _ordered(values)

@@ -37,6 +37,7 @@ def bicubic_matrix(n_fine: int, n_coarse: int, factor: float) -> Floats:
     for tap in range(4):
         source = first + tap
         weight = keys_kernel(centre - source)
+        # Taps that the border clips onto one pixel add up; plain indexing would keep the last.
         np.add.at(matrix, (np.arange(n_fine), np.clip(source, 0, n_coarse - 1)), weight)
     return matrix.astype(np.float32)
 
