@@ -90,7 +90,7 @@ def _sentinel3(options: DatasetOptions, tiles: TileSet) -> DatasetContract:
         layout="pixels",
         bands=bands,
         dtype="float32",
-        index_dtype="uint16",
+        index_dtype="uint16",  # 0 for none and MANY_PIXELS rows
         max_pixels=MANY_PIXELS,
         grid=None,
         pixel_m=OLCI_PIXEL_M[tiles.olci_type],
@@ -101,6 +101,7 @@ def _sentinel3(options: DatasetOptions, tiles: TileSet) -> DatasetContract:
 
 def _degraded(options: DatasetOptions, tiles: TileSet, factor: int) -> DatasetContract:
     side = -(-options.tile_px // factor)
+    # float32: means of digital numbers are no whole numbers.
     bands = tuple(float_band(b["name"], b["unit"], b["wavelength_nm"]) for b in tiles.targets)
     spec = InputSpec(
         layout="pixels",

@@ -236,6 +236,7 @@ def _check_tiles(tiles: list[Tile], tile_px: int, table: Path) -> None:
         raise InputError(
             "lists tiles of several sizes or resolutions", where=table, hint="run step 40 again"
         )
+    # Reflectance at the top of the atmosphere and at the surface: no one map fits both.
     levels = {level for tile in tiles for level in ("MSIL1C", "MSIL2A") if level in tile.s2}
     if len(levels) > 1:
         raise InputError(

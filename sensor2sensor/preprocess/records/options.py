@@ -62,6 +62,7 @@ class DatasetOptions:
         plain = {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in vars(self).items()
+            # What decides nothing must not tell data sets from before those options apart.
             if key not in ("inventory", "dataset", *(() if self.limits_shift else _OF_SHIFT))
         }
         return {"version": VERSION, **plain}

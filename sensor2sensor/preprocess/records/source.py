@@ -94,7 +94,7 @@ def _item(tile: Tile, options: DatasetOptions) -> Item:
         made_from={
             "tile": dict(tile.digests),
             "gap": tile.time_gap_h,
-            "corner": [place.ulx_m, place.uly_m],
+            "corner": [place.ulx_m, place.uly_m],  # input_xy is measured from it
         },
         place=place,
         overpass=tile.overpass,

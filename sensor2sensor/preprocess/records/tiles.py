@@ -60,6 +60,7 @@ def read_arrays(tile: Tile, contract: DatasetContract, *, with_s3: bool) -> Tile
     _finite(target, targets, tile.name)
     margin = _read_margin(tile, targets, target)
     table = _read_table(tile) if with_s3 else None
+    # The row numbers went through float32, which holds whole numbers up to 2**24.
     return TileArrays(target, layers[..., -1].astype(np.int32), margin, *(table or (None, None)))
 
 
@@ -74,6 +75,7 @@ def _read_bands(path: Path, names: list[str]) -> Floats:
             raise DatasetError(
                 f"lacks the bands {', '.join(missing)}", where=path.name, hint="run step 40 again"
             )
+        # By description, never by place; GDAL counts bands from 1.
         data = source.read([described.index(name) + 1 for name in names])
     return np.ascontiguousarray(np.moveaxis(data, 0, -1), dtype=np.float32)
 
@@ -125,6 +127,7 @@ def sentinel3_record(tile: Tile, arrays: TileArrays) -> TileRecord:
     """
     assert arrays.radiance is not None and arrays.xy_m is not None
     usable = np.isfinite(arrays.radiance).all(axis=1)
+    # Row 0 of the collocation means none; so does a pixel without a value from here on.
     renumbered = np.concatenate([[0], np.where(usable, np.cumsum(usable), 0)])
     if int(arrays.collocation.max(initial=0)) >= len(renumbered):
         raise DatasetError(
@@ -135,7 +138,9 @@ def sentinel3_record(tile: Tile, arrays: TileArrays) -> TileRecord:
     if lost:
         raise DatasetError(f"{lost} pixels have no valid Sentinel-3 value (NaN)", where=tile.name)
     place = tile.place
+    # Northing falls downwards, y of a record grows.
     xy = (arrays.xy_m[usable] - [place.ulx_m, place.uly_m]) * [1.0, -1.0]
+    # NaN stands for not known: an array of numbers has no null.
     gap = np.array(np.nan if tile.time_gap_h is None else tile.time_gap_h, dtype=np.float32)
     return TileRecord(
         tile.name, arrays.target, arrays.radiance[usable], xy, index, {"time_gap_h": gap}
@@ -169,4 +174,5 @@ def record_for(tile: Tile, arrays: TileArrays, contract: DatasetContract) -> Til
     how: Any = contract.degradation
     if how is None:
         return sentinel3_record(tile, arrays)
+    # 0.2 is for the block mean, which does not look at it.
     return degraded_record(tile, arrays, how.factor, how.method, how.mtf_nyquist or 0.2)

@@ -74,12 +74,14 @@ class Existing:
             return False
         if self.contract.split_csv_sha256 != files.sha256(self.folder / SPLIT_FILE):
             return False
+        # What was refused is tried again: its file may have been mended since.
         return not any(row.split == REFUSED or not self._in_place(row) for row in self.rows)
 
     def _in_place(self, row: SplitRow) -> bool:
         if row.split not in SPLITS:
             return True
         path = self.folder / row.file
+        # By size: hashing every file would cost a repeat what it is there to save.
         return path.is_file() and path.stat().st_size >= row.offset + row.length
 
 
@@ -111,6 +113,7 @@ class There:
             unit: row.split
             for item in self.kept.values()
             for row in item.kept_rows(inventory)
+            # A dropped tile belongs to no split, so it binds no ground.
             if row.split in SPLITS
             for unit in row.block.split("+")
         }
@@ -199,6 +202,7 @@ def remove_listed(folder: Path) -> None:
         # A damaged contract or table: what still can be read decides.
         rows = tuple(read_split(folder)) if (folder / SPLIT_FILE).is_file() else ()
         item = Existing(folder, None, rows, None)
+    # First: without it the folder is no data set, wherever a kill stops the rest.
     files.remove(folder / CONTRACT_FILE)
     for name in item.listed_files():
         files.remove(folder / name)
@@ -215,6 +219,7 @@ def begin(
     old = item.listed_files() if item is not None else []
     known = list(item.inventories) if item is not None else []
     inventories = [name for name in known if name != inventory] + [inventory]
+    # With the old files: end() removes those that the new table does not list.
     content = {"options": options, "inventories": inventories, "files": sorted({*made, *old})}
     if item is None or item.building != content:
         files.write_json(folder / BUILDING_FILE, content)

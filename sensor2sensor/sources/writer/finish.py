@@ -39,11 +39,13 @@ def finish_all(
     ground: dict[str, Any] = {}
     first: DatasetContract | None = None
     for draft in source.drafts:
+        # One sibling whole before the next: a kill leaves whole ones and unfinished ones.
         folder = folder_of(data_root, draft)
         item = there.kept.get(folder)
         kept = item.kept_rows(plan.listing.name) if item else []
         rows = [*kept, *placed_rows(plan, tasks, written, written.places[draft.name])]
         _require_members(rows, draft.name)
+        # Siblings have the same members, and so the same ground.
         ground = ground or ground_of(rows, draft)
         provenance = _provenance(source, item, plan)
         contract = finish(
@@ -51,6 +53,7 @@ def finish_all(
             source.completed(draft, provenance["inventories"]),
             rows,
             target_statistics=_shared_statistics(first, draft),
+            # Before dataset.json exists: else training would end before an evaluation refuses.
             accept=refuse_degenerate,
             split_policy=_policy(draft, rows, ground, plan.rule.guard_m),
             degradation=_degradation(draft, rows),
@@ -152,6 +155,7 @@ def _bare(contract: DatasetContract) -> list[Any]:
 def _provenance(source: Source, item: Existing | None, plan: Plan) -> dict[str, Any]:
     """Where the data set comes from; no time and no path, so that a repeat gives equal bytes."""
     known = item.inventories if item is not None else {}
+    # Of the first inventory: messages put the --add of the others behind it.
     first = item.contract.provenance["command"] if item and item.contract else source.command
     inventories = {**known, plan.listing.name: dict(plan.listing.facts)}
     return {

@@ -42,6 +42,7 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
         Sensor2SensorError: What is there forbids it, a split would be empty, a target band has no
             span, or files could not be written.
     """
+    # In one line and at once, not from a worker in the middle of the run.
     if not options.dry_run:
         require_tensorflow()
     report = cli.StepReport(f"step {source.step}", dry_run=options.dry_run)
@@ -60,6 +61,7 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     elif options.dry_run:
         _announce(source, data_root, there, plan, tasks, report)
     else:
+        # All siblings before the first change: two runs must not mix their members.
         with ExitStack() as locks:
             for folder in folders:
                 locks.enter_context(files.lock(folder / ".lock"))

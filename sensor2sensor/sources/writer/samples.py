@@ -84,6 +84,7 @@ def write_samples(
     for task, result in parallel_map(
         work, tasks, workers=workers, label=lambda task: task.file, desc="records"
     ):
+        # A sample that cannot be used is none: write_file took note of it.
         if isinstance(result, Failure):
             raise DatasetError(
                 f"could not be written ({result.reason})",
@@ -144,6 +145,7 @@ def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]]:
     made = {}
     for draft, record in zip(source.drafts, source.read(item), strict=True):
         key, incomplete = source_key(source, item, draft), record.incomplete_blocks
+        # The count goes along: a repeat that keeps the file never makes the sample again.
         text = json.dumps({"key": key, "incomplete": incomplete})
         made[draft.name] = (encode(record, draft, text), incomplete)
     return made
@@ -152,6 +154,7 @@ def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]]:
 def _write(
     path: Path, kept: Sequence[Item], serialised: Sequence[tuple[bytes, int]]
 ) -> dict[str, Placed]:
+    # A file of an earlier run would go on holding samples that are refused now.
     if not kept:
         files.remove(path)
         return {}
