@@ -87,6 +87,7 @@ def _take_over(
     model: GANModel, experiment: ExperimentView, start: Start, say: Callable[[str], None]
 ) -> Facts | None:
     """Begin with the weights of another run's generator, where the experiment asks for it."""
+    # A run that is resumed before its first checkpoint begins again as it began then.
     begun = begun_with(experiment.run) if start.resume else None
     source, then = begun or (start.pretrained, None)
     if source is None:

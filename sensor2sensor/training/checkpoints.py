@@ -90,6 +90,7 @@ def reason_of(error: BaseException) -> str:
         return error.strerror
     text = str(getattr(error, "message", error)).strip() or type(error).__name__
     line = text.splitlines()[0]
+    # TensorFlow puts the path of the scratch file before the cause.
     return "No space left on device" if "No space left" in text else line[:200]
 
 
@@ -167,6 +168,7 @@ def _read(folder: Path, state: TrainingState, step: int) -> int:
     """Read one checkpoint whole; any of :data:`DAMAGE` where that fails."""
     room = [tf.Variable(value) for value in stored_statistics(folder, step)]  # not used further
     with plainly_named(folder) as plain:
+        # Whole or not at all: what the file or the model alone has is damage.
         state.reader(room).read(str(plain / f"ckpt-{step}")).assert_consumed()
     _same_step(state, step)
     return step
@@ -197,11 +199,13 @@ def _refuse_unopened(folder: Path, step: int, error: BaseException) -> None:
     try:
         for path in found:
             with path.open("rb") as stream:
+                # Opening proves little: a share may fail at the first byte.
                 stream.read(1)
     except OSError as fault:
         problem = f"cannot be read: {reason_of(fault)}"
         hint = "see to that; the checkpoint was left where it is"
         raise CheckpointError(problem, where=path, hint=hint) from error
+    # The name of a data file ends in the number of all: data-00000-of-00001.
     shards = int(found[0].name.rsplit("-", 1)[1]) if len(found) > 1 else 0
     if isinstance(error, tf.errors.NotFoundError) and len(found) == shards + 1:
         problem = f"TensorFlow does not find ckpt-{step} by its name"

@@ -164,6 +164,7 @@ def check_model(model: Any, name: str) -> None:
     lone = model.discriminator is None
     _expect(model, "generator_optimizer", keras.optimizers.Optimizer, where, optional=False)
     _expect(model, "discriminator_optimizer", keras.optimizers.Optimizer, where, optional=lone)
+    # By what retraced() asks of it, not by a class of TensorFlow's.
     if not hasattr(getattr(model, "train_step", None), "experimental_get_tracing_count"):
         hint = "decorate it with @tf.function"
         raise ModelContractError("train_step is not a tf.function", where=where, hint=hint)
@@ -301,4 +302,5 @@ def retraced(model: GANModel, steps: int) -> bool:
     It is traced once per shape; a Python number among its arguments or a fresh object that it
     captures makes it trace at every call, which is many times slower.
     """
+    # Few steps prove nothing: an optimizer that makes its variables traces twice.
     return steps > 3 and int(model.train_step.experimental_get_tracing_count()) >= steps

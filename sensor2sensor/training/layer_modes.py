@@ -58,6 +58,7 @@ def _calls(layers: list[Any], made: Callable[[Any], Callable[..., Any]]) -> Iter
         yield
     finally:
         for layer in layers:
+            # Gone from the instance, so that the class's own method shows again.
             vars(layer).pop("call", None)
 
 
@@ -112,6 +113,7 @@ def _in_training_mode(layer: Any, seen: list[Any]) -> Callable[..., Any]:
         )
         mask = bound.arguments.get("mask")
         share = 1.0 if mask is None else tf.reduce_mean(tf.cast(mask, tf.float64))
+        # Values of one channel, without those that a mask leaves out.
         count = tf.size(outputs, tf.int64) / mean.shape[0] * share
         seen.append((layer, count, mean, variance))
         return outputs

@@ -87,6 +87,7 @@ def unstated_bound(generator: Any, normalisation: Normalisation) -> str | None:
     if normalisation.bounds is not None or normalisation.kind not in INTERVALS:
         return None
     layer = generator
+    # Into nested networks: the last layer may be one itself.
     while getattr(layer, "layers", None):
         layer = layer.layers[-1]
     name = getattr(getattr(layer, "activation", None), "__name__", None)

@@ -117,6 +117,7 @@ def _weights(listed: Stored) -> Stored:
 
 
 def _seed(name: str) -> bool:
+    # Keras' name for what the seed generator of a layer counts by.
     return name.split(":")[0].endswith("seed_generator_state")
 
 

@@ -100,6 +100,7 @@ def _ignored(
     if clip is not None and not _same(optimizer.global_clipnorm, clip):
         has = f"global_clipnorm {optimizer.global_clipnorm}"
         yield "gradient_clip", f"gradient_clip {clip:g}", has
+    # The attribute is a number under a schedule too; only the config tells them apart.
     if schedule != "constant" and isinstance(optimizer.get_config()["learning_rate"], float):
         key = "learning_rate_schedule"
         yield key, f"a {schedule} {key}", "a constant learning rate"
@@ -111,4 +112,5 @@ def _ignored(
 
 
 def _same(found: Any, asked: float) -> bool:
+    # Room for a number that has been through float32.
     return isinstance(found, int | float) and math.isclose(found, asked, rel_tol=1e-6)

@@ -66,7 +66,7 @@ def rehearse(
         form = batches.element_spec
         trace_step(model, form)
         kind = experiment.config.inference_statistics
-        InferenceStatistics(model, kind, list).attempt(form["input"])
+        InferenceStatistics(model, kind, list).attempt(form["input"])  # list() holds no batch
         state = TrainingState(model)
         take_up(model, state, experiment, start, module=module, say=say, repair=False)
     sizes = {"generator": model.generator, "discriminator": model.discriminator}

@@ -83,6 +83,7 @@ def begin(
         "restored_from": restored_from,
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
     }
+    # Before run.json: whoever finds that one finds the settings too.
     files.write_json(run.resolved, settings(experiment.config))
     run_file = RunFile(run, content)
     run_file.update()
@@ -221,6 +222,7 @@ def git_state() -> dict[str, Any]:
     git = shutil.which("git")
     if git is None:
         return {"commit": None, "dirty": None}
+    # The checkout that holds this package, not the folder the command runs in.
     root = Path(__file__).resolve().parents[2]
 
     def ask(*arguments: str) -> str | None:
@@ -229,6 +231,7 @@ def git_state() -> dict[str, Any]:
         )
         return done.stdout.strip() if done.returncode == 0 else None
 
+    # -uno: outputs beside the code change nothing that was run.
     commit, changed = ask("rev-parse", "HEAD"), ask("status", "--porcelain", "-uno")
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
 

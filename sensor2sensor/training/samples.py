@@ -50,7 +50,9 @@ def sheet(
 
     width, height = 4 * PANEL_INCH + 1.3, len(rows) * (PANEL_INCH + 0.15) + 0.9
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    # Without pyplot, which would look for a display and keep every figure alive.
     FigureCanvasAgg(figure)
+    # A $ in the name of an experiment would begin a formula.
     figure.suptitle(title, fontsize=10, parse_math=False)
     axes = figure.subplots(len(rows), 4, squeeze=False)
     limit = ERROR_SHARE * float(np.mean(target_view.high - target_view.low))

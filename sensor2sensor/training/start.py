@@ -123,6 +123,7 @@ def refuse_overwriting(run: Run, start: Start) -> None:
     Raises:
         OutputExistsError: They are, and the run is not resumed.
     """
+    # Any file: data without an index may be a checkpoint that a kill cut off.
     there = sorted(run.ckpt_dir.glob("ckpt-*"))
     if there and not start.resume:
         raise OutputExistsError(

@@ -131,6 +131,7 @@ def base_image(model: GANModel) -> list[tuple[Any, Any]]:
     checkpoint of another run brings those of another map.
     """
     frozen = [v for v in model.generator.variables if not v.trainable]
+    # The last part of a path is the variable's name, the one before it its layer's.
     found = [v for v in frozen if v.path.split("/")[-2:-1] == [BASE_LAYER]]
     return [(variable, variable.numpy()) for variable in found]
 
@@ -156,6 +157,7 @@ def _holders(model: GANModel) -> Iterator[tuple[str, Any]]:
     """
     attributes = vars(model)
     first = [name for name in ("generator", "discriminator") if name in attributes]
+    # Sorted: which one holds a shared variable must not follow the order in __init__.
     for name in [*first, *sorted(set(attributes) - set(first))]:
         yield from _open(name, attributes[name])
 

@@ -40,6 +40,7 @@ class Monitor:
         contract = experiment.contract
         ranges = np.asarray(contract.target_ranges(), np.float32)
         self._unit = contract.target_unit()
+        # Divided by each tile's own norm, which no network learns: scored as it is normalised.
         if not normalisation.invertible:
             low, high = experiment.OUTPUT_RANGE
             ranges = np.tile(np.asarray([[low, high]], np.float32), (len(ranges), 1))
@@ -59,9 +60,11 @@ class Monitor:
         values: dict[str, list[float]] = {name: [] for name in self.monitored}
         rows: list[SampleRow] = []
         for batch in self._batches:
+            # Under mixed precision a module's own last layer may answer in bfloat16.
             output = tf.cast(generator(batch["input"], training=False), tf.float32)
             prediction = self._physical(output)
             invertible = self._normalisation.invertible
+            # "truth" is whole; "target" ends where the model's output does.
             truth = np.asarray(batch["truth" if invertible else "target"], np.float32)
             for name, scores in self._scores(truth, prediction).items():
                 values[name].extend(float(score) for score in scores)

@@ -43,6 +43,7 @@ class Writers:
         trace: TracebackType | None,
     ) -> None:
         self._jsonl.close()
+        # After an error not: a full disk would raise once more, over the cause.
         if error is None:
             self.flush()
         self._tensorboard.close()
@@ -63,6 +64,7 @@ class Writers:
         row = {key: _json_value(value) for key, value in row.items()}
         try:
             self._jsonl.write(json.dumps(row, allow_nan=False) + "\n")
+            # Row by row, so that a kill costs one row at most.
             self._jsonl.flush()
         except OSError as error:
             raise _unwritable(self.path, error) from error
@@ -98,6 +100,7 @@ def _unwritable(path: Path, error: Exception) -> TrainingError:
 
 
 def _json_value(value: Any) -> Any:
+    # Python would write NaN, which is no JSON and stops other readers.
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -121,6 +124,7 @@ def _step_of(line: str) -> float:
     try:
         return int(json.loads(line)["step"])
     except (json.JSONDecodeError, KeyError, TypeError):
+        # A row that a kill cut in two: after every step, so it is dropped.
         return math.inf
 
 
