@@ -59,6 +59,7 @@ def picks(evaluation: Evaluation) -> list[Pick]:
             chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
             unique: dict[int, Pick] = {}
             for rank, (value, i) in chosen.items():
+                # Of few tiles one may be best and median at once: it is drawn under its first rank.
                 unique.setdefault(i, Pick(rank, i, rows[i].name, metric, value))
             return list(unique.values())
     return []
@@ -88,7 +89,9 @@ def _sheet(panels: _Panels, title: str) -> bytes:
     count = len(panels.images) + len(panels.errors)
     figure = Figure(figsize=(count * PANEL_INCH + 0.9, PANEL_INCH + 0.75), dpi=110)
     figure.set_layout_engine("constrained")
+    # Without pyplot, which would look for a display and keep every figure alive.
     FigureCanvasAgg(figure)
+    # A $ in the name of a tile would begin a formula.
     figure.suptitle(title, fontsize=9, x=0.01, ha="left", parse_math=False)
     axes = figure.subplots(1, count, squeeze=False)[0]
     for panel, (name, image) in zip(axes, panels.images.items(), strict=False):
@@ -179,6 +182,7 @@ def write_gallery(
     filters = {"enforce_suffix": enforce_suffix, "exclude_suffix": exclude_suffix}
     last = max(wanted, default=-1) + 1
     entries: dict[int, dict[str, Any]] = {}
+    # Read again: a whole split of tiles and predictions does not fit into memory.
     tiles = iterate_tiles(dataset_dir, contract, evaluation.split, limit=last or None, **filters)
     for position, tile in enumerate(tiles):
         if position not in wanted:

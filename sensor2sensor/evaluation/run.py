@@ -161,6 +161,7 @@ class Evaluation:
     @property
     def scene_unit(self) -> str:
         """What tells two scenes apart; older data sets do not know which share an overpass."""
+        # Where no overpass was recorded a scene is <inventory>/<index>.
         known = all("/" not in row.scene for row in self.rows)
         return "overpass" if known else "inventory and index, as overpasses are not recorded"
 

@@ -112,6 +112,7 @@ class Session:
         folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
         pictures: list[dict[str, Any]] = []
+        # Before the JSON, which lists it; and no picture is worth the scores.
         with decoration("the gallery", logger.warning):
             pictures = write_gallery(evaluation, predictors, *place, shelf, **self._filters)
         table, facts = write(

@@ -134,6 +134,7 @@ def limits_of(blocks: Sequence[str], scenes: Sequence[str]) -> str:
 def _sums(values: Floats, groups: Sequence[str]) -> Floats:
     """Sum over each group: ``[..., tiles]`` to ``[..., groups]``."""
     labels = np.asarray(groups)
+    # Stable: sums that are taken in another order differ in their last digits.
     order = np.argsort(labels, kind="stable")
     _, begins = np.unique(labels[order], return_index=True)
     sums: Floats = np.add.reduceat(values[..., order], begins, axis=-1)
@@ -194,6 +195,7 @@ def bootstrap_interval(
     """Percentile interval of the mean over clusters drawn with replacement."""
     sums, counts = _sums(differences, groups), _sums(np.ones_like(differences), groups)
     drawn = generator.integers(0, len(sums), size=(REPLICATES, len(sums)))
+    # A ratio of sums, for clusters hold different numbers of tiles.
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     tail = (1.0 - CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1.0 - tail])
