@@ -59,6 +59,7 @@ def entrants(group: Group) -> list[Entrant]:
     runs = {result.itself for result in group.results}
     source = {
         method: result.table
+        # The last entry of a key stays: reversed, it is that of the first result.
         for result in reversed(group.results)
         for method in result.methods
         if method != MODEL and method not in runs
@@ -235,4 +236,5 @@ def scene_table(group: Group) -> pd.DataFrame:
 def _scene_cell(column: pd.Series) -> str:
     finite = column[np.isfinite(column)]
     part = share(len(finite), len(column))
+    # chr(10): before Python 3.12 an f-string's expression may not hold a backslash.
     return f"{number(finite.mean())}{part and f'{chr(10)}({part})'}"

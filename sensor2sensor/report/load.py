@@ -98,6 +98,7 @@ class Group:
         """
         known = {r.facts.reference for r in self.results if r.facts.reference is not None}
         ranks = {name: rank for rank, name in enumerate(REGISTRY)}
+        # Sorted, since a set's order differs between runs: the first of equals is taken.
         return max(sorted(known), key=lambda name: ranks.get(name, -1), default=None)
 
     @property
@@ -156,6 +157,7 @@ def _group(facts: EvaluationFile) -> tuple[str, str]:
         parts.append(f"metrics of version {facts.metrics_version}")
     title = ", ".join(parts)
     rank = 0 if facts.profile == "standard" else 1  # the conventions to trust come first
+    # By content too: a data set that is built anew keeps its name and not its splits.
     key = f"{rank} {title} {data.sha256} {' '.join(facts.metrics)}"
     return key, f"{title}, data set {data.sha256.split(':')[-1][:8]}"
 
@@ -232,6 +234,7 @@ def _table(path: Path, facts: EvaluationFile) -> pd.DataFrame:
             lines = max(sum(1 for _ in stream) - 1, 0)
         problem = f"its table is not the one written with it ({lines} of {facts.csv.rows} rows)"
         raise InputError(problem, where=path, hint=again)
+    # A tile may be called NA: only the numbers below become NaN.
     table = pd.read_csv(path, dtype=dict.fromkeys(KEY_COLUMNS, str), keep_default_na=False)
     if list(table.columns) != [*KEY_COLUMNS, *facts.columns]:
         raise InputError("its table has other columns", where=path, hint=again)

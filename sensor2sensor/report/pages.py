@@ -67,6 +67,7 @@ def _title(group: Group) -> str:
 
 
 def _image(data: bytes, alt: str, caption: str = "") -> str:
+    # Embedded: a notebook that is sent on keeps its pictures.
     code = base64.b64encode(data).decode("ascii")
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     source = f"data:image/png;base64,{code}"
@@ -264,6 +265,7 @@ def _gallery(group: Group) -> str:
         parts.append(f"<h4>{html.escape(group.label(result))}</h4>")
         for picture in result.facts.gallery:
             path = result.path.parent / picture.file
+            # A JSON from elsewhere must not bring files from outside its folder into the page.
             inside = path.resolve().is_relative_to(result.path.parent.resolve())
             if inside and path.is_file():
                 parts.append(_image(path.read_bytes(), picture.caption))

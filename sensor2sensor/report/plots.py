@@ -126,6 +126,7 @@ def gain_plot(group: Group) -> Figure | None:
             _gain_line(axes, position, gains[name])
         _clean(axes, definition.label, definition.unit)
         draw_names(axes, list(found))
+        # Downwards, as the tables are read.
         axes.set_ylim(lines + 0.6, 0.4)
     for axes in panels[len(metrics) :]:
         axes.set_visible(False)
