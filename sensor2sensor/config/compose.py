@@ -35,6 +35,7 @@ class Option(JsonDocument):
             if not (isinstance(found, dict) and part in found):
                 return False
             found = found[part]
+        # The empty key is the whole document, of which an option says nothing.
         return bool(key)
 
     def place_of(self, key: Key) -> Place:
@@ -92,6 +93,7 @@ def compose(path: Path, read: Read, options: Sequence[str] = ()) -> JsonDocument
     """
     chain = _chain(path, read)
     above = [_option(text) for text in options]
+    # Uppermost first: of two options of one key the later counts.
     layers = (*reversed(above), *chain)
     if len(layers) == 1:
         return chain[0]
@@ -135,6 +137,7 @@ def _chain(path: Path, read: Read) -> list[JsonDocument]:
     while (named := chain[-1].data.get(EXTENDS)) is not None:
         last = chain[-1]
         fault = "must be the path of a file" if not isinstance(named, str) or not named else None
+        # From the file that says it, not from the working folder.
         below = last.path if fault else Path(os.path.normpath(last.path.parent / expanded(named)))
         if fault := fault or _fault(below, chain):
             raise ConfigErrors(report(last, {(EXTENDS,): [fault]}))
@@ -153,6 +156,7 @@ def _fault(below: Path, chain: Sequence[JsonDocument]) -> str | None:
             return f"no such file {below}; there is no folder {below.parent}"
         there = [found.name for found in below.parent.glob("*.json")]
         return f"no such file {below}; {suggestion(below.name, there)}"
+    # A link, or the same path spelled otherwise, closes the circle too.
     if any(below.samefile(document.path) for document in chain):
         home = chain[0].path.parent
         names = [os.path.relpath(p, home) for p in (*(d.path for d in chain), below)]

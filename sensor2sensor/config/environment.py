@@ -193,6 +193,7 @@ def with_variables(document: JsonDocument) -> JsonDocument:
             return {name: filled(item, (*key, name)) for name, item in value.items()}
         if not isinstance(value, str):
             return value
+        # Two groups in the pattern: text, name, default, text, and so on.
         parts = _REFERENCE.split(value)
         if any("${" in text for text in parts[::3]):
             found.setdefault(key, []).append("'${' begins ${NAME} or ${NAME:-default}")
@@ -239,6 +240,7 @@ def _root_fault(file: Path, settings: EnvironmentFile, key: str) -> str | None:
         return "is empty; name a folder (. is that of this file), or leave the key out"
     try:
         folder = _below(file.parent, text)
+        # "D:\new" in JSON is a path with a line break in it.
         typed = any(char < " " for char in text)
         if fault := fault_of(folder, typed=typed):
             return fault

@@ -67,6 +67,7 @@ class ExperimentFile(BaseModel):
     model_config = ConfigDict(
         **_STRICT,
         title="experiment.json",
+        # pydantic before 2.10 warns of keys that begin with model_, as model_name does.
         protected_namespaces=(),
         validate_by_name=True,
         json_schema_extra=_required_unless_extended,
@@ -110,6 +111,7 @@ class ExperimentFile(BaseModel):
     modules: list[str] = Field(
         default_factory=list, description="Modules of models_root with losses and metrics"
     )
+    # Isola et al. 2017 (pix2pix): L1 with the weight 100 beside the adversarial term.
     gen_loss: GeneratorLosses = Field(default=GeneratorLosses(gen_gan=1.0, gen_l1=100.0))
     disc_loss: DiscriminatorLosses = Field(default=DiscriminatorLosses(disc_bce=1.0))
     discriminator: DiscriminatorSettings | None = Field(
@@ -296,6 +298,7 @@ def suited(config: ExperimentFile, defaults: Mapping[str, Any]) -> tuple[Experim
     Raises:
         ModelContractError: There is no such key.
     """
+    # What is written stands, even where it is written as the default.
     written, lines = frozenset(config.model_fields_set), []
     for name, wanted in defaults.items():
         key, _, inner = name.partition(".")

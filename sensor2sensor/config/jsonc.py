@@ -19,7 +19,7 @@ from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.slips import decoded, json_slip, on_every_python
 
 MAX_BYTES = 1_000_000
-MAX_DEPTH = 64
+MAX_DEPTH = 64  # the parser calls itself: deep text ends in a RecursionError
 
 Key = tuple[str | int, ...]
 
@@ -204,6 +204,7 @@ def _plain(value: Any, key: Key, problems: list[tuple[Key, str]]) -> Any:
         return [_plain(item, (*key, index), problems) for index, item in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
         problems.append((key, f"{value} is not a finite number"))
+        # Some number, so that the schema goes on and finds what else is wrong.
         return 0.0
     return value
 

@@ -20,11 +20,13 @@ def find_experiment(exp: str, environment: Environment) -> Path:
         InputError: There is none; the nearest is named.
     """
     root = environment.require("experiment_root")
+    # Resolved: neither .. nor a link may lead out of experiment_root.
     folder = (root / exp.strip("/")).resolve()
     named = fault_of(folder) is None and folder.is_relative_to(root.resolve())
     if named and (folder / "experiment.json").is_file():
         return root / folder.relative_to(root.resolve())
     known = [path.parent.relative_to(root).as_posix() for path in root.rglob("experiment.json")]
+    # Every run keeps a copy of its experiment.json there.
     known = [name for name in known if "/logs/" not in f"/{name}/"]
     problem = f"no experiment '{exp}' (a folder with an experiment.json)"
     raise InputError(problem, where=root, hint=suggestion(exp, known))

@@ -83,6 +83,7 @@ def selection_path(name_or_path: str, env: Environment) -> Path:
     """
     named = env.inventory_dir / f"{name_or_path.removesuffix('.json')}.json"
     given = expanded(name_or_path)
+    # The inventory's folder first: a file of that name in the working folder is chance.
     for candidate in (named, given):
         if fault_of(candidate) is None and candidate.is_file():
             return candidate

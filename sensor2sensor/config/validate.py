@@ -91,6 +91,7 @@ def _message(model: type[BaseModel], key: Key, error: ErrorDetails) -> str:
         return f"{error['input']!r} is not one of {error['ctx']['expected']}"
     if error["type"] == "at_key":
         return error["msg"]
+    # pydantic's own words, which say nothing to who wrote the file.
     text = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     text = text.removeprefix("Input should be ")
     if text == error["msg"] or error["type"] == "value_error":

@@ -87,6 +87,7 @@ class LossWeights(Mapping[str, float | None]):
         value_low: Sequence[float] | float = 0.0,
         warmup_steps: int = 0,
     ) -> None:
+        # Read-only: a module that changed a weight would train otherwise than run.json says.
         self._weights = MappingProxyType(dict(weights))
         self.value_range = value_range
         self.value_low = value_low
