@@ -21,6 +21,7 @@ from model_tools.probe import batch
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.pipeline.precision import computing_in
 
+# A last layer of zeros passes no gradient on: the first step moves it, the next ones the rest.
 STEPS = 4
 NAMED = 4  # variables that a message lists
 ONE_TRACE = "pass nothing but tensors, and make no variable or optimizer inside the step"

@@ -64,6 +64,7 @@ def makers(
     if exp is not None:
         return {exp: lambda: _of_user(gan_class, exp, environment, logs)}
     return {
+        # Bound as a default: a closure would see the loop's last value.
         label: lambda sentinel3=sentinel3: construct(
             gan_class, width=WIDTH, size=SIZE_PX, sentinel3=sentinel3, logs=logs
         )

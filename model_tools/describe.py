@@ -51,6 +51,7 @@ def describe(path: Path) -> Description:
 
 def _sentence(paragraph: str, name: str) -> str:
     paragraph = paragraph.removeprefix(f"{name}:").strip()
+    # A capital must follow: neither "2.5" nor "et al. 2024" ends a sentence.
     return re.split(r"\.(?:\s+(?=[A-Z])|$)", paragraph, maxsplit=1)[0]
 
 

@@ -15,5 +15,6 @@ def told(error: BaseException, path: Path) -> str:
         error: What was raised.
         path: The module's file.
     """
+    # Our own errors say by themselves where.
     line = None if isinstance(error, Sensor2SensorError) else line_in(path, error)
     return sentence(error) if line is None else f"{sentence(error)} ({path.name}, line {line})"

@@ -109,12 +109,14 @@ class _Reader:
     def _call(
         self, layer: Any, inputs: tuple[int, ...], block: tuple[str, int] | None
     ) -> tuple[int, ...]:
+        # The outermost block counts: what it is built of is no box of its own.
         block = block or getattr(layer, "recipe_block", None)
         if _is_graph(layer):
             return self.read(layer, inputs, block)
         taken = tuple(self.shapes[number] for number in inputs)
         specs = [keras.KerasTensor(shape) for shape in taken]
         joins = isinstance(layer, keras.layers.Layer) and len(specs) > 1
+        # Layers that join take one list, plain operations their tensors one by one.
         spec = layer.compute_output_spec(specs) if joins else layer.compute_output_spec(*specs)
         outputs = tuple(self.new(tensor.shape) for tensor in keras.tree.flatten(spec))
         made = tuple(self.shapes[number] for number in outputs)

@@ -113,6 +113,7 @@ def _row_and_arcs(recipe: Recipe) -> tuple[list[int], tuple[int, ...], list[Arc]
 def _longest(recipe: Recipe) -> list[int]:
     before: dict[int, list[int]] = {}
     for index in range(len(recipe.nodes)):
+        # Arrows point forward: all ways to what comes before are known by now.
         ways = [before[a] for a, b in recipe.edges if b == index]
         before[index] = [*max(ways, key=len, default=[]), index]
     return before[len(recipe.nodes) - 1]

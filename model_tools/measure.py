@@ -21,6 +21,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 TILE_PX = 256
 CHANNELS = (3, 21)
 PROCESSES = 2
+# On the CPU: shapes and counts are the same, and no GPU is taken from a training.
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
@@ -76,6 +77,7 @@ def measured() -> dict[str, dict[int, dict[str, Any]]]:
         ModelContractError: A model cannot be built; what its process said at the end.
     """
     names = list(list_models())
+    # Threads, since they only wait for processes.
     with ThreadPoolExecutor(PROCESSES) as pool:
         return dict(zip(names, pool.map(_apart, names), strict=True))
 
@@ -92,6 +94,7 @@ def _apart(name: str) -> dict[int, dict[str, Any]]:
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise ModelContractError(f"cannot be measured: {said[-1]}", where=f"models/{name}.py")
+    # The last line: libraries may have printed before it.
     by_channels = json.loads(done.stdout.splitlines()[-1])
     return {int(channels): found for channels, found in by_channels.items()}
 

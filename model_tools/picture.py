@@ -75,6 +75,7 @@ def draw(recipe: Recipe, name: str) -> str:
 
 def _n(value: float) -> str:
     """A coordinate with at most one decimal; never ``-0``."""
+    # -0.0 + 0.0 is 0.0.
     return f"{round(value, 1) + 0.0:.1f}".removesuffix(".0")
 
 

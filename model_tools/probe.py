@@ -21,6 +21,7 @@ from sensor2sensor.config.weights import DiscriminatorLosses, GeneratorLosses
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.contract import DatasetContract
 
+# Central wavelengths of Sentinel-2A, and the nominal ones of the 21 bands of OLCI.
 S2 = {"B02": 492.4, "B03": 559.8, "B04": 664.6}
 OLCI_NM = (400, 412.5, 442.5, 490, 510, 560, 620, 665, 673.75, 681.25, 708.75, 753.75, 761.25)
 OLCI_NM += (764.375, 767.5, 778.75, 865, 885, 900, 940, 1020)
@@ -196,7 +197,7 @@ def _input(bands: list[dict[str, Any]], sentinel3: bool) -> dict[str, Any]:
         "dtype": "float32",
         "index_dtype": "int32",
         "max_pixels": 400,
-        "grid": None if sentinel3 else (11, 11),
+        "grid": None if sentinel3 else (11, 11),  # 64 pixels by 6, rounded up
         "pixel_m": 300.0 if sentinel3 else 60.0,
     }
 

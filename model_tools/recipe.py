@@ -151,6 +151,7 @@ def _made(index: int, groups: list[_Group], maker: dict[int, int], graph: Graph)
         if maker[number] == index and other != index
     }
     taken |= {number for number in graph.outputs if maker[number] == index}
+    # Tensors are numbered as they are made: the largest number is the last.
     return _size(graph.shapes[max(taken)])
 
 
@@ -277,6 +278,7 @@ def _ordered(nodes: dict[int, Node], edges: set[tuple[int, int]]) -> Recipe:
 def _merged(recipe: Recipe) -> Recipe:
     """Make one box of equal blocks that follow one another in a chain."""
     nodes, edges = list(recipe.nodes), list(recipe.edges)
+    # From the end, so that the places of boxes still to come do not move.
     for index in range(len(nodes) - 1, 0, -1):
         into = [a for a, b in edges if b == index]
         if len(into) != 1 or [b for a, b in edges if a == into[0]] != [index]:

@@ -147,6 +147,7 @@ def _section(name: str, described: Description, by_channels: Mapping[int, Any]) 
         title = "`params`" if heading == PARAMS else heading
         parts.append(f"**{title}**")
         parts.append("\n".join(_point(point, heading) for point in points))
+    # Literals of reStructuredText become Markdown's.
     return "\n\n".join(parts).replace("``", "`") + "\n"
 
 
