@@ -70,9 +70,11 @@ def assemble(
     # In this order: a checkpoint and the seeds of a run know networks before optimizers.
     model.generator = model.Generator()
     model.discriminator = model.Discriminator()
+    # 0.5 beside an adversary (DCGAN, Radford et al. 2016): 0.9 made training oscillate.
     beta_1 = beta_1_alone if model.discriminator is None else 0.5
     model.generator_optimizer = adam(experiment, model.generator, beta_1)
     model.discriminator_optimizer = adam(experiment, model.discriminator)
+    # Logits: a probability that rounds to 0 or 1 has no gradient left.
     model.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
 
 
@@ -237,6 +239,7 @@ def adversarial_step(
     alone = model.exp.DISCRIMINATOR.steps - 1
     for draw in range(alone):
         _discriminator_step(model, {**fixed, "output": tf.stop_gradient(output), "draw": draw})
+    # D looks once, on both tapes: both networks learn from the same answers.
     with gen_tape, tf.GradientTape() as disc_tape:
         answers = _answers(model, input_image, target, output)
         inputs = LossInputs(**fixed, **answers, output=output, draw=alone)

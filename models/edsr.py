@@ -148,6 +148,7 @@ def _local_statistics(image: tf.Tensor, side_px: int) -> tuple[tf.Tensor, tf.Ten
     """Local mean and standard deviation; the latter never below CONTRAST_FLOOR."""
     mean = _local_mean(image, side_px)
     variance = _local_mean(tf.keras.ops.square(image - mean), side_px)
+    # Added under the root, whose slope at 0 is infinite.
     return mean, tf.keras.ops.sqrt(variance + CONTRAST_FLOOR**2)
 
 

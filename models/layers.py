@@ -137,6 +137,7 @@ def deconv(
     ``dropout`` is a rate, True for 0.5, or None, False or 0 for none; ``activation`` is that of the
     transposed convolution itself.
     """
+    # True is 1 as well, and a rate of 1 drops everything.
     rate = DROPOUT if dropout is True else float(dropout or 0.0)
     norm = norm or ("batch" if batchnorm else "none")
     options |= {"stride": stride, "norm": norm, "dropout": rate, "activation": activation}

@@ -275,13 +275,16 @@ def _import(name: str, path: Path) -> ModuleType:
     if str(FOLDER.parent) not in sys.path:
         sys.path.insert(0, str(FOLDER.parent))
     qualified = f"models.{name}"
+    # By its file: aris-a is a name of a model, and none that an import statement takes.
     spec = importlib.util.spec_from_file_location(qualified, path)
     assert spec is not None and spec.loader is not None  # the ending is .py
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(qualified)
+    # Before it runs: a dataclass in it looks its own module up.
     sys.modules[qualified] = module
     try:
         spec.loader.exec_module(module)
+    # SystemExit too: a module may have been written as a script.
     except (Exception, SystemExit) as error:
         _forget(qualified, before)
         problem = f"its import fails: {sentence(error)}"
@@ -304,6 +307,7 @@ def _step_problems(gan: type) -> list[str]:
         return []
     if not isinstance(step, tf.types.experimental.PolymorphicFunction):
         return ["has a train_step that is not decorated with @tf.function"]
+    # Of the class, so self is among them.
     parameters = list(inspect.signature(step.python_function).parameters.values())[1:]
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return _argument_problems([p.name for p in parameters if p.kind in kinds])

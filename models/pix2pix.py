@@ -71,6 +71,7 @@ class GAN:
                 unet, inputs, exp.OUTPUT_CHANNELS, width=self.params.width,
                 norm=self.params.norm, bottleneck_norm=self.params.bottleneck_norm,
             )  # fmt: skip
+            # tanh where the output stands alone; what goes on top of a base is linear.
             outputs = finish(exp, self.params.base, inputs, last, "tanh")
         return tf.keras.Model(inputs, outputs, name="generator")
 

@@ -84,4 +84,5 @@ class GAN:
 
 @block("sub-pixel upsampling")
 def _twice_as_fine(x: tf.Tensor, filters: int) -> tf.Tensor:
+    # Four values for each pixel, which the shuffle lays out as 2 x 2.
     return prelu()(pixelshuffler(2)(conv(3, 4 * filters)(x)))

@@ -14,7 +14,7 @@ from models.objectives.registry import IMAGES, LossInputs, register
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.seeds import Purpose, derive
 
-EPSILON = 1e-8
+EPSILON = 1e-8  # of a probability that rounded to 0 or 1: its log ends at -18.4
 FAKE = frozenset({"disc_fake"})
 BOTH = frozenset({"disc_real", "disc_fake"})
 FEATURES = frozenset({"features_real", "features_fake"})
@@ -41,6 +41,7 @@ def _log_complement(answer: tf.Tensor, *, from_logits: bool) -> tf.Tensor:
 )
 def gen_gan(inputs: LossInputs) -> tf.Tensor:
     """Cross-entropy of D(x̃) against 1 (Goodfellow et al. 2014, non-saturating)."""
+    # Minimising ln(1 - D) instead would saturate early, while D still wins.
     return inputs.loss_object(tf.ones_like(inputs.disc_fake), inputs.disc_fake)
 
 
@@ -67,6 +68,7 @@ def disc_bce(inputs: LossInputs) -> tf.Tensor:
     """Cross-entropy of D(x) against 1 plus of D(x̃) against 0; the sum is not halved."""
     real = inputs.loss_object(tf.ones_like(inputs.disc_real), inputs.disc_real)
     fake = inputs.loss_object(tf.zeros_like(inputs.disc_fake), inputs.disc_fake)
+    # pix2pix halves it, which is a weight of 0.5.
     return real + fake
 
 
@@ -125,6 +127,7 @@ def disc_lsgan(inputs: LossInputs) -> tf.Tensor:
 def _relativistic(more: tf.Tensor, less: tf.Tensor) -> tf.Tensor:
     """-mean ln σ(more - mean(less)) - mean ln(1 - σ(less - mean(more)))."""
     above = tf.math.log_sigmoid(more - tf.reduce_mean(less))
+    # 1 - σ(a) is σ(-a), hence the difference the other way round.
     below = tf.math.log_sigmoid(tf.reduce_mean(more) - less)
     return -tf.reduce_mean(above) - tf.reduce_mean(below)
 
@@ -234,12 +237,14 @@ def disc_gp(inputs: LossInputs) -> tf.Tensor:
     share = _shares(inputs)
     made = tf.stop_gradient(inputs.output)
     between = share * inputs.target + (1.0 - share) * made
+    # Of the images alone: the step's own tape goes through this gradient to D's variables.
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(between)
         answers = inputs.discriminator([inputs.input, between], training=True)
         # Summed, so that one gradient holds those of all images: none depends on another.
         total = tf.reduce_sum(_mean_per_image(tf.cast(answers, between.dtype)))
     slope = tape.gradient(total, between)
+    # A plain root would make NaN of the second gradient where the first is 0.
     norm = safe_root(tf.reduce_sum(tf.square(slope), axis=[1, 2, 3]))
     return tf.reduce_mean(tf.square(norm - 1.0))
 

@@ -116,6 +116,7 @@ def weighted(inputs: LossInputs, weights: Weights, side: str) -> tuple[tf.Tensor
     warm = _warm(inputs, weights) if side == "generator" else None
     inputs = inputs if warm is None else _gated(inputs, warm)
     terms = {name: REGISTRY[name](inputs) for name in chosen}
+    # Left out at 0, not multiplied by it: 0 · NaN is NaN.
     parts = [
         _part(name, weight * terms[name], warm) for name, weight in chosen.items() if weight != 0.0
     ]
@@ -190,4 +191,5 @@ def _gated(inputs: LossInputs, warm: tf.Tensor) -> LossInputs:
 def _part(name: str, value: tf.Tensor, warm: tf.Tensor | None) -> tf.Tensor:
     if warm is None or not adversarial(name):
         return value
+    # Chosen, not multiplied: before the warm-up is over a term may be infinite.
     return tf.where(warm, value, 0.0)
