@@ -24,6 +24,7 @@ from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.dataset.splits import TilePlace
 
+# One name of a file: no path, nothing hidden, nothing that breaks a line of split.csv.
 _FILE_NAME = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*")
 
 

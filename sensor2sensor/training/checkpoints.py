@@ -71,6 +71,7 @@ def save(folder: Path, state: TrainingState, step: int) -> Path:
         scratch.mkdir(parents=True)
         # write, not save: save counts by itself and keeps a pointer file.
         state.checkpoint.write(str(scratch / f"ckpt-{step}"))
+        # The index last: a checkpoint that has one is whole.
         for part in members(scratch, step):
             with files.atomic_path(folder / part.name) as temporary:
                 part.replace(temporary)

@@ -43,7 +43,7 @@ class Writers:
         trace: TracebackType | None,
     ) -> None:
         self._jsonl.close()
-        # After an error not: a full disk would raise once more, over the cause.
+        # Not after an error: a full disk would raise once more, over the cause.
         if error is None:
             self.flush()
         self._tensorboard.close()

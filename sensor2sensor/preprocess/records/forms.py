@@ -100,6 +100,7 @@ def _sentinel3(options: DatasetOptions, tiles: TileSet) -> DatasetContract:
 
 
 def _degraded(options: DatasetOptions, tiles: TileSet, factor: int) -> DatasetContract:
+    # The last block of a row may reach beyond the tile.
     side = -(-options.tile_px // factor)
     # float32: means of digital numbers are no whole numbers.
     bands = tuple(float_band(b["name"], b["unit"], b["wavelength_nm"]) for b in tiles.targets)

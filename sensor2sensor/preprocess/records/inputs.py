@@ -95,6 +95,7 @@ class TileSet:
     @property
     def with_s3(self) -> bool:
         """Whether the tifs hold Sentinel-3 bands."""
+        # Oa01 to Oa21 are ESA's names of OLCI's bands.
         return any(band["name"].startswith("Oa") for band in self.bands)
 
     @property

@@ -55,10 +55,12 @@ def run(args: argparse.Namespace) -> int:
         remove_others([task.overlay for task in tasks])
         manifest = folder.manifest_for(request, scenes)
         if leaving.replaced:
+            # Only after the new manifest is made: where that fails the old tiles are still there.
             _replace(folder, leaving, request, report)
         folder.start(manifest)
         all_worked_through = _cut(tasks, request, report)
         tiles = folder.finish(manifest)
+        # After the manifest is written: none ever lists a file that is gone.
         if leaving.logs and not leaving.replaced:
             _drop(folder, leaving, request, report, safe=all_worked_through)
     report.note(f"{tiles} tiles in {folder.path}")
