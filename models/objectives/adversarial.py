@@ -13,6 +13,7 @@ from models.objectives.pixel import safe_root
 from models.objectives.registry import IMAGES, LossInputs, register
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.seeds import Purpose, derive
+from sensor2sensor.networks.layers import held_layers
 
 EPSILON = 1e-8
 FAKE = frozenset({"disc_fake"})
@@ -259,7 +260,7 @@ def _shares(inputs: LossInputs) -> tf.Tensor:
 
 
 def _refuse_batchnorm(discriminator: tf.keras.Model) -> None:
-    layers = discriminator._flatten_layers()  # a Sequential's layers too, at any depth
+    layers = held_layers(discriminator)
     tied = [x.name for x in layers if isinstance(x, tf.keras.layers.BatchNormalization)]
     if tied:
         raise ConfigError(
