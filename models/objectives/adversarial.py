@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from models.objectives.pixel import safe_root
 from models.objectives.registry import IMAGES, LossInputs, register
+from sensor2sensor.config.vocabulary import FEATURES
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.seeds import Purpose, derive
 from sensor2sensor.networks.layers import held_layers
@@ -18,7 +19,6 @@ from sensor2sensor.networks.layers import held_layers
 EPSILON = 1e-8
 FAKE = frozenset({"disc_fake"})
 BOTH = frozenset({"disc_real", "disc_fake"})
-FEATURES = frozenset({"features_real", "features_fake"})
 
 
 def _log_probability(answer: tf.Tensor, *, from_logits: bool) -> tf.Tensor:
