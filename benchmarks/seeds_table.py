@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from sensor2sensor.config.evaluations import ARROWS
 from sensor2sensor.evaluation.summary import Gain, gain, statistics, undefined_alike
 
 BEGIN = "<!-- seeds: begin, written by python -m benchmarks.seeds -->"
 END = "<!-- seeds: end -->"
-ARROWS = {"higher": "↑", "lower": "↓"}
 REFERENCE = "bicubic"
 WINS, LOSES, EQUAL, UNKNOWN = "wins", "loses", "=", "–"
 WORDS = {"better": WINS, "worse": LOSES, "open": EQUAL, "none": UNKNOWN}

@@ -37,7 +37,7 @@ def _run(args: argparse.Namespace) -> int:
     for folder in [found for name in args.folders for found in _datasets(expanded(name))]:
         label = f"{folder.parent.name}/{folder.name}"
         try:
-            verify_dataset(folder)
+            verify_dataset(folder, thorough=True)
             counts = load_contract(folder).splits
         except DatasetError as error:
             report.failed(label, str(error))

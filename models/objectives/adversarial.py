@@ -11,13 +11,14 @@ import tensorflow as tf
 
 from models.objectives.pixel import safe_root
 from models.objectives.registry import IMAGES, LossInputs, register
+from sensor2sensor.config.vocabulary import FEATURES
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.seeds import Purpose, derive
+from sensor2sensor.networks.layers import held_layers
 
 EPSILON = 1e-8  # of a probability that rounded to 0 or 1: its log ends at -18.4
 FAKE = frozenset({"disc_fake"})
 BOTH = frozenset({"disc_real", "disc_fake"})
-FEATURES = frozenset({"features_real", "features_fake"})
 
 
 def _log_probability(answer: tf.Tensor, *, from_logits: bool) -> tf.Tensor:
@@ -264,7 +265,7 @@ def _shares(inputs: LossInputs) -> tf.Tensor:
 
 
 def _refuse_batchnorm(discriminator: tf.keras.Model) -> None:
-    layers = discriminator._flatten_layers()  # a Sequential's layers too, at any depth
+    layers = held_layers(discriminator)
     tied = [x.name for x in layers if isinstance(x, tf.keras.layers.BatchNormalization)]
     if tied:
         raise ConfigError(

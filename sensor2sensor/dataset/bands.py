@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 # ESA's quantification value 10000 and, since processing baseline 04.00, offset -1000.
 REFLECTANCE_SCALE, REFLECTANCE_OFFSET = 0.0001, -0.1
+
+
+# Marks a key that files from before lack, who mean its default; what its schema says is the same.
+LATER = "came later"
 
 
 class Frozen(BaseModel):
@@ -13,6 +19,16 @@ class Frozen(BaseModel):
 
     # pydantic's defaults would take true and "1" for numbers, and NaN.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def as_before(self) -> dict[str, Any]:
+        """The part as plain JSON, without the keys marked ``LATER`` that are at their default."""
+        unsaid = {
+            name
+            for name, field in type(self).model_fields.items()
+            if LATER in field.metadata
+            and getattr(self, name) == field.get_default(call_default_factory=True)
+        }
+        return self.model_dump(mode="json", exclude=unsaid)
 
 
 class BandSpec(Frozen):
@@ -32,8 +48,8 @@ class BandSpec(Frozen):
     scale: float = Field(gt=0)
     offset: float
     nodata: float | None
-    groups: tuple[str, ...] = ()
-    value_range: tuple[float, float] | None = None
+    groups: Annotated[tuple[str, ...], LATER] = ()
+    value_range: Annotated[tuple[float, float] | None, LATER] = None
 
     @field_validator("value_range")
     @classmethod

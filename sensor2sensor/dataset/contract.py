@@ -12,16 +12,11 @@ from pydantic import Field, ValidationError, model_validator
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, DatasetError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.dataset.bands import BandSpec, BandStatistics, Frozen
+from sensor2sensor.dataset.bands import LATER, BandSpec, BandStatistics, Frozen
 from sensor2sensor.dataset.display import sentinel2_colours
 
 CONTRACT_FILE = "dataset.json"
-FORMAT_VERSION = 1
 SPLITS = ("train", "val", "test")
-
-# Keys of bands and extras that came later, with the defaults that files from before stand for.
-_LATER_BAND: dict[str, Any] = {"groups": [], "value_range": None}
-_LATER_EXTRA: dict[str, Any] = {"role": "value", "grid": "target", "strata": {}}
 
 # Fields that every batch has, and the arguments of train_step that stand beside the extras.
 RESERVED = ("input", "target", "index", "name", "truth", "input_image", "step")
@@ -53,7 +48,7 @@ class InputSpec(Frozen):
     max_pixels: int = Field(ge=1)
     grid: tuple[int, int] | None
     pixel_m: Annotated[float, Field(gt=0)] | None
-    display: tuple[str, str, str] | None = None
+    display: Annotated[tuple[str, str, str] | None, LATER] = None
 
 
 class TargetSpec(Frozen):
@@ -87,9 +82,9 @@ class ExtraSpec(Frozen):
     dtype: Literal["float32", "float64", "uint8", "uint16", "int32", "string"]
     shape: tuple[int, ...]
     unit: str
-    role: Literal["value", "image", "mask"] = "value"
-    grid: Literal["target", "input"] = "target"
-    strata: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    role: Annotated[Literal["value", "image", "mask"], LATER] = "value"
+    grid: Annotated[Literal["target", "input"], LATER] = "target"
+    strata: Annotated[dict[str, tuple[int, ...]], LATER] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -213,11 +208,11 @@ class DatasetContract(Frozen):
         return self
 
     def input_ranges(self) -> Floats:
-        """Value range of each input band, ``[C, 2]``: 0.1 % and 99.9 % quantiles of train."""
+        """Value range of each input band, ``[C, 2]``, as measured on train or fixed."""
         return _ranges(self.statistics["input"])
 
     def target_ranges(self) -> Floats:
-        """Value range of each target band, ``[C, 2]``: 0.1 % and 99.9 % quantiles of train."""
+        """Value range of each target band, ``[C, 2]``, as measured on train or fixed."""
         return _ranges(self.statistics["target"])
 
     @property
@@ -258,15 +253,10 @@ class DatasetContract(Frozen):
         """
         kept = ("kind", "tile_px", "resolution_m", "factor", "input", "target", "extras")
         made = self.model_dump(mode="json", include={*kept, "degradation"})
-        later = (
-            (made["input"], {"display": None}),
-            *((b, _LATER_BAND) for side in ("input", "target") for b in made[side]["bands"]),
-            *((extra, _LATER_EXTRA) for extra in made["extras"]),
-        )
-        for table, defaults in later:
-            for key, default in defaults.items():
-                if table[key] == default:
-                    del table[key]
+        for side, spec in (("input", self.input), ("target", self.target)):
+            bands = [band.as_before() for band in spec.bands]
+            made[side] = {**spec.as_before(), "bands": bands}
+        made["extras"] = [extra.as_before() for extra in self.extras]
         return made
 
     def target_unit(self) -> str:

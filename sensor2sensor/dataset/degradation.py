@@ -19,6 +19,7 @@ from sensor2sensor.dataset.upsampling import regular_index
 
 Method = Literal["mean", "mtf"]
 TRUNCATION_SIGMA = 3.0  # 0.3 % of a Gaussian lies beyond
+MTF_NYQUIST = 0.2
 
 
 def sigma_px(factor: float, mtf_nyquist: float) -> float:
@@ -85,7 +86,7 @@ def degrade(
     resolution_m: float,
     margin: npt.NDArray[Any] | None = None,
     method: Method = "mean",
-    mtf_nyquist: float = 0.2,
+    mtf_nyquist: float = MTF_NYQUIST,
 ) -> Degraded:
     """Degrade a square tile by exactly ``factor``.
 
@@ -95,7 +96,7 @@ def degrade(
         resolution_m: Size of a fine pixel.
         margin: ``[T + 2 m, T + 2 m, C]``, the tile with m pixels around it, NaN for no data.
         method: ``mean`` of the block or ``mtf``, a Gaussian.
-        mtf_nyquist: Transfer at the coarse Nyquist frequency, for ``mtf``.
+        mtf_nyquist: Transfer at the coarse Nyquist frequency, for ``mtf``; a mean has none.
     """
     tile_px = tile.shape[0]
     source = tile if margin is None else margin

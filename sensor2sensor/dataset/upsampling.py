@@ -18,6 +18,7 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.records import TileRecord
 
 MODES = ("nearest", "bicubic")
+OWN_GRID = "none"  # input_upsampling of a generator that takes the input on its own grid
 Floats = npt.NDArray[np.float32]
 
 

@@ -35,7 +35,7 @@ class Promise:
     sha256: str
 
 
-def verify_dataset(dataset_dir: Path, thorough: bool = False) -> dict[str, int]:
+def verify_dataset(dataset_dir: Path, *, thorough: bool = False) -> dict[str, int]:
     """Compare counts, sizes and SHA-256 of every file with what the data set promises.
 
     A TFRecord that was cut at the boundary of a record reads without an error, and a gzipped one

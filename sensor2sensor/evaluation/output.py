@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS, METRICS_VERSION
 from sensor2sensor.core import files
 from sensor2sensor.dataset.strata import PIXELS
 from sensor2sensor.evaluation.definitions import definitions
@@ -15,11 +16,6 @@ from sensor2sensor.evaluation.summary import plain
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
-
-FORMAT_VERSION = 1
-# Raised whenever a metric is added or its definition changes: different versions never meet.
-METRICS_VERSION = 2
-KEY_COLUMNS = ("name", "scene", "split", "method")
 
 
 @dataclass(frozen=True)

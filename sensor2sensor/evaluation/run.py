@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
-MODEL = "model"
-
 
 @dataclass(frozen=True)
 class TileScores:

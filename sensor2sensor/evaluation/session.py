@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sensor2sensor.config.evaluations import MODEL
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.output import Subject, stem, write
-from sensor2sensor.evaluation.run import MODEL, Evaluation, evaluate
+from sensor2sensor.evaluation.run import Evaluation, evaluate
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.predictors.protocol import Predictor

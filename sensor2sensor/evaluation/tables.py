@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sensor2sensor.config.evaluations import ARROWS
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.evaluation.definitions import definitions, info
 from sensor2sensor.evaluation.run import Evaluation
@@ -17,7 +18,6 @@ from sensor2sensor.evaluation.summary import Gain
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
 
-ARROWS = {"higher": "↑", "lower": "↓"}
 LEFT = ("method", "verdict")
 WIDTH = 120
 

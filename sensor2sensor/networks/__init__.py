@@ -1,1 +1,1 @@
-"""Measurements of networks, whatever made them."""
+"""What networks hold and see, whatever made them."""

@@ -6,8 +6,8 @@ Free of TensorFlow, so that checks of a configuration start at once.
 from __future__ import annotations
 
 from sensor2sensor.dataset.contract import DatasetContract
+from sensor2sensor.dataset.upsampling import OWN_GRID
 
-OWN_GRID = "none"  # this value of input_upsampling
 KEY = "input_upsampling"
 
 

@@ -24,11 +24,11 @@ from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
 from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, sample_at
 from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs, list_records, read_record
 from sensor2sensor.dataset.records import TileRecord
-from sensor2sensor.dataset.upsampling import upsample
+from sensor2sensor.dataset.upsampling import OWN_GRID, upsample
 from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, Rotation, augment, fit
 from sensor2sensor.pipeline.extras import NAME, as_picture, carried, from_picture
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.pipeline.own_grid import OWN_GRID, own_factor, own_grid_problems
+from sensor2sensor.pipeline.own_grid import own_factor, own_grid_problems
 from sensor2sensor.pipeline.tensors import (
     EXTRA,
     Tensors,

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sensor2sensor.dataset.upsampling import grid_of, upsample
+from sensor2sensor.dataset.upsampling import OWN_GRID, grid_of, upsample
 from sensor2sensor.predictors.protocol import Images
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.records import TileRecord
     from sensor2sensor.pipeline.normalisation import Normalisation
-
-OWN_GRID = "none"  # input_upsampling of a generator that takes the input on its own grid
 
 
 class ModelView(Protocol):

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensor2sensor.config.evaluations import ARROWS, MODEL
 from sensor2sensor.report.file import Definition, Gain
 from sensor2sensor.report.load import Group
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ARROWS = {"higher": "↑", "lower": "↓"}
-MODEL = "model"
 
 
 def heading(definition: Definition, *, unit: bool = True) -> str:
@@ -65,10 +63,10 @@ def entrants(group: Group) -> list[Entrant]:
         if method != MODEL and method not in runs
     }
     order = dict.fromkeys(m for result in group.results for m in result.methods if m in source)
-    found = [Entrant(name, True, _rows(source[name], name)) for name in order]
+    found = [Entrant(name, baseline=True, table=_rows(source[name], name)) for name in order]
     for result in group.results:
-        own = _rows(result.table, MODEL)
-        found.append(Entrant(group.label(result), result.itself is not None, own))
+        own, baseline = _rows(result.table, MODEL), result.itself is not None
+        found.append(Entrant(group.label(result), baseline=baseline, table=own))
     return found
 
 

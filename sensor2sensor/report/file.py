@@ -6,13 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sensor2sensor.config.evaluations import METRICS_VERSION
 from sensor2sensor.dataset.strata import AT, PIXELS
 
-# Written by evaluation.output, which is not imported: verbs know each other by files alone.
-FORMAT_VERSION = 1
-METRICS_VERSION = 2
 READABLE = (1, METRICS_VERSION)  # earlier numbers are shown, in tables of their own
-KEY_COLUMNS = ("name", "scene", "split", "method")
 
 
 class _Frozen(BaseModel):

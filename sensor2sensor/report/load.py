@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS, METRICS_VERSION
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.strata import AT, PIXELS, split_column
 from sensor2sensor.predictors.registry import REGISTRY
-from sensor2sensor.report.file import (
-    FORMAT_VERSION,
-    KEY_COLUMNS,
-    METRICS_VERSION,
-    READABLE,
-    EvaluationFile,
-)
+from sensor2sensor.report.file import READABLE, EvaluationFile
 from sensor2sensor.report.older import upgraded
 
 if TYPE_CHECKING:

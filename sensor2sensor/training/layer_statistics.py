@@ -12,7 +12,6 @@ measured.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ import tensorflow as tf
 from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.seeds import Purpose
+from sensor2sensor.networks.layers import held_layers
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import ReaderOptions, fixed_batches, list_records
 from sensor2sensor.training.averages import averaged
@@ -74,43 +74,8 @@ def statistics_batches(
 
 def batchnorms(generator: Any) -> list[Any]:
     """Every built ``BatchNormalization`` of a network, at any depth, in the order it holds them."""
-    found = _within(generator, set())
+    found = held_layers(generator)
     return [x for x in found if isinstance(x, keras.layers.BatchNormalization) and x.built]
-
-
-def _within(value: Any, seen: set[int]) -> Iterator[Any]:
-    """The layers that a layer, list or mapping holds, itself included."""
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    held: Iterable[Any] = ()
-    if isinstance(value, keras.layers.Layer):
-        yield value
-        # Keras lists the layers of a set in the order of their ids, so the set must come before.
-        held = sorted(vars(value).values(), key=lambda item: not _holds_set(item))
-    elif isinstance(value, Mapping):
-        held = list(value.values())
-    elif isinstance(value, list | tuple):
-        held = list(value)
-    elif isinstance(value, set):
-        held = sorted(value, key=_numbered)
-    for item in held:
-        yield from _within(item, seen)
-
-
-def _holds_set(value: Any) -> bool:
-    """Whether there are layers in a set, or in a set that a list or mapping holds."""
-    if isinstance(value, Mapping):
-        return any(map(_holds_set, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_holds_set, value))
-    return isinstance(value, set) and any(isinstance(x, keras.layers.Layer) for x in value)
-
-
-def _numbered(item: Any) -> list[str | int]:
-    """A layer's name, its counter as a number: "norm_9" comes before "norm_10"."""
-    parts = re.split(r"(\d+)", getattr(item, "name", ""))
-    return [int(part) if part.isdecimal() else part for part in parts]
 
 
 @dataclass

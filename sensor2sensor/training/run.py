@@ -186,7 +186,9 @@ class _Session:
         )
         self.begun = restored["step"] if restored else 0
         self._greet(steps, device)
-        measured = self._measured()
+        resumed = restored is not None and start.resume
+        known = run_file.measured_before(self.experiment.run, self.source) if resumed else None
+        measured = self._measured(known)
         self.run_file = run_file.begin(
             self.experiment,
             steps=steps,
@@ -272,13 +274,13 @@ class _Session:
         if self.begun >= steps:
             self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
 
-    def _measured(self) -> dict[str, Any]:
-        """What ``run.json`` keeps of the data and the networks, measured before the first step."""
+    def _measured(self, known: dict[str, Any] | None) -> dict[str, Any]:
+        """What ``run.json`` keeps of the data and of the generator, unless that is known."""
         clipped = self._clipped()
         found: dict[str, Any] = {} if clipped is None else {"clipped_pixels": clipped}
         # Tiled prediction needs it for its margins and strides, long after training.
         with decoration("the receptive field of the generator", logger.warning):
-            found["generator"] = asdict(reach(self.model.generator))
+            found["generator"] = known or asdict(reach(self.model.generator))
         return found
 
     def _clipped(self) -> dict[str, float] | None:

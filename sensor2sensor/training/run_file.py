@@ -90,6 +90,18 @@ def begin(
     return run_file
 
 
+def measured_before(run: Run, source: Path) -> dict[str, Any] | None:
+    """What a run that is resumed has measured of its generator, which may have taken a minute.
+
+    None where it has not, or where the model's module, the file ``source``, has changed since:
+    dilation moves what a pixel sees, but no variable that a checkpoint could refuse.
+    """
+    noted = read_run_json(run) if run.run_json.is_file() else {}
+    then = noted.get("model")
+    same = then is not None and then["sha256"] == module_identity(source)["sha256"]
+    return noted.get("generator") if same else None
+
+
 def refuse_changed(experiment: ExperimentView) -> None:
     """Refuse to resume a run with other settings or data than it was started with.
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from sensor2sensor.core import files
 from sensor2sensor.dataset.display import View, view
+from sensor2sensor.dataset.statistics import QUANTILES
 from sensor2sensor.metrics import compute, profile_metrics
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.samples import FloatArray, SampleRow, sheet
@@ -107,7 +108,7 @@ class Monitor:
         else:
             # Scaled by each tile's own norm: no fixed range exists, these fixed tiles give one.
             seen = np.concatenate([row.input.reshape(-1, row.input.shape[-1]) for row in rows])
-            ends = [np.quantile(seen, q, axis=0) for q in (0.001, 0.999)]
+            ends = [np.quantile(seen, q, axis=0) for q in QUANTILES[:2]]
         ranges = np.stack(ends, axis=-1).astype(np.float32)
         return _view(contract.input, ranges, contract.colour("input"))
 

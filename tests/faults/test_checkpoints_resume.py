@@ -13,7 +13,7 @@ from experiment import Experiment
 from models.loading import load_gan_class
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core.errors import ConfigError, OutputExistsError, TrainingError
-from sensor2sensor.core.runs import read_run_json
+from sensor2sensor.core.runs import read_run_json, write_run_json
 from sensor2sensor.training.checkpoints import checkpoint_steps
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
@@ -89,6 +89,21 @@ def test_three_and_three_steps_equal_six(environment, whole):
     assert_equal_models(outcome.model, whole[1].model)
     assert log_of(exp) == log_of(whole[0])
     assert len(read_run_json(exp.run)["resumed"]) == 1
+
+
+def test_the_reach_of_a_generator_is_measured_once_a_run(environment, whole):
+    exp = experiment(environment, "reach")
+    go(environment, exp, steps=3)
+    content = read_run_json(exp.run)
+    assert content["generator"] == read_run_json(whole[0].run)["generator"]
+    noted = {**content["generator"], "receptive_field_px": 99}  # no measurement would say so
+    write_run_json(exp.run, {**content, "generator": noted})
+    go(environment, exp, start=Start(resume=True), steps=3)
+    assert read_run_json(exp.run)["generator"] == noted
+    other = {**content, "generator": noted, "model": {**content["model"], "sha256": "0"}}
+    write_run_json(exp.run, other)
+    go(environment, exp, start=Start(resume=True), steps=3)
+    assert read_run_json(exp.run)["generator"] == content["generator"]
 
 
 def test_another_seed_ends_elsewhere(environment, whole):

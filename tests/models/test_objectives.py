@@ -218,6 +218,29 @@ def test_a_penalised_critic_must_not_normalise_by_batch(norm):
         losses.REGISTRY["disc_gp"](inputs)
 
 
+class Hiding(tf.keras.layers.Layer):
+    """A layer of the user's: Keras' public attributes do not show what it holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.stages = {"norm": [tf.keras.layers.BatchNormalization(name="hidden")]}
+
+    def call(self, x):
+        return self.stages["norm"][0](x)
+
+
+def test_batch_normalisation_within_a_users_layer_is_seen():
+    exp = experiment()
+    image, target = batch(exp)
+    pair = [tf.keras.Input(x.shape[1:]) for x in (image, target)]
+    critic = tf.keras.Model(pair, tf.keras.Sequential([Hiding()])(pair[1]))
+    inputs = LossInputs(
+        input=image, target=target, output=target, step=step_number(0), discriminator=critic
+    )
+    with pytest.raises(ConfigError, match=r"batch normalisation \(hidden\)"):
+        losses.REGISTRY["disc_gp"](inputs)
+
+
 def test_an_error_found_while_tracing_stays_one_line_of_its_own_type():
     @tf.function
     def train_step(answer):

@@ -144,6 +144,19 @@ def test_nothing_unpickles() -> None:
         assert "safe_mode=False" not in path.read_text(), path
 
 
+PRIVATE = {"_nodes_by_depth", "_flatten_layers", "_inbound_nodes", "_keras_history", "_functional"}
+
+
+def test_no_private_part_of_keras_is_read() -> None:
+    """They change with any release; read by name or through ``getattr``."""
+    for path in [*sources("sensor2sensor"), *sources("models"), *sources("model_tools")]:
+        for name in imports(path):
+            assert not f"{name}.".startswith("keras.src."), f"{path} imports {name}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(node, "attr", None) or getattr(node, "value", None)
+            assert not (isinstance(name, str) and name in PRIVATE), f"{path}: {name}"
+
+
 def functions(path: Path) -> list[int]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -14,7 +14,13 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.ledger import overpass_in
 from sensor2sensor.dataset.splits import TilePlace
-from sensor2sensor.preprocess.tiles.table import TABLE_FILE, TileRow, read_table
+from sensor2sensor.preprocess.tiles.table import (
+    MARGIN_SUFFIX,
+    OLCI_SUFFIX,
+    TABLE_FILE,
+    TileRow,
+    read_table,
+)
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,7 @@ def _advice(env: Environment, inventory: str) -> str:
 
 
 def _why_none(manifest: Mapping[str, Any], tile_px: int) -> str:
-    """What the records of step 40 say of scenes without a tile, and what to change."""
+    """What the scene logs of step 40 say of scenes without a tile, and what to change."""
     scenes = manifest.get("scenes", {})
     rejected: Counter[str] = Counter()
     for facts in scenes.values():
@@ -200,24 +206,25 @@ def _tile(row: TileRow, folder: Path, inventory: str, digests: Mapping[str, str]
     own = {file: digests[file] for file in _files_of(row.tile, digests)}
     own[f"{row.tile}.tif"] = row.sha256
     return Tile(
-        name,
-        row.tile,
-        folder,
-        row.scene,
-        place,
-        row.resolution_m,
-        row.s2,
-        row.s3 or "",
-        row.time_gap_h,
-        row.shift_m,
-        own,
-        row.overpass or overpass_in(Path(row.s2).name),
-        row.shift_quality,
+        name=name,
+        stem=row.tile,
+        folder=folder,
+        scene=row.scene,
+        place=place,
+        resolution_m=row.resolution_m,
+        s2=row.s2,
+        s3=row.s3 or "",
+        time_gap_h=row.time_gap_h,
+        shift_m=row.shift_m,
+        digests=own,
+        overpass=row.overpass or overpass_in(Path(row.s2).name),
+        shift_quality=row.shift_quality,
     )
 
 
 def _files_of(stem: str, digests: Mapping[str, str]) -> list[str]:
-    return [name for name in (f"{stem}_olci.npz", f"{stem}_margin.tif") if name in digests]
+    beside = (f"{stem}{suffix}" for suffix in (OLCI_SUFFIX, MARGIN_SUFFIX))
+    return [name for name in beside if name in digests]
 
 
 def _check_tiles(tiles: list[Tile], tile_px: int, table: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.dataset.degradation import MTF_NYQUIST
 from sensor2sensor.sources.writer import options as shared
 
 VERSION = 1  # of the records' content and layout; raised when equal options give other bytes
@@ -132,9 +133,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--mtf-nyquist",
         type=float,
-        default=0.2,
+        default=MTF_NYQUIST,
         metavar="M",
-        help="transfer at the coarse Nyquist frequency, for --degradation mtf (0.2)",
+        help=f"transfer at the coarse Nyquist frequency, for --degradation mtf ({MTF_NYQUIST})",
     )
     add(
         "--max-shift",

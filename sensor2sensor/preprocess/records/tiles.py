@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError
-from sensor2sensor.dataset.contract import DatasetContract
-from sensor2sensor.dataset.degradation import Method, degrade
+from sensor2sensor.dataset.contract import DatasetContract, Degradation
+from sensor2sensor.dataset.degradation import MTF_NYQUIST, degrade
 from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.preprocess.records.inputs import Tile
+from sensor2sensor.preprocess.tiles.table import MARGIN_SUFFIX, OLCI_SUFFIX
 
 Floats = npt.NDArray[np.float32]
-MARGIN_SUFFIX, TABLE_SUFFIX = "_margin.tif", "_olci.npz"
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def _read_margin(tile: Tile, targets: list[str], target: Floats) -> Floats | Non
 
 
 def _read_table(tile: Tile) -> tuple[Floats, npt.NDArray[np.float64]]:
-    path = tile.folder / f"{tile.stem}{TABLE_SUFFIX}"
+    path = tile.folder / f"{tile.stem}{OLCI_SUFFIX}"
     try:
         with np.load(path, allow_pickle=False) as table:
             return table["radiance"].astype(np.float32), table["xy_m"].astype(np.float64)
@@ -147,17 +146,15 @@ def sentinel3_record(tile: Tile, arrays: TileArrays) -> TileRecord:
     )
 
 
-def degraded_record(
-    tile: Tile, arrays: TileArrays, factor: int, method: Method, mtf_nyquist: float
-) -> TileRecord:
+def degraded_record(tile: Tile, arrays: TileArrays, how: Degradation) -> TileRecord:
     """The record with the degraded target as input."""
     low = degrade(
         arrays.target,
-        factor,
+        how.factor,
         resolution_m=tile.resolution_m,
         margin=arrays.margin,
-        method=method,
-        mtf_nyquist=mtf_nyquist,
+        method=how.method,
+        mtf_nyquist=MTF_NYQUIST if how.mtf_nyquist is None else how.mtf_nyquist,
     )
     return TileRecord(
         tile.name,
@@ -171,8 +168,5 @@ def degraded_record(
 
 def record_for(tile: Tile, arrays: TileArrays, contract: DatasetContract) -> TileRecord:
     """The record of a tile in one data set."""
-    how: Any = contract.degradation
-    if how is None:
-        return sentinel3_record(tile, arrays)
-    # 0.2 is for the block mean, which does not look at it.
-    return degraded_record(tile, arrays, how.factor, how.method, how.mtf_nyquist or 0.2)
+    how = contract.degradation
+    return sentinel3_record(tile, arrays) if how is None else degraded_record(tile, arrays, how)

@@ -111,7 +111,14 @@ def _done_before(folder: TileFolder, pair: OpenPair) -> SceneLog | None:
 def _result(log: SceneLog, pair: OpenPair, *, skipped: bool) -> SceneResult:
     """What the log says of the scene."""
     reasons, exhausted = log.facts.get("rejected", {}), log.facts.get("exhausted", False)
-    return SceneResult(log.scene, skipped, len(log.rows), reasons, exhausted, pair.cloud_known)
+    return SceneResult(
+        log.scene,
+        skipped=skipped,
+        tiles=len(log.rows),
+        reasons=reasons,
+        exhausted=exhausted,
+        cloud_known=pair.cloud_known,
+    )
 
 
 def _draw_overlay(pair: OpenPair, log: SceneLog) -> None:
@@ -176,8 +183,8 @@ def _kept(task: SceneTask, pairs: Sequence[Pair], error: ProductError) -> SceneR
         return None
     return SceneResult(
         task.scene,
-        True,
-        len(log.rows),
+        skipped=True,
+        tiles=len(log.rows),
         cloud_known=any(Quality[name] & CLOUD for name in log.facts["quality_bits"]),
         stays_because=str(error),
     )

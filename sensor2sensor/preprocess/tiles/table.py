@@ -15,6 +15,8 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.slips import decoded
 
 TABLE_FILE = "tiles.csv"
+# Files of a tile beside its tif: the OLCI pixels that it uses, and the target pixels around it.
+OLCI_SUFFIX, MARGIN_SUFFIX = "_olci.npz", "_margin.tif"
 _AGAIN = "run step 40 again"
 
 

@@ -14,7 +14,7 @@ from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.shift import GroundShift
 from sensor2sensor.preprocess.tiles.olci import OlciTable, OlciTile
 from sensor2sensor.preprocess.tiles.pair import OpenPair
-from sensor2sensor.preprocess.tiles.table import TileRow
+from sensor2sensor.preprocess.tiles.table import MARGIN_SUFFIX, OLCI_SUFFIX, TileRow
 from sensor2sensor.products.quality import CLOUD, Quality
 from sensor2sensor.products.sentinel2 import S2_WAVELENGTHS_NM
 from sensor2sensor.products.sentinel3 import OLCI_BANDS, OLCI_WAVELENGTHS_NM
@@ -100,13 +100,13 @@ def tile_files(tile: CutTile, pair: OpenPair) -> dict[str, bytes]:
     )
     found = {f"{stem}.tif": geotiff(_layers(tile), tile.grid, bands)}
     if tile.olci is not None:
-        found[f"{stem}_olci.npz"] = _table_npz(tile.olci.table)
+        found[f"{stem}{OLCI_SUFFIX}"] = _table_npz(tile.olci.table)
     if margin := options.margin_px:
         wide = options.tile_px + 2 * margin
         grid = tile.grid.window(-margin, -margin, wide, wide)
         around = np.ascontiguousarray(np.moveaxis(tile.margin, -1, 0))
         bands = _target_bands(options.bands, wavelengths_nm)
-        found[f"{stem}_margin.tif"] = geotiff(around, grid, bands)
+        found[f"{stem}{MARGIN_SUFFIX}"] = geotiff(around, grid, bands)
     return found
 
 

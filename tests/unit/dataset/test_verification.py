@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sensor2sensor import verify
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.verification import cache_folder, promised, verify_dataset
@@ -59,7 +60,7 @@ def test_what_changed_since_is_seen_at_the_next_start(
 
 
 def test_a_flipped_bit_of_equal_size_and_time_is_seen_by_a_thorough_look(
-    packed: Path, cache: Path
+    packed: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     verify_dataset(packed)
     path = sorted((packed / "train").iterdir())[0]
@@ -70,6 +71,8 @@ def test_a_flipped_bit_of_equal_size_and_time_is_seen_by_a_thorough_look(
     assert verify_dataset(packed)["hashed"] == 0
     with pytest.raises(DatasetError, match="SHA-256 differs"):
         verify_dataset(packed, thorough=True)
+    assert verify.main([str(packed)]) == 1  # the command always looks thoroughly
+    assert f"{path.name}: changed since it was written (SHA-256" in capsys.readouterr().out
 
 
 def test_a_file_of_this_moment_is_not_remembered(packed: Path, cache: Path) -> None:

@@ -14,14 +14,12 @@ from rich.console import Console
 
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
-from sensor2sensor.evaluation import output
 from sensor2sensor.evaluation.definitions import definitions
 from sensor2sensor.evaluation.gallery import picks, write_gallery
 from sensor2sensor.evaluation.output import stem, write
 from sensor2sensor.evaluation.run import Evaluation, TileScores, evaluate
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.metrics import profile_metrics
-from sensor2sensor.report import file as report_file
 from sensor2sensor.report import load
 from tests.unit.evaluation import toys
 
@@ -67,11 +65,6 @@ def test_the_report_reads_what_is_written(evaluation, tmp_path):
     assert not results.skipped and len(results.results) == 1
     values = results.results[0].table.query("method == 'model'")["ssim"]
     np.testing.assert_array_equal(values, evaluation.values("model", "ssim"))
-
-
-def test_writer_and_reader_share_their_versions():
-    for name in ("FORMAT_VERSION", "METRICS_VERSION", "KEY_COLUMNS"):
-        assert getattr(output, name) == getattr(report_file, name)
 
 
 def test_writing_again_changes_no_byte(evaluation, tmp_path):
