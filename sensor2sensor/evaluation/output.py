@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from sensor2sensor.core import files
 from sensor2sensor.dataset.strata import PIXELS
@@ -20,6 +20,13 @@ FORMAT_VERSION = 1
 # Raised whenever a metric is added or its definition changes: different versions never meet.
 METRICS_VERSION = 2
 KEY_COLUMNS = ("name", "scene", "split", "method")
+
+
+class Filters(TypedDict):
+    """Tiles of a split that are left, by the end of their names; None keeps all."""
+
+    enforce_suffix: str | None
+    exclude_suffix: str | None
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Subject:
     step: int
     dataset: str
     dataset_sha256: str
-    filters: Mapping[str, str | None]
+    filters: Filters
     weights: str = "last"
     clipped_pixels: float | None = None
     inference_statistics: str = "train"

@@ -259,8 +259,9 @@ def evaluate(
         for method, predictor in predictors.items():
             guess = _predict(method, predictor, batch)
             scores, states = scorer(target, guess, masks, normalised=predictor.normalised)
-            for tile, *facts in zip(batch, scores, states, pixels, strict=True):
-                row = TileScores(tile.name, *places[tile.name], split, method, *facts)
+            for tile, values, state, within in zip(batch, scores, states, pixels, strict=True):
+                place = places[tile.name]
+                row = TileScores(tile.name, *place, split, method, values, state, within)
                 found[method].append(row)
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(

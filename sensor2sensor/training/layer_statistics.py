@@ -120,7 +120,7 @@ class _Pooled:
     mean: Any = 0.0
     squares: Any = 0.0
 
-    def add(self, count: float, mean: Any, variance: Any) -> None:
+    def add(self, count: Any, mean: Any, variance: Any) -> None:
         """Take in a batch; what results is the law of total variance."""
         total = self.count + count
         if total == 0.0:
