@@ -247,7 +247,8 @@ def gain(
     sign = 1.0 if better == "higher" else -1.0
     first, second = np.asarray(values, np.float64), np.asarray(baseline, np.float64)
     usable = np.isfinite(first) & np.isfinite(second)
-    alike = undefined_alike(np.stack([first, second])) if undefined is None else np.asarray(undefined)
+    both = np.stack([first, second])
+    alike = undefined_alike(both) if undefined is None else np.asarray(undefined)
     differences = sign * (first[usable] - second[usable])
     own = [np.asarray(groups)[usable].tolist() for groups in (blocks, scenes)]
     whole = bool((usable | alike).all()) and differences.size > 0
