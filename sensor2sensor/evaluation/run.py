@@ -14,6 +14,7 @@ import numpy as np
 from sensor2sensor.config.vocabulary import BAND_UNIT
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
+from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.strata import Stratum, split_column
 from sensor2sensor.evaluation.definitions import info, within_strata
 from sensor2sensor.evaluation.scoring import Scorer, counted
@@ -242,7 +243,7 @@ def evaluate(
         ConfigError: The profile is unknown or cannot score a predictor.
         InputError: No tile is left, or a predictor returns another shape.
     """
-    from sensor2sensor.pipeline.reader import iterate_tiles, list_records
+    from sensor2sensor.pipeline.reader import iterate_tiles
 
     _check(predictors, profile)
     scorer, places = Scorer(contract, profile), _places(dataset_dir)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.order import sample_at
+from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.upsampling import upsample as on_grid
 from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, augment
 from sensor2sensor.pipeline.normalisation import Normalisation
@@ -20,7 +21,6 @@ from sensor2sensor.pipeline.reader import (
     _bounds,
     fixed_batches,
     iterate_tiles,
-    list_records,
     training_batches,
 )
 from tests.fakes_dataset import glinting, make_dataset
