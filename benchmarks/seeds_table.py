@@ -204,11 +204,6 @@ def insert(page: str, part: str, begin: str = BEGIN, end: str = END) -> str:
     return f"{before}{begin}\n\n{part}\n\n{end}{rest.split(end)[1]}"
 
 
-def extract(page: str, begin: str = BEGIN, end: str = END) -> str:
-    """What stands between the markers of a page."""
-    return page.split(begin)[1].split(end)[0].strip("\n")
-
-
 def json_text(content: Any, indent: str = "") -> str:
     """JSON with an entry of every object on its own line and every list on one."""
     if not isinstance(content, Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -89,6 +90,7 @@ def pages(measured: Measured) -> dict[Path, str]:
         few=few,
         many=max(next(iter(measured.values()))),
         table=_table(measured, recipes),
+        recipes=_legend(measured, recipes),
     )
     return {PAGE: "\n".join([intro, *sections]), **found}
 
@@ -105,6 +107,7 @@ def _described(path: Path) -> Description:
 
 def _table(measured: Measured, recipes: Mapping[str, Shipped]) -> str:
     rows = [_HEADER, ("---",) + ("---:",) * 5 + ("---",)]
+    letters = _letters(measured, recipes)
     for name, by_channels in measured.items():
         costs = [by_channels[channels] for channels in sorted(by_channels)]
         recipe = recipes.get(name)
@@ -116,10 +119,21 @@ def _table(measured: Measured, recipes: Mapping[str, Shipped]) -> str:
                 _pair([f"{cost['gmac']:.1f}" for cost in costs]),
                 _pair([f"{cost['activation_mib']:,.0f}" for cost in costs]),
                 _field(costs[0]),
-                f"[{recipe.text}]({recipe.link(PAGE.parent)})" if recipe else "–",
+                f"[{letters[recipe.text]}]({recipe.link(PAGE.parent)})" if recipe else "–",
             )
         )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _letters(measured: Measured, recipes: Mapping[str, Shipped]) -> dict[str, str]:
+    """A letter for each recipe, in the order of the table: most models share one."""
+    texts = dict.fromkeys(recipes[name].text for name in measured if name in recipes)
+    return dict(zip(texts, string.ascii_uppercase, strict=False))
+
+
+def _legend(measured: Measured, recipes: Mapping[str, Shipped]) -> str:
+    letters = _letters(measured, recipes)
+    return "; ".join(f"{letter}: {text}" for text, letter in letters.items())
 
 
 def _pair(texts: list[str]) -> str:

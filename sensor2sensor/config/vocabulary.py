@@ -58,10 +58,6 @@ LOSSES = {
     entry["name"]: LossInfo(**{**entry, "needs": frozenset(entry["needs"])})
     for entry in declared.LOSSES
 }
-# Those of this repository: the keys that every experiment.json may have.
-GENERATOR_LOSSES = tuple(n for n, info in LOSSES.items() if info.side == "generator")
-DISCRIMINATOR_LOSSES = tuple(n for n, info in LOSSES.items() if info.side == "discriminator")
-
 _ANSWERS = frozenset({"disc_real", "disc_fake"})
 FEATURES = frozenset({"features_real", "features_fake"})
 

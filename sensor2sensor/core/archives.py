@@ -248,7 +248,7 @@ class ZipFiles(ProductFiles):
         return info
 
 
-def open_files(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ProductFiles:
+def open_files(path: Path) -> ProductFiles:
     """The files of a product folder or zip, wherever in it the product lies.
 
     Raises:
@@ -266,7 +266,7 @@ def open_files(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ProductFil
         raise ProductError("no such product", where=path)
     if not path.is_file():
         raise ProductError("is neither a folder nor a file", where=path)
-    return ZipFiles(path, limits)
+    return ZipFiles(path)
 
 
 def safe_name(name: str, where: object) -> str:

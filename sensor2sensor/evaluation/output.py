@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS, METRICS_VERSION
 from sensor2sensor.core import files
@@ -16,6 +16,13 @@ from sensor2sensor.evaluation.summary import plain
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
+
+
+class Filters(TypedDict):
+    """Tiles of a split that are left, by the end of their names; None keeps all."""
+
+    enforce_suffix: str | None
+    exclude_suffix: str | None
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Subject:
     step: int
     dataset: str
     dataset_sha256: str
-    filters: Mapping[str, str | None]
+    filters: Filters
     weights: str = "last"
     clipped_pixels: float | None = None
     inference_statistics: str = "train"

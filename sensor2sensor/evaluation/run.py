@@ -14,6 +14,7 @@ import numpy as np
 from sensor2sensor.config.vocabulary import BAND_UNIT
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
+from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.strata import Stratum, split_column
 from sensor2sensor.evaluation.definitions import info, within_strata
 from sensor2sensor.evaluation.scoring import Scorer, counted
@@ -241,7 +242,7 @@ def evaluate(
         ConfigError: The profile is unknown or cannot score a predictor.
         InputError: No tile is left, or a predictor returns another shape.
     """
-    from sensor2sensor.pipeline.reader import iterate_tiles, list_records
+    from sensor2sensor.pipeline.reader import iterate_tiles
 
     _check(predictors, profile)
     scorer, places = Scorer(contract, profile), _places(dataset_dir)
@@ -258,8 +259,9 @@ def evaluate(
         for method, predictor in predictors.items():
             guess = _predict(method, predictor, batch)
             scores, states = scorer(target, guess, masks, normalised=predictor.normalised)
-            for tile, *facts in zip(batch, scores, states, pixels, strict=True):
-                row = TileScores(tile.name, *places[tile.name], split, method, *facts)
+            for tile, values, state, within in zip(batch, scores, states, pixels, strict=True):
+                place = places[tile.name]
+                row = TileScores(tile.name, *place, split, method, values, state, within)
                 found[method].append(row)
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(

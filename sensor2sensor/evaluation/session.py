@@ -11,7 +11,7 @@ from sensor2sensor.config.evaluations import MODEL
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.evaluation.gallery import write_gallery
-from sensor2sensor.evaluation.output import Subject, stem, write
+from sensor2sensor.evaluation.output import Filters, Subject, stem, write
 from sensor2sensor.evaluation.run import Evaluation, evaluate
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
@@ -68,7 +68,7 @@ class Session:
         self._split = split
         self._profile = profile
         config = experiment.config
-        self._filters = {
+        self._filters: Filters = {
             "enforce_suffix": config.enforce_suffix or None,
             "exclude_suffix": config.exclude_suffix or None,
         }

@@ -209,15 +209,14 @@ def verdict(low: float | None, high: float | None) -> str:
     return "better" if low > 0 else "worse" if high < 0 else "open"
 
 
-def undefined_alike(columns: Sequence[Sequence[float]]) -> Bools:
+def undefined_alike(columns: Sequence[Sequence[float]] | Floats) -> Bools:
     """Tiles where a metric is NaN, or infinite, for every method: the truth leaves it so.
 
     A constant truth has no correlation, whoever predicts it. A value that only some methods lack is
     their own failure, and one that only some have infinite is a gain that no mean can hold.
     """
     values = np.asarray(columns, dtype=np.float64)
-    alike: Bools = np.isnan(values).all(axis=0) | np.isposinf(values).all(axis=0)
-    return alike
+    return np.asarray(np.isnan(values).all(axis=0) | np.isposinf(values).all(axis=0))
 
 
 def gain(
@@ -250,7 +249,8 @@ def gain(
     sign = 1.0 if better == "higher" else -1.0
     first, second = np.asarray(values, np.float64), np.asarray(baseline, np.float64)
     usable = np.isfinite(first) & np.isfinite(second)
-    alike = undefined_alike([first, second]) if undefined is None else np.asarray(undefined)
+    both = np.stack([first, second])
+    alike = undefined_alike(both) if undefined is None else np.asarray(undefined)
     differences = sign * (first[usable] - second[usable])
     own = [np.asarray(groups)[usable].tolist() for groups in (blocks, scenes)]
     whole = bool((usable | alike).all()) and differences.size > 0

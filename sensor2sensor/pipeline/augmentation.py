@@ -70,7 +70,6 @@ def augment(
     target: tf.Tensor,
     seed: tf.Tensor | Sequence[int],
     spec: AugmentSpec,
-    mask: tf.Tensor | None = None,
     extras: Sequence[Picture] = (),
 ) -> tuple[tf.Tensor, ...]:
     """Apply one draw to all pictures of a sample.
@@ -80,17 +79,15 @@ def augment(
         target: ``[h, w, Ct]``.
         seed: Two integers that key the draw.
         spec: What may be drawn.
-        mask: ``[h, w, Cm]`` class or bit values, optional.
-        extras: Further pictures.
+        extras: Further pictures, masks among them.
 
     Returns:
-        Image, target (mask and extras) of ``[height, width, C]``.
+        Image, target and extras of ``[height, width, C]``.
     """
     # Named, since the algorithm that TensorFlow would choose is another one on another device.
     draw = tf.random.stateless_uniform([6], seed, alg="philox")
-    masks = [] if mask is None else [Picture(mask, "nearest")]
     coarse = spec.factor > 1
-    pictures = [Picture(image, coarse=coarse), Picture(target), *masks, *extras]
+    pictures = [Picture(image, coarse=coarse), Picture(target), *extras]
     return tuple(_transform(picture, draw, spec) for picture in pictures)
 
 

@@ -24,7 +24,7 @@ from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
 from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, sample_at
 from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs, list_records, read_record
 from sensor2sensor.dataset.records import TileRecord
-from sensor2sensor.dataset.upsampling import OWN_GRID, upsample
+from sensor2sensor.dataset.upsampling import OWN_GRID
 from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, Rotation, augment, fit
 from sensor2sensor.pipeline.extras import NAME, as_picture, carried, from_picture
 from sensor2sensor.pipeline.normalisation import Normalisation
@@ -39,16 +39,6 @@ from sensor2sensor.pipeline.tensors import (
     parse,
     physical,
 )
-
-__all__ = [
-    "ReaderOptions",
-    "RecordRef",
-    "fixed_batches",
-    "iterate_tiles",
-    "list_records",
-    "training_batches",
-    "upsample",
-]
 
 FINISHING = 2  # batches being expanded at a time
 MAX_PARALLEL = 8

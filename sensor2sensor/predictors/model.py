@@ -107,7 +107,8 @@ class ModelPredictor:
 
     def _by_windows(self, physical: Images, window: tuple[int, int], factor: int) -> Images:
         rows, columns = physical.shape[1:3]
-        total, count = None, np.zeros((rows * factor, columns * factor, 1), np.float32)
+        total: Images | None = None
+        count: Images = np.zeros((rows * factor, columns * factor, 1), np.float32)
         for row in window_starts(rows, window[0]):
             for column in window_starts(columns, window[1]):
                 ends = row + window[0], column + window[1]
@@ -120,6 +121,7 @@ class ModelPredictor:
                     total = np.zeros((len(physical), *count.shape[:2], part.shape[-1]), np.float32)
                 total[:, *place] += part
                 count[place] += 1.0
+        assert total is not None, "an image has one window at least"
         return total / count
 
     def _predict(self, physical: Images) -> Images:

@@ -64,14 +64,6 @@ MAX_DEPTH = 8
 _LOG = logging.getLogger(__name__)
 
 
-def recognise(path: Path) -> str | None:
-    """`S2` or `S3` by the files inside, None for anything else (an unreadable zip included)."""
-    try:
-        return _kind_of(path)
-    except ProductError:
-        return None
-
-
 def find_s2(root: Path, tile: str | None = None) -> tuple[list[S2Product], list[Failure[Path]]]:
     """Every Sentinel-2 product below `root`, by sensing time, and what could not be opened.
 
@@ -156,7 +148,7 @@ def _fault_in_a_table(below_root: str) -> str | None:
 def _recognised_or_claimed(path: Path, kind: str) -> bool:
     """Whether to open a path as this kind: by its files, or its name where they tell nothing."""
     try:
-        known = _kind_of(path)
+        known = _kind_by(open_files(path))
     except Exception as error:  # what never was to be a product is nobody's failure
         if _claims(path, kind) or _shows(path, kind):
             raise
@@ -281,11 +273,6 @@ def _claims(path: Path, kind: str) -> bool:
     """Whether the name says that this was meant to be a product of a kind."""
     named = _NAME_HINTS[kind].match(path.name) is not None
     return named or path.name.lower().endswith(_SUFFIX_HINTS[kind])
-
-
-def _kind_of(path: Path) -> str | None:
-    """The kind of product at a path, by its files; ProductError for an unreadable archive."""
-    return _kind_by(open_files(path))
 
 
 def _kind_by(files: ProductFiles) -> str | None:

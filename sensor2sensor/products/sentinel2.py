@@ -21,7 +21,7 @@ from sensor2sensor.core.containers import no_metadata
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.products import s2_images
-from sensor2sensor.products.bands import S2_BANDS, S2_WAVELENGTHS_NM
+from sensor2sensor.products.bands import S2_BANDS
 from sensor2sensor.products.quality import GIVEN_BY, GIVEN_BY_NUMBERS, Quality
 from sensor2sensor.products.reading import (
     ListedFile,
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sensor2sensor.geo.grids import Grid, PixelWindow
-
-__all__ = ["S2_BANDS", "S2_WAVELENGTHS_NM", "S2Product", "open_s2"]
 
 MANIFEST = "manifest.safe"
 _PRODUCT_XML = re.compile(r"MTD_MSIL(1C|2A)\.xml", re.IGNORECASE)

@@ -22,7 +22,7 @@ from sensor2sensor.core.archives import ProductFiles, open_files
 from sensor2sensor.core.containers import no_metadata
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.times import parse_utc
-from sensor2sensor.products.bands import OLCI_BANDS, OLCI_WAVELENGTHS_NM
+from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.reading import (
     ListedFile,
     checksums_of,
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sensor2sensor.core.xml import Element
-
-__all__ = ["OLCI_BANDS", "OLCI_WAVELENGTHS_NM", "S3Product", "S3Reader", "open_s3"]
 
 MANIFEST = "xfdumanifest.xml"
 PRODUCT_TYPES = ("OL_1_EFR", "OL_1_ERR")

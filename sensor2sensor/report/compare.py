@@ -77,7 +77,8 @@ def _rows(table: pd.DataFrame, method: str) -> pd.DataFrame:
 def values(entrant: Entrant, metric: str) -> pd.Series:
     """Finite values of one metric; undefined and infinite tiles are left out."""
     column = entrant.table[metric]
-    return column[np.isfinite(column)]
+    finite: pd.Series = column[np.isfinite(column)]
+    return finite
 
 
 def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
@@ -133,7 +134,7 @@ def summary_table(group: Group) -> pd.DataFrame:
     metrics = list(group.facts.metrics)
     columns["tiles"] = [str(len(e.table)) for e in found]
     columns["undefined"] = [str(int(e.table[metrics].isna().to_numpy().sum())) for e in found]
-    columns["infinite"] = [str(int(np.isinf(e.table[metrics]).to_numpy().sum())) for e in found]
+    columns["infinite"] = [str(int(np.isinf(e.table[metrics].to_numpy()).sum())) for e in found]
     return pd.DataFrame(columns, index=[e.label for e in found])
 
 

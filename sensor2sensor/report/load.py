@@ -234,4 +234,5 @@ def _table(path: Path, facts: EvaluationFile) -> pd.DataFrame:
     if list(table.columns) != [*KEY_COLUMNS, *facts.columns]:
         raise InputError("its table has other columns", where=path, hint=again)
     values = table[facts.columns].apply(pd.to_numeric, errors="coerce")
-    return pd.concat([table[list(KEY_COLUMNS)], values], axis=1)
+    read: pd.DataFrame = pd.concat([table[list(KEY_COLUMNS)], values], axis=1)
+    return read

@@ -30,7 +30,6 @@ STYLE = """<style>
 .s2s p.note {color: #555; font-size: 12px; margin: 2px 0 8px; max-width: 70em}
 .s2s figure {margin: 6px 0 14px}
 .s2s figure img {max-width: 100%}
-.s2s figcaption {font-size: 12px; color: #555}
 </style>"""
 UPRIGHT_RUNS = 5  # so few runs fit as columns; eleven intervals side by side fit no page
 NO_RESULTS = "No evaluation to compare in {folder}. Train and evaluate an experiment first."
@@ -66,12 +65,11 @@ def _title(group: Group) -> str:
     return f"<h3>{html.escape(group.title)}</h3>"
 
 
-def _image(data: bytes, alt: str, caption: str = "") -> str:
+def _image(data: bytes, alt: str) -> str:
     # Embedded: a notebook that is sent on keeps its pictures.
     code = base64.b64encode(data).decode("ascii")
-    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     source = f"data:image/png;base64,{code}"
-    return f'<figure><img alt="{html.escape(alt, quote=True)}" src="{source}">{below}</figure>'
+    return f'<figure><img alt="{html.escape(alt, quote=True)}" src="{source}"></figure>'
 
 
 def _cells(row: Sequence[str], best: Sequence[bool]) -> str:
@@ -134,7 +132,8 @@ def _best(group: Group, table: pd.DataFrame) -> pd.DataFrame:
     return marks
 
 
-def _ground(group: Group) -> str:
+def ground(group: Group) -> str:
+    """How the split was made, and how much of the scored ground training has seen."""
     policy = group.facts.dataset.split_policy
     shared = policy["ground_shared"].get(group.facts.split)
     seen = "an unknown share" if shared is None else f"{100 * shared:.1f} %"
@@ -155,7 +154,7 @@ def _summary(group: Group) -> str:
         "have one on every tile the metric is defined on. "
     )
     drawn = table_html(table, _best(group, table), _baselines(group))
-    return drawn + _note(note + _zero_truth(group) + _ground(group))
+    return drawn + _note(note + _zero_truth(group) + ground(group))
 
 
 def _zero_truth(group: Group) -> str:

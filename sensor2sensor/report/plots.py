@@ -148,5 +148,5 @@ def _gain_line(axes: Axes, position: int, gain: Any) -> None:
 
 def _note_share(axes: Axes, x: float, y: float, text: str) -> None:
     """``20 of 40`` above a mark."""
-    above = {"xytext": (0, 11), "textcoords": "offset points", "ha": "center", "fontsize": 7}
-    axes.annotate(text, (x, y), **above)
+    above = (0, 11)
+    axes.annotate(text, (x, y), above, textcoords="offset points", ha="center", fontsize=7)

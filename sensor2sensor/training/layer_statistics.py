@@ -26,9 +26,10 @@ import tensorflow as tf
 from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.seeds import Purpose
+from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.networks.layers import held_layers
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.pipeline.reader import ReaderOptions, fixed_batches, list_records
+from sensor2sensor.pipeline.reader import ReaderOptions, fixed_batches
 from sensor2sensor.training.averages import averaged
 from sensor2sensor.training.contract import ExperimentView, GANModel
 from sensor2sensor.training.layer_modes import by_batch, by_moments, kept, run_eagerly, untrained
@@ -86,7 +87,7 @@ class _Pooled:
     mean: Any = 0.0
     squares: Any = 0.0
 
-    def add(self, count: float, mean: Any, variance: Any) -> None:
+    def add(self, count: Any, mean: Any, variance: Any) -> None:
         """Take in a batch; what results is the law of total variance."""
         total = self.count + count
         if total == 0.0:

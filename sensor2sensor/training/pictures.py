@@ -42,12 +42,14 @@ def write_pictures(model: Any, folder: Path, say: Say) -> list[Path]:
 
 def _describe(network: Any, stem: Path, say: Say, *, drawable: bool) -> Path | None:
     """The picture, else the text (Graphviz aborts on very deep networks), else nothing."""
+    made: Path | None = None
     if drawable:
         with decoration(f"the picture of the {stem.name}", say):
-            return _picture(network, stem)
-    with decoration(f"the description of the {stem.name}", say):
-        return _text(network, stem)
-    return None
+            made = _picture(network, stem)
+    if made is None:
+        with decoration(f"the description of the {stem.name}", say):
+            made = _text(network, stem)
+    return made
 
 
 def _picture(network: Any, stem: Path) -> Path:

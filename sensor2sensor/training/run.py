@@ -17,12 +17,12 @@ from sensor2sensor.core.blame import blaming
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.core.seeds import Purpose, derive
+from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.networks.reach import reach
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.pipeline.reader import (
     ReaderOptions,
     fixed_batches,
-    list_records,
     training_batches,
 )
 from sensor2sensor.training import checkpoints, run_file

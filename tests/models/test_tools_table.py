@@ -113,6 +113,8 @@ def test_the_page_says_what_was_measured(folder):
     page = " ".join(lines)
     assert "| 1.50 M | 2.00 M | 3.8 / 26.5 | 1,234 | 9 px |" in rows["| [pix2pix"]
     assert "| 1.50 M | – |" in rows["| [edsr"]
+    assert "| [A](" in rows["| [edsr"] and "| [B](" in rows["| [pix2pix"]
+    assert "A: 1 L1 + 0.5 SSIM; B: 100 L1 + 1 GAN." in page
     assert "1,500,003 / 1,500,021 trainable values, 8 others" in page
     assert "30 × 30 × 1 answers, each from 70 × 70 pixels" in page
     assert "![Generator of pix2pix](images/models/pix2pix.svg)" in page

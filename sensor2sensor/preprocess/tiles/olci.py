@@ -27,8 +27,10 @@ from sensor2sensor.geo.collocation import (
 )
 from sensor2sensor.geo.footprints import unproject
 from sensor2sensor.geo.grids import Grid
+from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.quality import Quality
-from sensor2sensor.products.sentinel3 import OLCI_BANDS, S3Product, S3Reader
+from sensor2sensor.products.s3_reader import S3Reader
+from sensor2sensor.products.sentinel3 import S3Product
 
 SURROUNDINGS_M = 2_000.0  # a few pixels around the scene
 

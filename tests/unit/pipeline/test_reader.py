@@ -12,15 +12,15 @@ import tensorflow as tf
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.order import sample_at
+from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.upsampling import upsample as on_grid
-from sensor2sensor.pipeline.augmentation import AugmentSpec, augment
+from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, augment
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import (
     ReaderOptions,
     _bounds,
     fixed_batches,
     iterate_tiles,
-    list_records,
     training_batches,
 )
 from tests.fakes_dataset import glinting, make_dataset
@@ -233,9 +233,8 @@ def test_images_are_bilinear_and_masks_nearest() -> None:
     mask = np.random.default_rng(0).integers(0, 5, (16, 16, 1)).astype(np.int32)
     image = np.random.default_rng(1).normal(size=(16, 16, 2)).astype(np.float32)
     spec = AugmentSpec(16, 16, random_resize=1.7)
-    _, _, turned = augment(
-        tf.constant(image), tf.constant(image), (1, 4), spec, mask=tf.constant(mask)
-    )
+    extras = [Picture(tf.constant(mask), "nearest")]
+    _, _, turned = augment(tf.constant(image), tf.constant(image), (1, 4), spec, extras)
     assert turned.dtype == tf.int32 and set(np.unique(turned)) <= set(np.unique(mask))
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.products.acquisitions import acquisitions
-from sensor2sensor.products.discovery import find_s2, find_s3, recognise
+from sensor2sensor.products.discovery import find_s2, find_s3
 from sensor2sensor.products.sentinel2 import open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 
@@ -73,14 +73,14 @@ def zipped(folder: Path, path: Path, top: str = "") -> Path:
 
 
 def test_products_are_recognised_by_content(s2_at: Maker, s3_at: Maker, tmp_path: Path) -> None:
-    assert recognise(s2_at(tmp_path / "renamed by hand")) == "S2"
-    assert recognise(zipped(s3_at(tmp_path / "a"), tmp_path / "download")) == "S3"
-    misleading = tmp_path / "S2A_MSIL1C_20220714T171911_N0400_R026_T17XNA_20220714T211911.SAFE"
-    assert recognise(s3_at(misleading)) == "S3"
-    (tmp_path / "page.zip").write_text("<html>Service unavailable</html>", encoding="utf-8")
-    assert recognise(tmp_path / "page.zip") is None
-    (tmp_path / "empty").mkdir()
-    assert recognise(tmp_path / "empty") is None
+    archive = tmp_path / "archive"
+    renamed = s2_at(archive / "renamed by hand")
+    misleading = archive / "S2A_MSIL1C_20220714T171911_N0400_R026_T17XNA_20220714T211911.SAFE"
+    s3_at(misleading)
+    (archive / "page.zip").write_text("<html>Service unavailable</html>", encoding="utf-8")
+    (archive / "empty").mkdir()
+    assert [product.path for product in find_s2(archive)[0]] == [renamed]
+    assert [product.path for product in find_s3(archive)[0]] == [misleading]
 
 
 def test_every_layout_is_searched(s2_at: Maker, tmp_path: Path) -> None:

@@ -16,13 +16,9 @@ import pytest
 
 from sensor2sensor.core.archives import open_files
 from sensor2sensor.core.errors import ProductError
+from sensor2sensor.products.bands import OLCI_BANDS, OLCI_WAVELENGTHS_NM
 from sensor2sensor.products.s3_reader import S3Reader
-from sensor2sensor.products.sentinel3 import (
-    OLCI_BANDS,
-    OLCI_WAVELENGTHS_NM,
-    S3Product,
-    open_s3,
-)
+from sensor2sensor.products.sentinel3 import S3Product, open_s3
 from tests.unit.products.oracle import satpy_olci
 
 Maker = Callable[..., Path]
