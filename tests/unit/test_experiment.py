@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-import train
 from experiment import Experiment, find_pretrained
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, DatasetError, InputError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.training.start import Start
+from sensor2sensor.training.start import Start, with_pretrained
 from tests.fakes_dataset import make_dataset
 from tests.fakes_extras import band, make_positions
 
@@ -159,12 +159,13 @@ def test_a_resumed_run_begins_with_no_other_and_restore_excludes_it(
     write(root, "p", pretrained_generator="warm/up")
     begun = Experiment("p", environment, timestamp="0716-0000")
     other = Run(begun.exp_dir, "0715-0000")
-    found = train.pretrained(begun, Start(resume=True), environment)  # it has no checkpoint yet
-    assert found == Run(root / "exp/warm/up", "0715-0930")
+    find = partial(find_pretrained, begun, environment)
+    found = with_pretrained(Start(resume=True), begun, find)  # it has no checkpoint yet
+    assert found.pretrained == Run(root / "exp/warm/up", "0715-0930")
     with pytest.raises(InputError, match=r"--restore begins with a whole state.*use one"):
-        train.pretrained(begun, Start(source=other), environment)
+        with_pretrained(Start(source=other), begun, find)
     run_of(root, "p", "0716-0000", "2026-07-16T00:00:00Z")
-    assert train.pretrained(begun, Start(resume=True), environment) is None
+    assert with_pretrained(Start(resume=True), begun, find).pretrained is None
 
 
 @pytest.mark.parametrize(
