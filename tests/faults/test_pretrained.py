@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import train as door
-from experiment import Experiment
+from experiment import Experiment, find_pretrained
 from models.parts.base_image import base_layer
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import located
@@ -21,7 +22,7 @@ from sensor2sensor.training.checkpoints import restore_for_inference
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.rehearsal import rehearse
 from sensor2sensor.training.run import train
-from sensor2sensor.training.start import Start
+from sensor2sensor.training.start import Start, with_pretrained
 from tests.fakes_dataset import glinting, make_dataset
 from tests.unit.training.tiny import TinyGAN
 
@@ -145,7 +146,8 @@ def test_a_run_resumed_before_its_first_checkpoint_begins_with_the_same_generato
     later = experiment(environment, "growing", timestamp="0716-0930")
     go(environment, later)  # the latest run of the experiment that is named
 
-    start = Start(resume=True, pretrained=door.pretrained(exp, Start(resume=True), environment))
+    find = partial(find_pretrained, exp, environment)
+    start = with_pretrained(Start(resume=True), exp, find)
     assert start.pretrained == taken.run
     again, _ = go(environment, exp, start=start, model=Still)
     assert not differ(learned_weights(again), learned_weights(first))
