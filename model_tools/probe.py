@@ -170,6 +170,7 @@ def contract(
         "target": target_ranges or [(0.0, 1.0)] * len(bands),
     }
     unit = "mW m-2 sr-1 nm-1" if sentinel3 else "reflectance"
+    gap = {"name": "time_gap_h", "dtype": "float32", "shape": [], "unit": "h"}  # as step 50 has it
     content = {
         "format_version": 1,
         "name": "probe",
@@ -179,7 +180,7 @@ def contract(
         "factor": 30.0 if sentinel3 else 6.0,
         "input": _input(_bands(inputs, unit), sentinel3),
         "target": {"bands": _bands(bands, "reflectance"), "dtype": "uint16"},
-        "extras": [],
+        "extras": [gap] if sentinel3 else [],
         "splits": {split: {"count": 1, "blocks": 1} for split in ("train", "val", "test")},
         "statistics": {side: [_statistics(*e) for e in ends] for side, ends in ranges.items()},
         "split_policy": _split_policy(),

@@ -257,6 +257,9 @@ def _divisor(network: keras.Model) -> int:
         for key in _CHANNELS
         if config.get(key) is not None and config[key] > _FEW
     ]
+    # One that divides all keeps their proportions, and with them what slices and gates take.
+    if counts and (common := math.gcd(*counts)) > 1:
+        return common
     fits = {count: sum(other % count == 0 for other in counts) for count in counts}
     return max(fits, key=lambda count: (fits[count], count), default=1)
 
@@ -300,7 +303,8 @@ def _applied(layer: Any, *tensors: Any, **options: Any) -> Any:
     if type(layer) is keras.layers.Identity:
         return tensors[0]
     made = layer(*tensors, **options)
-    sums = any(len(weight.shape) > 1 for weight in layer.weights)
+    # A difference or a product of tensors is an operation of the graph, which has no weights.
+    sums = any(len(weight.shape) > 1 for weight in getattr(layer, "weights", ()))
     return _Mark()(made) if sums else made
 
 
