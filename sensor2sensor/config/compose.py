@@ -1,15 +1,15 @@
 """One configuration out of several: files that extend each other, and ``--set`` above them.
 
 What lies above wins key by key: objects are merged, everything else (null and lists, too) replaces
-what it lies over. Every message still names the file and line, or the ``--set``, that is to change.
+what it lies over. Null over a key that cannot be null drops it, so that its default holds. Every message still names the file and line, or the ``--set``, that is to change.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,17 @@ class Composed(JsonDocument):
             for rank, layer in enumerate(self.layers):
                 if layer.names(key):
                     return layer.place_of(key)._replace(rank=rank)
+                if _hides(layer, key):
+                    break
             key = key[:-1]
         return Place(len(self.layers), 1, f"{self.path}:1")
+
+    def without_nulls(self, droppable: Container[str]) -> Composed:
+        """The document without those of some keys that are null over an inherited value."""
+        nulls = {key for key, value in self.data.items() if value is None and key in droppable}
+        # Null that lies over nothing is a mistake as it is in a file alone.
+        gone = {key for key in nulls if sum(layer.names((key,)) for layer in self.layers) > 1}
+        return replace(self, data={key: v for key, v in self.data.items() if key not in gone})
 
     @property
     def extended(self) -> tuple[Path, ...]:
@@ -124,7 +133,25 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 def later_over(earlier: Iterable[str], later: Iterable[str]) -> list[str]:
     """Options of which the later replace the earlier ones of the same key."""
-    return list({text.partition("=")[0]: text for text in (*earlier, *later)}.values())
+    kept: dict[str, str] = {}
+    for text in (*earlier, *later):
+        name = text.partition("=")[0].strip()
+        # At the end: one in between may name its parent, and would win in its old place.
+        kept.pop(name, None)
+        kept[name] = text
+    return list(kept.values())
+
+
+def _hides(layer: JsonDocument, key: Key) -> bool:
+    """Whether a document has null, a number or the like where a key has its parent."""
+    found = layer.data
+    for part in key:
+        if not isinstance(found, dict):
+            return True
+        if part not in found:
+            return False
+        found = found[part]
+    return False
 
 
 def _problems(document: JsonDocument) -> list[str]:

@@ -175,7 +175,27 @@ def test_options_are_json_where_they_can_be_and_text_elsewhere(tmp_path: Path) -
 
 def test_of_options_for_one_key_the_later_counts() -> None:
     kept = later_over(["steps=5", "dataset=a"], ["steps=6", "seed=1"])
-    assert kept == ["steps=6", "dataset=a", "seed=1"]
+    assert kept == ["dataset=a", "steps=6", "seed=1"]
+
+
+def test_the_later_option_counts_where_one_between_names_its_parent(tmp_path: Path) -> None:
+    options = later_over(["params.n=1", 'params={"n":3}'], ["params.n=2"])
+    assert load_experiment_file(written(tmp_path), options)[0].params["n"] == 2
+
+
+@pytest.mark.filterwarnings("ignore:.*enfore_suffix")
+def test_null_drops_what_is_inherited_and_cannot_be_null(files: Path) -> None:
+    document = load_experiment_file(files)[1]
+    with pytest.raises(ConfigErrors) as caught, located(document):
+        raise ConfigError("unknown parameter 'width'", where="params.width")
+    assert f'is inherited, and "params": null in {files} drops' in str(caught.value)
+    files.write_text('{"extends": "../middle.json", "params": null, "steps": null}')
+    assert "experiment.json:1 steps: must be a valid integer, not null" in refused(files)
+    files.write_text('{"extends": "../middle.json", "params": null}')
+    config, document = load_experiment_file(files)
+    assert config.params == {} and "params" not in config.model_fields_set
+    assert config.discriminator is None  # null is a value of that key
+    assert document.place_of(("params", "width")).where == f"{files}:1"
 
 
 def test_variables_fill_the_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
