@@ -223,3 +223,25 @@ def test_a_variable_that_is_not_set_is_named_with_its_line(
         f"{file}:2 data_root: the variable S2S_ARCHIVE is not set; nearest: ${{S2S_ARCHIVES}}",
         f"{file}:3 s2_root: '${{' begins ${{NAME}} or ${{NAME:-default}}",
     ]
+
+
+def test_a_variable_gives_numbers_too_and_a_bare_one_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "environment.json"
+    file.write_text(
+        '{"ckpt_freq": "${S2S_NONE:-3}", "require_gpu": "${S2S_GPU}", "environment": "${S2S_N}",\n'
+        ' "s2_root": "$S2S_DISK/S2"}'
+    )
+    monkeypatch.setenv("S2S_GPU", "true")
+    monkeypatch.setenv("S2S_N", "7")
+    env = load_environment(file)
+    assert (env.ckpt_freq, env.require_gpu, env.environment) == (3, True, "7")
+    assert "environment.json:2 s2_root: '$S2S_DISK' is taken as it stands; write ${S2S_DISK}" in (
+        caplog.text
+    )
+    with pytest.raises(InputError, match=r"environment\.json:2: s2_root: no folder"):
+        env.require("s2_root")
+    monkeypatch.setenv("S2S_GPU", "yes")
+    with pytest.raises(ConfigErrors, match="require_gpu: must be a valid boolean, not 'yes'"):
+        load_environment(file)
