@@ -85,13 +85,17 @@ def parser(
     """A parser described by a door's docstring, with the options every door has.
 
     Args:
-        doc: The docstring; its text, with the full example, is shown as it stands.
+        doc: The docstring; its text is shown as it stands, but for the words
+            that call it in its examples.
         prog: The command's name, unless it is :func:`called_as` another.
         steps: Also add ``--dry-run``, ``--workers`` and ``--seed`` of the numbered steps.
         seed: Whether the step draws anything; without draws there is no ``--seed``.
     """
+    called = _called.get()
+    if called:  # who has no checkout has no preprocessing/ either
+        doc = doc.replace(f"python preprocessing/{prog}", called)
     made = _Parser(
-        prog=_called.get() or prog,
+        prog=called or prog,
         description=doc.strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
