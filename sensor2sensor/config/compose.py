@@ -1,7 +1,8 @@
 """One configuration out of several: files that extend each other, and ``--set`` above them.
 
 What lies above wins key by key: objects are merged, everything else (null and lists, too) replaces
-what it lies over. Null over a key that cannot be null drops it, so that its default holds. Every message still names the file and line, or the ``--set``, that is to change.
+what it lies over. Null over a key that cannot be null drops it, so that its default holds.
+Every message still names the file and line, or the ``--set``, that is to change.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from sensor2sensor.config.jsonc import JsonDocument, Key, Place, parsed_value
 from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors, InputError
-from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.names import nearest, suggestion
 from sensor2sensor.core.paths import expanded, fault_of
 
 EXTENDS = "extends"
@@ -166,13 +167,13 @@ def _chain(path: Path, read: Read) -> list[JsonDocument]:
         fault = "must be the path of a file" if not isinstance(named, str) or not named else None
         # From the file that says it, not from the working folder.
         below = last.path if fault else Path(os.path.normpath(last.path.parent / expanded(named)))
-        if fault := fault or _fault(below, chain):
+        if fault := fault or _fault(named, below, chain):
             raise ConfigErrors(report(last, {(EXTENDS,): [fault]}))
         chain.append(read(below))
     return chain
 
 
-def _fault(below: Path, chain: Sequence[JsonDocument]) -> str | None:
+def _fault(named: str, below: Path, chain: Sequence[JsonDocument]) -> str | None:
     """Why a file cannot be extended, as the end of a sentence."""
     if fault := fault_of(below, typed=True):
         return fault
@@ -180,7 +181,8 @@ def _fault(below: Path, chain: Sequence[JsonDocument]) -> str | None:
         return f"{below} is a folder; name the file in it"
     if not below.is_file():
         if not below.parent.is_dir():
-            return f"no such file {below}; there is no folder {below.parent}"
+            relative = f"a path is relative to {chain[-1].path}{_elsewhere(named, chain[-1].path)}"
+            return f"no such file {below}; there is no folder {below.parent}; {relative}"
         there = [found.name for found in below.parent.glob("*.json")]
         return f"no such file {below}; {suggestion(below.name, there)}"
     # A link, or the same path spelled otherwise, closes the circle too.
@@ -189,6 +191,16 @@ def _fault(below: Path, chain: Sequence[JsonDocument]) -> str | None:
         names = [os.path.relpath(p, home) for p in (*(d.path for d in chain), below)]
         return f"leads back to where it began: {' -> '.join(names)}"
     return None
+
+
+def _elsewhere(named: str, path: Path) -> str:
+    """The nearest to what is named: as if from a folder above, else a file beside ``path``."""
+    home = path.parent
+    places = (above / named / file for above in home.parents for file in ("", "experiment.json"))
+    found = next((place for place in places if place.is_file()), None)
+    near = nearest(named, (beside.name for beside in home.glob("*.json") if beside != path))
+    shown = os.path.relpath(found, home) if found else near
+    return f"; nearest: '{shown}'" if shown else ""
 
 
 def _option(text: str) -> Option:

@@ -62,6 +62,10 @@ def test_help_names_every_command_and_loads_none(repository):
         ((), "s2s: name a command: inventory, quicklooks, "),
         (("inventry",), "no command 'inventry'; nearest: 'inventory'; see --help"),
         (("schemas",), "no command 'schemas'; valid: "),  # a checkout's own
+        (
+            ("records", "--inventory", "x", "--datset", "demo"),
+            "required: --dataset (--datset: nearest --dataset); see --help",
+        ),
         (("tiles", "--selektion", "x"), "s2s tiles: the following arguments are required"),
         (("verify", "nowhere"), "s2s verify: nowhere: no data set; name <dataset>/<tilesize>"),
         (("report", "--evaluation", "nowhere"), "s2s report: nowhere: no evaluation to compare"),
@@ -74,6 +78,15 @@ def test_a_slip_is_one_line(words, says, capsys):
         code = ended.code
     err = capsys.readouterr().err
     assert code == 2 and says in err and err.count("\n") == 1
+
+
+def test_a_misspelt_key_of_an_evaluation_is_answered_with_the_one_that_is_meant(capsys):
+    for key, says in (("bath_size", "did you mean batch_size?"), ("tilesize", "taken from the")):
+        made = cli.parser("", prog="evaluate.py")
+        cli.add_set(made, "", "", ["batch_size"], ["batch_size", "tilesize"])
+        with pytest.raises(SystemExit):
+            made.parse_args(["--set", f"{key}=4"])
+        assert says in capsys.readouterr().err
 
 
 def test_options_may_stand_before_the_command(tmp_path, capsys):

@@ -122,6 +122,15 @@ def test_a_chain_that_leads_nowhere_or_in_a_circle(files: Path, named: str, mess
     assert message.format(middle.parent) in refused(files)
 
 
+def test_a_path_as_from_a_folder_above_is_named_as_it_is_meant(files: Path) -> None:
+    files.write_text('{"extends": "mine/a"}')
+    other = files.parents[1] / "mine" / "a" / "experiment.json"
+    other.parent.mkdir(parents=True)
+    other.write_text(BASE)
+    says = f"a path is relative to {files}; nearest: '../mine/a/experiment.json'"
+    assert says in refused(files)
+
+
 def written(folder: Path) -> Path:
     path = folder / "experiment.json"
     path.write_text('{"model_name": "edsr", "dataset": "d", "params": {"l": [1], "n": 2}}')
@@ -134,6 +143,7 @@ def written(folder: Path) -> Path:
         ("stpes=5", "--set stpes: unknown key; nearest: 'steps'"),
         ("gen_los.gen_l1=5", "--set gen_los: unknown key; nearest: 'gen_loss'"),
         ("steps=many", "--set steps: must be a valid integer, not 'many'"),
+        ("gen_loss=5", "--set gen_loss: must be an object {...}, not 5"),
         ("steps=NaN", "--set steps: nan is not a finite number"),
         ('params={"a": 1, "a": 2}', "--set params.a: given twice; keep one"),
         ("random_crop=true", None),

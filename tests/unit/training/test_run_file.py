@@ -124,5 +124,7 @@ def test_a_change_in_an_extended_file_is_named_where_it_stands(begun, tmp_path):
     (tmp_path / "experiment.json").write_text('{"extends": "base.json"}')
     experiment = begun(of_old(), seed=9)
     experiment.document = load_experiment_file(tmp_path / "experiment.json")[1]
-    with pytest.raises(ConfigError, match=r"seed: 0 \(there\) against 9 \(asked\) at .*base.json:2"):
+    with pytest.raises(
+        ConfigError, match=r"seed: 0 \(there\) against 9 \(asked\) at .*base.json:2"
+    ):
         refuse_changed(experiment)
