@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from experiment import Experiment
 from models.loading import check_by_name
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.config.experiment_file import load_experiment_file, located
+from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file, located
 from sensor2sensor.config.places import find_experiment
 from sensor2sensor.config.vocabulary import PROFILES
 from sensor2sensor.core.cli import add_set, main_guard, parser
@@ -44,7 +45,13 @@ def arguments() -> argparse.ArgumentParser:
         choices=PROFILES,
         help="metric conventions (default: standard; arisgan where normalisation is l2)",
     )
-    add_set(made, "a setting of the evaluation alone", "batch_size=4", ["batch_size"])
+    add_set(
+        made,
+        "a setting of the evaluation alone",
+        "batch_size=4",
+        ["batch_size"],
+        ExperimentFile.model_fields,
+    )
     add_split(made)
     return made
 
@@ -63,6 +70,7 @@ def evaluate_run(
     *,
     profile: str | None = None,
     split: str = "test",
+    options: Sequence[str] = (),
 ) -> Evaluation:
     """Score one run on a whole split, print the tables, write the files.
 
@@ -73,6 +81,7 @@ def evaluate_run(
         profile: Metric conventions; by default ``standard``, or ``arisgan`` for an experiment whose
             normalisation (l2) cannot be undone, which no other profile can score.
         split: ``test``, or ``val`` while something is still chosen by the scores.
+        options: What ``--set`` said of the evaluation, to be noted.
 
     Raises:
         CheckpointError: The weights were not restored; nothing is scored then.
@@ -97,7 +106,7 @@ def evaluate_run(
     if (known := baseline_of(run, experiment.contract)) is not None:
         import_modules(modules, root)  # metrics of the user's
         scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
-        return Session(*scored, baseline=True).score(known)
+        return Session(*scored, baseline=True, options=options).score(known)
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
     if gan is None:
         for line in edited_since(run, gan_class):
@@ -113,7 +122,8 @@ def evaluate_run(
         gan, run, kind=kind, batches=lambda: tiles_as_trained(experiment), say=print
     )
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
-    session = Session(experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
+    scored = (experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
+    session = Session(*scored, options=options)
     return session.score(model_predictor(experiment, at_inference(gan.generator, kind)))
 
 
@@ -131,7 +141,7 @@ def main(args: argparse.Namespace) -> int:
     experiment = Experiment(args.exp, environment, timestamp=stamp, as_run=True, options=args.set)
     if baseline_of(run, experiment.contract) is None:
         check_by_name(experiment.config.model_name, environment.models_root)
-    evaluate_run(experiment, run, profile=args.profile, split=args.split)
+    evaluate_run(experiment, run, profile=args.profile, split=args.split, options=args.set)
     return 0
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from sensor2sensor.config.environment import CHECKOUT
 from sensor2sensor.core import cli, files
+from sensor2sensor.core.errors import InputError
 
 DOC = """Write the JSON Schemas of environment, experiment, selection and dataset to schemas/.
 
@@ -25,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(_: argparse.Namespace) -> int:
+    if CHECKOUT is None:
+        hint = "the schemas are files of the repository"
+        raise InputError("writes into a checkout, and this package is installed", hint=hint)
     return write_schemas()
 
 

@@ -10,11 +10,14 @@ from sensor2sensor.core import cli
 from sensor2sensor.core.errors import DatasetError, InputError
 from sensor2sensor.core.paths import expanded
 from sensor2sensor.dataset.contract import CONTRACT_FILE, SPLITS, load_contract
-from sensor2sensor.dataset.verification import verify_dataset
+from sensor2sensor.dataset.ledger import SPLIT_FILE, read_split
+from sensor2sensor.dataset.verification import faults, foreign, promised, rebuild_hint
+
+MOST_LINES = 20  # of a data set, about files
 
 DOC = """Compare the counts and the SHA-256 of every file of data sets with what dataset.json and
 split.csv promise, without TensorFlow. DATASET_DIR is <dataset>/<tilesize>, or <dataset> for all of
-its tile sizes.
+its tile sizes. Every file at fault is named.
 
   s2s verify data/cur_D/256 data/alt12_D
 """
@@ -37,15 +40,35 @@ def _run(args: argparse.Namespace) -> int:
     for folder in [found for name in args.folders for found in _datasets(expanded(name))]:
         label = f"{folder.parent.name}/{folder.name}"
         try:
-            verify_dataset(folder, thorough=True)
-            counts = load_contract(folder).splits
+            _look(folder, label, report)
         except DatasetError as error:
             report.failed(label, str(error))
-            continue
-        tiles = ", ".join(f"{counts[split].count} {split}" for split in SPLITS)
-        report.note(f"{label}: in order; {tiles} tiles")
-        report.done(label)
     return report.finish()
+
+
+def _look(folder: Path, label: str, report: cli.StepReport) -> None:
+    """Enter what one data set's files are.
+
+    Raises:
+        DatasetError: Its tables do not tell.
+    """
+    found = list(faults(folder, thorough=True))
+    contract, promises = load_contract(folder), promised(read_split(folder))
+    for fault in found[:MOST_LINES]:
+        report.note(f"{label}: {Path(str(fault.where)).relative_to(folder)}: {fault.what}")
+    if len(found) > MOST_LINES:
+        report.note(f"{label}: and {len(found) - MOST_LINES} more")
+    if others := foreign(folder, promises):
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        report.note(f"{label}: {others[0]}{more}: not in {SPLIT_FILE}, nothing reads it")
+    if found:
+        what = f"{len(found)} of {len(promises)} files are not what was promised"
+        way_out = "copy the named files again from where they are whole"
+        report.failed(label, f"{what}; {way_out}, or {rebuild_hint(contract)}")
+        return
+    tiles = ", ".join(f"{contract.splits[split].count} {split}" for split in SPLITS)
+    report.note(f"{label}: in order; {tiles} tiles")
+    report.done(label)
 
 
 def _datasets(folder: Path) -> Iterator[Path]:

@@ -1,22 +1,23 @@
 """One configuration out of several: files that extend each other, and ``--set`` above them.
 
 What lies above wins key by key: objects are merged, everything else (null and lists, too) replaces
-what it lies over. Every message still names the file and line, or the ``--set``, that is to change.
+what it lies over. Null over a key that cannot be null drops it, so that its default holds.
+Every message still names the file and line, or the ``--set``, that is to change.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sensor2sensor.config.jsonc import JsonDocument, Key, Place, parsed_value
 from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors, InputError
-from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.names import nearest, suggestion
 from sensor2sensor.core.paths import expanded, fault_of
 
 EXTENDS = "extends"
@@ -63,8 +64,17 @@ class Composed(JsonDocument):
             for rank, layer in enumerate(self.layers):
                 if layer.names(key):
                     return layer.place_of(key)._replace(rank=rank)
+                if _hides(layer, key):
+                    break
             key = key[:-1]
         return Place(len(self.layers), 1, f"{self.path}:1")
+
+    def without_nulls(self, droppable: Container[str]) -> Composed:
+        """The document without those of some keys that are null over an inherited value."""
+        nulls = {key for key, value in self.data.items() if value is None and key in droppable}
+        # Null that lies over nothing is a mistake as it is in a file alone.
+        gone = {key for key in nulls if sum(layer.names((key,)) for layer in self.layers) > 1}
+        return replace(self, data={key: v for key, v in self.data.items() if key not in gone})
 
     @property
     def extended(self) -> tuple[Path, ...]:
@@ -124,7 +134,25 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 def later_over(earlier: Iterable[str], later: Iterable[str]) -> list[str]:
     """Options of which the later replace the earlier ones of the same key."""
-    return list({text.partition("=")[0]: text for text in (*earlier, *later)}.values())
+    kept: dict[str, str] = {}
+    for text in (*earlier, *later):
+        name = text.partition("=")[0].strip()
+        # At the end: one in between may name its parent, and would win in its old place.
+        kept.pop(name, None)
+        kept[name] = text
+    return list(kept.values())
+
+
+def _hides(layer: JsonDocument, key: Key) -> bool:
+    """Whether a document has null, a number or the like where a key has its parent."""
+    found = layer.data
+    for part in key:
+        if not isinstance(found, dict):
+            return True
+        if part not in found:
+            return False
+        found = found[part]
+    return False
 
 
 def _problems(document: JsonDocument) -> list[str]:
@@ -139,13 +167,13 @@ def _chain(path: Path, read: Read) -> list[JsonDocument]:
         fault = "must be the path of a file" if not isinstance(named, str) or not named else None
         # From the file that says it, not from the working folder.
         below = last.path if fault else Path(os.path.normpath(last.path.parent / expanded(named)))
-        if fault := fault or _fault(below, chain):
+        if fault := fault or _fault(named, below, chain):
             raise ConfigErrors(report(last, {(EXTENDS,): [fault]}))
         chain.append(read(below))
     return chain
 
 
-def _fault(below: Path, chain: Sequence[JsonDocument]) -> str | None:
+def _fault(named: str, below: Path, chain: Sequence[JsonDocument]) -> str | None:
     """Why a file cannot be extended, as the end of a sentence."""
     if fault := fault_of(below, typed=True):
         return fault
@@ -153,7 +181,8 @@ def _fault(below: Path, chain: Sequence[JsonDocument]) -> str | None:
         return f"{below} is a folder; name the file in it"
     if not below.is_file():
         if not below.parent.is_dir():
-            return f"no such file {below}; there is no folder {below.parent}"
+            relative = f"a path is relative to {chain[-1].path}{_elsewhere(named, chain[-1].path)}"
+            return f"no such file {below}; there is no folder {below.parent}; {relative}"
         there = [found.name for found in below.parent.glob("*.json")]
         return f"no such file {below}; {suggestion(below.name, there)}"
     # A link, or the same path spelled otherwise, closes the circle too.
@@ -162,6 +191,16 @@ def _fault(below: Path, chain: Sequence[JsonDocument]) -> str | None:
         names = [os.path.relpath(p, home) for p in (*(d.path for d in chain), below)]
         return f"leads back to where it began: {' -> '.join(names)}"
     return None
+
+
+def _elsewhere(named: str, path: Path) -> str:
+    """The nearest to what is named: as if from a folder above, else a file beside ``path``."""
+    home = path.parent
+    places = (above / named / file for above in home.parents for file in ("", "experiment.json"))
+    found = next((place for place in places if place.is_file()), None)
+    near = nearest(named, (beside.name for beside in home.glob("*.json") if beside != path))
+    shown = os.path.relpath(found, home) if found else near
+    return f"; nearest: '{shown}'" if shown else ""
 
 
 def _option(text: str) -> Option:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -30,6 +31,9 @@ ROOTS = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root", "
 
 # Roots that are made where they are not there: a mistaken one would go unnoticed.
 _MADE = ("data_root", "experiment_root")
+# Values that a variable, which is text, has to be turned into.
+_SCALARS = ("sample_freq", "ckpt_freq", "max_shuffle_buffer", "require_gpu")
+_BARE = re.compile(r"\$([A-Za-z_]\w*)")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)(?::-([^{}]*))?\}")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 A_WINDOWS_PATH = "is a Windows path, and this is no Windows; WSL has D: at /mnt/d"
@@ -75,10 +79,14 @@ class Environment:
     Args:
         path: The file the settings came from.
         settings: Its content.
+        document: The file as it was read, for messages with lines; None where it was not.
     """
 
-    def __init__(self, path: Path, settings: EnvironmentFile) -> None:
+    def __init__(
+        self, path: Path, settings: EnvironmentFile, document: JsonDocument | None = None
+    ) -> None:
         self.path = path
+        self._document = document
         self.settings = settings
         self.environment = settings.environment
         self.sample_freq = settings.sample_freq
@@ -122,6 +130,11 @@ class Environment:
         """Evaluation tables of every experiment."""
         return self.experiment_root / "_evaluation"
 
+    def _place_of(self, root: str) -> str | Path:
+        if self._document is None or not self._document.names((root,)):
+            return self.path  # it has its default
+        return self._document.place_of((root,)).where
+
     def require(self, root: str) -> Path:
         """The folder a root names, which must exist.
 
@@ -133,7 +146,7 @@ class Environment:
             windows = _WINDOWS.match(getattr(self.settings, root) or "")
             hint = f"that {A_WINDOWS_PATH}" if windows else "create it or change the key"
             problem = f"{root}: no folder {folder}"
-            raise InputError(problem, where=self.path, hint=hint)
+            raise InputError(problem, where=self._place_of(root), hint=hint)
         return folder
 
 
@@ -174,7 +187,12 @@ def load_environment(path: str | Path | None = None) -> Environment:
     found: dict[Key, list[str]] = {(key,): [fault] for key, fault in faults.items() if fault}
     if found:
         raise ConfigErrors(report(document, found))
-    made = Environment(file, settings)
+    made = Environment(file, settings, document)
+    for root in ROOTS:
+        bare = _BARE.search(getattr(settings, root) or "")
+        if bare and not getattr(made, root).is_dir():
+            hint = f"'${bare[1]}' is taken as it stands; write ${{{bare[1]}}} for the variable"
+            _warn(f"{document.place_of((root,)).where} {root}: {hint}")
     if (unused := unused_root(made)) is not None:
         _warn(f"{file}:{document.line_of(('project_root',))} {unused}")
     return made
@@ -204,12 +222,23 @@ def with_variables(document: JsonDocument) -> JsonDocument:
             if given is None and name not in os.environ:
                 found.setdefault(key, []).append(_not_set(name))
             parts[place : place + 2] = [given or "", ""]
-        return "".join(parts)
+        whole = len(parts) == 4 and not parts[0] and not parts[3]
+        text = "".join(parts)
+        return _scalar(text) if whole and key[0] in _SCALARS else text
 
     data = filled(document.data, ())
     if found:
         raise ConfigErrors(report(document, found))
     return replace(document, data=data)
+
+
+def _scalar(text: str) -> Any:
+    """A number, true or false out of a variable, which holds text; what is neither stays text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
 
 
 def _not_set(name: str) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sensor2sensor.config.compose import compose
+from sensor2sensor.config.compose import Composed, compose
 from sensor2sensor.config.jsonc import JsonDocument, Key, load_jsonc
 from sensor2sensor.config.misspelt import mended
 from sensor2sensor.config.validate import at_key, report, validate
@@ -235,10 +235,19 @@ def load_experiment_file(
         ConfigErrors: Everything that is wrong with it.
     """
     document = compose(path, _read, options)
+    if isinstance(document, Composed):
+        document = document.without_nulls(_never_null())
     if not document.data.get("modules") and not users_model(str(document.data.get("model_name"))):
         problems = tuple(unknown_losses(document))
         document = replace(document, problems=document.problems + problems)
     return validate(ExperimentFile, document), document
+
+
+def _never_null() -> frozenset[str]:
+    """Keys that may be left out but not be null."""
+    fields = ExperimentFile.model_fields.items()
+    optional = {name: field.annotation for name, field in fields if not field.is_required()}
+    return frozenset(name for name, kind in optional.items() if type(None) not in get_args(kind))
 
 
 def _read(path: Path) -> JsonDocument:
@@ -265,6 +274,9 @@ def located(document: JsonDocument) -> Iterator[None]:
             raise
         key = next((key for key in keys if document.names(key)), keys[0])
         text = f"{error.what}; {error.hint}" if error.hint else error.what
+        # Uppermost are the options, then the file itself.
+        if key[0] == "params" and document.place_of(key).rank > len(document.options):
+            text += f'; it is inherited, and "params": null in {document.path} drops all inherited'
         raise ConfigErrors(report(document, {key: [text]})) from error
 
 

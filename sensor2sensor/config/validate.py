@@ -91,6 +91,8 @@ def _message(model: type[BaseModel], key: Key, error: ErrorDetails) -> str:
         return f"{error['input']!r} is not one of {error['ctx']['expected']}"
     if error["type"] == "at_key":
         return error["msg"]
+    if error["type"] == "model_type":  # whose words name a class of ours
+        return f"must be an object {{...}}, not {_shown(error['input'])}"
     # pydantic's own words, which say nothing to who wrote the file.
     text = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     text = text.removeprefix("Input should be ")

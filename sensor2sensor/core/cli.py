@@ -8,7 +8,7 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NoReturn
@@ -32,9 +32,11 @@ class _Parser(argparse.ArgumentParser):
     have underscores, those that came later have hyphens, and nobody can remember which is which.
     """
 
+    _words: Sequence[str] = ()
+
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         """Parse what ``args`` (default: the command line) say, in either spelling."""
-        words = list(sys.argv[1:] if args is None else args)
+        words = self._words = list(sys.argv[1:] if args is None else args)
         end = words.index("--") if "--" in words else len(words)
         words[:end] = [self._as_declared(word) for word in words[:end]]
         return super().parse_known_args(words, namespace)
@@ -54,9 +56,15 @@ class _Parser(argparse.ArgumentParser):
     def _nearest(self, message: str) -> str:
         from sensor2sensor.core.names import nearest
 
+        options = [o for action in self._actions for o in action.option_strings]
+        if message.startswith("the following arguments are required:"):
+            # argparse looks for what is missing first, and that may be there, but misspelt.
+            typed = [word.partition("=")[0] for word in self._words if word.startswith("--")]
+            slips = {word: nearest(word, options) for word in typed if word not in options}
+            found = [f"{word}: nearest {near}" for word, near in slips.items() if near]
+            return f" ({'; '.join(found)})" if found else ""
         if not message.startswith("unrecognized arguments:"):
             return ""
-        options = [o for action in self._actions for o in action.option_strings]
         unknown = message.split(":", 1)[1].split()
         near = nearest(unknown[0].split("=")[0], options) if unknown else None
         return f" (nearest: {near})" if near else ""
@@ -85,13 +93,17 @@ def parser(
     """A parser described by a door's docstring, with the options every door has.
 
     Args:
-        doc: The docstring; its text, with the full example, is shown as it stands.
+        doc: The docstring; its text is shown as it stands, but for the words
+            that call it in its examples.
         prog: The command's name, unless it is :func:`called_as` another.
         steps: Also add ``--dry-run``, ``--workers`` and ``--seed`` of the numbered steps.
         seed: Whether the step draws anything; without draws there is no ``--seed``.
     """
+    called = _called.get()
+    if called:  # who has no checkout has no preprocessing/ either
+        doc = doc.replace(f"python preprocessing/{prog}", called)
     made = _Parser(
-        prog=_called.get() or prog,
+        prog=called or prog,
         description=doc.strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -128,7 +140,11 @@ def parser(
 
 
 def add_set(
-    made: argparse.ArgumentParser, what: str, example: str, allowed: Sequence[str] = ()
+    made: argparse.ArgumentParser,
+    what: str,
+    example: str,
+    allowed: Sequence[str] = (),
+    known: Container[str] = (),
 ) -> None:
     """The option ``--set KEY=VALUE``, which may be given several times.
 
@@ -137,11 +153,16 @@ def add_set(
         what: What is set, for the help.
         example: Of a ``KEY=VALUE``, for the help.
         allowed: The keys that may be set; all where none is named.
+        known: The keys there are; one that is not among them is a slip of the keyboard.
     """
+    from sensor2sensor.core.names import nearest
 
     def checked(text: str) -> str:
         key = text.partition("=")[0].strip()
         if allowed and key not in allowed:
+            near = None if key.partition(".")[0] in known else nearest(key, allowed)
+            if near:
+                raise argparse.ArgumentTypeError(f"unknown key {key}; did you mean {near}?")
             problem = f"{key} is taken from the run; only {', '.join(allowed)} may be set here"
             raise argparse.ArgumentTypeError(problem)
         return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 
 __version__ = "0.1.0"
 
@@ -15,6 +14,8 @@ LIBRARIES = (
 
 def library_versions() -> dict[str, str]:
     """Installed versions by distribution name (absent ones left out), with Python's own."""
+    from importlib import metadata  # tenths of a second, and the package reads its version here
+
     found = {"sensor2sensor": __version__, "python": platform.python_version()}
     for name in LIBRARIES:
         try:

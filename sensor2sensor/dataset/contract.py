@@ -292,7 +292,8 @@ def load_contract(dataset_dir: Path) -> DatasetContract:
     """
     path = Path(dataset_dir) / CONTRACT_FILE
     if not path.is_file():
-        hint = "run preprocessing/50_create_tfrecords.py (again, if it was interrupted)"
+        step = "step 50 (preprocessing/50_create_tfrecords.py, s2s records)"
+        hint = f"run {step}, again if it was interrupted"
         raise DatasetError(
             f"no finished data set here (no {CONTRACT_FILE})", where=path.parent, hint=hint
         )

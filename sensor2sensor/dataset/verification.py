@@ -11,6 +11,8 @@ import json
 import logging
 import os
 import time
+from collections.abc import Container, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +55,32 @@ def verify_dataset(dataset_dir: Path, *, thorough: bool = False) -> dict[str, in
         DatasetError: A file is missing, changed or surplus to the contract; it is named, with the
             command that rebuilds it.
     """
+    with closing(faults(dataset_dir, thorough=thorough)) as looked:
+        try:
+            raise next(looked)
+        except StopIteration as whole:
+            counts: dict[str, int] = whole.value
+            return counts
+
+
+def faults(
+    dataset_dir: Path, *, thorough: bool = False
+) -> Generator[Sensor2SensorError, None, dict[str, int]]:
+    """Look at every file of a data set, as :func:`verify_dataset` does, and go on behind a fault.
+
+    Args:
+        dataset_dir: ``<data_root>/<dataset>/<tilesize>``.
+        thorough: Hash every file.
+
+    Yields:
+        An error for each file that is missing, changed or cannot be read; it names the file.
+
+    Returns:
+        What :func:`verify_dataset` returns.
+
+    Raises:
+        DatasetError: ``dataset.json`` and ``split.csv`` do not say what the files have to be.
+    """
     dataset_dir = Path(dataset_dir)
     contract = load_contract(dataset_dir)
     rows, hint = _verified_table(dataset_dir, contract), rebuild_hint(contract)
@@ -60,15 +88,24 @@ def verify_dataset(dataset_dir: Path, *, thorough: bool = False) -> dict[str, in
     promises, hashed = promised(rows), 0
     try:
         for name, promise in promises.items():
-            stamp = _verified_size(dataset_dir / name, promise, hint)
-            if thorough or seen.stamps.get(name) != stamp:
-                _verify_content(dataset_dir / name, promise, hint)
-                seen.remember(name, stamp)
-                hashed += 1
+            try:
+                stamp = _verified_size(dataset_dir / name, promise, hint)
+                if thorough or seen.stamps.get(name) != stamp:
+                    _verify_content(dataset_dir / name, promise, hint)
+                    seen.remember(name, stamp)
+                    hashed += 1
+            except (DatasetError, InputError) as fault:
+                yield fault
     finally:
         seen.keep()  # an interrupted look goes on where it was
     counts = {split: contract.splits[split].count for split in SPLITS}
     return {**counts, "files": len(promises), "hashed": hashed}
+
+
+def foreign(dataset_dir: Path, promises: Container[str]) -> list[str]:
+    """TFRecord files of a data set's folder that its table does not name: nothing reads them."""
+    there = (path.relative_to(dataset_dir).as_posix() for path in dataset_dir.rglob("*.tfrecord"))
+    return sorted(name for name in there if name not in promises)
 
 
 def _verified_table(dataset_dir: Path, contract: DatasetContract) -> list[SplitRow]:

@@ -42,6 +42,7 @@ class Subject:
             it has none.
         inference_statistics: Of batch normalisation: ``train``, or ``image`` for each its own.
         baseline: Whether the model is the baseline of its name, which is then not compared with it.
+        options: What ``--set`` said of the evaluation.
     """
 
     experiment: str
@@ -55,6 +56,7 @@ class Subject:
     clipped_pixels: float | None = None
     inference_statistics: str = "train"
     baseline: bool = False
+    options: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -139,6 +141,7 @@ def document(
             method: {name: plain(item) for name, item in row.items()}
             for method, row in evaluation.gains.items()
         },
+        **({"set": list(subject.options)} if subject.options else {}),
         "csv": dict(csv),
         "gallery": gallery,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -51,6 +52,7 @@ class Session:
         weights: Which weights these are: ``last``, ``ema <decay>``, or ``none`` of a baseline.
         split: The split to score.
         baseline: Whether the model is the baseline of its name.
+        options: What ``--set`` said of the evaluation.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Session:
         split: str = "test",
         *,
         baseline: bool = False,
+        options: Sequence[str] = (),
     ) -> None:
         self._experiment = experiment
         self._split = split
@@ -83,6 +86,7 @@ class Session:
             weights=weights,
             inference_statistics="none" if baseline else config.inference_statistics,
             baseline=baseline,
+            options=tuple(options),
         )
 
     def score(self, predictor: Predictor, console: Console | None = None) -> Evaluation:

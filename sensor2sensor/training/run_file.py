@@ -15,6 +15,7 @@ from sensor2sensor.config.experiment_file import (
     load_experiment_file,
     suited_config,
 )
+from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.core import files, times
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.manifest import differences
@@ -116,7 +117,8 @@ def refuse_changed(experiment: ExperimentView) -> None:
     if not run.run_json.is_file():
         return
     config = experiment.config
-    found = [t for t in changed_settings(run, config) if t.split(":")[0] not in MAY_CHANGE]
+    changes = changed_settings(run, config, experiment.document)
+    found = [t for t in changes if t.split(":")[0] not in MAY_CHANGE]
     then = files.read_json(run.resolved)["steps"]
     if config.learning_rate_schedule.kind != "constant" and then != config.steps:
         change = f"{then} (there) against {config.steps} (asked)"
@@ -130,10 +132,20 @@ def refuse_changed(experiment: ExperimentView) -> None:
         )
 
 
-def changed_settings(run: Run, config: ExperimentFile) -> list[str]:
-    """A phrase for each key whose value differs between a run's own copy and ``config``."""
+def changed_settings(run: Run, config: ExperimentFile, document: JsonDocument) -> list[str]:
+    """A phrase for each key whose value differs between a run's own copy and ``config``.
+
+    Where ``document`` was put together, the phrase names the file and line that holds the key.
+    """
     then = {key: value for key, value in files.read_json(run.resolved).items() if key != SCHEMA}
-    return differences(then, _known_then(settings(config), settings(config, given=True), then))
+    now = _known_then(settings(config), settings(config, given=True), then)
+    return [text + _standing(document, text.split(":")[0]) for text in differences(then, now)]
+
+
+def _standing(document: JsonDocument, name: str) -> str:
+    key = tuple(name.split("."))
+    composed = document.extended or document.options
+    return f" at {document.place_of(key).where}" if composed and document.names(key) else ""
 
 
 def edited_since(run: Run, gan_class: type) -> list[str]:
@@ -146,10 +158,10 @@ def edited_since(run: Run, gan_class: type) -> list[str]:
     try:
         source = run.exp_dir / "experiment.json"
         # Its losses were declared when it was trained.
-        now, _ = load_experiment_file(source, options_of(run), users_model=lambda _: True)
+        now, document = load_experiment_file(source, options_of(run), users_model=lambda _: True)
     except ConfigErrors as error:
         return [f"cannot be used any more ({error.problems[0]})"]
-    changes = changed_settings(run, suited_config(now, gan_class))
+    changes = changed_settings(run, suited_config(now, gan_class), document)
     return [f"has changed since: {'; '.join(changes)}"] if changes else []
 
 

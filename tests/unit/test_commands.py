@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import runpy
 
 import pytest
 
-from sensor2sensor import commands
+import sensor2sensor.pipeline
+from sensor2sensor import commands, schemas
 from sensor2sensor.__main__ import main
-from sensor2sensor.core import cli, notices
+from sensor2sensor.core import cli, notices, versions
 from sensor2sensor.core.errors import MissingExtraError
 from tests.doors import run_door
 from tests.fakes_dataset import make_dataset
@@ -43,7 +45,9 @@ def test_a_step_is_its_door_under_another_name(name, repository, capsys):
     step = helped(lambda: s2s(name, "--help"), capsys)
     assert door.startswith(f"usage: {DOORS[name]} ") and step.startswith(f"usage: s2s {name} ")
     described = door.index("\n\n")
-    assert door[described:] == step[step.index("\n\n") :]
+    assert f"python preprocessing/{DOORS[name]} --" in door and f"  s2s {name} --" in step
+    there = door[described:].replace(f"python preprocessing/{DOORS[name]}", f"s2s {name}")
+    assert there == step[step.index("\n\n") :]
 
 
 def test_help_names_every_command_and_loads_none(repository):
@@ -58,6 +62,10 @@ def test_help_names_every_command_and_loads_none(repository):
         ((), "s2s: name a command: inventory, quicklooks, "),
         (("inventry",), "no command 'inventry'; nearest: 'inventory'; see --help"),
         (("schemas",), "no command 'schemas'; valid: "),  # a checkout's own
+        (
+            ("records", "--inventory", "x", "--datset", "demo"),
+            "required: --dataset (--datset: nearest --dataset); see --help",
+        ),
         (("tiles", "--selektion", "x"), "s2s tiles: the following arguments are required"),
         (("verify", "nowhere"), "s2s verify: nowhere: no data set; name <dataset>/<tilesize>"),
         (("report", "--evaluation", "nowhere"), "s2s report: nowhere: no evaluation to compare"),
@@ -70,6 +78,15 @@ def test_a_slip_is_one_line(words, says, capsys):
         code = ended.code
     err = capsys.readouterr().err
     assert code == 2 and says in err and err.count("\n") == 1
+
+
+def test_a_misspelt_key_of_an_evaluation_is_answered_with_the_one_that_is_meant(capsys):
+    for key, says in (("bath_size", "did you mean batch_size?"), ("tilesize", "taken from the")):
+        made = cli.parser("", prog="evaluate.py")
+        cli.add_set(made, "", "", ["batch_size"], ["batch_size", "tilesize"])
+        with pytest.raises(SystemExit):
+            made.parse_args(["--set", f"{key}=4"])
+        assert says in capsys.readouterr().err
 
 
 def test_options_may_stand_before_the_command(tmp_path, capsys):
@@ -110,6 +127,21 @@ def test_many_models_stand_in_several_tables(tmp_path, capsys):
         folders.add(tmp_path, f"model{number}", 0.5, picture=False)
     assert s2s("report", "--evaluation", tmp_path) == 0
     assert "Ranks of the means, 1 is best (continued)" in capsys.readouterr().out
+
+
+def test_an_installed_package_says_its_version_and_writes_no_schemas(monkeypatch, capsys):
+    monkeypatch.setattr(schemas, "CHECKOUT", None)
+    monkeypatch.setattr(schemas, "write_schemas", lambda: pytest.fail("written"))
+    assert main(["schemas"]) == 2
+    assert "schemas: writes into a checkout, and this package is inst" in capsys.readouterr().err
+    assert sensor2sensor.__version__ == versions.__version__
+
+
+def test_the_pipeline_without_tensorflow_says_so_in_one_line(monkeypatch):
+    monkeypatch.setattr(notices.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.delitem(notices.sys.modules, "tensorflow", raising=False)
+    with pytest.raises(MissingExtraError, match="TensorFlow is not installed; pip install"):
+        runpy.run_path(sensor2sensor.pipeline.__file__)
 
 
 def test_records_are_refused_in_one_line_without_tensorflow(monkeypatch, capsys):

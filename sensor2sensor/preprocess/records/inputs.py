@@ -171,7 +171,9 @@ def _advice(env: Environment, inventory: str) -> str:
         return f"there are tiles of {there}: give that as --tilesize, or run step 40 with this one"
     known = {folder.parent.name for folder in made}
     near = f" ({suggestion(inventory, known)})" if known else ""
-    return f"run preprocessing/40_create_tifs.py first, or check the name{near}"
+    return (
+        f"run step 40 first (preprocessing/40_create_tifs.py, s2s tiles), or check the name{near}"
+    )
 
 
 def _why_none(manifest: Mapping[str, Any], tile_px: int) -> str:

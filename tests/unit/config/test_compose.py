@@ -122,6 +122,15 @@ def test_a_chain_that_leads_nowhere_or_in_a_circle(files: Path, named: str, mess
     assert message.format(middle.parent) in refused(files)
 
 
+def test_a_path_as_from_a_folder_above_is_named_as_it_is_meant(files: Path) -> None:
+    files.write_text('{"extends": "mine/a"}')
+    other = files.parents[1] / "mine" / "a" / "experiment.json"
+    other.parent.mkdir(parents=True)
+    other.write_text(BASE)
+    says = f"a path is relative to {files}; nearest: '../mine/a/experiment.json'"
+    assert says in refused(files)
+
+
 def written(folder: Path) -> Path:
     path = folder / "experiment.json"
     path.write_text('{"model_name": "edsr", "dataset": "d", "params": {"l": [1], "n": 2}}')
@@ -134,6 +143,7 @@ def written(folder: Path) -> Path:
         ("stpes=5", "--set stpes: unknown key; nearest: 'steps'"),
         ("gen_los.gen_l1=5", "--set gen_los: unknown key; nearest: 'gen_loss'"),
         ("steps=many", "--set steps: must be a valid integer, not 'many'"),
+        ("gen_loss=5", "--set gen_loss: must be an object {...}, not 5"),
         ("steps=NaN", "--set steps: nan is not a finite number"),
         ('params={"a": 1, "a": 2}', "--set params.a: given twice; keep one"),
         ("random_crop=true", None),
@@ -175,7 +185,27 @@ def test_options_are_json_where_they_can_be_and_text_elsewhere(tmp_path: Path) -
 
 def test_of_options_for_one_key_the_later_counts() -> None:
     kept = later_over(["steps=5", "dataset=a"], ["steps=6", "seed=1"])
-    assert kept == ["steps=6", "dataset=a", "seed=1"]
+    assert kept == ["dataset=a", "steps=6", "seed=1"]
+
+
+def test_the_later_option_counts_where_one_between_names_its_parent(tmp_path: Path) -> None:
+    options = later_over(["params.n=1", 'params={"n":3}'], ["params.n=2"])
+    assert load_experiment_file(written(tmp_path), options)[0].params["n"] == 2
+
+
+@pytest.mark.filterwarnings("ignore:.*enfore_suffix")
+def test_null_drops_what_is_inherited_and_cannot_be_null(files: Path) -> None:
+    document = load_experiment_file(files)[1]
+    with pytest.raises(ConfigErrors) as caught, located(document):
+        raise ConfigError("unknown parameter 'width'", where="params.width")
+    assert f'is inherited, and "params": null in {files} drops' in str(caught.value)
+    files.write_text('{"extends": "../middle.json", "params": null, "steps": null}')
+    assert "experiment.json:1 steps: must be a valid integer, not null" in refused(files)
+    files.write_text('{"extends": "../middle.json", "params": null}')
+    config, document = load_experiment_file(files)
+    assert config.params == {} and "params" not in config.model_fields_set
+    assert config.discriminator is None  # null is a value of that key
+    assert document.place_of(("params", "width")).where == f"{files}:1"
 
 
 def test_variables_fill_the_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,3 +233,25 @@ def test_a_variable_that_is_not_set_is_named_with_its_line(
         f"{file}:2 data_root: the variable S2S_ARCHIVE is not set; nearest: ${{S2S_ARCHIVES}}",
         f"{file}:3 s2_root: '${{' begins ${{NAME}} or ${{NAME:-default}}",
     ]
+
+
+def test_a_variable_gives_numbers_too_and_a_bare_one_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "environment.json"
+    file.write_text(
+        '{"ckpt_freq": "${S2S_NONE:-3}", "require_gpu": "${S2S_GPU}", "environment": "${S2S_N}",\n'
+        ' "s2_root": "$S2S_DISK/S2"}'
+    )
+    monkeypatch.setenv("S2S_GPU", "true")
+    monkeypatch.setenv("S2S_N", "7")
+    env = load_environment(file)
+    assert (env.ckpt_freq, env.require_gpu, env.environment) == (3, True, "7")
+    assert "environment.json:2 s2_root: '$S2S_DISK' is taken as it stands; write ${S2S_DISK}" in (
+        caplog.text
+    )
+    with pytest.raises(InputError, match=r"environment\.json:2: s2_root: no folder"):
+        env.require("s2_root")
+    monkeypatch.setenv("S2S_GPU", "yes")
+    with pytest.raises(ConfigErrors, match="require_gpu: must be a valid boolean, not 'yes'"):
+        load_environment(file)

@@ -75,6 +75,26 @@ def test_a_flipped_bit_of_equal_size_and_time_is_seen_by_a_thorough_look(
     assert f"{path.name}: changed since it was written (SHA-256" in capsys.readouterr().out
 
 
+def test_the_command_names_every_file_at_fault_and_those_that_nothing_reads(
+    packed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, *_ = sorted((packed / "train").iterdir())
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1])
+    (packed / "val" / "other.tfrecord").write_bytes(b"")
+    assert verify.main([str(packed)]) == 1
+    out = capsys.readouterr().out
+    assert f"train/{first.name}: listed in split.csv but missing" in out
+    assert f"train/{second.name}: changed since it was written (" in out
+    assert "val/other.tfrecord: not in split.csv, nothing reads it" in out
+    assert "2 of 7 files are not what was promised; copy the named files again from" in out
+    assert "or rebuild it with: " in out
+    monkeypatch.setattr(verify, "MOST_LINES", 1)
+    verify.main([str(packed)])
+    out = capsys.readouterr().out
+    assert second.name not in out and "and 1 more\n" in out
+
+
 def test_a_file_of_this_moment_is_not_remembered(packed: Path, cache: Path) -> None:
     path = sorted((packed / "train").iterdir())[0]
     os.utime(path)

@@ -57,6 +57,9 @@ def test_the_json_says_what_the_numbers_mean(evaluation, tmp_path):
     assert content["dataset"]["split_policy"]["ground_shared"]["test"] == 0.0
     assert content["reference"] == "nearest"
     assert content["baselines"]["nearest"] == {"method": "made up"}
+    assert "set" not in content
+    _, facts = written(evaluation, tmp_path / "set", options=("batch_size=4",))
+    assert json.loads(facts.read_text())["set"] == ["batch_size=4"]
 
 
 def test_the_report_reads_what_is_written(evaluation, tmp_path):

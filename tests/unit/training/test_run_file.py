@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sensor2sensor.config.experiment_file import ExperimentFile
+from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
+from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.runs import Run, write_run_json
@@ -62,7 +63,9 @@ def begun(tmp_path):
     def make(then=None, **now):
         config = ExperimentFile(model_name="edsr", dataset="alt6_toy", **now)
         run = Run(tmp_path, "0715-0930")
-        experiment = SimpleNamespace(run=run, config=config, dataset_dir=tmp_path)
+        experiment = SimpleNamespace(
+            run=run, config=config, dataset_dir=tmp_path, document=JsonDocument(tmp_path, {}, "")
+        )
         then = config.model_dump(mode="json") if then is None else then
         files.write_json(run.resolved, then)
         started = {"started": "2026-07-15T09:30:00.000Z"}
@@ -114,3 +117,14 @@ def test_steps_may_be_raised_only_where_no_schedule_ends_with_them(begun):
     refuse_changed(begun(falling, steps=10, sample_val=3, **cosine))
     with pytest.raises(ConfigError, match=r"steps: 10 \(there\) against 20 .*learning rate falls"):
         refuse_changed(begun(falling, steps=20, **cosine))
+
+
+def test_a_change_in_an_extended_file_is_named_where_it_stands(begun, tmp_path):
+    (tmp_path / "base.json").write_text('{"model_name": "edsr", "dataset": "alt6_toy",\n"seed": 9}')
+    (tmp_path / "experiment.json").write_text('{"extends": "base.json"}')
+    experiment = begun(of_old(), seed=9)
+    experiment.document = load_experiment_file(tmp_path / "experiment.json")[1]
+    with pytest.raises(
+        ConfigError, match=r"seed: 0 \(there\) against 9 \(asked\) at .*base.json:2"
+    ):
+        refuse_changed(experiment)
