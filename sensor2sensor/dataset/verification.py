@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from sensor2sensor.core import files
@@ -50,8 +51,8 @@ def verify_dataset(dataset_dir: Path, *, thorough: bool = False) -> dict[str, in
         Tiles in each split, ``files``, and how many of these were ``hashed``.
 
     Raises:
-        DatasetError: A file is missing, changed or surplus to the contract; it is named, with the
-            command that rebuilds it.
+        DatasetError: A file is missing, changed or surplus to the contract, or two lines claim one
+            name or place; it is named, with the command that rebuilds it.
     """
     dataset_dir = Path(dataset_dir)
     contract = load_contract(dataset_dir)
@@ -84,7 +85,28 @@ def _verified_table(dataset_dir: Path, contract: DatasetContract) -> list[SplitR
         if found != contract.splits[split].count:
             what = f"lists {found} {split} tiles, dataset.json {contract.splits[split].count}"
             raise DatasetError(what, where=table, hint=hint)
+    if wrong := _clash(rows):
+        raise DatasetError(wrong, where=table, hint=hint)
     return rows
+
+
+def _clash(rows: list[SplitRow]) -> str | None:
+    """What two lines claim that only one can have: a name, or bytes of a file."""
+    names: set[str] = set()
+    for row in rows:
+        if row.name in names:
+            return f"lists {row.name} twice"
+        names.add(row.name)
+    placed = sorted((r for r in rows if r.split in SPLITS), key=lambda r: (r.file, r.offset))
+    for row, following in pairwise(placed):
+        if row.file == following.file and following.offset < _end(row):
+            return f"lists {row.name} and {following.name} at one place of {row.file}"
+    return None
+
+
+def _end(row: SplitRow) -> int:
+    """Where the frame of a record ends in its file, in bytes."""
+    return row.offset + HEADER_BYTES + row.length + FOOTER_BYTES
 
 
 def promised(rows: list[SplitRow]) -> dict[str, Promise]:
@@ -92,9 +114,8 @@ def promised(rows: list[SplitRow]) -> dict[str, Promise]:
     found: dict[str, Promise] = {}
     for row in rows:
         if row.split in SPLITS:
-            end = row.offset + HEADER_BYTES + row.length + FOOTER_BYTES
             known = found[row.file].size if row.file in found else 0
-            found[row.file] = Promise(max(end, known), row.sha256)
+            found[row.file] = Promise(max(_end(row), known), row.sha256)
     return found
 
 
