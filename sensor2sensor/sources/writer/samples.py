@@ -137,7 +137,11 @@ def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
 
 def source_key(source: Source, item: Item, draft: DatasetContract) -> str:
     """What a record was made from: equal keys give equal records."""
-    return fingerprint({"version": source.version, **item.made_from, "form": draft.form()})
+    made = dict(item.made_from)
+    # Flat as ever, that files from before stay current, but where a name would hide ours.
+    if made.keys() & {"version", "form", "made_from"}:
+        made = {"made_from": made}
+    return fingerprint({"version": source.version, **made, "form": draft.form()})
 
 
 def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]]:
