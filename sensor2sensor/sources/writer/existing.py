@@ -9,10 +9,14 @@ from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
-from sensor2sensor.core.manifest import differences
 from sensor2sensor.dataset.contract import CONTRACT_FILE, SPLITS, DatasetContract, load_contract
 from sensor2sensor.dataset.ledger import REFUSED, SPLIT_FILE, SplitRow, read_split
 from sensor2sensor.sources.source import Listing, Source, folder_of
+from sensor2sensor.sources.writer.agreement import (
+    disagreements,
+    held_options,
+    refuse_other_options,
+)
 from sensor2sensor.sources.writer.options import WriteOptions
 
 BUILDING_FILE = "building.json"
@@ -141,27 +145,22 @@ def look_around(source: Source, listing: Listing, data_root: Path, options: Writ
     if options.force:
         return There({}, tuple(found))
     kept = [look(folder) for folder in found]
+    drafts = {folder_of(data_root, draft): draft for draft in source.drafts}
+    asked = held_options(source, options)
     for item in kept:
-        _refuse_other_options(item, source.options)
+        draft, others = drafts.get(item.folder), []
+        if item.contract is not None and draft is not None:
+            others = disagreements(source, draft, item.contract)
+        refuse_other_options(item.options or {}, asked, others, item.folder)
         if not options.add:
             _refuse_other_samples(item, listing)
     if options.add and not any(item.contract for item in kept):
         what = f"there is no data set '{source.dataset}' to add to"
         raise InputError(what, where=data_root, hint="leave out --add")
-    asked = {folder_of(data_root, draft): draft.input.pixel_m for draft in source.drafts}
     for item in kept:
-        _refuse_other_pixels(item, asked.get(item.folder))
+        if item.folder in drafts:
+            _refuse_other_pixels(item, drafts[item.folder].input.pixel_m)
     return There({item.folder: item for item in kept}, ())
-
-
-def _refuse_other_options(item: Existing, options: Mapping[str, Any]) -> None:
-    found = differences(item.options or {}, options)
-    if found:
-        raise OutputExistsError(
-            f"holds a data set of other options: {'; '.join(found)}",
-            where=item.folder,
-            hint="repeat with those, give another --dataset, or --force to replace it",
-        )
 
 
 def _refuse_other_samples(item: Existing, listing: Listing) -> None:

@@ -17,7 +17,9 @@ from sensor2sensor.dataset.degenerate import notices, refuse_degenerate
 from sensor2sensor.dataset.ledger import DROPPED, REFUSED, SplitRow
 from sensor2sensor.dataset.splits import TilePlace, ground_shared, groups_shared
 from sensor2sensor.sources.source import Source, folder_of
+from sensor2sensor.sources.writer.agreement import held_options
 from sensor2sensor.sources.writer.existing import Existing, There, end
+from sensor2sensor.sources.writer.options import WriteOptions
 from sensor2sensor.sources.writer.plan import Plan
 from sensor2sensor.sources.writer.samples import Placed, WriteTask, Written
 
@@ -25,6 +27,7 @@ from sensor2sensor.sources.writer.samples import Placed, WriteTask, Written
 def finish_all(
     source: Source,
     data_root: Path,
+    options: WriteOptions,
     there: There,
     plan: Plan,
     tasks: Sequence[WriteTask],
@@ -47,7 +50,7 @@ def finish_all(
         _require_members(rows, draft.name)
         # Siblings have the same members, and so the same ground.
         ground = ground or ground_of(rows, draft)
-        provenance = _provenance(source, item, plan)
+        provenance = _provenance(source, item, plan, options)
         contract = finish(
             folder,
             source.completed(draft, provenance["inventories"]),
@@ -152,7 +155,9 @@ def _bare(contract: DatasetContract) -> list[Any]:
     return [contract.target.dtype, *(b.model_copy(update=without) for b in contract.target.bands)]
 
 
-def _provenance(source: Source, item: Existing | None, plan: Plan) -> dict[str, Any]:
+def _provenance(
+    source: Source, item: Existing | None, plan: Plan, options: WriteOptions
+) -> dict[str, Any]:
     """Where the data set comes from; no time and no path, so that a repeat gives equal bytes."""
     known = item.inventories if item is not None else {}
     # Of the first inventory: messages put the --add of the others behind it.
@@ -162,7 +167,7 @@ def _provenance(source: Source, item: Existing | None, plan: Plan) -> dict[str, 
         "step": source.step,
         "version": source.version,
         "command": first,
-        "options": dict(source.options),
+        "options": held_options(source, options),
         "inventories": list(inventories.values()),
     }
 

@@ -9,15 +9,27 @@ from pathlib import Path
 import pytest
 
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.core.errors import DatasetError, OutputExistsError
+from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.ledger import read_split, write_split
+from sensor2sensor.dataset.splits import TilePlace
 from sensor2sensor.dataset.verification import verify_dataset
 from sensor2sensor.sources.source import Item, Listing, listing
+from sensor2sensor.sources.writer import run
+from sensor2sensor.sources.writer.existing import look_around
 from sensor2sensor.sources.writer.options import WriteOptions
 from sensor2sensor.sources.writer.run import write
+from sensor2sensor.sources.writer.samples import source_key
 from tests.fakes_source import ToySource, toy_dataset
 
 ADD = WriteOptions(add=True)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("toy")
+    toy_dataset(root, photos=1)
+    return root
 
 
 class Changed(ToySource):
@@ -60,3 +72,93 @@ def test_lines_that_claim_one_record_are_refused(
     files.write_json(folder / "dataset.json", said)
     with pytest.raises(DatasetError, match=words):
         verify_dataset(folder)
+
+
+class Split(ToySource):
+    """The toy split in another way, which its options do not say."""
+
+    def __init__(self, **policy) -> None:
+        super().__init__(photos=1)
+        (draft,) = self.drafts
+        policy = draft.split_policy.model_copy(update=policy)
+        self.drafts = (draft.model_copy(update={"split_policy": policy}),)
+
+
+class Wider(ToySource):
+    """The toy with a band called otherwise, which its options do not say."""
+
+    def __init__(self) -> None:
+        super().__init__(photos=1)
+        (draft,) = self.drafts
+        *bands, blue = draft.target.bands
+        bands = (*bands, blue.model_copy(update={"wavelength_nm": 490.0}))
+        self.drafts = (
+            draft.model_copy(update={"target": draft.target.model_copy(update={"bands": bands})}),
+        )
+
+
+class Newer(ToySource):
+    """The toy whose samples are made in another way."""
+
+    version = 2
+
+
+PLACE = TilePlace("x", 32617, 5e5, 5e6, 320.0, "")
+
+
+@pytest.mark.parametrize(("source", "words"), [
+    (Split(by="acquisition"), r"split.by: group \(there\) against acquisition \(asked\)"),
+    (Split(seed=10), "split.seed: 9"),
+    (Split(train_ratio=0.8), "split.train_ratio: 0.7"),
+    (Wider(), r"target.bands.blue.wavelength_nm: None \(there\) against 490.0"),
+    (Newer(photos=1), "version of the source: 1"),
+    (Changed(lambda item: replace(item, place=PLACE)), "the list of items of album has changed"),
+    (Changed(lambda item: replace(item, overpass="later")), "the list of items of album"),
+    (Changed(lambda item: replace(item, time_gap_h=1.0)), "the list of items of album"),
+], ids=["by", "seed", "ratio", "form", "version", "place", "overpass", "gap"])  # fmt: skip
+def test_a_repeat_sees_what_changed(toy: Path, source: ToySource, words: str) -> None:
+    before = (toy / "toy" / "32" / "dataset.json").stat().st_mtime_ns
+    with pytest.raises(OutputExistsError, match=words):
+        write(source, toy, WriteOptions())
+    assert (toy / "toy" / "32" / "dataset.json").stat().st_mtime_ns == before
+
+
+def test_a_repeat_sees_another_shard_and_no_change_in_a_tuple(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(OutputExistsError, match=r"shard: 1 \(there\) against 5 \(asked\)"):
+        write(ToySource(photos=1), toy, WriteOptions(shard=5))
+    source = ToySource(photos=1)
+    source.options = {**source.options, "colours": ("red", "green")}
+    for _ in range(2):
+        assert write(source, tmp_path, WriteOptions()) == 0
+    assert "0 done, 8 already there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", ["version", "form", "made_from", "photo"])
+def test_whatever_a_sample_is_made_from_tells_it_from_another(key: str) -> None:
+    source, form = ToySource(), ToySource().drafts[0]
+    keys = {source_key(source, Item("x", "a", {key: value}), form) for value in (1, 2, {key: 1})}
+    other = form.model_copy(update={"factor": 1.0})
+    keys |= {source_key(Newer(), Item("x", "a", {key: 1}), form)}
+    keys |= {source_key(source, Item("x", "a", {key: 1}), other)}
+    assert len(keys) == 5
+
+
+def test_what_another_run_added_before_the_locks_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = toy_dataset(tmp_path, photos=1)
+    runs = iter([ToySource(photos=1, name="second")])
+
+    def looked(*args):
+        found = look_around(*args)
+        for other in runs:
+            write(other, tmp_path, ADD)
+        return found
+
+    monkeypatch.setattr(run, "look_around", looked)
+    assert write(ToySource(photos=1, name="third"), tmp_path, ADD) == 0
+    known = load_contract(folder).provenance["inventories"]
+    assert [facts["name"] for facts in known] == ["album", "second", "third"]
+    assert verify_dataset(folder)["files"] == len(read_split(folder)) == 24
