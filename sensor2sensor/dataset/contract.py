@@ -110,10 +110,11 @@ class SplitPolicy(Frozen):
     ``ground_shared`` gives the share of the ground of ``test`` and ``val`` that ``train`` shows
     too: 0 when split by block. ``ground`` says how that is known: by coordinates, or (``group``) by
     the city, site or region each sample is from, where there is no projection; then the share is
-    that of the groups. Ratios are None where the splits were given, blocks where there are none.
-    ``guard_m`` is the ground around every tile that belongs to its split alone; data sets from
-    before it was kept have none. ``dropped_by_guard`` of the ``dropped`` tiles touch one split
-    themselves, but another one within the guard.
+    that of the groups. Where nobody knows the ground (``unknown``), there is no share. Ratios are
+    None where the splits were given, blocks where there are none. ``guard_m`` is the ground around
+    every tile that belongs to its split alone; data sets from before it was kept have none.
+    ``dropped_by_guard`` of the ``dropped`` tiles touch one split themselves, but another one within
+    the guard.
     """
 
     by: Literal["given", "block", "acquisition", "group"]
@@ -127,12 +128,13 @@ class SplitPolicy(Frozen):
     ground_shared: dict[str, float]
     guard_m: float = Field(default=0.0, ge=0)
     dropped_by_guard: int = Field(default=0, ge=0)
-    ground: Literal["crs", "group"] = "crs"
+    ground: Literal["crs", "group", "unknown"] = "crs"
 
     def described(self) -> str:
         """``split by block with a guard of 300 m``, ``split by group (ground known by groups)``."""
         if self.by != "block":
-            return f"split by {self.by}" + " (ground known by groups)" * (self.ground == "group")
+            told = {"crs": "", "group": " (ground known by groups)", "unknown": " (ground unknown)"}
+            return f"split by {self.by}{told[self.ground]}"
         guard = f"with a guard of {self.guard_m:g} m" if self.guard_m else "without a guard"
         return f"split by {self.by} {guard}"
 

@@ -103,13 +103,21 @@ def _first_refusal(rows: Sequence[SplitRow]) -> str:
 
 
 def ground_of(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, Any]:
-    """``ground`` and ``ground_shared`` of the split policy, by coordinates where all have them."""
+    """``ground`` and ``ground_shared`` of the split policy, by coordinates where all have them.
+
+    Else by groups, where units are such; nobody knows it of acquisitions and lone samples.
+    """
     placed = [row for row in rows if row.epsg is not None]
     if draft.resolution_m is not None and len(placed) == len(rows):
         size_m = draft.tile_px * draft.resolution_m
         places = {row.name: _place(row, size_m) for row in rows}
         shared = ground_shared(places, {row.name: row.split for row in rows})
         return {"ground": "crs", "ground_shared": shared}
+    # A date stands for no place, nor does a sample for the others of its city.
+    by = draft.split_policy.by
+    alone = by == "given" and any(row.block == row.name for row in rows)
+    if by == "acquisition" or alone:
+        return {"ground": "unknown", "ground_shared": {}}
     units = {s: [u for r in rows if r.split == s for u in r.block.split("+")] for s in SPLITS}
     return {"ground": "group", "ground_shared": groups_shared(units)}
 
@@ -184,7 +192,7 @@ def _line(contract: DatasetContract) -> str:
         f"{contract.name}: {counts}, {dropped_text(policy.dropped, policy.dropped_by_guard)},"
         f" {policy.refused} refused tiles; {policy.described()}"
     )
-    shown = policy.ground_shared
-    if shown["test"]:
-        text += f"; train shows {shown['test']:.0%} of the ground of test"
+    shown = policy.ground_shared.get("test")
+    if shown:
+        text += f"; train shows {shown:.0%} of the ground of test"
     return text

@@ -14,6 +14,7 @@ from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.ledger import read_split, write_split
 from sensor2sensor.dataset.splits import TilePlace
 from sensor2sensor.dataset.verification import verify_dataset
+from sensor2sensor.evaluation.tables import ground_note
 from sensor2sensor.sources.source import Item, Listing, listing
 from sensor2sensor.sources.writer import run
 from sensor2sensor.sources.writer.existing import look_around
@@ -162,3 +163,16 @@ def test_what_another_run_added_before_the_locks_is_kept(
     known = load_contract(folder).provenance["inventories"]
     assert [facts["name"] for facts in known] == ["album", "second", "third"]
     assert verify_dataset(folder)["files"] == len(read_split(folder)) == 24
+
+
+@pytest.mark.parametrize("by", ["given", "acquisition"])
+def test_ground_that_nobody_knows_is_told_so_without_a_share(tmp_path: Path, by: str) -> None:
+    source = Changed(lambda item: replace(item, unit=item.name), by=by)
+    assert write(source, tmp_path, WriteOptions()) == 0
+    contract = load_contract(tmp_path / "toy" / "32")
+    assert (contract.split_policy.ground, contract.split_policy.ground_shared) == ("unknown", {})
+    said = f"split by {by} (ground unknown)"
+    assert (
+        ground_note(contract, "test")
+        == f"{said}: an unknown share of the ground of 'test' is in 'train' too"
+    )
