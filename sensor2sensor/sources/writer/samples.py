@@ -148,6 +148,9 @@ def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]]:
     """A sample's record, and its incomplete blocks, for every data set."""
     made = {}
     for draft, record in zip(source.drafts, source.read(item), strict=True):
+        # Its file and its line in split.csv bear the item's name: under another nobody finds it.
+        if record.name != item.name:
+            raise DatasetError(f"its record is named '{record.name}'", where=item.name)
         key, incomplete = source_key(source, item, draft), record.incomplete_blocks
         # The count goes along: a repeat that keeps the file never makes the sample again.
         text = json.dumps({"key": key, "incomplete": incomplete})
