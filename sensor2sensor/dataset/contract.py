@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,8 +19,10 @@ from sensor2sensor.dataset.display import sentinel2_colours
 CONTRACT_FILE = "dataset.json"
 SPLITS = ("train", "val", "test")
 
-# Fields that every batch has, and the arguments of train_step that stand beside the extras.
-RESERVED = ("input", "target", "index", "name", "truth", "input_image", "step")
+# Fields that every batch has, and the arguments of train_step and of models.base.standard_step,
+# which hands the extras on by name.
+RESERVED = ("input", "target", "index", "name", "truth", "input_image", "step", "model", "self")
+_WORD = re.compile(r"[A-Za-z0-9_-]+")  # strata stand in names of columns: rmse@cloudy
 
 Floats = npt.NDArray[np.float32]
 Side = Literal["input", "target"]
@@ -92,6 +95,8 @@ class ExtraSpec(Frozen):
             raise ValueError(f"extra '{self.name}' of role {self.role} is no picture")
         if self.strata and (self.role != "mask" or self.grid != "target" or len(self.shape) != 2):
             raise ValueError(f"extra '{self.name}' has strata but is no mask [H, W] of the target")
+        if odd := [name for name in self.strata if not _WORD.fullmatch(name)]:
+            raise ValueError(f"stratum '{odd[0]}' is no word of letters, digits, _ and -")
         if self.dtype == "string" and (self.role != "value" or self.shape):
             raise ValueError(f"extra '{self.name}' is a text, which has neither shape nor role")
         return self
