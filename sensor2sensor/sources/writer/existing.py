@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sensor2sensor.core import files
@@ -20,6 +22,7 @@ from sensor2sensor.sources.writer.agreement import (
 from sensor2sensor.sources.writer.options import WriteOptions
 
 BUILDING_FILE = "building.json"
+_LISTED = re.compile(rf"(?:{'|'.join(SPLITS)})/[^/\",\n]+\.tfrecord")
 SIGNS = (CONTRACT_FILE, SPLIT_FILE, BUILDING_FILE)
 
 
@@ -197,16 +200,32 @@ def remove_listed(folder: Path) -> None:
     """Remove exactly what a data set, or a run that has not ended, lists; the lists last."""
     try:
         item = look(folder)
-    except Sensor2SensorError:
-        # A damaged contract or table: what still can be read decides.
-        rows = tuple(read_split(folder)) if (folder / SPLIT_FILE).is_file() else ()
-        item = Existing(folder, None, rows, None)
+        listed = item.listed_files()
+    except (Sensor2SensorError, KeyError, TypeError):
+        # A damaged contract, table or note: what still can be read decides.
+        listed = salvaged_names(folder)
     # First: without it the folder is no data set, wherever a kill stops the rest.
     files.remove(folder / CONTRACT_FILE)
-    for name in item.listed_files():
-        files.remove(folder / name)
+    _remove_within(folder, listed)
     files.remove(folder / SPLIT_FILE)
     files.remove(folder / BUILDING_FILE)
+
+
+def salvaged_names(folder: Path) -> list[str]:
+    """Files that a table or note names which as a whole can no longer be read."""
+    found: set[str] = set()
+    for name in (SPLIT_FILE, BUILDING_FILE):
+        with suppress(OSError):
+            found |= set(_LISTED.findall((folder / name).read_text("utf-8", "replace")))
+    return sorted(found)
+
+
+def _remove_within(folder: Path, names: Sequence[str]) -> None:
+    """Remove listed files: only those of a split's folder, wherever a list points to."""
+    for name in names:
+        path = PurePosixPath(name)
+        if len(path.parts) == 2 and path.parts[0] in SPLITS and path.parts[1] != "..":
+            files.remove(folder / path)
 
 
 def begin(
@@ -229,7 +248,5 @@ def end(folder: Path, rows: Sequence[SplitRow]) -> None:
     note = folder / BUILDING_FILE
     if note.is_file():
         current = {row.file for row in rows}
-        for name in files.read_json(note)["files"]:
-            if name not in current:
-                files.remove(folder / name)
+        _remove_within(folder, [n for n in files.read_json(note)["files"] if n not in current])
         files.remove(note)
