@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -159,7 +160,9 @@ class _Seen:
     def __init__(self, dataset_dir: Path, split_csv_sha256: str) -> None:
         self._folder, self._table = str(dataset_dir.resolve()), split_csv_sha256
         cache = cache_folder()
-        name = f"{fingerprint(self._folder)[7:39]}.json"
+        # Homes are shared among machines, and a folder of one path may be another disk there.
+        self._machine = platform.node()
+        name = f"{fingerprint([self._machine, self._folder])[7:39]}.json"
         self._path = None if cache is None else cache / "verified" / name
         self.stamps = self._read()
         self._started_ns, self._changed = time.time_ns(), False
@@ -169,11 +172,18 @@ class _Seen:
             return {}
         try:
             known = files.read_json(self._path)
-            if (known["folder"], known["split_csv_sha256"]) != (self._folder, self._table):
+            if any(known[key] != value for key, value in self._of_what().items()):
                 return {}
             return {name: (int(size), int(time)) for name, (size, time) in known["files"].items()}
         except (OSError, Sensor2SensorError, ValueError, KeyError, TypeError, AttributeError):
             return {}
+
+    def _of_what(self) -> dict[str, str]:
+        return {
+            "machine": self._machine,
+            "folder": self._folder,
+            "split_csv_sha256": self._table,
+        }
 
     def remember(self, name: str, stamp: Stamp) -> None:
         """Take in a file whose content was as promised."""
@@ -184,7 +194,7 @@ class _Seen:
         """Write what was seen."""
         if not self._changed or self._path is None:
             return
-        table = {"folder": self._folder, "split_csv_sha256": self._table, "files": self.stamps}
+        table = {**self._of_what(), "files": self.stamps}
         try:
             # One line: it is read at every start.
             files.write_text(self._path, json.dumps(table, separators=(",", ":")))

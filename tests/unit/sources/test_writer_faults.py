@@ -6,11 +6,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError, OutputExistsError
-from sensor2sensor.dataset.contract import load_contract
+from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec, load_contract
 from sensor2sensor.dataset.ledger import read_split, write_split
 from sensor2sensor.dataset.splits import TilePlace
 from sensor2sensor.dataset.verification import verify_dataset
@@ -176,3 +178,65 @@ def test_ground_that_nobody_knows_is_told_so_without_a_share(tmp_path: Path, by:
         ground_note(contract, "test")
         == f"{said}: an unknown share of the ground of 'test' is in 'train' too"
     )
+
+
+def test_records_of_another_name_and_values_without_a_place_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Odd(ToySource):
+        def read(self, item):
+            (record,) = super().read(item)
+            extras = {**record.extras, "haze": record.target[..., 0], "gap_h": np.float64("nan")}
+            if item.unit == "a":
+                return (replace(record, name="stranger", extras=extras),)
+            if item.unit == "b":
+                extras["gap_h"] = np.float64(1e300)
+            if item.unit == "c":
+                extras["haze"] = np.where(extras["haze"] > 90, np.nan, extras["haze"])
+            if item.unit == "d":
+                extras["gap_h"] = np.array("soon")
+            return (replace(record, extras=extras),)
+
+    source = Odd(photos=1, cities="abcdefghijklmn")
+    haze = ExtraSpec(name="haze", dtype="float32", shape=(32, 32), unit="DN", role="image")
+    gap = ExtraSpec(name="gap_h", dtype="float32", shape=(), unit="h")
+    extras = (*source.drafts[0].extras, haze, gap)
+    source.drafts = (source.drafts[0].model_copy(update={"extras": extras}),)
+    assert write(source, tmp_path, WriteOptions()) == 1
+    out = capsys.readouterr().out
+    assert "album__a0: its record is named 'stranger'" in out
+    assert "album__b0: values of 'gap_h' do not fit float32" in out
+    assert "album__c0: NaN or infinity in 'haze'" in out
+    assert "album__d0: 'gap_h' is no float32" in out
+    assert verify_dataset(tmp_path / "toy" / "32")["files"] == 10
+
+
+def test_force_gets_past_damaged_lists_and_never_out_of_the_folder(tmp_path: Path) -> None:
+    folder = toy_dataset(tmp_path, photos=1)
+    outside = tmp_path / "toy" / "mine.tfrecord"
+    outside.write_bytes(b"mine")
+    note = {"options": {}, "inventories": ["album"], "files": ["../mine.tfrecord", "notes.txt"]}
+    (folder / "building.json").write_text(json.dumps(note))
+    (folder / "notes.txt").write_text("mine")
+    write(ToySource("stuvwxyz", photos=1), tmp_path, WriteOptions(force=True))
+    table = folder / "split.csv"
+    table.write_text(table.read_text().replace(",album,", ",al\nbum,", 1))
+    write(ToySource(photos=1), tmp_path, WriteOptions(force=True))
+    assert outside.exists() and (folder / "notes.txt").exists()
+    assert verify_dataset(folder)["files"] == len(list(folder.rglob("*.tfrecord"))) == 8
+
+
+@pytest.mark.parametrize("name", ["model", "self", "step", "input_image"])
+def test_extras_leave_the_arguments_of_a_step_alone(name: str) -> None:
+    draft = ToySource().drafts[0]
+    extra = ExtraSpec(name=name, dtype="float32", shape=(), unit="1")
+    changed = draft.model_copy(update={"extras": (extra,)}).model_dump()
+    with pytest.raises(ValidationError, match=f"the name of extra '{name}' is taken"):
+        DatasetContract.model_validate(changed)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x@y", "a,b", "über"])
+def test_strata_are_words(name: str) -> None:
+    given = {"dtype": "uint8", "shape": (4, 4), "unit": "1", "role": "mask"}
+    with pytest.raises(ValidationError, match="is no word of letters"):
+        ExtraSpec(name="shade", strata={name: (1,)}, **given)
