@@ -214,6 +214,9 @@ def remove_listed(folder: Path) -> None:
 def salvaged_names(folder: Path) -> list[str]:
     """Files that a table or note names which as a whole can no longer be read."""
     found: set[str] = set()
+    # Where it is the contract or the note that is damaged, the table is whole.
+    with suppress(Sensor2SensorError):
+        found |= {row.file for row in read_split(folder) if row.file}
     for name in (SPLIT_FILE, BUILDING_FILE):
         with suppress(OSError):
             found |= set(_LISTED.findall((folder / name).read_text("utf-8", "replace")))
