@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,8 +19,10 @@ from sensor2sensor.dataset.display import sentinel2_colours
 CONTRACT_FILE = "dataset.json"
 SPLITS = ("train", "val", "test")
 
-# Fields that every batch has, and the arguments of train_step that stand beside the extras.
-RESERVED = ("input", "target", "index", "name", "truth", "input_image", "step")
+# Fields that every batch has, and the arguments of train_step and of models.base.standard_step,
+# which hands the extras on by name.
+RESERVED = ("input", "target", "index", "name", "truth", "input_image", "step", "model", "self")
+_WORD = re.compile(r"[A-Za-z0-9_-]+")  # strata stand in names of columns: rmse@cloudy
 
 Floats = npt.NDArray[np.float32]
 Side = Literal["input", "target"]
@@ -92,6 +95,8 @@ class ExtraSpec(Frozen):
             raise ValueError(f"extra '{self.name}' of role {self.role} is no picture")
         if self.strata and (self.role != "mask" or self.grid != "target" or len(self.shape) != 2):
             raise ValueError(f"extra '{self.name}' has strata but is no mask [H, W] of the target")
+        if odd := [name for name in self.strata if not _WORD.fullmatch(name)]:
+            raise ValueError(f"stratum '{odd[0]}' is no word of letters, digits, _ and -")
         if self.dtype == "string" and (self.role != "value" or self.shape):
             raise ValueError(f"extra '{self.name}' is a text, which has neither shape nor role")
         return self
@@ -110,10 +115,11 @@ class SplitPolicy(Frozen):
     ``ground_shared`` gives the share of the ground of ``test`` and ``val`` that ``train`` shows
     too: 0 when split by block. ``ground`` says how that is known: by coordinates, or (``group``) by
     the city, site or region each sample is from, where there is no projection; then the share is
-    that of the groups. Ratios are None where the splits were given, blocks where there are none.
-    ``guard_m`` is the ground around every tile that belongs to its split alone; data sets from
-    before it was kept have none. ``dropped_by_guard`` of the ``dropped`` tiles touch one split
-    themselves, but another one within the guard.
+    that of the groups. Where nobody knows the ground (``unknown``), there is no share. Ratios are
+    None where the splits were given, blocks where there are none. ``guard_m`` is the ground around
+    every tile that belongs to its split alone; data sets from before it was kept have none.
+    ``dropped_by_guard`` of the ``dropped`` tiles touch one split themselves, but another one within
+    the guard.
     """
 
     by: Literal["given", "block", "acquisition", "group"]
@@ -127,12 +133,13 @@ class SplitPolicy(Frozen):
     ground_shared: dict[str, float]
     guard_m: float = Field(default=0.0, ge=0)
     dropped_by_guard: int = Field(default=0, ge=0)
-    ground: Literal["crs", "group"] = "crs"
+    ground: Literal["crs", "group", "unknown"] = "crs"
 
     def described(self) -> str:
         """``split by block with a guard of 300 m``, ``split by group (ground known by groups)``."""
         if self.by != "block":
-            return f"split by {self.by}" + " (ground known by groups)" * (self.ground == "group")
+            told = {"crs": "", "group": " (ground known by groups)", "unknown": " (ground unknown)"}
+            return f"split by {self.by}{told[self.ground]}"
         guard = f"with a guard of {self.guard_m:g} m" if self.guard_m else "without a guard"
         return f"split by {self.by} {guard}"
 

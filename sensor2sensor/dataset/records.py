@@ -179,8 +179,8 @@ def _extra(record: TileRecord, spec: ExtraSpec) -> Array:
     """An extra in its stored type.
 
     Raises:
-        DatasetError: It is missing, of another shape, or its type cannot hold it: a class that
-            wraps around would be another class.
+        DatasetError: It is missing, of another shape, its type cannot hold it (a class that wraps
+            around would be another class), or a picture is not finite.
     """
     if spec.name not in record.extras:
         raise DatasetError(f"lacks the extra '{spec.name}'", where=record.name)
@@ -189,10 +189,25 @@ def _extra(record: TileRecord, spec: ExtraSpec) -> Array:
     if spec.dtype == "string":
         # As bytes: NumPy's own text type pads with zeros, which nobody could tell from the text's.
         return np.frombuffer(str(value).encode("utf-8"), dtype=np.uint8)
-    stored = value.astype(spec.dtype)
-    if stored.dtype.kind in "iu" and not np.array_equal(stored, value):
+    try:
+        with np.errstate(invalid="ignore", over="ignore"):
+            stored = value.astype(spec.dtype)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DatasetError(
+            f"'{spec.name}' is no {spec.dtype} ({error})", where=record.name
+        ) from None
+    whole = stored.dtype.kind in "iu"
+    # A float32 turns what it cannot hold into infinity.
+    if not (np.array_equal(stored, value) if whole else _same_finite(stored, value)):
         raise DatasetError(f"values of '{spec.name}' do not fit {spec.dtype}", where=record.name)
+    # One NaN of a picture spoils all that is resized with it; a number may be unknown.
+    if spec.role != "value" and not np.isfinite(stored).all():
+        raise DatasetError(f"NaN or infinity in '{spec.name}'", where=record.name)
     return stored
+
+
+def _same_finite(stored: Array, value: Array) -> bool:
+    return np.array_equal(np.isfinite(stored), np.isfinite(value.astype(np.float64)))
 
 
 def _pixel_arrays(record: TileRecord, contract: DatasetContract) -> dict[str, Array]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import time
 from collections.abc import Container, Generator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from sensor2sensor.core import files
@@ -52,8 +54,8 @@ def verify_dataset(dataset_dir: Path, *, thorough: bool = False) -> dict[str, in
         Tiles in each split, ``files``, and how many of these were ``hashed``.
 
     Raises:
-        DatasetError: A file is missing, changed or surplus to the contract; it is named, with the
-            command that rebuilds it.
+        DatasetError: A file is missing, changed or surplus to the contract, or two lines claim one
+            name or place; it is named, with the command that rebuilds it.
     """
     with closing(faults(dataset_dir, thorough=thorough)) as looked:
         try:
@@ -121,7 +123,28 @@ def _verified_table(dataset_dir: Path, contract: DatasetContract) -> list[SplitR
         if found != contract.splits[split].count:
             what = f"lists {found} {split} tiles, dataset.json {contract.splits[split].count}"
             raise DatasetError(what, where=table, hint=hint)
+    if wrong := _clash(rows):
+        raise DatasetError(wrong, where=table, hint=hint)
     return rows
+
+
+def _clash(rows: list[SplitRow]) -> str | None:
+    """What two lines claim that only one can have: a name, or bytes of a file."""
+    names: set[str] = set()
+    for row in rows:
+        if row.name in names:
+            return f"lists {row.name} twice"
+        names.add(row.name)
+    placed = sorted((r for r in rows if r.split in SPLITS), key=lambda r: (r.file, r.offset))
+    for row, following in pairwise(placed):
+        if row.file == following.file and following.offset < _end(row):
+            return f"lists {row.name} and {following.name} at one place of {row.file}"
+    return None
+
+
+def _end(row: SplitRow) -> int:
+    """Where the frame of a record ends in its file, in bytes."""
+    return row.offset + HEADER_BYTES + row.length + FOOTER_BYTES
 
 
 def promised(rows: list[SplitRow]) -> dict[str, Promise]:
@@ -129,9 +152,8 @@ def promised(rows: list[SplitRow]) -> dict[str, Promise]:
     found: dict[str, Promise] = {}
     for row in rows:
         if row.split in SPLITS:
-            end = row.offset + HEADER_BYTES + row.length + FOOTER_BYTES
             known = found[row.file].size if row.file in found else 0
-            found[row.file] = Promise(max(end, known), row.sha256)
+            found[row.file] = Promise(max(_end(row), known), row.sha256)
     return found
 
 
@@ -175,7 +197,9 @@ class _Seen:
     def __init__(self, dataset_dir: Path, split_csv_sha256: str) -> None:
         self._folder, self._table = str(dataset_dir.resolve()), split_csv_sha256
         cache = cache_folder()
-        name = f"{fingerprint(self._folder)[7:39]}.json"
+        # Homes are shared among machines, and a folder of one path may be another disk there.
+        self._machine = platform.node()
+        name = f"{fingerprint([self._machine, self._folder])[7:39]}.json"
         self._path = None if cache is None else cache / "verified" / name
         self.stamps = self._read()
         self._started_ns, self._changed = time.time_ns(), False
@@ -185,11 +209,18 @@ class _Seen:
             return {}
         try:
             known = files.read_json(self._path)
-            if (known["folder"], known["split_csv_sha256"]) != (self._folder, self._table):
+            if any(known[key] != value for key, value in self._of_what().items()):
                 return {}
             return {name: (int(size), int(time)) for name, (size, time) in known["files"].items()}
         except (OSError, Sensor2SensorError, ValueError, KeyError, TypeError, AttributeError):
             return {}
+
+    def _of_what(self) -> dict[str, str]:
+        return {
+            "machine": self._machine,
+            "folder": self._folder,
+            "split_csv_sha256": self._table,
+        }
 
     def remember(self, name: str, stamp: Stamp) -> None:
         """Take in a file whose content was as promised."""
@@ -200,7 +231,7 @@ class _Seen:
         """Write what was seen."""
         if not self._changed or self._path is None:
             return
-        table = {"folder": self._folder, "split_csv_sha256": self._table, "files": self.stamps}
+        table = {**self._of_what(), "files": self.stamps}
         try:
             # One line: it is read at every start.
             files.write_text(self._path, json.dumps(table, separators=(",", ":")))

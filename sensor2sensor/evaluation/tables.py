@@ -127,7 +127,7 @@ def ground_note(contract: DatasetContract, split: str) -> str:
     """One line on how the split was made and how much of its ground training has seen."""
     policy = contract.split_policy
     shared = policy.ground_shared.get(split)
-    seen = "unknown" if shared is None else f"{100 * shared:.1f} %"
+    seen = "an unknown share" if shared is None else f"{100 * shared:.1f} %"
     told = " (told by groups, which stand for it)" if policy.ground == "group" else ""
     return f"{policy.described()}: {seen} of the ground of '{split}' is in 'train' too{told}"
 

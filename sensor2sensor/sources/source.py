@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -115,9 +115,18 @@ def listing(name: str, items: Iterable[Item], **facts: Any) -> Listing:
         if not _FILE_NAME.fullmatch(item.name) or not item.unit or "+" in item.unit:
             what = f"sample '{item.name}' of unit '{item.unit}' cannot be named so"
             raise DatasetError(what, where=name, hint="leave out / and +, and a leading dot")
-    digest = fingerprint([[i.name, i.unit, i.split, i.left_out, i.made_from] for i in ordered])
+    digest = fingerprint([_decisive(item) for item in ordered])
     own = {"name": name, "tiles": len(ordered), "items_sha256": digest}
     return Listing(name, ordered, {**own, **facts}, ("items_sha256",))
+
+
+def _decisive(item: Item) -> list[Any]:
+    """What its line in ``split.csv`` and its record come from: all but its payload."""
+    place = None if item.place is None else list(astuple(item.place))
+    told = [item.overpass, item.scene, item.remark, item.source_sha256]
+    measured = [item.time_gap_h, item.shift_m]
+    ruled = [item.name, item.unit, item.split, item.left_out]
+    return [*ruled, item.made_from, place, *told, *measured]
 
 
 class Source(Protocol):
@@ -134,8 +143,10 @@ class Source(Protocol):
             and fixed value ranges, the display bands, the extras, and in ``split_policy``
             (``dataset.build.drawn``) the split rule: ``by``, seed, ratios, ``block_m`` and
             ``guard_m``, equal in all siblings.
-        options: Everything the data set depends on beside its items, as JSON (version, seed, ratios
-            and shard among it): a data set of other options is not gone on with.
+        options: What the data set depends on beside its items and drafts, as JSON: a data set of
+            other options is not gone on with. Version, drafts and shard are compared as well.
+        options_say_all: Whether the options name everything that decides on drafts and files, so
+            that nothing else is compared (step 50, whose data sets outlive its drafts' details).
         command: The command line that makes it, for messages and provenance.
     """
 
@@ -145,6 +156,7 @@ class Source(Protocol):
     drafts: tuple[DatasetContract, ...]
     options: Mapping[str, Any]
     command: str
+    options_say_all: bool = False
 
     def plan(self) -> Listing:
         """What there is. Reads names and tables, no pixels; called once a run.

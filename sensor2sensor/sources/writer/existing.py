@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
-from sensor2sensor.core.manifest import differences
 from sensor2sensor.dataset.contract import CONTRACT_FILE, SPLITS, DatasetContract, load_contract
 from sensor2sensor.dataset.ledger import REFUSED, SPLIT_FILE, SplitRow, read_split
 from sensor2sensor.sources.source import Listing, Source, folder_of
+from sensor2sensor.sources.writer.agreement import (
+    disagreements,
+    held_options,
+    refuse_other_options,
+)
 from sensor2sensor.sources.writer.options import WriteOptions
 
 BUILDING_FILE = "building.json"
+_LISTED = re.compile(rf"(?:{'|'.join(SPLITS)})/[^/\",\n]+\.tfrecord")
 SIGNS = (CONTRACT_FILE, SPLIT_FILE, BUILDING_FILE)
 
 
@@ -141,27 +148,22 @@ def look_around(source: Source, listing: Listing, data_root: Path, options: Writ
     if options.force:
         return There({}, tuple(found))
     kept = [look(folder) for folder in found]
+    drafts = {folder_of(data_root, draft): draft for draft in source.drafts}
+    asked = held_options(source, options)
     for item in kept:
-        _refuse_other_options(item, source.options)
+        draft, others = drafts.get(item.folder), []
+        if item.contract is not None and draft is not None:
+            others = disagreements(source, draft, item.contract)
+        refuse_other_options(item.options or {}, asked, others, item.folder)
         if not options.add:
             _refuse_other_samples(item, listing)
     if options.add and not any(item.contract for item in kept):
         what = f"there is no data set '{source.dataset}' to add to"
         raise InputError(what, where=data_root, hint="leave out --add")
-    asked = {folder_of(data_root, draft): draft.input.pixel_m for draft in source.drafts}
     for item in kept:
-        _refuse_other_pixels(item, asked.get(item.folder))
+        if item.folder in drafts:
+            _refuse_other_pixels(item, drafts[item.folder].input.pixel_m)
     return There({item.folder: item for item in kept}, ())
-
-
-def _refuse_other_options(item: Existing, options: Mapping[str, Any]) -> None:
-    found = differences(item.options or {}, options)
-    if found:
-        raise OutputExistsError(
-            f"holds a data set of other options: {'; '.join(found)}",
-            where=item.folder,
-            hint="repeat with those, give another --dataset, or --force to replace it",
-        )
 
 
 def _refuse_other_samples(item: Existing, listing: Listing) -> None:
@@ -198,16 +200,35 @@ def remove_listed(folder: Path) -> None:
     """Remove exactly what a data set, or a run that has not ended, lists; the lists last."""
     try:
         item = look(folder)
-    except Sensor2SensorError:
-        # A damaged contract or table: what still can be read decides.
-        rows = tuple(read_split(folder)) if (folder / SPLIT_FILE).is_file() else ()
-        item = Existing(folder, None, rows, None)
+        listed = item.listed_files()
+    except (Sensor2SensorError, KeyError, TypeError):
+        # A damaged contract, table or note: what still can be read decides.
+        listed = salvaged_names(folder)
     # First: without it the folder is no data set, wherever a kill stops the rest.
     files.remove(folder / CONTRACT_FILE)
-    for name in item.listed_files():
-        files.remove(folder / name)
+    _remove_within(folder, listed)
     files.remove(folder / SPLIT_FILE)
     files.remove(folder / BUILDING_FILE)
+
+
+def salvaged_names(folder: Path) -> list[str]:
+    """Files that a table or note names which as a whole can no longer be read."""
+    found: set[str] = set()
+    # Where it is the contract or the note that is damaged, the table is whole.
+    with suppress(Sensor2SensorError):
+        found |= {row.file for row in read_split(folder) if row.file}
+    for name in (SPLIT_FILE, BUILDING_FILE):
+        with suppress(OSError):
+            found |= set(_LISTED.findall((folder / name).read_text("utf-8", "replace")))
+    return sorted(found)
+
+
+def _remove_within(folder: Path, names: Sequence[str]) -> None:
+    """Remove listed files: only those of a split's folder, wherever a list points to."""
+    for name in names:
+        path = PurePosixPath(name)
+        if len(path.parts) == 2 and path.parts[0] in SPLITS and path.parts[1] != "..":
+            files.remove(folder / path)
 
 
 def begin(
@@ -230,7 +251,5 @@ def end(folder: Path, rows: Sequence[SplitRow]) -> None:
     note = folder / BUILDING_FILE
     if note.is_file():
         current = {row.file for row in rows}
-        for name in files.read_json(note)["files"]:
-            if name not in current:
-                files.remove(folder / name)
+        _remove_within(folder, [n for n in files.read_json(note)["files"] if n not in current])
         files.remove(note)

@@ -17,7 +17,9 @@ from sensor2sensor.dataset.degenerate import notices, refuse_degenerate
 from sensor2sensor.dataset.ledger import DROPPED, REFUSED, SplitRow
 from sensor2sensor.dataset.splits import TilePlace, ground_shared, groups_shared
 from sensor2sensor.sources.source import Source, folder_of
+from sensor2sensor.sources.writer.agreement import held_options
 from sensor2sensor.sources.writer.existing import Existing, There, end
+from sensor2sensor.sources.writer.options import WriteOptions
 from sensor2sensor.sources.writer.plan import Plan
 from sensor2sensor.sources.writer.samples import Placed, WriteTask, Written
 
@@ -25,6 +27,7 @@ from sensor2sensor.sources.writer.samples import Placed, WriteTask, Written
 def finish_all(
     source: Source,
     data_root: Path,
+    options: WriteOptions,
     there: There,
     plan: Plan,
     tasks: Sequence[WriteTask],
@@ -47,7 +50,7 @@ def finish_all(
         _require_members(rows, draft.name)
         # Siblings have the same members, and so the same ground.
         ground = ground or ground_of(rows, draft)
-        provenance = _provenance(source, item, plan)
+        provenance = _provenance(source, item, plan, options)
         contract = finish(
             folder,
             source.completed(draft, provenance["inventories"]),
@@ -100,13 +103,21 @@ def _first_refusal(rows: Sequence[SplitRow]) -> str:
 
 
 def ground_of(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, Any]:
-    """``ground`` and ``ground_shared`` of the split policy, by coordinates where all have them."""
+    """``ground`` and ``ground_shared`` of the split policy, by coordinates where all have them.
+
+    Else by groups, where units are such; nobody knows it of acquisitions and lone samples.
+    """
     placed = [row for row in rows if row.epsg is not None]
     if draft.resolution_m is not None and len(placed) == len(rows):
         size_m = draft.tile_px * draft.resolution_m
         places = {row.name: _place(row, size_m) for row in rows}
         shared = ground_shared(places, {row.name: row.split for row in rows})
         return {"ground": "crs", "ground_shared": shared}
+    # A date stands for no place, nor does a sample for the others of its city.
+    by = draft.split_policy.by
+    alone = by == "given" and any(row.block == row.name for row in rows)
+    if by == "acquisition" or alone:
+        return {"ground": "unknown", "ground_shared": {}}
     units = {s: [u for r in rows if r.split == s for u in r.block.split("+")] for s in SPLITS}
     return {"ground": "group", "ground_shared": groups_shared(units)}
 
@@ -152,7 +163,9 @@ def _bare(contract: DatasetContract) -> list[Any]:
     return [contract.target.dtype, *(b.model_copy(update=without) for b in contract.target.bands)]
 
 
-def _provenance(source: Source, item: Existing | None, plan: Plan) -> dict[str, Any]:
+def _provenance(
+    source: Source, item: Existing | None, plan: Plan, options: WriteOptions
+) -> dict[str, Any]:
     """Where the data set comes from; no time and no path, so that a repeat gives equal bytes."""
     known = item.inventories if item is not None else {}
     # Of the first inventory: messages put the --add of the others behind it.
@@ -162,7 +175,7 @@ def _provenance(source: Source, item: Existing | None, plan: Plan) -> dict[str, 
         "step": source.step,
         "version": source.version,
         "command": first,
-        "options": dict(source.options),
+        "options": held_options(source, options),
         "inventories": list(inventories.values()),
     }
 
@@ -179,7 +192,7 @@ def _line(contract: DatasetContract) -> str:
         f"{contract.name}: {counts}, {dropped_text(policy.dropped, policy.dropped_by_guard)},"
         f" {policy.refused} refused tiles; {policy.described()}"
     )
-    shown = policy.ground_shared
-    if shown["test"]:
-        text += f"; train shows {shown['test']:.0%} of the ground of test"
+    shown = policy.ground_shared.get("test")
+    if shown:
+        text += f"; train shows {shown:.0%} of the ground of test"
     return text

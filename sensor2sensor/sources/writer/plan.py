@@ -106,12 +106,27 @@ def require_splits(plan: Plan, kept: Sequence[SplitRow], dataset: str) -> None:
         dataset: Its name, for the message.
 
     Raises:
-        DatasetError: With the counts and what to change.
+        DatasetError: With the counts and what to change; or another listing has a sample of one of
+            the names.
     """
     listing = plan.listing
+    _refuse_taken_names(listing, kept, dataset)
     units = {i.name: plan.deciding[i.name] for i in listing.items if not i.left_out}
     lost, every = len(listing.items) - len(units), len(listing.items)
     text = f"; {lost} of {every} tiles are left out by {listing.left_out_by}" if lost else ""
     units |= {row.name: tuple(row.block.split("+")) for row in kept if row.split in SPLITS}
     where = f"data set '{dataset}'"
     require_all(units, plan.rule, where, left_out=text, ways=listing.advice)
+
+
+def _refuse_taken_names(listing: Listing, kept: Sequence[SplitRow], dataset: str) -> None:
+    """A record's name is that of its file and of its scores: two of one name would be one."""
+    holder = {row.name: row.inventory for row in kept}
+    taken = [item.name for item in listing.items if item.name in holder]
+    if taken:
+        what = f"{len(taken)} samples of {listing.name} are named as those of {holder[taken[0]]}"
+        raise DatasetError(
+            f"{what}, first of them {taken[0]}",
+            where=f"data set '{dataset}'",
+            hint="put the name of the listing before that of the sample",
+        )

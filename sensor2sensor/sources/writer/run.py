@@ -12,6 +12,7 @@ from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import DROPPED
 from sensor2sensor.dataset.splits import SplitRule
 from sensor2sensor.sources.source import Listing, Source, folder_of
+from sensor2sensor.sources.writer.agreement import held_options
 from sensor2sensor.sources.writer.existing import There, begin, look_around, remove_listed
 from sensor2sensor.sources.writer.finish import dropped_text, finish_all
 from sensor2sensor.sources.writer.options import WriteOptions
@@ -48,8 +49,7 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     report = cli.StepReport(f"step {source.step}", dry_run=options.dry_run)
     listing = source.plan()
     there = look_around(source, listing, data_root, options)
-    plan = plan_splits(listing, _rule(source, listing, there, report))
-    require_splits(plan, there.rows(listing.name), source.dataset)
+    plan = _planned(source, listing, there, report)
     for line in listing.notes:
         report.note(line)
     tasks = tasks_of(plan, options.shard)
@@ -65,15 +65,28 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
         with ExitStack() as locks:
             for folder in folders:
                 locks.enter_context(files.lock(folder / ".lock"))
+            # Another run may have ended since: what it left must not be written over unseen.
+            now = look_around(source, listing, data_root, options)
+            if now != there:
+                there, plan = now, _planned(source, listing, now, report)
+                tasks = tasks_of(plan, options.shard)
             # Old files go first: a name may stand for other samples now, or in another split.
             for folder in there.replaced:
                 remove_listed(folder)
+            held = held_options(source, options)
             for folder in folders:
                 made = [task.file for task in tasks]
-                begin(folder, there.kept.get(folder), source.options, listing.name, made)
+                begin(folder, there.kept.get(folder), held, listing.name, made)
             written = write_samples(source, data_root, tasks, options.workers, report)
-            finish_all(source, data_root, there, plan, tasks, written, report)
+            finish_all(source, data_root, options, there, plan, tasks, written, report)
     return report.finish()
+
+
+def _planned(source: Source, listing: Listing, there: There, report: cli.StepReport) -> Plan:
+    """The splits of a listing beside what is there, none of them empty."""
+    plan = plan_splits(listing, _rule(source, listing, there, report))
+    require_splits(plan, there.rows(listing.name), source.dataset)
+    return plan
 
 
 def _rule(source: Source, listing: Listing, there: There, report: cli.StepReport) -> SplitRule:

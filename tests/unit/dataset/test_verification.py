@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,14 @@ def test_contents_are_hashed_once_a_machine_and_all_where_asked(packed: Path, ca
     assert verify_dataset(packed)["hashed"] == 0
     assert verify_dataset(packed, thorough=True)["hashed"] == 7
     assert len(list(cache.iterdir())) == 1
+
+
+def test_what_another_machine_saw_is_hashed_again(
+    packed: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify_dataset(packed)
+    monkeypatch.setattr(platform, "node", lambda: "another")
+    assert verify_dataset(packed)["hashed"] == 7
 
 
 def test_the_sizes_of_packed_files_follow_from_the_table(packed: Path) -> None:
