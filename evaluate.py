@@ -25,6 +25,7 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file, located
 from sensor2sensor.config.places import find_experiment
 from sensor2sensor.config.vocabulary import PROFILES
+from sensor2sensor.core.blame import source_of
 from sensor2sensor.core.cli import add_set, main_guard, parser
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
@@ -93,7 +94,6 @@ def evaluate_run(
     from sensor2sensor.predictors.model import model_predictor
     from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.checkpoints import restore_for_inference
-    from sensor2sensor.training.contract import source_of
     from sensor2sensor.training.layer_statistics import at_inference
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct

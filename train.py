@@ -35,7 +35,7 @@ from sensor2sensor.config.places import find_experiment
 from sensor2sensor.core.cli import add_set, main_guard, parser
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
-from sensor2sensor.training.baseline import check_baseline, fit_baseline
+from sensor2sensor.training.baseline import check_baseline, fit_baseline, try_metrics
 from sensor2sensor.training.readiness import check_data
 from sensor2sensor.training.start import (
     SMOKE_STEPS,
@@ -109,9 +109,12 @@ def _fit(args: argparse.Namespace, experiment: Experiment, start: Start) -> int:
     """Make the run of a baseline, which is not trained, unless ``--check``; evaluate it."""
     for line in check_baseline(experiment, start):
         print(line)
+    if modules := experiment.config.modules:
+        load_tensorflow()
+        import_modules(modules, experiment.environment.models_root)
+        try_metrics(experiment)
     if not args.check:
         load_tensorflow()
-        import_modules(experiment.config.modules, experiment.environment.models_root)
         fit_baseline(experiment, start)
         evaluate_run(experiment, experiment.run, split=args.split)
     return 0

@@ -21,7 +21,9 @@ from sensor2sensor.predictors.registry import REGISTRY as BASELINES
 
 FOLDER = Path(__file__).resolve().parent
 NAME = re.compile(r"[A-Za-z0-9_-]+")
+# Modules of models/ that models import: one of the user's is imported as models.NAME too.
 RESERVED = frozenset({"layers", "losses", "metrics", "loading", "registry", "base"})
+RESERVED |= {"objectives", "parts"}
 METHODS = ("Generator", "Discriminator", "train_step")
 # discriminator_optimizer is left to training.contract: a model without discriminator needs none.
 ATTRIBUTES = ("generator", "discriminator", "generator_optimizer")
@@ -213,6 +215,9 @@ def find_modules(names: Sequence[str], models_root: Path | None) -> dict[str, Pa
         raise ModelContractError("environment.json has no models_root", where="modules", hint=hint)
     known = {} if models_root is None else _modules(models_root)
     for name in names:
+        if name in RESERVED:
+            problem = f"'{name}' is the name of a helper in {FOLDER}, which it would replace"
+            raise ModelContractError(problem, where="modules", hint="give the file another name")
         if name not in known:
             problem = f"no module '{name}' in {models_root}"
             raise ModelContractError(problem, where="modules", hint=suggestion(name, known))

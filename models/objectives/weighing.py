@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from models.objectives.registry import EXTRA, REGISTRY, LossInputs
 from sensor2sensor.config.vocabulary import LOSSES, adversarial
-from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.blame import source_of
+from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.core.names import suggestion
 
 Weights = Mapping[str, float | None]
@@ -115,12 +116,25 @@ def weighted(inputs: LossInputs, weights: Weights, side: str) -> tuple[tf.Tensor
     inputs = _in_float32(inputs)
     warm = _warm(inputs, weights) if side == "generator" else None
     inputs = inputs if warm is None else _gated(inputs, warm)
-    terms = {name: REGISTRY[name](inputs) for name in chosen}
+    terms = {name: _scalar(name, inputs) for name in chosen}
     # Left out at 0, not multiplied by it: 0 · NaN is NaN.
     parts = [
         _part(name, weight * terms[name], warm) for name, weight in chosen.items() if weight != 0.0
     ]
     return tf.add_n(parts), terms
+
+
+def _scalar(name: str, inputs: LossInputs) -> tf.Tensor:
+    """One term; ModelContractError where it is no scalar, which only the sum's gradient hides."""
+    loss = REGISTRY[name]
+    value = loss(inputs)
+    shape = None if value is None else tf.TensorShape(getattr(value, "shape", ()))
+    if shape is None or shape.rank:
+        found = "None" if shape is None else f"shape {list(shape)}"
+        problem = f"'{name}' returns {found}, a loss is a scalar"
+        hint = "take a mean, as tf.reduce_mean does"
+        raise ModelContractError(problem, where=source_of(loss), hint=hint)
+    return value
 
 
 def adversarial_total(terms: Mapping[str, tf.Tensor], weights: Weights) -> tf.Tensor | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sensor2sensor.core.errors import ModelContractError, Sensor2SensorError
 
@@ -42,40 +44,56 @@ def _of_traceback(line: str) -> bool:
     return line.startswith(noise) or line.startswith("[Op:")
 
 
+def source_of(thing: Any) -> Path:
+    """The file of the module that a class or a function stands in."""
+    module = sys.modules[thing.__module__]
+    return Path(getattr(module, "__file__", None) or module.__name__)
+
+
 def line_in(path: Path, error: BaseException) -> int | None:
-    """The innermost line of a file that took part in an error; None where it took none.
+    """The innermost line of a file that took part in an error; None where it took none."""
+    found = _innermost([path], error)
+    return None if found is None else found[1]
+
+
+def _innermost(paths: Sequence[Path], error: BaseException) -> tuple[str, int | None] | None:
+    """The innermost file, and line, of several that took part in an error.
 
     Traced code leaves its lines in the error's text, other code in the traceback.
     """
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return error.lineno
-    traced = re.findall(rf'File "{re.escape(str(path))}", line (\d+)', str(error))
+    names = {str(path) for path in paths}
+    if isinstance(error, SyntaxError) and error.filename in names:
+        return str(error.filename), error.lineno
+    traced = [(f, n) for f, n in re.findall(r'File "(.*?)", line (\d+)', str(error)) if f in names]
     if traced:
-        return int(traced[-1])
-    line, trace = None, error.__traceback__
+        return traced[-1][0], int(traced[-1][1])
+    found, trace = None, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
+        if trace.tb_frame.f_code.co_filename in names:
+            found = trace.tb_frame.f_code.co_filename, trace.tb_lineno
         trace = trace.tb_next
-    return line
+    return found
 
 
 @contextmanager
-def blaming(module: Path) -> Iterator[None]:
+def blaming(*modules: Path) -> Iterator[None]:
     """Turn what a user's module raises into one line with its file and line.
 
-    Errors of this package keep their own line, and so does what the module took no part in.
+    Errors of this package keep their own line, and so does what no module took part in.
+
+    Args:
+        modules: Files of the user's; blamed is that of the innermost line.
 
     Raises:
-        ModelContractError: The block raised something from within ``module``.
+        ModelContractError: The block raised something from within one of ``modules``.
     """
     try:
         yield
     except Sensor2SensorError:
         raise
     except Exception as error:
-        line = line_in(module, error)
-        if line is None:
+        found = _innermost(modules, error)
+        if found is None:
             raise
-        hint = "--debug shows the traceback"
-        raise ModelContractError(sentence(error), where=f"{module}:{line}", hint=hint) from error
+        hint, place = "--debug shows the traceback", ":".join(map(str, found))
+        raise ModelContractError(sentence(error), where=place, hint=hint) from error

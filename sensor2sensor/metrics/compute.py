@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -14,7 +14,10 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.metrics import arisgan
 from sensor2sensor.metrics.arrays import NAN
 from sensor2sensor.metrics.inputs import MetricInputs, check, prepare
-from sensor2sensor.metrics.registry import REGISTRY
+from sensor2sensor.metrics.registry import own_metrics, score_one
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.contract import DatasetContract
 
 
 def profile_metrics(profile: str, *, colour: bool = True) -> tuple[str, ...]:
@@ -103,11 +106,25 @@ def compiled(
             # Its norm is that of the whole tile: with a hole it would be another tile's.
             scorable = scorable & tf.reduce_all(inputs.valid, axis=[1, 2])
         else:
-            values = {name: REGISTRY[name](inputs) for name in names}
+            values = {name: score_one(name, inputs) for name in names}
         nothing = tf.constant(NAN, tf.float64)
         return {name: tf.where(scorable, value, nothing) for name, value in values.items()}
 
     return score
+
+
+def try_own_metrics(contract: DatasetContract) -> None:
+    """Trace the metrics of the user's modules for a data set, which scores nothing.
+
+    Raises:
+        ModelContractError: One of them does not return a value per image.
+    """
+    names, size = own_metrics(), contract.tile_px
+    if names:
+        image = (size, size, len(contract.target.bands))
+        # Past the cache, which knows a metric by its name and not by its module's text.
+        score = compiled.__wrapped__("standard", names, image, contract.colour())
+        score.get_concrete_function()
 
 
 def compute(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
 
 from sensor2sensor.config.vocabulary import METRICS, MetricInfo, check_term
-from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.core.blame import line_in, sentence, source_of
+from sensor2sensor.core.errors import ModelContractError, Sensor2SensorError
 from sensor2sensor.metrics.inputs import MetricInputs
 
 Metric = Callable[[MetricInputs], tf.Tensor]
@@ -48,3 +49,53 @@ def register(
         return metric
 
     return enter
+
+
+def own_metrics() -> tuple[str, ...]:
+    """Names of the metrics that the user's modules have entered."""
+    package = __name__.partition(".")[0] + "."
+    return tuple(n for n, metric in REGISTRY.items() if not metric.__module__.startswith(package))
+
+
+def score_one(name: str, inputs: MetricInputs) -> tf.Tensor:
+    """One metric of a batch, as it is traced: ``[B]`` float64.
+
+    Raises:
+        ModelContractError: It raises an error, or returns anything but a number per image.
+    """
+    metric = REGISTRY[name]
+    try:
+        value = metric(inputs)
+    except Sensor2SensorError:
+        raise
+    except Exception as error:
+        file = source_of(metric)
+        line = line_in(file, error)
+        place = file if line is None else f"{file}:{line}"
+        problem = f"metric '{name}' fails: {sentence(error)}"
+        hint = "--debug shows the traceback"
+        raise ModelContractError(problem, where=place, hint=hint) from error
+    fault = _fault(value)
+    if fault is not None:
+        # A scalar would be broadcast: every tile would get the batch's mean as its own.
+        hint = "return one value per image, shape [B], as tf.reduce_mean(x, axis=[1, 2, 3])"
+        raise ModelContractError(
+            f"metric '{name}' returns {fault}", where=source_of(metric), hint=hint
+        )
+    value = tf.cast(value, tf.float64)
+    # What Python computes (tf.numpy_function) has a shape only when it runs.
+    return tf.reshape(value, tf.shape(inputs.valid)[:1]) if value.shape.rank is None else value
+
+
+def _fault(value: Any) -> str | None:
+    """What is returned in place of ``[B]`` numbers; None where nothing is wrong."""
+    if not tf.is_tensor(value):
+        return f"{value!r}, which is no tensor"[:100]
+    if not (value.dtype.is_floating or value.dtype.is_integer):
+        return f"{value.dtype.name}"
+    shape = value.shape
+    # A batch's size is unknown while tracing: a known one is that of bands or rows.
+    if shape.rank is None or (shape.rank == 1 and shape[0] is None):
+        return None
+    sizes = [str(size or ("?" if axis else "B")) for axis, size in enumerate(shape)]
+    return f"shape [{', '.join(sizes)}]" if sizes else "a scalar"

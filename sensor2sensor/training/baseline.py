@@ -54,6 +54,13 @@ def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:
     return [*notices(experiment.contract), told]
 
 
+def try_metrics(experiment: ExperimentView) -> None:
+    """Refuse metrics of the user's modules, imported, that could not be evaluated."""
+    from sensor2sensor.metrics.compute import try_own_metrics
+
+    try_own_metrics(experiment.contract)
+
+
 def fit_baseline(experiment: ExperimentView, start: Start) -> None:
     """Make the run of a baseline: its folder, its settings and a ``run.json`` that is done.
 

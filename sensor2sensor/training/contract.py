@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sensor2sensor.core.blame import source_of
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.runs import Run
@@ -290,10 +291,11 @@ def trace_step(model: GANModel, batch: Mapping[str, Any]) -> None:
     model.train_step.get_concrete_function(batch["input"], batch["target"], step, **further)
 
 
-def source_of(gan_class: Any) -> Path:
-    """The file that a model's class stands in."""
-    module = sys.modules[gan_class.__module__]
-    return Path(getattr(module, "__file__", None) or module.__name__)
+def users_files(gan_class: Any, experiment: ExperimentView) -> list[Path]:
+    """The files of a model and of the further ``modules`` of its experiment, imported."""
+    names = [f"models.{name}" for name in experiment.config.modules]
+    found = [getattr(sys.modules.get(name), "__file__", None) for name in names]
+    return [source_of(gan_class), *(Path(path) for path in found if path)]
 
 
 def retraced(model: GANModel, steps: int) -> bool:

@@ -18,7 +18,7 @@ from sensor2sensor.training.contract import (
     GANModel,
     build_networks,
     check_model,
-    source_of,
+    users_files,
 )
 from sensor2sensor.training.state import build_optimizers
 
@@ -41,7 +41,8 @@ def construct(gan_class: Callable[[Any], GANModel], experiment: ExperimentView) 
         ModelContractError: It does not offer what is called, ignores what is asked, or raises
             an error of its own.
     """
-    with blaming(source_of(gan_class)), computing_in(experiment.config.precision):
+    files = users_files(gan_class, experiment)
+    with blaming(*files), computing_in(experiment.config.precision):
         model = gan_class(experiment)
         prepare(model, experiment, experiment.config.model_name)
     return model

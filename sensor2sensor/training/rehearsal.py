@@ -7,15 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensor2sensor.core.blame import blaming
+from sensor2sensor.core.blame import blaming, source_of
+from sensor2sensor.metrics.compute import try_own_metrics
 from sensor2sensor.pipeline.reader import training_batches
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
     extras_for,
-    source_of,
     trace_step,
+    users_files,
 )
 from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.normaliser import normaliser_for
@@ -55,7 +56,9 @@ def rehearse(
     """
     choose_device(environment.require_gpu)
     module, weights = source_of(gan_class), start.weights_of(experiment.run)
-    with tempfile.TemporaryDirectory() as folder, blaming(module):
+    files = users_files(gan_class, experiment)
+    try_own_metrics(experiment.contract)
+    with tempfile.TemporaryDirectory() as folder, blaming(*files):
         experiment.output.LOGS = str(Path(folder) / "logs")  # a module may write as it is made
         experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
         model = construct(gan_class, experiment)

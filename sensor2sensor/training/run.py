@@ -13,11 +13,12 @@ import keras
 import tensorflow as tf
 
 from sensor2sensor.core import files
-from sensor2sensor.core.blame import blaming
+from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.core.seeds import Purpose, derive
 from sensor2sensor.dataset.recordfile import list_records
+from sensor2sensor.metrics.compute import try_own_metrics
 from sensor2sensor.networks.reach import reach
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.pipeline.reader import (
@@ -32,8 +33,8 @@ from sensor2sensor.training.contract import (
     GANModel,
     extras_for,
     retraced,
-    source_of,
     trace_step,
+    users_files,
 )
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.layer_statistics import InferenceStatistics, statistics_batches
@@ -105,7 +106,9 @@ def train(
         stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
         refuse_overwriting(experiment.run, start)
         make_repeatable(experiment.SEED, device)
-        with files.undone_on_failure(experiment.run.logs_dir), blaming(source_of(gan_class)):
+        own = users_files(gan_class, experiment)
+        with files.undone_on_failure(experiment.run.logs_dir), blaming(*own):
+            try_own_metrics(experiment.contract)
             weights = start.weights_of(experiment.run)
             experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
             session = _Session(gan_class, experiment, environment, say, stop)
@@ -163,7 +166,7 @@ class _Session:
         self.folder = experiment.run.ckpt_dir
         self.normalisation = experiment.normaliser
         self.options = reader_options(experiment, environment)
-        self.source = source_of(gan_class)
+        self.source, self.files = source_of(gan_class), users_files(gan_class, experiment)
         self.model = construct(gan_class, experiment)
         self.extras = extras_for(self.model, experiment.contract)
         self.statistics = InferenceStatistics(
@@ -206,7 +209,7 @@ class _Session:
         try:
             if not self.begun:
                 write_pictures(self.model, model_dir, self.say)
-            with blaming(self.source), Writers(logs_dir, start_step=self.begun) as self.writers:
+            with blaming(*self.files), Writers(logs_dir, start_step=self.begun) as self.writers:
                 step = self._loop(steps)
         except BaseException as error:
             self._note_failure(error)

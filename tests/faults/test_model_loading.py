@@ -12,6 +12,7 @@ from models.loading import (
     check_by_name,
     find_gan_class,
     find_model,
+    find_modules,
     is_baseline,
     list_models,
     load_gan_class,
@@ -217,6 +218,13 @@ def test_a_module_takes_precedence_over_the_baseline_of_its_name(folder):
     root = folder.write("bicubic", SOUND)
     assert not is_baseline("bicubic", root) and find_model("bicubic", root).parent == root
     assert "over the baseline of that name" in precedence("bicubic", root)
+
+
+@pytest.mark.parametrize("name", ["objectives", "parts", "losses", "loading"])
+def test_a_module_with_losses_cannot_replace_a_helper(folder, name):
+    folder.write(name, "raise SystemExit('ran')")
+    with pytest.raises(ModelContractError, match=f"modules: '{name}' is the name of a helper"):
+        find_modules([name], folder.path)
 
 
 def test_a_missing_models_root_is_named(tmp_path):

@@ -7,13 +7,16 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 import train
 from models.objectives import registry as losses
 from sensor2sensor.config import vocabulary
 from sensor2sensor.core.cli import main_guard
 from sensor2sensor.core.files import sha256
+from sensor2sensor.metrics import compute
 from sensor2sensor.metrics import registry as metrics
 from tests.doors import run_door
 from tests.fakes_dataset import make_dataset
@@ -116,6 +119,49 @@ def test_a_term_whose_extra_the_data_set_lacks_is_refused(home, capsys):
     assert home.run("--check", **OWN) == 2
     err = capsys.readouterr().err
     assert "'gen_charbonnier' needs extras.clouds, which the data set does not give" in err
+
+
+SUM = "tf.reduce_mean(tf.abs(masked_mean(inputs.difference, inputs.valid)), axis=-1)"
+METRIC = "metric 'bias' returns"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ((SUM, "tf.reduce_mean(inputs.difference)"), f"{METRIC} a scalar; return one value per"),
+        ((SUM, "tf.reduce_mean(inputs.difference, axis=[1, 2])"), f"{METRIC} shape [B, 3];"),
+        ((SUM, "0.5"), f"{METRIC} 0.5, which is no tensor"),
+        ((SUM, "inputs.differnce"), "metric 'bias' fails: AttributeError"),
+        (("tf.reduce_mean(tf.sqrt", "(tf.sqrt"), "'gen_charbonnier' returns shape ["),
+        (("inputs.target - inputs.output", "inputs.target - inputs.outpt"), "no attribute 'outpt'"),
+    ],
+)
+def test_what_a_term_may_not_return_is_found_by_check_in_its_own_module(
+    home, capsys, change, message
+):
+    path = home.path / "mine" / "my_losses.py"
+    path.write_text(SNIPPET.replace(*change))
+    assert path.read_text() != SNIPPET
+    assert home.run("--check", **OWN) == 2
+    err = capsys.readouterr().err
+    assert message in err and f"{path}" in err and err.count("\n") == 1
+
+
+def test_a_baseline_is_checked_with_the_metrics_of_the_modules_too(home, capsys):
+    (home.path / "mine" / "my_losses.py").write_text(SNIPPET.replace(SUM, "None"))
+    bare = {"model_name": "bicubic", "modules": ["my_losses"]}
+    assert home.run("--check", **bare) == 2
+    assert f"{METRIC} None" in capsys.readouterr().err
+
+
+def test_a_metric_in_single_precision_is_scored_as_one_in_double(home):
+    bands = np.full((2, 4, 4, 1), 0.5)
+    metrics.register("flat", label="Flat", unit="1", better="lower", paper="none")(
+        lambda found: tf.reduce_mean(tf.cast(found.target, tf.float32), axis=[1, 2, 3])
+    )
+    given = {"value_ranges": [[0, 1]], "factor": 1.0, "names": ("flat",)}
+    (values,) = compute(bands, bands, **given).values()
+    assert values.dtype == tf.float64 and values.numpy().tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(
