@@ -283,8 +283,14 @@ class _Session:
         found: dict[str, Any] = {} if clipped is None else {"clipped_pixels": clipped}
         # Tiled prediction needs it for its margins and strides, long after training.
         with decoration("the receptive field of the generator", logger.warning):
-            found["generator"] = known or asdict(reach(self.model.generator))
+            found["generator"] = known or self._reach()
         return found
+
+    def _reach(self) -> dict[str, Any] | None:
+        of = self.experiment
+        # A subclass of Model does not say what it takes.
+        seen = reach(self.model.generator, (of.INPUT_HEIGHT, of.INPUT_WIDTH, of.INPUT_CHANNELS))
+        return asdict(seen) if seen is not None else None
 
     def _clipped(self) -> dict[str, float] | None:
         """Say what share of the target pixels the model cannot reach, by split; else None."""
