@@ -53,6 +53,8 @@ def as_picture(
     coarse = extra.grid == "input" and contract.input.grid is not None
     if coarse and not own:
         values = enlarge(values, contract, bicubic=bicubic and not mask)
+    # Nearest has no middle pixel in an even number and takes the later one: a mask made from 64 to
+    # 32 pixels lies half a stored pixel, a quarter of a new one, up and left of its image.
     return Picture(values, "nearest" if mask else "bilinear", coarse and own)
 
 
