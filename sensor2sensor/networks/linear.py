@@ -130,6 +130,7 @@ def linear_copy(network: keras.Model, divisor: int) -> keras.Model:
             clone_function=lambda layer: _plain(layer, divisor),
             call_function=_applied,
         )
+    # Not all equal: the pixel less the mean about it would cancel, say.
     random = np.random.default_rng(0)
     for weight in made.weights:
         if keras.backend.is_float_dtype(weight.dtype):

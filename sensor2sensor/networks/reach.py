@@ -152,6 +152,7 @@ def _one(sides: Sides, seen: Seen) -> Reach | None:
     if all(middle[axis].width() == sides.input[axis] for axis in (0, 1)):
         return Reach(max(sides.input), None, whole_image=True)
     corners = _ends(seen([(0, 0), (sides.output[0] - 1, sides.output[1] - 1)]))
+    # Few pixels first: each costs a pass back, and most strides are 1 to 8.
     widest, stride = 0, None
     for count in _STEPS_PX:
         ends = _ends(seen(_diagonal(sides.output, count)))
@@ -232,6 +233,7 @@ def _gradient(
     seed: int,
 ) -> Mask:
     """One image a place, so that one pass back tells all of them apart."""
+    # Positive, as the copy's weights: then no sum on the way can be 0 by cancelling.
     random = np.random.default_rng(seed)
     images = [
         tf.constant(random.uniform(0.5, 1.5, (len(places), *shape)), tf.float32) for shape in shapes

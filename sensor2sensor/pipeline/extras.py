@@ -48,6 +48,7 @@ def as_picture(
         bicubic: Whether images are enlarged by bicubic interpolation.
     """
     mask = extra.role == "mask"
+    # Before it is moved: what lies between two integers would be cut off to an integer again.
     values = values if mask else tf.cast(values, tf.float32)
     values = values[..., tf.newaxis] if len(extra.shape) == 2 else values
     coarse = extra.grid == "input" and contract.input.grid is not None
