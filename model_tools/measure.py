@@ -35,8 +35,8 @@ def measure(name: str, channels: int) -> dict[str, Any]:
     Returns:
         ``generator`` and ``discriminator`` with ``trainable`` and ``fixed`` counts, ``output``
         (shape without the batch, None where there is no network) and ``field_px`` (receptive
-        field; equal to ``tile_px`` where it is the whole tile); ``gmac`` and ``activation_mib``
-        of the generator; ``svg``, the picture of the generator.
+        field; equal to ``tile_px`` where it is the whole tile, None where it cannot be
+        seen); ``gmac`` and ``activation_mib`` of the generator; ``svg``, its picture.
     """
     from model_tools import cost
     from model_tools.construct import construct
@@ -66,7 +66,8 @@ def _network(network: Any) -> dict[str, Any]:
     if network is None:
         return {**counts, "output": None, "field_px": None}
     shape = list(network.output_shape[1:])
-    return {**counts, "output": shape, "field_px": reach(network).receptive_field_px}
+    found = reach(network)
+    return {**counts, "output": shape, "field_px": found and found.receptive_field_px}
 
 
 @functools.cache

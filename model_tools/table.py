@@ -146,6 +146,8 @@ def _millions(count: int) -> str:
 
 def _field(cost: Mapping[str, Any]) -> str:
     field_px = cost["generator"]["field_px"]
+    if field_px is None:
+        return "unknown"
     return "whole tile" if field_px >= cost["tile_px"] else f"{field_px} px"
 
 
@@ -174,10 +176,15 @@ def _counts(by_channels: Mapping[int, Any]) -> str:
     said = (
         f"{rows} × {columns} × {answers} answers" if rows * columns * answers > 1 else "one answer"
     )
-    field_px = few["discriminator"]["field_px"]
-    seen = "the whole tile" if field_px >= few["tile_px"] else f"{field_px} × {field_px} pixels"
+    seen = _seen(few["discriminator"]["field_px"], few["tile_px"])
     judge = _network("Discriminator", few["discriminator"], many["discriminator"])
     return f"{text} {judge}; {said}{', each' if 'answers' in said else ''} from {seen}."
+
+
+def _seen(field_px: int | None, tile_px: int) -> str:
+    if field_px is None:
+        return "an unknown part of the tile"
+    return "the whole tile" if field_px >= tile_px else f"{field_px} × {field_px} pixels"
 
 
 def _network(kind: str, few: Mapping[str, Any], many: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ def held_layers(network: Any) -> list[Any]:
 
 def _within(value: Any, seen: set[int]) -> Iterator[Any]:
     """The layers that a layer, list or mapping holds, itself included."""
+    # By identity: lists have no hash, and a layer may hold the model that holds it.
     if id(value) in seen:
         return
     seen.add(id(value))

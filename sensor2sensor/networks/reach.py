@@ -1,18 +1,16 @@
 """What one output pixel of a network sees of its input, measured by gradients.
 
-A network as it is would answer wrongly: a ReLU that is off passes no gradient, weights of 0 hide
-what lies behind them, and after two hundred convolutions the outermost gradient is below the
-smallest float. So a copy of its graph is measured in which nothing but places matters: weights are
-positive, activations linear, and on its way back through every layer a gradient becomes 0 or 1.
-Normalisation is left out of the copy, since the statistics that instance or group normalisation
-takes over an image would reach everywhere: a mean over all pixels is no detail that is seen.
+Measured is a copy in which nothing but places matters (:mod:`sensor2sensor.networks.linear`). A
+network of which there is none is measured as it is, and a line says that more may be seen.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -22,39 +20,20 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-# Layers that work on single pixels, or on nothing at inference.
-_SAME_PIXEL = (
-    keras.layers.Activation,
-    keras.layers.ReLU,
-    keras.layers.LeakyReLU,
-    keras.layers.PReLU,
-    keras.layers.ELU,
-    keras.layers.Softmax,
-    keras.layers.BatchNormalization,
-    keras.layers.GroupNormalization,
-    keras.layers.LayerNormalization,
-    keras.layers.Dropout,
-    keras.layers.SpatialDropout2D,
-    keras.layers.GaussianDropout,
-    keras.layers.GaussianNoise,
-)
-_MEANS = {
-    keras.layers.MaxPooling2D: keras.layers.AveragePooling2D,
-    keras.layers.GlobalMaxPooling2D: keras.layers.GlobalAveragePooling2D,
-}
-_CHANNELS = ("filters", "units")
-_FEW = 8  # channels from which on they can be fewer without another reach
+from sensor2sensor.networks.linear import fewer_by, is_graph, linear_copy
+
 _STEPS_PX = (16, 128)  # output pixels that are looked at; they show strides up to half as many
 _AT_ONCE = 16
 _RESTARTS = 4
 _SMALL = 100_000  # values of a network that costs nothing with all its channels
+_LIMIT_S = 60.0  # for a network as it is: image by image, it could take as long as a training
 
 
 logger = logging.getLogger(__name__)
 Shape = tuple[int, int, int]
 Places = Sequence[tuple[int, int]]
 Mask = npt.NDArray[np.bool_]
-Ends = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+Pixels = npt.NDArray[np.int64]
 Seen = Callable[[Places], Mask]
 
 
@@ -65,16 +44,16 @@ class Reach:
     Attributes:
         receptive_field_px: Most rows or columns of the input that it sees.
         total_stride_px: Input pixels by which an image can be moved so that the output moves with
-            it and is otherwise the same; the longer side of the input where no smaller is seen.
+            it and is otherwise the same; None where the image is too small to see that.
         whole_image: Whether it sees all of the input.
     """
 
     receptive_field_px: int
-    total_stride_px: int
+    total_stride_px: int | None
     whole_image: bool
 
 
-def reach(network: keras.Model, input_shape: Sequence[int] | None = None) -> Reach:
+def reach(network: keras.Model, input_shape: Sequence[int] | None = None) -> Reach | None:
     """Measure a network in inference mode; neither its weights nor any random state change.
 
     Of several inputs the one that is seen most of counts.
@@ -82,30 +61,69 @@ def reach(network: keras.Model, input_shape: Sequence[int] | None = None) -> Rea
     Args:
         network: ``[B, h, w, C_in] -> [B, H, W, C]``; the grids may differ. One that is no graph of
             layers (a subclass of ``keras.Model``) is measured as it is, at random images: where
-            its weights hide a pixel, that is not seen.
+            its weights hide a pixel, that is not seen. A line says so.
         input_shape: ``(h, w, ...)`` for a network that leaves its sides open.
+
+    Returns:
+        None, after a line that says why, where nothing is seen or it takes too long.
     """
-    shapes = _shapes(network, input_shape)
+    with _restored(network):
+        return _reach(network, _shapes(network, input_shape))
+
+
+def _reach(network: keras.Model, shapes: Sequence[Shape]) -> Reach | None:
     measured = _measurable(network, shapes)
 
-    def into(index: int) -> Reach:
+    def into(index: int) -> Reach | None:
         def seen(places: Places) -> Mask:
             return _seen(measured, shapes, places, index)
 
         return _one(Sides(shapes[index][:2], measured.output), seen)
 
-    found = [into(index) for index in range(len(shapes))]
-    return max(found, key=lambda one: (one.receptive_field_px, one.total_stride_px))
+    what, why = f"the receptive field of {network.name}", f" ({measured.why})" * bool(measured.why)
+    dark = "no output pixel that was looked at passes a gradient on to the input"
+    try:
+        found = [one for one in map(into, range(len(shapes))) if one is not None]
+    except TimeoutError as error:
+        found, dark = [], str(error)
+    if not found:
+        logger.warning("%s is not known: %s%s", what, dark, why)
+        return None
+    if measured.why:
+        logger.warning("%s may be too small: it is measured with the weights it has%s", what, why)
+    return max(found, key=lambda one: (one.receptive_field_px, one.total_stride_px or 0))
+
+
+@contextmanager
+def _restored(network: keras.Model) -> Iterator[None]:
+    """Put back what a network changes when it is run as it is: the states of seeds, counters."""
+    before = [(one, one.numpy()) for one in network.non_trainable_variables]
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)
 
 
 @dataclass(frozen=True)
 class _Measurable:
-    """What is measured, its output's sides, how many images it takes, and how many at once."""
+    """What is measured, and how.
+
+    Attributes:
+        network: The copy, or the network as it is.
+        output: Its output's sides.
+        restarts: Random images for each output pixel.
+        at_once: Output pixels a pass.
+        until: When to give up, by ``time.monotonic``.
+        why: Why it is no copy.
+    """
 
     network: Any
     output: tuple[int, int]
     restarts: int
     at_once: int
+    until: float = math.inf
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,23 +134,36 @@ class Sides:
     output: tuple[int, int]
 
 
-def _one(sides: Sides, seen: Seen) -> Reach:
+@dataclass(frozen=True)
+class _Ends:
+    """First and last row, or column, that each output pixel sees; those not ``lit`` see none."""
+
+    low: Pixels
+    high: Pixels
+    lit: Mask
+
+    def width(self) -> int:
+        return int((self.high - self.low + 1)[self.lit].max(initial=0))
+
+
+def _one(sides: Sides, seen: Seen) -> Reach | None:
     """The reach into one input; ``seen`` maps output pixels to ``[N, h, w]`` bool."""
-    longer = max(sides.input)
     middle = _ends(seen([(sides.output[0] // 2, sides.output[1] // 2)]))
-    if all(_whole(middle[axis], sides.input[axis]) for axis in (0, 1)):
-        return Reach(longer, longer, whole_image=True)
+    if all(middle[axis].width() == sides.input[axis] for axis in (0, 1)):
+        return Reach(max(sides.input), None, whole_image=True)
+    corners = _ends(seen([(0, 0), (sides.output[0] - 1, sides.output[1] - 1)]))
+    # Few pixels first: each costs a pass back, and most strides are 1 to 8.
     widest, stride = 0, None
     for count in _STEPS_PX:
         ends = _ends(seen(_diagonal(sides.output, count)))
-        widest = max(widest, *(int((high - low).max()) + 1 for low, high in ends))
-        strides = [_stride(ends[axis], sides.input[axis]) for axis in (0, 1)]
+        widest = max(widest, *(one.width() for one in ends))
+        strides = [_stride(ends[axis], corners[axis], sides.input[axis]) for axis in (0, 1)]
         if None not in strides:
             stride = math.lcm(*(one for one in strides if one is not None))
             break
         if min(sides.output) <= count:
             break
-    return Reach(widest, min(stride or longer, longer), whole_image=False)
+    return Reach(widest, stride, whole_image=False) if widest else None
 
 
 def _diagonal(output: tuple[int, int], count: int) -> list[tuple[int, int]]:
@@ -142,27 +173,31 @@ def _diagonal(output: tuple[int, int], count: int) -> list[tuple[int, int]]:
     return [(first[0] + k, first[1] + k) for k in range(count)]
 
 
-def _ends(seen: Mask) -> tuple[Ends, Ends]:
-    """First and last row, and first and last column, that each pixel sees."""
+def _ends(seen: Mask) -> tuple[_Ends, _Ends]:
+    """What each pixel sees of the rows, and of the columns."""
     found = []
     for axis in (2, 1):
         line: Mask = np.any(seen, axis=axis)
         low = line.argmax(axis=1)
-        found.append((low, line.shape[1] - 1 - line[:, ::-1].argmax(axis=1)))
+        high = line.shape[1] - 1 - line[:, ::-1].argmax(axis=1)
+        # Of a line that is dark throughout argmax says 0, as of one that is seen from its start.
+        lit: Mask = np.any(line, axis=1)
+        found.append(_Ends(low, high, lit))
     return found[0], found[1]
 
 
-def _whole(ends: Ends, side: int) -> bool:
-    return bool((ends[0] == 0).all() and (ends[1] == side - 1).all())
-
-
-def _stride(ends: Ends, side: int) -> int | None:
+def _stride(ends: _Ends, corners: _Ends, side: int) -> int | None:
     """Input pixels after which the reach repeats, shifted; None where the borders hide it."""
     if side == 1:
         return 1
-    # What ends at the border of the image may have been cut off there.
-    free = [(end, end != border) for end, border in zip(ends, (0, side - 1), strict=True)]
-    for period in range(1, len(ends[0]) // 2 + 1):
+    if not ends.lit.any():
+        return None
+    # What ends where the corners' reach does may have been cut off there. That need not be the
+    # image's border: strides without padding skip pixels.
+    first = corners.low[0] if corners.lit[0] else ends.low[ends.lit].min()
+    last = corners.high[1] if corners.lit[1] else ends.high[ends.lit].max()
+    free = [(ends.low, ends.lit & (ends.low != first)), (ends.high, ends.lit & (ends.high != last))]
+    for period in range(1, len(ends.lit) // 2 + 1):
         # One shift, whichever output pixel it starts from: steps of 0 and 4 are no step of 1.
         pairs = [(end[period:] - end[:-period])[f[period:] & f[:-period]] for end, f in free]
         shifts = {int(shift) for found in pairs for shift in found}
@@ -173,14 +208,19 @@ def _stride(ends: Ends, side: int) -> int | None:
 
 
 def _seen(measured: _Measurable, shapes: Sequence[Shape], places: Places, index: int) -> Mask:
-    """Which pixels of an input the output pixels ``places`` depend on: ``[N, h, w]``."""
+    """Which pixels of an input the output pixels ``places`` depend on: ``[N, h, w]``.
+
+    Raises:
+        TimeoutError: It takes longer than it may.
+    """
     parts = []
     for start in range(0, len(places), measured.at_once):
         some = places[start : start + measured.at_once]
-        tries = [
-            _gradient(measured.network, shapes, some, index, seed)
-            for seed in range(measured.restarts)
-        ]
+        tries = []
+        for seed in range(measured.restarts):
+            if time.monotonic() > measured.until:
+                raise TimeoutError(f"measuring it takes more than {_LIMIT_S:.0f} seconds")
+            tries.append(_gradient(measured.network, shapes, some, index, seed))
         parts.append(np.any(tries, axis=0))
     return np.concatenate(parts)
 
@@ -193,6 +233,7 @@ def _gradient(
     seed: int,
 ) -> Mask:
     """One image a place, so that one pass back tells all of them apart."""
+    # Positive, as the copy's weights: then no sum on the way can be 0 by cancelling.
     random = np.random.default_rng(seed)
     images = [
         tf.constant(random.uniform(0.5, 1.5, (len(places), *shape)), tf.float32) for shape in shapes
@@ -202,8 +243,10 @@ def _gradient(
         made = network(images if len(images) > 1 else images[0], training=False)
         chosen = [(number, *place) for number, place in enumerate(places)]
         total = tf.reduce_sum(tf.gather_nd(made, chosen))
-    slope = tape.gradient(total, images[index])
-    found: Mask = np.any(np.asarray(slope) != 0.0, axis=-1)
+    unused = tf.UnconnectedGradients.ZERO  # an input that the network does not use
+    slope = np.asarray(tape.gradient(total, images[index], unconnected_gradients=unused))
+    # Nothing is known of a pixel whose gradient is not a number.
+    found: Mask = np.any((slope != 0.0) & ~np.isnan(slope), axis=-1)
     return found
 
 
@@ -233,117 +276,18 @@ def _output_size(network: Any, shapes: Sequence[Shape]) -> tuple[int, int]:
 
 
 def _measurable(network: keras.Model, shapes: Sequence[Shape]) -> _Measurable:
-    for divisor in dict.fromkeys((_divisor(network), 1)):
+    why = "it is no graph of layers"
+    # With all its channels where a layer does not bear fewer.
+    for whole in (False, True) if is_graph(network) else ():
         try:
-            copy = _copy(network, divisor)
+            divisor = 1 if whole else fewer_by(network)
+            copy = linear_copy(network, divisor)
             # With all its channels sixteen images at once could fill the memory.
             at_once = _AT_ONCE if divisor > 1 or copy.count_params() < _SMALL else 1
             return _Measurable(copy, _output_size(copy, shapes), 1, at_once)
-        # Whatever a layer of the user's raises: it keeps its channels, or the network is no graph.
+        # Whatever a layer of the user's raises, or says over many lines.
         except Exception as error:
-            logger.debug("%s cannot be copied: %s", network.name, error)
-    return _Measurable(network, _output_size(network, shapes), _RESTARTS, 1)
-
-
-def _divisor(network: keras.Model) -> int:
-    """By how much channels can be divided: reach is a matter of places, and they cost most.
-
-    The count that divides those of most layers, of equals the largest; the others are kept.
-    """
-    counts = [
-        int(config[key])
-        for layer in _layers(network)
-        for config in [layer.get_config()]
-        for key in _CHANNELS
-        if config.get(key) is not None and config[key] > _FEW
-    ]
-    # One that divides all keeps their proportions, and with them what slices and gates take.
-    if counts and (common := math.gcd(*counts)) > 1:
-        return common
-    fits = {count: sum(other % count == 0 for other in counts) for count in counts}
-    return max(fits, key=lambda count: (fits[count], count), default=1)
-
-
-def _layers(network: Any) -> list[Any]:
-    """All layers, those of networks within it too."""
-    found = []
-    for layer in network.layers:
-        found += _layers(layer) if isinstance(layer, keras.Model) else [layer]
-    return found
-
-
-def _copy(network: keras.Model, divisor: int) -> keras.Model:
-    """A network of the same places; see the head of this module.
-
-    Raises:
-        Exception: It is no graph of layers, or a layer does not bear fewer channels.
-    """
-    if isinstance(network, keras.Sequential):
-        x = inputs = keras.Input(network.input_shape[1:])
-        for layer in network.layers:
-            x = _applied(_plain(layer, divisor), x)
-        made = keras.Model(inputs, x)
-    else:
-        made = keras.models.clone_model(
-            network,
-            clone_function=lambda layer: _plain(layer, divisor),
-            call_function=_applied,
-        )
-    random = np.random.default_rng(0)
-    for weight in made.weights:
-        if keras.backend.is_float_dtype(weight.dtype):
-            # Of the size of one over the values that are summed, so that no sum grows.
-            terms = max(math.prod(weight.shape[:-1]), 1)
-            weight.assign(random.uniform(0.5, 1.5, weight.shape) / terms)
-    return made
-
-
-def _applied(layer: Any, *tensors: Any, **options: Any) -> Any:
-    """What a layer makes, marked; one that does nothing is passed by: graphs of thousands exist."""
-    if type(layer) is keras.layers.Identity:
-        return tensors[0]
-    made = layer(*tensors, **options)
-    # A difference or a product of tensors is an operation of the graph, which has no weights.
-    sums = any(len(weight.shape) > 1 for weight in getattr(layer, "weights", ()))
-    return _Mark()(made) if sums else made
-
-
-def _plain(layer: Any, divisor: int) -> Any:
-    """A layer's copy that is linear, draws nothing at random and has fewer channels."""
-    if isinstance(layer, keras.Sequential):  # not built yet, so that it takes what it is given
-        return keras.Sequential([_plain(one, divisor) for one in layer.layers], name=layer.name)
-    if isinstance(layer, keras.Model):
-        return _copy(layer, divisor)
-    config = layer.get_config()
-    if isinstance(layer, _SAME_PIXEL):
-        return keras.layers.Identity(name=layer.name)
-    for key in config:
-        if key == "activation":
-            config[key] = "linear"
-        elif key.endswith("_initializer"):
-            config[key] = "zeros"
-        elif key in _CHANNELS and config[key] is not None and config[key] % divisor == 0:
-            config[key] = config[key] // divisor
-    # A maximum passes its gradient to one pixel, and any of its window could have been it.
-    kind = _MEANS.get(type(layer), type(layer))
-    return kind.from_config(config)
-
-
-class _Mark(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
-    """Hands a tensor on; of a gradient that comes back only where it is not 0."""
-
-    def call(self, inputs: Any) -> Any:
-        """The input itself."""
-        return tf.nest.map_structure(_mark, inputs)
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        """That of the input, without a graph of its own for each of hundreds of layers."""
-        return tf.nest.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), inputs)
-
-
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def _mark(tensor: tf.Tensor) -> Any:
-    def back(slope: tf.Tensor) -> tf.Tensor:
-        return tf.cast(slope != 0.0, slope.dtype)
-
-    return tf.identity(tensor), back
+            why = " ".join(str(error).split())[:200]
+            logger.debug("%s cannot be copied: %s", network.name, why)
+    until = time.monotonic() + _LIMIT_S
+    return _Measurable(network, _output_size(network, shapes), _RESTARTS, 1, until, why)

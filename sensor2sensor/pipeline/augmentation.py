@@ -85,6 +85,7 @@ def augment(
         Image, target and extras of ``[height, width, C]``.
     """
     # Named, since the algorithm that TensorFlow would choose is another one on another device.
+    # All six whatever is asked for: an option turned off leaves the draws of the others.
     draw = tf.random.stateless_uniform([6], seed, alg="philox")
     coarse = spec.factor > 1
     pictures = [Picture(image, coarse=coarse), Picture(target), *extras]
@@ -98,6 +99,7 @@ def _transform(picture: Picture, draw: tf.Tensor, spec: AugmentSpec) -> tf.Tenso
         # The jitter of pix2pix, there always 286 / 256 (Isola et al. 2017, appendix 6.2).
         factor = 1.0 + draw[2] * (float(spec.random_resize or 1.0) - 1.0)
         size = tf.cast(tf.round(factor * [float(height), float(width)]), tf.int32)
+        # Of any pixel, not of whole coarse ones: an input on its own grid refuses random_resize.
         values = crop(_resize(values, size, picture.method), height, width, draw[3:5])
     if spec.random_rotate:
         values = _symmetry(values, draw[5], spec)
@@ -111,12 +113,14 @@ def fit(picture: Picture, spec: AugmentSpec, where: tf.Tensor | Sequence[float])
     if values.shape[:2] == size:
         return values
     if spec.random_crop:
+        # The same count of places on both grids, so that one draw cuts the same ground.
         return crop(values, *size, where, cell=1 if picture.coarse else spec.factor)
     return _resize(values, size, picture.method)
 
 
 def _resize(picture: tf.Tensor, size: tf.Tensor | Sequence[int], method: Method) -> tf.Tensor:
-    # Half-pixel centres: pictures of other pixel sizes keep covering the same ground.
+    # Half-pixel centres: pictures of other pixel sizes keep covering the same ground. Bilinear
+    # gives float32 whatever goes in, and takes no mean of what it skips where it makes smaller.
     return tf.cast(tf.image.resize(picture, size, method=method), picture.dtype)
 
 
@@ -143,7 +147,7 @@ def _symmetry(picture: tf.Tensor, draw: tf.Tensor, spec: AugmentSpec) -> tf.Tens
     if spec.random_rotate == "flip":
         return tf.cond(draw < 0.5, lambda: picture, lambda: tf.reverse(picture, [1]))
     count = 8 if spec.height == spec.width else 4
-    k = tf.minimum(tf.cast(draw * count, tf.int32), count - 1)
+    k = tf.minimum(tf.cast(draw * count, tf.int32), count - 1)  # rounding, as in crop
     picture = tf.cond(k % 2 == 1, lambda: tf.reverse(picture, [1]), lambda: picture)
     picture = tf.cond((k // 2) % 2 == 1, lambda: tf.reverse(picture, [0]), lambda: picture)
     if count == 8:

@@ -48,11 +48,14 @@ def as_picture(
         bicubic: Whether images are enlarged by bicubic interpolation.
     """
     mask = extra.role == "mask"
+    # Before it is moved: what lies between two integers would be cut off to an integer again.
     values = values if mask else tf.cast(values, tf.float32)
     values = values[..., tf.newaxis] if len(extra.shape) == 2 else values
     coarse = extra.grid == "input" and contract.input.grid is not None
     if coarse and not own:
         values = enlarge(values, contract, bicubic=bicubic and not mask)
+    # Nearest has no middle pixel in an even number and takes the later one: a mask made from 64 to
+    # 32 pixels lies half a stored pixel, a quarter of a new one, up and left of its image.
     return Picture(values, "nearest" if mask else "bilinear", coarse and own)
 
 

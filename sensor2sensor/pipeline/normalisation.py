@@ -43,6 +43,7 @@ def refuse_beyond(kind: str, bounds: Bounds | None, span: Bounds) -> None:
     if bounds is None:
         return
     (low, high), (first, last) = bounds, span
+    # Mean and deviation say nothing of the largest value: 'standard' fits no bounds by design.
     if kind == "standard" or first < low or last > high:
         fitting = "'symmetric'" if low < 0 else "'minmax' or, without values below 0, 'reflectance'"
         raise ConfigError(
@@ -68,6 +69,8 @@ class _Affine:
         origin, span, shape = self.origin.astype(np.float32), self.span.astype(np.float32), None
         if not isinstance(values, np.ndarray):
             values, origin, span, shape = _joined(values, origin, span)
+        # Not folded into one factor and one offset: that rounds otherwise, and weights have learned
+        # this.
         scaled = (values - origin) / span
         scaled = scaled if self.bounds is None else _clip(scaled, *self.bounds)
         return scaled if shape is None else _reshape(scaled, shape)
@@ -172,7 +175,7 @@ class Normalisation:
             return [INTERVALS[self.kind]] * count
         ends = np.array([(s.low, s.high) for s in self._statistics["target"]])
         low, high = self._maps["target"].exact(ends.T)
-        if self.legacy:
+        if self.legacy:  # one range for all bands
             low, high = np.full(count, low.min()), np.full(count, high.max())
         # A constant band has no range; differences in it count as they are.
         high = np.where(high > low, high, low + 1)
@@ -216,6 +219,7 @@ class Normalisation:
             side: [band.model_dump(mode="json") for band in bands]
             for side, bands in self._statistics.items()
         }
+        # JSON knows no infinity, the upper bound of a ReLU.
         bounds = self.bounds and [end if math.isfinite(end) else None for end in self.bounds]
         return {
             "kind": self.kind,

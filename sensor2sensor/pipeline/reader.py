@@ -124,6 +124,8 @@ def training_batches(
         pair = np.array(augmentation_seed(options.seed, epoch, i), dtype=np.int32)
         return read_record(refs[index]), np.int64(index), pair
 
+    # A run that goes on begins in the middle of an epoch; nothing before it is read.
+    # All batches are of one shape: another one would trace the train step again.
     source = tf.data.Dataset.counter(start=start_step * options.batch_size)
     batches = plan.batches(source, fetch, drop_remainder=True)
     return _named(batches, refs) if extras is not None and NAME in extras else batches
@@ -168,7 +170,7 @@ def fixed_batches(
 
     def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:
         index = int(chosen[int(k)])
-        return read_record(refs[index]), np.int64(index), np.zeros(2, np.int32)
+        return read_record(refs[index]), np.int64(index), np.zeros(2, np.int32)  # nothing is drawn
 
     source = tf.data.Dataset.range(len(chosen))
     return _named(plan.batches(source, fetch, drop_remainder=False), refs)
@@ -271,6 +273,7 @@ class _Plan:
         # Deterministic: else a batch would hold what the fastest threads have ready.
         made = source.map(sample, num_parallel_calls=self.parallel, deterministic=True)
         made = made.batch(self.batch_size, drop_remainder=drop_remainder)
+        # Compact samples grow here to what they are as pictures, so few batches at a time.
         made = made.map(
             self._finish, num_parallel_calls=FINISHING if self.compact else 1, deterministic=True
         )
@@ -285,6 +288,8 @@ class _Plan:
             for e in moving
         ]
         if self.compact:
+            # The map is cut and turned in the image's stead, one number a pixel and not 21; no step
+            # of that may interpolate, which numbers of pixels would not bear.
             image, target = stored["input_index"][..., tf.newaxis], stored["target"]
         else:
             image = (

@@ -56,6 +56,7 @@ def _input_px(contract: DatasetContract) -> tuple[int, int]:
 
 def physical(stored: tf.Tensor, bands: tuple[BandSpec, ...]) -> tf.Tensor:
     """Stored numbers as physical float32 values, bit for bit as ``records.to_physical``."""
+    # As Sentinel-2 says, (DN + RADIO_ADD_OFFSET) / QUANTIFICATION_VALUE; * 0.0001 rounds otherwise.
     values = tf.cast(stored, tf.float32)
     shift, divisor = (
         _common(np.array(part, dtype=np.float32))
@@ -76,6 +77,7 @@ def gather_pixels(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
     One gather from the joined tables; TensorFlow's batched gather takes twice as long.
     """
     size, rows, columns = tf.shape(table)[0], table.shape[1], table.shape[2]
+    # The rows of a tile come after those of the tiles before it.
     first = tf.range(size)[:, tf.newaxis, tf.newaxis] * rows - 1
     return tf.gather(tf.reshape(table, [-1, columns]), tf.cast(index, tf.int32) + first)
 
@@ -83,6 +85,7 @@ def gather_pixels(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
 def pad_table(table: tf.Tensor, rows: int) -> tf.Tensor:
     """Fill a pixel table ``[K, C]`` with zeros to a fixed number of rows."""
     columns = table.shape[-1]
+    # Tables of a batch have one length; no index points at the zeros.
     padded = tf.pad(table, [[0, rows - tf.shape(table)[0]], [0, 0]])
     return tf.ensure_shape(padded, [rows, columns])
 
@@ -116,6 +119,8 @@ def enlarge(image: tf.Tensor, contract: DatasetContract, *, bicubic: bool) -> tf
             nearest = np.floor((np.arange(tile) + 0.5) / contract.factor).astype(np.int32)
             image = tf.gather(image, np.minimum(nearest, count - 1), axis=axis)
         return image
+    # Keys' kernel is a product of one along rows and one along columns. tensordot puts the axis
+    # that it makes first, which the transposition undoes.
     down = tf.tensordot(bicubic_matrix(tile, rows, contract.factor), image, axes=[[1], [0]])
     across = tf.tensordot(bicubic_matrix(tile, columns, contract.factor), down, axes=[[1], [1]])
     return tf.transpose(across, [1, 0, 2])

@@ -96,6 +96,7 @@ def same_bands(contract: DatasetContract) -> tuple[int, ...]:
     Raises:
         DatasetError: The input lacks some.
     """
+    # By name, not by place: an input may hold further bands, in any order.
     names = [band.name for band in contract.input.bands]
     missing = [band.name for band in contract.target.bands if band.name not in names]
     if missing:

@@ -97,6 +97,7 @@ def bilinear(
 
     height, width = index.shape
     nearest = np.where(index[..., None] > 0, values[np.maximum(index, 1) - 1], np.nan)
+    # Centres of pixels, as xy_m counts from the tile's corner.
     x = (np.arange(width) + 0.5) * resolution_m
     y = (np.arange(height) + 0.5) * resolution_m
     try:
@@ -128,6 +129,7 @@ class _Sums:
         """Slope, offset and correlation of each band; slope 0 where the input never varies."""
         w, wx, wy, wxx, wxy, wyy = self.table
         mean_x, mean_y = wx / w, wy / w
+        # E[x²] - E[x]² can come out just below 0 where a band is constant.
         var_x = np.maximum(wxx / w - mean_x**2, 0.0)
         var_y = np.maximum(wyy / w - mean_y**2, 0.0)
         cov = wxy / w - mean_x * mean_y
@@ -159,6 +161,7 @@ def nearest_bands(contract: DatasetContract) -> tuple[int, ...]:
     known = [(i, b.wavelength_nm) for i, b in enumerate(contract.input.bands) if b.wavelength_nm]
     wanted = [band.wavelength_nm for band in contract.target.bands]
     if not known or not all(wanted):
+        # Names do not tell: B02 of one sensor is not Oa02 of the other.
         raise DatasetError(
             "bands without a wavelength have no nearest band",
             where=contract.name,

@@ -117,7 +117,7 @@ class ModelPredictor:
                     slice(row * factor, ends[0] * factor),
                     slice(column * factor, ends[1] * factor),
                 )
-                if total is None:
+                if total is None:  # how many bands come out the network alone knows
                     total = np.zeros((len(physical), *count.shape[:2], part.shape[-1]), np.float32)
                 total[:, *place] += part
                 count[place] += 1.0
@@ -127,6 +127,8 @@ class ModelPredictor:
     def _predict(self, physical: Images) -> Images:
         import tensorflow as tf
 
+        # No dropout: pix2pix keeps it when it is applied (Isola et al. 2017, 3.3), which would make
+        # a prediction another one each time.
         output = self._generator(self._normalisation.input(physical), training=False)
         output = tf.cast(output, tf.float32)  # in mixed precision a module's may be bfloat16
         restored = output if self.normalised else self._normalisation.restore(output)

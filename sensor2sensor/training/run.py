@@ -150,6 +150,12 @@ def tiles_as_trained(experiment: Any) -> tf.data.Dataset:
     return statistics_batches(experiment, experiment.normaliser, options)
 
 
+def seen_by(generator: Any, experiment: ExperimentView) -> dict[str, Any] | None:
+    """What ``run.json`` keeps of a generator's reach; a subclass does not say what it takes."""
+    shape = experiment.INPUT_HEIGHT, experiment.INPUT_WIDTH, experiment.INPUT_CHANNELS
+    return asdict(found) if (found := reach(generator, shape)) else None
+
+
 class _Session:
     """A constructed model with its state, batches and writers."""
 
@@ -283,7 +289,7 @@ class _Session:
         found: dict[str, Any] = {} if clipped is None else {"clipped_pixels": clipped}
         # Tiled prediction needs it for its margins and strides, long after training.
         with decoration("the receptive field of the generator", logger.warning):
-            found["generator"] = known or asdict(reach(self.model.generator))
+            found["generator"] = known or seen_by(self.model.generator, self.experiment)
         return found
 
     def _clipped(self) -> dict[str, float] | None:

@@ -106,6 +106,17 @@ def test_the_page_is_written_compared_and_cleared_of_former_models(folder):
     assert table.write_table(only_check=True, say=said.append) == 0
 
 
+def test_the_page_says_of_what_is_not_known_that_it_is_not(folder):
+    blind = measure.measured()
+    for part in ("generator", "discriminator"):
+        blind["pix2pix"][3][part] = {**blind["pix2pix"][3][part], "field_px": None}
+    table.write_table(only_check=False, say=lambda _: None)
+    text = table.PAGE.read_text()
+    assert "| unknown |" in text and "each from an unknown part of the tile." in " ".join(
+        text.split()
+    )
+
+
 def test_the_page_says_what_was_measured(folder):
     table.write_table(only_check=False, say=lambda _: None)
     lines = table.PAGE.read_text().splitlines()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from keras import ops
 
 from sensor2sensor.networks.reach import Reach, reach
 
@@ -52,6 +54,26 @@ def attention():
     return keras.Model(inputs, keras.layers.Multiply()([inputs, conv(1)(weights)]))
 
 
+def graph(make, size=24):
+    """What operations make of an image and of what a 3 x 3 convolution makes of it."""
+    inputs = keras.Input([size, size, 2])
+    return keras.Model(inputs, make(inputs, conv(3)(inputs)))
+
+
+class Saturated(keras.layers.Layer):
+    def call(self, image):
+        return tf.nn.relu6(image - 100.0)
+
+
+class Activated(keras.layers.Activation):
+    pass
+
+
+def inner_only(image):
+    """A `valid` convolution and padding after it: nothing is seen at the output's border."""
+    return keras.layers.ZeroPadding2D(1)(conv(3, padding="valid")(image))
+
+
 def statistics():
     """Local contrast: operations that are no layers, beside a convolution within a chain."""
     inputs = keras.Input([24, 24, 2])
@@ -76,8 +98,26 @@ CASES = {
                        Reach(3, 2, False)),
     "gates": (lambda: bare(24), Reach(8, 2, False)),
     "statistics": (statistics, Reach(7, 1, False)),
-    "attention": (attention, Reach(24, 24, True)),
-    "more than the image": (lambda: network(conv(23), conv(23)), Reach(24, 24, True)),
+    "attention": (attention, Reach(24, None, True)),
+    "more than the image": (lambda: network(conv(23), conv(23)), Reach(24, None, True)),
+    "clip": (lambda: graph(lambda x, y: ops.clip(x + y, 0, 1e-9)), Reach(3, 1, False)),
+    "saturated": (lambda: graph(lambda _, y: ops.relu6(ops.tanh(ops.hard_sigmoid(1e3 * y)) + 9)),
+                  Reach(3, 1, False)),
+    "maximum": (lambda: graph(lambda x, y: ops.minimum(ops.maximum(conv(5)(y), x - 1e3), x)),
+                Reach(7, 1, False)),
+    "maximum of a number": (lambda: graph(lambda _, y: ops.maximum(-np.inf, ops.abs(y - 1e3))),
+                            Reach(3, 1, False)),
+    "where": (lambda: graph(lambda x, y: ops.where(y > 1e3, x, 0.0)), Reach(3, 1, False)),
+    "what cancels": (lambda: graph(lambda _, y: ops.relu(y) + ops.relu(-y)), Reach(3, 1, False)),
+    "a maximum over pixels": (lambda: graph(lambda _, y: ops.max_pool(y, 2)), Reach(4, 2, False)),
+    "layers that saturate": (lambda: graph(lambda x, y: keras.layers.Maximum()([
+        x, Activated("tanh")(keras.layers.Rescaling(1e3)(y)) ])), Reach(3, 1, False)),
+    "functions of the user's": (lambda: network(conv(3), Saturated(), keras.layers.Lambda(
+        lambda x: tf.nn.relu(-x)), keras.layers.Lambda(lambda x: tf.nn.avg_pool2d(
+            x, 3, 1, "SAME"))), Reach(5, 1, False)),
+    "padded after": (lambda: network(inner_only, size=12), Reach(3, 1, False)),
+    "skips pixels at the border": (lambda: network(conv(1, 2), conv(3)), Reach(5, 2, False)),
+    "too small to see a stride": (lambda: network(conv(20, 4, "valid")), Reach(20, None, False)),
 }  # fmt: skip
 
 
@@ -120,15 +160,61 @@ def test_open_sides_are_asked_for():
         reach(made)
 
 
-def test_a_network_that_is_no_graph_is_measured_as_it_is():
-    class Own(keras.Model):
-        def __init__(self):
+class Own(keras.Model):
+    """A network that is no graph, its last convolution of weights as given."""
+
+    def __init__(self, last="glorot_uniform"):
+        super().__init__(name="own")
+        self.inner = [conv(3), keras.layers.Dropout(0.5), conv(3, kernel_initializer=last)]
+
+    def call(self, image, training=False):
+        draw = self.inner[1]
+        return self.inner[2](draw(self.inner[0](image), training=True) * 0.0 + self.inner[0](image))
+
+
+def own(**options):
+    made = Own(**options)
+    made(np.zeros([1, 24, 24, 2], np.float32))
+    return made
+
+
+def test_a_network_that_is_no_graph_is_measured_as_it_is_and_that_is_said(caplog):
+    made = own()
+    before = [variable.numpy() for variable in made.variables]
+    assert reach(made, (24, 24, 2)) == Reach(5, 1, False)
+    (line,) = caplog.messages
+    assert "of own may be too small" in line and "no graph of layers" in line
+    for variable, old in zip(made.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, old)  # the seed of what it draws, too
+
+
+def test_of_a_layer_that_cannot_be_copied_that_is_said(caplog):
+    class Scaled(keras.layers.Layer):
+        def __init__(self, how):
             super().__init__()
-            self.inner = conv(5)
+            self.how = how
 
         def call(self, image):
-            return self.inner(image)
+            return self.how(image)
 
-    made = Own()
-    made(np.zeros([1, 24, 24, 2], np.float32))
-    assert reach(made, (24, 24, 2)) == Reach(5, 1, False)
+    assert reach(network(conv(3), Scaled(lambda x: 2 * x))) == Reach(3, 1, False)
+    (line,) = caplog.messages
+    assert "may be too small" in line and "Scaled" in line
+
+
+def test_where_nothing_is_seen_nothing_is_known(caplog):
+    assert reach(own(last="zeros"), (24, 24, 2)) is None
+    (line,) = caplog.messages
+    assert "of own is not known" in line and "gradient" in line
+
+
+def test_what_takes_too_long_is_given_up(caplog, monkeypatch):
+    monkeypatch.setattr("sensor2sensor.networks.reach._LIMIT_S", -1.0)
+    assert reach(own(), (24, 24, 2)) is None
+    (line,) = caplog.messages
+    assert "of own is not known: measuring it takes more than" in line
+
+
+def test_an_input_that_is_not_used_is_left_out():
+    one, two = keras.Input([24, 24, 2]), keras.Input([24, 24, 1])
+    assert reach(keras.Model([one, two], conv(3)(one))) == Reach(3, 1, False)

@@ -226,6 +226,10 @@ def test_every_number_of_a_photo_has_its_place_and_nothing_is_clipped(
     assert not made.clipped(values).any() and made.value_ranges == [(-1.0, 1.0)] * 3
     scaled = Normalisation("reflectance", _fixed("DN", 0, 255)).input(values)
     assert (scaled.min(), scaled.max()) == (0.0, 1.0)
+    # minmax is about what was measured, 1 to 254; bounds about what can be.
+    extremes = Normalisation("minmax", _fixed("DN", 0, 255), bounds)
+    assert extremes.input(values).min() == np.float32(-1 / 253)
+    assert extremes.target(values).min() == (np.float32(-1 / 253) if bounds is None else 0.0)
 
 
 def test_decibels_below_zero_are_left_by_reflectance_and_mapped_by_their_limits() -> None:

@@ -14,7 +14,7 @@ from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.order import sample_at
 from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.upsampling import upsample as on_grid
-from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, augment
+from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, augment, fit
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import (
     ReaderOptions,
@@ -236,6 +236,16 @@ def test_images_are_bilinear_and_masks_nearest() -> None:
     extras = [Picture(tf.constant(mask), "nearest")]
     _, _, turned = augment(tf.constant(image), tf.constant(image), (1, 4), spec, extras)
     assert turned.dtype == tf.int32 and set(np.unique(turned)) <= set(np.unique(mask))
+
+
+def test_a_mask_made_smaller_lies_half_a_stored_pixel_up_and_left() -> None:
+    later = []
+    for first in (31, 32):  # edges of either parity
+        edge = tf.constant((np.arange(64) >= first).astype(np.float32)[:, None, None])
+        whole = AugmentSpec(32, 1)
+        image, mask = (fit(Picture(edge, how), whole, (0, 0)) for how in ("bilinear", "nearest"))
+        later.append(float(tf.reduce_sum(mask) - tf.reduce_sum(image)))
+    assert np.mean(later) == 0.25  # of a new pixel, of two stored ones
 
 
 def test_windows_reach_every_corner() -> None:

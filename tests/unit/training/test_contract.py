@@ -18,6 +18,7 @@ from sensor2sensor.training.contract import (
     extras_for,
     step_caller,
 )
+from sensor2sensor.training.run import seen_by
 from sensor2sensor.training.start import choose_start
 from tests.fakes_extras import extras_of
 from tests.unit.training.tiny import batch, fresh
@@ -117,6 +118,9 @@ def test_networks_made_at_their_first_call_get_their_variables():
                             INPUT_CHANNELS=2, OUTPUT_CHANNELS=3)  # fmt: skip
     build_networks(model, sizes)
     assert [tuple(v.shape) for v in model.generator.variables] == [(3, 3, 2, 3), (3,)]
+    assert seen_by(model.generator, sizes)["receptive_field_px"] == 3
+    model.generator.conv.kernel.assign(tf.zeros([3, 3, 2, 3]))
+    assert seen_by(model.generator, sizes) is None
 
 
 def test_networks_are_made_for_an_input_on_its_own_grid():
