@@ -172,8 +172,10 @@ class Source(Protocol):
         Runs in worker processes.
 
         Raises:
-            DatasetError: The item cannot be used. It is refused in every sibling with that reason,
-                and the run goes on; so it is where a file cannot be read (OSError).
+            DatasetError: The item cannot be used, and why. It is refused in every sibling with that
+                reason, the run goes on, ends with exit code 1, and a repeat tries the item again.
+                So it is with every other exception, which is told with its type: a mistake in the
+                source costs the items it meets; ``--debug`` shows where it was made.
         """
         ...
 

@@ -13,7 +13,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.manifest import fingerprint
-from sensor2sensor.core.parallel import Failure, parallel_map, reason_of
+from sensor2sensor.core.parallel import Failure, attempt, parallel_map
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract
 from sensor2sensor.dataset.recordfile import record_places, scan_file, write_records
 from sensor2sensor.dataset.records import encode, identity
@@ -111,7 +111,8 @@ def _count(written: Written, task: WriteTask, report: StepReport) -> None:
 def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
     """Write one file in every data set, unless all are current.
 
-    A sample that cannot be used is left out of all data sets, so they keep the same members.
+    A sample that cannot be used, for whatever error of its source, is left out of all data sets, so
+    they keep the same members.
     """
     # All or none: the siblings' records come from one reading, which is what costs.
     current = current_places(source, data_root, task)
@@ -120,10 +121,10 @@ def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
     serialised: dict[str, list[tuple[bytes, int]]] = {draft.name: [] for draft in source.drafts}
     refused: dict[str, str] = {}
     for item in task.items:
-        try:
-            made = _serialised(source, item)
-        except (DatasetError, OSError) as error:
-            refused[item.name] = reason_of(error)
+        # Around the reading alone: a disk that is full while writing is no fault of the sample.
+        made = attempt(partial(_serialised, source), item)
+        if isinstance(made, Failure):
+            refused[item.name] = made.reason
             continue
         for name, record in made.items():
             serialised[name].append(record)
@@ -146,8 +147,11 @@ def source_key(source: Source, item: Item, draft: DatasetContract) -> str:
 
 def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]]:
     """A sample's record, and its incomplete blocks, for every data set."""
-    made = {}
-    for draft, record in zip(source.drafts, source.read(item), strict=True):
+    made, records = {}, tuple(source.read(item))
+    if len(records) != len(source.drafts):
+        what = f"its source gave {len(records)} records for {len(source.drafts)} data sets"
+        raise DatasetError(what, where=item.name)
+    for draft, record in zip(source.drafts, records, strict=True):
         # Its file and its line in split.csv bear the item's name: under another nobody finds it.
         if record.name != item.name:
             raise DatasetError(f"its record is named '{record.name}'", where=item.name)
