@@ -53,7 +53,7 @@ def with_output_ranges(dataset_dir: Path, contract: DatasetContract) -> DatasetC
     known = contract.statistics["target"]
     if all(band.output_high is not None for band in known):
         return contract
-    refs = list_records(dataset_dir, contract, "train", None, None)
+    refs = list_records(dataset_dir, "train")
 
     def stream() -> Iterable[Values]:
         return (target_values(read_record(ref), contract) for ref in refs)

@@ -114,7 +114,6 @@ def _length(frame: bytes) -> int:
 
 def list_records(
     dataset_dir: Path,
-    contract: DatasetContract,
     split: str,
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
@@ -123,7 +122,6 @@ def list_records(
 
     Args:
         dataset_dir: The data set's folder.
-        contract: Its contract.
         split: ``train``, ``val`` or ``test``.
         enforce_suffix: Keep only names that end so.
         exclude_suffix: Drop names that end so.
