@@ -39,6 +39,9 @@ def finish_all(
     Raises:
         DatasetError: Refused samples left a split empty, or a target band has no span.
     """
+    if written.left_out:
+        by = plan.listing.left_out_by
+        report.note(f"{len(written.left_out)} tiles left out by {by} once they were read")
     ground: dict[str, Any] = {}
     first: DatasetContract | None = None
     for draft in source.drafts:
@@ -78,6 +81,8 @@ def placed_rows(
     for row in plan.rows.values():
         if row.name in written.refused:
             rows.append(replace(row, split=REFUSED, reason=written.refused[row.name]))
+        elif row.name in written.left_out:
+            rows.append(replace(row, split=DROPPED, reason=written.left_out[row.name]))
         elif row.split in SPLITS:
             rows.append(replace(row, file=file_of[row.name], **places[row.name]._asdict()))
         else:

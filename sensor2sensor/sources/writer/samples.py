@@ -17,7 +17,7 @@ from sensor2sensor.core.parallel import Failure, attempt, parallel_map
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract
 from sensor2sensor.dataset.recordfile import record_places, scan_file, write_records
 from sensor2sensor.dataset.records import encode, identity
-from sensor2sensor.sources.source import Item, Source, folder_of
+from sensor2sensor.sources.source import Item, LeftOut, Source, folder_of
 from sensor2sensor.sources.writer.plan import Plan
 
 
@@ -51,11 +51,13 @@ class Written:
     Attributes:
         places: For each data set (by name) and sample (by name) where its record lies.
         refused: Samples that cannot be used, with the reason.
+        left_out: Samples that a rule of the source leaves out once it has seen them, and why.
         reused: Whether all files were there already, made from equal inputs and options.
     """
 
     places: dict[str, dict[str, Placed]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     reused: bool = False
 
 
@@ -94,6 +96,7 @@ def write_samples(
         for dataset, placed in result.places.items():
             every.places[dataset].update(placed)
         every.refused.update(result.refused)
+        every.left_out.update(result.left_out)
         _count(result, task, report)
     return every
 
@@ -120,20 +123,23 @@ def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
         return Written(current, reused=True)
     serialised: dict[str, list[tuple[bytes, int]]] = {draft.name: [] for draft in source.drafts}
     refused: dict[str, str] = {}
+    left_out: dict[str, str] = {}
     for item in task.items:
         # Around the reading alone: a disk that is full while writing is no fault of the sample.
         made = attempt(partial(_serialised, source), item)
         if isinstance(made, Failure):
             refused[item.name] = made.reason
-            continue
-        for name, record in made.items():
-            serialised[name].append(record)
-    kept = [item for item in task.items if item.name not in refused]
+        elif isinstance(made, LeftOut):
+            left_out[item.name] = " ".join(str(made).split())
+        else:
+            for name, record in made.items():
+                serialised[name].append(record)
+    kept = [item for item in task.items if item.name not in refused | left_out]
     places = {}
     for draft in source.drafts:
         path = folder_of(data_root, draft) / task.file
         places[draft.name] = _write(path, kept, serialised[draft.name])
-    return Written(places, refused)
+    return Written(places, refused, left_out)
 
 
 def source_key(source: Source, item: Item, draft: DatasetContract) -> str:
@@ -145,9 +151,13 @@ def source_key(source: Source, item: Item, draft: DatasetContract) -> str:
     return fingerprint({"version": source.version, **made, "form": draft.form()})
 
 
-def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]]:
-    """A sample's record, and its incomplete blocks, for every data set."""
-    made, records = {}, tuple(source.read(item))
+def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]] | LeftOut:
+    """A sample's record, and its incomplete blocks, for every data set; or why it has none."""
+    made = {}
+    try:
+        records = tuple(source.read(item))
+    except LeftOut as rule:
+        return rule
     if len(records) != len(source.drafts):
         what = f"its source gave {len(records)} records for {len(source.drafts)} data sets"
         raise DatasetError(what, where=item.name)

@@ -18,7 +18,7 @@ from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.dataset.splits import TilePlace
 from sensor2sensor.dataset.verification import verify_dataset
 from sensor2sensor.evaluation.tables import ground_note
-from sensor2sensor.sources.source import Item, Listing, listing
+from sensor2sensor.sources.source import Item, LeftOut, Listing, listing, with_validation
 from sensor2sensor.sources.writer import run
 from sensor2sensor.sources.writer.existing import look_around
 from sensor2sensor.sources.writer.options import WriteOptions
@@ -249,6 +249,46 @@ def test_whatever_a_source_raises_costs_its_item_alone(
     assert f"{mended} done, {16 - mended} already there, 0 failed" in capsys.readouterr().out
     toy_dataset(tmp_path / "whole", photos=2, write_with=options)
     assert snapshot(tmp_path, "toy") == snapshot(tmp_path / "whole", "toy")
+
+
+class Sifted(ToySource):
+    """The toy without the photos of a city, which only their pixels tell."""
+
+    def read(self, item: Item) -> tuple[TileRecord, ...]:
+        if item.unit == "c":
+            raise LeftOut("1 % of it is shaded")
+        return super().read(item)
+
+
+def test_a_rule_that_needs_the_pixels_drops_and_is_no_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert write(Sifted(photos=2), tmp_path, WriteOptions(shard=3)) == 0
+    told = capsys.readouterr().out
+    assert "2 tiles left out by the source once they were read" in told
+    assert "2 dropped, 0 refused" in told
+    folder = tmp_path / "toy" / "32"
+    rows = {row.name: row for row in read_split(folder)}
+    assert (rows["album__c0"].split, rows["album__c0"].reason) == ("dropped", "1 % of it is shaded")
+    verify_dataset(folder)
+    assert write(Sifted(photos=2), tmp_path, WriteOptions(shard=3)) == 0
+    assert "0 done, 16 already there, 0 failed" in capsys.readouterr().out
+
+
+def test_validation_is_drawn_from_train_by_whole_units() -> None:
+    items = [
+        Item(f"{u}{n}", u, {}, "test" if u in "ab" else "train") for u in "abcdef" for n in "12"
+    ]
+    drawn = with_validation(items, 2, seed=3)
+    val = {item.unit for item in drawn if item.split == "val"}
+    assert len(val) == 2 and val <= set("cdef")
+    assert {item.unit for item in drawn if item.split == "train"} == set("cdef") - val
+    assert [item.split for item in drawn[:4]] == ["test"] * 4
+    more = with_validation([*items, Item("g1", "g", {}, "train")], 2, seed=3)
+    assert len(val & {item.unit for item in more if item.split == "val"}) >= 1
+    for count in (0, 4):
+        with pytest.raises(DatasetError, match=f"{count} units of train cannot go .* it has 4"):
+            with_validation(items, count, seed=3)
 
 
 def test_force_gets_past_damaged_lists_and_never_out_of_the_folder(tmp_path: Path) -> None:
