@@ -88,6 +88,7 @@ def overpass_in(name: str) -> str:
     return f"{found[1]}_{found[2]}" if found else ""
 
 
+# Files have the fields in this order: a new one goes last and has a default.
 HEADER = tuple(field.name for field in fields(SplitRow))
 
 

@@ -35,6 +35,7 @@ def output_bounds(gan_class: Any, params: Mapping[str, Any]) -> Bounds | None:
         low, high = (float(end) for end in stated)
     except (TypeError, ValueError):
         low = high = 0.0
+    # False for NaN too.
     if not low < high:
         raise ModelContractError(
             f"OUTPUT_BOUNDS is {stated!r}, not a lower and an upper number",

@@ -109,6 +109,7 @@ def scan_file(path: Path) -> list[tuple[int, bytes]] | None:
 
 
 def _length(frame: bytes) -> int:
+    # Little-endian on every machine, as TFRecord has it.
     return int(struct.unpack_from("<Q", frame)[0])
 
 

@@ -129,6 +129,7 @@ class TileFolder:
         log = self.read_log(scene)
         if log is None or log.status != "done":
             return None
+        # By name: a repeat must not read every tile to find that there is nothing to do.
         return log if all((self.path / name).is_file() for name in log.files) else None
 
     def write_tile(self, log: SceneLog, contents: Mapping[str, bytes]) -> None:
@@ -232,6 +233,7 @@ class TileFolder:
             files.write_json(self.manifest, {**manifest, "complete": False, "files": {}})
             return
         old = files.read_json(self.manifest)
+        # Some options may change (more tiles): until those are there the folder is unfinished.
         if old["options"] != manifest["options"]:
             unfinished = {**old, "options": manifest["options"], "complete": False}
             files.write_json(self.manifest, unfinished)

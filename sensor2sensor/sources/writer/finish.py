@@ -50,6 +50,7 @@ def finish_all(
         item = there.kept.get(folder)
         kept = item.kept_rows(plan.listing.name) if item else []
         rows = [*kept, *placed_rows(plan, tasks, written, written.places[draft.name])]
+        # Before the passes over all records, which take minutes.
         _require_members(rows, draft.name)
         # Siblings have the same members, and so the same ground.
         ground = ground or ground_of(rows, draft)

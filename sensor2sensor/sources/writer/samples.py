@@ -68,6 +68,7 @@ def tasks_of(plan: Plan, shard: int) -> list[WriteTask]:
         inside = plan.inside(split)
         for number, start in enumerate(range(0, len(inside), shard)):
             part = tuple(inside[start : start + shard])
+            # Shards are numbered anew in each split, whose folder tells them apart.
             stem = part[0].name if shard == 1 else f"{plan.listing.name}__shard-{number:05d}"
             tasks.append(WriteTask(f"{split}/{stem}.tfrecord", part))
     return tasks
