@@ -131,11 +131,13 @@ def _pooled(
 def _new_pool(workers: int) -> ProcessPoolExecutor:
     # A fork would copy GDAL's and TensorFlow's threads' locks in whatever state they are.
     context = get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_work)
+    told = (debugging.get(),)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_work, initargs=told)
 
 
-def _begin_work() -> None:
+def _begin_work(debug: bool) -> None:
     """What a worker process does before its first item."""
+    debugging.set(debug)  # a spawned process has none of its parent's variables
     streams.forgive()
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
 

@@ -61,6 +61,7 @@ class BandSpec(Frozen):
     @property
     def divisor(self) -> float:
         """``1 / scale``, rounded to the integer it stands for (10000 for a scale of 0.0001)."""
+        # Decimal fractions have no exact binary form, the integers they stand for do.
         inverse = 1.0 / self.scale
         return float(round(inverse)) if abs(inverse - round(inverse)) < 1e-6 else inverse
 

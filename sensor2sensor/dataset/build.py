@@ -144,6 +144,7 @@ def finish(
     """
     refs = refs_of(dataset_dir, rows)
     statistics = {
+        # Pixels around a tile may be of another split's ground: those in use alone count.
         "input": _statistics(refs["train"], draft, used_input_values, draft.input.bands),
         "target": target_statistics
         or _statistics(refs["train"], draft, target_values, draft.target.bands, outputs=True),
@@ -168,6 +169,7 @@ def finish(
 
 def refs_of(dataset_dir: Path, rows: Sequence[SplitRow]) -> dict[str, list[RecordRef]]:
     """Where the records of each split lie, by name."""
+    # Sums of floats depend on their order: by name, whatever was written first.
     ordered = sorted(rows, key=lambda row: row.name)
     return {
         split: [
@@ -210,6 +212,7 @@ def _statistics(
 def _most_pixels(refs: dict[str, list[RecordRef]], contract: DatasetContract) -> int:
     if contract.input_px is not None:
         return contract.input_px[0] * contract.input_px[1]
+    # A swath shows each tile with another number of pixels: only the records tell.
     return max(
         len(input_values(read_record(ref), contract)) for split in refs.values() for ref in split
     )

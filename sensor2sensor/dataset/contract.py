@@ -133,6 +133,7 @@ class SplitPolicy(Frozen):
     ground_shared: dict[str, float]
     guard_m: float = Field(default=0.0, ge=0)
     dropped_by_guard: int = Field(default=0, ge=0)
+    # What a file from before means: only tiles with coordinates were split then.
     ground: Literal["crs", "group", "unknown"] = "crs"
 
     def described(self) -> str:

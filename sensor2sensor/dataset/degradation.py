@@ -40,6 +40,7 @@ def axis_weights(
 
     They are separable: the weight of a pixel is the product of those of its row and its column.
     """
+    # A last block that is no whole one counts.
     blocks = -(-tile_px // factor)
     pixel = np.arange(tile_px + 2 * margin_px) - margin_px
     start = np.arange(blocks)[:, None] * factor
@@ -106,7 +107,9 @@ def degrade(
     # Weight 0 alone would not silence a NaN: 0 * NaN is NaN.
     filled = np.where(present, source, 0.0).astype(np.float64)
     total, mass = _weigh(weights, filled), _weigh(weights, present.astype(np.float64))
+    # By the weights that met a value: no data beside the tile must not darken its edge.
     pixels = (total / mass).astype(np.float32)
+    # Squared, for the weights of rows and columns multiply.
     full = _full_mass(factor, method, mtf_nyquist) ** 2
     # Room for sums that were taken in another order.
     incomplete = int((mass.min(axis=-1) < full * (1 - 1e-9)).sum())

@@ -23,7 +23,8 @@ class SplitRow:
 
     Attributes:
         name: The record's name, ``<inventory>__<stem of the tif>``.
-        split: ``train``, ``val``, ``test``; ``dropped`` (touches two splits) or ``refused``.
+        split: ``train``, ``val``, ``test``; ``dropped`` (touches two splits, or a rule leaves it
+            out) or ``refused``.
         block: The blocks of ground it touches, joined by ``+``; else its acquisition (the sensing
             start), its group, or the unit whose split was given.
         scene: Index of its scene in the inventory.
@@ -87,6 +88,7 @@ def overpass_in(name: str) -> str:
     return f"{found[1]}_{found[2]}" if found else ""
 
 
+# Files have the fields in this order: a new one goes last and has a default.
 HEADER = tuple(field.name for field in fields(SplitRow))
 
 

@@ -38,6 +38,7 @@ def sample_at(seed: int, k: int, n: int, *, shuffle: bool = True) -> tuple[int, 
     Returns:
         Epoch, position in the epoch, and index into the list of records ordered by name.
     """
+    # The number of samples drawn so far is all that a resumed run has to know.
     epoch, i = divmod(k, n)
     return epoch, i, int(epoch_order(seed, epoch, n)[i]) if shuffle else i
 
@@ -53,5 +54,6 @@ def chosen_sample(seed: int, n: int, size: int | None) -> npt.NDArray[np.int64]:
     """Indices of a fixed random choice of ``size`` of ``n`` records, in order; None takes all."""
     if size is None or size >= n:
         return np.arange(n, dtype=np.int64)
+    # The head of one permutation: a larger sample holds the smaller one.
     picked = rng(seed, Purpose.SAMPLE).permutation(n)[:size]
     return np.sort(picked).astype(np.int64)

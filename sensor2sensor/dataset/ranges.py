@@ -35,6 +35,7 @@ def output_bounds(gan_class: Any, params: Mapping[str, Any]) -> Bounds | None:
         low, high = (float(end) for end in stated)
     except (TypeError, ValueError):
         low = high = 0.0
+    # False for NaN too.
     if not low < high:
         raise ModelContractError(
             f"OUTPUT_BOUNDS is {stated!r}, not a lower and an upper number",
@@ -53,7 +54,7 @@ def with_output_ranges(dataset_dir: Path, contract: DatasetContract) -> DatasetC
     known = contract.statistics["target"]
     if all(band.output_high is not None for band in known):
         return contract
-    refs = list_records(dataset_dir, contract, "train", None, None)
+    refs = list_records(dataset_dir, "train")
 
     def stream() -> Iterable[Values]:
         return (target_values(read_record(ref), contract) for ref in refs)

@@ -109,12 +109,12 @@ def scan_file(path: Path) -> list[tuple[int, bytes]] | None:
 
 
 def _length(frame: bytes) -> int:
+    # Little-endian on every machine, as TFRecord has it.
     return int(struct.unpack_from("<Q", frame)[0])
 
 
 def list_records(
     dataset_dir: Path,
-    contract: DatasetContract,
     split: str,
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
@@ -123,7 +123,6 @@ def list_records(
 
     Args:
         dataset_dir: The data set's folder.
-        contract: Its contract.
         split: ``train``, ``val`` or ``test``.
         enforce_suffix: Keep only names that end so.
         exclude_suffix: Drop names that end so.

@@ -84,6 +84,7 @@ def to_stored(values: Array, bands: tuple[BandSpec, ...], dtype: str, where: str
     if dtype == "float32":
         return np.ascontiguousarray(values, dtype=np.float32)
     divisor, shift = _linear(bands, np.float64)
+    # Rounded and held against the value: what the type cannot hold is refused, never changed.
     stored = np.rint(values.astype(np.float64) * divisor - shift)
     limits = np.iinfo(np.dtype(dtype))
     error = np.abs((stored + shift) / divisor - values)

@@ -48,6 +48,7 @@ def assign(seed: int, block: str, train_ratio: float, val_ratio: float) -> str:
         train_ratio: Share of the blocks for training and validation; the rest is for testing.
         val_ratio: Share of that share for validation.
     """
+    # Spans of one line: another ratio moves the blocks between its old and new limit, no other.
     draw = keyed_hash(seed, "split", block)
     if draw < train_ratio * (1.0 - val_ratio):
         return "train"
@@ -129,6 +130,7 @@ class SplitRule:
         Raises:
             DatasetError: It should have been given one.
         """
+        # Before any draw: a data set that grows must not move ground from test to train.
         if unit in self.bound:
             return self.bound[unit]
         if self.train_ratio is None or self.val_ratio is None:

@@ -130,6 +130,7 @@ def _quantiles(
     """One array of the bands' values for each of QUANTILES."""
     # numpy.quantile's "linear": type 7 of Hyndman & Fan 1996.
     positions = [q * (count - 1) for q in QUANTILES]
+    # Between two ranks: both values are needed.
     ranks = sorted({int(p) + step for p in positions for step in (0, 1) if int(p) + step < count})
     values = _order_statistics(stream, upper, ranks)
     found = []

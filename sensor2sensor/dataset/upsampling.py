@@ -32,7 +32,9 @@ def keys_kernel(distance: npt.NDArray[np.float64], a: float = -0.5) -> npt.NDArr
 
 def bicubic_matrix(n_fine: int, n_coarse: int, factor: float) -> Floats:
     """Weights ``[n_fine, n_coarse]`` that interpolate one axis."""
+    # Aligned by edges: by first pixels the picture would move by (factor - 1) / 2 fine ones.
     centre = (np.arange(n_fine) + 0.5) / factor - 0.5
+    # Keys' kernel reaches two pixels to either side: four taps.
     first = np.floor(centre).astype(np.int64) - 1
     matrix = np.zeros((n_fine, n_coarse))
     for tap in range(4):
@@ -50,6 +52,7 @@ def grid_of(index: npt.NDArray[Any]) -> tuple[int, int, int]:
         ConfigError: The index is not that of a regular grid (a swath).
     """
     height, width = index.shape
+    # Numbered from 1 along the rows: the first row ends with their length.
     columns = int(index[0, -1])
     rows = (int(index[-1, -1]) - 1) // max(columns, 1) + 1
     factor = int((index[0] == 1).sum())
@@ -93,6 +96,7 @@ def upsample(record: TileRecord, mode: str = "nearest") -> Floats:
         if mode == "nearest":
             return grid.repeat(factor, axis=0).repeat(factor, axis=1)
     elif mode == "nearest":
+        # 0 would be no input pixel, which no record may hold.
         return record.input_pixels[record.input_index - 1]
     else:
         rows, columns, factor = grid_of(record.input_index)

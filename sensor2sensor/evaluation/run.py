@@ -247,7 +247,7 @@ def evaluate(
     _check(predictors, profile)
     scorer, places = Scorer(contract, profile), _places(dataset_dir)
     filters = {"enforce_suffix": enforce_suffix, "exclude_suffix": exclude_suffix}
-    count = len(list_records(dataset_dir, contract, split, **filters))
+    count = len(list_records(dataset_dir, split, **filters))
     total = count if limit is None else min(limit, count)
     tiles = iterate_tiles(dataset_dir, contract, split, limit=limit, **filters)
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}

@@ -28,7 +28,7 @@ def clipped_share(
         enforce_suffix: Only records whose name ends so, as in training.
         exclude_suffix: Only records whose name does not end so.
     """
-    refs = list_records(dataset_dir, contract, split, enforce_suffix, exclude_suffix)
+    refs = list_records(dataset_dir, split, enforce_suffix, exclude_suffix)
     # From the records and not from batches: a target that is normalised is clipped already.
     shares = (normalisation.clipped(target_values(read_record(ref), contract)) for ref in refs)
     return sum(float(pixels.mean()) for pixels in shares) / len(refs)  # tiles are of one size

@@ -111,9 +111,7 @@ def training_batches(
         InputError: No record is left after the suffix filters.
         ConfigError: The options do not fit the data set.
     """
-    refs = list_records(
-        dataset_dir, contract, split, options.enforce_suffix, options.exclude_suffix
-    )
+    refs = list_records(dataset_dir, split, options.enforce_suffix, options.exclude_suffix)
     chosen = chosen_sample(options.seed, len(refs), options.sample)
     taken = carried(contract, extras, texts=False)
     plan = _Plan(contract, normalisation, options, taken, augmented=True)
@@ -158,9 +156,7 @@ def fixed_batches(
         As :func:`training_batches`, and ``name [B]`` and ``truth [B, H, W, Ct]``: the target in
         physical units, whole where the normalised one is clipped.
     """
-    refs = list_records(
-        dataset_dir, contract, split, options.enforce_suffix, options.exclude_suffix
-    )
+    refs = list_records(dataset_dir, split, options.enforce_suffix, options.exclude_suffix)
     chosen = chosen_sample(options.seed, len(refs), options.sample)
     if order is not None:
         chosen = rng(options.seed, order).permutation(chosen)
@@ -191,7 +187,7 @@ def iterate_tiles(
     exclude_suffix: str | None = None,
 ) -> Iterator[TileRecord]:
     """The tiles of a split, by name, in physical values."""
-    refs = list_records(dataset_dir, contract, split, enforce_suffix, exclude_suffix)
+    refs = list_records(dataset_dir, split, enforce_suffix, exclude_suffix)
     yield from iterate_refs(refs[:limit], contract)
 
 

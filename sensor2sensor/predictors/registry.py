@@ -61,7 +61,7 @@ class TrainSplit:
     def count(self) -> int:
         """Number of tiles; InputError where none is left."""
         suffixes = self.enforce_suffix, self.exclude_suffix
-        return len(list_records(self.dataset_dir, self.contract, "train", *suffixes))
+        return len(list_records(self.dataset_dir, "train", *suffixes))
 
     @property
     def whole(self) -> bool:

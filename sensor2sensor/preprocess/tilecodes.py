@@ -62,6 +62,7 @@ def count_tile_codes(s2_root: Path) -> TileCodes:
 
     found, damaged = find_s2(s2_root)
     by_tile: dict[str, list[S2Product]] = {}
+    # By the metadata: folders of archives have any name.
     for product in found:
         by_tile.setdefault(product.tile, []).append(product)
     tiles = [_tile(tile, products) for tile, products in by_tile.items()]

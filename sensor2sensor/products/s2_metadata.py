@@ -1,19 +1,18 @@
-"""What the XML of a Sentinel-2 product says, checked at the border.
+"""What the product XML of Sentinel-2 says (MTD_MSIL1C.xml, MTD_MSIL2A.xml), checked at the border.
 
-`product_facts` reads MTD_MSIL1C.xml or MTD_MSIL2A.xml, `tile_facts` reads MTD_TL.xml. Every
-element that is absent or senseless ends in a ProductError naming product, file and element.
+Every element that is absent or senseless ends in a ProductError naming product, file and element.
+The tile XML is read in `s2_tile`.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.archives import safe_name
 from sensor2sensor.core.errors import ProductError
-from sensor2sensor.geo.grids import Grid
 from sensor2sensor.products.bands import (
     S2_BANDS,
     S2_NATIVE_RESOLUTION_M,
@@ -25,13 +24,9 @@ from sensor2sensor.products.reading import footprint_from, product_name, time_at
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sensor2sensor.core.archives import ProductFiles
     from sensor2sensor.core.xml import Element
 
 LEVELS = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
-RESOLUTIONS_M = (10, 20, 60)
-# A tile has 10980 pixels a side; a damaged number must not make anyone allocate memory for it.
-MAX_SIDE_PX = 32_768
 
 # Processing baselines in circulation; the offsets came with 04.00.
 KNOWN_BASELINES = frozenset(
@@ -54,10 +49,8 @@ _QUANTIFICATION = {
 # Level-2A before baseline 02.07 (sen2cor up to 2.5.5) marks its own elements `L2A_…` and `…_2A`.
 _OLD_NAMES = {"L1C_L2A_Quantification_Values_List": "QUANTIFICATION_VALUES_LIST"}
 _FOOTPRINT = "Geometric_Info/Product_Footprint/Product_Footprint/Global_Footprint/EXT_POS_LIST"
-_GEOCODING = "Geometric_Info/Tile_Geocoding"
 _IMAGE_NAME = re.compile(r"_(B\d[\dA]|TCI|AOT|WVP|SCL)(?:_(10|20|60)m)?$")
 _TILE = re.compile(r"_T(\d{2}[A-Z]{3})(?:_|$)")
-_DATASTRIP = re.compile(r"_S(\d{8}T\d{6})(?:_|$)")
 _LOG = logging.getLogger(__name__)
 
 
@@ -83,19 +76,9 @@ class ProductFacts:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class TileFacts:
-    """Facts of the tile XML: grids by resolution, masks by type, times of tile and datastrip."""
-
-    grids: dict[int, Grid]
-    masks: dict[str, str]
-    tile_time: datetime
-    datastrip: str
-
-
 def product_facts(root: Element) -> ProductFacts:
     """Read the product XML."""
-    _renew(root)
+    renew(root)
     level = LEVELS.get(root.name)
     if level is None:
         raise ProductError(f"root element {root.name} is no Sentinel-2 product", where=root.where)
@@ -122,38 +105,13 @@ def product_facts(root: Element) -> ProductFacts:
     )
 
 
-def tile_facts(root: Element) -> TileFacts:
-    """Read the tile XML."""
-    _renew(root)
-    masks = {
-        safe_key: safe_name(element.text, root.where)
-        for element in root.find_all("Quality_Indicators_Info/Pixel_Level_QI/MASK_FILENAME")
-        # Masks of one band (detector footprints, defective pixels) say nothing of the tile.
-        if "bandId" not in element.attributes and element.text
-        for safe_key in [_mask_key(element)]
-    }
-    sensed = time_at(root, "General_Info/SENSING_TIME")
-    return TileFacts(_grids(root), masks, sensed, _datastrip(root))
-
-
-def _datastrip(root: Element) -> str:
-    # Level-2A before 02.07 calls the element DATASTRIP_ID_2A.
-    listed = [one for one in root.require("General_Info").children() if "DATASTRIP_ID" in one.name]
-    found = (_DATASTRIP.search(one.text) for one in listed)
-    return next((match[1] for match in found if match), "")
-
-
-def _renew(root: Element) -> None:
+def renew(root: Element) -> None:
     """Give old element names the form they have had since; in place."""
     for node in root.node.iter():
         space, brace, local = str(node.tag).rpartition("}")
         plain = _OLD_NAMES.get(local, local).removeprefix("L2A_").removesuffix("_2A")
         if plain != local:
             node.tag = space + brace + plain
-
-
-def _mask_key(element: Element) -> str:
-    return element.attributes.get("type", element.text.rsplit("/", 1)[-1].split("_B")[0])
 
 
 def _baseline(root: Element) -> str:
@@ -282,63 +240,3 @@ def _images(root: Element) -> dict[tuple[str, int], str]:
     if not images:
         raise ProductError("element Granule lists no IMAGE_FILE", where=root.where)
     return images
-
-
-def _grids(root: Element) -> dict[int, Grid]:
-    code = root.string(f"{_GEOCODING}/HORIZONTAL_CS_CODE")
-    match = re.fullmatch(r"EPSG:(\d{4,6})", code)
-    if match is None:
-        raise ProductError(f"element HORIZONTAL_CS_CODE is {code!r}", where=root.where)
-    sizes = {e.attributes.get("resolution"): e for e in root.find_all(f"{_GEOCODING}/Size")}
-    grids = {}
-    for place in root.find_all(f"{_GEOCODING}/Geoposition"):
-        size = sizes.get(place.attributes.get("resolution"))
-        if size is not None:
-            grid = _grid(place, size, int(match[1]))
-            grids[int(grid.resolution_m)] = grid
-    if not grids:
-        raise ProductError(f"element {_GEOCODING}/Geoposition is missing", where=root.where)
-    return derived_grids(grids)
-
-
-def _grid(place: Element, size: Element, epsg: int) -> Grid:
-    step = place.integer("XDIM")
-    if step <= 0 or place.integer("YDIM") != -step:
-        raise ProductError("elements XDIM and YDIM are no north-up grid", where=place.where)
-    width, height = size.integer("NCOLS"), size.integer("NROWS")
-    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
-        raise ProductError(f"element Size is {width} x {height} pixels", where=size.where)
-    # ULX and ULY are the outer corner of the first pixel, not its centre.
-    return Grid(epsg, place.number("ULX"), place.number("ULY"), float(step), width, height)
-
-
-def derived_grids(grids: dict[int, Grid]) -> dict[int, Grid]:
-    """The grids of all three resolutions: those given, the others from the finest one given."""
-    finest = grids[min(grids)]
-    complete = dict(grids)
-    # A tile is 109.8 km wide, a whole number of pixels at all three resolutions.
-    for resolution_m in RESOLUTIONS_M:
-        if resolution_m not in complete:
-            shrink = finest.resolution_m / resolution_m
-            complete[resolution_m] = replace(
-                finest,
-                resolution_m=float(resolution_m),
-                width_px=round(finest.width_px * shrink),
-                height_px=round(finest.height_px * shrink),
-            )
-    return dict(sorted(complete.items()))
-
-
-def located(files: ProductFiles, name: str, granule: str) -> str:
-    """The file that metadata mean by a name, where tools or people have renamed the granule folder.
-
-    Args:
-        files: the product's files.
-        name: as the metadata write it, `GRANULE/<granule>/…`.
-        granule: the granule's folder as it is, with its slash.
-    """
-    parts = name.split("/")
-    if len(parts) < 3 or parts[0].upper() != "GRANULE" or files.exists(name):
-        return name
-    moved = granule + "/".join(parts[2:])
-    return moved if files.exists(moved) else name

@@ -40,6 +40,11 @@ RAW_FILES = (FLAGS_FILE, INSTRUMENT_FILE, TIME_FILE)
 CODING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned")
 ANNOTATION_FILES = (GEO_FILE, FLAGS_FILE, INSTRUMENT_FILE, TIE_GEO_FILE, TIE_ANGLES_FILE)
 
+# A covariance matrix in instrument_data.nc is (bands, bands); nothing here reads it, and dropping
+# it still warns once. Said here and not around each opening: step 40 opens in a thread, and the
+# filters are the whole process's.
+warnings.filterwarnings("ignore", "Duplicate dimension names", UserWarning)
+
 
 def radiance_file(band: str) -> str:
     """The file of a band; ProductError names the nearest band for an unknown one."""
@@ -269,20 +274,17 @@ class S3Reader:
 
         local = self._files.local_path(name)
         source = local or self._stack.enter_context(self._files.open(name))
-        with warnings.catch_warnings():
-            # A covariance matrix in instrument_data.nc is (bands, bands); nothing here reads it.
-            warnings.filterwarnings("ignore", message="Duplicate dimension names")
-            dataset = chunks.unlocked(
-                lambda **locks: xarray.open_dataset(
-                    source,
-                    engine="h5netcdf",
-                    mask_and_scale=name not in RAW_FILES,
-                    decode_times=False,
-                    decode_coords=False,
-                    cache=False,
-                    driver_kwds=locks,
-                )
+        dataset = chunks.unlocked(
+            lambda **locks: xarray.open_dataset(
+                source,
+                engine="h5netcdf",
+                mask_and_scale=name not in RAW_FILES,
+                decode_times=False,
+                decode_coords=False,
+                cache=False,
+                driver_kwds=locks,
             )
+        )
         return self._stack.enter_context(dataset)
 
 

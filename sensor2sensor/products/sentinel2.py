@@ -9,7 +9,6 @@ aside first; a reflectance may be negative and stays so.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensor2sensor.core.archives import ProductFiles, open_files
-from sensor2sensor.core.containers import no_metadata
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.products import s2_images
@@ -31,7 +29,9 @@ from sensor2sensor.products.reading import (
     verify_checksums,
     wrong_sizes,
 )
-from sensor2sensor.products.s2_metadata import located, product_facts, tile_facts
+from sensor2sensor.products.s2_files import located, metadata_files
+from sensor2sensor.products.s2_metadata import product_facts
+from sensor2sensor.products.s2_tile import tile_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,9 +43,6 @@ if TYPE_CHECKING:
     from sensor2sensor.geo.grids import Grid, PixelWindow
 
 MANIFEST = "manifest.safe"
-_PRODUCT_XML = re.compile(r"MTD_MSIL(1C|2A)\.xml", re.IGNORECASE)
-_LEVEL = re.compile(r"(?:_MSIL|/L)(1C|2A)_", re.IGNORECASE)
-_TILE_XML = re.compile(r"GRANULE/[^/]+/MTD_TL\.xml", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -319,8 +316,7 @@ def open_s2(path: Path) -> S2Product:
             element.
     """
     files = open_files(path)
-    product_xml = _only(files, _PRODUCT_XML, "MTD_MSIL*.xml")
-    tile_xml = _only(files, _TILE_XML, "MTD_TL.xml")
+    product_xml, tile_xml = metadata_files(files)
     facts = product_facts(read_xml(files, product_xml))
     tile = tile_facts(read_xml(files, tile_xml))
     granule = tile_xml.rpartition("/")[0] + "/"
@@ -333,15 +329,3 @@ def open_s2(path: Path) -> S2Product:
         metadata_files=(product_xml, tile_xml),
         files=files,
     )
-
-
-def _only(files: ProductFiles, pattern: re.Pattern[str], kind: str) -> str:
-    found = [name for name in files.names() if pattern.fullmatch(name)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        level = next(filter(None, map(_LEVEL.search, (files.path.name, *files.names()))), None)
-        wanted = kind.replace("*", level[1] if level else "*")
-        what, hint = no_metadata(files.names(), "Sentinel-2", wanted)
-        raise ProductError(what, where=files.path, hint=hint)
-    raise ProductError(f"{len(found)} files {kind}, expected one", where=files.path)

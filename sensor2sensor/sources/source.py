@@ -14,12 +14,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.manifest import fingerprint
+from sensor2sensor.core.seeds import keyed_hash
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.dataset.splits import TilePlace
@@ -129,6 +130,40 @@ def _decisive(item: Item) -> list[Any]:
     return [*ruled, item.made_from, place, *told, *measured]
 
 
+def with_validation(items: Iterable[Item], count: int, seed: int) -> tuple[Item, ...]:
+    """Items of given splits with validation drawn from train, by whole units.
+
+    For data sets published as train and test alone. Parts of one image have its unit, so none is
+    trained on while its neighbour validates.
+
+    Args:
+        items: With their splits.
+        count: How many units of train go to validation.
+        seed: Of the draw, which depends on the names of the units alone.
+
+    Raises:
+        DatasetError: Train has no unit to spare.
+    """
+    every = tuple(items)
+    units = {item.unit for item in every if item.split == "train" and not item.left_out}
+    if not 0 < count < len(units):
+        what = f"{count} units of train cannot go to validation, it has {len(units)}"
+        raise DatasetError(what, hint="leave train at least one")
+    # In the order of a hash: a unit more or less moves one other at most.
+    drawn = set(
+        sorted(units, key=lambda unit: (keyed_hash(seed, "validation", unit), unit))[:count]
+    )
+    moved = (item.split == "train" and item.unit in drawn for item in every)
+    return tuple(replace(i, split="val") if m else i for i, m in zip(every, moved, strict=True))
+
+
+class LeftOut(Exception):  # noqa: N818 - it is no error
+    """Raised by :meth:`Source.read`: a rule of the options leaves the item out, and why.
+
+    It becomes ``dropped`` in every sibling, no failure, and a repeat does not try it again.
+    """
+
+
 class Source(Protocol):
     """One kind of data. Subclass it to have the two last methods as they are.
 
@@ -172,8 +207,11 @@ class Source(Protocol):
         Runs in worker processes.
 
         Raises:
-            DatasetError: The item cannot be used. It is refused in every sibling with that reason,
-                and the run goes on; so it is where a file cannot be read (OSError).
+            LeftOut: A rule that needs the pixels leaves it out (too few pixels of a class).
+            DatasetError: The item cannot be used, and why. It is refused in every sibling with that
+                reason, the run goes on, ends with exit code 1, and a repeat tries the item again.
+                So it is with every other exception, which is told with its type: a mistake in the
+                source costs the items it meets; ``--debug`` shows where it was made.
         """
         ...
 

@@ -45,8 +45,8 @@ def _count(experiment: DataView, split: str) -> int:
     """Tiles of a split behind the filters; evaluation needs test as training needs the others."""
     config = experiment.config
     try:
-        given = experiment.dataset_dir, experiment.contract, split
-        return len(list_records(*given, config.enforce_suffix, config.exclude_suffix))
+        suffixes = config.enforce_suffix, config.exclude_suffix
+        return len(list_records(experiment.dataset_dir, split, *suffixes))
     except InputError as error:
         key = next((name for name in FILTERS if getattr(config, name)), "dataset")
         text = f"{error.what}; {error.hint}"

@@ -273,8 +273,7 @@ class _Session:
 
     def _names_of(self, numbers: list[int]) -> list[str]:
         names = self.options.enforce_suffix, self.options.exclude_suffix
-        place = self.experiment.dataset_dir, self.experiment.contract
-        records = list_records(*place, "train", *names)
+        records = list_records(self.experiment.dataset_dir, "train", *names)
         return [records[number].name for number in numbers]
 
     def _greet(self, steps: int, device: str) -> None:

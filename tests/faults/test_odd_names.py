@@ -158,7 +158,7 @@ def test_data_sets_logs_masks_and_runs_live_in_any_folder(tmp_path, name):
     root = tmp_path / name
     folder = make_dataset(root, name=f"cur_{name}", train=2, val=1, test=1)
     contract = load_contract(folder)
-    records = list(iterate_refs(list_records(folder, contract, "train"), contract))
+    records = list(iterate_refs(list_records(folder, "train"), contract))
     assert [record.target.shape for record in records] == [(64, 64, 3)] * 2
     assert kin_of(root, name, 64) == [folder]
 

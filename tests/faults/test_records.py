@@ -55,8 +55,7 @@ def test_damaged_files_are_seen_before_training(dataset: Path, damage: str) -> N
 
 @pytest.mark.parametrize("keep", [0, 20, 500])
 def test_a_cut_record_is_named_when_read(dataset: Path, keep: int) -> None:
-    contract = load_contract(dataset)
-    ref = list_records(dataset, contract, "train")[0]
+    ref = list_records(dataset, "train")[0]
     ref.path.write_bytes(ref.path.read_bytes()[:keep])
     with pytest.raises(DatasetError, match=ref.path.name):
         read_record(ref)
@@ -70,7 +69,7 @@ def test_no_record_file_is_compressed(dataset: Path) -> None:
 
 def test_a_record_of_another_form_is_named(dataset: Path, tmp_path: Path) -> None:
     contract = load_contract(dataset)
-    data = read_record(list_records(dataset, contract, "train")[0])
+    data = read_record(list_records(dataset, "train")[0])
     other = load_contract(make_dataset(tmp_path / "b", tile_px=32, train=2, val=1, test=1))
     with pytest.raises(DatasetError, match="'target' does not hold"):
         decode(data, other)
@@ -107,9 +106,8 @@ def test_a_damaged_contract_or_table_is_named(dataset: Path, edit: str) -> None:
 
 
 def test_nothing_left_after_the_filters_says_what_names_look_like(dataset: Path) -> None:
-    contract = load_contract(dataset)
     with pytest.raises(InputError, match=r"no train record is left of 3.*names look like"):
-        list_records(dataset, contract, "train", enforce_suffix="_nosuch")
+        list_records(dataset, "train", enforce_suffix="_nosuch")
 
 
 def test_bicubic_needs_a_regular_grid(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 from sensor2sensor.core import files
 from sensor2sensor.core.files import SimulatedCrash, crash_at_write
@@ -17,7 +18,7 @@ from tests.unit.preprocess.tifs_archive import (
 )
 
 
-def test_a_second_selection_is_a_union_with_keep(both):
+def test_a_second_selection_is_a_union_with_keep(both, monkeypatch):
     first, second = scenes(both)
     select(both, first, name="one")
     select(both, second, name="two")
@@ -28,8 +29,17 @@ def test_a_second_selection_is_a_union_with_keep(both):
     manifest = json.loads(apart["manifest.json"])
     assert manifest["selections"] == ["one", "two"]
     assert manifest["selected"] == sorted([first, second])
+    parsed, read_json = Counter(), files.read_json
+
+    def counted(path):
+        parsed[path.name] += 1
+        return read_json(path)
+
+    monkeypatch.setattr(files, "read_json", counted)
     assert step40(both, "--quantity", "2", "--keep", selection="one") == 0
     assert tree(folder_of(both)) == apart
+    # Before the lock and within it; the logs where their scene is worked on, too.
+    assert (parsed["manifest.json"], parsed[f"{first:05d}.json"]) == (2, 3)
 
 
 def test_a_rerun_makes_the_folder_equal_to_the_selection(both, capsys):

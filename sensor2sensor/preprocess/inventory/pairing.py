@@ -233,6 +233,7 @@ def _partners(
 ) -> Sequence[Sighting | None]:
     if window is None:
         return [None]
+    # Ties are ordered as well: an index must not depend on how a disk lists its files.
     near = within_window(scene.time, passes, window)
     return sorted(near, key=lambda p: (abs(p.time - scene.time), p.time, p.path))
 

@@ -183,6 +183,7 @@ def _optional(text: str, convert: Callable[[str], _T]) -> _T | None:
 
 
 def _natural(text: str, column: str) -> int:
+    # int() would also read -1, 1_000 and blanks around.
     if not text.isdecimal():
         raise ValueError(f"{column} '{text}' is no whole number")
     return int(text)
@@ -190,6 +191,7 @@ def _natural(text: str, column: str) -> int:
 
 def _relative(text: str) -> str:
     path = PurePosixPath(text)
+    # Tables are edited by hand and passed on: none may lead out of the archive.
     if not text or path.is_absolute() or ".." in path.parts or "\\" in text:
         raise ValueError(f"product path '{text}' is not relative to its archive root")
     return text

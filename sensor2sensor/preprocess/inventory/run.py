@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     name = options.name_among(env)
     place = csv_path(env.inventory_dir, name)
     report = cli.StepReport("step 20", dry_run=args.dry_run)
+    # Two runs at once would give one index to two pairs; a dry run writes nothing, no lock either.
     with nullcontext() if args.dry_run else files.lock(place.with_name(f".{place.stem}.lock")):
         old = existing_inventory(env, name)
         options = options.agreed_with(old, place)

@@ -236,6 +236,7 @@ def check_sentinel2(
     if lacking:
         others = [str(other) for other in product.resolutions if not product.missing(bands, other)]
         return [*lacking, f"--resolution {' or '.join(others)} has them"] if others else lacking
+    # Sizes first: a checksum reads the file whole.
     members = product.members_for(bands, resolution_m)
     broken = product.cut_short(members)
     return broken if broken or not verify else product.verify(members)

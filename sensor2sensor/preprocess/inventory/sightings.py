@@ -58,6 +58,7 @@ def sentinel2_sightings(
     products: Sequence[S2Product], root: Path, *, verified: bool
 ) -> list[Sighting]:
     """Usable products, by acquisition; `verified` says whether their checksums were compared."""
+    # Of each acquisition the one to take comes first.
     groups = acquisitions(products)
     return [
         _sighting(

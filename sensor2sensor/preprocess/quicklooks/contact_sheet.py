@@ -126,6 +126,7 @@ def _article(card: Card, sentinel2_only: bool) -> str:
     partners = sorted(card.partners, key=_by_gap)
     pairs = "" if sentinel2_only else _partners(partners)
     # For the sliders of the page: gap in hours, overlap, and whether it is lost.
+    # Numbers, true, false and null alone: nothing ends the attribute's quotes.
     numbers = json.dumps([[p.time_gap_h, p.overlap, bool(p.lost)] for p in partners])
     made = f"{card.platform or 'platform unknown'}, {_baseline(card.baseline)}"
     name = html.escape(card.product)

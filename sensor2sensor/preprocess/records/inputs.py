@@ -219,6 +219,7 @@ def _tile(row: TileRow, folder: Path, inventory: str, digests: Mapping[str, str]
         time_gap_h=row.time_gap_h,
         shift_m=row.shift_m,
         digests=own,
+        # Tables from before lack it; ESA's names of products begin with platform and datatake.
         overpass=row.overpass or overpass_in(Path(row.s2).name),
         shift_quality=row.shift_quality,
     )

@@ -188,6 +188,7 @@ def from_arguments(args: argparse.Namespace) -> DatasetOptions:
 
 def _factors(text: str) -> tuple[int, ...]:
     try:
+        # In one order, each once: options are compared with those of the data set that is there.
         return tuple(sorted({int(part) for part in text.split(",") if part.strip()}))
     except ValueError:
         raise InputError(

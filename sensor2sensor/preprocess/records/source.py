@@ -91,6 +91,7 @@ def _item(tile: Tile, options: DatasetOptions) -> Item:
     place = tile.place
     return Item(
         name=tile.name,
+        # Counts where the split is by acquisition; by block the place decides.
         unit=place.acquisition,
         made_from={
             "tile": dict(tile.digests),

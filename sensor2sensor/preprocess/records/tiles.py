@@ -125,6 +125,7 @@ def sentinel3_record(tile: Tile, arrays: TileArrays) -> TileRecord:
         DatasetError: Target pixels without a valid Sentinel-3 pixel.
     """
     assert arrays.radiance is not None and arrays.xy_m is not None
+    # Whole or not at all: a network takes every band, and one NaN would be in all it returns.
     usable = np.isfinite(arrays.radiance).all(axis=1)
     # Row 0 of the collocation means none; so does a pixel without a value from here on.
     renumbered = np.concatenate([[0], np.where(usable, np.cumsum(usable), 0)])

@@ -111,6 +111,7 @@ class Cutter:
         task = self.pair.task
         places = positions(self.pair.grid, self.options, task.draw_key, task.scene)
         if self._last is not None:
+            # Seeded, so the draw comes by the last tile again after all that was tried before it.
             places = dropwhile(lambda place: place != self._last, places)
             next(places)
         return places

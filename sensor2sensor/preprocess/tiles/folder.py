@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,11 @@ class Leaving:
 
 
 class TileFolder:
-    """The folder ``_tif/<inventory>/<tilesize>``."""
+    """The folder ``_tif/<inventory>/<tilesize>``.
+
+    What an earlier run left is parsed once, however many questions are asked of it; what this run
+    writes or removes is read afresh, under its lock.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -124,6 +129,7 @@ class TileFolder:
         log = self.read_log(scene)
         if log is None or log.status != "done":
             return None
+        # By name: a repeat must not read every tile to find that there is nothing to do.
         return log if all((self.path / name).is_file() for name in log.files) else None
 
     def write_tile(self, log: SceneLog, contents: Mapping[str, bytes]) -> None:
@@ -149,20 +155,28 @@ class TileFolder:
         found = sorted(self._logs.glob("[0-9]*.json")) if self._logs.is_dir() else []
         return [log for path in found if (log := self.read_log(int(path.stem)))]
 
+    @cached_property
+    def _manifest_before(self) -> dict[str, Any] | None:
+        """The manifest of an earlier run, or None."""
+        return files.read_json(self.manifest) if self.manifest.is_file() else None
+
+    @cached_property
+    def _logs_before(self) -> list[SceneLog]:
+        """The scene logs of earlier runs."""
+        return self.logs()
+
     def stands_for(self, request: Request) -> set[int]:
         """Scenes the folder is to hold: those selected and, with ``keep``, those it held before."""
         selected = set(request.selection.s2_indices)
-        if not request.keep or not self.manifest.is_file():
+        if not request.keep or self._manifest_before is None:
             return selected
         # Every log counts: a scene that a run with a failure listed no more has its files still.
-        before = files.read_json(self.manifest).get("selected", [])
-        return {*selected, *before, *(log.scene for log in self.logs())}
+        before = self._manifest_before.get("selected", [])
+        return {*selected, *before, *(log.scene for log in self._logs_before)}
 
     def made_for(self) -> list[str]:
         """Names of the selections its tiles were made for."""
-        if not self.manifest.is_file():
-            return []
-        return list(files.read_json(self.manifest)["selections"])
+        return [] if self._manifest_before is None else list(self._manifest_before["selections"])
 
     def manifest_for(self, request: Request, scenes: Collection[int]) -> dict[str, Any]:
         """What the manifest is to say beside the files, of the scenes the folder stands for."""
@@ -174,18 +188,19 @@ class TileFolder:
         Raises:
             OutputExistsError: there are tiles of other options, and ``force`` was not given.
         """
+        logs = self._logs_before
         if self._must_be_replaced(request):
-            return Leaving(self.logs(), replaced=True)
-        return Leaving([log for log in self.logs() if log.scene not in scenes], replaced=False)
+            return Leaving(logs, replaced=True)
+        return Leaving([log for log in logs if log.scene not in scenes], replaced=False)
 
     def _must_be_replaced(self, request: Request) -> bool:
         """Whether the folder was made with other options; true of one without a tile too."""
-        if not self.manifest.is_file():
+        if self._manifest_before is None:
             return False
         asked = request.options.as_json()
-        there = widened(files.read_json(self.manifest)["options"], asked)
+        there = widened(self._manifest_before["options"], asked)
         found = differing(there, asked)
-        if found and not request.force and any(log.rows for log in self.logs()):
+        if found and not request.force and any(log.rows for log in self._logs_before):
             what = f"holds tiles of other options: {'; '.join(found)}"
             hint = "repeat with those, or give --force to replace them"
             if there.get("version") != asked["version"]:
@@ -218,6 +233,7 @@ class TileFolder:
             files.write_json(self.manifest, {**manifest, "complete": False, "files": {}})
             return
         old = files.read_json(self.manifest)
+        # Some options may change (more tiles): until those are there the folder is unfinished.
         if old["options"] != manifest["options"]:
             unfinished = {**old, "options": manifest["options"], "complete": False}
             files.write_json(self.manifest, unfinished)

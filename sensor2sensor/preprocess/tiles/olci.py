@@ -104,6 +104,7 @@ class OlciWindow:
 
     def __init__(self, product: S3Product, grid: Grid) -> None:
         self.grid = grid
+        # Once for all tiles: a variable may be one deflated chunk, inflated whole for any window.
         with product.open() as reader:
             self.window = _window_over(product, reader, grid)
             rows, columns = self.window.rows, self.window.columns

@@ -176,6 +176,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="largest share without data, and of saturated pixels (0)",
     )
+    # Step 50's largest default factor: a last block reaches less far beyond its tile.
     add("--margin", type=int, default=30, metavar="PX", help="Sentinel-2 pixels around a tile (30)")
     add("--no-verify", action="store_true", help="skip the products' checksums")
     add(
@@ -196,6 +197,7 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
     return TileOptions(
         tile_px=args.tilesize,
         quantity=args.quantity,
+        # With nothing to overlap, whatever was given must not tell equal tiles apart.
         overlap=0.0 if inventory.sentinel2_only else args.overlap,
         seed=args.seed,
         grid=args.grid,

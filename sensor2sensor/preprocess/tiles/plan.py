@@ -140,6 +140,7 @@ def suitable(
     if alone:
         return rows[:1]
     fit = [row for row in rows if row.s3 and row.overlap is not None and row.overlap >= overlap]
+    # Ice drifts and clouds move between the looks: the nearest in time shows the same ground best.
     return sorted(fit, key=lambda row: (row.timediff_h or 0.0, row.index))
 
 

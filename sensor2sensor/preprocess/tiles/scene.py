@@ -78,6 +78,7 @@ def _cut(task: SceneTask, names: Pair) -> SceneResult:
     pair.verify()
     if log is None or len(log.rows) > wanted:
         log = SceneLog(task.scene, pair.fingerprint)
+    # Tiles share decoded blocks of Sentinel-2, while one thread inflates Sentinel-3.
     with kept_open(), ThreadPoolExecutor(max_workers=1) as background:
         cutter = Cutter(pair, log, background)
         for tile in cutter.tiles():
@@ -89,6 +90,7 @@ def _cut(task: SceneTask, names: Pair) -> SceneResult:
         if not log.rows:
             folder.clear_scene(task.scene)
         _draw_overlay(pair, log)
+    # Last of all: a scene that was killed before is done again.
     log.facts, log.status = cutter.facts(), "done"
     folder.write_log(log)
     return _result(log, pair, skipped=False)
@@ -165,6 +167,7 @@ def _with_first_usable(
             kept = _kept(task, [names] if of_partner else task.pairs, error)
             if kept is not None:
                 return replace(kept, passed_over=tuple(passed_over))
+            # Another partner would not mend Sentinel-2.
             if not of_partner:
                 raise
             if names is task.pairs[-1]:

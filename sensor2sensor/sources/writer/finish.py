@@ -39,6 +39,9 @@ def finish_all(
     Raises:
         DatasetError: Refused samples left a split empty, or a target band has no span.
     """
+    if written.left_out:
+        by = plan.listing.left_out_by
+        report.note(f"{len(written.left_out)} tiles left out by {by} once they were read")
     ground: dict[str, Any] = {}
     first: DatasetContract | None = None
     for draft in source.drafts:
@@ -47,6 +50,7 @@ def finish_all(
         item = there.kept.get(folder)
         kept = item.kept_rows(plan.listing.name) if item else []
         rows = [*kept, *placed_rows(plan, tasks, written, written.places[draft.name])]
+        # Before the passes over all records, which take minutes.
         _require_members(rows, draft.name)
         # Siblings have the same members, and so the same ground.
         ground = ground or ground_of(rows, draft)
@@ -78,6 +82,8 @@ def placed_rows(
     for row in plan.rows.values():
         if row.name in written.refused:
             rows.append(replace(row, split=REFUSED, reason=written.refused[row.name]))
+        elif row.name in written.left_out:
+            rows.append(replace(row, split=DROPPED, reason=written.left_out[row.name]))
         elif row.split in SPLITS:
             rows.append(replace(row, file=file_of[row.name], **places[row.name]._asdict()))
         else:

@@ -114,6 +114,7 @@ def require_splits(plan: Plan, kept: Sequence[SplitRow], dataset: str) -> None:
     units = {i.name: plan.deciding[i.name] for i in listing.items if not i.left_out}
     lost, every = len(listing.items) - len(units), len(listing.items)
     text = f"; {lost} of {every} tiles are left out by {listing.left_out_by}" if lost else ""
+    # A split that other listings fill already may stay as it is.
     units |= {row.name: tuple(row.block.split("+")) for row in kept if row.split in SPLITS}
     where = f"data set '{dataset}'"
     require_all(units, plan.rule, where, left_out=text, ways=listing.advice)

@@ -13,11 +13,11 @@ from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.manifest import fingerprint
-from sensor2sensor.core.parallel import Failure, parallel_map, reason_of
+from sensor2sensor.core.parallel import Failure, attempt, parallel_map
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract
 from sensor2sensor.dataset.recordfile import record_places, scan_file, write_records
 from sensor2sensor.dataset.records import encode, identity
-from sensor2sensor.sources.source import Item, Source, folder_of
+from sensor2sensor.sources.source import Item, LeftOut, Source, folder_of
 from sensor2sensor.sources.writer.plan import Plan
 
 
@@ -51,11 +51,13 @@ class Written:
     Attributes:
         places: For each data set (by name) and sample (by name) where its record lies.
         refused: Samples that cannot be used, with the reason.
+        left_out: Samples that a rule of the source leaves out once it has seen them, and why.
         reused: Whether all files were there already, made from equal inputs and options.
     """
 
     places: dict[str, dict[str, Placed]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     reused: bool = False
 
 
@@ -66,6 +68,7 @@ def tasks_of(plan: Plan, shard: int) -> list[WriteTask]:
         inside = plan.inside(split)
         for number, start in enumerate(range(0, len(inside), shard)):
             part = tuple(inside[start : start + shard])
+            # Shards are numbered anew in each split, whose folder tells them apart.
             stem = part[0].name if shard == 1 else f"{plan.listing.name}__shard-{number:05d}"
             tasks.append(WriteTask(f"{split}/{stem}.tfrecord", part))
     return tasks
@@ -94,6 +97,7 @@ def write_samples(
         for dataset, placed in result.places.items():
             every.places[dataset].update(placed)
         every.refused.update(result.refused)
+        every.left_out.update(result.left_out)
         _count(result, task, report)
     return every
 
@@ -111,7 +115,8 @@ def _count(written: Written, task: WriteTask, report: StepReport) -> None:
 def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
     """Write one file in every data set, unless all are current.
 
-    A sample that cannot be used is left out of all data sets, so they keep the same members.
+    A sample that cannot be used, for whatever error of its source, is left out of all data sets, so
+    they keep the same members.
     """
     # All or none: the siblings' records come from one reading, which is what costs.
     current = current_places(source, data_root, task)
@@ -119,20 +124,23 @@ def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
         return Written(current, reused=True)
     serialised: dict[str, list[tuple[bytes, int]]] = {draft.name: [] for draft in source.drafts}
     refused: dict[str, str] = {}
+    left_out: dict[str, str] = {}
     for item in task.items:
-        try:
-            made = _serialised(source, item)
-        except (DatasetError, OSError) as error:
-            refused[item.name] = reason_of(error)
-            continue
-        for name, record in made.items():
-            serialised[name].append(record)
-    kept = [item for item in task.items if item.name not in refused]
+        # Around the reading alone: a disk that is full while writing is no fault of the sample.
+        made = attempt(partial(_serialised, source), item)
+        if isinstance(made, Failure):
+            refused[item.name] = made.reason
+        elif isinstance(made, LeftOut):
+            left_out[item.name] = " ".join(str(made).split())
+        else:
+            for name, record in made.items():
+                serialised[name].append(record)
+    kept = [item for item in task.items if item.name not in refused | left_out]
     places = {}
     for draft in source.drafts:
         path = folder_of(data_root, draft) / task.file
         places[draft.name] = _write(path, kept, serialised[draft.name])
-    return Written(places, refused)
+    return Written(places, refused, left_out)
 
 
 def source_key(source: Source, item: Item, draft: DatasetContract) -> str:
@@ -144,10 +152,17 @@ def source_key(source: Source, item: Item, draft: DatasetContract) -> str:
     return fingerprint({"version": source.version, **made, "form": draft.form()})
 
 
-def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]]:
-    """A sample's record, and its incomplete blocks, for every data set."""
+def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]] | LeftOut:
+    """A sample's record, and its incomplete blocks, for every data set; or why it has none."""
     made = {}
-    for draft, record in zip(source.drafts, source.read(item), strict=True):
+    try:
+        records = tuple(source.read(item))
+    except LeftOut as rule:
+        return rule
+    if len(records) != len(source.drafts):
+        what = f"its source gave {len(records)} records for {len(source.drafts)} data sets"
+        raise DatasetError(what, where=item.name)
+    for draft, record in zip(source.drafts, records, strict=True):
         # Its file and its line in split.csv bear the item's name: under another nobody finds it.
         if record.name != item.name:
             raise DatasetError(f"its record is named '{record.name}'", where=item.name)

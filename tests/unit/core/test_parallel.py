@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -185,6 +186,12 @@ def test_one_attempt_follows_the_same_rule(debug):
         parallel.attempt(work, "AttributeError")
     with pytest.raises(KeyboardInterrupt):
         parallel.attempt(work, "key")
+
+
+def test_an_attempt_within_a_worker_knows_of_debug(debug):
+    within = partial(parallel.attempt, work)
+    with pytest.raises(AttributeError):
+        list(parallel.parallel_map(within, ["AttributeError"], workers=2, label=str, desc="t"))
 
 
 @pytest.mark.parametrize(("options", "raised"), [([], False), (["--debug"], True)])

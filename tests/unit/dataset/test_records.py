@@ -62,7 +62,7 @@ def test_values_that_would_be_lost_are_refused(value: float, words: str) -> None
 
 def test_round_trip_is_exact_and_deterministic(toy: Path) -> None:
     contract = load_contract(toy)
-    data = read_record(list_records(toy, contract, "train")[0])
+    data = read_record(list_records(toy, "train")[0])
     record = decode(data, contract)
     again = decode(encode(record, contract), contract)
     for name in ("target", "input_pixels", "input_xy", "input_index"):
@@ -84,7 +84,7 @@ def test_plain_tensorflow_reads_the_files(toy: Path) -> None:
 
 def test_index_points_to_the_nearest_pixel(toy: Path) -> None:
     contract = load_contract(toy)
-    record = decode(read_record(list_records(toy, contract, "test")[0]), contract)
+    record = decode(read_record(list_records(toy, "test")[0]), contract)
     row, column = 5, 21
     centre = np.array([column + 0.5, row + 0.5]) * contract.resolution_m
     distance = np.linalg.norm(record.input_xy - centre, axis=1)
@@ -92,10 +92,9 @@ def test_index_points_to_the_nearest_pixel(toy: Path) -> None:
 
 
 def test_suffix_filters_look_at_the_end_of_the_name(toy: Path) -> None:
-    contract = load_contract(toy)
-    every = {ref.name for ref in list_records(toy, contract, "train")}
-    masked = {r.name for r in list_records(toy, contract, "train", enforce_suffix="notinmask")}
-    others = {r.name for r in list_records(toy, contract, "train", exclude_suffix="notinmask")}
+    every = {ref.name for ref in list_records(toy, "train")}
+    masked = {r.name for r in list_records(toy, "train", enforce_suffix="notinmask")}
+    others = {r.name for r in list_records(toy, "train", exclude_suffix="notinmask")}
     assert masked and others and masked | others == every and not masked & others
 
 

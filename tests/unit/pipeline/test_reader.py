@@ -113,7 +113,7 @@ def test_fixed_batches_are_ordered_and_keep_the_last_partial_one(toys: dict[str,
     options = replace(OPTIONS["resized"], batch_size=2)
     batches = list(fixed_batches(folder, contract, None, options, split="val"))
     names = [name.decode() for batch in batches for name in batch["name"].numpy()]
-    assert names == [ref.name for ref in list_records(folder, contract, "val")]
+    assert names == [ref.name for ref in list_records(folder, "val")]
     assert [len(batch["index"]) for batch in batches] == [2, 1]
     tiles = list(iterate_tiles(folder, contract, "val"))
     assert np.array_equal(batches[1]["target"][0], tiles[2].target)  # not augmented

@@ -64,7 +64,7 @@ def test_targets_equal_the_tif_bit_for_bit(built: Path) -> None:
 
     folder = built / "cur_toy" / str(TILE)
     contract = load_contract(folder)
-    for record in iterate_refs(list_records(folder, contract, "train")[:3], contract):
+    for record in iterate_refs(list_records(folder, "train")[:3], contract):
         stem = record.name.removeprefix(f"{INV}__")
         with rasterio.open(built / "_tif" / INV / str(TILE) / f"{stem}.tif") as source:
             wanted = np.moveaxis(source.read([3, 4, 5]), 0, -1)
@@ -79,7 +79,7 @@ def test_blocks_reach_into_the_margin_with_exactly_the_factor(built: Path) -> No
     folder = built / "alt5_toy" / str(TILE)
     contract = load_contract(folder)
     assert contract.factor == 5.0 and contract.input.grid == (4, 4)
-    record = next(iterate_refs(list_records(folder, contract, "test"), contract))
+    record = next(iterate_refs(list_records(folder, "test"), contract))
     stem = record.name.removeprefix(f"{INV}__")
     with rasterio.open(built / "_tif" / INV / str(TILE) / f"{stem}_margin.tif") as source:
         wide = np.moveaxis(source.read(), 0, -1)[8:28, 8:28].astype(np.float64)
@@ -92,7 +92,7 @@ def test_input_positions_are_metres_from_the_upper_left_corner(built: Path) -> N
     for name, centre in (("cur_toy", 40.0), ("alt5_toy", 25.0)):
         folder = built / name / str(TILE)
         contract = load_contract(folder)
-        record = next(iterate_refs(list_records(folder, contract, "val"), contract))
+        record = next(iterate_refs(list_records(folder, "val"), contract))
         assert record.input_xy[0] == pytest.approx([centre, centre])
         assert (record.input_xy > 0).all()
 
@@ -100,7 +100,7 @@ def test_input_positions_are_metres_from_the_upper_left_corner(built: Path) -> N
 def test_statistics_are_those_of_the_train_split(built: Path) -> None:
     folder = built / "alt3_toy" / str(TILE)
     contract = load_contract(folder)
-    records = list(iterate_refs(list_records(folder, contract, "train"), contract))
+    records = list(iterate_refs(list_records(folder, "train"), contract))
     for side, values in (
         ("target", np.concatenate([r.target.reshape(-1, 3) for r in records])),
         ("input", np.concatenate([r.input_pixels for r in records])),
@@ -213,7 +213,7 @@ def test_without_a_margin_edge_blocks_are_means_of_what_is_there(tmp_path: Path)
     assert step50(tmp_path) == 0
     folder = tmp_path / "alt5_toy" / str(TILE)
     contract = load_contract(folder)
-    record = next(iterate_refs(list_records(folder, contract, "train"), contract))
+    record = next(iterate_refs(list_records(folder, "train"), contract))
     corner = record.target[15:, 15:].astype(np.float64).mean(axis=(0, 1))
     np.testing.assert_allclose(record.input_pixels[-1], corner, rtol=1e-6)
     kept = sum(contract.splits[split].count for split in SPLITS)

@@ -281,7 +281,7 @@ def test_a_window_outside_the_image_is_a_mistake_of_the_caller(s3_product: Maker
             reader.radiances(ROWS, COLS, ("Oa22",))
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore:Duplicate dimension names")
 def test_the_real_instrument_file_reads(real_data: Path) -> None:
     """Native file, sub-sampled: 103 x 122 pixels where the manifest says 1023 x 1217."""
     files = open_files(real_data / "olci/S3B_OL_1_ERR_sample.SEN3")

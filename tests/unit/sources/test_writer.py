@@ -52,7 +52,7 @@ def test_a_fresh_data_set_is_whole_and_split_by_group(toy: Path) -> None:
 def test_records_hold_both_grids_and_the_mask(toy: Path) -> None:
     contract = load_contract(toy)
     assert contract.input_px == (16, 16) and contract.input.max_pixels == 256
-    for record in iterate_refs(list_records(toy, contract, "val"), contract):
+    for record in iterate_refs(list_records(toy, "val"), contract):
         assert record.target.shape == (32, 32, 3) and record.extras["shade"].dtype == np.uint8
         assert record.input_dense is not None
         blocks = record.target.reshape(16, 2, 16, 2, 3).mean(axis=(1, 3))
@@ -61,7 +61,7 @@ def test_records_hold_both_grids_and_the_mask(toy: Path) -> None:
 
 def test_fixed_ranges_stand_while_the_rest_is_measured(toy: Path) -> None:
     contract = load_contract(toy)
-    records = list(iterate_refs(list_records(toy, contract, "train"), contract))
+    records = list(iterate_refs(list_records(toy, "train"), contract))
     red = np.stack([record.target[..., 0] for record in records])
     found = contract.statistics["target"][0]
     assert (found.low, found.high, found.output_low, found.output_high) == (0, 255, 0, 255)
@@ -146,7 +146,7 @@ def test_shards_hold_the_same_records_as_single_files(toy: Path, tmp_path: Path)
     packed = toy_dataset(tmp_path, write_with=WriteOptions(shard=4))
     one, other = load_contract(toy), load_contract(packed)
     assert one.statistics == other.statistics
-    pairs = zip(list_records(toy, one, "train"), list_records(packed, other, "train"), strict=True)
+    pairs = zip(list_records(toy, "train"), list_records(packed, "train"), strict=True)
     for a, b in pairs:
         alone, among = next(iterate_refs([a], one)), next(iterate_refs([b], other))
         assert alone.name == among.name and np.array_equal(alone.target, among.target)

@@ -14,16 +14,18 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError, OutputExistsError
 from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec, load_contract
 from sensor2sensor.dataset.ledger import read_split, write_split
+from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.dataset.splits import TilePlace
 from sensor2sensor.dataset.verification import verify_dataset
 from sensor2sensor.evaluation.tables import ground_note
-from sensor2sensor.sources.source import Item, Listing, listing
+from sensor2sensor.sources.source import Item, LeftOut, Listing, listing, with_validation
 from sensor2sensor.sources.writer import run
 from sensor2sensor.sources.writer.existing import look_around
 from sensor2sensor.sources.writer.options import WriteOptions
 from sensor2sensor.sources.writer.run import write
 from sensor2sensor.sources.writer.samples import source_key
 from tests.fakes_source import ToySource, toy_dataset
+from tests.fakes_tiles import snapshot
 
 ADD = WriteOptions(add=True)
 
@@ -209,6 +211,84 @@ def test_records_of_another_name_and_values_without_a_place_are_refused(
     assert "album__c0: NaN or infinity in 'haze'" in out
     assert "album__d0: 'gap_h' is no float32" in out
     assert verify_dataset(tmp_path / "toy" / "32")["files"] == 10
+
+
+class Failing(ToySource):
+    """The toy with samples whose reading goes wrong in ways of its own."""
+
+    def read(self, item: Item) -> tuple[TileRecord, ...]:
+        if item.name == "album__a1":
+            raise ValueError("no\nsuch colour")
+        made = super().read(item)
+        return made[:-1] if item.name == "album__b0" else made
+
+
+@pytest.mark.parametrize(("shard", "mended"), [(1, 2), (5, 9)])
+def test_whatever_a_source_raises_costs_its_item_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], shard: int, mended: int
+) -> None:
+    folder, options = tmp_path / "toy" / "32", WriteOptions(shard=shard)
+    assert write(Failing(photos=2), tmp_path, options) == 1
+    told = capsys.readouterr().out
+    assert "failed: album__a1: ValueError: no such colour" in told
+    assert "failed: album__b0: its source gave 0 records for 1 data sets" in told
+    assert "14 done, 0 already there, 2 failed" in told
+    contract = load_contract(folder)
+    counts = [contract.splits[split].count for split in ("train", "val", "test")]
+    assert (contract.split_policy.refused, sum(counts)) == (2, 14)
+    verify_dataset(folder)
+
+    # A table that claims what is missing is not that of a whole data set.
+    rows = read_split(folder)
+    write_split(folder, [replace(r, split="train") if r.name == "album__a1" else r for r in rows])
+    with pytest.raises(DatasetError, match=r"does not belong to dataset\.json"):
+        verify_dataset(folder)
+    write_split(folder, rows)
+
+    assert write(ToySource(photos=2), tmp_path, options) == 0
+    assert f"{mended} done, {16 - mended} already there, 0 failed" in capsys.readouterr().out
+    toy_dataset(tmp_path / "whole", photos=2, write_with=options)
+    assert snapshot(tmp_path, "toy") == snapshot(tmp_path / "whole", "toy")
+
+
+class Sifted(ToySource):
+    """The toy without the photos of a city, which only their pixels tell."""
+
+    def read(self, item: Item) -> tuple[TileRecord, ...]:
+        if item.unit == "c":
+            raise LeftOut("1 % of it is shaded")
+        return super().read(item)
+
+
+def test_a_rule_that_needs_the_pixels_drops_and_is_no_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert write(Sifted(photos=2), tmp_path, WriteOptions(shard=3)) == 0
+    told = capsys.readouterr().out
+    assert "2 tiles left out by the source once they were read" in told
+    assert "2 dropped, 0 refused" in told
+    folder = tmp_path / "toy" / "32"
+    rows = {row.name: row for row in read_split(folder)}
+    assert (rows["album__c0"].split, rows["album__c0"].reason) == ("dropped", "1 % of it is shaded")
+    verify_dataset(folder)
+    assert write(Sifted(photos=2), tmp_path, WriteOptions(shard=3)) == 0
+    assert "0 done, 16 already there, 0 failed" in capsys.readouterr().out
+
+
+def test_validation_is_drawn_from_train_by_whole_units() -> None:
+    items = [
+        Item(f"{u}{n}", u, {}, "test" if u in "ab" else "train") for u in "abcdef" for n in "12"
+    ]
+    drawn = with_validation(items, 2, seed=3)
+    val = {item.unit for item in drawn if item.split == "val"}
+    assert len(val) == 2 and val <= set("cdef")
+    assert {item.unit for item in drawn if item.split == "train"} == set("cdef") - val
+    assert [item.split for item in drawn[:4]] == ["test"] * 4
+    more = with_validation([*items, Item("g1", "g", {}, "train")], 2, seed=3)
+    assert len(val & {item.unit for item in more if item.split == "val"}) >= 1
+    for count in (0, 4):
+        with pytest.raises(DatasetError, match=f"{count} units of train cannot go .* it has 4"):
+            with_validation(items, count, seed=3)
 
 
 def test_force_gets_past_damaged_lists_and_never_out_of_the_folder(tmp_path: Path) -> None:
