@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sensor2sensor.config.evaluations import METRICS_VERSION
 from sensor2sensor.dataset.strata import AT, PIXELS
@@ -132,6 +132,7 @@ class EvaluationFile(_Frozen):
     states: dict[str, dict[str, int]]
     summary: dict[str, dict[str, Statistics]]
     gain: dict[str, dict[str, Gain]]
+    options: list[str] = Field(default=[], alias="set")  # what --set said of the evaluation
     csv: Table
     gallery: list[Picture]
 
