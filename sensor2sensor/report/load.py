@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from sensor2sensor.config import declared
 from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS, METRICS_VERSION
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.strata import AT, PIXELS, split_column
 from sensor2sensor.predictors.registry import REGISTRY
-from sensor2sensor.report.file import READABLE, EvaluationFile
+from sensor2sensor.report.file import READABLE, Definition, EvaluationFile
 from sensor2sensor.report.older import upgraded
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# What their words mean is fixed by the metrics version; one of a user's module means its own words.
+BUILT_IN = frozenset(entry["name"] for entry in declared.METRICS)
+SHORT = 8  # digits of a hash that a title shows, where they tell its data sets apart
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,10 @@ class Skipped:
 class Group:
     """Results that may stand in one table: same data set, split, filters and profile.
 
+    Results may differ in metrics: a module of the user's adds some. None means two things here.
+
     Attributes:
-        title: Names all of that.
+        title: Names all of that; no other group of a report has it.
         results: At least one.
     """
 
@@ -82,8 +89,22 @@ class Group:
 
     @property
     def facts(self) -> EvaluationFile:
-        """Facts that all results share (data set, metrics, profile, split)."""
+        """Facts that all results share (data set, profile, split)."""
         return self.results[0].facts
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """Metrics that every result has."""
+        return frozenset.intersection(*(frozenset(r.facts.metrics) for r in self.results))
+
+    @property
+    def metrics(self) -> dict[str, Definition]:
+        """Metrics that any result has, in table order; those that not all have come last."""
+        known: dict[str, Definition] = {}
+        for result in self.results:
+            known |= {n: d for n, d in result.facts.metrics.items() if n not in known}
+        shared = self.shared
+        return dict(sorted(known.items(), key=lambda item: item[0] not in shared))
 
     @property
     def reference(self) -> str | None:
@@ -109,10 +130,14 @@ class Group:
         return tuple(found)
 
     def label(self, result: Result) -> str:
-        """The experiment's name; with the timestamp where it was run more than once."""
+        """The experiment's name; with the timestamp where it was run more than once.
+
+        A baseline's says so, ``bic = bicubic``: other runs are compared with it by that name.
+        """
         name = result.facts.experiment
         again = sum(other.facts.experiment == name for other in self.results) > 1
-        return f"{name} ({result.facts.timestamp})" if again else name
+        run = f"{name} ({result.facts.timestamp})" if again else name
+        return run if result.itself is None else f"{run} = {result.itself}"
 
 
 @dataclass(frozen=True)
@@ -132,17 +157,20 @@ class Results:
     @property
     def groups(self) -> tuple[Group, ...]:
         """Results that may be compared with each other; different profiles never share a group."""
-        found: dict[str, list[Result]] = {}
-        titles: dict[str, str] = {}
+        found: dict[tuple[int, str, str], list[Result]] = {}
         for result in self.results:
-            key, title = _group(result.facts)
-            found.setdefault(key, []).append(result)
-            titles[key] = title
-        return tuple(Group(titles[key], tuple(found[key])) for key in sorted(found))
+            found.setdefault(_kind(result.facts), []).append(result)
+        short = {(title, digest[:SHORT]) for _, title, digest in found}
+        digits = SHORT if len(short) == len(found) else None
+        return tuple(
+            Group(", ".join([title, f"data set {digest[:digits]}", *words]), tuple(part))
+            for (_, title, digest), results in sorted(found.items(), key=lambda item: item[0])
+            for part, words in _parted(results)
+        )
 
 
-def _group(facts: EvaluationFile) -> tuple[str, str]:
-    """Sorting key, and title, of the results that ``facts`` may be compared with."""
+def _kind(facts: EvaluationFile) -> tuple[int, str, str]:
+    """What results must have in common: rank in the report, words for it, hash of the data."""
     data = facts.dataset
     names = {"enforce_suffix": "only", "exclude_suffix": "without"}
     filters = [f"{names[key]} *{value}" for key, value in facts.filters.items() if value]
@@ -153,8 +181,46 @@ def _group(facts: EvaluationFile) -> tuple[str, str]:
     title = ", ".join(parts)
     rank = 0 if facts.profile == "standard" else 1  # the conventions to trust come first
     # By content too: a data set that is built anew keeps its name and not its splits.
-    key = f"{rank} {title} {data.sha256} {' '.join(facts.metrics)}"
-    return key, f"{title}, data set {data.sha256.split(':')[-1][:8]}"
+    return rank, title, data.sha256.split(":")[-1]
+
+
+def _meaning(name: str, definition: Definition) -> dict[str, str]:
+    """What two metrics of one name must agree in to share a column."""
+    meaning = {"unit": definition.unit, "better": definition.better}
+    return meaning if name in BUILT_IN else {**meaning, "paper": definition.paper}
+
+
+def _parted(results: Sequence[Result]) -> list[tuple[list[Result], list[str]]]:
+    """Results apart where one name means two metrics, and words for what each part means by it.
+
+    A result without that metric stands in the first part.
+    """
+    parts: list[list[Result]] = []
+    meanings: list[dict[str, dict[str, str]]] = []
+    for result in results:
+        own = {name: _meaning(name, d) for name, d in result.facts.metrics.items()}
+        for part, known in zip(parts, meanings, strict=True):
+            if all(known[name] == own[name] for name in known.keys() & own.keys()):
+                part.append(result)
+                known |= own
+                break
+        else:
+            parts.append([result])
+            meanings.append(own)
+    return list(zip(parts, _differing(meanings), strict=True))
+
+
+def _differing(meanings: Sequence[dict[str, dict[str, str]]]) -> list[list[str]]:
+    """``bias of unit 'percent'`` for each part and metric whose meaning is another elsewhere."""
+    said: list[list[str]] = [[] for _ in meanings]
+    for name in dict.fromkeys(name for known in meanings for name in known):
+        having = [known[name] for known in meanings if name in known]
+        facts = [f for f in having[0] if len({meaning[f] for meaning in having}) > 1]
+        for words, known in zip(said, meanings, strict=True):
+            if facts and name in known:
+                told = " and ".join(f"{fact} {known[name][fact]!r}" for fact in facts)
+                words.append(f"{name} of {told}")
+    return said
 
 
 def load(folder: Path) -> Results:

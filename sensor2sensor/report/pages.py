@@ -125,7 +125,7 @@ def _best(group: Group, table: pd.DataFrame) -> pd.DataFrame:
 
     means = compare.means(group)  # NaN, and so never bold, where tiles are lacking
     marks = pd.DataFrame(False, index=table.index, columns=table.columns)
-    for name, definition in group.facts.metrics.items():
+    for name, definition in group.metrics.items():
         column = means[name]
         target = column.max() if definition.better == "higher" else column.min()
         marks[compare.heading(definition)] = (column == target).to_numpy()
@@ -154,7 +154,7 @@ def _summary(group: Group) -> str:
         "have one on every tile the metric is defined on. "
     )
     drawn = table_html(table, _best(group, table), _baselines(group))
-    return drawn + _note(note + _zero_truth(group) + ground(group))
+    return drawn + _note(note + compare.lacking(group) + _zero_truth(group) + ground(group))
 
 
 def _zero_truth(group: Group) -> str:
@@ -165,7 +165,7 @@ def _zero_truth(group: Group) -> str:
 def _ranks(group: Group) -> str:
     note = (
         "1 is best. All are ranked on the same tiles; who lacks a finite value on one of them "
-        "comes last."
+        "comes last. The mean is over the metrics that all have."
     )
     return table_html(compare.rank_table(group), None, _baselines(group)) + _note(note)
 
@@ -248,7 +248,7 @@ def scenes(results: Results) -> Page:
 
 
 def _scenes(group: Group) -> str:
-    definition = next(iter(group.facts.metrics.values()))
+    definition = next(iter(group.metrics.values()))
     note = f"{compare.heading(definition, unit=False)}: mean over the tiles of each scene."
     return table_html(compare.scene_table(group), None, _baselines(group)) + _note(note)
 

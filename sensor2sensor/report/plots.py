@@ -96,7 +96,7 @@ def _boxes(axes: Axes, found: list[Entrant], metric: str) -> None:
 def box_plots(group: Group) -> Figure:
     """Distribution over tiles: a panel per metric, a box per entrant, its mean as a diamond."""
     found = entrants(group)
-    metrics = group.facts.metrics
+    metrics = group.metrics
     made, grid = figure(math.ceil(len(metrics) / COLUMNS), min(COLUMNS, len(metrics)), len(found))
     panels = list(grid.flat)
     for axes, (name, definition) in zip(panels, metrics.items(), strict=False):
@@ -117,13 +117,14 @@ def gain_plot(group: Group) -> Figure | None:
     reference, found = group.reference, gaining(group)
     if not found:
         return None
-    metrics, lines = group.facts.metrics, len(found)
+    metrics, lines = group.metrics, len(found)
     made, grid = figure(math.ceil(len(metrics) / COLUMNS), min(COLUMNS, len(metrics)), lines)
     panels = list(grid.flat)
     for axes, (name, definition) in zip(panels, metrics.items(), strict=False):
         axes.axvline(0.0, color="#333333", linewidth=0.9)
         for position, gains in enumerate(found.values(), start=1):
-            _gain_line(axes, position, gains[name])
+            if name in gains:
+                _gain_line(axes, position, gains[name])
         _clean(axes, definition.label, definition.unit)
         draw_names(axes, list(found))
         # Downwards, as the tables are read.

@@ -70,7 +70,7 @@ def _show(group: Group, console: Console) -> None:
     from sensor2sensor.report import compare, pages
 
     console.rule(group.title, align="left")
-    console.print(pages.ground(group), soft_wrap=True)
+    console.print(compare.lacking(group) + pages.ground(group), soft_wrap=True)
     known = {entrant.label for entrant in compare.entrants(group) if entrant.baseline}
     _table("Mean ± standard deviation over tiles", compare.summary_table(group), known, console)
     _table("Ranks of the means, 1 is best", compare.rank_table(group), known, console)
