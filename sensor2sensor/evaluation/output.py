@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -93,8 +93,14 @@ def _strata(evaluation: Evaluation) -> dict[str, Any]:
     found = {}
     for stratum in evaluation.strata:
         pixels, tiles = evaluation.pixels(stratum)
-        facts = {"extra": stratum.extra, "values": list(stratum.values), "pixels": pixels}
-        found[stratum.name] = {**facts, "tiles": tiles, "columns": evaluation.columns_of(stratum)}
+        found[stratum.name] = {
+            "extra": stratum.extra,
+            "values": list(stratum.values),
+            "pixels": pixels,
+            "tiles": tiles,
+            "columns": evaluation.columns_of(stratum),
+            **asdict(evaluation.grounds[stratum.name]),
+        }
     return found
 
 

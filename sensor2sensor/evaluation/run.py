@@ -17,7 +17,7 @@ from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.strata import Stratum, split_column
 from sensor2sensor.evaluation.definitions import info, within_strata
-from sensor2sensor.evaluation.scoring import Scorer, counted
+from sensor2sensor.evaluation.scoring import Ground, Scorer, counted
 from sensor2sensor.evaluation.summary import (
     Bools,
     Gain,
@@ -74,6 +74,7 @@ class Evaluation:
         undefined: Metrics that these bands cannot have, and why.
         sam_left_out: Share of the pixels that SAM leaves out because their truth is zero.
         strata: Parts of the ground that metrics are scored within, too.
+        grounds: What is behind the scores within each of them, by its name.
     """
 
     rows: tuple[TileScores, ...]
@@ -86,6 +87,7 @@ class Evaluation:
     undefined: Mapping[str, str] = field(default_factory=dict)
     sam_left_out: float = 0.0
     strata: tuple[Stratum, ...] = ()
+    grounds: Mapping[str, Ground] = field(default_factory=dict)
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -144,8 +146,21 @@ class Evaluation:
             for other in self.methods[1:]
         }
 
+    def _defined(self, method: str, column: str) -> Bools:
+        """Tiles where a method has a value, or lacks it only since a stratum has few pixels there.
+
+        Two pixels that a coarse image shows as one have no correlation with it. A method that lacks
+        the value on the whole tile too has failed there, and the stratum is no excuse.
+        """
+        rows = self.within(method, column)
+        inside = np.array([row.values[column] for row in rows])
+        whole = np.array([row.values[split_column(column)[0]] for row in rows])
+        return np.asarray(np.isfinite(inside) | (np.isnan(inside) & np.isfinite(whole)))
+
     def _gain(self, other: str, column: str, undefined: Bools) -> Gain:
-        rows = self.within(self.methods[0], column)
+        first = self.methods[0]
+        rows = self.within(first, column)
+        undefined = undefined | (self._defined(first, column) & self._defined(other, column))
         return gain(
             [row.values[column] for row in rows],
             self.values(other, column),
@@ -253,7 +268,6 @@ def evaluate(
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
     for batch in _batches(progress(tiles, total=total, desc="evaluate", unit="tile"), batch_size):
         target = np.stack([tile.target for tile in batch])
-        scorer.see(target)
         masks = scorer.masks(batch)
         pixels = counted(masks, len(batch))
         for method, predictor in predictors.items():
@@ -263,6 +277,8 @@ def evaluate(
                 place = places[tile.name]
                 row = TileScores(tile.name, *place, split, method, values, state, within)
                 found[method].append(row)
+        # After the scores, which refuse tiles that are smaller than a window.
+        scorer.see(target, masks)
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(
         rows,
@@ -275,4 +291,5 @@ def evaluate(
         undefined=scorer.undefined,
         sam_left_out=scorer.sam_left_out,
         strata=scorer.strata,
+        grounds=scorer.grounds,
     )

@@ -119,8 +119,19 @@ def _show_strata(evaluation: Evaluation, console: Console) -> None:
         columns = evaluation.columns_of(stratum)
         ground = f"{pixels} pixels in {tiles} of {evaluation.tiles} tiles"
         console.print(summary_table(evaluation, f"Scores{place}: {ground}", columns))
+        behind = evaluation.grounds[stratum.name]
+        counts = [f"{info(name).label} {count}" for name, count in behind.windows.items()]
+        console.print(f"windows wholly{place}: {', '.join(counts)}")
+        _show_zero_truth(behind.sam_left_out, console, place)
         if evaluation.reference is not None:
             console.print(gain_table(evaluation, evaluation.reference, columns, place))
+
+
+def _show_zero_truth(share: float, console: Console, place: str = "") -> None:
+    if share:
+        console.print(
+            f"SAM leaves out {100 * share:.2g} % of the pixels{place}: their truth is zero"
+        )
 
 
 def ground_note(contract: DatasetContract, split: str) -> str:
@@ -148,9 +159,7 @@ def show(evaluation: Evaluation, contract: DatasetContract, title: str, console:
         for state, count in states.items():
             word = state.replace("_", " ")
             console.print(f"{method}: {count} of {evaluation.tiles} tiles {word}")
-    if evaluation.sam_left_out:
-        share = f"{100 * evaluation.sam_left_out:.2g} %"
-        console.print(f"SAM leaves out {share} of the pixels: their truth is zero")
+    _show_zero_truth(evaluation.sam_left_out, console)
     if evaluation.scene_unit != "overpass":
         console.print(f"scenes are told apart by {evaluation.scene_unit}")
     console.print(ground_note(contract, evaluation.split))

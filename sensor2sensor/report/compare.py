@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensor2sensor.config.evaluations import ARROWS, MODEL
+from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.report.file import Definition, Gain
 from sensor2sensor.report.load import Group
 
@@ -97,19 +98,25 @@ def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
     """One metric of each entrant, all on the same tiles.
 
     Left out for all are tiles where it is NaN for every entrant, since the truth leaves it so, and
-    tiles where one is perfect, since no mean holds an infinite PSNR. An entrant without a finite
-    value on one of the others cannot be compared: its column is empty, as without the metric.
+    tiles where one is perfect, since no mean holds an infinite PSNR. Within a stratum also those
+    with too few of its pixels for one that has a value on the whole tile. An entrant without a
+    finite value on one of the others cannot be compared: its column is empty, as without the
+    metric.
     """
     import pandas as pd
 
     having = {i: e.table[metric] for i, e in enumerate(found) if e.has(metric)}
     frame = pd.DataFrame(having)
     perfect = (frame == np.inf).any(axis=1) & (better == "higher")
+    shared = ~(frame.isna().all(axis=1) | perfect)
+    name = split_column(metric)[0]
+    whole = pd.DataFrame({i: found[i].table[name] for i in having})
+    defined = np.isfinite(frame) | (frame.isna() & np.isfinite(whole))
     # Who fails on the hard tiles must not be judged on the easy ones that are left to it.
-    shared = frame[~(frame.isna().all(axis=1) | perfect)]
+    usable = [i for i in having if defined[i][shared].all()]
+    rest = frame.loc[shared, usable].dropna()  # tiles with too few pixels for one of those left
     empty = pd.Series(dtype=float)
-    columns = {i: c if np.isfinite(c).all() else c.iloc[:0] for i, c in shared.items()}
-    return [columns.get(i, empty) for i in range(len(found))]
+    return [rest[i] if i in rest.columns else empty for i in range(len(found))]
 
 
 def means(group: Group) -> pd.DataFrame:

@@ -78,13 +78,18 @@ class Dataset(_Frozen):
 
 
 class Stratum(_Frozen):
-    """A part of the ground that metrics are scored within: pixels with a truth, tiles with any."""
+    """A part of the ground that metrics are scored within: pixels with a truth, tiles with any.
+
+    ``windows`` are those wholly inside it, by metric; evaluations from before lack them.
+    """
 
     extra: str
     values: list[int]
     pixels: int
     tiles: int
     columns: list[str]
+    sam_left_out: float = 0.0
+    windows: dict[str, int] = {}
 
 
 class Table(_Frozen):

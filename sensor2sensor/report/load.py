@@ -53,9 +53,15 @@ class Result:
 
     def within(self, stratum: str) -> Result:
         """The same evaluation on the ground of one stratum: its metrics, and tiles that show it."""
-        columns = self.facts.strata[stratum].columns
-        inner = {column: self.facts.metrics[split_column(column)[0]] for column in columns}
-        facts = self.facts.model_copy(update={"metrics": inner})
+        part = self.facts.strata[stratum]
+        inner = {column: self.facts.metrics[split_column(column)[0]] for column in part.columns}
+        facts = self.facts.model_copy(
+            update={
+                "metrics": inner,
+                "strata": {stratum: part},
+                "sam_left_out": part.sam_left_out,
+            }
+        )
         shown = self.table[self.table[f"{PIXELS}{AT}{stratum}"] > 0]
         return replace(self, facts=facts, table=shown)
 
@@ -82,10 +88,12 @@ class Group:
     Attributes:
         title: Names all of that; no other group of a report has it.
         results: At least one.
+        stratum: The part of the ground that all scores are within; None for whole tiles.
     """
 
     title: str
     results: tuple[Result, ...]
+    stratum: str | None = None
 
     @property
     def facts(self) -> EvaluationFile:
@@ -107,6 +115,15 @@ class Group:
         return dict(sorted(known.items(), key=lambda item: item[0] not in shared))
 
     @property
+    def windows(self) -> dict[str, int]:
+        """Windows that lie wholly inside the stratum, by label of the metric made of them."""
+        if self.stratum is None:
+            return {}
+        name = self.stratum
+        counts = {m: n for r in self.results for m, n in r.facts.strata[name].windows.items()}
+        return {self.metrics[f"{m}{AT}{name}"].label: count for m, count in counts.items()}
+
+    @property
     def reference(self) -> str | None:
         """The strongest baseline that any result is compared with; None without any.
 
@@ -126,7 +143,7 @@ class Group:
             ground = f"{stratum.pixels} pixels in {stratum.tiles} of {self.facts.tiles} tiles"
             inside = tuple(r.within(name) for r in self.results if name in r.facts.strata)
             if stratum.pixels:
-                found.append(Group(f"within '{name}': {ground}", inside))
+                found.append(Group(f"within '{name}': {ground}", inside, name))
         return tuple(found)
 
     def label(self, result: Result) -> str:

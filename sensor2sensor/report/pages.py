@@ -154,12 +154,16 @@ def _summary(group: Group) -> str:
         "have one on every tile the metric is defined on. "
     )
     drawn = table_html(table, _best(group, table), _baselines(group))
-    return drawn + _note(note + compare.lacking(group) + _zero_truth(group) + ground(group))
+    return drawn + _note(note + compare.lacking(group) + _behind(group) + ground(group))
 
 
-def _zero_truth(group: Group) -> str:
+def _behind(group: Group) -> str:
+    """How many windows are behind the scores within a stratum, and which pixels SAM leaves out."""
     share = group.facts.sam_left_out
-    return f"SAM leaves out {100 * share:.2g} % of the pixels: zero truth. " if share else ""
+    counts = ", ".join(f"{label} {count}" for label, count in group.windows.items())
+    inside = f"Windows wholly within '{group.stratum}': {counts}. " if counts else ""
+    zero = f"SAM leaves out {100 * share:.2g} % of the pixels: zero truth. " if share else ""
+    return inside + zero
 
 
 def _ranks(group: Group) -> str:
@@ -179,12 +183,16 @@ def _gains(group: Group) -> str:
         "Mean paired difference per tile, signed so that positive is better for every metric. "
         "Interval: 95 %, Student's t with the cluster-robust variances of blocks of ground and of "
         f"scenes; here: {compare.independent_groups(group)}. ✓ wholly better, ✗ wholly worse than "
-        f"{group.reference}; no verdict where a tile has no finite value. "
+        f"{group.reference}; no verdict where a tile has no finite value{_spared(group)}. "
         f"A scene is told from others by {group.facts.scene_unit}."
     )
     alt = f"gain over {group.reference} per metric with intervals"
     upright = table.T if len(table) <= UPRIGHT_RUNS else table
     return table_html(upright) + _figure(made, alt) + _note(note)
+
+
+def _spared(group: Group) -> str:
+    return "" if group.stratum is None else ", unless too few of its pixels lie within the stratum"
 
 
 def _figure(made: Figure, alt: str) -> str:
