@@ -14,7 +14,8 @@ import numpy as np
 from sensor2sensor.config.vocabulary import BAND_UNIT
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
-from sensor2sensor.dataset.recordfile import list_records
+from sensor2sensor.dataset.ledger import SplitRow, read_split
+from sensor2sensor.dataset.recordfile import iterate_refs, select_records
 from sensor2sensor.dataset.strata import Stratum, split_column
 from sensor2sensor.evaluation.definitions import info, within_strata
 from sensor2sensor.evaluation.scoring import Ground, Scorer, counted
@@ -194,11 +195,8 @@ def _batches(tiles: Iterator[TileRecord], size: int) -> Iterator[list[TileRecord
         yield batch
 
 
-def _places(dataset_dir: Path) -> dict[str, tuple[str, str]]:
-    """Overpass and block of each record, from ``split.csv``."""
-    from sensor2sensor.dataset.ledger import read_split
-
-    rows = read_split(dataset_dir)
+def _places(rows: Sequence[SplitRow]) -> dict[str, tuple[str, str]]:
+    """Overpass and block of each record."""
     # A tile on the edge of two blocks counts to the first: clusters must not overlap.
     return {row.name: (row.seen_by, row.block.split("+")[0]) for row in rows}
 
@@ -257,16 +255,13 @@ def evaluate(
         ConfigError: The profile is unknown or cannot score a predictor.
         InputError: No tile is left, or a predictor returns another shape.
     """
-    from sensor2sensor.pipeline.reader import iterate_tiles
-
     _check(predictors, profile)
-    scorer, places = Scorer(contract, profile), _places(dataset_dir)
-    filters = {"enforce_suffix": enforce_suffix, "exclude_suffix": exclude_suffix}
-    count = len(list_records(dataset_dir, contract, split, **filters))
-    total = count if limit is None else min(limit, count)
-    tiles = iterate_tiles(dataset_dir, contract, split, limit=limit, **filters)
+    scorer, table = Scorer(contract, profile), read_split(dataset_dir)
+    places = _places(table)
+    refs = select_records(table, dataset_dir, split, enforce_suffix, exclude_suffix)[:limit]
+    tiles = progress(iterate_refs(refs, contract), total=len(refs), desc="evaluate", unit="tile")
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
-    for batch in _batches(progress(tiles, total=total, desc="evaluate", unit="tile"), batch_size):
+    for batch in _batches(tiles, batch_size):
         target = np.stack([tile.target for tile in batch])
         masks = scorer.masks(batch)
         pixels = counted(masks, len(batch))

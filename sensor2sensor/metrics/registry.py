@@ -82,13 +82,17 @@ def windows_within(names: Sequence[str], mask: Any) -> dict[str, int]:
     return {name: int(tf.math.count_nonzero(PLACES[name](chosen))) for name in windowed}
 
 
-def score_one(name: str, inputs: MetricInputs) -> tf.Tensor:
+def score_one(name: str, metric: Metric, inputs: MetricInputs) -> tf.Tensor:
     """One metric of a batch, as it is traced: ``[B]`` float64.
+
+    Args:
+        name: What it is entered as, for messages.
+        metric: Its function.
+        inputs: The batch.
 
     Raises:
         ModelContractError: It raises an error, or returns anything but a number per image.
     """
-    metric = REGISTRY[name]
     try:
         value = metric(inputs)
     except Sensor2SensorError:
