@@ -97,6 +97,7 @@ class Evaluation:
     def within(self, method: str, column: str) -> list[TileScores]:
         """The rows of one method that a column is about: tiles with a pixel of its stratum."""
         stratum = split_column(column)[1]
+        # A tile that shows none of it has no value there, which is nobody's failure.
         return [row for row in self.of(method) if stratum is None or row.pixels[stratum]]
 
     def values(self, method: str, column: str) -> list[float]:
@@ -138,6 +139,7 @@ class Evaluation:
     @cached_property
     def gains(self) -> dict[str, dict[str, Gain]]:
         """Paired gain of the first method over each other method, by column."""
+        # Over all methods, not the pair: two that fail on the same tile do not make it undefined.
         undefined = {
             name: undefined_alike([self.values(method, name) for method in self.methods])
             for name in self.columns
@@ -213,6 +215,7 @@ def _check(predictors: Mapping[str, Predictor], profile: str) -> None:
 
 def _predict(name: str, predictor: Predictor, batch: Sequence[TileRecord]) -> Images:
     prediction = np.asarray(predictor(batch))
+    # [B, H, W, 1] for three bands would be broadcast, and scored without a word.
     expected = (len(batch), *batch[0].target.shape)
     if prediction.shape != expected:
         raise InputError(
@@ -262,6 +265,7 @@ def evaluate(
     tiles = progress(iterate_refs(refs, contract), total=len(refs), desc="evaluate", unit="tile")
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
     for batch in _batches(tiles, batch_size):
+        # One truth and one set of masks for all methods: scores are compared tile by tile.
         target = np.stack([tile.target for tile in batch])
         masks = scorer.masks(batch)
         pixels = counted(masks, len(batch))
@@ -274,6 +278,7 @@ def evaluate(
                 found[method].append(row)
         # After the scores, which refuse tiles that are smaller than a window.
         scorer.see(target, masks)
+    # Method by method, whatever the batch size: the order of rows in tables already written.
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(
         rows,

@@ -57,6 +57,7 @@ class Scorer:
         self.names = profile_metrics(profile, colour=contract.colour() is not None)
         self.undefined = undefined(profile, len(contract.target.bands))
         self.inner = within_strata(profile, self.names)
+        # Without metrics for them (profile arisgan) there are no strata: no column would be theirs.
         self.strata = strata_of(contract) if self.inner else ()
         self._zero: Counter[str] = Counter()
         self._valid: Counter[str] = Counter()
@@ -87,6 +88,7 @@ class Scorer:
         values = compute(
             target,
             prediction,
+            # Fixed for the data set: an image's own would hide any error of gain and offset.
             value_ranges=self._contract.target_ranges(),
             factor=self._contract.factor,
             profile=self._profile,
@@ -100,6 +102,7 @@ class Scorer:
 
     def masks(self, tiles: Sequence[TileRecord]) -> Masks:
         """Pixels of each stratum that have a truth, ``[B, H, W]``."""
+        # In every band, as a metric asks: a pixel without one is of no stratum.
         known = [np.isfinite(tile.target).all(axis=-1) for tile in tiles]
         return {
             stratum.name: np.stack(

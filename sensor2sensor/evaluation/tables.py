@@ -26,6 +26,7 @@ def number(value: float | None) -> str:
     """Four significant digits, or a dash where there is no value."""
     if value is None:
         return "–"
+    # Of 0.0004 four decimals leave one digit, of an error in reflectance what matters most.
     text = f"{value:.4f}"
     return text if abs(value) >= 0.01 or value == 0 else f"{value:.3g}"
 
@@ -62,6 +63,7 @@ def summary_table(
     heads = ("metric", "method", "mean", "min", "max", "std", "tiles", "undefined", "infinite")
     table = _table(title, heads)
     for name in columns or evaluation.metrics:
+        # Of tiles that show the stratum: the others are not lacking.
         tiles = len(evaluation.within(evaluation.methods[0], name))
         for position, method in enumerate(evaluation.methods):
             item = evaluation.summary[method][name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,19 @@ def heading(definition: Definition, *, unit: bool = True) -> str:
     return f"{text}\n({shown})" if unit and shown != "1" else text
 
 
+def headings(group: Group, *, unit: bool = True) -> dict[str, str]:
+    """Heading of each metric; with its name where modules of two users chose one label."""
+    told = {name: heading(d, unit=unit) for name, d in group.metrics.items()}
+    twice = {text for text, count in Counter(told.values()).items() if count > 1}
+    return {name: f"{name}: {text}" if text in twice else text for name, text in told.items()}
+
+
 def number(value: float | None) -> str:
     """Enough digits to tell neighbours apart, a dash for no value."""
     if value is None or not np.isfinite(value):
         return NOTHING
     size = abs(value)
+    # Runs differ in the third digit: of SSIM the third decimal, of reflectance the fourth.
     if size >= 10:
         return f"{value:.1f}" if size >= 100 else f"{value:.2f}"
     if 0 < size < 0.001:
@@ -75,6 +84,7 @@ def _baseline(group: Group, name: str) -> pd.DataFrame:
     """A baseline's rows of the first result, with the metrics that only others scored it in."""
     first, *others = (_rows(r.table, name) for r in group.results if name in r.methods)
     for other in others:
+        # By name of the tile: what a baseline scores there is the same beside any model.
         first = first.join(other[[c for c in other.columns if c not in first.columns]])
     return first
 
@@ -107,9 +117,11 @@ def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
 
     having = {i: e.table[metric] for i, e in enumerate(found) if e.has(metric)}
     frame = pd.DataFrame(having)
+    # An infinite error is no perfection and stays: its owner has failed there.
     perfect = (frame == np.inf).any(axis=1) & (better == "higher")
     shared = ~(frame.isna().all(axis=1) | perfect)
     name = split_column(metric)[0]
+    # A value on the whole tile and none within: too few pixels, and no fault of the method's.
     whole = pd.DataFrame({i: found[i].table[name] for i in having})
     defined = np.isfinite(frame) | (frame.isna() & np.isfinite(whole))
     # Who fails on the hard tiles must not be judged on the easy ones that are left to it.
@@ -158,6 +170,7 @@ def _mean_cell(entrant: Entrant, metric: str) -> str:
         return NOTHING
     finite = values(entrant, metric)
     part = share(len(finite), len(entrant.table))
+    # pandas' std has n - 1 below it, as that of the evaluation's own tables.
     return f"{number(finite.mean())}\n± {number(finite.std())}{part and f' ({part})'}"
 
 
@@ -166,9 +179,7 @@ def summary_table(group: Group) -> pd.DataFrame:
     import pandas as pd
 
     found = entrants(group)
-    columns = {}
-    for name, definition in group.metrics.items():
-        columns[heading(definition)] = [_mean_cell(e, name) for e in found]
+    columns = {text: [_mean_cell(e, name) for e in found] for name, text in headings(group).items()}
     cells = [e.table[[m for m in group.metrics if e.has(m)]].to_numpy() for e in found]
     columns["tiles"] = [str(len(e.table)) for e in found]
     columns["undefined"] = [str(int(np.isnan(own).sum())) for own in cells]
@@ -186,15 +197,18 @@ def rank_table(group: Group) -> pd.DataFrame:
 
     found, scores = entrants(group), means(group)
     ranks: dict[str, list[int | str]] = {}
+    shown = headings(group, unit=False)
     for name, definition in group.metrics.items():
         if not definition.undefined:
             having = [entrant.has(name) for entrant in found]
             lower = definition.better == "lower"
+            # At the bottom without a mean: nobody must gain a rank by failing on hard tiles.
             order = scores.loc[having, name].rank(ascending=lower, method="min", na_option="bottom")
             places = iter(order.astype(int))
             column = [next(places) if known else NOTHING for known in having]
-            ranks[heading(definition, unit=False)] = column
+            ranks[shown[name]] = column
     table = pd.DataFrame(ranks, index=scores.index)
+    # First of two runs that have a metric is no achievement beside first of ten.
     whole = [name for name, column in ranks.items() if NOTHING not in column]
     table.insert(0, "mean rank", table[whole].mean(axis=1).round(2))
     return table.sort_values("mean rank", kind="stable")
@@ -202,6 +216,7 @@ def rank_table(group: Group) -> pd.DataFrame:
 
 def interval(gain: Gain) -> tuple[float, float] | None:
     """The 95 % interval by Student's t, or None where there is no verdict."""
+    # Evaluations from before scenes counted have ends too, and those are too narrow to be shown.
     if gain.verdict == "none" or gain.t_low is None or gain.t_high is None:
         return None
     return gain.t_low, gain.t_high
@@ -228,10 +243,8 @@ def gain_table(group: Group) -> pd.DataFrame | None:
     if not found:
         return None
     columns = {
-        heading(definition): [
-            _gain_cell(gains[name]) if name in gains else NOTHING for gains in found.values()
-        ]
-        for name, definition in group.metrics.items()
+        text: [_gain_cell(gains[name]) if name in gains else NOTHING for gains in found.values()]
+        for name, text in headings(group).items()
     }
     return pd.DataFrame(columns, index=list(found))
 
@@ -242,6 +255,7 @@ def gaining(group: Group) -> dict[str, dict[str, Gain]]:
     return {
         group.label(result): {n: result.facts.gain[reference][n] for n in result.facts.metrics}
         for result in group.results
+        # The reference's own run has no gain over itself: 0 on every tile would tell nothing.
         if reference is not None and reference in result.facts.gain
     }
 

@@ -13,6 +13,7 @@ READABLE = (1, METRICS_VERSION)  # earlier numbers are shown, in tables of their
 
 
 class _Frozen(BaseModel):
+    # Strict, and no NaN: evaluate.py writes null for what it has not, so NaN is another's doing.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -127,12 +128,13 @@ class EvaluationFile(_Frozen):
     filters: dict[str, str | None]
     profile: str
     metrics: dict[str, Definition]
-    sam_left_out: float = 0.0
+    sam_left_out: float = 0.0  # version 1 did not keep it
     strata: dict[str, Stratum] = {}
     methods: list[str]
     reference: str | None
     baselines: dict[str, dict[str, Any]]
     tiles: int
+    # What told scenes apart until split.csv recorded overpasses.
     scene_unit: str = "inventory and index, as overpasses are not recorded"
     states: dict[str, dict[str, int]]
     summary: dict[str, dict[str, Statistics]]

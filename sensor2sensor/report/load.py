@@ -62,6 +62,7 @@ class Result:
                 "sam_left_out": part.sam_left_out,
             }
         )
+        # Elsewhere its columns are NaN, which would pass for tiles that every method failed on.
         shown = self.table[self.table[f"{PIXELS}{AT}{stratum}"] > 0]
         return replace(self, facts=facts, table=shown)
 
@@ -116,12 +117,12 @@ class Group:
 
     @property
     def windows(self) -> dict[str, int]:
-        """Windows that lie wholly inside the stratum, by label of the metric made of them."""
+        """Windows that lie wholly inside the stratum, by column of the metric."""
         if self.stratum is None:
             return {}
         name = self.stratum
-        counts = {m: n for r in self.results for m, n in r.facts.strata[name].windows.items()}
-        return {self.metrics[f"{m}{AT}{name}"].label: count for m, count in counts.items()}
+        found = [r.facts.strata[name].windows.items() for r in self.results]
+        return {f"{metric}{AT}{name}": count for counts in found for metric, count in counts}
 
     @property
     def reference(self) -> str | None:
@@ -130,6 +131,7 @@ class Group:
         A result that is itself the strongest one is compared with the next.
         """
         known = {r.facts.reference for r in self.results if r.facts.reference is not None}
+        # Registered from the weakest to the strongest.
         ranks = {name: rank for rank, name in enumerate(REGISTRY)}
         # Sorted, since a set's order differs between runs: the first of equals is taken.
         return max(sorted(known), key=lambda name: ranks.get(name, -1), default=None)
@@ -178,6 +180,7 @@ class Results:
         for result in self.results:
             found.setdefault(_kind(result.facts), []).append(result)
         short = {(title, digest[:SHORT]) for _, title, digest in found}
+        # Hashes that begin alike would make two groups of one title.
         digits = SHORT if len(short) == len(found) else None
         return tuple(
             Group(", ".join([title, f"data set {digest[:digits]}", *words]), tuple(part))
@@ -203,6 +206,7 @@ def _kind(facts: EvaluationFile) -> tuple[int, str, str]:
 
 def _meaning(name: str, definition: Definition) -> dict[str, str]:
     """What two metrics of one name must agree in to share a column."""
+    # Not the label: a new name for a column changes no number in it.
     meaning = {"unit": definition.unit, "better": definition.better}
     return meaning if name in BUILT_IN else {**meaning, "paper": definition.paper}
 
@@ -212,6 +216,7 @@ def _parted(results: Sequence[Result]) -> list[tuple[list[Result], list[str]]]:
 
     A result without that metric stands in the first part.
     """
+    # Results are in the order of their files: one folder always gives the same parts.
     parts: list[list[Result]] = []
     meanings: list[dict[str, dict[str, str]]] = []
     for result in results:
@@ -290,6 +295,7 @@ def _read(path: Path) -> Result:
 
 def _check_version(content: Any, path: Path) -> None:
     """Refuse other versions by name before looking at their content."""
+    # First: of a later version "unknown key" would be true and would not say what to do.
     wanted = {"format_version": (FORMAT_VERSION,), "metrics_version": READABLE}
     if not isinstance(content, dict) or not set(wanted) <= set(content):
         raise InputError("not written by evaluate.py", where=path, hint="move it elsewhere")
@@ -305,8 +311,10 @@ def _table(path: Path, facts: EvaluationFile) -> pd.DataFrame:
     import pandas as pd
 
     again = "run evaluate.py again"
+    # A name with a folder in it would read a file from outside.
     if path.name != facts.csv.file or not path.is_file():
         raise InputError(f"its table {facts.csv.file} is missing", where=path, hint=again)
+    # A table that was cut, or sorted in a spreadsheet, still reads as a table.
     if files.sha256(path) != facts.csv.sha256:
         with path.open(encoding="utf-8", errors="replace") as stream:
             lines = max(sum(1 for _ in stream) - 1, 0)

@@ -79,6 +79,7 @@ def _cells(row: Sequence[str], best: Sequence[bool]) -> str:
 
 def _cell(text: str) -> str:
     """The value; what stands after the first line (spread, interval) small beneath it."""
+    # Escaped: names come from folders and files of other people.
     value, _, detail = html.escape(text).partition("\n")
     return f"{value}<br><small>{detail}</small>" if detail else value
 
@@ -125,10 +126,12 @@ def _best(group: Group, table: pd.DataFrame) -> pd.DataFrame:
 
     means = compare.means(group)  # NaN, and so never bold, where tiles are lacking
     marks = pd.DataFrame(False, index=table.index, columns=table.columns)
+    shown = compare.headings(group)
     for name, definition in group.metrics.items():
         column = means[name]
         target = column.max() if definition.better == "higher" else column.min()
-        marks[compare.heading(definition)] = (column == target).to_numpy()
+        # Equal and not near: who shares the best mean shares the bold.
+        marks[shown[name]] = (column == target).to_numpy()
     return marks
 
 
@@ -159,8 +162,10 @@ def _summary(group: Group) -> str:
 
 def _behind(group: Group) -> str:
     """How many windows are behind the scores within a stratum, and which pixels SAM leaves out."""
-    share = group.facts.sam_left_out
-    counts = ", ".join(f"{label} {count}" for label, count in group.windows.items())
+    # Of the truth, so one for all; evaluations from before the count have 0.
+    share = max(result.facts.sam_left_out for result in group.results)
+    told = group.windows.items()
+    counts = ", ".join(f"{group.metrics[column].label} {count}" for column, count in told)
     inside = f"Windows wholly within '{group.stratum}': {counts}. " if counts else ""
     zero = f"SAM leaves out {100 * share:.2g} % of the pixels: zero truth. " if share else ""
     return inside + zero

@@ -37,7 +37,7 @@ def figure(rows: int, columns: int, lines: int) -> tuple[Figure, Any]:
 
     height = rows * (lines * PANEL_INCH[1] + 0.85)
     made = Figure(figsize=(columns * PANEL_INCH[0] + 1.2, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(made)
+    FigureCanvasAgg(made)  # no pyplot, which would keep every figure of a notebook alive
     axes = made.subplots(rows, columns, squeeze=False, sharey=True)
     return made, axes
 
@@ -69,6 +69,7 @@ def _clean(axes: Axes, title: str, unit: str) -> None:
 def colours(found: list[Entrant]) -> list[str]:
     """A colour per entrant: grey for baselines, then the palette."""
     runs = [e for e in found if not e.baseline]
+    # By place among the runs: each keeps its colour in every panel.
     palette = {e.label: COLOURS[i % len(COLOURS)] for i, e in enumerate(runs)}
     return [BASELINE if e.baseline else palette[e.label] for e in found]
 
@@ -80,7 +81,7 @@ def _boxes(axes: Axes, found: list[Entrant], metric: str) -> None:
         orientation="horizontal",
         widths=0.6,
         patch_artist=True,
-        showmeans=True,
+        showmeans=True,  # what the tables compare; a median is blind to a tail of bad tiles
         meanprops={"marker": "D", "markerfacecolor": "white", "markeredgecolor": "black"}
         | {"markersize": 4},
         medianprops={"color": "black", "linewidth": 1.2},
@@ -139,6 +140,7 @@ def gain_plot(group: Group) -> Figure | None:
 def _gain_line(axes: Axes, position: int, gain: Any) -> None:
     if gain.mean is None:
         return
+    # From the verdict, never from the sign of the mean: a gain within its interval is none.
     colour, ends = VERDICTS[gain.verdict], interval(gain)
     if ends is not None:
         axes.plot(ends, [position, position], color=colour, linewidth=2.0)

@@ -48,6 +48,7 @@ def _run(args: argparse.Namespace) -> int:
     named = args.evaluation
     folder = expanded(named) if named else load_environment(args.environment).evaluation_dir
     results = load(folder)
+    # [v1] in the name of an experiment is no style, and 0715-0930 no sum to be coloured.
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
         console.width = LOG_WIDTH

@@ -91,6 +91,15 @@ def test_another_label_or_new_words_for_a_built_in_metric_keep_nothing_apart(mon
     assert len(titles(mixed)) == 1
 
 
+def test_two_metrics_of_one_label_have_a_column_each(monkeypatch, mixed):
+    add(monkeypatch, mixed, OTHER, replace(BIAS, name="skew"))
+    (group,) = load(mixed).groups
+    columns = compare.summary_table(group).loc[:, lambda t: t.columns.str.contains("Bias")]
+    assert list(columns) == ["bias: Bias ↓\n(reflectance)", "skew: Bias ↓\n(reflectance)"]
+    assert (columns.loc[[OWN, OTHER]] == "–").to_numpy().tolist() == [[False, True], [True, False]]
+    assert report.summary(load(mixed)).body.count("Bias ↓") == 2
+
+
 def test_data_sets_whose_hashes_begin_alike_have_titles_of_their_own(monkeypatch, mixed):
     add(monkeypatch, mixed, OTHER, sha="ab" * 31 + "cd")
     assert [title[-4:] for title in titles(mixed)] == ["abab", "abcd"]
