@@ -19,7 +19,7 @@ from sensor2sensor.core.errors import DatasetError, InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract
-from sensor2sensor.dataset.ledger import read_split
+from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.records import FOOTER_BYTES, HEADER_BYTES, TileRecord, decode
 
 
@@ -130,9 +130,21 @@ def list_records(
     Raises:
         InputError: No record is left; the counts and some names are given.
     """
+    table = read_split(dataset_dir)
+    return select_records(table, dataset_dir, split, enforce_suffix, exclude_suffix)
+
+
+def select_records(
+    table: Sequence[SplitRow],
+    dataset_dir: Path,
+    split: str,
+    enforce_suffix: str | None = None,
+    exclude_suffix: str | None = None,
+) -> list[RecordRef]:
+    """:func:`list_records` of a ``split.csv`` that is read already."""
     if split not in SPLITS:
         raise InputError(f"unknown split '{split}'", hint=suggestion(split, SPLITS))
-    rows = [row for row in read_split(dataset_dir) if row.split == split]
+    rows = [row for row in table if row.split == split]
     kept = [row for row in rows if _wanted(row.name, enforce_suffix, exclude_suffix)]
     if not kept:
         what = (

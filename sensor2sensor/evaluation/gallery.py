@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
+# By likeness to the eye first: the worst RMSE is that of the brightest tile, snow or cloud.
 RANKED_BY = ("hpsi", "hpsi_bands", "ssim", "rmse")
 # Errors are shown up to this share of the value range; fixed, so that sheets compare.
 ERROR_SHARE = 0.25
@@ -79,6 +80,7 @@ def _draw_image(axes: Axes, title: str, image: Images, **options: Any) -> Any:
     axes.set_title(title, fontsize=9)
     axes.set_xticks([])
     axes.set_yticks([])
+    # Not smoothed, which would draw detail that nobody predicted.
     return axes.imshow(image, interpolation="nearest", **options)
 
 
@@ -111,6 +113,7 @@ def _input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
 
     spec = contract.input
     colour, photo = contract.colour("input"), spec.dtype == "uint8"
+    # Nearest, so that the coarse pixels are seen as the sensor gave them.
     shown = view(spec.bands, contract.input_ranges(), colour, photo=photo)
     return shown.picture(np.asarray(upsample(tile, "nearest")))
 
@@ -180,6 +183,7 @@ def write_gallery(
     names = [evaluation.methods[0], *([evaluation.reference] if evaluation.reference else [])]
     shown = {name: predictors[name] for name in names}
     filters = {"enforce_suffix": enforce_suffix, "exclude_suffix": exclude_suffix}
+    # Tiles after the last wanted one are not read.
     last = max(wanted, default=-1) + 1
     entries: dict[int, dict[str, Any]] = {}
     # Read again: a whole split of tiles and predictions does not fit into memory.

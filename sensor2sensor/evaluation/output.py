@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -66,6 +66,7 @@ class Subject:
 
 def stem(subject: Subject, profile: str, split: str = "test") -> str:
     """File stem; a profile but ``standard`` and a split but ``test`` are named: none overwrites."""
+    # Suffixes for what is not the rule alone: names of evaluations on disk stay as they are.
     named = [part for part in (profile, split) if part not in ("standard", "test")]
     return "_".join([subject.stem, *named])
 
@@ -73,12 +74,13 @@ def stem(subject: Subject, profile: str, split: str = "test") -> str:
 def _dataset(subject: Subject, contract: DatasetContract) -> dict[str, Any]:
     return {
         "name": subject.dataset,
-        "sha256": subject.dataset_sha256,
+        "sha256": subject.dataset_sha256,  # built anew it keeps its name, and not its splits
         "kind": contract.kind,
         "tile_px": contract.tile_px,
         "resolution_m": contract.resolution_m,
         "factor": contract.factor,
         "split_policy": contract.split_policy.model_dump(mode="json"),
+        # PSNR, SSIM, HPSI and HP-L1 are relative to these: other ranges, other numbers.
         "value_ranges": {
             band.name: [float(low), float(high)]
             for band, (low, high) in zip(
@@ -93,8 +95,14 @@ def _strata(evaluation: Evaluation) -> dict[str, Any]:
     found = {}
     for stratum in evaluation.strata:
         pixels, tiles = evaluation.pixels(stratum)
-        facts = {"extra": stratum.extra, "values": list(stratum.values), "pixels": pixels}
-        found[stratum.name] = {**facts, "tiles": tiles, "columns": evaluation.columns_of(stratum)}
+        found[stratum.name] = {
+            "extra": stratum.extra,
+            "values": list(stratum.values),
+            "pixels": pixels,
+            "tiles": tiles,
+            "columns": evaluation.columns_of(stratum),
+            **asdict(evaluation.grounds[stratum.name]),
+        }
     return found
 
 
@@ -125,6 +133,7 @@ def document(
         "metrics": definitions(
             evaluation.profile, evaluation.metrics, evaluation.unit, evaluation.undefined
         ),
+        # Zero spectra have no angle; how many there were tells how much of the truth was fill.
         "sam_left_out": evaluation.sam_left_out,
         "strata": _strata(evaluation),
         "methods": list(evaluation.methods),
@@ -141,6 +150,7 @@ def document(
             method: {name: plain(item) for name, item in row.items()}
             for method, row in evaluation.gains.items()
         },
+        # Only where something was said: other files stay as they were before there was a --set.
         **({"set": list(subject.options)} if subject.options else {}),
         "csv": dict(csv),
         "gallery": gallery,
@@ -171,6 +181,7 @@ def write(
     """
     base = stem(subject, evaluation.profile, evaluation.split)
     table, facts = folder / f"{base}.csv", folder / f"{base}.json"
+    # Behind all metrics: a reader of a table without strata finds its columns in their places.
     counted = [stratum.column(PIXELS) for stratum in evaluation.strata]
     rows = [
         (
@@ -181,6 +192,7 @@ def write(
         for row in evaluation.rows
     ]
     files.write_csv(table, (*KEY_COLUMNS, *evaluation.columns, *counted), rows)
+    # Last comes what vouches: interrupted in between, a table without it is skipped.
     csv = {"file": table.name, "rows": len(rows), "sha256": files.sha256(table)}
     content = document(evaluation, subject, contract, baselines, csv, gallery or [])
     files.write_json(facts, content)

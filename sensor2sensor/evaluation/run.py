@@ -14,10 +14,11 @@ import numpy as np
 from sensor2sensor.config.vocabulary import BAND_UNIT
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
-from sensor2sensor.dataset.recordfile import list_records
+from sensor2sensor.dataset.ledger import SplitRow, read_split
+from sensor2sensor.dataset.recordfile import iterate_refs, select_records
 from sensor2sensor.dataset.strata import Stratum, split_column
 from sensor2sensor.evaluation.definitions import info, within_strata
-from sensor2sensor.evaluation.scoring import Scorer, counted
+from sensor2sensor.evaluation.scoring import Ground, Scorer, counted
 from sensor2sensor.evaluation.summary import (
     Bools,
     Gain,
@@ -74,6 +75,7 @@ class Evaluation:
         undefined: Metrics that these bands cannot have, and why.
         sam_left_out: Share of the pixels that SAM leaves out because their truth is zero.
         strata: Parts of the ground that metrics are scored within, too.
+        grounds: What is behind the scores within each of them, by its name.
     """
 
     rows: tuple[TileScores, ...]
@@ -86,6 +88,7 @@ class Evaluation:
     undefined: Mapping[str, str] = field(default_factory=dict)
     sam_left_out: float = 0.0
     strata: tuple[Stratum, ...] = ()
+    grounds: Mapping[str, Ground] = field(default_factory=dict)
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -94,6 +97,7 @@ class Evaluation:
     def within(self, method: str, column: str) -> list[TileScores]:
         """The rows of one method that a column is about: tiles with a pixel of its stratum."""
         stratum = split_column(column)[1]
+        # A tile that shows none of it has no value there, which is nobody's failure.
         return [row for row in self.of(method) if stratum is None or row.pixels[stratum]]
 
     def values(self, method: str, column: str) -> list[float]:
@@ -135,6 +139,7 @@ class Evaluation:
     @cached_property
     def gains(self) -> dict[str, dict[str, Gain]]:
         """Paired gain of the first method over each other method, by column."""
+        # Over all methods, not the pair: two that fail on the same tile do not make it undefined.
         undefined = {
             name: undefined_alike([self.values(method, name) for method in self.methods])
             for name in self.columns
@@ -144,8 +149,21 @@ class Evaluation:
             for other in self.methods[1:]
         }
 
+    def _defined(self, method: str, column: str) -> Bools:
+        """Tiles where a method has a value, or lacks it only since a stratum has few pixels there.
+
+        Two pixels that a coarse image shows as one have no correlation with it. A method that lacks
+        the value on the whole tile too has failed there, and the stratum is no excuse.
+        """
+        rows = self.within(method, column)
+        inside = np.array([row.values[column] for row in rows])
+        whole = np.array([row.values[split_column(column)[0]] for row in rows])
+        return np.asarray(np.isfinite(inside) | (np.isnan(inside) & np.isfinite(whole)))
+
     def _gain(self, other: str, column: str, undefined: Bools) -> Gain:
-        rows = self.within(self.methods[0], column)
+        first = self.methods[0]
+        rows = self.within(first, column)
+        undefined = undefined | (self._defined(first, column) & self._defined(other, column))
         return gain(
             [row.values[column] for row in rows],
             self.values(other, column),
@@ -179,11 +197,8 @@ def _batches(tiles: Iterator[TileRecord], size: int) -> Iterator[list[TileRecord
         yield batch
 
 
-def _places(dataset_dir: Path) -> dict[str, tuple[str, str]]:
-    """Overpass and block of each record, from ``split.csv``."""
-    from sensor2sensor.dataset.ledger import read_split
-
-    rows = read_split(dataset_dir)
+def _places(rows: Sequence[SplitRow]) -> dict[str, tuple[str, str]]:
+    """Overpass and block of each record."""
     # A tile on the edge of two blocks counts to the first: clusters must not overlap.
     return {row.name: (row.seen_by, row.block.split("+")[0]) for row in rows}
 
@@ -200,6 +215,7 @@ def _check(predictors: Mapping[str, Predictor], profile: str) -> None:
 
 def _predict(name: str, predictor: Predictor, batch: Sequence[TileRecord]) -> Images:
     prediction = np.asarray(predictor(batch))
+    # [B, H, W, 1] for three bands would be broadcast, and scored without a word.
     expected = (len(batch), *batch[0].target.shape)
     if prediction.shape != expected:
         raise InputError(
@@ -242,18 +258,15 @@ def evaluate(
         ConfigError: The profile is unknown or cannot score a predictor.
         InputError: No tile is left, or a predictor returns another shape.
     """
-    from sensor2sensor.pipeline.reader import iterate_tiles
-
     _check(predictors, profile)
-    scorer, places = Scorer(contract, profile), _places(dataset_dir)
-    filters = {"enforce_suffix": enforce_suffix, "exclude_suffix": exclude_suffix}
-    count = len(list_records(dataset_dir, split, **filters))
-    total = count if limit is None else min(limit, count)
-    tiles = iterate_tiles(dataset_dir, contract, split, limit=limit, **filters)
+    scorer, table = Scorer(contract, profile), read_split(dataset_dir)
+    places = _places(table)
+    refs = select_records(table, dataset_dir, split, enforce_suffix, exclude_suffix)[:limit]
+    tiles = progress(iterate_refs(refs, contract), total=len(refs), desc="evaluate", unit="tile")
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
-    for batch in _batches(progress(tiles, total=total, desc="evaluate", unit="tile"), batch_size):
+    for batch in _batches(tiles, batch_size):
+        # One truth and one set of masks for all methods: scores are compared tile by tile.
         target = np.stack([tile.target for tile in batch])
-        scorer.see(target)
         masks = scorer.masks(batch)
         pixels = counted(masks, len(batch))
         for method, predictor in predictors.items():
@@ -263,6 +276,9 @@ def evaluate(
                 place = places[tile.name]
                 row = TileScores(tile.name, *place, split, method, values, state, within)
                 found[method].append(row)
+        # After the scores, which refuse tiles that are smaller than a window.
+        scorer.see(target, masks)
+    # Method by method, whatever the batch size: the order of rows in tables already written.
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(
         rows,
@@ -275,4 +291,5 @@ def evaluate(
         undefined=scorer.undefined,
         sam_left_out=scorer.sam_left_out,
         strata=scorer.strata,
+        grounds=scorer.grounds,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +21,20 @@ if TYPE_CHECKING:
 
 Masks = Mapping[str, npt.NDArray[np.bool_]]
 Scores = list[dict[str, float]]
+WHOLE = ""  # beside the names of strata, which are words
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is behind the scores within one stratum, besides its pixels.
+
+    Attributes:
+        sam_left_out: Share of its pixels that SAM leaves out because their truth is zero.
+        windows: How many windows lie wholly inside it, for each metric that is made of windows.
+    """
+
+    sam_left_out: float
+    windows: Mapping[str, int]
 
 
 class Scorer:
@@ -41,8 +57,11 @@ class Scorer:
         self.names = profile_metrics(profile, colour=contract.colour() is not None)
         self.undefined = undefined(profile, len(contract.target.bands))
         self.inner = within_strata(profile, self.names)
+        # Without metrics for them (profile arisgan) there are no strata: no column would be theirs.
         self.strata = strata_of(contract) if self.inner else ()
-        self._zero, self._valid = 0, 0
+        self._zero: Counter[str] = Counter()
+        self._valid: Counter[str] = Counter()
+        self._windows: dict[str, Counter[str]] = {s.name: Counter() for s in self.strata}
         self._contract = contract
         self._profile = profile
 
@@ -69,6 +88,7 @@ class Scorer:
         values = compute(
             target,
             prediction,
+            # Fixed for the data set: an image's own would hide any error of gain and offset.
             value_ranges=self._contract.target_ranges(),
             factor=self._contract.factor,
             profile=self._profile,
@@ -82,6 +102,7 @@ class Scorer:
 
     def masks(self, tiles: Sequence[TileRecord]) -> Masks:
         """Pixels of each stratum that have a truth, ``[B, H, W]``."""
+        # In every band, as a metric asks: a pixel without one is of no stratum.
         known = [np.isfinite(tile.target).all(axis=-1) for tile in tiles]
         return {
             stratum.name: np.stack(
@@ -90,18 +111,32 @@ class Scorer:
             for stratum in self.strata
         }
 
-    def see(self, target: Images) -> None:
-        """Count the pixels of a batch of truth that SAM leaves out."""
-        from sensor2sensor.metrics import zero_truth
+    def see(self, target: Images, masks: Masks) -> None:
+        """Count what is behind the scores of a batch of truth, whole and within each stratum."""
+        from sensor2sensor.metrics import windows_within, zero_truth
 
-        zero, valid = zero_truth(target)
-        self._zero, self._valid = self._zero + zero, self._valid + valid
+        parts = {name: within(target, mask) for name, mask in masks.items()}
+        for name, truth in {WHOLE: target, **parts}.items():
+            zero, valid = zero_truth(truth)
+            self._zero[name] += zero
+            self._valid[name] += valid
+        for name, mask in masks.items():
+            self._windows[name].update(windows_within(self.inner, mask))
 
     @property
     def sam_left_out(self) -> float:
-        """Share of the pixels seen; the published rule of another profile leaves out none."""
+        """Share of the pixels seen that SAM leaves out."""
+        return self._left_out(WHOLE)
+
+    def _left_out(self, name: str) -> float:
+        # The published rule of another profile leaves out none.
         scored = self._profile == "standard" and "sam" not in self.undefined
-        return self._zero / max(self._valid, 1) if scored else 0.0
+        return self._zero[name] / max(self._valid[name], 1) if scored else 0.0
+
+    @property
+    def grounds(self) -> dict[str, Ground]:
+        """What is behind the scores within each stratum."""
+        return {n: Ground(self._left_out(n), dict(seen)) for n, seen in self._windows.items()}
 
 
 def counted(masks: Masks, tiles: int) -> list[dict[str, int]]:

@@ -81,6 +81,7 @@ class Session:
             model_name=config.model_name,
             step=step,
             dataset=config.dataset,
+            # Before a tile is read: what is built anew meanwhile must not pass for what was scored.
             dataset_sha256=files.sha256(experiment.dataset_dir / "dataset.json"),
             filters=self._filters,
             weights=weights,
@@ -100,6 +101,7 @@ class Session:
 
         experiment = self._experiment
         itself = self.subject.model_name if self.subject.baseline else None
+        # With the same filters: a line fitted on other tiles would be another baseline.
         known = baselines(
             experiment.dataset_dir, experiment.contract, **self._filters, without=itself
         )

@@ -241,7 +241,8 @@ def gain(
         better: ``higher`` or ``lower``.
         blocks: Block of ground of each tile.
         scenes: Overpass of each tile.
-        undefined: Tiles left out for every method alike; by default those undefined for these two.
+        undefined: Tiles whose absence from the pairs costs no verdict; by default those undefined
+            for these two.
         seed: Seed of the bootstrap.
         key: Names the bootstrap's stream, so that metrics do not share draws by accident.
     """

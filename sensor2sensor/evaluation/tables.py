@@ -26,6 +26,7 @@ def number(value: float | None) -> str:
     """Four significant digits, or a dash where there is no value."""
     if value is None:
         return "–"
+    # Of 0.0004 four decimals leave one digit, of an error in reflectance what matters most.
     text = f"{value:.4f}"
     return text if abs(value) >= 0.01 or value == 0 else f"{value:.3g}"
 
@@ -62,6 +63,7 @@ def summary_table(
     heads = ("metric", "method", "mean", "min", "max", "std", "tiles", "undefined", "infinite")
     table = _table(title, heads)
     for name in columns or evaluation.metrics:
+        # Of tiles that show the stratum: the others are not lacking.
         tiles = len(evaluation.within(evaluation.methods[0], name))
         for position, method in enumerate(evaluation.methods):
             item = evaluation.summary[method][name]
@@ -119,8 +121,19 @@ def _show_strata(evaluation: Evaluation, console: Console) -> None:
         columns = evaluation.columns_of(stratum)
         ground = f"{pixels} pixels in {tiles} of {evaluation.tiles} tiles"
         console.print(summary_table(evaluation, f"Scores{place}: {ground}", columns))
+        behind = evaluation.grounds[stratum.name]
+        counts = [f"{info(name).label} {count}" for name, count in behind.windows.items()]
+        console.print(f"windows wholly{place}: {', '.join(counts)}")
+        _show_zero_truth(behind.sam_left_out, console, place)
         if evaluation.reference is not None:
             console.print(gain_table(evaluation, evaluation.reference, columns, place))
+
+
+def _show_zero_truth(share: float, console: Console, place: str = "") -> None:
+    if share:
+        console.print(
+            f"SAM leaves out {100 * share:.2g} % of the pixels{place}: their truth is zero"
+        )
 
 
 def ground_note(contract: DatasetContract, split: str) -> str:
@@ -148,9 +161,7 @@ def show(evaluation: Evaluation, contract: DatasetContract, title: str, console:
         for state, count in states.items():
             word = state.replace("_", " ")
             console.print(f"{method}: {count} of {evaluation.tiles} tiles {word}")
-    if evaluation.sam_left_out:
-        share = f"{100 * evaluation.sam_left_out:.2g} %"
-        console.print(f"SAM leaves out {share} of the pixels: their truth is zero")
+    _show_zero_truth(evaluation.sam_left_out, console)
     if evaluation.scene_unit != "overpass":
         console.print(f"scenes are told apart by {evaluation.scene_unit}")
     console.print(ground_note(contract, evaluation.split))

@@ -14,7 +14,7 @@ from sensor2sensor.metrics import (  # noqa: E402 - they enter themselves
 )
 from sensor2sensor.metrics.compute import compute, profile_metrics  # noqa: E402
 from sensor2sensor.metrics.inputs import MetricInputs  # noqa: E402
-from sensor2sensor.metrics.registry import REGISTRY, register  # noqa: E402
+from sensor2sensor.metrics.registry import REGISTRY, register, windows_within  # noqa: E402
 from sensor2sensor.metrics.spectral import zero_truth  # noqa: E402
 from sensor2sensor.metrics.status import STATES, states  # noqa: E402
 
@@ -30,5 +30,6 @@ __all__ = [
     "spatial",
     "spectral",
     "states",
+    "windows_within",
     "zero_truth",
 ]

@@ -14,7 +14,7 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.metrics import arisgan
 from sensor2sensor.metrics.arrays import NAN
 from sensor2sensor.metrics.inputs import MetricInputs, check, prepare
-from sensor2sensor.metrics.registry import own_metrics, score_one
+from sensor2sensor.metrics.registry import REGISTRY, Metric, own_metrics, score_one
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
@@ -72,7 +72,6 @@ def _arisgan(
     return {name: arisgan.METRICS[name](target, guess) for name in names}
 
 
-@lru_cache(maxsize=32)
 def compiled(
     profile: str,
     names: tuple[str, ...],
@@ -92,6 +91,20 @@ def compiled(
     Returns:
         A ``tf.function`` of truth, prediction, ranges and factor in float64.
     """
+    # By function, not by name: the module of another experiment may mean something else by it.
+    metrics = tuple(REGISTRY[name] for name in names) if profile == "standard" else ()
+    return _compiled(profile, names, metrics, image, colour, prediction_is_normalised)
+
+
+@lru_cache(maxsize=32)
+def _compiled(
+    profile: str,
+    names: tuple[str, ...],
+    metrics: tuple[Metric, ...],
+    image: tuple[int | None, ...],
+    colour: tuple[int, int, int] | None,
+    prediction_is_normalised: bool,
+) -> Any:
     spec = tf.TensorSpec([None, *image], tf.float64)
     ranges, factor = tf.TensorSpec([image[-1], 2], tf.float64), tf.TensorSpec([], tf.float64)
 
@@ -106,7 +119,8 @@ def compiled(
             # Its norm is that of the whole tile: with a hole it would be another tile's.
             scorable = scorable & tf.reduce_all(inputs.valid, axis=[1, 2])
         else:
-            values = {name: score_one(name, inputs) for name in names}
+            pairs = zip(names, metrics, strict=True)
+            values = {name: score_one(name, metric, inputs) for name, metric in pairs}
         nothing = tf.constant(NAN, tf.float64)
         return {name: tf.where(scorable, value, nothing) for name, value in values.items()}
 
@@ -122,9 +136,7 @@ def try_own_metrics(contract: DatasetContract) -> None:
     names, size = own_metrics(), contract.tile_px
     if names:
         image = (size, size, len(contract.target.bands))
-        # Past the cache, which knows a metric by its name and not by its module's text.
-        score = compiled.__wrapped__("standard", names, image, contract.colour())
-        score.get_concrete_function()
+        compiled("standard", names, image, contract.colour()).get_concrete_function()
 
 
 def compute(

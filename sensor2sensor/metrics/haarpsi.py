@@ -72,6 +72,11 @@ def _untouched(valid: tf.Tensor, *, halve: bool) -> tf.Tensor:
     return tf.cast(touched == 0.0, tf.float64)
 
 
+def _kernels(valid: tf.Tensor) -> tf.Tensor:
+    """Where the largest kernel sees valid pixels only, on the halved grid: ``[B, h, w]``."""
+    return _untouched(valid, halve=True)[..., 0] > 0.0
+
+
 def _pool(similarities: list[tf.Tensor], weights: list[tf.Tensor]) -> tf.Tensor:
     """[logit(sum sigmoid(sim) weight / sum weight)]^2; NaN where no weight is left."""
     total = sum(tf.reduce_sum(w, axis=[1, 2, 3]) for w in weights)
@@ -138,6 +143,7 @@ def _unless_flat(value: tf.Tensor, x: tf.Tensor, y: tf.Tensor, valid: tf.Tensor)
     unit="1",
     better="higher",
     paper="Reisenhofer et al. 2018, SPIC 61:33-43",
+    places=_kernels,
 )
 def hpsi(inputs: MetricInputs) -> tf.Tensor:
     """HaarPSI in colour (YIQ) of the bands that are declared true-colour red, green and blue.
@@ -155,6 +161,7 @@ def hpsi(inputs: MetricInputs) -> tf.Tensor:
     unit="1",
     better="higher",
     paper="Reisenhofer et al. 2018, SPIC 61:33-43, grey, band by band",
+    places=_kernels,
 )
 def hpsi_bands(inputs: MetricInputs) -> tf.Tensor:
     """Mean over the bands of each band's grey HaarPSI, for images without declared colours.

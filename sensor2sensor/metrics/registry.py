@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import tensorflow as tf
@@ -13,8 +13,10 @@ from sensor2sensor.core.errors import ModelContractError, Sensor2SensorError
 from sensor2sensor.metrics.inputs import MetricInputs
 
 Metric = Callable[[MetricInputs], tf.Tensor]
+Places = Callable[[tf.Tensor], tf.Tensor]
 
 REGISTRY: dict[str, Metric] = {}
+PLACES: dict[str, Places] = {}
 DECLARED: dict[str, MetricInfo] = {}
 # Columns of an evaluation's table that are no metrics, and marks of a stratum (``rmse@cloudy``).
 TAKEN = frozenset({"name", "scene", "split", "method", "pixels"})
@@ -22,7 +24,13 @@ _MAKERS: dict[str, str] = {}
 
 
 def register(
-    name: str, *, label: str, unit: str, better: Literal["higher", "lower"], paper: str
+    name: str,
+    *,
+    label: str,
+    unit: str,
+    better: Literal["higher", "lower"],
+    paper: str,
+    places: Places | None = None,
 ) -> Callable[[Metric], Metric]:
     """Decorator: enter a per-image metric ``MetricInputs -> [B]`` of profile ``standard``.
 
@@ -32,6 +40,8 @@ def register(
         unit: ``1``, ``dB`` …; ``vocabulary.BAND_UNIT`` stands for that of the target bands.
         better: Which way is better.
         paper: The definition it follows.
+        places: Of a metric of windows, where they count: valid pixels ``[B, H, W]`` to bool
+            ``[B, h, w]``. None: it looks at pixels.
 
     Raises:
         ModelContractError: The name cannot be had, or ``better`` is no direction.
@@ -44,6 +54,9 @@ def register(
         if name in TAKEN:
             raise ModelContractError(f"'{name}' is a column of its own", where=metric.__module__)
         REGISTRY[name] = metric
+        PLACES.pop(name, None)
+        if places is not None:
+            PLACES[name] = places
         DECLARED[name] = MetricInfo(name, label, unit, better, paper)
         METRICS[name] = DECLARED[name]
         return metric
@@ -57,13 +70,29 @@ def own_metrics() -> tuple[str, ...]:
     return tuple(n for n, metric in REGISTRY.items() if not metric.__module__.startswith(package))
 
 
-def score_one(name: str, inputs: MetricInputs) -> tf.Tensor:
+def windows_within(names: Sequence[str], mask: Any) -> dict[str, int]:
+    """How many windows lie wholly inside a mask, for each metric that is made of windows.
+
+    Args:
+        names: Metrics.
+        mask: ``[B, H, W]`` bool.
+    """
+    chosen = tf.convert_to_tensor(mask)
+    windowed = [name for name in names if name in PLACES]
+    return {name: int(tf.math.count_nonzero(PLACES[name](chosen))) for name in windowed}
+
+
+def score_one(name: str, metric: Metric, inputs: MetricInputs) -> tf.Tensor:
     """One metric of a batch, as it is traced: ``[B]`` float64.
+
+    Args:
+        name: What it is entered as, for messages.
+        metric: Its function.
+        inputs: The batch.
 
     Raises:
         ModelContractError: It raises an error, or returns anything but a number per image.
     """
-    metric = REGISTRY[name]
     try:
         value = metric(inputs)
     except Sensor2SensorError:

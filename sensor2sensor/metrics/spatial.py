@@ -8,6 +8,7 @@ metrics made of windows use the windows that hold valid pixels only.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import tensorflow as tf
 
@@ -29,6 +30,7 @@ from sensor2sensor.metrics.registry import register
 SSIM_WINDOW_PX = 11
 SSIM_SIGMA_PX = 1.5
 UIQI_WINDOW_PX = 8
+LAPLACIAN_PX = 3
 # Rounding of float32 sources reaches a 3x3 Laplacian with the sum of its absolute weights.
 LAPLACIAN_NOISE = 16 * FLOAT32_STEP
 
@@ -87,7 +89,14 @@ def _gaussian(size_px: int, sigma_px: float) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-@register("ssim", label="SSIM", unit="1", better="higher", paper="Wang et al. 2004, IEEE TIP 13(4)")
+@register(
+    "ssim",
+    label="SSIM",
+    unit="1",
+    better="higher",
+    paper="Wang et al. 2004, IEEE TIP 13(4)",
+    places=partial(whole_windows, size_px=SSIM_WINDOW_PX),
+)
 def ssim(inputs: MetricInputs) -> tf.Tensor:
     """Structural similarity (Wang, Bovik, Sheikh, Simoncelli 2004, IEEE TIP 13(4), equation 13).
 
@@ -123,7 +132,12 @@ def _zhou_laplacian(x: tf.Tensor) -> tf.Tensor:
 
 
 @register(
-    "scc", label="SCC", unit="1", better="higher", paper="Zhou, Civco, Silander 1998, IJRS 19(4)"
+    "scc",
+    label="SCC",
+    unit="1",
+    better="higher",
+    paper="Zhou, Civco, Silander 1998, IJRS 19(4)",
+    places=partial(whole_windows, size_px=LAPLACIAN_PX),
 )
 def scc(inputs: MetricInputs) -> tf.Tensor:
     """Spatial correlation coefficient (Zhou, Civco, Silander 1998, Int. J. Remote Sensing 19(4)).
@@ -135,11 +149,17 @@ def scc(inputs: MetricInputs) -> tf.Tensor:
     """
     _need(inputs, 4, "scc")
     x, y = inputs.target, inputs.prediction
-    mask = whole_windows(inputs.valid, 3)
+    mask = whole_windows(inputs.valid, LAPLACIAN_PX)
     noise_x = LAPLACIAN_NOISE * magnitude(x, inputs.valid)
     noise_y = LAPLACIAN_NOISE * magnitude(y, inputs.valid)
     high_x, high_y = _zhou_laplacian(x), _zhou_laplacian(y)
     return _mean_over_bands(pearson(high_x, high_y, mask, noise_x, noise_y))
+
+
+def _whole_crosses(valid: tf.Tensor) -> tf.Tensor:
+    """Where all of a pixel's neighbours are valid, mirrored at the border: ``[B, H, W]``."""
+    padded = tf.pad(valid, [[0, 0], [1, 1], [1, 1]], mode="REFLECT")
+    return whole_windows(padded, LAPLACIAN_PX)
 
 
 @register(
@@ -148,6 +168,7 @@ def scc(inputs: MetricInputs) -> tf.Tensor:
     unit="value range",
     better="lower",
     paper="mean |Δ Laplacian|, 3×3, reflected",
+    places=_whole_crosses,
 )
 def hp_l1(inputs: MetricInputs) -> tf.Tensor:
     """High-pass L1: mean absolute difference of 4-neighbour Laplacian responses.
@@ -160,12 +181,18 @@ def hp_l1(inputs: MetricInputs) -> tf.Tensor:
     error = pad(inputs.difference / inputs.spans, 1, 1, "REFLECT")
     inner = error[:, 1:-1, 1:-1]
     around = error[:, :-2, 1:-1] + error[:, 2:, 1:-1] + error[:, 1:-1, :-2] + error[:, 1:-1, 2:]
-    padded = tf.pad(inputs.valid, [[0, 0], [1, 1], [1, 1]], mode="REFLECT")
     response = tf.abs(4.0 * inner - around)
-    return _mean_over_bands(masked_mean(response, whole_windows(padded, 3)))
+    return _mean_over_bands(masked_mean(response, _whole_crosses(inputs.valid)))
 
 
-@register("uiqi", label="UIQI", unit="1", better="higher", paper="Wang, Bovik 2002, IEEE SPL 9(3)")
+@register(
+    "uiqi",
+    label="UIQI",
+    unit="1",
+    better="higher",
+    paper="Wang, Bovik 2002, IEEE SPL 9(3)",
+    places=partial(whole_windows, size_px=UIQI_WINDOW_PX),
+)
 def uiqi(inputs: MetricInputs) -> tf.Tensor:
     """Universal image quality index (Wang & Bovik 2002, IEEE SPL 9(3)) in sliding 8 x 8 windows.
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sensor2sensor.config.evaluations import ARROWS, MODEL
+from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.report.file import Definition, Gain
 from sensor2sensor.report.load import Group
 
 if TYPE_CHECKING:
     import pandas as pd
+
+NOTHING = "–"
 
 
 def heading(definition: Definition, *, unit: bool = True) -> str:
@@ -22,11 +26,19 @@ def heading(definition: Definition, *, unit: bool = True) -> str:
     return f"{text}\n({shown})" if unit and shown != "1" else text
 
 
+def headings(group: Group, *, unit: bool = True) -> dict[str, str]:
+    """Heading of each metric; with its name where modules of two users chose one label."""
+    told = {name: heading(d, unit=unit) for name, d in group.metrics.items()}
+    twice = {text for text, count in Counter(told.values()).items() if count > 1}
+    return {name: f"{name}: {text}" if text in twice else text for name, text in told.items()}
+
+
 def number(value: float | None) -> str:
     """Enough digits to tell neighbours apart, a dash for no value."""
     if value is None or not np.isfinite(value):
-        return "–"
+        return NOTHING
     size = abs(value)
+    # Runs differ in the third digit: of SSIM the third decimal, of reflectance the fourth.
     if size >= 10:
         return f"{value:.1f}" if size >= 100 else f"{value:.2f}"
     if 0 < size < 0.001:
@@ -48,6 +60,10 @@ class Entrant:
     baseline: bool
     table: pd.DataFrame
 
+    def has(self, metric: str) -> bool:
+        """Whether it was scored in a metric; those of a user's module not all runs have."""
+        return metric in self.table.columns
+
 
 def entrants(group: Group) -> list[Entrant]:
     """Baselines once (they depend on the data set alone), then every run.
@@ -55,19 +71,22 @@ def entrants(group: Group) -> list[Entrant]:
     A baseline that has a run of its own stands there only: twice, it would cost others a rank.
     """
     runs = {result.itself for result in group.results}
-    source = {
-        method: result.table
-        # The last entry of a key stays: reversed, it is that of the first result.
-        for result in reversed(group.results)
-        for method in result.methods
-        if method != MODEL and method not in runs
-    }
-    order = dict.fromkeys(m for result in group.results for m in result.methods if m in source)
-    found = [Entrant(name, baseline=True, table=_rows(source[name], name)) for name in order]
+    taken = {MODEL, *runs}
+    order = dict.fromkeys(m for r in group.results for m in r.methods if m not in taken)
+    found = [Entrant(name, baseline=True, table=_baseline(group, name)) for name in order]
     for result in group.results:
         own, baseline = _rows(result.table, MODEL), result.itself is not None
         found.append(Entrant(group.label(result), baseline=baseline, table=own))
     return found
+
+
+def _baseline(group: Group, name: str) -> pd.DataFrame:
+    """A baseline's rows of the first result, with the metrics that only others scored it in."""
+    first, *others = (_rows(r.table, name) for r in group.results if name in r.methods)
+    for other in others:
+        # By name of the tile: what a baseline scores there is the same beside any model.
+        first = first.join(other[[c for c in other.columns if c not in first.columns]])
+    return first
 
 
 def _rows(table: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -76,6 +95,10 @@ def _rows(table: pd.DataFrame, method: str) -> pd.DataFrame:
 
 def values(entrant: Entrant, metric: str) -> pd.Series:
     """Finite values of one metric; undefined and infinite tiles are left out."""
+    import pandas as pd
+
+    if not entrant.has(metric):
+        return pd.Series(dtype=float)
     column = entrant.table[metric]
     finite: pd.Series = column[np.isfinite(column)]
     return finite
@@ -85,16 +108,27 @@ def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
     """One metric of each entrant, all on the same tiles.
 
     Left out for all are tiles where it is NaN for every entrant, since the truth leaves it so, and
-    tiles where one is perfect, since no mean holds an infinite PSNR. An entrant without a finite
-    value on one of the others cannot be compared: its column is empty.
+    tiles where one is perfect, since no mean holds an infinite PSNR. Within a stratum also those
+    with too few of its pixels for one that has a value on the whole tile. An entrant without a
+    finite value on one of the others cannot be compared: its column is empty, as without the
+    metric.
     """
     import pandas as pd
 
-    frame = pd.DataFrame({i: entrant.table[metric] for i, entrant in enumerate(found)})
+    having = {i: e.table[metric] for i, e in enumerate(found) if e.has(metric)}
+    frame = pd.DataFrame(having)
+    # An infinite error is no perfection and stays: its owner has failed there.
     perfect = (frame == np.inf).any(axis=1) & (better == "higher")
+    shared = ~(frame.isna().all(axis=1) | perfect)
+    name = split_column(metric)[0]
+    # A value on the whole tile and none within: too few pixels, and no fault of the method's.
+    whole = pd.DataFrame({i: found[i].table[name] for i in having})
+    defined = np.isfinite(frame) | (frame.isna() & np.isfinite(whole))
     # Who fails on the hard tiles must not be judged on the easy ones that are left to it.
-    shared = frame[~(frame.isna().all(axis=1) | perfect)]
-    return [c if np.isfinite(c).all() else c.iloc[:0] for _, c in shared.items()]
+    usable = [i for i in having if defined[i][shared].all()]
+    rest = frame.loc[shared, usable].dropna()  # tiles with too few pixels for one of those left
+    empty = pd.Series(dtype=float)
+    return [rest[i] if i in rest.columns else empty for i in range(len(found))]
 
 
 def means(group: Group) -> pd.DataFrame:
@@ -107,7 +141,7 @@ def means(group: Group) -> pd.DataFrame:
     found = entrants(group)
     data = {
         name: [column.mean() for column in compared(found, name, definition.better)]
-        for name, definition in group.facts.metrics.items()
+        for name, definition in group.metrics.items()
     }
     return pd.DataFrame(data, index=[e.label for e in found])
 
@@ -117,9 +151,26 @@ def share(count: int, total: int) -> str:
     return "" if count == total else f"{count} of {total}"
 
 
+def lacking(group: Group) -> str:
+    """Who was not scored in which metric, as a sentence; empty where all were in all."""
+    found = entrants(group)
+    told = {
+        definition.label: [entrant.label for entrant in found if not entrant.has(name)]
+        for name, definition in group.metrics.items()
+        if name not in group.shared
+    }
+    parts = [f"{label} of {', '.join(names)}" for label, names in told.items() if names]
+    if not parts:
+        return ""
+    return f"No {'; no '.join(parts)}: not among the metrics of these runs (–). "
+
+
 def _mean_cell(entrant: Entrant, metric: str) -> str:
+    if not entrant.has(metric):
+        return NOTHING
     finite = values(entrant, metric)
     part = share(len(finite), len(entrant.table))
+    # pandas' std has n - 1 below it, as that of the evaluation's own tables.
     return f"{number(finite.mean())}\n± {number(finite.std())}{part and f' ({part})'}"
 
 
@@ -128,39 +179,44 @@ def summary_table(group: Group) -> pd.DataFrame:
     import pandas as pd
 
     found = entrants(group)
-    columns = {}
-    for name, definition in group.facts.metrics.items():
-        columns[heading(definition)] = [_mean_cell(e, name) for e in found]
-    metrics = list(group.facts.metrics)
+    columns = {text: [_mean_cell(e, name) for e in found] for name, text in headings(group).items()}
+    cells = [e.table[[m for m in group.metrics if e.has(m)]].to_numpy() for e in found]
     columns["tiles"] = [str(len(e.table)) for e in found]
-    columns["undefined"] = [str(int(e.table[metrics].isna().to_numpy().sum())) for e in found]
-    columns["infinite"] = [str(int(np.isinf(e.table[metrics].to_numpy()).sum())) for e in found]
+    columns["undefined"] = [str(int(np.isnan(own).sum())) for own in cells]
+    columns["infinite"] = [str(int(np.isinf(own).sum())) for own in cells]
     return pd.DataFrame(columns, index=[e.label for e in found])
 
 
 def rank_table(group: Group) -> pd.DataFrame:
     """Rank of the mean per metric, 1 is best, on the tiles of :func:`compared`.
 
-    Sorted by the mean rank; ties share the better rank. An entrant that cannot be compared comes
-    last.
+    Sorted by the mean rank, over the metrics that all have; ties share the better rank. An entrant
+    that cannot be compared comes last; one that was never scored in a metric has no rank in it.
     """
     import pandas as pd
 
-    scores, ranks = means(group), {}
-    for name, definition in group.facts.metrics.items():
-        if definition.undefined:
-            continue
-        ascending = definition.better == "lower"
-        ranks[heading(definition, unit=False)] = scores[name].rank(
-            ascending=ascending, method="min", na_option="bottom"
-        )
-    table = pd.DataFrame(ranks, index=scores.index).astype(int)
-    table.insert(0, "mean rank", table.mean(axis=1).round(2))
+    found, scores = entrants(group), means(group)
+    ranks: dict[str, list[int | str]] = {}
+    shown = headings(group, unit=False)
+    for name, definition in group.metrics.items():
+        if not definition.undefined:
+            having = [entrant.has(name) for entrant in found]
+            lower = definition.better == "lower"
+            # At the bottom without a mean: nobody must gain a rank by failing on hard tiles.
+            order = scores.loc[having, name].rank(ascending=lower, method="min", na_option="bottom")
+            places = iter(order.astype(int))
+            column = [next(places) if known else NOTHING for known in having]
+            ranks[shown[name]] = column
+    table = pd.DataFrame(ranks, index=scores.index)
+    # First of two runs that have a metric is no achievement beside first of ten.
+    whole = [name for name, column in ranks.items() if NOTHING not in column]
+    table.insert(0, "mean rank", table[whole].mean(axis=1).round(2))
     return table.sort_values("mean rank", kind="stable")
 
 
 def interval(gain: Gain) -> tuple[float, float] | None:
     """The 95 % interval by Student's t, or None where there is no verdict."""
+    # Evaluations from before scenes counted have ends too, and those are too narrow to be shown.
     if gain.verdict == "none" or gain.t_low is None or gain.t_high is None:
         return None
     return gain.t_low, gain.t_high
@@ -172,7 +228,7 @@ def _gain_cell(gain: Gain) -> str:
     A gain on some tiles only says on how many.
     """
     ends, mark = interval(gain), {"better": " ✓", "worse": " ✗"}.get(gain.verdict, "")
-    mean = "–" if gain.mean is None else f"{gain.mean:+.3g}{mark}"
+    mean = NOTHING if gain.mean is None else f"{gain.mean:+.3g}{mark}"
     spread = [] if ends is None else [f"{ends[0]:.2g} to {ends[1]:.2g}"]
     part = share(gain.count, gain.count + gain.left_out)
     told = [f"({part})"] if part and part not in gain.note else []
@@ -187,18 +243,19 @@ def gain_table(group: Group) -> pd.DataFrame | None:
     if not found:
         return None
     columns = {
-        heading(definition): [_gain_cell(gains[name]) for gains in found.values()]
-        for name, definition in group.facts.metrics.items()
+        text: [_gain_cell(gains[name]) if name in gains else NOTHING for gains in found.values()]
+        for name, text in headings(group).items()
     }
     return pd.DataFrame(columns, index=list(found))
 
 
 def gaining(group: Group) -> dict[str, dict[str, Gain]]:
     """Gains over the group's reference by run and metric, without a run that is the reference."""
-    reference, metrics = group.reference, group.facts.metrics
+    reference = group.reference
     return {
-        group.label(result): {name: result.facts.gain[reference][name] for name in metrics}
+        group.label(result): {n: result.facts.gain[reference][n] for n in result.facts.metrics}
         for result in group.results
+        # The reference's own run has no gain over itself: 0 on every tile would tell nothing.
         if reference is not None and reference in result.facts.gain
     }
 
@@ -221,7 +278,7 @@ def scene_table(group: Group) -> pd.DataFrame:
     """
     import pandas as pd
 
-    name = next(iter(group.facts.metrics))
+    name = next(iter(group.metrics))  # the first that all have
     found = entrants(group)
     rows = {
         entrant.label: {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sensor2sensor.config.evaluations import METRICS_VERSION
 from sensor2sensor.dataset.strata import AT, PIXELS
@@ -13,6 +13,7 @@ READABLE = (1, METRICS_VERSION)  # earlier numbers are shown, in tables of their
 
 
 class _Frozen(BaseModel):
+    # Strict, and no NaN: evaluate.py writes null for what it has not, so NaN is another's doing.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -78,13 +79,18 @@ class Dataset(_Frozen):
 
 
 class Stratum(_Frozen):
-    """A part of the ground that metrics are scored within: pixels with a truth, tiles with any."""
+    """A part of the ground that metrics are scored within: pixels with a truth, tiles with any.
+
+    ``windows`` are those wholly inside it, by metric; evaluations from before lack them.
+    """
 
     extra: str
     values: list[int]
     pixels: int
     tiles: int
     columns: list[str]
+    sam_left_out: float = 0.0
+    windows: dict[str, int] = {}
 
 
 class Table(_Frozen):
@@ -122,16 +128,18 @@ class EvaluationFile(_Frozen):
     filters: dict[str, str | None]
     profile: str
     metrics: dict[str, Definition]
-    sam_left_out: float = 0.0
+    sam_left_out: float = 0.0  # version 1 did not keep it
     strata: dict[str, Stratum] = {}
     methods: list[str]
     reference: str | None
     baselines: dict[str, dict[str, Any]]
     tiles: int
+    # What told scenes apart until split.csv recorded overpasses.
     scene_unit: str = "inventory and index, as overpasses are not recorded"
     states: dict[str, dict[str, int]]
     summary: dict[str, dict[str, Statistics]]
     gain: dict[str, dict[str, Gain]]
+    options: list[str] = Field(default=[], alias="set")  # what --set said of the evaluation
     csv: Table
     gallery: list[Picture]
 

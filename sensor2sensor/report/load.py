@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from sensor2sensor.config import declared
 from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS, METRICS_VERSION
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.strata import AT, PIXELS, split_column
 from sensor2sensor.predictors.registry import REGISTRY
-from sensor2sensor.report.file import READABLE, EvaluationFile
+from sensor2sensor.report.file import READABLE, Definition, EvaluationFile
 from sensor2sensor.report.older import upgraded
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# What their words mean is fixed by the metrics version; one of a user's module means its own words.
+BUILT_IN = frozenset(entry["name"] for entry in declared.METRICS)
+SHORT = 8  # digits of a hash that a title shows, where they tell its data sets apart
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,16 @@ class Result:
 
     def within(self, stratum: str) -> Result:
         """The same evaluation on the ground of one stratum: its metrics, and tiles that show it."""
-        columns = self.facts.strata[stratum].columns
-        inner = {column: self.facts.metrics[split_column(column)[0]] for column in columns}
-        facts = self.facts.model_copy(update={"metrics": inner})
+        part = self.facts.strata[stratum]
+        inner = {column: self.facts.metrics[split_column(column)[0]] for column in part.columns}
+        facts = self.facts.model_copy(
+            update={
+                "metrics": inner,
+                "strata": {stratum: part},
+                "sam_left_out": part.sam_left_out,
+            }
+        )
+        # Elsewhere its columns are NaN, which would pass for tiles that every method failed on.
         shown = self.table[self.table[f"{PIXELS}{AT}{stratum}"] > 0]
         return replace(self, facts=facts, table=shown)
 
@@ -72,18 +84,45 @@ class Skipped:
 class Group:
     """Results that may stand in one table: same data set, split, filters and profile.
 
+    Results may differ in metrics: a module of the user's adds some. None means two things here.
+
     Attributes:
-        title: Names all of that.
+        title: Names all of that; no other group of a report has it.
         results: At least one.
+        stratum: The part of the ground that all scores are within; None for whole tiles.
     """
 
     title: str
     results: tuple[Result, ...]
+    stratum: str | None = None
 
     @property
     def facts(self) -> EvaluationFile:
-        """Facts that all results share (data set, metrics, profile, split)."""
+        """Facts that all results share (data set, profile, split)."""
         return self.results[0].facts
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """Metrics that every result has."""
+        return frozenset.intersection(*(frozenset(r.facts.metrics) for r in self.results))
+
+    @property
+    def metrics(self) -> dict[str, Definition]:
+        """Metrics that any result has, in table order; those that not all have come last."""
+        known: dict[str, Definition] = {}
+        for result in self.results:
+            known |= {n: d for n, d in result.facts.metrics.items() if n not in known}
+        shared = self.shared
+        return dict(sorted(known.items(), key=lambda item: item[0] not in shared))
+
+    @property
+    def windows(self) -> dict[str, int]:
+        """Windows that lie wholly inside the stratum, by column of the metric."""
+        if self.stratum is None:
+            return {}
+        name = self.stratum
+        found = [r.facts.strata[name].windows.items() for r in self.results]
+        return {f"{metric}{AT}{name}": count for counts in found for metric, count in counts}
 
     @property
     def reference(self) -> str | None:
@@ -92,6 +131,7 @@ class Group:
         A result that is itself the strongest one is compared with the next.
         """
         known = {r.facts.reference for r in self.results if r.facts.reference is not None}
+        # Registered from the weakest to the strongest.
         ranks = {name: rank for rank, name in enumerate(REGISTRY)}
         # Sorted, since a set's order differs between runs: the first of equals is taken.
         return max(sorted(known), key=lambda name: ranks.get(name, -1), default=None)
@@ -105,14 +145,18 @@ class Group:
             ground = f"{stratum.pixels} pixels in {stratum.tiles} of {self.facts.tiles} tiles"
             inside = tuple(r.within(name) for r in self.results if name in r.facts.strata)
             if stratum.pixels:
-                found.append(Group(f"within '{name}': {ground}", inside))
+                found.append(Group(f"within '{name}': {ground}", inside, name))
         return tuple(found)
 
     def label(self, result: Result) -> str:
-        """The experiment's name; with the timestamp where it was run more than once."""
+        """The experiment's name; with the timestamp where it was run more than once.
+
+        A baseline's says so, ``bic = bicubic``: other runs are compared with it by that name.
+        """
         name = result.facts.experiment
         again = sum(other.facts.experiment == name for other in self.results) > 1
-        return f"{name} ({result.facts.timestamp})" if again else name
+        run = f"{name} ({result.facts.timestamp})" if again else name
+        return run if result.itself is None else f"{run} = {result.itself}"
 
 
 @dataclass(frozen=True)
@@ -132,17 +176,21 @@ class Results:
     @property
     def groups(self) -> tuple[Group, ...]:
         """Results that may be compared with each other; different profiles never share a group."""
-        found: dict[str, list[Result]] = {}
-        titles: dict[str, str] = {}
+        found: dict[tuple[int, str, str], list[Result]] = {}
         for result in self.results:
-            key, title = _group(result.facts)
-            found.setdefault(key, []).append(result)
-            titles[key] = title
-        return tuple(Group(titles[key], tuple(found[key])) for key in sorted(found))
+            found.setdefault(_kind(result.facts), []).append(result)
+        short = {(title, digest[:SHORT]) for _, title, digest in found}
+        # Hashes that begin alike would make two groups of one title.
+        digits = SHORT if len(short) == len(found) else None
+        return tuple(
+            Group(", ".join([title, f"data set {digest[:digits]}", *words]), tuple(part))
+            for (_, title, digest), results in sorted(found.items(), key=lambda item: item[0])
+            for part, words in _parted(results)
+        )
 
 
-def _group(facts: EvaluationFile) -> tuple[str, str]:
-    """Sorting key, and title, of the results that ``facts`` may be compared with."""
+def _kind(facts: EvaluationFile) -> tuple[int, str, str]:
+    """What results must have in common: rank in the report, words for it, hash of the data."""
     data = facts.dataset
     names = {"enforce_suffix": "only", "exclude_suffix": "without"}
     filters = [f"{names[key]} *{value}" for key, value in facts.filters.items() if value]
@@ -153,8 +201,48 @@ def _group(facts: EvaluationFile) -> tuple[str, str]:
     title = ", ".join(parts)
     rank = 0 if facts.profile == "standard" else 1  # the conventions to trust come first
     # By content too: a data set that is built anew keeps its name and not its splits.
-    key = f"{rank} {title} {data.sha256} {' '.join(facts.metrics)}"
-    return key, f"{title}, data set {data.sha256.split(':')[-1][:8]}"
+    return rank, title, data.sha256.split(":")[-1]
+
+
+def _meaning(name: str, definition: Definition) -> dict[str, str]:
+    """What two metrics of one name must agree in to share a column."""
+    # Not the label: a new name for a column changes no number in it.
+    meaning = {"unit": definition.unit, "better": definition.better}
+    return meaning if name in BUILT_IN else {**meaning, "paper": definition.paper}
+
+
+def _parted(results: Sequence[Result]) -> list[tuple[list[Result], list[str]]]:
+    """Results apart where one name means two metrics, and words for what each part means by it.
+
+    A result without that metric stands in the first part.
+    """
+    # Results are in the order of their files: one folder always gives the same parts.
+    parts: list[list[Result]] = []
+    meanings: list[dict[str, dict[str, str]]] = []
+    for result in results:
+        own = {name: _meaning(name, d) for name, d in result.facts.metrics.items()}
+        for part, known in zip(parts, meanings, strict=True):
+            if all(known[name] == own[name] for name in known.keys() & own.keys()):
+                part.append(result)
+                known |= own
+                break
+        else:
+            parts.append([result])
+            meanings.append(own)
+    return list(zip(parts, _differing(meanings), strict=True))
+
+
+def _differing(meanings: Sequence[dict[str, dict[str, str]]]) -> list[list[str]]:
+    """``bias of unit 'percent'`` for each part and metric whose meaning is another elsewhere."""
+    said: list[list[str]] = [[] for _ in meanings]
+    for name in dict.fromkeys(name for known in meanings for name in known):
+        having = [known[name] for known in meanings if name in known]
+        facts = [f for f in having[0] if len({meaning[f] for meaning in having}) > 1]
+        for words, known in zip(said, meanings, strict=True):
+            if facts and name in known:
+                told = " and ".join(f"{fact} {known[name][fact]!r}" for fact in facts)
+                words.append(f"{name} of {told}")
+    return said
 
 
 def load(folder: Path) -> Results:
@@ -207,6 +295,7 @@ def _read(path: Path) -> Result:
 
 def _check_version(content: Any, path: Path) -> None:
     """Refuse other versions by name before looking at their content."""
+    # First: of a later version "unknown key" would be true and would not say what to do.
     wanted = {"format_version": (FORMAT_VERSION,), "metrics_version": READABLE}
     if not isinstance(content, dict) or not set(wanted) <= set(content):
         raise InputError("not written by evaluate.py", where=path, hint="move it elsewhere")
@@ -222,8 +311,10 @@ def _table(path: Path, facts: EvaluationFile) -> pd.DataFrame:
     import pandas as pd
 
     again = "run evaluate.py again"
+    # A name with a folder in it would read a file from outside.
     if path.name != facts.csv.file or not path.is_file():
         raise InputError(f"its table {facts.csv.file} is missing", where=path, hint=again)
+    # A table that was cut, or sorted in a spreadsheet, still reads as a table.
     if files.sha256(path) != facts.csv.sha256:
         with path.open(encoding="utf-8", errors="replace") as stream:
             lines = max(sum(1 for _ in stream) - 1, 0)

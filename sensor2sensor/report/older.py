@@ -31,6 +31,7 @@ def upgraded(facts: EvaluationFile, table: pd.DataFrame) -> tuple[EvaluationFile
     def moved(row: Mapping[str, Value]) -> dict[str, Value]:
         return {today.get(name, name): value for name, value in row.items()}
 
+    # Names alone: a number stays what it was when it was scored.
     metrics = moved(facts.metrics)
     for name in set(today.values()) & set(metrics):
         metrics[name] = metrics[name].model_copy(update={"label": METRICS[name].label})

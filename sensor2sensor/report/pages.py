@@ -79,6 +79,7 @@ def _cells(row: Sequence[str], best: Sequence[bool]) -> str:
 
 def _cell(text: str) -> str:
     """The value; what stands after the first line (spread, interval) small beneath it."""
+    # Escaped: names come from folders and files of other people.
     value, _, detail = html.escape(text).partition("\n")
     return f"{value}<br><small>{detail}</small>" if detail else value
 
@@ -125,10 +126,12 @@ def _best(group: Group, table: pd.DataFrame) -> pd.DataFrame:
 
     means = compare.means(group)  # NaN, and so never bold, where tiles are lacking
     marks = pd.DataFrame(False, index=table.index, columns=table.columns)
-    for name, definition in group.facts.metrics.items():
+    shown = compare.headings(group)
+    for name, definition in group.metrics.items():
         column = means[name]
         target = column.max() if definition.better == "higher" else column.min()
-        marks[compare.heading(definition)] = (column == target).to_numpy()
+        # Equal and not near: who shares the best mean shares the bold.
+        marks[shown[name]] = (column == target).to_numpy()
     return marks
 
 
@@ -154,18 +157,24 @@ def _summary(group: Group) -> str:
         "have one on every tile the metric is defined on. "
     )
     drawn = table_html(table, _best(group, table), _baselines(group))
-    return drawn + _note(note + _zero_truth(group) + ground(group))
+    return drawn + _note(note + compare.lacking(group) + _behind(group) + ground(group))
 
 
-def _zero_truth(group: Group) -> str:
-    share = group.facts.sam_left_out
-    return f"SAM leaves out {100 * share:.2g} % of the pixels: zero truth. " if share else ""
+def _behind(group: Group) -> str:
+    """How many windows are behind the scores within a stratum, and which pixels SAM leaves out."""
+    # Of the truth, so one for all; evaluations from before the count have 0.
+    share = max(result.facts.sam_left_out for result in group.results)
+    told = group.windows.items()
+    counts = ", ".join(f"{group.metrics[column].label} {count}" for column, count in told)
+    inside = f"Windows wholly within '{group.stratum}': {counts}. " if counts else ""
+    zero = f"SAM leaves out {100 * share:.2g} % of the pixels: zero truth. " if share else ""
+    return inside + zero
 
 
 def _ranks(group: Group) -> str:
     note = (
         "1 is best. All are ranked on the same tiles; who lacks a finite value on one of them "
-        "comes last."
+        "comes last. The mean is over the metrics that all have."
     )
     return table_html(compare.rank_table(group), None, _baselines(group)) + _note(note)
 
@@ -179,12 +188,16 @@ def _gains(group: Group) -> str:
         "Mean paired difference per tile, signed so that positive is better for every metric. "
         "Interval: 95 %, Student's t with the cluster-robust variances of blocks of ground and of "
         f"scenes; here: {compare.independent_groups(group)}. ✓ wholly better, ✗ wholly worse than "
-        f"{group.reference}; no verdict where a tile has no finite value. "
+        f"{group.reference}; no verdict where a tile has no finite value{_spared(group)}. "
         f"A scene is told from others by {group.facts.scene_unit}."
     )
     alt = f"gain over {group.reference} per metric with intervals"
     upright = table.T if len(table) <= UPRIGHT_RUNS else table
     return table_html(upright) + _figure(made, alt) + _note(note)
+
+
+def _spared(group: Group) -> str:
+    return "" if group.stratum is None else ", unless too few of its pixels lie within the stratum"
 
 
 def _figure(made: Figure, alt: str) -> str:
@@ -248,7 +261,7 @@ def scenes(results: Results) -> Page:
 
 
 def _scenes(group: Group) -> str:
-    definition = next(iter(group.facts.metrics.values()))
+    definition = next(iter(group.metrics.values()))
     note = f"{compare.heading(definition, unit=False)}: mean over the tiles of each scene."
     return table_html(compare.scene_table(group), None, _baselines(group)) + _note(note)
 

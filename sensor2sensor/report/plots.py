@@ -37,7 +37,7 @@ def figure(rows: int, columns: int, lines: int) -> tuple[Figure, Any]:
 
     height = rows * (lines * PANEL_INCH[1] + 0.85)
     made = Figure(figsize=(columns * PANEL_INCH[0] + 1.2, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(made)
+    FigureCanvasAgg(made)  # no pyplot, which would keep every figure of a notebook alive
     axes = made.subplots(rows, columns, squeeze=False, sharey=True)
     return made, axes
 
@@ -69,6 +69,7 @@ def _clean(axes: Axes, title: str, unit: str) -> None:
 def colours(found: list[Entrant]) -> list[str]:
     """A colour per entrant: grey for baselines, then the palette."""
     runs = [e for e in found if not e.baseline]
+    # By place among the runs: each keeps its colour in every panel.
     palette = {e.label: COLOURS[i % len(COLOURS)] for i, e in enumerate(runs)}
     return [BASELINE if e.baseline else palette[e.label] for e in found]
 
@@ -80,7 +81,7 @@ def _boxes(axes: Axes, found: list[Entrant], metric: str) -> None:
         orientation="horizontal",
         widths=0.6,
         patch_artist=True,
-        showmeans=True,
+        showmeans=True,  # what the tables compare; a median is blind to a tail of bad tiles
         meanprops={"marker": "D", "markerfacecolor": "white", "markeredgecolor": "black"}
         | {"markersize": 4},
         medianprops={"color": "black", "linewidth": 1.2},
@@ -96,7 +97,7 @@ def _boxes(axes: Axes, found: list[Entrant], metric: str) -> None:
 def box_plots(group: Group) -> Figure:
     """Distribution over tiles: a panel per metric, a box per entrant, its mean as a diamond."""
     found = entrants(group)
-    metrics = group.facts.metrics
+    metrics = group.metrics
     made, grid = figure(math.ceil(len(metrics) / COLUMNS), min(COLUMNS, len(metrics)), len(found))
     panels = list(grid.flat)
     for axes, (name, definition) in zip(panels, metrics.items(), strict=False):
@@ -117,13 +118,14 @@ def gain_plot(group: Group) -> Figure | None:
     reference, found = group.reference, gaining(group)
     if not found:
         return None
-    metrics, lines = group.facts.metrics, len(found)
+    metrics, lines = group.metrics, len(found)
     made, grid = figure(math.ceil(len(metrics) / COLUMNS), min(COLUMNS, len(metrics)), lines)
     panels = list(grid.flat)
     for axes, (name, definition) in zip(panels, metrics.items(), strict=False):
         axes.axvline(0.0, color="#333333", linewidth=0.9)
         for position, gains in enumerate(found.values(), start=1):
-            _gain_line(axes, position, gains[name])
+            if name in gains:
+                _gain_line(axes, position, gains[name])
         _clean(axes, definition.label, definition.unit)
         draw_names(axes, list(found))
         # Downwards, as the tables are read.
@@ -138,6 +140,7 @@ def gain_plot(group: Group) -> Figure | None:
 def _gain_line(axes: Axes, position: int, gain: Any) -> None:
     if gain.mean is None:
         return
+    # From the verdict, never from the sign of the mean: a gain within its interval is none.
     colour, ends = VERDICTS[gain.verdict], interval(gain)
     if ends is not None:
         axes.plot(ends, [position, position], color=colour, linewidth=2.0)

@@ -48,6 +48,7 @@ def _run(args: argparse.Namespace) -> int:
     named = args.evaluation
     folder = expanded(named) if named else load_environment(args.environment).evaluation_dir
     results = load(folder)
+    # [v1] in the name of an experiment is no style, and 0715-0930 no sum to be coloured.
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
         console.width = LOG_WIDTH
@@ -70,7 +71,7 @@ def _show(group: Group, console: Console) -> None:
     from sensor2sensor.report import compare, pages
 
     console.rule(group.title, align="left")
-    console.print(pages.ground(group), soft_wrap=True)
+    console.print(compare.lacking(group) + pages.ground(group), soft_wrap=True)
     known = {entrant.label for entrant in compare.entrants(group) if entrant.baseline}
     _table("Mean ± standard deviation over tiles", compare.summary_table(group), known, console)
     _table("Ranks of the means, 1 is best", compare.rank_table(group), known, console)

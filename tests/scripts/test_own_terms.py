@@ -164,6 +164,17 @@ def test_a_metric_in_single_precision_is_scored_as_one_in_double(home):
     assert values.dtype == tf.float64 and values.numpy().tolist() == [0.5, 0.5]
 
 
+def test_the_metric_of_a_second_experiment_is_its_own_though_a_first_has_the_name():
+    given = {"value_ranges": [[0, 1]], "factor": 1.0, "names": ("flat",)}
+    bands, found = np.full((2, 4, 4, 1), 0.5), []
+    for times in (1.0, 100.0):  # a share, then percent
+        metrics.register("flat", label="Flat", unit="1", better="lower", paper="none")(
+            lambda inputs, times=times: times * tf.reduce_mean(inputs.target, axis=[1, 2, 3])
+        )
+        found.append(compute(bands, bands, **given)["flat"].numpy().tolist())
+    assert found == [[0.5, 0.5], [50.0, 50.0]]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

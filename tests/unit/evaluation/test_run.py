@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +39,19 @@ def test_every_test_tile_has_a_row_per_method(evaluation):
     assert len(names) == contract.splits["test"].count == 5
     assert all(row.split == "test" for row in evaluation.rows)
     assert {row.scene.split("/")[0] for row in evaluation.rows} == {"inv_toy"}
+
+
+def test_the_split_table_is_read_once(monkeypatch):
+    opened, ordinary = [], Path.open
+
+    def watched(path, *args, **options):
+        opened.append(path.name)
+        return ordinary(path, *args, **options)
+
+    folder, contract = toys.dataset()
+    monkeypatch.setattr(Path, "open", watched)
+    evaluate({"model": toys.perfect}, folder, contract, limit=1)
+    assert opened.count("split.csv") == 1
 
 
 def test_values_are_those_of_the_metrics(evaluation):

@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
+from sensor2sensor.core import files
 from sensor2sensor.dataset.build import finish
 from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec, load_contract
 from sensor2sensor.evaluation.output import write
@@ -41,10 +42,18 @@ def mask_of(number):
     return mask
 
 
-@pytest.fixture(scope="module")
-def cloudy(tmp_path_factory):
+def tiny(number):
+    """Cloud in the upper half, in the third tile of test on two pixels beside each other."""
+    mask = np.zeros((PX, PX), np.uint8)
+    mask[: PX // 2] = 1
+    if number == 5:
+        mask[:] = 0
+        mask[8, 8:10] = 1
+    return mask
+
+
+def built(root, mask_of):
     """Folder and contract of a data set with a mask."""
-    root = tmp_path_factory.mktemp("strata")
     draft = fakes.toy_contract("toy", "degraded", 4, PX, 0)
     draft, rows = draft.model_copy(update={"extras": (CLOUD,)}), []
     for number, split in enumerate(SPLITS):
@@ -55,6 +64,18 @@ def cloudy(tmp_path_factory):
         rows.append(fakes._write(root, draft, record, split, number))
     finish(root, draft, rows, provenance={})
     return root, load_contract(root)
+
+
+@pytest.fixture(scope="module")
+def cloudy(tmp_path_factory):
+    return built(tmp_path_factory.mktemp("strata"), mask_of)
+
+
+@toys.Made
+def coarse(tiles):
+    """The truth in blocks of 4 x 4 pixels, as nearest shows it."""
+    blocks = toys.truth(tiles).reshape(len(tiles), PX // 4, 4, PX // 4, 4, -1).mean(axis=(2, 4))
+    return blocks.repeat(4, axis=1).repeat(4, axis=2)
 
 
 @toys.Made
@@ -160,6 +181,72 @@ def test_the_report_shows_each_stratum_in_tables_of_its_own(evaluation, cloudy, 
     assert compare.gain_table(inside[0]).shape == (1, len(profile_metrics("standard")) - 1)
     assert "HF-LSD ↓\n(dB)" in compare.summary_table(group).columns
     assert summary(results).body.count("<table>") == 3
+
+
+def test_a_tile_with_two_pixels_of_a_stratum_costs_a_pair_and_no_verdict(tmp_path):
+    cloudy = built(tmp_path / "data", tiny)
+    evaluation = evaluate({"model": toys.noisy(0.01), "nearest": coarse}, *cloudy)
+    row = evaluation.of("nearest")[2]
+    assert row.pixels["cloudy"] == 2 and math.isnan(row.values["cc@cloudy"])
+    gain = evaluation.gains["nearest"]["cc@cloudy"]
+    assert (gain.count, gain.left_out, gain.over, gain.note) == (4, 1, "4 scenes", "")
+    assert gain.verdict != "none"
+    written(evaluation, cloudy, tmp_path / "out")
+    inside = load(tmp_path / "out").groups[0].strata[0]
+    shown = {e.label: e.table["cc@cloudy"].drop(row.name) for e in compare.entrants(inside)}
+    for label, mean in compare.means(inside)["cc@cloudy"].items():
+        assert mean == pytest.approx(shown[label].mean())
+    assert "(4 of 5)" in compare.gain_table(inside).loc["sis2/alt6/l1", "CC ↑"]
+    # A stratum excuses no method that has no value on the whole tile either.
+    row.values["cc"] = math.nan
+    assert replace(evaluation).gains["nearest"]["cc@cloudy"].verdict == "none"
+
+
+def by_hand(mask, size):
+    """Windows of some size wholly inside a mask."""
+    places = np.lib.stride_tricks.sliding_window_view(mask, (size, size))
+    return int(places.all(axis=(-2, -1)).sum())
+
+
+def test_windows_and_zero_truth_are_counted_within_each_stratum(cloudy):
+    from sensor2sensor.evaluation.scoring import Scorer
+
+    scorer = Scorer(cloudy[1], "standard")
+    target = np.full((2, PX, PX, 3), 0.3, np.float32)
+    target[0, :4] = 0.0
+    mask = np.stack([mask_of(0), mask_of(5)])
+    for part in (slice(0, 1), slice(1, 2)):
+        masks = {"cloudy": mask[part] > 0, "clear": mask[part] == 0, "snow": mask[part] == 9}
+        scorer.see(target[part], masks)
+    clouds, clear, snow = (scorer.grounds[name] for name in ("cloudy", "clear", "snow"))
+    assert scorer.sam_left_out == pytest.approx(4 / 64)
+    assert clouds.sam_left_out == pytest.approx(4 / 12) and clear.sam_left_out == 0.0
+    sizes = {"ssim": 11, "uiqi": 8, "scc": 3}
+    for name, size in sizes.items():
+        assert clouds.windows[name] == by_hand(mask[0] > 0, size), name
+        assert clear.windows[name] == by_hand(mask[0] == 0, size) + by_hand(mask[1] == 0, size)
+    # Mirrored borders: every pixel of a whole tile is a centre, and all but one row of 12 clouded.
+    assert clouds.windows["hp_l1"] == 11 * PX and clear.windows["hp_l1"] == (19 + PX) * PX
+    # A kernel of 8 reaches 4 rows below its place: of 6 halved rows in cloud it fits on 2.
+    assert clouds.windows["hpsi"] == 2 * PX // 2 and set(snow.windows.values()) == {0}
+
+
+def test_what_is_behind_a_stratum_is_kept_and_shown(evaluation, cloudy, tmp_path):
+    _, facts = written(evaluation, cloudy, tmp_path)
+    kept = json.loads(facts.read_text())["strata"]["clear"]
+    assert (
+        kept["windows"] == dict(evaluation.grounds["clear"].windows) and kept["sam_left_out"] == 0
+    )
+    content = json.loads(facts.read_text())
+    content["strata"]["clear"]["sam_left_out"] = 0.25
+    files.write_json(facts, content)
+    console = Console(file=io.StringIO(), width=160)
+    show(evaluation, cloudy[1], "toy", console)
+    text = " ".join(console.file.getvalue().split())
+    count = kept["windows"]["ssim"]
+    assert "windows wholly within 'clear': HPSI (colour)" in text and f"SSIM {count}," in text
+    page = summary(load(tmp_path)).body
+    assert f"SSIM {count}" in page and page.count("SAM leaves out 25 % of the pixels") == 1
 
 
 def test_one_name_for_two_strata_is_an_error_of_the_contract(cloudy):
