@@ -165,6 +165,22 @@ def restore_latest(folder: Path, state: TrainingState, *, repair: bool) -> int:
     raise CheckpointError("no checkpoint", where=folder, hint=neighbours(folder))
 
 
+def restore_step(folder: Path, state: TrainingState, step: int) -> int:
+    """Restore the checkpoint of one step and no other; returns the step.
+
+    Raises:
+        CheckpointError: It is not there, damaged, or of another architecture.
+    """
+    _compare(folder, state)
+    if step not in checkpoint_steps(folder):
+        raise CheckpointError(f"no checkpoint at step {step}", where=folder, hint=neighbours(folder))
+    try:
+        return _read(folder, state, step)
+    except DAMAGE as error:
+        problem = f"checkpoint {step} was not restored ({reason_of(error)})"
+        raise CheckpointError(problem, where=folder, hint="start a new run") from error
+
+
 def _read(folder: Path, state: TrainingState, step: int) -> int:
     """Read one checkpoint whole; any of :data:`DAMAGE` where that fails."""
     room = [tf.Variable(value) for value in stored_statistics(folder, step)]  # not used further

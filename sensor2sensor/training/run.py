@@ -191,7 +191,6 @@ class _Session:
         self._greet(steps, device)
         resumed = restored is not None and start.resume
         known = run_file.measured_before(self.experiment.run, self.source) if resumed else None
-        measured = self._measured(known)
         self.run_file = run_file.begin(
             self.experiment,
             steps=steps,
@@ -199,9 +198,8 @@ class _Session:
             restored_from=restored,
             model=run_file.module_identity(self.source),
             pretrained=pretrained,
+            further=self._measured(known),
         )
-        if measured:
-            self.run_file.update(**measured)
 
     def run(self, steps: int) -> Outcome:
         """Train, and keep ``run.json`` true whatever happens."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sensor2sensor.config.experiment_file import (
@@ -26,6 +27,7 @@ from sensor2sensor.training.contract import ExperimentView
 MAY_CHANGE = frozenset({"steps", "sample_val"})
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class RunFile:
@@ -49,11 +51,13 @@ def begin(
     restored_from: dict[str, Any] | None,
     model: dict[str, str | None] | None = None,
     pretrained: dict[str, Any] | None = None,
+    further: Mapping[str, Any] = NOTHING,
     argv: Sequence[str] | None = None,
 ) -> RunFile:
-    """Write the resolved ``experiment.json`` and a ``run.json`` with status ``running``.
+    """Write the resolved ``experiment.json``, then ``run.json``, once and whole.
 
-    ``model`` is the :func:`module_identity` of the module that trains.
+    Its status is ``running``, unless ``further`` entries say something else. ``model`` is the
+    :func:`module_identity` of the module that trains.
 
     A resumed run keeps its ``started``, so that it stays the same run, and what it took over from
     another generator; it notes the resumption.
@@ -83,6 +87,7 @@ def begin(
         "pretrained_generator": pretrained or (before or {}).get("pretrained_generator"),
         "restored_from": restored_from,
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
+        **further,
     }
     # Before run.json: whoever finds that one finds the settings too.
     files.write_json(run.resolved, settings(experiment.config))

@@ -52,6 +52,14 @@ def begun_with(run: Run) -> tuple[Run, dict[str, Any]] | None:
     return None if kept is None else (Run(Path(kept["experiment"]), kept["timestamp"]), kept)
 
 
+def begun_from(run: Run) -> tuple[Run, int] | None:
+    """The run and the step whose state a run was begun with by ``--restore``, or None."""
+    kept = read_run_json(run)["restored_from"] if run.run_json.is_file() else None
+    # A resumed run notes itself.
+    other = kept is not None and kept["timestamp"] != run.timestamp
+    return (Run(run.exp_dir, kept["timestamp"]), kept["step"]) if kept and other else None
+
+
 def with_pretrained(start: Start, experiment: Any, find: Callable[[], Run | None]) -> Start:
     """The start of a run with the generator it takes over; a resumed run has begun already.
 
