@@ -15,10 +15,9 @@ from sensor2sensor.config.experiment_file import (
     ExperimentFile,
     Schedule,
     load_experiment_file,
-    own_defaults,
-    suited,
 )
 from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.model_defaults import own_defaults, suited
 from sensor2sensor.config.places import find_dataset, find_experiment
 from sensor2sensor.config.validate import report
 from sensor2sensor.config.weights import LossWeights, refuse_unknown_losses
@@ -104,10 +103,11 @@ class Experiment:
             say: Takes a line for each default that is another one.
 
         Raises:
-            ConfigErrors: The file names losses that no imported module declares.
+            ConfigError: The file names losses that no imported module declares, or none is left.
         """
         refuse_unknown_losses(self.document)
-        config, lines = suited(self.config, own_defaults(gan_class, self.PARAMS))
+        wanted = own_defaults(gan_class, self.PARAMS)
+        config, lines = suited(self.config, self.document, wanted)
         for line in lines:
             say(f"{config.model_name}: {line}")
         _check_against_contract(config, self.document, self.contract)

@@ -173,7 +173,8 @@ def restore_step(folder: Path, state: TrainingState, step: int) -> int:
     """
     _compare(folder, state)
     if step not in checkpoint_steps(folder):
-        raise CheckpointError(f"no checkpoint at step {step}", where=folder, hint=neighbours(folder))
+        what = f"no checkpoint at step {step}"
+        raise CheckpointError(what, where=folder, hint=neighbours(folder))
     try:
         return _read(folder, state, step)
     except DAMAGE as error:

@@ -11,12 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sensor2sensor.config.experiment_file import (
-    ExperimentFile,
-    load_experiment_file,
-    suited_config,
-)
+from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.model_defaults import suited_config
 from sensor2sensor.core import files, times
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.manifest import differences
@@ -166,7 +163,7 @@ def edited_since(run: Run, gan_class: type) -> list[str]:
         now, document = load_experiment_file(source, options_of(run), users_model=lambda _: True)
     except ConfigErrors as error:
         return [f"cannot be used any more ({error.problems[0]})"]
-    changes = changed_settings(run, suited_config(now, gan_class), document)
+    changes = changed_settings(run, suited_config(now, document, gan_class), document)
     return [f"has changed since: {'; '.join(changes)}"] if changes else []
 
 
