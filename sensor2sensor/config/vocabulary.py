@@ -53,6 +53,9 @@ class LossInfo:
     about: str = ""
 
 
+# Raised whenever a metric is added or its definition changes: different versions never meet.
+METRICS_VERSION = 2
+ARROWS = {"higher": "↑", "lower": "↓"}  # beside a metric: which way is better
 METRICS = {entry["name"]: MetricInfo(**entry) for entry in declared.METRICS}
 LOSSES = {
     entry["name"]: LossInfo(**{**entry, "needs": frozenset(entry["needs"])})
