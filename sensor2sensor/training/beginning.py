@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.training import checkpoints, run_file
+from sensor2sensor.training import checkpoints, restoring, run_file
 from sensor2sensor.training.contract import ExperimentView, GANModel
 from sensor2sensor.training.normaliser import another_map, learned
 from sensor2sensor.training.pretrained import KEY, load_generator
@@ -79,9 +79,9 @@ def _restore(
     kept = [] if own else [*constant_rates(model), *base_image(model)]
     if begun is not None:
         # That step: the other run may have gone on since.
-        step = checkpoints.restore_step(source.ckpt_dir, state, begun[1])
+        step = restoring.restore_step(source.ckpt_dir, state, begun[1])
     else:
-        step = checkpoints.restore_latest(source.ckpt_dir, state, repair=own and repair)
+        step = restoring.restore_latest(source.ckpt_dir, state, repair=own and repair)
     for variable, value in kept:
         variable.assign(value)
     say(f"restored {source.ckpt_dir / f'ckpt-{step}'}: continuing from step {step}")

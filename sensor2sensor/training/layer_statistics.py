@@ -28,8 +28,9 @@ from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.seeds import Purpose
 from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.networks.layers import held_layers
+from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.pipeline.reader import ReaderOptions, fixed_batches
+from sensor2sensor.pipeline.reader import fixed_batches
 from sensor2sensor.training.averages import averaged
 from sensor2sensor.training.contract import ExperimentView, GANModel
 from sensor2sensor.training.layer_modes import by_batch, by_moments, kept, run_eagerly, untrained

@@ -18,12 +18,11 @@ from sensor2sensor.training.checkpoints import (
     checkpoint_steps,
     has_any,
     members,
-    restore_for_inference,
-    restore_latest,
     save,
     tidy,
 )
 from sensor2sensor.training.layer_statistics import InferenceStatistics
+from sensor2sensor.training.restoring import restore_for_inference, restore_latest
 from sensor2sensor.training.state import TrainingState, build_optimizers
 from tests.doors import HANG_S
 from tests.unit.training.tiny import fresh
