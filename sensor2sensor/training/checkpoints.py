@@ -59,9 +59,11 @@ def save(folder: Path, state: TrainingState, step: int) -> Path:
     Raises:
         TrainingError: The files cannot be written (disk full, no right); earlier ones are kept.
     """
+    # Inside as well: a file that was renamed must not pass for another step.
     state.step.assign(step)
     scratch = folder / SCRATCH
     try:
+        # Before the first checkpoint: one without it could be of any network.
         _write_architecture(folder, state)
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
@@ -93,7 +95,8 @@ def reason_of(error: BaseException) -> str:
 
 def _write_architecture(folder: Path, state: TrainingState) -> None:
     path = folder / ARCHITECTURE
-    if not path.is_file():
+    # Written anew while it vouches for nothing: a kill may have left it of a module edited since.
+    if not (path.is_file() and has_any(folder)):
         content = {"format_version": FORMAT_VERSION, "variables": state.architecture()}
         files.write_json(path, content)
 

@@ -103,6 +103,15 @@ def test_inference_never_takes_an_older_one_in_silence(run, damage):
     assert np.all(kernel(model).numpy() == 2)
 
 
+def test_a_kill_before_the_first_checkpoint_binds_the_run_to_no_architecture(tmp_path):
+    with pytest.raises(files.SimulatedCrash), files.crash_at_write(2):
+        save(tmp_path, make()[1], 2)
+    assert not checkpoint_steps(tmp_path)
+    _, state = make(width=5)  # the module is edited, and the run begins again at step 0
+    save(tmp_path, state, 2)
+    assert restore_latest(tmp_path, make(width=5)[1], repair=True) == 2
+
+
 def test_a_missing_index_is_set_aside_not_taken_for_an_empty_folder(run):
     (run.ckpt_dir / "ckpt-4.index").unlink()
     assert "checkpoint 4 has no index" in tidy(run.ckpt_dir)[0]
