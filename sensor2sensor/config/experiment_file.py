@@ -96,6 +96,7 @@ class ExperimentFile(BaseModel):
     )
     batch_size: PositiveInt = Field(default=16, description="Tiles per step")
     shuffle: bool = Field(default=True, description="Another order in every epoch")
+    # The jitter of pix2pix enlarges 256 pixels to 286, always; here up to about that.
     random_resize: Annotated[float, Field(ge=1)] = Field(
         default=1.11, description="Enlarge by a random factor in [1, this], then crop"
     )
@@ -105,6 +106,7 @@ class ExperimentFile(BaseModel):
     random_crop: bool = Field(
         default=False, description="Train on random windows of img_height x img_width of a tile"
     )
+    # Step 40 ends the name of a tile outside its masks in _notinmask.
     enforce_suffix: str | None = Field(default=None, description="Only tiles with this suffix")
     exclude_suffix: str | None = Field(default=None, description="No tiles with this suffix")
     params: dict[str, Any] = Field(default_factory=dict, description="Passed on to the model")
@@ -128,6 +130,7 @@ class ExperimentFile(BaseModel):
         description="How a coarser input reaches the target's grid; none: it stays on its own",
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="Seed of every random draw")
+    # Isola et al. 2017 (pix2pix): Adam with 2e-4 and β1 0.5.
     learning_rate: Annotated[float, Field(gt=0)] = Field(default=2e-4, description="Adam step size")
     learning_rate_schedule: Schedule = Field(default=Schedule())
     beta_1: Annotated[float, Field(ge=0, lt=1)] | None = Field(
@@ -177,6 +180,7 @@ class ExperimentFile(BaseModel):
             asked = [n for n, weight in self.gen_loss if weight is not None and adversarial(n)]
             if asked:
                 raise at_key("discriminator", f"is null, so {', '.join(asked)} must be null too")
+        # Gulrajani et al. 2017, section 4: no batch normalisation in the critic.
         elif self.disc_loss.disc_gp and self.discriminator.norm in ("published", "batch"):
             raise at_key(
                 "disc_loss.disc_gp",

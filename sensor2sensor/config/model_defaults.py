@@ -57,6 +57,7 @@ def suited(
         old = getattr(before, inner) if inner else before
         if old == wanted:
             continue
+        # Not validated anew: a model answers for its own defaults.
         value = before.model_copy(update={inner: wanted}) if inner else wanted
         config = config.model_copy(update={key: value})
         shown = json.dumps(wanted), json.dumps(old)

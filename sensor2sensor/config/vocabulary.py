@@ -73,6 +73,7 @@ def undefined(profile: str, bands: int) -> dict[str, str]:
 
 def adversarial(name: str) -> bool:
     """Whether a generator's loss looks at the discriminator; False for one not declared yet."""
+    # By what it needs, so that a loss of the user's is judged like ours.
     return name in LOSSES and bool(LOSSES[name].needs & (_ANSWERS | FEATURES))
 
 

@@ -56,6 +56,7 @@ def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:
 
 def try_metrics(experiment: ExperimentView) -> None:
     """Refuse metrics of the user's modules, imported, that could not be evaluated."""
+    # Here, not above: metrics need TensorFlow, which the check of a baseline does without.
     from sensor2sensor.metrics.compute import try_own_metrics
 
     try_own_metrics(experiment.contract)

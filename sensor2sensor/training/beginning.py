@@ -81,6 +81,7 @@ def _restore(
         # That step: the other run may have gone on since.
         step = restoring.restore_step(source.ckpt_dir, state, begun[1])
     else:
+        # Of another run nothing is moved aside: its own training may be at work there.
         step = restoring.restore_latest(source.ckpt_dir, state, repair=own and repair)
     for variable, value in kept:
         variable.assign(value)

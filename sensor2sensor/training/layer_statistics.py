@@ -165,6 +165,7 @@ def assign(layers: list[Any], statistics: Iterable[Any]) -> None:
 
 def at_inference(generator: Any, kind: Kind) -> Generator:
     """The generator as it is applied: itself, or image by image where each has its statistics."""
+    # Isola et al. 2017, section 3.3: with batches of one this is instance normalisation.
     return _ByImage(generator) if kind == "image" and batchnorms(generator) else generator
 
 

@@ -59,12 +59,15 @@ def train(
     device = run_file.choose_device(environment.require_gpu)
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignal(say))
+        # Before anything is tidied: what another process writes looks like a kill's leftovers.
         stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
         refuse_overwriting(experiment.run, start)
+        # Before the model is made: layers without a seed of their own draw from the global one.
         make_repeatable(experiment.SEED, device)
         own = users_files(gan_class, experiment)
         with files.undone_on_failure(experiment.run.logs_dir), blaming(*own):
             try_own_metrics(experiment.contract)
+            # The map of the weights that are taken up, not that of the data set as it is now.
             weights = start.weights_of(experiment.run)
             experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
             session = Session(gan_class, experiment, environment, say, stop)

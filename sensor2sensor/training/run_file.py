@@ -21,6 +21,7 @@ from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_js
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
 
+# Neither touches what the steps so far have made of the weights.
 MAY_CHANGE = frozenset({"steps", "sample_val"})
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]

@@ -179,6 +179,7 @@ class Session:
         self.writers.scalars(step, "train", {**losses, **rate}, **facts)
         size = self.options.batch_size
         self.say(report_line(step, self.plan.steps, losses, steps_per_s=speed, batch_size=size))
+        # A module of ARISGAN's returns no losses: its weights have to tell.
         if not losses:
             self._refuse_unsound(step)
         if not self.warned and retraced(self.model, step - self.begun):
@@ -195,10 +196,13 @@ class Session:
             )
 
     def _save(self, step: int) -> None:
+        # A checkpoint is used with statistics measured under its own weights.
         self.statistics.refresh(step)
+        # Losses are of the weights before the update: finite ones say nothing of those after it.
         self._refuse_unsound(step)
         checkpoints.save(self.folder, self.state, step)
         self.writers.flush()
+        # Last: run.json never names a step whose checkpoint is not there.
         self.run_file.update(step=step)
 
     def _sample(self, step: int) -> None:
