@@ -93,11 +93,11 @@ def evaluate_run(
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.predictors.model import model_predictor
     from sensor2sensor.training.averages import weights_in_use
-    from sensor2sensor.training.checkpoints import restore_for_inference
+    from sensor2sensor.training.batches import tiles_as_trained
     from sensor2sensor.training.layer_statistics import at_inference
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
-    from sensor2sensor.training.run import tiles_as_trained
+    from sensor2sensor.training.restoring import restore_for_inference
     from sensor2sensor.training.run_file import edited_since, module_changes, refuse_other_data
 
     refuse_other_data(experiment)

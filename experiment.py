@@ -15,15 +15,14 @@ from sensor2sensor.config.experiment_file import (
     ExperimentFile,
     Schedule,
     load_experiment_file,
-    own_defaults,
-    suited,
 )
 from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.model_defaults import own_defaults, suited
 from sensor2sensor.config.places import find_dataset, find_experiment
 from sensor2sensor.config.validate import report
 from sensor2sensor.config.weights import LossWeights, refuse_unknown_losses
-from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
-from sensor2sensor.core.runs import TIMESTAMP, Run, find_run
+from sensor2sensor.core.errors import ConfigError, ConfigErrors
+from sensor2sensor.core.runs import Run
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.bands import BandSpec
@@ -104,10 +103,11 @@ class Experiment:
             say: Takes a line for each default that is another one.
 
         Raises:
-            ConfigErrors: The file names losses that no imported module declares.
+            ConfigError: The file names losses that no imported module declares, or none is left.
         """
         refuse_unknown_losses(self.document)
-        config, lines = suited(self.config, own_defaults(gan_class, self.PARAMS))
+        wanted = own_defaults(gan_class, self.PARAMS)
+        config, lines = suited(self.config, self.document, wanted)
         for line in lines:
             say(f"{config.model_name}: {line}")
         _check_against_contract(config, self.document, self.contract)
@@ -303,31 +303,6 @@ class Experiment:
     def DISC_LOSS(self) -> LossWeights:  # noqa: N802
         """Weights of the discriminator's losses."""
         return self._weights(self.config.disc_loss.model_dump())
-
-
-def find_pretrained(experiment: Experiment, environment: Environment) -> Run | None:
-    """The run that ``pretrained_generator`` names, or the latest of the experiment it names.
-
-    Args:
-        experiment: The experiment.
-        environment: Where the other experiment lies; not always the experiment's own.
-
-    Raises:
-        ConfigErrors: There is no such run, or it has no checkpoint.
-    """
-    named = experiment.config.pretrained_generator
-    if named is None:
-        return None
-    above, _, last = named.strip("/").rpartition("/")
-    exp, stamp = (above, last) if TIMESTAMP.fullmatch(last) else (named, None)
-    try:
-        run = find_run(find_experiment(exp, environment), stamp)
-        if not any(run.ckpt_dir.glob("ckpt-*.index")):
-            raise InputError("no checkpoint", where=run.ckpt_dir, hint="name another run")
-    except InputError as error:
-        lines = report(experiment.document, {("pretrained_generator",): [str(error)]})
-        raise ConfigErrors(lines) from error
-    return run
 
 
 def _check_against_contract(

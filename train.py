@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from evaluate import add_split, evaluate_run
-from experiment import Experiment, find_pretrained
+from experiment import Experiment
 from models.loading import (
     check_by_name,
     find_gan_class,
@@ -41,6 +41,7 @@ from sensor2sensor.training.start import (
     SMOKE_STEPS,
     Start,
     choose_start,
+    find_pretrained,
     taken_up,
     throwaway,
     with_pretrained,

@@ -29,8 +29,10 @@ import tensorflow as tf  # noqa: E402
 from sensor2sensor.core import files  # noqa: E402
 from sensor2sensor.dataset.contract import DatasetContract, load_contract  # noqa: E402
 from sensor2sensor.dataset.upsampling import upsample  # noqa: E402
-from sensor2sensor.pipeline.reader import (  # noqa: E402
+from sensor2sensor.pipeline.batching import (  # noqa: E402
     ReaderOptions,
+)
+from sensor2sensor.pipeline.reader import (  # noqa: E402
     iterate_tiles,
     training_batches,
 )

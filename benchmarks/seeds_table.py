@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sensor2sensor.config.evaluations import ARROWS
+from sensor2sensor.config.vocabulary import ARROWS
 from sensor2sensor.evaluation.summary import Gain, gain, statistics, undefined_alike
 
 BEGIN = "<!-- seeds: begin, written by python -m benchmarks.seeds -->"

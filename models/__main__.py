@@ -119,13 +119,13 @@ def _gan_class(name: str, environment: Environment) -> type:
 def _training() -> Any:
     """What the training does with a model, for the checks: this door may know both sides."""
     from model_tools.check import Training
-    from sensor2sensor.training import checkpoints
+    from sensor2sensor.training import checkpoints, restoring
     from sensor2sensor.training.recipe import prepare
     from sensor2sensor.training.state import TrainingState
 
     def carry(gan: Any, again: Any, folder: Path) -> None:
         checkpoints.save(folder, TrainingState(gan), 1)
-        checkpoints.restore_latest(folder, TrainingState(again), repair=False)
+        restoring.restore_latest(folder, TrainingState(again), repair=False)
 
     return Training(prepare, carry)
 

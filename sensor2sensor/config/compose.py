@@ -2,6 +2,8 @@
 
 What lies above wins key by key: objects are merged, everything else (null and lists, too) replaces
 what it lies over. Null over a key that cannot be null drops it, so that its default holds.
+A table of which only ``--set`` names keys is its default but for these keys; one that a file states
+is what the file names.
 Every message still names the file and line, or the ``--set``, that is to change.
 """
 
@@ -14,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.config.jsonc import JsonDocument, Key, Place, parsed_value
+from sensor2sensor.config.jsonc import JsonDocument, Key, Place, Table, parsed_value
 from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors, InputError
 from sensor2sensor.core.names import nearest, suggestion
@@ -23,11 +25,17 @@ from sensor2sensor.core.paths import expanded, fault_of
 EXTENDS = "extends"
 OWN = (EXTENDS, "$schema")
 Read = Callable[[Path], JsonDocument]
+Defaults = Callable[[Table], Mapping[str, Table]]
 
 
 @dataclass(frozen=True)
 class Option(JsonDocument):
     """What one ``--set key.path=value`` says; ``text`` is that, as it was typed."""
+
+    @property
+    def inner(self) -> bool:
+        """Whether it names a key within a table."""
+        return "." in self.text.partition("=")[0]
 
     def names(self, key: Key) -> bool:
         """Whether it says something of a key."""
@@ -88,13 +96,20 @@ class Composed(JsonDocument):
         return tuple(layer.text for layer in reversed(self.layers) if isinstance(layer, Option))
 
 
-def compose(path: Path, read: Read, options: Sequence[str] = ()) -> JsonDocument:
+def _no_defaults(data: Table) -> Mapping[str, Table]:
+    return {}
+
+
+def compose(
+    path: Path, read: Read, options: Sequence[str] = (), defaults: Defaults = _no_defaults
+) -> JsonDocument:
     """Read a file with all it extends, under what ``--set`` says.
 
     Args:
         path: The file.
         read: Reads one file.
         options: ``key.path=value``, the later above the earlier.
+        defaults: Default of each table that has one, given all that is said.
 
     Raises:
         ConfigError: One of the files is missing or unreadable.
@@ -110,15 +125,33 @@ def compose(path: Path, read: Read, options: Sequence[str] = ()) -> JsonDocument
     found = [_problems(layer) for layer in layers if layer.problems]
     if found:
         raise ConfigErrors([line for lines in found for line in lines])
-    data: dict[str, Any] = {}
+    data: Table = {}
     for document in reversed(chain):
         # Of each file for itself: extends has led here, and editors follow $schema.
         own = (EXTENDS,) if document is chain[0] else OWN
         data = merged(data, {key: v for key, v in document.data.items() if key not in own})
-    for option in above:
+    # Twice: what a table's default is may hang on a later option (discriminator=null).
+    said, _ = _under(data, above, {})
+    data, opened = _under(data, above, defaults(said))
+    return Composed(path, data, chain[0].text, opened=opened, layers=layers)
+
+
+def _under(
+    data: Table, options: Sequence[Option], defaults: Mapping[str, Table]
+) -> tuple[Table, Table]:
+    """Data under options, and what these say of tables that begin with their default."""
+    opened: Table = {}
+    for option in options:
         _refuse_inside_a_value(data, option)
+        ((name, said),) = option.data.items()
+        if option.inner and data.get(name) is None and name in defaults:
+            data, opened = {**data, name: defaults[name]}, {**opened, name: {}}
+        if name in opened:
+            opened = merged(opened, option.data)
         data = merged(data, option.data)
-    return Composed(path, data, chain[0].text, (), layers)
+        if said is None:  # drops the table, or is its value
+            opened.pop(name, None)
+    return data, opened
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

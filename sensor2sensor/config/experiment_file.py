@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +11,14 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sensor2sensor.config.compose import Composed, compose
-from sensor2sensor.config.jsonc import JsonDocument, Key, load_jsonc
+from sensor2sensor.config.jsonc import JsonDocument, Key, Table, load_jsonc
 from sensor2sensor.config.misspelt import mended
 from sensor2sensor.config.validate import at_key, report, validate
 from sensor2sensor.config.vocabulary import adversarial
 from sensor2sensor.config.weights import DiscriminatorLosses, GeneratorLosses, unknown_losses
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, ModelContractError
 
+REGRESSION = {"gen_loss": {"gen_l1": 100.0}}  # the default without a discriminator
 EXAMPLE = "see examples/experiments for files that work"
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -96,6 +96,7 @@ class ExperimentFile(BaseModel):
     )
     batch_size: PositiveInt = Field(default=16, description="Tiles per step")
     shuffle: bool = Field(default=True, description="Another order in every epoch")
+    # The jitter of pix2pix enlarges 256 pixels to 286, always; here up to about that.
     random_resize: Annotated[float, Field(ge=1)] = Field(
         default=1.11, description="Enlarge by a random factor in [1, this], then crop"
     )
@@ -105,6 +106,7 @@ class ExperimentFile(BaseModel):
     random_crop: bool = Field(
         default=False, description="Train on random windows of img_height x img_width of a tile"
     )
+    # Step 40 ends the name of a tile outside its masks in _notinmask.
     enforce_suffix: str | None = Field(default=None, description="Only tiles with this suffix")
     exclude_suffix: str | None = Field(default=None, description="No tiles with this suffix")
     params: dict[str, Any] = Field(default_factory=dict, description="Passed on to the model")
@@ -128,6 +130,7 @@ class ExperimentFile(BaseModel):
         description="How a coarser input reaches the target's grid; none: it stays on its own",
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="Seed of every random draw")
+    # Isola et al. 2017 (pix2pix): Adam with 2e-4 and β1 0.5.
     learning_rate: Annotated[float, Field(gt=0)] = Field(default=2e-4, description="Adam step size")
     learning_rate_schedule: Schedule = Field(default=Schedule())
     beta_1: Annotated[float, Field(ge=0, lt=1)] | None = Field(
@@ -155,7 +158,7 @@ class ExperimentFile(BaseModel):
     def _regression_by_default(cls, data: Any) -> Any:
         """Without a discriminator the default loss is the pixel term alone."""
         if isinstance(data, dict) and "discriminator" in data and data["discriminator"] is None:
-            return {"gen_loss": {"gen_l1": 100.0}, **data}
+            return {**REGRESSION, **data}
         return data
 
     @field_validator("gen_loss")
@@ -177,6 +180,7 @@ class ExperimentFile(BaseModel):
             asked = [n for n, weight in self.gen_loss if weight is not None and adversarial(n)]
             if asked:
                 raise at_key("discriminator", f"is null, so {', '.join(asked)} must be null too")
+        # Gulrajani et al. 2017, section 4: no batch normalisation in the critic.
         elif self.disc_loss.disc_gp and self.discriminator.norm in ("published", "batch"):
             raise at_key(
                 "disc_loss.disc_gp",
@@ -234,13 +238,21 @@ def load_experiment_file(
         ConfigError: Missing or unreadable.
         ConfigErrors: Everything that is wrong with it.
     """
-    document = compose(path, _read, options)
+    document = compose(path, _read, options, _tables)
     if isinstance(document, Composed):
         document = document.without_nulls(_never_null())
     if not document.data.get("modules") and not users_model(str(document.data.get("model_name"))):
         problems = tuple(unknown_losses(document))
         document = replace(document, problems=document.problems + problems)
     return validate(ExperimentFile, document), document
+
+
+def _tables(data: Table) -> dict[str, Table]:
+    """What the tables are that neither a file nor an option states."""
+    fields = ExperimentFile.model_fields.items()
+    made = {name: field.default for name, field in fields if isinstance(field.default, BaseModel)}
+    tables = {name: table.model_dump(exclude_unset=True) for name, table in made.items()}
+    return {**tables, **(REGRESSION if data.get("discriminator", made) is None else {})}
 
 
 def _never_null() -> frozenset[str]:
@@ -284,47 +296,3 @@ def _keys(where: object) -> list[Key]:
     """The keys a ``where`` names; empty where it names something else."""
     keys: list[Key] = [tuple(part.strip().split(".")) for part in str(where).split(",")]
     return keys if all(key[0] in ExperimentFile.model_fields for key in keys) else []
-
-
-def suited_config(config: ExperimentFile, gan_class: type) -> ExperimentFile:
-    """The settings with the defaults of a model (``GAN.experiment_defaults``), if it has any."""
-    return suited(config, own_defaults(gan_class, config.params))[0]
-
-
-def own_defaults(gan_class: type, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a model states in ``GAN.experiment_defaults(params)``; empty where it states none."""
-    stated = getattr(gan_class, "experiment_defaults", None)
-    return {} if stated is None else stated(params)
-
-
-def suited(config: ExperimentFile, defaults: Mapping[str, Any]) -> tuple[ExperimentFile, list[str]]:
-    """Give keys that ``experiment.json`` leaves open the defaults of a model.
-
-    Args:
-        config: The experiment's settings.
-        defaults: What the model wants, by key (``normalisation``, ``gen_loss.gen_gan``).
-
-    Returns:
-        The settings, and a line for each change.
-
-    Raises:
-        ModelContractError: There is no such key.
-    """
-    # What is written stands, even where it is written as the default.
-    written, lines = frozenset(config.model_fields_set), []
-    for name, wanted in defaults.items():
-        key, _, inner = name.partition(".")
-        if key in written:
-            continue
-        before: Any = getattr(config, key, None)
-        if key not in ExperimentFile.model_fields or (inner and not hasattr(before, inner)):
-            where = f"{config.model_name}: GAN.experiment_defaults"
-            raise ModelContractError(f"experiment.json has no key '{name}'", where=where)
-        old = getattr(before, inner) if inner else before
-        if old == wanted:
-            continue
-        value = before.model_copy(update={inner: wanted}) if inner else wanted
-        config = config.model_copy(update={key: value})
-        shown = json.dumps(wanted), json.dumps(old)
-        lines.append(f"{name} is {shown[0]}: its default {shown[1]} does not suit the model")
-    return config, lines

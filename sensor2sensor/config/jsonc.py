@@ -22,6 +22,7 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 64  # the parser calls itself: deep text ends in a RecursionError
 
 Key = tuple[str | int, ...]
+Table = dict[str, Any]
 
 
 class Place(NamedTuple):
@@ -47,12 +48,15 @@ class JsonDocument:
         data: The content; of a duplicate key the first value.
         text: The text with comments blanked.
         problems: Duplicate keys and non-finite numbers as (key path, message).
+        opened: What ``--set`` says of tables that no file states and that begin with their
+            default, by table.
     """
 
     path: Path
     data: Any
     text: str
     problems: tuple[tuple[Key, str], ...] = field(default=())
+    opened: Table = field(default_factory=dict)
 
     @property
     def extended(self) -> tuple[Path, ...]:

@@ -53,6 +53,9 @@ class LossInfo:
     about: str = ""
 
 
+# Raised whenever a metric is added or its definition changes: different versions never meet.
+METRICS_VERSION = 2
+ARROWS = {"higher": "↑", "lower": "↓"}  # beside a metric: which way is better
 METRICS = {entry["name"]: MetricInfo(**entry) for entry in declared.METRICS}
 LOSSES = {
     entry["name"]: LossInfo(**{**entry, "needs": frozenset(entry["needs"])})
@@ -70,6 +73,7 @@ def undefined(profile: str, bands: int) -> dict[str, str]:
 
 def adversarial(name: str) -> bool:
     """Whether a generator's loss looks at the discriminator; False for one not declared yet."""
+    # By what it needs, so that a loss of the user's is judged like ours.
     return name in LOSSES and bool(LOSSES[name].needs & (_ANSWERS | FEATURES))
 
 

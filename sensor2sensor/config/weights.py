@@ -14,6 +14,7 @@ from sensor2sensor.config.vocabulary import LOSSES
 from sensor2sensor.core.errors import ConfigErrors
 from sensor2sensor.core.names import suggestion
 
+# Null and 0 differ: a weight of 0 is computed and logged, and enters no total.
 Weight = Annotated[float, Field(ge=0)] | None
 SIDES = {"gen_loss": "generator", "disc_loss": "discriminator"}
 

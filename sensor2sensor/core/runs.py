@@ -108,8 +108,11 @@ def find_run(exp_dir: Path, timestamp: str | None) -> Run:
             raise InputError("no run yet", where=exp_dir, hint="start one with train.py")
         return found
     if timestamp not in runs:
-        known = ", ".join(runs) or "none"
-        raise InputError(f"no run '{timestamp}'", where=exp_dir, hint=f"runs there: {known}")
+        hint = f"runs there: {', '.join(runs) or 'none'}"
+        # The settings are written before run.json: a kill in between leaves them alone.
+        if Run(Path(exp_dir), timestamp).resolved.is_file():
+            hint = f"it was killed before it began; start it with train.py --timestamp {timestamp}"
+        raise InputError(f"no run '{timestamp}'", where=exp_dir, hint=hint)
     return runs[timestamp]
 
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS, METRICS_VERSION
+from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS
+from sensor2sensor.config.vocabulary import METRICS_VERSION
 from sensor2sensor.core import files
 from sensor2sensor.dataset.strata import PIXELS
 from sensor2sensor.evaluation.definitions import definitions

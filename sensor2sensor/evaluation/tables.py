@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sensor2sensor.config.evaluations import ARROWS
+from sensor2sensor.config.vocabulary import ARROWS
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.evaluation.definitions import definitions, info
 from sensor2sensor.evaluation.run import Evaluation

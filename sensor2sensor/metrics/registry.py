@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from sensor2sensor.config.evaluations import KEY_COLUMNS
 from sensor2sensor.config.vocabulary import METRICS, MetricInfo, check_term
 from sensor2sensor.core.blame import line_in, sentence, source_of
 from sensor2sensor.core.errors import ModelContractError, Sensor2SensorError
+from sensor2sensor.dataset.strata import PIXELS
 from sensor2sensor.metrics.inputs import MetricInputs
 
 Metric = Callable[[MetricInputs], tf.Tensor]
@@ -19,7 +21,7 @@ REGISTRY: dict[str, Metric] = {}
 PLACES: dict[str, Places] = {}
 DECLARED: dict[str, MetricInfo] = {}
 # Columns of an evaluation's table that are no metrics, and marks of a stratum (``rmse@cloudy``).
-TAKEN = frozenset({"name", "scene", "split", "method", "pixels"})
+TAKEN = frozenset({*KEY_COLUMNS, PIXELS})
 _MAKERS: dict[str, str] = {}
 
 

@@ -1,83 +1,28 @@
-"""Batches from a data set: keyed, restartable, expanded to the target's grid as late as possible.
+"""Batches from a data set: keyed and restartable.
 
 Order and augmentation of every sample are a pure function of the seed and its position in the run
 (:mod:`sensor2sensor.dataset.order`), so a run that starts at step s sees bit for bit what an
 uninterrupted one sees from s on. Names are shuffled, not decoded samples: memory holds what is
-being worked on and no more. Records hold the input on its own pixels; unless a picture must be
-resized, it is normalised there and gathered once for the whole batch.
+being worked on and no more.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.seeds import Purpose, rng
-from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
+from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, sample_at
 from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs, list_records, read_record
 from sensor2sensor.dataset.records import TileRecord
-from sensor2sensor.dataset.upsampling import OWN_GRID
-from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, Rotation, augment, fit
-from sensor2sensor.pipeline.extras import NAME, as_picture, carried, from_picture
+from sensor2sensor.pipeline.batching import BatchPlan, ReaderOptions
+from sensor2sensor.pipeline.extras import NAME, carried
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.pipeline.own_grid import own_factor, own_grid_problems
-from sensor2sensor.pipeline.tensors import (
-    EXTRA,
-    Tensors,
-    expand,
-    gather_pixels,
-    on_own_grid,
-    pad_table,
-    parse,
-    physical,
-)
-
-FINISHING = 2  # batches being expanded at a time
-MAX_PARALLEL = 8
-MIDDLE = (0.5, 0.5)
-
-
-@dataclass(frozen=True)
-class ReaderOptions:
-    """What an experiment asks of the reader.
-
-    Attributes:
-        batch_size: Samples in a batch.
-        seed: Seed of order, choice and augmentation.
-        shuffle: Whether the order changes from epoch to epoch; False reads by name.
-        random_resize: Largest random enlargement, None for never.
-        random_rotate: True, ``flip`` or False.
-        random_crop: Cut windows of the image size from the tiles instead of resizing the tiles.
-        img_height: Rows of a picture; None for the tile's.
-        img_width: Columns of a picture; None for the tile's.
-        input_upsampling: ``nearest``, ``bicubic``, or ``none``: the input stays on its own grid.
-        sample: Use only so many records, chosen by the seed; None for all.
-        enforce_suffix: Use only records whose name ends so.
-        exclude_suffix: Leave out records whose name ends so.
-        decoded_cap: Most decoded samples to hold in memory at a time (at least a batch is held).
-    """
-
-    batch_size: int = 16
-    seed: int = 0
-    shuffle: bool = True
-    random_resize: float | None = None
-    random_rotate: Rotation = False
-    random_crop: bool = False
-    img_height: int | None = None
-    img_width: int | None = None
-    input_upsampling: str = "nearest"
-    sample: int | None = None
-    enforce_suffix: str | None = None
-    exclude_suffix: str | None = None
-    decoded_cap: int = 500
 
 
 def training_batches(
@@ -114,7 +59,7 @@ def training_batches(
     refs = list_records(dataset_dir, split, options.enforce_suffix, options.exclude_suffix)
     chosen = chosen_sample(options.seed, len(refs), options.sample)
     taken = carried(contract, extras, texts=False)
-    plan = _Plan(contract, normalisation, options, taken, augmented=True)
+    plan = BatchPlan(contract, normalisation, options, taken, augmented=True)
 
     def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:
         epoch, i, place = sample_at(options.seed, int(k), len(chosen), shuffle=options.shuffle)
@@ -162,7 +107,7 @@ def fixed_batches(
         chosen = rng(options.seed, order).permutation(chosen)
     chosen = chosen[:limit]
     taken = carried(contract, extras, texts=True)
-    plan = _Plan(contract, normalisation, options, taken, augmented=False)
+    plan = BatchPlan(contract, normalisation, options, taken, augmented=False)
 
     def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:
         index = int(chosen[int(k)])
@@ -189,149 +134,3 @@ def iterate_tiles(
     """The tiles of a split, by name, in physical values."""
     refs = list_records(dataset_dir, split, enforce_suffix, exclude_suffix)
     yield from iterate_refs(refs[:limit], contract)
-
-
-Fetch = Callable[[int], tuple[bytes, np.int64, "np.ndarray[Any, Any]"]]
-
-
-class _Plan:
-    """How samples of one contract become batches under one set of options."""
-
-    def __init__(
-        self,
-        contract: DatasetContract,
-        normalisation: Normalisation | None,
-        options: ReaderOptions,
-        extras: tuple[ExtraSpec, ...],
-        *,
-        augmented: bool,
-    ) -> None:
-        self.contract, self.normalisation, self.extras = contract, normalisation, extras
-        self.batch_size = options.batch_size
-        spec, tile = contract.input, contract.tile_px
-        coarse = spec.layout == "pixels" or spec.grid is not None
-        self.bicubic = options.input_upsampling == "bicubic" and coarse
-        self.own = options.input_upsampling == OWN_GRID
-        moves = AugmentSpec(
-            options.img_height or tile,
-            options.img_width or tile,
-            options.random_resize,
-            options.random_rotate,
-            options.random_crop,
-            own_factor(contract, options.input_upsampling),
-        )
-        if not augmented:
-            moves = replace(moves, random_resize=None, random_rotate=False)
-        self.spec, self.augmented = moves, augmented
-        self._check(options)
-        whole = (moves.height, moves.width) == (tile, tile) or moves.random_crop
-        self.compact = (
-            spec.layout == "pixels"
-            and not self.bicubic
-            and not self.own
-            and whole
-            and not moves.resizes
-            # The norm of a whole tile is not that of its table, in which each pixel stands once.
-            and (normalisation is None or normalisation.elementwise)
-        )
-        self.parallel, self.prefetch = _bounds(options)
-
-    def _check(self, options: ReaderOptions) -> None:
-        tile, size = self.contract.tile_px, (self.spec.height, self.spec.width)
-        if self.own:
-            problems = own_grid_problems(self.contract, *size, self.spec.random_resize)
-            for key, text in problems.items():
-                raise ConfigError(text, where=key)
-        if self.bicubic and self.contract.input.grid is None:
-            raise ConfigError(
-                "input_upsampling 'bicubic' needs a regular low-resolution grid",
-                where=self.contract.name,
-                hint="use 'nearest' for Sentinel-3 input",
-            )
-        if options.random_crop and max(size) > tile:
-            raise ConfigError(
-                f"random_crop cannot cut {size[0]} x {size[1]} pixels from tiles of {tile}",
-                where=self.contract.name,
-                hint="make img_height and img_width at most the tilesize",
-            )
-
-    def batches(
-        self, source: tf.data.Dataset, fetch: Fetch, *, drop_remainder: bool
-    ) -> tf.data.Dataset:
-        """Read, parse, transform and batch what ``source`` numbers."""
-
-        def sample(k: tf.Tensor) -> Tensors:
-            data, index, seed = tf.numpy_function(fetch, [k], [tf.string, tf.int64, tf.int32])
-            stored = parse(tf.ensure_shape(data, []), self.contract, self.extras)
-            tensors = self._sample(stored, tf.ensure_shape(seed, [2]))
-            return {**tensors, "index": tf.ensure_shape(index, [])}
-
-        # Deterministic: else a batch would hold what the fastest threads have ready.
-        made = source.map(sample, num_parallel_calls=self.parallel, deterministic=True)
-        made = made.batch(self.batch_size, drop_remainder=drop_remainder)
-        # Compact samples grow here to what they are as pictures, so few batches at a time.
-        made = made.map(
-            self._finish, num_parallel_calls=FINISHING if self.compact else 1, deterministic=True
-        )
-        return made.prefetch(self.prefetch) if self.prefetch else made
-
-    def _sample(self, stored: Tensors, seed: tf.Tensor) -> Tensors:
-        """One sample, augmented: compact (pixel table and index map) or as pictures."""
-        extras = {extra.name: stored[EXTRA + extra.name] for extra in self.extras}
-        moving = [extra for extra in self.extras if extra.role != "value"]
-        pictures = [
-            as_picture(e, extras[e.name], self.contract, own=self.own, bicubic=self.bicubic)
-            for e in moving
-        ]
-        if self.compact:
-            # The map is cut and turned in the image's stead, one number a pixel and not 21; no step
-            # of that may interpolate, which numbers of pixels would not bear.
-            image, target = stored["input_index"][..., tf.newaxis], stored["target"]
-        else:
-            image = (
-                on_own_grid(stored, self.contract)
-                if self.own
-                else expand(stored, self.contract, bicubic=self.bicubic)
-            )
-            target = physical(stored["target"], self.contract.target.bands)
-        image, target, *moved = self._geometry(image, target, seed, pictures)
-        extras |= {e.name: from_picture(e, p) for e, p in zip(moving, moved, strict=True)}
-        sample = {"target": target, "extras": extras}
-        if self.compact:
-            table = pad_table(stored["input_pixels"], self.contract.input.max_pixels)
-            return {**sample, "table": table, "map": image[..., 0]}
-        return {**sample, "input": image}
-
-    def _geometry(
-        self, image: tf.Tensor, target: tf.Tensor, seed: tf.Tensor, extras: Sequence[Picture]
-    ) -> tuple[tf.Tensor, ...]:
-        drawn = self.spec.resizes or self.spec.random_rotate or self.spec.random_crop
-        if self.augmented and drawn:
-            return augment(image, target, seed, self.spec, extras=extras)
-        pictures = [Picture(image, coarse=self.own), Picture(target), *extras]
-        return tuple(fit(picture, self.spec, MIDDLE) for picture in pictures)
-
-    def _finish(self, batch: Tensors) -> Tensors:
-        """Physical values, normalisation and, for compact samples, the gather."""
-        target = batch["target"]
-        normalisation = self.normalisation
-        if not self.compact:
-            image = batch["input"]
-            image = image if normalisation is None else normalisation.input(image)
-        else:
-            target = physical(target, self.contract.target.bands)
-            # An OLCI pixel stands for 900 of the target's: what is done to the table is cheap.
-            table = physical(batch["table"], self.contract.input.bands)
-            table = table if normalisation is None else normalisation.input(table)
-            image = gather_pixels(table, batch["map"])
-        made = {"input": image, "target": target, "index": batch["index"], **batch["extras"]}
-        if normalisation is not None:
-            made["target"] = normalisation.target(target)
-        return made if self.augmented else {**made, "truth": target}
-
-
-def _bounds(options: ReaderOptions) -> tuple[int, int]:
-    """Samples decoded in parallel and batches kept ready, within the cap on decoded samples."""
-    room = options.decoded_cap - FINISHING * options.batch_size
-    parallel = int(np.clip(room, 1, min(MAX_PARALLEL, os.cpu_count() or 1)))
-    return parallel, int(np.clip((room - parallel) // options.batch_size, 0, 2))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor2sensor.config.evaluations import ARROWS, MODEL
+from sensor2sensor.config.evaluations import MODEL
+from sensor2sensor.config.vocabulary import ARROWS
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.report.file import Definition, Gain
 from sensor2sensor.report.load import Group

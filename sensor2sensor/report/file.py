@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sensor2sensor.config.evaluations import METRICS_VERSION
+from sensor2sensor.config.vocabulary import METRICS_VERSION
 from sensor2sensor.dataset.strata import AT, PIXELS
 
 READABLE = (1, METRICS_VERSION)  # earlier numbers are shown, in tables of their own

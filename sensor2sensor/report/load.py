@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from sensor2sensor.config import declared
-from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS, METRICS_VERSION
+from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS
+from sensor2sensor.config.vocabulary import METRICS_VERSION
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.strata import AT, PIXELS, split_column

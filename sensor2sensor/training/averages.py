@@ -54,6 +54,7 @@ def averaged(model: GANModel) -> Iterator[None]:
     Nothing happens where its optimizer keeps no averages.
     """
     pairs = averages(model)
+    # Copies: NumPy's view of a variable would follow it to the averages.
     last = [np.array(variable) for variable, _ in pairs]
     try:
         take(pairs)

@@ -56,6 +56,7 @@ def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:
 
 def try_metrics(experiment: ExperimentView) -> None:
     """Refuse metrics of the user's modules, imported, that could not be evaluated."""
+    # Here, not above: metrics need TensorFlow, which the check of a baseline does without.
     from sensor2sensor.metrics.compute import try_own_metrics
 
     try_own_metrics(experiment.contract)
@@ -64,16 +65,18 @@ def try_metrics(experiment: ExperimentView) -> None:
 def fit_baseline(experiment: ExperimentView, start: Start) -> None:
     """Make the run of a baseline: its folder, its settings and a ``run.json`` that is done.
 
-    A resumed one is done already and keeps its numbers.
+    A resumed one is done already and keeps its numbers, unless a kill came before them.
 
     Args:
         experiment: The experiment with the timestamp of the run.
         start: Afresh or resumed.
     """
     run, config = experiment.run, experiment.config
-    if start.resume and run.run_json.is_file():
+    if start.resume:
         run_file.refuse_changed(experiment)
-        return
+        # One without numbers was killed by an earlier version, which wrote them last.
+        if KEY in read_run_json(run):
+            return
     entry = find(config.model_name)
     train = TrainSplit(
         experiment.dataset_dir,
@@ -83,9 +86,9 @@ def fit_baseline(experiment: ExperimentView, start: Start) -> None:
     )
     made = entry.make(experiment.contract, train)
     kept = {"name": entry.name, "fitted_on": _fitted_on(train) if entry.fitted else None}
+    done = {"status": "done", KEY: {**kept, **made.describe()}}
     with files.undone_on_failure(run.logs_dir):
-        begun = run_file.begin(experiment, steps=0, device="CPU", restored_from=None)
-        begun.update(status="done", step=0, **{KEY: {**kept, **made.describe()}})
+        run_file.begin(experiment, steps=0, device="CPU", restored_from=None, further=done)
 
 
 def _fitted_on(train: TrainSplit) -> dict[str, Any]:

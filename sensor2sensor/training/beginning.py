@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.training import checkpoints, run_file
+from sensor2sensor.training import checkpoints, restoring, run_file
 from sensor2sensor.training.contract import ExperimentView, GANModel
 from sensor2sensor.training.normaliser import another_map, learned
 from sensor2sensor.training.pretrained import KEY, load_generator
-from sensor2sensor.training.start import Start, begun_with
+from sensor2sensor.training.start import Start, begun_from, begun_with
 from sensor2sensor.training.state import TrainingState, base_image, constant_rates
 
 logger = logging.getLogger(__name__)
@@ -66,15 +66,23 @@ def _restore(
         return None
     for line in run_file.module_changes(source, module, experiment.config.modules):
         say(line)
-    own = source == run
+    own, begun = source == run, None
     if own:
         run_file.refuse_changed(experiment)
     if own and not checkpoints.has_any(run.ckpt_dir):
-        logger.warning("%s: NO CHECKPOINT YET, STARTING AT STEP 0", run.ckpt_dir)
-        return None
+        begun = begun_from(run)
+        if begun is None:
+            logger.warning("%s: NO CHECKPOINT YET, STARTING AT STEP 0", run.ckpt_dir)
+            return None
+        source, own = begun[0], False
     # A new run has its own learning rate, and the base image of its own value ranges.
     kept = [] if own else [*constant_rates(model), *base_image(model)]
-    step = checkpoints.restore_latest(source.ckpt_dir, state, repair=own and repair)
+    if begun is not None:
+        # That step: the other run may have gone on since.
+        step = restoring.restore_step(source.ckpt_dir, state, begun[1])
+    else:
+        # Of another run nothing is moved aside: its own training may be at work there.
+        step = restoring.restore_latest(source.ckpt_dir, state, repair=own and repair)
     for variable, value in kept:
         variable.assign(value)
     say(f"restored {source.ckpt_dir / f'ckpt-{step}'}: continuing from step {step}")

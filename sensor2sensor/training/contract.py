@@ -157,7 +157,7 @@ def check_model(model: Any, name: str) -> None:
     Raises:
         ModelContractError: The first thing that is missing or of the wrong kind.
     """
-    import keras
+    import keras  # not above: train.py reads this before it is known whether TensorFlow is needed
 
     where = f"models/{name}.py"
     _expect(model, "generator", keras.Model, where, optional=False)
@@ -203,6 +203,7 @@ def accepted_extras(model: GANModel) -> Callable[[str], bool]:
 def _further(model: GANModel) -> tuple[dict[str, inspect.Parameter], bool]:
     """Arguments of ``train_step`` after the first three by name, and whether it takes any other."""
     function = model.train_step
+    # A tf.function takes whatever it is given; what it wraps has the arguments.
     parameters = inspect.signature(getattr(function, "python_function", function)).parameters
     named = [p for name, p in parameters.items() if name != "self"]
     kinds = {p.kind for p in named}
@@ -256,6 +257,7 @@ def build_networks(model: GANModel, experiment: ExperimentView) -> None:
         model.generator(image, training=False)
     if model.discriminator is not None and not model.discriminator.built:
         shape = [1, experiment.IMG_HEIGHT, experiment.IMG_WIDTH, experiment.OUTPUT_CHANNELS]
+        # Input beside output: a conditional discriminator (Isola et al. 2017, equation 1).
         model.discriminator([image, tf.zeros(shape)], training=False)
 
 

@@ -28,8 +28,9 @@ from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.seeds import Purpose
 from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.networks.layers import held_layers
+from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.pipeline.reader import ReaderOptions, fixed_batches
+from sensor2sensor.pipeline.reader import fixed_batches
 from sensor2sensor.training.averages import averaged
 from sensor2sensor.training.contract import ExperimentView, GANModel
 from sensor2sensor.training.layer_modes import by_batch, by_moments, kept, run_eagerly, untrained
@@ -164,6 +165,7 @@ def assign(layers: list[Any], statistics: Iterable[Any]) -> None:
 
 def at_inference(generator: Any, kind: Kind) -> Generator:
     """The generator as it is applied: itself, or image by image where each has its statistics."""
+    # Isola et al. 2017, section 3.3: with batches of one this is instance normalisation.
     return _ByImage(generator) if kind == "image" and batchnorms(generator) else generator
 
 

@@ -100,10 +100,12 @@ def train_loop(
         # Asked once a step: a signal between two questions would end the run without its save.
         stopping = actions.stop_requested()
         if stopping or step % REPORT_EVERY == 0 or plan.save_due(step):
+            # Before the save: a loss that is not finite stops the run here.
             actions.report(step, watch.collect(), clock.steps_per_s(step))
         if stopping or plan.save_due(step):
             with clock.paused():
                 actions.save(step)
+        # After it: a kill during a look costs the look, which is made up for on resume.
         if plan.sample_due(step):
             with clock.paused():
                 actions.sample(step)

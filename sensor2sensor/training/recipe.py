@@ -61,6 +61,7 @@ def prepare(model: GANModel, experiment: ExperimentView, name: str) -> None:
     """
     check_model(model, name)
     check_recipe(model, experiment)
+    # In this order: an optimizer makes its moments for variables that are there.
     build_networks(model, experiment)
     build_optimizers(model)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.metrics.compute import try_own_metrics
-from sensor2sensor.pipeline.reader import training_batches
+from sensor2sensor.training.batches import reader_options, train_batches
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.contract import (
     ExperimentView,
@@ -21,7 +21,6 @@ from sensor2sensor.training.contract import (
 from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.recipe import construct
-from sensor2sensor.training.run import reader_options
 from sensor2sensor.training.run_file import choose_device
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
@@ -63,10 +62,8 @@ def rehearse(
         experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
         model = construct(gan_class, experiment)
         options = reader_options(experiment, environment)
-        place = experiment.dataset_dir, experiment.contract
         extras = extras_for(model, experiment.contract)
-        batches = training_batches(*place, experiment.normaliser, options, extras=extras)
-        form = batches.element_spec
+        form = train_batches(experiment, options, extras=extras).element_spec
         trace_step(model, form)
         kind = experiment.config.inference_statistics
         InferenceStatistics(model, kind, list).attempt(form["input"])  # list() holds no batch

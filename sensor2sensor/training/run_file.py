@@ -5,17 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from sensor2sensor.config.experiment_file import (
-    ExperimentFile,
-    load_experiment_file,
-    suited_config,
-)
+from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.model_defaults import suited_config
 from sensor2sensor.core import files, times
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.manifest import differences
@@ -23,9 +21,11 @@ from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_js
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
 
+# Neither touches what the steps so far have made of the weights.
 MAY_CHANGE = frozenset({"steps", "sample_val"})
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class RunFile:
@@ -49,11 +49,13 @@ def begin(
     restored_from: dict[str, Any] | None,
     model: dict[str, str | None] | None = None,
     pretrained: dict[str, Any] | None = None,
+    further: Mapping[str, Any] = NOTHING,
     argv: Sequence[str] | None = None,
 ) -> RunFile:
-    """Write the resolved ``experiment.json`` and a ``run.json`` with status ``running``.
+    """Write the resolved ``experiment.json``, then ``run.json``, once and whole.
 
-    ``model`` is the :func:`module_identity` of the module that trains.
+    Its status is ``running``, unless ``further`` entries say something else. ``model`` is the
+    :func:`module_identity` of the module that trains.
 
     A resumed run keeps its ``started``, so that it stays the same run, and what it took over from
     another generator; it notes the resumption.
@@ -83,6 +85,7 @@ def begin(
         "pretrained_generator": pretrained or (before or {}).get("pretrained_generator"),
         "restored_from": restored_from,
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
+        **further,
     }
     # Before run.json: whoever finds that one finds the settings too.
     files.write_json(run.resolved, settings(experiment.config))
@@ -161,7 +164,7 @@ def edited_since(run: Run, gan_class: type) -> list[str]:
         now, document = load_experiment_file(source, options_of(run), users_model=lambda _: True)
     except ConfigErrors as error:
         return [f"cannot be used any more ({error.problems[0]})"]
-    changes = changed_settings(run, suited_config(now, gan_class), document)
+    changes = changed_settings(run, suited_config(now, document, gan_class), document)
     return [f"has changed since: {'; '.join(changes)}"] if changes else []
 
 

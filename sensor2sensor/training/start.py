@@ -10,9 +10,12 @@ from typing import Any
 
 from sensor2sensor.config.compose import later_over
 from sensor2sensor.config.environment import Environment
+from sensor2sensor.config.places import find_experiment
+from sensor2sensor.config.validate import report
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import InputError, OutputExistsError
+from sensor2sensor.core.errors import ConfigErrors, InputError, OutputExistsError
 from sensor2sensor.core.runs import (
+    TIMESTAMP,
     Run,
     check_timestamp,
     find_run,
@@ -52,6 +55,14 @@ def begun_with(run: Run) -> tuple[Run, dict[str, Any]] | None:
     return None if kept is None else (Run(Path(kept["experiment"]), kept["timestamp"]), kept)
 
 
+def begun_from(run: Run) -> tuple[Run, int] | None:
+    """The run and the step whose state a run was begun with by ``--restore``, or None."""
+    kept = read_run_json(run)["restored_from"] if run.run_json.is_file() else None
+    # A resumed run notes itself.
+    other = kept is not None and kept["timestamp"] != run.timestamp
+    return (Run(run.exp_dir, kept["timestamp"]), kept["step"]) if kept and other else None
+
+
 def with_pretrained(start: Start, experiment: Any, find: Callable[[], Run | None]) -> Start:
     """The start of a run with the generator it takes over; a resumed run has begun already.
 
@@ -72,6 +83,31 @@ def with_pretrained(start: Start, experiment: Any, find: Callable[[], Run | None
         problem = "--restore begins with a whole state, pretrained_generator with weights alone"
         raise InputError(problem, where=experiment.exp_dir / "experiment.json", hint="use one")
     return replace(start, pretrained=found)
+
+
+def find_pretrained(experiment: Any, environment: Environment) -> Run | None:
+    """The run that ``pretrained_generator`` names, or the latest of the experiment it names.
+
+    Args:
+        experiment: The experiment.
+        environment: Where the other experiment lies; not always the experiment's own.
+
+    Raises:
+        ConfigErrors: There is no such run, or it has no checkpoint.
+    """
+    named = experiment.config.pretrained_generator
+    if named is None:
+        return None
+    above, _, last = named.strip("/").rpartition("/")
+    exp, stamp = (above, last) if TIMESTAMP.fullmatch(last) else (named, None)
+    try:
+        run = find_run(find_experiment(exp, environment), stamp)
+        if not any(run.ckpt_dir.glob("ckpt-*.index")):
+            raise InputError("no checkpoint", where=run.ckpt_dir, hint="name another run")
+    except InputError as error:
+        lines = report(experiment.document, {("pretrained_generator",): [str(error)]})
+        raise ConfigErrors(lines) from error
+    return run
 
 
 def choose_start(

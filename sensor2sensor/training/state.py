@@ -195,6 +195,7 @@ def _listed(holder: Any) -> list[Any]:
         return [holder]
     if isinstance(holder, keras.random.SeedGenerator | tf.random.Generator):
         return [holder.state]
+    # Of an optimizer: moments, learning rate and count of updates, which corrects Adam's bias.
     return list(holder.variables)
 
 

@@ -18,12 +18,11 @@ from sensor2sensor.training.checkpoints import (
     checkpoint_steps,
     has_any,
     members,
-    restore_for_inference,
-    restore_latest,
     save,
     tidy,
 )
 from sensor2sensor.training.layer_statistics import InferenceStatistics
+from sensor2sensor.training.restoring import restore_for_inference, restore_latest
 from sensor2sensor.training.state import TrainingState, build_optimizers
 from tests.doors import HANG_S
 from tests.unit.training.tiny import fresh
@@ -102,6 +101,15 @@ def test_inference_never_takes_an_older_one_in_silence(run, damage):
         restore_for_inference(model, run)
     assert restore_for_inference(model, run, step=2) == 2
     assert np.all(kernel(model).numpy() == 2)
+
+
+def test_a_kill_before_the_first_checkpoint_binds_the_run_to_no_architecture(tmp_path):
+    with pytest.raises(files.SimulatedCrash), files.crash_at_write(2):
+        save(tmp_path, make()[1], 2)
+    assert not checkpoint_steps(tmp_path)
+    _, state = make(width=5)  # the module is edited, and the run begins again at step 0
+    save(tmp_path, state, 2)
+    assert restore_latest(tmp_path, make(width=5)[1], repair=True) == 2
 
 
 def test_a_missing_index_is_set_aside_not_taken_for_an_empty_folder(run):

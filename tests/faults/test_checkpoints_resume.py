@@ -12,6 +12,7 @@ import tensorflow as tf
 from experiment import Experiment
 from models.loading import load_gan_class
 from sensor2sensor.config.environment import load_environment
+from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, OutputExistsError, TrainingError
 from sensor2sensor.core.runs import read_run_json, write_run_json
 from sensor2sensor.training.checkpoints import checkpoint_steps
@@ -120,6 +121,23 @@ def test_restore_ends_alike_in_a_folder_of_its_own(environment, whole):
     assert_equal_models(outcome.model, whole[1].model)
     assert checkpoint_steps(old.run.ckpt_dir) == [3]
     assert checkpoint_steps(exp.run.ckpt_dir) == [6]
+    assert read_run_json(exp.run)["restored_from"] == {"timestamp": "0715-0930", "step": 3}
+
+
+def test_a_restored_run_killed_before_its_first_checkpoint_begins_with_the_same_state(
+    environment, whole
+):
+    old = experiment(environment, "gone_on")
+    go(environment, old, steps=3)
+    exp = experiment(environment, "gone_on", timestamp="0716-0000")
+    # The third write is its first checkpoint's: settings and run.json are one each.
+    with pytest.raises(files.SimulatedCrash), files.crash_at_write(3):
+        go(environment, exp, start=Start(source=old.run))
+    assert "generator" in read_run_json(exp.run) and not checkpoint_steps(exp.run.ckpt_dir)
+    go(environment, old, start=Start(resume=True))
+    outcome, said = go(environment, exp, start=Start(resume=True))
+    assert any("continuing from step 3" in line for line in said)
+    assert_equal_models(outcome.model, whole[1].model)
     assert read_run_json(exp.run)["restored_from"] == {"timestamp": "0715-0930", "step": 3}
 
 

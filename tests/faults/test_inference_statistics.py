@@ -19,7 +19,8 @@ from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import iterate_tiles
 from sensor2sensor.predictors.model import ModelPredictor
 from sensor2sensor.report.file import EvaluationFile
-from sensor2sensor.training.checkpoints import restore_for_inference, save, stored_statistics
+from sensor2sensor.training.batches import reader_options
+from sensor2sensor.training.checkpoints import save, stored_statistics
 from sensor2sensor.training.layer_statistics import (
     TILES,
     at_inference,
@@ -29,7 +30,8 @@ from sensor2sensor.training.layer_statistics import (
 )
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.rehearsal import rehearse
-from sensor2sensor.training.run import reader_options, train
+from sensor2sensor.training.restoring import restore_for_inference
+from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
 from sensor2sensor.training.writers import JSONL, read_log

@@ -25,14 +25,9 @@ from sensor2sensor.products.reading import naming_damage
 from sensor2sensor.products.sentinel2 import open_s2
 from sensor2sensor.products.sentinel3 import open_s3
 from sensor2sensor.report import plots
-from sensor2sensor.training.checkpoints import (
-    DAMAGED,
-    restore_for_inference,
-    restore_latest,
-    save,
-    stored_statistics,
-)
+from sensor2sensor.training.checkpoints import DAMAGED, save, stored_statistics
 from sensor2sensor.training.pretrained import load_generator
+from sensor2sensor.training.restoring import restore_for_inference, restore_latest
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.writers import Writers

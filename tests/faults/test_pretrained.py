@@ -12,17 +12,17 @@ import pytest
 import tensorflow as tf
 
 import train as door
-from experiment import Experiment, find_pretrained
+from experiment import Experiment
 from models.parts.base_image import base_layer
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.core.errors import CheckpointError, ConfigError, ConfigErrors
 from sensor2sensor.core.runs import read_run_json, write_run_json
-from sensor2sensor.training.checkpoints import restore_for_inference
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.rehearsal import rehearse
+from sensor2sensor.training.restoring import restore_for_inference
 from sensor2sensor.training.run import train
-from sensor2sensor.training.start import Start, with_pretrained
+from sensor2sensor.training.start import Start, find_pretrained, with_pretrained
 from tests.fakes_dataset import glinting, make_dataset
 from tests.unit.training.tiny import TinyGAN
 

@@ -16,7 +16,8 @@ from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.recordfile import list_records, read_record, scan_file
 from sensor2sensor.dataset.records import decode, encode
 from sensor2sensor.dataset.verification import verify_dataset
-from sensor2sensor.pipeline.reader import ReaderOptions, training_batches
+from sensor2sensor.pipeline.batching import ReaderOptions
+from sensor2sensor.pipeline.reader import training_batches
 from sensor2sensor.preprocess.records.run import main
 from tests.fakes_dataset import make_dataset
 from tests.fakes_tiles import grid_tiles, own_environment, snapshot, write_tiles

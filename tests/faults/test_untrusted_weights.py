@@ -11,7 +11,8 @@ import pytest
 
 from sensor2sensor.core.errors import CheckpointError
 from sensor2sensor.core.runs import Run
-from sensor2sensor.training.checkpoints import restore_for_inference, restore_latest, save
+from sensor2sensor.training.checkpoints import save
+from sensor2sensor.training.restoring import restore_for_inference, restore_latest
 from sensor2sensor.training.state import TrainingState, build_optimizers
 from tests.unit.training.tiny import fresh
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from models.loading import list_models, load_gan_class
 from sensor2sensor.config.vocabulary import NORMALISATIONS
 from sensor2sensor.pipeline.precision import computing_in
-from sensor2sensor.training.checkpoints import restore_latest
+from sensor2sensor.training.restoring import restore_latest
 from sensor2sensor.training.state import TrainingState
 from tests.models.standin import batch, experiment
 

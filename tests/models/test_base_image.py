@@ -13,7 +13,8 @@ from models.loading import load_gan_class
 from models.parts.base_image import PARTNER_NM, base_bands
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.training.checkpoints import restore_latest, save
+from sensor2sensor.training.checkpoints import save
+from sensor2sensor.training.restoring import restore_latest
 from sensor2sensor.training.state import TrainingState
 from tests.models.family import NAMES, SMALLER
 from tests.models.standin import batch, experiment

@@ -16,8 +16,9 @@ from models import base
 from models.loading import check_by_name, load_gan_class
 from models.losses import REGISTRY
 from sensor2sensor.config.environment import load_environment
+from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.pipeline.reader import ReaderOptions, training_batches
+from sensor2sensor.pipeline.reader import training_batches
 from tests.fakes_dataset import make_dataset
 from tests.models.standin import batch, experiment
 

@@ -10,6 +10,7 @@ import pytest
 import evaluate
 import train
 from sensor2sensor import report
+from sensor2sensor.core import files
 from tests.fakes_dataset import make_dataset
 from tests.scripts.test_evaluate import call, evaluations, write_experiment
 
@@ -82,6 +83,37 @@ def test_evaluating_it_again_reads_its_numbers_and_gives_the_same(made):
     again = call(root, train, "--exp", "a/lines", "--resume")
     assert again.returncode == 0 and rows(root, "a/lines", "model") == before
     assert run_json(root, "a/lines")["resumed"] == []
+
+
+@pytest.mark.parametrize("write", [1, 2, 3])
+def test_a_kill_leaves_what_resume_carries_on_or_refuses_with_a_way_out(made, write):
+    root, _ = made
+    name, stamp = f"a/killed{write}", ("--timestamp", "0101-0000")
+    write_experiment(root, name, LINES)
+    with pytest.raises(files.SimulatedCrash), files.crash_at_write(write):
+        call(root, train, "--exp", name, *stamp)
+    done = call(root, train, "--exp", name, "--resume", *stamp)
+    if done.returncode:
+        assert write < 3 and done.returncode == 2
+        assert "start it with train.py --timestamp" in done.stderr or "none" in done.stderr
+        done = call(root, train, "--exp", name, *stamp)
+    assert done.returncode == 0, done.stderr
+    assert rows(root, name, "model") == rows(root, "a/lines", "model")
+
+
+def test_a_run_whose_numbers_an_earlier_version_did_not_come_to_write_gets_them(made):
+    root, _ = made
+    write_experiment(root, "a/half", LINES)
+    assert call(root, train, "--exp", "a/half", "--timestamp", "0101-0000").returncode == 0
+    kept = run_json(root, "a/half")
+    half = {key: value for key, value in kept.items() if key != "baseline"}
+    path = root / "experiments/a/half/logs/0101-0000/run.json"
+    path.write_text(json.dumps({**half, "status": "running"}))
+    done = call(root, train, "--exp", "a/half", "--resume")
+    assert done.returncode == 0, done.stderr
+    after = run_json(root, "a/half")
+    assert after["baseline"] == kept["baseline"] and after["status"] == "done"
+    assert after["started"] == kept["started"]
 
 
 def test_check_names_the_keys_that_it_does_not_look_at(made):

@@ -10,7 +10,9 @@ import pytest
 import evaluate
 import train
 from models.loading import list_models, load_gan_class
-from sensor2sensor.config.experiment_file import ExperimentFile, suited
+from sensor2sensor.config.experiment_file import ExperimentFile
+from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.model_defaults import suited
 from sensor2sensor.core.cli import main_guard
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.files import sha256
@@ -166,12 +168,13 @@ def test_what_the_user_wrote_stays_as_it_is():
         model_name="edsr", dataset="d", gen_loss={"gen_gan": 2.0}, normalisation="standard"
     )
     wanted = {"gen_loss.gen_gan": None, "normalisation": "minmax", "beta_1": 0.9}
-    config, lines = suited(written, wanted)
+    document = JsonDocument(Path("experiment.json"), {}, "")
+    config, lines = suited(written, document, wanted)
     assert (config.gen_loss.gen_gan, config.normalisation, config.beta_1) == (2.0, "standard", 0.9)
     assert lines == ["beta_1 is 0.9: its default null does not suit the model"]
     for unknown in ("discriminator.nrom", "normalization"):
         with pytest.raises(ModelContractError, match=f"no key '{unknown}'"):
-            suited(written, {unknown: 1})
+            suited(written, document, {unknown: 1})
 
 
 @pytest.mark.slow

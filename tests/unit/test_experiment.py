@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from experiment import Experiment, find_pretrained
+from experiment import Experiment
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, DatasetError, InputError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.training.start import Start, with_pretrained
+from sensor2sensor.training.start import Start, find_pretrained, with_pretrained
 from tests.fakes_dataset import make_dataset
 from tests.fakes_extras import band, make_positions
 

@@ -1,10 +1,7 @@
-r"""Make data sets out of tiles: cur_D (Sentinel-3 input) and alt<f>_D (degraded Sentinel-2 input).
+"""Step 50: make data sets of records, split by ground, out of the tiles of an inventory.
 
-    python preprocessing/50_create_tfrecords.py --inventory inv_T17XNA_10h --dataset arctic \
-        --tilesize 256 --train_ratio 0.95 --val_ratio 0.05 --factors 3,6,12,20,30 --workers 4
-
-Writes <dataset>/<tilesize>/{train,val,test}/*.tfrecord, split.csv and dataset.json. Tiles go to
-their splits by the ground they show; with --add another inventory joins and no ground moves.
+Tiles become a source (`source`) of samples (`tiles`); splits, files and statistics are the same for
+every source (`sensor2sensor.sources.writer`).
 """
 
 from __future__ import annotations
@@ -22,10 +19,20 @@ from sensor2sensor.preprocess.records.source import TileSource
 from sensor2sensor.sources.writer.options import write_options
 from sensor2sensor.sources.writer.run import write
 
+DOC = r"""
+Make data sets out of tiles: cur_D (Sentinel-3 input) and alt<f>_D (degraded Sentinel-2 input).
 
-def main(argv: Sequence[str] | None = None, *, doc: str = __doc__) -> int:
-    """Run step 50 from the command line; returns the exit code."""
-    parser = cli.parser(doc, prog="50_create_tfrecords.py", steps=True)
+    python preprocessing/50_create_tfrecords.py --inventory inv_T17XNA_10h --dataset arctic \
+        --tilesize 256 --train_ratio 0.95 --val_ratio 0.05 --factors 3,6,12,20,30 --workers 4
+
+Writes <dataset>/<tilesize>/{train,val,test}/*.tfrecord, split.csv and dataset.json. Tiles go to
+their splits by the ground they show; with --add another inventory joins and no ground moves.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Door of step 50; returns the exit code."""
+    parser = cli.parser(DOC, prog="50_create_tfrecords.py", steps=True)
     add_arguments(parser)
     return cli.main_guard(run, parser, argv)
 

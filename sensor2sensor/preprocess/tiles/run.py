@@ -1,11 +1,7 @@
-r"""Cut tiles out of the selected scenes: Sentinel-2 on its grid, Sentinel-3 collocated per window.
+"""Step 40: cut tiles of both sensors out of the selected scenes of an inventory.
 
-    python preprocessing/40_create_tifs.py --selection sel_T17XNA --masks seaice,land \
-        --tilesize 256 --quantity 5 --overlap 0.5 --max-cloud 0.1 --workers 4 --seed 0
-
-Writes _tif/<inventory>/<tilesize>/<scene>_<x>x<y>[_notinmask].tif with the table of OLCI pixels and
-the margin beside it, tiles.csv, manifest.json, and an overlay picture per scene. Masks are KML
-files in <data_root>/_masks: --masks seaice,land takes _masks/seaice.kml and _masks/land.kml.
+Plan the scenes (`plan`), draw places and cut them scene by scene (`scene`), finish the folder
+(`folder`): what it was made for, which tiles stay, `tiles.csv`.
 """
 
 from __future__ import annotations
@@ -22,10 +18,21 @@ from sensor2sensor.preprocess.tiles.overlay import remove_of, remove_others
 from sensor2sensor.preprocess.tiles.plan import SceneTask, plan_scenes
 from sensor2sensor.preprocess.tiles.scene import SceneResult, cut_scene, foresee_scene
 
+DOC = r"""
+Cut tiles out of the selected scenes: Sentinel-2 on its grid, Sentinel-3 collocated per window.
 
-def main(argv: Sequence[str] | None = None, *, doc: str = __doc__) -> int:
-    """Run step 40 from the command line; returns the exit code."""
-    parser = cli.parser(doc, prog="40_create_tifs.py", steps=True)
+    python preprocessing/40_create_tifs.py --selection sel_T17XNA --masks seaice,land \
+        --tilesize 256 --quantity 5 --overlap 0.5 --max-cloud 0.1 --workers 4 --seed 0
+
+Writes _tif/<inventory>/<tilesize>/<scene>_<x>x<y>[_notinmask].tif with the table of OLCI pixels and
+the margin beside it, tiles.csv, manifest.json, and an overlay picture per scene. Masks are KML
+files in <data_root>/_masks: --masks seaice,land takes _masks/seaice.kml and _masks/land.kml.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Door of step 40; returns the exit code."""
+    parser = cli.parser(DOC, prog="40_create_tifs.py", steps=True)
     add_arguments(parser)
     return cli.main_guard(run, parser, argv)
 

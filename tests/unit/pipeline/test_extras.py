@@ -10,8 +10,9 @@ import pytest
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.contract import ExtraSpec, load_contract
+from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.pipeline.reader import ReaderOptions, fixed_batches, training_batches
+from sensor2sensor.pipeline.reader import fixed_batches, training_batches
 from tests.fakes_extras import make_positions, position_contract
 
 CROP = {"random_crop": True, "img_height": 6, "img_width": 6}

@@ -14,9 +14,10 @@ from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.upsampling import bicubic_matrix, interpolate
 from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, augment
+from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.own_grid import own_grid_problems
-from sensor2sensor.pipeline.reader import ReaderOptions, fixed_batches, training_batches
+from sensor2sensor.pipeline.reader import fixed_batches, training_batches
 from sensor2sensor.pipeline.tensors import enlarge
 from tests.fakes_dataset import toy_contract
 from tests.fakes_extras import make_positions, position_contract, positions

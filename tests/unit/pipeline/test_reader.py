@@ -15,14 +15,9 @@ from sensor2sensor.dataset.order import sample_at
 from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.upsampling import upsample as on_grid
 from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, augment, fit
+from sensor2sensor.pipeline.batching import ReaderOptions, bounds
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.pipeline.reader import (
-    ReaderOptions,
-    _bounds,
-    fixed_batches,
-    iterate_tiles,
-    training_batches,
-)
+from sensor2sensor.pipeline.reader import fixed_batches, iterate_tiles, training_batches
 from tests.fakes_dataset import glinting, make_dataset
 
 
@@ -160,10 +155,10 @@ def test_sampling_is_fixed_by_the_seed(toys: dict[str, Path]) -> None:
     assert {i for b in _take(toys["degraded"], options, 6) for i in b["index"].tolist()} == seen
 
 
-def test_the_cap_bounds_what_is_in_flight() -> None:
+def test_the_capbounds_what_is_in_flight() -> None:
     for cap in (1, 8, 20, 40, 500):
         for batch in (1, 4, 16):
-            parallel, ready = _bounds(ReaderOptions(batch_size=batch, decoded_cap=cap))
+            parallel, ready = bounds(ReaderOptions(batch_size=batch, decoded_cap=cap))
             held = parallel + (2 + ready) * batch
             assert parallel >= 1 and held <= max(cap, 2 * batch + 1)
 

@@ -10,12 +10,13 @@ import tensorflow as tf
 from sensor2sensor.core.errors import CheckpointError, ModelContractError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.averages import averaged, averages, weights_in_use
-from sensor2sensor.training.checkpoints import restore_for_inference, save
+from sensor2sensor.training.checkpoints import save
 from sensor2sensor.training.layer_statistics import (
     InferenceStatistics,
     batchnorms,
     estimate,
 )
+from sensor2sensor.training.restoring import restore_for_inference
 from sensor2sensor.training.state import TrainingState, build_optimizers
 from tests.unit.training.tiny import batch, fresh
 

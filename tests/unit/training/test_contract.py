@@ -18,7 +18,7 @@ from sensor2sensor.training.contract import (
     extras_for,
     step_caller,
 )
-from sensor2sensor.training.run import seen_by
+from sensor2sensor.training.measured import seen_by
 from sensor2sensor.training.start import choose_start
 from tests.fakes_extras import extras_of
 from tests.unit.training.tiny import batch, fresh

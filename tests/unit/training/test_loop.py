@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from sensor2sensor.core.errors import ModelContractError, TrainingError
 from sensor2sensor.training import loop
-from sensor2sensor.training.checkpoints import restore_latest, save
+from sensor2sensor.training.checkpoints import save
 from sensor2sensor.training.contract import retraced
 from sensor2sensor.training.loop import Actions, Plan, train_loop
+from sensor2sensor.training.restoring import restore_latest
 from sensor2sensor.training.state import TrainingState, build_optimizers
 from sensor2sensor.training.watch import LossWatch
 from tests.unit.training.tiny import batches, fresh

@@ -1,0 +1,82 @@
+"""The batches of an experiment: what it trains on, looks at, and measures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from sensor2sensor.dataset.recordfile import list_records
+from sensor2sensor.pipeline.batching import ReaderOptions
+from sensor2sensor.pipeline.reader import fixed_batches, training_batches
+from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.layer_statistics import statistics_batches
+
+if TYPE_CHECKING:
+    from sensor2sensor.config.environment import Environment
+
+
+def reader_options(experiment: ExperimentView, environment: Environment) -> ReaderOptions:
+    """The reader's options for the training split of an experiment."""
+    config = experiment.config
+    return ReaderOptions(
+        batch_size=config.batch_size,
+        seed=config.seed,
+        shuffle=config.shuffle,
+        random_resize=config.random_resize,
+        random_rotate=config.random_rotate,
+        random_crop=config.random_crop,
+        img_height=experiment.IMG_HEIGHT,
+        img_width=experiment.IMG_WIDTH,
+        input_upsampling=config.input_upsampling,
+        sample=config.sample_train,
+        enforce_suffix=config.enforce_suffix,
+        exclude_suffix=config.exclude_suffix,
+        decoded_cap=environment.max_shuffle_buffer,
+    )
+
+
+def train_batches(
+    experiment: ExperimentView,
+    options: ReaderOptions,
+    *,
+    start_step: int = 0,
+    extras: Collection[str] | None = None,
+) -> tf.data.Dataset:
+    """Endless batches of the train split, the first for the step after ``start_step``."""
+    return training_batches(
+        experiment.dataset_dir,
+        experiment.contract,
+        experiment.normaliser,
+        options,
+        start_step=start_step,
+        extras=extras,
+    )
+
+
+def validation_batches(experiment: ExperimentView, options: ReaderOptions) -> tf.data.Dataset:
+    """The ``sample_val`` tiles that are looked at while training, once, without extras."""
+    return fixed_batches(
+        experiment.dataset_dir,
+        experiment.contract,
+        experiment.normaliser,
+        replace(options, sample=experiment.config.sample_val),
+        split="val",
+        extras=(),
+    )
+
+
+def tiles_as_trained(experiment: Any) -> tf.data.Dataset:
+    """Batches for the statistics of a checkpoint from before these were kept."""
+    options = reader_options(experiment, experiment.environment)
+    return statistics_batches(experiment, experiment.normaliser, options)
+
+
+def train_names(
+    experiment: ExperimentView, options: ReaderOptions, numbers: Collection[int]
+) -> list[str]:
+    """Names of tiles of the train split by their number, as a batch's ``index`` has it."""
+    records = list_records(experiment.dataset_dir, "train", *options.suffixes)
+    return [records[number].name for number in numbers]

@@ -1,0 +1,216 @@
+"""A model that trains: its state, batches and writers, and what is due while it does."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from sensor2sensor.core.blame import blaming, source_of
+from sensor2sensor.core.decoration import decoration
+from sensor2sensor.core.errors import TrainingError
+from sensor2sensor.training import checkpoints, run_file
+from sensor2sensor.training.batches import (
+    reader_options,
+    train_batches,
+    train_names,
+    validation_batches,
+)
+from sensor2sensor.training.beginning import take_up
+from sensor2sensor.training.contract import (
+    ExperimentView,
+    GANModel,
+    extras_for,
+    retraced,
+    trace_step,
+    users_files,
+)
+from sensor2sensor.training.interrupts import StopSignal
+from sensor2sensor.training.layer_statistics import InferenceStatistics, statistics_batches
+from sensor2sensor.training.lines import disk_line, look_line, report_line
+from sensor2sensor.training.loop import Actions, Plan, train_loop
+from sensor2sensor.training.measured import measured
+from sensor2sensor.training.pictures import write_pictures
+from sensor2sensor.training.recipe import construct
+from sensor2sensor.training.start import Start
+from sensor2sensor.training.state import TrainingState, applied_rate
+from sensor2sensor.training.validation import Monitor, write_sheet
+from sensor2sensor.training.watch import LossWatch
+from sensor2sensor.training.writers import Writers
+
+if TYPE_CHECKING:
+    from sensor2sensor.config.environment import Environment
+
+logger = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        step: Steps done in all.
+        exit_code: 0; 143 or 130 after a signal and a clean save.
+        model: The trained model.
+    """
+
+    step: int
+    exit_code: int
+    model: GANModel
+
+
+class Session:
+    """A constructed model with its state, batches and writers."""
+
+    def __init__(
+        self,
+        gan_class: Callable[[Any], GANModel],
+        experiment: ExperimentView,
+        environment: Environment,
+        say: Say,
+        stop: StopSignal,
+    ) -> None:
+        self.experiment, self.environment = experiment, environment
+        self.say, self.stop = say, stop
+        self.folder = experiment.run.ckpt_dir
+        self.options = reader_options(experiment, environment)
+        self.source, self.files = source_of(gan_class), users_files(gan_class, experiment)
+        self.model = construct(gan_class, experiment)
+        self.extras = extras_for(self.model, experiment.contract)
+        self.statistics = InferenceStatistics(
+            self.model,
+            experiment.config.inference_statistics,
+            lambda: statistics_batches(experiment, experiment.normaliser, self.options),
+        )
+        self.state = TrainingState(self.model, statistics=self.statistics.variables)
+        self.monitor = Monitor(
+            experiment, experiment.normaliser, validation_batches(experiment, self.options)
+        )
+        self.begun, self.warned = 0, False
+
+    def begin(self, start: Start, steps: int, device: str) -> None:
+        """Trace the first step and restore; only then is anything of the run written."""
+        trace_step(self.model, form := self._batches().element_spec)
+        self.statistics.attempt(form["input"])
+        for phrase in checkpoints.tidy(self.folder):
+            logger.warning("%s: %s", self.folder, phrase)
+        restored, pretrained = take_up(
+            self.model, self.state, self.experiment, start, module=self.source, say=self.say
+        )
+        self.begun = restored["step"] if restored else 0
+        self._greet(steps, device)
+        resumed = restored is not None and start.resume
+        known = run_file.measured_before(self.experiment.run, self.source) if resumed else None
+        asked = self.experiment, self.options
+        found = measured(self.model.generator, *asked, known, self.say)
+        self.run_file = run_file.begin(
+            self.experiment,
+            steps=steps,
+            device=device,
+            restored_from=restored,
+            model=run_file.module_identity(self.source),
+            pretrained=pretrained,
+            further=found,
+        )
+
+    def run(self, steps: int) -> Outcome:
+        """Train, and keep ``run.json`` true whatever happens."""
+        logs_dir, model_dir = self.experiment.run.logs_dir, self.experiment.run.model_dir
+        try:
+            if not self.begun:
+                write_pictures(self.model, model_dir, self.say)
+            with blaming(*self.files), Writers(logs_dir, start_step=self.begun) as self.writers:
+                step = self._loop(steps)
+        except BaseException as error:
+            self._note_failure(error)
+            raise
+        done = step >= steps
+        self.run_file.update(status="done" if done else "interrupted", step=step)
+        return Outcome(step, self.stop.exit_code, self.model)
+
+    def _note_failure(self, error: BaseException) -> None:
+        """Write the reason to ``run.json``, unless the full disk that it is about forbids that."""
+        reason = f"{type(error).__name__}: {error}"[:500]
+        try:
+            self.run_file.update(status="failed", reason=reason)
+        except OSError as second:
+            logger.warning("%s: not updated (%s)", self.experiment.run.run_json, second)
+
+    def _loop(self, steps: int) -> int:
+        environment, experiment = self.environment, self.experiment
+        plan = self.plan = Plan(
+            start=self.begun,
+            steps=steps,
+            ckpt_freq=environment.ckpt_freq,
+            sample_freq=environment.sample_freq,
+        )
+        actions = Actions(self._report, self._save, self._sample, lambda: self.stop.requested)
+        weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
+        unweighted = frozenset(name for name, weight in weights.items() if weight == 0)
+        names_of = partial(train_names, experiment, self.options)
+        watch = LossWatch(experiment.name, names_of, unweighted)
+        if plan.saves:
+            free = shutil.disk_usage(self.folder).free
+            self.say(disk_line(self.state.nbytes, plan.saves, free))
+        if plan.sample_due(self.begun) and not self.writers.holds(self.begun, "val"):
+            self._sample(self.begun)  # the run was killed between its checkpoint and this look
+        return train_loop(self.model, self._batches(), plan, actions, watch)
+
+    def _batches(self) -> tf.data.Dataset:
+        asked = self.experiment, self.options
+        return train_batches(*asked, start_step=self.begun, extras=self.extras)
+
+    def _greet(self, steps: int, device: str) -> None:
+        name, run = self.experiment.name, self.experiment.run.timestamp
+        self.say(f"training {name} ({run}) on {device}: steps {self.begun} to {steps}")
+        if self.begun >= steps:
+            self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
+
+    def _report(self, step: int, losses: Mapping[str, float], speed: float | None) -> None:
+        facts = {} if speed is None else {"steps_per_s": round(speed, 4)}
+        rate = {"learning_rate": applied_rate(self.model.generator_optimizer)}
+        self.writers.scalars(step, "train", {**losses, **rate}, **facts)
+        size = self.options.batch_size
+        self.say(report_line(step, self.plan.steps, losses, steps_per_s=speed, batch_size=size))
+        # A module of ARISGAN's returns no losses: its weights have to tell.
+        if not losses:
+            self._refuse_unsound(step)
+        if not self.warned and retraced(self.model, step - self.begun):
+            self.warned = True
+            logger.warning("train_step was traced anew at every step; it captures a new object")
+
+    def _refuse_unsound(self, step: int) -> None:
+        broken = self.state.unsound()
+        if broken is not None:
+            raise TrainingError(
+                f"variable {broken} is not finite at step {step}",
+                where=self.experiment.name,
+                hint="lower learning_rate; a checkpoint before it is sound",
+            )
+
+    def _save(self, step: int) -> None:
+        # A checkpoint is used with statistics measured under its own weights.
+        self.statistics.refresh(step)
+        # Losses are of the weights before the update: finite ones say nothing of those after it.
+        self._refuse_unsound(step)
+        checkpoints.save(self.folder, self.state, step)
+        self.writers.flush()
+        # Last: run.json never names a step whose checkpoint is not there.
+        self.run_file.update(step=step)
+
+    def _sample(self, step: int) -> None:
+        with self.statistics.in_use(step) as generator:
+            scores, rows = self.monitor.look(generator)
+        self.writers.scalars(step, "val", scores)
+        self.say(look_line(step, scores))
+        with decoration(f"the sample sheet of step {step}", logger.warning):
+            png = self.monitor.draw(rows, step)
+            write_sheet(self.experiment, self.environment.samples_dir, step, png)
+            self.writers.picture(step, "samples", png)
