@@ -34,6 +34,7 @@ __all__ = [
     "check_losses",
     "check_sizes",
     "patchgan",
+    "plain_patchgan",
     "prepare",
     "read_params",
     "staged",
@@ -148,6 +149,22 @@ def patchgan(experiment: Experiment, width: float) -> tf.keras.Model | None:
         None where the experiment asks for no discriminator.
     """
     return _judge(experiment, discriminators.patchgan, width=width)
+
+
+def plain_patchgan(
+    experiment: Experiment, stages: Sequence[tuple[int, int]], width: float
+) -> tf.keras.Model | None:
+    """An experiment's judge of patches: ``[input, target] -> [B, H/s, W/s, 1]`` logits.
+
+    Args:
+        experiment: Gives sizes, channels, norm and the seed.
+        stages: Filters and stride of each convolution; s is the product of the strides.
+        width: Multiplies the filters.
+
+    Returns:
+        None where the experiment asks for no discriminator.
+    """
+    return _judge(experiment, discriminators.plain_patchgan, stages=stages, width=width)
 
 
 def vgg_discriminator(
