@@ -42,6 +42,7 @@ __all__ = [
     "vgg_discriminator",
 ]
 
+# Powers of two, halved without a rest down to 1 x 1: every skip meets a map of its size.
 SIZES_PX = (64, 128, 256, 512)
 _IMAGES = frozenset({"target", "output", "input", "value_range", "step", "extras"})
 _ANSWERS = frozenset(
@@ -266,6 +267,7 @@ def adversarial_step(
     with disc_tape:
         disc_total, disc_terms = weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
     share = adversarial_share(gen_tape, judged, gen_total, model.generator)
+    # Both tapes hold what was before either update: their order makes no difference.
     update(model.generator_optimizer, gen_tape, gen_total, model.generator)
     update(model.discriminator_optimizer, disc_tape, disc_total, model.discriminator)
     return {

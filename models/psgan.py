@@ -72,6 +72,7 @@ class GAN:
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
             x = normalised(inputs, chosen_norm(self.params.norm, published=True))
             x = lrelu()(conv(3, 32)(x))
+            # Skips leave before their activation and share the one behind the concatenation.
             fine = conv(3, 32)(x)
             x = lrelu()(conv(2, 64, stride=2)(lrelu()(fine)))
             x = lrelu()(conv(3, 128)(x))

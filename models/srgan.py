@@ -65,6 +65,7 @@ class GAN:
             for _ in range(self.params.blocks):
                 x = residual(x, residual_block_srgan(filters=filters, norm=norm))
             x = conv(3, filters, norm=norm)(x)
+            # The skip over all blocks (Ledig et al. 2017, figure 4).
             x = tf.keras.layers.Add()([x, coarse])
             for _ in range(2):
                 x = subpixel_upsampling(x, filters)

@@ -17,6 +17,7 @@ def judged_pair(
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Both inputs of a conditional discriminator, and their concatenation."""
     inp = tf.keras.layers.Input([height, width_px, input_channels], name="input_image")
+    # Isola et al. 2017, equation 1; without the input, as in 2, any plausible image would do.
     tar = tf.keras.layers.Input([height, width_px, target_channels], name="target_image")
     return [inp, tar], tf.keras.layers.Concatenate()([inp, tar])
 

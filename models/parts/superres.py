@@ -180,6 +180,7 @@ def residual_block_edsr(input_tensor: tf.Tensor, filters: int, *, scale: float =
         filters: Filters of both convolutions.
         scale: Factor of the branch.
     """
+    # With biases: there is no normalisation whose offset could stand for them.
     options = {"use_bias": True}
     x = conv(3, filters, activation="relu", kernel_initializer=he_normal(), **options)(input_tensor)
     x = conv(3, filters, kernel_initializer=he_normal(SMALL_START), **options)(x)
@@ -252,4 +253,5 @@ def channel_attention(input_tensor: tf.Tensor, reduced: int) -> tf.Tensor:
     x = conv(1, reduced, **precise)(x)
     x = tf.keras.layers.LeakyReLU(negative_slope=ATTENTION_SLOPE, **precise)(x)
     x = conv(1, input_tensor.shape[-1], **precise)(x)
+    # Not the sigmoid of squeeze-and-excitation (Hu et al. 2018): the channels compete.
     return tf.keras.layers.Softmax(**precise)(x)
