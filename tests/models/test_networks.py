@@ -98,12 +98,12 @@ def test_width_multiplies_the_filters_and_stops_at_four():
 def test_other_sizes_are_refused_with_the_valid_ones(name, height, width_px):
     params = {"width": 0.1}
     with pytest.raises(ConfigError, match="64, 128, 256, 512"):
-        load_gan_class(name)(experiment(size=height, width_px=width_px, params=params))
+        load_gan_class(name)(experiment(size=height, img_width=width_px, params=params))
 
 
 @pytest.mark.parametrize("name", ["aris-a", "pix2pix", "edsr"])
 def test_images_need_not_be_square(name):
-    exp = experiment(size=64, width_px=128, params={"width": 0.1}, gen_loss={"gen_l1": 1.0})
+    exp = experiment(size=64, img_width=128, params={"width": 0.1}, gen_loss={"gen_l1": 1.0})
     gan = load_gan_class(name)(exp)
     assert gan.generator.output_shape == (None, 64, 128, 3)
     gan.train_step(*batch(exp), tf.constant(0, tf.int64))
