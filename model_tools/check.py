@@ -7,8 +7,7 @@ import.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from model_tools.failure import told
 from model_tools.probe import batch
-from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.core.blame import line_in, sentence
+from sensor2sensor.core.errors import ModelContractError, Sensor2SensorError
 from sensor2sensor.pipeline.precision import computing_in
 
 # A last layer of zeros passes no gradient on: the first step moves it, the next ones the rest.
@@ -81,6 +80,13 @@ class Findings:
             return False
         self.say(f"  ok     {self.prefix}{what}{f': {more}' if more else ''}")
         return True
+
+
+def told(error: BaseException, path: Path) -> str:
+    """What a module raised, with the line of ``path`` that took part last."""
+    # Our own errors say by themselves where.
+    line = None if isinstance(error, Sensor2SensorError) else line_in(path, error)
+    return sentence(error) if line is None else f"{sentence(error)} ({path.name}, line {line})"
 
 
 def check_built(findings: Findings, make: Make, name: str, training: Training) -> None:
@@ -159,6 +165,7 @@ def _discriminator(gan: Any, exp: Any) -> str:
 
 def _repeatable(gan: Any, exp: Any) -> None:
     image, _ = _pair(exp)
+    # Two calls: noise that heeds no training flag shows in their difference alone.
     first, second = (np.asarray(gan.generator(image, training=False)) for _ in range(2))
     if not np.array_equal(first, second):
         raise ModelContractError(
@@ -221,6 +228,7 @@ def _list(names: list[str]) -> str:
 def _traced_once(gan: Any, exp: Any) -> None:
     """After :func:`_trains`; the first call may trace twice, where optimizers make variables."""
     image, target = _pair(exp)
+    # A Python number among the arguments makes a new graph for every value.
     before = gan.train_step.experimental_get_tracing_count()
     for number in range(STEPS, STEPS + 2):
         gan.train_step(image, target, tf.constant(number, tf.int64))
@@ -240,10 +248,3 @@ def _carried(gan: Any, make: Make, name: str, training: Training) -> None:
             "the restored model answers otherwise",
             hint="keep what is learned in Keras variables of the networks",
         )
-
-
-@contextmanager
-def temporary_logs() -> Iterator[Path]:
-    """A folder for the summaries of a model that writes its own; it is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="models-check-") as folder:
-        yield Path(folder) / "logs"

@@ -79,8 +79,5 @@ def _of_user(
     import_modules(chosen.config.modules, environment.models_root)
     chosen = chosen.suited_to(gan_class, lambda line: None)
     chosen.output.LOGS = str(logs)  # nothing may land in the experiment's own folders
-    if chosen.config.precision == "float32":
-        with located(chosen.document):
-            return gan_class(chosen), chosen
     with located(chosen.document), computing_in(chosen.config.precision):
         return gan_class(chosen), chosen

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import keras
 
@@ -32,17 +31,13 @@ def gmac(graph: Graph) -> float:
 
 
 def _macs(call: Call) -> int:
-    kernels = [math.prod(kernel.shape) for kernel in _kernels(call.layer)]
+    kernel = getattr(call.layer, "kernel", None)
+    if kernel is None:
+        return 0
     # A transposed convolution places its kernel once per input pixel, the others once per output.
     transposed = isinstance(call.layer, keras.layers.Conv2DTranspose)
     places = call.input_shapes[0] if transposed else call.output_shapes[0]
-    return sum(kernels) * math.prod(_known(places)[:-1])
-
-
-def _kernels(layer: Any) -> list[Any]:
-    if isinstance(layer, keras.layers.SeparableConv2D):
-        return [layer.depthwise_kernel, layer.pointwise_kernel]
-    return [] if getattr(layer, "kernel", None) is None else [layer.kernel]
+    return math.prod(kernel.shape) * math.prod(_known(places)[:-1])
 
 
 def activation_mib(graph: Graph) -> float:

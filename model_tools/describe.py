@@ -31,6 +31,7 @@ class Description:
 
 def describe(path: Path) -> Description:
     """The docstring of a model's file; all parts are empty where it has none."""
+    # Bytes: so the module's own coding line counts, as it does for Python.
     docstring = ast.get_docstring(ast.parse(path.read_bytes(), filename=str(path))) or ""
     paragraphs = [part for part in re.split(r"\n\s*\n", docstring.strip()) if part.strip()]
     plain, sections = [], {}

@@ -114,6 +114,7 @@ class _Reader:
         if _is_graph(layer):
             return self.read(layer, inputs, block)
         taken = tuple(self.shapes[number] for number in inputs)
+        # Shapes are asked for again: a layer called twice has no one output shape.
         specs = [keras.KerasTensor(shape) for shape in taken]
         joins = isinstance(layer, keras.layers.Layer) and len(specs) > 1
         # Layers that join take one list, plain operations their tensors one by one.

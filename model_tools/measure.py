@@ -1,28 +1,19 @@
-"""What every model costs, each measured in a process of its own, which frees its memory.
-
-``python -m model_tools.measure NAME`` prints the JSON that :func:`measured` collects.
-"""
+"""What every model costs, each measured in a process of its own, which frees its memory."""
 
 from __future__ import annotations
 
 import functools
-import json
+import multiprocessing
 import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 from models.loading import list_models, load_gan_class
-from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.core import notices
 
-PROJECT = Path(__file__).resolve().parents[1]
 TILE_PX = 256
 CHANNELS = (3, 21)
 PROCESSES = 2
-# On the CPU: shapes and counts are the same, and no GPU is taken from a training.
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
 def measure(name: str, channels: int) -> dict[str, Any]:
@@ -35,76 +26,56 @@ def measure(name: str, channels: int) -> dict[str, Any]:
     Returns:
         ``generator`` and ``discriminator`` with ``trainable`` and ``fixed`` counts, ``output``
         (shape without the batch, None where there is no network) and ``field_px`` (receptive
-        field; equal to ``tile_px`` where it is the whole tile, None where it cannot be
-        seen); ``gmac`` and ``activation_mib`` of the generator; ``svg``, its picture.
+        field; equal to ``TILE_PX`` where it is the whole tile, None where it cannot be seen);
+        ``gmac`` and ``activation_mib`` of the generator; ``svg``, its picture. What is seen and
+        drawn is alike for all channels, and is there for 3 of them only.
+
+    Raises:
+        ConfigError: The model refuses every setting that was tried.
     """
     from model_tools import cost
     from model_tools.construct import construct
     from model_tools.graph import read_graph
     from model_tools.picture import draw
     from model_tools.recipe import read_recipe
+    from sensor2sensor.networks.reach import reach
 
     gan, _ = construct(load_gan_class(name), size=TILE_PX, sentinel3=channels == max(CHANNELS))
     graph = read_graph(gan.generator)
-    return {
-        "name": name,
-        "channels": channels,
-        "tile_px": TILE_PX,
-        "generator": _network(gan.generator),
-        "discriminator": _network(gan.discriminator),
-        "gmac": cost.gmac(graph),
-        "activation_mib": cost.activation_mib(graph),
-        "svg": draw(read_recipe(graph), name),
-    }
-
-
-def _network(network: Any) -> dict[str, Any]:
-    from model_tools import cost
-    from sensor2sensor.networks.reach import reach
-
-    counts: dict[str, Any] = dict(cost.parameters(network))
-    if network is None:
-        return {**counts, "output": None, "field_px": None}
-    shape = list(network.output_shape[1:])
-    found = reach(network)
-    return {**counts, "output": shape, "field_px": found and found.receptive_field_px}
+    found: dict[str, Any] = {"gmac": cost.gmac(graph), "activation_mib": cost.activation_mib(graph)}
+    for part in ("generator", "discriminator"):
+        network = getattr(gan, part)
+        found[part] = {**cost.parameters(network), "output": None}
+        if network is not None:
+            found[part]["output"] = list(network.output_shape[1:])
+            if channels == CHANNELS[0]:
+                seen = reach(network)
+                found[part]["field_px"] = seen and seen.receptive_field_px
+    if channels == CHANNELS[0]:
+        found["svg"] = draw(read_recipe(graph), name)
+    return found
 
 
 @functools.cache
 def measured() -> dict[str, dict[int, dict[str, Any]]]:
-    """Every model of ``models/`` by name and number of input channels; measured once a process.
-
-    Raises:
-        ModelContractError: A model cannot be built; what its process said at the end.
-    """
-    names = list(list_models())
+    """Every model of ``models/`` by name and number of input channels; measured once a process."""
     # Threads, since they only wait for processes.
-    with ThreadPoolExecutor(PROCESSES) as pool:
-        return dict(zip(names, pool.map(_apart, names), strict=True))
+    with ThreadPoolExecutor(PROCESSES) as threads:
+        return dict(zip(list_models(), threads.map(_apart, list_models()), strict=True))
 
 
 def _apart(name: str) -> dict[int, dict[str, Any]]:
-    done = subprocess.run(  # noqa: S603 - this interpreter, a model of the list
-        [sys.executable, "-m", "model_tools.measure", name],
-        cwd=PROJECT,
-        env={**os.environ, **_QUIET},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise ModelContractError(f"cannot be measured: {said[-1]}", where=f"models/{name}.py")
-    # The last line: libraries may have printed before it.
-    by_channels = json.loads(done.stdout.splitlines()[-1])
-    return {int(channels): found for channels, found in by_channels.items()}
+    # TensorFlow does not survive a fork. A pool a model: max_tasks_per_child can hang (gh-115634).
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_on_the_cpu) as pool:
+        return pool.submit(_measured, name).result()
 
 
-def main(name: str) -> None:
-    """Measure one model and print it as one line of JSON."""
-    found = {channels: measure(name, channels) for channels in CHANNELS}
-    sys.stdout.write(json.dumps(found) + "\n")
+def _on_the_cpu() -> None:
+    # Shapes and counts are the same, and no GPU is taken from a training.
+    os.environ |= {notices.LEVEL: notices.QUIET, "CUDA_VISIBLE_DEVICES": "-1"}
+    notices.load_tensorflow()
 
 
-if __name__ == "__main__":
-    main(sys.argv[1])
+def _measured(name: str) -> dict[int, dict[str, Any]]:
+    return {channels: measure(name, channels) for channels in CHANNELS}

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from html import escape
 
-from model_tools.layout import MARGIN, PILL, SHADOW, Arc, Box, lay_out, text_width
-from model_tools.recipe import Node, Recipe
+from model_tools.layout import (
+    DETAIL,
+    MARGIN,
+    SHADOW,
+    TITLE,
+    WIDTH_PX,
+    Arc,
+    Box,
+    lay_out,
+    text_width,
+)
+from model_tools.recipe import Recipe
 
-# Fill and line of every kind of box; readable on white, on which all is drawn.
+# Fill and line of a box by its kind, of a block by the first word of its label; others are grey.
+# Readable on white, on which all is drawn.
 _COLOURS = {
-    "input": ("#f1f5f9", "#64748b"),
-    "output": ("#f1f5f9", "#64748b"),
     "conv": ("#dbeafe", "#3b82f6"),
     "down": ("#cffafe", "#0891b2"),
-    "up": ("#dcfce7", "#16a34a"),
     "pool": ("#cffafe", "#0891b2"),
+    "up": ("#dcfce7", "#16a34a"),
     "join": ("#ffffff", "#475569"),
-    "other": ("#f1f5f9", "#64748b"),
-    "block": ("#f1f5f9", "#475569"),
-}
-# Blocks by how their label begins.
-_BLOCK_COLOURS = {
     "multireceptive": ("#ffedd5", "#ea580c"),
     "dilated": ("#ffedd5", "#ea580c"),
     "U-Net": ("#fce7f3", "#db2777"),
@@ -31,6 +34,7 @@ _BLOCK_COLOURS = {
     "channel": ("#fef9c3", "#ca8a04"),
     "sub-pixel": ("#dcfce7", "#16a34a"),
 }
+_GREY = ("#f1f5f9", "#64748b")
 _NAMES = {
     "conv": "convolution",
     "down": "strided convolution",
@@ -39,7 +43,6 @@ _NAMES = {
     "C": "concatenated",
     "+": "added",
     "×": "multiplied",
-    "−": "subtracted",
 }
 _INK, _PALE, _LINE, _SKIP = "#0f172a", "#475569", "#475569", "#94a3b8"
 _FOOT, _HEAD = 66, 40  # px under the row for sizes and legend, over the arcs for the name
@@ -60,15 +63,13 @@ def draw(recipe: Recipe, name: str) -> str:
     layout = lay_out(recipe)
     half = max(box.height for box in layout.boxes) / 2
     above = max([half, *(-box.top for box in layout.boxes), *(-arc.level for arc in layout.arcs)])
-    above += PILL / 2 if any(arc.carried for arc in layout.arcs) else 0
     middle, height = above + _HEAD, above + _HEAD + half + _FOOT
     parts = [_ground(layout.width, height, name)]
-    parts += [_text(MARGIN, 24, f"{name}: generator", 12.5, _PALE, anchor="start", bold=True)]
+    parts += [_text(MARGIN, 24, f"{name}: generator", TITLE, _PALE, anchor="start", bold=True)]
     parts.append(f'<g transform="translate(0 {_n(middle)})">')
-    parts += [_arc(arc, layout.boxes) for arc in layout.arcs]
+    parts += [_arc(arc, layout.boxes[arc.end].top) for arc in layout.arcs]
     parts += [_link(layout.boxes[left], layout.boxes[left + 1]) for left in layout.links]
     parts += [_drawn(box) for box in layout.boxes]
-    parts += [_pills(arc) for arc in layout.arcs if arc.carried]
     parts += ["</g>", _legend(recipe, height - 18), "</svg>"]
     return "\n".join(parts) + "\n"
 
@@ -80,7 +81,7 @@ def _n(value: float) -> str:
 
 
 def _ground(width: float, height: float, name: str) -> str:
-    shown = min(width, 900)
+    shown = min(width, WIDTH_PX)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(width)} {_n(height)}" '
         f'width="{_n(shown)}" height="{_n(height * shown / width)}" role="img" '
@@ -105,14 +106,6 @@ def _text(
     )
 
 
-def _colours(node: Node) -> tuple[str, str]:
-    if node.kind == "block":
-        for beginning, colours in _BLOCK_COLOURS.items():
-            if node.label.startswith(beginning):
-                return colours
-    return _COLOURS[node.kind]
-
-
 def _rect(x: float, y: float, width: float, height: float, fill: str, line: str) -> str:
     return (
         f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" rx="5" '
@@ -122,44 +115,37 @@ def _rect(x: float, y: float, width: float, height: float, fill: str, line: str)
 
 def _drawn(box: Box) -> str:
     """A box with its text and, below, the size of what it hands on."""
-    fill, line = _colours(box.node)
+    kind = box.node.label.split()[0] if box.node.kind == "block" else box.node.kind
+    fill, line = _COLOURS.get(kind, _GREY)
     if box.node.kind == "join":
         circle = f'<circle cx="{_n(box.x)}" cy="0" r="{_n(box.width / 2)}" fill="{fill}" '
-        parts = [f'{circle}stroke="{line}" stroke-width="1.3"/>']
-        parts.append(_text(box.x, 4, box.lines[0], 12, _INK, bold=True))
-        return _group(box.node, parts)
+        sign = _text(box.x, 4, box.lines[0], 12, _INK, bold=True)
+        return f'{circle}stroke="{line}" stroke-width="1.3"/>\n{sign}'
     left, top = box.x - box.width / 2, -box.height / 2
     behind = (2, 1) if box.node.repeats > 1 else ()
     parts = [
         _rect(left + n * SHADOW, top - n * SHADOW, box.width, box.height, fill, line)
         for n in (*behind, 0)
     ]
-    parts += _inside(box) + _below(box)
-    return _group(box.node, parts)
-
-
-def _group(node: Node, parts: list[str]) -> str:
-    layers = f": {', '.join(node.layers)}" if 0 < len(node.layers) <= 8 else ""
-    return "\n".join(["<g>", f"<title>{escape(node.label + layers)}</title>", *parts, "</g>"])
+    return "\n".join(parts + _inside(box) + _below(box))
 
 
 def _inside(box: Box) -> list[str]:
     if box.node.kind != "block":
         # Turned upwards; the activation beside the label.
-        columns = [3.7] if len(box.lines) == 1 else [-2.0, 9.5]
-        inks = [(10.5, _INK), (8.8, _PALE)]
-        return [
-            _text(box.x + x, 0, line, size, colour, turned=True)
-            for x, line, (size, colour) in zip(columns, box.lines, inks, strict=False)
-        ]
-    rows = [(line, 12.5, _INK, 16, True) for line in box.lines]
-    rows += [(line, 10, _PALE, 14, False) for line in box.node.details]
-    y = -math.fsum(row[3] for row in rows) / 2
-    parts = []
-    for line, size, colour, step, bold in rows:
-        parts.append(_text(box.x, y + step - 4, line, size, colour, bold=bold))
-        y += step
-    return parts
+        label, activation = box.lines
+        name = _text(box.x + (-2 if activation else 3.7), 0, label, 10.5, _INK, turned=True)
+        return [name] + (
+            [_text(box.x + 9.5, 0, activation, 8.8, _PALE, turned=True)] if activation else []
+        )
+    y = -(16 * len(box.lines) + 14 * len(box.node.details)) / 2 + 12
+    parts = [
+        _text(box.x, y + 16 * i, line, TITLE, _INK, bold=True) for i, line in enumerate(box.lines)
+    ]
+    y += 16 * len(box.lines) - 2
+    return parts + [
+        _text(box.x, y + 14 * i, line, DETAIL, _PALE) for i, line in enumerate(box.node.details)
+    ]
 
 
 def size_text(shape: tuple[int, ...]) -> list[str]:
@@ -180,16 +166,14 @@ def _below(box: Box) -> list[str]:
 
 def _link(left: Box, right: Box) -> str:
     """The arrow between two neighbours."""
-    shadow = 2 * SHADOW if left.node.repeats > 1 else 0
-    x1, x2 = left.x + left.width / 2 + shadow, right.x - right.width / 2
+    x1, x2 = left.x + left.width / 2 + left.behind, right.x - right.width / 2
     line = f'<path d="M{_n(x1)} 0H{_n(x2 - _MINUS)}" stroke="{_LINE}" stroke-width="1.4"/>'
     tip = f"M{_n(x2 - 1)} 0l-6.5 -3.5v7z"
     return f'{line}<path d="{tip}" fill="{_LINE}"/>'
 
 
-def _arc(arc: Arc, boxes: tuple[Box, ...]) -> str:
-    """Up from one box, across, and down onto the other."""
-    end = _upper(boxes[arc.end], arc.x2)
+def _arc(arc: Arc, end: float) -> str:
+    """Up from one box, across, and down onto the other, whose upper end is ``end``."""
     r = min(_ROUND, (arc.x2 - arc.x1) / 2)
     path = (
         f"M{_n(arc.x1)} 0V{_n(arc.level + r)}q0 {_n(-r)} {_n(r)} {_n(-r)}"
@@ -198,27 +182,6 @@ def _arc(arc: Arc, boxes: tuple[Box, ...]) -> str:
     tip = f"M{_n(arc.x2)} {_n(end - 1)}l-3.3 -6h6.6z"
     line = f'<path d="{path}" fill="none" stroke="{_SKIP}" stroke-width="1.4"/>'
     return f'{line}<path d="{tip}" fill="{_SKIP}"/>'
-
-
-def _upper(box: Box, x: float) -> float:
-    """Height of a box's upper edge at ``x``."""
-    if box.node.kind != "join":
-        return box.top
-    return -math.sqrt(max((box.width / 2) ** 2 - (x - box.x) ** 2, 0.0))
-
-
-def _pills(arc: Arc) -> str:
-    """Boxes that an arc carries, spread over its level part."""
-    texts = [f"{node.label}  {''.join(size_text(node.shape))}" for node in arc.carried]
-    widths = [text_width(text, 10) + 16 for text in texts]
-    gap = (arc.x2 - arc.x1 - math.fsum(widths)) / (len(texts) + 1)
-    x, parts = arc.x1 + gap, []
-    for node, text, width in zip(arc.carried, texts, widths, strict=True):
-        fill, line = _colours(node)
-        parts.append(_rect(x, arc.level - PILL / 2, width, PILL, fill, line))
-        parts.append(_text(x + width / 2, arc.level + 3.5, text, 10, _INK))
-        x += width + gap
-    return _group(arc.carried[0], parts)
 
 
 def _legend(recipe: Recipe, y: float) -> str:
@@ -235,4 +198,4 @@ def _legend(recipe: Recipe, y: float) -> str:
             continue
         parts.append(_text(x + 16, y, name, 9.5, _PALE, anchor="start"))
         x += 16 + text_width(name, 9.5) + 18
-    return "\n".join(["<g>", *parts, "</g>"])
+    return "\n".join(parts)

@@ -11,11 +11,7 @@ import numpy as np
 
 from experiment import UNSTARTED, Experiment
 from sensor2sensor.config.environment import Environment, EnvironmentFile
-from sensor2sensor.config.experiment_file import (
-    DiscriminatorSettings,
-    ExperimentFile,
-    Schedule,
-)
+from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.weights import DiscriminatorLosses, GeneratorLosses
 from sensor2sensor.core.runs import Run
@@ -28,8 +24,7 @@ OLCI_NM += (764.375, 767.5, 778.75, 865, 885, 900, 940, 1020)
 OLCI = {f"Oa{number:02d}": nm for number, nm in enumerate(OLCI_NM, start=1)}
 
 Ranges = Sequence[tuple[float, float]]
-_ADVERSARIAL = {"gen_gan": 1.0, "gen_l1": 100.0}
-_REGRESSION = {"gen_l1": 100.0}
+_OF_CONTRACT = {"sentinel3", "input_ranges", "target_ranges", "bands"}
 
 
 class Probe(Experiment):
@@ -63,25 +58,10 @@ class Probe(Experiment):
 def experiment(
     *,
     size: int = 64,
-    width_px: int | None = None,
-    sentinel3: bool = False,
-    params: Mapping[str, Any] | None = None,
     gen_loss: Mapping[str, float | None] | None = None,
     disc_loss: Mapping[str, float | None] | None = None,
-    normalisation: str = "symmetric",
-    learning_rate: float = 2e-4,
-    seed: int = 0,
     logs: Path | str = "logs",
-    steps: int = 5,
-    batch_size: int = 2,
-    discriminator: DiscriminatorSettings | None = DiscriminatorSettings(),  # noqa: B008 - frozen
-    generator_warmup: int = 0,
-    schedule: Schedule = Schedule(),  # noqa: B008 - frozen
-    beta_1: float | None = None,
-    gradient_clip: float | None = None,
-    ema: float | None = None,
-    precision: str = "float32",
-    **ranges: Any,
+    **settings: Any,
 ) -> Probe:
     """An experiment for a model to be constructed with.
 
@@ -89,51 +69,29 @@ def experiment(
     model has to refuse it by itself.
 
     Args:
-        size: Tile size and rows, pixels.
-        width_px: Columns; None: as many as rows.
-        sentinel3: 21 OLCI bands as input instead of 3 degraded Sentinel-2 bands.
-        params: Parameters of the model.
+        size: Tile size, rows and columns, pixels.
         gen_loss: Weights of the generator's losses; None: the defaults of ``experiment.json``.
         disc_loss: Weights of the discriminator's losses; None: binary cross-entropy.
-        normalisation: One of ``config.vocabulary.NORMALISATIONS``.
-        learning_rate: Step size.
-        seed: Seed of every draw.
         logs: Folder for a model's own summaries; it is not created here.
-        steps: Training steps in total.
-        batch_size: Tiles per step.
-        discriminator: Its settings, or None for plain regression.
-        generator_warmup: Steps before adversarial terms count.
-        schedule: How the learning rate changes.
-        beta_1: Adam's β1, or None for the model's own.
-        gradient_clip: Largest global norm of a gradient, or None.
-        ema: Decay of averaged weights, or None.
-        precision: ``float32`` or ``mixed_bfloat16``.
-        **ranges: Further arguments of :func:`contract`.
+        **settings: Further keys of ``experiment.json``, with values as ``ExperimentFile`` has
+            them, and further arguments of :func:`contract`.
+
+    Raises:
+        TypeError: A setting is neither.
     """
-    default = _REGRESSION if discriminator is None else _ADVERSARIAL
+    data = {key: settings.pop(key) for key in _OF_CONTRACT & settings.keys()}
+    unknown = settings.keys() - ExperimentFile.model_fields.keys()
+    if unknown:  # model_construct() looks at nothing
+        raise TypeError(f"no key of experiment.json: {', '.join(sorted(unknown))}")
+    chosen = {"img_height": size, "img_width": size, "steps": 5, "batch_size": 2, **settings}
+    if gen_loss or chosen.get("discriminator", "as by default") is None:
+        chosen["gen_loss"] = GeneratorLosses(**(gen_loss or {"gen_l1": 100.0}))
+    if disc_loss:
+        chosen["disc_loss"] = DiscriminatorLosses(**disc_loss)
     config = ExperimentFile.model_construct(
-        model_name="probe",
-        dataset="probe",
-        tilesize=size,
-        img_height=size,
-        img_width=width_px or size,
-        steps=steps,
-        batch_size=batch_size,
-        params=dict(params or {}),
-        gen_loss=GeneratorLosses(**(gen_loss or default)),
-        disc_loss=DiscriminatorLosses(**(disc_loss or {"disc_bce": 1.0})),
-        discriminator=discriminator,
-        generator_warmup=generator_warmup,
-        normalisation=normalisation,
-        seed=seed,
-        learning_rate=learning_rate,
-        learning_rate_schedule=schedule,
-        beta_1=beta_1,
-        gradient_clip=gradient_clip,
-        ema=ema,
-        precision=precision,
+        model_name="probe", dataset="probe", tilesize=size, **chosen
     )
-    return Probe(config, contract(tile_px=size, sentinel3=sentinel3, **ranges), logs)
+    return Probe(config, contract(tile_px=size, **data), logs)
 
 
 def batch(exp: Experiment, count: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import string
 import textwrap
 from collections.abc import Callable, Mapping
@@ -9,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from model_tools.describe import PARAMS, Description, describe
-from model_tools.recipes import Shipped, shipped_recipes
+from model_tools.measure import CHANNELS, TILE_PX, measured
 from models.loading import FOLDER, list_models
+from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import ModelContractError
 
 PROJECT = FOLDER.parent
 PAGE = PROJECT / "docs" / "models.md"
 PICTURES = PROJECT / "docs" / "images" / "models"
+EXPERIMENTS = PROJECT / "examples" / "experiments"
 COMMAND = "python -m models table"
 LINE = 130
 MILLION = 1e6
@@ -25,6 +27,15 @@ _INTRO = Path(__file__).with_name("intro.md")
 _HEADER = (
     "model", "G parameters", "D parameters", "GMAC", "activations, MiB", "receptive field", "recipe"
 )  # fmt: skip
+
+# The published weights first, then what is only shown.
+_COLLECTIONS = ("arisgan", "demo", "real")
+_SPOKEN = {
+    "gen_gan": "GAN",
+    "gen_ssim": "SSIM",
+    "gen_l1": "L1",
+    "gen_wstein": "Wasserstein term",
+}
 
 Measured = Mapping[str, Mapping[int, Mapping[str, Any]]]
 
@@ -39,23 +50,22 @@ def write_table(*, only_check: bool, say: Callable[[str], None]) -> int:
     Returns:
         0; 1 where ``only_check`` found a difference.
     """
-    from model_tools.measure import measured
-
     content = pages(measured())
     outdated = differences(content)
-    if only_check:
-        for path in outdated:
-            say(f"{path.relative_to(PROJECT)} is not what `{COMMAND}` would write")
-        say(f"{len(outdated)} of {len(content)} files are outdated" if outdated else "up to date")
-        return 1 if outdated else 0
     for path in outdated:
-        if path in content:
+        done = f"is not what `{COMMAND}` would write"
+        if not only_check and path in content:
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write_text(path, content[path])
-        else:
+            done = "written"
+        elif not only_check:
             path.unlink()
-        say(f"{path.relative_to(PROJECT)} {'written' if path in content else 'removed'}")
-    say(f"{len(content)} files are up to date")
+            done = "removed"
+        say(f"{path.relative_to(PROJECT)} {done}")
+    if only_check and outdated:
+        say(f"{len(outdated)} of {len(content)} files are outdated")
+        return 1
+    say("up to date" if only_check else f"{len(content)} files are up to date")
     return 0
 
 
@@ -74,43 +84,48 @@ def pages(measured: Measured) -> dict[Path, str]:
 
     Args:
         measured: What :func:`model_tools.measure.measured` returns.
-
-    Raises:
-        ModelContractError: A docstring lacks a part.
     """
-    paths = list_models()
-    described = {name: _described(paths[name]) for name in measured}
-    few = min(next(iter(measured.values())))
-    found = {PICTURES / f"{name}.svg": by[few]["svg"] for name, by in measured.items()}
-    recipes = shipped_recipes()
-    sections = [_section(name, described[name], measured[name]) for name in measured]
+    found = {PICTURES / f"{name}.svg": by[CHANNELS[0]]["svg"] for name, by in measured.items()}
+    table, legend = _table(measured)
     intro = _INTRO.read_text(encoding="utf-8").format(
         command=COMMAND,
-        tile=measured[next(iter(measured))][few]["tile_px"],
-        few=few,
-        many=max(next(iter(measured.values()))),
-        table=_table(measured, recipes),
-        recipes=_legend(measured, recipes),
+        tile=TILE_PX,
+        few=CHANNELS[0],
+        many=CHANNELS[1],
+        table=table,
+        recipes=legend,
     )
+    # Docstrings are read, not imported: the page needs no TensorFlow beside what was measured.
+    paths = list_models()
+    sections = [_section(name, describe(paths[name]), by) for name, by in measured.items()]
     return {PAGE: "\n".join([intro, *sections]), **found}
 
 
-def _described(path: Path) -> Description:
-    described = describe(path)
-    parts = {"a first sentence": described.sentence, "its paper": described.paper}
-    parts[f"the section ``{PARAMS}``"] = described.sections.get(PARAMS, ())
-    for what, part in parts.items():
-        if not part:
-            raise ModelContractError(f"the docstring lacks {what}", where=path)
-    return described
+def shipped_recipes() -> dict[str, tuple[Path, str]]:
+    """By model the first shipped experiment that uses it, and its generator's losses."""
+    found: dict[str, tuple[Path, str]] = {}
+    for collection in _COLLECTIONS:
+        for path in sorted((EXPERIMENTS / collection).rglob("experiment.json")):
+            config, _ = load_experiment_file(path)
+            found.setdefault(config.model_name, (path, _losses(config)))
+    return found
 
 
-def _table(measured: Measured, recipes: Mapping[str, Shipped]) -> str:
+def _losses(config: ExperimentFile) -> str:
+    weights = {name: weight for name, weight in config.gen_loss if weight}
+    order = sorted(weights, key=lambda name: -weights[name])
+    return " + ".join(f"{weights[name]:g} {_SPOKEN.get(name, name)}" for name in order)
+
+
+def _table(measured: Measured) -> tuple[str, str]:
+    """The comparison, and what its letters for recipes mean: most models share one."""
+    recipes = shipped_recipes()
+    texts = dict.fromkeys(recipes[name][1] for name in measured)
+    letters = dict(zip(texts, string.ascii_uppercase, strict=False))
     rows = [_HEADER, ("---",) + ("---:",) * 5 + ("---",)]
-    letters = _letters(measured, recipes)
     for name, by_channels in measured.items():
-        costs = [by_channels[channels] for channels in sorted(by_channels)]
-        recipe = recipes.get(name)
+        costs = [by_channels[channels] for channels in CHANNELS]
+        path, text = recipes[name]
         rows.append(
             (
                 f"[{name}](#{name})",
@@ -118,22 +133,12 @@ def _table(measured: Measured, recipes: Mapping[str, Shipped]) -> str:
                 _pair([_millions(cost["discriminator"]["trainable"]) for cost in costs]),
                 _pair([f"{cost['gmac']:.1f}" for cost in costs]),
                 _pair([f"{cost['activation_mib']:,.0f}" for cost in costs]),
-                _field(costs[0]),
-                f"[{letters[recipe.text]}]({recipe.link(PAGE.parent)})" if recipe else "–",
+                _field(costs[0]["generator"]["field_px"]),
+                f"[{letters[text]}]({Path(os.path.relpath(path, PAGE.parent)).as_posix()})",
             )
         )
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _letters(measured: Measured, recipes: Mapping[str, Shipped]) -> dict[str, str]:
-    """A letter for each recipe, in the order of the table: most models share one."""
-    texts = dict.fromkeys(recipes[name].text for name in measured if name in recipes)
-    return dict(zip(texts, string.ascii_uppercase, strict=False))
-
-
-def _legend(measured: Measured, recipes: Mapping[str, Shipped]) -> str:
-    letters = _letters(measured, recipes)
-    return "; ".join(f"{letter}: {text}" for text, letter in letters.items())
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table, "; ".join(f"{letter}: {text}" for text, letter in letters.items())
 
 
 def _pair(texts: list[str]) -> str:
@@ -144,11 +149,10 @@ def _millions(count: int) -> str:
     return f"{count / MILLION:.2f} M" if count else "–"
 
 
-def _field(cost: Mapping[str, Any]) -> str:
-    field_px = cost["generator"]["field_px"]
+def _field(field_px: int | None) -> str:
     if field_px is None:
         return "unknown"
-    return "whole tile" if field_px >= cost["tile_px"] else f"{field_px} px"
+    return "whole tile" if field_px >= TILE_PX else f"{field_px} px"
 
 
 def _section(name: str, described: Description, by_channels: Mapping[int, Any]) -> str:
@@ -168,23 +172,22 @@ def _section(name: str, described: Description, by_channels: Mapping[int, Any]) 
 
 
 def _counts(by_channels: Mapping[int, Any]) -> str:
-    few, many = (by_channels[channels] for channels in sorted(by_channels))
+    few, many = (by_channels[channels] for channels in CHANNELS)
     text = f"{_network('Generator', few['generator'], many['generator'])}."
-    if few["discriminator"]["output"] is None:
+    judge = few["discriminator"]
+    if judge["output"] is None:
         return text
-    rows, columns, answers = few["discriminator"]["output"]
-    said = (
-        f"{rows} × {columns} × {answers} answers" if rows * columns * answers > 1 else "one answer"
-    )
-    seen = _seen(few["discriminator"]["field_px"], few["tile_px"])
-    judge = _network("Discriminator", few["discriminator"], many["discriminator"])
-    return f"{text} {judge}; {said}{', each' if 'answers' in said else ''} from {seen}."
+    rows, columns, answers = judge["output"]
+    count = rows * columns * answers
+    said = f"{rows} × {columns} × {answers} answers, each" if count > 1 else "one answer"
+    counts = _network("Discriminator", judge, many["discriminator"])
+    return f"{text} {counts}; {said} from {_seen(judge['field_px'])}."
 
 
-def _seen(field_px: int | None, tile_px: int) -> str:
+def _seen(field_px: int | None) -> str:
     if field_px is None:
         return "an unknown part of the tile"
-    return "the whole tile" if field_px >= tile_px else f"{field_px} × {field_px} pixels"
+    return "the whole tile" if field_px >= TILE_PX else f"{field_px} × {field_px} pixels"
 
 
 def _network(kind: str, few: Mapping[str, Any], many: Mapping[str, Any]) -> str:

@@ -75,6 +75,7 @@ def _literal(entry: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
+    # Sorted: the order of a set differs between processes, and the file is compared.
     if isinstance(value, frozenset):
         return f"({''.join(f'{json.dumps(one)}, ' for one in sorted(value)).rstrip()})"
     return json.dumps(value, ensure_ascii=False)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def _say(line: str) -> None:
 
 
 def _list(environment: Environment) -> int:
+    # Read from the source: no module runs, and TensorFlow is not loaded.
     from model_tools.describe import describe
 
     models = list_models(environment.models_root)
@@ -87,7 +89,7 @@ def _list(environment: Environment) -> int:
 def _check(name: str, exp: str | None, environment: Environment) -> int:
     path = find_model(name, environment.models_root)
     load_tensorflow()
-    from model_tools.check import Findings, check_built, check_mixed, temporary_logs
+    from model_tools.check import Findings, check_built, check_mixed
     from model_tools.construct import makers
 
     findings = Findings(_say, path=path)
@@ -96,9 +98,9 @@ def _check(name: str, exp: str | None, environment: Environment) -> int:
     if findings.met("source", lambda: check_by_name(name, environment.models_root)) and (
         findings.met("import", lambda: found.append(_gan_class(name, environment)))
     ):
-        with temporary_logs() as logs:
-            makers = makers(found[0], exp, environment, logs)
-            for label, make in makers.items():
+        # A module may write summaries of its own: nothing of them is to stay.
+        with tempfile.TemporaryDirectory(prefix="models-check-") as logs:
+            for label, make in makers(found[0], exp, environment, Path(logs)).items():
                 findings.prefix = f"{label}: "
                 check_built(findings, make, name, _training())
             if findings.failed == 0:

@@ -59,6 +59,7 @@ class GAN:
                 fields, scaled(64, width), width=width,
                 norm=self.params.norm, bottleneck_norm=self.params.bottleneck_norm,
             )  # fmt: skip
+            # Beside the fields: the U-Net's way down to 1 x 1 loses the detail they hold.
             both = tf.keras.layers.Concatenate()([context, fields])
             dense = dense_block(both, filters=scaled(32, width))
             outputs = last_conv(exp, self.params.base, inputs, dense, 1)

@@ -60,6 +60,7 @@ class GAN:
                 dense, scaled(64, width), width=width,
                 norm=self.params.norm, bottleneck_norm=self.params.bottleneck_norm,
             )  # fmt: skip
+            # Beside the fields: the U-Net's way down to 1 x 1 loses the detail they hold.
             both = tf.keras.layers.Concatenate()([context, fields])
             outputs = last_conv(exp, self.params.base, inputs, both, 1)
         return tf.keras.Model(inputs, outputs, name="generator")

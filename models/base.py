@@ -34,6 +34,7 @@ __all__ = [
     "check_losses",
     "check_sizes",
     "patchgan",
+    "plain_patchgan",
     "prepare",
     "read_params",
     "staged",
@@ -41,6 +42,7 @@ __all__ = [
     "vgg_discriminator",
 ]
 
+# Powers of two, halved without a rest down to 1 x 1: every skip meets a map of its size.
 SIZES_PX = (64, 128, 256, 512)
 _IMAGES = frozenset({"target", "output", "input", "value_range", "step", "extras"})
 _ANSWERS = frozenset(
@@ -150,6 +152,22 @@ def patchgan(experiment: Experiment, width: float) -> tf.keras.Model | None:
     return _judge(experiment, discriminators.patchgan, width=width)
 
 
+def plain_patchgan(
+    experiment: Experiment, stages: Sequence[tuple[int, int]], width: float
+) -> tf.keras.Model | None:
+    """An experiment's judge of patches: ``[input, target] -> [B, H/s, W/s, 1]`` logits.
+
+    Args:
+        experiment: Gives sizes, channels, norm and the seed.
+        stages: Filters and stride of each convolution; s is the product of the strides.
+        width: Multiplies the filters.
+
+    Returns:
+        None where the experiment asks for no discriminator.
+    """
+    return _judge(experiment, discriminators.plain_patchgan, stages=stages, width=width)
+
+
 def vgg_discriminator(
     experiment: Experiment, stages: Sequence[tuple[int, int]], head: int, width: float
 ) -> tf.keras.Model | None:
@@ -249,6 +267,7 @@ def adversarial_step(
     with disc_tape:
         disc_total, disc_terms = weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
     share = adversarial_share(gen_tape, judged, gen_total, model.generator)
+    # Both tapes hold what was before either update: their order makes no difference.
     update(model.generator_optimizer, gen_tape, gen_total, model.generator)
     update(model.discriminator_optimizer, disc_tape, disc_total, model.discriminator)
     return {

@@ -25,10 +25,9 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base
 from models.parts.base_image import last_conv
-from models.parts.blocks import multireceptive_field
+from models.parts.blocks import dilated_field, multireceptive_field
 from models.parts.primitives import conv, relu, scaled
-from models.parts.seeds import glorot, seeded
-from models.parts.tags import block
+from models.parts.seeds import seeded
 
 DEFAULTS = {"width": 1.0, "base": base.BASES}
 KERNELS = (3, 5, 7)
@@ -53,7 +52,7 @@ class GAN:
             middle = conv(3, filters)(x)
             x = relu()(concat()([early, relu()(middle)]))
             x = relu()(conv(3, filters)(x))
-            x = _dilated_field(x, filters)
+            x = dilated_field(x, RATES, filters)
             x = relu()(conv(3, filters)(x))
             x = relu()(concat()([early, middle, x]))
             x = relu()(conv(3, filters)(x))
@@ -68,13 +67,3 @@ class GAN:
     def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)
-
-
-@block("dilated field")
-def _dilated_field(x: tf.Tensor, filters: int) -> tf.Tensor:
-    """Parallel 3 x 3 convolutions that look 1, 2 and 3 pixels away; with biases, as published."""
-    fields = []
-    for rate in RATES:
-        options = {"dilation_rate": rate, "use_bias": True, "kernel_initializer": glorot()}
-        fields.append(relu()(conv(3, filters, **options)(x)))
-    return tf.keras.layers.Concatenate()(fields)

@@ -66,6 +66,7 @@ class GAN:
             x = conv(3, filters, activation=lrelu)(inputs)
             for _ in range(self.params.layers):
                 x = residual(x, residual_block_dsen2(filters=filters, norm=self.params.norm))
+            # As many channels as the input it is added to (the skip of DSen2, Lanaras et al. 2018).
             x = conv(3, exp.INPUT_CHANNELS, activation=lrelu)(x)
             # In float32: bfloat16 would round the image itself to three digits.
             x = tf.keras.layers.Add(dtype="float32")([x, inputs])

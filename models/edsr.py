@@ -39,9 +39,10 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base
 from models.parts.base_image import base_layer
-from models.parts.primitives import scaled
+from models.parts.contrast import contrast_px, local_contrast
+from models.parts.primitives import conv, deconv, scaled
 from models.parts.seeds import he_normal, seeded
-from models.parts.tags import mark
+from models.parts.superres import SMALL_START, residual_block_edsr
 
 DEFAULTS = {
     "blocks": 16,
@@ -52,8 +53,6 @@ DEFAULTS = {
     "base": ("input",),
     "discriminator": False,
 }
-CONTRAST_INPUT_PX = 3  # side of the square that counts as local, in pixels of the input
-CONTRAST_FLOOR = 0.01  # of the normalised range; below it there is noise rather than contrast
 
 
 class GAN:
@@ -77,35 +76,22 @@ class GAN:
             start = base_layer(exp)(inputs)
             seen, gain = inputs, None
             if self.params.local_contrast:
-                seen, gain = _local_contrast(inputs, start, contrast_px(exp))
-            x = head = tf.keras.layers.Conv2D(
-                filters, 3 * shrink, shrink, "same", kernel_initializer=he_normal()
-            )(seen)
+                seen, gain = local_contrast(inputs, start, contrast_px(exp))
+            # Squares of 3 x 3 inner pixels, in and out; biases, for nothing normalises.
+            ends = {"stride": shrink, "use_bias": True}
+            head = conv(3 * shrink, filters, kernel_initializer=he_normal(), **ends)(seen)
+            x = head
             for _ in range(self.params.blocks):
-                x = self._block(x, filters)
-            x = tf.keras.layers.Add()([_conv(filters, he_normal(0.1))(x), head])
-            residual = tf.keras.layers.Conv2DTranspose(
-                exp.OUTPUT_CHANNELS,
-                3 * shrink,
-                shrink,
-                "same",
-                kernel_initializer="zeros",
-                dtype="float32",
-            )(x)
+                x = residual_block_edsr(x, filters, scale=self.params.residual_scale)
+            small = he_normal(SMALL_START)
+            x = conv(3, filters, use_bias=True, kernel_initializer=small)(x)
+            x = tf.keras.layers.Add()([x, head])
+            last = {"kernel_initializer": "zeros", "dtype": "float32"}
+            residual = deconv(3 * shrink, exp.OUTPUT_CHANNELS, **ends, **last)(x)
             if gain is not None:
                 residual = tf.keras.layers.Multiply(dtype="float32")([residual, gain])
             outputs = tf.keras.layers.Add(dtype="float32")([start, residual])
         return tf.keras.Model(inputs, outputs, name="generator")
-
-    def _block(self, x: tf.Tensor, filters: int) -> tf.Tensor:
-        branch = _conv(filters, he_normal(), "relu")(x)
-        # Without normalisation a sum of blocks must start small, or it doubles with every block.
-        branch = _conv(filters, he_normal(0.1))(branch)
-        if self.params.residual_scale != 1.0:
-            branch = tf.keras.layers.Rescaling(self.params.residual_scale)(branch)
-        outputs = tf.keras.layers.Add()([x, branch])
-        mark(outputs, x, "residual block")
-        return outputs
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
         """``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits, or None without one."""
@@ -115,44 +101,3 @@ class GAN:
     def train_step(self, input_image, target, step, **extras):
         """One update; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)
-
-
-def _conv(filters: int, initializer, activation: str | None = None) -> tf.keras.layers.Layer:
-    return tf.keras.layers.Conv2D(
-        filters, 3, padding="same", activation=activation, kernel_initializer=initializer
-    )
-
-
-def contrast_px(experiment: Experiment) -> int:
-    """Side of the local square in pixels of the target: odd, and no wider than the image."""
-    side = round(CONTRAST_INPUT_PX * experiment.SCALE)
-    return min(side, experiment.IMG_HEIGHT - 1, experiment.IMG_WIDTH - 1) // 2 * 2 + 1
-
-
-def _local_contrast(
-    image: tf.Tensor, start: tf.Tensor, side_px: int
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """What the network sees of an image, and the scale of what it adds.
-
-    Returns:
-        The image beside its deviations from the local mean in units of the local contrast,
-        ``[B, H, W, 2 C_in]``; the local contrast of the base, ``[B, H, W, C]``.
-    """
-    mean, contrast = _local_statistics(image, side_px)
-    deviation = (image - mean) / contrast
-    _, gain = _local_statistics(start, side_px)
-    return tf.keras.layers.Concatenate()([image, deviation]), gain
-
-
-def _local_statistics(image: tf.Tensor, side_px: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Local mean and standard deviation; the latter never below CONTRAST_FLOOR."""
-    mean = _local_mean(image, side_px)
-    variance = _local_mean(tf.keras.ops.square(image - mean), side_px)
-    # Added under the root, whose slope at 0 is infinite.
-    return mean, tf.keras.ops.sqrt(variance + CONTRAST_FLOOR**2)
-
-
-def _local_mean(image: tf.Tensor, side_px: int) -> tf.Tensor:
-    """Mean over a square, at borders over its part inside; columns and rows one after the other."""
-    columns = tf.keras.layers.AveragePooling2D((side_px, 1), 1, "same", dtype="float32")(image)
-    return tf.keras.layers.AveragePooling2D((1, side_px), 1, "same", dtype="float32")(columns)

@@ -95,6 +95,7 @@ __all__ = [
     "vgg_discriminator",
 ]
 
+# ARISGAN's names: DMNet's field is parallel, that of SRS3's authors serial.
 sis2_dense_multireceptive_field_dmnet = blocks.multireceptive_field
 sis2_dense_multireceptive_field_srs3 = blocks.serial_multireceptive_field
 

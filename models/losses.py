@@ -63,6 +63,7 @@ __all__ = [
 
 def _range_of(weights: Weights) -> tuple[Any, Any]:
     """Widths and lower ends of the normalised value ranges that the experiment's weights carry."""
+    # experiment.GEN_LOSS is a mapping with attributes; ARISGAN's modules may pass a dict.
     width = getattr(weights, "value_range", None)
     if width is None and weights.get("gen_ssim") is not None:
         raise ConfigError(

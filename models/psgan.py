@@ -42,9 +42,9 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base
 from models.parts.base_image import last_conv
-from models.parts.discriminators import judged_pair
-from models.parts.norms import chosen_norm, normalisation
-from models.parts.primitives import DROPOUT, conv, deconv, lrelu, scaled
+from models.parts.blocks import up_beside
+from models.parts.norms import chosen_norm, normalised
+from models.parts.primitives import DROPOUT, conv, lrelu, scaled
 from models.parts.seeds import seeded
 
 DEFAULTS = {"width": 1.0, "dropouts": False, "norm": base.NORMS, "base": base.BASES}
@@ -66,10 +66,13 @@ class GAN:
 
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]``, without a base not negative."""
-        exp, conv = self.exp, self._conv
+        exp, conv, up = self.exp, self._conv, scaled(128, self.params.width)
+        rate = DROPOUT if self.params.dropouts else 0.0
         with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS])
-            x = lrelu()(conv(3, 32)(self._normalised(inputs)))
+            x = normalised(inputs, chosen_norm(self.params.norm, published=True))
+            x = lrelu()(conv(3, 32)(x))
+            # Skips leave before their activation and share the one behind the concatenation.
             fine = conv(3, 32)(x)
             x = lrelu()(conv(2, 64, stride=2)(lrelu()(fine)))
             x = lrelu()(conv(3, 128)(x))
@@ -77,44 +80,17 @@ class GAN:
             x = lrelu()(conv(3, 256, stride=2)(lrelu()(coarse)))
             x = lrelu()(conv(1, 256)(x))
             x = lrelu()(conv(3, 256)(x))
-            x = lrelu()(conv(3, 128)(self._up(x, coarse)))
-            x = lrelu()(conv(3, 64)(self._up(x, fine)))
+            x = lrelu()(conv(3, 128)(up_beside(x, coarse, up, dropout=rate)))
+            x = lrelu()(conv(3, 64)(up_beside(x, fine, up, dropout=rate)))
             outputs = last_conv(exp, self.params.base, inputs, x, 3, "relu")
         return tf.keras.Model(inputs, outputs, name="generator")
-
-    def _normalised(self, x: tf.Tensor) -> tf.Tensor:
-        kind = chosen_norm(self.params.norm, published=True)
-        for layer in normalisation(kind, x.shape[-1]):
-            x = layer(x)
-        return x
 
     def _conv(self, kernel_size: int, filters: int, stride: int = 1) -> tf.keras.layers.Layer:
         return conv(kernel_size, scaled(filters, self.params.width), stride=stride)
 
-    def _up(self, x: tf.Tensor, skip: tf.Tensor) -> tf.Tensor:
-        """Twice as fine, beside a skip that was taken before its activation."""
-        rate = DROPOUT if self.params.dropouts else 0.0
-        up = deconv(2, scaled(128, self.params.width), dropout=rate)
-        return lrelu()(tf.keras.layers.Concatenate()([up(x), skip]))
-
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
         """``[input, target] -> [B, H/8, W/8, 1]`` logits; None where not asked for."""
-        exp = self.exp
-        if exp.DISCRIMINATOR is None:
-            return None
-        outer, inner = (
-            chosen_norm(exp.DISCRIMINATOR.norm, published=False, inner=inner)
-            for inner in (False, True)
-        )
-        shapes = exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS, exp.OUTPUT_CHANNELS
-        with seeded(exp.SEED, "discriminator"):
-            pair, x = judged_pair(*shapes)
-            for number, (filters, stride) in enumerate(JUDGE):
-                norm = inner if number else outer
-                options = {"stride": stride, "norm": norm, "activation": lrelu}
-                x = conv(3, scaled(filters, self.params.width), **options)(x)
-            outputs = conv(3, 1, norm=outer, dtype="float32")(x)
-        return tf.keras.Model(pair, outputs, name="discriminator")
+        return base.plain_patchgan(self.exp, JUDGE, self.params.width)
 
     @tf.function
     def train_step(self, input_image, target, step, **extras):

@@ -61,6 +61,7 @@ class GAN:
                 fields, scaled(64, width), width=width,
                 norm=self.params.norm, bottleneck_norm=self.params.bottleneck_norm,
             )  # fmt: skip
+            # A factor for each pixel and channel, linear and so of either sign, unlike attention.
             factors = conv(1, fields.shape[-1])(context)
             weighed = tf.keras.layers.Multiply()([factors, fields])
             both = tf.keras.layers.Concatenate()([weighed, fields])

@@ -39,8 +39,7 @@ from models.parts.base_image import last_conv
 from models.parts.norms import chosen_norm
 from models.parts.primitives import conv, lrelu, prelu, scaled
 from models.parts.seeds import seeded
-from models.parts.superres import pixelshuffler, residual, residual_block_srgan
-from models.parts.tags import block
+from models.parts.superres import residual, residual_block_srgan, subpixel_upsampling
 
 DEFAULTS = {"width": 1.0, "blocks": 5, "norm": base.NORMS, "base": base.BASES}
 STAGES = (
@@ -66,9 +65,10 @@ class GAN:
             for _ in range(self.params.blocks):
                 x = residual(x, residual_block_srgan(filters=filters, norm=norm))
             x = conv(3, filters, norm=norm)(x)
+            # The skip over all blocks (Ledig et al. 2017, figure 4).
             x = tf.keras.layers.Add()([x, coarse])
             for _ in range(2):
-                x = _twice_as_fine(x, filters)
+                x = subpixel_upsampling(x, filters)
             outputs = last_conv(exp, self.params.base, inputs, x, 9)
         return tf.keras.Model(inputs, outputs, name="generator")
 
@@ -80,9 +80,3 @@ class GAN:
     def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)
-
-
-@block("sub-pixel upsampling")
-def _twice_as_fine(x: tf.Tensor, filters: int) -> tf.Tensor:
-    # Four values for each pixel, which the shuffle lays out as 2 x 2.
-    return prelu()(pixelshuffler(2)(conv(3, 4 * filters)(x)))

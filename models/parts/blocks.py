@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from models.parts.norms import chosen_norm
 from models.parts.primitives import DROPOUT, conv, deconv, lrelu, relu, scaled
-from models.parts.seeds import he_normal, he_normal_up, normal
+from models.parts.seeds import glorot, he_normal, he_normal_up, normal
 from models.parts.tags import block
 
 
@@ -115,6 +115,41 @@ def serial_multireceptive_field(
         x = relu()(conv(size, filters)(x))
         fields.append(x)
     return tf.keras.layers.Concatenate()(fields)
+
+
+@block("dilated field")
+def dilated_field(input_tensor: tf.Tensor, rates: Sequence[int], filters: int) -> tf.Tensor:
+    """Parallel 3 x 3 convolutions of several dilations with ReLU, concatenated (DMNet).
+
+    Args:
+        input_tensor: ``[B, H, W, C]``.
+        rates: Pixels that each convolution looks away.
+        filters: Filters of each convolution.
+
+    Returns:
+        ``[B, H, W, filters * len(rates)]``.
+    """
+    fields = []
+    for rate in rates:
+        # With biases and from Glorot's distribution, as published, unlike all other convolutions.
+        options = {"dilation_rate": rate, "use_bias": True, "kernel_initializer": glorot()}
+        fields.append(relu()(conv(3, filters, **options)(input_tensor)))
+    return tf.keras.layers.Concatenate()(fields)
+
+
+def up_beside(
+    input_tensor: tf.Tensor, skip: tf.Tensor, filters: int, *, dropout: float = 0.0
+) -> tf.Tensor:
+    """Twice as fine beside a skip, then leaky ReLU over both (PSGAN, Liu et al. 2021).
+
+    Args:
+        input_tensor: ``[B, H, W, C]``.
+        skip: ``[B, 2 H, 2 W, C']``, from before its activation.
+        filters: Filters of the transposed convolution.
+        dropout: Its rate; 0 for none.
+    """
+    up = deconv(2, filters, dropout=dropout)(input_tensor)
+    return lrelu()(tf.keras.layers.Concatenate()([up, skip]))
 
 
 # Filters of the encoder and the size from which on a stage is there: the bottleneck of every

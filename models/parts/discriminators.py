@@ -17,6 +17,7 @@ def judged_pair(
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Both inputs of a conditional discriminator, and their concatenation."""
     inp = tf.keras.layers.Input([height, width_px, input_channels], name="input_image")
+    # Isola et al. 2017, equation 1; without the input, as in 2, any plausible image would do.
     tar = tf.keras.layers.Input([height, width_px, target_channels], name="target_image")
     return [inp, tar], tf.keras.layers.Concatenate()([inp, tar])
 
@@ -55,6 +56,43 @@ def patchgan(
     x = tf.keras.layers.ZeroPadding2D()(x)
     x = conv(4, 1, norm=outer, padding="valid", dtype="float32")(x)
     return tf.keras.Model(pair, x, name="discriminator")
+
+
+def plain_patchgan(
+    height: int,
+    width_px: int,
+    input_channels: int,
+    target_channels: int,
+    stages: Sequence[tuple[int, int]],
+    *,
+    width: float = 1.0,
+    norm: str = "published",
+) -> tf.keras.Model:
+    """A conditional judge of patches without normalisation (PSGAN, Liu et al. 2021).
+
+    3 x 3 convolutions with leaky ReLU, then one more with one answer for each of its pixels.
+
+    Args:
+        height: Rows of the images.
+        width_px: Columns of the images.
+        input_channels: Channels of the conditioning image.
+        target_channels: Channels of the judged image.
+        stages: Filters and stride of each convolution.
+        width: Multiplies the filters (at least 4 each).
+        norm: Normalisation of its layers (``models.parts.norms.KINDS``); published: none.
+
+    Returns:
+        A model ``[input_image, target_image] -> [B, H/s, W/s, 1]`` of logits, s the product of
+        the strides.
+    """
+    pair, x = judged_pair(height, width_px, input_channels, target_channels)
+    outer = chosen_norm(norm, published=False, inner=False)
+    inner = chosen_norm(norm, published=False)
+    for number, (filters, stride) in enumerate(stages):
+        options = {"stride": stride, "norm": inner if number else outer}
+        x = conv(3, scaled(filters, width), activation=lrelu, **options)(x)
+    outputs = conv(3, 1, norm=outer, dtype="float32")(x)
+    return tf.keras.Model(pair, outputs, name="discriminator")
 
 
 def vgg_discriminator(

@@ -59,6 +59,13 @@ def normalisation(kind: str, channels: int) -> list[tf.keras.layers.Layer]:
     return [instancenorm()] if kind == "instance" else []
 
 
+def normalised(x: tf.Tensor, kind: str) -> tf.Tensor:
+    """A tensor through :func:`normalisation`."""
+    for layer in normalisation(kind, x.shape[-1]):
+        x = layer(x)
+    return x
+
+
 def chosen_norm(kind: str, *, published: bool, inner: bool = True) -> str:
     """The normalisation of one layer.
 

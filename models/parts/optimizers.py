@@ -42,6 +42,7 @@ def adam(
     optimizer = tf.keras.optimizers.Adam(
         learning_rate(experiment, experiment.DISCRIMINATOR.steps if judges else 1),
         beta_1=beta_1 if experiment.BETA_1 is None else experiment.BETA_1,
+        # Of all variables together: each clipped by itself would turn the gradient.
         global_clipnorm=experiment.GRADIENT_CLIP,
         **_averaging(None if judges else experiment.EMA),
     )
@@ -67,7 +68,9 @@ def learning_rate(experiment: Experiment, updates_per_step: int) -> float | Lear
     schedule, rate = experiment.LEARNING_RATE_SCHEDULE, experiment.LEARNING_RATE
     if schedule.kind == "constant":
         return rate
+    # One step at least falls: a decay over 0 updates would divide by 0.
     held = min(round(schedule.start * experiment.STEPS), experiment.STEPS - 1)
+    # Keras' schedules count updates, of which a critic has several a step.
     falling = (experiment.STEPS - held) * updates_per_step
     schedules = tf.keras.optimizers.schedules
     if schedule.kind == "linear":
@@ -86,6 +89,7 @@ class Delayed(LearningRateSchedule):
 
     def __call__(self, step: Any) -> tf.Tensor:
         """The learning rate of update ``step``, counted from 0."""
+        # Before its beginning a decay would lie above its first value.
         return self.schedule(tf.maximum(tf.cast(step, tf.int64) - self.updates, 0))
 
     def get_config(self) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
 
 def _check_param(name: str, value: Any, default: Any) -> None:
     wanted = (int, float) if isinstance(default, float) else (type(default),)
+    # Not isinstance: to it true is an int, and would pass for one block.
     if type(value) not in wanted:
         kinds = {float: "a number", int: "a whole number (int)", bool: "true or false (bool)"}
         kind = kinds.get(type(default), wanted[0].__name__)

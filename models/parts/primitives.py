@@ -41,6 +41,7 @@ def relu(max_value: float | None = None) -> tf.keras.layers.Layer:
 def prelu(alpha_initializer: float = 0.25) -> tf.keras.layers.Layer:
     """PReLU (He et al. 2015) with one learned slope per channel, shared over the image."""
     start = tf.keras.initializers.Constant(alpha_initializer)
+    # Shared over the image: a slope per pixel would tie the network to one size.
     return tf.keras.layers.PReLU(alpha_initializer=start, shared_axes=[1, 2])
 
 

@@ -64,6 +64,7 @@ def normal(stddev: float = 0.02) -> tf.keras.initializers.Initializer:
 
 def he_normal(scale: float = 1.0) -> tf.keras.initializers.Initializer:
     """A fresh He et al. 2015 initialiser, its variance multiplied by ``scale`` squared."""
+    # Keras divides by what truncation takes off the deviation: the variance is He's.
     return tf.keras.initializers.VarianceScaling(
         2.0 * scale**2, "fan_in", "truncated_normal", seed=layer_seed(Purpose.INIT)
     )

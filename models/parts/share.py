@@ -23,6 +23,7 @@ def adversarial_share(
     if judged is None:
         return tf.zeros([])
     weights = generator.trainable_variables
+    # Biases have one dimension; a network of nothing else is asked for its last one.
     kernel = ([one for one in weights if len(one.shape) > 1] or weights)[-1]
     adversarial, whole = (tape.gradient(value, kernel) for value in (judged, total))
     part, rest = tf.norm(adversarial), tf.norm(whole - adversarial)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from models.parts.blocks import dense_block, experimental_dense_block
 from models.parts.norms import chosen_norm, normalisation
 from models.parts.primitives import conv, lrelu, prelu
-from models.parts.seeds import layer_seed
+from models.parts.seeds import he_normal, layer_seed
 from models.parts.tags import block
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.seeds import Purpose
@@ -15,6 +15,8 @@ from sensor2sensor.core.seeds import Purpose
 NOISE = 0.1
 RESIDUAL_SCALE = 0.2
 ATTENTION_SLOPE = 0.01
+# Without normalisation a sum of blocks must start small, or it doubles with every block.
+SMALL_START = 0.1
 
 
 @tf.keras.utils.register_keras_serializable("sensor2sensor")
@@ -169,6 +171,32 @@ def residual(input_tensor: tf.Tensor, branch: tf.keras.layers.Layer) -> tf.Tenso
     return tf.keras.layers.Add()([branch(input_tensor), input_tensor])
 
 
+@block("residual block")
+def residual_block_edsr(input_tensor: tf.Tensor, filters: int, *, scale: float = 1.0) -> tf.Tensor:
+    """EDSR's residual block (Lim et al. 2017): conv, ReLU, conv, added to its input.
+
+    Args:
+        input_tensor: ``[B, H, W, filters]``.
+        filters: Filters of both convolutions.
+        scale: Factor of the branch.
+    """
+    # With biases: there is no normalisation whose offset could stand for them.
+    options = {"use_bias": True}
+    x = conv(3, filters, activation="relu", kernel_initializer=he_normal(), **options)(input_tensor)
+    x = conv(3, filters, kernel_initializer=he_normal(SMALL_START), **options)(x)
+    if scale != 1.0:
+        x = tf.keras.layers.Rescaling(scale)(x)
+    return tf.keras.layers.Add()([input_tensor, x])
+
+
+@block("sub-pixel upsampling")
+def subpixel_upsampling(input_tensor: tf.Tensor, filters: int) -> tf.Tensor:
+    """Twice as fine by a convolution and a pixel shuffle, then PReLU (Ledig et al. 2017)."""
+    # Four values for each pixel, which the shuffle lays out as 2 x 2.
+    x = conv(3, 4 * filters)(input_tensor)
+    return prelu()(pixelshuffler(2)(x))
+
+
 @block("AWRRDB")
 def awrrdb(input_tensor: tf.Tensor, filters: int, *, stride: int = 1) -> tf.Tensor:
     """Adaptive weighted residual-in-residual dense block (TARSGAN, Tao et al. 2021).
@@ -225,4 +253,5 @@ def channel_attention(input_tensor: tf.Tensor, reduced: int) -> tf.Tensor:
     x = conv(1, reduced, **precise)(x)
     x = tf.keras.layers.LeakyReLU(negative_slope=ATTENTION_SLOPE, **precise)(x)
     x = conv(1, input_tensor.shape[-1], **precise)(x)
+    # Not the sigmoid of squeeze-and-excitation (Hu et al. 2018): the channels compete.
     return tf.keras.layers.Softmax(**precise)(x)

@@ -53,7 +53,7 @@ def test_a_shipped_experiment_is_valid_and_its_model_takes_it(path):
         disc_loss=config.disc_loss.model_dump(),
         normalisation=config.normalisation,
         discriminator=config.discriminator,
-        schedule=config.learning_rate_schedule,
+        learning_rate_schedule=config.learning_rate_schedule,
         generator_warmup=config.generator_warmup,
         gradient_clip=config.gradient_clip,
         beta_1=config.beta_1,

@@ -130,7 +130,7 @@ def test_sizes_and_parameters_that_do_not_fit_are_refused(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_images_need_not_be_square(name):
-    assert generator(name, size=64, width_px=128).output_shape == (None, 64, 128, 3)
+    assert generator(name, size=64, img_width=128).output_shape == (None, 64, 128, 3)
 
 
 @pytest.mark.parametrize("name", NAMES)

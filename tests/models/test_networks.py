@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import math
 
@@ -10,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from models import layers
-from models.loading import load_gan_class
+from models.loading import list_models, load_gan_class
+from models.parts.contrast import CONTRAST_FLOOR, contrast_px, local_statistics
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.ranges import output_bounds
 from sensor2sensor.pipeline.normalisation import Normalisation
@@ -24,6 +26,18 @@ def counts(network):
         return sum(int(np.prod(weight.shape)) for weight in weights)
 
     return size(network.trainable_weights), size(network.non_trainable_weights)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_file_shows_two_networks_and_nothing_else(name):
+    """What helps them lives in models/parts; a private method is one line."""
+    body = ast.parse(list_models()[name].read_text()).body
+    allowed = ast.Expr | ast.Import | ast.ImportFrom | ast.Assign | ast.ClassDef
+    assert all(isinstance(part, allowed) for part in body)
+    (gan,) = [part for part in body if isinstance(part, ast.ClassDef)]
+    methods = {part.name: part for part in gan.body if isinstance(part, ast.FunctionDef)}
+    own = {"__init__", "experiment_defaults", "Generator", "Discriminator", "train_step"}
+    assert all(len(methods[extra].body) == 1 for extra in set(methods) - own)
 
 
 # Counts of the published networks, measured on the original (trainable, not trainable).
@@ -84,12 +98,12 @@ def test_width_multiplies_the_filters_and_stops_at_four():
 def test_other_sizes_are_refused_with_the_valid_ones(name, height, width_px):
     params = {"width": 0.1}
     with pytest.raises(ConfigError, match="64, 128, 256, 512"):
-        load_gan_class(name)(experiment(size=height, width_px=width_px, params=params))
+        load_gan_class(name)(experiment(size=height, img_width=width_px, params=params))
 
 
 @pytest.mark.parametrize("name", ["aris-a", "pix2pix", "edsr"])
 def test_images_need_not_be_square(name):
-    exp = experiment(size=64, width_px=128, params={"width": 0.1}, gen_loss={"gen_l1": 1.0})
+    exp = experiment(size=64, img_width=128, params={"width": 0.1}, gen_loss={"gen_l1": 1.0})
     gan = load_gan_class(name)(exp)
     assert gan.generator.output_shape == (None, 64, 128, 3)
     gan.train_step(*batch(exp), tf.constant(0, tf.int64))
@@ -247,21 +261,17 @@ def test_dense_block_puts_new_maps_first_and_has_the_published_size():
 
 
 def test_local_contrast_is_mean_and_deviation_of_a_square():
-    from models import edsr as module
-
     image = np.random.default_rng(1).normal(0, 0.2, (1, 64, 64, 3)).astype(np.float32)
-    mean, contrast = module._local_statistics(tf.constant(image), 19)
+    mean, contrast = local_statistics(tf.constant(image), 19)
     window = image[0, 23:42, 23:42]
     np.testing.assert_allclose(mean[0, 32, 32], window.mean((0, 1)), atol=1e-6)
     np.testing.assert_allclose(mean[0, 0, 63], image[0, :10, -10:].mean((0, 1)), atol=1e-6)
-    _, flat = module._local_statistics(tf.zeros([1, 64, 64, 3]), 19)
-    np.testing.assert_allclose(flat, module.CONTRAST_FLOOR, rtol=1e-6)
-    _, doubled = module._local_statistics(tf.constant(0.4 + 2 * image), 19)
+    _, flat = local_statistics(tf.zeros([1, 64, 64, 3]), 19)
+    np.testing.assert_allclose(flat, CONTRAST_FLOOR, rtol=1e-6)
+    _, doubled = local_statistics(tf.constant(0.4 + 2 * image), 19)
     np.testing.assert_allclose(doubled[0, 32, 32], 2 * contrast[0, 32, 32], rtol=0.01)
 
 
 @pytest.mark.parametrize(("sentinel3", "side_px"), [(False, 19), (True, 63)])
 def test_local_means_three_input_pixels_and_fits_the_image(sentinel3, side_px):
-    from models import edsr as module
-
-    assert module.contrast_px(experiment(sentinel3=sentinel3)) == side_px
+    assert contrast_px(experiment(sentinel3=sentinel3)) == side_px

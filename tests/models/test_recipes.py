@@ -28,7 +28,7 @@ def rates(kind, updates, *, name="generator", critic=1, start=0.5, final=0.1):
     exp = experiment(
         steps=STEPS,
         learning_rate=RATE,
-        schedule=Schedule(kind=kind, start=start, final=final),
+        learning_rate_schedule=Schedule(kind=kind, start=start, final=final),
         discriminator=DiscriminatorSettings(steps=critic),
     )
     optimizer = base.adam(exp, network(name))
@@ -66,7 +66,9 @@ def test_the_latest_start_leaves_a_step_to_fall():
 
 def test_a_constant_rate_is_a_plain_number_and_a_schedule_survives_serialisation():
     assert rates("constant", [0, 100]) == pytest.approx([RATE, RATE])
-    exp = experiment(steps=STEPS, schedule=Schedule(kind="cosine", start=0.5), learning_rate=RATE)
+    exp = experiment(
+        steps=STEPS, learning_rate_schedule=Schedule(kind="cosine", start=0.5), learning_rate=RATE
+    )
     config = base.adam(exp, network()).get_config()
     again = tf.keras.optimizers.Adam.from_config(config)
     again.iterations.assign(75)

@@ -189,7 +189,8 @@ def test_check_takes_the_settings_of_an_experiment(tmp_path, capsys):
     (tmp_path / "environment.json").write_text("{}")
     folder = tmp_path / "experiments" / "one"
     folder.mkdir(parents=True)
-    settings = {"model_name": "edsr", "dataset": "toy", "tilesize": 64, "params": {"blocks": 1}}
+    settings = {"model_name": "edsr", "dataset": "toy", "tilesize": 64}
+    settings["params"] = {"blocks": 1, "width": 0.1}
     settings["gen_loss"] = {"gen_l1": 1.0, "gen_ssim": 1.0}
     (folder / "experiment.json").write_text(json.dumps(settings))
     words = ["--exp", "one", "--environment", str(tmp_path / "environment.json")]

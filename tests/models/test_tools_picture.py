@@ -73,16 +73,12 @@ NETWORKS = {
 def test_layers_take_their_followers_along_and_equal_blocks_become_one():
     made = recipe(mixed)
     nodes = {node.label: node for node in made.nodes}
-    assert labels(made)[:3] == ["input", "conv 5×5", "residual block"]
     first = nodes["conv 5×5"]
     assert (first.kind, first.shape, first.activation) == ("down", (16, 16, 4), "leaky ReLU")
     block = nodes["residual block"]
     assert (block.repeats, block.details) == (3, ("2 × conv 3×3",))
     assert nodes["up-conv 4×4"].activation == "tanh"
     assert made.nodes[-1].shape == (32, 32, 8)
-    names = {"input", "conv 5×5", "residual block", "conv 1×1", "up-conv 4×4", "up-conv 2×2"}
-    assert set(labels(made)) == {*names, "+", "C", "output"}
-    assert len(made.nodes) == 9
 
 
 def test_a_network_of_one_block_is_opened():
@@ -98,14 +94,15 @@ def test_details_of_a_block_come_from_its_layers():
     kernels = recipe(
         lambda x: conv()(layers.sis2_dense_multireceptive_field_dmnet(x, (13, 5, 9), 4))
     )
-    assert kernels.nodes[1].details == ("conv 5×5, 9×9, 13×13",)
+    assert kernels.nodes[1].details == ("conv 13×13", "conv 5×5", "conv 9×9")
     attended = recipe(attention)
     (block,) = [node for node in attended.nodes if node.kind == "block"]
     assert block.details == ("global mean", "2 × conv 1×1")
     rated = layers.block("field")(
         lambda x: C()([conv(dilation_rate=rate)(x) for rate in (3, 1, 2)])
     )
-    assert recipe(lambda x: conv()(rated(x))).nodes[1].details == ("conv 3×3", "rates 1, 2, 3")
+    rates = ("conv 3×3, rate 3", "conv 3×3", "conv 3×3, rate 2")
+    assert recipe(lambda x: conv()(rated(x))).nodes[1].details == rates
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -115,15 +112,6 @@ def test_arrows_are_those_of_the_network_and_point_forward(name):
     assert all(a < b for a, b in made.edges)
     assert {b for _, b in made.edges} == set(range(1, len(made.nodes)))
     assert {a for a, _ in made.edges} == set(range(len(made.nodes) - 1))
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_arrow_has_a_place(name):
-    made = recipe(NETWORKS[name])
-    layout = lay_out(made)
-    assert len(layout.links) + sum(1 + len(arc.carried) for arc in layout.arcs) == len(made.edges)
-    carried = [node for arc in layout.arcs for node in arc.carried]
-    assert len(layout.boxes) + len(carried) == len(made.nodes)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -141,13 +129,15 @@ def test_boxes_do_not_overlap_and_arcs_clear_what_they_span(name):
             assert abs(one.level - two.level) > 10
 
 
-def test_what_lies_beside_the_row_in_chains_is_carried_by_arcs():
-    layout = lay_out(recipe(mixed))
-    assert {node.label for arc in layout.arcs for node in arc.carried} == {
-        "conv 1×1",
-        "up-conv 2×2",
-    }
-    assert all(not arc.carried for arc in lay_out(recipe(branching)).arcs)
+def test_a_branch_stands_in_the_row_before_what_is_as_far_and_reaches_less_far():
+    made = recipe(mixed)
+    assert labels(made) == [
+        "input", "conv 5×5", "up-conv 2×2", "conv 1×1", "residual block", "+", "up-conv 4×4", "C",
+        "output",
+    ]  # fmt: skip
+    layout = lay_out(made)
+    assert len(layout.boxes) == len(made.nodes)
+    assert len(layout.links) + len(layout.arcs) == len(made.edges)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -41,11 +41,9 @@ def real_experiment(folder, **settings):
 
 
 def probing(folder, **settings):
-    names = {"learning_rate_schedule": "schedule"}
     kinds = {"discriminator": DiscriminatorSettings, "learning_rate_schedule": Schedule}
     options = {
-        names.get(key, key): kinds[key](**value) if key in kinds else value
-        for key, value in settings.items()
+        key: kinds[key](**value) if key in kinds else value for key, value in settings.items()
     }
     return probe.experiment(size=64, sentinel3=True, logs=folder / "logs", **options)
 
@@ -81,3 +79,8 @@ def test_what_contradicts_itself_reaches_the_model():
     exp = probe.experiment(discriminator=None, gen_loss={"gen_gan": 1.0})
     assert exp.DISCRIMINATOR is None and exp.GEN_LOSS["gen_gan"] == 1.0
     assert probe.experiment(discriminator=None).GEN_LOSS["gen_gan"] is None
+
+
+def test_a_setting_of_no_name_is_refused():
+    with pytest.raises(TypeError, match="learnig_rate"):
+        probe.experiment(learnig_rate=1.0)
