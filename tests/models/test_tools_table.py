@@ -106,7 +106,7 @@ def test_the_page_is_written_compared_and_cleared_of_former_models(folder):
 
 
 def test_the_page_says_of_what_is_not_known_that_it_is_not(folder):
-    blind = measure.measured()
+    blind = table.measured()
     for part in ("generator", "discriminator"):
         blind["pix2pix"][3][part] = {**blind["pix2pix"][3][part], "field_px": None}
     table.write_table(only_check=False, say=lambda _: None)
