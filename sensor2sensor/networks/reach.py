@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import zip_longest
 from typing import Any
 
@@ -45,7 +46,7 @@ class Reach:
         receptive_field_px: Most rows or columns of the input that it sees.
         total_stride_px: Input pixels by which an image can be moved so that the output moves with
             it and is otherwise the same; None where the image is too small to see that.
-        whole_image: Whether it sees all of the input.
+        whole_image: Whether it sees all of the input: of larger images it may see more.
     """
 
     receptive_field_px: int
@@ -56,7 +57,7 @@ class Reach:
 def reach(network: keras.Model, input_shape: Sequence[int] | None = None) -> Reach | None:
     """Measure a network in inference mode; neither its weights nor any random state change.
 
-    Of several inputs the one that is seen most of counts.
+    Of several inputs all count, in pixels of the finest.
 
     Args:
         network: ``[B, h, w, C_in] -> [B, H, W, C]``; the grids may differ. One that is no graph of
@@ -83,15 +84,35 @@ def _reach(network: keras.Model, shapes: Sequence[Shape]) -> Reach | None:
     what, why = f"the receptive field of {network.name}", f" ({measured.why})" * bool(measured.why)
     dark = "no output pixel that was looked at passes a gradient on to the input"
     try:
-        found = [one for one in map(into, range(len(shapes))) if one is not None]
+        found = {i: one for i in range(len(shapes)) if (one := into(i)) is not None}
     except TimeoutError as error:
-        found, dark = [], str(error)
+        found, dark = {}, str(error)
     if not found:
         logger.warning("%s is not known: %s%s", what, dark, why)
         return None
     if measured.why:
         logger.warning("%s may be too small: it is measured with the weights it has%s", what, why)
-    return max(found, key=lambda one: (one.receptive_field_px, one.total_stride_px or 0))
+    return _joined([(found[i], max(shapes[i][:2])) for i in found])
+
+
+def _joined(found: Sequence[tuple[Reach, int]]) -> Reach:
+    """The reach into inputs of one ground, each with its longer side, in pixels of the finest."""
+    finest = max(side for _, side in found)
+    strides: list[Fraction] = []
+    for one, side in found:
+        if one.total_stride_px is not None:
+            strides.append(Fraction(one.total_stride_px * finest, side))
+    return Reach(
+        max(math.ceil(Fraction(one.receptive_field_px * finest, side)) for one, side in found),
+        # All inputs are moved by the same ground, and each by whole strides of its own.
+        _common(strides) if len(strides) == len(found) else None,
+        any(one.whole_image for one, _ in found),
+    )
+
+
+def _common(strides: Sequence[Fraction]) -> int:
+    """The least whole number that is a multiple of each."""
+    return math.lcm(*(stride.numerator for stride in strides))
 
 
 @contextmanager

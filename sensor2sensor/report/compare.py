@@ -29,7 +29,15 @@ def heading(definition: Definition, *, unit: bool = True) -> str:
 
 def headings(group: Group, *, unit: bool = True) -> dict[str, str]:
     """Heading of each metric; with its name where modules of two users chose one label."""
-    told = {name: heading(d, unit=unit) for name, d in group.metrics.items()}
+    return _apart({name: heading(d, unit=unit) for name, d in group.metrics.items()})
+
+
+def labels(group: Group) -> dict[str, str]:
+    """Label of each metric for a sentence; with its name where two have one."""
+    return _apart({name: d.label for name, d in group.metrics.items()})
+
+
+def _apart(told: dict[str, str]) -> dict[str, str]:
     twice = {text for text, count in Counter(told.values()).items() if count > 1}
     return {name: f"{name}: {text}" if text in twice else text for name, text in told.items()}
 
@@ -154,10 +162,10 @@ def share(count: int, total: int) -> str:
 
 def lacking(group: Group) -> str:
     """Who was not scored in which metric, as a sentence; empty where all were in all."""
-    found = entrants(group)
+    found, spoken = entrants(group), labels(group)
     told = {
-        definition.label: [entrant.label for entrant in found if not entrant.has(name)]
-        for name, definition in group.metrics.items()
+        spoken[name]: [entrant.label for entrant in found if not entrant.has(name)]
+        for name in group.metrics
         if name not in group.shared
     }
     parts = [f"{label} of {', '.join(names)}" for label, names in told.items() if names]

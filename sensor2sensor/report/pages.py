@@ -165,7 +165,7 @@ def _behind(group: Group) -> str:
     # Of the truth, so one for all; evaluations from before the count have 0.
     share = max(result.facts.sam_left_out for result in group.results)
     told = group.windows.items()
-    counts = ", ".join(f"{group.metrics[column].label} {count}" for column, count in told)
+    counts = ", ".join(f"{compare.labels(group)[column]} {count}" for column, count in told)
     inside = f"Windows wholly within '{group.stratum}': {counts}. " if counts else ""
     zero = f"SAM leaves out {100 * share:.2g} % of the pixels: zero truth. " if share else ""
     return inside + zero

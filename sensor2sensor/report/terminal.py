@@ -77,7 +77,7 @@ def _show(group: Group, console: Console) -> None:
     _table("Ranks of the means, 1 is best", compare.rank_table(group), known, console)
     gains = compare.gain_table(group)
     if gains is not None:
-        title = f"Gain over {group.facts.reference}, positive is better; "
+        title = f"Gain over {group.reference}, positive is better; "
         _table(title + compare.independent_groups(group), gains, set(), console)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pytest
+
 from sensor2sensor.core import files
 from sensor2sensor.core.files import SimulatedCrash, crash_at_write
+from sensor2sensor.preprocess.tiles import run
 from tests.unit.preprocess.tifs_archive import (
     INVENTORY,
     folder_of,
@@ -40,6 +43,25 @@ def test_a_second_selection_is_a_union_with_keep(both, monkeypatch):
     assert tree(folder_of(both)) == apart
     # Before the lock and within it; the logs where their scene is worked on, too.
     assert (parsed["manifest.json"], parsed[f"{first:05d}.json"]) == (2, 3)
+
+
+@pytest.mark.parametrize("options", [(), ("--keep",)])
+def test_a_run_that_ended_while_this_one_planned_is_not_written_over(
+    both, monkeypatch, capsys, options
+):
+    first, _ = scenes(both)
+    select(both, first)
+    planned = run.plan_scenes
+
+    def with_another_run_meanwhile(*asked):
+        monkeypatch.setattr(run, "plan_scenes", planned)
+        assert step40(both, "--quantity", "1", "--seed", "1") == 0
+        return planned(*asked)
+
+    monkeypatch.setattr(run, "plan_scenes", with_another_run_meanwhile)
+    assert step40(both, "--quantity", "2", *options) == 2
+    assert "tiles of other options" in (said := capsys.readouterr().err) or "another run" in said
+    assert json.loads(tree(folder_of(both))["manifest.json"])["options"]["seed"] == 1
 
 
 def test_a_rerun_makes_the_folder_equal_to_the_selection(both, capsys):

@@ -156,13 +156,36 @@ class TileFolder:
         return [log for path in found if (log := self.read_log(int(path.stem)))]
 
     @cached_property
+    def _seen(self) -> dict[str, tuple[int, int]]:
+        """Which files there were when this run first looked."""
+        return self._state()
+
+    def _state(self) -> dict[str, tuple[int, int]]:
+        found = [self.manifest, *self._logs.glob("[0-9]*.json")]
+        # Each write makes a new file, so its number tells of one within the clock's step, too.
+        stats = {path.name: path.stat() for path in found if path.is_file()}
+        return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
+
+    def require_as_seen(self) -> None:
+        """Under the lock: what was planned must still be true of the folder.
+
+        Raises:
+            OutputExistsError: Another run has written to it since this one looked.
+        """
+        if self._seen != self._state():
+            what = "another run of step 40 has written to it since this one began"
+            raise OutputExistsError(what, where=self.path, hint="repeat the command")
+
+    @cached_property
     def _manifest_before(self) -> dict[str, Any] | None:
         """The manifest of an earlier run, or None."""
+        _ = self._seen  # before the first look
         return files.read_json(self.manifest) if self.manifest.is_file() else None
 
     @cached_property
     def _logs_before(self) -> list[SceneLog]:
         """The scene logs of earlier runs."""
+        _ = self._seen  # before the first look
         return self.logs()
 
     def stands_for(self, request: Request) -> set[int]:

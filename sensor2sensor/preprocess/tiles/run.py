@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         return report.finish()
 
     with files.lock(folder.path / ".lock"):
+        folder.require_as_seen()
         folder.sweep()
         remove_others([task.overlay for task in tasks])
         manifest = folder.manifest_for(request, scenes)

@@ -133,6 +133,17 @@ def test_known_answers(name):
     assert reach(make()) == expected
 
 
+def test_of_several_inputs_all_count_in_pixels_of_the_finest():
+    fine, coarse = keras.Input([24, 24, 2]), keras.Input([12, 12, 1])
+    grown = keras.layers.UpSampling2D(4)(conv(5, 2)(coarse))
+    made = keras.Model([fine, coarse], keras.layers.Concatenate()([conv(7)(fine), grown]))
+    # 5 coarse pixels are 10 fine ones, and a stride of 2 of them is 4 fine ones, and of 1 fine one.
+    assert reach(made) == Reach(10, 4, False)
+    pooled = keras.layers.GlobalAveragePooling2D(keepdims=True)(coarse)
+    made = keras.Model([fine, coarse], conv(7)(fine) + keras.layers.Dense(2)(pooled))
+    assert reach(made) == Reach(24, None, whole_image=True)
+
+
 def test_a_hundred_convolutions_do_not_fade():
     """(1/9)^100 is below the smallest float."""
     assert reach(network(*[conv(3) for _ in range(100)], size=240)).receptive_field_px == 201

@@ -98,6 +98,7 @@ def test_two_metrics_of_one_label_have_a_column_each(monkeypatch, mixed):
     assert list(columns) == ["bias: Bias ↓\n(reflectance)", "skew: Bias ↓\n(reflectance)"]
     assert (columns.loc[[OWN, OTHER]] == "–").to_numpy().tolist() == [[False, True], [True, False]]
     assert report.summary(load(mixed)).body.count("Bias ↓") == 2
+    assert f"No bias: Bias of {PLAIN}, {OTHER}; no skew: Bias of" in compare.lacking(group)
 
 
 def test_data_sets_whose_hashes_begin_alike_have_titles_of_their_own(monkeypatch, mixed):
@@ -116,7 +117,10 @@ def test_a_run_that_is_a_baseline_says_so_in_every_table(tmp_path, capsys):
         assert set(named) <= set(table(group).index)
     assert f"<th>{named[0]}</th>" in report.summary(results)._repr_html_()
     assert terminal.main(["--evaluation", str(tmp_path)]) == 0
-    assert "= bicubic" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "= bicubic" in said
+    # Not over that of the first result, a baseline's, whose next strongest is another.
+    assert results.results[0].facts.reference == "nearest" and "Gain over bicubic" in said
 
 
 def test_an_evaluation_with_settings_of_its_own_is_read(tmp_path):
