@@ -182,6 +182,8 @@ class Source(Protocol):
             other options is not gone on with. Version, drafts and shard are compared as well.
         options_say_all: Whether the options name everything that decides on drafts and files, so
             that nothing else is compared (step 50, whose data sets outlive its drafts' details).
+        shared_target: Whether :meth:`read` gives every sibling the same target, whose statistics
+            are then measured once. A sample of several targets is refused.
         command: The command line that makes it, for messages and provenance.
     """
 
@@ -192,6 +194,7 @@ class Source(Protocol):
     options: Mapping[str, Any]
     command: str
     options_say_all: bool = False
+    shared_target: bool = False
 
     def plan(self) -> Listing:
         """What there is. Reads names and tables, no pixels; called once a run.

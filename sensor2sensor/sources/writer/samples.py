@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport
 from sensor2sensor.core.errors import DatasetError
@@ -16,7 +18,7 @@ from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.core.parallel import Failure, attempt, parallel_map
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract
 from sensor2sensor.dataset.recordfile import record_places, scan_file, write_records
-from sensor2sensor.dataset.records import encode, identity
+from sensor2sensor.dataset.records import TileRecord, encode, identity
 from sensor2sensor.sources.source import Item, LeftOut, Source, folder_of
 from sensor2sensor.sources.writer.plan import Plan
 
@@ -166,11 +168,18 @@ def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]] | Le
         # Its file and its line in split.csv bear the item's name: under another nobody finds it.
         if record.name != item.name:
             raise DatasetError(f"its record is named '{record.name}'", where=item.name)
+        if source.shared_target and not _same_values(record, records[0]):
+            raise DatasetError("its siblings have several targets", where=item.name)
         key, incomplete = source_key(source, item, draft), record.incomplete_blocks
         # The count goes along: a repeat that keeps the file never makes the sample again.
         text = json.dumps({"key": key, "incomplete": incomplete})
         made[draft.name] = (encode(record, draft, text), incomplete)
     return made
+
+
+def _same_values(record: TileRecord, first: TileRecord) -> bool:
+    # Mostly it is the very same array, which costs nothing to see.
+    return record.target is first.target or np.array_equal(record.target, first.target)
 
 
 def _write(
