@@ -160,7 +160,8 @@ def with_validation(items: Iterable[Item], count: int, seed: int) -> tuple[Item,
 class LeftOut(Exception):  # noqa: N818 - it is no error
     """Raised by :meth:`Source.read`: a rule of the options leaves the item out, and why.
 
-    It becomes ``dropped`` in every sibling, no failure, and a repeat does not try it again.
+    It becomes ``dropped`` in every sibling, no failure, and is not read again until what it is made
+    from, or the source's version or options, change. Only a run that was cut off forgets it.
     """
 
 

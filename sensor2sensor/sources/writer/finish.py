@@ -16,7 +16,7 @@ from sensor2sensor.dataset.contract import SPLITS, DatasetContract, Degradation,
 from sensor2sensor.dataset.degenerate import notices, refuse_degenerate
 from sensor2sensor.dataset.ledger import DROPPED, REFUSED, SplitRow
 from sensor2sensor.dataset.splits import TilePlace, ground_shared, groups_shared
-from sensor2sensor.sources.source import Source, folder_of
+from sensor2sensor.sources.source import Listing, Source, folder_of
 from sensor2sensor.sources.writer.agreement import held_options
 from sensor2sensor.sources.writer.existing import Existing, There, end
 from sensor2sensor.sources.writer.options import WriteOptions
@@ -66,9 +66,6 @@ def finish_all(
     Raises:
         DatasetError: Refused samples left a split empty, or a target band has no span.
     """
-    if written.left_out:
-        by = plan.listing.left_out_by
-        report.note(f"{len(written.left_out)} tiles left out by {by} once they were read")
     first: _Finished | None = None
     for draft in source.drafts:
         # One sibling whole before the next: a kill leaves whole ones and unfinished ones.
@@ -77,7 +74,7 @@ def finish_all(
         kept = item.kept_rows(plan.listing.name) if item else []
         rows = [*kept, *placed_rows(plan, tasks, written, written.places[draft.name])]
         # Before the passes over all records, which take minutes.
-        _require_members(rows, draft.name)
+        _require_members(rows, draft.name, plan, written)
         provenance = _provenance(source, item, plan, options)
         equal = first if first is not None and first.has_members_of(rows) else None
         ground = _shared_ground(equal, draft) or ground_of(rows, draft)
@@ -118,7 +115,7 @@ def placed_rows(
     return rows
 
 
-def _require_members(rows: Sequence[SplitRow], name: str) -> None:
+def _require_members(rows: Sequence[SplitRow], name: str, plan: Plan, written: Written) -> None:
     counts = Counter(row.split for row in rows)
     empty = [split for split in SPLITS if not counts[split]]
     if empty:
@@ -126,13 +123,21 @@ def _require_members(rows: Sequence[SplitRow], name: str) -> None:
         raise DatasetError(
             f"the {' and '.join(empty)} split is empty ({numbers})",
             where=name,
-            hint=f"{_first_refusal(rows)}mend the refused tiles, or give it more ground",
+            hint=_remedy(rows, plan.listing, written.left_out),
         )
 
 
-def _first_refusal(rows: Sequence[SplitRow]) -> str:
-    refused = [row for row in rows if row.split == REFUSED]
-    return f"first of them {refused[0].name}: {refused[0].reason}; " if refused else ""
+def _remedy(rows: Sequence[SplitRow], listing: Listing, left_out: Mapping[str, str]) -> str:
+    """What fills an empty split: what was refused, and what a rule left out, with the first."""
+    ways = []
+    refused = next((row for row in rows if row.split == REFUSED), None)
+    if refused is not None:
+        ways.append(f"first of them {refused.name}: {refused.reason}; mend the refused tiles")
+    if left_out:
+        name, reason = next(iter(left_out.items()))
+        rule = f"{listing.left_out_by} leaves out {len(left_out)}, first {name}: {reason}"
+        ways.append(f"{rule}; change that rule")
+    return f"{'; '.join(ways)}, or give it more ground" if ways else "give it more ground"
 
 
 def ground_of(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, Any]:
