@@ -185,6 +185,8 @@ class Source(Protocol):
             that nothing else is compared (step 50, whose data sets outlive its drafts' details).
         shared_target: Whether :meth:`read` gives every sibling the same target, whose statistics
             are then measured once. A sample of several targets is refused.
+        reasons_with_names: Whether a refused sample's reason in ``split.csv`` begins with its name,
+            as in the tables that step 50 has always written.
         command: The command line that makes it, for messages and provenance.
     """
 
@@ -196,6 +198,7 @@ class Source(Protocol):
     command: str
     options_say_all: bool = False
     shared_target: bool = False
+    reasons_with_names: bool = False
 
     def plan(self) -> Listing:
         """What there is. Reads names and tables, no pixels; called once a run.

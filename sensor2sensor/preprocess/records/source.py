@@ -30,6 +30,7 @@ class TileSource(Source):
     version = VERSION
     options_say_all = True
     shared_target = True
+    reasons_with_names = True
 
     def __init__(self, tiles: TileSet, options: DatasetOptions) -> None:
         self.dataset = options.dataset

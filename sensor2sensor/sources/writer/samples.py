@@ -156,7 +156,8 @@ def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
         # Around the reading alone: a disk that is full while writing is no fault of the sample.
         found = attempt(partial(_serialised, source), item)
         if isinstance(found, Failure):
-            refused[item.name] = found.reason
+            named = "" if source.reasons_with_names else f"{item.name}: "
+            refused[item.name] = found.reason.removeprefix(named)
         elif isinstance(found, LeftOut):
             left_out[item.name] = " ".join(str(found).split())
         else:
