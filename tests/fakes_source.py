@@ -36,11 +36,12 @@ class ToySource(Source):
     def __init__(
         self, cities: str = "abcdefgh", photos: int = 3, *, name: str = "album", tile_px: int = 32,
         factor: int = 2, by: str = "group", seed: int = 9, bad: tuple[str, ...] = (),
+        ratios: tuple[float, float] = (0.7, 0.4),
     ) -> None:  # fmt: skip
         self.cities, self.photos, self.name, self.bad = cities, photos, name, bad
         self.factor, self.by, self.seed = factor, by, seed
         bands = tuple(map(_band, COLOURS))
-        ratios = (None, None) if by == "given" else (0.7, 0.4)
+        ratios = (None, None) if by == "given" else ratios
         strata = {"shaded": (1,), "lit": (0,)}
         draft = draft_contract(
             name="toy", kind="paired", tile_px=tile_px, resolution_m=None, factor=float(factor),

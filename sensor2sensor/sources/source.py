@@ -160,7 +160,8 @@ def with_validation(items: Iterable[Item], count: int, seed: int) -> tuple[Item,
 class LeftOut(Exception):  # noqa: N818 - it is no error
     """Raised by :meth:`Source.read`: a rule of the options leaves the item out, and why.
 
-    It becomes ``dropped`` in every sibling, no failure, and a repeat does not try it again.
+    It becomes ``dropped`` in every sibling, no failure, and is not read again until what it is made
+    from, or the source's version or options, change. Only a run that was cut off forgets it.
     """
 
 
@@ -182,6 +183,10 @@ class Source(Protocol):
             other options is not gone on with. Version, drafts and shard are compared as well.
         options_say_all: Whether the options name everything that decides on drafts and files, so
             that nothing else is compared (step 50, whose data sets outlive its drafts' details).
+        shared_target: Whether :meth:`read` gives every sibling the same target, whose statistics
+            are then measured once. A sample of several targets is refused.
+        reasons_with_names: Whether a refused sample's reason in ``split.csv`` begins with its name,
+            as in the tables that step 50 has always written.
         command: The command line that makes it, for messages and provenance.
     """
 
@@ -192,6 +197,8 @@ class Source(Protocol):
     options: Mapping[str, Any]
     command: str
     options_say_all: bool = False
+    shared_target: bool = False
+    reasons_with_names: bool = False
 
     def plan(self) -> Listing:
         """What there is. Reads names and tables, no pixels; called once a run.

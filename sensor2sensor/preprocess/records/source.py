@@ -29,6 +29,8 @@ class TileSource(Source):
     step = "50"
     version = VERSION
     options_say_all = True
+    shared_target = True
+    reasons_with_names = True
 
     def __init__(self, tiles: TileSet, options: DatasetOptions) -> None:
         self.dataset = options.dataset

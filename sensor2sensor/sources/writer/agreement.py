@@ -19,7 +19,11 @@ def held_options(source: Source, options: WriteOptions) -> dict[str, Any]:
     As they come back from a file, where a tuple is a list: else a repeat would find them changed.
     """
     held: dict[str, Any] = json.loads(json.dumps(dict(source.options)))
-    return held if source.options_say_all else {"shard": options.shard, **held}
+    if source.options_say_all:
+        return held
+    # Records from before it was claimed were not held against each other.
+    shared = {"shared_target": True} if source.shared_target else {}
+    return {"shard": options.shard, **shared, **held}
 
 
 def disagreements(source: Source, draft: DatasetContract, contract: DatasetContract) -> list[str]:

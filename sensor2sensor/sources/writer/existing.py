@@ -22,6 +22,7 @@ from sensor2sensor.sources.writer.agreement import (
 from sensor2sensor.sources.writer.options import WriteOptions
 
 BUILDING_FILE = "building.json"
+LEFT_OUT_FILE = "left_out.json"
 _LISTED = re.compile(rf"(?:{'|'.join(SPLITS)})/[^/\",\n]+\.tfrecord")
 SIGNS = (CONTRACT_FILE, SPLIT_FILE, BUILDING_FILE)
 
@@ -35,12 +36,14 @@ class Existing:
         contract: Its contract, None where unfinished.
         rows: Lines of its split table, empty where unfinished.
         building: Options, inventories and files of a run that has not ended, or None.
+        left_out: By name the ``key`` and ``reason`` of samples left out once they were read.
     """
 
     folder: Path
     contract: DatasetContract | None
     rows: tuple[SplitRow, ...]
     building: Mapping[str, Any] | None
+    left_out: Mapping[str, Mapping[str, str]]
 
     @property
     def options(self) -> Mapping[str, Any] | None:
@@ -94,11 +97,15 @@ class Existing:
 
 def look(folder: Path) -> Existing:
     """What a data set folder holds."""
-    building = folder / BUILDING_FILE
+    building, left_out = folder / BUILDING_FILE, folder / LEFT_OUT_FILE
     contract = load_contract(folder) if (folder / CONTRACT_FILE).is_file() else None
     rows = tuple(read_split(folder)) if (folder / SPLIT_FILE).is_file() else ()
     return Existing(
-        folder, contract, rows, files.read_json(building) if building.is_file() else None
+        folder,
+        contract,
+        rows,
+        files.read_json(building) if building.is_file() else None,
+        files.read_json(left_out) if left_out.is_file() else {},
     )
 
 
@@ -206,6 +213,7 @@ def remove_listed(folder: Path) -> None:
         listed = salvaged_names(folder)
     # First: without it the folder is no data set, wherever a kill stops the rest.
     files.remove(folder / CONTRACT_FILE)
+    files.remove(folder / LEFT_OUT_FILE)
     _remove_within(folder, listed)
     files.remove(folder / SPLIT_FILE)
     files.remove(folder / BUILDING_FILE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,39 @@ from sensor2sensor.dataset.contract import SPLITS, DatasetContract, Degradation,
 from sensor2sensor.dataset.degenerate import notices, refuse_degenerate
 from sensor2sensor.dataset.ledger import DROPPED, REFUSED, SplitRow
 from sensor2sensor.dataset.splits import TilePlace, ground_shared, groups_shared
-from sensor2sensor.sources.source import Source, folder_of
+from sensor2sensor.sources.source import Listing, Source, folder_of
 from sensor2sensor.sources.writer.agreement import held_options
 from sensor2sensor.sources.writer.existing import Existing, There, end
 from sensor2sensor.sources.writer.options import WriteOptions
 from sensor2sensor.sources.writer.plan import Plan
 from sensor2sensor.sources.writer.samples import Placed, WriteTask, Written
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A sibling that is finished, for what the next ones need not find out again.
+
+    Attributes:
+        contract: Its contract.
+        rows: The lines of its table.
+        ground: Fields of its split policy by :func:`ground_of`.
+    """
+
+    contract: DatasetContract
+    rows: Sequence[SplitRow]
+    ground: dict[str, Any]
+
+    def has_members_of(self, rows: Sequence[SplitRow]) -> bool:
+        """Whether a sibling has the same samples in the same splits, on the same ground.
+
+        One that was made later lacks what was added to the others before.
+        """
+        return sorted(map(_member, self.rows)) == sorted(map(_member, rows))
+
+
+def _member(row: SplitRow) -> tuple[str, ...]:
+    place = (row.epsg, row.ulx_m, row.uly_m)
+    return (row.name, row.split, row.block, row.source_sha256, *map(str, place))
 
 
 def finish_all(
@@ -39,11 +66,7 @@ def finish_all(
     Raises:
         DatasetError: Refused samples left a split empty, or a target band has no span.
     """
-    if written.left_out:
-        by = plan.listing.left_out_by
-        report.note(f"{len(written.left_out)} tiles left out by {by} once they were read")
-    ground: dict[str, Any] = {}
-    first: DatasetContract | None = None
+    first: _Finished | None = None
     for draft in source.drafts:
         # One sibling whole before the next: a kill leaves whole ones and unfinished ones.
         folder = folder_of(data_root, draft)
@@ -51,22 +74,23 @@ def finish_all(
         kept = item.kept_rows(plan.listing.name) if item else []
         rows = [*kept, *placed_rows(plan, tasks, written, written.places[draft.name])]
         # Before the passes over all records, which take minutes.
-        _require_members(rows, draft.name)
-        # Siblings have the same members, and so the same ground.
-        ground = ground or ground_of(rows, draft)
+        _require_members(rows, draft.name, plan, written)
         provenance = _provenance(source, item, plan, options)
+        equal = first if first is not None and first.has_members_of(rows) else None
+        ground = _shared_ground(equal, draft) or ground_of(rows, draft)
+        known = equal if source.shared_target else None
         contract = finish(
             folder,
             source.completed(draft, provenance["inventories"]),
             rows,
-            target_statistics=_shared_statistics(first, draft),
+            target_statistics=_shared_statistics(known, draft, provenance["inventories"]),
             # Before dataset.json exists: else training would end before an evaluation refuses.
             accept=refuse_degenerate,
             split_policy=_policy(draft, rows, ground, plan.rule.guard_m),
             degradation=_degradation(draft, rows),
             provenance=provenance,
         )
-        first = first or contract
+        first = first or _Finished(contract, rows, ground)
         end(folder, rows)
         report.note(_line(contract))
         for line in notices(contract):
@@ -91,7 +115,7 @@ def placed_rows(
     return rows
 
 
-def _require_members(rows: Sequence[SplitRow], name: str) -> None:
+def _require_members(rows: Sequence[SplitRow], name: str, plan: Plan, written: Written) -> None:
     counts = Counter(row.split for row in rows)
     empty = [split for split in SPLITS if not counts[split]]
     if empty:
@@ -99,13 +123,21 @@ def _require_members(rows: Sequence[SplitRow], name: str) -> None:
         raise DatasetError(
             f"the {' and '.join(empty)} split is empty ({numbers})",
             where=name,
-            hint=f"{_first_refusal(rows)}mend the refused tiles, or give it more ground",
+            hint=_remedy(rows, plan.listing, written.left_out),
         )
 
 
-def _first_refusal(rows: Sequence[SplitRow]) -> str:
-    refused = [row for row in rows if row.split == REFUSED]
-    return f"first of them {refused[0].name}: {refused[0].reason}; " if refused else ""
+def _remedy(rows: Sequence[SplitRow], listing: Listing, left_out: Mapping[str, str]) -> str:
+    """What fills an empty split: what was refused, and what a rule left out, with the first."""
+    ways = []
+    refused = next((row for row in rows if row.split == REFUSED), None)
+    if refused is not None:
+        ways.append(f"first of them {refused.name}: {refused.reason}; mend the refused tiles")
+    if left_out:
+        name, reason = next(iter(left_out.items()))
+        rule = f"{listing.left_out_by} leaves out {len(left_out)}, first {name}: {reason}"
+        ways.append(f"{rule}; change that rule")
+    return f"{'; '.join(ways)}, or give it more ground" if ways else "give it more ground"
 
 
 def ground_of(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, Any]:
@@ -155,12 +187,27 @@ def _degradation(draft: DatasetContract, rows: Sequence[SplitRow]) -> Degradatio
     )
 
 
+def _shared_ground(equal: _Finished | None, draft: DatasetContract) -> dict[str, Any] | None:
+    """The ground of a sibling with the same members, on tiles of the same size."""
+    if equal is None:
+        return None
+    made = equal.contract
+    same = (made.tile_px, made.resolution_m, made.split_policy.by)
+    asked = (draft.tile_px, draft.resolution_m, draft.split_policy.by)
+    return equal.ground if same == asked else None
+
+
 def _shared_statistics(
-    first: DatasetContract | None, draft: DatasetContract
+    equal: _Finished | None, draft: DatasetContract, inventories: Sequence[Mapping[str, Any]]
 ) -> tuple[BandStatistics, ...] | None:
-    """Statistics of an equal target with the same members: two passes over the records less."""
-    same = first is not None and _bare(first) == _bare(draft)
-    return first.statistics["target"] if first is not None and same else None
+    """Statistics of an equal target with the same members: two passes over the records less.
+
+    Names alone do not make members equal: those of another sibling may be of an earlier list.
+    """
+    if equal is None or equal.contract.provenance["inventories"] != list(inventories):
+        return None
+    same = _bare(equal.contract) == _bare(draft)
+    return equal.contract.statistics["target"] if same else None
 
 
 def _bare(contract: DatasetContract) -> list[Any]:

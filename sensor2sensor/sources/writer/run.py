@@ -15,6 +15,7 @@ from sensor2sensor.sources.source import Listing, Source, folder_of
 from sensor2sensor.sources.writer.agreement import held_options
 from sensor2sensor.sources.writer.existing import There, begin, look_around, remove_listed
 from sensor2sensor.sources.writer.finish import dropped_text, finish_all
+from sensor2sensor.sources.writer.leftout import remember, remembered, tell
 from sensor2sensor.sources.writer.options import WriteOptions
 from sensor2sensor.sources.writer.plan import (
     Plan,
@@ -24,7 +25,7 @@ from sensor2sensor.sources.writer.plan import (
 )
 from sensor2sensor.sources.writer.samples import (
     WriteTask,
-    current_places,
+    held_records,
     tasks_of,
     write_samples,
 )
@@ -52,12 +53,14 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     plan = _planned(source, listing, there, report)
     for line in listing.notes:
         report.note(line)
-    tasks = tasks_of(plan, options.shard)
+    tasks = _tasks(source, data_root, there, plan, options)
     folders = [folder_of(data_root, draft) for draft in source.drafts]
     if all(folder in there.kept and there.kept[folder].holds(listing) for folder in folders):
         for task in tasks:
             for item in task.items:
-                report.skipped(item.name)
+                if item.name not in task.left_out:
+                    report.skipped(item.name)
+        tell(listing, sum(len(task.left_out) for task in tasks), report)
     elif options.dry_run:
         _announce(source, data_root, there, plan, tasks, report)
     else:
@@ -69,7 +72,7 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
             now = look_around(source, listing, data_root, options)
             if now != there:
                 there, plan = now, _planned(source, listing, now, report)
-                tasks = tasks_of(plan, options.shard)
+                tasks = _tasks(source, data_root, there, plan, options)
             # Old files go first: a name may stand for other samples now, or in another split.
             for folder in there.replaced:
                 remove_listed(folder)
@@ -78,8 +81,18 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
                 made = [task.file for task in tasks]
                 begin(folder, there.kept.get(folder), held, listing.name, made)
             written = write_samples(source, data_root, tasks, options.workers, report)
+            # Before the tables, which may be refused: what was looked at is known all the same.
+            remember(source, data_root, there, listing, written.left_out)
+            tell(listing, len(written.left_out), report)
             finish_all(source, data_root, options, there, plan, tasks, written, report)
     return report.finish()
+
+
+def _tasks(
+    source: Source, data_root: Path, there: There, plan: Plan, options: WriteOptions
+) -> list[WriteTask]:
+    known = remembered(source, data_root, there, plan.listing.items)
+    return tasks_of(plan, options.shard, known)
 
 
 def _planned(source: Source, listing: Listing, there: There, report: cli.StepReport) -> Plan:
@@ -123,6 +136,7 @@ def _announce(
         dropped = dropped_text(counts[DROPPED], by_guard)
         report.note(f"would write {draft.name}: {numbers}, {dropped}")
     for task in tasks:
-        current = not there.replaced and current_places(source, data_root, task) is not None
-        for item in task.items:
-            (report.skipped if current else report.done)(item.name)
+        held = {} if there.replaced else held_records(source, data_root, task).records
+        for item in (one for one in task.items if one.name not in task.left_out):
+            (report.skipped if item.name in held else report.done)(item.name)
+    tell(plan.listing, sum(len(task.left_out) for task in tasks), report)

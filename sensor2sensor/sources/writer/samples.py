@@ -1,13 +1,18 @@
-"""Writing records: one task for each file name, the same samples in every sibling data set."""
+"""Writing records: one task for each file name, the same samples in every sibling data set.
+
+A sample is read where one sibling lacks its record; a file is written where its records change.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport
@@ -16,7 +21,7 @@ from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.core.parallel import Failure, attempt, parallel_map
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract
 from sensor2sensor.dataset.recordfile import record_places, scan_file, write_records
-from sensor2sensor.dataset.records import encode, identity
+from sensor2sensor.dataset.records import TileRecord, encode, identity
 from sensor2sensor.sources.source import Item, LeftOut, Source, folder_of
 from sensor2sensor.sources.writer.plan import Plan
 
@@ -28,10 +33,12 @@ class WriteTask:
     Attributes:
         file: Path below each data set's folder.
         items: In order.
+        left_out: Those that a rule left out in an earlier run once it had seen them, and why.
     """
 
     file: str
     items: tuple[Item, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 class Placed(NamedTuple):
@@ -44,6 +51,16 @@ class Placed(NamedTuple):
     incomplete_blocks: int
 
 
+class Stored(NamedTuple):
+    """A serialised record, and how many of its input blocks lack pixels."""
+
+    data: bytes
+    incomplete_blocks: int
+
+
+Siblings = Mapping[str, Stored]  # of one sample, by data set
+
+
 @dataclass(frozen=True)
 class Written:
     """What came of a task, or of all.
@@ -52,17 +69,24 @@ class Written:
         places: For each data set (by name) and sample (by name) where its record lies.
         refused: Samples that cannot be used, with the reason.
         left_out: Samples that a rule of the source leaves out once it has seen them, and why.
-        reused: Whether all files were there already, made from equal inputs and options.
+        reused: Samples whose records were there already, made from equal inputs and options.
     """
 
     places: dict[str, dict[str, Placed]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
-    reused: bool = False
+    reused: frozenset[str] = frozenset()
 
 
-def tasks_of(plan: Plan, shard: int) -> list[WriteTask]:
-    """Tasks for the items of a listing: a file for each, or ``shard`` of them in a file."""
+def tasks_of(plan: Plan, shard: int, left_out: Mapping[str, str]) -> list[WriteTask]:
+    """Tasks for the items of a listing: a file for each, or ``shard`` of them in a file.
+
+    Args:
+        plan: Of the listing.
+        shard: Samples in a file.
+        left_out: What is known to be left out (:func:`writer.leftout.remembered`). It has its place
+            in a shard all the same, so that no other sample moves.
+    """
     tasks = []
     for split in SPLITS:
         inside = plan.inside(split)
@@ -70,7 +94,8 @@ def tasks_of(plan: Plan, shard: int) -> list[WriteTask]:
             part = tuple(inside[start : start + shard])
             # Shards are numbered anew in each split, whose folder tells them apart.
             stem = part[0].name if shard == 1 else f"{plan.listing.name}__shard-{number:05d}"
-            tasks.append(WriteTask(f"{split}/{stem}.tfrecord", part))
+            known = {item.name: left_out[item.name] for item in part if item.name in left_out}
+            tasks.append(WriteTask(f"{split}/{stem}.tfrecord", part, known))
     return tasks
 
 
@@ -106,9 +131,9 @@ def _count(written: Written, task: WriteTask, report: StepReport) -> None:
     for item in task.items:
         if item.name in written.refused:
             report.failed(item.name, written.refused[item.name])
-        elif written.reused:
+        elif item.name in written.reused:
             report.skipped(item.name)
-        else:
+        elif item.name not in written.left_out:
             report.done(item.name)
 
 
@@ -118,29 +143,34 @@ def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
     A sample that cannot be used, for whatever error of its source, is left out of all data sets, so
     they keep the same members.
     """
-    # All or none: the siblings' records come from one reading, which is what costs.
-    current = current_places(source, data_root, task)
-    if current is not None:
-        return Written(current, reused=True)
-    serialised: dict[str, list[tuple[bytes, int]]] = {draft.name: [] for draft in source.drafts}
+    held = held_records(source, data_root, task)
+    made: dict[str, Siblings] = {}
     refused: dict[str, str] = {}
-    left_out: dict[str, str] = {}
+    left_out = dict(task.left_out)
     for item in task.items:
+        if item.name in left_out:
+            continue
+        if item.name in held.records:
+            made[item.name] = held.records[item.name]
+            continue
         # Around the reading alone: a disk that is full while writing is no fault of the sample.
-        made = attempt(partial(_serialised, source), item)
-        if isinstance(made, Failure):
-            refused[item.name] = made.reason
-        elif isinstance(made, LeftOut):
-            left_out[item.name] = " ".join(str(made).split())
+        found = attempt(partial(_serialised, source), item)
+        if isinstance(found, Failure):
+            named = "" if source.reasons_with_names else f"{item.name}: "
+            refused[item.name] = found.reason.removeprefix(named)
+        elif isinstance(found, LeftOut):
+            left_out[item.name] = " ".join(str(found).split())
         else:
-            for name, record in made.items():
-                serialised[name].append(record)
-    kept = [item for item in task.items if item.name not in refused | left_out]
+            made[item.name] = found
+    reused = frozenset(made.keys() & held.records.keys())
     places = {}
     for draft in source.drafts:
         path = folder_of(data_root, draft) / task.file
-        places[draft.name] = _write(path, kept, serialised[draft.name])
-    return Written(places, refused, left_out)
+        records = {name: siblings[draft.name] for name, siblings in made.items()}
+        # A refused sample that is tried again in vain changes nothing in its shard.
+        current = len(reused) == len(made) and held.order[draft.name] == list(made)
+        places[draft.name] = _placed(path, records, current=current)
+    return Written(places, refused, left_out, reused)
 
 
 def source_key(source: Source, item: Item, draft: DatasetContract) -> str:
@@ -152,8 +182,8 @@ def source_key(source: Source, item: Item, draft: DatasetContract) -> str:
     return fingerprint({"version": source.version, **made, "form": draft.form()})
 
 
-def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]] | LeftOut:
-    """A sample's record, and its incomplete blocks, for every data set; or why it has none."""
+def _serialised(source: Source, item: Item) -> Siblings | LeftOut:
+    """A sample's records for every data set; or why it has none."""
     made = {}
     try:
         records = tuple(source.read(item))
@@ -166,67 +196,79 @@ def _serialised(source: Source, item: Item) -> dict[str, tuple[bytes, int]] | Le
         # Its file and its line in split.csv bear the item's name: under another nobody finds it.
         if record.name != item.name:
             raise DatasetError(f"its record is named '{record.name}'", where=item.name)
+        if source.shared_target and not _same_values(record, records[0]):
+            raise DatasetError("its siblings have several targets", where=item.name)
         key, incomplete = source_key(source, item, draft), record.incomplete_blocks
         # The count goes along: a repeat that keeps the file never makes the sample again.
         text = json.dumps({"key": key, "incomplete": incomplete})
-        made[draft.name] = (encode(record, draft, text), incomplete)
+        made[draft.name] = Stored(encode(record, draft, text), incomplete)
     return made
 
 
-def _write(
-    path: Path, kept: Sequence[Item], serialised: Sequence[tuple[bytes, int]]
-) -> dict[str, Placed]:
+def _same_values(record: TileRecord, first: TileRecord) -> bool:
+    # Mostly it is the very same array, which costs nothing to see.
+    return record.target is first.target or np.array_equal(record.target, first.target)
+
+
+def _placed(path: Path, records: Mapping[str, Stored], *, current: bool) -> dict[str, Placed]:
+    """Where the records of a file lie, which is written unless it holds just these."""
     # A file of an earlier run would go on holding samples that are refused now.
-    if not kept:
+    if not records:
         files.remove(path)
         return {}
-    spots = write_records(path, [data for data, _ in serialised])
+    if not current:
+        write_records(path, [record.data for record in records.values()])
+    spots = record_places([len(record.data) for record in records.values()])
     digest = files.sha256(path)
     return {
-        item.name: Placed(number, *spots[number], digest, serialised[number][1])
-        for number, item in enumerate(kept)
+        name: Placed(number, *spots[number], digest, record.incomplete_blocks)
+        for number, (name, record) in enumerate(records.items())
     }
 
 
-def current_places(
-    source: Source, data_root: Path, task: WriteTask
-) -> dict[str, dict[str, Placed]] | None:
-    """Where the records of a task lie if its files are there, made from equal inputs and options.
+@dataclass(frozen=True)
+class Held:
+    """What the files of a task hold already.
 
-    None where one of them is not.
+    Attributes:
+        records: By sample its records, where every data set has one made from equal inputs.
+        order: By data set the names of all records in its file, empty for those of other inputs.
     """
+
+    records: Mapping[str, Siblings]
+    order: Mapping[str, list[str]]
+
+
+def held_records(source: Source, data_root: Path, task: WriteTask) -> Held:
+    """The records of a task that are there, made from equal inputs and options."""
     found = {}
     for draft in source.drafts:
-        places = _current(source, draft, folder_of(data_root, draft) / task.file, task.items)
-        if places is None:
-            return None
-        found[draft.name] = places
-    return found
+        keys = {item.name: source_key(source, item, draft) for item in task.items}
+        found[draft.name] = _records_of(folder_of(data_root, draft) / task.file, keys)
+    # All or none: the siblings' records come from one reading, which is what costs.
+    whole = set.intersection(*(set(dict(records)) for records in found.values())) - {""}
+    by_name = {dataset: dict(records) for dataset, records in found.items()}
+    return Held(
+        {name: {dataset: by_name[dataset][name] for dataset in found} for name in whole},
+        {dataset: [name for name, _ in records] for dataset, records in found.items()},
+    )
 
 
-def _current(
-    source: Source, draft: DatasetContract, path: Path, items: Sequence[Item]
-) -> dict[str, Placed] | None:
-    """Where the records lie if the file holds exactly these items made from equal inputs."""
+def _records_of(path: Path, keys: Mapping[str, str]) -> list[tuple[str, Stored]]:
+    """Name and record of all that a file holds, the name empty where its key is another."""
+    found = [(data, *_identity(data)) for _, data in scan_file(path) or ()]
     # One shard may hold other items than in an earlier run, under the same name.
-    found = scan_file(path)
-    if found is None or len(found) != len(items):
-        return None
-    digest = files.sha256(path)
-    spots = record_places([len(data) for _, data in found])
-    places = {}
-    for number, (item, (_, data)) in enumerate(zip(items, found, strict=True)):
-        incomplete = _incomplete_if_same(data, item, source_key(source, item, draft))
-        if incomplete is None:
-            return None
-        places[item.name] = Placed(number, *spots[number], digest, incomplete)
-    return places
+    return [
+        (name if keys.get(name) == key else "", Stored(data, incomplete))
+        for data, name, key, incomplete in found
+    ]
 
 
-def _incomplete_if_same(data: bytes, item: Item, key: str) -> int | None:
+def _identity(data: bytes) -> tuple[str, str, int]:
+    """Name, key and incomplete blocks of a serialised record, empty where it does not say."""
     try:
         name, text = identity(data)
         made = json.loads(text)
-        return int(made["incomplete"]) if (name, made["key"]) == (item.name, key) else None
+        return name, str(made["key"]), int(made["incomplete"])
     except (DatasetError, ValueError, KeyError, TypeError):
-        return None
+        return "", "", 0

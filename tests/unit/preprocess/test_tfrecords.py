@@ -175,6 +175,7 @@ def test_tiles_with_nan_are_refused_by_name_in_every_data_set(
     for dataset in ("cur_toy", "alt3_toy", "alt5_toy"):
         row = {r.name: r for r in read_split(tmp_path / dataset / str(TILE))}[name]
         assert row.split == "refused" and words in row.reason and not row.file
+        assert row.reason.startswith(f"{name}: ")  # as ever: equal tables from equal tiles
         verify_dataset(tmp_path / dataset / str(TILE))
 
 

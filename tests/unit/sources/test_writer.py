@@ -23,8 +23,10 @@ from sensor2sensor.sources.source import Item, listing
 from sensor2sensor.sources.writer.finish import ground_of
 from sensor2sensor.sources.writer.options import WriteOptions, add_arguments, write_options
 from sensor2sensor.sources.writer.run import write
+from tests import fakes_door
 from tests.fakes_source import ToySource, toy_dataset
 from tests.fakes_tiles import grid_tiles, own_environment, snapshot, write_tiles
+from tests.unit.test_architecture import NUMBERED_LINES
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def test_a_bad_item_is_refused_with_its_reason_and_the_run_goes_on(
     assert write(source, tmp_path, WriteOptions(workers=1)) == 1
     assert "failed: album__a1: its photo is torn" in capsys.readouterr().out
     row = {r.name: r for r in read_split(tmp_path / "toy" / "32")}["album__a1"]
-    assert (row.split, row.reason, row.file) == ("refused", "album__a1: its photo is torn", "")
+    assert (row.split, row.reason, row.file) == ("refused", "its photo is torn", "")
     assert verify_dataset(tmp_path / "toy" / "32")["files"] == 23
 
 
@@ -222,6 +224,16 @@ def test_a_door_of_given_splits_has_no_ratios() -> None:
     add_arguments(parser, ratios=(0.8, 0.1))
     with pytest.raises(InputError, match=r"--train_ratio 1.5 is not in .*; --val_ratio 0.0 is not"):
         write_options(parser.parse_args(["--train-ratio", "1.5", "--val-ratio", "0"]))
+
+
+def test_the_door_of_the_page_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = own_environment(tmp_path)
+    assert fakes_door.main(["--album", "album", "--shard", "0", *own]) == 2
+    assert "59_toy.py: --shard 0 is less than 1; see --help" in capsys.readouterr().err
+    assert fakes_door.main(["--album", "mine", "--shard", "5", "--seed", "9", *own]) == 0
+    assert verify_dataset(tmp_path / "toy" / "32")["files"] == 7
+    numbered = Path(fakes_door.__file__).with_name("fakes_numbered.py").read_text()
+    assert len(numbered.splitlines()) <= NUMBERED_LINES and "fakes_door import main" in numbered
 
 
 def test_a_source_goes_to_its_workers_without_its_items(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.dataset.splits import TilePlace
 from sensor2sensor.dataset.verification import verify_dataset
 from sensor2sensor.evaluation.tables import ground_note
-from sensor2sensor.sources.source import Item, LeftOut, Listing, listing, with_validation
+from sensor2sensor.sources.source import Item, Listing, listing, with_validation
 from sensor2sensor.sources.writer import run
 from sensor2sensor.sources.writer.existing import look_around
 from sensor2sensor.sources.writer.options import WriteOptions
@@ -223,9 +223,9 @@ class Failing(ToySource):
         return made[:-1] if item.name == "album__b0" else made
 
 
-@pytest.mark.parametrize(("shard", "mended"), [(1, 2), (5, 9)])
+@pytest.mark.parametrize("shard", [1, 5])
 def test_whatever_a_source_raises_costs_its_item_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], shard: int, mended: int
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], shard: int
 ) -> None:
     folder, options = tmp_path / "toy" / "32", WriteOptions(shard=shard)
     assert write(Failing(photos=2), tmp_path, options) == 1
@@ -246,33 +246,9 @@ def test_whatever_a_source_raises_costs_its_item_alone(
     write_split(folder, rows)
 
     assert write(ToySource(photos=2), tmp_path, options) == 0
-    assert f"{mended} done, {16 - mended} already there, 0 failed" in capsys.readouterr().out
+    assert "2 done, 14 already there, 0 failed" in capsys.readouterr().out
     toy_dataset(tmp_path / "whole", photos=2, write_with=options)
     assert snapshot(tmp_path, "toy") == snapshot(tmp_path / "whole", "toy")
-
-
-class Sifted(ToySource):
-    """The toy without the photos of a city, which only their pixels tell."""
-
-    def read(self, item: Item) -> tuple[TileRecord, ...]:
-        if item.unit == "c":
-            raise LeftOut("1 % of it is shaded")
-        return super().read(item)
-
-
-def test_a_rule_that_needs_the_pixels_drops_and_is_no_failure(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert write(Sifted(photos=2), tmp_path, WriteOptions(shard=3)) == 0
-    told = capsys.readouterr().out
-    assert "2 tiles left out by the source once they were read" in told
-    assert "2 dropped, 0 refused" in told
-    folder = tmp_path / "toy" / "32"
-    rows = {row.name: row for row in read_split(folder)}
-    assert (rows["album__c0"].split, rows["album__c0"].reason) == ("dropped", "1 % of it is shaded")
-    verify_dataset(folder)
-    assert write(Sifted(photos=2), tmp_path, WriteOptions(shard=3)) == 0
-    assert "0 done, 16 already there, 0 failed" in capsys.readouterr().out
 
 
 def test_validation_is_drawn_from_train_by_whole_units() -> None:
