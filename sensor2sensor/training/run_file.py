@@ -13,6 +13,7 @@ from typing import Any
 
 from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.layers import kept_by_run
 from sensor2sensor.config.model_defaults import suited_config
 from sensor2sensor.core import files, times
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
@@ -23,6 +24,7 @@ from sensor2sensor.training.contract import ExperimentView
 
 # Neither touches what the steps so far have made of the weights.
 MAY_CHANGE = frozenset({"steps", "sample_val"})
+RESTORE = "start a new run (--restore takes over this one's state)"
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -106,12 +108,16 @@ def measured_before(run: Run, source: Path) -> dict[str, Any] | None:
     return noted.get("generator") if same else None
 
 
-def refuse_changed(experiment: ExperimentView) -> None:
+def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     """Refuse to resume a run with other settings or data than it was started with.
 
     ``steps`` may be raised, unless the learning rate falls towards the last of them, and
     ``sample_val`` touches no weight. A key that did not exist when the run began counts as
     having had its default.
+
+    Args:
+        experiment: The experiment as it is asked for now.
+        way_out: What to do where the change is meant.
 
     Raises:
         ConfigError: Lists what differs.
@@ -129,10 +135,8 @@ def refuse_changed(experiment: ExperimentView) -> None:
     if _other_data(experiment):
         found.append("the data set was built anew")
     if found:
-        hint = "undo it, or start a new run (--restore takes over this one's state)"
-        raise ConfigError(
-            f"changed since the run began: {'; '.join(found)}", where=run.logs_dir, hint=hint
-        )
+        problem = f"changed since the run began: {'; '.join(found)}"
+        raise ConfigError(problem, where=run.logs_dir, hint=f"undo it, or {way_out}")
 
 
 def changed_settings(run: Run, config: ExperimentFile, document: JsonDocument) -> list[str]:
@@ -160,8 +164,9 @@ def edited_since(run: Run, gan_class: type) -> list[str]:
     """
     try:
         source = run.exp_dir / "experiment.json"
+        kept = kept_by_run(run.resolved, options_of(run))
         # Its losses were declared when it was trained.
-        now, document = load_experiment_file(source, options_of(run), users_model=lambda _: True)
+        now, document = load_experiment_file(source, kept=kept, users_model=lambda _: True)
     except ConfigErrors as error:
         return [f"cannot be used any more ({error.problems[0]})"]
     changes = changed_settings(run, suited_config(now, document, gan_class), document)
