@@ -21,6 +21,7 @@ from sensor2sensor.core.manifest import differences
 from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.modules import earlier_modules, module_identity, modules_identity
 
 # Neither touches what the steps so far have made of the weights.
 MAY_CHANGE = frozenset({"steps", "sample_val"})
@@ -65,6 +66,10 @@ def begin(
     run = experiment.run
     now = times.format_utc(datetime.now(UTC))
     before = read_run_json(run) if run.run_json.is_file() else None
+    # Another run's steps were trained with that one's modules.
+    itself = restored_from is not None and restored_from["timestamp"] == run.timestamp
+    own = restored_from["step"] if restored_from and itself else 0
+    name, modules = experiment.config.model_name, modules_identity(experiment.config.modules)
     content = {
         "exp": experiment.name,
         "timestamp": run.timestamp,
@@ -80,7 +85,8 @@ def begin(
         "device": device,
         "dataset": dataset_identity(experiment),
         "model": model,
-        "modules": modules_identity(experiment.config.modules),
+        "modules": modules,
+        "earlier_modules": earlier_modules(before, name, {name: model, **modules}, own),
         "seed": experiment.SEED,
         "normalisation": experiment.normaliser.state(),
         "inference_statistics": experiment.config.inference_statistics,
@@ -211,42 +217,6 @@ def dataset_identity(experiment: ExperimentView) -> dict[str, str]:
     """Name of the data set and the SHA-256 of its ``dataset.json``."""
     contract_file = experiment.dataset_dir / "dataset.json"
     return {"name": experiment.config.dataset, "sha256": files.sha256(contract_file)}
-
-
-def module_identity(source: Path) -> dict[str, str | None]:
-    """The file of a model's module and its SHA-256; None where it was typed in and has no file."""
-    return {"file": str(source), "sha256": files.sha256(source) if source.is_file() else None}
-
-
-def modules_identity(names: Sequence[str]) -> dict[str, dict[str, str | None]]:
-    """File and SHA-256 of the user's imported modules with losses and metrics, by name."""
-    files_of = {name: getattr(sys.modules[f"models.{name}"], "__file__", None) for name in names}
-    return {name: module_identity(Path(str(path))) for name, path in files_of.items()}
-
-
-def module_changes(run: Run, source: Path, modules: Sequence[str]) -> list[str]:
-    """A line for each module in use that is not the one that a run was trained with.
-
-    None of one that is equal, or that the run did not note.
-
-    Args:
-        run: The run.
-        source: The model's module.
-        modules: Names of the further modules, imported.
-    """
-    noted = read_run_json(run) if run.run_json.is_file() else {}
-    before = noted.get("modules", {})
-    now = modules_identity(modules)
-    pairs = [(noted.get("model"), module_identity(source))]
-    pairs += [(before.get(name), identity) for name, identity in now.items()]
-    found = [(then, now) for then, now in pairs if then and then["sha256"] != now["sha256"]]
-    return [_change(run, then["file"], str(now["file"])) for then, now in found]
-
-
-def _change(run: Run, then: str, now: str) -> str:
-    if then == now:
-        return f"{now} has changed since {run.timestamp} was trained with it"
-    return f"{run.timestamp} was trained with {then}, which differs from {now}"
 
 
 def git_state() -> dict[str, Any]:
