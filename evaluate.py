@@ -95,10 +95,11 @@ def evaluate_run(
     from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.batches import tiles_as_trained
     from sensor2sensor.training.layer_statistics import at_inference
+    from sensor2sensor.training.modules import module_changes
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
     from sensor2sensor.training.restoring import restore_for_inference
-    from sensor2sensor.training.run_file import edited_since, module_changes, refuse_other_data
+    from sensor2sensor.training.run_file import edited_since, refuse_other_data
 
     refuse_other_data(experiment)
     name, root = experiment.config.model_name, experiment.environment.models_root

@@ -25,6 +25,7 @@ from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.runs import Run
 
 if TYPE_CHECKING:
+    from sensor2sensor.config.layers import Kept
     from sensor2sensor.dataset.bands import BandSpec
     from sensor2sensor.dataset.contract import DatasetContract, Side
     from sensor2sensor.pipeline.normalisation import Normalisation
@@ -43,6 +44,7 @@ class Experiment:
         timestamp: ``MMDD-hhmm`` of the run; None while there is none.
         as_run: Read the run's own copy of its settings and not the file that can be edited.
         options: What ``--set`` says above either, as ``key.path=value``.
+        kept: What ``--set`` said when the run began, as its own copy has it, below ``options``.
 
     Raises:
         ConfigError: The experiment cannot be used; every problem is named.
@@ -59,6 +61,7 @@ class Experiment:
         timestamp: str | None = None,
         as_run: bool = False,
         options: Sequence[str] = (),
+        kept: Kept | None = None,
     ) -> None:
         self.environment = environment
         self.exp_dir = find_experiment(exp, environment)
@@ -67,7 +70,9 @@ class Experiment:
         source = self.run.resolved if as_run else self.exp_dir / "experiment.json"
         # Only a module of the user's may declare a loss that is not known before it is imported.
         own = partial(is_users, models_root=environment.models_root)
-        self.config, self.document = load_experiment_file(source, options, users_model=own)
+        self.config, self.document = load_experiment_file(
+            source, options, kept=kept, users_model=own
+        )
         self.dataset_dir = find_dataset(self.config, self.document, environment)
         self.contract = self._load_contract()
         _check_against_contract(self.config, self.document, self.contract)

@@ -90,8 +90,8 @@ def run(
         folder, timestamp=args.timestamp, restore=args.restore, resume=args.resume,
         now=datetime.now(),
     )  # fmt: skip
-    options = taken_up(Run(folder, timestamp), start, args.set, print)
-    experiment = Experiment(args.exp, environment, timestamp=timestamp, options=options)
+    kept = taken_up(Run(folder, timestamp), start, print)
+    experiment = Experiment(args.exp, environment, timestamp=timestamp, options=args.set, kept=kept)
     name, root = experiment.config.model_name, environment.models_root
     with located(experiment.document):
         counts, notices = check_data(experiment)

@@ -2,6 +2,7 @@
 
 What lies above wins key by key: objects are merged, everything else (null and lists, too) replaces
 what it lies over. Null over a key that cannot be null drops it, so that its default holds.
+What a run was begun with by ``--set`` lies above its files as a whole, as its own copy has it.
 A table of which only ``--set`` names keys is its default but for these keys; one that a file states
 is what the file names.
 Every message still names the file and line, or the ``--set``, that is to change.
@@ -11,12 +12,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.config.jsonc import JsonDocument, Key, Place, Table, parsed_value
+from sensor2sensor.config.jsonc import JsonDocument, Key, Table, parsed_value
+from sensor2sensor.config.layers import Composed, Kept, Option, name_of
 from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors, InputError
 from sensor2sensor.core.names import nearest, suggestion
@@ -28,80 +29,16 @@ Read = Callable[[Path], JsonDocument]
 Defaults = Callable[[Table], Mapping[str, Table]]
 
 
-@dataclass(frozen=True)
-class Option(JsonDocument):
-    """What one ``--set key.path=value`` says; ``text`` is that, as it was typed."""
-
-    @property
-    def inner(self) -> bool:
-        """Whether it names a key within a table."""
-        return "." in self.text.partition("=")[0]
-
-    def names(self, key: Key) -> bool:
-        """Whether it says something of a key."""
-        found = self.data
-        for part in key:
-            if not (isinstance(found, dict) and part in found):
-                return False
-            found = found[part]
-        # The empty key is the whole document, of which an option says nothing.
-        return bool(key)
-
-    def place_of(self, key: Key) -> Place:
-        """``--set``: a command line has no lines."""
-        return Place(0, 1, "--set")
-
-
-@dataclass(frozen=True)
-class Composed(JsonDocument):
-    """Several documents as one; ``path`` and ``text`` are those of the file asked for.
-
-    Attributes:
-        layers: The documents, uppermost first: what ``--set`` says, the file, what it extends.
-    """
-
-    layers: tuple[JsonDocument, ...] = ()
-
-    def names(self, key: Key) -> bool:
-        """Whether one of the layers names a key."""
-        return any(layer.names(key) for layer in self.layers)
-
-    def place_of(self, key: Key) -> Place:
-        """Where the value of a key comes from, or its nearest parent that a layer names."""
-        while key:
-            for rank, layer in enumerate(self.layers):
-                if layer.names(key):
-                    return layer.place_of(key)._replace(rank=rank)
-                if _hides(layer, key):
-                    break
-            key = key[:-1]
-        return Place(len(self.layers), 1, f"{self.path}:1")
-
-    def without_nulls(self, droppable: Container[str]) -> Composed:
-        """The document without those of some keys that are null over an inherited value."""
-        nulls = {key for key, value in self.data.items() if value is None and key in droppable}
-        # Null that lies over nothing is a mistake as it is in a file alone.
-        gone = {key for key in nulls if sum(layer.names((key,)) for layer in self.layers) > 1}
-        return replace(self, data={key: v for key, v in self.data.items() if key not in gone})
-
-    @property
-    def extended(self) -> tuple[Path, ...]:
-        """The files that lie below, nearest first."""
-        files = [layer.path for layer in self.layers if not isinstance(layer, Option)]
-        return tuple(files[1:])
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """What ``--set`` said, in the order it was said."""
-        return tuple(layer.text for layer in reversed(self.layers) if isinstance(layer, Option))
-
-
 def _no_defaults(data: Table) -> Mapping[str, Table]:
     return {}
 
 
 def compose(
-    path: Path, read: Read, options: Sequence[str] = (), defaults: Defaults = _no_defaults
+    path: Path,
+    read: Read,
+    options: Sequence[str] = (),
+    defaults: Defaults = _no_defaults,
+    kept: Kept | None = None,
 ) -> JsonDocument:
     """Read a file with all it extends, under what ``--set`` says.
 
@@ -110,6 +47,7 @@ def compose(
         read: Reads one file.
         options: ``key.path=value``, the later above the earlier.
         defaults: Default of each table that has one, given all that is said.
+        kept: What a run that is resumed began with, between the options and the files.
 
     Raises:
         ConfigError: One of the files is missing or unreadable.
@@ -119,7 +57,7 @@ def compose(
     chain = _chain(path, read)
     above = [_option(text) for text in options]
     # Uppermost first: of two options of one key the later counts.
-    layers = (*reversed(above), *chain)
+    layers = (*reversed(above), *([kept] if kept else []), *chain)
     if len(layers) == 1:
         return chain[0]
     found = [_problems(layer) for layer in layers if layer.problems]
@@ -130,6 +68,8 @@ def compose(
         # Of each file for itself: extends has led here, and editors follow $schema.
         own = (EXTENDS,) if document is chain[0] else OWN
         data = merged(data, {key: v for key, v in document.data.items() if key not in own})
+    if kept:  # whole tables, not merged: of params the file may name more than was dropped
+        data |= kept.data
     # Twice: what a table's default is may hang on a later option (discriminator=null).
     said, _ = _under(data, above, {})
     data, opened = _under(data, above, defaults(said))
@@ -163,29 +103,6 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
             value = merged(under, value)
         made[key] = value
     return made
-
-
-def later_over(earlier: Iterable[str], later: Iterable[str]) -> list[str]:
-    """Options of which the later replace the earlier ones of the same key."""
-    kept: dict[str, str] = {}
-    for text in (*earlier, *later):
-        name = text.partition("=")[0].strip()
-        # At the end: one in between may name its parent, and would win in its old place.
-        kept.pop(name, None)
-        kept[name] = text
-    return list(kept.values())
-
-
-def _hides(layer: JsonDocument, key: Key) -> bool:
-    """Whether a document has null, a number or the like where a key has its parent."""
-    found = layer.data
-    for part in key:
-        if not isinstance(found, dict):
-            return True
-        if part not in found:
-            return False
-        found = found[part]
-    return False
 
 
 def _problems(document: JsonDocument) -> list[str]:
@@ -264,7 +181,7 @@ def _refuse_inside_a_value(data: Mapping[str, Any], option: Option) -> None:
     Raises:
         ConfigErrors: It is below one; a null gives way, as ``discriminator`` to its ``steps``.
     """
-    path = option.text.partition("=")[0].strip().split(".")
+    path = name_of(option.text).split(".")
     found: Any = data
     for depth, part in enumerate(path[:-1], start=1):
         found = found.get(part)

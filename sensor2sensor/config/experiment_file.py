@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sensor2sensor.config.compose import Composed, compose
+from sensor2sensor.config.compose import compose
 from sensor2sensor.config.jsonc import JsonDocument, Key, Table, load_jsonc
+from sensor2sensor.config.layers import Composed, Kept
 from sensor2sensor.config.misspelt import mended
-from sensor2sensor.config.validate import at_key, report, validate
-from sensor2sensor.config.vocabulary import adversarial
-from sensor2sensor.config.weights import DiscriminatorLosses, GeneratorLosses, unknown_losses
+from sensor2sensor.config.validate import at_key, fields_of, report, validate
+from sensor2sensor.config.vocabulary import LOSSES, adversarial
+from sensor2sensor.config.weights import (
+    SIDES,
+    DiscriminatorLosses,
+    GeneratorLosses,
+    unknown_losses,
+)
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, ModelContractError
 
 REGRESSION = {"gen_loss": {"gen_l1": 100.0}}  # the default without a discriminator
@@ -179,7 +186,11 @@ class ExperimentFile(BaseModel):
         if self.discriminator is None:
             asked = [n for n, weight in self.gen_loss if weight is not None and adversarial(n)]
             if asked:
-                raise at_key("discriminator", f"is null, so {', '.join(asked)} must be null too")
+                problem = f"is null, so {', '.join(asked)} must be null too"
+                needs = {
+                    f"gen_loss.{name}": "needs a discriminator, and that is null" for name in asked
+                }
+                raise at_key("discriminator", problem, needs)
         # Gulrajani et al. 2017, section 4: no batch normalisation in the critic.
         elif self.disc_loss.disc_gp and self.discriminator.norm in ("published", "batch"):
             raise at_key(
@@ -220,6 +231,7 @@ def load_experiment_file(
     path: Path,
     options: Sequence[str] = (),
     *,
+    kept: Kept | None = None,
     users_model: Callable[[str], bool] = lambda name: False,
 ) -> tuple[ExperimentFile, JsonDocument]:
     """Read and validate an ``experiment.json`` with all it extends.
@@ -227,6 +239,7 @@ def load_experiment_file(
     Args:
         path: The file.
         options: What ``--set`` says above it, as ``key.path=value``.
+        kept: What a run of it that is resumed began with by ``--set``, which ``options`` lie over.
         users_model: Whether a model is a module of the user's, which may declare losses. Names that
             are not known yet are left to ``weights.refuse_unknown_losses`` then, as they are where
             the file names ``modules``.
@@ -238,10 +251,12 @@ def load_experiment_file(
         ConfigError: Missing or unreadable.
         ConfigErrors: Everything that is wrong with it.
     """
-    document = compose(path, _read, options, _tables)
+    document = compose(path, _read, options, _tables, kept)
+    data = document.data
+    declares = bool(data.get("modules")) or users_model(str(data.get("model_name")))
     if isinstance(document, Composed):
-        document = document.without_nulls(_never_null())
-    if not document.data.get("modules") and not users_model(str(document.data.get("model_name"))):
+        document = document.without_nulls(_never_null(), partial(_unknown, declares=declares))
+    if not declares:
         problems = tuple(unknown_losses(document))
         document = replace(document, problems=document.problems + problems)
     return validate(ExperimentFile, document), document
@@ -253,6 +268,14 @@ def _tables(data: Table) -> dict[str, Table]:
     made = {name: field.default for name, field in fields if isinstance(field.default, BaseModel)}
     tables = {name: table.model_dump(exclude_unset=True) for name, table in made.items()}
     return {**tables, **(REGRESSION if data.get("discriminator", made) is None else {})}
+
+
+def _unknown(key: Key, *, declares: bool) -> bool:
+    """Whether a key is none of an experiment's; a loss's may be one, where modules declare some."""
+    known = fields_of(ExperimentFile, key[:-1])
+    if not known or key[-1] in known:
+        return False
+    return key[0] not in SIDES or len(key) != 2 or not (declares or key[1] in LOSSES)
 
 
 def _never_null() -> frozenset[str]:
@@ -285,9 +308,10 @@ def located(document: JsonDocument) -> Iterator[None]:
         if not keys:
             raise
         key = next((key for key in keys if document.names(key)), keys[0])
+        where = document.place_of(key).where
         text = f"{error.what}; {error.hint}" if error.hint else error.what
-        # Uppermost are the options, then the file itself.
-        if key[0] == "params" and document.place_of(key).rank > len(document.options):
+        below = any(where.startswith(f"{path}:") for path in document.extended)
+        if key[0] == "params" and below:
             text += f'; it is inherited, and "params": null in {document.path} drops all inherited'
         raise ConfigErrors(report(document, {key: [text]})) from error
 

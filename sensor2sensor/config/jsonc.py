@@ -20,6 +20,7 @@ from sensor2sensor.core.slips import decoded, json_slip, on_every_python
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64  # the parser calls itself: deep text ends in a RecursionError
+TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
 
 Key = tuple[str | int, ...]
 Table = dict[str, Any]
@@ -68,6 +69,10 @@ class JsonDocument:
         """What ``--set`` said above it."""
         return ()
 
+    def drops(self, key: Key) -> bool:
+        """Whether a key is null to drop the value that it had below."""
+        return False
+
     @cached_property
     def lines(self) -> dict[Key, int]:
         """Line (from 1) of each key path."""
@@ -101,7 +106,8 @@ def load_jsonc(path: Path, example: str | None = None) -> JsonDocument:
             the likely slip.
     """
     text = blank_comments(_text(path))
-    _check_depth(text, path, example)
+    if (line := _deep_line(text)) is not None:
+        raise ConfigError(TOO_DEEP, where=f"{path}:{line}", hint=example)
     try:
         data = json.loads(text, object_pairs_hook=_Pairs, parse_int=_whole)
     except json.JSONDecodeError as raised:
@@ -125,6 +131,9 @@ def parsed_value(text: str, key: Key) -> tuple[Any, tuple[tuple[Key, str], ...]]
     Raises:
         json.JSONDecodeError: It is no JSON.
     """
+    if _deep_line(text, len(key)) is not None:
+        # Of a key of so many parts the first will do.
+        return None, ((key[:1], TOO_DEEP),)
     problems: list[tuple[Key, str]] = []
     data = json.loads(text, object_pairs_hook=_Pairs, parse_int=_whole)
     return _plain(data, key, problems), tuple(problems)
@@ -166,8 +175,11 @@ def blank_comments(text: str) -> str:
     return "".join(out)
 
 
-def _check_depth(text: str, path: Path, example: str | None) -> None:
-    depth, in_string, escaped, line = 0, False, False, 1
+def _deep_line(text: str, depth: int = 0) -> int | None:
+    """The line at which a text within so many tables is too deep; None where it is not."""
+    in_string, escaped, line = False, False, 1
+    if depth > MAX_DEPTH:
+        return line
     for char in text:
         line += char == "\n"
         if in_string:
@@ -178,10 +190,10 @@ def _check_depth(text: str, path: Path, example: str | None) -> None:
         elif char in "[{":
             depth += 1
             if depth > MAX_DEPTH:
-                problem = f"nested more than {MAX_DEPTH} deep"
-                raise ConfigError(problem, where=f"{path}:{line}", hint=example)
+                return line
         elif char in "]}":
             depth -= 1
+    return None
 
 
 def _whole(text: str) -> int | float:

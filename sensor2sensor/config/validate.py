@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,7 @@ from sensor2sensor.config.jsonc import JsonDocument, Key
 from sensor2sensor.core.errors import ConfigErrors
 from sensor2sensor.core.names import suggestion
 
+NONE: Mapping[str, str] = MappingProxyType({})
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -35,9 +37,17 @@ def validate(model: type[M], document: JsonDocument) -> M:
     return made
 
 
-def at_key(key: str, problem: str) -> PydanticCustomError:
-    """What a validator over several keys raises, so that the line names the one to change."""
-    return PydanticCustomError("at_key", "{problem}", {"key": key, "problem": problem})
+def at_key(key: str, problem: str, others: Mapping[str, str] = NONE) -> PydanticCustomError:
+    """What a validator over several keys raises, so that the line names the one to change.
+
+    Args:
+        key: The key.
+        problem: What is wrong with it.
+        others: What is wrong with further keys, where one of them was stated above it.
+    """
+    return PydanticCustomError(
+        "at_key", "{problem}", {"problem": problem, "keys": {key: problem, **others}}
+    )
 
 
 def report(document: JsonDocument, found: Mapping[Key, Sequence[str]]) -> list[str]:
@@ -58,13 +68,21 @@ def _add_problems(
     unreadable = set(found)  # a NaN or a duplicate was replaced: what follows from it is noise
     for error in errors:
         key = _real_key(document.data, error["loc"])
-        if error["type"] == "at_key":
-            key = (*key, *error["ctx"]["key"].split("."))
-        messages = found.setdefault(key, [])
         message = _message(model, key, error)
+        if error["type"] == "at_key":
+            inner, message = _uppermost(document, key, error["ctx"]["keys"])
+            key = (*key, *inner)
+        messages = found.setdefault(key, [])
         # A union reports every branch, often in equal words.
         if key not in unreadable and message not in messages:
             messages.append(message)
+
+
+def _uppermost(document: JsonDocument, above: Key, said: Mapping[str, str]) -> tuple[Key, str]:
+    """Of keys that contradict each other the one that was stated over the others."""
+    keys = {tuple(name.split(".")): problem for name, problem in said.items()}
+    # Of one document the first, which min keeps.
+    return min(keys.items(), key=lambda entry: document.place_of((*above, *entry[0])).rank)
 
 
 def _real_key(data: Any, location: tuple[int | str, ...]) -> Key:
@@ -83,14 +101,12 @@ def _real_key(data: Any, location: tuple[int | str, ...]) -> Key:
 
 def _message(model: type[BaseModel], key: Key, error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
-        candidates = [name for name in _fields(model, key[:-1]) if name != "$schema"]
+        candidates = [name for name in fields_of(model, key[:-1]) if name != "$schema"]
         return f"unknown key; {suggestion(str(key[-1]), candidates)}"
     if error["type"] == "missing":
         return "is required"
     if error["type"] == "literal_error":
         return f"{error['input']!r} is not one of {error['ctx']['expected']}"
-    if error["type"] == "at_key":
-        return error["msg"]
     if error["type"] == "model_type":  # whose words name a class of ours
         return f"must be an object {{...}}, not {_shown(error['input'])}"
     # pydantic's own words, which say nothing to who wrote the file.
@@ -111,7 +127,7 @@ def _simple(value: Any) -> bool:
     return value is None or isinstance(value, bool)
 
 
-def _fields(model: type[BaseModel], path: Key) -> list[str]:
+def fields_of(model: type[BaseModel], path: Key) -> list[str]:
     """Valid key names of the object at ``path``."""
     current: type[BaseModel] | None = model
     for part in path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -31,6 +31,9 @@ class _Losses(BaseModel):
         json_schema_extra={"additionalProperties": False},
     )
     __pydantic_extra__: dict[str, Weight]
+
+
+L = TypeVar("L", bound=_Losses)
 
 
 def _losses(side: str) -> Any:
@@ -62,13 +65,21 @@ def refuse_unknown_losses(document: JsonDocument) -> None:
         raise ConfigErrors(report(document, found))
 
 
+def without_dropped(losses: L) -> L:
+    """Weights without the nulls of losses that no imported module declares any more."""
+    gone = [name for name, weight in losses if weight is None and name not in LOSSES]
+    if not gone:
+        return losses
+    return losses.model_validate(losses.model_dump(exclude_unset=True, exclude=set(gone)))
+
+
 def unknown_losses(document: JsonDocument) -> Iterator[tuple[Key, str]]:
     """Keys of ``gen_loss`` and ``disc_loss`` that no loss is declared under, and what to say."""
     for key, side in SIDES.items():
         weights = document.data.get(key)
         known = [name for name, info in LOSSES.items() if info.side == side]
         for name in weights if isinstance(weights, dict) else ():
-            if name not in known:
+            if name not in known and not document.drops((key, name)):
                 yield (key, name), f"unknown key; {suggestion(name, known)}"
 
 

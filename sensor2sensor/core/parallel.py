@@ -56,10 +56,11 @@ class _Attempt(Generic[T, R]):
     def __call__(self, item: T) -> R | Failure[T]:
         try:
             return self.fn(item)
-        except Exception as error:
+        # SystemExit too: a source of the user's may have been written as a script.
+        except (Exception, SystemExit) as error:
             return self.failure(item, error)
 
-    def failure(self, item: T, error: Exception) -> Failure[T]:
+    def failure(self, item: T, error: Exception | SystemExit) -> Failure[T]:
         """The failure; what looks like a mistake in the program is raised again for --debug."""
         if self.debug and isinstance(error, PROGRAMMER_ERRORS):
             raise error

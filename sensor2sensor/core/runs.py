@@ -73,7 +73,7 @@ def write_run_json(run: Run, content: dict[str, Any]) -> None:
 
 
 def options_of(run: Run) -> list[str]:
-    """What ``--set`` said when a run began; nothing where it did not, or was not there yet."""
+    """What ``--set`` said of a run, at its beginning and since; nothing where there is none yet."""
     return list(read_run_json(run).get("set", [])) if run.run_json.is_file() else []
 
 
@@ -111,7 +111,8 @@ def find_run(exp_dir: Path, timestamp: str | None) -> Run:
         hint = f"runs there: {', '.join(runs) or 'none'}"
         # The settings are written before run.json: a kill in between leaves them alone.
         if Run(Path(exp_dir), timestamp).resolved.is_file():
-            hint = f"it was killed before it began; start it with train.py --timestamp {timestamp}"
+            # Not with --timestamp alone: --restore and --set were noted nowhere yet.
+            hint = "it was killed before it began; repeat the command that was cut off"
         raise InputError(f"no run '{timestamp}'", where=exp_dir, hint=hint)
     return runs[timestamp]
 

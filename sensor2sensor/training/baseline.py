@@ -73,7 +73,7 @@ def fit_baseline(experiment: ExperimentView, start: Start) -> None:
     """
     run, config = experiment.run, experiment.config
     if start.resume:
-        run_file.refuse_changed(experiment)
+        run_file.refuse_changed(experiment, way_out="start a new run")
         # One without numbers was killed by an earlier version, which wrote them last.
         if KEY in read_run_json(run):
             return

@@ -9,6 +9,7 @@ from typing import Any
 
 from sensor2sensor.training import checkpoints, restoring, run_file
 from sensor2sensor.training.contract import ExperimentView, GANModel
+from sensor2sensor.training.modules import module_changes
 from sensor2sensor.training.normaliser import another_map, learned
 from sensor2sensor.training.pretrained import KEY, load_generator
 from sensor2sensor.training.start import Start, begun_from, begun_with
@@ -64,7 +65,7 @@ def _restore(
     source = run if start.resume else start.source
     if source is None:
         return None
-    for line in run_file.module_changes(source, module, experiment.config.modules):
+    for line in module_changes(source, module, experiment.config.modules):
         say(line)
     own, begun = source == run, None
     if own:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.layers import kept_by_run
 from sensor2sensor.config.model_defaults import suited_config
 from sensor2sensor.core import files, times
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
@@ -20,9 +21,11 @@ from sensor2sensor.core.manifest import differences
 from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.modules import earlier_modules, module_identity, modules_identity
 
 # Neither touches what the steps so far have made of the weights.
 MAY_CHANGE = frozenset({"steps", "sample_val"})
+RESTORE = "start a new run (--restore takes over this one's state)"
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -63,6 +66,10 @@ def begin(
     run = experiment.run
     now = times.format_utc(datetime.now(UTC))
     before = read_run_json(run) if run.run_json.is_file() else None
+    # Another run's steps were trained with that one's modules.
+    itself = restored_from is not None and restored_from["timestamp"] == run.timestamp
+    own = restored_from["step"] if restored_from and itself else 0
+    name, modules = experiment.config.model_name, modules_identity(experiment.config.modules)
     content = {
         "exp": experiment.name,
         "timestamp": run.timestamp,
@@ -78,7 +85,8 @@ def begin(
         "device": device,
         "dataset": dataset_identity(experiment),
         "model": model,
-        "modules": modules_identity(experiment.config.modules),
+        "modules": modules,
+        "earlier_modules": earlier_modules(before, name, {name: model, **modules}, own),
         "seed": experiment.SEED,
         "normalisation": experiment.normaliser.state(),
         "inference_statistics": experiment.config.inference_statistics,
@@ -106,12 +114,16 @@ def measured_before(run: Run, source: Path) -> dict[str, Any] | None:
     return noted.get("generator") if same else None
 
 
-def refuse_changed(experiment: ExperimentView) -> None:
+def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     """Refuse to resume a run with other settings or data than it was started with.
 
     ``steps`` may be raised, unless the learning rate falls towards the last of them, and
     ``sample_val`` touches no weight. A key that did not exist when the run began counts as
     having had its default.
+
+    Args:
+        experiment: The experiment as it is asked for now.
+        way_out: What to do where the change is meant.
 
     Raises:
         ConfigError: Lists what differs.
@@ -129,10 +141,8 @@ def refuse_changed(experiment: ExperimentView) -> None:
     if _other_data(experiment):
         found.append("the data set was built anew")
     if found:
-        hint = "undo it, or start a new run (--restore takes over this one's state)"
-        raise ConfigError(
-            f"changed since the run began: {'; '.join(found)}", where=run.logs_dir, hint=hint
-        )
+        problem = f"changed since the run began: {'; '.join(found)}"
+        raise ConfigError(problem, where=run.logs_dir, hint=f"undo it, or {way_out}")
 
 
 def changed_settings(run: Run, config: ExperimentFile, document: JsonDocument) -> list[str]:
@@ -160,8 +170,9 @@ def edited_since(run: Run, gan_class: type) -> list[str]:
     """
     try:
         source = run.exp_dir / "experiment.json"
+        kept = kept_by_run(run.resolved, options_of(run))
         # Its losses were declared when it was trained.
-        now, document = load_experiment_file(source, options_of(run), users_model=lambda _: True)
+        now, document = load_experiment_file(source, kept=kept, users_model=lambda _: True)
     except ConfigErrors as error:
         return [f"cannot be used any more ({error.problems[0]})"]
     changes = changed_settings(run, suited_config(now, document, gan_class), document)
@@ -206,42 +217,6 @@ def dataset_identity(experiment: ExperimentView) -> dict[str, str]:
     """Name of the data set and the SHA-256 of its ``dataset.json``."""
     contract_file = experiment.dataset_dir / "dataset.json"
     return {"name": experiment.config.dataset, "sha256": files.sha256(contract_file)}
-
-
-def module_identity(source: Path) -> dict[str, str | None]:
-    """The file of a model's module and its SHA-256; None where it was typed in and has no file."""
-    return {"file": str(source), "sha256": files.sha256(source) if source.is_file() else None}
-
-
-def modules_identity(names: Sequence[str]) -> dict[str, dict[str, str | None]]:
-    """File and SHA-256 of the user's imported modules with losses and metrics, by name."""
-    files_of = {name: getattr(sys.modules[f"models.{name}"], "__file__", None) for name in names}
-    return {name: module_identity(Path(str(path))) for name, path in files_of.items()}
-
-
-def module_changes(run: Run, source: Path, modules: Sequence[str]) -> list[str]:
-    """A line for each module in use that is not the one that a run was trained with.
-
-    None of one that is equal, or that the run did not note.
-
-    Args:
-        run: The run.
-        source: The model's module.
-        modules: Names of the further modules, imported.
-    """
-    noted = read_run_json(run) if run.run_json.is_file() else {}
-    before = noted.get("modules", {})
-    now = modules_identity(modules)
-    pairs = [(noted.get("model"), module_identity(source))]
-    pairs += [(before.get(name), identity) for name, identity in now.items()]
-    found = [(then, now) for then, now in pairs if then and then["sha256"] != now["sha256"]]
-    return [_change(run, then["file"], str(now["file"])) for then, now in found]
-
-
-def _change(run: Run, then: str, now: str) -> str:
-    if then == now:
-        return f"{now} has changed since {run.timestamp} was trained with it"
-    return f"{run.timestamp} was trained with {then}, which differs from {now}"
 
 
 def git_state() -> dict[str, Any]:

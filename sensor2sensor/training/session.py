@@ -35,6 +35,7 @@ from sensor2sensor.training.layer_statistics import InferenceStatistics, statist
 from sensor2sensor.training.lines import disk_line, look_line, report_line
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.measured import measured
+from sensor2sensor.training.modules import module_identity
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.start import Start
@@ -115,7 +116,7 @@ class Session:
             steps=steps,
             device=device,
             restored_from=restored,
-            model=run_file.module_identity(self.source),
+            model=module_identity(self.source),
             pretrained=pretrained,
             further=found,
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.config.compose import later_over
 from sensor2sensor.config.environment import Environment
+from sensor2sensor.config.layers import Kept, kept_by_run
 from sensor2sensor.config.places import find_experiment
 from sensor2sensor.config.validate import report
 from sensor2sensor.core import files
@@ -144,13 +144,13 @@ def choose_start(
     return chosen, start
 
 
-def taken_up(run: Run, start: Start, given: Sequence[str], say: Callable[[str], None]) -> list[str]:
-    """What ``--set`` says of a run: a resumed one keeps what it began with, under what is new."""
-    kept = options_of(run) if start.resume else []
-    options = later_over(kept, given)
+def taken_up(run: Run, start: Start, say: Callable[[str], None]) -> Kept | None:
+    """What ``--set`` has said of a run that is resumed, as the run was trained with it; or None."""
+    kept = kept_by_run(run.resolved, options_of(run)) if start.resume else None
     if kept:
-        say(f"{run.timestamp} began with {' '.join(f'--set {text}' for text in kept)}")
-    return options
+        # Not "began": a later resume may have added to it.
+        say(f"{run.timestamp} runs with {' '.join(f'--set {text}' for text in kept.said)}")
+    return kept
 
 
 def refuse_overwriting(run: Run, start: Start) -> None:

@@ -95,7 +95,7 @@ def test_a_kill_leaves_what_resume_carries_on_or_refuses_with_a_way_out(made, wr
     done = call(root, train, "--exp", name, "--resume", *stamp)
     if done.returncode:
         assert write < 3 and done.returncode == 2
-        assert "start it with train.py --timestamp" in done.stderr or "none" in done.stderr
+        assert "repeat the command that was cut off" in done.stderr or "none" in done.stderr
         done = call(root, train, "--exp", name, *stamp)
     assert done.returncode == 0, done.stderr
     assert rows(root, name, "model") == rows(root, "a/lines", "model")
@@ -129,6 +129,11 @@ def test_check_names_the_keys_that_it_does_not_look_at(made):
     [
         (BICUBIC, ["--restore", "0101-0000"], "has no state to restore"),
         (BICUBIC, ["--timestamp", "0101-0000"], "holds a run"),
+        (
+            BICUBIC,
+            ["--resume", "--set", "seed=9"],
+            "; undo it, or start a new run\n",
+        ),
         (
             {**LINES, "model_name": "bicubic"},
             ["--check"],

@@ -93,6 +93,16 @@ def test_they_are_trained_with_evaluated_recorded_and_told_when_they_change(home
     module.write_text(f"{SNIPPET}\n# Changed.\n")
     assert home.run("--resume", "--check", **OWN) == 0
     assert f"{module} has changed since {run.name} was trained with it" in capsys.readouterr().out
+    assert home.run("--resume", "--set", "steps=3", **OWN) == 0
+    after = json.loads((run / "run.json").read_text())
+    before = {"module": "my_losses", **noted["my_losses"], "until_step": 2}
+    assert after["earlier_modules"] == [before]
+    assert after["modules"]["my_losses"]["sha256"] == sha256(module)
+    capsys.readouterr()
+    assert home.run("--resume", "--check", **OWN) == 0
+    out = capsys.readouterr().out
+    assert f"{module} was another until step 2 of {run.name}" in out
+    assert f"{run.name} runs with --set steps=3" in out and "has changed since" not in out
 
 
 def test_a_near_miss_is_refused_before_tensorflow_where_no_module_is_named(home, repository):

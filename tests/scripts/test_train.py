@@ -156,7 +156,7 @@ def test_an_experiment_composed_of_files_and_options_stays_what_it_was(workplace
     write_experiment(workplace, sample_val=1)
     resumed = call(workplace, "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    assert "0715-0930 began with --set steps=2 --set params.width=0.05" in resumed.stdout
+    assert "0715-0930 runs with --set steps=2 --set params.width=0.05" in resumed.stdout
     assert "has changed since" not in resumed.stdout
 
 

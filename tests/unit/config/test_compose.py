@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from sensor2sensor.config.compose import later_over
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import (
     ExperimentFile,
-    Schedule,
     load_experiment_file,
     located,
 )
-from sensor2sensor.config.model_defaults import suited
+from sensor2sensor.config.layers import later_over
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
 
 BASE = """{
@@ -158,6 +156,12 @@ def written(folder: Path) -> Path:
         ("params.n.x=5", "--set params.n.x: params.n is 2; set params.n as a whole"),
         ("steps", "--set 'steps' is not key.path=value; as in --set steps=500"),
         (".steps=5", "is not key.path=value"),
+        (f"params={'[' * 3000}", "--set params: nested more than 64 deep"),
+        (f"params{'.a' * 3000}=1", "--set params: nested more than 64 deep"),
+        ("params.foo=null", None),
+        ("foo=null", "--set foo: unknown key"),
+        ("gen_loss.gen_foo=null", "--set gen_loss.gen_foo: unknown key"),
+        ("gen_loss=null", None),
         ("extends=x.json", "--set extends: is read from files alone"),
     ],
 )
@@ -212,57 +216,6 @@ def test_null_drops_what_is_inherited_and_cannot_be_null(files: Path) -> None:
     assert config.params == {} and "params" not in config.model_fields_set
     assert config.discriminator is None  # null is a value of that key
     assert document.place_of(("params", "width")).where == f"{files}:1"
-
-
-@pytest.mark.parametrize(
-    ("says", "options", "losses"),
-    [
-        ({}, ["gen_loss.gen_l1=50"], {"gen_gan": 1, "gen_l1": 50}),
-        ({}, ["gen_loss.gen_ssim=2", "gen_loss.gen_gan=null"], {"gen_ssim": 2, "gen_l1": 100}),
-        ({"gen_loss": {"gen_l1": 9}}, ["gen_loss.gen_ssim=2"], {"gen_l1": 9, "gen_ssim": 2}),
-        ({"gen_loss": {"gen_l1": 9}}, ["gen_loss=null", "gen_loss.gen_l1=5"],
-         {"gen_gan": 1, "gen_l1": 5}),
-        ({}, ['gen_loss={"gen_l2":5}', "gen_loss.gen_l1=1"], {"gen_l2": 5, "gen_l1": 1}),
-        ({"discriminator": None}, ["gen_loss.gen_ssim=2"], {"gen_l1": 100, "gen_ssim": 2}),
-        ({}, ["gen_loss.gen_ssim=2", "discriminator=null"], {"gen_l1": 100, "gen_ssim": 2}),
-    ],
-)  # fmt: skip
-def test_an_option_changes_one_key_of_a_table_that_no_file_states(
-    tmp_path: Path, says: dict[str, object], options: list[str], losses: dict[str, float]
-) -> None:
-    file = tmp_path / "experiment.json"
-    file.write_text(json.dumps({"model_name": "edsr", "dataset": "d", **says}))
-    config, _ = load_experiment_file(file, options)
-    assert {name: weight for name, weight in config.gen_loss if weight is not None} == losses
-
-
-def test_every_other_table_keeps_its_default_under_an_option(tmp_path: Path) -> None:
-    file = tmp_path / "experiment.json"
-    file.write_text('{"model_name": "edsr", "dataset": "d"}')
-    options = ["disc_loss.disc_gp=10", "discriminator.norm=none", "learning_rate_schedule.start=0"]
-    config, _ = load_experiment_file(file, options)
-    assert (config.disc_loss.disc_bce, config.disc_loss.disc_gp) == (1, 10)
-    assert config.discriminator is not None and config.discriminator.steps == 1
-    assert config.learning_rate_schedule == Schedule()
-    # A file that states the table names all there is, over a parent without it, too.
-    (tmp_path / "child.json").write_text(
-        '{"extends": "experiment.json", "gen_loss": {"gen_l1": 5}}'
-    )
-    assert load_experiment_file(tmp_path / "child.json")[0].gen_loss.gen_gan is None
-
-
-def test_a_default_of_the_model_holds_beside_an_option(tmp_path: Path) -> None:
-    file = tmp_path / "experiment.json"
-    file.write_text('{"model_name": "edsr", "dataset": "d"}')
-    wanted = {"gen_loss.gen_gan": None}
-    config, document = load_experiment_file(file, ["gen_loss.gen_ssim=2"])
-    losses = suited(config, document, wanted)[0].gen_loss
-    assert (losses.gen_gan, losses.gen_l1, losses.gen_ssim) == (None, 100, 2)
-    config, document = load_experiment_file(file, ["gen_loss.gen_gan=3"])
-    assert suited(config, document, wanted)[0].gen_loss.gen_gan == 3
-    config, document = load_experiment_file(file, ["gen_loss.gen_l1=null"])
-    with pytest.raises(ConfigError, match="nothing to train on"):
-        suited(config, document, wanted)
 
 
 def test_variables_fill_the_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

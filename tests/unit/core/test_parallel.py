@@ -72,10 +72,11 @@ FAULTS = {
     "RecursionError": lambda: FAULTS["RecursionError"](),
     "AttributeError": lambda: None.absent,  # type: ignore[attr-defined]
     "UnicodeDecodeError": lambda: b"\xfc".decode(),
+    "SystemExit: 3": lambda: sys.exit(3),
     "AssertionError": lambda: (_ for _ in ()).throw(AssertionError),
 }
 MISTAKES = {"AttributeError": AttributeError, "AssertionError": AssertionError}
-STOPS = {"key": KeyboardInterrupt, "exit": SystemExit, "crash": SimulatedCrash}
+STOPS = {"key": KeyboardInterrupt, "crash": SimulatedCrash}
 
 
 def work(item):
