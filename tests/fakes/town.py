@@ -6,6 +6,7 @@ Files are those of the published data sets: JPEGs with photo and map side by sid
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -83,11 +84,13 @@ def aerial_profile(height: int, width: int, corner: tuple[float, float] | None) 
 def save_tif(path: Path, bands: np.ndarray, profile: dict[str, Any], **how: Any) -> None:
     """Write ``[C, H, W]``."""
     import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    opened = rasterio.open(path, "w", count=len(bands), **{**profile, **how})
-    with opened as file:
-        file.write(bands)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path, "w", count=len(bands), **{**profile, **how}) as file:
+            file.write(bands)
 
 
 def write_aerial(

@@ -22,6 +22,7 @@ DOORS = {
     "tiles": "40_create_tifs.py",
     "records": "50_create_tfrecords.py",
     "records-maps": "51_create_tfrecords_maps.py",
+    "records-aerial": "52_create_tfrecords_aerial.py",
 }
 
 

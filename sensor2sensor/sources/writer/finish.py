@@ -104,8 +104,12 @@ def _require_members(rows: Sequence[SplitRow], name: str) -> None:
 
 
 def _first_refusal(rows: Sequence[SplitRow]) -> str:
-    refused = [row for row in rows if row.split == REFUSED]
-    return f"first of them {refused[0].name}: {refused[0].reason}; " if refused else ""
+    """The first sample that is refused, or where none is, that a rule leaves out, and why."""
+    for split in (REFUSED, DROPPED):
+        out = [row for row in rows if row.split == split and row.reason]
+        if out:
+            return f"first of them {out[0].name}: {out[0].reason}; "
+    return ""
 
 
 def ground_of(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, Any]:
