@@ -133,7 +133,7 @@ def _by_name(folder: Path) -> dict[str, Path]:
 def _notes(images: set[str], masks: set[str]) -> tuple[str, ...]:
     lines = ((images, "images without a mask"), (masks, "masks without an image"))
     return tuple(
-        f"{len(names)} {what} left alone: {', '.join(sorted(names)[:5])}"
+        f"{what} ({len(names)}) left alone: {', '.join(sorted(names)[:5])}"
         + (" ..." if len(names) > 5 else "")
         for names, what in lines
         if names
@@ -181,8 +181,8 @@ def _checked(pair: Pair, form: Form) -> Pair:
 def _other_bands(image: Raster, form: Form) -> str:
     if len(image.bands) == len(form.bands) and image.dtype == form.dtype:
         return ""
-    others = f"the others {len(form.bands)} of {form.dtype}"
-    return f"has {len(image.bands)} bands of {image.dtype}, {others}"
+    most = f"most images {len(form.bands)} of {form.dtype}"
+    return f"number of bands: {len(image.bands)} of {image.dtype}, {most}"
 
 
 def _elsewhere(image: Raster, mask: Raster) -> str:

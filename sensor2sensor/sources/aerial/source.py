@@ -166,14 +166,14 @@ def _resolution_m(pairs: Sequence[Pair], options: AerialOptions) -> float | None
 def _refuse_unnumbered(pairs: Sequence[Pair]) -> None:
     without = [pair.name for pair in pairs if pair.split is None]
     if without:
-        what = f"{len(without)} names end in no number, first of them {without[0]}"
+        what = f"names that end in no number: {len(without)}, first of them {without[0]}"
         raise InputError(what, hint="give --split-by city or block")
 
 
 def _refuse_unplaced(pairs: Sequence[Pair]) -> None:
     without = [pair.name for pair in pairs if pair.place is None]
     if without:
-        what = f"{len(without)} pairs do not say where they lie, first of them {without[0]}"
+        what = f"pairs that do not say where they lie: {len(without)}, first of them {without[0]}"
         raise InputError(what, hint="take them out, or give --split-by number or city")
 
 

@@ -14,6 +14,7 @@ from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.sources import pictures
 
 ENDINGS = (".jpg", ".jpeg", ".png")
+FORMATS = ("JPEG", "PNG")
 _TURNED = range(5, 9)  # EXIF orientations that swap rows and columns
 _ORIENTATION = 0x0112
 Bytes = npt.NDArray[np.uint8]
@@ -42,7 +43,7 @@ def look(path: Path) -> SidePicture:
 
     try:
         digest = files.sha256(path)
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             width, height = picture.size
             # As a viewer shows it: whoever put two pictures side by side saw them so.
             if picture.getexif().get(_ORIENTATION) in _TURNED:
@@ -88,7 +89,7 @@ def _pixels(path: Path, sha256: str) -> Bytes:
     """``[side, 2 side, 3]``, turned as EXIF says."""
     from PIL import Image, ImageOps
 
-    with Image.open(path) as picture:
+    with Image.open(path, formats=FORMATS) as picture:
         turned = ImageOps.exif_transpose(picture)
         if turned.mode == "RGBA" and turned.getextrema()[3] != (255, 255):
             raise ValueError("it is transparent in places, where nobody knows its colours")

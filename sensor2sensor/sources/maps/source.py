@@ -50,7 +50,9 @@ class MapsSource(Source):
             paths, others = pictures.pictures_in(self._folder / kind, ENDINGS)
             found[kind] = list(map(look, progress(paths, desc=f"looking at {kind}", unit="file")))
             if others:
-                notes.append(f"{kind}/: {others} files that are neither JPEG nor PNG left alone")
+                notes.append(
+                    f"files that are neither JPEG nor PNG ({others}) left alone in {kind}/"
+                )
         items = [
             item
             for kind, split in kinds.items()

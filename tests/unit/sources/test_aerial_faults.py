@@ -74,12 +74,13 @@ TILED = {"tiled": True, "blockxsize": 16, "blockysize": 16}
 JPEG = {**TILED, "compress": "jpeg", "photometric": "YCBCR", "interleave": "pixel"}
 VRT = '<VRTDataset rasterXSize="64" rasterYSize="64"></VRTDataset>'
 FAULTS = {
-    "bands": (image_of(photo()[:1]), "images/", "has 1 bands of uint8, the others 3 of uint8"),
-    "depth": (image_of(photo(), dtype="uint16"), "images/", "has 3 bands of uint16, the others 3"),
+    "bands": (image_of(photo()[:1]), "images/", "bands: 1 of uint8, most images 3 of uint8"),
+    "depth": (image_of(photo(), dtype="uint16"), "images/", "bands: 3 of uint16, most images 3"),
     "cmyk": (cmyk, "images/", "is CMYK, not of bands; convert it first"),
     "palette": (palette, "images/", "is of a palette, not of bands; convert it first"),
     "tripled": (mask_of(photo()), "gt/", "has 3 bands, a mask has one"),
     "grey": (mask_of(photo()[:1]), "gt/", "a mask has 0 and one other; is it stored without loss?"),
+    "float": (mask_of(np.where(mask(), np.nan, 0), dtype="float32"), "gt/", "the values 0, nan, a"),
     "small": (mask_of(mask(60), aerial_profile(60, 60, CORNER)), "gt/", "has 60 x 60 pixels, its"),
     "moved": (elsewhere(0.6), "gt/", "lies 0.6 m from its image"),
     "coarse": (elsewhere(0, 1.02), "gt/", "has pixels of 0.306 m, its image others"),
@@ -120,8 +121,8 @@ def test_half_of_a_pair_is_told_and_left_alone(tmp_path: Path, capsys) -> None:
     (root / "images" / "._austin1.tif").write_bytes(b"macOS")
     assert door(tmp_path, "--stored-size", SIZE, "--dry-run") == 0
     out = capsys.readouterr().out
-    assert "1 images without a mask left alone: chicago3\n" in out
-    assert "1 masks without an image left alone: tyrol-w2\n" in out
+    assert "images without a mask (1) left alone: chicago3\n" in out
+    assert "masks without an image (1) left alone: tyrol-w2\n" in out
     assert "5 would be done" in out
 
 
@@ -130,8 +131,8 @@ def test_half_of_a_pair_is_told_and_left_alone(tmp_path: Path, capsys) -> None:
     (("--bands", "red,red"), "--bands red,red has a name twice, or none"),
     (("--bands", "red,nir"), "--bands names 2 bands, the images have 3"),
     (("--stored-size", 4), "--stored-size 4 is less than 8; see --help"),
-    (("--split-by", "block"), "2 pairs do not say where they lie, first of them nowhere1"),
-    ((), "2 names end in no number, first of them lone; give --split-by city or block"),
+    (("--split-by", "block"), "pairs that do not say where they lie: 2, first of them nowhere1"),
+    ((), "that end in no number: 2, first of them lone; give --split-by city or block"),
 ])  # fmt: skip
 def test_wrong_words_are_one_line(tmp_path: Path, capsys, words, says: str) -> None:
     root = write_aerial(tmp_path / "inria", NAMES[:2], SIZE)

@@ -217,7 +217,7 @@ def test_each_damaged_picture_is_named_and_the_others_are_made(
     (folder / "Thumbs.db").write_bytes(b"Windows")
     assert door(tmp_path, "--val-from-train", 1, "--seed", 2) == 1
     out = capsys.readouterr().out
-    assert "train/: 1 files that are neither JPEG nor PNG left alone" in out
+    assert "files that are neither JPEG nor PNG (1) left alone in train/" in out
     reasons = {r.name: r.reason for r in read_split(tmp_path / "maps/32") if r.split == "refused"}
     for name, (_, says) in FAULTS.items():
         told = [reason for record, reason in reasons.items() if f"_{name}" in record]
