@@ -84,7 +84,12 @@ class AerialSource(Source):
         fault = pair.fault
         if not fault and side < 1:
             fault = f"has {height} x {width} pixels, too few for --split {self._asked.split}"
-        windows = pictures.squares(width, height, side) if side else []
+        # The shorter side gives N, though its remainder may hold one more.
+        wide, high = (
+            self._asked.split * side if edge == min(pair.shape) else edge
+            for edge in (width, height)
+        )
+        windows = pictures.squares(wide, high, side) if side else []
         # A pair of which nothing can be read is refused once; it has no place either.
         for window in windows or [PixelWindow(0, 0, 1, 1)]:
             corner = window if len(windows) > 1 else None

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning
 
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.ledger import read_split
@@ -22,6 +23,7 @@ from tests.fakes.town import PIXEL_M, aerial_profile, save_tif, town, write_aeri
 from tests.fakes_tiles import own_environment
 from tests.real_data import data_set
 
+pytestmark = pytest.mark.filterwarnings("ignore", category=NotGeoreferencedWarning)
 NAMES = ("austin1", "austin7", "austin9", "tyrol-w2", "tyrol-w18", "tyrol-w29")
 
 
@@ -116,6 +118,14 @@ def test_oblong_images_give_as_many_squares_as_fit(tmp_path: Path) -> None:
     assert len(found) == 3 * 2 * 3
     photo, _, _ = town(80, 125, "austin9")
     assert np.array_equal(found["inria__austin9_80x40"][0], photo[40:, 80:120])
+
+
+def test_as_many_squares_as_asked_for_though_more_would_fit(tmp_path: Path, capsys) -> None:
+    write_aerial(tmp_path / "inria", NAMES[:3], 70)
+    assert door(tmp_path, "--stored-size", 16, "--split", 13, "--dry-run") == 0  # 70 / 5 is 14
+    out = capsys.readouterr().out
+    assert "would write aerial: 169 train, 169 val, 169 test" in out
+    assert "squares of 5 pixels are enlarged to 16" in out
 
 
 @pytest.mark.parametrize("stored", [40, 43, 200])

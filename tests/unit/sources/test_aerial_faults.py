@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from rasterio.errors import NotGeoreferencedWarning
 
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.verification import verify_dataset
@@ -16,6 +17,7 @@ from sensor2sensor.sources.aerial.rasters import look, read_image
 from tests.fakes.town import aerial_profile, save_jpeg, save_tif, town, write_aerial
 from tests.unit.sources.test_aerial import NAMES, door, records
 
+pytestmark = pytest.mark.filterwarnings("ignore", category=NotGeoreferencedWarning)
 CORNER = (400_000.0, 5_000_000.0)
 SIZE = 64
 PROFILE = aerial_profile(SIZE, SIZE, CORNER)
