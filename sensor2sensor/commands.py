@@ -53,6 +53,14 @@ COMMANDS = {
         "sensor2sensor.preprocess.records.run",
         "step 50: data sets of records, split by ground (needs TensorFlow)",
     ),
+    "records-maps": Command(
+        "sensor2sensor.sources.maps.run",
+        "step 51: a data set of maps and photos that stand side by side (needs TensorFlow)",
+    ),
+    "records-aerial": Command(
+        "sensor2sensor.sources.aerial.run",
+        "step 52: a data set of aerial photos and masks of buildings (needs TensorFlow)",
+    ),
     "report": Command(
         "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
     ),

@@ -21,6 +21,8 @@ DOORS = {
     "quicklooks": "30_create_s2pngs.py",
     "tiles": "40_create_tifs.py",
     "records": "50_create_tfrecords.py",
+    "records-maps": "51_create_tfrecords_maps.py",
+    "records-aerial": "52_create_tfrecords_aerial.py",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,6 @@ VERSION = 1  # of the records' content and layout; raised when equal options giv
 # quarter does. Where the true peak is 0.24 high, nine of ten shifts are right to 50 m.
 SHIFT_QUALITY = 0.25
 _OF_SHIFT = ("shift_quality", "unknown_shift")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*")
 
 
 @dataclass(frozen=True)
@@ -212,13 +210,9 @@ def _check_ranges(args: argparse.Namespace, factors: tuple[int, ...]) -> None:
                 not 0 <= args.shift_quality <= 1,
                 f"--shift-quality {args.shift_quality} is not in [0, 1]",
             ),
-            (
-                not _NAME.fullmatch(args.dataset),
-                f"--dataset '{args.dataset}' is no plain name (letters, digits, . and -, and single"
-                " _ between them; a letter or digit first)",
-            ),
         )
         if bad
     ]
+    wrong += shared.dataset_name_fault(args.dataset)
     if wrong:
         raise InputError("; ".join(wrong), hint="see --help")

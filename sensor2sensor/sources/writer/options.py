@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sensor2sensor.core.errors import InputError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,16 @@ def wrong_values(args: argparse.Namespace) -> list[str]:
     given = {name: getattr(args, name) for name in ("train_ratio", "val_ratio") if name in args}
     wrong = [f"--{name} {r} is not in (0, 1)" for name, r in given.items() if not 0 < r < 1]
     return [*wrong, *([f"--shard {args.shard} is less than 1"] if args.shard < 1 else [])]
+
+
+def dataset_name_fault(name: str) -> list[str]:
+    """What is wrong with the name of a data set, which is that of a folder."""
+    if _NAME.fullmatch(name):
+        return []
+    return [
+        f"--dataset '{name}' is no plain name (letters, digits, . and -, and single"
+        " _ between them; a letter or digit first)"
+    ]
 
 
 def write_options(args: argparse.Namespace) -> WriteOptions:

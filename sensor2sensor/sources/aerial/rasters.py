@@ -1,0 +1,258 @@
+"""One raster file: what its header says, and a square of its pixels at the size that is stored."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.sources import pictures
+from sensor2sensor.sources.resampling import Values, resampled
+
+DTYPES = {"uint8": "uint8", "uint16": "uint16", "int16": "float32", "float32": "float32"}
+# By content: some archives call their JPEGs .tif, and a VRT of that name could read any file or
+# address of this machine.
+_DRIVERS = {b"II*\0": "GTiff", b"MM\0*": "GTiff", b"II+\0": "GTiff", b"MM\0+": "GTiff"}
+_JPEG = b"\xff\xd8\xff"
+_CACHE_MB = 64
+_STRIPE_VALUES = 2**21  # 16 MiB of float64, four times while it is weighed
+_SAME = 1e-6
+_FEW = 4  # values of a mask that are told
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a north-up raster with square pixels lies.
+
+    Attributes:
+        epsg: Its projection, in metres.
+        ulx_m: Easting of its upper-left corner.
+        uly_m: Northing of it.
+        pixel_m: Edge of a pixel, in metres of the projection.
+    """
+
+    epsg: int
+    ulx_m: float
+    uly_m: float
+    pixel_m: float
+
+    def apart_m(self, other: Place) -> float:
+        """How far the corners of two rasters of one projection lie apart, on either axis."""
+        return max(abs(self.ulx_m - other.ulx_m), abs(self.uly_m - other.uly_m))
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A file as its header describes it.
+
+    Attributes:
+        path: The file.
+        sha256: Of it; empty where it cannot be read.
+        shape: Rows and columns.
+        dtype: Of its values.
+        bands: Their names, ``band1`` where the file gives none; without alpha.
+        numbers: Of these bands in the file.
+        alpha: Whether a band is left out that says where there are data.
+        palette: Whether its values are numbers of colours.
+        place: None where it does not say.
+        fault: Why it cannot be used, empty where it can.
+    """
+
+    path: Path
+    sha256: str = ""
+    shape: tuple[int, int] = (0, 0)
+    dtype: str = ""
+    bands: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    alpha: bool = False
+    palette: bool = False
+    place: Place | None = None
+    fault: str = ""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    driver = "JPEG" if start.startswith(_JPEG) else _DRIVERS.get(start)
+    if driver is None:
+        raise ValueError("it does not begin as a TIFF does")
+    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path, driver=driver) as source:
+            yield source
+
+
+def look(path: Path, named: int = 0) -> Raster:
+    """What a file is, from its header and its digest; no pixels are read.
+
+    Args:
+        path: The file.
+        named: How many bands it should have, 0 where nobody said. GDAL marks the fourth of four
+            8-bit bands as alpha unless told otherwise, infrared or not: it is none if named.
+    """
+    try:
+        digest = files.sha256(path)
+        with _opened(path) as source:
+            return _described(path, digest, source, named)
+    except Exception as error:  # GDAL raises many kinds, and one bad file must not end the run
+        return Raster(path, fault=f"is no GeoTIFF that can be read ({pictures.said(error, path)})")
+
+
+def _described(path: Path, digest: str, source: Any, named: int) -> Raster:
+    kinds = {number: source.colorinterp[number - 1].name for number in source.indexes}
+    every = named == source.count
+    numbers = tuple(number for number in source.indexes if every or kinds[number] != "alpha")
+    fault = ""
+    # GDAL turns it to red, green and blue, by a formula that fits no press.
+    colour = source.tags(ns="IMAGE_STRUCTURE").get("SOURCE_COLOR_SPACE", "")
+    if colour in ("CMYK", "YCbCrK") or "cyan" in kinds.values():
+        fault = "is CMYK, not of bands; convert it first"
+    elif len({source.dtypes[number - 1] for number in numbers}) > 1:
+        fault = "has bands of several types"
+    return Raster(
+        path=path,
+        sha256=digest,
+        shape=(source.height, source.width),
+        dtype=source.dtypes[0],
+        bands=_band_names(source, numbers, kinds),
+        numbers=numbers,
+        palette="palette" in kinds.values(),
+        alpha=len(numbers) < source.count,
+        place=_place(source),
+        fault=fault,
+    )
+
+
+def _band_names(source: Any, numbers: Sequence[int], kinds: dict[int, str]) -> tuple[str, ...]:
+    """By their descriptions, else their colours, else their numbers."""
+    given = [(source.descriptions[number - 1] or "").strip() for number in numbers]
+    if all(given) and len(set(given)) == len(given):
+        return tuple(given)
+    colours = [kinds[n] if kinds[n] in pictures.COLOURS else f"band{n}" for n in numbers]
+    return tuple(colours) if len(set(colours)) == len(colours) else _numbered(numbers)
+
+
+def _numbered(numbers: Sequence[int]) -> tuple[str, ...]:
+    return tuple(f"band{number}" for number in numbers)
+
+
+def _place(source: Any) -> Place | None:
+    """Where it lies; None without a projection in metres, or on a grid that is turned."""
+    crs, grid = source.crs, source.transform
+    if crs is None or not crs.is_projected or crs.linear_units_factor[1] != 1.0:
+        return None
+    square = abs(grid.a + grid.e) <= _SAME * abs(grid.a)
+    epsg = crs.to_epsg()
+    if epsg is None or grid.b or grid.d or grid.a <= 0 or not square:
+        return None
+    return Place(epsg, grid.c, grid.f, grid.a)
+
+
+@dataclass
+class _Lost:
+    """Counts the pixels without data that were met."""
+
+    pixels: int = 0
+
+
+def _stripes(
+    source: Any, numbers: Sequence[int], window: PixelWindow, lost: _Lost
+) -> Iterator[npt.NDArray[Any]]:
+    """The rows of a window, ``[rows, W, C]`` each."""
+    from rasterio.windows import Window
+
+    height = max(1, _STRIPE_VALUES // (window.width * len(numbers)))
+    flags = {flag.name for number in numbers for flag in source.mask_flag_enums[number - 1]}
+    # With every band named there is no alpha, whatever one of them is marked as.
+    whole = flags == {"all_valid"} or ("alpha" in flags and len(numbers) == source.count)
+    for top in range(0, window.height, height):
+        rows = min(height, window.height - top)
+        part = Window(window.x, window.y + top, window.width, rows)
+        values = np.moveaxis(source.read(list(numbers), window=part), 0, -1)
+        valid = np.isfinite(values).all(axis=-1)
+        if not whole:
+            valid &= source.dataset_mask(window=part) != 0
+        lost.pixels += int(valid.size - valid.sum())
+        yield values
+
+
+def read_image(raster: Raster, window: PixelWindow, stored_px: int) -> tuple[Values, float]:
+    """A square of an image, antialiased, and the share of it that has no data.
+
+    Args:
+        raster: The file.
+        window: The square.
+        stored_px: The edge wanted.
+
+    Returns:
+        ``[stored_px, stored_px, C]``, whole numbers where the file has such.
+
+    Raises:
+        DatasetError: The file is damaged behind its header.
+    """
+    lost = _Lost()
+    with _reading(raster) as source:
+        stripes = _stripes(source, raster.numbers, window, lost)
+        values = resampled(stripes, window.width, stored_px)
+    if DTYPES[raster.dtype] != "float32":
+        values = np.rint(values)
+    return values, lost.pixels / window.width**2
+
+
+def read_mask(
+    raster: Raster, window: PixelWindow, stored_px: int
+) -> tuple[npt.NDArray[np.uint8], float]:
+    """A square of a mask as 0 and 1, and the true share of its pixels that are not 0.
+
+    A stored pixel is 1 where at least half of its area is.
+
+    Raises:
+        DatasetError: It has more than two values, or is damaged behind its header.
+    """
+    seen: set[float] = set()
+
+    def binary(stripes: Iterator[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
+        for stripe in stripes:
+            seen.update(np.unique(stripe)[:_FEW].tolist())
+            yield stripe != 0
+
+    with _reading(raster) as source:
+        stripes = binary(_stripes(source, raster.numbers, window, _Lost()))
+        shares = resampled(stripes, window.width, stored_px, area=True)[..., 0]
+    if len(seen - {0}) > 1 or not np.isfinite(list(seen)).all():
+        few = ", ".join(f"{value:g}" for value in sorted(seen)[:_FEW])
+        raise DatasetError(
+            f"has the values {few}, a mask has 0 and one other",
+            where=f"{raster.path.parent.name}/{raster.path.name}",
+            hint="is it stored without loss?",
+        )
+    return (shares >= 0.5).astype(np.uint8), float(shares.mean())
+
+
+@contextmanager
+def _reading(raster: Raster) -> Iterator[Any]:
+    """An open file whose damage is told with its name."""
+    from rasterio.errors import RasterioError
+
+    try:
+        with _opened(raster.path) as source:
+            yield source
+    except (RasterioError, OSError) as error:
+        # What GDAL itself said stands behind the error of rasterio.
+        cause = pictures.said(error.__cause__ or error, raster.path)  # type: ignore[arg-type]
+        where = f"{raster.path.parent.name}/{raster.path.name}"
+        what = f"is damaged or cut short ({cause})"
+        raise DatasetError(what, where=where, hint="fetch it again") from error
