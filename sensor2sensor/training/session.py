@@ -14,6 +14,7 @@ import tensorflow as tf
 from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import TrainingError
+from sensor2sensor.networks.chain import in_words
 from sensor2sensor.training import checkpoints, run_file
 from sensor2sensor.training.batches import (
     reader_options,
@@ -170,6 +171,8 @@ class Session:
     def _greet(self, steps: int, device: str) -> None:
         name, run = self.experiment.name, self.experiment.run.timestamp
         self.say(f"training {name} ({run}) on {device}: steps {self.begun} to {steps}")
+        if self.model.discriminator is not None and (seen := in_words(self.model.discriminator)):
+            self.say(f"the discriminator gives {seen}")
         if self.begun >= steps:
             self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
 

@@ -13,7 +13,8 @@ import tensorflow as tf
 from experiment import LossWeights
 from models import base, losses
 from models.losses import LossInputs
-from sensor2sensor.config.experiment_file import DiscriminatorSettings, ExperimentFile
+from sensor2sensor.config.experiment_file import ExperimentFile
+from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.config.vocabulary import LOSSES
 from sensor2sensor.core.errors import ConfigError
 from tests.models.standin import batch, experiment
