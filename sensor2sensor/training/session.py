@@ -16,6 +16,7 @@ from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.networks.chain import in_words
 from sensor2sensor.training import checkpoints, run_file
+from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.batches import (
     reader_options,
     train_batches,
@@ -89,6 +90,7 @@ class Session:
             self.model,
             experiment.config.inference_statistics,
             lambda: statistics_batches(experiment, experiment.normaliser, self.options),
+            applied_generator(experiment, self.model.generator),
         )
         self.state = TrainingState(self.model, statistics=self.statistics.variables)
         self.monitor = Monitor(
