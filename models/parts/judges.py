@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from experiment import Experiment
 
 
-def patchgan(
-    experiment: Experiment, width: float, *, input_repeat: int = 1
-) -> tf.keras.Model | None:
+def patchgan(experiment: Experiment, width: float, **own: Any) -> tf.keras.Model | None:
     """An experiment's PatchGAN: ``[input, target] -> [B, h, w, 1]`` logits, 70 pixels each.
 
     All that an experiment may say of it is heeded: another receptive field, padding, biases and
@@ -26,7 +24,8 @@ def patchgan(
     Args:
         experiment: Gives sizes, channels, the discriminator's settings and the seed.
         width: Multiplies the filters.
-        input_repeat: How often the input stands beside the judged image.
+        own: What the model has of itself where the experiment does not say, as arguments of
+            ``discriminators.patchgan``.
 
     Returns:
         None where the experiment asks for no discriminator.
@@ -36,8 +35,7 @@ def patchgan(
     """
     asked = experiment.DISCRIMINATOR
     options = {} if asked is None else {key: getattr(asked, key) for key in asked.of_patches}
-    chosen = {"width": width, "input_repeat": input_repeat, **options}
-    return _judge(experiment, discriminators.patchgan, **chosen)
+    return _judge(experiment, discriminators.patchgan, **{"width": width, **own, **options})
 
 
 def plain_patchgan(

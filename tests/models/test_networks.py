@@ -123,6 +123,7 @@ def test_a_model_states_bounds_exactly_where_its_output_saturates(name):
     reached = unstated_bound(gan.generator, Normalisation("symmetric", gan.exp.contract))
     assert (stated, reached) == {
         "pix2pix": ((-1.0, 1.0), "tanh"),
+        "resnet_pix2pix": ((-1.0, 1.0), "tanh"),
         "psgan": ((0.0, math.inf), None),  # its ReLU is open above
     }.get(name, (None, None))
     assert output_bounds(type(gan), {"base": "input"}) is None
