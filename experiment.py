@@ -13,7 +13,7 @@ from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.experiment_file import ExperimentFile, Schedule, load_experiment_file
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.model_defaults import own_defaults, suited
-from sensor2sensor.config.network_settings import DiscriminatorSettings
+from sensor2sensor.config.network_settings import DiscriminatorSettings, Vgg
 from sensor2sensor.config.places import find_dataset, find_experiment
 from sensor2sensor.config.validate import report
 from sensor2sensor.config.weights import LossWeights, refuse_unknown_losses
@@ -263,6 +263,15 @@ class Experiment:
     def DISCRIMINATOR(self) -> DiscriminatorSettings | None:  # noqa: N802
         """What the discriminator is to be (``norm``, ``steps``, …); None: plain regression."""
         return self.config.discriminator
+
+    @property
+    def VGG(self) -> Vgg | None:  # noqa: N802
+        """What ``gen_vgg`` looks through, or None."""
+        asked = self.config.vgg
+        if asked is None:
+            return None
+        path = self.environment.data_root / asked.weights
+        return Vgg(path, asked.layers, asked.preprocessing, self.contract.colour())
 
     @property
     def NORMALISATION(self) -> str:  # noqa: N802

@@ -43,7 +43,7 @@ __all__ = [
 
 # Powers of two, halved without a rest down to 1 x 1: every skip meets a map of its size.
 SIZES_PX = (64, 128, 256, 512)
-_IMAGES = frozenset({"target", "output", "input", "value_range", "step", "extras"})
+_IMAGES = frozenset({"target", "output", "input", "value_range", "step", "extras", "vgg"})
 _ANSWERS = frozenset(
     {"disc_real", "disc_fake", "features_real", "features_fake", "discriminator", "loss_object"}
 )
@@ -185,6 +185,7 @@ def loss_inputs(
         "loss_object": model.loss_object,
         "discriminator": model.discriminator,
         "seed": model.exp.SEED,
+        "vgg": model.exp.VGG,
     }
 
 

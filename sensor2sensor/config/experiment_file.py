@@ -17,6 +17,7 @@ from sensor2sensor.config.network_settings import (
     STRICT,
     DiscriminatorSettings,
     InferenceSettings,
+    VggSettings,
 )
 from sensor2sensor.config.validate import at_key, report, validate
 from sensor2sensor.config.vocabulary import adversarial
@@ -137,6 +138,7 @@ class ExperimentFile(BaseModel):
         description="What batch normalisation takes at inference: measured on train, or each image",
     )
     inference: InferenceSettings = Field(default=InferenceSettings())
+    vgg: VggSettings | None = Field(default=None, description="What gen_vgg compares images in")
     pretrained_generator: str | None = Field(
         default=None, description="Begin with the generator of this run: a/b/c or a/b/c/MMDD-hhmm"
     )
@@ -204,6 +206,12 @@ class ExperimentFile(BaseModel):
                 f"'{self.inference.norm}' contradicts or repeats inference_statistics 'image', "
                 "which takes those of each image: state one of the two",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _vgg_for_its_loss(self) -> ExperimentFile:
+        if self.vgg is None and self.gen_loss.gen_vgg is not None:
+            raise at_key("vgg", 'is null, but gen_vgg needs it: {"weights": FILE}')
         return self
 
     @property

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,3 +59,38 @@ class InferenceSettings(BaseModel):
     norm: Literal["moving", "batch"] | None = Field(
         default=None, description="Moments of batch normalisation; null: as inference_statistics"
     )
+
+
+class VggSettings(BaseModel):
+    """The network that ``gen_vgg`` looks through."""
+
+    model_config = STRICT
+
+    weights: str = Field(
+        min_length=1, description="Keras' file of VGG19 weights; relative to data_root"
+    )
+    layers: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={"block5_conv4": 1.0},
+        min_length=1,
+        description="Weights of its layers by name; predictions: its class probabilities",
+    )
+    preprocessing: Literal["imagenet", "symmetric"] = Field(
+        default="imagenet", description="What it is fed: as it was trained, or colours in [-1, 1]"
+    )
+
+
+@dataclass(frozen=True)
+class Vgg:
+    """The settings of :class:`VggSettings` for one data set.
+
+    Attributes:
+        path: The file of weights.
+        layers: Weights of its layers by name.
+        preprocessing: What it is fed.
+        bands: Positions of red, green and blue among the target's bands; None where it has none.
+    """
+
+    path: Path
+    layers: Mapping[str, float]
+    preprocessing: str
+    bands: tuple[int, int, int] | None
