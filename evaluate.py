@@ -92,7 +92,7 @@ def evaluate_run(
     load_tensorflow()
     from models.loading import find_gan_class, import_modules
     from sensor2sensor.evaluation.session import Session
-    from sensor2sensor.training.applied import applied_predictor
+    from sensor2sensor.training.applied import applied_predictor, undrawn
     from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.batches import tiles_as_trained
     from sensor2sensor.training.normaliser import normaliser_for
@@ -106,7 +106,7 @@ def evaluate_run(
     if (known := baseline_of(run, experiment.contract)) is not None:
         import_modules(modules, root)  # metrics of the user's
         scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
-        return Session(*scored, baseline=True, options=options).score(known)
+        return Session(*scored, baseline=True, options=options).score(undrawn(known, draws))
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
     if gan is None:
         for line in edited_since(run, gan_class):

@@ -89,7 +89,8 @@ def stem(subject: Subject, profile: str, split: str = "test") -> str:
     """File stem; a profile but ``standard`` and a split but ``test`` are named: none overwrites."""
     # Suffixes for what is not the rule alone: names of evaluations on disk stay as they are.
     named = [part for part in (profile, split) if part not in ("standard", "test")]
-    asked = (text.partition("inference.")[2] for text in subject.options)
+    options = () if subject.baseline else subject.options  # which keeps nothing of a training
+    asked = (text.partition("inference.")[2] for text in options)
     named += [text.replace('"', "").replace("=", "-") for text in asked if text]
     if subject.inference is not None and subject.inference.draws > 1:
         named.append(f"draws-{subject.inference.draws}")

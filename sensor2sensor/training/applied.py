@@ -54,7 +54,7 @@ def at_inference(
         raise ConfigError(
             "the generator has no dropout layer that could stay on",
             where="inference.dropout",
-            hint="set it to false, or give the model one (dsen2w, edsr and others have none)",
+            hint="set it to false, or take a model that has one, as pix2pix",
         )
     # Isola et al. 2017, section 3.3: with batches of one this is instance normalisation.
     if dropout or (kind != "train" and batchnorms(generator)):
@@ -125,6 +125,17 @@ def applied_generator(experiment: Any, generator: Any, draw: int = 0) -> Generat
     return at_inference(
         generator, config.applied_statistics, dropout=config.inference.dropout, **drawn
     )
+
+
+def undrawn(baseline: Predictor, draws: int | None) -> Predictor:
+    """A baseline, which is the same each time.
+
+    Raises:
+        ConfigError: Draws of it are asked for.
+    """
+    if draws is not None:
+        raise ConfigError("a baseline draws nothing", where="--draws", hint="leave it out")
+    return baseline
 
 
 def applied_predictor(experiment: Any, generator: Any, draws: int | None = None) -> Predictor:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from sensor2sensor.config.network_settings import InferenceSettings
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.predictors.draws import Draws, draws_of
-from sensor2sensor.training.applied import Applied, applied_predictor, at_inference
+from sensor2sensor.training.applied import Applied, applied_predictor, at_inference, undrawn
 from sensor2sensor.training.layer_modes import dropouts, in_training
 
 NAMES = ["a", "b", "c"]
@@ -146,5 +146,8 @@ def test_several_draws_are_one_predictor():
     assert made.describe()["draws"] == 3
     single = applied_predictor(experiment(dropout=True), network())
     assert draws_of(single) == (single,)
+    assert undrawn(single, None) is single
+    with pytest.raises(ConfigError, match="--draws: a baseline draws nothing"):
+        undrawn(single, 2)
     with pytest.raises(ConfigError, match=r"--draws: .* --set inference\.dropout=true"):
         applied_predictor(experiment(), network(), draws=3)
