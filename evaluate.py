@@ -4,6 +4,7 @@
   python evaluate.py --exp sis2/s3/l1loss --timestamp 0715-0930
   python evaluate.py --exp sis2/s3/l1loss --profile arisgan      # the published conventions
   python evaluate.py --exp sis2/s3/l1loss --split val            # while a recipe is being chosen
+  python evaluate.py --exp maps/t7 --set inference.dropout=true --set inference.norm=batch --draws 4
 
 Writes a row per tile and method to _evaluation/sis2__s3__l1loss_<timestamp>.csv, a .json with what
 the numbers mean, and pictures of the best, median and worst tile. summary_eval.ipynb compares them.
@@ -26,7 +27,7 @@ from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment
 from sensor2sensor.config.places import find_experiment
 from sensor2sensor.config.vocabulary import PROFILES
 from sensor2sensor.core.blame import source_of
-from sensor2sensor.core.cli import add_set, main_guard, parser
+from sensor2sensor.core.cli import add_set, main_guard, parser, positive
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
@@ -42,16 +43,14 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--exp", required=True, help="experiment below experiment_root: a/b/c")
     made.add_argument("--timestamp", metavar="MMDD-hhmm", help="run to score (default: the latest)")
     made.add_argument(
-        "--profile",
-        choices=PROFILES,
+        "--profile", choices=PROFILES,
         help="metric conventions (default: standard; arisgan where normalisation is l2)",
-    )
-    add_set(
-        made,
-        "a setting of the evaluation alone",
-        "batch_size=4",
-        ["batch_size"],
-        ExperimentFile.model_fields,
+    )  # fmt: skip
+    may_be_set = ["batch_size", "inference.dropout", "inference.norm"]
+    about = ("a setting of the evaluation alone", "batch_size=4", may_be_set)
+    add_set(made, *about, ExperimentFile.model_fields)
+    made.add_argument(
+        "--draws", type=positive, metavar="N", help="of dropout: score the mean over N"
     )
     add_split(made)
     return made
@@ -72,6 +71,7 @@ def evaluate_run(
     profile: str | None = None,
     split: str = "test",
     options: Sequence[str] = (),
+    draws: int | None = None,
 ) -> Evaluation:
     """Score one run on a whole split, print the tables, write the files.
 
@@ -83,6 +83,7 @@ def evaluate_run(
             normalisation (l2) cannot be undone, which no other profile can score.
         split: ``test``, or ``val`` while something is still chosen by the scores.
         options: What ``--set`` said of the evaluation, to be noted.
+        draws: How many draws of dropout a score is the mean of.
 
     Raises:
         CheckpointError: The weights were not restored; nothing is scored then.
@@ -91,10 +92,9 @@ def evaluate_run(
     load_tensorflow()
     from models.loading import find_gan_class, import_modules
     from sensor2sensor.evaluation.session import Session
-    from sensor2sensor.predictors.model import model_predictor
+    from sensor2sensor.training.applied import applied_predictor, undrawn
     from sensor2sensor.training.averages import weights_in_use
     from sensor2sensor.training.batches import tiles_as_trained
-    from sensor2sensor.training.layer_statistics import at_inference
     from sensor2sensor.training.modules import module_changes
     from sensor2sensor.training.normaliser import normaliser_for
     from sensor2sensor.training.recipe import construct
@@ -107,7 +107,7 @@ def evaluate_run(
     if (known := baseline_of(run, experiment.contract)) is not None:
         import_modules(modules, root)  # metrics of the user's
         scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
-        return Session(*scored, baseline=True, options=options).score(known)
+        return Session(*scored, baseline=True, options=options).score(undrawn(known, draws))
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
     if gan is None:
         for line in edited_since(run, gan_class):
@@ -118,14 +118,14 @@ def evaluate_run(
     if gan is None:
         with located(experiment.document):
             gan = construct(gan_class, experiment)
-    kind = experiment.config.inference_statistics
+    kind = experiment.config.applied_statistics
     step = restore_for_inference(
         gan, run, kind=kind, batches=lambda: tiles_as_trained(experiment), say=print
     )
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     scored = (experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
-    session = Session(*scored, options=options)
-    return session.score(model_predictor(experiment, at_inference(gan.generator, kind)))
+    predictor = applied_predictor(experiment, gan.generator, draws)
+    return Session(*scored, options=options).score(predictor)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -142,7 +142,8 @@ def main(args: argparse.Namespace) -> int:
     experiment = Experiment(args.exp, environment, timestamp=stamp, as_run=True, options=args.set)
     if baseline_of(run, experiment.contract) is None:
         check_by_name(experiment.config.model_name, environment.models_root)
-    evaluate_run(experiment, run, profile=args.profile, split=args.split, options=args.set)
+    chosen = {"profile": args.profile, "split": args.split, "draws": args.draws}
+    evaluate_run(experiment, run, options=args.set, **chosen)
     return 0
 
 

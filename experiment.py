@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from models.loading import is_users
 from sensor2sensor.config.environment import Environment
-from sensor2sensor.config.experiment_file import (
-    DiscriminatorSettings,
-    ExperimentFile,
-    Schedule,
-    load_experiment_file,
-)
+from sensor2sensor.config.experiment_file import ExperimentFile, Schedule, load_experiment_file
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.model_defaults import own_defaults, suited
+from sensor2sensor.config.network_settings import DiscriminatorSettings, Vgg
 from sensor2sensor.config.places import find_dataset, find_experiment
 from sensor2sensor.config.validate import report
 from sensor2sensor.config.weights import LossWeights, refuse_unknown_losses
@@ -270,8 +266,17 @@ class Experiment:
 
     @property
     def DISCRIMINATOR(self) -> DiscriminatorSettings | None:  # noqa: N802
-        """``norm`` and ``steps`` of the discriminator; None asks for plain regression."""
+        """What the discriminator is to be (``norm``, ``steps``, …); None: plain regression."""
         return self.config.discriminator
+
+    @property
+    def VGG(self) -> Vgg | None:  # noqa: N802
+        """What ``gen_vgg`` looks through, or None."""
+        asked = self.config.vgg
+        if asked is None:
+            return None
+        path = self.environment.data_root / asked.weights
+        return Vgg(path, asked.layers, asked.preprocessing, self.contract.colour())
 
     @property
     def NORMALISATION(self) -> str:  # noqa: N802

@@ -11,7 +11,8 @@ from experiment import Experiment
 from model_tools.probe import Probe, experiment
 from models.loading import import_modules
 from sensor2sensor.config.environment import Environment
-from sensor2sensor.config.experiment_file import DiscriminatorSettings, located
+from sensor2sensor.config.experiment_file import located
+from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.pipeline.precision import computing_in
 

@@ -29,7 +29,7 @@ _HEADER = (
 )  # fmt: skip
 
 # The published weights first, then what is only shown.
-_COLLECTIONS = ("arisgan", "demo", "real")
+_COLLECTIONS = ("arisgan", "demo", "real", "maps", "aerial")
 _SPOKEN = {
     "gen_gan": "GAN",
     "gen_ssim": "SSIM",
@@ -120,12 +120,11 @@ def _losses(config: ExperimentFile) -> str:
 def _table(measured: Measured) -> tuple[str, str]:
     """The comparison, and what its letters for recipes mean: most models share one."""
     recipes = shipped_recipes()
-    texts = dict.fromkeys(recipes[name][1] for name in measured)
+    texts = dict.fromkeys(recipes[name][1] for name in measured if name in recipes)
     letters = dict(zip(texts, string.ascii_uppercase, strict=False))
     rows = [_HEADER, ("---",) + ("---:",) * 5 + ("---",)]
     for name, by_channels in measured.items():
         costs = [by_channels[channels] for channels in CHANNELS]
-        path, text = recipes[name]
         rows.append(
             (
                 f"[{name}](#{name})",
@@ -134,11 +133,15 @@ def _table(measured: Measured) -> tuple[str, str]:
                 _pair([f"{cost['gmac']:.1f}" for cost in costs]),
                 _pair([f"{cost['activation_mib']:,.0f}" for cost in costs]),
                 _field(costs[0]["generator"]["field_px"]),
-                f"[{letters[text]}]({Path(os.path.relpath(path, PAGE.parent)).as_posix()})",
+                _link(*recipes[name], letters) if name in recipes else "–",
             )
         )
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return table, "; ".join(f"{letter}: {text}" for text, letter in letters.items())
+
+
+def _link(path: Path, text: str, letters: Mapping[str, str]) -> str:
+    return f"[{letters[text]}]({Path(os.path.relpath(path, PAGE.parent)).as_posix()})"
 
 
 def _pair(texts: list[str]) -> str:

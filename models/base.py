@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from models.objectives import weighing
 from models.objectives.registry import EXTRA, LossInputs
-from models.parts import discriminators
 from models.parts.base_image import BASES
 from models.parts.discriminators import staged
+from models.parts.judges import patchgan, plain_patchgan, vgg_discriminator
 from models.parts.norms import GENERATOR_KINDS as NORMS
 from models.parts.optimizers import adam
 from models.parts.params import read_params
-from models.parts.seeds import seeded
 from models.parts.share import adversarial_share
 from sensor2sensor.config.vocabulary import FEATURES
 from sensor2sensor.core.errors import ConfigError, ModelContractError
@@ -44,7 +43,7 @@ __all__ = [
 
 # Powers of two, halved without a rest down to 1 x 1: every skip meets a map of its size.
 SIZES_PX = (64, 128, 256, 512)
-_IMAGES = frozenset({"target", "output", "input", "value_range", "step", "extras"})
+_IMAGES = frozenset({"target", "output", "input", "value_range", "step", "extras", "vgg"})
 _ANSWERS = frozenset(
     {"disc_real", "disc_fake", "features_real", "features_fake", "discriminator", "loss_object"}
 )
@@ -84,25 +83,38 @@ def prepare(model: Any, experiment: Experiment, defaults: Mapping[str, Any]) -> 
     """The checks of :func:`assemble` before anything is built; sets ``exp`` and ``params``."""
     model.exp = experiment
     model.params = read_params(experiment, defaults)
-    check_sizes(experiment)
+    check_sizes(experiment, getattr(type(model), "SIDES_MULTIPLE_OF_PX", None))
     check_bounds(experiment, type(model))
     check_losses(experiment, getattr(model.params, "discriminator", True))
 
 
-def check_sizes(experiment: Experiment) -> int:
+def check_sizes(experiment: Experiment, multiple_px: int | None = None) -> int:
     """Refuse image sizes a halving network cannot mirror; the shorter side in pixels.
 
+    Args:
+        experiment: Gives height and width.
+        multiple_px: What both must be a multiple of, at least twice where it is below 64; None:
+            one of :data:`SIZES_PX`.
+
     Raises:
-        ConfigError: Height or width is not 64, 128, 256 or 512.
+        ConfigError: Height or width is another.
     """
-    height, width = experiment.IMG_HEIGHT, experiment.IMG_WIDTH
-    if height not in SIZES_PX or width not in SIZES_PX:
+    sides = experiment.IMG_HEIGHT, experiment.IMG_WIDTH
+    if multiple_px is None:
+        fitting = all(side in SIZES_PX for side in sides)
+        hint = f"both must be one of {', '.join(map(str, SIZES_PX))}"
+    else:
+        least = min(2 * multiple_px, SIZES_PX[0])
+        near = [max(side // multiple_px * multiple_px, least) for side in sides]
+        fitting = [*sides] == near
+        hint = f"both must be multiples of {multiple_px}, as {near[0]} x {near[1]}"
+    if not fitting:
         raise ConfigError(
-            f"this model cannot take images of {height} x {width} pixels",
+            f"this model cannot take images of {sides[0]} x {sides[1]} pixels",
             where="img_height, img_width, tilesize",
-            hint=f"both must be one of {', '.join(map(str, SIZES_PX))}",
+            hint=hint,
         )
-    return min(height, width)
+    return min(sides)
 
 
 def check_bounds(experiment: Experiment, gan_class: type) -> None:
@@ -139,69 +151,6 @@ def check_losses(experiment: Experiment, discriminator: bool = True) -> None:
         weighing.check(experiment.DISC_LOSS, "discriminator", available, who="the model")
 
 
-def patchgan(experiment: Experiment, width: float) -> tf.keras.Model | None:
-    """An experiment's PatchGAN: ``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits.
-
-    Args:
-        experiment: Gives sizes, channels, norm and the seed.
-        width: Multiplies the filters.
-
-    Returns:
-        None where the experiment asks for no discriminator.
-    """
-    return _judge(experiment, discriminators.patchgan, width=width)
-
-
-def plain_patchgan(
-    experiment: Experiment, stages: Sequence[tuple[int, int]], width: float
-) -> tf.keras.Model | None:
-    """An experiment's judge of patches: ``[input, target] -> [B, H/s, W/s, 1]`` logits.
-
-    Args:
-        experiment: Gives sizes, channels, norm and the seed.
-        stages: Filters and stride of each convolution; s is the product of the strides.
-        width: Multiplies the filters.
-
-    Returns:
-        None where the experiment asks for no discriminator.
-    """
-    return _judge(experiment, discriminators.plain_patchgan, stages=stages, width=width)
-
-
-def vgg_discriminator(
-    experiment: Experiment, stages: Sequence[tuple[int, int]], head: int, width: float
-) -> tf.keras.Model | None:
-    """An experiment's judge of whole images: ``[input, target] -> [B, 1, 1, 1]`` logits.
-
-    Args:
-        experiment: Gives sizes, channels, norm and the seed.
-        stages: Filters and stride of each convolution.
-        head: Units of the first fully connected layer.
-        width: Multiplies filters and units.
-
-    Returns:
-        None where the experiment asks for no discriminator.
-    """
-    return _judge(
-        experiment, discriminators.vgg_discriminator, stages=stages, head=head, width=width
-    )
-
-
-def _judge(
-    experiment: Experiment, make: Callable[..., tf.keras.Model], **options: Any
-) -> tf.keras.Model | None:
-    if experiment.DISCRIMINATOR is None:
-        return None
-    shapes = (
-        experiment.IMG_HEIGHT,
-        experiment.IMG_WIDTH,
-        experiment.INPUT_CHANNELS,
-        experiment.OUTPUT_CHANNELS,
-    )
-    with seeded(experiment.SEED, "discriminator"):
-        return make(*shapes, norm=experiment.DISCRIMINATOR.norm, **options)
-
-
 def standard_step(
     model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor, **extras: tf.Tensor
 ) -> dict[str, tf.Tensor]:
@@ -236,6 +185,7 @@ def loss_inputs(
         "loss_object": model.loss_object,
         "discriminator": model.discriminator,
         "seed": model.exp.SEED,
+        "vgg": model.exp.VGG,
     }
 
 

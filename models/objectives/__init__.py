@@ -1,10 +1,10 @@
 """The objectives: what a loss term may look at, and the terms themselves.
 
 ``registry`` holds :class:`LossInputs` and the table of terms, ``pixel`` the terms that compare
-two images, ``adversarial`` those that ask the discriminator; ``weighing`` weights and sums them.
-Importing any of it fills the table.
+two images, ``perceptual`` the one that does so in what another network sees, ``adversarial`` those
+that ask the discriminator; ``weighing`` weights and sums them. Importing any of it fills the table.
 """
 
-from models.objectives import adversarial, pixel
+from models.objectives import adversarial, perceptual, pixel
 
-__all__ = ["adversarial", "pixel"]
+__all__ = ["adversarial", "perceptual", "pixel"]

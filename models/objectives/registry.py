@@ -36,6 +36,7 @@ class LossInputs:
         features_fake: The same for the generated image.
         seed: The experiment's seed, for terms that draw.
         draw: Number of the discriminator's update within the step.
+        vgg: What ``gen_vgg`` looks through (``experiment.VGG``).
     """
 
     target: tf.Tensor | None = None
@@ -53,6 +54,7 @@ class LossInputs:
     features_fake: Sequence[tf.Tensor] | None = None
     seed: int = 0
     draw: int = 0
+    vgg: Any = None
 
     @property
     def from_logits(self) -> bool:

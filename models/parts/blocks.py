@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from models.parts.norms import chosen_norm
-from models.parts.primitives import DROPOUT, conv, deconv, lrelu, relu, scaled
+from models.parts.primitives import DROPOUT, SLOPE, conv, deconv, lrelu, relu, scaled
 from models.parts.seeds import glorot, he_normal, he_normal_up, normal
 from models.parts.tags import block
 
@@ -178,6 +179,8 @@ def unet(
     width: float = 1.0,
     norm: str = "published",
     bottleneck_norm: bool = True,
+    bias: bool = False,
+    slope: float = SLOPE,
     **last: Any,
 ) -> tf.Tensor:
     """The U-Net of pix2pix (Isola et al. 2017), tanh at its end.
@@ -185,8 +188,8 @@ def unet(
     Args:
         input_tensor: ``[B, H, W, C]``.
         output_channels: Channels of the output.
-        side_px: The side that decides the depth, a power of two from 32; None: the shorter one of
-            the input.
+        side_px: The side that decides the depth, a power of two from 32; None: the largest that
+            divides both sides of the input.
         kernel_size: Side of all kernels.
         width: Multiplies the filters of all inner layers (at least 4 each).
         norm: Normalisation of its inner layers (``models.parts.norms.GENERATOR_KINDS``);
@@ -196,13 +199,15 @@ def unet(
             channel and returns exactly its offset: the bottleneck then carries nothing. False
             leaves that one normalisation out, as Isola et al. corrected their own code.
             Instance normalisation always leaves it out: its statistics are those of one image.
+        bias: Whether every convolution has one.
+        slope: Of the leaky ReLU of the encoder.
         **last: Options of the last transposed convolution (``activation``, ``dtype``,
             ``kernel_initializer``) other than those published.
 
     Returns:
         ``[B, H, W, output_channels]``, in [-1, 1] where ``last`` does not change the activation.
     """
-    side_px = side_px or min(input_tensor.shape[1:3])
+    side_px = side_px or largest_power_of_two(*input_tensor.shape[1:3])
     kind = chosen_norm(norm, published=True)
     # N(0, 0.02) relies on a normalisation: without one the signal dies on its way down.
     start, start_up = (he_normal, partial(he_normal_up, 2)) if kind == "none" else (normal, normal)
@@ -214,13 +219,20 @@ def unet(
         innermost = number == len(stages)
         bare = first_of_all or (innermost and (kind == "instance" or not bottleneck_norm))
         options = {"norm": "none" if bare else kind, "kernel_initializer": start()}
-        filters = scaled(filters, width)
-        x = conv(kernel_size, filters, stride=2, activation=lrelu, **options)(x)
+        options |= {"use_bias": bias, "activation": partial(lrelu, slope)}
+        x = conv(kernel_size, scaled(filters, width), stride=2, **options)(x)
         skips.append(x)
     ups = [(filters, drop) for filters, drop, smallest in _DECODER if side_px >= smallest]
     for (filters, drop), skip in zip(ups, reversed(skips[:-1]), strict=True):
-        options = {"norm": kind, "kernel_initializer": start_up()}
+        options = {"norm": kind, "kernel_initializer": start_up(), "use_bias": bias}
         options["dropout"] = DROPOUT if drop else 0.0
         up = deconv(kernel_size, scaled(filters, width), activation=relu, **options)
         x = tf.keras.layers.Concatenate()([up(x), skip])
-    return deconv(kernel_size, output_channels, **{"activation": "tanh", **last})(x)
+    last = {"activation": "tanh", "use_bias": bias, **last}
+    return deconv(kernel_size, output_channels, **last)(x)
+
+
+def largest_power_of_two(*sides_px: int) -> int:
+    """The largest power of two that divides all of them: how often a U-Net can halve them."""
+    common = math.gcd(*sides_px)
+    return common & -common

@@ -3,23 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import tensorflow as tf
 
 from models.parts.norms import chosen_norm
-from models.parts.primitives import conv, lrelu, scaled
+from models.parts.primitives import SLOPE, conv, lrelu, scaled
 from models.parts.seeds import glorot, he_normal, normal
-from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.core.errors import ConfigError, ModelContractError
 
 
 def judged_pair(
-    height: int, width_px: int, input_channels: int, target_channels: int
+    height: int, width_px: int, input_channels: int, target_channels: int, input_repeat: int = 1
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Both inputs of a conditional discriminator, and their concatenation."""
     inp = tf.keras.layers.Input([height, width_px, input_channels], name="input_image")
     # Isola et al. 2017, equation 1; without the input, as in 2, any plausible image would do.
     tar = tf.keras.layers.Input([height, width_px, target_channels], name="target_image")
-    return [inp, tar], tf.keras.layers.Concatenate()([inp, tar])
+    return [inp, tar], tf.keras.layers.Concatenate()([*[inp] * input_repeat, tar])
+
+
+# One more stride of 2 in the layer before the last gives these in the place of 16, 70 and 286.
+_STRIDED = {22: 16, 94: 70, 382: 286}
+
+
+def patch_stages(receptive_field: int) -> list[tuple[int, int, int]]:
+    """Kernel, filters and stride of the convolutions of a PatchGAN before its answer.
+
+    Isola et al. 2017, appendix 6.1.2, and their code: 64, 128, 256, 512, 512, ... filters, of which
+    the last and the answer itself have stride 1. Their text has stride 2 in all.
+
+    Args:
+        receptive_field: 16, 34, 70, 142, 286, 574, ...: 1 to n layers of stride 2; 1: of 1 x 1
+            kernels; 22, 94 or 382: one more stride of 2 in the last layer, by which a published
+            reimplementation trained 94 in the place of 70.
+
+    Raises:
+        ValueError: There is no such PatchGAN.
+    """
+    if receptive_field == 1:
+        return [(1, 64, 1), (1, 128, 1)]
+    wanted, made = _STRIDED.get(receptive_field, receptive_field), []
+    while field_of([*made, (4, 0, 1), (4, 1, 1)]) < wanted:
+        made.append((4, min(64 << len(made), 512), 2))
+    stages = [*made, (4, min(64 << len(made), 512), 2 if receptive_field in _STRIDED else 1)]
+    if field_of([*stages, (4, 1, 1)]) != receptive_field:
+        raise ValueError(f"no PatchGAN sees {receptive_field} pixels")
+    return stages
+
+
+def field_of(stages: Sequence[tuple[int, int, int]]) -> int:
+    """Pixels a side that one answer of a chain of convolutions sees: r <- stride (r - 1) + k."""
+    field = 1
+    for kernel, _, stride in reversed(stages):
+        field = stride * (field - 1) + kernel
+    return field
 
 
 def patchgan(
@@ -30,8 +69,13 @@ def patchgan(
     *,
     width: float = 1.0,
     norm: str = "published",
+    receptive_field: int = 70,
+    padding: str = "torch",
+    bias: bool | str = False,
+    slope: float = SLOPE,
+    input_repeat: int = 1,
 ) -> tf.keras.Model:
-    """The conditional 70 x 70 PatchGAN discriminator (Isola et al. 2017); logits, no bias.
+    """The conditional PatchGAN discriminator (Isola et al. 2017) with logits.
 
     Args:
         height: Rows of the images.
@@ -40,22 +84,52 @@ def patchgan(
         target_channels: Channels of the judged image.
         width: Multiplies the filters (at least 4 each).
         norm: Normalisation of its layers (``models.parts.norms.KINDS``); published: batch.
+        receptive_field: Side of the patch that an answer sees, pixels (:func:`patch_stages`).
+        padding: Of its layers of stride 1: ``torch`` as the authors' code, where one pixel on every
+            side of an even kernel costs one answer; ``same`` for as many answers as there are
+            strides: 32 x 32 for 256 pixels, where ``torch`` has 30 x 30.
+        bias: Whether its layers have biases; ``unnormalised``: those without batch, instance or
+            group normalisation, whose offsets stand for them.
+        slope: Of its leaky ReLU.
+        input_repeat: How often the conditioning image stands beside the judged one.
 
     Returns:
-        A model ``[input_image, target_image] -> [B, H/8 - 2, W/8 - 2, 1]`` of logits.
+        A model ``[input_image, target_image] -> [B, h, w, 1]`` of logits.
+
+    Raises:
+        ConfigError: The images are too small for one answer.
     """
-    pair, x = judged_pair(height, width_px, input_channels, target_channels)
+    pair, x = judged_pair(height, width_px, input_channels, target_channels, input_repeat)
     outer = chosen_norm(norm, published=False, inner=False)
     inner = chosen_norm(norm, published=True)
-    x = conv(4, scaled(64, width), stride=2, norm=outer, activation=lrelu)(x)
-    x = conv(4, scaled(128, width), stride=2, norm=inner, activation=lrelu)(x)
-    x = conv(4, scaled(256, width), stride=2, norm=inner, activation=lrelu)(x)
-    # Padded as the authors' code is: one pixel on every side of an even kernel costs one answer.
-    x = tf.keras.layers.ZeroPadding2D()(x)
-    x = conv(4, scaled(512, width), norm=inner, activation=lrelu, padding="valid")(x)
-    x = tf.keras.layers.ZeroPadding2D()(x)
-    x = conv(4, 1, norm=outer, padding="valid", dtype="float32")(x)
+    for number, (kernel, filters, stride) in enumerate(patch_stages(receptive_field)):
+        kind = inner if number else outer
+        options = {"norm": kind, "use_bias": _biased(bias, kind), "stride": stride}
+        options["activation"] = partial(lrelu, slope)
+        x = _padded_conv(x, kernel, scaled(filters, width), padding, **options)
+    options = {"norm": outer, "use_bias": _biased(bias, outer), "dtype": "float32"}
+    x = _padded_conv(x, 1 if receptive_field == 1 else 4, 1, padding, **options)
     return tf.keras.Model(pair, x, name="discriminator")
+
+
+def _biased(bias: bool | str, norm: str) -> bool:
+    return norm in ("none", "spectral") if bias == "unnormalised" else bool(bias)
+
+
+def _padded_conv(
+    x: tf.Tensor, kernel: int, filters: int, padding: str, stride: int = 1, **options: Any
+) -> tf.Tensor:
+    # Of even sides "same" takes one pixel a side for a stride of 2, as PyTorch does.
+    if padding == "same" or stride == 2 or kernel == 1:
+        return conv(kernel, filters, stride=stride, **options)(x)
+    if min(x.shape[1:3]) < kernel - 2:
+        raise ConfigError(
+            "the images are too small for one answer of this PatchGAN",
+            where="discriminator.receptive_field",
+            hint="take a smaller receptive_field, padding 'same', or larger images",
+        )
+    x = tf.keras.layers.ZeroPadding2D()(x)
+    return conv(kernel, filters, stride=stride, padding="valid", **options)(x)
 
 
 def plain_patchgan(

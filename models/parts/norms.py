@@ -14,6 +14,7 @@ from models.parts.seeds import normal
 
 KINDS = ("published", "batch", "instance", "spectral", "none")
 GENERATOR_KINDS = ("published", "batch", "instance", "group", "none")
+PLAIN_INSTANCE = "instance, plain"  # without gain and offset; no setting's name
 # Of batch normalisation. The published networks have Keras' 0.99, whose moving statistics are those
 # of some hundred steps ago: weights that move fast are then judged with statistics of other ones.
 MOMENTUM = 0.9
@@ -30,9 +31,10 @@ def batchnorm() -> tf.keras.layers.Layer:
     return tf.keras.layers.BatchNormalization(momentum=MOMENTUM)
 
 
-def instancenorm() -> tf.keras.layers.Layer:
+def instancenorm(affine: bool = True) -> tf.keras.layers.Layer:
     """Instance normalisation (Ulyanov et al. 2016): per image and channel, with gain and offset."""
-    return tf.keras.layers.GroupNormalization(groups=-1, epsilon=EPSILON)
+    given = {"epsilon": EPSILON, "center": affine, "scale": affine}
+    return tf.keras.layers.GroupNormalization(groups=-1, **given)
 
 
 def groupnorm(channels: int) -> tf.keras.layers.Layer:
@@ -49,9 +51,12 @@ def normalisation(kind: str, channels: int) -> list[tf.keras.layers.Layer]:
     """The layers that normalise by statistics: one, or none for ``spectral`` and ``none``.
 
     Args:
-        kind: ``batch``, ``instance``, ``group``, ``spectral`` or ``none``.
+        kind: ``batch``, ``instance``, :data:`PLAIN_INSTANCE`, ``group``, ``spectral`` or
+            ``none``.
         channels: Channels of the tensor.
     """
+    if kind == PLAIN_INSTANCE:
+        return [instancenorm(affine=False)]
     if kind == "batch":
         return [batchnorm()]
     if kind == "group":

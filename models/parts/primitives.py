@@ -28,9 +28,9 @@ def scaled(filters: int, width: float) -> int:
     return max(MIN_FILTERS, round(filters * width))
 
 
-def lrelu() -> tf.keras.layers.Layer:
-    """Leaky ReLU with slope 0.3."""
-    return tf.keras.layers.LeakyReLU(negative_slope=SLOPE)
+def lrelu(slope: float = SLOPE) -> tf.keras.layers.Layer:
+    """Leaky ReLU, with slope 0.3 below 0 where no other is asked for."""
+    return tf.keras.layers.LeakyReLU(negative_slope=slope)
 
 
 def relu(max_value: float | None = None) -> tf.keras.layers.Layer:

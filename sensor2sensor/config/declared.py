@@ -119,6 +119,13 @@ LOSSES: tuple[dict[str, Any], ...] = (
         "paper": "Jolicoeur-Martineau 2019",
         "about": "Relativistic average, D's half",
     },
+    {
+        "name": "gen_vgg",
+        "side": "generator",
+        "needs": ("output", "target", "value_range", "vgg",),
+        "paper": "Johnson et al. 2016, in VGG19",
+        "about": "Mean absolute difference in layers of VGG19 (vgg)",
+    },
 )
 
 METRICS: tuple[dict[str, Any], ...] = (

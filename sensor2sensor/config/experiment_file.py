@@ -15,6 +15,12 @@ from sensor2sensor.config.compose import compose
 from sensor2sensor.config.jsonc import JsonDocument, Key, Table, load_jsonc
 from sensor2sensor.config.layers import Composed, Kept
 from sensor2sensor.config.misspelt import mended
+from sensor2sensor.config.network_settings import (
+    STRICT,
+    DiscriminatorSettings,
+    InferenceSettings,
+    VggSettings,
+)
 from sensor2sensor.config.validate import at_key, fields_of, report, validate
 from sensor2sensor.config.vocabulary import LOSSES, adversarial
 from sensor2sensor.config.weights import (
@@ -30,26 +36,11 @@ EXAMPLE = "see examples/experiments for files that work"
 
 PositiveInt = Annotated[int, Field(ge=1)]
 
-_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class DiscriminatorSettings(BaseModel):
-    """What may be changed in a model's discriminator."""
-
-    model_config = _STRICT
-
-    norm: Literal["published", "batch", "instance", "spectral", "none"] = Field(
-        default="published", description="Normalisation of its layers; published: the model's own"
-    )
-    steps: PositiveInt = Field(
-        default=1, description="Updates per update of the generator (critic steps of WGAN)"
-    )
-
 
 class Schedule(BaseModel):
     """How the learning rate changes over a training."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     kind: Literal["constant", "linear", "cosine"] = Field(
         default="constant", description="Shape of the decay"
@@ -72,7 +63,7 @@ class ExperimentFile(BaseModel):
 
     # By name too: a run's own copy from before called "$schema" schema_.
     model_config = ConfigDict(
-        **_STRICT,
+        **STRICT,
         title="experiment.json",
         # pydantic before 2.10 warns of keys that begin with model_, as model_name does.
         protected_namespaces=(),
@@ -153,6 +144,8 @@ class ExperimentFile(BaseModel):
         default="train",
         description="What batch normalisation takes at inference: measured on train, or each image",
     )
+    inference: InferenceSettings = Field(default=InferenceSettings())
+    vgg: VggSettings | None = Field(default=None, description="What gen_vgg compares images in")
     pretrained_generator: str | None = Field(
         default=None, description="Begin with the generator of this run: a/b/c or a/b/c/MMDD-hhmm"
     )
@@ -215,6 +208,29 @@ class ExperimentFile(BaseModel):
                 "saw an image normalised by itself",
             )
         return self
+
+    @model_validator(mode="after")
+    def _statistics_said_once(self) -> ExperimentFile:
+        if self.inference_statistics == "image" and self.inference.norm is not None:
+            raise at_key(
+                "inference.norm",
+                f"'{self.inference.norm}' contradicts or repeats inference_statistics 'image', "
+                "which takes those of each image: state one of the two",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _vgg_for_its_loss(self) -> ExperimentFile:
+        if self.vgg is None and self.gen_loss.gen_vgg is not None:
+            raise at_key("vgg", 'is null, but gen_vgg needs it: {"weights": FILE}')
+        return self
+
+    @property
+    def applied_statistics(self) -> Literal["train", "image", "batch"]:
+        """Whose moments batch normalisation takes at inference."""
+        if self.inference.norm is None:
+            return self.inference_statistics
+        return "train" if self.inference.norm == "moving" else "batch"
 
     @property
     def height(self) -> int:

@@ -80,7 +80,8 @@ def called_as(words: str) -> Iterator[None]:
         _called.reset(token)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of 1 or more, as a type of an option."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
@@ -130,7 +131,7 @@ def parser(
             "--dry-run", action="store_true", help="say what would be done, write nothing"
         )
         common.add_argument(
-            "--workers", type=_positive, default=1, metavar="N", help="processes (default 1)"
+            "--workers", type=positive, default=1, metavar="N", help="processes (default 1)"
         )
     if steps and seed:
         common.add_argument(

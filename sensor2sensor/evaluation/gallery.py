@@ -15,6 +15,7 @@ from sensor2sensor.core import files
 from sensor2sensor.dataset.display import view
 from sensor2sensor.evaluation.definitions import info
 from sensor2sensor.evaluation.run import Evaluation
+from sensor2sensor.predictors.draws import draws_of
 from sensor2sensor.predictors.protocol import Images, Predictor
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ RANKED_BY = ("hpsi", "hpsi_bands", "ssim", "rmse")
 # Errors are shown up to this share of the value range; fixed, so that sheets compare.
 ERROR_SHARE = 0.25
 PANEL_INCH = 2.1
+SHOWN_DRAWS = 4  # of a model that is not the same each time
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,13 @@ def _panels(
     """Panels of one tile: an l2-trained model is shown on the truth's own norm."""
     # l2 divides an image by its norm, which a network never learns: the truth's own lends it.
     norm = float(np.sqrt(np.sum(np.square(tile.target.astype(np.float64)))))
-    guesses = {}
+    guesses, first = {}, []
     for name, predictor in predictors.items():
-        guess = np.asarray(predictor([tile]))[0]
-        guesses[name] = guess * norm if predictor.normalised else guess
+        for number, draw in enumerate(draws_of(predictor)[:SHOWN_DRAWS], start=1):
+            guess = np.asarray(draw([tile]))[0]
+            shown_as = name if number == 1 else f"{name}, draw {number}"
+            guesses[shown_as] = guess * norm if predictor.normalised else guess
+        first.append(name)
     ranges = contract.target_ranges()
     photo = contract.target.dtype == "uint8"
     shown = view(contract.target.bands, ranges, contract.colour(), photo=photo)
@@ -137,6 +142,7 @@ def _panels(
     errors = {
         f"error of {name}": np.mean(np.abs(guess - tile.target), axis=-1)
         for name, guess in guesses.items()
+        if name in first
     }
     limit = ERROR_SHARE * float(np.mean(ranges[:, 1] - ranges[:, 0]))
     return _Panels(images, errors, limit, contract.target_unit())

@@ -27,6 +27,23 @@ class Filters(TypedDict):
 
 
 @dataclass(frozen=True)
+class Inference:
+    """What a generator keeps of its training mode.
+
+    Attributes:
+        dropout: Whether dropout stays on.
+        draws: How many draws of it a score is the mean of.
+        norm: ``moving``, or ``batch`` for the moments of the batch it is given.
+        batch_size: Tiles of a batch.
+    """
+
+    dropout: bool
+    draws: int
+    norm: str
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class Subject:
     """What was evaluated.
 
@@ -41,7 +58,9 @@ class Subject:
         weights: ``last``, or ``ema <decay>`` for averaged weights.
         clipped_pixels: Share of target pixels beyond the bounds of the model's output; None where
             it has none.
-        inference_statistics: Of batch normalisation: ``train``, or ``image`` for each its own.
+        inference_statistics: Of batch normalisation: ``train``, ``image`` for each its own, or
+            ``batch``.
+        inference: What is kept of the training mode; None: nothing.
         baseline: Whether the model is the baseline of its name, which is then not compared with it.
         options: What ``--set`` said of the evaluation.
     """
@@ -56,6 +75,7 @@ class Subject:
     weights: str = "last"
     clipped_pixels: float | None = None
     inference_statistics: str = "train"
+    inference: Inference | None = None
     baseline: bool = False
     options: tuple[str, ...] = ()
 
@@ -69,6 +89,11 @@ def stem(subject: Subject, profile: str, split: str = "test") -> str:
     """File stem; a profile but ``standard`` and a split but ``test`` are named: none overwrites."""
     # Suffixes for what is not the rule alone: names of evaluations on disk stay as they are.
     named = [part for part in (profile, split) if part not in ("standard", "test")]
+    options = () if subject.baseline else subject.options  # which keeps nothing of a training
+    asked = (text.partition("inference.")[2] for text in options)
+    named += [text.replace('"', "").replace("=", "-") for text in asked if text]
+    if subject.inference is not None and subject.inference.draws > 1:
+        named.append(f"draws-{subject.inference.draws}")
     return "_".join([subject.stem, *named])
 
 
@@ -127,6 +152,8 @@ def document(
         "weights": subject.weights,
         "clipped_pixels": subject.clipped_pixels,
         "inference_statistics": subject.inference_statistics,
+        # Only where something is kept: other files stay as they were before it could be.
+        **({"inference": asdict(subject.inference)} if subject.inference else {}),
         "dataset": _dataset(subject, contract),
         "split": evaluation.split,
         "filters": dict(subject.filters),

@@ -18,7 +18,7 @@ from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, select_records
 from sensor2sensor.dataset.strata import Stratum, split_column
 from sensor2sensor.evaluation.definitions import info, within_strata
-from sensor2sensor.evaluation.scoring import Ground, Scorer, counted
+from sensor2sensor.evaluation.scoring import Ground, Scorer, counted, over_draws
 from sensor2sensor.evaluation.summary import (
     Bools,
     Gain,
@@ -27,11 +27,14 @@ from sensor2sensor.evaluation.summary import (
     statistics,
     undefined_alike,
 )
+from sensor2sensor.predictors.draws import draws_of
 from sensor2sensor.predictors.protocol import Images, Predictor
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
+
+BATCH = 8  # tiles in memory at a time
 
 
 @dataclass(frozen=True)
@@ -233,7 +236,7 @@ def evaluate(
     *,
     split: str = "test",
     profile: str = "standard",
-    batch_size: int = 8,
+    batch_size: int = BATCH,
     limit: int | None = None,
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
@@ -243,7 +246,7 @@ def evaluate(
 
     Args:
         predictors: By name: ``model`` first, then baselines, the strongest last; gains are those of
-            the first over each other one.
+            the first over each other one. Of one with draws a score is the mean of those of each.
         dataset_dir: ``<data_root>/<dataset>/<tilesize>``.
         contract: The data set's contract: bands, value ranges, factor.
         split: The split to score; ``test`` is scored whole.
@@ -270,8 +273,9 @@ def evaluate(
         masks = scorer.masks(batch)
         pixels = counted(masks, len(batch))
         for method, predictor in predictors.items():
-            guess = _predict(method, predictor, batch)
-            scores, states = scorer(target, guess, masks, normalised=predictor.normalised)
+            drawn = (_predict(method, one, batch) for one in draws_of(predictor))
+            scored = [scorer(target, g, masks, normalised=predictor.normalised) for g in drawn]
+            scores, states = over_draws(scored)
             for tile, values, state, within in zip(batch, scores, states, pixels, strict=True):
                 place = places[tile.name]
                 row = TileScores(tile.name, *place, split, method, values, state, within)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Masks = Mapping[str, npt.NDArray[np.bool_]]
 Scores = list[dict[str, float]]
+PLAIN = "ordinary"  # of the states of a tile, the one that explains nothing
 WHOLE = ""  # beside the names of strata, which are words
 
 
@@ -137,6 +138,22 @@ class Scorer:
     def grounds(self) -> dict[str, Ground]:
         """What is behind the scores within each stratum."""
         return {n: Ground(self._left_out(n), dict(seen)) for n, seen in self._windows.items()}
+
+
+def over_draws(scored: Sequence[tuple[Scores, list[str]]]) -> tuple[Scores, list[str]]:
+    """Mean scores of one batch over draws of one predictor, and the first state that is not plain.
+
+    Each draw is scored by itself: their mean image would be smoother than any of them.
+    """
+    if len(scored) == 1:
+        return scored[0]
+    scores, states = zip(*scored, strict=True)
+    means = [
+        {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        for rows in zip(*scores, strict=True)
+    ]
+    odd = [[one for one in found if one != PLAIN] for found in zip(*states, strict=True)]
+    return means, [found[0] if found else PLAIN for found in odd]
 
 
 def counted(masks: Masks, tiles: int) -> list[dict[str, int]]:

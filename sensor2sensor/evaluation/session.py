@@ -8,14 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sensor2sensor.config.evaluations import MODEL
+from sensor2sensor.config.evaluations import MODEL, mode_in_words
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.evaluation.gallery import write_gallery
-from sensor2sensor.evaluation.output import Filters, Subject, stem, write
-from sensor2sensor.evaluation.run import Evaluation, evaluate
+from sensor2sensor.evaluation.output import Filters, Inference, Subject, stem, write
+from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
+from sensor2sensor.predictors.draws import draws_of
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.registry import baselines
 
@@ -39,6 +40,7 @@ class ExperimentView(Protocol):
     environment: Environment
     normaliser: Normalisation
     SEED: int
+    BATCH_SIZE: int
 
 
 class Session:
@@ -85,7 +87,7 @@ class Session:
             dataset_sha256=files.sha256(experiment.dataset_dir / "dataset.json"),
             filters=self._filters,
             weights=weights,
-            inference_statistics="none" if baseline else config.inference_statistics,
+            inference_statistics="none" if baseline else config.applied_statistics,
             baseline=baseline,
             options=tuple(options),
         )
@@ -100,6 +102,7 @@ class Session:
         from rich.console import Console
 
         experiment = self._experiment
+        self.subject = replace(self.subject, inference=self._inference(len(draws_of(predictor))))
         itself = self.subject.model_name if self.subject.baseline else None
         # With the same filters: a line fitted on other tiles would be another baseline.
         known = baselines(
@@ -112,6 +115,7 @@ class Session:
             *place,
             split=self._split,
             profile=self._profile,
+            batch_size=experiment.BATCH_SIZE if self._by_batch else BATCH,
             seed=experiment.SEED,
             **self._filters,
         )
@@ -131,11 +135,26 @@ class Session:
         show(evaluation, place[1], title, console)
         if itself is not None:
             console.print(f"the model is the baseline {itself}, which is not compared with itself")
+        if self.subject.inference is not None:
+            words = mode_in_words(self.subject.inference)
+            console.print(f"the model is scored as in training: {words}", soft_wrap=True)
         if clipped is not None:
             words = in_words({self._split: clipped}, legacy=experiment.normaliser.legacy)
             console.print(words, soft_wrap=True)
         console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)
         return evaluation
+
+    @property
+    def _by_batch(self) -> bool:
+        """Whether what a tile is predicted with changes its prediction."""
+        return self.subject.inference_statistics == "batch"
+
+    def _inference(self, draws: int) -> Inference | None:
+        dropout = self._experiment.config.inference.dropout
+        if self.subject.baseline or not (dropout or self._by_batch):
+            return None
+        norm = "moving" if self.subject.inference_statistics == "train" else "batch"
+        return Inference(dropout, draws, norm, self._experiment.BATCH_SIZE)
 
     def _clipped(self) -> float | None:
         """Share of the split's target pixels beyond the model's bounds, None without any."""

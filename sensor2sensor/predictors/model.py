@@ -35,7 +35,8 @@ class ModelPredictor:
 
     Args:
         generator: ``keras.Model`` ``[B, H, W, Ci] -> [B, H, W, Ct]``, weights restored; with
-            ``input_upsampling`` ``none`` it takes ``[B, h, w, Ci]``.
+            ``input_upsampling`` ``none`` it takes ``[B, h, w, Ci]``. One with a true ``by_name``
+            also takes ``names``, one for each image, by which its dropout is drawn.
         normalisation: The one it was trained with.
         input_upsampling: ``nearest``, ``bicubic`` or ``none``, as in training.
         batch_size: Tiles per call of the generator.
@@ -70,7 +71,11 @@ class ModelPredictor:
         inputs = np.stack([self._input(tile) for tile in tiles])
         out_px = (int(tiles[0].target.shape[0]), int(tiles[0].target.shape[1]))
         starts = range(0, len(inputs), self._batch_size)
-        parts = [self._sized(inputs[start : start + self._batch_size], out_px) for start in starts]
+        parts = []
+        for start in starts:
+            part = slice(start, start + self._batch_size)
+            names = [tile.name for tile in tiles[part]]
+            parts.append(self._sized(inputs[part], out_px, names))
         return np.concatenate(parts)
 
     def describe(self) -> dict[str, Any]:
@@ -88,31 +93,35 @@ class ModelPredictor:
         rows, columns, _ = grid_of(tile.input_index)
         return tile.input_pixels.reshape(rows, columns, -1)
 
-    def _sized(self, physical: Images, out_px: tuple[int, int]) -> Images:
+    def _sized(self, physical: Images, out_px: tuple[int, int], names: Sequence[str]) -> Images:
         """Predict a batch, by way of the generator's own size where that differs.
 
         Args:
             physical: ``[B, h, w, Ci]``; h and w are those of the tile unless it has its own grid.
             out_px: Rows and columns of the tile.
+            names: Of the tiles.
         """
         size = self._size_px or out_px
         if size == out_px:
-            return self._predict(physical)
+            return self._predict(physical, names)
         # 1 on the target's grid. An experiment allows no size that cuts through an input pixel.
         factor = out_px[0] // physical.shape[1]
         own = (size[0] // factor, size[1] // factor)
         if self._crops:
-            return self._by_windows(physical, own, factor)
-        return _resize(self._predict(_resize(physical, own)), out_px)
+            return self._by_windows(physical, own, factor, names)
+        return _resize(self._predict(_resize(physical, own), names), out_px)
 
-    def _by_windows(self, physical: Images, window: tuple[int, int], factor: int) -> Images:
+    def _by_windows(
+        self, physical: Images, window: tuple[int, int], factor: int, names: Sequence[str]
+    ) -> Images:
         rows, columns = physical.shape[1:3]
         total: Images | None = None
         count: Images = np.zeros((rows * factor, columns * factor, 1), np.float32)
         for row in window_starts(rows, window[0]):
             for column in window_starts(columns, window[1]):
                 ends = row + window[0], column + window[1]
-                part = self._predict(physical[:, row : ends[0], column : ends[1]])
+                seen = physical[:, row : ends[0], column : ends[1]]
+                part = self._predict(seen, [f"{name} {row} {column}" for name in names])
                 place = (
                     slice(row * factor, ends[0] * factor),
                     slice(column * factor, ends[1] * factor),
@@ -124,12 +133,12 @@ class ModelPredictor:
         assert total is not None, "an image has one window at least"
         return total / count
 
-    def _predict(self, physical: Images) -> Images:
+    def _predict(self, physical: Images, names: Sequence[str]) -> Images:
         import tensorflow as tf
 
-        # No dropout: pix2pix keeps it when it is applied (Isola et al. 2017, 3.3), which would make
-        # a prediction another one each time.
-        output = self._generator(self._normalisation.input(physical), training=False)
+        # One that draws has to know for what, so that a prediction is not another one each time.
+        drawn = {"names": names} if getattr(self._generator, "by_name", False) else {}
+        output = self._generator(self._normalisation.input(physical), training=False, **drawn)
         output = tf.cast(output, tf.float32)  # in mixed precision a module's may be bfloat16
         restored = output if self.normalised else self._normalisation.restore(output)
         return np.asarray(restored, dtype=np.float32)

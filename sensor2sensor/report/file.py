@@ -110,6 +110,15 @@ class Picture(_Frozen):
     caption: str
 
 
+class Inference(_Frozen):
+    """What the generator kept of its training mode."""
+
+    dropout: bool
+    draws: int
+    norm: str
+    batch_size: int
+
+
 class EvaluationFile(_Frozen):
     """The whole JSON."""
 
@@ -123,6 +132,7 @@ class EvaluationFile(_Frozen):
     weights: str = "last"
     clipped_pixels: float | None = None
     inference_statistics: str = "moving averages"  # what evaluations from before the key used
+    inference: Inference | None = None
     dataset: Dataset
     split: str
     filters: dict[str, str | None]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from sensor2sensor.config import declared
-from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS
+from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS, mode_in_words
 from sensor2sensor.config.vocabulary import METRICS_VERSION
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
@@ -152,11 +152,14 @@ class Group:
     def label(self, result: Result) -> str:
         """The experiment's name; with the timestamp where it was run more than once.
 
-        A baseline's says so, ``bic = bicubic``: other runs are compared with it by that name.
+        A baseline's says so, ``bic = bicubic``: other runs are compared with it by that name. One
+        that was scored in training mode says that.
         """
         name = result.facts.experiment
         again = sum(other.facts.experiment == name for other in self.results) > 1
         run = f"{name} ({result.facts.timestamp})" if again else name
+        if (mode := result.facts.inference) is not None:
+            run = f"{run}, {mode_in_words(mode)}"
         return run if result.itself is None else f"{run} = {result.itself}"
 
 

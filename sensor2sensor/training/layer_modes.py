@@ -1,4 +1,4 @@
-"""In which mode the batch normalisation of a network runs, and running it in another one.
+"""In which mode batch normalisation and dropout of a network run, and running them in another one.
 
 Training mode (the moments of the batch) or inference mode (the moving averages): the ``training``
 that a network is called with decides, unless the module says otherwise within. Whatever is found
@@ -8,13 +8,32 @@ out or computed here leaves the network as it was.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from sensor2sensor.core.seeds import Purpose, derive
+from sensor2sensor.networks.layers import held_layers
+
+Kind = Literal["train", "image", "batch"]  # whose moments batch normalisation takes
+Generator = Callable[..., Any]
+_DROPOUTS = (keras.layers.Dropout, keras.layers.GaussianDropout, keras.layers.AlphaDropout)
+
+
+def batchnorms(generator: Any) -> list[Any]:
+    """Every built ``BatchNormalization`` of a network, at any depth, in the order it holds them."""
+    found = held_layers(generator)
+    return [x for x in found if isinstance(x, keras.layers.BatchNormalization) and x.built]
+
+
+def dropouts(generator: Any) -> list[Any]:
+    """Every layer of dropout of a network that drops anything, in the order it holds them."""
+    found = held_layers(generator)
+    return [x for x in found if isinstance(x, _DROPOUTS) and x.rate > 0]
 
 
 def by_moments(layers: list[Any], generator: Any, images: Any) -> list[Any]:
@@ -47,6 +66,34 @@ def _noted(layer: Any, called: set[int]) -> Callable[..., Any]:
         return original(*args, **options)
 
     return call
+
+
+def in_training(layers: list[Any], generator: Any, images: Any) -> list[Any]:
+    """Those layers that run in training mode where the generator does.
+
+    Left out are those within a part that is called with ``training=False`` whatever its caller
+    says. No variable is changed.
+
+    Args:
+        layers: Of the generator; each takes ``training``.
+        generator: A built network.
+        images: ``[B, H, W, Ci]``.
+    """
+    found: set[int] = set()
+
+    def noted(layer: Any) -> Callable[..., Any]:
+        original, signature = layer.call, inspect.signature(layer.call)
+
+        def call(*args: Any, **options: Any) -> Any:
+            if signature.bind(*args, **options).arguments.get("training"):
+                found.add(id(layer))
+            return original(*args, **options)
+
+        return call
+
+    with _calls(layers, noted), kept(untrained(generator)), keras.StatelessScope():
+        run_eagerly(generator, images, training=True)
+    return [layer for layer in layers if id(layer) in found]
 
 
 @contextmanager
@@ -97,6 +144,35 @@ def by_batch(layers: list[Any]) -> Iterator[list[Any]]:
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
+
+
+@contextmanager
+def by_name(layers: list[Any], keys: Sequence[int | str]) -> Iterator[None]:
+    """These layers of dropout in training mode, with masks that are a function of the keys.
+
+    The states of their seeds are overwritten: use it within :func:`kept`.
+
+    Args:
+        layers: Of dropout; each has a seed of its own.
+        keys: The seed, then what tells this call from others.
+    """
+    for number, layer in enumerate(layers):
+        seed, *rest = keys
+        drawn = derive(int(seed), Purpose.DROPOUT, "inference", number, *rest)
+        layer.seed_generator.state.assign([drawn % (1 << 31), 0])  # as Keras begins one
+    with _calls(layers, _dropping):
+        yield
+
+
+def _dropping(layer: Any) -> Callable[..., Any]:
+    original, signature = layer.call, inspect.signature(layer.call)
+
+    def call(*args: Any, **options: Any) -> Any:
+        bound = signature.bind(*args, **options)
+        bound.arguments["training"] = True
+        return original(*bound.args, **bound.kwargs)
+
+    return call
 
 
 def _in_training_mode(layer: Any, seen: list[Any]) -> Callable[..., Any]:

@@ -4,9 +4,9 @@ The moving averages that training keeps belong to the weights of some steps ago.
 used with statistics measured under the very weights that are used (the averaged ones where such are
 kept), over training tiles in a fixed order: batch normalisation alone in training mode, so that
 every layer sees what the layers before it hand on in training; dropout and all else as at
-inference. A layer that runs with its moving averages in training too keeps them. The alternative,
-``image``, takes each image's own statistics, as pix2pix was published. Training goes on with its
-moving averages, bit for bit. No discriminator is used at inference, so only generators are
+inference. A layer that runs with its moving averages in training too keeps them. What else may be
+taken at inference says :mod:`sensor2sensor.training.applied`. Training goes on with its moving
+averages, bit for bit. No discriminator is used at inference, so only generators are
 measured.
 """
 
@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -27,18 +26,25 @@ from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.seeds import Purpose
 from sensor2sensor.dataset.recordfile import list_records
-from sensor2sensor.networks.layers import held_layers
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import fixed_batches
+from sensor2sensor.training.applied import Applied, at_inference
 from sensor2sensor.training.averages import averaged
 from sensor2sensor.training.contract import ExperimentView, GANModel
-from sensor2sensor.training.layer_modes import by_batch, by_moments, kept, run_eagerly, untrained
+from sensor2sensor.training.layer_modes import (
+    Generator,
+    Kind,
+    batchnorms,
+    by_batch,
+    by_moments,
+    kept,
+    run_eagerly,
+    untrained,
+)
 from sensor2sensor.training.state import TrainingState
 
-Kind = Literal["train", "image"]
 Batches = Iterable[Mapping[str, Any]]
-Generator = Callable[..., Any]
 Values = npt.NDArray[np.float32]
 BATCHES, TILES = 200, 16
 
@@ -72,12 +78,6 @@ def statistics_batches(
         order=Purpose.STATISTICS,
         extras=(),
     )
-
-
-def batchnorms(generator: Any) -> list[Any]:
-    """Every built ``BatchNormalization`` of a network, at any depth, in the order it holds them."""
-    found = held_layers(generator)
-    return [x for x in found if isinstance(x, keras.layers.BatchNormalization) and x.built]
 
 
 @dataclass
@@ -163,46 +163,29 @@ def assign(layers: list[Any], statistics: Iterable[Any]) -> None:
         variable.assign(value)
 
 
-def at_inference(generator: Any, kind: Kind) -> Generator:
-    """The generator as it is applied: itself, or image by image where each has its statistics."""
-    # Isola et al. 2017, section 3.3: with batches of one this is instance normalisation.
-    return _ByImage(generator) if kind == "image" and batchnorms(generator) else generator
-
-
-class _ByImage:
-    """A generator whose batch normalisation takes the statistics of each image by itself."""
-
-    def __init__(self, generator: Any) -> None:
-        self._generator = generator
-        self._layers: list[Any] | None = None
-
-    def __call__(self, images: Any, *, training: bool = False) -> tf.Tensor:
-        """Predict ``[B, H, W, Ct]``."""
-        if training:
-            raise ValueError("this is the generator at inference")
-        if self._layers is None:
-            self._layers = by_moments(batchnorms(self._generator), self._generator, images[:1])
-        with kept(untrained(self._generator)), by_batch(self._layers):
-            parts = [run_eagerly(self._generator, x[tf.newaxis], training=False) for x in images]
-        return tf.concat(parts, axis=0)
-
-
 class InferenceStatistics:
     """The statistics of a model in training, measured when its weights are looked at or saved.
 
     Args:
         model: A model whose networks are built.
-        kind: ``train``, or ``image``: nothing is measured then.
+        kind: ``inference_statistics``; only of ``train`` anything is measured.
         batches: Makes the finite batches of :func:`statistics_batches`.
+        applied: The generator as looks at it apply it; by default as ``kind`` alone says.
 
     Attributes:
         variables: What a checkpoint keeps of them, as :func:`estimate` orders them; empty where
             the generator has no batch normalisation.
     """
 
-    def __init__(self, model: GANModel, kind: Kind, batches: Callable[[], Batches]) -> None:
+    def __init__(
+        self,
+        model: GANModel,
+        kind: Kind,
+        batches: Callable[[], Batches],
+        applied: Generator | None = None,
+    ) -> None:
         self._model, self._batches = model, batches
-        self._generator = at_inference(model.generator, kind)
+        self._generator = applied or at_inference(model.generator, kind)
         self._layers = batchnorms(model.generator) if kind == "train" else []
         held = [v for layer in self._layers for v in (layer.moving_mean, layer.moving_variance)]
         self.variables = [tf.Variable(np.array(v), trainable=False, name=v.path) for v in held]
@@ -224,7 +207,7 @@ class InferenceStatistics:
             with kept(self._counters()):
                 if self._layers:
                     estimate(self._model.generator, lambda: [{"input": blank}])
-                elif isinstance(self._generator, _ByImage):
+                if isinstance(self._generator, Applied):
                     self._generator(blank)
         except Exception as error:
             raise ModelContractError(

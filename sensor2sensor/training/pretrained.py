@@ -21,7 +21,8 @@ from sensor2sensor.training.checkpoints import (
     stored_statistics,
 )
 from sensor2sensor.training.contract import GANModel
-from sensor2sensor.training.layer_statistics import assign, batchnorms
+from sensor2sensor.training.layer_modes import batchnorms
+from sensor2sensor.training.layer_statistics import assign
 from sensor2sensor.training.state import (
     Architecture,
     TrainingState,

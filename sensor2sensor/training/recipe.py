@@ -12,6 +12,7 @@ from typing import Any
 
 from sensor2sensor.core.blame import blaming
 from sensor2sensor.core.errors import ConfigError, ModelContractError
+from sensor2sensor.networks.chain import field_px
 from sensor2sensor.pipeline.precision import computing_in
 from sensor2sensor.training.contract import (
     ExperimentView,
@@ -69,8 +70,9 @@ def prepare(model: GANModel, experiment: ExperimentView, name: str) -> None:
 def check_recipe(model: GANModel, experiment: ExperimentView) -> None:
     """Hold optimizers and discriminator against what the experiment asks for.
 
-    What it leaves at its default is the module's own choice. How often a discriminator is updated
-    and how it is normalised cannot be seen from outside.
+    What it leaves at its default is the module's own choice. Of a discriminator the size of its
+    patches is held against the layers; how often it is updated, its normalisation, padding, biases
+    and slope are the module's own affair.
 
     Raises:
         IgnoredSettingError: The first thing that would be ignored.
@@ -82,10 +84,31 @@ def check_recipe(model: GANModel, experiment: ExperimentView) -> None:
             where="discriminator",
             hint="make one only where experiment.DISCRIMINATOR is not None",
         )
+    _check_patches(model.discriminator, experiment.DISCRIMINATOR, module)
     for name in OPTIMIZERS:
         for key, asked, found in _ignored(getattr(model, name, None), name, experiment):
             problem = f"the experiment asks for {asked}, but GAN.{name} has {found} {module}"
             raise IgnoredSettingError(problem, where=key, hint=OWN_ADAM)
+
+
+def _check_patches(discriminator: Any, asked: Any, module: str) -> None:
+    keys = asked.of_patches if asked is not None else ()
+    if keys and discriminator is None:
+        raise IgnoredSettingError(
+            f"the model has no discriminator {module}, which {', '.join(keys)} would be for",
+            where=f"discriminator.{keys[0]}",
+            hint="leave it out, or ask the model for a discriminator",
+        )
+    if keys and asked.receptive_field is not None:
+        found = field_px(discriminator)
+        if found != asked.receptive_field:
+            seen = "of another form" if found is None else f"of {found}"
+            raise IgnoredSettingError(
+                f"the experiment asks for patches of {asked.receptive_field} pixels, but "
+                f"GAN.discriminator has ones {seen} {module}",
+                where="discriminator.receptive_field",
+                hint="make it with models.base.patchgan(experiment, width)",
+            )
 
 
 def _ignored(

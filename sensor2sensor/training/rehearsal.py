@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.metrics.compute import try_own_metrics
+from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.batches import reader_options, train_batches
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.contract import (
@@ -66,7 +67,8 @@ def rehearse(
         form = train_batches(experiment, options, extras=extras).element_spec
         trace_step(model, form)
         kind = experiment.config.inference_statistics
-        InferenceStatistics(model, kind, list).attempt(form["input"])  # list() holds no batch
+        used = applied_generator(experiment, model.generator)
+        InferenceStatistics(model, kind, list, used).attempt(form["input"])  # list(): no batch
         state = TrainingState(model)
         take_up(model, state, experiment, start, module=module, say=say, repair=False)
     sizes = {"generator": model.generator, "discriminator": model.discriminator}

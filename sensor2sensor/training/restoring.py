@@ -29,7 +29,8 @@ from sensor2sensor.training.checkpoints import (
     stored_statistics,
 )
 from sensor2sensor.training.contract import GANModel
-from sensor2sensor.training.layer_statistics import Batches, Kind, assign, batchnorms, estimate
+from sensor2sensor.training.layer_modes import Kind, batchnorms
+from sensor2sensor.training.layer_statistics import Batches, assign, estimate
 from sensor2sensor.training.state import TrainingState, architecture_differences
 
 logger = logging.getLogger(__name__)
@@ -165,7 +166,7 @@ def restore_for_inference(
         model: A model whose generator is built; its optimizer too, where that keeps averages.
         run: The run whose checkpoint is wanted.
         step: The checkpoint's step; the newest by default.
-        kind: ``inference_statistics`` of the experiment; ``image`` needs none.
+        kind: Whose moments batch normalisation is to take; but ``train`` none is needed.
         batches: Makes batches of training tiles, for a checkpoint without statistics.
         say: Where the line goes.
 

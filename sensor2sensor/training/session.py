@@ -14,7 +14,9 @@ import tensorflow as tf
 from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import TrainingError
+from sensor2sensor.networks.chain import in_words
 from sensor2sensor.training import checkpoints, run_file
+from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.batches import (
     reader_options,
     train_batches,
@@ -89,6 +91,7 @@ class Session:
             self.model,
             experiment.config.inference_statistics,
             lambda: statistics_batches(experiment, experiment.normaliser, self.options),
+            applied_generator(experiment, self.model.generator),
         )
         self.state = TrainingState(self.model, statistics=self.statistics.variables)
         self.monitor = Monitor(
@@ -171,6 +174,8 @@ class Session:
     def _greet(self, steps: int, device: str) -> None:
         name, run = self.experiment.name, self.experiment.run.timestamp
         self.say(f"training {name} ({run}) on {device}: steps {self.begun} to {steps}")
+        if self.model.discriminator is not None and (seen := in_words(self.model.discriminator)):
+            self.say(f"the discriminator gives {seen}")
         if self.begun >= steps:
             self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
 

@@ -62,7 +62,9 @@ class Monitor:
         rows: list[SampleRow] = []
         for batch in self._batches:
             # Under mixed precision a module's own last layer may answer in bfloat16.
-            output = tf.cast(generator(batch["input"], training=False), tf.float32)
+            output = tf.cast(
+                generator(batch["input"], training=False, **_named(generator, batch)), tf.float32
+            )
             prediction = self._physical(output)
             invertible = self._normalisation.invertible
             # "truth" is whole; "target" ends where the model's output does.
@@ -116,6 +118,13 @@ class Monitor:
 def _view(spec: Any, ranges: FloatArray, display: tuple[int, int, int] | None) -> View:
     """How the bands of a side of the contract are shown."""
     return view(spec.bands, ranges, display, photo=spec.dtype == "uint8")
+
+
+def _named(generator: Any, batch: Any) -> dict[str, list[str]]:
+    """The names of a batch, for a generator that draws by them."""
+    if not getattr(generator, "by_name", False):
+        return {}
+    return {"names": [name.decode("utf-8") for name in batch["name"].numpy()]}
 
 
 def _rows(batch: Any, prediction: FloatArray, truth: FloatArray) -> Iterator[SampleRow]:

@@ -26,6 +26,7 @@ WIDTH = 0.1
 SMALLER = {
     "edsr": {"blocks": 2, "discriminator": True},
     "dsen2w": {"layers": 2},
+    "resnet_pix2pix": {"blocks": 1},
     "tarsgan": {"layers": 1},
 }
 NORMALISATION = {"psgan": "minmax"}  # it ends in a ReLU

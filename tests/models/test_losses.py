@@ -75,7 +75,7 @@ def test_every_term_equals_its_closed_form(images):
     )
     for name, value in expected.items():
         assert float(losses.REGISTRY[name](inputs)) == pytest.approx(value, rel=1e-5), name
-    elsewhere = {"gen_ssim", "disc_gp"}  # below, and in test_objectives.py
+    elsewhere = {"gen_ssim", "disc_gp", "gen_vgg"}  # below, in test_objectives and test_perceptual
     assert set(expected) | elsewhere == set(losses.REGISTRY)
 
 

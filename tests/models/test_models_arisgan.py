@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from models import base
 from models.loading import load_gan_class
-from sensor2sensor.config.experiment_file import DiscriminatorSettings
+from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.core.errors import ConfigError
 from tests.models.standin import batch, experiment
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from models import base, layers
 from models.loading import FOLDER, load_gan_class
 from models.parts import norms
-from sensor2sensor.config.experiment_file import DiscriminatorSettings
+from sensor2sensor.config.network_settings import DiscriminatorSettings
 from tests.models.standin import batch, experiment
 
 

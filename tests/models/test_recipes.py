@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from models import base
 from models.loading import load_gan_class
-from sensor2sensor.config.experiment_file import DiscriminatorSettings, Schedule
+from sensor2sensor.config.experiment_file import Schedule
+from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.core.errors import ModelContractError
 from tests.models.standin import batch, experiment
 

@@ -9,7 +9,8 @@ import pytest
 from experiment import Experiment
 from model_tools import probe
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.config.experiment_file import DiscriminatorSettings, Schedule
+from sensor2sensor.config.experiment_file import Schedule
+from sensor2sensor.config.network_settings import DiscriminatorSettings
 from tests.fakes_dataset import make_dataset
 
 SETTINGS = {
