@@ -74,6 +74,12 @@ def tiles_as_trained(experiment: Any) -> tf.data.Dataset:
     return statistics_batches(experiment, experiment.normaliser, options)
 
 
+def train_count(experiment: ExperimentView, options: ReaderOptions) -> int:
+    """Tiles that are trained on, of which an epoch shows every one once."""
+    found = len(list_records(experiment.dataset_dir, "train", *options.suffixes))
+    return min(found, options.sample or found)
+
+
 def train_names(
     experiment: ExperimentView, options: ReaderOptions, numbers: Collection[int]
 ) -> list[str]:
