@@ -21,8 +21,8 @@ from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_js
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
 
-# Neither touches what the steps so far have made of the weights.
-MAY_CHANGE = frozenset({"steps", "sample_val"})
+# None touches what the steps so far have made of the weights.
+MAY_CHANGE = frozenset({"steps", "sample_val", "sample_tiles"})
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -110,8 +110,8 @@ def refuse_changed(experiment: ExperimentView) -> None:
     """Refuse to resume a run with other settings or data than it was started with.
 
     ``steps`` may be raised, unless the learning rate falls towards the last of them, and
-    ``sample_val`` touches no weight. A key that did not exist when the run began counts as
-    having had its default.
+    ``sample_val`` and ``sample_tiles`` touch no weight. A key that did not exist when the run began
+    counts as having had its default.
 
     Raises:
         ConfigError: Lists what differs.

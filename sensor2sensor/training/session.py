@@ -17,6 +17,7 @@ from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.training import checkpoints, run_file
 from sensor2sensor.training.batches import (
     reader_options,
+    sheet_batches,
     train_batches,
     train_count,
     train_names,
@@ -94,7 +95,10 @@ class Session:
         )
         self.state = TrainingState(self.model, statistics=self.statistics.variables)
         self.monitor = Monitor(
-            experiment, experiment.normaliser, validation_batches(experiment, self.options)
+            experiment,
+            experiment.normaliser,
+            validation_batches(experiment, self.options),
+            sheet_batches(experiment, self.options),
         )
         self.begun, self.warned = 0, False
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from experiment import Experiment
 from sensor2sensor.config.environment import load_environment
+from sensor2sensor.training import validation
 from sensor2sensor.training.histograms import Histograms
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
@@ -48,6 +49,34 @@ def go(place, timestamp, settings, *, start=None, say=print):
     exp = Experiment("a", environment, timestamp=timestamp)
     outcome = train(TinyGAN, exp, environment, start=start or Start(), say=say)
     return exp.run.logs_dir, [v.numpy() for v in outcome.model.generator.variables]
+
+
+def test_named_tiles_are_those_of_the_sheet_and_leave_the_scores_alone(tmp_path, monkeypatch):
+    make_dataset(tmp_path / "data", train=2, val=4, test=1)
+    names = [f"inv_toy__{n:05d}_{64 * n}x0" for n in range(7)]
+    names = [f"{name}_notinmask" if n % 3 == 2 else name for n, name in enumerate(names)]
+    sheets = []
+    draw = validation.sheet
+
+    def kept(rows, *views, **words):
+        sheets.append([row.name for row in rows])
+        return draw(rows, *views, **words)
+
+    monkeypatch.setattr(validation, "sheet", kept)
+    (tmp_path / "environment.json").write_text("{}")
+    environment = load_environment(tmp_path / "environment.json")
+    (tmp_path / "experiments" / "a").mkdir(parents=True)
+    seen = []
+    for number, tiles in enumerate([[], [names[4], names[6], names[2]], [names[6]]]):
+        content = {**SETTINGS, "steps": 2, "sample_tiles": tiles}
+        (tmp_path / "experiments" / "a" / "experiment.json").write_text(json.dumps(content))
+        exp = Experiment("a", environment, timestamp=f"0715-093{number}")
+        train(TinyGAN, exp, environment, say=lambda line: None)
+        seen += [row for row in read_log(exp.run.logs_dir / JSONL) if row["kind"] == "val"]
+    assert len(sheets[0]) == 1  # sample_val
+    assert sheets[1] == [names[4], names[2]]  # one of them is of test
+    assert sheets[2] == sheets[0]  # none of val
+    assert seen[0] == seen[1] == seen[2]
 
 
 class KilledError(Exception):
