@@ -20,6 +20,7 @@ from sensor2sensor.core.manifest import differences
 from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.data_form import data_form
 
 # None touches what the steps so far have made of the weights.
 MAY_CHANGE = frozenset({"steps", "sample_val", "sample_tiles"})
@@ -77,6 +78,7 @@ def begin(
         "versions": library_versions(),
         "device": device,
         "dataset": dataset_identity(experiment),
+        "data": data_form(experiment.contract),
         "model": model,
         "modules": modules_identity(experiment.config.modules),
         "seed": experiment.SEED,
