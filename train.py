@@ -46,6 +46,7 @@ from sensor2sensor.training.start import (
     throwaway,
     with_pretrained,
 )
+from sensor2sensor.training.tracking import refuse_untracked
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -70,8 +71,7 @@ def main(args: argparse.Namespace) -> int:
     if not args.smoke:
         return run(args, environment)
     with tempfile.TemporaryDirectory() as folder:
-        source = find_experiment(args.exp, environment)
-        trial = throwaway(environment, source, Path(folder))
+        trial = throwaway(environment, find_experiment(args.exp, environment), Path(folder))
         return run(args, trial, steps=SMOKE_STEPS, home=environment)
 
 
@@ -98,6 +98,7 @@ def run(
         find_modules(experiment.config.modules, root)
         if is_baseline(name, root):
             return _fit(args, experiment, start)
+        refuse_untracked(environment)
         check_by_name(name, root)
         find = partial(find_pretrained, experiment, home or environment)
         start = with_pretrained(start, experiment, find)

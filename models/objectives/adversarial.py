@@ -74,6 +74,30 @@ def disc_bce(inputs: LossInputs) -> tf.Tensor:
 
 
 @register(
+    "disc_bce_real",
+    "discriminator",
+    needs=frozenset({"disc_real"}),
+    paper="Goodfellow et al. 2014",
+    about="Binary cross-entropy of real images: a half of disc_bce",
+)
+def disc_bce_real(inputs: LossInputs) -> tf.Tensor:
+    """Cross-entropy of D(x) against 1; with ``disc_bce_fake`` of equal weight it is disc_bce."""
+    return inputs.loss_object(tf.ones_like(inputs.disc_real), inputs.disc_real)
+
+
+@register(
+    "disc_bce_fake",
+    "discriminator",
+    needs=FAKE,
+    paper="Goodfellow et al. 2014",
+    about="Binary cross-entropy of generated images: a half of disc_bce",
+)
+def disc_bce_fake(inputs: LossInputs) -> tf.Tensor:
+    """Cross-entropy of D(x̃) against 0."""
+    return inputs.loss_object(tf.zeros_like(inputs.disc_fake), inputs.disc_fake)
+
+
+@register(
     "disc_nll",
     "discriminator",
     needs=BOTH,

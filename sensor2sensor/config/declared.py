@@ -126,6 +126,20 @@ LOSSES: tuple[dict[str, Any], ...] = (
         "paper": "Johnson et al. 2016, in VGG19",
         "about": "Mean absolute difference in layers of VGG19 (vgg)",
     },
+    {
+        "name": "disc_bce_real",
+        "side": "discriminator",
+        "needs": ("disc_real",),
+        "paper": "Goodfellow et al. 2014",
+        "about": "Binary cross-entropy of real images: a half of disc_bce",
+    },
+    {
+        "name": "disc_bce_fake",
+        "side": "discriminator",
+        "needs": ("disc_fake",),
+        "paper": "Goodfellow et al. 2014",
+        "about": "Binary cross-entropy of generated images: a half of disc_bce",
+    },
 )
 
 METRICS: tuple[dict[str, Any], ...] = (

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,7 +32,9 @@ ROOTS = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root", "
 # Roots that are made where they are not there: a mistaken one would go unnoticed.
 _MADE = ("data_root", "experiment_root")
 # Values that a variable, which is text, has to be turned into.
-_SCALARS = ("sample_freq", "ckpt_freq", "max_shuffle_buffer", "require_gpu")
+_SCALARS = (
+    "sample_freq", "ckpt_freq", "log_freq", "histograms", "max_shuffle_buffer", "require_gpu",
+)  # fmt: skip
 _BARE = re.compile(r"\$([A-Za-z_]\w*)")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)(?::-([^{}]*))?\}")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
@@ -66,6 +68,19 @@ class EnvironmentFile(BaseModel):
     )
     sample_freq: PositiveInt = Field(default=1000, description="Steps between sample sheets")
     ckpt_freq: PositiveInt = Field(default=10000, description="Steps between checkpoints")
+    log_freq: PositiveInt = Field(default=20, description="Steps between rows of the logs")
+    histograms: PositiveInt | None = Field(
+        default=None, description="Epochs between histograms of weights and gradients; null: none"
+    )
+    csv: Literal[",", ";", "\t"] | None = Field(
+        default=None, description="Separator of steps.csv and epochs.csv; null: no such tables"
+    )
+    tracking: Literal["wandb"] | None = Field(
+        default=None, description="Where trainings are followed beside TensorBoard; null: nowhere"
+    )
+    tracking_names: Literal["own", "pix2pix-maps"] = Field(
+        default="own", description="What the tracker calls the losses of an epoch; or as published"
+    )
     max_shuffle_buffer: PositiveInt = Field(
         default=500, description="Most decoded tiles held in memory (order is shuffled by name)"
     )
@@ -91,6 +106,11 @@ class Environment:
         self.environment = settings.environment
         self.sample_freq = settings.sample_freq
         self.ckpt_freq = settings.ckpt_freq
+        self.log_freq = settings.log_freq
+        self.histograms = settings.histograms
+        self.csv = settings.csv
+        self.tracking = settings.tracking
+        self.tracking_names = settings.tracking_names
         self.max_shuffle_buffer = settings.max_shuffle_buffer
         self.require_gpu = settings.require_gpu
         self.project_root = self._root(settings.project_root)

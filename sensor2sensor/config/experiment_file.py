@@ -92,6 +92,9 @@ class ExperimentFile(BaseModel):
     sample_val: PositiveInt | None = Field(
         default=None, description="Tiles to validate on; null: all"
     )
+    sample_tiles: list[str] = Field(
+        default_factory=list, description="Tiles of val for sheets, of test for galleries; []: any"
+    )
     batch_size: PositiveInt = Field(default=16, description="Tiles per step")
     shuffle: bool = Field(default=True, description="Another order in every epoch")
     # The jitter of pix2pix enlarges 256 pixels to 286, always; here up to about that.

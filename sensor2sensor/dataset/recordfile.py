@@ -161,6 +161,12 @@ def select_records(
     ]
 
 
+def places_of(refs: Sequence[RecordRef], names: Sequence[str]) -> list[int]:
+    """Where the named records stand among ``refs``, in the order of the names; others nowhere."""
+    places = {ref.name: place for place, ref in enumerate(refs)}
+    return [places[name] for name in dict.fromkeys(names) if name in places]
+
+
 def _wanted(name: str, enforce: str | None, exclude: str | None) -> bool:
     if enforce and not name.endswith(enforce):
         return False

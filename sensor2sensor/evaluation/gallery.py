@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ RANKED_BY = ("hpsi", "hpsi_bands", "ssim", "rmse")
 ERROR_SHARE = 0.25
 PANEL_INCH = 2.1
 SHOWN_DRAWS = 4  # of a model that is not the same each time
+CHOSEN = "chosen"
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class Pick:
     """A tile worth looking at.
 
     Attributes:
-        rank: ``best``, ``median`` or ``worst``.
+        rank: ``best``, ``median`` or ``worst``; ``chosen-1`` and so on of tiles that are named.
         position: Its place in the split.
         name: Its name.
-        metric: What it was ranked by.
+        metric: What it was ranked by, or would have been.
         value: The model's value there.
     """
 
@@ -51,9 +52,21 @@ class Pick:
     value: float
 
 
-def picks(evaluation: Evaluation) -> list[Pick]:
-    """The best, median and worst tile of the first method; fewer where fewer tiles have a value."""
+def picks(evaluation: Evaluation, named: Sequence[str] = ()) -> list[Pick]:
+    """The named tiles of the split, in their order; where it has none of them, by their scores.
+
+    That is the best, median and worst tile of the first method; fewer where fewer have a value.
+    """
     rows = evaluation.of(evaluation.methods[0])
+    places = {row.name: place for place, row in enumerate(rows)}
+    wanted = [places[name] for name in dict.fromkeys(named) if name in places]
+    if wanted:
+        scored = evaluation.metrics
+        first = next(name for name in (*RANKED_BY, *scored) if name in scored)
+        return [
+            Pick(f"{CHOSEN}-{number}", i, rows[i].name, first, rows[i].values[first])
+            for number, i in enumerate(wanted, start=1)
+        ]
     for metric in (name for name in RANKED_BY if name in evaluation.metrics):
         known = [(row.values[metric], i) for i, row in enumerate(rows)]
         known = [(value, i) for value, i in known if math.isfinite(value)]
@@ -154,6 +167,8 @@ def _caption(pick: Pick, evaluation: Evaluation) -> str:
     shown = [evaluation.methods[0], *([evaluation.reference] if evaluation.reference else [])]
     values = {m: evaluation.of(m)[pick.position].values[pick.metric] for m in shown}
     text = ", ".join(f"{method} {value:.3f}" for method, value in values.items())
+    if pick.rank.startswith(CHOSEN):
+        return f"{label} {text}, tile {pick.name}"
     ranked = evaluation.summary[evaluation.methods[0]][pick.metric].count
     among = "" if ranked == evaluation.tiles else f" among {ranked} of {evaluation.tiles} tiles"
     return f"{pick.rank}{among} by {label} ({text}), tile {pick.name}"
@@ -166,10 +181,11 @@ def write_gallery(
     contract: DatasetContract,
     folder: Path,
     *,
+    named: Sequence[str] = (),
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Draw the best, median and worst tile of the first method.
+    """Draw the tiles that are named, else the best, median and worst one of the first method.
 
     Args:
         evaluation: The scores that rank the tiles.
@@ -177,6 +193,7 @@ def write_gallery(
         dataset_dir: Where the tiles are read again.
         contract: The data set's contract: bands and fixed value ranges for display.
         folder: ``_evaluation/<stem>_gallery``.
+        named: Tiles to draw, where the split has any of them.
         enforce_suffix: The filters of the evaluation.
         exclude_suffix: The filters of the evaluation.
 
@@ -185,7 +202,7 @@ def write_gallery(
     """
     from sensor2sensor.pipeline.reader import iterate_tiles
 
-    wanted = {pick.position: pick for pick in picks(evaluation)}
+    wanted = {pick.position: pick for pick in picks(evaluation, named)}
     names = [evaluation.methods[0], *([evaluation.reference] if evaluation.reference else [])]
     shown = {name: predictors[name] for name in names}
     filters = {"enforce_suffix": enforce_suffix, "exclude_suffix": exclude_suffix}

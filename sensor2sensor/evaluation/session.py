@@ -125,7 +125,10 @@ class Session:
         pictures: list[dict[str, Any]] = []
         # Before the JSON, which lists it; and no picture is worth the scores.
         with decoration("the gallery", logger.warning):
-            pictures = write_gallery(evaluation, predictors, *place, shelf, **self._filters)
+            named = experiment.config.sample_tiles
+            pictures = write_gallery(
+                evaluation, predictors, *place, shelf, named=named, **self._filters
+            )
         table, facts = write(
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
             baselines=known, gallery=pictures,

@@ -18,7 +18,13 @@ import tensorflow as tf
 from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, sample_at
-from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs, list_records, read_record
+from sensor2sensor.dataset.recordfile import (
+    RecordRef,
+    iterate_refs,
+    list_records,
+    places_of,
+    read_record,
+)
 from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.pipeline.batching import BatchPlan, ReaderOptions
 from sensor2sensor.pipeline.extras import NAME, carried
@@ -83,6 +89,7 @@ def fixed_batches(
     split: str,
     order: Purpose | None = None,
     limit: int | None = None,
+    names: Sequence[str] | None = None,
     extras: Collection[str] | None = None,
 ) -> tf.data.Dataset:
     """Every chosen record of a split once, not augmented; the last batch may be smaller.
@@ -95,6 +102,7 @@ def fixed_batches(
         split: Which split to read.
         order: Draw their order from the seed for this purpose; by name where None.
         limit: Stop after so many of that order.
+        names: Choose these, in this order, in place of all that the options choose.
         extras: Extras to carry; None: all.
 
     Returns:
@@ -106,6 +114,8 @@ def fixed_batches(
     if order is not None:
         chosen = rng(options.seed, order).permutation(chosen)
     chosen = chosen[:limit]
+    if names is not None:
+        chosen = np.array(places_of(refs, names), dtype=np.int64)
     taken = carried(contract, extras, texts=True)
     plan = BatchPlan(contract, normalisation, options, taken, augmented=False)
 

@@ -21,7 +21,7 @@ KEY = "baseline"  # in run.json
 # Keys of experiment.json that say something to a baseline: what it is, on which tiles, which draws.
 USED = frozenset(
     {"schema_", "extends", "model_name", "dataset", "tilesize", "seed"}
-    | {"enforce_suffix", "exclude_suffix", "modules"}
+    | {"enforce_suffix", "exclude_suffix", "modules", "sample_tiles"}
 )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from sensor2sensor.dataset.recordfile import list_records
+from sensor2sensor.dataset.recordfile import list_records, places_of
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.reader import fixed_batches, training_batches
 from sensor2sensor.training.contract import ExperimentView
@@ -68,10 +68,32 @@ def validation_batches(experiment: ExperimentView, options: ReaderOptions) -> tf
     )
 
 
+def sheet_batches(experiment: ExperimentView, options: ReaderOptions) -> tf.data.Dataset | None:
+    """The validation tiles that ``sample_tiles`` names, in its order; None where it names none."""
+    named = experiment.config.sample_tiles
+    if not places_of(list_records(experiment.dataset_dir, "val", *options.suffixes), named):
+        return None
+    return fixed_batches(
+        experiment.dataset_dir,
+        experiment.contract,
+        experiment.normaliser,
+        options,
+        split="val",
+        names=named,
+        extras=(),
+    )
+
+
 def tiles_as_trained(experiment: Any) -> tf.data.Dataset:
     """Batches for the statistics of a checkpoint from before these were kept."""
     options = reader_options(experiment, experiment.environment)
     return statistics_batches(experiment, experiment.normaliser, options)
+
+
+def train_count(experiment: ExperimentView, options: ReaderOptions) -> int:
+    """Tiles that are trained on, of which an epoch shows every one once."""
+    found = len(list_records(experiment.dataset_dir, "train", *options.suffixes))
+    return min(found, options.sample or found)
 
 
 def train_names(

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.core.runs import Run
 from sensor2sensor.training import checkpoints, restoring, run_file
 from sensor2sensor.training.contract import ExperimentView, GANModel
+from sensor2sensor.training.data_form import data_form, differences, form_of, in_words, other_bands
 from sensor2sensor.training.modules import module_changes
 from sensor2sensor.training.normaliser import another_map, learned
-from sensor2sensor.training.pretrained import KEY, load_generator
+from sensor2sensor.training.pretrained import KEY, PretrainedError, load_generator
 from sensor2sensor.training.start import Start, begun_from, begun_with
 from sensor2sensor.training.state import TrainingState, base_image, constant_rates
 
@@ -101,11 +103,39 @@ def _take_over(
     source, then = begun or (start.pretrained, None)
     if source is None:
         return None
+    differing = _other_data(source, experiment, say, refuse=begun is None)
     facts = load_generator(model, source, then)
     say(f"generator from {source.ckpt_dir / facts['checkpoint']}")
     facts["learned"] = learned(source)
+    facts["differing"] = differing
     _say_map(facts["learned"], experiment, say)
     return {"asked": getattr(experiment.config, KEY), **facts}
+
+
+def _other_data(
+    source: Run, experiment: ExperimentView, say: Callable[[str], None], *, refuse: bool
+) -> Facts | None:
+    """Ranges and pixels that the generator of another run did not learn; None: not known.
+
+    Raises:
+        PretrainedError: It learned other bands, or in other units.
+    """
+    if learned(source)["dataset"] == run_file.dataset_identity(experiment):
+        return {}
+    there, here = form_of(source, experiment), data_form(experiment.contract)
+    name = learned(source)["dataset"]["name"]
+    if there is None:
+        say(f"{KEY}: bands, ranges and pixels of '{name}', as it was then, are not known any more")
+        return None
+    if (phrase := other_bands(there, here)) is not None:
+        if refuse:
+            problem = f"{source.logs_dir} learned other data: {phrase}"
+            raise PretrainedError(problem, where=KEY, hint="name a run with these bands and units")
+        return None
+    found = differences(there, here)
+    if found:
+        say(f"{KEY}: '{name}' (there) differs from '{experiment.contract.name}': {in_words(found)}")
+    return found
 
 
 def _say_map(there: Facts, experiment: ExperimentView, say: Callable[[str], None]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors, InputError
+from sensor2sensor.core.names import nearest
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.degenerate import faults, notices
 from sensor2sensor.dataset.recordfile import list_records
@@ -31,26 +33,49 @@ def check_data(experiment: DataView) -> tuple[dict[str, int], list[str]]:
 
     Raises:
         DatasetError: A file is missing or changed.
-        ConfigErrors: The data set or the filters leave nothing to train on, or to score.
+        ConfigErrors: The data set or the filters leave nothing to train on, or to score, or a tile
+            to be shown is not there.
     """
     verify_dataset(experiment.dataset_dir)
     found = faults(experiment.contract)
     if found:
         raise ConfigErrors(report(experiment.document, {("dataset",): ["; ".join(found)]}))
-    counts = {split: _count(experiment, split) for split in SPLITS}
+    names = {split: _names(experiment, split) for split in SPLITS}
+    _refuse_unknown_tiles(experiment, names)
+    counts = {split: len(found) for split, found in names.items()}
     return counts, notices(experiment.contract) + _few(experiment, counts["train"])
 
 
-def _count(experiment: DataView, split: str) -> int:
+def _names(experiment: DataView, split: str) -> list[str]:
     """Tiles of a split behind the filters; evaluation needs test as training needs the others."""
     config = experiment.config
     try:
         suffixes = config.enforce_suffix, config.exclude_suffix
-        return len(list_records(experiment.dataset_dir, split, *suffixes))
+        return [ref.name for ref in list_records(experiment.dataset_dir, split, *suffixes)]
     except InputError as error:
         key = next((name for name in FILTERS if getattr(config, name)), "dataset")
         text = f"{error.what}; {error.hint}"
         raise ConfigErrors(report(experiment.document, {(key,): [text]})) from error
+
+
+def _refuse_unknown_tiles(experiment: DataView, names: Mapping[str, Sequence[str]]) -> None:
+    """Refuse ``sample_tiles`` that neither a sheet nor a gallery could show."""
+    shown, asked = [*names["val"], *names["test"]], experiment.config.sample_tiles
+    found = [
+        f"'{name}' is of train, which sheets never show"
+        if name in names["train"]
+        else f"no tile '{name}' in val or test; {_near(name, shown)}"
+        for name in dict.fromkeys(asked)
+        if name not in shown
+    ]
+    if found:
+        raise ConfigErrors(report(experiment.document, {("sample_tiles",): ["; ".join(found)]}))
+
+
+def _near(name: str, shown: Sequence[str]) -> str:
+    # A list of all could be thousands.
+    near = nearest(name, shown)
+    return f"nearest: '{near}'" if near else f"one that there is: '{shown[0]}'"
 
 
 def _few(experiment: DataView, train: int) -> list[str]:

@@ -21,10 +21,11 @@ from sensor2sensor.core.manifest import differences
 from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.data_form import data_form
 from sensor2sensor.training.modules import earlier_modules, module_identity, modules_identity
 
-# Neither touches what the steps so far have made of the weights.
-MAY_CHANGE = frozenset({"steps", "sample_val"})
+# None touches what the steps so far have made of the weights.
+MAY_CHANGE = frozenset({"steps", "sample_val", "sample_tiles"})
 RESTORE = "start a new run (--restore takes over this one's state)"
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
@@ -84,6 +85,7 @@ def begin(
         "versions": library_versions(),
         "device": device,
         "dataset": dataset_identity(experiment),
+        "data": data_form(experiment.contract),
         "model": model,
         "modules": modules,
         "earlier_modules": earlier_modules(before, name, {name: model, **modules}, own),
@@ -118,8 +120,8 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     """Refuse to resume a run with other settings or data than it was started with.
 
     ``steps`` may be raised, unless the learning rate falls towards the last of them, and
-    ``sample_val`` touches no weight. A key that did not exist when the run began counts as
-    having had its default.
+    ``sample_val`` and ``sample_tiles`` touch no weight. A key that did not exist when the run began
+    counts as having had its default.
 
     Args:
         experiment: The experiment as it is asked for now.

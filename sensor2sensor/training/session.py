@@ -19,7 +19,9 @@ from sensor2sensor.training import checkpoints, run_file
 from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.batches import (
     reader_options,
+    sheet_batches,
     train_batches,
+    train_count,
     train_names,
     validation_batches,
 )
@@ -32,6 +34,7 @@ from sensor2sensor.training.contract import (
     trace_step,
     users_files,
 )
+from sensor2sensor.training.histograms import Histograms
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.layer_statistics import InferenceStatistics, statistics_batches
 from sensor2sensor.training.lines import disk_line, look_line, report_line
@@ -40,6 +43,7 @@ from sensor2sensor.training.measured import measured
 from sensor2sensor.training.modules import module_identity
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import construct
+from sensor2sensor.training.sinks import sinks_for
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState, applied_rate
 from sensor2sensor.training.validation import Monitor, write_sheet
@@ -95,7 +99,10 @@ class Session:
         )
         self.state = TrainingState(self.model, statistics=self.statistics.variables)
         self.monitor = Monitor(
-            experiment, experiment.normaliser, validation_batches(experiment, self.options)
+            experiment,
+            experiment.normaliser,
+            validation_batches(experiment, self.options),
+            sheet_batches(experiment, self.options),
         )
         self.begun, self.warned = 0, False
 
@@ -127,10 +134,12 @@ class Session:
     def run(self, steps: int) -> Outcome:
         """Train, and keep ``run.json`` true whatever happens."""
         logs_dir, model_dir = self.experiment.run.logs_dir, self.experiment.run.model_dir
+        sinks = sinks_for(self.experiment, self.environment)
         try:
             if not self.begun:
                 write_pictures(self.model, model_dir, self.say)
-            with blaming(*self.files), Writers(logs_dir, start_step=self.begun) as self.writers:
+            self.writers = Writers(logs_dir, start_step=self.begun, sinks=sinks)
+            with blaming(*self.files), self.writers:
                 step = self._loop(steps)
         except BaseException as error:
             self._note_failure(error)
@@ -154,8 +163,15 @@ class Session:
             steps=steps,
             ckpt_freq=environment.ckpt_freq,
             sample_freq=environment.sample_freq,
+            log_freq=environment.log_freq,
         )
-        actions = Actions(self._report, self._save, self._sample, lambda: self.stop.requested)
+        actions = Actions(
+            self._report,
+            self._save,
+            self._sample,
+            lambda: self.stop.requested,
+            self._histograms().around,
+        )
         weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
         unweighted = frozenset(name for name, weight in weights.items() if weight == 0)
         names_of = partial(train_names, experiment, self.options)
@@ -166,6 +182,15 @@ class Session:
         if plan.sample_due(self.begun) and not self.writers.holds(self.begun, "val"):
             self._sample(self.begun)  # the run was killed between its checkpoint and this look
         return train_loop(self.model, self._batches(), plan, actions, watch)
+
+    def _histograms(self) -> Histograms:
+        return Histograms(
+            self.model,
+            epochs=self.environment.histograms,
+            epoch_samples=train_count(self.experiment, self.options),
+            batch_size=self.options.batch_size,
+            show=self.writers.histograms,
+        )
 
     def _batches(self) -> tf.data.Dataset:
         asked = self.experiment, self.options

@@ -183,5 +183,6 @@ def throwaway(environment: Environment, exp_dir: Path, folder: Path) -> Environm
     files.write_json(folder / name / "experiment.json", content)
     changes = {
         "experiment_root": str(folder), "ckpt_freq": SMOKE_STEPS, "sample_freq": SMOKE_STEPS,
+        "tracking": None,
     }  # fmt: skip
     return Environment(environment.path, environment.settings.model_copy(update=changes))

@@ -32,12 +32,15 @@ class Monitor:
         experiment: Names, ranges and bands.
         normalisation: The run's normalisation.
         batches: Finite batches of the validation split, in order, restarted at each look.
+        shown: Batches of the tiles of the sheet; None: the first of ``batches``.
     """
 
-    def __init__(self, experiment: ExperimentView, normalisation: Any, batches: Any) -> None:
+    def __init__(
+        self, experiment: ExperimentView, normalisation: Any, batches: Any, shown: Any = None
+    ) -> None:
         self._experiment = experiment
         self._normalisation = normalisation
-        self._batches = batches
+        self._batches, self._shown = batches, shown
         contract = experiment.contract
         ranges = np.asarray(contract.target_ranges(), np.float32)
         self._unit = contract.target_unit()
@@ -56,24 +59,31 @@ class Monitor:
 
         Returns:
             Mean over the tiles of each metric of :data:`MONITORED` (NaN where none is defined),
-            and the first :data:`SHEET_ROWS` tiles for the sheet.
+            and for the sheet the tiles that are named, else the first :data:`SHEET_ROWS`.
         """
         values: dict[str, list[float]] = {name: [] for name in self.monitored}
         rows: list[SampleRow] = []
         for batch in self._batches:
-            # Under mixed precision a module's own last layer may answer in bfloat16.
-            output = tf.cast(
-                generator(batch["input"], training=False, **_named(generator, batch)), tf.float32
-            )
-            prediction = self._physical(output)
-            invertible = self._normalisation.invertible
-            # "truth" is whole; "target" ends where the model's output does.
-            truth = np.asarray(batch["truth" if invertible else "target"], np.float32)
+            prediction, truth = self._seen(generator, batch)
             for name, scores in self._scores(truth, prediction).items():
                 values[name].extend(float(score) for score in scores)
             if len(rows) < SHEET_ROWS:
                 rows.extend(_rows(batch, prediction, truth))
-        return {name: _mean(found) for name, found in values.items()}, rows[:SHEET_ROWS]
+        if self._shown is not None:
+            shown = [_rows(batch, *self._seen(generator, batch)) for batch in self._shown]
+            rows = [row for found in shown for row in found]
+        else:
+            rows = rows[:SHEET_ROWS]
+        return {name: _mean(found) for name, found in values.items()}, rows
+
+    def _seen(self, generator: Any, batch: Any) -> tuple[FloatArray, FloatArray]:
+        """Prediction and truth of a batch, in the units that are scored."""
+        # Under mixed precision a module's own last layer may answer in bfloat16.
+        made = generator(batch["input"], training=False, **_named(generator, batch))
+        output = tf.cast(made, tf.float32)
+        # "truth" is whole; "target" ends where the model's output does.
+        side = "truth" if self._normalisation.invertible else "target"
+        return self._physical(output), np.asarray(batch[side], np.float32)
 
     def _physical(self, values: Any) -> FloatArray:
         if self._normalisation.invertible:

@@ -1,37 +1,116 @@
-"""Logs of a run: ``metrics.jsonl`` (a row per report) and TensorBoard."""
+"""Logs of a run: ``metrics.jsonl``, a row per report, which is its truth, and further sinks.
+
+A sink takes what a run tells and shows it elsewhere: TensorBoard, tables, a tracker. One that fails
+costs a line and is left out from there on; the log may not fail.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
-import tensorflow as tf
+from numpy.typing import NDArray
 
 from sensor2sensor.core import files
+from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import TrainingError
+from sensor2sensor.training.board import Board
 from sensor2sensor.training.checkpoints import reason_of
+from sensor2sensor.training.rows import Row, row_of
 
 JSONL = "metrics.jsonl"
 
+logger = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Where a run tells how it goes; constructing one writes nothing.
+
+    Attributes:
+        name: What a line calls it.
+    """
+
+    name: str
+
+    def resume(self, start_step: int, rows: Sequence[Row]) -> None:
+        """Open, to go on after ``start_step`` steps; ``rows`` are what the log holds up to it."""
+
+    def scalars(self, step: int, kind: str, values: Mapping[str, float], **facts: float) -> None:
+        """As :meth:`Writers.scalars`."""
+
+    def picture(self, step: int, name: str, png: bytes) -> None:
+        """As :meth:`Writers.picture`."""
+
+    def histograms(self, step: int, values: Mapping[str, NDArray[Any]]) -> None:
+        """As :meth:`Writers.histograms`."""
+
+    def flush(self) -> None:
+        """Bring files up to date: a checkpoint was written."""
+
+    def close(self, *, failed: bool) -> None:
+        """The run ends here; ``failed``: by an error, which another one must not cover."""
+
+
+class Log:
+    """The rows of ``metrics.jsonl``: what a resumed run knows of what it told before."""
+
+    name = JSONL
+
+    def __init__(self, logs_dir: Path) -> None:
+        self.path = logs_dir / JSONL
+
+    def resume(self, start_step: int) -> list[Row]:
+        """Open it without the rows after ``start_step``, which are about to be repeated.
+
+        Returns:
+            The rows that stay.
+        """
+        rows = _keep_rows(self.path, start_step)
+        self._stream = self.path.open("a", encoding="utf-8")
+        return rows
+
+    def scalars(self, step: int, kind: str, values: Mapping[str, float], **facts: float) -> None:
+        """Write a row; raises TrainingError where that is impossible."""
+        try:
+            self._stream.write(json.dumps(row_of(step, kind, values, facts), allow_nan=False))
+            self._stream.write("\n")
+            # Row by row, so that a kill costs one row at most.
+            self._stream.flush()
+        except OSError as error:
+            raise TrainingError(
+                f"cannot write: {reason_of(error)}",
+                where=self.path,
+                hint="free space and --resume",
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
 
 class Writers:
-    """Writes scalars and pictures of one run.
+    """Tells the log and every sink of one run.
 
     Args:
         logs_dir: The run's folder of logs.
         start_step: Rows after this step are dropped: a killed run had gone further than its last
             checkpoint, and those steps are about to be repeated.
+        sinks: Where it is told beside the log; TensorBoard by default.
     """
 
-    def __init__(self, logs_dir: Path, *, start_step: int) -> None:
-        self.path = logs_dir / JSONL
-        self._kept = _keep_rows(self.path, start_step)
-        self._jsonl = self.path.open("a", encoding="utf-8")
-        self._tensorboard = tf.summary.create_file_writer(str(logs_dir))
+    def __init__(
+        self, logs_dir: Path, *, start_step: int, sinks: Sequence[Sink] | None = None
+    ) -> None:
+        self.log = Log(logs_dir)
+        rows = self.log.resume(start_step)
+        self._kept = {(row["step"], row["kind"]) for row in rows}
+        self._sinks = list([Board(logs_dir)] if sinks is None else sinks)
+        self._each(lambda sink: sink.resume(start_step, rows))
 
     def __enter__(self) -> Writers:
         return self
@@ -42,82 +121,67 @@ class Writers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._jsonl.close()
-        # Not after an error: a full disk would raise once more, over the cause.
-        if error is None:
-            self.flush()
-        self._tensorboard.close()
+        self.log.close()
+        self._each(lambda sink: sink.close(failed=error is not None))
 
     def scalars(self, step: int, kind: str, values: Mapping[str, float], **facts: float) -> None:
         """Log values after ``step`` steps.
 
         Args:
             step: Steps done.
-            kind: ``train`` or ``val``; the prefix of the names in TensorBoard.
+            kind: ``train``, ``val`` or ``epoch``; the prefix of the names in TensorBoard.
             values: Value by name; NaN and infinities become null in JSON.
-            facts: Further numbers for the JSON row alone, such as ``steps_per_s``.
+            facts: Further numbers that TensorBoard does not show, such as ``steps_per_s``.
 
         Raises:
             TrainingError: The log cannot be written.
         """
-        row: dict[str, Any] = {"step": step, "kind": kind, **facts, **values}
-        row = {key: _json_value(value) for key, value in row.items()}
-        try:
-            self._jsonl.write(json.dumps(row, allow_nan=False) + "\n")
-            # Row by row, so that a kill costs one row at most.
-            self._jsonl.flush()
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
-        with self._tensorboard.as_default():
-            for name, value in values.items():
-                tf.summary.scalar(f"{kind}/{name}", value, step=step)
+        self.log.scalars(step, kind, values, **facts)
+        self._each(lambda sink: sink.scalars(step, kind, values, **facts))
 
     def holds(self, step: int, kind: str) -> bool:
         """Whether the log already held a row of this kind and step when it was opened."""
         return (step, kind) in self._kept
 
     def picture(self, step: int, name: str, png: bytes) -> None:
-        """Show an encoded PNG in TensorBoard."""
-        with self._tensorboard.as_default():
-            tf.summary.image(name, tf.io.decode_png(png, channels=3)[tf.newaxis], step=step)
+        """Show an encoded PNG."""
+        self._each(lambda sink: sink.picture(step, name, png))
+
+    def histograms(self, step: int, values: Mapping[str, NDArray[Any]]) -> None:
+        """Show how values are distributed, by name: ``weights/generator/conv/kernel``."""
+        self._each(lambda sink: sink.histograms(step, values))
 
     def flush(self) -> None:
-        """Bring TensorBoard's file up to date.
+        """Bring the files of all sinks up to date."""
+        self._each(lambda sink: sink.flush())
 
-        Raises:
-            TrainingError: It cannot be written.
-        """
-        try:
-            self._tensorboard.flush()
-        except tf.errors.OpError as error:
-            raise _unwritable(self.path.parent, error) from error
-
-
-def _unwritable(path: Path, error: Exception) -> TrainingError:
-    return TrainingError(
-        f"cannot write: {reason_of(error)}", where=path, hint="free space and --resume"
-    )
-
-
-def _json_value(value: Any) -> Any:
-    # Python would write NaN, which is no JSON and stops other readers.
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    def _each(self, tell: Callable[[Sink], None]) -> None:
+        """Tell every sink; one that fails is left out from here on, and a line says so."""
+        for sink in tuple(self._sinks):
+            try:
+                tell(sink)
+            # Whatever a library or a full disk does: a run is not ended for the sake of its show.
+            except Exception as error:
+                self._sinks.remove(sink)
+                logger.debug("%s", sink.name, exc_info=True)
+                line = "%s is left out from here on (%s); %s goes on"
+                logger.warning(line, sink.name, sentence(error), self.log.path)
 
 
-def _keep_rows(path: Path, start_step: int) -> set[tuple[int, str]]:
+def _keep_rows(path: Path, start_step: int) -> list[Row]:
     """Drop rows after ``start_step`` and a last row that a kill cut in two.
 
     Returns:
-        Step and kind of the rows that stay.
+        The rows that stay.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
-        return set()
+        return []
     lines = path.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if _step_of(line) <= start_step]
     if kept != lines:
         files.write_text(path, "".join(f"{line}\n" for line in kept))
-    return {(row["step"], row["kind"]) for row in map(json.loads, kept)}
+    return [json.loads(line) for line in kept]
 
 
 def _step_of(line: str) -> float:
@@ -128,6 +192,6 @@ def _step_of(line: str) -> float:
         return math.inf
 
 
-def read_log(path: Path) -> list[dict[str, Any]]:
+def read_log(path: Path) -> list[Row]:
     """Rows of a ``metrics.jsonl``, in order."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

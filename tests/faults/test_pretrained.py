@@ -18,6 +18,7 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.core.errors import CheckpointError, ConfigError, ConfigErrors
 from sensor2sensor.core.runs import read_run_json, write_run_json
+from sensor2sensor.training.data_form import form_of
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.rehearsal import rehearse
 from sensor2sensor.training.restoring import restore_for_inference
@@ -55,6 +56,8 @@ def environment(tmp_path_factory):
     root = tmp_path_factory.mktemp("pretrained")
     make_dataset(root / "data", train=4, val=1, test=1)
     make_dataset(root / "data", name="alt6_else", train=4, val=1, test=1, seed=3, picture=glinting)
+    make_dataset(root / "data", name="alt4", factor=4, train=4, val=1, test=1)
+    make_dataset(root / "data", name="cur", kind="sentinel3", train=2, val=1, test=1)
     (root / "environment.json").write_text(json.dumps({"ckpt_freq": 2, "sample_freq": 4}))
     (root / "experiments").mkdir()
     return load_environment(root / "environment.json")
@@ -119,6 +122,64 @@ def test_weights_of_another_map_keep_the_new_base_and_say_so(environment, source
         kept = read_run_json(exp.run)["pretrained_generator"]["learned"]
         assert kept["normalisation"] == "symmetric"
         assert kept["dataset"] == read_run_json(taken.run)["dataset"]
+
+
+DIFFER = "pretrained_generator: 'alt6_toy' (there) differs from "
+
+
+def test_other_data_of_the_same_bands_differ_in_one_line_and_in_run_json(environment, source):
+    start, asked = Start(pretrained=source[0].run), {"pretrained_generator": "source"}
+    lines, kept = {}, {}
+    for data in ("alt6_else", "alt4", "alt6_toy"):
+        exp = experiment(environment, f"onto_{data}", dataset=data, **asked)
+        _, said = go(environment, exp, start=start, steps=1, model=Still)
+        lines[data] = [line for line in said if line.startswith(DIFFER)]
+        kept[data] = read_run_json(exp.run)["pretrained_generator"]["differing"]
+        if data == "alt6_else":
+            ranges = exp.contract.target_ranges().tolist()
+            found = kept[data]["ranges"]
+            assert [found[f"target {b}"][1] for b in ("B02", "B03", "B04")] == ranges
+    assert kept["alt6_else"].keys() == {"ranges"} and len(kept["alt6_else"]["ranges"]) == 6
+    assert kept["alt4"]["factor"] == [6.0, 4.0] and "pixel_m" not in kept["alt4"]
+    assert (kept["alt6_toy"], lines["alt6_toy"]) == ({}, [])
+    (line,) = lines["alt6_else"]
+    assert line.startswith(f"{DIFFER}'alt6_else': ranges input B02 ") and line.endswith(
+        "and 2 more"
+    )
+    (line,) = lines["alt4"]
+    assert "'alt4': input pixels of 6 target pixels there, 4 here; ranges input " in line
+
+
+def test_a_run_from_before_is_held_against_its_data_set_as_long_as_that_is_there(
+    environment, source
+):
+    taken, _ = source
+    record = read_run_json(taken.run)
+    older = {k: v for k, v in record.items() if k != "data"}
+    exp = experiment(environment, "gone", pretrained_generator="source")
+    try:
+        write_run_json(taken.run, older)
+        assert form_of(taken.run, exp) == record["data"]
+        write_run_json(taken.run, {**older, "dataset": {"name": "moved", "sha256": "0" * 64}})
+        _, said = go(environment, exp, start=Start(pretrained=taken.run), steps=1, model=Still)
+    finally:
+        write_run_json(taken.run, record)
+    assert [line for line in said if "of 'moved', as it was then, are not known any more" in line]
+    assert read_run_json(exp.run)["pretrained_generator"]["differing"] is None
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "training"])
+def test_other_bands_are_refused_with_the_line_of_the_key(environment, source, check):
+    exp = experiment(environment, f"bands{check}", dataset="cur", pretrained_generator="source")
+    with pytest.raises(ConfigErrors) as caught, located(exp.document):
+        begin = Start(pretrained=source[0].run)
+        if check:
+            rehearse(Based, exp, environment, begin, print)
+        go(environment, exp, start=begin, model=Still)
+    text = str(caught.value)
+    assert "experiment.json:" in text and " pretrained_generator: " in text
+    assert "learned other data: input bands are B02, B03, B04 (reflectance) there, Oa01" in text
+    assert "; name a run with these bands and units" in text and len(text.splitlines()) == 1
 
 
 def test_on_the_same_data_and_kind_the_map_of_the_weights_is_used(environment, source):

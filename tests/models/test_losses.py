@@ -58,6 +58,8 @@ def test_every_term_equals_its_closed_form(images):
         "gen_ragan": relativistic(FAKE, REAL),
         "gen_fm": np.mean([np.mean(np.abs(REAL - FAKE)), 0.25]),
         "disc_bce": np.mean(-np.log(sigmoid(REAL))) + np.mean(-np.log(1 - sigmoid(FAKE))),
+        "disc_bce_real": np.mean(-np.log(sigmoid(REAL))),
+        "disc_bce_fake": np.mean(-np.log(1 - sigmoid(FAKE))),
         "disc_nll": np.mean(-np.log(sigmoid(REAL)) - np.log(1 - sigmoid(FAKE))),
         "disc_wstein": np.mean(FAKE) - np.mean(REAL),
         "disc_lsgan": np.mean((REAL - 1) ** 2) / 2 + np.mean(FAKE**2) / 2,

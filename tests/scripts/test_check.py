@@ -88,8 +88,16 @@ def home(tmp_path, data):
         ),
         ({"exclude_suffix": "_toy__00004_256x0"}, "exclude_suffix", "no test record is left of 1"),
         ({"enforce_suffix": "_notinmask"}, "enforce_suffix", "no val record is left of 1"),
+        (
+            {"sample_tiles": ["inv_toy__00003_192x0", "inv_toy__00004_255x0"]}, "sample_tiles",
+            "sample_tiles: no tile 'inv_toy__00004_255x0' in val or test; nearest: 'inv_toy__0000",
+        ),
+        (
+            {"sample_tiles": ["inv_toy__00000_0x0"]}, "sample_tiles",
+            "sample_tiles: 'inv_toy__00000_0x0' is of train, which sheets never show",
+        ),
     ],
-    ids=["key", "type", "bounds", "size", "loss", "exclude", "enforce"],
+    ids=["key", "type", "bounds", "size", "loss", "exclude", "enforce", "tile", "train tile"],
 )  # fmt: skip
 def test_a_fault_has_its_line_and_nothing_is_left(home, capsys, words, changes, key, message):
     assert home.run(*words, **changes) == 2

@@ -162,6 +162,23 @@ def test_the_gallery_shows_best_median_and_worst(evaluation, tmp_path):
             assert image.format == "PNG" and image.width > 3 * image.height
 
 
+def test_the_gallery_shows_the_tiles_that_are_named_in_their_order(evaluation, tmp_path):
+    folder, contract = toys.dataset()
+    predictors = {"model": toys.noisy(0.01), "nearest": toys.noisy(0.05)}
+    names = [row.name for row in evaluation.of("model")]
+    asked = [names[3], "a tile of val", names[1], names[3]]
+    shelf = tmp_path / "x_gallery"
+    entries = write_gallery(evaluation, predictors, folder, contract, shelf, named=asked)
+    assert [(e["rank"], e["tile"]) for e in entries] == [
+        ("chosen-1", names[3]), ("chosen-2", names[1]),
+    ]  # fmt: skip
+    value = evaluation.of("model")[3].values["hpsi"]
+    assert f"model {value:.3f}" in entries[0]["caption"]
+    assert sorted(path.name for path in shelf.iterdir()) == ["chosen-1.png", "chosen-2.png"]
+    # Where a split has none of them, as where none are named.
+    assert picks(evaluation, ["a tile of val"]) == picks(evaluation)
+
+
 def test_a_caption_says_how_many_tiles_were_ranked(tmp_path):
     @toys.Made
     def odd(tiles):

@@ -49,8 +49,8 @@ def test_a_resumed_log_drops_steps_that_are_done_again(tmp_path):
 
 def test_a_full_disk_is_one_line(tmp_path):
     writers = Writers(tmp_path, start_step=0)
-    writers._jsonl.close()
-    writers._jsonl = open("/dev/full", "a")  # noqa: SIM115 - the kernel's own "No space left on device"
+    writers.log._stream.close()
+    writers.log._stream = open("/dev/full", "a")  # noqa: SIM115 - the kernel's own "No space left on device"
     with pytest.raises(TrainingError, match=r"metrics\.jsonl: cannot write: No space left"):
         writers.scalars(1, "train", {"gen": 1.0})
 

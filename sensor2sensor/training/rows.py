@@ -1,0 +1,23 @@
+"""A row of a run's log, as ``metrics.jsonl`` holds it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+Row = dict[str, Any]
+EPOCH = "epoch"  # the kind of rows that sum up an epoch
+
+
+def row_of(step: int, kind: str, values: Mapping[str, float], facts: Mapping[str, float]) -> Row:
+    """Step, kind, facts, values; NaN and infinities are None.
+
+    Python would write them to JSON as they are, which is none and stops other readers.
+    """
+    row: Row = {"step": step, "kind": kind, **facts, **values}
+    return {key: _finite(value) for key, value in row.items()}
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

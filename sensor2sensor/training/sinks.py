@@ -1,0 +1,28 @@
+"""Which sinks a run tells, beside its log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sensor2sensor.training.board import Board
+from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.run_file import settings
+from sensor2sensor.training.tables import Tables
+from sensor2sensor.training.tracking import Tracker
+from sensor2sensor.training.writers import Sink
+
+if TYPE_CHECKING:
+    from sensor2sensor.config.environment import Environment
+
+
+def sinks_for(experiment: ExperimentView, environment: Environment) -> list[Sink]:
+    """TensorBoard, and what ``environment.json`` asks for."""
+    run = experiment.run
+    sinks: list[Sink] = [Board(run.logs_dir)]
+    if environment.csv is not None:
+        sinks.append(Tables(run.logs_dir, environment.csv))
+    if environment.tracking is not None:
+        title = f"{experiment.name} {run.timestamp}"
+        known = settings(experiment.config)
+        sinks.append(Tracker(run.logs_dir, title, known, environment.tracking_names))
+    return sinks

@@ -1,0 +1,58 @@
+"""What Weights & Biases wrote offline, read back: its own protobuf in the form of LevelDB logs."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+BLOCK, MAGIC = 32768, 7  # the file begins with ":W&B", two bytes and its version
+WHOLE, LAST = 1, 4
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """Records of a LevelDB log, put together where a block's end has cut them."""
+    data, at, part = path.read_bytes(), MAGIC, b""
+    assert data[:4] == b":W&B"
+    while at + 7 <= len(data):
+        left = BLOCK - at % BLOCK
+        if left < 7:
+            at += left
+            continue
+        _, length, kind = struct.unpack("<IHB", data[at : at + 7])
+        part += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (WHOLE, LAST):
+            yield part
+            part = b""
+
+
+def records(logs_dir: Path) -> Iterator[Any]:
+    """Records of every part of a run, in the order in which the parts were begun."""
+    from wandb.proto import wandb_internal_pb2
+
+    for path in sorted(logs_dir.glob("wandb/offline-run-*/*.wandb")):
+        for chunk in chunks(path):
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(chunk)
+            yield record
+
+
+def identities(logs_dir: Path) -> list[str]:
+    """The run that each part belongs to."""
+    return [r.run.run_id for r in records(logs_dir) if r.WhichOneof("record_type") == "run"]
+
+
+def history(logs_dir: Path) -> dict[int, dict[str, Any]]:
+    """What is known of each step; a later part knows it better."""
+    found: dict[int, dict[str, Any]] = {}
+    for record in records(logs_dir):
+        if record.WhichOneof("record_type") == "history":
+            items = {
+                "/".join(i.nested_key) or i.key: json.loads(i.value_json)
+                for i in record.history.item
+            }
+            found.setdefault(record.history.step.num, {}).update(items)
+    return found
