@@ -36,6 +36,7 @@ Places = Sequence[tuple[int, int]]
 Mask = npt.NDArray[np.bool_]
 Pixels = npt.NDArray[np.int64]
 Seen = Callable[[Places], Mask]
+Slopes = Callable[[Sequence[tf.Tensor], tf.Tensor], tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,10 @@ def _reach(network: keras.Model, shapes: Sequence[Shape]) -> Reach | None:
     measured = _measurable(network, shapes)
 
     def into(index: int) -> Reach | None:
+        slopes = _slopes(measured, shapes, index)
+
         def seen(places: Places) -> Mask:
-            return _seen(measured, shapes, places, index)
+            return _seen(measured, shapes, places, slopes)
 
         return _one(Sides(shapes[index][:2], measured.output), seen)
 
@@ -228,7 +231,7 @@ def _stride(ends: _Ends, corners: _Ends, side: int) -> int | None:
     return None
 
 
-def _seen(measured: _Measurable, shapes: Sequence[Shape], places: Places, index: int) -> Mask:
+def _seen(measured: _Measurable, shapes: Sequence[Shape], places: Places, slopes: Slopes) -> Mask:
     """Which pixels of an input the output pixels ``places`` depend on: ``[N, h, w]``.
 
     Raises:
@@ -241,34 +244,42 @@ def _seen(measured: _Measurable, shapes: Sequence[Shape], places: Places, index:
         for seed in range(measured.restarts):
             if time.monotonic() > measured.until:
                 raise TimeoutError(f"measuring it takes more than {_LIMIT_S:.0f} seconds")
-            tries.append(_gradient(measured.network, shapes, some, index, seed))
+            tries.append(_lit(slopes, shapes, some, seed))
         parts.append(np.any(tries, axis=0))
     return np.concatenate(parts)
 
 
-def _gradient(
-    network: Any,
-    shapes: Sequence[Shape],
-    places: Places,
-    index: int,
-    seed: int,
-) -> Mask:
+def _lit(slopes: Slopes, shapes: Sequence[Shape], places: Places, seed: int) -> Mask:
     """One image a place, so that one pass back tells all of them apart."""
     # Positive, as the copy's weights: then no sum on the way can be 0 by cancelling.
     random = np.random.default_rng(seed)
     images = [
         tf.constant(random.uniform(0.5, 1.5, (len(places), *shape)), tf.float32) for shape in shapes
     ]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(images[index])
-        made = network(images if len(images) > 1 else images[0], training=False)
-        chosen = [(number, *place) for number, place in enumerate(places)]
-        total = tf.reduce_sum(tf.gather_nd(made, chosen))
-    unused = tf.UnconnectedGradients.ZERO  # an input that the network does not use
-    slope = np.asarray(tape.gradient(total, images[index], unconnected_gradients=unused))
+    chosen = tf.constant([(number, *place) for number, place in enumerate(places)], tf.int32)
+    slope = np.asarray(slopes(images, chosen))
     # Nothing is known of a pixel whose gradient is not a number.
     found: Mask = np.any((slope != 0.0) & ~np.isnan(slope), axis=-1)
     return found
+
+
+def _slopes(measured: _Measurable, shapes: Sequence[Shape], index: int) -> Slopes:
+    """The gradient of some output pixels with respect to an input, as a function."""
+    count = None if measured.at_once > 1 else 1
+    form = [tf.TensorSpec([count, *shape], tf.float32) for shape in shapes]
+
+    # Traced: outside a graph TensorFlow works out the kernels' gradients too, which nobody asked
+    # for, and for a stride wider than its kernel it then writes beyond its memory (2.21, CPU).
+    @tf.function(input_signature=[form, tf.TensorSpec([count, 3], tf.int32)])  # type: ignore[untyped-decorator]
+    def slopes(images: list[tf.Tensor], chosen: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images[index])
+            made = measured.network(images if len(images) > 1 else images[0], training=False)
+            total = tf.reduce_sum(tf.gather_nd(made, chosen))
+        unused = tf.UnconnectedGradients.ZERO  # an input that the network does not use
+        return tape.gradient(total, images[index], unconnected_gradients=unused)
+
+    return slopes  # type: ignore[no-any-return]  # TensorFlow has no types
 
 
 def _shapes(network: keras.Model, asked: Sequence[int] | None) -> list[Shape]:

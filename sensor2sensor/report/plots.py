@@ -10,9 +10,10 @@ from sensor2sensor.report.compare import (
     Entrant,
     entrants,
     gaining,
-    heading,
+    headings,
     independent_groups,
     interval,
+    labels,
     share,
     values,
 )
@@ -96,13 +97,13 @@ def _boxes(axes: Axes, found: list[Entrant], metric: str) -> None:
 
 def box_plots(group: Group) -> Figure:
     """Distribution over tiles: a panel per metric, a box per entrant, its mean as a diamond."""
-    found = entrants(group)
+    found, titles = entrants(group), headings(group, unit=False)
     metrics = group.metrics
     made, grid = figure(math.ceil(len(metrics) / COLUMNS), min(COLUMNS, len(metrics)), len(found))
     panels = list(grid.flat)
     for axes, (name, definition) in zip(panels, metrics.items(), strict=False):
         _boxes(axes, found, name)
-        _clean(axes, heading(definition, unit=False), definition.unit)
+        _clean(axes, titles[name], definition.unit)
         draw_names(axes, [entrant.label for entrant in found])
     for axes in panels[len(metrics) :]:
         axes.set_visible(False)
@@ -118,7 +119,7 @@ def gain_plot(group: Group) -> Figure | None:
     reference, found = group.reference, gaining(group)
     if not found:
         return None
-    metrics, lines = group.metrics, len(found)
+    metrics, lines, titles = group.metrics, len(found), labels(group)
     made, grid = figure(math.ceil(len(metrics) / COLUMNS), min(COLUMNS, len(metrics)), lines)
     panels = list(grid.flat)
     for axes, (name, definition) in zip(panels, metrics.items(), strict=False):
@@ -126,7 +127,7 @@ def gain_plot(group: Group) -> Figure | None:
         for position, gains in enumerate(found.values(), start=1):
             if name in gains:
                 _gain_line(axes, position, gains[name])
-        _clean(axes, definition.label, definition.unit)
+        _clean(axes, titles[name], definition.unit)
         draw_names(axes, list(found))
         # Downwards, as the tables are read.
         axes.set_ylim(lines + 0.6, 0.4)

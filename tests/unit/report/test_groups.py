@@ -10,7 +10,7 @@ import pytest
 from sensor2sensor import report
 from sensor2sensor.config.vocabulary import METRICS, MetricInfo
 from sensor2sensor.core import files
-from sensor2sensor.report import compare, load, terminal
+from sensor2sensor.report import compare, load, plots, terminal
 from tests.unit.report import folders
 
 PLAIN, OWN, OTHER = "a/plain", "b/own", "c/other"
@@ -98,6 +98,9 @@ def test_two_metrics_of_one_label_have_a_column_each(monkeypatch, mixed):
     assert list(columns) == ["bias: Bias ↓\n(reflectance)", "skew: Bias ↓\n(reflectance)"]
     assert (columns.loc[[OWN, OTHER]] == "–").to_numpy().tolist() == [[False, True], [True, False]]
     assert report.summary(load(mixed)).body.count("Bias ↓") == 2
+    for draw, ending in ((plots.box_plots, " ↓"), (plots.gain_plot, "")):
+        titles = {axes.get_title(loc="left") for axes in draw(group).axes}
+        assert {f"bias: Bias{ending}", f"skew: Bias{ending}"} <= titles
     assert f"No bias: Bias of {PLAIN}, {OTHER}; no skew: Bias of" in compare.lacking(group)
 
 
