@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -55,8 +56,8 @@ def assemble(
 ) -> None:
     """Check an experiment and make all that a model of two networks has.
 
-    Afterwards ``model`` has ``exp``, ``params``, both networks, their optimizers and
-    ``loss_object``. Discriminators answer in logits.
+    Afterwards ``model`` has ``exp``, ``params``, both networks, their optimizers, ``loss_object``
+    and, unless its class has its own, ``validation_terms``. Discriminators answer in logits.
 
     Args:
         model: A GAN with ``Generator()`` and ``Discriminator()``.
@@ -78,6 +79,8 @@ def assemble(
     model.discriminator_optimizer = adam(experiment, model.discriminator)
     # Logits: a probability that rounds to 0 or 1 has no gradient left.
     model.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+    if not hasattr(model, "validation_terms"):
+        model.validation_terms = partial(validation_terms, model)
 
 
 def prepare(model: Any, experiment: Experiment, defaults: Mapping[str, Any]) -> None:
@@ -292,15 +295,17 @@ def _discriminator_step(model: Any, fields: dict[str, Any]) -> None:
     update(model.discriminator_optimizer, tape, total, discriminator)
 
 
-def _answers(model: Any, image: tf.Tensor, target: tf.Tensor, output: tf.Tensor) -> dict[str, Any]:
+def _answers(
+    model: Any, image: tf.Tensor, target: tf.Tensor, output: tf.Tensor, *, training: bool = True
+) -> dict[str, Any]:
     """What the discriminator says to truth and generated image; its stages too, where asked."""
     if not weighing.needed(model.exp.GEN_LOSS, "generator") & FEATURES:
         judge = model.discriminator
-        real, fake = (judge([image, picture], training=True) for picture in (target, output))
+        real, fake = (judge([image, picture], training=training) for picture in (target, output))
         return {"disc_real": real, "disc_fake": fake}
     judge = staged(model.discriminator)
-    *features_real, real = judge([image, target], training=True)
-    *features_fake, fake = judge([image, output], training=True)
+    *features_real, real = judge([image, target], training=training)
+    *features_fake, fake = judge([image, output], training=training)
     return {
         "disc_real": real,
         "disc_fake": fake,
@@ -320,6 +325,34 @@ def regression_step(
         total, terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
     update(model.generator_optimizer, tape, total, model.generator)
     return {"total_gen_loss": total, **terms}
+
+
+def validation_terms(
+    model: Any,
+    input_image: tf.Tensor,
+    target: tf.Tensor,
+    output: tf.Tensor,
+    step: tf.Tensor,
+    **extras: tf.Tensor,
+) -> dict[str, tf.Tensor]:
+    """Every loss that the experiment computes, unweighted, as inference sees it; nothing learns.
+
+    Args:
+        model: As for :func:`standard_step`.
+        input_image: ``[B, H, W, C_in]``, normalised.
+        target: ``[B, H, W, C]``, normalised.
+        output: What the generator makes of the input at inference.
+        step: Steps done, an integer tensor.
+        extras: Further fields of the batch.
+    """
+    fixed = loss_inputs(model, input_image, target, step, extras)
+    lone = model.discriminator is None
+    answers = {} if lone else _answers(model, input_image, target, output, training=False)
+    inputs = LossInputs(**fixed, **answers, output=output)
+    _, terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
+    if lone:
+        return terms
+    return terms | weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")[1]
 
 
 def update(

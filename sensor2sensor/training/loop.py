@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.training.contract import GANModel, step_caller
 from sensor2sensor.training.watch import LossWatch
 
-# Losses are fetched and logged this often: reading them waits for the device.
+# Not at every step: reading losses waits for the device.
 REPORT_EVERY = 20
 
 
@@ -27,12 +27,18 @@ class Plan:
         steps: Steps in total.
         ckpt_freq: Steps between checkpoints.
         sample_freq: Steps between looks at the validation tiles.
+        log_freq: Steps between rows of the logs.
     """
 
     start: int
     steps: int
     ckpt_freq: int
     sample_freq: int
+    log_freq: int = REPORT_EVERY
+
+    def report_due(self, step: int) -> bool:
+        """Whether losses are logged after ``step`` steps; before every checkpoint they are too."""
+        return step % self.log_freq == 0 or self.save_due(step)
 
     def sample_due(self, step: int) -> bool:
         """Whether the validation tiles are looked at after ``step`` steps."""
@@ -59,12 +65,14 @@ class Actions:
         save: Write a checkpoint.
         sample: Look at the validation tiles.
         stop_requested: Whether a signal asks to end after this step.
+        around: Given the number of a step, counted from 1: what it is made within.
     """
 
     report: Callable[[int, Mapping[str, float], float | None], None]
     save: Callable[[int], None]
     sample: Callable[[int], None]
     stop_requested: Callable[[], bool]
+    around: Callable[[int], AbstractContextManager[Any]] = nullcontext
 
 
 def train_loop(
@@ -93,13 +101,14 @@ def train_loop(
     while step < plan.steps and not stopping:
         batch = next(iterator)
         call = call or step_caller(model, batch)
-        losses = _one_step(call, batch, step, watch.where)
+        with actions.around(step + 1):
+            losses = _one_step(call, batch, step, watch.where)
         step += 1
         watch.add(step, losses, batch["index"])
         clock.tick(step)
         # Asked once a step: a signal between two questions would end the run without its save.
         stopping = actions.stop_requested()
-        if stopping or step % REPORT_EVERY == 0 or plan.save_due(step):
+        if stopping or plan.report_due(step):
             # Before the save: a loss that is not finite stops the run here.
             actions.report(step, watch.collect(), clock.steps_per_s(step))
         if stopping or plan.save_due(step):

@@ -19,6 +19,7 @@ from sensor2sensor.dataset.statistics import QUANTILES
 from sensor2sensor.metrics import compute, profile_metrics
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.samples import FloatArray, SampleRow, sheet
+from sensor2sensor.training.terms import Terms
 
 # Those of the ARISGAN paper, and L1; HPSI in the variant that the data set has.
 MONITORED = ("hpsi", "hpsi_bands", "ergas", "scc", "ssim", "psnr", "hp_l1", "l1")
@@ -32,12 +33,15 @@ class Monitor:
         experiment: Names, ranges and bands.
         normalisation: The run's normalisation.
         batches: Finite batches of the validation split, in order, restarted at each look.
+        shown: Batches of the tiles of the sheet; None: the first of ``batches``.
     """
 
-    def __init__(self, experiment: ExperimentView, normalisation: Any, batches: Any) -> None:
+    def __init__(
+        self, experiment: ExperimentView, normalisation: Any, batches: Any, shown: Any = None
+    ) -> None:
         self._experiment = experiment
         self._normalisation = normalisation
-        self._batches = batches
+        self._batches, self._shown = batches, shown
         contract = experiment.contract
         ranges = np.asarray(contract.target_ranges(), np.float32)
         self._unit = contract.target_unit()
@@ -48,30 +52,52 @@ class Monitor:
             self._unit = "normalised"
         self._ranges, self._colour = ranges, contract.colour()
         known = profile_metrics("standard", colour=self._colour is not None)
-        self.monitored = tuple(name for name in MONITORED if name in known)
+        asked = experiment.config.monitor
+        names = MONITORED if asked is None else dict.fromkeys((*MONITORED, asked.metric))
+        self.monitored = tuple(name for name in names if name in known)
         self._rows: list[SampleRow] = []
 
-    def look(self, generator: Any) -> tuple[dict[str, float], list[SampleRow]]:
+    def look(
+        self, generator: Any, terms: Terms | None = None
+    ) -> tuple[dict[str, float], list[SampleRow]]:
         """Predict every validation tile.
 
+        Args:
+            generator: As inference applies it.
+            terms: Takes every batch and what is made of it, for the losses.
+
         Returns:
-            Mean over the tiles of each metric of :data:`MONITORED` (NaN where none is defined),
-            and the first :data:`SHEET_ROWS` tiles for the sheet.
+            Mean over the tiles of each metric of :data:`MONITORED` and of that of ``monitor`` (NaN
+            where none is defined), and of each loss of ``terms``,
+            and for the sheet the tiles that are named, else the first :data:`SHEET_ROWS`.
         """
         values: dict[str, list[float]] = {name: [] for name in self.monitored}
         rows: list[SampleRow] = []
         for batch in self._batches:
-            # Under mixed precision a module's own last layer may answer in bfloat16.
-            output = tf.cast(generator(batch["input"], training=False), tf.float32)
-            prediction = self._physical(output)
-            invertible = self._normalisation.invertible
-            # "truth" is whole; "target" ends where the model's output does.
-            truth = np.asarray(batch["truth" if invertible else "target"], np.float32)
+            prediction, truth = self._seen(generator, batch, terms)
             for name, scores in self._scores(truth, prediction).items():
                 values[name].extend(float(score) for score in scores)
             if len(rows) < SHEET_ROWS:
                 rows.extend(_rows(batch, prediction, truth))
-        return {name: _mean(found) for name, found in values.items()}, rows[:SHEET_ROWS]
+        if self._shown is not None:
+            shown = [_rows(batch, *self._seen(generator, batch)) for batch in self._shown]
+            rows = [row for found in shown for row in found]
+        else:
+            rows = rows[:SHEET_ROWS]
+        losses = {} if terms is None else terms.means()
+        return {name: _mean(found) for name, found in values.items()} | losses, rows
+
+    def _seen(
+        self, generator: Any, batch: Any, terms: Terms | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Prediction and truth of a batch, in the units that are scored."""
+        # Under mixed precision a module's own last layer may answer in bfloat16.
+        output = tf.cast(generator(batch["input"], training=False), tf.float32)
+        if terms is not None:
+            terms.add(batch, output)
+        # "truth" is whole; "target" ends where the model's output does.
+        side = "truth" if self._normalisation.invertible else "target"
+        return self._physical(output), np.asarray(batch[side], np.float32)
 
     def _physical(self, values: Any) -> FloatArray:
         if self._normalisation.invertible:

@@ -43,9 +43,10 @@ class Diary:
 
 
 def run(
-    model, diary, *, start=0, steps=6, poisoned=None, ckpt_freq=4, sample_freq=3, unweighted=()
-):
-    plan = Plan(start, steps, ckpt_freq, sample_freq)
+    model, diary, *, start=0, steps=6, poisoned=None, unweighted=(),
+    ckpt_freq=4, sample_freq=3, log_freq=20,
+):  # fmt: skip
+    plan = Plan(start, steps, ckpt_freq, sample_freq, log_freq)
     watch = LossWatch("a/b", lambda numbers: [f"tile{n}" for n in numbers], frozenset(unweighted))
     return train_loop(model, batches(start, poisoned=poisoned), plan, diary.actions(), watch)
 
@@ -73,25 +74,21 @@ def test_the_time_of_saves_and_looks_is_in_no_speed(monkeypatch):
     """A clock that only saves and looks move: no time is left for the steps."""
     now = [0.0]
     monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(loop, "REPORT_EVERY", 2)
 
     def passes(step):
         now[0] += 100.0
 
     diary = Diary(save=passes)
     diary.samples = type("Looks", (), {"append": staticmethod(passes)})()
-    run(fresh(), diary, steps=8, ckpt_freq=4, sample_freq=4)
+    run(fresh(), diary, steps=8, ckpt_freq=4, sample_freq=4, log_freq=2)
     assert now[0] == 400.0
     assert [speed for _, _, speed in diary.reports] == [None] * 4
 
 
-def test_reported_losses_are_the_mean_of_the_steps_since_the_last_report(monkeypatch):
-    monkeypatch.setattr(loop, "REPORT_EVERY", 1)
-    single = Diary()
-    run(fresh(), single, steps=4)
-    monkeypatch.setattr(loop, "REPORT_EVERY", 4)
-    joint = Diary()
-    run(fresh(), joint, steps=4)
+def test_reported_losses_are_the_mean_of_the_steps_since_the_last_report():
+    single, joint = Diary(), Diary()
+    run(fresh(), single, steps=4, log_freq=1)
+    run(fresh(), joint, steps=4, log_freq=4)
     mean = np.mean([losses["gen"] for _, losses, _ in single.reports])
     assert len(single.reports) == 4
     assert joint.reports[0][1]["gen"] == pytest.approx(mean, rel=1e-6)
