@@ -4,6 +4,7 @@
   python evaluate.py --exp sis2/s3/l1loss --timestamp 0715-0930
   python evaluate.py --exp sis2/s3/l1loss --profile arisgan      # the published conventions
   python evaluate.py --exp sis2/s3/l1loss --split val            # while a recipe is being chosen
+  python evaluate.py --exp sis2/s3/l1loss --step best            # the best validation's checkpoint
 
 Writes a row per tile and method to _evaluation/sis2__s3__l1loss_<timestamp>.csv, a .json with what
 the numbers mean, and pictures of the best, median and worst tile. summary_eval.ipynb compares them.
@@ -31,6 +32,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
 from sensor2sensor.training.baseline import baseline_of
+from sensor2sensor.training.steps import add_step, chosen_step
 
 if TYPE_CHECKING:
     from sensor2sensor.evaluation.run import Evaluation
@@ -42,18 +44,13 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--exp", required=True, help="experiment below experiment_root: a/b/c")
     made.add_argument("--timestamp", metavar="MMDD-hhmm", help="run to score (default: the latest)")
     made.add_argument(
-        "--profile",
-        choices=PROFILES,
+        "--profile", choices=PROFILES,
         help="metric conventions (default: standard; arisgan where normalisation is l2)",
-    )
-    add_set(
-        made,
-        "a setting of the evaluation alone",
-        "batch_size=4",
-        ["batch_size"],
-        ExperimentFile.model_fields,
-    )
+    )  # fmt: skip
+    known = ExperimentFile.model_fields
+    add_set(made, "a setting of the evaluation alone", "batch_size=4", ["batch_size"], known)
     add_split(made)
+    add_step(made)
     return made
 
 
@@ -71,17 +68,19 @@ def evaluate_run(
     *,
     profile: str | None = None,
     split: str = "test",
+    at: int | None = None,
     options: Sequence[str] = (),
 ) -> Evaluation:
     """Score one run on a whole split, print the tables, write the files.
 
     Args:
         experiment: The experiment of the run.
-        run: The run whose newest checkpoint is scored, or whose baseline.
+        run: The run whose checkpoint is scored, or whose baseline.
         gan: A model already built; its generator's weights are restored from the checkpoint, too.
         profile: Metric conventions; by default ``standard``, or ``arisgan`` for an experiment whose
             normalisation (l2) cannot be undone, which no other profile can score.
         split: ``test``, or ``val`` while something is still chosen by the scores.
+        at: The checkpoint's step, which the files then name; the newest by default.
         options: What ``--set`` said of the evaluation, to be noted.
 
     Raises:
@@ -120,11 +119,11 @@ def evaluate_run(
             gan = construct(gan_class, experiment)
     kind = experiment.config.inference_statistics
     step = restore_for_inference(
-        gan, run, kind=kind, batches=lambda: tiles_as_trained(experiment), say=print
+        gan, run, at, kind=kind, batches=lambda: tiles_as_trained(experiment), say=print
     )
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     scored = (experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
-    session = Session(*scored, options=options)
+    session = Session(*scored, named_step=at, options=options)
     return session.score(model_predictor(experiment, at_inference(gan.generator, kind)))
 
 
@@ -140,9 +139,10 @@ def main(args: argparse.Namespace) -> int:
         raise
     stamp = run.timestamp
     experiment = Experiment(args.exp, environment, timestamp=stamp, as_run=True, options=args.set)
+    at = chosen_step(run, args.step, experiment.contract)
     if baseline_of(run, experiment.contract) is None:
         check_by_name(experiment.config.model_name, environment.models_root)
-    evaluate_run(experiment, run, profile=args.profile, split=args.split, options=args.set)
+    evaluate_run(experiment, run, profile=args.profile, split=args.split, at=at, options=args.set)
     return 0
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from models.objectives import weighing
 from models.objectives.registry import EXTRA, LossInputs
 from models.parts import discriminators
+from models.parts.answers import answers, loss_inputs, validation_terms
 from models.parts.base_image import BASES
 from models.parts.discriminators import staged
 from models.parts.norms import GENERATOR_KINDS as NORMS
@@ -18,7 +19,6 @@ from models.parts.optimizers import adam
 from models.parts.params import read_params
 from models.parts.seeds import seeded
 from models.parts.share import adversarial_share
-from sensor2sensor.config.vocabulary import FEATURES
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.ranges import output_bounds
 from sensor2sensor.pipeline.normalisation import refuse_beyond
@@ -224,24 +224,6 @@ def standard_step(
     return one_step(model, input_image, target, step, **extras)
 
 
-def loss_inputs(
-    model: Any, input_image: Any, target: Any, step: Any, extras: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The fields of ``LossInputs`` that do not depend on the networks' answers."""
-    weights = model.exp.GEN_LOSS
-    return {
-        "input": input_image,
-        "target": target,
-        "step": step,
-        "extras": extras,
-        "value_low": weights.value_low,
-        "value_range": weights.value_range,
-        "loss_object": model.loss_object,
-        "discriminator": model.discriminator,
-        "seed": model.exp.SEED,
-    }
-
-
 def adversarial_step(
     model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor, **extras: tf.Tensor
 ) -> dict[str, tf.Tensor]:
@@ -262,8 +244,8 @@ def adversarial_step(
         _discriminator_step(model, {**fixed, "output": tf.stop_gradient(output), "draw": draw})
     # D looks once, on both tapes: both networks learn from the same answers.
     with gen_tape, tf.GradientTape() as disc_tape:
-        answers = _answers(model, input_image, target, output)
-        inputs = LossInputs(**fixed, **answers, output=output, draw=alone)
+        said = answers(model, input_image, target, output)
+        inputs = LossInputs(**fixed, **said, output=output, draw=alone)
     with gen_tape:
         gen_total, gen_terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
         judged = weighing.adversarial_total(gen_terms, model.exp.GEN_LOSS)
@@ -280,7 +262,7 @@ def adversarial_step(
         "total_disc_loss": disc_total,
         **disc_terms,
         # D(real) and D(fake) as logits: how far the discriminator tells them apart.
-        **{name: tf.reduce_mean(answers[name]) for name in ("disc_real", "disc_fake")},
+        **{name: tf.reduce_mean(said[name]) for name in ("disc_real", "disc_fake")},
     }
 
 
@@ -295,25 +277,6 @@ def _discriminator_step(model: Any, fields: dict[str, Any]) -> None:
     update(model.discriminator_optimizer, tape, total, discriminator)
 
 
-def _answers(
-    model: Any, image: tf.Tensor, target: tf.Tensor, output: tf.Tensor, *, training: bool = True
-) -> dict[str, Any]:
-    """What the discriminator says to truth and generated image; its stages too, where asked."""
-    if not weighing.needed(model.exp.GEN_LOSS, "generator") & FEATURES:
-        judge = model.discriminator
-        real, fake = (judge([image, picture], training=training) for picture in (target, output))
-        return {"disc_real": real, "disc_fake": fake}
-    judge = staged(model.discriminator)
-    *features_real, real = judge([image, target], training=training)
-    *features_fake, fake = judge([image, output], training=training)
-    return {
-        "disc_real": real,
-        "disc_fake": fake,
-        "features_real": features_real,
-        "features_fake": features_fake,
-    }
-
-
 def regression_step(
     model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor, **extras: tf.Tensor
 ) -> dict[str, tf.Tensor]:
@@ -325,34 +288,6 @@ def regression_step(
         total, terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
     update(model.generator_optimizer, tape, total, model.generator)
     return {"total_gen_loss": total, **terms}
-
-
-def validation_terms(
-    model: Any,
-    input_image: tf.Tensor,
-    target: tf.Tensor,
-    output: tf.Tensor,
-    step: tf.Tensor,
-    **extras: tf.Tensor,
-) -> dict[str, tf.Tensor]:
-    """Every loss that the experiment computes, unweighted, as inference sees it; nothing learns.
-
-    Args:
-        model: As for :func:`standard_step`.
-        input_image: ``[B, H, W, C_in]``, normalised.
-        target: ``[B, H, W, C]``, normalised.
-        output: What the generator makes of the input at inference.
-        step: Steps done, an integer tensor.
-        extras: Further fields of the batch.
-    """
-    fixed = loss_inputs(model, input_image, target, step, extras)
-    lone = model.discriminator is None
-    answers = {} if lone else _answers(model, input_image, target, output, training=False)
-    inputs = LossInputs(**fixed, **answers, output=output)
-    _, terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
-    if lone:
-        return terms
-    return terms | weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")[1]
 
 
 def update(

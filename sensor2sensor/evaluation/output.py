@@ -43,6 +43,7 @@ class Subject:
             it has none.
         inference_statistics: Of batch normalisation: ``train``, or ``image`` for each its own.
         baseline: Whether the model is the baseline of its name, which is then not compared with it.
+        named_step: The step, where it was asked for and is part of the files' names.
         options: What ``--set`` said of the evaluation.
     """
 
@@ -57,6 +58,7 @@ class Subject:
     clipped_pixels: float | None = None
     inference_statistics: str = "train"
     baseline: bool = False
+    named_step: int | None = None
     options: tuple[str, ...] = ()
 
     @property
@@ -66,9 +68,14 @@ class Subject:
 
 
 def stem(subject: Subject, profile: str, split: str = "test") -> str:
-    """File stem; a profile but ``standard`` and a split but ``test`` are named: none overwrites."""
+    """File stem; what is not the rule is named, so that none overwrites another.
+
+    That is a profile but ``standard``, a split but ``test``, and a step that was asked for.
+    """
     # Suffixes for what is not the rule alone: names of evaluations on disk stay as they are.
     named = [part for part in (profile, split) if part not in ("standard", "test")]
+    if subject.named_step is not None:
+        named.append(f"step-{subject.named_step}")
     return "_".join([subject.stem, *named])
 
 
