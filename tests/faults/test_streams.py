@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shlex import join, quote
 
 import pytest
 
@@ -56,7 +57,8 @@ def shell(line: str, ends: str, repository: Path) -> subprocess.CompletedProcess
 @pytest.fixture
 def saying(tmp_path: Path) -> str:
     (tmp_path / "door.py").write_text(SAYING)
-    return f"{sys.executable} {{}} {tmp_path}/door.py --environment {tmp_path}/done"
+    python, door, done = map(quote, (sys.executable, f"{tmp_path}/door.py", f"{tmp_path}/done"))
+    return f"{python} {{}} {door} --environment {done}"
 
 
 @pytest.mark.parametrize("ends", UNREAD)
@@ -80,7 +82,8 @@ def test_help_may_be_cut_short(repository, saying):
 def test_step_20_lists_whoever_reads_along(tmp_path, repository, ends):
     env, file = fresh_copy(tmp_path)
     script = repository / "preprocessing" / "20_create_inventory.py"
-    line = f"{sys.executable} {script} --environment {file} --tile T17XNA --s2-only"
+    words = (sys.executable, script, "--environment", file, "--tile", "T17XNA", "--s2-only")
+    line = join(map(str, words))
     done = shell(line, ends, repository)
     assert (done.returncode, done.stderr) == (0, "")
     assert (env.inventory_dir / "inv_T17XNA_s2.csv").is_file()
