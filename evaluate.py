@@ -5,6 +5,7 @@
   python evaluate.py --exp sis2/s3/l1loss --profile arisgan      # the published conventions
   python evaluate.py --exp sis2/s3/l1loss --split val            # while a recipe is being chosen
   python evaluate.py --exp maps/t7 --set inference.dropout=true --set inference.norm=batch --draws 4
+  python evaluate.py --exp sis2/s3/l1loss --step best            # the best validation's checkpoint
 
 Writes a row per tile and method to _evaluation/sis2__s3__l1loss_<timestamp>.csv, a .json with what
 the numbers mean, and pictures of the best, median and worst tile. summary_eval.ipynb compares them.
@@ -23,15 +24,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from experiment import Experiment
 from models.loading import check_by_name
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file, located
+from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.places import find_experiment
 from sensor2sensor.config.vocabulary import PROFILES
-from sensor2sensor.core.blame import source_of
 from sensor2sensor.core.cli import add_set, main_guard, parser, positive
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
 from sensor2sensor.training.baseline import baseline_of
+from sensor2sensor.training.steps import add_step, chosen_step
 
 if TYPE_CHECKING:
     from sensor2sensor.evaluation.run import Evaluation
@@ -53,6 +54,7 @@ def arguments() -> argparse.ArgumentParser:
         "--draws", type=positive, metavar="N", help="of dropout: score the mean over N"
     )
     add_split(made)
+    add_step(made)
     return made
 
 
@@ -70,6 +72,7 @@ def evaluate_run(
     *,
     profile: str | None = None,
     split: str = "test",
+    at: int | None = None,
     options: Sequence[str] = (),
     draws: int | None = None,
 ) -> Evaluation:
@@ -77,11 +80,12 @@ def evaluate_run(
 
     Args:
         experiment: The experiment of the run.
-        run: The run whose newest checkpoint is scored, or whose baseline.
+        run: The run whose checkpoint is scored, or whose baseline.
         gan: A model already built; its generator's weights are restored from the checkpoint, too.
         profile: Metric conventions; by default ``standard``, or ``arisgan`` for an experiment whose
             normalisation (l2) cannot be undone, which no other profile can score.
         split: ``test``, or ``val`` while something is still chosen by the scores.
+        at: The checkpoint's step, which the files then name; the newest by default.
         options: What ``--set`` said of the evaluation, to be noted.
         draws: How many draws of dropout a score is the mean of.
 
@@ -94,12 +98,8 @@ def evaluate_run(
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.applied import applied_predictor, undrawn
     from sensor2sensor.training.averages import weights_in_use
-    from sensor2sensor.training.batches import tiles_as_trained
-    from sensor2sensor.training.modules import module_changes
-    from sensor2sensor.training.normaliser import normaliser_for
-    from sensor2sensor.training.recipe import construct
-    from sensor2sensor.training.restoring import restore_for_inference
-    from sensor2sensor.training.run_file import edited_since, refuse_other_data
+    from sensor2sensor.training.run_file import refuse_other_data
+    from sensor2sensor.training.trained import trained
 
     refuse_other_data(experiment)
     name, root = experiment.config.model_name, experiment.environment.models_root
@@ -109,23 +109,11 @@ def evaluate_run(
         scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
         return Session(*scored, baseline=True, options=options).score(undrawn(known, draws))
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
-    if gan is None:
-        for line in edited_since(run, gan_class):
-            print(f"{run.resolved}: scored as it was trained; experiment.json {line}")
-    for line in module_changes(run, source_of(gan_class), modules):
-        print(line)
-    experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, run))
-    if gan is None:
-        with located(experiment.document):
-            gan = construct(gan_class, experiment)
-    kind = experiment.config.applied_statistics
-    step = restore_for_inference(
-        gan, run, kind=kind, batches=lambda: tiles_as_trained(experiment), say=print
-    )
+    experiment, gan, step = trained(experiment, run, gan_class, gan, at)
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     scored = (experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
     predictor = applied_predictor(experiment, gan.generator, draws)
-    return Session(*scored, options=options).score(predictor)
+    return Session(*scored, named_step=at, options=options).score(predictor)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -140,9 +128,10 @@ def main(args: argparse.Namespace) -> int:
         raise
     stamp = run.timestamp
     experiment = Experiment(args.exp, environment, timestamp=stamp, as_run=True, options=args.set)
+    at = chosen_step(run, args.step, experiment.contract)
     if baseline_of(run, experiment.contract) is None:
         check_by_name(experiment.config.model_name, environment.models_root)
-    chosen = {"profile": args.profile, "split": args.split, "draws": args.draws}
+    chosen = {"profile": args.profile, "split": args.split, "at": at, "draws": args.draws}
     evaluate_run(experiment, run, options=args.set, **chosen)
     return 0
 

@@ -9,6 +9,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
 from models.loading import is_users
+from sensor2sensor.config.cadence import keeping_as_begun, refuse_unknown_monitor
 from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.experiment_file import ExperimentFile, Schedule, load_experiment_file
 from sensor2sensor.config.jsonc import JsonDocument
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sensor2sensor.config.layers import Kept
     from sensor2sensor.dataset.bands import BandSpec
     from sensor2sensor.dataset.contract import DatasetContract, Side
+    from sensor2sensor.dataset.order import Epochs
     from sensor2sensor.pipeline.normalisation import Normalisation
 
 UNSTARTED = "0000-0000"
@@ -69,9 +71,12 @@ class Experiment:
         self.config, self.document = load_experiment_file(
             source, options, kept=kept, users_model=own
         )
+        self.config = keeping_as_begun(self.config, self.run)
         self.dataset_dir = find_dataset(self.config, self.document, environment)
         self.contract = self._load_contract()
         _check_against_contract(self.config, self.document, self.contract)
+        if not (self.config.modules or own(self.config.model_name)):
+            self._check_monitor(self.config)
         self.output = SimpleNamespace(
             LOGS=str(self.run.logs_dir),
             CKPT=str(self.run.ckpt_dir),
@@ -112,7 +117,12 @@ class Experiment:
         for line in lines:
             say(f"{config.model_name}: {line}")
         _check_against_contract(config, self.document, self.contract)
+        self._check_monitor(config)
         return self._with(config=config)
+
+    def _check_monitor(self, config: ExperimentFile) -> None:
+        colour = self.contract.colour() is not None
+        refuse_unknown_monitor(config, self.document, colour=colour)
 
     def _with(self, **changes: Any) -> Self:
         made = copy(self)
@@ -230,9 +240,23 @@ class Experiment:
         return self.config.batch_size
 
     @property
+    def EPOCHS(self) -> Epochs | None:  # noqa: N802
+        """How steps make epochs; None where the experiment counts steps."""
+        from sensor2sensor.dataset.order import Epochs
+        from sensor2sensor.dataset.recordfile import list_records
+
+        config = self.config
+        if config.epochs is None:
+            return None
+        filters = config.enforce_suffix, config.exclude_suffix
+        known = len(list_records(self.dataset_dir, "train", *filters))
+        return Epochs(min(known, config.sample_train or known), config.batch_size)
+
+    @property
     def STEPS(self) -> int:  # noqa: N802
         """Training steps in total."""
-        return self.config.steps
+        epochs = self.EPOCHS
+        return self.config.steps if epochs is None else epochs.steps(self.config.epochs or 0)
 
     @property
     def SEED(self) -> int:  # noqa: N802

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from models.objectives import weighing
 from models.objectives.registry import EXTRA, LossInputs
+from models.parts.answers import answers, loss_inputs, validation_terms
 from models.parts.base_image import BASES
 from models.parts.discriminators import staged
 from models.parts.judges import patchgan, plain_patchgan, vgg_discriminator
@@ -16,7 +18,6 @@ from models.parts.norms import GENERATOR_KINDS as NORMS
 from models.parts.optimizers import adam
 from models.parts.params import read_params
 from models.parts.share import adversarial_share
-from sensor2sensor.config.vocabulary import FEATURES
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.ranges import output_bounds
 from sensor2sensor.pipeline.normalisation import refuse_beyond
@@ -54,8 +55,8 @@ def assemble(
 ) -> None:
     """Check an experiment and make all that a model of two networks has.
 
-    Afterwards ``model`` has ``exp``, ``params``, both networks, their optimizers and
-    ``loss_object``. Discriminators answer in logits.
+    Afterwards ``model`` has ``exp``, ``params``, both networks, their optimizers, ``loss_object``
+    and, unless its class has its own, ``validation_terms``. Discriminators answer in logits.
 
     Args:
         model: A GAN with ``Generator()`` and ``Discriminator()``.
@@ -77,6 +78,8 @@ def assemble(
     model.discriminator_optimizer = adam(experiment, model.discriminator)
     # Logits: a probability that rounds to 0 or 1 has no gradient left.
     model.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+    if not hasattr(model, "validation_terms"):
+        model.validation_terms = partial(validation_terms, model)
 
 
 def prepare(model: Any, experiment: Experiment, defaults: Mapping[str, Any]) -> None:
@@ -170,25 +173,6 @@ def standard_step(
     return one_step(model, input_image, target, step, **extras)
 
 
-def loss_inputs(
-    model: Any, input_image: Any, target: Any, step: Any, extras: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The fields of ``LossInputs`` that do not depend on the networks' answers."""
-    weights = model.exp.GEN_LOSS
-    return {
-        "input": input_image,
-        "target": target,
-        "step": step,
-        "extras": extras,
-        "value_low": weights.value_low,
-        "value_range": weights.value_range,
-        "loss_object": model.loss_object,
-        "discriminator": model.discriminator,
-        "seed": model.exp.SEED,
-        "vgg": model.exp.VGG,
-    }
-
-
 def adversarial_step(
     model: Any, input_image: tf.Tensor, target: tf.Tensor, step: tf.Tensor, **extras: tf.Tensor
 ) -> dict[str, tf.Tensor]:
@@ -209,8 +193,8 @@ def adversarial_step(
         _discriminator_step(model, {**fixed, "output": tf.stop_gradient(output), "draw": draw})
     # D looks once, on both tapes: both networks learn from the same answers.
     with gen_tape, tf.GradientTape() as disc_tape:
-        answers = _answers(model, input_image, target, output)
-        inputs = LossInputs(**fixed, **answers, output=output, draw=alone)
+        said = answers(model, input_image, target, output)
+        inputs = LossInputs(**fixed, **said, output=output, draw=alone)
     with gen_tape:
         gen_total, gen_terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
         judged = weighing.adversarial_total(gen_terms, model.exp.GEN_LOSS)
@@ -227,7 +211,7 @@ def adversarial_step(
         "total_disc_loss": disc_total,
         **disc_terms,
         # D(real) and D(fake) as logits: how far the discriminator tells them apart.
-        **{name: tf.reduce_mean(answers[name]) for name in ("disc_real", "disc_fake")},
+        **{name: tf.reduce_mean(said[name]) for name in ("disc_real", "disc_fake")},
     }
 
 
@@ -240,23 +224,6 @@ def _discriminator_step(model: Any, fields: dict[str, Any]) -> None:
         inputs = LossInputs(**fields, disc_real=real, disc_fake=fake)
         total, _ = weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
     update(model.discriminator_optimizer, tape, total, discriminator)
-
-
-def _answers(model: Any, image: tf.Tensor, target: tf.Tensor, output: tf.Tensor) -> dict[str, Any]:
-    """What the discriminator says to truth and generated image; its stages too, where asked."""
-    if not weighing.needed(model.exp.GEN_LOSS, "generator") & FEATURES:
-        judge = model.discriminator
-        real, fake = (judge([image, picture], training=True) for picture in (target, output))
-        return {"disc_real": real, "disc_fake": fake}
-    judge = staged(model.discriminator)
-    *features_real, real = judge([image, target], training=True)
-    *features_fake, fake = judge([image, output], training=True)
-    return {
-        "disc_real": real,
-        "disc_fake": fake,
-        "features_real": features_real,
-        "features_fake": features_fake,
-    }
 
 
 def regression_step(

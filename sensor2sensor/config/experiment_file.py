@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sensor2sensor.config.cadence import CadenceKeys
 from sensor2sensor.config.compose import compose
 from sensor2sensor.config.jsonc import JsonDocument, Key, Table, load_jsonc
 from sensor2sensor.config.layers import Composed, Kept
@@ -58,7 +59,7 @@ def _required_unless_extended(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [{"required": ["extends"]}, {"required": schema.pop("required")}]
 
 
-class ExperimentFile(BaseModel):
+class ExperimentFile(CadenceKeys):
     """One experiment: model, data set and every parameter of its training."""
 
     # By name too: a run's own copy from before called "$schema" schema_.

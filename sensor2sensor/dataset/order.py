@@ -6,6 +6,7 @@ any step without replaying what came before.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -57,3 +58,35 @@ def chosen_sample(seed: int, n: int, size: int | None) -> npt.NDArray[np.int64]:
     # The head of one permutation: a larger sample holds the smaller one.
     picked = rng(seed, Purpose.SAMPLE).permutation(n)[:size]
     return np.sort(picked).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """How steps make epochs. Batches cross epochs: one ends with the batch that completes it.
+
+    Attributes:
+        samples: Samples in an epoch.
+        batch_size: Samples in a step.
+    """
+
+    samples: int
+    batch_size: int
+
+    def steps(self, epochs: int) -> int:
+        """Steps until so many epochs are complete, ⌈epochs · samples / batch size⌉."""
+        return -(-epochs * self.samples // self.batch_size)
+
+    def complete(self, step: int) -> int:
+        """Epochs that are complete after ``step`` steps."""
+        return step * self.batch_size // self.samples
+
+    def ended(self, step: int, every: int = 1) -> bool:
+        """Whether the ``step``-th step, counted from 1, completes a multiple of ``every`` epochs.
+
+        A batch larger than an epoch completes several at once.
+        """
+        return step > 0 and self.complete(step) // every > self.complete(step - 1) // every
+
+    def began(self, step: int) -> int:
+        """Steps done when the epoch that the ``step``-th step belongs to began."""
+        return self.steps(self.complete(step - 1)) if step > 0 else 0

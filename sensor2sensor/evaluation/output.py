@@ -62,6 +62,7 @@ class Subject:
             ``batch``.
         inference: What is kept of the training mode; None: nothing.
         baseline: Whether the model is the baseline of its name, which is then not compared with it.
+        named_step: The step, where it was asked for and is part of the files' names.
         options: What ``--set`` said of the evaluation.
     """
 
@@ -77,6 +78,7 @@ class Subject:
     inference_statistics: str = "train"
     inference: Inference | None = None
     baseline: bool = False
+    named_step: int | None = None
     options: tuple[str, ...] = ()
 
     @property
@@ -86,7 +88,10 @@ class Subject:
 
 
 def stem(subject: Subject, profile: str, split: str = "test") -> str:
-    """File stem; a profile but ``standard`` and a split but ``test`` are named: none overwrites."""
+    """File stem; what is not the rule is named, so that none overwrites another.
+
+    That is a profile but ``standard``, a split but ``test``, and a step that was asked for.
+    """
     # Suffixes for what is not the rule alone: names of evaluations on disk stay as they are.
     named = [part for part in (profile, split) if part not in ("standard", "test")]
     options = () if subject.baseline else subject.options  # which keeps nothing of a training
@@ -94,6 +99,8 @@ def stem(subject: Subject, profile: str, split: str = "test") -> str:
     named += [text.replace('"', "").replace("=", "-") for text in asked if text]
     if subject.inference is not None and subject.inference.draws > 1:
         named.append(f"draws-{subject.inference.draws}")
+    if subject.named_step is not None:
+        named.append(f"step-{subject.named_step}")
     return "_".join([subject.stem, *named])
 
 

@@ -54,6 +54,7 @@ class Session:
         weights: Which weights these are: ``last``, ``ema <decay>``, or ``none`` of a baseline.
         split: The split to score.
         baseline: Whether the model is the baseline of its name.
+        named_step: The step, where it was asked for and is part of the files' names.
         options: What ``--set`` said of the evaluation.
     """
 
@@ -67,6 +68,7 @@ class Session:
         split: str = "test",
         *,
         baseline: bool = False,
+        named_step: int | None = None,
         options: Sequence[str] = (),
     ) -> None:
         self._experiment = experiment
@@ -89,6 +91,7 @@ class Session:
             weights=weights,
             inference_statistics="none" if baseline else config.applied_statistics,
             baseline=baseline,
+            named_step=named_step,
             options=tuple(options),
         )
 

@@ -150,14 +150,16 @@ class Group:
         return tuple(found)
 
     def label(self, result: Result) -> str:
-        """The experiment's name; with the timestamp where it was run more than once.
+        """The experiment's name; with timestamp, then step where there are several.
 
         A baseline's says so, ``bic = bicubic``: other runs are compared with it by that name. One
         that was scored in training mode says that.
         """
         name = result.facts.experiment
-        again = sum(other.facts.experiment == name for other in self.results) > 1
-        run = f"{name} ({result.facts.timestamp})" if again else name
+        stamp, step = result.facts.timestamp, result.facts.step
+        stamps = [o.facts.timestamp for o in self.results if o.facts.experiment == name]
+        told = f"{stamp}, step {step}" if stamps.count(stamp) > 1 else stamp
+        run = f"{name} ({told})" if len(stamps) > 1 else name
         if (mode := result.facts.inference) is not None:
             run = f"{run}, {mode_in_words(mode)}"
         return run if result.itself is None else f"{run} = {result.itself}"

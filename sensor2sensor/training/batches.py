@@ -57,14 +57,13 @@ def train_batches(
 
 
 def validation_batches(experiment: ExperimentView, options: ReaderOptions) -> tf.data.Dataset:
-    """The ``sample_val`` tiles that are looked at while training, once, without extras."""
+    """The ``sample_val`` tiles that are looked at while training, once, with what losses need."""
     return fixed_batches(
         experiment.dataset_dir,
         experiment.contract,
         experiment.normaliser,
         replace(options, sample=experiment.config.sample_val),
         split="val",
-        extras=(),
     )
 
 

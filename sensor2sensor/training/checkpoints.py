@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 INDEX = re.compile(r"ckpt-(\d+)\.index")
 MEMBER = re.compile(r"ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})")
 ARCHITECTURE, SCRATCH, DAMAGED = "architecture.json", ".saving", "damaged"
+DELETED = ".deleted"
 FORMAT_VERSION = 1
 VALUE = ".ATTRIBUTES/VARIABLE_VALUE"  # ends the name of a variable in a checkpoint
 # What TensorFlow raises for truncated, flipped, missing and empty bundle files.
@@ -113,6 +114,8 @@ def tidy(folder: Path) -> list[str]:
         return []
     shutil.rmtree(folder / SCRATCH, ignore_errors=True)
     files.sweep(folder)
+    _finish_deletion(folder)
+    shutil.rmtree(folder / DELETED, ignore_errors=True)
     known = set(checkpoint_steps(folder))
     orphans = {
         int(match[1])
@@ -120,6 +123,29 @@ def tidy(folder: Path) -> list[str]:
         if (match := MEMBER.fullmatch(path.name)) and int(match[1]) not in known
     }
     return [f"checkpoint {step} has no index, moved to {aside(folder, step)}" for step in orphans]
+
+
+def delete(folder: Path, step: int) -> None:
+    """Delete one checkpoint; after a kill it is whole, or none and cleared at the next begin.
+
+    Its index goes first, to a place of its own: data without one would pass for a lost checkpoint.
+
+    Raises:
+        OSError: The files cannot be removed.
+    """
+    index = folder / f"ckpt-{step}.index"
+    target = folder / DELETED / index.name
+    target.parent.mkdir(exist_ok=True)
+    index.replace(target)
+    _finish_deletion(folder)
+
+
+def _finish_deletion(folder: Path) -> None:
+    """Remove what is left of checkpoints whose index is put away."""
+    for path in sorted((folder / DELETED).glob("ckpt-*.index")):
+        for data in folder.glob(f"{path.stem}.data-*"):
+            files.remove(data)
+        files.remove(path)
 
 
 def aside(folder: Path, step: int) -> Path:

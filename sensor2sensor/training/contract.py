@@ -95,6 +95,10 @@ class ExperimentView(Protocol):
         """Ends of the normalised target's value range."""
 
     @property
+    def EPOCHS(self) -> Any:  # noqa: N802
+        """How steps make epochs, or None."""
+
+    @property
     def STEPS(self) -> int:  # noqa: N802
         """Training steps in total."""
 

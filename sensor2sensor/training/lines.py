@@ -10,19 +10,22 @@ GIB = 2**30
 SHOWN = ("total_gen_loss", "total_disc_loss")
 
 
-def disk_line(bytes_each: int, saves: int, free_bytes: int) -> str:
-    """What the checkpoints of a run will take: all are kept.
+def disk_line(bytes_each: int, saves: int, free_bytes: int, most: int | None = None) -> str:
+    """What the checkpoints of a run will take.
 
     Args:
         bytes_each: Size of the state: weights, moments, averages.
         saves: Checkpoints that are still to be written.
         free_bytes: Free space where they go.
+        most: How many are there at a time; None: all are kept.
     """
-    need = bytes_each * saves
-    line = f"checkpoints: {saves} of {_size(bytes_each)}, {_size(need)} in all, {_size(free_bytes)}"
-    line += " free"
+    fewer = most is not None and most < saves
+    need = bytes_each * (most if most is not None and fewer else saves)
+    line = f"checkpoints: {saves} of {_size(bytes_each)}, {f'{most} at a time, ' if fewer else ''}"
+    line += f"{_size(need)} in all, {_size(free_bytes)} free"
     if need > free_bytes:
-        line += "; THIS IS NOT ENOUGH: raise ckpt_freq in environment.json or free space"
+        way = "lower keep_last" if fewer else "raise ckpt_freq in environment.json"
+        line += f"; THIS IS NOT ENOUGH: {way} or free space"
     return line
 
 

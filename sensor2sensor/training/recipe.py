@@ -22,6 +22,7 @@ from sensor2sensor.training.contract import (
     users_files,
 )
 from sensor2sensor.training.state import build_optimizers
+from sensor2sensor.training.terms import check_monitor
 
 OWN_ADAM = "make it with models.base.adam(experiment, network)"
 OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
@@ -62,6 +63,7 @@ def prepare(model: GANModel, experiment: ExperimentView, name: str) -> None:
     """
     check_model(model, name)
     check_recipe(model, experiment)
+    check_monitor(model, experiment)
     # In this order: an optimizer makes its moments for variables that are there.
     build_networks(model, experiment)
     build_optimizers(model)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from sensor2sensor.config.cadence import CadenceKeys
 from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.layers import kept_by_run
@@ -25,7 +26,9 @@ from sensor2sensor.training.data_form import data_form
 from sensor2sensor.training.modules import earlier_modules, module_identity, modules_identity
 
 # None touches what the steps so far have made of the weights.
-MAY_CHANGE = frozenset({"steps", "sample_val", "sample_tiles"})
+MAY_CHANGE = frozenset({"steps", "sample_val", "sample_tiles"}) | frozenset(
+    CadenceKeys.model_fields
+)
 RESTORE = "start a new run (--restore takes over this one's state)"
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
@@ -119,9 +122,9 @@ def measured_before(run: Run, source: Path) -> dict[str, Any] | None:
 def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     """Refuse to resume a run with other settings or data than it was started with.
 
-    ``steps`` may be raised, unless the learning rate falls towards the last of them, and
-    ``sample_val`` and ``sample_tiles`` touch no weight. A key that did not exist when the run began
-    counts as having had its default.
+    ``steps`` or ``epochs`` may be raised, unless the learning rate falls towards the last of them;
+    ``sample_val``, ``sample_tiles``, and what says when to look and what to keep, touch no weight.
+    A key that did not exist when the run began counts as having had its default.
 
     Args:
         experiment: The experiment as it is asked for now.
@@ -135,16 +138,26 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
         return
     config = experiment.config
     changes = changed_settings(run, config, experiment.document)
-    found = [t for t in changes if t.split(":")[0] not in MAY_CHANGE]
-    then = files.read_json(run.resolved)["steps"]
-    if config.learning_rate_schedule.kind != "constant" and then != config.steps:
-        change = f"{then} (there) against {config.steps} (asked)"
-        found.append(f"steps: {change}, and the learning rate falls towards the last of them")
+    found = [t for t in changes if t.split(":")[0].split(".")[0] not in MAY_CHANGE]
+    if config.learning_rate_schedule.kind != "constant":
+        then, now = _steps(files.read_json(run.resolved), experiment), experiment.STEPS
+        if then != now:
+            change = f"{then} (there) against {now} (asked)"
+            found.append(f"steps: {change}, and the learning rate falls towards the last of them")
     if _other_data(experiment):
         found.append("the data set was built anew")
     if found:
         problem = f"changed since the run began: {'; '.join(found)}"
         raise ConfigError(problem, where=run.logs_dir, hint=f"undo it, or {way_out}")
+
+
+def _steps(then: Settings, experiment: ExperimentView) -> int:
+    """Steps in total by a run's own copy of its settings, over the data set it has now."""
+    if "steps" in then:
+        return int(then["steps"])
+    epochs = experiment.EPOCHS
+    known = read_run_json(experiment.run)["steps"] if epochs is None else None
+    return int(epochs.steps(then["epochs"]) if known is None else known)
 
 
 def changed_settings(run: Run, config: ExperimentFile, document: JsonDocument) -> list[str]:
@@ -183,7 +196,9 @@ def edited_since(run: Run, gan_class: type) -> list[str]:
 
 def settings(config: ExperimentFile, *, given: bool = False) -> Settings:
     """The settings of an experiment as JSON; ``given`` leaves out those at their default."""
-    return config.model_dump(mode="json", exclude={SCHEMA}, exclude_defaults=given)
+    # Of the two that say how long to train the one that does.
+    idle = {SCHEMA} if config.epochs is None else {SCHEMA, "steps"}
+    return config.model_dump(mode="json", exclude=idle, exclude_defaults=given)
 
 
 def refuse_other_data(experiment: ExperimentView) -> None:

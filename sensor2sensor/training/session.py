@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from sensor2sensor.training.batches import (
     validation_batches,
 )
 from sensor2sensor.training.beginning import take_up
+from sensor2sensor.training.cadence import EpochMeans, cadence
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
@@ -36,6 +37,7 @@ from sensor2sensor.training.contract import (
 )
 from sensor2sensor.training.histograms import Histograms
 from sensor2sensor.training.interrupts import StopSignal
+from sensor2sensor.training.keeping import Keeper
 from sensor2sensor.training.layer_statistics import InferenceStatistics, statistics_batches
 from sensor2sensor.training.lines import disk_line, look_line, report_line
 from sensor2sensor.training.loop import Actions, Plan, train_loop
@@ -43,12 +45,15 @@ from sensor2sensor.training.measured import measured
 from sensor2sensor.training.modules import module_identity
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import construct
+from sensor2sensor.training.rows import EPOCH
+from sensor2sensor.training.samples import SampleRow
 from sensor2sensor.training.sinks import sinks_for
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState, applied_rate
+from sensor2sensor.training.terms import Terms
 from sensor2sensor.training.validation import Monitor, write_sheet
 from sensor2sensor.training.watch import LossWatch
-from sensor2sensor.training.writers import Writers
+from sensor2sensor.training.writers import JSONL, Writers, read_log
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
@@ -105,6 +110,8 @@ class Session:
             sheet_batches(experiment, self.options),
         )
         self.begun, self.warned = 0, False
+        self.epoch = EpochMeans()
+        self.keeper = Keeper(self.folder, experiment.config, experiment.EPOCHS, say)
 
     def begin(self, start: Start, steps: int, device: str) -> None:
         """Trace the first step and restore; only then is anything of the run written."""
@@ -158,7 +165,7 @@ class Session:
 
     def _loop(self, steps: int) -> int:
         environment, experiment = self.environment, self.experiment
-        plan = self.plan = Plan(
+        asked = Plan(
             start=self.begun,
             steps=steps,
             ckpt_freq=environment.ckpt_freq,
@@ -175,11 +182,14 @@ class Session:
         weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
         unweighted = frozenset(name for name, weight in weights.items() if weight == 0)
         names_of = partial(train_names, experiment, self.options)
+        plan = self.plan = cadence(asked, experiment)
+        look_lost = self._go_on()
         watch = LossWatch(experiment.name, names_of, unweighted)
         if plan.saves:
             free = shutil.disk_usage(self.folder).free
-            self.say(disk_line(self.state.nbytes, plan.saves, free))
-        if plan.sample_due(self.begun) and not self.writers.holds(self.begun, "val"):
+            most = self.keeper.most(range(self.begun + 1, steps + 1))
+            self.say(disk_line(self.state.nbytes, plan.saves, free, most))
+        if look_lost:
             self._sample(self.begun)  # the run was killed between its checkpoint and this look
         return train_loop(self.model, self._batches(), plan, actions, watch)
 
@@ -191,6 +201,19 @@ class Session:
             batch_size=self.options.batch_size,
             show=self.writers.histograms,
         )
+
+    def _go_on(self) -> bool:
+        """Take up what the log knows; whether it lacks a look, or the row of an epoch."""
+        rows, begun = read_log(self.experiment.run.logs_dir / JSONL), self.begun
+        self.keeper.resume(rows)
+        if self.experiment.config.monitor is not None:
+            self.run_file.update(best=self.keeper.best)
+        if self.plan.epochs is not None:
+            held = self.writers.holds(begun, EPOCH)
+            self.epoch.begin(begun if held else self.plan.epochs.began(begun), rows, done=begun)
+            if self.plan.ends_epoch(begun) and not held:
+                return True
+        return self.plan.sample_due(begun) and not self.writers.holds(begun, "val")
 
     def _batches(self) -> tf.data.Dataset:
         asked = self.experiment, self.options
@@ -208,6 +231,7 @@ class Session:
         facts = {} if speed is None else {"steps_per_s": round(speed, 4)}
         rate = {"learning_rate": applied_rate(self.model.generator_optimizer)}
         self.writers.scalars(step, "train", {**losses, **rate}, **facts)
+        self.epoch.add(step, {**losses, **rate})
         size = self.options.batch_size
         self.say(report_line(step, self.plan.steps, losses, steps_per_s=speed, batch_size=size))
         # A module of ARISGAN's returns no losses: its weights have to tell.
@@ -235,12 +259,38 @@ class Session:
         self.writers.flush()
         # Last: run.json never names a step whose checkpoint is not there.
         self.run_file.update(step=step)
+        self.keeper.prune()
 
     def _sample(self, step: int) -> None:
+        terms = Terms(self.model, self.extras, step)
         with self.statistics.in_use(step) as generator:
-            scores, rows = self.monitor.look(generator)
-        self.writers.scalars(step, "val", scores)
+            scores, rows = self.monitor.look(generator, terms)
+        if not self.writers.holds(step, "val"):
+            self.writers.scalars(step, "val", scores)
+        self._close_epoch(step, scores, terms.means())
         self.say(look_line(step, scores))
+        self._keep_best(step, scores)
+        if self.plan.sheet_due(step):
+            self._draw(step, rows)
+
+    def _close_epoch(self, step: int, scores: Mapping[str, float], terms: Collection[str]) -> None:
+        """Write the row of an epoch: means of training, and what its validation has found."""
+        if self.plan.epochs is None or not self.plan.ends_epoch(step):
+            return
+        # A loss has one name in training and validation.
+        found = {f"val_{name}" if name in terms else name: v for name, v in scores.items()}
+        number = self.plan.epochs.complete(step)
+        self.writers.scalars(step, EPOCH, {**self.epoch.values(), **found}, epoch=number)
+        self.epoch.begin(step)
+
+    def _keep_best(self, step: int, scores: Mapping[str, float]) -> None:
+        if self.experiment.config.monitor is not None:
+            self.keeper.note(step, scores)
+            # Before anything is deleted: run.json never names what is not there.
+            self.run_file.update(best=self.keeper.best)
+            self.keeper.prune()
+
+    def _draw(self, step: int, rows: list[SampleRow]) -> None:
         with decoration(f"the sample sheet of step {step}", logger.warning):
             png = self.monitor.draw(rows, step)
             write_sheet(self.experiment, self.environment.samples_dir, step, png)

@@ -19,6 +19,7 @@ from sensor2sensor.dataset.statistics import QUANTILES
 from sensor2sensor.metrics import compute, profile_metrics
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.samples import FloatArray, SampleRow, sheet
+from sensor2sensor.training.terms import Terms
 
 # Those of the ARISGAN paper, and L1; HPSI in the variant that the data set has.
 MONITORED = ("hpsi", "hpsi_bands", "ergas", "scc", "ssim", "psnr", "hp_l1", "l1")
@@ -51,20 +52,29 @@ class Monitor:
             self._unit = "normalised"
         self._ranges, self._colour = ranges, contract.colour()
         known = profile_metrics("standard", colour=self._colour is not None)
-        self.monitored = tuple(name for name in MONITORED if name in known)
+        asked = experiment.config.monitor
+        names = MONITORED if asked is None else dict.fromkeys((*MONITORED, asked.metric))
+        self.monitored = tuple(name for name in names if name in known)
         self._rows: list[SampleRow] = []
 
-    def look(self, generator: Any) -> tuple[dict[str, float], list[SampleRow]]:
+    def look(
+        self, generator: Any, terms: Terms | None = None
+    ) -> tuple[dict[str, float], list[SampleRow]]:
         """Predict every validation tile.
 
+        Args:
+            generator: As inference applies it.
+            terms: Takes every batch and what is made of it, for the losses.
+
         Returns:
-            Mean over the tiles of each metric of :data:`MONITORED` (NaN where none is defined),
+            Mean over the tiles of each metric of :data:`MONITORED` and of that of ``monitor`` (NaN
+            where none is defined), and of each loss of ``terms``,
             and for the sheet the tiles that are named, else the first :data:`SHEET_ROWS`.
         """
         values: dict[str, list[float]] = {name: [] for name in self.monitored}
         rows: list[SampleRow] = []
         for batch in self._batches:
-            prediction, truth = self._seen(generator, batch)
+            prediction, truth = self._seen(generator, batch, terms)
             for name, scores in self._scores(truth, prediction).items():
                 values[name].extend(float(score) for score in scores)
             if len(rows) < SHEET_ROWS:
@@ -74,13 +84,18 @@ class Monitor:
             rows = [row for found in shown for row in found]
         else:
             rows = rows[:SHEET_ROWS]
-        return {name: _mean(found) for name, found in values.items()}, rows
+        losses = {} if terms is None else terms.means()
+        return {name: _mean(found) for name, found in values.items()} | losses, rows
 
-    def _seen(self, generator: Any, batch: Any) -> tuple[FloatArray, FloatArray]:
+    def _seen(
+        self, generator: Any, batch: Any, terms: Terms | None = None
+    ) -> tuple[FloatArray, FloatArray]:
         """Prediction and truth of a batch, in the units that are scored."""
         # Under mixed precision a module's own last layer may answer in bfloat16.
         made = generator(batch["input"], training=False, **_named(generator, batch))
         output = tf.cast(made, tf.float32)
+        if terms is not None:
+            terms.add(batch, output)
         # "truth" is whole; "target" ends where the model's output does.
         side = "truth" if self._normalisation.invertible else "target"
         return self._physical(output), np.asarray(batch[side], np.float32)

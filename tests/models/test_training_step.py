@@ -16,9 +16,12 @@ from models import base
 from models.loading import check_by_name, load_gan_class
 from models.losses import REGISTRY
 from sensor2sensor.config.environment import load_environment
+from sensor2sensor.config.experiment_file import DiscriminatorSettings
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import training_batches
+from sensor2sensor.training.state import TrainingState
+from sensor2sensor.training.terms import Terms
 from tests.fakes_dataset import make_dataset
 from tests.models.standin import batch, experiment
 
@@ -152,3 +155,42 @@ def test_importing_the_loader_imports_no_tensorflow(repository):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("edsr", {"gen_loss": {"gen_l1": 1.0, "gen_ssim": 0}}),
+        ("pix2pix", {
+            "gen_loss": {"gen_gan": 1.0, "gen_l1": 10.0, "gen_fm": 1.0},
+            "disc_loss": {"disc_wstein": 1.0, "disc_gp": 10.0},
+            "discriminator": DiscriminatorSettings(norm="spectral"),
+        }),
+    ],
+)  # fmt: skip
+def test_losses_of_a_validation_are_those_of_inference_and_move_nothing(name, settings):
+    exp = experiment(params=SMALL, **settings)
+    gan = load_gan_class(name)(exp)
+    image, target = (tf.constant(array) for array in batch(exp)[:2])
+    gan.train_step(image, target, step_number(0))
+    state = TrainingState(gan)
+    before = [v.numpy() for held in state.groups.values() for v in held]
+    terms = Terms(gan, [], 1)
+    output = gan.generator(image, training=False)
+    tiles = int(image.shape[0])
+    for part in (slice(0, tiles), slice(0, 1)):
+        terms.add({"input": image[part], "target": target[part]}, output[part])
+    for old, new in zip(before, (v for held in state.groups.values() for v in held), strict=True):
+        np.testing.assert_array_equal(old, new.numpy())
+    found = terms.means()
+    losses = {**settings["gen_loss"], **settings.get("disc_loss", {})}
+    assert set(found) == set(losses if gan.discriminator else settings["gen_loss"])
+    each = np.abs(target - output).mean(axis=(1, 2, 3))
+    mean = (each.sum() + each[0]) / (tiles + 1)
+    assert found["gen_l1"] == pytest.approx(mean, rel=1e-5)
+    if "gen_gan" in found:
+        answers = [gan.discriminator([image[p], output[p]], training=False).numpy()
+                   for p in (slice(0, tiles), slice(0, 1))]  # fmt: skip
+        parts = [np.logaddexp(0, -answer).mean() for answer in answers]
+        expected = (tiles * parts[0] + parts[1]) / (tiles + 1)
+        assert found["gen_gan"] == pytest.approx(expected, rel=1e-5)

@@ -258,3 +258,49 @@ def test_an_l2_experiment_is_scored_under_the_published_profile(workspace):
     assert result.facts.profile == "arisgan"
     line = refused(workspace, "--exp", "a/l2", "--profile", "standard")
     assert "--profile arisgan" in line
+
+
+def test_a_step_is_scored_beside_the_last_and_told_apart(workspace):
+    """Two checkpoints; with a monitor both were looked at, and one of them is the best."""
+    changes = {"steps": 2, "val_freq": 1, "monitor": {"metric": "gen_l1"}}
+    write_experiment(workspace, "a/steps", {**EDSR, **changes})
+    assert call(workspace, train, "--exp", "a/steps").returncode == 0
+    (last,) = evaluations(workspace).glob("a__steps_*.csv")
+    content = last.read_bytes()
+    done = call(workspace, evaluate, "--exp", "a/steps", "--step", "1")
+    assert done.returncode == 0, done.stderr[-2000:]
+    first = last.with_name(f"{last.stem}_step-1.json")
+    assert json.loads(first.read_text())["step"] == 1
+    assert last.read_bytes() == content != first.with_suffix(".csv").read_bytes()
+    groups = report.load(evaluations(workspace)).groups
+    told = {group.label(r) for group in groups for r in group.results}
+    assert {label.partition(", ")[2] for label in told if "a/steps" in label} == {
+        "step 1)", "step 2)",
+    }  # fmt: skip
+    (run,) = (workspace / "experiments" / "a" / "steps" / "logs").glob("*/run.json")
+    best = json.loads(run.read_text())["best"]["step"]
+    written = {p.name: p.read_bytes() for p in evaluations(workspace).glob("a__steps_*.csv")}
+    assert call(workspace, evaluate, "--exp", "a/steps", "--step", "best").returncode == 0
+    found = {p.name: p.read_bytes() for p in evaluations(workspace).glob("a__steps_*.csv")}
+    assert (found, best in (1, 2)) == (written, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("best", "has no best checkpoint: its experiment states no monitor"),
+        ("7", "no checkpoint at step 7"),
+        ("bset", "'bset' is no number of steps; nearest: 'best'"),
+    ],
+)
+def test_a_step_that_is_not_there_is_refused_in_a_line(trained, asked, said):
+    before = sorted(path.name for path in evaluations(trained).iterdir())
+    try:
+        done = call(trained, evaluate, "--exp", "a/edsr", "--step", asked)
+    except SystemExit as error:
+        assert error.code == 2
+    else:
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in evaluations(trained).iterdir()) == before

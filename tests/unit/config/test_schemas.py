@@ -37,7 +37,7 @@ def test_example_experiments_are_valid(path: Path) -> None:
 PUBLISHED = {
     "tilesize": 256, "steps": 100000, "batch_size": 16, "learning_rate": 2e-4, "shuffle": True,
     "random_resize": 1.0, "random_rotate": True, "normalisation": "l2",
-    "input_upsampling": "nearest",
+    "input_upsampling": "nearest", "keep_last": None,
     "gen_loss": {
         "gen_gan": 0, "gen_nll": 0, "gen_ssim": 100, "gen_l1": 50, "gen_l2": 0, "gen_rmse": 0,
         "gen_wstein": 100,

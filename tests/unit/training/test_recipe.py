@@ -23,7 +23,7 @@ def experiment(precision="float32", **changes):
         "IMG_HEIGHT": 8, "IMG_WIDTH": 8, "INPUT_HEIGHT": 8, "INPUT_WIDTH": 8,
         "INPUT_CHANNELS": 2, "OUTPUT_CHANNELS": 3,
     }  # fmt: skip
-    config = SimpleNamespace(model_name="tiny", precision=precision, modules=[])
+    config = SimpleNamespace(model_name="tiny", precision=precision, modules=[], monitor=None)
     return SimpleNamespace(config=config, **{**recipe, **changes})
 
 

@@ -64,8 +64,9 @@ def begun(tmp_path):
         config = ExperimentFile(model_name="edsr", dataset="alt6_toy", **now)
         run = Run(tmp_path, "0715-0930")
         experiment = SimpleNamespace(
-            run=run, config=config, dataset_dir=tmp_path, document=JsonDocument(tmp_path, {}, "")
-        )
+            run=run, config=config, dataset_dir=tmp_path, document=JsonDocument(tmp_path, {}, ""),
+            STEPS=config.steps, EPOCHS=None,
+        )  # fmt: skip
         then = config.model_dump(mode="json") if then is None else then
         files.write_json(run.resolved, then)
         started = {"started": "2026-07-15T09:30:00.000Z"}

@@ -1,0 +1,79 @@
+"""What the losses of a step look at: images and the discriminator's answers; in training or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from models.objectives import weighing
+from models.objectives.registry import LossInputs
+from models.parts.discriminators import staged
+from sensor2sensor.config.vocabulary import FEATURES
+
+
+def loss_inputs(
+    model: Any, input_image: Any, target: Any, step: Any, extras: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fields of ``LossInputs`` that do not depend on the networks' answers."""
+    weights = model.exp.GEN_LOSS
+    return {
+        "input": input_image,
+        "target": target,
+        "step": step,
+        "extras": extras,
+        "value_low": weights.value_low,
+        "value_range": weights.value_range,
+        "loss_object": model.loss_object,
+        "discriminator": model.discriminator,
+        "seed": model.exp.SEED,
+        "vgg": model.exp.VGG,
+    }
+
+
+def answers(
+    model: Any, image: tf.Tensor, target: tf.Tensor, output: tf.Tensor, *, training: bool = True
+) -> dict[str, Any]:
+    """What the discriminator says to truth and generated image; its stages too, where asked."""
+    if not weighing.needed(model.exp.GEN_LOSS, "generator") & FEATURES:
+        judge = model.discriminator
+        real, fake = (judge([image, picture], training=training) for picture in (target, output))
+        return {"disc_real": real, "disc_fake": fake}
+    judge = staged(model.discriminator)
+    *features_real, real = judge([image, target], training=training)
+    *features_fake, fake = judge([image, output], training=training)
+    return {
+        "disc_real": real,
+        "disc_fake": fake,
+        "features_real": features_real,
+        "features_fake": features_fake,
+    }
+
+
+def validation_terms(
+    model: Any,
+    input_image: tf.Tensor,
+    target: tf.Tensor,
+    output: tf.Tensor,
+    step: tf.Tensor,
+    **extras: tf.Tensor,
+) -> dict[str, tf.Tensor]:
+    """Every loss that the experiment computes, unweighted, as inference sees it; nothing learns.
+
+    Args:
+        model: As for ``base.standard_step``.
+        input_image: ``[B, H, W, C_in]``, normalised.
+        target: ``[B, H, W, C]``, normalised.
+        output: What the generator makes of the input at inference.
+        step: Steps done, an integer tensor.
+        extras: Further fields of the batch.
+    """
+    fixed = loss_inputs(model, input_image, target, step, extras)
+    lone = model.discriminator is None
+    said = {} if lone else answers(model, input_image, target, output, training=False)
+    inputs = LossInputs(**fixed, **said, output=output)
+    _, terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
+    if lone:
+        return terms
+    return terms | weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")[1]
