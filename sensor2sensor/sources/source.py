@@ -187,6 +187,8 @@ class Source(Protocol):
             are then measured once. A sample of several targets is refused.
         reasons_with_names: Whether a refused sample's reason in ``split.csv`` begins with its name,
             as in the tables that step 50 has always written.
+        looks_for_shift: Whether the shift between inputs and targets is looked for
+            (``writer.alignment``), because they are to lie on one ground pixel for pixel.
         command: The command line that makes it, for messages and provenance.
     """
 
@@ -199,6 +201,7 @@ class Source(Protocol):
     options_say_all: bool = False
     shared_target: bool = False
     reasons_with_names: bool = False
+    looks_for_shift: bool = True
 
     def plan(self) -> Listing:
         """What there is. Reads names and tables, no pixels; called once a run.

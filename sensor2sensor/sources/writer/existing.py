@@ -19,6 +19,7 @@ from sensor2sensor.sources.writer.agreement import (
     held_options,
     refuse_other_options,
 )
+from sensor2sensor.sources.writer.alignment import ALIGNMENT_FILE
 from sensor2sensor.sources.writer.options import WriteOptions
 
 BUILDING_FILE = "building.json"
@@ -214,6 +215,7 @@ def remove_listed(folder: Path) -> None:
     # First: without it the folder is no data set, wherever a kill stops the rest.
     files.remove(folder / CONTRACT_FILE)
     files.remove(folder / LEFT_OUT_FILE)
+    files.remove(folder / ALIGNMENT_FILE)
     _remove_within(folder, listed)
     files.remove(folder / SPLIT_FILE)
     files.remove(folder / BUILDING_FILE)
