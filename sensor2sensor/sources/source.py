@@ -93,6 +93,29 @@ class Listing:
     left_out_by: str = "the source"
     advice: tuple[str, ...] = ()
 
+    def first(self, count: int | None) -> Listing:
+        """The listing of its first items alone, another one than the whole; None: the whole."""
+        if count is None or count >= len(self.items):
+            return self
+        more = f"a larger --limit ({count} of {len(self.items)} items are taken)"
+        return replace(
+            self,
+            items=self.items[:count],
+            facts={**self.facts, "tiles": count, "limit": count},
+            advice=(more, *self.advice),
+        )
+
+    @property
+    def limit(self) -> int | None:
+        """How many items it was cut to, None where it is whole."""
+        return limit_of(self.facts)
+
+
+def limit_of(facts: Mapping[str, Any]) -> int | None:
+    """To how many items the listing of these facts was cut, None where it is whole."""
+    found: int | None = facts.get("limit")
+    return found
+
 
 def listing(name: str, items: Iterable[Item], **facts: Any) -> Listing:
     """A listing of items in the order of their names, told from others by what they are made from.

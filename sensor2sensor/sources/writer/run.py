@@ -49,7 +49,7 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     if not options.dry_run:
         require_tensorflow()
     report = cli.StepReport(f"step {source.step}", dry_run=options.dry_run)
-    listing = source.plan()
+    listing = source.plan().first(options.limit)
     there = look_around(source, listing, data_root, options)
     plan = _planned(source, listing, there, report)
     for line in listing.notes:
