@@ -80,7 +80,8 @@ def called_as(words: str) -> Iterator[None]:
         _called.reset(token)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """The type of an option that is a whole number from 1 on."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
@@ -131,10 +132,10 @@ def parser(
             "--dry-run", action="store_true", help="say what would be done, write nothing"
         )
         common.add_argument(
-            "--limit", type=_positive, metavar="N", help="a trial: the first N in order (all)"
+            "--limit", type=positive, metavar="N", help="a trial: the first N in order (all)"
         )
         common.add_argument(
-            "--workers", type=_positive, default=1, metavar="N", help="processes (default 1)"
+            "--workers", type=positive, default=1, metavar="N", help="processes (default 1)"
         )
     if steps and seed:
         common.add_argument(
