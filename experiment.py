@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
 from models.loading import is_users
 from sensor2sensor.config.environment import Environment
+from sensor2sensor.config.exclusion import Excluded, read_excluded
 from sensor2sensor.config.experiment_file import (
     DiscriminatorSettings,
     ExperimentFile,
@@ -76,6 +78,7 @@ class Experiment:
         self.dataset_dir = find_dataset(self.config, self.document, environment)
         self.contract = self._load_contract()
         _check_against_contract(self.config, self.document, self.contract)
+        self.excluded = self._excluded(as_run)
         self.output = SimpleNamespace(
             LOGS=str(self.run.logs_dir),
             CKPT=str(self.run.ckpt_dir),
@@ -83,6 +86,14 @@ class Experiment:
             MODEL=str(self.run.model_dir),
         )
         self._frozen = True
+
+    def _excluded(self, as_run: bool) -> Excluded:
+        """The tiles to leave out; a run keeps a copy of the names it was trained without."""
+        named = self.config.exclude_tiles
+        if named is None:
+            return Excluded()
+        place = self.run.excluded if as_run else Path(named)
+        return read_excluded(place, self.document, named)
 
     def __setattr__(self, name: str, value: object) -> None:
         if getattr(self, "_frozen", False):

@@ -34,6 +34,7 @@ def reader_options(experiment: ExperimentView, environment: Environment) -> Read
         sample=config.sample_train,
         enforce_suffix=config.enforce_suffix,
         exclude_suffix=config.exclude_suffix,
+        exclude_tiles=experiment.excluded.names,
         decoded_cap=environment.max_shuffle_buffer,
     )
 
@@ -78,5 +79,5 @@ def train_names(
     experiment: ExperimentView, options: ReaderOptions, numbers: Collection[int]
 ) -> list[str]:
     """Names of tiles of the train split by their number, as a batch's ``index`` has it."""
-    records = list_records(experiment.dataset_dir, "train", *options.suffixes)
+    records = list_records(experiment.dataset_dir, "train", *options.filters)
     return [records[number].name for number in numbers]

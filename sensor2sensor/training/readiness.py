@@ -8,10 +8,11 @@ from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors, InputError
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.degenerate import faults, notices
+from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.verification import verify_dataset
 
-FILTERS = ("enforce_suffix", "exclude_suffix")
+FILTERS = ("enforce_suffix", "exclude_suffix", "exclude_tiles")
 
 
 class DataView(Protocol):
@@ -21,6 +22,7 @@ class DataView(Protocol):
     contract: Any
     dataset_dir: Any
     document: Any
+    excluded: Any
 
 
 def check_data(experiment: DataView) -> tuple[dict[str, int], list[str]]:
@@ -38,15 +40,16 @@ def check_data(experiment: DataView) -> tuple[dict[str, int], list[str]]:
     if found:
         raise ConfigErrors(report(experiment.document, {("dataset",): ["; ".join(found)]}))
     counts = {split: _count(experiment, split) for split in SPLITS}
-    return counts, notices(experiment.contract) + _few(experiment, counts["train"])
+    told = [*left_out(experiment), *notices(experiment.contract)]
+    return counts, told + _few(experiment, counts["train"])
 
 
 def _count(experiment: DataView, split: str) -> int:
     """Tiles of a split behind the filters; evaluation needs test as training needs the others."""
     config = experiment.config
     try:
-        suffixes = config.enforce_suffix, config.exclude_suffix
-        return len(list_records(experiment.dataset_dir, split, *suffixes))
+        filters = config.enforce_suffix, config.exclude_suffix, experiment.excluded.names
+        return len(list_records(experiment.dataset_dir, split, *filters))
     except InputError as error:
         key = next((name for name in FILTERS if getattr(config, name)), "dataset")
         text = f"{error.what}; {error.hint}"

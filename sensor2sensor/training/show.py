@@ -78,7 +78,7 @@ def read_pairs(experiment: Any, options: ReaderOptions, *, split: str, count: in
     """The first ``count`` samples of a training with these options, or drawn ones of ``val``."""
     place = experiment.dataset_dir, experiment.contract, experiment.normaliser
     sample = experiment.config.sample_val if split == "val" else options.sample
-    there = len(list_records(experiment.dataset_dir, split, *options.suffixes))
+    there = len(list_records(experiment.dataset_dir, split, *options.filters))
     count = min(count, there, sample or there)
     # What a sample looks like depends on its place in the run, not on the size of the batch.
     options = replace(options, sample=sample, batch_size=min(options.batch_size, count))
