@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from models.loading import is_users
 from sensor2sensor.config.cadence import keeping_as_begun, refuse_unknown_monitor
 from sensor2sensor.config.environment import Environment
+from sensor2sensor.config.exclusion import read_excluded
 from sensor2sensor.config.experiment_file import ExperimentFile, Schedule, load_experiment_file
-from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.model_defaults import own_defaults, suited
 from sensor2sensor.config.network_settings import DiscriminatorSettings, Vgg
 from sensor2sensor.config.places import find_dataset, find_experiment
@@ -74,9 +74,10 @@ class Experiment:
         self.config = keeping_as_begun(self.config, self.run)
         self.dataset_dir = find_dataset(self.config, self.document, environment)
         self.contract = self._load_contract()
-        _check_against_contract(self.config, self.document, self.contract)
-        if not (self.config.modules or own(self.config.model_name)):
-            self._check_monitor(self.config)
+        self._check(self.config, monitor=not (self.config.modules or own(self.config.model_name)))
+        self.excluded = read_excluded(
+            self.config.exclude_tiles, self.document, copy=self.run.excluded if as_run else None
+        )
         self.output = SimpleNamespace(
             LOGS=str(self.run.logs_dir),
             CKPT=str(self.run.ckpt_dir),
@@ -116,13 +117,20 @@ class Experiment:
         config, lines = suited(self.config, self.document, wanted)
         for line in lines:
             say(f"{config.model_name}: {line}")
-        _check_against_contract(config, self.document, self.contract)
-        self._check_monitor(config)
+        self._check(config)
         return self._with(config=config)
 
-    def _check_monitor(self, config: ExperimentFile) -> None:
-        colour = self.contract.colour() is not None
-        refuse_unknown_monitor(config, self.document, colour=colour)
+    def _check(self, config: ExperimentFile, *, monitor: bool = True) -> None:
+        """Refuse what the data set cannot give, and a metric or loss that is none."""
+        from sensor2sensor.pipeline.own_grid import upsampling_problems
+
+        given = config.height, config.width, config.random_resize
+        found = upsampling_problems(self.contract, config.input_upsampling, *given)
+        if found:
+            raise ConfigErrors(report(self.document, {(k,): [text] for k, text in found.items()}))
+        if monitor:
+            colour = self.contract.colour() is not None
+            refuse_unknown_monitor(config, self.document, colour=colour)
 
     def _with(self, **changes: Any) -> Self:
         made = copy(self)
@@ -248,7 +256,7 @@ class Experiment:
         config = self.config
         if config.epochs is None:
             return None
-        filters = config.enforce_suffix, config.exclude_suffix
+        filters = config.enforce_suffix, config.exclude_suffix, self.excluded.names
         known = len(list_records(self.dataset_dir, "train", *filters))
         return Epochs(min(known, config.sample_train or known), config.batch_size)
 
@@ -337,15 +345,3 @@ class Experiment:
     def DISC_LOSS(self) -> LossWeights:  # noqa: N802
         """Weights of the discriminator's losses."""
         return self._weights(self.config.disc_loss.model_dump())
-
-
-def _check_against_contract(
-    config: ExperimentFile, document: JsonDocument, contract: DatasetContract
-) -> None:
-    """Refuse what the data set cannot give."""
-    from sensor2sensor.pipeline.own_grid import upsampling_problems
-
-    given = config.height, config.width, config.random_resize
-    found = upsampling_problems(contract, config.input_upsampling, *given)
-    if found:
-        raise ConfigErrors(report(document, {(key,): [text] for key, text in found.items()}))

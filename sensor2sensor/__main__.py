@@ -1,9 +1,10 @@
-"""``python -m sensor2sensor COMMAND``: the command ``s2s`` of a checkout, and its schemas."""
+"""``python -m sensor2sensor COMMAND``: ``s2s`` of a checkout, and what only that has."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from sensor2sensor import commands
 
@@ -11,7 +12,9 @@ from sensor2sensor import commands
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command named on the command line; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv
-    known = {**commands.COMMANDS, "schemas": commands.SCHEMAS}
+    # Doors of a checkout import experiment.py and models/ beside them.
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    known = {**commands.COMMANDS, **commands.OF_CHECKOUTS}
     return commands.main(words, "python -m sensor2sensor", known)
 
 

@@ -71,8 +71,13 @@ COMMANDS = {
         "sensor2sensor.doctor", "versions, drivers, devices, roots, and what is wrong with them"
     ),
 }
-# A checkout's own, not of use to who installed the library.
-SCHEMAS = Command("sensor2sensor.schemas", "write schemas/*.json anew from the models behind them")
+# A checkout's own: schemas are of no use to who installed the library, and models are not in it.
+OF_CHECKOUTS = {
+    "show": Command("show", "a sheet of samples exactly as the network of an experiment gets them"),
+    "schemas": Command(
+        "sensor2sensor.schemas", "write schemas/*.json anew from the models behind them"
+    ),
+}
 
 
 def s2s() -> int:

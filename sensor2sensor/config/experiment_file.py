@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from sensor2sensor.config.cadence import CadenceKeys
 from sensor2sensor.config.compose import compose
+from sensor2sensor.config.exclusion import beside_its_file
 from sensor2sensor.config.jsonc import JsonDocument, Key, Table, load_jsonc
 from sensor2sensor.config.layers import Composed, Kept
 from sensor2sensor.config.misspelt import mended
@@ -111,6 +112,9 @@ class ExperimentFile(CadenceKeys):
     # Step 40 ends the name of a tile outside its masks in _notinmask.
     enforce_suffix: str | None = Field(default=None, description="Only tiles with this suffix")
     exclude_suffix: str | None = Field(default=None, description="No tiles with this suffix")
+    exclude_tiles: str | None = Field(
+        default=None, description="File with a name of a tile to leave out on each line"
+    )
     params: dict[str, Any] = Field(default_factory=dict, description="Passed on to the model")
     modules: list[str] = Field(
         default_factory=list, description="Modules of models_root with losses and metrics"
@@ -279,7 +283,7 @@ def load_experiment_file(
     if not declares:
         problems = tuple(unknown_losses(document))
         document = replace(document, problems=document.problems + problems)
-    return validate(ExperimentFile, document), document
+    return beside_its_file(validate(ExperimentFile, document), document), document
 
 
 def _tables(data: Table) -> dict[str, Table]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,6 +71,12 @@ class Selection:
     inventory: str
     s2_indices: tuple[int, ...]
     products: dict[int, str] = field(default_factory=dict)
+
+    def first(self, count: int | None) -> Selection:
+        """The selection of the first scenes alone, in the order of their ids; None: of all."""
+        if count is None:
+            return self
+        return replace(self, s2_indices=tuple(sorted(self.s2_indices)[:count]))
 
 
 def selection_path(name_or_path: str, env: Environment) -> Path:

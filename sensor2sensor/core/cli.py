@@ -97,7 +97,8 @@ def parser(
         doc: The docstring; its text is shown as it stands, but for the words
             that call it in its examples.
         prog: The command's name, unless it is :func:`called_as` another.
-        steps: Also add ``--dry-run``, ``--workers`` and ``--seed`` of the numbered steps.
+        steps: Also add ``--dry-run``, ``--limit``, ``--workers`` and ``--seed`` of the numbered
+            steps.
         seed: Whether the step draws anything; without draws there is no ``--seed``.
     """
     called = _called.get()
@@ -129,6 +130,9 @@ def parser(
     if steps:
         common.add_argument(
             "--dry-run", action="store_true", help="say what would be done, write nothing"
+        )
+        common.add_argument(
+            "--limit", type=positive, metavar="N", help="a trial: the first N in order (all)"
         )
         common.add_argument(
             "--workers", type=positive, default=1, metavar="N", help="processes (default 1)"

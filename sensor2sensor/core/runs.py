@@ -52,6 +52,11 @@ class Run:
         return self.logs_dir / "experiment.json"
 
     @property
+    def excluded(self) -> Path:
+        """The run's own copy of the names of tiles it leaves out, where it leaves out any."""
+        return self.logs_dir / "exclude_tiles.txt"
+
+    @property
     def run_json(self) -> Path:
         """The file that says what this run is and how far it came."""
         return self.logs_dir / "run.json"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +118,7 @@ def list_records(
     split: str,
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
+    exclude_tiles: Collection[str] = (),
 ) -> list[RecordRef]:
     """The records of a split, ordered by name.
 
@@ -126,12 +127,14 @@ def list_records(
         split: ``train``, ``val`` or ``test``.
         enforce_suffix: Keep only names that end so.
         exclude_suffix: Drop names that end so.
+        exclude_tiles: Drop these names.
 
     Raises:
         InputError: No record is left; the counts and some names are given.
     """
     table = read_split(dataset_dir)
-    return select_records(table, dataset_dir, split, enforce_suffix, exclude_suffix)
+    filters = enforce_suffix, exclude_suffix, exclude_tiles
+    return select_records(table, dataset_dir, split, *filters)
 
 
 def select_records(
@@ -140,16 +143,19 @@ def select_records(
     split: str,
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
+    exclude_tiles: Collection[str] = (),
 ) -> list[RecordRef]:
     """:func:`list_records` of a ``split.csv`` that is read already."""
     if split not in SPLITS:
         raise InputError(f"unknown split '{split}'", hint=suggestion(split, SPLITS))
     rows = [row for row in table if row.split == split]
-    kept = [row for row in rows if _wanted(row.name, enforce_suffix, exclude_suffix)]
+    left = [row for row in rows if row.name not in exclude_tiles]
+    kept = [row for row in left if _wanted(row.name, enforce_suffix, exclude_suffix)]
     if not kept:
+        by_name = f", exclude_tiles {len(rows) - len(left)} of them" if exclude_tiles else ""
         what = (
             f"no {split} record is left of {len(rows)}"
-            f" (enforce_suffix {enforce_suffix!r}, exclude_suffix {exclude_suffix!r})"
+            f" (enforce_suffix {enforce_suffix!r}, exclude_suffix {exclude_suffix!r}{by_name})"
         )
         example = f"names look like '{rows[0].name}'" if rows else "the split is empty"
         raise InputError(what, where=dataset_dir, hint=example)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,6 +184,7 @@ def write_gallery(
     named: Sequence[str] = (),
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
+    exclude_tiles: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Draw the tiles that are named, else the best, median and worst one of the first method.
 
@@ -196,6 +197,7 @@ def write_gallery(
         named: Tiles to draw, where the split has any of them.
         enforce_suffix: The filters of the evaluation.
         exclude_suffix: The filters of the evaluation.
+        exclude_tiles: The filters of the evaluation.
 
     Returns:
         For each picture: file (relative to the folder's parent), rank, tile, caption.
@@ -205,12 +207,19 @@ def write_gallery(
     wanted = {pick.position: pick for pick in picks(evaluation, named)}
     names = [evaluation.methods[0], *([evaluation.reference] if evaluation.reference else [])]
     shown = {name: predictors[name] for name in names}
-    filters = {"enforce_suffix": enforce_suffix, "exclude_suffix": exclude_suffix}
     # Tiles after the last wanted one are not read.
     last = max(wanted, default=-1) + 1
     entries: dict[int, dict[str, Any]] = {}
     # Read again: a whole split of tiles and predictions does not fit into memory.
-    tiles = iterate_tiles(dataset_dir, contract, evaluation.split, limit=last or None, **filters)
+    tiles = iterate_tiles(
+        dataset_dir,
+        contract,
+        evaluation.split,
+        limit=last or None,
+        enforce_suffix=enforce_suffix,
+        exclude_suffix=exclude_suffix,
+        exclude_tiles=exclude_tiles,
+    )
     for position, tile in enumerate(tiles):
         if position not in wanted:
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS
+from sensor2sensor.config.exclusion import Excluded
 from sensor2sensor.config.vocabulary import METRICS_VERSION
 from sensor2sensor.core import files
 from sensor2sensor.dataset.strata import PIXELS
@@ -20,10 +21,19 @@ if TYPE_CHECKING:
 
 
 class Filters(TypedDict):
-    """Tiles of a split that are left, by the end of their names; None keeps all."""
+    """Tiles of a split that are left, by their names; None keeps all."""
 
     enforce_suffix: str | None
     exclude_suffix: str | None
+    exclude_tiles: frozenset[str]
+
+
+def noted(filters: Filters) -> dict[str, str | None]:
+    """The suffixes and, only where there are such, the hash of the names left out."""
+    suffixes = {"enforce_suffix": filters["enforce_suffix"]}
+    suffixes["exclude_suffix"] = filters["exclude_suffix"]
+    names = filters["exclude_tiles"]
+    return {**suffixes, **({"exclude_tiles": Excluded(names).sha256} if names else {})}
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class Subject:
         step: Training step of the weights.
         dataset: Name of the data set.
         dataset_sha256: Of its ``dataset.json``.
-        filters: Suffix filters in force.
+        filters: Filters in force (:func:`noted`).
         weights: ``last``, or ``ema <decay>`` for averaged weights.
         clipped_pixels: Share of target pixels beyond the bounds of the model's output; None where
             it has none.
@@ -72,7 +82,7 @@ class Subject:
     step: int
     dataset: str
     dataset_sha256: str
-    filters: Filters
+    filters: Mapping[str, str | None]
     weights: str = "last"
     clipped_pixels: float | None = None
     inference_statistics: str = "train"

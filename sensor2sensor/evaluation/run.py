@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -240,6 +240,7 @@ def evaluate(
     limit: int | None = None,
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
+    exclude_tiles: Collection[str] = (),
     seed: int = 0,
 ) -> Evaluation:
     """Score every predictor on every tile of a split.
@@ -255,6 +256,7 @@ def evaluate(
         limit: Only the first tiles (monitoring).
         enforce_suffix: Only tiles whose name ends so, as in training.
         exclude_suffix: Only tiles whose name does not end so.
+        exclude_tiles: Names of tiles left out, as in training.
         seed: Seed of the bootstrap intervals.
 
     Raises:
@@ -264,7 +266,8 @@ def evaluate(
     _check(predictors, profile)
     scorer, table = Scorer(contract, profile), read_split(dataset_dir)
     places = _places(table)
-    refs = select_records(table, dataset_dir, split, enforce_suffix, exclude_suffix)[:limit]
+    filters = enforce_suffix, exclude_suffix, exclude_tiles
+    refs = select_records(table, dataset_dir, split, *filters)[:limit]
     tiles = progress(iterate_refs(refs, contract), total=len(refs), desc="evaluate", unit="tile")
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
     for batch in _batches(tiles, batch_size):

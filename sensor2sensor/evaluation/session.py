@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sensor2sensor.config.evaluations import MODEL, mode_in_words
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
+from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.evaluation.gallery import write_gallery
-from sensor2sensor.evaluation.output import Filters, Inference, Subject, stem, write
+from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, stem, write
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sensor2sensor.config.environment import Environment
+    from sensor2sensor.config.exclusion import Excluded
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.pipeline.normalisation import Normalisation
 
@@ -38,6 +40,7 @@ class ExperimentView(Protocol):
     contract: DatasetContract
     dataset_dir: Path
     environment: Environment
+    excluded: Excluded
     normaliser: Normalisation
     SEED: int
     BATCH_SIZE: int
@@ -78,6 +81,7 @@ class Session:
         self._filters: Filters = {
             "enforce_suffix": config.enforce_suffix or None,
             "exclude_suffix": config.exclude_suffix or None,
+            "exclude_tiles": experiment.excluded.names,
         }
         self.subject = Subject(
             experiment=experiment.name,
@@ -87,7 +91,7 @@ class Session:
             dataset=config.dataset,
             # Before a tile is read: what is built anew meanwhile must not pass for what was scored.
             dataset_sha256=files.sha256(experiment.dataset_dir / "dataset.json"),
-            filters=self._filters,
+            filters=noted(self._filters),
             weights=weights,
             inference_statistics="none" if baseline else config.applied_statistics,
             baseline=baseline,
@@ -147,6 +151,8 @@ class Session:
         if clipped is not None:
             words = in_words({self._split: clipped}, legacy=experiment.normaliser.legacy)
             console.print(words, soft_wrap=True)
+        for line in left_out(experiment, self._split):
+            console.print(line, soft_wrap=True)
         console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)
         return evaluation
 

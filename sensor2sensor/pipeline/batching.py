@@ -55,6 +55,7 @@ class ReaderOptions:
         sample: Use only so many records, chosen by the seed; None for all.
         enforce_suffix: Use only records whose name ends so.
         exclude_suffix: Leave out records whose name ends so.
+        exclude_tiles: Leave out records of these names.
         decoded_cap: Most decoded samples to hold in memory at a time (at least a batch is held).
     """
 
@@ -70,12 +71,13 @@ class ReaderOptions:
     sample: int | None = None
     enforce_suffix: str | None = None
     exclude_suffix: str | None = None
+    exclude_tiles: frozenset[str] = frozenset()
     decoded_cap: int = 500
 
     @property
-    def suffixes(self) -> tuple[str | None, str | None]:
-        """The two filters, in the order in which records are listed by them."""
-        return self.enforce_suffix, self.exclude_suffix
+    def filters(self) -> tuple[str | None, str | None, frozenset[str]]:
+        """The filters of names, in the order in which records are listed by them."""
+        return self.enforce_suffix, self.exclude_suffix, self.exclude_tiles
 
 
 class BatchPlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from sensor2sensor.dataset.contract import DatasetContract
@@ -17,6 +18,7 @@ def clipped_share(
     split: str,
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
+    exclude_tiles: Collection[str] = (),
 ) -> float:
     """Share of a split's target pixels that are clipped in one band or more, 0 to 1.
 
@@ -27,8 +29,9 @@ def clipped_share(
         split: ``train``, ``val`` or ``test``.
         enforce_suffix: Only records whose name ends so, as in training.
         exclude_suffix: Only records whose name does not end so.
+        exclude_tiles: Names of records left out.
     """
-    refs = list_records(dataset_dir, split, enforce_suffix, exclude_suffix)
+    refs = list_records(dataset_dir, split, enforce_suffix, exclude_suffix, exclude_tiles)
     # From the records and not from batches: a target that is normalised is clipped already.
     shares = (normalisation.clipped(target_values(read_record(ref), contract)) for ref in refs)
     return sum(float(pixels.mean()) for pixels in shares) / len(refs)  # tiles are of one size

@@ -62,7 +62,7 @@ def training_batches(
         InputError: No record is left after the suffix filters.
         ConfigError: The options do not fit the data set.
     """
-    refs = list_records(dataset_dir, split, options.enforce_suffix, options.exclude_suffix)
+    refs = list_records(dataset_dir, split, *options.filters)
     chosen = chosen_sample(options.seed, len(refs), options.sample)
     taken = carried(contract, extras, texts=False)
     plan = BatchPlan(contract, normalisation, options, taken, augmented=True)
@@ -109,7 +109,7 @@ def fixed_batches(
         As :func:`training_batches`, and ``name [B]`` and ``truth [B, H, W, Ct]``: the target in
         physical units, whole where the normalised one is clipped.
     """
-    refs = list_records(dataset_dir, split, options.enforce_suffix, options.exclude_suffix)
+    refs = list_records(dataset_dir, split, *options.filters)
     chosen = chosen_sample(options.seed, len(refs), options.sample)
     if order is not None:
         chosen = rng(options.seed, order).permutation(chosen)
@@ -140,7 +140,8 @@ def iterate_tiles(
     limit: int | None = None,
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
+    exclude_tiles: Collection[str] = (),
 ) -> Iterator[TileRecord]:
     """The tiles of a split, by name, in physical values."""
-    refs = list_records(dataset_dir, split, enforce_suffix, exclude_suffix)
+    refs = list_records(dataset_dir, split, enforce_suffix, exclude_suffix, exclude_tiles)
     yield from iterate_refs(refs[:limit], contract)

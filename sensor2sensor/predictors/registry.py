@@ -38,12 +38,14 @@ class TrainSplit:
         contract: The data set's contract.
         enforce_suffix: Only tiles whose name ends so.
         exclude_suffix: Only tiles whose name does not end so.
+        exclude_tiles: Names of tiles left out.
     """
 
     dataset_dir: Path
     contract: DatasetContract
     enforce_suffix: str | None = None
     exclude_suffix: str | None = None
+    exclude_tiles: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[TileRecord]:
         """The tiles, in the data set's order; InputError where none is left."""
@@ -55,18 +57,19 @@ class TrainSplit:
             "train",
             enforce_suffix=self.enforce_suffix,
             exclude_suffix=self.exclude_suffix,
+            exclude_tiles=self.exclude_tiles,
         )
         return iter(tiles)
 
     def count(self) -> int:
         """Number of tiles; InputError where none is left."""
-        suffixes = self.enforce_suffix, self.exclude_suffix
-        return len(list_records(self.dataset_dir, "train", *suffixes))
+        filters = self.enforce_suffix, self.exclude_suffix, self.exclude_tiles
+        return len(list_records(self.dataset_dir, "train", *filters))
 
     @property
     def whole(self) -> bool:
-        """Whether no suffix leaves tiles out."""
-        return not self.enforce_suffix and not self.exclude_suffix
+        """Whether no filter leaves tiles out."""
+        return not (self.enforce_suffix or self.exclude_suffix or self.exclude_tiles)
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,7 @@ def baselines(
     *,
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
+    exclude_tiles: frozenset[str] = frozenset(),
     without: str | None = None,
 ) -> dict[str, Predictor]:
     """The baselines of a data set by name, the strongest last.
@@ -208,12 +212,13 @@ def baselines(
         contract: The data set's contract.
         enforce_suffix: Fit on train tiles whose name ends so, as the model is trained.
         exclude_suffix: Fit on train tiles whose name does not end so.
+        exclude_tiles: Names of train tiles left out.
         without: One that is the model itself: the gain of a thing over itself is 0, always.
 
     Raises:
         InputError: No train tile is left to fit on.
         DatasetError: The data set lacks what one of its kind has.
     """
-    train = TrainSplit(dataset_dir, contract, enforce_suffix, exclude_suffix)
+    train = TrainSplit(dataset_dir, contract, enforce_suffix, exclude_suffix, exclude_tiles)
     chosen = [entry for entry in compared(contract) if entry.name != without]
     return {entry.name: entry.make(contract, train) for entry in chosen}

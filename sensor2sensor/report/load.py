@@ -199,7 +199,10 @@ def _kind(facts: EvaluationFile) -> tuple[int, str, str]:
     """What results must have in common: rank in the report, words for it, hash of the data."""
     data = facts.dataset
     names = {"enforce_suffix": "only", "exclude_suffix": "without"}
-    filters = [f"{names[key]} *{value}" for key, value in facts.filters.items() if value]
+    found = facts.filters
+    filters = [f"{word} *{found[key]}" for key, word in names.items() if found.get(key)]
+    if (tiles := found.get("exclude_tiles")) is not None:
+        filters.append(f"without the tiles of list {tiles.split(':')[-1][:8]}")
     parts = [f"{data.name} at {data.tile_px} px", f"split '{facts.split}'", *filters]
     parts.append(f"profile '{facts.profile}'")
     if facts.metrics_version != METRICS_VERSION:

@@ -93,6 +93,29 @@ class Listing:
     left_out_by: str = "the source"
     advice: tuple[str, ...] = ()
 
+    def first(self, count: int | None) -> Listing:
+        """The listing of its first items alone, another one than the whole; None: the whole."""
+        if count is None or count >= len(self.items):
+            return self
+        more = f"a larger --limit ({count} of {len(self.items)} items are taken)"
+        return replace(
+            self,
+            items=self.items[:count],
+            facts={**self.facts, "tiles": count, "limit": count},
+            advice=(more, *self.advice),
+        )
+
+    @property
+    def limit(self) -> int | None:
+        """How many items it was cut to, None where it is whole."""
+        return limit_of(self.facts)
+
+
+def limit_of(facts: Mapping[str, Any]) -> int | None:
+    """To how many items the listing of these facts was cut, None where it is whole."""
+    found: int | None = facts.get("limit")
+    return found
+
 
 def listing(name: str, items: Iterable[Item], **facts: Any) -> Listing:
     """A listing of items in the order of their names, told from others by what they are made from.
@@ -187,6 +210,8 @@ class Source(Protocol):
             are then measured once. A sample of several targets is refused.
         reasons_with_names: Whether a refused sample's reason in ``split.csv`` begins with its name,
             as in the tables that step 50 has always written.
+        looks_for_shift: Whether the shift between inputs and targets is looked for
+            (``writer.alignment``), because they are to lie on one ground pixel for pixel.
         command: The command line that makes it, for messages and provenance.
     """
 
@@ -199,6 +224,7 @@ class Source(Protocol):
     options_say_all: bool = False
     shared_target: bool = False
     reasons_with_names: bool = False
+    looks_for_shift: bool = True
 
     def plan(self) -> Listing:
         """What there is. Reads names and tables, no pixels; called once a run.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sensor2sensor.config.exclusion import Excluded
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, InputError, OutputExistsError
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.dataset.degenerate import notices
+from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.registry import TrainSplit, find
 from sensor2sensor.training import run_file
@@ -21,7 +23,7 @@ KEY = "baseline"  # in run.json
 # Keys of experiment.json that say something to a baseline: what it is, on which tiles, which draws.
 USED = frozenset(
     {"schema_", "extends", "model_name", "dataset", "tilesize", "seed"}
-    | {"enforce_suffix", "exclude_suffix", "modules", "sample_tiles"}
+    | {"enforce_suffix", "exclude_suffix", "exclude_tiles", "modules", "sample_tiles"}
 )
 
 
@@ -51,7 +53,7 @@ def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:
     idle = sorted(experiment.config.model_fields_set - USED)
     unused = f"; not used: {', '.join(idle)}" if idle else ""
     told = f"{experiment.name}: in order; {name} is a baseline and is not trained{unused}"
-    return [*notices(experiment.contract), told]
+    return [*left_out(experiment), *notices(experiment.contract), told]
 
 
 def try_metrics(experiment: ExperimentView) -> None:
@@ -83,6 +85,7 @@ def fit_baseline(experiment: ExperimentView, start: Start) -> None:
         experiment.contract,
         config.enforce_suffix or None,
         config.exclude_suffix or None,
+        experiment.excluded.names,
     )
     made = entry.make(experiment.contract, train)
     kept = {"name": entry.name, "fitted_on": _fitted_on(train) if entry.fitted else None}
@@ -93,7 +96,9 @@ def fit_baseline(experiment: ExperimentView, start: Start) -> None:
 
 def _fitted_on(train: TrainSplit) -> dict[str, Any]:
     tiles = {"split": "train", "tiles": train.count()}
-    return {**tiles, "enforce_suffix": train.enforce_suffix, "exclude_suffix": train.exclude_suffix}
+    names = {"exclude_tiles": Excluded(train.exclude_tiles).sha256} if train.exclude_tiles else {}
+    suffixes = {"enforce_suffix": train.enforce_suffix, "exclude_suffix": train.exclude_suffix}
+    return {**tiles, **suffixes, **names}
 
 
 def baseline_of(run: Run, contract: DatasetContract) -> Predictor | None:

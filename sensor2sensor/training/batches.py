@@ -34,6 +34,7 @@ def reader_options(experiment: ExperimentView, environment: Environment) -> Read
         sample=config.sample_train,
         enforce_suffix=config.enforce_suffix,
         exclude_suffix=config.exclude_suffix,
+        exclude_tiles=experiment.excluded.names,
         decoded_cap=environment.max_shuffle_buffer,
     )
 
@@ -70,7 +71,7 @@ def validation_batches(experiment: ExperimentView, options: ReaderOptions) -> tf
 def sheet_batches(experiment: ExperimentView, options: ReaderOptions) -> tf.data.Dataset | None:
     """The validation tiles that ``sample_tiles`` names, in its order; None where it names none."""
     named = experiment.config.sample_tiles
-    if not places_of(list_records(experiment.dataset_dir, "val", *options.suffixes), named):
+    if not places_of(list_records(experiment.dataset_dir, "val", *options.filters), named):
         return None
     return fixed_batches(
         experiment.dataset_dir,
@@ -91,7 +92,7 @@ def tiles_as_trained(experiment: Any) -> tf.data.Dataset:
 
 def train_count(experiment: ExperimentView, options: ReaderOptions) -> int:
     """Tiles that are trained on, of which an epoch shows every one once."""
-    found = len(list_records(experiment.dataset_dir, "train", *options.suffixes))
+    found = len(list_records(experiment.dataset_dir, "train", *options.filters))
     return min(found, options.sample or found)
 
 
@@ -99,5 +100,5 @@ def train_names(
     experiment: ExperimentView, options: ReaderOptions, numbers: Collection[int]
 ) -> list[str]:
     """Names of tiles of the train split by their number, as a batch's ``index`` has it."""
-    records = list_records(experiment.dataset_dir, "train", *options.suffixes)
+    records = list_records(experiment.dataset_dir, "train", *options.filters)
     return [records[number].name for number in numbers]

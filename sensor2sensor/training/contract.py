@@ -18,6 +18,7 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.runs import Run
 
 if TYPE_CHECKING:
+    from sensor2sensor.config.exclusion import Excluded
     from sensor2sensor.dataset.contract import DatasetContract
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -66,6 +67,10 @@ class ExperimentView(Protocol):
     @property
     def dataset_dir(self) -> Path:
         """The data set's folder."""
+
+    @property
+    def excluded(self) -> Excluded:
+        """Tiles that are left out by name."""
 
     @property
     def run(self) -> Run:

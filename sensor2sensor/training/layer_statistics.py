@@ -63,8 +63,7 @@ def statistics_batches(
         options: The reader's for its training.
     """
     place = (experiment.dataset_dir, experiment.contract)
-    filters = (options.enforce_suffix, options.exclude_suffix)
-    known = len(list_records(experiment.dataset_dir, "train", *filters))
+    known = len(list_records(experiment.dataset_dir, "train", *options.filters))
     tiles = min(known, options.sample or known, BATCHES * TILES)
     # The least number of batches first, then their size: 17 tiles are 9 and 8, not 16 and 1.
     size = -(-tiles // -(-tiles // TILES))

@@ -63,10 +63,10 @@ def _clipped(
         )
     if normalisation.bounds is None:
         return None
-    place = experiment.dataset_dir, experiment.contract
+    place = experiment.dataset_dir, experiment.contract, normalisation
+    enforce, exclude, tiles = options.filters
     shares = {
-        split: clipped_share(*place, normalisation, split, *options.suffixes)
-        for split in ("train", "val")
+        split: clipped_share(*place, split, enforce, exclude, tiles) for split in ("train", "val")
     }
     say(in_words(shares, legacy=normalisation.legacy))
     return shares

@@ -10,10 +10,11 @@ from sensor2sensor.core.errors import ConfigErrors, InputError
 from sensor2sensor.core.names import nearest
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.degenerate import faults, notices
+from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.verification import verify_dataset
 
-FILTERS = ("enforce_suffix", "exclude_suffix")
+FILTERS = ("enforce_suffix", "exclude_suffix", "exclude_tiles")
 
 
 class DataView(Protocol):
@@ -23,6 +24,7 @@ class DataView(Protocol):
     contract: Any
     dataset_dir: Any
     document: Any
+    excluded: Any
 
 
 def check_data(experiment: DataView) -> tuple[dict[str, int], list[str]]:
@@ -43,15 +45,16 @@ def check_data(experiment: DataView) -> tuple[dict[str, int], list[str]]:
     names = {split: _names(experiment, split) for split in SPLITS}
     _refuse_unknown_tiles(experiment, names)
     counts = {split: len(found) for split, found in names.items()}
-    return counts, notices(experiment.contract) + _few(experiment, counts["train"])
+    told = [*left_out(experiment), *notices(experiment.contract)]
+    return counts, told + _few(experiment, counts["train"])
 
 
 def _names(experiment: DataView, split: str) -> list[str]:
     """Tiles of a split behind the filters; evaluation needs test as training needs the others."""
     config = experiment.config
     try:
-        suffixes = config.enforce_suffix, config.exclude_suffix
-        return [ref.name for ref in list_records(experiment.dataset_dir, split, *suffixes)]
+        filters = config.enforce_suffix, config.exclude_suffix, experiment.excluded.names
+        return [ref.name for ref in list_records(experiment.dataset_dir, split, *filters)]
     except InputError as error:
         key = next((name for name in FILTERS if getattr(config, name)), "dataset")
         text = f"{error.what}; {error.hint}"

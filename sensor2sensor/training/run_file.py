@@ -92,6 +92,7 @@ def begin(
         "model": model,
         "modules": modules,
         "earlier_modules": earlier_modules(before, name, {name: model, **modules}, own),
+        "exclude_tiles": experiment.excluded.as_json(),
         "seed": experiment.SEED,
         "normalisation": experiment.normaliser.state(),
         "inference_statistics": experiment.config.inference_statistics,
@@ -102,6 +103,8 @@ def begin(
     }
     # Before run.json: whoever finds that one finds the settings too.
     files.write_json(run.resolved, settings(experiment.config))
+    if experiment.excluded.file:
+        files.write_text(run.excluded, experiment.excluded.text())
     run_file = RunFile(run, content)
     run_file.update()
     return run_file
@@ -144,6 +147,9 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
         if then != now:
             change = f"{then} (there) against {now} (asked)"
             found.append(f"steps: {change}, and the learning rate falls towards the last of them")
+    kept = read_run_json(run).get("exclude_tiles")
+    if kept is not None and kept["sha256"] != experiment.excluded.sha256:
+        found.append(f"exclude_tiles: {experiment.excluded.file} names other tiles")
     if _other_data(experiment):
         found.append("the data set was built anew")
     if found:

@@ -19,7 +19,7 @@ FLOORS = {
 TENSORFLOW_FREE = {"core", "config", "products", "geo", "sources", "dataset", "preprocess"}
 TENSORFLOW_FREE |= {"predictors"}  # doors and model names ask its registry
 TENSORFLOW_FLOOR = {"pipeline", "metrics", "networks"}
-DOORS = ("train.py", "evaluate.py", "models/__main__.py")
+DOORS = ("train.py", "evaluate.py", "show.py", "models/__main__.py")
 NUMBERED_LINES, DOOR_LINES, FILE_LINES = 20, 150, 350
 
 
@@ -84,7 +84,13 @@ def test_imports_point_down(path: Path) -> None:
 @pytest.mark.parametrize(
     "path",
     [p for p in PACKAGE_FILES if p.relative_to(ROOT / "sensor2sensor").parts[0] in TENSORFLOW_FREE]
-    + [ROOT / "experiment.py", ROOT / "train.py", ROOT / "evaluate.py", *sources("preprocessing")]
+    + [
+        ROOT / "experiment.py",
+        ROOT / "train.py",
+        ROOT / "evaluate.py",
+        ROOT / "show.py",
+        *sources("preprocessing"),
+    ]
     + [ROOT / "models" / "__main__.py", ROOT / "models" / "loading.py"],
     ids=lambda p: str(p.relative_to(ROOT)),
 )

@@ -55,7 +55,7 @@ def test_a_step_is_its_door_under_another_name(name, repository, capsys):
 def test_help_names_every_command_and_loads_none(repository):
     ran = run_door("-m", "sensor2sensor", "--help", cwd=repository)
     assert ran.code == 0 and not ran.heavy and "pydantic" not in ran.packages
-    assert all(f"\n  {name} " in ran.out for name in [*commands.COMMANDS, "schemas"])
+    assert all(f"\n  {name} " in ran.out for name in [*commands.COMMANDS, *commands.OF_CHECKOUTS])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import evaluate
+import show
 import train
 from models import __main__ as models_door
 from sensor2sensor import __main__ as package_door
@@ -60,7 +61,7 @@ def parse_only(monkeypatch):
         arguments.parse_args(argv)
         return 0
 
-    for module in (cli, models_door, train, evaluate):
+    for module in (cli, models_door, train, evaluate, show):
         monkeypatch.setattr(module, "main_guard", parsed)
 
 

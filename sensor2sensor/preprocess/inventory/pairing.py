@@ -95,6 +95,21 @@ def plan(
     )
 
 
+def first_scenes(planned: Plan, limit: int | None) -> tuple[Plan, int]:
+    """The plan without the scenes beyond the first ``limit``, and how many these are.
+
+    Rows that are there stay, and so does what takes the place of a superseded product.
+    """
+    there = {row.s2 for row in planned.kept} | set(planned.superseded.values())
+    new = [s2 for s2 in dict.fromkeys(row.s2 for row in planned.added) if s2 not in there]
+    room = len(new) if limit is None else max(0, limit - len({row.s2 for row in planned.kept}))
+    later = set(new[room:])
+    first = max((row.index for row in planned.kept), default=-1) + 1
+    added = [row for row in planned.added if row.s2 not in later]
+    numbered = [replace(row, index=first + n) for n, row in enumerate(added)]
+    return replace(planned, added=numbered if later else planned.added), len(later)
+
+
 def _part_notes(scenes: Sequence[Sighting]) -> list[str]:
     parts: dict[tuple[str, str, datetime], list[str]] = {}
     for scene in scenes:

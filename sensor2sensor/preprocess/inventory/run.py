@@ -19,7 +19,7 @@ from sensor2sensor.core.versions import __version__
 from sensor2sensor.preprocess.inventory.assembly import assembled
 from sensor2sensor.preprocess.inventory.notes import notes, nothing_found, scene_counts
 from sensor2sensor.preprocess.inventory.options import arguments_parser, parse_options
-from sensor2sensor.preprocess.inventory.pairing import Plan, plan
+from sensor2sensor.preprocess.inventory.pairing import Plan, first_scenes, plan
 from sensor2sensor.preprocess.inventory.scan import scan
 from sensor2sensor.preprocess.inventory.table import (
     Inventory,
@@ -33,7 +33,8 @@ within a window of time, with the share of the scene they cover. Writes
 _inventory/inv_<tile>_<hours>h.csv (inv_<tile>_s2.csv with --s2-only) and a .json beside it; a
 --level, a --resolution other than 10, --s3-type ERR and --bands other than B02,B03,B04 stand in the
 name (inv_T29UNU_s2_L2A_60m, inv_T17XNA_10h_B02-B8A).
-A rerun keeps the indices it gave and appends what is new.
+A rerun keeps the indices it gave and appends what is new. With --limit N the inventory lists no
+more than the first N scenes; without it the next run appends the others, under the same indices.
 
   python preprocessing/20_create_inventory.py --tile T17XNA --timediff 10
   python preprocessing/20_create_inventory.py --tile T29UNU --s2-only --level L2A --resolution 60
@@ -71,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         s2, s3 = scan(env, options, verify=args.verify, workers=args.workers)
         options = replace(options, level=s2.level)
         planned = plan(s2.sightings, s3.sightings, options.window, old.rows, old.products)
+        planned, later = first_scenes(planned, args.limit)
         for item, reason in [*s2.failures, *s3.failures]:
             report.failed(item, reason)
         if not (planned.kept or planned.added):
@@ -79,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
         new = assembled(env, options, planned, old, (s2, s3), report, workers=args.workers)
         if not args.dry_run:
             write_inventory(env, new, _manifest(new, report.failed_items, planned.left_out))
+    if later:
+        report.note(f"--limit {args.limit}: {later} scenes more are there, not listed yet")
     for note in notes(options, planned, new, s2, s3):
         report.note(note)
     _tell(report, planned, new, place, would="would hold" if args.dry_run else "holds")

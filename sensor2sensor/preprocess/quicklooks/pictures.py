@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,9 +65,18 @@ def foresee(jobs: Sequence[Job], folder: Path, workers: int, report: StepReport)
 
 
 def make_all(
-    jobs: Sequence[Job], folder: Path, options: Mapping[str, Any], workers: int, report: StepReport
+    jobs: Sequence[Job],
+    folder: Path,
+    options: Mapping[str, Any],
+    workers: int,
+    report: StepReport,
+    *,
+    keep: Collection[int] = (),
 ) -> dict[int, dict[str, Any]]:
-    """Facts of each picture that is there in the end, by scene; noted in the folder as well."""
+    """Facts of each picture that is there in the end, by scene; noted in the folder as well.
+
+    What is noted of the scenes in ``keep``, which have no job, stays noted.
+    """
     before = _noted(folder)
     made: dict[int, dict[str, Any]] = {}
     work = partial(_make, before=before)
@@ -80,7 +89,8 @@ def make_all(
         (report.done if is_new else report.skipped)(job.label)
         if is_new and count % _SAVE_EVERY == 0 and count < len(jobs):
             _note(folder, options, {**before, **made})
-    _note(folder, options, made)
+    kept = {scene: facts for scene, facts in before.items() if scene in keep}
+    _note(folder, options, {**kept, **made})
     return made
 
 

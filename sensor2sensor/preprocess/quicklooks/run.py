@@ -28,6 +28,8 @@ well enough, and a page on which to select the good ones: open _inventory/<inven
 a browser, click the scenes to keep, press "Save selection".
 
   python preprocessing/30_create_s2pngs.py --inventory inv_T17XNA_10h --overlap 0.5 --downsample 20
+
+With --limit N the page shows the first N of them; pictures of the others stay for the next run.
 """
 PAGE = "index.html"
 
@@ -51,23 +53,27 @@ def run(args: argparse.Namespace) -> int:
     env = load_environment(args.environment)
     _check(args)
     inventory = read_inventory(env, args.inventory)
-    scenes = plan(inventory, args.overlap)
+    every = plan(inventory, args.overlap)
+    scenes = dict(list(every.items())[: args.limit])
+    # Beyond a limit nothing is removed: the next run without one goes on with these pictures.
+    beyond = every.keys() - scenes.keys()
     report = cli.StepReport("step 30", dry_run=args.dry_run)
-    left_out = len(inventory.scenes()) - len(scenes)
+    left_out = len(inventory.scenes()) - len(every)
     below = f", {left_out} below an overlap of {args.overlap:g}" if left_out else ""
-    report.note(f"scenes to show: {len(scenes)}{below}")
+    limited = f" (--limit, of {len(every)})" if beyond else ""
+    report.note(f"scenes to show: {len(scenes)}{limited}{below}")
     folder = env.inventory_dir / inventory.name
     jobs = _jobs(env, inventory, scenes, folder, args.downsample)
     if args.dry_run:
         shown = foresee(jobs, folder, args.workers, report)
-        _leave_only(shown, folder, report)
+        _leave_only(shown | beyond, folder, report)
         return report.finish()
     with files.lock(env.inventory_dir / f".{inventory.name}.pictures.lock"):
         files.sweep(folder)
         # What stands in the notes of the pictures; a path or a number of workers changes none.
         options = {name: vars(args)[name] for name in ("inventory", "overlap", "downsample")}
-        made = make_all(jobs, folder, options, args.workers, report)
-        _leave_only(made, folder, report)
+        made = make_all(jobs, folder, options, args.workers, report, keep=beyond)
+        _leave_only(made.keys() | beyond, folder, report)
         cards = [card_of(scene, scenes[scene], facts, inventory) for scene, facts in made.items()]
         page = contact_sheet(inventory.name, cards, sentinel2_only=inventory.sentinel2_only)
         files.write_text(folder / PAGE, page)

@@ -26,7 +26,8 @@ Make data sets out of tiles: cur_D (Sentinel-3 input) and alt<f>_D (degraded Sen
         --tilesize 256 --train_ratio 0.95 --val_ratio 0.05 --factors 3,6,12,20,30 --workers 4
 
 Writes <dataset>/<tilesize>/{train,val,test}/*.tfrecord, split.csv and dataset.json. Tiles go to
-their splits by the ground they show; with --add another inventory joins and no ground moves.
+their splits by the ground they show; with --add another inventory joins and no ground moves. A data
+set of --limit N holds the first N tiles; with --add and no limit it takes in the others.
 """
 
 

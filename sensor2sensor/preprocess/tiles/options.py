@@ -121,7 +121,7 @@ def read_request(args: argparse.Namespace) -> Request:
         InputError: one of them is missing or wrong.
     """
     env = load_environment(args.environment)
-    selection = load_selection(args.selection, env)
+    selection = load_selection(args.selection, env).first(args.limit)
     inventory = read_inventory(env, selection.inventory)
     return Request(
         env=env,
@@ -129,7 +129,8 @@ def read_request(args: argparse.Namespace) -> Request:
         inventory=inventory,
         options=_tile_options(args, inventory),
         verify=not args.no_verify,
-        keep=args.keep,
+        # A trial removes nothing that the folder holds.
+        keep=args.keep or args.limit is not None,
         force=args.force,
         workers=args.workers,
     )

@@ -27,6 +27,7 @@ Cut tiles out of the selected scenes: Sentinel-2 on its grid, Sentinel-3 colloca
 Writes _tif/<inventory>/<tilesize>/<scene>_<x>x<y>[_notinmask].tif with the table of OLCI pixels and
 the margin beside it, tiles.csv, manifest.json, and an overlay picture per scene. Masks are KML
 files in <data_root>/_masks: --masks seaice,land takes _masks/seaice.kml and _masks/land.kml.
+With --limit N the first N of the selected scenes are cut, and what the folder holds stays (--keep).
 """
 
 

@@ -13,12 +13,13 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
 from sensor2sensor.dataset.contract import CONTRACT_FILE, SPLITS, DatasetContract, load_contract
 from sensor2sensor.dataset.ledger import REFUSED, SPLIT_FILE, SplitRow, read_split
-from sensor2sensor.sources.source import Listing, Source, folder_of
+from sensor2sensor.sources.source import Listing, Source, folder_of, limit_of
 from sensor2sensor.sources.writer.agreement import (
     disagreements,
     held_options,
     refuse_other_options,
 )
+from sensor2sensor.sources.writer.alignment import ALIGNMENT_FILE
 from sensor2sensor.sources.writer.options import WriteOptions
 
 BUILDING_FILE = "building.json"
@@ -81,6 +82,8 @@ class Existing:
         if self.contract is None or self.building is not None or facts is None:
             return False
         if any(facts[key] != listing.facts[key] for key in listing.decisive):
+            return False
+        if limit_of(facts) != listing.limit:
             return False
         if self.contract.split_csv_sha256 != files.sha256(self.folder / SPLIT_FILE):
             return False
@@ -162,7 +165,9 @@ def look_around(source: Source, listing: Listing, data_root: Path, options: Writ
         if item.contract is not None and draft is not None:
             others = disagreements(source, draft, item.contract)
         refuse_other_options(item.options or {}, asked, others, item.folder)
-        if not options.add:
+        if options.add:
+            _refuse_shorter(item, listing)
+        else:
             _refuse_other_samples(item, listing)
     if options.add and not any(item.contract for item in kept):
         what = f"there is no data set '{source.dataset}' to add to"
@@ -190,6 +195,25 @@ def _refuse_other_samples(item: Existing, listing: Listing) -> None:
         what = f"{listing.listed_in} of {name} has changed since"
         hint = "give --add to take its tiles as they are now, or --force to replace the data set"
         raise OutputExistsError(what, where=item.folder, hint=hint)
+    elif (held := limit_of(known[name])) != listing.limit:
+        what = f"holds {'all' if held is None else f'the first {held}'} samples of {name}"
+        asked = "all" if listing.limit is None else f"the first {listing.limit}"
+        hint = f"give --add to go on to {asked}, or --force to replace the data set"
+        if listing.limit is not None and (held is None or held > listing.limit):
+            hint = f"give --force to replace it by {asked}, or another --dataset"
+        raise OutputExistsError(what, where=item.folder, hint=hint)
+
+
+def _refuse_shorter(item: Existing, listing: Listing) -> None:
+    """Refuse to take samples away by adding the beginning of what is there."""
+    facts = item.inventories.get(listing.name)
+    if facts is None or listing.limit is None:
+        return
+    held = limit_of(facts)
+    if held is None or held > listing.limit:
+        what = f"holds {'all' if held is None else f'the first {held}'} samples of {listing.name}"
+        hint = f"leave out --limit {listing.limit}, or give --force to replace the data set"
+        raise OutputExistsError(what, where=item.folder, hint=hint)
 
 
 def _refuse_other_pixels(item: Existing, asked_m: float | None) -> None:
@@ -214,6 +238,7 @@ def remove_listed(folder: Path) -> None:
     # First: without it the folder is no data set, wherever a kill stops the rest.
     files.remove(folder / CONTRACT_FILE)
     files.remove(folder / LEFT_OUT_FILE)
+    files.remove(folder / ALIGNMENT_FILE)
     _remove_within(folder, listed)
     files.remove(folder / SPLIT_FILE)
     files.remove(folder / BUILDING_FILE)

@@ -17,6 +17,7 @@ from sensor2sensor.dataset.degenerate import notices, refuse_degenerate
 from sensor2sensor.dataset.ledger import DROPPED, REFUSED, SplitRow
 from sensor2sensor.dataset.splits import TilePlace, ground_shared, groups_shared
 from sensor2sensor.sources.source import Listing, Source, folder_of
+from sensor2sensor.sources.writer import alignment
 from sensor2sensor.sources.writer.agreement import held_options
 from sensor2sensor.sources.writer.existing import Existing, There, end
 from sensor2sensor.sources.writer.options import WriteOptions
@@ -79,6 +80,8 @@ def finish_all(
         equal = first if first is not None and first.has_members_of(rows) else None
         ground = _shared_ground(equal, draft) or ground_of(rows, draft)
         known = equal if source.shared_target else None
+        # Before dataset.json: what is finished has been looked at.
+        shifts = alignment.look(folder, draft, rows) if source.looks_for_shift else {}
         contract = finish(
             folder,
             source.completed(draft, provenance["inventories"]),
@@ -93,7 +96,7 @@ def finish_all(
         first = first or _Finished(contract, rows, ground)
         end(folder, rows)
         report.note(_line(contract))
-        for line in notices(contract):
+        for line in (*alignment.lines_of(shifts), *notices(contract)):
             report.note(f"{contract.name}: {line}")
 
 

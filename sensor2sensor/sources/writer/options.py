@@ -22,6 +22,7 @@ class WriteOptions:
         add: Add its listing to data sets that are there.
         force: Replace data sets that are there.
         dry_run: Say what would be done, write nothing.
+        limit: Take only so many items of the listing, the first; None for all.
     """
 
     shard: int = 1
@@ -29,6 +30,7 @@ class WriteOptions:
     add: bool = False
     force: bool = False
     dry_run: bool = False
+    limit: int | None = None
 
 
 def add_arguments(
@@ -96,4 +98,4 @@ def write_options(args: argparse.Namespace) -> WriteOptions:
     """
     if wrong := wrong_values(args):
         raise InputError("; ".join(wrong), hint="see --help")
-    return WriteOptions(args.shard, args.workers, args.add, args.force, args.dry_run)
+    return WriteOptions(args.shard, args.workers, args.add, args.force, args.dry_run, args.limit)

@@ -12,6 +12,7 @@ from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import DROPPED
 from sensor2sensor.dataset.splits import SplitRule
 from sensor2sensor.sources.source import Listing, Source, folder_of
+from sensor2sensor.sources.writer import alignment
 from sensor2sensor.sources.writer.agreement import held_options
 from sensor2sensor.sources.writer.existing import There, begin, look_around, remove_listed
 from sensor2sensor.sources.writer.finish import dropped_text, finish_all
@@ -48,7 +49,7 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     if not options.dry_run:
         require_tensorflow()
     report = cli.StepReport(f"step {source.step}", dry_run=options.dry_run)
-    listing = source.plan()
+    listing = source.plan().first(options.limit)
     there = look_around(source, listing, data_root, options)
     plan = _planned(source, listing, there, report)
     for line in listing.notes:
@@ -61,6 +62,9 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
                 if item.name not in task.left_out:
                     report.skipped(item.name)
         tell(listing, sum(len(task.left_out) for task in tasks), report)
+        for draft in source.drafts if source.looks_for_shift else ():
+            for line in alignment.lines_of(alignment.known(folder_of(data_root, draft))):
+                report.note(f"{draft.name}: {line}")
     elif options.dry_run:
         _announce(source, data_root, there, plan, tasks, report)
     else:

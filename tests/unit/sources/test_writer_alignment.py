@@ -1,0 +1,102 @@
+"""The writer looks whether inputs lie on their targets, and says so where they do not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensor2sensor.core.errors import DatasetError
+from sensor2sensor.core.seeds import Purpose, rng
+from sensor2sensor.dataset.records import TileRecord, dense_record
+from sensor2sensor.sources.source import Item, folder_of
+from sensor2sensor.sources.writer.alignment import ALIGNMENT_FILE, known
+from sensor2sensor.sources.writer.options import WriteOptions
+from sensor2sensor.sources.writer.run import write
+from tests.fakes_dataset import scene
+from tests.fakes_source import ToySource
+
+TILE, JITTER = 96, 12
+HEAD = "toy: shift between input and target, looked for in 24 samples:"
+
+
+class CroppedSource(ToySource):
+    """Photos and their negatives, cut from larger ones with a draw for both or for each."""
+
+    def __init__(self, *, together: bool, factor: int = 1, flat: bool = False) -> None:
+        super().__init__(tile_px=TILE, factor=factor)
+        self.together, self.flat = together, flat
+
+    def read(self, item: Item) -> tuple[TileRecord, ...]:
+        draw = rng(3, Purpose.FAKES, item.name)
+        photo = np.rint(scene(draw, TILE + JITTER).clip(0, 0.6) * 400).astype(np.float32)
+        places = draw.integers(0, JITTER + 1, (2, 2))
+        if self.together:
+            places[1] = places[0]
+        target, other = (photo[y : y + TILE, x : x + TILE] for y, x in places)
+        n = TILE // self.factor
+        coarse = 255.0 - np.rint(other.reshape(n, self.factor, n, self.factor, 3).mean((1, 3)))
+        coarse[:] = 7.0 if self.flat else coarse
+        shade = np.zeros((TILE, TILE), np.uint8)
+        return (dense_record(item.name, target, coarse, {"shade": shade}),)
+
+
+def _said(source: ToySource, root: Path, capsys: pytest.CaptureFixture[str], **how: bool) -> str:
+    assert write(source, root, WriteOptions(**how)) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_pairs_cut_together_stay_quiet(
+    factor: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = CroppedSource(together=True, factor=factor)
+    said = _said(source, tmp_path, capsys)
+    assert HEAD in said and "median 0.0 px" in said and "warning" not in said
+
+
+def test_pairs_cut_independently_are_told_by_every_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = CroppedSource(together=False)
+    said = _said(source, tmp_path, capsys)
+    line = next(line for line in said.splitlines() if "warning" in line)
+    assert "toy: warning: inputs do not lie on their targets (median " in line
+    folder = folder_of(tmp_path, source.drafts[0])
+    found = known(folder)
+    assert len(found) == 24
+    # Against what was drawn: the table tells each sample's own shift.
+    for name, shift in found.items():
+        draw = rng(3, Purpose.FAKES, name)
+        scene(draw, TILE + JITTER)
+        target, other = draw.integers(0, JITTER + 1, (2, 2))
+        if shift is not None:
+            assert (shift.rows, shift.columns) == pytest.approx(tuple(target - other), abs=1.0)
+    for how in ({}, {"dry_run": True}):
+        assert line in _said(source, tmp_path, capsys, **how)
+    # A repeat that writes one record anew and reuses the others looks at all of them.
+    next((folder / "train").glob("*.tfrecord")).unlink()
+    assert line in (again := _said(source, tmp_path, capsys)) and "23 already there" in again
+    assert line not in _said(CroppedSource(together=True), tmp_path, capsys, force=True)
+
+
+def test_without_structure_nothing_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = CroppedSource(together=True, flat=True)
+    said = _said(source, tmp_path, capsys)
+    assert f"{HEAD} 0 show structure in both, too few to tell" in said
+    table = folder_of(tmp_path, source.drafts[0]) / ALIGNMENT_FILE
+    assert table.read_text("utf-8").splitlines()[1].endswith(",,,")
+    table.write_text("name\nx\n", "utf-8")
+    with pytest.raises(DatasetError, match="cannot be read"):
+        known(table.parent)
+    shutil.rmtree(table.parent)
+
+
+def test_inputs_too_small_to_compare_leave_no_table(tmp_path: Path) -> None:
+    source = ToySource()
+    assert write(source, tmp_path, WriteOptions()) == 0
+    assert not (folder_of(tmp_path, source.drafts[0]) / ALIGNMENT_FILE).exists()

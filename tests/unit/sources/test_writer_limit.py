@@ -1,0 +1,60 @@
+"""A data set of the beginning of a listing: another one than that of the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.core.errors import OutputExistsError
+from sensor2sensor.dataset.contract import SPLITS, load_contract
+from sensor2sensor.dataset.ledger import read_split
+from sensor2sensor.dataset.verification import verify_dataset
+from sensor2sensor.sources.source import folder_of
+from sensor2sensor.sources.writer.options import WriteOptions
+from sensor2sensor.sources.writer.run import write
+from tests.fakes_source import ToySource
+from tests.fakes_tiles import snapshot
+
+
+def test_the_rest_is_taken_in_by_add_and_by_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, whole = ToySource(), ToySource()
+    assert write(source, tmp_path / "a", WriteOptions(limit=18, dry_run=True)) == 0
+    assert "18 would be done" in capsys.readouterr().out
+    assert not (tmp_path / "a" / "toy").exists()
+    assert write(source, tmp_path / "a", WriteOptions(limit=18)) == 0
+    folder = folder_of(tmp_path / "a", source.drafts[0])
+    rows = read_split(folder)
+    names = [item.name for item in source.plan().items]
+    assert [row.name for row in rows] == names[:18] and {row.split for row in rows} == set(SPLITS)
+    facts = load_contract(folder).provenance["inventories"][0]
+    assert facts["limit"] == 18 == facts["tiles"]
+
+    capsys.readouterr()
+    assert write(source, tmp_path / "a", WriteOptions(limit=18)) == 0
+    assert "0 done, 18 already there" in capsys.readouterr().out
+    for other, hint in ((None, "--add to go on to all"), (15, "--force to replace it by")):
+        with pytest.raises(OutputExistsError, match=f"holds the first 18 samples.*{hint}"):
+            write(source, tmp_path / "a", WriteOptions(limit=other))
+    with pytest.raises(OutputExistsError, match="leave out --limit 15"):
+        write(source, tmp_path / "a", WriteOptions(limit=15, add=True))
+
+    assert write(source, tmp_path / "a", WriteOptions(add=True)) == 0
+    assert "6 done, 18 already there" in capsys.readouterr().out
+    assert write(whole, tmp_path / "b", WriteOptions()) == 0
+    assert snapshot(folder) == snapshot(folder_of(tmp_path / "b", source.drafts[0]))
+    verify_dataset(folder, thorough=True)
+    with pytest.raises(OutputExistsError, match="holds all samples"):
+        write(source, tmp_path / "a", WriteOptions(limit=18, add=True))
+
+
+def test_a_limit_beyond_the_listing_is_none(tmp_path: Path) -> None:
+    source = ToySource()
+    assert write(source, tmp_path, WriteOptions(limit=24)) == 0
+    assert (
+        "limit"
+        not in load_contract(folder_of(tmp_path, source.drafts[0])).provenance["inventories"][0]
+    )
+    assert write(source, tmp_path, WriteOptions()) == 0
