@@ -149,6 +149,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "1",
         "better": "higher",
         "paper": "Reisenhofer et al. 2018, SPIC 61:33-43",
+        "profile": "standard",
     },
     {
         "name": "hpsi_bands",
@@ -156,6 +157,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "1",
         "better": "higher",
         "paper": "Reisenhofer et al. 2018, SPIC 61:33-43, grey, band by band",
+        "profile": "standard",
     },
     {
         "name": "ergas",
@@ -163,6 +165,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "1",
         "better": "lower",
         "paper": "Wald 2000, Fusion of Earth Data",
+        "profile": "standard",
     },
     {
         "name": "scc",
@@ -170,6 +173,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "1",
         "better": "higher",
         "paper": "Zhou, Civco, Silander 1998, IJRS 19(4)",
+        "profile": "standard",
     },
     {
         "name": "ssim",
@@ -177,6 +181,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "1",
         "better": "higher",
         "paper": "Wang et al. 2004, IEEE TIP 13(4)",
+        "profile": "standard",
     },
     {
         "name": "psnr",
@@ -184,6 +189,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "dB",
         "better": "higher",
         "paper": "10 log10(L²/MSE), L the value range",
+        "profile": "standard",
     },
     {
         "name": "hp_l1",
@@ -191,6 +197,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "value range",
         "better": "lower",
         "paper": "mean |Δ Laplacian|, 3×3, reflected",
+        "profile": "standard",
     },
     {
         "name": "sam",
@@ -198,6 +205,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "degrees",
         "better": "lower",
         "paper": "Yuhas, Goetz, Boardman 1992",
+        "profile": "standard",
     },
     {
         "name": "cc",
@@ -205,6 +213,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "1",
         "better": "higher",
         "paper": "Pearson correlation, mean over bands",
+        "profile": "standard",
     },
     {
         "name": "uiqi",
@@ -212,6 +221,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "1",
         "better": "higher",
         "paper": "Wang, Bovik 2002, IEEE SPL 9(3)",
+        "profile": "standard",
     },
     {
         "name": "rmse",
@@ -219,6 +229,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "unit of the bands",
         "better": "lower",
         "paper": "root of the mean squared difference",
+        "profile": "standard",
     },
     {
         "name": "l1",
@@ -226,6 +237,7 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "unit of the bands",
         "better": "lower",
         "paper": "mean absolute difference",
+        "profile": "standard",
     },
     {
         "name": "lsd_hf",
@@ -233,5 +245,46 @@ METRICS: tuple[dict[str, Any], ...] = (
         "unit": "dB",
         "better": "lower",
         "paper": "mean |Δ log power| beyond the input's Nyquist frequency; Durall et al. 2020, CVPR",
+        "profile": "standard",
+    },
+    {
+        "name": "ssim_compat",
+        "label": "SSIM on [-1, 1]",
+        "unit": "1",
+        "better": "higher",
+        "paper": "as published with pix2pix-maps: Wang et al. 2004 on [-1, 1] with L = 2",
+        "profile": "pix2pix-maps",
+    },
+    {
+        "name": "l1_compat",
+        "label": "L1 on [-1, 1]",
+        "unit": "half a value range",
+        "better": "lower",
+        "paper": "as published with pix2pix-maps: mean absolute difference on [-1, 1]",
+        "profile": "pix2pix-maps",
+    },
+    {
+        "name": "l1_scaled",
+        "label": "L1 on [0, 1]",
+        "unit": "value range",
+        "better": "lower",
+        "paper": "mean absolute difference on [0, 1]",
+        "profile": "pix2pix-maps",
+    },
+    {
+        "name": "hp_l1_compat",
+        "label": "HP-L1 as published",
+        "unit": "1",
+        "better": "lower",
+        "paper": "as published with pix2pix-maps: each response by its own largest, one image a batch",
+        "profile": "pix2pix-maps",
+    },
+    {
+        "name": "laplacian_l1",
+        "label": "Laplacian L1",
+        "unit": "value range",
+        "better": "lower",
+        "paper": "mean |Δ Laplacian|, 3×3, reflected, as hp_l1 of profile standard",
+        "profile": "pix2pix-maps",
     },
 )

@@ -16,7 +16,8 @@ from sensor2sensor.config import declared
 from sensor2sensor.core.errors import ModelContractError
 
 NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2")
-PROFILES = ("standard", "arisgan")
+STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
+PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
 # Stands for what only a data set's contract knows: the unit of its target bands.
 BAND_UNIT = "unit of the bands"
@@ -25,13 +26,17 @@ TERM = re.compile(r"[a-z][a-z0-9_]*")  # a key of JSON, a column of CSV, a tag o
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """What a metric is called, measured in, and which way is better."""
+    """What a metric is called, measured in, and which way is better.
+
+    ``profile`` is where it belongs: ``standard``, or the one that alone computes it.
+    """
 
     name: str
     label: str
     unit: str
     better: Literal["higher", "lower"]
     paper: str
+    profile: str = STANDARD
 
 
 @dataclass(frozen=True)
@@ -53,14 +58,21 @@ class LossInfo:
     about: str = ""
 
 
-# Raised whenever a metric is added or its definition changes: different versions never meet.
+# Raised whenever a profile gains a metric or a definition changes: different versions never meet.
 METRICS_VERSION = 2
 ARROWS = {"higher": "↑", "lower": "↓"}  # beside a metric: which way is better
-METRICS = {entry["name"]: MetricInfo(**entry) for entry in declared.METRICS}
+_KNOWN = {entry["name"]: MetricInfo(**entry) for entry in declared.METRICS}
+# Of profile standard, and those that profile pix2pix-maps alone has.
+METRICS = {name: info for name, info in _KNOWN.items() if info.profile == STANDARD}
+MAPS_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == PIX2PIX_MAPS}
+# Profile pix2pix-maps: what was published, by its published names, and what stands beside it.
+PUBLISHED_MAPS = {"ssim": "ssim_compat", "psnr": "psnr", "l1": "l1_compat", "hp_l1": "hp_l1_compat"}
+MAPS_TABLE = (*PUBLISHED_MAPS.values(), "ssim", "l1_scaled", "laplacian_l1")
 LOSSES = {
     entry["name"]: LossInfo(**{**entry, "needs": frozenset(entry["needs"])})
     for entry in declared.LOSSES
 }
+TABLES = {STANDARD: METRICS, PIX2PIX_MAPS: MAPS_METRICS}
 _ANSWERS = frozenset({"disc_real", "disc_fake"})
 FEATURES = frozenset({"features_real", "features_fake"})
 

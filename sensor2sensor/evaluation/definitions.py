@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sensor2sensor.config.vocabulary import BAND_UNIT, METRICS, MetricInfo
+from sensor2sensor.config.vocabulary import BAND_UNIT, MAPS_METRICS, METRICS, MetricInfo
 from sensor2sensor.dataset.strata import split_column
 
 # Where profile arisgan departs from the vocabulary's unit or definition.
@@ -16,6 +16,8 @@ ARISGAN = {
     },
     "rmse": {"unit": "l2-normalised"},
 }
+# And pix2pix-maps from its label, beside one of the same name on another range.
+MAPS = {"ssim": {"label": "SSIM on [0, 1]"}}
 # A spectrum is that of a whole image: cut out of it, the edges of a mask have power at every
 # frequency. The others look at single pixels, or at windows that lie inside the stratum.
 WHOLE_IMAGE = frozenset({"lsd_hf"})
@@ -23,13 +25,15 @@ WHOLE_IMAGE = frozenset({"lsd_hf"})
 
 def info(column: str) -> MetricInfo:
     """The metric behind a column, ``rmse`` or ``rmse@cloudy``."""
-    return METRICS[split_column(column)[0]]
+    name = split_column(column)[0]
+    return METRICS[name] if name in METRICS else MAPS_METRICS[name]
 
 
 def within_strata(profile: str, metrics: Sequence[str]) -> tuple[str, ...]:
     """Metrics that mean something in a part of a tile.
 
-    None of profile ``arisgan``: it divides an image by its own norm, and that of a part is another.
+    Those of profile ``standard``: the others divide an image by a norm or maximum of its own, and
+    that of a part is another.
     """
     return tuple(m for m in metrics if m not in WHOLE_IMAGE) if profile == "standard" else ()
 
@@ -54,6 +58,8 @@ def definitions(
         published = {"label": known.label, "better": known.better, "paper": known.paper}
         found[name] = {**published, "unit": unit if known.unit == BAND_UNIT else known.unit}
         found[name]["undefined"] = (undefined or {}).get(name)
+        if profile == "pix2pix-maps":
+            found[name] |= MAPS.get(name, {})
         if profile == "arisgan":
             paper = "as coded in ARISGAN, see sensor2sensor.metrics.arisgan"
             found[name] |= {"paper": paper, **ARISGAN.get(name, {})}

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS
 from sensor2sensor.config.exclusion import Excluded
-from sensor2sensor.config.vocabulary import METRICS_VERSION
+from sensor2sensor.config.vocabulary import METRICS_VERSION, PIX2PIX_MAPS
 from sensor2sensor.core import files
 from sensor2sensor.dataset.strata import PIXELS
 from sensor2sensor.evaluation.definitions import definitions
+from sensor2sensor.evaluation.published import published
 from sensor2sensor.evaluation.run import Evaluation
 from sensor2sensor.evaluation.summary import plain
 
@@ -195,6 +196,8 @@ def document(
             method: {name: plain(item) for name, item in row.items()}
             for method, row in evaluation.gains.items()
         },
+        # The published keys, with the published kind of standard deviation, of that profile alone.
+        **({"published": published(evaluation)} if evaluation.profile == PIX2PIX_MAPS else {}),
         # Only where something was said: other files stay as they were before there was a --set.
         **({"set": list(subject.options)} if subject.options else {}),
         "csv": dict(csv),

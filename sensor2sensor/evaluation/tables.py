@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sensor2sensor.config.vocabulary import ARROWS
+from sensor2sensor.config.vocabulary import ARROWS, PIX2PIX_MAPS
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.evaluation.definitions import definitions, info
+from sensor2sensor.evaluation.published import results_table
 from sensor2sensor.evaluation.run import Evaluation
 from sensor2sensor.evaluation.summary import Gain
 
@@ -149,6 +150,8 @@ def show(evaluation: Evaluation, contract: DatasetContract, title: str, console:
     """Print the summary, the gain over the strongest baseline and the split's ground share."""
     # A log file has no width of its own, and 80 columns would cut the numbers: better wrapped.
     console.width = max(console.width, WIDTH) if console.is_terminal else WIDTH
+    if evaluation.profile == PIX2PIX_MAPS:
+        console.print(results_table(evaluation))
     console.print(summary_table(evaluation, title))
     if evaluation.reference is not None:
         console.print(gain_table(evaluation, evaluation.reference))

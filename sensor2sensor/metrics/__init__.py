@@ -9,6 +9,7 @@ require_tensorflow()  # says in one line what a light installation lacks
 from sensor2sensor.metrics import (  # noqa: E402 - they enter themselves
     frequency,
     haarpsi,
+    maps,
     spatial,
     spectral,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "compute",
     "frequency",
     "haarpsi",
+    "maps",
     "profile_metrics",
     "register",
     "spatial",

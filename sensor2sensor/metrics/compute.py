@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from sensor2sensor.config.vocabulary import METRICS, PROFILES
+from sensor2sensor.config.vocabulary import MAPS_METRICS, MAPS_TABLE, METRICS, PROFILES
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.metrics import arisgan
@@ -41,7 +41,8 @@ def _known(profile: str) -> tuple[str, ...]:
             f"unknown profile {profile!r}", where="metrics", hint=suggestion(profile, PROFILES)
         )
     # In the vocabulary's order, which no import changes: it is that of columns already written.
-    return tuple(METRICS) if profile == "standard" else tuple(arisgan.METRICS)
+    maps = dict.fromkeys((*MAPS_TABLE, *MAPS_METRICS))  # a user's last
+    return tuple({"standard": METRICS, "arisgan": arisgan.METRICS, "pix2pix-maps": maps}[profile])
 
 
 def _choose(profile: str, names: Sequence[str] | None, *, colour: bool) -> tuple[str, ...]:
@@ -92,7 +93,7 @@ def compiled(
         A ``tf.function`` of truth, prediction, ranges and factor in float64.
     """
     # By function, not by name: the module of another experiment may mean something else by it.
-    metrics = tuple(REGISTRY[name] for name in names) if profile == "standard" else ()
+    metrics = tuple(REGISTRY[name] for name in names) if profile != "arisgan" else ()
     return _compiled(profile, names, metrics, image, colour, prediction_is_normalised)
 
 
@@ -158,8 +159,8 @@ def compute(
         prediction: Prediction of the same shape and units.
         value_ranges: ``[C, 2]`` low and high of each band (``DatasetContract.target_ranges()``).
         factor: Input pixel size over target pixel size (``DatasetContract.factor``).
-        profile: ``standard``, or ``arisgan`` (which normalises both images by their own norm
-            first).
+        profile: ``standard``; ``arisgan`` (which normalises both images by their own norm
+            first); ``pix2pix-maps``.
         names: Metrics to compute; all of the profile by default.
         colour: Positions of the true-colour red, green and blue band
             (``DatasetContract.colour()``): ``hpsi`` is computed then, else ``hpsi_bands``.

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from sensor2sensor.config.evaluations import KEY_COLUMNS
-from sensor2sensor.config.vocabulary import METRICS, MetricInfo, check_term
+from sensor2sensor.config.vocabulary import STANDARD, TABLES, MetricInfo, check_term
 from sensor2sensor.core.blame import line_in, sentence, source_of
 from sensor2sensor.core.errors import ModelContractError, Sensor2SensorError
 from sensor2sensor.dataset.strata import PIXELS
@@ -33,8 +33,9 @@ def register(
     better: Literal["higher", "lower"],
     paper: str,
     places: Places | None = None,
+    profile: str = STANDARD,
 ) -> Callable[[Metric], Metric]:
-    """Decorator: enter a per-image metric ``MetricInputs -> [B]`` of profile ``standard``.
+    """Decorator: enter a per-image metric ``MetricInputs -> [B]``.
 
     Args:
         name: Its column; small letters, digits and ``_``.
@@ -44,12 +45,17 @@ def register(
         paper: The definition it follows.
         places: Of a metric of windows, where they count: valid pixels ``[B, H, W]`` to bool
             ``[B, h, w]``. None: it looks at pixels.
+        profile: The profile that has it, one of ``vocabulary.TABLES``.
 
     Raises:
-        ModelContractError: The name cannot be had, or ``better`` is no direction.
+        ModelContractError: The name cannot be had, ``better`` is no direction, or ``profile`` none
+            that metrics can be entered in.
     """
     if better not in ("higher", "lower"):
         raise ModelContractError(f"metric '{name}': better is {better!r}", hint="higher or lower")
+    if profile not in TABLES:
+        problem = f"metric '{name}': nothing can be entered in profile {profile!r}"
+        raise ModelContractError(problem, hint=" or ".join(TABLES))
 
     def enter(metric: Metric) -> Metric:
         check_term("metric", name, metric.__module__, _MAKERS)
@@ -59,8 +65,8 @@ def register(
         PLACES.pop(name, None)
         if places is not None:
             PLACES[name] = places
-        DECLARED[name] = MetricInfo(name, label, unit, better, paper)
-        METRICS[name] = DECLARED[name]
+        DECLARED[name] = MetricInfo(name, label, unit, better, paper, profile)
+        TABLES[profile][name] = DECLARED[name]
         return metric
 
     return enter

@@ -35,12 +35,12 @@ LAPLACIAN_PX = 3
 LAPLACIAN_NOISE = 16 * FLOAT32_STEP
 
 
-def _mean_over_bands(per_band: tf.Tensor) -> tf.Tensor:
+def mean_over_bands(per_band: tf.Tensor) -> tf.Tensor:
     """``[B, C]`` -> ``[B]``; one undefined band makes the image undefined."""
     return tf.reduce_mean(per_band, axis=-1)
 
 
-def _need(inputs: MetricInputs, size_px: int, name: str) -> None:
+def need(inputs: MetricInputs, size_px: int, name: str) -> None:
     """Refuse images smaller than the metric's window, where their size is known."""
     height, width = inputs.target.shape[1:3]
     if any(side is not None and side < size_px for side in (height, width)):
@@ -60,13 +60,13 @@ def _need(inputs: MetricInputs, size_px: int, name: str) -> None:
 )
 def rmse(inputs: MetricInputs) -> tf.Tensor:
     """Root mean square error over pixels and bands, in physical units."""
-    return tf.sqrt(_mean_over_bands(masked_mean(inputs.difference**2, inputs.valid)))
+    return tf.sqrt(mean_over_bands(masked_mean(inputs.difference**2, inputs.valid)))
 
 
 @register("l1", label="L1", unit=BAND_UNIT, better="lower", paper="mean absolute difference")
 def l1(inputs: MetricInputs) -> tf.Tensor:
     """Mean absolute error over pixels and bands, in physical units."""
-    return _mean_over_bands(masked_mean(tf.abs(inputs.difference), inputs.valid))
+    return mean_over_bands(masked_mean(tf.abs(inputs.difference), inputs.valid))
 
 
 @register(
@@ -79,7 +79,7 @@ def psnr(inputs: MetricInputs) -> tf.Tensor:
     """
     # One logarithm over all bands: the mean of the bands' PSNR would be another number.
     error = (inputs.difference / inputs.spans) ** 2
-    return -10.0 / math.log(10.0) * tf.math.log(_mean_over_bands(masked_mean(error, inputs.valid)))
+    return -10.0 / math.log(10.0) * tf.math.log(mean_over_bands(masked_mean(error, inputs.valid)))
 
 
 def _gaussian(size_px: int, sigma_px: float) -> list[float]:
@@ -103,17 +103,23 @@ def ssim(inputs: MetricInputs) -> tf.Tensor:
     Gaussian window 11 x 11, sigma 1.5, population covariance, K = (0.01, 0.03), L = 1 after scaling
     each band by its value range; mean over the windows that fit into the image, then over bands.
     """
-    _need(inputs, SSIM_WINDOW_PX, "ssim")
+    return structural_similarity(inputs, inputs.scaled_target, inputs.scaled_prediction, 1.0)
+
+
+def structural_similarity(
+    inputs: MetricInputs, x: tf.Tensor, y: tf.Tensor, span: float
+) -> tf.Tensor:
+    """SSIM of a target and a prediction whose value range is ``span`` wide: ``[B]``."""
+    need(inputs, SSIM_WINDOW_PX, "ssim")
     kernel = _gaussian(SSIM_WINDOW_PX, SSIM_SIGMA_PX)
-    x, y = inputs.scaled_target, inputs.scaled_prediction
     mean_x, mean_y = windows(x, kernel, kernel), windows(y, kernel, kernel)
     var_x = windows(x * x, kernel, kernel) - mean_x**2
     var_y = windows(y * y, kernel, kernel) - mean_y**2
     cov = windows(x * y, kernel, kernel) - mean_x * mean_y
-    c1, c2 = 0.01**2, 0.03**2
+    c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
     top = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
     bottom = (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
-    return _mean_over_bands(masked_mean(top / bottom, whole_windows(inputs.valid, SSIM_WINDOW_PX)))
+    return mean_over_bands(masked_mean(top / bottom, whole_windows(inputs.valid, SSIM_WINDOW_PX)))
 
 
 @register("cc", label="CC", unit="1", better="higher", paper="Pearson correlation, mean over bands")
@@ -122,7 +128,7 @@ def cc(inputs: MetricInputs) -> tf.Tensor:
     x, y, mask = inputs.target, inputs.prediction, inputs.valid
     noise_x = 4 * FLOAT32_STEP * magnitude(x, mask)
     noise_y = 4 * FLOAT32_STEP * magnitude(y, mask)
-    return _mean_over_bands(pearson(x, y, mask, noise_x, noise_y))
+    return mean_over_bands(pearson(x, y, mask, noise_x, noise_y))
 
 
 def _zhou_laplacian(x: tf.Tensor) -> tf.Tensor:
@@ -147,16 +153,16 @@ def scc(inputs: MetricInputs) -> tf.Tensor:
     invented edge to both images and raise their correlation. NaN where a band has no high
     frequencies.
     """
-    _need(inputs, 4, "scc")
+    need(inputs, 4, "scc")
     x, y = inputs.target, inputs.prediction
     mask = whole_windows(inputs.valid, LAPLACIAN_PX)
     noise_x = LAPLACIAN_NOISE * magnitude(x, inputs.valid)
     noise_y = LAPLACIAN_NOISE * magnitude(y, inputs.valid)
     high_x, high_y = _zhou_laplacian(x), _zhou_laplacian(y)
-    return _mean_over_bands(pearson(high_x, high_y, mask, noise_x, noise_y))
+    return mean_over_bands(pearson(high_x, high_y, mask, noise_x, noise_y))
 
 
-def _whole_crosses(valid: tf.Tensor) -> tf.Tensor:
+def whole_crosses(valid: tf.Tensor) -> tf.Tensor:
     """Where all of a pixel's neighbours are valid, mirrored at the border: ``[B, H, W]``."""
     padded = tf.pad(valid, [[0, 0], [1, 1], [1, 1]], mode="REFLECT")
     return whole_windows(padded, LAPLACIAN_PX)
@@ -168,7 +174,7 @@ def _whole_crosses(valid: tf.Tensor) -> tf.Tensor:
     unit="value range",
     better="lower",
     paper="mean |Δ Laplacian|, 3×3, reflected",
-    places=_whole_crosses,
+    places=whole_crosses,
 )
 def hp_l1(inputs: MetricInputs) -> tf.Tensor:
     """High-pass L1: mean absolute difference of 4-neighbour Laplacian responses.
@@ -179,10 +185,15 @@ def hp_l1(inputs: MetricInputs) -> tf.Tensor:
     """
     # Zeros at the border would be an edge of their own, as high as the image is bright.
     error = pad(inputs.difference / inputs.spans, 1, 1, "REFLECT")
-    inner = error[:, 1:-1, 1:-1]
-    around = error[:, :-2, 1:-1] + error[:, 2:, 1:-1] + error[:, 1:-1, :-2] + error[:, 1:-1, 2:]
-    response = tf.abs(4.0 * inner - around)
-    return _mean_over_bands(masked_mean(response, _whole_crosses(inputs.valid)))
+    response = tf.abs(laplacian(error))
+    return mean_over_bands(masked_mean(response, whole_crosses(inputs.valid)))
+
+
+def laplacian(padded: tf.Tensor) -> tf.Tensor:
+    """Response of [0 -1 0; -1 4 -1; 0 -1 0] where it fits: ``[B, H+2, W+2, C] -> [B, H, W, C]``."""
+    inner = padded[:, 1:-1, 1:-1]
+    around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
+    return 4.0 * inner - around
 
 
 @register(
@@ -200,7 +211,7 @@ def uiqi(inputs: MetricInputs) -> tf.Tensor:
     window without variance counts its luminance term 2 mean_x mean_y / (mean_x^2 + mean_y^2) alone,
     and one that is zero in both images counts 1.
     """
-    _need(inputs, UIQI_WINDOW_PX, "uiqi")
+    need(inputs, UIQI_WINDOW_PX, "uiqi")
     box = [1.0 / UIQI_WINDOW_PX] * UIQI_WINDOW_PX
     x, y = inputs.target, inputs.prediction
     mean_x, mean_y = windows(x, box, box), windows(y, box, box)
@@ -213,7 +224,7 @@ def uiqi(inputs: MetricInputs) -> tf.Tensor:
     one = tf.constant(1.0, x.dtype)
     structure = tf.where(flat, one, tf.math.divide_no_nan(2 * cov, variances))
     mask = whole_windows(inputs.valid, UIQI_WINDOW_PX)
-    return _mean_over_bands(masked_mean(luminance * structure, mask))
+    return mean_over_bands(masked_mean(luminance * structure, mask))
 
 
 def is_constant(x: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:

@@ -149,6 +149,7 @@ class EvaluationFile(_Frozen):
     states: dict[str, dict[str, int]]
     summary: dict[str, dict[str, Statistics]]
     gain: dict[str, dict[str, Gain]]
+    published: dict[str, float | None] = {}  # by its own keys, of profile pix2pix-maps
     options: list[str] = Field(default=[], alias="set")  # what --set said of the evaluation
     csv: Table
     gallery: list[Picture]

@@ -57,7 +57,7 @@ def test_the_json_says_what_the_numbers_mean(evaluation, tmp_path):
     assert content["dataset"]["split_policy"]["ground_shared"]["test"] == 0.0
     assert content["reference"] == "nearest"
     assert content["baselines"]["nearest"] == {"method": "made up"}
-    assert "set" not in content
+    assert "set" not in content and "published" not in content
     _, facts = written(evaluation, tmp_path / "set", options=("batch_size=4",))
     assert json.loads(facts.read_text())["set"] == ["batch_size=4"]
 
@@ -109,6 +109,7 @@ def test_the_printed_tables_name_direction_and_ground(evaluation):
     show(evaluation, toys.dataset()[1], "sis2/[v1]/l1 at step 300", console)
     text = console.file.getvalue()
     assert "PSNR ↑ [dB]" in text and "ERGAS ↓" in text and "sis2/[v1]/l1" in text
+    assert "Evaluation Results" not in text
     assert "Gain of model over nearest" in text and "intervals over 5 scenes" in text
     assert "scenes are told apart by inventory and index" in text
     assert "0.0 % of the ground of 'test' is in 'train' too" in text

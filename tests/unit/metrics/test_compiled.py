@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sensor2sensor.config.vocabulary import TABLES
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.metrics import REGISTRY, compute, profile_metrics
 from sensor2sensor.metrics.compute import compiled
@@ -51,10 +52,11 @@ def test_the_graph_equals_the_operations_run_one_by_one():
     a, b, ranges = check(truth, guess, RANGES)
     inputs, scorable = prepare(a, b, tf.constant(ranges), tf.constant(6.0, tf.float64), COLOUR)
     assert list(scorable.numpy()) == [True, False, True]
-    got = compute(truth, guess, **options(4, colour=COLOUR, names=tuple(REGISTRY)))
-    for name, metric in REGISTRY.items():
-        expected = np.where(scorable, metric(inputs), np.nan)
-        np.testing.assert_allclose(got[name], expected, rtol=1e-9, atol=1e-12, err_msg=name)
+    for profile, table in TABLES.items():
+        asked = options(4, colour=COLOUR, names=tuple(table), profile=profile)
+        for name, values in compute(truth, guess, **asked).items():
+            expected = np.where(scorable, REGISTRY[name](inputs), np.nan)
+            np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 def test_batch_size_ranges_and_factor_cost_no_new_trace():
