@@ -50,6 +50,6 @@ def results_table(evaluation: Evaluation) -> Table:
         values = moments(evaluation, name).values()
         shown = ("–" if value is None else f"{value:.4f}" for value in values)
         table.add_row(Text(str(known["label"])), *shown)
-    table.caption = "of the model; Std divided by the number of images, below by one less"
+    table.caption = "of the model; Std over n images, below over n - 1"
     table.caption_justify = "left"
     return table

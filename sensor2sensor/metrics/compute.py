@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from sensor2sensor.config.vocabulary import MAPS_METRICS, MAPS_TABLE, METRICS, PROFILES
+from sensor2sensor.config.vocabulary import (
+    MAPS_METRICS,
+    MAPS_TABLE,
+    METRICS,
+    PIX2PIX_MAPS,
+    PROFILES,
+)
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.metrics import arisgan
@@ -42,7 +48,9 @@ def _known(profile: str) -> tuple[str, ...]:
         )
     # In the vocabulary's order, which no import changes: it is that of columns already written.
     maps = dict.fromkeys((*MAPS_TABLE, *MAPS_METRICS))  # a user's last
-    return tuple({"standard": METRICS, "arisgan": arisgan.METRICS, "pix2pix-maps": maps}[profile])
+    tables: dict[str, Iterable[str]]
+    tables = {"standard": METRICS, "arisgan": arisgan.METRICS, PIX2PIX_MAPS: maps}
+    return tuple(tables[profile])
 
 
 def _choose(profile: str, names: Sequence[str] | None, *, colour: bool) -> tuple[str, ...]:

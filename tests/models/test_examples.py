@@ -31,8 +31,7 @@ def test_every_model_and_every_objective_has_an_experiment():
     assert {config.model_name for config in configs} == set(list_models())
     used = {name for c in configs for side in (c.gen_loss, c.disc_loss) for name, w in side if w}
     # The first two write gen_gan and disc_bce out; the others are norms that nobody publishes.
-    halves = {"disc_bce_real", "disc_bce_fake"}  # of disc_bce, for who wants to see both
-    assert set(LOSSES) - used == {"gen_nll", "disc_nll", "gen_l2", "gen_rmse"} | halves
+    assert set(LOSSES) - used == {"gen_nll", "disc_nll", "gen_l2", "gen_rmse"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
@@ -41,6 +40,8 @@ def test_a_shipped_experiment_is_valid_and_its_model_takes_it(path):
     check_by_name(config.model_name)
     schema = (path.parent / document.data["$schema"]).resolve()
     assert schema.is_file(), f"{schema} is named but does not exist"
+    if "maps" in path.parts:
+        return  # constructed at their own size by tests/scripts/test_maps_experiments.py
     # Land and sea, 12 and 30 times, are the same network: it is constructed once.
     seen = config.model_dump_json(exclude={"schema_", "dataset", "steps", *SUFFIXES})
     if (seen, config.dataset[:3]) in CONSTRUCTED:
