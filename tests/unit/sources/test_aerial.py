@@ -227,7 +227,7 @@ def test_infrared_that_gdal_marks_as_alpha_is_a_band_once_named(tmp_path: Path, 
         save_tif(tmp_path / f"inria/images/{name}.tif", values, aerial_profile(60, 60, None))
     assert door(tmp_path, "--stored-size", 60) == 2
     dark = (values[3] == 0).mean()
-    words = f"first of them inria__austin1: {dark:.2%} of it has no data, by its alpha band"
+    words = f"first inria__austin1: {dark:.2%} of it has no data, by its alpha band"
     assert dark > 0 and words in capsys.readouterr().err
     assert door(tmp_path, "--stored-size", 60, "--dry-run", "--force") == 0
     assert "marked as alpha, which is none of theirs; name it in --b" in capsys.readouterr().out
