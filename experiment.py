@@ -124,7 +124,9 @@ class Experiment:
         """Refuse what the data set cannot give, and a metric or loss that is none."""
         from sensor2sensor.pipeline.own_grid import upsampling_problems
 
-        given = config.height, config.width, config.random_resize
+        resize = config.random_resize
+        largest = max(resize) if isinstance(resize, list) else resize
+        given = config.height, config.width, largest
         found = upsampling_problems(self.contract, config.input_upsampling, *given)
         if found:
             raise ConfigErrors(report(self.document, {(k,): [text] for k, text in found.items()}))

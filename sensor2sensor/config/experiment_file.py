@@ -37,6 +37,8 @@ REGRESSION = {"gen_loss": {"gen_l1": 100.0}}  # the default without a discrimina
 EXAMPLE = "see examples/experiments for files that work"
 
 PositiveInt = Annotated[int, Field(ge=1)]
+Enlargement = Annotated[float, Field(ge=1)]
+Ends = Annotated[list[Enlargement], Field(min_length=2, max_length=2)]
 
 
 class Schedule(BaseModel):
@@ -100,8 +102,8 @@ class ExperimentFile(CadenceKeys):
     batch_size: PositiveInt = Field(default=16, description="Tiles per step")
     shuffle: bool = Field(default=True, description="Another order in every epoch")
     # The jitter of pix2pix enlarges 256 pixels to 286, always; here up to about that.
-    random_resize: Annotated[float, Field(ge=1)] = Field(
-        default=1.11, description="Enlarge by a random factor in [1, this], then crop"
+    random_resize: Enlargement | Ends = Field(
+        default=1.11, description="Enlarge by a random factor in [1, this] or [a, b], then crop"
     )
     random_rotate: bool | Literal["flip"] = Field(
         default=True, description="Eight symmetries (four if not square), flips only, or none"

@@ -13,6 +13,7 @@ from typing import Literal
 import tensorflow as tf
 
 Rotation = bool | Literal["flip"]
+Resize = float | tuple[float, float]
 Method = Literal["bilinear", "nearest"]
 
 
@@ -23,8 +24,8 @@ class AugmentSpec:
     Attributes:
         height: Rows that come out, of pictures on the target's grid.
         width: Columns that come out.
-        random_resize: The picture is enlarged by a factor uniform in [1, f], then cropped back at
-            random; None or 1 for never.
+        random_resize: The picture is enlarged by a factor uniform in [1, f] or, of two, between
+            them, then cropped back at random; None or 1 for never.
         random_rotate: True: eight symmetries of the square (four for other shapes); ``flip``:
             left and right exchanged half the time; False: never.
         random_crop: Cut a window of the wanted size instead of resizing the tile to it.
@@ -34,15 +35,22 @@ class AugmentSpec:
 
     height: int
     width: int
-    random_resize: float | None = None
+    random_resize: Resize | None = None
     random_rotate: Rotation = False
     random_crop: bool = False
     factor: int = 1
 
     @property
+    def factors(self) -> tuple[float, float]:
+        """Least and largest enlargement."""
+        asked = self.random_resize or 1.0
+        ends = asked if isinstance(asked, tuple) else (1.0, float(asked))
+        return min(ends), max(ends)
+
+    @property
     def resizes(self) -> bool:
         """Whether pictures are enlarged at random."""
-        return self.random_resize is not None and self.random_resize > 1
+        return self.factors[1] > 1
 
     def size(self, *, coarse: bool) -> tuple[int, int]:
         """Rows and columns that come out of a picture."""
@@ -97,7 +105,8 @@ def _transform(picture: Picture, draw: tf.Tensor, spec: AugmentSpec) -> tf.Tenso
     values = fit(picture, spec, draw[0:2])
     if spec.resizes:
         # The jitter of pix2pix, there always 286 / 256 (Isola et al. 2017, appendix 6.2).
-        factor = 1.0 + draw[2] * (float(spec.random_resize or 1.0) - 1.0)
+        least, largest = spec.factors
+        factor = least + draw[2] * (largest - least)
         size = tf.cast(tf.round(factor * [float(height), float(width)]), tf.int32)
         # Of any pixel, not of whole coarse ones: an input on its own grid refuses random_resize.
         values = crop(_resize(values, size, picture.method), height, width, draw[3:5])

@@ -17,7 +17,14 @@ import tensorflow as tf
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
 from sensor2sensor.dataset.upsampling import OWN_GRID
-from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, Rotation, augment, fit
+from sensor2sensor.pipeline.augmentation import (
+    AugmentSpec,
+    Picture,
+    Resize,
+    Rotation,
+    augment,
+    fit,
+)
 from sensor2sensor.pipeline.extras import as_picture, from_picture
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.own_grid import own_factor, own_grid_problems
@@ -46,7 +53,7 @@ class ReaderOptions:
         batch_size: Samples in a batch.
         seed: Seed of order, choice and augmentation.
         shuffle: Whether the order changes from epoch to epoch; False reads by name.
-        random_resize: Largest random enlargement, None for never.
+        random_resize: Largest random enlargement, or least and largest; None for never.
         random_rotate: True, ``flip`` or False.
         random_crop: Cut windows of the image size from the tiles instead of resizing the tiles.
         img_height: Rows of a picture; None for the tile's.
@@ -62,7 +69,7 @@ class ReaderOptions:
     batch_size: int = 16
     seed: int = 0
     shuffle: bool = True
-    random_resize: float | None = None
+    random_resize: Resize | None = None
     random_rotate: Rotation = False
     random_crop: bool = False
     img_height: int | None = None
@@ -125,7 +132,7 @@ class BatchPlan:
     def _check(self, options: ReaderOptions) -> None:
         tile, size = self.contract.tile_px, (self.spec.height, self.spec.width)
         if self.own:
-            problems = own_grid_problems(self.contract, *size, self.spec.random_resize)
+            problems = own_grid_problems(self.contract, *size, self.spec.factors[1])
             for key, text in problems.items():
                 raise ConfigError(text, where=key)
         if self.bicubic and self.contract.input.grid is None:

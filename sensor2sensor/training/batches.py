@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 def reader_options(experiment: ExperimentView, environment: Environment) -> ReaderOptions:
     """The reader's options for the training split of an experiment."""
     config = experiment.config
+    resize = config.random_resize
     return ReaderOptions(
         batch_size=config.batch_size,
         seed=config.seed,
         shuffle=config.shuffle,
-        random_resize=config.random_resize,
+        random_resize=(min(resize), max(resize)) if isinstance(resize, list) else resize,
         random_rotate=config.random_rotate,
         random_crop=config.random_crop,
         img_height=experiment.IMG_HEIGHT,

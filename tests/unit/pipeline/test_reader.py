@@ -224,6 +224,18 @@ def test_enlargement_is_random_up_to_the_factor_and_the_same_for_all_pictures() 
     assert 1.0 <= min(slopes) < 1.1 and 1.4 < max(slopes) <= 1.52
 
 
+def test_enlargement_by_two_equal_factors_is_always_that_one_and_the_crop_alone_is_drawn() -> None:
+    rows = np.tile(np.arange(256, dtype=np.float32)[:, None, None], (1, 256, 1))
+    spec = AugmentSpec(256, 256, random_resize=(286 / 256, 286 / 256))
+    whole = tf.image.resize(rows, (286, 286)).numpy()
+    tops = set()
+    for i in range(40):
+        image, _ = augment(tf.constant(rows), tf.constant(rows), (i, 5), spec)
+        tops.add(top := int(np.argmin(np.abs(whole[:, 0, 0] - image[0, 0, 0]))))
+        np.testing.assert_array_equal(image[:, 0, 0], whole[top : top + 256, 0, 0])
+    assert min(tops) < 4 and max(tops) > 26 and len(tops) > 15
+
+
 def test_images_are_bilinear_and_masks_nearest() -> None:
     mask = np.random.default_rng(0).integers(0, 5, (16, 16, 1)).astype(np.int32)
     image = np.random.default_rng(1).normal(size=(16, 16, 2)).astype(np.float32)
