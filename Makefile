@@ -10,7 +10,7 @@ WORKERS ?= 2
 SOURCES := { git ls-files -z '*.py' '*.ipynb' 2>/dev/null | grep -z . || printf '.\0'; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo real test test-fast lint bench schemas docs clean
+.PHONY: help install demo real real-maps real-aerial test test-fast lint bench schemas docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,14 @@ demo: $(STAMP) ## The main job on a generated archive, in runs/demo: steps 20-50
 real: $(STAMP) ## The main job on real Sentinel-2 products, in runs/real: make real DATA=FOLDER [RESOLUTION=10] [TILESIZE=256]
 	@test -n "$(DATA)" || { echo "make real DATA=FOLDER [RESOLUTION=10] [TILESIZE=256]"; exit 2; }
 	$(BIN)/python examples/real.py --data "$(DATA)" --resolution $(or $(RESOLUTION),10) --tilesize $(or $(TILESIZE),256) $(REAL_OPTIONS)
+
+real-maps: $(STAMP) ## Maps to photos on real pictures, in runs/real-maps: make real-maps DATA=FOLDER
+	@test -n "$(DATA)" || { echo "make real-maps DATA=FOLDER"; exit 2; }
+	$(BIN)/python examples/pictures.py maps --data "$(DATA)" $(REAL_OPTIONS)
+
+real-aerial: $(STAMP) ## Masks to photos on real GeoTIFFs, in runs/real-aerial: make real-aerial DATA=FOLDER
+	@test -n "$(DATA)" || { echo "make real-aerial DATA=FOLDER"; exit 2; }
+	$(BIN)/python examples/pictures.py aerial --data "$(DATA)" $(REAL_OPTIONS)
 
 test: lint ## Lint, types and every test, the executed notebook included
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q

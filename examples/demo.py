@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from main_job import ROOT, RUNS, Job, latest_evaluation, run
 TILE, HOURS, TILE_PX = "T17XNA", 10, 64
 INVENTORY = f"inv_{TILE}_{HOURS}h"
 CLEAR = 0.25  # a reviewer would reject scenes with more cloud than this
+METRICS = ("hpsi", "scc", "ssim", "psnr")
 PLAIN, ADVERSARIAL = "demo/edsr_alt6", "demo/edsr_lsgan_cur"
 
 
@@ -104,11 +105,11 @@ def conclude(job: Job, page: Path) -> None:
         print(f"  {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
 
 
-def print_gains(name: str, evaluation: Mapping[str, Any]) -> None:
+def print_gains(name: str, evaluation: Mapping[str, Any], metrics: Sequence[str] = METRICS) -> None:
     """Print the gain over the baselines for the metrics the claim is about."""
     print(f"\n{name}, {evaluation['tiles']} test tiles on ground never trained on:")
     for baseline, gains in evaluation["gain"].items():
-        for metric in ("hpsi", "scc", "ssim", "psnr"):
+        for metric in metrics:
             gain = gains[metric]
             print(f"  {metric.upper():5s} over {baseline:12s} {in_words(gain)}")
 

@@ -84,16 +84,7 @@ def report_text(
         f"`examples/experiments/{EXPERIMENT}/experiment.json`. {evaluation['tiles']} test tiles,",
         f"{100 * policy['ground_shared']['test']:.1f} % of whose ground is in the train split too.",
         "",
-        "| metric | " + " | ".join(evaluation["methods"]) + " | gain over bicubic, 95 % interval |",
-        "|---|" + "---|" * (len(evaluation["methods"]) + 1),
-    ]
-    for metric, info in evaluation["metrics"].items():
-        arrow = "↑" if info["better"] == "higher" else "↓"
-        means = [evaluation["summary"][m][metric] for m in evaluation["methods"]]
-        cells = [f"{value['mean']:.4g} ± {value['std']:.2g}" for value in means]
-        cells.append(gain_cell(evaluation["gain"]["bicubic"][metric]))
-        lines.append(f"| {info['label']} {arrow} [{info['unit']}] | " + " | ".join(cells) + " |")
-    lines += [
+        *metric_table(evaluation, "bicubic"),
         "",
         "Mean ± standard deviation over tiles. A positive gain is an improvement whatever the",
         "metric's direction; intervals are Student's t over blocks of ground and, from four on,",
@@ -101,6 +92,28 @@ def report_text(
         "",
     ]
     return "\n".join(lines)
+
+
+def metric_table(evaluation: Mapping[str, Any], baseline: str) -> list[str]:
+    """A line for each metric: every method's mean and spread, and the gain over a baseline."""
+    methods = evaluation["methods"]
+    lines = [
+        f"| metric | {' | '.join(methods)} | gain over {baseline}, 95 % interval |",
+        "|---|" + "---|" * (len(methods) + 1),
+    ]
+    for metric, info in evaluation["metrics"].items():
+        arrow = "↑" if info["better"] == "higher" else "↓"
+        means = [evaluation["summary"][method][metric] for method in methods]
+        cells = [*map(mean_cell, means), gain_cell(evaluation["gain"][baseline][metric])]
+        lines.append(f"| {info['label']} {arrow} [{info['unit']}] | {' | '.join(cells)} |")
+    return lines
+
+
+def mean_cell(value: Mapping[str, Any]) -> str:
+    """``0.84 ± 0.04``; a dash where no tile, or no second one, has a value."""
+    if value["mean"] is None:
+        return "–"
+    return f"{value['mean']:.4g} ± " + ("–" if value["std"] is None else f"{value['std']:.2g}")
 
 
 def gain_cell(gain: Mapping[str, Any]) -> str:
