@@ -32,6 +32,7 @@ _HEADER = (
 _COLLECTIONS = ("arisgan", "demo", "real", "maps", "aerial")
 _SPOKEN = {
     "gen_gan": "GAN",
+    "gen_lsgan": "least squares",
     "gen_ssim": "SSIM",
     "gen_l1": "L1",
     "gen_wstein": "Wasserstein term",

@@ -13,6 +13,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.evaluation.gallery import write_gallery
+from sensor2sensor.evaluation.joined import write_joined
 from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, stem, write
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
 from sensor2sensor.evaluation.tables import show
@@ -135,6 +136,10 @@ class Session:
             named = experiment.config.sample_tiles
             pictures = write_gallery(
                 evaluation, predictors, *place, shelf, named=named, **self._filters
+            )
+        with decoration("the pictures of joined squares", logger.warning):
+            pictures += write_joined(
+                predictor, *place, self._split, shelf, named=named, **self._filters
             )
         table, facts = write(
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],

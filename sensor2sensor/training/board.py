@@ -2,35 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from sensor2sensor.core.decoration import decoration
+from sensor2sensor.training.rows import SECONDS
+
+logger = logging.getLogger(__name__)
+
+UNWEIGHTED: Mapping[str, float | None] = MappingProxyType({})
+
 
 class Board:
-    """Scalars as ``<kind>/<name>``, pictures and histograms, by step.
+    """Scalars as ``<kind>/<name>``, pictures and histograms, by step; the generator's graph.
+
+    A loss that enters the total with a weight other than 1 is shown times it, too:
+    ``weighted/<name>``.
 
     Args:
         logs_dir: The run's folder of logs.
+        weights: Of the losses, by name; 0 and None: not part of the total.
+        graph: Makes the graph that is shown where a run begins; None: there is none.
     """
 
     name = "TensorBoard"
 
-    def __init__(self, logs_dir: Path) -> None:
-        self._logs_dir = logs_dir
+    def __init__(
+        self,
+        logs_dir: Path,
+        weights: Mapping[str, float | None] = UNWEIGHTED,
+        graph: Callable[[], tf.Graph] | None = None,
+    ) -> None:
+        self._logs_dir, self._graph = logs_dir, graph
+        self._weights = {name: w for name, w in weights.items() if w not in (None, 0, 1)}
 
     def resume(self, start_step: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Begin a further file of events, as TensorBoard expects of a run that goes on."""
         self._events = tf.summary.create_file_writer(str(self._logs_dir))
+        if start_step == 0 and self._graph is not None:
+            with decoration("the graph in TensorBoard", logger.warning):
+                graph = self._graph()
+                with self._events.as_default():
+                    tf.summary.graph(graph)
 
     def scalars(self, step: int, kind: str, values: Mapping[str, float], **facts: float) -> None:
-        """Add a point to each curve; facts have none."""
+        """Add a point to each curve; of the facts the time of an epoch has one."""
+        shown = {f"{kind}/{name}": value for name, value in values.items()}
+        shown |= {f"{kind}/{name}": facts[name] for name in facts.keys() & {SECONDS}}
+        if kind == "train":
+            known = self._weights.keys() & values.keys()
+            shown |= {f"weighted/{name}": self._weights[name] * values[name] for name in known}
         with self._events.as_default():
-            for name, value in values.items():
-                tf.summary.scalar(f"{kind}/{name}", value, step=step)
+            for name, value in shown.items():
+                tf.summary.scalar(name, value, step=step)
 
     def picture(self, step: int, name: str, png: bytes) -> None:
         """Add an encoded PNG."""
@@ -52,3 +82,9 @@ class Board:
         if not failed:
             self.flush()
         self._events.close()
+
+
+def graph_of(network: Any, images: tf.TensorSpec) -> tf.Graph:
+    """The operations of a network at inference, for images of this form."""
+    traced = tf.function(lambda seen: network(seen, training=False))
+    return traced.get_concrete_function(images).graph

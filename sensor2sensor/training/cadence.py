@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from sensor2sensor.dataset.order import Epochs
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.loop import Plan
+from sensor2sensor.training.rows import SECONDS
 
 RATE = "learning_rate"
 FACTS = frozenset({"step", "kind", "steps_per_s"})  # of a row of kind train: no means
@@ -88,6 +90,7 @@ class EpochMeans:
 
     def __init__(self) -> None:
         self._step = 0
+        self._since: float | None = None
         self._rows: list[tuple[int, Mapping[str, Any]]] = []
 
     def begin(
@@ -101,6 +104,8 @@ class EpochMeans:
             done: Steps done by now; ``step`` by default.
         """
         self._step, self._rows = step, []
+        # How long another process was at it is not known.
+        self._since = time.monotonic() if done in (None, step) else None
         for row in rows:
             if row["kind"] == "train" and row["step"] > step:
                 self.add(row["step"], {k: v for k, v in row.items() if k not in FACTS})
@@ -117,6 +122,12 @@ class EpochMeans:
         names = dict.fromkeys(name for _, means in self._rows for name in means)
         found = {name: self._mean(name) for name in names if name != RATE}
         return found | ({RATE: self._rows[-1][1][RATE]} if RATE in names else {})
+
+    def clock(self) -> dict[str, float]:
+        """Seconds since the epoch began, with looks and checkpoints; none if resumed in it."""
+        if self._since is None:
+            return {}
+        return {SECONDS: round(time.monotonic() - self._since, 3)}
 
     def _mean(self, name: str) -> float:
         # The log has null for what is not finite.

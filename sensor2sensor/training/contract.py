@@ -69,6 +69,10 @@ class ExperimentView(Protocol):
         """The data set's folder."""
 
     @property
+    def VGG(self) -> Any:  # noqa: N802
+        """What ``gen_vgg`` looks through, or None."""
+
+    @property
     def excluded(self) -> Excluded:
         """Tiles that are left out by name."""
 

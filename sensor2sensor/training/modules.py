@@ -9,6 +9,7 @@ from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.runs import Run, read_run_json
+from sensor2sensor.training.contract import ExperimentView
 
 Identity = dict[str, str | None]
 
@@ -16,6 +17,13 @@ Identity = dict[str, str | None]
 def module_identity(source: Path) -> Identity:
     """The file of a model's module and its SHA-256; None where it was typed in and has no file."""
     return {"file": str(source), "sha256": files.sha256(source) if source.is_file() else None}
+
+
+def vgg_identity(experiment: ExperimentView) -> Identity | None:
+    """The file of weights that ``gen_vgg`` looks through; None where it is not computed."""
+    if experiment.config.gen_loss.gen_vgg is None:
+        return None
+    return module_identity(experiment.VGG.path)
 
 
 def modules_identity(names: Sequence[str]) -> dict[str, Identity]:

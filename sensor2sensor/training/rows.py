@@ -8,6 +8,7 @@ from typing import Any
 
 Row = dict[str, Any]
 EPOCH = "epoch"  # the kind of rows that sum up an epoch
+SECONDS = "seconds"  # how long an epoch took
 
 
 def row_of(step: int, kind: str, values: Mapping[str, float], facts: Mapping[str, float]) -> Row:

@@ -23,7 +23,12 @@ from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_js
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.data_form import data_form
-from sensor2sensor.training.modules import earlier_modules, module_identity, modules_identity
+from sensor2sensor.training.modules import (
+    earlier_modules,
+    module_identity,
+    modules_identity,
+    vgg_identity,
+)
 
 # None touches what the steps so far have made of the weights.
 MAY_CHANGE = frozenset({"steps", "sample_val", "sample_tiles"}) | frozenset(
@@ -93,6 +98,7 @@ def begin(
         "modules": modules,
         "earlier_modules": earlier_modules(before, name, {name: model, **modules}, own),
         "exclude_tiles": experiment.excluded.as_json(),
+        "vgg": vgg_identity(experiment),
         "seed": experiment.SEED,
         "normalisation": experiment.normaliser.state(),
         "inference_statistics": experiment.config.inference_statistics,
@@ -147,6 +153,9 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
         if then != now:
             change = f"{then} (there) against {now} (asked)"
             found.append(f"steps: {change}, and the learning rate falls towards the last of them")
+    vgg, now_vgg = read_run_json(run).get("vgg"), vgg_identity(experiment)
+    if vgg is not None and now_vgg is not None and vgg["sha256"] != now_vgg["sha256"]:
+        found.append(f"vgg.weights: {now_vgg['file']} holds other weights")
     kept = read_run_json(run).get("exclude_tiles")
     if kept is not None and kept["sha256"] != experiment.excluded.sha256:
         found.append(f"exclude_tiles: {experiment.excluded.file} names other tiles")

@@ -26,6 +26,7 @@ from sensor2sensor.training.batches import (
     validation_batches,
 )
 from sensor2sensor.training.beginning import take_up
+from sensor2sensor.training.board import graph_of
 from sensor2sensor.training.cadence import EpochMeans, cadence
 from sensor2sensor.training.contract import (
     ExperimentView,
@@ -117,6 +118,7 @@ class Session:
         """Trace the first step and restore; only then is anything of the run written."""
         trace_step(self.model, form := self._batches().element_spec)
         self.statistics.attempt(form["input"])
+        self.graph = partial(graph_of, self.model.generator, form["input"])
         for phrase in checkpoints.tidy(self.folder):
             logger.warning("%s: %s", self.folder, phrase)
         restored, pretrained = take_up(
@@ -141,7 +143,7 @@ class Session:
     def run(self, steps: int) -> Outcome:
         """Train, and keep ``run.json`` true whatever happens."""
         logs_dir, model_dir = self.experiment.run.logs_dir, self.experiment.run.model_dir
-        sinks = sinks_for(self.experiment, self.environment)
+        sinks = sinks_for(self.experiment, self.environment, self.graph)
         try:
             if not self.begun:
                 write_pictures(self.model, model_dir, self.say)
@@ -280,7 +282,8 @@ class Session:
         # A loss has one name in training and validation.
         found = {f"val_{name}" if name in terms else name: v for name, v in scores.items()}
         number = self.plan.epochs.complete(step)
-        self.writers.scalars(step, EPOCH, {**self.epoch.values(), **found}, epoch=number)
+        values = {**self.epoch.values(), **found}
+        self.writers.scalars(step, EPOCH, values, epoch=number, **self.epoch.clock())
         self.epoch.begin(step)
 
     def _keep_best(self, step: int, scores: Mapping[str, float]) -> None:

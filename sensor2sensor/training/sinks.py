@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import tensorflow as tf
 
 from sensor2sensor.training.board import Board
 from sensor2sensor.training.contract import ExperimentView
@@ -15,10 +18,15 @@ if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
 
 
-def sinks_for(experiment: ExperimentView, environment: Environment) -> list[Sink]:
-    """TensorBoard, and what ``environment.json`` asks for."""
+def sinks_for(
+    experiment: ExperimentView,
+    environment: Environment,
+    graph: Callable[[], tf.Graph] | None = None,
+) -> list[Sink]:
+    """TensorBoard, with that graph, and what ``environment.json`` asks for."""
     run = experiment.run
-    sinks: list[Sink] = [Board(run.logs_dir)]
+    weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
+    sinks: list[Sink] = [Board(run.logs_dir, weights, graph)]
     if environment.csv is not None:
         sinks.append(Tables(run.logs_dir, environment.csv))
     if environment.tracking is not None:

@@ -15,11 +15,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sensor2sensor.core import files
-from sensor2sensor.training.rows import EPOCH, Row, row_of
+from sensor2sensor.training.rows import EPOCH, SECONDS, Row, row_of
 
 STEPS, EPOCHS = "steps.csv", "epochs.csv"
 # What the clock says differs from run to run; it stands in the log alone.
-CLOCK = frozenset({"steps_per_s", "seconds"})
+CLOCK = frozenset({"steps_per_s", SECONDS})
 
 
 class Tables:

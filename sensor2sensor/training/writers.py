@@ -131,7 +131,7 @@ class Writers:
             step: Steps done.
             kind: ``train``, ``val`` or ``epoch``; the prefix of the names in TensorBoard.
             values: Value by name; NaN and infinities become null in JSON.
-            facts: Further numbers that TensorBoard does not show, such as ``steps_per_s``.
+            facts: Further numbers, of which TensorBoard shows the ``seconds`` of an epoch alone.
 
         Raises:
             TrainingError: The log cannot be written.

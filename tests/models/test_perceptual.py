@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from models.objectives.perceptual import features_of, fed, vgg19
 from sensor2sensor.config.experiment_file import load_experiment_file
 from sensor2sensor.config.network_settings import Vgg, VggSettings
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
+from tests.fakes_vgg import write_vgg19
 from tests.models.standin import batch, experiment
 
 LAYERS = {"block1_conv1": 0.25, "block3_conv4": 1.0}
@@ -26,17 +26,8 @@ BGR = (2, 1, 0)  # where red, green and blue stand among bands that begin with b
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """A file as Keras publishes it: HDF5, a group for each layer. And the network in it."""
-    folder = tmp_path_factory.mktemp("vgg")
-    keras.utils.set_random_seed(3)
-    network = keras.applications.VGG19(weights=None, include_top=False)
-    network.save(folder / "whole.h5")
-    with h5py.File(folder / "whole.h5") as whole, h5py.File(folder / "vgg19.h5", "w") as file:
-        held = whole["model_weights"]
-        for name in held:
-            held.copy(name, file)
-        file.attrs.update(held.attrs)
-    (folder / "whole.h5").unlink()
-    return folder / "vgg19.h5", network
+    path = tmp_path_factory.mktemp("vgg") / "vgg19.h5"
+    return path, write_vgg19(path)
 
 
 def images(seed, channels=3):

@@ -66,8 +66,7 @@ def test_a_models_docstring_names_its_parameters_with_their_defaults(name, monke
 
 def test_every_model_but_none_other_has_a_shipped_recipe():
     recipes = table.shipped_recipes()
-    # That of resnet_pix2pix comes with the source of its data, aerial photos and masks.
-    assert set(recipes) | {"resnet_pix2pix"} == set(list_models())
+    assert set(recipes) == set(list_models())
     path, losses = recipes["aris-a"]
     assert losses == "100 SSIM + 100 Wasserstein term + 50 L1" and "arisgan" in path.parts
 

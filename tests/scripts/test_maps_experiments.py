@@ -47,10 +47,8 @@ def test_a_published_training_resolves_to_what_was_published(name):
     losses = {n: w for side in (config.gen_loss, config.disc_loss) for n, w in side if w}
     assert losses == {"gen_gan": 1, "gen_l1": 100, "disc_bce_real": 1, "disc_bce_fake": 1}
     assert (config.learning_rate, config.beta_1, config.save_every_epochs) == (2e-4, 0.5, 10)
-    assert [256 * end for end in config.random_resize] == [
-        286,
-        286,
-    ] and config.random_rotate == "flip"
+    assert [256 * end for end in config.random_resize] == [286, 286]
+    assert config.random_rotate == "flip"
 
 
 @pytest.fixture(scope="module")

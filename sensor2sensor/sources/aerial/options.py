@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.sources import pictures
+from sensor2sensor.sources.writer import options as shared
 
 RATIOS = (0.8, 0.2)
 SPLITS_BY = ("number", "city", "block")
@@ -119,7 +120,13 @@ def from_arguments(args: argparse.Namespace, folder: Path) -> AerialOptions:
         InputError: Values out of their range; all of them at once.
     """
     bands = None if args.bands is None else tuple(part.strip() for part in args.bands.split(","))
+    ratios = shared.given_ratios(args)
+    idle = " and ".join(f"--{name}" for name in ratios)
     checks = (
+        (
+            args.split_by == "number" and bool(ratios),
+            f"{idle} would do nothing: numbers say the split, unless --split-by is city or block",
+        ),
         (args.stored_size < 8, f"--stored-size {args.stored_size} is less than 8"),
         (args.split < 1, f"--split {args.split} is less than 1"),
         (not 0 <= args.min_density < 1, f"--min-density {args.min_density:g} is not in [0, 1)"),
@@ -137,8 +144,8 @@ def from_arguments(args: argparse.Namespace, folder: Path) -> AerialOptions:
         split=args.split,
         min_density=args.min_density,
         split_by=args.split_by,
-        train_ratio=args.train_ratio,
-        val_ratio=args.val_ratio,
+        train_ratio=ratios.get("train_ratio", RATIOS[0]),
+        val_ratio=ratios.get("val_ratio", RATIOS[1]),
         block_tiles=args.block_tiles,
         bands=bands,
         seed=args.seed,

@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = cli.parser(DOC, prog="52_create_tfrecords_aerial.py", steps=True)
     add_arguments(parser)
     shared.add_arguments(parser, ratios=RATIOS)
+    # What is given where nothing is drawn has to be told from what is not.
+    parser.set_defaults(train_ratio=None, val_ratio=None)
     return cli.main_guard(run, parser, argv)
 
 

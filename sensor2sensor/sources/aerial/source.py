@@ -93,10 +93,11 @@ class AerialSource(Source):
         # A pair of which nothing can be read is refused once; it has no place either.
         for window in windows or [PixelWindow(0, 0, 1, 1)]:
             corner = window if len(windows) > 1 else None
+            image = pictures.sample_name(self._asked.name, pair.name, None)
             name = pictures.sample_name(self._asked.name, pair.name, corner)
             yield Item(
                 name=name,
-                unit=pair.city if self._asked.split_by == "city" else pair.name,
+                unit=pair.city if self._asked.split_by == "city" else image,
                 made_from={
                     "image": pair.image.sha256,
                     "mask": pair.mask.sha256,

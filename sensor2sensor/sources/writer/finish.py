@@ -156,7 +156,7 @@ def ground_of(rows: Sequence[SplitRow], draft: DatasetContract) -> dict[str, Any
         return {"ground": "crs", "ground_shared": shared}
     # A date stands for no place, nor does a sample for the others of its city.
     by = draft.split_policy.by
-    alone = by == "given" and any(row.block == row.name for row in rows)
+    alone = by == "given" and any(row.block == row.name for row in rows if row.split in SPLITS)
     if by == "acquisition" or alone:
         return {"ground": "unknown", "ground_shared": {}}
     units = {s: [u for r in rows if r.split == s for u in r.block.split("+")] for s in SPLITS}

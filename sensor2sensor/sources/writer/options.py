@@ -50,7 +50,7 @@ def add_arguments(
     add(
         "--add",
         action="store_true",
-        help="add this inventory to data sets that are there; no block of ground moves",
+        help="add what this run lists to data sets that are there; no split of theirs changes",
     )
     add("--force", action="store_true", help="replace data sets of other options or tiles")
 
@@ -73,9 +73,15 @@ def _add_ratios(add: Callable[..., object], train_ratio: float, val_ratio: float
     )
 
 
+def given_ratios(args: argparse.Namespace) -> dict[str, float]:
+    """The ratios by name, without those that are None, which a source fills in by itself."""
+    known = {name: getattr(args, name, None) for name in ("train_ratio", "val_ratio")}
+    return {name: ratio for name, ratio in known.items() if ratio is not None}
+
+
 def wrong_values(args: argparse.Namespace) -> list[str]:
     """What is out of range among the options all sources share."""
-    given = {name: getattr(args, name) for name in ("train_ratio", "val_ratio") if name in args}
+    given = given_ratios(args)
     wrong = [f"--{name} {r} is not in (0, 1)" for name, r in given.items() if not 0 < r < 1]
     return [*wrong, *([f"--shard {args.shard} is less than 1"] if args.shard < 1 else [])]
 

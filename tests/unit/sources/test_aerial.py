@@ -78,7 +78,7 @@ def test_the_mask_is_one_channel_and_the_place_is_kept(made: Path) -> None:
         assert (row.epsg, row.ulx_m, row.uly_m) == (
             source.crs.to_epsg(), source.bounds.left + 60 * PIXEL_M, source.bounds.top,
         )  # fmt: skip
-    assert row.overpass == "austin" and row.block == "austin7"
+    assert row.overpass == "austin" and row.block == "inria__austin7"
 
 
 def test_the_published_rule_gives_27_6_and_3_tiles_of_a_city(made: Path) -> None:
@@ -98,7 +98,7 @@ def test_cities_and_blocks_of_ground_are_other_ways_to_split(tmp_path: Path, cap
     names = [f"{city}{n}" for city in ("a", "b", "c", "d", "e") for n in (1, 2)]
     write_aerial(tmp_path / "inria", names, 60)
     words = ("--stored-size", 10, "--train-ratio", 0.6, "--val-ratio", 0.4, "--dry-run")
-    assert door(tmp_path, *words) == 2
+    assert door(tmp_path, "--stored-size", 10, "--dry-run") == 2
     assert "give it --split-by city or block, or samples of every" in capsys.readouterr().err
     assert door(tmp_path, *words, "--split-by", "city", "--seed", 2) == 0
     assert "would write aerial: 4 train, 4 val, 2 test, 0 dropped" in capsys.readouterr().out
@@ -109,6 +109,18 @@ def test_cities_and_blocks_of_ground_are_other_ways_to_split(tmp_path: Path, cap
     assert min(counts) > 0 and sum(counts) + contract.split_policy.dropped == 360
     assert contract.split_policy.ground_shared == {"val": 0.0, "test": 0.0}
     assert contract.split_policy.block_m == pytest.approx(4 * 10 * PIXEL_M)
+
+
+@pytest.mark.parametrize(("split", "ground"), [(1, "unknown"), (2, "group")])
+def test_ground_without_a_place_is_known_by_images_of_several_squares(
+    tmp_path: Path, split: int, ground: str
+) -> None:
+    write_aerial(tmp_path / "inria", NAMES[:3], 60, placed=False)
+    write_aerial(tmp_path / "inria", ["tyrol-w2"], 60, placed=False)
+    torn = tmp_path / "inria" / "images" / "tyrol-w2.tif"
+    torn.write_bytes(torn.read_bytes()[:100])
+    assert door(tmp_path, "--stored-size", 32, "--split", split) == 1
+    assert load_contract(tmp_path / "aerial" / "32").split_policy.ground == ground
 
 
 def test_oblong_images_give_as_many_squares_as_fit(tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ def test_half_of_a_pair_is_told_and_left_alone(tmp_path: Path, capsys) -> None:
     (("--split", 0, "--min-density", 1), "--split 0 is less than 1; --min-density 1 is not in [0"),
     (("--bands", "red,red"), "--bands red,red has a name twice, or none"),
     (("--bands", "red,nir"), "--bands names 2 bands, the images have 3"),
+    (("--train_ratio", 0.8, "--val-ratio", 0.2), "--train_ratio and --val_ratio would do nothing"),
     (("--stored-size", 4), "--stored-size 4 is less than 8; see --help"),
     (("--split-by", "block"), "pairs that do not say where they lie: 2, first of them nowhere1"),
     ((), "that end in no number: 2, first of them lone; give --split-by city or block"),

@@ -104,6 +104,17 @@ def test_the_means_of_an_epoch_count_every_step_once_whatever_the_rows():
     assert means(12, 13, 15) == means(12, 13, 15, resumed_at=13) == whole
 
 
+def test_the_time_of_an_epoch_is_known_where_all_of_it_was_seen():
+    found = EpochMeans()
+    assert found.clock() == {}
+    found.begin(10)
+    assert found.clock()["seconds"] >= 0
+    found.begin(10, done=13)  # resumed in it
+    assert found.clock() == {}
+    found.begin(10, done=10)
+    assert found.clock()["seconds"] >= 0
+
+
 def test_a_mean_over_what_is_not_finite_is_none():
     found = EpochMeans()
     found.begin(0, [{"step": 1, "kind": "train", "gen": None, "disc": 1.0}])

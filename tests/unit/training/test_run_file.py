@@ -8,11 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from sensor2sensor.config.exclusion import Excluded
 from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.network_settings import VggSettings
+from sensor2sensor.config.weights import GeneratorLosses
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError
-from sensor2sensor.core.runs import Run, write_run_json
+from sensor2sensor.core.runs import Run, read_run_json, write_run_json
+from sensor2sensor.training.modules import vgg_identity
 from sensor2sensor.training.run_file import (
     choose_device,
     dataset_identity,
@@ -130,3 +134,22 @@ def test_a_change_in_an_extended_file_is_named_where_it_stands(begun, tmp_path):
         ConfigError, match=r"seed: 0 \(there\) against 9 \(asked\) at .*base.json:2"
     ):
         refuse_changed(experiment)
+
+
+def test_other_weights_of_vgg_are_refused_and_none_known_are_not(begun, tmp_path):
+    now = {
+        "gen_loss": GeneratorLosses(gen_l1=1.0, gen_vgg=2.0),
+        "vgg": VggSettings(weights="vgg19.h5"),
+    }
+    experiment = begun(**now)
+    experiment.VGG, experiment.excluded = SimpleNamespace(path=tmp_path / "vgg19.h5"), Excluded()
+    experiment.VGG.path.write_bytes(b"weights")
+    refuse_changed(experiment)  # begun before it was noted
+    known = read_run_json(experiment.run)
+    write_run_json(experiment.run, {**known, "vgg": vgg_identity(experiment)})
+    refuse_changed(experiment)
+    experiment.VGG.path.write_bytes(b"others")
+    with pytest.raises(ConfigError, match=r"vgg\.weights: .*vgg19\.h5 holds other weights"):
+        refuse_changed(experiment)
+    without = begun(gen_loss=GeneratorLosses(gen_l1=1.0))
+    assert vgg_identity(without) is None

@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import tensorflow as tf
 from experiment import Experiment
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.training import validation
+from sensor2sensor.training.board import Board, graph_of
 from sensor2sensor.training.histograms import Histograms
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
@@ -125,6 +127,48 @@ def test_watching_changes_no_bit_of_the_training(place, undisturbed):
     assert {n.split("/")[0] for n in named} == {"weights", "gradients"}
     assert {n.split("/")[0] for n in layers} == {"generator", "discriminator"}
     assert [e.step for e in board.Tensors(min(named))] == [3, 6]
+
+
+def test_the_board_shows_weighted_losses_the_time_of_an_epoch_and_the_graph(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    inputs = tf.keras.Input([4, 4, 1])
+    network = tf.keras.Model(inputs, tf.keras.layers.Conv2D(3, 1, name="last")(inputs))
+    made = partial(graph_of, network, tf.TensorSpec([2, 4, 4, 1], tf.float32))
+    weights = {
+        "gen_lsgan": 2.0,
+        "gen_l1": 100.0,
+        "gen_l2": 0.0,
+        "gen_ssim": None,
+        "disc_lsgan": 1.0,
+    }
+    for start in (0, 7):
+        with Writers(tmp_path, start_step=start, sinks=[Board(tmp_path, weights, made)]) as writers:
+            writers.scalars(
+                start + 7, "train", {"gen_lsgan": 0.5, "gen_l1": 0.25, "gen_l2": 1, "disc_lsgan": 3}
+            )
+            writers.scalars(start + 7, "val", {"gen_l1": 0.5})
+            writers.scalars(start + 7, "epoch", {"gen_l1": 0.25}, epoch=1, seconds=9.5)
+    board = EventAccumulator(str(tmp_path), {"tensors": 0}).Reload()
+    found = {tag: [e.step for e in board.Tensors(tag)] for tag in board.Tags()["tensors"]}
+    losses = ("gen_lsgan", "gen_l1", "gen_l2", "disc_lsgan")
+    shown = {*(f"train/{name}" for name in losses), "val/gen_l1", "epoch/gen_l1", "epoch/seconds"}
+    assert set(found) == shown | {"weighted/gen_lsgan", "weighted/gen_l1"}
+    assert set(map(tuple, found.values())) == {(7, 14)}
+    last = {tag: float(tf.make_ndarray(board.Tensors(tag)[-1].tensor_proto)) for tag in found}
+    assert (last["weighted/gen_l1"], last["weighted/gen_lsgan"]) == (25.0, 1.0)
+    assert last["epoch/seconds"] == 9.5
+    assert any("last" in node.name for node in board.Graph().node)
+
+
+def test_a_graph_that_cannot_be_made_costs_the_graph_alone(tmp_path, caplog):
+    def broken():
+        raise ValueError("no graph of this")
+
+    with Writers(tmp_path, start_step=0, sinks=[Board(tmp_path, {}, broken)]) as writers:
+        writers.scalars(1, "train", {"gen": 1.0})
+    assert "the graph in TensorBoard is left out (ValueError: no graph of this)" in caplog.text
+    assert "from here on" not in caplog.text
 
 
 def test_epochs_have_a_table_of_their_own_and_late_columns_are_added(tmp_path):
