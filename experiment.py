@@ -253,14 +253,14 @@ class Experiment:
     def EPOCHS(self) -> Epochs | None:  # noqa: N802
         """How steps make epochs; None where the experiment counts steps."""
         from sensor2sensor.dataset.order import Epochs
-        from sensor2sensor.dataset.recordfile import list_records
+        from sensor2sensor.dataset.recordfile import count_records
 
         config = self.config
         if config.epochs is None:
             return None
         filters = config.enforce_suffix, config.exclude_suffix, self.excluded.names
-        known = len(list_records(self.dataset_dir, "train", *filters))
-        return Epochs(min(known, config.sample_train or known), config.batch_size)
+        found = count_records(self.dataset_dir, "train", config.sample_train, *filters)
+        return Epochs(found, config.batch_size)
 
     @property
     def STEPS(self) -> int:  # noqa: N802

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError, InputError
@@ -135,6 +136,12 @@ def list_records(
     table = read_split(dataset_dir)
     filters = enforce_suffix, exclude_suffix, exclude_tiles
     return select_records(table, dataset_dir, split, *filters)
+
+
+def count_records(dataset_dir: Path, split: str, sample: int | None, *filters: Any) -> int:
+    """How many records of a split are used: at most ``sample`` of what :func:`list_records` has."""
+    known = len(list_records(dataset_dir, split, *filters))
+    return min(known, sample or known)
 
 
 def select_records(

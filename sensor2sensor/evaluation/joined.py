@@ -110,13 +110,11 @@ def panels(
     whole = photo.picture(np.asarray(predictor([_whole(image, rows, contract)]))[0])
     # Pixels of the whole are shown as large as they are, not smoothed.
     places = np.arange(count * shown_px) * stored_px // (count * shown_px)
-    enlarged = whole[np.ix_(places, places)]
+    at_once = f"made of the whole mask at once ({stored_px} x {stored_px} pixels)"
     return {
         f"mask of {image.name}": made["mask"],
         "photo": made["photo"],
-        f"made of the whole mask at once ({stored_px} x {stored_px} pixels)": whole[places][
-            :, places
-        ],
+        at_once: whole[np.ix_(places, places)],
         f"made of {count} x {count} squares, joined": made["joined"],
     }
 

@@ -20,6 +20,8 @@ from sensor2sensor.evaluation.summary import plain
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
 
+INFERENCE = "inference."  # begins the keys that say how a generator is applied
+
 
 class Filters(TypedDict):
     """Tiles of a split that are left, by their names; None keeps all."""
@@ -101,18 +103,29 @@ class Subject:
 def stem(subject: Subject, profile: str, split: str = "test") -> str:
     """File stem; what is not the rule is named, so that none overwrites another.
 
-    That is a profile but ``standard``, a split but ``test``, and a step that was asked for.
+    That is a profile but ``standard``, a split but ``test``, a mode of inference and a step that
+    was asked for, and the size of a batch whose moments are taken.
     """
     # Suffixes for what is not the rule alone: names of evaluations on disk stay as they are.
     named = [part for part in (profile, split) if part not in ("standard", "test")]
-    options = () if subject.baseline else subject.options  # which keeps nothing of a training
-    asked = (text.partition("inference.")[2] for text in options)
-    named += [text.replace('"', "").replace("=", "-") for text in asked if text]
+    if not subject.baseline:  # which keeps nothing of a training
+        named += _asked(subject)
     if subject.inference is not None and subject.inference.draws > 1:
         named.append(f"draws-{subject.inference.draws}")
     if subject.named_step is not None:
         named.append(f"step-{subject.named_step}")
     return "_".join([subject.stem, *named])
+
+
+def _asked(subject: Subject) -> list[str]:
+    """Settings of the evaluation that move its scores, in one order and one spelling."""
+    pairs = dict(text.split("=", 1) for text in subject.options)
+    asked = {key.strip(): value.strip().strip('"') for key, value in pairs.items()}
+    modes = sorted(key for key in asked if key.startswith(INFERENCE))
+    named = [f"{key.removeprefix(INFERENCE)}-{asked[key]}" for key in modes]
+    if "batch_size" in asked and subject.inference_statistics == "batch":
+        named.append(f"batch_size-{asked['batch_size']}")
+    return named
 
 
 def _dataset(subject: Subject, contract: DatasetContract) -> dict[str, Any]:

@@ -153,8 +153,14 @@ class Group:
         """The experiment's name; with timestamp, then step where there are several.
 
         A baseline's says so, ``bic = bicubic``: other runs are compared with it by that name. One
-        that was scored in training mode says that.
+        that was scored in training mode says that, and where all of that is equal, its file.
         """
+        told = self._told(result)
+        alike = [o for o in self.results if _weights(o) == _weights(result)]
+        twice = len(alike) > 1 and [self._told(other) for other in alike].count(told) > 1
+        return f"{told} [{result.path.stem}]" if twice else told
+
+    def _told(self, result: Result) -> str:
         name = result.facts.experiment
         stamp, step = result.facts.timestamp, result.facts.step
         stamps = [o.facts.timestamp for o in self.results if o.facts.experiment == name]
@@ -163,6 +169,11 @@ class Group:
         if (mode := result.facts.inference) is not None:
             run = f"{run}, {mode_in_words(mode)}"
         return run if result.itself is None else f"{run} = {result.itself}"
+
+
+def _weights(result: Result) -> tuple[str, str, int]:
+    """Which weights were scored."""
+    return result.facts.experiment, result.facts.timestamp, result.facts.step
 
 
 @dataclass(frozen=True)

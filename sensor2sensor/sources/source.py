@@ -93,14 +93,17 @@ class Listing:
     left_out_by: str = "the source"
     advice: tuple[str, ...] = ()
 
-    def first(self, count: int | None) -> Listing:
-        """The listing of its first items alone, another one than the whole; None: the whole."""
+    def first(self, count: int | None, *, given: bool = False) -> Listing:
+        """The listing of its first items alone, another one than the whole; None: the whole.
+
+        Where splits are ``given`` they are the first of each, in the shares that the whole has.
+        """
         if count is None or count >= len(self.items):
             return self
         more = f"a larger --limit ({count} of {len(self.items)} items are taken)"
         return replace(
             self,
-            items=self.items[:count],
+            items=_first_of_each(self.items, count) if given else self.items[:count],
             facts={**self.facts, "tiles": count, "limit": count},
             advice=(more, *self.advice),
         )
@@ -109,6 +112,16 @@ class Listing:
     def limit(self) -> int | None:
         """How many items it was cut to, None where it is whole."""
         return limit_of(self.facts)
+
+
+def _first_of_each(items: Sequence[Item], count: int) -> tuple[Item, ...]:
+    """The first items of each given split, at least one of each where ``count`` has room."""
+    sizes, seen = Counter(item.split for item in items), Counter[str | None]()
+    places: list[tuple[float, int]] = []
+    for place, item in enumerate(items):
+        places.append((seen[item.split] / sizes[item.split], place))
+        seen[item.split] += 1
+    return tuple(items[place] for place in sorted(place for _, place in sorted(places)[:count]))
 
 
 def limit_of(facts: Mapping[str, Any]) -> int | None:

@@ -10,6 +10,7 @@ Whatever is applied, no variable of the network is changed by it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -33,6 +34,8 @@ from sensor2sensor.training.layer_modes import (
     run_eagerly,
     untrained,
 )
+
+logger = logging.getLogger(__name__)
 
 
 def at_inference(
@@ -121,6 +124,8 @@ class Applied:
 def applied_generator(experiment: Any, generator: Any, draw: int = 0) -> Generator:
     """A built generator as its experiment applies it; see :func:`at_inference`."""
     config = experiment.config
+    if draw == 0 and config.inference.norm == "batch" and not batchnorms(generator):
+        logger.warning("inference.norm: 'batch' changes nothing, there is no batch normalisation")
     drawn = {"seed": experiment.SEED, "draw": draw}
     return at_inference(
         generator, config.applied_statistics, dropout=config.inference.dropout, **drawn

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from sensor2sensor.dataset.recordfile import list_records, places_of
+from sensor2sensor.dataset.order import Epochs
+from sensor2sensor.dataset.recordfile import count_records, list_records, places_of
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.reader import fixed_batches, training_batches
 from sensor2sensor.training.contract import ExperimentView
@@ -91,10 +92,10 @@ def tiles_as_trained(experiment: Any) -> tf.data.Dataset:
     return statistics_batches(experiment, experiment.normaliser, options)
 
 
-def train_count(experiment: ExperimentView, options: ReaderOptions) -> int:
-    """Tiles that are trained on, of which an epoch shows every one once."""
-    found = len(list_records(experiment.dataset_dir, "train", *options.filters))
-    return min(found, options.sample or found)
+def train_epochs(experiment: ExperimentView, options: ReaderOptions) -> Epochs:
+    """How steps make epochs, also where the experiment counts steps."""
+    found = count_records(experiment.dataset_dir, "train", options.sample, *options.filters)
+    return Epochs(found, options.batch_size)
 
 
 def train_names(

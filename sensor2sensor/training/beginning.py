@@ -20,6 +20,10 @@ from sensor2sensor.training.state import TrainingState, base_image, constant_rat
 logger = logging.getLogger(__name__)
 
 Facts = dict[str, Any]
+_BEGIN_AGAIN = (
+    "this run began with it and has none of its own yet: begin another one with --restore, or"
+    " restore it from a backup; keep_every keeps it"
+)
 
 
 def take_up(
@@ -82,7 +86,7 @@ def _restore(
     kept = [] if own else [*constant_rates(model), *base_image(model)]
     if begun is not None:
         # That step: the other run may have gone on since.
-        step = restoring.restore_step(source.ckpt_dir, state, begun[1])
+        step = restoring.restore_step(source.ckpt_dir, state, begun[1], _BEGIN_AGAIN)
     else:
         # Of another run nothing is moved aside: its own training may be at work there.
         step = restoring.restore_latest(source.ckpt_dir, state, repair=own and repair)

@@ -138,6 +138,7 @@ def delete(folder: Path, step: int) -> None:
     target.parent.mkdir(exist_ok=True)
     index.replace(target)
     _finish_deletion(folder)
+    target.parent.rmdir()
 
 
 def _finish_deletion(folder: Path) -> None:

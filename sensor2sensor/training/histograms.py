@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensor2sensor.core.decoration import decoration
+from sensor2sensor.dataset.order import Epochs
 from sensor2sensor.training.contract import GANModel
 
 logger = logging.getLogger(__name__)
@@ -32,9 +33,8 @@ class Histograms:
 
     Args:
         model: A model whose optimizers are built.
-        epochs: n; None takes nothing.
-        epoch_samples: Samples in an epoch.
-        batch_size: Samples in a step.
+        every: n; None takes nothing.
+        epochs: How steps make epochs.
         show: Takes the step and the values by name, flat: ``weights/generator/conv/kernel``.
     """
 
@@ -42,21 +42,16 @@ class Histograms:
         self,
         model: GANModel,
         *,
-        epochs: int | None,
-        epoch_samples: int,
-        batch_size: int,
+        every: int | None,
+        epochs: Epochs,
         show: Callable[[int, Mapping[str, Any]], None],
     ) -> None:
         self._model, self._show = model, show
-        self._period = None if epochs is None else epochs * epoch_samples
-        self._batch_size = batch_size
+        self._every, self._epochs = every, epochs
 
     def due(self, step: int) -> bool:
         """Whether the ``step``-th step, counted from 1, ends an epoch that is looked at."""
-        if self._period is None:
-            return False
-        seen = step * self._batch_size
-        return seen // self._period > (seen - self._batch_size) // self._period
+        return self._every is not None and self._epochs.ended(step, self._every)
 
     @contextmanager
     def around(self, step: int) -> Iterator[None]:

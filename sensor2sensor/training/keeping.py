@@ -15,6 +15,7 @@ from typing import Any
 from sensor2sensor.config.cadence import better
 from sensor2sensor.dataset.order import Epochs
 from sensor2sensor.training import checkpoints
+from sensor2sensor.training.loop import Plan
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +103,8 @@ class Keeper:
             parts.append(f"the best {config.keep_best} by {config.monitor.metric}")
         return f"{' and '.join(parts)} stay"
 
-    def most(self, saves: Iterable[int]) -> int | None:
-        """Most checkpoints that are there at a time, if those of ``saves`` are written; or None.
+    def most(self, plan: Plan) -> int | None:
+        """Most checkpoints that are there at a time while ``plan`` is followed; None: all stay.
 
         One is written before another goes.
         """
@@ -111,4 +112,5 @@ class Keeper:
         if config.keep_last is None:
             return None
         bests = 0 if config.monitor is None else config.keep_best
+        saves = filter(plan.save_due, range(plan.start + 1, plan.steps + 1))
         return int(config.keep_last) + 1 + bests + sum(map(self._regular, saves))

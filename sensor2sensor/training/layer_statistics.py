@@ -25,7 +25,7 @@ import tensorflow as tf
 from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.seeds import Purpose
-from sensor2sensor.dataset.recordfile import list_records
+from sensor2sensor.dataset.recordfile import count_records
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import fixed_batches
@@ -63,8 +63,8 @@ def statistics_batches(
         options: The reader's for its training.
     """
     place = (experiment.dataset_dir, experiment.contract)
-    known = len(list_records(experiment.dataset_dir, "train", *options.filters))
-    tiles = min(known, options.sample or known, BATCHES * TILES)
+    used = count_records(experiment.dataset_dir, "train", options.sample, *options.filters)
+    tiles = min(used, BATCHES * TILES)
     # The least number of batches first, then their size: 17 tiles are 9 and 8, not 16 and 1.
     size = -(-tiles // -(-tiles // TILES))
     sized = replace(options, batch_size=size)

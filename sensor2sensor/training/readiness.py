@@ -64,13 +64,16 @@ def _names(experiment: DataView, split: str) -> list[str]:
 def _refuse_unknown_tiles(experiment: DataView, names: Mapping[str, Sequence[str]]) -> None:
     """Refuse ``sample_tiles`` that neither a sheet nor a gallery could show."""
     shown, asked = [*names["val"], *names["test"]], experiment.config.sample_tiles
-    found = [
-        f"'{name}' is of train, which sheets never show"
-        if name in names["train"]
-        else f"no tile '{name}' in val or test; {_near(name, shown)}"
-        for name in dict.fromkeys(asked)
-        if name not in shown
-    ]
+    left_out = experiment.excluded.names
+
+    def why(name: str) -> str:
+        if name in names["train"]:
+            return f"'{name}' is of train, which sheets never show"
+        if name in left_out:
+            return f"'{name}' is left out by exclude_tiles"
+        return f"no tile '{name}' in val or test; {_near(name, shown)}"
+
+    found = [why(name) for name in dict.fromkeys(asked) if name not in shown]
     if found:
         raise ConfigErrors(report(experiment.document, {("sample_tiles",): ["; ".join(found)]}))
 

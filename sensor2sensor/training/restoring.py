@@ -70,21 +70,26 @@ def restore_latest(folder: Path, state: TrainingState, *, repair: bool) -> int:
     raise CheckpointError("no checkpoint", where=folder, hint=neighbours(folder))
 
 
-def restore_step(folder: Path, state: TrainingState, step: int) -> int:
+def restore_step(folder: Path, state: TrainingState, step: int, hint: str) -> int:
     """Restore the checkpoint of one step and no other; returns the step.
+
+    Args:
+        folder: ``ckpt/<timestamp>`` of a run.
+        state: The state to fill.
+        step: The checkpoint's.
+        hint: What to do where that is impossible.
 
     Raises:
         CheckpointError: It is not there, damaged, or of another architecture.
     """
     _compare(folder, state)
     if step not in checkpoint_steps(folder):
-        what = f"no checkpoint at step {step}"
-        raise CheckpointError(what, where=folder, hint=neighbours(folder))
+        raise CheckpointError(f"no checkpoint at step {step}", where=folder, hint=hint)
     try:
         return _read(folder, state, step)
     except DAMAGE as error:
         problem = f"checkpoint {step} was not restored ({reason_of(error)})"
-        raise CheckpointError(problem, where=folder, hint="start a new run") from error
+        raise CheckpointError(problem, where=folder, hint=hint) from error
 
 
 def _read(folder: Path, state: TrainingState, step: int) -> int:

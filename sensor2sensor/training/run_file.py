@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sensor2sensor.config.cadence import CadenceKeys
+from sensor2sensor.config.exclusion import KEY as EXCLUDED
 from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.layers import kept_by_run
@@ -37,6 +38,7 @@ MAY_CHANGE = frozenset({"steps", "sample_val", "sample_tiles"}) | frozenset(
 RESTORE = "start a new run (--restore takes over this one's state)"
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
+Facts = dict[str, Any]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -97,7 +99,7 @@ def begin(
         "model": model,
         "modules": modules,
         "earlier_modules": earlier_modules(before, name, {name: model, **modules}, own),
-        "exclude_tiles": experiment.excluded.as_json(),
+        EXCLUDED: experiment.excluded.as_json(),
         "vgg": vgg_identity(experiment),
         "seed": experiment.SEED,
         "normalisation": experiment.normaliser.state(),
@@ -105,6 +107,7 @@ def begin(
         "pretrained_generator": pretrained or (before or {}).get("pretrained_generator"),
         "restored_from": restored_from,
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
+        **_best_so_far(before, experiment),
         **further,
     }
     # Before run.json: whoever finds that one finds the settings too.
@@ -114,6 +117,13 @@ def begin(
     run_file = RunFile(run, content)
     run_file.update()
     return run_file
+
+
+def _best_so_far(before: Facts | None, experiment: ExperimentView) -> Facts:
+    """The best validation that a run named, until its log is read again."""
+    best, monitor = (before or {}).get("best"), experiment.config.monitor
+    same = best is not None and monitor is not None and best["metric"] == monitor.metric
+    return {"best": best} if same else {}
 
 
 def measured_before(run: Run, source: Path) -> dict[str, Any] | None:
@@ -147,7 +157,11 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
         return
     config = experiment.config
     changes = changed_settings(run, config, experiment.document)
-    found = [t for t in changes if t.split(":")[0].split(".")[0] not in MAY_CHANGE]
+    kept = read_run_json(run).get(EXCLUDED)
+    same = kept is not None and kept["sha256"] == experiment.excluded.sha256
+    # Of a list the names count: where it lies now is another place in another container.
+    free = MAY_CHANGE | ({EXCLUDED} if same else set())
+    found = [t for t in changes if t.split(":")[0].split(".")[0] not in free]
     if config.learning_rate_schedule.kind != "constant":
         then, now = _steps(files.read_json(run.resolved), experiment), experiment.STEPS
         if then != now:
@@ -156,9 +170,8 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     vgg, now_vgg = read_run_json(run).get("vgg"), vgg_identity(experiment)
     if vgg is not None and now_vgg is not None and vgg["sha256"] != now_vgg["sha256"]:
         found.append(f"vgg.weights: {now_vgg['file']} holds other weights")
-    kept = read_run_json(run).get("exclude_tiles")
-    if kept is not None and kept["sha256"] != experiment.excluded.sha256:
-        found.append(f"exclude_tiles: {experiment.excluded.file} names other tiles")
+    if kept is not None and not same and experiment.excluded.file:
+        found.append(f"{EXCLUDED}: {experiment.excluded.file} names other tiles")
     if _other_data(experiment):
         found.append("the data set was built anew")
     if found:

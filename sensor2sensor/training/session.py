@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from sensor2sensor.core import files
 from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import TrainingError
@@ -21,7 +22,7 @@ from sensor2sensor.training.batches import (
     reader_options,
     sheet_batches,
     train_batches,
-    train_count,
+    train_epochs,
     train_names,
     validation_batches,
 )
@@ -52,7 +53,7 @@ from sensor2sensor.training.sinks import sinks_for
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState, applied_rate
 from sensor2sensor.training.terms import Terms
-from sensor2sensor.training.validation import Monitor, write_sheet
+from sensor2sensor.training.validation import Monitor, sheet_path, write_sheet
 from sensor2sensor.training.watch import LossWatch
 from sensor2sensor.training.writers import JSONL, Writers, read_log
 
@@ -119,6 +120,8 @@ class Session:
         trace_step(self.model, form := self._batches().element_spec)
         self.statistics.attempt(form["input"])
         self.graph = partial(graph_of, self.model.generator, form["input"])
+        for place in (self.experiment.run.logs_dir, self.experiment.run.samples_dir):
+            files.sweep(place)
         for phrase in checkpoints.tidy(self.folder):
             logger.warning("%s: %s", self.folder, phrase)
         restored, pretrained = take_up(
@@ -189,8 +192,7 @@ class Session:
         watch = LossWatch(experiment.name, names_of, unweighted)
         if plan.saves:
             free = shutil.disk_usage(self.folder).free
-            most = self.keeper.most(range(self.begun + 1, steps + 1))
-            self.say(disk_line(self.state.nbytes, plan.saves, free, most))
+            self.say(disk_line(self.state.nbytes, plan.saves, free, self.keeper.most(plan)))
         if look_lost:
             self._sample(self.begun)  # the run was killed between its checkpoint and this look
         return train_loop(self.model, self._batches(), plan, actions, watch)
@@ -198,14 +200,13 @@ class Session:
     def _histograms(self) -> Histograms:
         return Histograms(
             self.model,
-            epochs=self.environment.histograms,
-            epoch_samples=train_count(self.experiment, self.options),
-            batch_size=self.options.batch_size,
+            every=self.environment.histograms,
+            epochs=train_epochs(self.experiment, self.options),
             show=self.writers.histograms,
         )
 
     def _go_on(self) -> bool:
-        """Take up what the log knows; whether it lacks a look, or the row of an epoch."""
+        """Take up what the log knows; whether a look, the row of an epoch or a sheet is lacking."""
         rows, begun = read_log(self.experiment.run.logs_dir / JSONL), self.begun
         self.keeper.resume(rows)
         if self.experiment.config.monitor is not None:
@@ -215,6 +216,8 @@ class Session:
             self.epoch.begin(begun if held else self.plan.epochs.began(begun), rows, done=begun)
             if self.plan.ends_epoch(begun) and not held:
                 return True
+        if self.plan.sheet_due(begun) and not sheet_path(self.experiment, begun).is_file():
+            return True
         return self.plan.sample_due(begun) and not self.writers.holds(begun, "val")
 
     def _batches(self) -> tf.data.Dataset:
@@ -278,6 +281,8 @@ class Session:
     def _close_epoch(self, step: int, scores: Mapping[str, float], terms: Collection[str]) -> None:
         """Write the row of an epoch: means of training, and what its validation has found."""
         if self.plan.epochs is None or not self.plan.ends_epoch(step):
+            return
+        if self.writers.holds(step, EPOCH):
             return
         # A loss has one name in training and validation.
         found = {f"val_{name}" if name in terms else name: v for name, v in scores.items()}

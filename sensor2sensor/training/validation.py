@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -164,10 +165,16 @@ def _mean(values: Iterable[float]) -> float:
     return sum(finite) / len(finite) if finite else math.nan
 
 
+def sheet_path(experiment: ExperimentView, step: int) -> Path:
+    """Where the sheet of a step is kept."""
+    path: Path = experiment.run.samples_dir / f"step-{step:07d}.png"
+    return path
+
+
 def write_sheet(experiment: ExperimentView, latest_dir: Any, step: int, png: bytes) -> None:
     """Keep the sheet under its step, and as the latest one of the experiment.
 
     Files: ``samples/<timestamp>/step-<step>.png`` and ``_samples/<a__b__c>.png``.
     """
-    files.write_bytes(experiment.run.samples_dir / f"step-{step:07d}.png", png)
+    files.write_bytes(sheet_path(experiment, step), png)
     files.write_bytes(latest_dir / f"{experiment.name.replace('/', '__')}.png", png)

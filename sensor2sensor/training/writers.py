@@ -177,10 +177,11 @@ def _keep_rows(path: Path, start_step: int) -> list[Row]:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if _step_of(line) <= start_step]
-    if kept != lines:
-        files.write_text(path, "".join(f"{line}\n" for line in kept))
+    text = path.read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if _step_of(line) <= start_step]
+    # Not the lines: a last one that is whole may lack its end, and the next row would join it.
+    if (whole := "".join(f"{line}\n" for line in kept)) != text:
+        files.write_text(path, whole)
     return [json.loads(line) for line in kept]
 
 

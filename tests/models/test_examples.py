@@ -42,7 +42,7 @@ def test_a_shipped_experiment_is_valid_and_its_model_takes_it(path):
     schema = (path.parent / document.data["$schema"]).resolve()
     assert schema.is_file(), f"{schema} is named but does not exist"
     if path.relative_to(FOLDER).parts[0] in OF_PICTURES:
-        return  # constructed for data of their own sources, by tests/scripts/test_<name>_experiments
+        return  # constructed by tests/scripts/test_{maps,aerial}_experiments.py
     # Land and sea, 12 and 30 times, are the same network: it is constructed once.
     seen = config.model_dump_json(exclude={"schema_", "dataset", "steps", *SUFFIXES})
     if (seen, config.dataset[:3]) in CONSTRUCTED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 
 import pytest
 
@@ -13,13 +14,17 @@ from experiment import Experiment
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.exclusion import Excluded
 from sensor2sensor.core.cli import main_guard
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.dataset.order import Epochs
 from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.predictors.registry import TrainSplit
 from sensor2sensor.report.load import load
+from sensor2sensor.training import run_file
 from sensor2sensor.training.batches import (
     reader_options,
     tiles_as_trained,
     train_batches,
+    train_epochs,
     train_names,
     validation_batches,
 )
@@ -74,6 +79,44 @@ def test_no_batch_and_no_fit_has_them(place):
         experiment.dataset_dir, experiment.contract, exclude_tiles=experiment.excluded.names
     )
     assert not fitted.whole and fitted.count() == 3 == len(list(fitted))
+
+
+@pytest.mark.parametrize(("drawn", "tiles", "steps"), [("null", 3, 5), ("2", 2, 3)])
+def test_an_epoch_is_of_the_tiles_that_are_left(place, drawn, tiles, steps):
+    root, _, _ = place
+    options = ["epochs=3", f"sample_train={drawn}"]
+    experiment = Experiment("a", load_environment(str(root / "environment.json")), options=options)
+    assert experiment.EPOCHS == Epochs(tiles, 2)
+    assert experiment.STEPS == steps
+    read = reader_options(experiment, experiment.environment)
+    assert train_epochs(experiment, read) == experiment.EPOCHS
+    seen = [n for b in train_batches(experiment, read, extras=()).take(tiles) for n in b["index"]]
+    counts = Counter(train_names(experiment, read, [int(n) for n in seen]))
+    assert len(counts) == tiles and set(counts.values()) == {2}  # two epochs
+
+
+def test_a_tile_to_be_shown_that_is_left_out_is_refused_with_the_reason(place, capsys):
+    root, _, bad = place
+    for word in (f'["{bad[1]}"]', f'["{bad[2]}"]'):
+        assert _call(train, root, "--check", "--set", f"sample_tiles={word}") == 2
+        said = capsys.readouterr().err
+        assert "is left out by exclude_tiles" in said and said.count("\n") == 1
+
+
+def test_a_list_that_was_moved_is_the_same_list(place):
+    root, _, _ = place
+    environment = load_environment(str(root / "environment.json"))
+    experiment = Experiment("a", environment, timestamp=STAMP)
+    run_file.begin(experiment, steps=2, device="CPU", restored_from=None)
+    (root / "exp" / "lists").mkdir()
+    (root / "exp" / "bad.txt").rename(root / "exp" / "lists" / "bad.txt")
+    text = (experiment.exp_dir / "experiment.json").read_text()
+    (experiment.exp_dir / "experiment.json").write_text(text.replace("../bad", "../lists/bad"))
+    run_file.refuse_changed(Experiment("a", environment, timestamp=STAMP))
+    with (root / "exp" / "lists" / "bad.txt").open("a") as stream:
+        stream.write("\nanother\n")
+    with pytest.raises(ConfigError, match=r"exclude_tiles: .*bad\.txt names other tiles"):
+        run_file.refuse_changed(Experiment("a", environment, timestamp=STAMP))
 
 
 def test_a_run_keeps_the_names_and_is_scored_without_them(place, capsys):

@@ -49,7 +49,8 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     if not options.dry_run:
         require_tensorflow()
     report = cli.StepReport(f"step {source.step}", dry_run=options.dry_run)
-    listing = source.plan().first(options.limit)
+    given = source.drafts[0].split_policy.by == "given"
+    listing = source.plan().first(options.limit, given=given)
     there = look_around(source, listing, data_root, options)
     plan = _planned(source, listing, there, report)
     for line in listing.notes:

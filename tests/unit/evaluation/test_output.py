@@ -16,7 +16,7 @@ from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
 from sensor2sensor.evaluation.definitions import definitions
 from sensor2sensor.evaluation.gallery import picks, write_gallery
-from sensor2sensor.evaluation.output import stem, write
+from sensor2sensor.evaluation.output import Inference, stem, write
 from sensor2sensor.evaluation.run import Evaluation, TileScores, evaluate
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.metrics import profile_metrics
@@ -87,6 +87,23 @@ def test_other_profiles_have_files_of_their_own():
     assert stem(toys.subject(), "arisgan") == "sis2__alt6__l1_0715-0930_arisgan"
     assert definitions("arisgan", ("sam",))["sam"]["unit"] == "radians"
     assert definitions("standard", ("sam",))["sam"]["unit"] == "degrees"
+
+
+def test_the_name_of_a_mode_has_one_spelling_and_the_batch_that_its_moments_are_of():
+    def named(*options, batch_size=2, statistics="batch", **changes):
+        inference = Inference(False, 1, "batch", batch_size)
+        changes |= {"inference": inference, "inference_statistics": statistics}
+        asked = toys.subject(options=options, **changes)
+        return stem(asked, "standard").removeprefix("sis2__alt6__l1_0715-0930_")
+
+    both = "inference.dropout=true", "inference.norm=batch"
+    assert named(*both) == named(*reversed(both)) == "dropout-true_norm-batch"
+    assert named("inference.norm=moving", ' inference.norm = "batch"') == "norm-batch"
+    assert named(*both, "batch_size=8") == "dropout-true_norm-batch_batch_size-8"
+    assert named("batch_size=8") == "batch_size-8"
+    assert named(both[0], "batch_size=8", statistics="train") == "dropout-true"
+    ends = named(*both, "batch_size=4", named_step=7)
+    assert ends == "dropout-true_norm-batch_batch_size-4_step-7"
 
 
 def test_missing_and_infinite_values_survive_the_files(tmp_path):

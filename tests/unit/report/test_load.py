@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -95,3 +96,12 @@ def test_runs_of_one_experiment_are_told_apart(folder):
     (group,) = load(folder).groups
     labels = [group.label(result) for result in group.results]
     assert labels == ["sis2/good (0715-0930)", "sis2/good (0801-1200)"]
+
+
+def test_evaluations_of_one_checkpoint_are_told_apart_by_their_files(folder):
+    (last,) = folder.glob("*good*0715-0930.json")  # later runs of evaluate.py name the step
+    shutil.copy(last, named := last.with_name(f"{last.stem}_step-300.json"))
+    (group,) = load(folder).groups
+    labels = {group.label(r) for r in group.results if r.facts.experiment == "sis2/good"}
+    run = "sis2/good (0715-0930, step 300)"
+    assert labels == {f"{run} [{path.stem}]" for path in (last, named)}

@@ -10,7 +10,7 @@ from sensor2sensor.core.errors import OutputExistsError
 from sensor2sensor.dataset.contract import SPLITS, load_contract
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.verification import verify_dataset
-from sensor2sensor.sources.source import folder_of
+from sensor2sensor.sources.source import Item, folder_of, listing
 from sensor2sensor.sources.writer.options import WriteOptions
 from sensor2sensor.sources.writer.run import write
 from tests.fakes_source import ToySource
@@ -48,6 +48,25 @@ def test_the_rest_is_taken_in_by_add_and_by_nothing_else(
     verify_dataset(folder, thorough=True)
     with pytest.raises(OutputExistsError, match="holds all samples"):
         write(source, tmp_path / "a", WriteOptions(limit=18, add=True))
+
+
+def test_of_given_splits_the_first_of_each_are_taken() -> None:
+    counts = {"train": 12, "val": 3, "test": 6}
+    items = [
+        Item(f"{split}{n:02}", f"{split}{n}", {"n": n}, split=split)
+        for split, count in counts.items()
+        for n in range(count)
+    ]
+    made = listing("toy", items)
+    for limit in (3, 7, 14, 20):
+        taken = made.first(limit, given=True).items
+        assert len(taken) == limit and list(taken) == sorted(taken, key=lambda item: item.name)
+        for split, count in counts.items():
+            names = [item.name for item in taken if item.split == split]
+            assert names == [f"{split}{n:02}" for n in range(len(names))]
+            assert 1 <= len(names) <= 1 + count * limit / len(items)
+        before = {item.name for item in made.first(limit - 1, given=True).items}
+        assert before < {item.name for item in taken}
 
 
 def test_a_limit_beyond_the_listing_is_none(tmp_path: Path) -> None:

@@ -167,6 +167,12 @@ def test_some_stay_by_their_step_or_epoch(tmp_path):
     assert checkpoint_steps(other) == [7, 14, 18]
 
 
+def test_of_what_stays_only_steps_with_a_checkpoint_are_counted(tmp_path):
+    plan = Plan(0, 12, ckpt_freq=4, sample_freq=4)  # of every third step the twelfth has one
+    assert keeper(tmp_path, [], keep_last=1, keep_every=3).most(plan) == 1 + 1 + 1
+    assert keeper(tmp_path, [], keep_last=None, keep_every=3).most(plan) is None
+
+
 @pytest.mark.parametrize(("metric", "best"), [("psnr", 2), ("gen_l1", 4)])
 def test_the_best_stays_by_the_direction_of_its_metric(tmp_path, metric, best):
     said, rows = [], []

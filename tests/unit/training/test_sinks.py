@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from experiment import Experiment
 from sensor2sensor.config.environment import load_environment
+from sensor2sensor.dataset.order import Epochs
 from sensor2sensor.training import validation
 from sensor2sensor.training.board import Board, graph_of
 from sensor2sensor.training.histograms import Histograms
@@ -232,7 +233,7 @@ def test_gradients_are_those_that_the_step_applied():
     build_optimizers(model)
     shown = []
     histograms = Histograms(
-        model, epochs=1, epoch_samples=6, batch_size=2, show=lambda *told: shown.append(told)
+        model, every=1, epochs=Epochs(6, 2), show=lambda *told: shown.append(told)
     )
     assert [step for step in range(1, 10) if histograms.due(step)] == [3, 6, 9]
     for step in range(1, 7):
@@ -252,7 +253,7 @@ def test_an_optimizer_without_moments_shows_weights_alone(caplog):
     build_optimizers(model)
     shown = []
     histograms = Histograms(
-        model, epochs=1, epoch_samples=2, batch_size=2, show=lambda *told: shown.append(told)
+        model, every=1, epochs=Epochs(2, 2), show=lambda *told: shown.append(told)
     )
     fields = batch(0)
     with histograms.around(1):

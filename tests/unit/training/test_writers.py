@@ -47,6 +47,16 @@ def test_a_resumed_log_drops_steps_that_are_done_again(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_row_that_lost_its_end_is_not_joined_by_the_next(tmp_path):
+    with Writers(tmp_path, start_step=0) as writers:
+        writers.scalars(20, "train", {"gen": 1.0})
+    path = tmp_path / JSONL
+    path.write_text(path.read_text().rstrip("\n"))
+    with Writers(tmp_path, start_step=20) as writers:
+        writers.scalars(40, "train", {"gen": 2.0})
+    assert [row["step"] for row in read_log(path)] == [20, 40]
+
+
 def test_a_full_disk_is_one_line(tmp_path):
     writers = Writers(tmp_path, start_step=0)
     writers.log._stream.close()
