@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
@@ -76,7 +77,10 @@ class Tracker:
         self._names = PUBLISHED[names]
 
     def resume(self, start_step: int, rows: Sequence[Row]) -> None:
-        """Begin the run there, or go on with it."""
+        """Begin the run there, or go on with it, and tell the rows that it lacks.
+
+        A kill costs what its own process had not written yet: also rows of before the checkpoint.
+        """
         import wandb
 
         self._wandb = wandb
@@ -90,6 +94,12 @@ class Tracker:
             # What is printed belongs to the terminal; a wrapped stream would hide who writes.
             settings=wandb.Settings(console="off"),
         )
+        known = self._run.step  # 0 offline, where it cannot know
+        for row in rows:
+            if row["step"] >= known:
+                told = {name: v for name, v in row.items() if name not in ("step", "kind")}
+                finite = {name: math.nan if v is None else v for name, v in told.items()}
+                self.scalars(row["step"], row["kind"], finite)
 
     def _identity(self) -> str:
         path = self._logs_dir / IDENTITY

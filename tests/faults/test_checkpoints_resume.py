@@ -13,7 +13,12 @@ from experiment import Experiment
 from models.loading import load_gan_class
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import ConfigError, OutputExistsError, TrainingError
+from sensor2sensor.core.errors import (
+    CheckpointError,
+    ConfigError,
+    OutputExistsError,
+    TrainingError,
+)
 from sensor2sensor.core.runs import read_run_json, write_run_json
 from sensor2sensor.training.checkpoints import checkpoint_steps
 from sensor2sensor.training.run import train
@@ -136,6 +141,11 @@ def test_a_restored_run_killed_before_its_first_checkpoint_begins_with_the_same_
         go(environment, exp, start=Start(source=old.run))
     assert "generator" in read_run_json(exp.run) and not checkpoint_steps(exp.run.ckpt_dir)
     go(environment, old, start=Start(resume=True))
+    (index,) = old.run.ckpt_dir.glob("ckpt-3.index")
+    gone = index.rename(index.with_suffix(".gone"))  # as keep_last of that run may have it
+    with pytest.raises(CheckpointError, match=r"step 3; this run began with it.*with --restore"):
+        go(environment, exp, start=Start(resume=True))
+    gone.rename(index)
     outcome, said = go(environment, exp, start=Start(resume=True))
     assert any("continuing from step 3" in line for line in said)
     assert_equal_models(outcome.model, whole[1].model)

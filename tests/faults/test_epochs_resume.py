@@ -205,6 +205,17 @@ def test_the_best_validation_is_kept_and_named_also_after_a_kill(environment, mo
     assert checkpoint_steps(again.run.ckpt_dir) == checkpoint_steps(exp.run.ckpt_dir)
 
 
+def test_the_best_is_known_while_a_resumed_run_begins(environment):
+    asked = {"steps": 11, "device": "CPU", "restored_from": None}
+    best = {"step": 4, "metric": "l1", "value": 0.1}
+    exp = experiment(environment, "opening", monitor={"metric": "l1"})
+    run_file.begin(exp, **asked).update(best=best)
+    run_file.begin(exp, **asked)
+    assert read_run_json(exp.run)["best"] == best
+    run_file.begin(experiment(environment, "opening", monitor={"metric": "psnr"}), **asked)
+    assert "best" not in read_run_json(exp.run)
+
+
 def test_a_loss_as_monitor_needs_a_module_that_computes_it(environment):
     exp = experiment(environment, "plain", monitor={"metric": "gen_l1"})
     with pytest.raises(ConfigError, match="computes no loss at validation, so 'gen_l1'"):

@@ -12,7 +12,13 @@ import tensorflow as tf
 from sensor2sensor.config.network_settings import InferenceSettings
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.predictors.draws import Draws, draws_of
-from sensor2sensor.training.applied import Applied, applied_predictor, at_inference, undrawn
+from sensor2sensor.training.applied import (
+    Applied,
+    applied_generator,
+    applied_predictor,
+    at_inference,
+    undrawn,
+)
 from sensor2sensor.training.layer_modes import dropouts, in_training
 
 NAMES = ["a", "b", "c"]
@@ -151,3 +157,15 @@ def test_several_draws_are_one_predictor():
         undrawn(single, 2)
     with pytest.raises(ConfigError, match=r"--draws: .* --set inference\.dropout=true"):
         applied_predictor(experiment(), network(), draws=3)
+
+
+@pytest.mark.parametrize("norm", [True, False])
+def test_a_line_says_where_there_are_no_moments_to_take(norm, caplog):
+    config = SimpleNamespace(
+        inference=InferenceSettings(norm="batch", dropout=True), applied_statistics="batch"
+    )
+    experiment, made = SimpleNamespace(config=config, SEED=0), network(norm=norm)
+    for draw in range(3):
+        applied_generator(experiment, made, draw)
+    said = [line for line in caplog.messages if "there is no batch normalisation" in line]
+    assert len(said) == (0 if norm else 1)
