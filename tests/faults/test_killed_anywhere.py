@@ -171,7 +171,7 @@ def assert_as_undisturbed(exp, whole) -> None:
     ]
     assert sheets[0] == sheets[1]
     kinds = [{path.name for path in each.run.ckpt_dir.iterdir()} for each in (exp, whole)]
-    assert kinds[0] == kinds[1]
+    assert kinds[0] - {"damaged"} == kinds[1]  # where data without an index are set aside
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
