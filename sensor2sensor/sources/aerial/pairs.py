@@ -15,7 +15,8 @@ from sensor2sensor.sources import pictures
 from sensor2sensor.sources.aerial.rasters import DTYPES, Place, Raster, look
 
 ENDINGS = (".tif", ".tiff")
-_NUMBERED = re.compile(r"(?P<city>.*?)[-_ ]*(?P<number>\d+)")
+# All numbers at the end: tiles of one city are also numbered by row and column, ``austin_3_1``.
+_NUMBERED = re.compile(r"(?P<city>.*?)[-_ \d]*\d")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Pair:
 
     @property
     def city(self) -> str:
-        """``austin`` of ``austin12``; the name itself where it has no number."""
+        """``austin`` of ``austin12`` and of ``austin_3_1``; else the name itself."""
         found = _NUMBERED.fullmatch(self.name)
         return (found["city"] if found else "") or self.name
 
@@ -108,7 +109,7 @@ def find(folder: Path, bands: tuple[str, ...] | None) -> Found:
         for name in progress(both, desc="looking at pairs", unit="pair")
     ]
     form = _common_form(pairs, bands, folder)
-    fitted = tuple(map(partial(_checked, form=form), pairs))
+    fitted = tuple(map(partial(_checked, form=form, named=bands is not None), pairs))
     notes = _notes(images.keys() - set(both), masks.keys() - set(both))
     if any(pair.image.alpha for pair in pairs):
         told = "images have a band marked as alpha, which is none of theirs; name it in --bands"
@@ -162,13 +163,13 @@ def _common_form(pairs: Sequence[Pair], bands: tuple[str, ...] | None, folder: P
     return Form(bands, form.dtype)
 
 
-def _checked(pair: Pair, form: Form) -> Pair:
+def _checked(pair: Pair, form: Form, named: bool) -> Pair:
     """The pair with its first fault."""
     image, mask = pair.image, pair.mask
     faults = (
         *((image, image.fault), (mask, mask.fault)),
         (image, "is of a palette, not of bands; convert it first" if image.palette else ""),
-        (image, _other_bands(image, form)),
+        (image, _other_bands(image, form, named)),
         (mask, f"has {len(mask.bands)} bands, a mask has one" if len(mask.bands) != 1 else ""),
         (mask, _elsewhere(image, mask)),
     )
@@ -178,9 +179,12 @@ def _checked(pair: Pair, form: Form) -> Pair:
     return pair
 
 
-def _other_bands(image: Raster, form: Form) -> str:
+def _other_bands(image: Raster, form: Form, named: bool) -> str:
+    """Why an image's bands are not those of the data set; the user's names stand for any."""
     if len(image.bands) == len(form.bands) and image.dtype == form.dtype:
-        return ""
+        if named or image.bands == form.bands:
+            return ""
+        return f"bands are {', '.join(image.bands)}, of most images {', '.join(form.bands)}"
     most = f"most images {len(form.bands)} of {form.dtype}"
     return f"number of bands: {len(image.bands)} of {image.dtype}, {most}"
 

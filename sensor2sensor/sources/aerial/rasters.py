@@ -179,6 +179,8 @@ def _stripes(
     flags = {flag.name for number in numbers for flag in source.mask_flag_enums[number - 1]}
     # With every band named there is no alpha, whatever one of them is marked as.
     whole = flags == {"all_valid"} or ("alpha" in flags and len(numbers) == source.count)
+    # 0 fills what lies outside of a photo and is a value within: of one band it says nothing.
+    filled = "nodata" in flags and source.nodata != 0
     for top in range(0, window.height, height):
         rows = min(height, window.height - top)
         part = Window(window.x, window.y + top, window.width, rows)
@@ -186,6 +188,8 @@ def _stripes(
         valid = np.isfinite(values).all(axis=-1)
         if not whole:
             valid &= source.dataset_mask(window=part) != 0
+        if filled:
+            valid &= (source.read_masks(list(numbers), window=part) != 0).all(axis=0)
         lost.pixels += int(valid.size - valid.sum())
         yield values
 
@@ -215,8 +219,8 @@ def read_image(raster: Raster, window: PixelWindow, stored_px: int) -> tuple[Val
 
 def read_mask(
     raster: Raster, window: PixelWindow, stored_px: int
-) -> tuple[npt.NDArray[np.uint8], float]:
-    """A square of a mask as 0 and 1, and the true share of its pixels that are not 0.
+) -> tuple[npt.NDArray[np.uint8], float, float]:
+    """A square of a mask as 0 and 1, and the true shares of its pixels not 0, and without data.
 
     A stored pixel is 1 where at least half of its area is. The share is one of whole pixels.
 
@@ -230,12 +234,14 @@ def read_mask(
         nonlocal built_px
         for stripe in stripes:
             seen.update(np.unique(stripe)[:_FEW].tolist())
-            built_px += np.count_nonzero(stripe)
+            built_px += int(np.count_nonzero(stripe))
             yield stripe != 0
 
+    lost = _Lost()
     with _reading(raster) as source:
-        stripes = binary(_stripes(source, raster.numbers, window, _Lost()))
+        stripes = binary(_stripes(source, raster.numbers, window, lost))
         shares = resampled(stripes, window.width, stored_px, area=True)[..., 0]
+        empty = 0 if source.nodata == 0 else lost.pixels  # 0 is no building, whatever it is called
     if len(seen - {0}) > 1 or not np.isfinite(list(seen)).all():
         few = ", ".join(f"{value:g}" for value in sorted(seen)[:_FEW])
         raise DatasetError(
@@ -244,7 +250,8 @@ def read_mask(
             hint="is it stored without loss?",
         )
     # Sums of areas round: exactly a half is a half, whatever the ratio of the sizes.
-    return (shares >= 0.5 - _ROUNDING).astype(np.uint8), built_px / window.width**2
+    stored = (shares >= 0.5 - _ROUNDING).astype(np.uint8)
+    return stored, built_px / window.width**2, empty / window.width**2
 
 
 @contextmanager

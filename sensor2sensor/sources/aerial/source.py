@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,6 +69,8 @@ class AerialSource(Source):
         pairs = self._found.pairs
         if self._asked.split_by == "number":
             _refuse_unnumbered(pairs)
+        elif self._asked.split_by == "city":
+            _refuse_without_city(pairs)
         items = [item for pair in pairs for item in self._items(pair)]
         made = listing(self._asked.name, items)
         return replace(
@@ -118,6 +121,9 @@ class AerialSource(Source):
             yield f"squares of {min(small)} pixels are enlarged to {self._asked.stored_px}"
         if self.drafts[0].target.display is None and len(self.drafts[0].target.bands) > 2:
             yield "no file says which bands are red, green and blue; --bands names them"
+        if self._asked.split_by == "city":
+            cities = Counter(pair.city for pair in sound).items()
+            yield f"cities, by their names: {', '.join(f'{c} ({n})' for c, n in sorted(cities))}"
         if self._resolution_m is None:
             yield "size of a pixel on the ground: not known, or not one for all"
         elif any(p.place is not None and p.place.epsg == WEB_MERCATOR for p in sound):
@@ -134,7 +140,9 @@ class AerialSource(Source):
         pair, stored_px = square.pair, self._asked.stored_px
         if pair.fault:
             raise DatasetError(pair.fault)
-        mask, density = read_mask(pair.mask, square.window, stored_px)
+        mask, density, unknown = read_mask(pair.mask, square.window, stored_px)
+        if unknown:
+            raise LeftOut(f"{unknown:.2%} of its mask has no data")
         if density < self._asked.min_density:
             least = f"{self._asked.min_density:.2%}"
             raise LeftOut(f"{density:.2%} of it is building, less than {least}")
@@ -174,6 +182,13 @@ def _refuse_unnumbered(pairs: Sequence[Pair]) -> None:
     if without:
         what = f"names that end in no number: {len(without)}, first of them {without[0]}"
         raise InputError(what, hint="give --split-by city or block")
+
+
+def _refuse_without_city(pairs: Sequence[Pair]) -> None:
+    without = [pair.name for pair in pairs if pair.city == pair.name and pair.split is not None]
+    if without:
+        what = f"names that are numbers alone: {len(without)}, first of them {without[0]}"
+        raise InputError(what, hint="put the city before the number, or give --split-by block")
 
 
 def _refuse_unplaced(pairs: Sequence[Pair]) -> None:

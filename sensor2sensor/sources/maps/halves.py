@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,10 +46,11 @@ def look(path: Path) -> SidePicture:
         digest = files.sha256(path)
         with Image.open(path, formats=FORMATS) as picture:
             width, height = picture.size
+            deep = _deep(picture)  # first: EXIF of a PNG is behind its pixels
             # As a viewer shows it: whoever put two pictures side by side saw them so.
             if picture.getexif().get(_ORIENTATION) in _TURNED:
                 width, height = height, width
-            fault = _fault(width, height, picture.mode)
+            fault = _fault(width, height, picture.mode) or deep
     except Exception as error:  # Pillow raises many kinds, and one bad file must not end the run
         what = f"is no picture that can be read ({pictures.said(error, path)})"
         return SidePicture(path, fault=what)
@@ -64,6 +66,14 @@ def _fault(width: int, height: int, mode: str) -> str:
     if width != 2 * height:
         return f"is {width} x {height} pixels, not two squares side by side"
     return ""
+
+
+def _deep(picture: Any) -> str:
+    """Pillow gives the upper 8 of 16 bits of a PNG without a word; the file's own header tells."""
+    bits = picture.tile[0][3] if picture.format == "PNG" and picture.tile else ""
+    if "16" not in str(bits):
+        return ""
+    return "has 16 bits a band, and pictures of 8 are stored; convert it first"
 
 
 def halves(picture: SidePicture) -> tuple[Bytes, Bytes]:
@@ -91,6 +101,8 @@ def _pixels(path: Path, sha256: str) -> Bytes:
 
     with Image.open(path, formats=FORMATS) as picture:
         turned = ImageOps.exif_transpose(picture)
+        if "transparency" in picture.info:  # a colour that stands for none
+            turned = turned.convert("RGBA")
         if turned.mode == "RGBA" and turned.getextrema()[3] != (255, 255):
             raise ValueError("it is transparent in places, where nobody knows its colours")
         return np.asarray(turned.convert("RGB"))

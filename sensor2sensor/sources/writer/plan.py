@@ -111,6 +111,8 @@ def require_splits(plan: Plan, kept: Sequence[SplitRow], dataset: str) -> None:
     """
     listing = plan.listing
     _refuse_taken_names(listing, kept, dataset)
+    if plan.rule.by != "block":
+        _refuse_in_two_splits([*plan.rows.values(), *kept], dataset)
     units = {i.name: plan.deciding[i.name] for i in listing.items if not i.left_out}
     lost, every = len(listing.items) - len(units), len(listing.items)
     text = f"; {lost} of {every} tiles are left out by {listing.left_out_by}" if lost else ""
@@ -118,6 +120,25 @@ def require_splits(plan: Plan, kept: Sequence[SplitRow], dataset: str) -> None:
     units |= {row.name: tuple(row.block.split("+")) for row in kept if row.split in SPLITS}
     where = f"data set '{dataset}'"
     require_all(units, plan.rule, where, left_out=text, ways=listing.advice)
+
+
+def _refuse_in_two_splits(rows: Sequence[SplitRow], dataset: str) -> None:
+    """One file under two names would show in training what is tested; of places blocks tell."""
+    first: dict[str, SplitRow] = {}
+    twice = [
+        (one, row)
+        for row in rows
+        if row.split in SPLITS and row.source_sha256
+        if (one := first.setdefault(row.source_sha256, row)).split != row.split
+    ]
+    if twice:
+        one, row = twice[0]
+        raise DatasetError(
+            f"{len(twice)} samples are of files that another split has, too, first of them"
+            f" {row.name} ({row.split}), which is the file of {one.name} ({one.split})",
+            where=f"data set '{dataset}'",
+            hint="leave one of the two out",
+        )
 
 
 def _refuse_taken_names(listing: Listing, kept: Sequence[SplitRow], dataset: str) -> None:

@@ -148,7 +148,7 @@ def test_photos_are_antialiased_and_masks_stay_two_values(tmp_path: Path, stored
     size, bilinear = (stored, stored), Image.Resampling.BILINEAR
     pillow = np.asarray(Image.fromarray(photo).resize(size, bilinear))
     assert lost == 0 and np.abs(values - pillow).max() <= 1
-    mask, density = read_mask(look(tmp_path / "gt/austin1.tif"), whole(120), stored)
+    mask, density, _ = read_mask(look(tmp_path / "gt/austin1.tif"), whole(120), stored)
     assert set(np.unique(mask)) == {0, 1} and density == pytest.approx(buildings.mean())
     if stored == 40:
         shares = buildings.reshape(40, 3, 40, 3).mean(axis=(1, 3))
@@ -235,8 +235,9 @@ def test_alpha_is_no_band_and_what_it_hides_has_no_data(tmp_path: Path) -> None:
 def test_infrared_that_gdal_marks_as_alpha_is_a_band_once_named(tmp_path: Path, capsys) -> None:
     write_aerial(tmp_path / "inria", NAMES[:3], 60)
     values = planes(4, "uint8", 200)
-    for name in NAMES[:3]:
-        save_tif(tmp_path / f"inria/images/{name}.tif", values, aerial_profile(60, 60, None))
+    for n, name in enumerate(NAMES[:3]):
+        path = tmp_path / f"inria/images/{name}.tif"
+        save_tif(path, np.roll(values, n, axis=-1), aerial_profile(60, 60, None))
     assert door(tmp_path, "--stored-size", 60) == 2
     dark = (values[3] == 0).mean()
     words = f"first inria__austin1: {dark:.2%} of it has no data, by its alpha band"
@@ -293,7 +294,7 @@ def test_a_real_tile_comes_back_at_its_own_size() -> None:
     data = data_set("INRIA_PATH")
     path = min((data / "train" / "images").glob("*.tif"))
     values, _ = read_image(look(path), PixelWindow(64, 32, 256, 256), 256)
-    mask, density = read_mask(look(data / "train" / "gt" / path.name), whole(256), 256)
+    mask, density, _ = read_mask(look(data / "train" / "gt" / path.name), whole(256), 256)
     with rasterio.open(path) as source:
         there = source.read(window=rasterio.windows.Window(64, 32, 256, 256))
     assert np.array_equal(values, np.moveaxis(there, 0, -1))
