@@ -151,5 +151,5 @@ def test_pngs_of_16_bits_and_with_a_colour_that_stands_for_none_are_refused(
     assert maps.door(tmp_path, "--val-from-train", 3) == 1
     words = said(capsys)
     assert "has 16 bits a band" in words and "transparent in places" in words
-    found = {row.name.split("_")[3] for row in read_split(tmp_path / "maps" / "32")}
+    found = {name.split("_")[3] for name in maps.records(tmp_path / "maps" / "32")}
     assert {"20", "22"} <= found and not {"21", "23"} & found
