@@ -210,6 +210,8 @@ def rank_table(group: Group) -> pd.DataFrame:
     for name, definition in group.metrics.items():
         if not definition.undefined:
             having = [entrant.has(name) for entrant in found]
+            # All would share the first place in what nobody has a value of.
+            having = having if scores[name].notna().any() else [False] * len(found)
             lower = definition.better == "lower"
             # At the bottom without a mean: nobody must gain a rank by failing on hard tiles.
             order = scores.loc[having, name].rank(ascending=lower, method="min", na_option="bottom")

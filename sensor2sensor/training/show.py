@@ -125,8 +125,9 @@ def sheet(pairs: Pairs, experiment: Any, title: str) -> bytes:
     left, right = lower.subplots(1, 2)
     kind = experiment.config.normalisation
     bounds = normaliser.bounds
-    _histogram(left, pairs.inputs, contract.input.bands, views[0], f"input, {kind}")
-    _histogram(right, pairs.targets, contract.target.bands, views[1], f"target, {kind}")
+    photos = [side.dtype == "uint8" for side in (contract.input, contract.target)]
+    _histogram(left, pairs.inputs, contract.input.bands, views[0], f"input, {kind}", photos[0])
+    _histogram(right, pairs.targets, contract.target.bands, views[1], f"target, {kind}", photos[1])
     for end in bounds or ():
         right.axvline(end, color="0.4", linestyle=":", linewidth=1.0)
     buffer = io.BytesIO()
@@ -153,13 +154,15 @@ def _draw_pairs(
 
 
 def _histogram(
-    panel: Any, values: Floats, bands: Sequence[BandSpec], shown: View, title: str
+    panel: Any, values: Floats, bands: Sequence[BandSpec], shown: View, title: str, photo: bool
 ) -> None:
     """Share of the pixels of each band in bins that all bands share."""
     flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
     flat = flat[np.isfinite(flat).all(axis=-1)]
     low, high = np.quantile(flat, (0.0005, 0.9995))
     edges = np.linspace(low, max(high, low + 1e-6), BINS + 1)
+    if photo and (levels := np.unique(flat)).size > BINS:
+        edges = _between_levels(levels, low, high)
     for band, spec, colour in zip(flat.T, bands, _colours(len(bands), shown), strict=True):
         share = np.histogram(band, bins=edges)[0] / len(band)
         panel.stairs(100.0 * share, edges, color=colour, label=spec.name, linewidth=1.2)
@@ -169,6 +172,15 @@ def _histogram(
     panel.tick_params(labelsize=7)
     many = len(bands) > MANY_BANDS
     panel.legend(fontsize=5 if many else 7, ncols=2 if many else 1, frameon=False)
+
+
+def _between_levels(levels: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Edges with equally many stored levels of 8 bits in each bin; else some hold one more."""
+    steps = np.diff(levels)
+    # Rounding makes levels of its own; jittered pictures have more than 256, and no comb.
+    step = float(np.median(steps[steps > 1e-5]))
+    count = math.ceil((high - low) / step / BINS) * step
+    return np.arange(low - step / 2, high + count, count)
 
 
 def _colours(count: int, shown: View) -> list[Any]:

@@ -16,7 +16,7 @@ from sensor2sensor.__main__ import main as commands
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
 from sensor2sensor.training.batches import reader_options, train_batches
-from sensor2sensor.training.show import read_pairs, sheet
+from sensor2sensor.training.show import BINS, _between_levels, read_pairs, sheet
 from tests.doors import run_door
 from tests.fakes_dataset import make_dataset
 
@@ -121,3 +121,18 @@ def test_help_needs_no_tensorflow(repository):
     ran = run_door("-m", "sensor2sensor", "show", "--help", cwd=repository)
     assert ran.code == 0 and not ran.heavy and "--split {train,val}" in ran.out
     assert show.arguments().prog == "show.py"
+
+
+def test_bins_of_8_bits_hold_equally_many_levels():
+    values = (
+        np.clip(np.random.default_rng(0).normal(128, 40, 400_000).round(), 0, 255)
+    ) / 127.5 - 1
+    values = values.astype(np.float32).astype(np.float64)
+    low, high = np.quantile(values, (0.0005, 0.9995))
+    edges = _between_levels(np.unique(values), low, high)
+    counts = np.histogram(values, bins=edges)[0]
+    levels = np.unique(values)
+    held = np.histogram(levels, bins=edges)[0][1:-1]
+    assert set(held) == {held[0]} and 60 <= len(counts) <= BINS + 2
+    middle = counts[len(counts) // 4 : -len(counts) // 4]
+    assert np.abs(np.diff(middle)).max() < 0.1 * middle.max()  # bins of equal width fall by 0.3

@@ -56,6 +56,8 @@ class AerialSource(Source):
         self._found: Found | None = found
         if options.split_by == "block":
             _refuse_unplaced(found.pairs)
+            # One that cannot be read is refused by name, wherever it is counted till then.
+            self._somewhere = next(pair for pair in found.pairs if pair.place is not None)
         self._resolution_m = _resolution_m(found.pairs, options)
         self.drafts = (_draft(found.form, options, self._resolution_m),)
 
@@ -85,6 +87,7 @@ class AerialSource(Source):
         height, width = pair.shape
         side = min(height, width) // self._asked.split
         fault = pair.fault
+        lost = self._asked.split_by == "block" and pair.place is None
         if not fault and side < 1:
             fault = f"has {height} x {width} pixels, too few for --split {self._asked.split}"
         # The shorter side gives N, though its remainder may hold one more.
@@ -107,7 +110,7 @@ class AerialSource(Source):
                     "cut": [window.x, window.y, window.width],
                 },
                 split=pair.split,
-                place=_place_of(name, pair, window),
+                place=_place_of(name, self._somewhere if lost else pair, window),
                 overpass=pair.city,
                 source_sha256=pair.image.sha256,
                 payload=Square(replace(pair, fault=fault), window),
@@ -192,7 +195,8 @@ def _refuse_without_city(pairs: Sequence[Pair]) -> None:
 
 
 def _refuse_unplaced(pairs: Sequence[Pair]) -> None:
-    without = [pair.name for pair in pairs if pair.place is None]
+    without = [pair.name for pair in pairs if pair.place is None and not pair.fault]
+    without = without or [pair.name for pair in pairs if all(p.place is None for p in pairs)]
     if without:
         what = f"pairs that do not say where they lie: {len(without)}, first of them {without[0]}"
         raise InputError(what, hint="take them out, or give --split-by number or city")

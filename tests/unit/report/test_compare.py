@@ -134,6 +134,17 @@ def test_an_entrant_without_any_value_ranks_last(tmp_path):
     assert compare.summary_table(group).loc[BAD, "CC ↑"].startswith("–")
 
 
+def test_what_nobody_has_a_value_of_ranks_nobody(group, monkeypatch):
+    found = compare.entrants(group)
+    for entrant in found:
+        entrant.table["cc"] = math.nan
+    monkeypatch.setattr(compare, "entrants", lambda _: found)
+    table = compare.rank_table(group)
+    assert set(table["CC ↑"]) == {compare.NOTHING}
+    others = table.drop(columns=["mean rank", "CC ↑"]).astype(int)
+    assert list(table["mean rank"]) == list(others.mean(axis=1).round(2))
+
+
 def test_the_gain_is_over_the_strongest_baseline(group):
     table = compare.gain_table(group)
     good, bad = table.loc[GOOD, "RMSE ↓\n(reflectance)"], table.loc[BAD, "HPSI (colour) ↑"]

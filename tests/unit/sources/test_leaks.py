@@ -58,6 +58,23 @@ def test_numbers_alone_name_no_city(tmp_path: Path, capsys) -> None:
     assert "names that are numbers alone: 3, first of them 1_1; put the city before" in said(capsys)
 
 
+def test_one_city_cannot_fill_three_splits_and_the_advice_says_so(tmp_path: Path, capsys) -> None:
+    write_aerial(tmp_path / "inria", ["graz_1", "graz_2", "graz_3"], 40)
+    assert aerial.door(tmp_path, "--stored-size", 40, "--split-by", "city") == 2
+    assert "give it at least 3 groups" in (words := said(capsys)) and "ratio" not in words
+
+
+def test_a_file_that_cannot_be_read_stops_no_split_by_ground(tmp_path: Path, capsys) -> None:
+    write_aerial(tmp_path / "inria", [f"graz{n}" for n in range(1, 10)], 40)
+    for kind in ("images", "gt"):
+        (tmp_path / "inria" / kind / "junk.tif").write_text("a page that says 404")
+    options = ("--stored-size", 10, "--split", 4, "--split-by", "block", "--block-tiles", 3)
+    ratios = ("--train_ratio", 0.7, "--val_ratio", 0.4, "--seed", 1)
+    assert aerial.door(tmp_path, *options, *ratios) == 1
+    assert "junk.tif: is no GeoTIFF that can be read" in said(capsys)
+    assert len(aerial.records(tmp_path / "aerial" / "10")) >= 3
+
+
 def test_one_picture_in_two_splits_is_refused(tmp_path: Path, capsys) -> None:
     write_maps(tmp_path / "maps", maps.SIDE, train=12, val=3)
     shutil.copy(tmp_path / "maps/val/2.jpg", tmp_path / "maps/train/13.jpg")
