@@ -161,9 +161,9 @@ def by_name(layers: list[Any], drawn: Sequence[int], names: Sequence[str]) -> It
     seed, *rest = drawn if layers else (0,)
     begun: dict[int, list[Any]] = {}
     for number, layer in enumerate(layers):
-        keys = (seed, Purpose.DROPOUT, "inference", number, *rest)
-        # As Keras begins one.
-        begun[id(layer)] = [[derive(*keys, name) % (1 << 31), 0] for name in names]
+        keys: tuple[int | str, ...] = ("inference", number, *rest)
+        seeds = (derive(seed, Purpose.DROPOUT, *keys, name) for name in names)
+        begun[id(layer)] = [[first % (1 << 31), 0] for first in seeds]  # as Keras begins one
     with _calls(layers, lambda layer: _dropping(layer, begun[id(layer)])):
         yield
 

@@ -143,8 +143,9 @@ def _alike_since(before: Facts | None, experiment: ExperimentView, step: int) ->
 def _best_so_far(before: Facts | None, experiment: ExperimentView, alike: int) -> Facts:
     """The best validation that a run named, until its log is read again."""
     best, monitor = (before or {}).get("best"), experiment.config.monitor
-    same = best is not None and monitor is not None and best["metric"] == monitor.metric
-    return {"best": best} if same and best["step"] > alike else {}
+    if best is None or monitor is None or best["step"] <= alike:
+        return {}
+    return {"best": best} if best["metric"] == monitor.metric else {}
 
 
 def measured_before(run: Run, source: Path) -> dict[str, Any] | None:
