@@ -36,7 +36,7 @@ from sensor2sensor.core.cli import add_set, main_guard, parser
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.baseline import check_baseline, fit_baseline, try_metrics
-from sensor2sensor.training.readiness import check_data
+from sensor2sensor.training.readiness import check_data, in_words
 from sensor2sensor.training.start import (
     SMOKE_STEPS,
     Start,
@@ -136,9 +136,9 @@ def _use(
     gan_class = find_gan_class(name, environment.models_root, print, modules)
     experiment = experiment.suited_to(gan_class, print)
     if args.check:
-        tiles = ", ".join(f"{count} {split}" for split, count in counts.items())
+        tiles = in_words(counts, experiment.config.sample_train)
         made = rehearse(gan_class, experiment, environment, start, print)
-        print(f"{experiment.name}: in order; {tiles} tiles, {made}")
+        print(f"{experiment.name}: in order; {tiles}, {made}")
         return 0
     outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
     if outcome.exit_code == 0:

@@ -14,7 +14,7 @@ import numpy as np
 from sensor2sensor.core import files
 from sensor2sensor.dataset.display import view
 from sensor2sensor.evaluation.definitions import info
-from sensor2sensor.evaluation.run import Evaluation
+from sensor2sensor.evaluation.run import Evaluation, batches
 from sensor2sensor.predictors.draws import draws_of
 from sensor2sensor.predictors.protocol import Images, Predictor
 
@@ -31,6 +31,8 @@ ERROR_SHARE = 0.25
 PANEL_INCH = 2.1
 SHOWN_DRAWS = 4  # of a model that is not the same each time
 CHOSEN = "chosen"
+
+Guesses = dict[str, list[Images]]  # by title, one for each tile of a batch
 
 
 @dataclass(frozen=True)
@@ -133,19 +135,27 @@ def _input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
     return shown.picture(np.asarray(upsample(tile, "nearest")))
 
 
-def _panels(
-    tile: TileRecord, predictors: Mapping[str, Predictor], contract: DatasetContract
-) -> _Panels:
-    """Panels of one tile: an l2-trained model is shown on the truth's own norm."""
+def _guesses(batch: Sequence[TileRecord], predictors: Mapping[str, Predictor]) -> Guesses:
+    """What each predictor makes of a batch, ``[B, H, W, Ct]`` by the title of its panel."""
     # l2 divides an image by its norm, which a network never learns: the truth's own lends it.
-    norm = float(np.sqrt(np.sum(np.square(tile.target.astype(np.float64)))))
-    guesses, first = {}, []
+    targets = [tile.target.astype(np.float64) for tile in batch]
+    norms = [float(np.sqrt(np.sum(np.square(target)))) for target in targets]
+    guesses = {}
     for name, predictor in predictors.items():
         for number, draw in enumerate(draws_of(predictor)[:SHOWN_DRAWS], start=1):
-            guess = np.asarray(draw([tile]))[0]
+            made = list(np.asarray(draw(batch)))
             shown_as = name if number == 1 else f"{name}, draw {number}"
-            guesses[shown_as] = guess * norm if predictor.normalised else guess
-        first.append(name)
+            if predictor.normalised:
+                made = [guess * norm for guess, norm in zip(made, norms, strict=True)]
+            guesses[shown_as] = made
+    return guesses
+
+
+def _panels(
+    tile: TileRecord, guesses: Mapping[str, Images], first: Collection[str],
+    contract: DatasetContract,
+) -> _Panels:  # fmt: skip
+    """Panels of one tile; of the methods ``first`` the errors too."""
     ranges = contract.target_ranges()
     photo = contract.target.dtype == "uint8"
     shown = view(contract.target.bands, ranges, contract.colour(), photo=photo)
@@ -205,28 +215,34 @@ def write_gallery(
     from sensor2sensor.pipeline.reader import iterate_tiles
 
     wanted = {pick.position: pick for pick in picks(evaluation, named)}
+    if not wanted:
+        return []
     names = [evaluation.methods[0], *([evaluation.reference] if evaluation.reference else [])]
     shown = {name: predictors[name] for name in names}
-    # Tiles after the last wanted one are not read.
-    last = max(wanted, default=-1) + 1
+    size = evaluation.batch_size
+    # Tiles after the batch of the last wanted one are not read.
+    last = min((max(wanted) // size + 1) * size, evaluation.tiles)
     entries: dict[int, dict[str, Any]] = {}
     # Read again: a whole split of tiles and predictions does not fit into memory.
     tiles = iterate_tiles(
         dataset_dir,
         contract,
         evaluation.split,
-        limit=last or None,
+        limit=last,
         enforce_suffix=enforce_suffix,
         exclude_suffix=exclude_suffix,
         exclude_tiles=exclude_tiles,
     )
-    for position, tile in enumerate(tiles):
-        if position not in wanted:
-            continue
-        pick = wanted[position]
-        caption = _caption(pick, evaluation)
-        path = folder / f"{pick.rank}.png"
-        files.write_bytes(path, _sheet(_panels(tile, shown, contract), caption))
-        entry = {"file": f"{folder.name}/{path.name}", "rank": pick.rank, "tile": pick.name}
-        entries[position] = {**entry, "caption": caption}
+    for number, batch in enumerate(batches(tiles, size)):
+        here = [position for position in wanted if position // size == number]
+        # In the batches of the scores, which a tile's neighbours may be part of.
+        guesses = _guesses(batch, shown) if here else {}
+        for position in here:
+            pick, place = wanted[position], position % size
+            own = {title: images[place] for title, images in guesses.items()}
+            panels = _panels(batch[place], own, names, contract)
+            caption, path = _caption(pick, evaluation), folder / f"{pick.rank}.png"
+            files.write_bytes(path, _sheet(panels, caption))
+            entry = {"file": f"{folder.name}/{path.name}", "rank": pick.rank, "tile": pick.name}
+            entries[position] = {**entry, "caption": caption}
     return [entries[position] for position in wanted]

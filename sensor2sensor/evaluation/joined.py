@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LARGEST_PX = 1200  # edge of a panel; a square is shown smaller where there are many
 GAP_PX, TITLE_PX = 12, 28
 DPI = 100
+OTHER_BATCHES = "; predicted by rows, in other batches than the scores"
 
 Rows = Callable[[], Iterator[list["TileRecord"]]]
 
@@ -41,6 +42,7 @@ def write_joined(
     folder: Path,
     *,
     named: Sequence[str] = (),
+    by_batch: bool = False,
     enforce_suffix: str | None = None,
     exclude_suffix: str | None = None,
     exclude_tiles: Collection[str] = (),
@@ -54,6 +56,7 @@ def write_joined(
         split: Whose images are drawn.
         folder: ``_evaluation/<stem>_gallery``.
         named: Tiles whose images are drawn.
+        by_batch: Whether what a square is predicted with changes its prediction.
         enforce_suffix: The filters of the evaluation.
         exclude_suffix: The filters of the evaluation.
         exclude_tiles: The filters of the evaluation.
@@ -78,6 +81,7 @@ def write_joined(
         files.write_bytes(path, sheet(panels(image, rows, draws_of(predictor)[0], contract)))
         caption = f"{image.name} of {split}: the whole mask at once, and {image.count} x "
         caption += f"{image.count} squares joined"
+        caption += OTHER_BATCHES if by_batch else ""
         entry = {"file": f"{folder.name}/{path.name}", "rank": path.stem, "tile": image.name}
         entries.append({**entry, "caption": caption})
     return entries

@@ -79,6 +79,7 @@ class Evaluation:
         sam_left_out: Share of the pixels that SAM leaves out because their truth is zero.
         strata: Parts of the ground that metrics are scored within, too.
         grounds: What is behind the scores within each of them, by its name.
+        batch_size: Tiles that were predicted at a time, in the order of the split.
     """
 
     rows: tuple[TileScores, ...]
@@ -92,6 +93,7 @@ class Evaluation:
     sam_left_out: float = 0.0
     strata: tuple[Stratum, ...] = ()
     grounds: Mapping[str, Ground] = field(default_factory=dict)
+    batch_size: int = BATCH
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -195,7 +197,8 @@ class Evaluation:
         return counts
 
 
-def _batches(tiles: Iterator[TileRecord], size: int) -> Iterator[list[TileRecord]]:
+def batches(tiles: Iterator[TileRecord], size: int) -> Iterator[list[TileRecord]]:
+    """The tiles in their order, ``size`` at a time; fewer at the end."""
     while batch := list(islice(tiles, size)):
         yield batch
 
@@ -270,7 +273,7 @@ def evaluate(
     refs = select_records(table, dataset_dir, split, *filters)[:limit]
     tiles = progress(iterate_refs(refs, contract), total=len(refs), desc="evaluate", unit="tile")
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
-    for batch in _batches(tiles, batch_size):
+    for batch in batches(tiles, batch_size):
         # One truth and one set of masks for all methods: scores are compared tile by tile.
         target = np.stack([tile.target for tile in batch])
         masks = scorer.masks(batch)
@@ -299,4 +302,5 @@ def evaluate(
         sam_left_out=scorer.sam_left_out,
         strata=scorer.strata,
         grounds=scorer.grounds,
+        batch_size=batch_size,
     )

@@ -139,8 +139,9 @@ class Session:
             )
         with decoration("the pictures of joined squares", logger.warning):
             pictures += write_joined(
-                predictor, *place, self._split, shelf, named=named, **self._filters
-            )
+                predictor, *place, self._split, shelf, named=named,
+                by_batch=self._by_batch and experiment.BATCH_SIZE > 1, **self._filters,
+            )  # fmt: skip
         table, facts = write(
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
             baselines=known, gallery=pictures,

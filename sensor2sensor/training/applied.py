@@ -70,8 +70,8 @@ class Applied:
     """A generator whose batch normalisation or dropout runs as in training.
 
     Image by image, so that none depends on its neighbours; by ``batch`` the batch that is given.
-    A draw of dropout is one of seed, number, names of the images that are drawn for, and layer: the
-    same whatever else is predicted before it.
+    A draw of dropout is one of seed, number, name of the image, and layer: the same whatever else
+    is predicted before it or with it.
 
     Args:
         generator: A built network.
@@ -111,12 +111,11 @@ class Applied:
     def _predict(self, images: Any, names: Sequence[str]) -> tf.Tensor:
         assert self._layers is not None, "found at the first call"
         norms, drops = self._layers
-        keys = (*(self._drawn or ()), *names)
         states = [layer.seed_generator.state for layer in drops]
         with (
             kept([*untrained(self._generator), *states]),
             by_batch(norms) if norms else nullcontext(),
-            by_name(drops, keys),
+            by_name(drops, self._drawn or (), names),
         ):
             return run_eagerly(self._generator, images, training=False)
 

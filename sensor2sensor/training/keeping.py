@@ -35,17 +35,28 @@ class Keeper:
     ) -> None:
         self._folder, self._config, self._epochs, self._say = folder, config, epochs, say
         self._values: dict[int, float] = {}
-        self._told = False
+        self._told, self._since = False, 0
 
-    def resume(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take up the validations that the log holds."""
-        for row in rows:
-            if row["kind"] == "val":
-                self.note(row["step"], row)
+    def resume(self, rows: Iterable[Mapping[str, Any]], since: int = 0) -> None:
+        """Take up the validations that the log holds.
+
+        Args:
+            rows: Of the log.
+            since: Up to this step validations looked at other tiles, and do not compare.
+        """
+        looks = [row for row in rows if row["kind"] == "val"]
+        self._since = since
+        if self._config.monitor is not None and any(row["step"] <= since for row in looks):
+            self._say(
+                f"validations up to step {since} looked at other tiles (sample_val was changed):"
+                " they no longer count for 'best', nor keep a checkpoint"
+            )
+        for row in looks:
+            self.note(row["step"], row)
 
     def note(self, step: int, scores: Mapping[str, float | None]) -> None:
         """Take in a validation; a score that is undefined or infinite is no best."""
-        if (monitor := self._config.monitor) is not None:
+        if (monitor := self._config.monitor) is not None and step > self._since:
             value = scores.get(monitor.metric)
             if value is not None and math.isfinite(value):
                 self._values[step] = value

@@ -147,30 +147,45 @@ def by_batch(layers: list[Any]) -> Iterator[list[Any]]:
 
 
 @contextmanager
-def by_name(layers: list[Any], keys: Sequence[int | str]) -> Iterator[None]:
-    """These layers of dropout in training mode, with masks that are a function of the keys.
+def by_name(layers: list[Any], drawn: Sequence[int], names: Sequence[str]) -> Iterator[None]:
+    """These layers of dropout in training mode; the mask of an image is a function of its name.
 
-    The states of their seeds are overwritten: use it within :func:`kept`.
+    It is the one that the image has alone, whatever batch it is in. The states of the layers' seeds
+    are overwritten: use it within :func:`kept`.
 
     Args:
         layers: Of dropout; each has a seed of its own.
-        keys: The seed, then what tells this call from others.
+        drawn: The seed, and what tells this draw from others.
+        names: One for each image of the batch.
     """
+    seed, *rest = drawn if layers else (0,)
+    begun: dict[int, list[Any]] = {}
     for number, layer in enumerate(layers):
-        seed, *rest = keys
-        drawn = derive(int(seed), Purpose.DROPOUT, "inference", number, *rest)
-        layer.seed_generator.state.assign([drawn % (1 << 31), 0])  # as Keras begins one
-    with _calls(layers, _dropping):
+        keys: tuple[int | str, ...] = ("inference", number, *rest)
+        seeds = (derive(seed, Purpose.DROPOUT, *keys, name) for name in names)
+        begun[id(layer)] = [[first % (1 << 31), 0] for first in seeds]  # as Keras begins one
+    with _calls(layers, lambda layer: _dropping(layer, begun[id(layer)])):
         yield
 
 
-def _dropping(layer: Any) -> Callable[..., Any]:
+def _dropping(layer: Any, states: list[Any]) -> Callable[..., Any]:
+    """The ``call`` of a layer that drops image by image, each by a state of its own."""
     original, signature = layer.call, inspect.signature(layer.call)
+    state = layer.seed_generator.state
 
     def call(*args: Any, **options: Any) -> Any:
         bound = signature.bind(*args, **options)
         bound.arguments["training"] = True
-        return original(*bound.args, **bound.kwargs)
+        images, *further = bound.args
+        # What has one row for a whole batch (an embedding) is dropped for each image anew.
+        alone = len(images) == 1
+        parts = [images] * len(states) if alone else tf.split(images, len(states))
+        made = []
+        for number, part in enumerate(parts):
+            state.assign(states[number])
+            made.append(original(part, *further, **bound.kwargs))
+            states[number] = np.array(state)  # a layer may be called again
+        return made[0] if len(made) == 1 else tf.concat(made, axis=0)
 
     return call
 

@@ -49,6 +49,14 @@ def check_data(experiment: DataView) -> tuple[dict[str, int], list[str]]:
     return counts, told + _few(experiment, counts["train"])
 
 
+def in_words(counts: Mapping[str, int], sample_train: int | None) -> str:
+    """``7 of 19 train, 5 val, 4 test tiles``: those that are used, and how many there are."""
+    used = {split: str(count) for split, count in counts.items()}
+    if sample_train is not None and sample_train < counts["train"]:
+        used["train"] = f"{sample_train} of {counts['train']}"
+    return ", ".join(f"{count} {split}" for split, count in used.items()) + " tiles"
+
+
 def _names(experiment: DataView, split: str) -> list[str]:
     """Tiles of a split behind the filters; evaluation needs test as training needs the others."""
     config = experiment.config

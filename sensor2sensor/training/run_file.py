@@ -31,11 +31,11 @@ from sensor2sensor.training.modules import (
     vgg_identity,
 )
 
+LOOKED_AT = "sample_val"  # says at which tiles validations look
 # None touches what the steps so far have made of the weights.
-MAY_CHANGE = frozenset({"steps", "sample_val", "sample_tiles"}) | frozenset(
-    CadenceKeys.model_fields
-)
+MAY_CHANGE = frozenset({"steps", LOOKED_AT, "sample_tiles"}) | frozenset(CadenceKeys.model_fields)
 RESTORE = "start a new run (--restore takes over this one's state)"
+ALIKE = "validated_alike_since"  # the step behind which all validations looked at the same tiles
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
 Facts = dict[str, Any]
@@ -53,6 +53,11 @@ class RunFile:
         """Change entries and write the file."""
         self.content.update(changes)
         write_run_json(self.run, self.content)
+
+    @property
+    def alike_since(self) -> int:
+        """The step up to which validations looked at other tiles than now; 0: none did."""
+        return int(self.content.get(ALIKE, 0))
 
 
 def begin(
@@ -72,21 +77,26 @@ def begin(
     :func:`module_identity` of the module that trains.
 
     A resumed run keeps its ``started``, so that it stays the same run, and what it took over from
-    another generator; it notes the resumption.
+    another generator; it notes the resumption, and the step of one with another ``sample_val``.
     """
     run = experiment.run
     now = times.format_utc(datetime.now(UTC))
     before = read_run_json(run) if run.run_json.is_file() else None
     # Another run's steps were trained with that one's modules.
     itself = restored_from is not None and restored_from["timestamp"] == run.timestamp
-    own = restored_from["step"] if restored_from and itself else 0
+    step = restored_from["step"] if restored_from else 0
+    own = step if itself else 0
     name, modules = experiment.config.model_name, modules_identity(experiment.config.modules)
+    alike = _alike_since(before, experiment, step)
+    if before and alike != before.get(ALIKE, 0):
+        # Before the settings: once they are written nothing else tells that they were others.
+        write_run_json(run, {**before, ALIKE: alike})
     content = {
         "exp": experiment.name,
         "timestamp": run.timestamp,
         "started": before["started"] if before else now,
         "status": "running",
-        "step": restored_from["step"] if restored_from else 0,
+        "step": step,
         "steps": steps,
         "argv": list(sys.argv if argv is None else argv),
         "extends_chain": [str(path) for path in experiment.document.extended],
@@ -107,7 +117,8 @@ def begin(
         "pretrained_generator": pretrained or (before or {}).get("pretrained_generator"),
         "restored_from": restored_from,
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
-        **_best_so_far(before, experiment),
+        **({ALIKE: alike} if alike else {}),
+        **_best_so_far(before, experiment, alike),
         **further,
     }
     # Before run.json: whoever finds that one finds the settings too.
@@ -119,11 +130,22 @@ def begin(
     return run_file
 
 
-def _best_so_far(before: Facts | None, experiment: ExperimentView) -> Facts:
+def _alike_since(before: Facts | None, experiment: ExperimentView, step: int) -> int:
+    """The step up to which the validations of a run that goes on at ``step`` do not compare."""
+    if before is None:
+        return 0
+    changes = changed_settings(experiment.run, experiment.config, experiment.document)
+    other = any(text.split(":")[0] == LOOKED_AT for text in changes)
+    # One that goes on before the step of the change looks again at all behind it.
+    return step if other else min(before.get(ALIKE, 0), step)
+
+
+def _best_so_far(before: Facts | None, experiment: ExperimentView, alike: int) -> Facts:
     """The best validation that a run named, until its log is read again."""
     best, monitor = (before or {}).get("best"), experiment.config.monitor
-    same = best is not None and monitor is not None and best["metric"] == monitor.metric
-    return {"best": best} if same else {}
+    if best is None or monitor is None or best["step"] <= alike:
+        return {}
+    return {"best": best} if best["metric"] == monitor.metric else {}
 
 
 def measured_before(run: Run, source: Path) -> dict[str, Any] | None:

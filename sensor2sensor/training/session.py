@@ -208,7 +208,7 @@ class Session:
     def _go_on(self) -> bool:
         """Take up what the log knows; whether a look, the row of an epoch or a sheet is lacking."""
         rows, begun = read_log(self.experiment.run.logs_dir / JSONL), self.begun
-        self.keeper.resume(rows)
+        self.keeper.resume(rows, self.run_file.alike_since)
         if self.experiment.config.monitor is not None:
             self.run_file.update(best=self.keeper.best)
         if self.plan.epochs is not None:

@@ -10,6 +10,7 @@ from sensor2sensor.core.errors import CheckpointError, InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.training.baseline import baseline_of
+from sensor2sensor.training.run_file import ALIKE
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
@@ -64,6 +65,8 @@ def _best(run: Run) -> int:
     best = content.get("best")
     if best is None:
         why, hint = "no validation has had a value yet", "take --step last, or train on"
+        if content.get(ALIKE):
+            why = f"no validation since step {content[ALIKE]} has had a value yet"
         if "best" not in content:
             why, hint = "its experiment states no monitor", 'train with "monitor": {"metric": "l1"}'
         raise CheckpointError(f"has no best checkpoint: {why}", where=run.run_json, hint=hint)

@@ -11,13 +11,14 @@ import tensorflow as tf
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import ConfigError, ConfigErrors
+from sensor2sensor.core.errors import CheckpointError, ConfigError, ConfigErrors
 from sensor2sensor.core.runs import read_run_json
 from sensor2sensor.training import run_file
 from sensor2sensor.training.checkpoints import checkpoint_steps
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
+from sensor2sensor.training.steps import chosen_step
 from tests.fakes_dataset import make_dataset
 from tests.faults import test_checkpoints_resume as steps_of
 from tests.unit.training.tiny import TinyGAN
@@ -214,6 +215,57 @@ def test_the_best_is_known_while_a_resumed_run_begins(environment):
     assert read_run_json(exp.run)["best"] == best
     run_file.begin(experiment(environment, "opening", monitor={"metric": "psnr"}), **asked)
     assert "best" not in read_run_json(exp.run)
+
+
+def test_the_best_is_told_among_validations_of_the_same_tiles(environment):
+    changes = {"monitor": {"metric": "gen_l1"}, "keep_last": 1}
+    exp = experiment(environment, "looked", epochs=2, **changes)
+    go(environment, exp)
+    assert run_file.ALIKE not in read_run_json(exp.run)
+    log = exp.run.logs_dir / steps_of.JSONL
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    # As if the tiles of then had been easy ones: no later look is better.
+    easy = [{**row, "gen_l1": 0.0} if row["kind"] == "val" else row for row in entries]
+    log.write_text("".join(json.dumps(row) + "\n" for row in easy))
+    exp = experiment(environment, "looked", sample_val=1, **changes)
+    _, said = go(environment, exp, start=RESUME)
+    assert sum("up to step 7 looked at other tiles" in line for line in said) == 1
+    noted = read_run_json(exp.run)
+    assert (noted[run_file.ALIKE], noted["best"]["step"]) == (7, 11)
+    assert checkpoint_steps(exp.run.ckpt_dir) == [11]
+    go(environment, experiment(environment, "looked", sample_val=1, epochs=4, **changes),
+       start=RESUME)  # fmt: skip
+    noted = read_run_json(exp.run)
+    scores = {row["step"]: row["gen_l1"] for row in rows(exp, "val")}
+    assert noted[run_file.ALIKE] == 7
+    assert noted["best"]["step"] == min((11, 14), key=scores.get)
+
+
+@pytest.mark.parametrize("write", [1, 2, 3])
+def test_that_other_tiles_were_looked_at_survives_a_kill_while_it_is_noted(environment, write):
+    name = f"noted{write}"
+
+    def begin(step, **changes):
+        exp = experiment(environment, name, monitor={"metric": "l1"}, **changes)
+        source = {"exp": name, "timestamp": exp.run.timestamp, "step": step}
+        run_file.begin(exp, steps=11, device="CPU", restored_from=source if step else None)
+        return read_run_json(exp.run)
+
+    begin(0)
+    exp = experiment(environment, name)
+    best = {"step": 4, "metric": "l1", "value": 0.1}
+    files.write_json(exp.run.run_json, {**read_run_json(exp.run), "best": best})
+    with pytest.raises(files.SimulatedCrash), files.crash_at_write(write):
+        begin(7, sample_val=1)
+    noted = begin(7, sample_val=1)
+    assert noted[run_file.ALIKE] == 7 and "best" not in noted
+    assert begin(11, sample_val=1)[run_file.ALIKE] == 7
+    assert begin(4, sample_val=1)[run_file.ALIKE] == 4  # the newer checkpoints were lost
+    assert begin(7, sample_val=2)[run_file.ALIKE] == 7
+    exp = experiment(environment, name)
+    files.write_json(exp.run.run_json, {**read_run_json(exp.run), "best": None})
+    with pytest.raises(CheckpointError, match="no validation since step 7 has had a value"):
+        chosen_step(exp.run, "best", exp.contract)
 
 
 def test_a_loss_as_monitor_needs_a_module_that_computes_it(environment):

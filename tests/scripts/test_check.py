@@ -150,11 +150,12 @@ def test_debug_shows_the_traceback_of_a_module(home, capsys):
     assert "Traceback" in err and "IndexError" in err
 
 
-def test_a_passing_check_says_what_was_checked(home, capsys):
-    assert home.run("--check", batch_size=4) == 0
+@pytest.mark.parametrize(("sample", "used", "said"), [(None, 3, "3"), (2, 2, "2 of 3")])
+def test_a_passing_check_says_what_was_checked(home, capsys, sample, used, said):
+    assert home.run("--check", batch_size=4, sample_train=sample) == 0
     last = capsys.readouterr().out.splitlines()
-    assert last[0] == "3 train tiles are fewer than batch_size 4: every batch repeats some"
-    assert "a: in order; 3 train, 1 val, 1 test tiles, model constructed with generator" in last[-1]
+    assert last[0] == f"{used} train tiles are fewer than batch_size 4: every batch repeats some"
+    assert f"a: in order; {said} train, 1 val, 1 test tiles, model constructed with" in last[-1]
     assert "parameters, first step traced" in last[-1]
     assert [name for name in home.files() if "/a/" in name] == ["experiments/a/experiment.json"]
 

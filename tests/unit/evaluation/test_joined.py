@@ -140,7 +140,10 @@ def test_the_images_of_named_tiles_are_drawn_else_the_first(place, tmp_path, nam
         f"{images[0]} of test: the whole mask at once, and 3 x 3 squares joined"
     )
     first = [path.read_bytes() for path in sorted(shelf.iterdir())]
-    write_joined(Painter(), folder, contract, "test", shelf, named=named)
+    again = write_joined(Painter(), folder, contract, "test", shelf, named=named, by_batch=True)
+    assert again[0]["caption"].endswith(
+        "joined; predicted by rows, in other batches than the scores"
+    )
     assert [path.read_bytes() for path in sorted(shelf.iterdir())] == first
     out = {f"{image}_0x0" for image in ("town__austin19", "town__austin9", "town__vienna9")}
     assert write_joined(Painter(), folder, contract, "test", shelf, exclude_tiles=out) == []

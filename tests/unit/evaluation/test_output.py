@@ -14,6 +14,7 @@ from rich.console import Console
 
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
+from sensor2sensor.evaluation import gallery
 from sensor2sensor.evaluation.definitions import definitions
 from sensor2sensor.evaluation.gallery import picks, write_gallery
 from sensor2sensor.evaluation.output import Inference, stem, write
@@ -195,6 +196,37 @@ def test_the_gallery_shows_the_tiles_that_are_named_in_their_order(evaluation, t
     assert sorted(path.name for path in shelf.iterdir()) == ["chosen-1.png", "chosen-2.png"]
     # Where a split has none of them, as where none are named.
     assert picks(evaluation, ["a tile of val"]) == picks(evaluation)
+
+
+@pytest.mark.parametrize(("limit", "wanted", "seen"), [
+    (None, [3], [[2, 3]]), (None, [4, 0], [[0, 1], [4]]), (3, [2, 0], [[0, 1], [2]]),
+])  # fmt: skip
+def test_the_gallery_shows_what_was_scored_where_neighbours_matter(
+    tmp_path, monkeypatch, limit, wanted, seen
+):
+    folder, contract = toys.dataset()
+    calls, drawn = [], []
+
+    @toys.Made
+    def model(tiles):
+        calls.append([tile.name for tile in tiles])
+        images = toys.noisy(0.01)(tiles)
+        return images + images.mean(axis=0)
+
+    scored = evaluate({"model": model}, folder, contract, batch_size=2, limit=limit)
+    names = [row.name for row in scored.of("model")]
+    assert calls == [names[start : start + 2] for start in range(0, len(names), 2)]
+    calls.clear()
+    monkeypatch.setattr(gallery, "_sheet", lambda panels, title: drawn.append(panels) or b"png")
+    asked = [names[place] for place in wanted]
+    entries = write_gallery(
+        scored, {"model": model}, folder, contract, tmp_path / "x_gallery", named=asked
+    )
+    assert [entry["tile"] for entry in entries] == asked
+    assert calls == [[names[place] for place in batch] for batch in seen]
+    errors = [panels.errors["error of model"].mean() for panels in drawn]
+    values = [scored.of("model")[place].values["l1"] for place in sorted(wanted)]
+    np.testing.assert_allclose(errors, values, rtol=1e-5)
 
 
 def test_a_caption_says_how_many_tiles_were_ranked(tmp_path):

@@ -75,6 +75,37 @@ def test_no_image_depends_on_its_neighbours(kind):
     np.testing.assert_allclose(renamed[1:], whole[1:], atol=1e-6)
 
 
+@pytest.mark.parametrize("twice", [True, False])
+def test_the_mask_of_an_image_is_its_own_in_any_batch(twice):
+    drop = keras.layers.Dropout(0.5)
+    made = network(*([drop] * (1 + twice)), norm=False)  # so that the mask alone could differ
+    applied = at_inference(made, "batch", dropout=True, draw=2)
+    whole = predicted(applied)
+    backwards = np.asarray(applied(IMAGES[::-1], names=NAMES[::-1]))
+    np.testing.assert_allclose(backwards[::-1], whole, atol=1e-6)
+    alone = [predicted(applied, slice(row, row + 1))[0] for row in range(3)]
+    np.testing.assert_allclose(alone, whole, atol=1e-6)
+    by_image = at_inference(made, "train", dropout=True, draw=2)
+    np.testing.assert_allclose(predicted(by_image), whole, atol=1e-6)
+    same = np.asarray(applied(tf.stack([IMAGES[0]] * 2), names=["a", "b"]))
+    assert np.abs(same[0] - same[1]).max() > 0.1
+
+
+def test_what_has_no_row_of_its_own_for_each_image_is_dropped_for_each():
+    class Placed(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.drop = keras.layers.Dropout(0.5)
+
+        def call(self, x, training=None):
+            return x + self.drop(tf.ones([1, *x.shape[1:]]), training=training)
+
+    applied = at_inference(network(Placed(), norm=False), "batch", dropout=True)
+    whole = predicted(applied)
+    alone = [predicted(applied, slice(row, row + 1))[0] for row in range(3)]
+    np.testing.assert_allclose(alone, whole, atol=1e-6)
+
+
 def test_a_plain_generator_does_not_depend_on_its_neighbours_either():
     made = network()
     generator = at_inference(made, "train")
