@@ -163,9 +163,10 @@ class Group:
     def _told(self, result: Result) -> str:
         name = result.facts.experiment
         stamp, step = result.facts.timestamp, result.facts.step
-        stamps = [o.facts.timestamp for o in self.results if o.facts.experiment == name]
-        told = f"{stamp}, step {step}" if stamps.count(stamp) > 1 else stamp
-        run = f"{name} ({told})" if len(stamps) > 1 else name
+        again = [o.facts for o in self.results if o.facts.experiment == name]
+        steps = {facts.step for facts in again if facts.timestamp == stamp}
+        told = f"{stamp}, step {step}" if len(steps) > 1 else stamp
+        run = f"{name} ({told})" if len(again) > 1 else name
         if (mode := result.facts.inference) is not None:
             run = f"{run}, {mode_in_words(mode)}"
         return run if result.itself is None else f"{run} = {result.itself}"

@@ -103,5 +103,5 @@ def test_evaluations_of_one_checkpoint_are_told_apart_by_their_files(folder):
     shutil.copy(last, named := last.with_name(f"{last.stem}_step-300.json"))
     (group,) = load(folder).groups
     labels = {group.label(r) for r in group.results if r.facts.experiment == "sis2/good"}
-    run = "sis2/good (0715-0930, step 300)"
+    run = "sis2/good (0715-0930)"
     assert labels == {f"{run} [{path.stem}]" for path in (last, named)}
