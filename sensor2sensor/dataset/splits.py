@@ -177,7 +177,7 @@ def _advice(units_of: Mapping[str, tuple[str, ...]], rule: SplitRule, others: Se
     if rule.by == "given":
         return "give it " + ", or ".join([*others, "samples of every split"])
     units = {unit for touched in units_of.values() for unit in touched}
-    if len(units) < len(SPLITS):
+    if rule.by != "block" and len(units) < len(SPLITS):  # smaller blocks are more of them
         return "give it " + ", or ".join([*others, f"at least {len(SPLITS)} {rule.unit_name}"])
     ways = [*others, "more ground or dates", "--train_ratio and --val_ratio nearer to the middle"]
     if rule.grid is not None and rule.by == "block":
