@@ -11,6 +11,7 @@ import numpy as np
 
 from experiment import UNSTARTED, Experiment
 from sensor2sensor.config.environment import Environment, EnvironmentFile
+from sensor2sensor.config.exclusion import Excluded
 from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.weights import DiscriminatorLosses, GeneratorLosses
@@ -44,7 +45,7 @@ class Probe(Experiment):
         self.config = config
         self.document = JsonDocument(folder / "experiment.json", {}, "{}")
         self.dataset_dir = folder / dataset.name
-        self.contract = dataset
+        self.contract, self.excluded = dataset, Excluded()
         self.run = Run(folder, UNSTARTED)
         self.output = SimpleNamespace(
             LOGS=str(logs),

@@ -145,7 +145,7 @@ def facts_of(exp) -> dict:
 
 
 def curves(exp) -> dict:
-    clock = {"_timestamp", "_runtime", "_step", "_wandb", "train/steps_per_s"}
+    clock = {"_timestamp", "_runtime", "_step", "_wandb", "train/steps_per_s", "epoch/seconds"}
     rows = history(exp.run.logs_dir).items()
     # Histograms and pictures that its process had not written are in no log to tell them from.
     shown = {"train", "val", "epoch"}
