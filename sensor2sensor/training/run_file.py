@@ -187,15 +187,9 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     if config.learning_rate_schedule.kind != "constant":
         then, now = _steps(files.read_json(run.resolved), experiment), experiment.STEPS
         if then != now:
-            counted = (
-                "steps"
-                if config.epochs is None
-                else f"epochs: {config.epochs} are asked for; steps"
-            )
+            key = "steps" if config.epochs is None else f"epochs {config.epochs}, in steps"
             change = f"{then} (there) against {now} (asked)"
-            found.append(
-                f"{counted}: {change}, and the learning rate falls towards the last of them"
-            )
+            found.append(f"{key}: {change}, and the learning rate falls towards the last of them")
     vgg, now_vgg = read_run_json(run).get("vgg"), vgg_identity(experiment)
     if vgg is not None and now_vgg is not None and vgg["sha256"] != now_vgg["sha256"]:
         found.append(f"vgg.weights: {now_vgg['file']} holds other weights")

@@ -301,7 +301,7 @@ def test_epochs_may_be_raised_unless_the_rate_falls_towards_the_last(environment
     assert exp.STEPS == 4
     other = experiment(environment, "falling", epochs=2, **falling)
     run_file.begin(exp, steps=4, device="CPU", restored_from=None)
-    with pytest.raises(ConfigError, match=r"steps: 4 \(there\) against 7 \(asked\)"):
+    with pytest.raises(ConfigError, match=r"epochs 2, in steps: 4 \(there\) against 7 \(asked\)"):
         run_file.refuse_changed(other)
 
 
@@ -316,6 +316,10 @@ def test_epochs_may_be_raised_unless_the_rate_falls_towards_the_last(environment
         ({"monitor": {"metric": "hspi"}}, "nearest: 'hpsi'"),
         ({"monitor": {"metric": "gen_l2"}}, "does not compute; give it a weight"),
         ({"monitor": {"metirc": "hpsi"}}, "nearest: 'metric'"),
+        (
+            {"monitor": {"metric": "hp_l1_compat"}},
+            "is a metric of profile pix2pix-maps; validation",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_key(environment, changes, text):
