@@ -121,11 +121,12 @@ def _losses(config: ExperimentFile) -> str:
 def _table(measured: Measured) -> tuple[str, str]:
     """The comparison, and what its letters for recipes mean: most models share one."""
     recipes = shipped_recipes()
-    texts = dict.fromkeys(recipes[name][1] for name in measured if name in recipes)
+    texts = dict.fromkeys(recipes[name][1] for name in measured)
     letters = dict(zip(texts, string.ascii_uppercase, strict=False))
     rows = [_HEADER, ("---",) + ("---:",) * 5 + ("---",)]
     for name, by_channels in measured.items():
         costs = [by_channels[channels] for channels in CHANNELS]
+        path, text = recipes[name]
         rows.append(
             (
                 f"[{name}](#{name})",
@@ -134,15 +135,11 @@ def _table(measured: Measured) -> tuple[str, str]:
                 _pair([f"{cost['gmac']:.1f}" for cost in costs]),
                 _pair([f"{cost['activation_mib']:,.0f}" for cost in costs]),
                 _field(costs[0]["generator"]["field_px"]),
-                _link(*recipes[name], letters) if name in recipes else "–",
+                f"[{letters[text]}]({Path(os.path.relpath(path, PAGE.parent)).as_posix()})",
             )
         )
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return table, "; ".join(f"{letter}: {text}" for text, letter in letters.items())
-
-
-def _link(path: Path, text: str, letters: Mapping[str, str]) -> str:
-    return f"[{letters[text]}]({Path(os.path.relpath(path, PAGE.parent)).as_posix()})"
 
 
 def _pair(texts: list[str]) -> str:
