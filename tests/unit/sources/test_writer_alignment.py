@@ -13,8 +13,9 @@ from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.records import TileRecord, dense_record
+from sensor2sensor.geo.shift import Shift
 from sensor2sensor.sources.source import Item, folder_of
-from sensor2sensor.sources.writer.alignment import ALIGNMENT_FILE, known, look
+from sensor2sensor.sources.writer.alignment import ALIGNMENT_FILE, known, lines_of, look
 from sensor2sensor.sources.writer.options import WriteOptions
 from sensor2sensor.sources.writer.run import write
 from tests.fakes_dataset import scene
@@ -104,3 +105,27 @@ def test_inputs_too_small_to_compare_leave_no_table(tmp_path: Path) -> None:
     source = ToySource()
     assert write(source, tmp_path, WriteOptions()) == 0
     assert not (folder_of(tmp_path, source.drafts[0]) / ALIGNMENT_FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("common", "spread", "warns"),
+    [
+        (
+            0.0,
+            0.9,
+            False,
+        ),  # drawn one by one: lengths have a median above a pixel, and no direction
+        (1.3, 0.2, True),  # a small shift that all have
+        (0.0, 1.6, True),  # crops drawn independently, by few pixels
+    ],
+)
+def test_what_shifts_have_in_common_warns_sooner_than_scatter(
+    common: float, spread: float, warns: bool
+) -> None:
+    draw = np.random.default_rng(7).normal(0.0, spread, (200, 2))
+    shifts = {str(n): Shift(common + down, right, 2.0) for n, (down, right) in enumerate(draw)}
+    lengths = [np.hypot(shift.rows, shift.columns) for shift in shifts.values()]
+    told, *warnings = lines_of(shifts)
+    assert np.median(lengths) > 1.0  # in all three
+    assert bool(warnings) is warns
+    assert f"{np.median(draw[:, 0]) + common:+.1f} px down" in told
