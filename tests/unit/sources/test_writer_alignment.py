@@ -110,11 +110,7 @@ def test_inputs_too_small_to_compare_leave_no_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("common", "spread", "warns"),
     [
-        (
-            0.0,
-            0.9,
-            False,
-        ),  # drawn one by one: lengths have a median above a pixel, and no direction
+        (0.0, 1.0, False),  # drawn one by one: long in the median, without a direction
         (1.3, 0.2, True),  # a small shift that all have
         (0.0, 1.6, True),  # crops drawn independently, by few pixels
     ],
