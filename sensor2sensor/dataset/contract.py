@@ -79,6 +79,8 @@ class ExtraSpec(Frozen):
         grid: Whose pixels a picture is on.
         strata: Names of parts of the ground that a mask on the target's grid tells apart, each with
             the values that belong to it; metrics are scored within them (``rmse@cloudy``).
+        variant: By which of several published rules its values were found (``dsen2cr``); empty
+            where there is but one.
     """
 
     name: str
@@ -88,6 +90,7 @@ class ExtraSpec(Frozen):
     role: Annotated[Literal["value", "image", "mask"], LATER] = "value"
     grid: Annotated[Literal["target", "input"], LATER] = "target"
     strata: Annotated[dict[str, tuple[int, ...]], LATER] = Field(default_factory=dict)
+    variant: Annotated[str, LATER] = ""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
