@@ -163,9 +163,8 @@ class Sen12Source(Source):
         images = read_images(item.payload, self._form)
         for kind, image in images.items():
             if lost := int((~image.valid).sum()):
-                raise LeftOut(
-                    f"{lost} of {image.valid.size} pixels of its {CALLED[kind]} are empty"
-                )
+                share = f"{lost} of {image.valid.size} pixels"
+                raise LeftOut(f"{share} of its {CALLED[kind]} have no data")
         asked = self._asked
         mask = cloud_mask(
             images[CLOUDY].values, variant=asked.mask, threshold=asked.cloud_threshold
