@@ -30,7 +30,7 @@ OTHERS = {"gan": "dsen2cr", "edsr": "edsr", "pix2pix": "pix2pix"}
 SMALL = {
     "carl": ["params.features=4", "params.blocks=1"],
     "gan": ["params.features=40", "params.blocks=1", "params.width=0.1"],
-    "edsr": ["params.width=0.1"],
+    "edsr": ["params.width=0.1", "params.blocks=1"],
     "pix2pix": ["params.width=0.1"],
 }
 
