@@ -162,3 +162,13 @@ def test_the_real_triplet_is_tested_beside_generated_ones(tmp_path: Path, capsys
     }  # fmt: skip
     assert rows["fall_139"].epsg == 32650
     verify_dataset(tmp_path / "sen12mscr_10m20m" / "256")
+
+
+def test_the_real_samples_alone_are_too_few_and_say_what_is_missing(tmp_path: Path, capsys) -> None:
+    real = data_set("SEN12MSCR_PATH")
+    if (real / "ROIs1868_summer_s2").is_dir():
+        pytest.skip("a full download, not the samples")
+    assert main(["--data", str(real), *own_environment(tmp_path), "--dry-run"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the train and val split would be empty: 0 train, 0 val, 1 test" in line
+    assert "ROIs1868_summer_19_p30 has no clear image beside it" in line

@@ -202,7 +202,9 @@ def test_what_is_missing_or_in_no_list_has_a_line_in_the_table(root: Path, tmp_p
         "regions in no published list (1): spring_2",
     )
     assert all(item.place is not None for item in told.items)
-    assert told.advice == ("--split roi",) and source.plan().notes == ()
+    missing = "ROIs1158_spring_1_p30 has no radar image and no clear image beside it"
+    assert told.advice == (f"the images that are missing (first: {missing})", "--split roi")
+    assert source.plan().notes == () and source.plan().advice == ("--split roi",)
 
 
 def test_values_beyond_the_limits_are_clipped_and_linear_radar_is_converted(tmp_path: Path) -> None:
