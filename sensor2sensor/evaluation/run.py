@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensor2sensor.config.evaluations import BY_DEFINITION
 from sensor2sensor.config.vocabulary import BAND_UNIT, INPUT
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
@@ -184,7 +185,6 @@ class Evaluation:
         first = self.methods[0]
         rows = self.within(first, column)
         undefined = undefined | (self._defined(first, column) & self._defined(other, column))
-        given = [method for method in (first, other) if self.given(method, column)]
         found = gain(
             [row.values[column] for row in rows],
             self.values(other, column),
@@ -195,7 +195,8 @@ class Evaluation:
             seed=self.seed,
             key=f"{other}/{column}",
         )
-        return spared(found, f"{given[0]} is perfect there by definition") if given else found
+        given = self.given(first, column) or self.given(other, column)
+        return spared(found, f"perfect {BY_DEFINITION}") if given else found
 
     @property
     def scene_unit(self) -> str:

@@ -74,7 +74,7 @@ def summary_table(
             if evaluation.pooled is not None:
                 values.insert(1, number(evaluation.pooled.scores[method].get(name)))
             if evaluation.given(method, name):
-                values[:2] = [BY_DEFINITION] * 2
+                values = [BY_DEFINITION, *(number(None) for _ in values[1:])]
             lacking = (str(v) for v in (item.undefined, item.infinite))
             counts = (_share(item.count, tiles), *lacking)
             label = "" if position else _heading(evaluation, name)
