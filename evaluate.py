@@ -114,7 +114,8 @@ def evaluate_run(
     experiment, gan, step = trained(experiment, run, gan_class, gan, at)
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     scored = (experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
-    predictor = applied_predictor(experiment, gan.generator, draws)
+    judge = gan.discriminator
+    predictor = applied_predictor(experiment, gan.generator, draws, discriminator=judge)
     return Session(*scored, named_step=at, options=options).score(predictor)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("startup", "step40", "reader", "pictures", "loop", "step", "gain", "coverage")
+NAMES = ("startup", "step40", "reader", "pictures", "loop", "step", "clouds", "gain", "coverage")
 
 
 def main(names: list[str]) -> int:

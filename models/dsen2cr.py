@@ -93,7 +93,9 @@ class GAN:
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
         """``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits, or None without one."""
-        return base.patchgan(self.exp, self.params.width) if self.params.discriminator else None
+        # Of any size as well, since losses at validation ask it about whole tiles.
+        judged = self.params.discriminator
+        return base.patchgan(self.exp, self.params.width, any_size=True) if judged else None
 
     @tf.function
     def train_step(self, input_image, target, step, **extras):

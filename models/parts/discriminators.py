@@ -15,7 +15,11 @@ from sensor2sensor.core.errors import ConfigError, ModelContractError
 
 
 def judged_pair(
-    height: int, width_px: int, input_channels: int, target_channels: int, input_repeat: int = 1
+    height: int | None,
+    width_px: int | None,
+    input_channels: int,
+    target_channels: int,
+    input_repeat: int = 1,
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Both inputs of a conditional discriminator, and their concatenation."""
     inp = tf.keras.layers.Input([height, width_px, input_channels], name="input_image")
@@ -62,8 +66,8 @@ def field_of(stages: Sequence[tuple[int, int, int]]) -> int:
 
 
 def patchgan(
-    height: int,
-    width_px: int,
+    height: int | None,
+    width_px: int | None,
     input_channels: int,
     target_channels: int,
     *,
@@ -78,7 +82,7 @@ def patchgan(
     """The conditional PatchGAN discriminator (Isola et al. 2017) with logits.
 
     Args:
-        height: Rows of the images.
+        height: Rows of the images; None: left open, and so are the columns.
         width_px: Columns of the images.
         input_channels: Channels of the conditioning image.
         target_channels: Channels of the judged image.
@@ -122,14 +126,19 @@ def _padded_conv(
     # Of even sides "same" takes one pixel a side for a stride of 2, as PyTorch does.
     if padding == "same" or stride == 2 or kernel == 1:
         return conv(kernel, filters, stride=stride, **options)(x)
-    if min(x.shape[1:3]) < kernel - 2:
-        raise ConfigError(
-            "the images are too small for one answer of this PatchGAN",
-            where="discriminator.receptive_field",
-            hint="take a smaller receptive_field, padding 'same', or larger images",
-        )
+    if None not in x.shape[1:3] and min(x.shape[1:3]) < kernel - 2:
+        raise too_small()
     x = tf.keras.layers.ZeroPadding2D()(x)
     return conv(kernel, filters, stride=stride, padding="valid", **options)(x)
+
+
+def too_small() -> ConfigError:
+    """What to say of images for which a PatchGAN has not one answer."""
+    return ConfigError(
+        "the images are too small for one answer of this PatchGAN",
+        where="discriminator.receptive_field",
+        hint="take a smaller receptive_field, padding 'same', or larger images",
+    )
 
 
 def plain_patchgan(

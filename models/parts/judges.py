@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from experiment import Experiment
 
 
-def patchgan(experiment: Experiment, width: float, **own: Any) -> tf.keras.Model | None:
+def patchgan(
+    experiment: Experiment, width: float, *, any_size: bool = False, **own: Any
+) -> tf.keras.Model | None:
     """An experiment's PatchGAN: ``[input, target] -> [B, h, w, 1]`` logits, 70 pixels each.
 
     All that an experiment may say of it is heeded: another receptive field, padding, biases and
@@ -24,6 +26,8 @@ def patchgan(experiment: Experiment, width: float, **own: Any) -> tf.keras.Model
     Args:
         experiment: Gives sizes, channels, the discriminator's settings and the seed.
         width: Multiplies the filters.
+        any_size: Leave its sides open, beside a generator that does: then both see whole tiles at
+            validation, whatever crops they were trained on.
         own: What the model has of itself where the experiment does not say, as arguments of
             ``discriminators.patchgan``.
 
@@ -35,7 +39,16 @@ def patchgan(experiment: Experiment, width: float, **own: Any) -> tf.keras.Model
     """
     asked = experiment.DISCRIMINATOR
     options = {} if asked is None else {key: getattr(asked, key) for key in asked.of_patches}
-    return _judge(experiment, discriminators.patchgan, **{"width": width, **own, **options})
+    made = _judge(
+        experiment, discriminators.patchgan, any_size, **{"width": width, **own, **options}
+    )
+    if made is not None and any_size:
+        sides = experiment.IMG_HEIGHT, experiment.IMG_WIDTH
+        try:
+            made.compute_output_shape([(1, *sides, image.shape[-1]) for image in made.inputs])
+        except ValueError:
+            raise discriminators.too_small() from None
+    return made
 
 
 def plain_patchgan(
@@ -85,15 +98,14 @@ def _refuse_patch_keys(experiment: Experiment) -> None:
 
 
 def _judge(
-    experiment: Experiment, make: Callable[..., tf.keras.Model], **options: Any
+    experiment: Experiment,
+    make: Callable[..., tf.keras.Model],
+    any_size: bool = False,
+    **options: Any,
 ) -> tf.keras.Model | None:
     if experiment.DISCRIMINATOR is None:
         return None
-    shapes = (
-        experiment.IMG_HEIGHT,
-        experiment.IMG_WIDTH,
-        experiment.INPUT_CHANNELS,
-        experiment.OUTPUT_CHANNELS,
-    )
+    sides = (None, None) if any_size else (experiment.IMG_HEIGHT, experiment.IMG_WIDTH)
+    shapes = (*sides, experiment.INPUT_CHANNELS, experiment.OUTPUT_CHANNELS)
     with seeded(experiment.SEED, "discriminator"):
         return make(*shapes, norm=experiment.DISCRIMINATOR.norm, **options)

@@ -56,11 +56,16 @@ def field_px(network: Any) -> int | None:
 
 
 def in_words(network: Any) -> str | None:
-    """``30 x 30 answers, each from 70 x 70 pixels``; None where that is not computed."""
+    """``30 x 30 answers, each from 70 x 70 pixels``; None where that is not computed.
+
+    How many there are of an image of any size is not said.
+    """
     field = field_px(network)
     if field is None:
         return None
     rows, columns = network.output_shape[1:3]
+    if rows is None:
+        return f"answers, each from {field} x {field} pixels"
     # Also a judge of whole images ends in a convolution over what is left of it.
     whole = (rows, columns) == (1, 1)
     seen = "the whole image" if whole else f"{field} x {field} pixels"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sensor2sensor.dataset.upsampling import OWN_GRID, grid_of, upsample
+from sensor2sensor.predictors.given import Given, given_at_once
 from sensor2sensor.predictors.protocol import Images
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class ModelPredictor:
     """Applies a generator to tiles as it was trained: same upsampling, normalisation and size.
 
     A tile of another size than the generator's is resized to it and back bilinearly, as in
-    training; a generator trained on crops sees the tile window by window, overlaps averaged.
+    training; a generator trained on crops sees the tile window by window, overlaps averaged, unless
+    it takes the whole (:mod:`sensor2sensor.predictors.given`).
     Windows of an input on its own grid begin at whole input pixels.
 
     Args:
@@ -40,7 +42,7 @@ class ModelPredictor:
         normalisation: The one it was trained with.
         input_upsampling: ``nearest``, ``bicubic`` or ``none``, as in training.
         batch_size: Tiles per call of the generator.
-        size_px: ``(img_height, img_width)`` of the experiment; the tile's size by default.
+        size_px: Rows and columns that it is given at once; the tile's size by default.
         crops: Whether it was trained on crops (``random_crop``) and not on resized tiles.
 
     Attributes:
@@ -144,14 +146,23 @@ class ModelPredictor:
         return np.asarray(restored, dtype=np.float32)
 
 
-def model_predictor(experiment: ModelView, generator: Any) -> ModelPredictor:
-    """A generator applied to tiles as its experiment trained it."""
+def model_predictor(
+    experiment: ModelView, generator: Any, given: Given | None = None
+) -> ModelPredictor:
+    """A generator applied to tiles as its experiment trained it.
+
+    Args:
+        experiment: The experiment.
+        generator: As it is applied.
+        given: What it is given at once; None: what its own layers say.
+    """
+    given = given or given_at_once(experiment, generator)
     return ModelPredictor(
         generator,
         experiment.normaliser,
         experiment.INPUT_UPSAMPLING,
-        experiment.BATCH_SIZE,
-        (experiment.IMG_HEIGHT, experiment.IMG_WIDTH),
+        given.batch_size,
+        given.size_px,
         crops=experiment.config.random_crop,
     )
 

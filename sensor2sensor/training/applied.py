@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.predictors.draws import Draws
+from sensor2sensor.predictors.given import given_at_once
 from sensor2sensor.predictors.model import model_predictor
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.training.layer_modes import (
@@ -142,13 +143,16 @@ def undrawn(baseline: Predictor, draws: int | None) -> Predictor:
     return baseline
 
 
-def applied_predictor(experiment: Any, generator: Any, draws: int | None = None) -> Predictor:
+def applied_predictor(
+    experiment: Any, generator: Any, draws: int | None = None, *, discriminator: Any = None
+) -> Predictor:
     """A generator with its weights restored, applied to tiles as its experiment says.
 
     Args:
         experiment: The experiment.
         generator: The built network.
         draws: How many draws of its dropout; None: one, or none where there is no dropout.
+        discriminator: That of its model, for :func:`given_at_once`.
 
     Raises:
         ConfigError: Draws are asked for where dropout is off, or there is no such layer.
@@ -159,8 +163,9 @@ def applied_predictor(experiment: Any, generator: Any, draws: int | None = None)
             where="--draws",
             hint="add --set inference.dropout=true",
         )
+    given = given_at_once(experiment, generator, discriminator)
     made = [
-        model_predictor(experiment, applied_generator(experiment, generator, draw))
+        model_predictor(experiment, applied_generator(experiment, generator, draw), given)
         for draw in range(draws or 1)
     ]
     return made[0] if len(made) == 1 else Draws(made)

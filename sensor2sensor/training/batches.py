@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ from sensor2sensor.dataset.order import Epochs
 from sensor2sensor.dataset.recordfile import count_records, list_records, places_of
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.reader import fixed_batches, training_batches
-from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.predictors.given import given_at_once
+from sensor2sensor.training.contract import ExperimentView, GANModel
 from sensor2sensor.training.layer_statistics import statistics_batches
 
 if TYPE_CHECKING:
@@ -39,6 +40,26 @@ def reader_options(experiment: ExperimentView, environment: Environment) -> Read
         exclude_tiles=experiment.excluded.names,
         decoded_cap=environment.max_shuffle_buffer,
     )
+
+
+def options_of_looks(
+    experiment: ExperimentView, options: ReaderOptions, model: GANModel, say: Callable[[str], None]
+) -> ReaderOptions:
+    """The reader's options where a model is looked at: of the training, or for whole tiles.
+
+    Args:
+        experiment: The experiment.
+        options: Those of its training.
+        model: The model.
+        say: Takes a line where they are others.
+    """
+    given = given_at_once(experiment, model.generator, model.discriminator)
+    height, width = given.size_px
+    seen = replace(options, img_height=height, img_width=width, batch_size=given.batch_size)
+    if seen != options:
+        crop = f"crops of {options.img_height} x {options.img_width} pixels"
+        say(f"trained on {crop}, validated on whole tiles of {height}, {seen.batch_size} at a time")
+    return seen
 
 
 def train_batches(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.metrics.compute import try_own_metrics
 from sensor2sensor.training.applied import applied_generator
-from sensor2sensor.training.batches import reader_options, train_batches
+from sensor2sensor.training.batches import options_of_looks, reader_options, train_batches
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.contract import (
     ExperimentView,
@@ -66,6 +66,7 @@ def rehearse(
         extras = extras_for(model, experiment.contract)
         form = train_batches(experiment, options, extras=extras).element_spec
         trace_step(model, form)
+        options_of_looks(experiment, options, model, say)
         kind = experiment.config.inference_statistics
         used = applied_generator(experiment, model.generator)
         InferenceStatistics(model, kind, list, used).attempt(form["input"])  # list(): no batch

@@ -19,6 +19,7 @@ from sensor2sensor.networks.chain import in_words
 from sensor2sensor.training import checkpoints, run_file
 from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.batches import (
+    options_of_looks,
     reader_options,
     sheet_batches,
     train_batches,
@@ -105,11 +106,12 @@ class Session:
             applied_generator(experiment, self.model.generator),
         )
         self.state = TrainingState(self.model, statistics=self.statistics.variables)
+        seen = options_of_looks(experiment, self.options, self.model, say)
         self.monitor = Monitor(
             experiment,
             experiment.normaliser,
-            validation_batches(experiment, self.options),
-            sheet_batches(experiment, self.options),
+            validation_batches(experiment, seen),
+            sheet_batches(experiment, seen),
         )
         self.begun, self.warned = 0, False
         self.epoch = EpochMeans()

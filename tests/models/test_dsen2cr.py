@@ -176,4 +176,6 @@ def test_against_the_patchgan_of_pix2pix_where_asked_for():
     losses = {"gen_loss": {"gen_gan": 1.0, "gen_l1": 100.0}, "disc_loss": {"disc_bce": 0.5}}
     asked = {"discriminator": DiscriminatorSettings(), **losses}
     against = made(params={**TINY, "discriminator": True, "width": 0.1}, **asked)
-    assert against.discriminator.output_shape == (None, 6, 6, 1)
+    for side, answers in ((64, 6), (256, 30)):  # trained on crops, asked about whole tiles
+        pair = [(1, side, side, bands) for bands in (12, 10)]
+        assert against.discriminator.compute_output_shape(pair) == (1, answers, answers, 1)

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from models.loading import load_gan_class
+from models.parts import judges
 from models.parts.discriminators import field_of, patch_stages, patchgan
 from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.core.errors import ConfigError
@@ -132,6 +133,19 @@ def test_a_model_without_one_and_a_module_that_makes_another_refuse_them():
 
     with pytest.raises(ConfigError, match=r"patches of 34 pixels, but .* has ones of 70"):
         construct(Own, experiment(params={"width": 0.1}, discriminator=asked))
+
+
+def test_open_sides_change_no_weight_and_no_answer():
+    exp = experiment(size=64, discriminator=DiscriminatorSettings())
+    closed, opened = (judges.patchgan(exp, 0.1, any_size=any_size) for any_size in (False, True))
+    for one, other in zip(closed.weights, opened.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    image, target = batch(exp)
+    np.testing.assert_array_equal(closed([image, target]), opened([image, target]))
+    assert in_words(closed) == "6 x 6 answers, each from 70 x 70 pixels"
+    assert in_words(opened) == "answers, each from 70 x 70 pixels"
+    with pytest.raises(ConfigError, match="images are too small for one answer"):
+        judges.patchgan(experiment(size=16), 0.1, any_size=True)
 
 
 def test_what_is_no_chain_is_not_computed():

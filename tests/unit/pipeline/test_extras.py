@@ -19,6 +19,7 @@ CROP = {"random_crop": True, "img_height": 6, "img_width": 6}
 MOVED = ReaderOptions(batch_size=4, seed=2, random_rotate=True)
 CASES = {
     "compact": ("pixels", replace(MOVED, **CROP)),
+    "whole tiles": ("pixels", replace(MOVED, random_crop=True, img_height=12, img_width=12)),
     "own grid": ("pixels", replace(MOVED, **CROP, input_upsampling="none")),
     "bicubic": ("dense", replace(MOVED, **CROP, input_upsampling="bicubic")),
 }
@@ -43,6 +44,7 @@ def test_extras_move_with_the_pictures_on_their_grid(toys: dict[str, Path], case
         )
         for batch in batches:
             row = np.floor(batch["target"][..., 0].numpy() % 1000)
+            assert row.shape[1:] == (options.img_height, options.img_width)
             assert np.array_equal(batch["row"], row) and batch["row"].dtype == "uint16"
             assert np.array_equal(batch["haze"], row) and batch["haze"].dtype == "float32"
             assert np.array_equal(batch["radar"], batch["input"])
