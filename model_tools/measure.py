@@ -1,11 +1,12 @@
-"""What every model costs, each measured in a process of its own, which frees its memory."""
+"""What every model costs, measured in processes of their own, which free their memory."""
 
 from __future__ import annotations
 
 import functools
+import gc
 import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from models.loading import list_models, load_gan_class
@@ -61,16 +62,11 @@ def measure(name: str, channels: int) -> dict[str, Any]:
 @functools.cache
 def measured() -> dict[str, dict[int, dict[str, Any]]]:
     """Every model of ``models/`` by name and number of input channels; measured once a process."""
-    # Threads, since they only wait for processes.
-    with ThreadPoolExecutor(PROCESSES) as threads:
-        return dict(zip(list_models(), threads.map(_apart, list_models()), strict=True))
-
-
-def _apart(name: str) -> dict[int, dict[str, Any]]:
-    # TensorFlow does not survive a fork. A pool a model: max_tasks_per_child can hang (gh-115634).
+    # TensorFlow does not survive a fork.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_on_the_cpu) as pool:
-        return pool.submit(_measured, name).result()
+    names = list_models()
+    with ProcessPoolExecutor(PROCESSES, mp_context=spawn, initializer=_on_the_cpu) as pool:
+        return dict(zip(names, pool.map(_measured, names), strict=True))
 
 
 def _on_the_cpu() -> None:
@@ -80,4 +76,13 @@ def _on_the_cpu() -> None:
 
 
 def _measured(name: str) -> dict[int, dict[str, Any]]:
-    return {channels: measure(name, channels) for channels in CHANNELS}
+    return {channels: _alone(name, channels) for channels in CHANNELS}
+
+
+def _alone(name: str, channels: int) -> dict[str, Any]:
+    """Measured in a process that knows, and holds, nothing of the model before."""
+    import keras
+
+    keras.backend.clear_session()  # the names of layers are counted from 1 again
+    gc.collect()
+    return measure(name, channels)
