@@ -19,6 +19,8 @@ from sensor2sensor.pipeline.precision import computing_in
 # In the order of trying: as most models want it, then what the others do.
 _NORMALISATIONS = ("symmetric", "minmax")
 _DISCRIMINATORS = (DiscriminatorSettings(), None)
+# The probing data sets have no radar (dsen2cr).
+_WITHOUT: tuple[dict[str, Any], ...] = ({}, {"sar": False})
 SIZE_PX, WIDTH = 64, 0.1
 _PROBES = {"3 bands": False, "21 bands": True}
 
@@ -37,7 +39,8 @@ def construct(gan_class: type, *, width: float = 1.0, **settings: Any) -> tuple[
     Raises:
         ConfigError: It refuses everything that was tried; the first refusal.
     """
-    parameters: list[dict[str, float]] = [{}] if width == 1.0 else [{"width": width}, {}]
+    widths: list[dict[str, Any]] = [{}] if width == 1.0 else [{"width": width}, {}]
+    parameters = [{**one, **without} for one in widths for without in _WITHOUT]
     refusals: list[ConfigError] = []
     for normalisation, discriminator, params in itertools.product(
         _NORMALISATIONS, _DISCRIMINATORS, parameters

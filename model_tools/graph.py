@@ -51,8 +51,12 @@ class Graph:
     shapes: dict[int, Shape]
 
 
-def read_graph(network: keras.Model) -> Graph:
+def read_graph(network: keras.Model, sides: tuple[int, int] | None = None) -> Graph:
     """The calls of a functional or sequential network.
+
+    Args:
+        network: Built.
+        sides: Rows and columns of an input that leaves them open.
 
     Raises:
         TypeError: The network is neither, so its layers cannot be known without running it.
@@ -60,9 +64,17 @@ def read_graph(network: keras.Model) -> Graph:
     if not _is_graph(network):
         raise TypeError(f"{type(network).__name__} is no functional network")
     reader = _Reader()
-    inputs = tuple(reader.new(tensor.shape) for tensor in network.inputs)
+    inputs = tuple(reader.new(_closed(tensor.shape, sides)) for tensor in network.inputs)
     outputs = reader.read(network, inputs, None)
     return Graph(tuple(reader.calls), inputs, outputs, reader.shapes)
+
+
+def _closed(shape: Sequence[int | None], sides: tuple[int, int] | None) -> Shape:
+    """A shape ``(None, H, W, C)`` whose open sides are ``sides``."""
+    if sides is None or len(shape) != 4:
+        return tuple(shape)
+    count, *own, channels = shape
+    return (count, *(one or given for one, given in zip(own, sides, strict=True)), channels)
 
 
 def _is_graph(layer: Any) -> bool:

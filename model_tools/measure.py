@@ -41,15 +41,17 @@ def measure(name: str, channels: int) -> dict[str, Any]:
     from sensor2sensor.networks.reach import reach
 
     gan, _ = construct(load_gan_class(name), size=TILE_PX, sentinel3=channels == max(CHANNELS))
-    graph = read_graph(gan.generator)
+    sides = TILE_PX, TILE_PX
+    graph = read_graph(gan.generator, sides)
     found: dict[str, Any] = {"gmac": cost.gmac(graph), "activation_mib": cost.activation_mib(graph)}
     for part in ("generator", "discriminator"):
         network = getattr(gan, part)
         found[part] = {**cost.parameters(network), "output": None}
         if network is not None:
-            found[part]["output"] = list(network.output_shape[1:])
+            given = read_graph(network, sides)
+            found[part]["output"] = list(given.shapes[given.outputs[0]][1:])
             if channels == CHANNELS[0]:
-                seen = reach(network)
+                seen = reach(network, sides)
                 found[part]["field_px"] = seen and seen.receptive_field_px
     if channels == CHANNELS[0]:
         found["svg"] = draw(read_recipe(graph), name)

@@ -10,7 +10,7 @@ reflectance) the bands' value ranges are laid onto each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,6 @@ import tensorflow as tf
 from models.parts.primitives import conv
 from sensor2sensor.config.vocabulary import BASE_LAYER
 from sensor2sensor.core.errors import ConfigError
-from sensor2sensor.pipeline.normalisation import Normalisation
 
 if TYPE_CHECKING:
     from experiment import Experiment
@@ -29,6 +28,7 @@ BASES = ("none", "input")
 # reflectance of vegetation rises several fold. Nearer, the bands of two sensors for one purpose
 # overlap: the near infrared B08 of Sentinel-2 (833 nm, 106 nm wide) and 865 nm elsewhere.
 PARTNER_NM = 35.0
+SAME = 1e-9  # of a factor and an offset that are 1 and 0 but for the rounding of double precision
 
 
 def finish(
@@ -95,6 +95,46 @@ def base_layer(experiment: Experiment) -> tf.keras.layers.Layer:
     )
 
 
+def base_of(experiment: Experiment, image: tf.Tensor) -> tf.Tensor:
+    """The base without a weight, for networks whose published counts know none.
+
+    Args:
+        experiment: Gives the bands and their normalisation.
+        image: The input, normalised, ``[B, H, W, C_in]``; of a network or of numbers.
+
+    Returns:
+        ``[B, H, W, C]`` in the target's normalisation, float32: where both sides are normalised
+        alike, the input's bands bit for bit.
+
+    Raises:
+        ConfigError: A target band has no partner in the input.
+    """
+    bands = base_bands(experiment)
+    factor, offset = base_affine(experiment, bands)
+    start = chosen_bands(image, bands)
+    if np.allclose(factor, 1.0, rtol=0, atol=SAME) and np.allclose(offset, 0.0, atol=SAME):
+        return start
+    return tf.keras.layers.Rescaling(factor.tolist(), offset.tolist(), dtype="float32")(start)
+
+
+def chosen_bands(image: tf.Tensor, bands: Sequence[int]) -> tf.Tensor:
+    """Bands by position, in the order asked for, without a weight: ``[..., C] -> [..., c]``."""
+    count, places = image.shape[-1], list(bands)
+    if places == list(range(count)):
+        return image
+    # Runs of neighbours: an operation that keeps its places in its own config can be saved,
+    # exported and drawn.
+    starts = [n for n, band in enumerate(places) if n == 0 or band != places[n - 1] + 1]
+    runs = [places[a:b] for a, b in zip(starts, [*starts[1:], len(places)], strict=True)]
+    parts = [_run(image, run[0], run[-1] + 1, count) for run in runs]
+    return parts[0] if len(parts) == 1 else tf.keras.layers.Concatenate(dtype="float32")(parts)
+
+
+def _run(image: tf.Tensor, first: int, after: int, count: int) -> tf.Tensor:
+    ends = [end for end in (first, after) if 0 < end < count]
+    return tf.keras.ops.split(image, ends, axis=-1)[1 if first else 0] if ends else image
+
+
 def base_bands(experiment: Experiment) -> list[int]:
     """For every target band its partner, the position of an input band.
 
@@ -123,7 +163,7 @@ def _partner(experiment: Experiment, band: str, wavelength_nm: float | None) -> 
             f"no input band is a base for '{band}': none of its name, none within "
             f"{PARTNER_NM:g} nm of its wavelength",
             where="params.base",
-            hint="give wavelength_nm in dataset.json, or take base 'none' (edsr has no other base)",
+            hint="give wavelength_nm in dataset.json, or take base 'none' (edsr, dsen2cr have no other)",
         )
     return nearest
 
@@ -138,7 +178,7 @@ def base_affine(experiment: Experiment, bands: list[int]) -> tuple[np.ndarray, n
     contract = experiment.contract
     if experiment.NORMALISATION == "l2":
         return np.ones(len(bands)), np.zeros(len(bands))
-    normalisation = Normalisation(experiment.NORMALISATION, contract)
+    normalisation = experiment.normaliser
     source, target = contract.input_ranges(), contract.target_ranges()
     in_slope, in_offset = _probe(normalisation.input, source)
     out_slope, out_offset = _probe(normalisation.target, target)

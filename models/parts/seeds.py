@@ -70,6 +70,11 @@ def he_normal(scale: float = 1.0) -> tf.keras.initializers.Initializer:
     )
 
 
+def he_uniform() -> tf.keras.initializers.Initializer:
+    """A fresh He et al. 2015 initialiser, uniform."""
+    return tf.keras.initializers.HeUniform(seed=layer_seed(Purpose.INIT))
+
+
 def he_normal_up(stride: int) -> tf.keras.initializers.Initializer:
     """As :func:`he_normal`, for a transposed convolution.
 

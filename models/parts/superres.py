@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from models.parts.blocks import dense_block, experimental_dense_block
@@ -172,18 +174,27 @@ def residual(input_tensor: tf.Tensor, branch: tf.keras.layers.Layer) -> tf.Tenso
 
 
 @block("residual block")
-def residual_block_edsr(input_tensor: tf.Tensor, filters: int, *, scale: float = 1.0) -> tf.Tensor:
+def residual_block_edsr(
+    input_tensor: tf.Tensor,
+    filters: int,
+    *,
+    scale: float = 1.0,
+    start: Callable[[], tf.keras.initializers.Initializer] | None = None,
+) -> tf.Tensor:
     """EDSR's residual block (Lim et al. 2017): conv, ReLU, conv, added to its input.
 
     Args:
         input_tensor: ``[B, H, W, filters]``.
         filters: Filters of both convolutions.
         scale: Factor of the branch.
+        start: Makes the initialiser of each convolution; None: He's, small in the second.
     """
     # With biases: there is no normalisation whose offset could stand for them.
     options = {"use_bias": True}
-    x = conv(3, filters, activation="relu", kernel_initializer=he_normal(), **options)(input_tensor)
-    x = conv(3, filters, kernel_initializer=he_normal(SMALL_START), **options)(x)
+    first = he_normal() if start is None else start()
+    x = conv(3, filters, activation="relu", kernel_initializer=first, **options)(input_tensor)
+    second = he_normal(SMALL_START) if start is None else start()
+    x = conv(3, filters, kernel_initializer=second, **options)(x)
     if scale != 1.0:
         x = tf.keras.layers.Rescaling(scale)(x)
     return tf.keras.layers.Add()([input_tensor, x])

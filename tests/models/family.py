@@ -25,6 +25,7 @@ WIDTH = 0.1
 # What a model wants besides a small width.
 SMALLER = {
     "edsr": {"blocks": 2, "discriminator": True},
+    "dsen2cr": {"features": 64, "blocks": 2, "sar": False, "discriminator": True},
     "dsen2w": {"layers": 2},
     "resnet_pix2pix": {"blocks": 1},
     "tarsgan": {"layers": 1},

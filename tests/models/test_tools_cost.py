@@ -48,6 +48,14 @@ def test_activations_are_the_input_and_every_output_also_inside_sequential():
     assert cost.activation_mib(read_graph(made)) == pytest.approx(values * 4 / 2**20)
 
 
+def test_open_sides_are_those_that_are_asked_for():
+    inputs = keras.Input([None, None, 2])
+    conv = keras.layers.Conv2D(5, 3, padding="same")
+    graph = read_graph(keras.Model(inputs, conv(inputs)), (24, 16))
+    assert graph.shapes[graph.outputs[0]] == (None, 24, 16, 5)
+    assert cost.gmac(graph) * 1e9 == pytest.approx(24 * 16 * 9 * 2 * 5)
+
+
 def test_a_network_that_is_no_graph_is_refused():
     class Own(keras.Model):
         def call(self, inputs):
@@ -62,7 +70,7 @@ FIELDS = {
     "aris-a": (64, 63), "aris-b": (64, 63), "aris-c": (64, 63), "sis3-b": (64, 63),
     "pix2pix": (64, 63), "srs3": (64, 63), "dmnet": (25, 63), "psgan": (34, 47),
     "srgan": (64, 64), "tarsgan": (37, 64), "dsen2w": (19, 64), "edsr": (15, 63),
-    "resnet_pix2pix": (41, 63),
+    "resnet_pix2pix": (41, 63), "dsen2cr": (13, 63),
 }  # fmt: skip
 
 
@@ -70,7 +78,7 @@ FIELDS = {
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_pixel_of_every_model_sees_its_field(name):
     gan = small_gan(name)
-    found = [reach(network) for network in (gan.generator, gan.discriminator)]
+    found = [reach(network, (64, 64)) for network in (gan.generator, gan.discriminator)]
     assert tuple(one.receptive_field_px for one in found) == FIELDS[name]
     assert found[0].whole_image == (FIELDS[name][0] == 64)
 
