@@ -61,6 +61,10 @@ COMMANDS = {
         "sensor2sensor.sources.aerial.run",
         "step 52: a data set of aerial photos and masks of buildings (needs TensorFlow)",
     ),
+    "records-sen12mscr": Command(
+        "sensor2sensor.sources.sen12mscr.run",
+        "step 53: a data set of cloudy and clear Sentinel-2 images with radar (needs TensorFlow)",
+    ),
     "report": Command(
         "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
     ),

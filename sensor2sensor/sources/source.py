@@ -96,7 +96,8 @@ class Listing:
     def first(self, count: int | None, *, given: bool = False) -> Listing:
         """The listing of its first items alone, another one than the whole; None: the whole.
 
-        Where splits are ``given`` they are the first of each, in the shares that the whole has.
+        Where splits are ``given`` they are the first of each, in the shares that the whole has, and
+        none that is left out.
         """
         if count is None or count >= len(self.items):
             return self
@@ -116,12 +117,13 @@ class Listing:
 
 def _first_of_each(items: Sequence[Item], count: int) -> tuple[Item, ...]:
     """The first items of each given split, at least one of each where ``count`` has room."""
-    sizes, seen = Counter(item.split for item in items), Counter[str | None]()
+    taken = [item for item in items if not item.left_out]
+    sizes, seen = Counter(item.split for item in taken), Counter[str | None]()
     places: list[tuple[float, int]] = []
-    for place, item in enumerate(items):
+    for place, item in enumerate(taken):
         places.append((seen[item.split] / sizes[item.split], place))
         seen[item.split] += 1
-    return tuple(items[place] for place in sorted(place for _, place in sorted(places)[:count]))
+    return tuple(taken[place] for place in sorted(place for _, place in sorted(places)[:count]))
 
 
 def limit_of(facts: Mapping[str, Any]) -> int | None:

@@ -23,6 +23,7 @@ DOORS = {
     "records": "50_create_tfrecords.py",
     "records-maps": "51_create_tfrecords_maps.py",
     "records-aerial": "52_create_tfrecords_aerial.py",
+    "records-sen12mscr": "53_create_tfrecords_sen12mscr.py",
 }
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.sources import pictures
-from sensor2sensor.sources.aerial.rasters import DTYPES, Place, Raster, look
+from sensor2sensor.sources.aerial.rasters import DTYPES, Raster, look
+from sensor2sensor.sources.geotiffs import Place
 
 ENDINGS = (".tif", ".tiff")
 # All numbers at the end: tiles of one city are also numbered by row and column, ``austin_3_1``.

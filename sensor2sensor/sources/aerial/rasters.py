@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,39 +15,13 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.sources import pictures
+from sensor2sensor.sources.geotiffs import Place, opened, place_of
 from sensor2sensor.sources.resampling import Values, resampled
 
 DTYPES = {"uint8": "uint8", "uint16": "uint16", "int16": "float32", "float32": "float32"}
-# By content: some archives call their JPEGs .tif, and a VRT of that name could read any file or
-# address of this machine.
-_DRIVERS = {b"II*\0": "GTiff", b"MM\0*": "GTiff", b"II+\0": "GTiff", b"MM\0+": "GTiff"}
-_JPEG = b"\xff\xd8\xff"
-_CACHE_MB = 64
 _STRIPE_VALUES = 2**21  # 16 MiB of float64, four times while it is weighed
-_SAME = 1e-6
 _ROUNDING = 1e-9  # of a sum of areas; they are multiples of 1 / the square's edge, squared
 _FEW = 4  # values of a mask that are told
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a north-up raster with square pixels lies.
-
-    Attributes:
-        epsg: Its projection, in metres.
-        ulx_m: Easting of its upper-left corner.
-        uly_m: Northing of it.
-        pixel_m: Edge of a pixel, in metres of the projection.
-    """
-
-    epsg: int
-    ulx_m: float
-    uly_m: float
-    pixel_m: float
-
-    def apart_m(self, other: Place) -> float:
-        """How far the corners of two rasters of one projection lie apart, on either axis."""
-        return max(abs(self.ulx_m - other.ulx_m), abs(self.uly_m - other.uly_m))
 
 
 @dataclass(frozen=True)
@@ -80,22 +53,6 @@ class Raster:
     fault: str = ""
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
-
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    driver = "JPEG" if start.startswith(_JPEG) else _DRIVERS.get(start)
-    if driver is None:
-        raise ValueError("it does not begin as a TIFF does")
-    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, driver=driver) as source:
-            yield source
-
-
 def look(path: Path, named: int = 0) -> Raster:
     """What a file is, from its header and its digest; no pixels are read.
 
@@ -106,7 +63,7 @@ def look(path: Path, named: int = 0) -> Raster:
     """
     try:
         digest = files.sha256(path)
-        with _opened(path) as source:
+        with opened(path) as source:
             return _described(path, digest, source, named)
     except Exception as error:  # GDAL raises many kinds, and one bad file must not end the run
         return Raster(path, fault=f"is no GeoTIFF that can be read ({pictures.said(error, path)})")
@@ -132,7 +89,7 @@ def _described(path: Path, digest: str, source: Any, named: int) -> Raster:
         numbers=numbers,
         palette="palette" in kinds.values(),
         alpha=len(numbers) < source.count,
-        place=_place(source),
+        place=place_of(source),
         fault=fault,
     )
 
@@ -148,18 +105,6 @@ def _band_names(source: Any, numbers: Sequence[int], kinds: dict[int, str]) -> t
 
 def _numbered(numbers: Sequence[int]) -> tuple[str, ...]:
     return tuple(f"band{number}" for number in numbers)
-
-
-def _place(source: Any) -> Place | None:
-    """Where it lies; None without a projection in metres, or on a grid that is turned."""
-    crs, grid = source.crs, source.transform
-    if crs is None or not crs.is_projected or crs.linear_units_factor[1] != 1.0:
-        return None
-    square = abs(grid.a + grid.e) <= _SAME * abs(grid.a)
-    epsg = crs.to_epsg()
-    if epsg is None or grid.b or grid.d or grid.a <= 0 or not square:
-        return None
-    return Place(epsg, grid.c, grid.f, grid.a)
 
 
 @dataclass
@@ -260,7 +205,7 @@ def _reading(raster: Raster) -> Iterator[Any]:
     from rasterio.errors import RasterioError
 
     try:
-        with _opened(raster.path) as source:
+        with opened(raster.path) as source:
             yield source
     except (RasterioError, OSError) as error:
         # What GDAL itself said stands behind the error of rasterio.
