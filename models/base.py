@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from models.objectives import weighing
 from models.objectives.registry import EXTRA, LossInputs
-from models.parts.answers import answers, loss_inputs, validation_terms
+from models.parts.answers import answers, loss_inputs, refuse_without_base, validation_terms
 from models.parts.base_image import BASES
 from models.parts.discriminators import staged
 from models.parts.judges import patchgan, plain_patchgan, vgg_discriminator
@@ -44,7 +44,7 @@ __all__ = [
 
 # Powers of two, halved without a rest down to 1 x 1: every skip meets a map of its size.
 SIZES_PX = (64, 128, 256, 512)
-_IMAGES = frozenset({"target", "output", "input", "value_range", "step", "extras", "vgg"})
+_IMAGES = frozenset({"target", "output", "input", "base", "value_range", "step", "extras", "vgg"})
 _ANSWERS = frozenset(
     {"disc_real", "disc_fake", "features_real", "features_fake", "discriminator", "loss_object"}
 )
@@ -152,6 +152,7 @@ def check_losses(experiment: Experiment, discriminator: bool = True) -> None:
     weighing.check(experiment.GEN_LOSS, "generator", available, who="the model")
     if discriminator:
         weighing.check(experiment.DISC_LOSS, "discriminator", available, who="the model")
+    refuse_without_base(experiment, discriminator)
 
 
 def standard_step(

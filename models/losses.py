@@ -25,6 +25,7 @@ from models.objectives.adversarial import (
     gen_ragan,
     gen_wstein,
 )
+from models.objectives.clouds import gen_carl
 from models.objectives.pixel import gen_l1, gen_l2, gen_rmse, gen_ssim
 from models.objectives.registry import REGISTRY, LossInputs, LossTerm, register
 from models.objectives.weighing import Weights, active, adversarial_total, check, weighted
@@ -45,6 +46,7 @@ __all__ = [
     "disc_ragan",
     "disc_wstein",
     "discriminator_loss",
+    "gen_carl",
     "gen_fm",
     "gen_gan",
     "gen_l1",

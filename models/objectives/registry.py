@@ -23,6 +23,8 @@ class LossInputs:
         target: The truth, normalised, ``[B, H, W, C]``.
         output: The generated image, normalised, ``[B, H, W, C]``.
         input: The input image, normalised, ``[B, H, W, C_in]``.
+        base: The input's bands that lie next to the target's, in the target's normalisation,
+            ``[B, H, W, C]``; there where a chosen term needs it.
         disc_real: The discriminator's answer to the truth.
         disc_fake: The discriminator's answer to the generated image.
         discriminator: The discriminator itself, called as ``discriminator([input, image])``.
@@ -42,6 +44,7 @@ class LossInputs:
     target: tf.Tensor | None = None
     output: tf.Tensor | None = None
     input: tf.Tensor | None = None
+    base: tf.Tensor | None = None
     disc_real: tf.Tensor | None = None
     disc_fake: tf.Tensor | None = None
     discriminator: tf.keras.Model | None = None

@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from models.objectives import weighing
 from models.objectives.registry import LossInputs
+from models.parts.base_image import base_bands, base_of
 from models.parts.discriminators import staged
-from sensor2sensor.config.vocabulary import FEATURES
+from sensor2sensor.config.vocabulary import FEATURES, LOSSES
+from sensor2sensor.core.errors import ConfigError
 
 
 def loss_inputs(
@@ -18,8 +20,10 @@ def loss_inputs(
 ) -> dict[str, Any]:
     """The fields of ``LossInputs`` that do not depend on the networks' answers."""
     weights = model.exp.GEN_LOSS
+    based = asking_for_a_base(model.exp, model.discriminator is not None)
     return {
         "input": input_image,
+        "base": base_of(model.exp, input_image) if based else None,
         "target": target,
         "step": step,
         "extras": extras,
@@ -30,6 +34,41 @@ def loss_inputs(
         "seed": model.exp.SEED,
         "vgg": model.exp.VGG,
     }
+
+
+def asking_for_a_base(experiment: Any, judged: bool) -> list[str]:
+    """The chosen terms that look at the base image, as keys of ``experiment.json``.
+
+    Args:
+        experiment: Gives the weights.
+        judged: Whether there is a discriminator, whose terms count then.
+    """
+    sides = {"gen_loss": experiment.GEN_LOSS} | (
+        {"disc_loss": experiment.DISC_LOSS} if judged else {}
+    )
+    return [
+        f"{key}.{name}"
+        for key, weights in sides.items()
+        for name, weight in weights.items()
+        if weight is not None and "base" in LOSSES[name].needs
+    ]
+
+
+def refuse_without_base(experiment: Any, judged: bool) -> None:
+    """Refuse a chosen term whose base image the data set cannot give; as above.
+
+    Raises:
+        ConfigError: A target band has no partner in the input, or the input is on a grid of its
+            own.
+    """
+    for key in asking_for_a_base(experiment, judged):
+        base_bands(experiment, key)
+        if experiment.INPUT_HEIGHT != experiment.IMG_HEIGHT:
+            raise ConfigError(
+                "needs the input on the target's grid, and it stays on its own",
+                where=key,
+                hint="set input_upsampling to 'nearest' or 'bicubic'",
+            )
 
 
 def answers(

@@ -135,19 +135,23 @@ def _run(image: tf.Tensor, first: int, after: int, count: int) -> tf.Tensor:
     return tf.keras.ops.split(image, ends, axis=-1)[1 if first else 0] if ends else image
 
 
-def base_bands(experiment: Experiment) -> list[int]:
+def base_bands(experiment: Experiment, where: str = "params.base") -> list[int]:
     """For every target band its partner, the position of an input band.
 
     That is the band of the same name, else the nearest in wavelength within ``PARTNER_NM``.
+
+    Args:
+        experiment: Gives the bands.
+        where: The key that asks for a base, for the message.
 
     Raises:
         ConfigError: A band has neither.
     """
     wanted = zip(experiment.OUTPUT_BANDS, experiment.OUTPUT_WAVELENGTHS_NM, strict=True)
-    return [_partner(experiment, band, nm) for band, nm in wanted]
+    return [_partner(experiment, band, nm, where) for band, nm in wanted]
 
 
-def _partner(experiment: Experiment, band: str, wavelength_nm: float | None) -> int:
+def _partner(experiment: Experiment, band: str, wavelength_nm: float | None, where: str) -> int:
     distances = [
         np.inf if None in (nm, wavelength_nm) else abs(nm - wavelength_nm)
         for nm in experiment.INPUT_WAVELENGTHS_NM
@@ -162,8 +166,8 @@ def _partner(experiment: Experiment, band: str, wavelength_nm: float | None) -> 
         raise ConfigError(
             f"no input band is a base for '{band}': none of its name, none within "
             f"{PARTNER_NM:g} nm of its wavelength",
-            where="params.base",
-            hint="give wavelength_nm in dataset.json, or take base 'none' (edsr, dsen2cr have no other)",
+            where=where,
+            hint="give wavelength_nm in dataset.json, or take base 'none' (not edsr, dsen2cr)",
         )
     return nearest
 

@@ -140,6 +140,13 @@ LOSSES: tuple[dict[str, Any], ...] = (
         "paper": "Goodfellow et al. 2014",
         "about": "Binary cross-entropy of generated images: a half of disc_bce",
     },
+    {
+        "name": "gen_carl",
+        "side": "generator",
+        "needs": ("base", "extras.cloud_mask", "output", "target",),
+        "paper": "Meraner et al. 2020, cloud-adaptive regularised loss",
+        "about": "CARL: the cloudy input where it is clear, the truth where clouds or shadows cover it",
+    },
 )
 
 METRICS: tuple[dict[str, Any], ...] = (

@@ -77,7 +77,8 @@ def test_every_term_equals_its_closed_form(images):
     )
     for name, value in expected.items():
         assert float(losses.REGISTRY[name](inputs)) == pytest.approx(value, rel=1e-5), name
-    elsewhere = {"gen_ssim", "disc_gp", "gen_vgg"}  # below, in test_objectives and test_perceptual
+    # Below, in test_objectives, test_perceptual and test_carl.
+    elsewhere = {"gen_ssim", "disc_gp", "gen_vgg", "gen_carl"}
     assert set(expected) | elsewhere == set(losses.REGISTRY)
 
 
