@@ -10,7 +10,7 @@ WORKERS ?= 2
 SOURCES := { git ls-files -z '*.py' '*.ipynb' 2>/dev/null | grep -z . || printf '.\0'; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo real real-maps real-aerial test test-fast lint bench schemas docs clean
+.PHONY: help install demo real real-maps real-aerial real-clouds test test-fast lint bench schemas docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,10 @@ real-maps: $(STAMP) ## Maps to photos on real pictures, in runs/real-maps: make 
 real-aerial: $(STAMP) ## Masks to photos on real GeoTIFFs, in runs/real-aerial: make real-aerial DATA=FOLDER
 	@test -n "$(DATA)" || { echo "make real-aerial DATA=FOLDER"; exit 2; }
 	$(BIN)/python examples/pictures.py aerial --data "$(DATA)" $(REAL_OPTIONS)
+
+real-clouds: $(STAMP) ## Clouds away on real and generated images, in runs/real-clouds: make real-clouds DATA=FOLDER
+	@test -n "$(DATA)" || { echo "make real-clouds DATA=FOLDER"; exit 2; }
+	$(BIN)/python examples/clouds.py --data "$(DATA)" $(REAL_OPTIONS)
 
 test: lint ## Lint, types and every test, the executed notebook included
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
