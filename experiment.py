@@ -12,9 +12,10 @@ from models.loading import is_users
 from sensor2sensor.config.cadence import keeping_as_begun, refuse_unknown_monitor
 from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.exclusion import read_excluded
-from sensor2sensor.config.experiment_file import ExperimentFile, Schedule, load_experiment_file
+from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.model_defaults import own_defaults, suited
 from sensor2sensor.config.network_settings import DiscriminatorSettings, Vgg
+from sensor2sensor.config.optimisation import OptimizerView
 from sensor2sensor.config.places import find_dataset, find_experiment
 from sensor2sensor.config.validate import report
 from sensor2sensor.config.weights import LossWeights, refuse_unknown_losses
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 UNSTARTED = "0000-0000"
 
 
-class Experiment:
+class Experiment(OptimizerView):
     """An ``experiment.json`` with its data set and the folders of one run.
 
     Constructing one creates no folder.
@@ -100,7 +101,8 @@ class Experiment:
         """The map between physical values and the model's; an unbounded model's by default."""
         from sensor2sensor.pipeline.normalisation import Normalisation
 
-        return self._normaliser or Normalisation(self.config.normalisation, self.contract)
+        kind, scaling = self.config.normalisation, self.config.scaling
+        return self._normaliser or Normalisation(kind, self.contract, scaling=scaling)
 
     def suited_to(self, gan_class: type, say: Callable[[str], None]) -> Self:
         """The same experiment with a model's own defaults where the file leaves a key open.
@@ -272,31 +274,6 @@ class Experiment:
     def SEED(self) -> int:  # noqa: N802
         """Seed of every random draw."""
         return self.config.seed
-
-    @property
-    def LEARNING_RATE(self) -> float:  # noqa: N802
-        """Step size of the optimizers."""
-        return self.config.learning_rate
-
-    @property
-    def LEARNING_RATE_SCHEDULE(self) -> Schedule:  # noqa: N802
-        """How the step size changes: ``kind``, ``start``, ``final``."""
-        return self.config.learning_rate_schedule
-
-    @property
-    def BETA_1(self) -> float | None:  # noqa: N802
-        """Adam's β1, or None for the model's own."""
-        return self.config.beta_1
-
-    @property
-    def GRADIENT_CLIP(self) -> float | None:  # noqa: N802
-        """Largest global norm of a network's gradient, or None."""
-        return self.config.gradient_clip
-
-    @property
-    def EMA(self) -> float | None:  # noqa: N802
-        """Decay of the generator's averaged weights, or None."""
-        return self.config.ema
 
     @property
     def DISCRIMINATOR(self) -> DiscriminatorSettings | None:  # noqa: N802

@@ -184,8 +184,8 @@ def base_affine(experiment: Experiment, bands: list[int]) -> tuple[np.ndarray, n
         return np.ones(len(bands)), np.zeros(len(bands))
     normalisation = experiment.normaliser
     source, target = contract.input_ranges(), contract.target_ranges()
-    in_slope, in_offset = _probe(normalisation.input, source)
-    out_slope, out_offset = _probe(normalisation.target, target)
+    in_slope, in_offset = _probe(normalisation.input, normalisation.reached("input", source))
+    out_slope, out_offset = _probe(normalisation.target, normalisation.reached("target", target))
     factor, offset = np.ones(len(bands)), np.zeros(len(bands))
     for index, band in enumerate(bands):
         if contract.input.bands[band].unit != contract.target.bands[index].unit:

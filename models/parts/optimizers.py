@@ -1,7 +1,11 @@
-"""Adam as an experiment asks for it: schedule, clipping and averaged weights, all Keras' own."""
+"""The optimizer that an experiment asks for: Adam or Nadam, schedule, clipping, averaged weights.
+
+All is Keras' own but :class:`Keras2Nadam`, which has the momentum of papers trained with Keras 2.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -20,7 +24,7 @@ def adam(
     """The optimizer of one network, built, so that a checkpoint holds its moments and averages.
 
     Args:
-        experiment: Gives learning rate, schedule, clipping, β1 and averaging.
+        experiment: Says which, and gives learning rate, schedule, clipping, β1, ε and averaging.
         network: Named ``generator`` or ``discriminator``: only the generator's weights are
             averaged, and the discriminator is updated ``DISCRIMINATOR.steps`` times a step.
         beta_1: The model's own β1, where the experiment gives none.
@@ -39,12 +43,13 @@ def adam(
             hint="make it with tf.keras.Model(..., name='generator' or 'discriminator')",
         )
     judges = network.name == "discriminator"
-    optimizer = tf.keras.optimizers.Adam(
+    optimizer = KINDS[experiment.OPTIMIZER](
         learning_rate(experiment, experiment.DISCRIMINATOR.steps if judges else 1),
         beta_1=beta_1 if experiment.BETA_1 is None else experiment.BETA_1,
         # Of all variables together: each clipped by itself would turn the gradient.
         global_clipnorm=experiment.GRADIENT_CLIP,
         **_averaging(None if judges else experiment.EMA),
+        **({} if experiment.EPSILON is None else {"epsilon": experiment.EPSILON}),
     )
     optimizer.build(network.trainable_variables)
     return optimizer
@@ -102,3 +107,65 @@ class Delayed(LearningRateSchedule):
         """Make it from :meth:`get_config`."""
         inner = tf.keras.optimizers.schedules.deserialize(config["schedule"])
         return cls(inner, config["updates"])
+
+
+@tf.keras.utils.register_keras_serializable("sensor2sensor")
+class Keras2Nadam(tf.keras.optimizers.Nadam):
+    """Nadam (Dozat 2016) whose momentum warms up as that of Keras 2 does.
+
+    The momentum of update t is β1·(1 - ½·0.96^(t·``schedule_decay``)). Keras 3 has no
+    ``schedule_decay``, which is 1 there: its momentum has grown up after 100 updates, the one of
+    Keras 2, with 0.004, after 25,000. All else is the same in both.
+
+    Args:
+        schedule_decay: As above.
+        options: Those of ``keras.optimizers.Nadam``.
+    """
+
+    def __init__(self, *args: Any, schedule_decay: float = 0.004, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.schedule_decay = schedule_decay
+
+    def _momentum(self, step: Any, dtype: str) -> Any:
+        """That of update ``step``, counted from 1."""
+        # By logarithms: powers of numbers this near 1 lose digits in float32.
+        exponent = self.schedule_decay * math.log(0.96)
+        falling = tf.keras.ops.exp(tf.keras.ops.cast(step, dtype) * exponent)
+        return self.beta_1 * (1.0 - 0.5 * falling)
+
+    def _backend_update_step(
+        self, grads: Any, trainable_variables: Any, learning_rate: Any
+    ) -> None:
+        # Once an update, for all variables: the product of all momenta so far.
+        dtype = self._u_product.dtype
+        self.assign(self._u_product, self._u_product * self._momentum(self.iterations + 1, dtype))
+        # Not by way of Nadam, which would multiply by Keras 3's.
+        super(tf.keras.optimizers.Nadam, self)._backend_update_step(
+            grads, trainable_variables, learning_rate
+        )
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Move one variable."""
+        ops, dtype, step = tf.keras.ops, variable.dtype, self.iterations + 1
+        gradient, rate = (ops.cast(value, dtype) for value in (gradient, learning_rate))
+        now, following = (self._momentum(count, dtype) for count in (step, step + 1))
+        product = ops.cast(self._u_product, dtype)
+        place = self._get_variable_index(variable)
+        mean, square = self._momentums[place], self._velocities[place]
+        self.assign(mean, self.beta_1 * mean + (1.0 - self.beta_1) * gradient)
+        self.assign(square, self.beta_2 * square + (1.0 - self.beta_2) * ops.square(gradient))
+        ahead = (1.0 - now) * gradient / (1.0 - product)
+        ahead += following * mean / (1.0 - product * following)
+        grown = -ops.expm1(ops.cast(step, dtype) * math.log(self.beta_2))  # 1 - β2^t
+        self.assign_sub(variable, rate * ahead / (ops.sqrt(square / grown) + self.epsilon))
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras writes down to make it anew."""
+        return {**super().get_config(), "schedule_decay": self.schedule_decay}
+
+
+KINDS = {
+    "adam": tf.keras.optimizers.Adam,
+    "nadam": tf.keras.optimizers.Nadam,
+    "nadam_keras2": Keras2Nadam,
+}

@@ -23,6 +23,8 @@ from sensor2sensor.config.network_settings import (
     InferenceSettings,
     VggSettings,
 )
+from sensor2sensor.config.optimisation import OptimizerKeys
+from sensor2sensor.config.scaling import ScalingKeys
 from sensor2sensor.config.validate import at_key, fields_of, report, validate
 from sensor2sensor.config.vocabulary import LOSSES, adversarial
 from sensor2sensor.config.weights import (
@@ -62,7 +64,7 @@ def _required_unless_extended(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [{"required": ["extends"]}, {"required": schema.pop("required")}]
 
 
-class ExperimentFile(CadenceKeys):
+class ExperimentFile(CadenceKeys, OptimizerKeys, ScalingKeys):
     """One experiment: model, data set and every parameter of its training."""
 
     # By name too: a run's own copy from before called "$schema" schema_.
@@ -130,19 +132,16 @@ class ExperimentFile(CadenceKeys):
     generator_warmup: Annotated[int, Field(ge=0)] = Field(
         default=0, description="Steps before the adversarial terms count; D trains from the first"
     )
-    normalisation: Literal["symmetric", "reflectance", "standard", "minmax", "l2"] = Field(
-        default="symmetric", description="How values are scaled for the model"
-    )
     input_upsampling: Literal["nearest", "bicubic", "none"] = Field(
         default="nearest",
         description="How a coarser input reaches the target's grid; none: it stays on its own",
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="Seed of every random draw")
     # Isola et al. 2017 (pix2pix): Adam with 2e-4 and β1 0.5.
-    learning_rate: Annotated[float, Field(gt=0)] = Field(default=2e-4, description="Adam step size")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(default=2e-4, description="Step size")
     learning_rate_schedule: Schedule = Field(default=Schedule())
     beta_1: Annotated[float, Field(ge=0, lt=1)] | None = Field(
-        default=None, description="Adam's β1; null: the model's own (0.5 for GANs)"
+        default=None, description="The optimizer's β1; null: the model's own (0.5 for GANs)"
     )
     gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Largest global norm of a network's gradient; null: any"

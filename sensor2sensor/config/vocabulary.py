@@ -15,7 +15,8 @@ from typing import Literal
 from sensor2sensor.config import declared
 from sensor2sensor.core.errors import ModelContractError
 
-NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2")
+DSEN2CR = "dsen2cr"  # the normalisation with numbers of its own, the table `scaling`
+NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2", DSEN2CR)
 STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
 PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input

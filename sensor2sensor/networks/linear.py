@@ -88,10 +88,11 @@ def is_graph(network: Any) -> bool:
     return isinstance(network, keras.Sequential) or hasattr(network, "operations")
 
 
-def fewer_by(network: keras.Model) -> int:
+def fewer_by(network: keras.Model) -> list[int]:
     """By how much channels can be divided: reach is a matter of places, and they cost most.
 
-    The count that divides those of most layers, of equals the largest; the others are kept.
+    First what divides all counts, then the one that divides those of most layers, of equals the
+    largest; the others are kept. A network may not bear either: bands that are picked stay as many.
     """
     counts = [
         int(config[key])
@@ -101,10 +102,10 @@ def fewer_by(network: keras.Model) -> int:
         if config.get(key) is not None and config[key] > _FEW
     ]
     # One that divides all keeps their proportions, and with them what slices and gates take.
-    if counts and (common := math.gcd(*counts)) > 1:
-        return common
+    common = math.gcd(*counts)
     fits = {count: sum(other % count == 0 for other in counts) for count in counts}
-    return max(fits, key=lambda count: (fits[count], count), default=1)
+    best = max(fits, key=lambda count: (fits[count], count), default=1)
+    return [count for count in dict.fromkeys((common, best)) if count > 1]
 
 
 def _layers(network: Any) -> list[Any]:

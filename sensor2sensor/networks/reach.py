@@ -310,16 +310,28 @@ def _output_size(network: Any, shapes: Sequence[Shape]) -> tuple[int, int]:
 def _measurable(network: keras.Model, shapes: Sequence[Shape]) -> _Measurable:
     why = "it is no graph of layers"
     # With all its channels where a layer does not bear fewer.
-    for whole in (False, True) if is_graph(network) else ():
+    for divisor in (*_divisors(network), 1) if is_graph(network) else ():
         try:
-            divisor = 1 if whole else fewer_by(network)
             copy = linear_copy(network, divisor)
             # With all its channels sixteen images at once could fill the memory.
             at_once = _AT_ONCE if divisor > 1 or copy.count_params() < _SMALL else 1
             return _Measurable(copy, _output_size(copy, shapes), 1, at_once)
         # Whatever a layer of the user's raises, or says over many lines.
         except Exception as error:
-            why = " ".join(str(error).split())[:200]
-            logger.debug("%s cannot be copied: %s", network.name, why)
+            why = _reason(network, error)
     until = time.monotonic() + _LIMIT_S
     return _Measurable(network, _output_size(network, shapes), _RESTARTS, 1, until, why)
+
+
+def _divisors(network: keras.Model) -> list[int]:
+    try:
+        return fewer_by(network)
+    except Exception as error:  # a layer of the user's may have no config
+        _reason(network, error)
+        return []
+
+
+def _reason(network: keras.Model, error: Exception) -> str:
+    why = " ".join(str(error).split())[:200]
+    logger.debug("%s cannot be copied: %s", network.name, why)
+    return why

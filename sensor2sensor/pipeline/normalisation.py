@@ -1,7 +1,8 @@
 """Between physical values and what a model sees, by ranges fixed in ``dataset.json``.
 
 No image is stretched by itself: each band's range is that of the train split. Inputs are never
-clipped, since baselines see them whole, and targets only where a model cannot reach them.
+clipped, since baselines see them whole, and targets only where a model cannot reach them; but
+``dsen2cr`` clips both to limits that are fixed beforehand, as published.
 TensorFlow is touched only when a tensor is given, so configuration checks may import this module.
 """
 
@@ -14,13 +15,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from sensor2sensor.config.vocabulary import NORMALISATIONS
+from sensor2sensor.config.scaling import Scaling
+from sensor2sensor.config.vocabulary import DSEN2CR, NORMALISATIONS
 from sensor2sensor.core.errors import ConfigError, DatasetError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.bands import BandStatistics
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.ranges import Bounds
 from sensor2sensor.dataset.statistics import Values
+from sensor2sensor.pipeline.fixed_scaling import FixedScaling, fixed_scaling
 
 Side = Literal["input", "target"]
 INTERVALS = {"symmetric": (-1.0, 1.0), "minmax": (0.0, 1.0)}
@@ -59,20 +62,22 @@ class _Affine:
 
     origin: npt.NDArray[np.float64]
     span: npt.NDArray[np.float64]
-    bounds: Bounds | None
+    bounds: tuple[Any, Any] | None  # two numbers, or one of each band
 
     def exact(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """In double precision and not clipped."""
         return np.asarray((values - self.origin) / self.span)
 
     def forward(self, values: Any) -> Any:
-        origin, span, shape = self.origin.astype(np.float32), self.span.astype(np.float32), None
+        constants = [np.float32(one) for one in (self.origin, self.span, *(self.bounds or ()))]
+        shape = None
         if not isinstance(values, np.ndarray):
-            values, origin, span, shape = _joined(values, origin, span)
+            values, constants, shape = _joined(values, constants)
+        origin, span, *bounds = constants
         # Not folded into one factor and one offset: that rounds otherwise, and weights have learned
         # this.
         scaled = (values - origin) / span
-        scaled = scaled if self.bounds is None else _clip(scaled, *self.bounds)
+        scaled = _clip(scaled, *bounds) if bounds else scaled
         return scaled if shape is None else _reshape(scaled, shape)
 
     def back(self, values: Any) -> Any:
@@ -88,6 +93,8 @@ class Normalisation:
             upper end of their range.
         standard: mean 0, standard deviation 1 per band.
         minmax: the band's train minimum and maximum to [0, 1].
+        dsen2cr: reflectance x 10000 / 2000, radar in dB from its fixed range to 0..2; clipped
+            (:mod:`sensor2sensor.pipeline.fixed_scaling`).
         l2: a whole tile divided by its Euclidean norm, as ARISGAN published. It forgets brightness
             and cannot be inverted.
 
@@ -101,9 +108,10 @@ class Normalisation:
         bounds: Of the model's output, in normalised units; None: unbounded.
         legacy: As in runs from before models stated bounds: whatever the model, ``symmetric`` and
             ``minmax`` clip inputs and targets to [-1, 1] and [0, 1].
+        scaling: The numbers of ``dsen2cr``; None: as published.
 
     Raises:
-        ConfigError: Unknown kind.
+        ConfigError: Unknown kind, or one that has no rule for a band's unit.
         DatasetError: The output ranges are wanted and not there.
     """
 
@@ -114,13 +122,15 @@ class Normalisation:
         bounds: Bounds | None = None,
         *,
         legacy: bool = False,
+        scaling: Scaling | None = None,
     ) -> None:
         units = {
             side: [band.unit for band in getattr(contract, side).bands]
             for side in ("input", "target")
         }
         statistics = {k: tuple(v) for k, v in contract.statistics.items()}
-        self._setup(kind, statistics, units, bounds, legacy=legacy)
+        fixed = fixed_scaling(contract, scaling) if kind == DSEN2CR else None
+        self._setup(kind, statistics, units, bounds, legacy=legacy, fixed=fixed)
 
     def _setup(
         self,
@@ -130,18 +140,21 @@ class Normalisation:
         bounds: Bounds | None,
         *,
         legacy: bool,
+        fixed: FixedScaling | None,
     ) -> None:
         if kind not in NORMALISATIONS:
             hint = suggestion(kind, NORMALISATIONS)
             raise ConfigError(f"unknown normalisation '{kind}'", hint=hint)
         self.kind, self.legacy = kind, legacy
-        self._statistics, self._units = statistics, units
+        self._statistics, self._units, self._fixed = statistics, units, fixed
         if kind == "l2":
             bounds = None  # a norm of 1 bounds every value
         elif legacy:
             bounds = INTERVALS.get(kind)
         self.bounds = bounds
-        if kind != "l2":
+        if fixed is not None:
+            self._maps = {side: _fixed_map(fixed, side, units[side], bounds) for side in units}
+        elif kind != "l2":
             spread = bounds is not None and not legacy
             lines = {
                 "input": _line(kind, statistics["input"], units["input"], spread=False),
@@ -197,6 +210,10 @@ class Normalisation:
         """Normalise targets ``[..., Ct]``."""
         return self._forward("target", values)
 
+    def reached(self, side: Side, ranges: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Ends of ranges ``[C, 2]`` of physical values, none of which is clipped."""
+        return ranges if self._fixed is None else np.array(self._fixed.limits[side], ranges.dtype)
+
     def restore(self, values: Any) -> Any:
         """Physical values of normalised targets ``[..., Ct]``.
 
@@ -221,12 +238,15 @@ class Normalisation:
         }
         # JSON knows no infinity, the upper bound of a ReLU.
         bounds = self.bounds and [end if math.isfinite(end) else None for end in self.bounds]
+        fixed = self._fixed
+        numbers = fixed and {"scaling": fixed.scaling.model_dump(), "limits": fixed.limits}
         return {
             "kind": self.kind,
             "bounds": bounds,
             "legacy": self.legacy,
             "statistics": statistics,
             "units": self._units,
+            **(numbers or {}),
         }
 
     @classmethod
@@ -241,9 +261,20 @@ class Normalisation:
         if bounds is not None:
             low, high = bounds
             bounds = -math.inf if low is None else low, math.inf if high is None else high
-        units = dict(state["units"])
-        made._setup(state["kind"], statistics, units, bounds, legacy=state["legacy"])
+        units, kind = dict(state["units"]), state["kind"]
+        fixed = None
+        if kind == DSEN2CR:
+            limits = {side: tuple(map(tuple, ends)) for side, ends in state["limits"].items()}
+            fixed = FixedScaling(Scaling.model_validate(state["scaling"]), limits)
+        made._setup(kind, statistics, units, bounds, legacy=state["legacy"], fixed=fixed)
         return made
+
+
+def _fixed_map(fixed: FixedScaling, side: str, units: list[str], bounds: Bounds | None) -> _Affine:
+    """The map of one side, clipped to its limits and, a target, to what the model can reach."""
+    origin, span, low, high = fixed.line(side, units)
+    least, most = bounds if bounds is not None and side == "target" else (-math.inf, math.inf)
+    return _Affine(origin, span, (np.maximum(low, least), np.minimum(high, most)))
 
 
 ENDS = {"symmetric": ("low", "high"), "minmax": ("minimum", "maximum")}
@@ -277,7 +308,7 @@ def _line(
     return origin, np.where(span > 0, span, one)
 
 
-def _joined(values: Any, origin: Any, span: Any) -> tuple[Any, Any, Any, Any]:
+def _joined(values: Any, constants: list[Any]) -> tuple[Any, list[Any], Any]:
     """Columns and bands of a tensor as one axis, with constants to match, and the shape it had.
 
     Broadcasting over a last axis of three is many times slower than over one of some hundreds.
@@ -285,10 +316,10 @@ def _joined(values: Any, origin: Any, span: Any) -> tuple[Any, Any, Any, Any]:
     import tensorflow as tf
 
     if values.shape.rank is None or values.shape.rank < 3 or values.shape[-2] is None:
-        return values, origin, span, None
+        return values, constants, None
     shape, columns = tf.shape(values), values.shape[-2]
-    flat = tf.reshape(values, tf.concat([shape[:-2], [columns * len(origin)]], axis=0))
-    return flat, np.tile(origin, columns), np.tile(span, columns), values
+    flat = tf.reshape(values, tf.concat([shape[:-2], [columns * values.shape[-1]]], axis=0))
+    return flat, [np.tile(one, columns) if one.ndim else one for one in constants], values
 
 
 def _reshape(scaled: Any, like: Any) -> Any:
@@ -297,9 +328,9 @@ def _reshape(scaled: Any, like: Any) -> Any:
     return tf.ensure_shape(tf.reshape(scaled, tf.shape(like)), like.shape)
 
 
-def _clip(values: Any, low: float, high: float) -> Any:
+def _clip(values: Any, low: Any, high: Any) -> Any:
     if isinstance(values, np.ndarray):
-        return np.clip(values, np.float32(low), np.float32(high))
+        return np.clip(values, low, high)
     import tensorflow as tf
 
     return tf.clip_by_value(values, low, high)

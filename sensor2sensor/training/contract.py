@@ -116,8 +116,16 @@ class ExperimentView(Protocol):
         """How the step size changes: ``kind``, ``start``, ``final``."""
 
     @property
+    def OPTIMIZER(self) -> str:  # noqa: N802
+        """Which one: ``adam``, ``nadam`` or ``nadam_keras2``."""
+
+    @property
+    def EPSILON(self) -> float | None:  # noqa: N802
+        """The optimizers' ε, or None for their own."""
+
+    @property
     def BETA_1(self) -> float | None:  # noqa: N802
-        """Adam's β1, or None for the model's own."""
+        """The optimizers' β1, or None for the model's own."""
 
     @property
     def GRADIENT_CLIP(self) -> float | None:  # noqa: N802

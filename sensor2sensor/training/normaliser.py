@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sensor2sensor.config.scaling import Scaling
+from sensor2sensor.config.vocabulary import DSEN2CR
 from sensor2sensor.core import files
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.dataset.ranges import output_bounds, with_output_ranges
@@ -37,7 +39,7 @@ def normaliser_for(
     bounds = output_bounds(gan_class, experiment.config.params)
     if bounds is not None and kind in INTERVALS:
         contract = with_output_ranges(experiment.dataset_dir, contract)
-    made = Normalisation(kind, contract, bounds)
+    made = Normalisation(kind, contract, bounds, scaling=experiment.config.scaling)
     lows, highs = zip(*made.value_ranges, strict=True)
     refuse_beyond(kind, bounds, (min(lows), max(highs)))
     return made
@@ -55,16 +57,22 @@ def _learned_map(run: Run, experiment: ExperimentView) -> Normalisation | None:
 
 
 def learned(run: Run) -> dict[str, Any]:
-    """The kind of normalisation and the data set that the weights of a run were trained with."""
+    """The kind of normalisation and the data set that the weights of a run were trained with.
+
+    With the numbers of a kind that has some.
+    """
     content = read_run_json(run)
     noted = content.get("normalisation")
     kind = noted["kind"] if noted else files.read_json(run.resolved)["normalisation"]
-    return {"normalisation": kind, "dataset": content["dataset"]}
+    numbers = {"scaling": noted["scaling"]} if noted and kind == DSEN2CR else {}
+    return {"normalisation": kind, **numbers, "dataset": content["dataset"]}
 
 
 def _asked(experiment: ExperimentView) -> dict[str, Any]:
     kind, dataset = experiment.config.normalisation, dataset_identity(experiment)
-    return {"normalisation": kind, "dataset": dataset}
+    asked = experiment.config.scaling or Scaling()
+    numbers = {"scaling": asked.model_dump()} if kind == DSEN2CR else {}
+    return {"normalisation": kind, **numbers, "dataset": dataset}
 
 
 def another_map(there: dict[str, Any], experiment: ExperimentView) -> str | None:
@@ -72,11 +80,16 @@ def another_map(there: dict[str, Any], experiment: ExperimentView) -> str | None
     here = _asked(experiment)
     if there == here:
         return None
-    kinds = there["normalisation"], here["normalisation"]
+    kinds = _kind(there), _kind(here)
     names = there["dataset"]["name"], here["dataset"]["name"]
     built = " as it was built before" if there["dataset"] != here["dataset"] else ""
     then = f"'{names[0]}'{built if names[0] == names[1] else ''}"
-    return f"the weights learned '{kinds[0]}' on {then}, this run maps '{kinds[1]}' on '{names[1]}'"
+    return f"the weights learned {kinds[0]} on {then}, this run maps {kinds[1]} on '{names[1]}'"
+
+
+def _kind(said: dict[str, Any]) -> str:
+    numbers = ", ".join(f"{key} {value:g}" for key, value in said.get("scaling", {}).items())
+    return f"'{said['normalisation']}'{f' ({numbers})' if numbers else ''}"
 
 
 def unstated_bound(generator: Any, normalisation: Normalisation) -> str | None:

@@ -26,6 +26,7 @@ from sensor2sensor.training.terms import check_monitor
 
 OWN_ADAM = "make it with models.base.adam(experiment, network)"
 OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
+CLASSES = {"nadam": "Nadam", "nadam_keras2": "Keras2Nadam"}
 
 
 class IgnoredSettingError(ModelContractError, ConfigError):
@@ -121,6 +122,13 @@ def _ignored(
         return
     beta_1, clip, ema = experiment.BETA_1, experiment.GRADIENT_CLIP, experiment.EMA
     schedule = experiment.LEARNING_RATE_SCHEDULE.kind
+    wanted, kind = experiment.OPTIMIZER, type(optimizer).__name__
+    # Adam, the default, leaves the choice to the module.
+    if wanted in CLASSES and kind != CLASSES[wanted]:
+        yield "optimizer", f"optimizer {wanted}", f"{kind}"
+    epsilon, own = experiment.EPSILON, getattr(optimizer, "epsilon", None)
+    if epsilon is not None and not _same(own, epsilon):
+        yield "epsilon", f"epsilon {epsilon:g}", f"{own}"
     found = getattr(optimizer, "beta_1", None)
     if beta_1 is not None and not _same(found, beta_1):
         yield "beta_1", f"beta_1 {beta_1:g}", f"{found}"

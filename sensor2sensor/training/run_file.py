@@ -23,7 +23,7 @@ from sensor2sensor.core.manifest import differences
 from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
-from sensor2sensor.training.data_form import data_form
+from sensor2sensor.training.data_form import data_form, form_of, other_bands
 from sensor2sensor.training.modules import (
     earlier_modules,
     module_identity,
@@ -196,7 +196,7 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     if kept is not None and not same and experiment.excluded.file:
         found.append(f"{EXCLUDED}: {experiment.excluded.file} names other tiles")
     if _other_data(experiment):
-        found.append("the data set was built anew")
+        found.append(f"the data set was built anew{_with_other_bands(experiment)}")
     if found:
         problem = f"changed since the run began: {'; '.join(found)}"
         raise ConfigError(problem, where=run.logs_dir, hint=f"undo it, or {way_out}")
@@ -268,6 +268,13 @@ def refuse_other_data(experiment: ExperimentView) -> None:
 
 def _other_data(experiment: ExperimentView) -> bool:
     return bool(read_run_json(experiment.run)["dataset"] != dataset_identity(experiment))
+
+
+def _with_other_bands(experiment: ExperimentView) -> str:
+    """``: input bands are B02, VV (reflectance, dB) there, …``; empty where they are the same."""
+    there = form_of(experiment.run, experiment)
+    phrase = there and other_bands(there, data_form(experiment.contract))
+    return f": {phrase}" if phrase else ""
 
 
 def _known_then(now: Settings, given: Settings, then: Settings) -> Settings:

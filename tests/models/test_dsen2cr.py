@@ -7,6 +7,7 @@ import pytest
 
 from models.loading import load_gan_class
 from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.networks.linear import fewer_by, linear_copy
 from sensor2sensor.networks.reach import reach
 from tests.models import clouds
 
@@ -69,6 +70,19 @@ def test_a_pixel_sees_the_published_field(blocks, field_px):
     network = made(None, {"features": 8, "blocks": blocks}).generator
     seen = reach(network, (128, 128))
     assert (seen.receptive_field_px, seen.total_stride_px) == (field_px, 1)
+
+
+def test_ten_bands_do_not_make_the_measurement_as_costly_as_the_network(monkeypatch):
+    """What divides 10 and 64 alike does not fit the bands that are picked without a weight."""
+    network = made(None, {"features": 64, "blocks": 1}).generator
+    assert fewer_by(network) == [2, 64]
+    costs = []
+    monkeypatch.setattr(
+        "sensor2sensor.networks.reach.linear_copy",
+        lambda *args: costs.append(linear_copy(*args)) or costs[-1],
+    )
+    assert reach(network, (24, 24)).receptive_field_px == 9
+    assert [copy.count_params() for copy in costs] == [formula(10, 2, 1, 1)]
 
 
 def test_any_height_and_width_will_do_whatever_it_was_built_for():

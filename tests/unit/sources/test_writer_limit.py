@@ -69,6 +69,18 @@ def test_of_given_splits_the_first_of_each_are_taken() -> None:
         assert before < {item.name for item in taken}
 
 
+def test_of_given_splits_none_that_is_left_out_is_taken() -> None:
+    splits = ("train", "val", "test") * 4
+    items = [
+        Item(f"{n:02}", f"{n}", {"n": n}, split=split, left_out="no mask" if n % 2 else "")
+        for n, split in enumerate(splits)
+    ]
+    items += [Item(f"{n}", f"{n}", {"n": n}, left_out="in no list") for n in range(20, 30)]
+    taken = listing("toy", items).first(4, given=True).items
+    assert [item.name for item in taken] == ["00", "02", "04", "06"]
+    assert {item.split for item in taken} == {"train", "val", "test"}
+
+
 def test_a_limit_beyond_the_listing_is_none(tmp_path: Path) -> None:
     source = ToySource()
     assert write(source, tmp_path, WriteOptions(limit=24)) == 0

@@ -19,6 +19,7 @@ from tests.unit.training.tiny import TinyGAN, fresh
 def experiment(precision="float32", **changes):
     recipe = {
         "LEARNING_RATE_SCHEDULE": Schedule(), "BETA_1": None, "GRADIENT_CLIP": None, "EMA": None,
+        "OPTIMIZER": "adam", "EPSILON": None,
         "DISCRIMINATOR": DiscriminatorSettings(),
         "IMG_HEIGHT": 8, "IMG_WIDTH": 8, "INPUT_HEIGHT": 8, "INPUT_WIDTH": 8,
         "INPUT_CHANNELS": 2, "OUTPUT_CHANNELS": 3,
@@ -47,6 +48,10 @@ ASKED = {
     r"asks for a cosine learning_rate_schedule, but .* has a constant learning rate": {
         "LEARNING_RATE_SCHEDULE": Schedule(kind="cosine")
     },
+    r"asks for optimizer nadam_keras2, but GAN\.generator_optimizer has Adam": {
+        "OPTIMIZER": "nadam_keras2"
+    },
+    r"asks for epsilon 0\.001, but GAN\.generator_optimizer has 1e-07": {"EPSILON": 1e-3},
     r"asks for ema 0\.99, but GAN\.generator_optimizer has no averages": {"EMA": 0.99},
     "has discriminator null, but GAN.discriminator is a network": {"DISCRIMINATOR": None},
 }

@@ -16,6 +16,7 @@ from sensor2sensor.config.weights import GeneratorLosses
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.runs import Run, read_run_json, write_run_json
+from sensor2sensor.training.data_form import data_form
 from sensor2sensor.training.modules import vgg_identity
 from sensor2sensor.training.run_file import (
     choose_device,
@@ -24,6 +25,7 @@ from sensor2sensor.training.run_file import (
     gpu_label,
     refuse_changed,
 )
+from tests.models import clouds
 
 
 def test_a_missing_gpu_is_named_only_where_one_is_required():
@@ -153,3 +155,19 @@ def test_other_weights_of_vgg_are_refused_and_none_known_are_not(begun, tmp_path
         refuse_changed(experiment)
     without = begun(gen_loss=GeneratorLosses(gen_l1=1.0))
     assert vgg_identity(without) is None
+
+
+def test_a_data_set_built_anew_is_refused_and_its_bands_are_named_where_they_are_others(begun):
+    ten, thirteen = (clouds.contract(bands, bands) for bands in (clouds.TEN, tuple(clouds.NM)))
+    experiment = begun()
+    known = read_run_json(experiment.run)
+    write_run_json(experiment.run, {**known, "data": data_form(ten)})
+    (experiment.dataset_dir / "dataset.json").write_text("{ }")
+    experiment.contract = ten
+    with pytest.raises(ConfigError, match=r"began: the data set was built anew; undo it"):
+        refuse_changed(experiment)
+    experiment.contract = thirteen
+    bands = r"input bands are B02, B03, .* there, B01, B02, .* here"
+    with pytest.raises(ConfigError, match=f"the data set was built anew: {bands}") as caught:
+        refuse_changed(experiment)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,44 @@
+"""Keys of ``experiment.json`` on how values are scaled for a model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from sensor2sensor.config.network_settings import STRICT
+from sensor2sensor.config.validate import at_key
+from sensor2sensor.config.vocabulary import DSEN2CR
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Scaling(BaseModel):
+    """The two numbers of normalisation ``dsen2cr``; as published by default."""
+
+    model_config = STRICT
+
+    scale: Positive = Field(
+        default=2000, description="Digital numbers (reflectance x 10000) that make 1"
+    )
+    max_val_sar: Positive = Field(
+        default=2, description="What the upper end of a radar band's range in dB is mapped to"
+    )
+
+
+class ScalingKeys(BaseModel):
+    """The part of an experiment that says how values are scaled."""
+
+    normalisation: Literal["symmetric", "reflectance", "standard", "minmax", "l2", "dsen2cr"] = (
+        Field(default="symmetric", description="How values are scaled for the model")
+    )
+    scaling: Scaling | None = Field(
+        default=None, description="Numbers of normalisation dsen2cr; null: as published"
+    )
+
+    @model_validator(mode="after")
+    def _scaling_of_its_normalisation(self) -> Self:
+        if self.scaling is not None and self.normalisation != DSEN2CR:
+            problem = f"belongs to normalisation '{DSEN2CR}', not '{self.normalisation}'"
+            raise at_key("scaling", problem)
+        return self

@@ -1,0 +1,98 @@
+"""Normalisation dsen2cr: the fact sheet's V10 and V11, its inverse, its state, what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sensor2sensor.config.experiment_file import ExperimentFile
+from sensor2sensor.config.scaling import Scaling
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.pipeline.normalisation import Normalisation, refuse_beyond
+from tests.models import clouds
+
+NAMES = ("B02", "VV", "B08", "VH")
+DN = (0, 2000, 10000, 12000, -300)
+SCALED = (0, 1, 5, 5, 0)  # V11
+VV, VV_SCALED = (-30, -25, -12.5, 0, 5), (0, 0, 1, 2, 2)  # V10
+VH, VH_SCALED = (-32.5, -16.25, 0, -40, 3), (0, 1, 2, 0, 2)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return clouds.contract(NAMES, ("B08", "B02"))
+
+
+def made(data, **options) -> Normalisation:
+    return Normalisation("dsen2cr", data, **options)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, tf.constant])
+def test_optics_by_their_scale_and_radar_by_its_limits(data, kind):
+    reflectance = np.float32(DN) / np.float32(10000)
+    image = np.stack([reflectance, VV, reflectance, VH], axis=-1).astype(np.float32)
+    found = np.asarray(made(data).input(kind(image[None, :, None])))[0, :, 0]
+    wanted = np.stack([SCALED, VV_SCALED, SCALED, VH_SCALED], axis=-1)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_other_numbers_are_heeded(data):
+    other = made(data, scaling=Scaling(scale=10000, max_val_sar=5))
+    image = np.array([0.2, -12.5, 1.0, 0.0], np.float32)
+    np.testing.assert_allclose(other.input(image), [0.2, 2.5, 1.0, 5.0], rtol=1e-6)
+
+
+def test_targets_come_back_and_are_measured_in_units_of_the_map(data):
+    normalisation = made(data)
+    values = np.random.default_rng(0).uniform(0, 1, (2, 4, 4, 2)).astype(np.float32)
+    scaled = normalisation.target(tf.constant(values))
+    np.testing.assert_allclose(normalisation.restore(scaled), values, atol=1e-6)
+    assert normalisation.value_ranges == [(0.0, 5.0)] * 2
+    assert normalisation.invertible and normalisation.elementwise
+
+
+def test_it_is_made_again_from_its_state_and_other_states_are_as_they_were(data):
+    first = made(data, scaling=Scaling(scale=1000), bounds=(0.0, 4.0))
+    state = json.loads(json.dumps(first.state()))
+    again = Normalisation.from_state(state)
+    assert json.loads(json.dumps(again.state())) == state
+    image = np.array([[0.2, 0.9]], np.float32)
+    np.testing.assert_array_equal(first.target(image), again.target(image))
+    np.testing.assert_allclose(again.target(image), [[2.0, 4.0]], rtol=1e-6)
+    plain = Normalisation("symmetric", data).state()
+    assert set(plain) == {"kind", "bounds", "legacy", "statistics", "units"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"unit": "DN"}, "no rule for the input band 'B02' in DN"),
+        ({"unit": "1"}, "no rule for the input band 'B02' in 1"),
+        ({"unit": "dB", "value_range": None}, "'B02' in dB without a fixed value range"),
+    ],
+)
+def test_a_band_without_a_rule_is_refused_in_one_line(changes, said):
+    with pytest.raises(ConfigError, match=said) as caught:
+        made(clouds.contract(("B02",), ("B02",), **changes))
+    assert str(caught.value).startswith("normalisation: ") and "\n" not in str(caught.value)
+
+
+def test_reflectance_without_a_range_of_its_own_is_clipped_as_published():
+    data = clouds.contract(("B02",), ("B02",), value_range=None)
+    np.testing.assert_allclose(made(data).input(np.float32([[1.4], [0.4]])), [[5.0], [2.0]])
+
+
+def test_a_bounded_output_is_led_to_symmetric():
+    with pytest.raises(ConfigError, match=r"'dsen2cr' leaves .* use 'symmetric'"):
+        refuse_beyond("dsen2cr", (-1.0, 1.0), (0.0, 5.0))
+
+
+def test_its_numbers_are_stated_with_it_alone():
+    least = {"model_name": "edsr", "dataset": "d"}
+    config = ExperimentFile(**least, normalisation="dsen2cr", scaling={"scale": 1000.0})
+    assert config.scaling == Scaling(scale=1000, max_val_sar=2)
+    with pytest.raises(ValueError, match="belongs to normalisation 'dsen2cr', not 'symmetric'"):
+        ExperimentFile(**least, scaling={})
