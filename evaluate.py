@@ -3,6 +3,7 @@
   python evaluate.py --exp sis2/s3/l1loss                        # the latest run
   python evaluate.py --exp sis2/s3/l1loss --timestamp 0715-0930
   python evaluate.py --exp sis2/s3/l1loss --profile arisgan      # the published conventions
+  python evaluate.py --exp clouds/carl --profile dsen2cr         # apart below clouds and beside them
   python evaluate.py --exp sis2/s3/l1loss --split val            # while a recipe is being chosen
   python evaluate.py --exp maps/t7 --set inference.dropout=true --set inference.norm=batch --draws 4
   python evaluate.py --exp sis2/s3/l1loss --step best            # the best validation's checkpoint
@@ -31,6 +32,7 @@ from sensor2sensor.core.cli import add_set, main_guard, parser, positive
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
+from sensor2sensor.evaluation.parts import parts_of
 from sensor2sensor.training.baseline import baseline_of
 from sensor2sensor.training.steps import add_step, chosen_step
 
@@ -131,6 +133,8 @@ def main(args: argparse.Namespace) -> int:
     at = chosen_step(run, args.step, experiment.contract)
     if baseline_of(run, experiment.contract) is None:
         check_by_name(experiment.config.model_name, environment.models_root)
+    if args.profile is not None:
+        parts_of(experiment.contract, args.profile)  # refuses a data set that it cannot score
     chosen = {"profile": args.profile, "split": args.split, "at": at, "draws": args.draws}
     evaluate_run(experiment, run, options=args.set, **chosen)
     return 0

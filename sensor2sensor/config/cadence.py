@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.validate import at_key, report
-from sensor2sensor.config.vocabulary import LOSSES, MAPS_METRICS, METRICS
+from sensor2sensor.config.vocabulary import LOSSES, METRICS, STANDARD, metric_info
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigErrors
 from sensor2sensor.core.names import suggestion
@@ -103,8 +103,9 @@ def refuse_unknown_monitor(config: ExperimentFile, document: JsonDocument, *, co
     why = "no metric, and no loss that this experiment computes"
     if name in LOSSES:
         why = "a loss that this experiment does not compute; give it a weight (0 only logs it)"
-    if name in MAPS_METRICS:
-        why = f"a metric of profile {MAPS_METRICS[name].profile}; validation has those of standard"
+    other = metric_info(name)
+    if other is not None and other.profile != STANDARD:
+        why = f"a metric of profile {other.profile}; validation has those of standard"
     text = f"'{name}' is {why}; {suggestion(name, known)}"
     raise ConfigErrors(report(document, {("monitor", "metric"): [text]}))
 

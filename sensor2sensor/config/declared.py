@@ -294,4 +294,12 @@ METRICS: tuple[dict[str, Any], ...] = (
         "paper": "mean |Δ Laplacian|, 3×3, reflected, as hp_l1 of profile standard",
         "profile": "pix2pix-maps",
     },
+    {
+        "name": "mae",
+        "label": "MAE",
+        "unit": "unit of the bands",
+        "better": "lower",
+        "paper": "mean absolute difference, as l1 of profile standard",
+        "profile": "dsen2cr",
+    },
 )

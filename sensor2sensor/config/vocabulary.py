@@ -15,10 +15,10 @@ from typing import Literal
 from sensor2sensor.config import declared
 from sensor2sensor.core.errors import ModelContractError
 
-DSEN2CR = "dsen2cr"  # the normalisation with numbers of its own, the table `scaling`
-NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2", DSEN2CR)
 STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
-PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS)
+DSEN2CR = "dsen2cr"  # a profile, and the normalisation with numbers of its own (`scaling`)
+NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2", DSEN2CR)
+PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
 # Stands for what only a data set's contract knows: the unit of its target bands.
 BAND_UNIT = "unit of the bands"
@@ -63,25 +63,40 @@ class LossInfo:
 METRICS_VERSION = 2
 ARROWS = {"higher": "↑", "lower": "↓"}  # beside a metric: which way is better
 _KNOWN = {entry["name"]: MetricInfo(**entry) for entry in declared.METRICS}
-# Of profile standard, and those that profile pix2pix-maps alone has.
+# Of profile standard, and those that another one alone has.
 METRICS = {name: info for name, info in _KNOWN.items() if info.profile == STANDARD}
 MAPS_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == PIX2PIX_MAPS}
+CLOUD_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == DSEN2CR}
 # Profile pix2pix-maps: what was published, by its published names, and what stands beside it.
 PUBLISHED_MAPS = {"ssim": "ssim_compat", "psnr": "psnr", "l1": "l1_compat", "hp_l1": "hp_l1_compat"}
 MAPS_TABLE = (*PUBLISHED_MAPS.values(), "ssim", "l1_scaled", "laplacian_l1")
+# Profile dsen2cr: its columns, and by their marks the parts of a tile that it scores: the stratum
+# whose ground it is, and what a prediction is held against there.
+CLOUD_TABLE = ("mae", "rmse", "psnr", "ssim", "sam")
+TRUTH, INPUT = "truth", "input"
+CLOUD_PARTS = {
+    "reconstruction": ("covered", TRUTH),
+    "reproduction": ("clear", INPUT),
+    "clear": ("clear", TRUTH),
+}
 LOSSES = {
     entry["name"]: LossInfo(**{**entry, "needs": frozenset(entry["needs"])})
     for entry in declared.LOSSES
 }
-TABLES = {STANDARD: METRICS, PIX2PIX_MAPS: MAPS_METRICS}
+TABLES = {STANDARD: METRICS, PIX2PIX_MAPS: MAPS_METRICS, DSEN2CR: CLOUD_METRICS}
 _ANSWERS = frozenset({"disc_real", "disc_fake"})
 FEATURES = frozenset({"features_real", "features_fake"})
 
 
 def undefined(profile: str, bands: int) -> dict[str, str]:
     """Metrics that no tile of ``bands`` target bands can have, and why."""
-    lone = profile == "standard" and bands == 1
+    lone = profile in (STANDARD, DSEN2CR) and bands == 1
     return {"sam": "undefined for one band"} if lone else {}
+
+
+def metric_info(name: str) -> MetricInfo | None:
+    """What is known of a metric of any profile; None for one that is not declared."""
+    return next((table[name] for table in TABLES.values() if name in table), None)
 
 
 def adversarial(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sensor2sensor.config.vocabulary import BAND_UNIT, MAPS_METRICS, METRICS, MetricInfo
+from sensor2sensor.config.vocabulary import BAND_UNIT, DSEN2CR, STANDARD, MetricInfo, metric_info
 from sensor2sensor.dataset.strata import split_column
 
 # Where profile arisgan departs from the vocabulary's unit or definition.
@@ -18,6 +18,11 @@ ARISGAN = {
 }
 # And pix2pix-maps from its label, beside one of the same name on another range.
 MAPS = {"ssim": {"label": "SSIM on [0, 1]"}}
+# And dsen2cr from what the range is.
+CLOUDS = {
+    "psnr": {"paper": "20 log10(1 / RMSE): the range of reflectance is 1"},
+    "ssim": {"paper": "Wang et al. 2004, IEEE TIP 13(4), L = 1: the range of reflectance"},
+}
 # A spectrum is that of a whole image: cut out of it, the edges of a mask have power at every
 # frequency. The others look at single pixels, or at windows that lie inside the stratum.
 WHOLE_IMAGE = frozenset({"lsd_hf"})
@@ -26,16 +31,20 @@ WHOLE_IMAGE = frozenset({"lsd_hf"})
 def info(column: str) -> MetricInfo:
     """The metric behind a column, ``rmse`` or ``rmse@cloudy``."""
     name = split_column(column)[0]
-    return METRICS[name] if name in METRICS else MAPS_METRICS[name]
+    found = metric_info(name)
+    if found is None:
+        raise KeyError(name)
+    return found
 
 
 def within_strata(profile: str, metrics: Sequence[str]) -> tuple[str, ...]:
     """Metrics that mean something in a part of a tile.
 
-    Those of profile ``standard``: the others divide an image by a norm or maximum of its own, and
-    that of a part is another.
+    Those of profiles ``standard`` and ``dsen2cr``: the others divide an image by a norm or maximum
+    of its own, and that of a part is another.
     """
-    return tuple(m for m in metrics if m not in WHOLE_IMAGE) if profile == "standard" else ()
+    has = profile in (STANDARD, DSEN2CR)
+    return tuple(m for m in metrics if m not in WHOLE_IMAGE) if has else ()
 
 
 def definitions(
@@ -60,6 +69,8 @@ def definitions(
         found[name]["undefined"] = (undefined or {}).get(name)
         if profile == "pix2pix-maps":
             found[name] |= MAPS.get(name, {})
+        if profile == DSEN2CR:
+            found[name] |= CLOUDS.get(name, {})
         if profile == "arisgan":
             paper = "as coded in ARISGAN, see sensor2sensor.metrics.arisgan"
             found[name] |= {"paper": paper, **ARISGAN.get(name, {})}

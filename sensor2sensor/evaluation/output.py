@@ -148,17 +148,21 @@ def _dataset(subject: Subject, contract: DatasetContract) -> dict[str, Any]:
 
 
 def _strata(evaluation: Evaluation) -> dict[str, Any]:
-    """What each stratum is, how much ground is behind it, and its columns."""
+    """What each part of the tiles is, how much ground is behind it, and its columns."""
     found = {}
-    for stratum in evaluation.strata:
-        pixels, tiles = evaluation.pixels(stratum)
-        found[stratum.name] = {
-            "extra": stratum.extra,
-            "values": list(stratum.values),
+    for part in evaluation.strata:
+        pixels, tiles = evaluation.pixels(part)
+        columns = evaluation.columns_of(part)
+        given = [m for m in evaluation.methods if any(evaluation.given(m, c) for c in columns)]
+        found[part.name] = {
+            "extra": part.extra,
+            "values": list(part.values),
             "pixels": pixels,
             "tiles": tiles,
-            "columns": evaluation.columns_of(stratum),
-            **asdict(evaluation.grounds[stratum.name]),
+            "columns": columns,
+            **asdict(evaluation.grounds[part.name]),
+            # Only of a profile with parts of its own: other files stay as they were before those.
+            **({**part.facts(), "by_definition": given} if part.stratum is not None else {}),
         }
     return found
 
@@ -211,6 +215,7 @@ def document(
         },
         # The published keys, with the published kind of standard deviation, of that profile alone.
         **({"published": published(evaluation)} if evaluation.profile == PIX2PIX_MAPS else {}),
+        **({"pooled": evaluation.pooled.plain()} if evaluation.pooled is not None else {}),
         # Only where something was said: other files stay as they were before there was a --set.
         **({"set": list(subject.options)} if subject.options else {}),
         "csv": dict(csv),
@@ -243,7 +248,7 @@ def write(
     base = stem(subject, evaluation.profile, evaluation.split)
     table, facts = folder / f"{base}.csv", folder / f"{base}.json"
     # Behind all metrics: a reader of a table without strata finds its columns in their places.
-    counted = [stratum.column(PIXELS) for stratum in evaluation.strata]
+    counted = [part.column(PIXELS) for part in evaluation.strata]
     rows = [
         (
             *(row.name, row.scene, row.split, row.method),

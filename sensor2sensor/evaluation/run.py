@@ -11,22 +11,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor2sensor.config.vocabulary import BAND_UNIT
+from sensor2sensor.config.evaluations import BY_DEFINITION
+from sensor2sensor.config.vocabulary import BAND_UNIT, INPUT
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, select_records
-from sensor2sensor.dataset.strata import Stratum, split_column
+from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.evaluation.definitions import info, within_strata
-from sensor2sensor.evaluation.scoring import Ground, Scorer, counted, over_draws
+from sensor2sensor.evaluation.parts import Part
+from sensor2sensor.evaluation.pooled import Pool, Pooled
+from sensor2sensor.evaluation.scoring import Ground, Scorer, Scores, counted, over_draws
 from sensor2sensor.evaluation.summary import (
     Bools,
     Gain,
     Statistics,
     gain,
+    spared,
     statistics,
     undefined_alike,
 )
+from sensor2sensor.predictors.baselines import DoNothing
 from sensor2sensor.predictors.draws import draws_of
 from sensor2sensor.predictors.protocol import Images, Predictor
 
@@ -47,10 +52,10 @@ class TileScores:
         block: Block of ground (the first, where a tile touches several).
         split: Split the tile belongs to.
         method: ``model`` or the name of a baseline.
-        values: Every metric of the profile, and ``rmse@cloudy`` within each stratum; NaN
-            undefined, +inf perfect.
+        values: Every metric of the profile, and ``rmse@cloudy`` within each part; NaN undefined,
+            +inf perfect.
         state: Why a value may be missing, one of ``sensor2sensor.metrics.STATES``.
-        pixels: Pixels with a truth within each stratum.
+        pixels: Pixels with a truth within each part.
     """
 
     name: str
@@ -77,9 +82,11 @@ class Evaluation:
         unit: Unit of the target bands, that of RMSE and L1.
         undefined: Metrics that these bands cannot have, and why.
         sam_left_out: Share of the pixels that SAM leaves out because their truth is zero.
-        strata: Parts of the ground that metrics are scored within, too.
+        strata: Parts of the tiles that are scored apart, too.
         grounds: What is behind the scores within each of them, by its name.
         batch_size: Tiles that were predicted at a time, in the order of the split.
+        pooled: Scores over all pixels at once, of a profile that has them.
+        copies: Methods that give the input back as it is.
     """
 
     rows: tuple[TileScores, ...]
@@ -91,9 +98,11 @@ class Evaluation:
     unit: str = BAND_UNIT
     undefined: Mapping[str, str] = field(default_factory=dict)
     sam_left_out: float = 0.0
-    strata: tuple[Stratum, ...] = ()
+    strata: tuple[Part, ...] = ()
     grounds: Mapping[str, Ground] = field(default_factory=dict)
     batch_size: int = BATCH
+    pooled: Pooled | None = None
+    copies: frozenset[str] = frozenset()
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -109,7 +118,14 @@ class Evaluation:
         """One metric of one method, in tile order; that of a stratum where a tile has any of it."""
         return [row.values[column] for row in self.within(method, column)]
 
-    def columns_of(self, stratum: Stratum) -> tuple[str, ...]:
+    def given(self, method: str, column: str) -> bool:
+        """Whether a score holds by definition: that of the input, held against the input."""
+        mark = split_column(column)[1]
+        return method in self.copies and any(
+            part.name == mark and part.against == INPUT for part in self.strata
+        )
+
+    def columns_of(self, stratum: Part) -> tuple[str, ...]:
         """``rmse@cloudy`` and so on, in table order."""
         return tuple(stratum.column(name) for name in within_strata(self.profile, self.metrics))
 
@@ -118,7 +134,7 @@ class Evaluation:
         """Every metric of the tables: of whole tiles, then of each stratum."""
         return self.metrics + tuple(c for stratum in self.strata for c in self.columns_of(stratum))
 
-    def pixels(self, stratum: Stratum) -> tuple[int, int]:
+    def pixels(self, stratum: Part) -> tuple[int, int]:
         """Pixels of a stratum that have a truth, and tiles with any."""
         counts = [row.pixels[stratum.name] for row in self.of(self.methods[0])]
         return sum(counts), sum(count > 0 for count in counts)
@@ -169,7 +185,7 @@ class Evaluation:
         first = self.methods[0]
         rows = self.within(first, column)
         undefined = undefined | (self._defined(first, column) & self._defined(other, column))
-        return gain(
+        found = gain(
             [row.values[column] for row in rows],
             self.values(other, column),
             better=info(column).better,
@@ -179,6 +195,8 @@ class Evaluation:
             seed=self.seed,
             key=f"{other}/{column}",
         )
+        given = self.given(first, column) or self.given(other, column)
+        return spared(found, f"perfect {BY_DEFINITION}") if given else found
 
     @property
     def scene_unit(self) -> str:
@@ -263,11 +281,12 @@ def evaluate(
         seed: Seed of the bootstrap intervals.
 
     Raises:
-        ConfigError: The profile is unknown or cannot score a predictor.
+        ConfigError: The profile is unknown or cannot score a predictor or the data set.
         InputError: No tile is left, or a predictor returns another shape.
     """
     _check(predictors, profile)
     scorer, table = Scorer(contract, profile), read_split(dataset_dir)
+    pool = Pool(scorer.powers)
     places = _places(table)
     filters = enforce_suffix, exclude_suffix, exclude_tiles
     refs = select_records(table, dataset_dir, split, *filters)[:limit]
@@ -275,19 +294,21 @@ def evaluate(
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
     for batch in batches(tiles, batch_size):
         # One truth and one set of masks for all methods: scores are compared tile by tile.
-        target = np.stack([tile.target for tile in batch])
-        masks = scorer.masks(batch)
+        held = scorer.references(batch)
+        masks = scorer.masks(batch, held)
         pixels = counted(masks, len(batch))
+        draws: dict[str, list[Scores]] = {}
         for method, predictor in predictors.items():
             drawn = (_predict(method, one, batch) for one in draws_of(predictor))
-            scored = [scorer(target, g, masks, normalised=predictor.normalised) for g in drawn]
+            scored = [scorer(held, g, masks, normalised=predictor.normalised) for g in drawn]
+            draws[method] = [scores for scores, _ in scored]
             scores, states = over_draws(scored)
             for tile, values, state, within in zip(batch, scores, states, pixels, strict=True):
                 place = places[tile.name]
                 row = TileScores(tile.name, *place, split, method, values, state, within)
                 found[method].append(row)
         # After the scores, which refuse tiles that are smaller than a window.
-        scorer.see(target, masks)
+        pool.add(draws, scorer.see(held, masks))
     # Method by method, whatever the batch size: the order of rows in tables already written.
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(
@@ -303,4 +324,6 @@ def evaluate(
         strata=scorer.strata,
         grounds=scorer.grounds,
         batch_size=batch_size,
+        pooled=pool.result(),
+        copies=frozenset(n for n, p in predictors.items() if isinstance(p, DoNothing)),
     )

@@ -1,4 +1,4 @@
-"""The scores of one batch of one method, over whole tiles and within each stratum."""
+"""The scores of one batch of one method, over whole tiles and within each of their parts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from sensor2sensor.config.vocabulary import undefined
-from sensor2sensor.dataset.strata import strata_of
+from sensor2sensor.config.vocabulary import DSEN2CR, STANDARD, TRUTH, undefined
 from sensor2sensor.evaluation.definitions import within_strata
+from sensor2sensor.evaluation.parts import Masks, masks_of, parts_of, references
 from sensor2sensor.predictors.protocol import Images
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
-Masks = Mapping[str, npt.NDArray[np.bool_]]
+References = Mapping[str, Images]  # by what they are, TRUTH and INPUT
 Scores = list[dict[str, float]]
 PLAIN = "ordinary"  # of the states of a tile, the one that explains nothing
 WHOLE = ""  # beside the names of strata, which are words
@@ -27,11 +27,12 @@ WHOLE = ""  # beside the names of strata, which are words
 
 @dataclass(frozen=True)
 class Ground:
-    """What is behind the scores within one stratum, besides its pixels.
+    """What is behind the scores within one part, besides its pixels.
 
     Attributes:
         sam_left_out: Share of its pixels that SAM leaves out because their truth is zero.
-        windows: How many windows lie wholly inside it, for each metric that is made of windows.
+        windows: How many windows lie wholly inside it (of a profile that scores whole images: have
+            their centre there), for each metric that is made of windows.
     """
 
     sam_left_out: float
@@ -45,21 +46,31 @@ class Scorer:
         contract: The data set's contract.
         profile: Metric conventions.
 
+    Raises:
+        ConfigError: The profile cannot score such a data set.
+
     Attributes:
         names: Metrics of a whole tile, in table order.
-        strata: Parts of the ground that the contract tells apart.
+        strata: Parts of a tile that are scored apart: the strata that the contract tells apart, or
+            what the profile makes of them.
         inner: Metrics that are scored within each of them.
+        powers: Metrics that are pooled over all pixels, too, and which power of each.
         undefined: Metrics that these bands cannot have, and why.
     """
 
     def __init__(self, contract: DatasetContract, profile: str) -> None:
-        from sensor2sensor.metrics import profile_metrics
+        from sensor2sensor.metrics import POOLED, profile_metrics
 
         self.names = profile_metrics(profile, colour=contract.colour() is not None)
         self.undefined = undefined(profile, len(contract.target.bands))
         self.inner = within_strata(profile, self.names)
         # Without metrics for them (profile arisgan) there are no strata: no column would be theirs.
-        self.strata = strata_of(contract) if self.inner else ()
+        self.strata = parts_of(contract, profile) if self.inner else ()
+        # Windows of whole images count by their centres, and 0 to 1 is the literature's range.
+        self._whole_images = profile == DSEN2CR
+        self.powers = {n: POOLED[n][1] for n in POOLED} if self._whole_images else {}
+        unit = [(0.0, 1.0)] * len(contract.target.bands)
+        self._ranges = unit if self._whole_images else contract.target_ranges()
         self._zero: Counter[str] = Counter()
         self._valid: Counter[str] = Counter()
         self._windows: dict[str, Counter[str]] = {s.name: Counter() for s in self.strata}
@@ -67,22 +78,35 @@ class Scorer:
         self._profile = profile
 
     def __call__(
-        self, target: Images, prediction: Images, masks: Masks, *, normalised: bool
+        self, held: References, prediction: Images, masks: Masks, *, normalised: bool
     ) -> tuple[Scores, list[str]]:
-        """Values by column, and the state, of each tile."""
+        """Values by column, and the state, of each tile.
+
+        Args:
+            held: Of :meth:`references`.
+            prediction: ``[B, H, W, C]``.
+            masks: Of :meth:`masks`.
+            normalised: Whether the prediction is in units of its own norm.
+        """
         from sensor2sensor.metrics import states
 
-        rows = self._scores(target, prediction, self.names, normalised)
+        rows = self._scores(held[TRUTH], prediction, self.names, normalised)
         # One after the other: in one batch they would need as many times the memory.
-        for stratum in self.strata:
-            inside = within(target, masks[stratum.name])
-            found = self._scores(inside, prediction, self.inner, normalised)
+        for part in self.strata:
+            target, mask = held[part.against], masks[part.name]
+            place = (target, mask) if self._whole_images else (within(target, mask), None)
+            found = self._scores(place[0], prediction, self.inner, normalised, place[1])
             for row, values in zip(rows, found, strict=True):
-                row |= {stratum.column(name): value for name, value in values.items()}
-        return rows, states(target, prediction)
+                row |= {part.column(name): value for name, value in values.items()}
+        return rows, states(held[TRUTH], prediction)
 
     def _scores(
-        self, target: Images, prediction: Images, names: Sequence[str], normalised: bool
+        self,
+        target: Images,
+        prediction: Images,
+        names: Sequence[str],
+        normalised: bool,
+        mask: npt.NDArray[np.bool_] | None = None,
     ) -> Scores:
         from sensor2sensor.metrics import compute
 
@@ -90,39 +114,57 @@ class Scorer:
             target,
             prediction,
             # Fixed for the data set: an image's own would hide any error of gain and offset.
-            value_ranges=self._contract.target_ranges(),
+            value_ranges=self._ranges,
             factor=self._contract.factor,
             profile=self._profile,
             names=names,
             colour=self._contract.colour(),
             prediction_is_normalised=normalised,
+            within=mask,
         )
         columns = {name: value.numpy() for name, value in values.items()}
         tiles = range(len(target))
         return [{name: float(column[i]) for name, column in columns.items()} for i in tiles]
 
-    def masks(self, tiles: Sequence[TileRecord]) -> Masks:
-        """Pixels of each stratum that have a truth, ``[B, H, W]``."""
-        # In every band, as a metric asks: a pixel without one is of no stratum.
-        known = [np.isfinite(tile.target).all(axis=-1) for tile in tiles]
-        return {
-            stratum.name: np.stack(
-                [stratum.of(tile) & valid for tile, valid in zip(tiles, known, strict=True)]
-            )
-            for stratum in self.strata
-        }
+    def references(self, tiles: Sequence[TileRecord]) -> References:
+        """What predictions of a batch are held against: its truth, its input where asked."""
+        return references(self.strata, tiles, self._contract)
 
-    def see(self, target: Images, masks: Masks) -> None:
-        """Count what is behind the scores of a batch of truth, whole and within each stratum."""
+    def masks(self, tiles: Sequence[TileRecord], held: References) -> Masks:
+        """Pixels of each part that have a truth, ``[B, H, W]``."""
+        return masks_of(self.strata, tiles, held)
+
+    def see(self, held: References, masks: Masks) -> list[dict[str, int]]:
+        """Count what is behind the scores of a batch, whole and within each part.
+
+        Returns:
+            For each image what its pooled scores are means over, by column; empty without any.
+        """
         from sensor2sensor.metrics import windows_within, zero_truth
 
-        parts = {name: within(target, mask) for name, mask in masks.items()}
-        for name, truth in {WHOLE: target, **parts}.items():
+        parts = {p.name: within(held[p.against], masks[p.name]) for p in self.strata}
+        for name, truth in {WHOLE: held[TRUTH], **parts}.items():
             zero, valid = zero_truth(truth)
             self._zero[name] += zero
             self._valid[name] += valid
+        if self._whole_images:
+            return self._counts(held, masks)
         for name, mask in masks.items():
             self._windows[name].update(windows_within(self.inner, mask))
+        return [{} for _ in held[TRUTH]]
+
+    def _counts(self, held: References, masks: Masks) -> list[dict[str, int]]:
+        from sensor2sensor.metrics import POOLED, support
+
+        known = np.isfinite(held[TRUTH]).all(axis=-1)
+        behind = {"": support(held[TRUTH], known)}
+        for part in self.strata:
+            mark = part.column("")
+            behind[mark] = support(held[part.against], masks[part.name])
+            self._windows[part.name]["ssim"] += int(behind[mark]["windows"].sum())
+        kinds = {f"{n}{mark}": (mark, kind) for mark in behind for n, (kind, _) in POOLED.items()}
+        images = range(len(held[TRUTH]))
+        return [{c: int(behind[m][kind][i]) for c, (m, kind) in kinds.items()} for i in images]
 
     @property
     def sam_left_out(self) -> float:
@@ -131,7 +173,7 @@ class Scorer:
 
     def _left_out(self, name: str) -> float:
         # The published rule of another profile leaves out none.
-        scored = self._profile == "standard" and "sam" not in self.undefined
+        scored = self._profile in (STANDARD, DSEN2CR) and "sam" not in self.undefined
         return self._zero[name] / max(self._valid[name], 1) if scored else 0.0
 
     @property

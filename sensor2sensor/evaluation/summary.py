@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -277,6 +277,14 @@ def gain(
         verdict=verdict(low, high),
         note=limits_of(*own) if whole else lacking,
     )
+
+
+def spared(found: Gain, why: str) -> Gain:
+    """A gain that no verdict is passed on."""
+    kept = {"mean", "better_share", "count", "left_out", "blocks", "scenes"}
+    unsaid: dict[str, Any] = {key: None for key in vars(found) if key not in kept}
+    told = {"over": "", "verdict": "none", "note": f"no verdict: {why}"}
+    return replace(found, **{**unsaid, **told})
 
 
 def _ends(

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sensor2sensor.config.evaluations import BY_DEFINITION, masks_in_words
 from sensor2sensor.config.vocabulary import ARROWS, PIX2PIX_MAPS
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.evaluation.definitions import definitions, info
@@ -59,16 +60,21 @@ def summary_table(
     Args:
         evaluation: The scores.
         title: Of the table.
-        columns: Those of a stratum; the metrics of whole tiles by default.
+        columns: Those of a part; the metrics of whole tiles by default.
     """
-    heads = ("metric", "method", "mean", "min", "max", "std", "tiles", "undefined", "infinite")
-    table = _table(title, heads)
+    pooled = ("pooled",) if evaluation.pooled is not None else ()
+    spread = ("min", "max", "std", "tiles", "undefined", "infinite")
+    table = _table(title, ("metric", "method", "mean", *pooled, *spread))
     for name in columns or evaluation.metrics:
         # Of tiles that show the stratum: the others are not lacking.
         tiles = len(evaluation.within(evaluation.methods[0], name))
         for position, method in enumerate(evaluation.methods):
             item = evaluation.summary[method][name]
-            values = (number(v) for v in (item.mean, item.min, item.max, item.std))
+            values = [number(v) for v in (item.mean, item.min, item.max, item.std)]
+            if evaluation.pooled is not None:
+                values.insert(1, number(evaluation.pooled.scores[method].get(name)))
+            if evaluation.given(method, name):
+                values = [BY_DEFINITION, *(number(None) for _ in values[1:])]
             lacking = (str(v) for v in (item.undefined, item.infinite))
             counts = (_share(item.count, tiles), *lacking)
             label = "" if position else _heading(evaluation, name)
@@ -98,7 +104,7 @@ def gain_table(
     Args:
         evaluation: The scores.
         baseline: The method it is over.
-        columns: Those of a stratum; the metrics of whole tiles by default.
+        columns: Those of a part; the metrics of whole tiles by default.
         place: Where that is, for the title: `` within 'cloudy'``.
     """
     shown = columns or evaluation.metrics
@@ -113,18 +119,19 @@ def gain_table(
 
 
 def _show_strata(evaluation: Evaluation, console: Console) -> None:
-    """The same tables within each stratum that the tiles show any of."""
-    for stratum in evaluation.strata:
-        (pixels, tiles), place = evaluation.pixels(stratum), f" within '{stratum.name}'"
+    """The same tables within each part that the tiles show any of."""
+    for part in evaluation.strata:
+        (pixels, tiles), place = evaluation.pixels(part), f" {part.told}"
         if not pixels:
             console.print(f"no tile has a pixel{place}")
             continue
-        columns = evaluation.columns_of(stratum)
+        columns = evaluation.columns_of(part)
         ground = f"{pixels} pixels in {tiles} of {evaluation.tiles} tiles"
         console.print(summary_table(evaluation, f"Scores{place}: {ground}", columns))
-        behind = evaluation.grounds[stratum.name]
+        behind = evaluation.grounds[part.name]
         counts = [f"{info(name).label} {count}" for name, count in behind.windows.items()]
-        console.print(f"windows wholly{place}: {', '.join(counts)}")
+        where = "wholly" if part.stratum is None else "centred"
+        console.print(f"windows {where}{place}: {', '.join(counts)}")
         _show_zero_truth(behind.sam_left_out, console, place)
         if evaluation.reference is not None:
             console.print(gain_table(evaluation, evaluation.reference, columns, place))
@@ -155,6 +162,8 @@ def show(evaluation: Evaluation, contract: DatasetContract, title: str, console:
     console.print(summary_table(evaluation, title))
     if evaluation.reference is not None:
         console.print(gain_table(evaluation, evaluation.reference))
+    for line in masks_in_words(evaluation.strata):
+        console.print(line)
     _show_strata(evaluation, console)
     odd = {
         method: {state: n for state, n in states.items() if state != "ordinary"}

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from sensor2sensor.config.vocabulary import (
+    CLOUD_METRICS,
+    CLOUD_TABLE,
+    DSEN2CR,
     MAPS_METRICS,
     MAPS_TABLE,
     METRICS,
@@ -50,6 +53,7 @@ def _known(profile: str) -> tuple[str, ...]:
     maps = dict.fromkeys((*MAPS_TABLE, *MAPS_METRICS))  # a user's last
     tables: dict[str, Iterable[str]]
     tables = {"standard": METRICS, "arisgan": arisgan.METRICS, PIX2PIX_MAPS: maps}
+    tables[DSEN2CR] = dict.fromkeys((*CLOUD_TABLE, *CLOUD_METRICS))
     return tuple(tables[profile])
 
 
@@ -87,6 +91,7 @@ def compiled(
     image: tuple[int | None, ...],
     colour: tuple[int, int, int] | None = None,
     prediction_is_normalised: bool = False,
+    parted: bool = False,
 ) -> Any:
     """The graph behind :func:`compute`: one trace, whatever the batch size, ranges and factor.
 
@@ -96,13 +101,14 @@ def compiled(
         image: ``(H, W, C)``.
         colour: Positions of red, green, blue.
         prediction_is_normalised: See :func:`compute`.
+        parted: Whether a part of the images is scored, by ``within`` of :func:`compute`.
 
     Returns:
-        A ``tf.function`` of truth, prediction, ranges and factor in float64.
+        A ``tf.function`` of truth, prediction, ranges and factor in float64, and of the part.
     """
     # By function, not by name: the module of another experiment may mean something else by it.
     metrics = tuple(REGISTRY[name] for name in names) if profile != "arisgan" else ()
-    return _compiled(profile, names, metrics, image, colour, prediction_is_normalised)
+    return _compiled(profile, names, metrics, image, colour, prediction_is_normalised, parted)
 
 
 @lru_cache(maxsize=32)
@@ -113,16 +119,18 @@ def _compiled(
     image: tuple[int | None, ...],
     colour: tuple[int, int, int] | None,
     prediction_is_normalised: bool,
+    parted: bool,
 ) -> Any:
     spec = tf.TensorSpec([None, *image], tf.float64)
+    part = [tf.TensorSpec([None, *image[:-1]], tf.bool)] if parted else []
     ranges, factor = tf.TensorSpec([image[-1], 2], tf.float64), tf.TensorSpec([], tf.float64)
 
     # Nothing here branches on a tensor; without AutoGraph an InputError comes out as it is.
-    @tf.function(input_signature=(spec, spec, ranges, factor), autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=(spec, spec, ranges, factor, *part), autograph=False)  # type: ignore[untyped-decorator]
     def score(
-        truth: tf.Tensor, guess: tf.Tensor, ranges: tf.Tensor, factor: tf.Tensor
+        truth: tf.Tensor, guess: tf.Tensor, ranges: tf.Tensor, factor: tf.Tensor, *part: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        inputs, scorable = prepare(truth, guess, ranges, factor, colour)
+        inputs, scorable = prepare(truth, guess, ranges, factor, colour, *part)
         if profile == "arisgan":
             values = _arisgan(inputs, names, prediction_is_normalised=prediction_is_normalised)
             # Its norm is that of the whole tile: with a hole it would be another tile's.
@@ -158,6 +166,7 @@ def compute(
     names: Sequence[str] | None = None,
     colour: Sequence[int] | None = None,
     prediction_is_normalised: bool = False,
+    within: Any = None,
 ) -> dict[str, tf.Tensor]:
     """Score a batch, image by image, in a compiled graph; also inside a ``tf.function``.
 
@@ -168,12 +177,14 @@ def compute(
         value_ranges: ``[C, 2]`` low and high of each band (``DatasetContract.target_ranges()``).
         factor: Input pixel size over target pixel size (``DatasetContract.factor``).
         profile: ``standard``; ``arisgan`` (which normalises both images by their own norm
-            first); ``pix2pix-maps``.
+            first); ``pix2pix-maps``; ``dsen2cr``.
         names: Metrics to compute; all of the profile by default.
         colour: Positions of the true-colour red, green and blue band
             (``DatasetContract.colour()``): ``hpsi`` is computed then, else ``hpsi_bands``.
         prediction_is_normalised: Profile ``arisgan`` only: the prediction comes from a network that
             was trained on l2-normalised data and is taken as it is.
+        within: Pixels ``[B, H, W]`` bool that are scored, all by default. Of whole images: the
+            windows of an SSIM are those whose centre lies there.
 
     Returns:
         ``[B]`` float64 per metric. NaN: undefined for this image (no valid pixel, a constant band
@@ -187,6 +198,8 @@ def compute(
     chosen = _choose(profile, names, colour=colour is not None)
     truth, guess, ranges = check(target, prediction, value_ranges)
     order = None if colour is None else (colour[0], colour[1], colour[2])
-    score = compiled(profile, chosen, tuple(truth.shape[1:]), order, prediction_is_normalised)
-    values: dict[str, tf.Tensor] = score(truth, guess, ranges, tf.constant(factor, tf.float64))
+    image, part = tuple(truth.shape[1:]), [] if within is None else [tf.cast(within, tf.bool)]
+    score = compiled(profile, chosen, image, order, prediction_is_normalised, bool(part))
+    batch = truth, guess, ranges, tf.constant(factor, tf.float64), *part
+    values: dict[str, tf.Tensor] = score(*batch)
     return {name: values[name] for name in chosen}

@@ -24,6 +24,8 @@ class MetricInputs:
         spans: Width of each band's value range, ``[C]`` physical units.
         factor: Input pixel size over target pixel size (30 for 300 m to 10 m), scalar float64.
         colour: Positions of true-colour red, green, blue among the C bands, or None.
+        seen: Pixels whose truth is finite, ``[B, H, W]`` bool, where ``valid`` is a part of them to
+            which a window counts by its centre; None where windows lie wholly in ``valid``.
     """
 
     target: tf.Tensor
@@ -33,6 +35,7 @@ class MetricInputs:
     spans: tf.Tensor
     factor: tf.Tensor
     colour: tuple[int, int, int] | None = None
+    seen: tf.Tensor | None = None
 
     @cached_property
     def scaled_target(self) -> tf.Tensor:
@@ -105,6 +108,7 @@ def prepare(
     ranges: tf.Tensor,
     factor: tf.Tensor,
     colour: tuple[int, int, int] | None = None,
+    part: tf.Tensor | None = None,
 ) -> tuple[MetricInputs, tf.Tensor]:
     """Mark what can be scored.
 
@@ -114,6 +118,7 @@ def prepare(
         ranges: ``[C, 2]`` float64 low and high of each band.
         factor: Input pixel size over target pixel size, scalar float64.
         colour: Positions of red, green, blue among the C bands.
+        part: Pixels ``[B, H, W]`` that are scored alone, in whole images; None scores all.
 
     Returns:
         The inputs, and ``[B]`` bool: False where nothing can be scored, because no truth pixel is
@@ -121,8 +126,10 @@ def prepare(
     """
     valid = tf.reduce_all(tf.math.is_finite(truth), axis=-1)
     broken = valid & tf.reduce_any(~tf.math.is_finite(guess), axis=-1)
-    scorable = tf.reduce_any(valid, axis=[1, 2]) & ~tf.reduce_any(broken, axis=[1, 2])
     usable = (valid & ~broken)[..., tf.newaxis]
+    seen, valid = (None, valid) if part is None else (valid, valid & part)
+    # Broken outside a part too: a window that reaches it would be scored as if it were black.
+    scorable = tf.reduce_any(valid, axis=[1, 2]) & ~tf.reduce_any(broken, axis=[1, 2])
     inputs = MetricInputs(
         # 0, not NaN: NaN spreads through windows and FFTs, and 0 * NaN comes back in gradients.
         target=tf.where(usable, truth, 0.0),
@@ -132,5 +139,6 @@ def prepare(
         spans=ranges[:, 1] - ranges[:, 0],
         factor=factor,
         colour=colour,
+        seen=seen,
     )
     return inputs, scorable

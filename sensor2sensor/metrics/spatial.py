@@ -119,7 +119,19 @@ def structural_similarity(
     c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
     top = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
     bottom = (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
-    return mean_over_bands(masked_mean(top / bottom, whole_windows(inputs.valid, SSIM_WINDOW_PX)))
+    return mean_over_bands(masked_mean(top / bottom, ssim_places(inputs)))
+
+
+def ssim_places(inputs: MetricInputs) -> tf.Tensor:
+    """Windows that an SSIM is the mean over: ``[B, H-10, W-10]`` bool.
+
+    They hold valid pixels only; where a part of whole images is scored, seen pixels only, and their
+    centre lies in the part.
+    """
+    if inputs.seen is None:
+        return whole_windows(inputs.valid, SSIM_WINDOW_PX)
+    half = SSIM_WINDOW_PX // 2
+    return whole_windows(inputs.seen, SSIM_WINDOW_PX) & inputs.valid[:, half:-half, half:-half]
 
 
 @register("cc", label="CC", unit="1", better="higher", paper="Pearson correlation, mean over bands")

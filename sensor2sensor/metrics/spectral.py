@@ -34,8 +34,13 @@ def sam(inputs: MetricInputs) -> tf.Tensor:
     v = tf.math.divide_no_nan(inputs.prediction, norm_y)
     # Kahan's form of the angle between two vectors.
     angle = 2.0 * tf.atan2(tf.norm(u - v, axis=-1), tf.norm(u + v, axis=-1))
-    mask = inputs.valid & (norm_x[..., 0] >= ZERO_NORM)
+    mask = inputs.valid & has_angle(inputs.target)
     return masked_mean(angle[..., tf.newaxis], mask)[:, 0] * (180.0 / math.pi)
+
+
+def has_angle(truth: tf.Tensor) -> tf.Tensor:
+    """Pixels that SAM does not leave out: ``[B, H, W, C]`` -> ``[B, H, W]`` bool."""
+    return tf.norm(truth, axis=-1) >= ZERO_NORM
 
 
 def zero_truth(target: Any) -> tuple[int, int]:
@@ -46,7 +51,7 @@ def zero_truth(target: Any) -> tuple[int, int]:
     """
     truth = tf.cast(tf.convert_to_tensor(target), tf.float64)
     valid = tf.reduce_all(tf.math.is_finite(truth), axis=-1)
-    zero = valid & (tf.norm(truth, axis=-1) < ZERO_NORM)
+    zero = valid & ~has_angle(truth)
     return int(tf.math.count_nonzero(zero)), int(tf.math.count_nonzero(valid))
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor2sensor.config.evaluations import MODEL
+from sensor2sensor.config.evaluations import BY_DEFINITION, MODEL
 from sensor2sensor.config.vocabulary import ARROWS
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.report.file import Definition, Gain
-from sensor2sensor.report.load import Group
+from sensor2sensor.report.load import Group, Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,11 +64,15 @@ class Entrant:
         label: Experiment or baseline.
         baseline: Whether it is a baseline.
         table: Its rows, indexed by tile.
+        pooled: Its scores over all pixels at once, by metric.
+        given: Whether its scores hold by definition, so that it competes with nobody.
     """
 
     label: str
     baseline: bool
     table: pd.DataFrame
+    pooled: Mapping[str, float | None] = field(default_factory=dict)
+    given: bool = False
 
     def has(self, metric: str) -> bool:
         """Whether it was scored in a metric; those of a user's module not all runs have."""
@@ -81,12 +86,35 @@ def entrants(group: Group) -> list[Entrant]:
     """
     runs = {result.itself for result in group.results}
     taken = {MODEL, *runs}
-    order = dict.fromkeys(m for r in group.results for m in r.methods if m not in taken)
-    found = [Entrant(name, baseline=True, table=_baseline(group, name)) for name in order]
+    # The first result that has it speaks for a baseline: beside any model it scores the same.
+    order: dict[str, Result] = {}
+    for result in group.results:
+        order |= {m: result for m in result.methods if m not in {*taken, *order}}
+    found = [
+        Entrant(name, True, _baseline(group, name), *_told(result, name, group.stratum))
+        for name, result in order.items()
+    ]
     for result in group.results:
         own, baseline = _rows(result.table, MODEL), result.itself is not None
-        found.append(Entrant(group.label(result), baseline=baseline, table=own))
+        told = _told(result, MODEL, group.stratum)
+        found.append(Entrant(group.label(result), baseline, own, *told))
     return found
+
+
+def _told(
+    result: Result, method: str, stratum: str | None
+) -> tuple[Mapping[str, float | None], bool]:
+    return result.pooled(method), result.given(method, stratum)
+
+
+def of_a_profile(part: Group) -> bool:
+    """Whether the parts of a group are a profile's own, and not the data set's strata."""
+    return any(stratum.stratum for stratum in part.facts.strata.values())
+
+
+def competing(group: Group) -> list[Entrant]:
+    """The entrants whose scores say something about them."""
+    return [entrant for entrant in entrants(group) if not entrant.given]
 
 
 def _baseline(group: Group, name: str) -> pd.DataFrame:
@@ -143,11 +171,11 @@ def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
 def means(group: Group) -> pd.DataFrame:
     """Mean on the tiles all share: a row per entrant, a column per metric.
 
-    NaN for an entrant that cannot be compared.
+    NaN for an entrant that cannot be compared; without those whose scores hold by definition.
     """
     import pandas as pd
 
-    found = entrants(group)
+    found = competing(group)
     data = {
         name: [column.mean() for column in compared(found, name, definition.better)]
         for name, definition in group.metrics.items()
@@ -177,10 +205,13 @@ def lacking(group: Group) -> str:
 def _mean_cell(entrant: Entrant, metric: str) -> str:
     if not entrant.has(metric):
         return NOTHING
+    if entrant.given:
+        return BY_DEFINITION
     finite = values(entrant, metric)
     part = share(len(finite), len(entrant.table))
+    pooled = f", pooled {number(entrant.pooled[metric])}" if metric in entrant.pooled else ""
     # pandas' std has n - 1 below it, as that of the evaluation's own tables.
-    return f"{number(finite.mean())}\n± {number(finite.std())}{part and f' ({part})'}"
+    return f"{number(finite.mean())}\n± {number(finite.std())}{part and f' ({part})'}{pooled}"
 
 
 def summary_table(group: Group) -> pd.DataFrame:
@@ -200,11 +231,12 @@ def rank_table(group: Group) -> pd.DataFrame:
     """Rank of the mean per metric, 1 is best, on the tiles of :func:`compared`.
 
     Sorted by the mean rank, over the metrics that all have; ties share the better rank. An entrant
-    that cannot be compared comes last; one that was never scored in a metric has no rank in it.
+    that cannot be compared comes last; one that was never scored in a metric has no rank in it, and
+    one whose scores hold by definition none at all.
     """
     import pandas as pd
 
-    found, scores = entrants(group), means(group)
+    found, scores = competing(group), means(group)
     ranks: dict[str, list[int | str]] = {}
     shown = headings(group, unit=False)
     for name, definition in group.metrics.items():

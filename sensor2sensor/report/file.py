@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sensor2sensor.config.vocabulary import METRICS_VERSION
+from sensor2sensor.config.vocabulary import METRICS_VERSION, TRUTH
 from sensor2sensor.dataset.strata import AT, PIXELS
 
 READABLE = (1, METRICS_VERSION)  # earlier numbers are shown, in tables of their own
@@ -79,9 +79,11 @@ class Dataset(_Frozen):
 
 
 class Stratum(_Frozen):
-    """A part of the ground that metrics are scored within: pixels with a truth, tiles with any.
+    """A part of the tiles that is scored apart: pixels with a truth, tiles with any.
 
-    ``windows`` are those wholly inside it, by metric; evaluations from before lack them.
+    ``windows`` are those wholly inside it, by metric; evaluations from before lack them. Of profile
+    dsen2cr, which makes its own parts of a data set's strata, they have their centre there, and
+    ``by_definition`` names the methods whose scores say nothing.
     """
 
     extra: str
@@ -91,6 +93,18 @@ class Stratum(_Frozen):
     columns: list[str]
     sam_left_out: float = 0.0
     windows: dict[str, int] = {}
+    stratum: str | None = None
+    against: str = TRUTH
+    variant: str = ""
+    threshold: float | None = None
+    by_definition: list[str] = []
+
+
+class Pooled(_Frozen):
+    """Scores over all pixels at once by method and column, and what they are means over."""
+
+    counts: dict[str, int]
+    scores: dict[str, dict[str, float | None]]
 
 
 class Table(_Frozen):
@@ -150,6 +164,7 @@ class EvaluationFile(_Frozen):
     summary: dict[str, dict[str, Statistics]]
     gain: dict[str, dict[str, Gain]]
     published: dict[str, float | None] = {}  # by its own keys, of profile pix2pix-maps
+    pooled: Pooled | None = None  # of profile dsen2cr
     options: list[str] = Field(default=[], alias="set")  # what --set said of the evaluation
     csv: Table
     gallery: list[Picture]

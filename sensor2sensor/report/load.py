@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from sensor2sensor.config import declared
-from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS, mode_in_words
-from sensor2sensor.config.vocabulary import METRICS_VERSION
+from sensor2sensor.config.evaluations import (
+    FORMAT_VERSION,
+    KEY_COLUMNS,
+    mode_in_words,
+    part_in_words,
+)
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.strata import AT, PIXELS, split_column
 from sensor2sensor.predictors.registry import REGISTRY
 from sensor2sensor.report.file import READABLE, Definition, EvaluationFile
+from sensor2sensor.report.kinds import kind
 from sensor2sensor.report.older import upgraded
 
 if TYPE_CHECKING:
@@ -51,6 +56,14 @@ class Result:
     def itself(self) -> str | None:
         """The baseline that its model is; None of a trained model."""
         return self.facts.model_name if self.facts.model_is_baseline else None
+
+    def given(self, method: str, stratum: str | None) -> bool:
+        """Whether a method's scores hold by definition: the input, held against the input."""
+        return stratum is not None and method in self.facts.strata[stratum].by_definition
+
+    def pooled(self, method: str) -> Mapping[str, float | None]:
+        """Scores of a method over all pixels at once, by column; empty where there are none."""
+        return {} if self.facts.pooled is None else self.facts.pooled.scores[method]
 
     def within(self, stratum: str) -> Result:
         """The same evaluation on the ground of one stratum: its metrics, and tiles that show it."""
@@ -90,7 +103,7 @@ class Group:
     Attributes:
         title: Names all of that; no other group of a report has it.
         results: At least one.
-        stratum: The part of the ground that all scores are within; None for whole tiles.
+        stratum: The part of the tiles that all scores are of; None for whole tiles.
     """
 
     title: str
@@ -146,7 +159,8 @@ class Group:
             ground = f"{stratum.pixels} pixels in {stratum.tiles} of {self.facts.tiles} tiles"
             inside = tuple(r.within(name) for r in self.results if name in r.facts.strata)
             if stratum.pixels:
-                found.append(Group(f"within '{name}': {ground}", inside, name))
+                place = part_in_words(name, stratum.stratum, stratum.against)
+                found.append(Group(f"{place}: {ground}", inside, name))
         return tuple(found)
 
     def label(self, result: Result) -> str:
@@ -196,7 +210,7 @@ class Results:
         """Results that may be compared with each other; different profiles never share a group."""
         found: dict[tuple[int, str, str], list[Result]] = {}
         for result in self.results:
-            found.setdefault(_kind(result.facts), []).append(result)
+            found.setdefault(kind(result.facts), []).append(result)
         short = {(title, digest[:SHORT]) for _, title, digest in found}
         # Hashes that begin alike would make two groups of one title.
         digits = SHORT if len(short) == len(found) else None
@@ -205,24 +219,6 @@ class Results:
             for (_, title, digest), results in sorted(found.items(), key=lambda item: item[0])
             for part, words in _parted(results)
         )
-
-
-def _kind(facts: EvaluationFile) -> tuple[int, str, str]:
-    """What results must have in common: rank in the report, words for it, hash of the data."""
-    data = facts.dataset
-    names = {"enforce_suffix": "only", "exclude_suffix": "without"}
-    found = facts.filters
-    filters = [f"{word} *{found[key]}" for key, word in names.items() if found.get(key)]
-    if (tiles := found.get("exclude_tiles")) is not None:
-        filters.append(f"without the tiles of list {tiles.split(':')[-1][:8]}")
-    parts = [f"{data.name} at {data.tile_px} px", f"split '{facts.split}'", *filters]
-    parts.append(f"profile '{facts.profile}'")
-    if facts.metrics_version != METRICS_VERSION:
-        parts.append(f"metrics of version {facts.metrics_version}")
-    title = ", ".join(parts)
-    rank = 0 if facts.profile == "standard" else 1  # the conventions to trust come first
-    # By content too: a data set that is built anew keeps its name and not its splits.
-    return rank, title, data.sha256.split(":")[-1]
 
 
 def _meaning(name: str, definition: Definition) -> dict[str, str]:

@@ -124,7 +124,8 @@ def _best(group: Group, table: pd.DataFrame) -> pd.DataFrame:
     """True for the best mean of each metric, in the shape of ``table``."""
     import pandas as pd
 
-    means = compare.means(group)  # NaN, and so never bold, where tiles are lacking
+    # NaN, and so never bold, where tiles are lacking or scores hold by definition.
+    means = compare.means(group).reindex(table.index)
     marks = pd.DataFrame(False, index=table.index, columns=table.columns)
     shown = compare.headings(group)
     for name, definition in group.metrics.items():
@@ -157,6 +158,8 @@ def _summary(group: Group) -> str:
         "have one on every tile the metric is defined on. "
     )
     drawn = table_html(table, _best(group, table), _baselines(group))
+    if any(result.facts.pooled for result in group.results):
+        note += "“Pooled” is over all pixels at once, as published numbers are. "
     return drawn + _note(note + compare.lacking(group) + _behind(group) + ground(group))
 
 
@@ -166,7 +169,8 @@ def _behind(group: Group) -> str:
     share = max(result.facts.sam_left_out for result in group.results)
     told = group.windows.items()
     counts = ", ".join(f"{compare.labels(group)[column]} {count}" for column, count in told)
-    inside = f"Windows wholly within '{group.stratum}': {counts}. " if counts else ""
+    where = "centred in" if compare.of_a_profile(group) else "wholly within"
+    inside = f"Windows {where} '{group.stratum}': {counts}. " if counts else ""
     zero = f"SAM leaves out {100 * share:.2g} % of the pixels: zero truth. " if share else ""
     return inside + zero
 

@@ -72,6 +72,16 @@ def _show(group: Group, console: Console) -> None:
 
     console.rule(group.title, align="left")
     console.print(compare.lacking(group) + pages.ground(group), soft_wrap=True)
+    _tables(group, console)
+    for part in group.strata:
+        if compare.of_a_profile(part):
+            console.rule(part.title, align="left", characters="·")
+            _tables(part, console)
+
+
+def _tables(group: Group, console: Console) -> None:
+    from sensor2sensor.report import compare
+
     known = {entrant.label for entrant in compare.entrants(group) if entrant.baseline}
     _table("Mean ± standard deviation over tiles", compare.summary_table(group), known, console)
     _table("Ranks of the means, 1 is best", compare.rank_table(group), known, console)
