@@ -55,7 +55,7 @@ class Image:
         values: ``[H, W, C]`` as stored.
         valid: ``[H, W]``, where every band has data.
         place: Where it lies, in metres; None where it does not say.
-        crs: What its header says of that, None where nothing.
+        crs: Its projection, whatever units that has; None where it does not say.
         corners: Of the upper left and the lower right, in units of ``crs``.
         pixel: Edge of a pixel, in the same.
     """
@@ -64,7 +64,7 @@ class Image:
     values: Pixels
     valid: npt.NDArray[np.bool_]
     place: Place | None
-    crs: str | None
+    crs: Any | None
     corners: tuple[float, float, float, float]
     pixel: float
 
@@ -86,7 +86,7 @@ def common_form(headers: Sequence[Header | None], folder: Path) -> Form:
     """
     known = [header for header in headers if header is not None]
     forms = Counter(
-        Form(header.shape[0], None if header.place is None else header.place.pixel_m)
+        Form(header.shape[0], _pixel_m(header.place))
         for header in known
         if header.shape[0] == header.shape[1]
     )
@@ -165,8 +165,7 @@ def _image(path: Path, source: Any) -> Image:
     far_x = grid.a * source.width + grid.b * source.height + grid.c
     far_y = grid.d * source.width + grid.e * source.height + grid.f
     ends = (grid.c, grid.f, far_x, far_y)
-    crs = None if source.crs is None else source.crs.to_string()
-    return Image(path, values, valid, place_of(source), crs, ends, abs(grid.a) or 1.0)
+    return Image(path, values, valid, place_of(source), source.crs, ends, abs(grid.a) or 1.0)
 
 
 def _refuse_other_form(image: Image, form: Form) -> None:
@@ -175,9 +174,15 @@ def _refuse_other_form(image: Image, form: Form) -> None:
     if (height, width) != (side, side):
         what = f"has {height} x {width} pixels, most images {side} x {side}"
         raise DatasetError(what, where=where_of(image.path))
-    if image.place is not None and form.pixel_m not in (None, image.place.pixel_m):
-        what = f"has pixels of {image.place.pixel_m:g} m, most images of {form.pixel_m:g} m"
+    pixel_m = _pixel_m(image.place)
+    if None not in (pixel_m, form.pixel_m) and pixel_m != form.pixel_m:
+        what = f"has pixels of {pixel_m:g} m, most images of {form.pixel_m:g} m"
         raise DatasetError(what, where=where_of(image.path))
+
+
+def _pixel_m(place: Place | None) -> float | None:
+    """Edge of a pixel, without the digits that only the arithmetic of a transform made."""
+    return None if place is None else float(f"{place.pixel_m:.6g}")
 
 
 def _elsewhere(image: Image, clear: Image) -> str:
@@ -185,7 +190,7 @@ def _elsewhere(image: Image, clear: Image) -> str:
     if image.crs is None or clear.crs is None:
         return ""
     if image.crs != clear.crs:
-        return f"is in {image.crs}, the clear image in {clear.crs}"
+        return f"is in {image.crs.to_string()}, the clear image in {clear.crs.to_string()}"
     apart = max(abs(a - b) for a, b in zip(image.corners, clear.corners, strict=True))
     if apart > _SAME_PX * clear.pixel:
         return f"lies {apart / clear.pixel:.2g} pixels from the clear image"
