@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models.loading import load_gan_class
 from sensor2sensor.core.errors import ConfigError
@@ -124,6 +125,17 @@ def test_bands_enter_optical_first_and_radar_only_where_asked_for():
     moved = made(clouds.contract(order))
     sorted_ = image[..., [*range(1, 11), 0, 11]]
     np.testing.assert_array_equal(usual.generator(sorted_), moved.generator(image))
+
+
+def test_it_is_saved_whole_and_opened_without_our_code(tmp_path):
+    order = ("VV", *clouds.TEN[::-1], "VH")
+    network = made(
+        clouds.contract(order, value_range=(-1.0, 0.5)), normalisation="minmax"
+    ).generator
+    network.save(tmp_path / "network.keras")
+    again = tf.keras.models.load_model(tmp_path / "network.keras", safe_mode=True)
+    image = np.random.default_rng(3).uniform(0, 1, (1, 6, 10, 12)).astype(np.float32)
+    np.testing.assert_array_equal(again(image), network(image))
 
 
 def test_without_groups_all_bands_enter():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.config.scaling import Scaling
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.pipeline.normalisation import Normalisation, refuse_beyond
+from sensor2sensor.training.normaliser import another_map
+from sensor2sensor.training.run_file import dataset_identity
 from tests.models import clouds
 
 NAMES = ("B02", "VV", "B08", "VH")
@@ -96,3 +99,16 @@ def test_its_numbers_are_stated_with_it_alone():
     assert config.scaling == Scaling(scale=1000, max_val_sar=2)
     with pytest.raises(ValueError, match="belongs to normalisation 'dsen2cr', not 'symmetric'"):
         ExperimentFile(**least, scaling={})
+
+
+def test_weights_that_learned_other_numbers_are_told_apart(tmp_path):
+    (tmp_path / "dataset.json").write_text("{}")
+    config = ExperimentFile(model_name="edsr", dataset="d", normalisation="dsen2cr")
+    experiment = SimpleNamespace(config=config, dataset_dir=tmp_path)
+    there = {"normalisation": "dsen2cr", "dataset": dataset_identity(experiment)}
+    same = {**there, "scaling": {"scale": 2000.0, "max_val_sar": 2.0}}
+    assert another_map(same, experiment) is None
+    other = {**there, "scaling": {"scale": 1000.0, "max_val_sar": 2.0}}
+    said = another_map(other, experiment)
+    assert "learned 'dsen2cr' (scale 1000, max_val_sar 2) on 'd'" in said
+    assert "maps 'dsen2cr' (scale 2000, max_val_sar 2) on 'd'" in said
