@@ -35,7 +35,7 @@ REGIONS = {
         *("summer_73", "summer_119", "fall_139", "winter_63"),
     ),
 }
-PATCHES = {"train": 6, "val": 3, "test": 5}
+PATCHES = {"train": 5, "val": 2, "test": 2}
 STEP = "53_create_tfrecords_sen12mscr"
 OPTIONS = "--dataset triplets_generated --bands all --mask dsen2cr --split published"
 # Of seeds 0 to 3 the one with most test squares of those with 150 to train, by counts alone.
@@ -49,8 +49,8 @@ def main() -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with the two samples")
     parser.add_argument("--work", type=Path, default=RUNS / "real-clouds", help="for everything")
-    parser.add_argument("--epochs", type=int, help="in place of the experiments'")
-    parser.add_argument("--patches", type=int, help="generated a region, in place of 6, 3 and 5")
+    parser.add_argument("--steps", type=int, help="of training, in place of the experiments'")
+    parser.add_argument("--patches", type=int, help="generated a region, in place of 5, 2 and 2")
     args = parser.parse_args()
     missing = [name for name in PARTS if not (args.data / name).is_dir()]
     if missing:
@@ -67,7 +67,7 @@ def main() -> int:
     prepare_triplets(job, args.patches)
     prepare_dates(job, data / "s2_multidate_120m")
     for name, title in EXPERIMENTS.items():
-        job.experiment(name, replace={"epochs": args.epochs} if args.epochs else None)
+        job.experiment(name, replace={"steps": args.steps} if args.steps else None)
         job.door(f"show.py: {title} as the network gets them", "show.py", "--exp", name)
         job.door(f"train.py: dsen2cr on {title}", "train.py", "--exp", name)
         score = ("--exp", name, "--profile", "dsen2cr")
