@@ -3,7 +3,7 @@
   python evaluate.py --exp sis2/s3/l1loss                        # the latest run
   python evaluate.py --exp sis2/s3/l1loss --timestamp 0715-0930
   python evaluate.py --exp sis2/s3/l1loss --profile arisgan      # the published conventions
-  python evaluate.py --exp clouds/carl --profile dsen2cr         # apart below clouds and beside them
+  python evaluate.py --exp clouds/carl --profile dsen2cr         # below clouds and beside them
   python evaluate.py --exp sis2/s3/l1loss --split val            # while a recipe is being chosen
   python evaluate.py --exp maps/t7 --set inference.dropout=true --set inference.norm=batch --draws 4
   python evaluate.py --exp sis2/s3/l1loss --step best            # the best validation's checkpoint
