@@ -1,4 +1,4 @@
-# make demo | test | test-fast | lint | bench | real | docs | clean: everything a new checkout needs installs itself.
+# make demo | test | test-fast | lint | bench | real | real-maps | real-aerial | real-clouds | docs | clean: everything a new checkout needs installs itself.
 SHELL := /bin/bash
 # The first interpreter that runs and is of a supported version (a shim on the PATH may do neither).
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)

@@ -29,12 +29,13 @@ _HEADER = (
 )  # fmt: skip
 
 # The published weights first, then what is only shown.
-_COLLECTIONS = ("arisgan", "demo", "real", "maps", "aerial")
+_COLLECTIONS = ("arisgan", "demo", "real", "maps", "aerial", "clouds")
 _SPOKEN = {
     "gen_gan": "GAN",
     "gen_lsgan": "least squares",
     "gen_ssim": "SSIM",
     "gen_l1": "L1",
+    "gen_carl": "CARL",
     "gen_wstein": "Wasserstein term",
 }
 

@@ -15,9 +15,10 @@ from typing import Literal
 from sensor2sensor.config import declared
 from sensor2sensor.core.errors import ModelContractError
 
-STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
-DSEN2CR = "dsen2cr"  # a profile, and the normalisation with numbers of its own (`scaling`)
+# Of one published model: the normalisation with the table `scaling`, and the profile of its scores.
+DSEN2CR = "dsen2cr"
 NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2", DSEN2CR)
+STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
 PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
 # Stands for what only a data set's contract knows: the unit of its target bands.
