@@ -129,7 +129,7 @@ def test_a_damaged_file_is_named_and_tried_again(
     path = triplet_paths(data, "spring_1", 30)["s2_cloudy"]
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert main([*words, "--workers", "2"]) == 1
+    assert main(words) == 1
     captured = capsys.readouterr()
     assert (
         f"s2_cloudy_1/{path.name}: cannot be read, or is cut short (" in captured.out + captured.err

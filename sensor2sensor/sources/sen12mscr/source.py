@@ -135,7 +135,7 @@ class Sen12Source(Source):
         if not drawn and patch not in given:
             left_out = left_out or f"{patch.unit} is in no published list"
         name = pictures.sample_name(self._asked.name, patch.name, None)
-        # By size and time: the whole data set has 480 GB, an hour and more to read for a digest.
+        # By size and time: digests would read all 480 GB of the data set in every run.
         files = {kind: file_fingerprint(path) for kind, path in triplet.paths.items()}
         return Item(
             name=name,

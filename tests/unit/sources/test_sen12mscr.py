@@ -183,6 +183,9 @@ def test_a_list_gives_the_splits_and_validation_is_drawn_where_it_has_none(
     (tmp_path / "list.csv").write_text("\n".join(lines).replace("1\ts1", "2\ts1", 1))
     assert main([*given, "--val-from-train", "1", "--force"]) == 2
     assert "list.csv: has patches for validation; leave out --val-from" in capsys.readouterr().err
+    (tmp_path / "list.csv").write_text("1,s1,s2,s2_cloudy,ROIs2017_winter_8_p1.tif")
+    assert main([*given, "--force"]) == 2
+    assert "list.csv: names no patch that is here; check --data" in capsys.readouterr().err
 
 
 def test_what_is_missing_or_in_no_list_has_a_line_in_the_table(root: Path, tmp_path: Path) -> None:
