@@ -145,15 +145,27 @@ class ModelPredictor:
 
 
 def model_predictor(experiment: ModelView, generator: Any) -> ModelPredictor:
-    """A generator applied to tiles as its experiment trained it."""
+    """A generator applied to tiles as its experiment trained it.
+
+    One of open sides that was trained on crops sees the whole tile: window by window it would see
+    zeros beyond borders that the ground does not have.
+    """
+    crops = experiment.config.random_crop
+    size_px = (experiment.IMG_HEIGHT, experiment.IMG_WIDTH)
     return ModelPredictor(
         generator,
         experiment.normaliser,
         experiment.INPUT_UPSAMPLING,
         experiment.BATCH_SIZE,
-        (experiment.IMG_HEIGHT, experiment.IMG_WIDTH),
-        crops=experiment.config.random_crop,
+        None if crops and has_open_sides(generator) else size_px,
+        crops=crops,
     )
+
+
+def has_open_sides(generator: Any) -> bool:
+    """Whether a network was built for images of any height and width."""
+    shape = getattr(generator, "input_shape", None)
+    return isinstance(shape, tuple) and shape[1:3] == (None, None)
 
 
 def window_starts(length: int, window: int) -> list[int]:

@@ -76,3 +76,20 @@ def test_an_experiment_says_how_its_generator_is_applied(tiles):
     assert seen == [(3, 16, 8, 3)] * 2
     told = {"input_upsampling": "none", "size_px": [64, 32], "crops": True}
     assert made.describe() == {"method": "trained generator", **told}
+
+
+def test_a_generator_of_open_sides_trained_on_crops_sees_whole_tiles(tiles):
+    seen = []
+    experiment = SimpleNamespace(
+        normaliser=Normalisation("reflectance", toys.dataset()[1]), INPUT_UPSAMPLING="none",
+        BATCH_SIZE=3, IMG_HEIGHT=32, IMG_WIDTH=32, config=SimpleNamespace(random_crop=True),
+    )  # fmt: skip
+    network = enlarging(seen)
+    for shape, sizes in (
+        ((None, 8, 8, 3), [(3, 8, 8, 3)] * 4),
+        ((None, None, None, 3), [(3, 16, 16, 3)]),
+    ):
+        seen.clear()
+        network.input_shape = shape
+        model_predictor(experiment, network)(tiles[0])
+        assert seen == sizes
