@@ -147,8 +147,10 @@ def part_table(evaluation: Mapping[str, Any], baseline: str) -> list[str]:
             if column not in means["model"]:
                 continue
             arrow = "↑" if info["better"] == "higher" else "↓"
-            cells = [mean_cell(means[method][column]) for method in ("model", baseline)]
-            cells.append(gain_cell(evaluation["gain"][baseline][column]))
+            gain = evaluation["gain"][baseline][column]
+            known = "by definition" in gain["note"]
+            held = "by definition" if known else mean_cell(means[baseline][column])
+            cells = [mean_cell(means["model"][column]), held, gain_cell(gain)]
             label = f"{info['label']} {arrow} [{info['unit']}]"
             lines.append(f"| {label} | {part[1:] or 'target'} | {' | '.join(cells)} |")
     return lines

@@ -130,7 +130,7 @@ def test_a_table_has_every_part_with_its_limits() -> None:
     )
     assert lines[2:] == [
         "| MAE ↓ [reflectance] | target | 0.2 ± 0.01 | 0.2 ± 0.01 | +0.1 (+0.05 to +0.15) |",
-        "| MAE ↓ [reflectance] | reproduction | 0.2 ± 0.01 | 0.2 ± 0.01"
+        "| MAE ↓ [reflectance] | reproduction | 0.2 ± 0.01 | by definition"
         " | +0.1, no verdict: perfect by definition |",
     ]
 
