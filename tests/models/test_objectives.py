@@ -156,6 +156,7 @@ def test_bfloat16_inputs_are_computed_in_float32():
     fields = {"target": rounded["a"], "output": rounded["b"], "value_range": 8.0}
     fields |= {"disc_real": rounded["a"], "disc_fake": rounded["b"], "loss_object": LOGITS}
     fields |= {"features_real": [rounded["a"]], "features_fake": [rounded["b"]]}
+    fields |= {"base": rounded["a"], "extras": {"cloud_mask": tf.zeros(REAL.shape[:3], tf.uint8)}}
     alone = ("gen_ssim", "gen_vgg")  # of larger images
     names = [n for n, i in LOSSES.items() if i.side == "generator" and n not in alone]
     total, terms = losses.weighted(LossInputs(**fields), dict.fromkeys(names, 1.0), "generator")
