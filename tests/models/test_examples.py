@@ -11,7 +11,7 @@ from models.loading import check_by_name, list_models, load_gan_class
 from sensor2sensor.config.experiment_file import load_experiment_file
 from sensor2sensor.config.vocabulary import LOSSES
 from sensor2sensor.pipeline.precision import computing_in
-from tests.models.standin import experiment
+from tests.models import clouds, standin
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "experiments"
 FILES = sorted(FOLDER.rglob("experiment.json"))
@@ -49,7 +49,8 @@ def test_a_shipped_experiment_is_valid_and_its_model_takes_it(path):
     if (seen, config.dataset[:3]) in CONSTRUCTED:
         return
     CONSTRUCTED.add((seen, config.dataset[:3]))
-    exp = experiment(
+    probing = clouds if config.gen_loss.gen_carl else standin
+    exp = probing.experiment(
         size=64,
         sentinel3=config.dataset.startswith("cur"),
         params=dict(config.params) | {"width": 0.1},
@@ -67,5 +68,5 @@ def test_a_shipped_experiment_is_valid_and_its_model_takes_it(path):
         gan = load_gan_class(config.model_name)(exp)
     assert (gan.discriminator is None) == (
         config.discriminator is None
-        or (config.model_name == "edsr" and not config.params.get("discriminator"))
+        or (config.model_name in ("edsr", "dsen2cr") and not config.params.get("discriminator"))
     )

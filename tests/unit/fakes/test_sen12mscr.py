@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from sensor2sensor.sources.sen12mscr.cloudmask import CLOUD, SHADOW, cloud_mask
 from tests.fakes.cloudy import Patch
 from tests.fakes.s2xml import BANDS, RESOLUTION_M
 from tests.fakes.sen12mscr import render, triplet_paths, write_triplets
@@ -136,3 +137,15 @@ def test_radar_is_speckled_ground_with_dark_water(patches: list[Patch]) -> None:
     assert every[near < 600].mean() < every[near > 1500].mean() - 6.0
     quiet = 10 ** (np.array([np.median(np.abs(np.diff(m.radar_db[0]))) for m in patches]) / 10)
     assert (quiet > 1.1).all()  # speckle of 4 to 5 looks: neighbours differ by 2 dB
+
+
+def test_the_published_rule_finds_the_clouds_and_their_shadows(patches: list[Patch]) -> None:
+    for made in patches:
+        mask = cloud_mask(np.moveaxis(made.cloudy, 0, -1))
+        clear = made.cloud + made.cirrus < 0.02
+        shaded = clear & (made.shadow > 0.4)
+        assert (mask[made.cloud > 0.3] == CLOUD).mean() > 0.95
+        if clear.sum() > 500:
+            assert (mask[clear] == CLOUD).mean() < 0.2
+        if shaded.sum() > 500:
+            assert (mask[shaded] == SHADOW).mean() > 0.6
