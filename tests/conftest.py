@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,18 +19,47 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # Whose tests train, construct whole networks or start doors: measured in processor time, the tests
 # of tests/unit that are not marked slow fit into three minutes of two cores, and these do not.
 SLOW_FOLDERS = frozenset({"faults", "models", "notebook", "scripts"})
+# Begun first, the longest first: a worker that takes one of them last is waited for by the others.
+LONGEST_FILES = (
+    "scripts/test_train.py",
+    "scripts/test_evaluate.py",
+    "models/test_family.py",
+    "scripts/test_real_pictures.py",
+    "models/test_counts.py",
+    "scripts/test_demo.py",
+    "faults/test_epochs_resume.py",
+    "models/test_original_modules.py",
+    "faults/test_killed_anywhere.py",
+    "faults/test_inference_statistics.py",
+    "faults/test_pretrained.py",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have pytest-xdist hand out files in the order below, not by their number of tests."""
+    if hasattr(config.option, "loadscopereorder"):  # absent without pytest-xdist
+        config.option.loadscopereorder = False
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of the slow folders, for ``make test-fast`` and ``-m "not slow"``."""
+    """Mark every test of the slow folders, for ``make test-fast``; the longest files first."""
     tests = REPOSITORY / "tests"
+    turns = {tests / name: turn for turn, name in enumerate(LONGEST_FILES)}
+    assert all(path.is_file() for path in turns), "LONGEST_FILES names a file that is not there"
+    items.sort(key=lambda item: turns.get(item.path, len(turns)))
     for item in items:
         if (
             item.path.is_relative_to(tests)
             and item.path.relative_to(tests).parts[0] in SLOW_FOLDERS
         ):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage seldom, and never among what was imported: TensorFlow's graphs are large."""
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 @pytest.fixture(autouse=True)

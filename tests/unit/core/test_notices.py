@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 
 import pytest
 
-from sensor2sensor.core.notices import LEVEL, NoticeFilter
+from sensor2sensor.core.notices import LEVEL, NoticeFilter, uncollected
 
 HEADER = b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
 ONEDNN = (
@@ -113,6 +114,21 @@ def test_a_closed_standard_error_is_no_hindrance(repository):
     )
     done = python(code, cwd=repository)
     assert (done.returncode, done.stdout) == (0, b"done\n")
+
+
+@pytest.mark.parametrize("looking", [True, False])
+def test_what_is_loaded_is_no_garbage_and_what_comes_later_is_looked_through_as_before(looking):
+    frozen = gc.get_freeze_count()
+    (gc.enable if looking else gc.disable)()
+    try:
+        with pytest.raises(ImportError), uncollected():
+            assert not gc.isenabled()
+            loaded = [[] for _ in range(5000)]
+            raise ImportError
+        assert gc.isenabled() == looking
+        assert gc.get_freeze_count() >= frozen + len(loaded)
+    finally:
+        gc.enable()
 
 
 DOOR = """
