@@ -61,7 +61,7 @@ class LossInfo:
 
 
 # Raised whenever a profile gains a metric or a definition changes: different versions never meet.
-# A new profile changes no number of another (ADR 20).
+# A new profile changes no number of another (ADR 19).
 METRICS_VERSION = 2
 ARROWS = {"higher": "↑", "lower": "↓"}  # beside a metric: which way is better
 _KNOWN = {entry["name"]: MetricInfo(**entry) for entry in declared.METRICS}
