@@ -28,6 +28,7 @@ SMALLER = {
     "dsen2cr": {"features": 64, "blocks": 2, "sar": False, "discriminator": True},
     "dsen2w": {"layers": 2},
     "resnet_pix2pix": {"blocks": 1},
+    "srgan": {"blocks": 2},
     "tarsgan": {"layers": 1},
 }
 NORMALISATION = {"psgan": "minmax"}  # it ends in a ReLU
