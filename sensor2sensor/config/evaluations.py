@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 FORMAT_VERSION = 1
 KEY_COLUMNS = ("name", "scene", "split", "method")  # of the table, before the metrics
 MODEL = "model"  # the method that is no baseline
 BY_DEFINITION = "by definition"  # in the place of a score that no method earns
+# Of profile dsen2cr as Meraner et al. 2020, Table 1 prints it: pooled columns and decimals.
+_PARTS = "target / reproduction\n/ reconstruction"
+_CLOUD_COLUMNS = {
+    f"MAE\n{_PARTS}": (("mae", "mae@reproduction", "mae@reconstruction"), 4),
+    "RMSE": (("rmse",), 4),
+    "PSNR\n(dB)": (("psnr",), 2),
+    f"SAM (degrees)\n{_PARTS}": (("sam", "sam@reproduction", "sam@reconstruction"), 2),
+    "SSIM": (("ssim",), 3),
+}
 
 
 def mode_in_words(inference: Any) -> str:
@@ -50,3 +60,34 @@ def _mask_in_words(part: Any) -> str:
     rule = f"by rule '{part.variant}'" if part.variant else "by a rule without a name"
     limit = "" if part.threshold is None else f" with threshold {part.threshold:g}"
     return f"mask '{part.extra}' {rule}{limit}"
+
+
+def published_title(parts: Iterable[Any]) -> str:
+    """Title of the table of :func:`published_cells`, with the mask that is part of its scores.
+
+    Args:
+        parts: As of :func:`masks_in_words`.
+    """
+    return "; ".join(["Pooled over all pixels, as published tables are", *masks_in_words(parts)])
+
+
+def published_cells(scores: Mapping[str, float | None], given: Collection[str]) -> dict[str, str]:
+    """Pooled scores of one method of profile dsen2cr, in the columns of the literature.
+
+    Args:
+        scores: By column; reflectance, dB, degrees.
+        given: Columns whose scores hold by definition.
+
+    Returns:
+        By heading: ``0.0290 / 0.0204 / 0.0266``; a dash for each score that is missing.
+    """
+    return {
+        heading: " / ".join(_cell(scores.get(name), digits, name in given) for name in names)
+        for heading, (names, digits) in _CLOUD_COLUMNS.items()
+    }
+
+
+def _cell(value: float | None, digits: int, given: bool) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return BY_DEFINITION if given else f"{value:.{digits}f}"

@@ -9,8 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sensor2sensor.config.evaluations import BY_DEFINITION, masks_in_words
-from sensor2sensor.config.vocabulary import ARROWS, PIX2PIX_MAPS
+from sensor2sensor.config.evaluations import (
+    BY_DEFINITION,
+    masks_in_words,
+    published_cells,
+    published_title,
+)
+from sensor2sensor.config.vocabulary import ARROWS, DSEN2CR, PIX2PIX_MAPS
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.evaluation.definitions import definitions, info
 from sensor2sensor.evaluation.published import results_table
@@ -80,6 +85,20 @@ def summary_table(
             label = "" if position else _heading(evaluation, name)
             table.add_row(label, method, *values, *counts)
         table.add_section()
+    return table
+
+
+def pooled_table(evaluation: Evaluation) -> Table:
+    """Pooled scores of profile dsen2cr as published tables have them: a row for each method."""
+    rows = {}
+    for method in evaluation.methods:
+        given = {name for name in evaluation.columns if evaluation.given(method, name)}
+        scores = {} if evaluation.pooled is None else evaluation.pooled.scores[method]
+        rows[method] = published_cells(scores, given)
+    headings = rows[evaluation.methods[0]]
+    table = _table(published_title(evaluation.strata), ("method", *headings))
+    for method, cells in rows.items():
+        table.add_row(Text(method), *cells.values())
     return table
 
 
@@ -154,7 +173,10 @@ def ground_note(contract: DatasetContract, split: str) -> str:
 
 
 def show(evaluation: Evaluation, contract: DatasetContract, title: str, console: Console) -> None:
-    """Print the summary, the gain over the strongest baseline and the split's ground share."""
+    """Print the summary, the gain over the strongest baseline and the split's ground share.
+
+    Profiles of a published model have its own table, too.
+    """
     # A log file has no width of its own, and 80 columns would cut the numbers: better wrapped.
     console.width = max(console.width, WIDTH) if console.is_terminal else WIDTH
     if evaluation.profile == PIX2PIX_MAPS:
@@ -177,3 +199,5 @@ def show(evaluation: Evaluation, contract: DatasetContract, title: str, console:
     if evaluation.scene_unit != "overpass":
         console.print(f"scenes are told apart by {evaluation.scene_unit}")
     console.print(ground_note(contract, evaluation.split))
+    if evaluation.profile == DSEN2CR:
+        console.print(pooled_table(evaluation))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.report import compare, plots
+from sensor2sensor.report import compare, plots, published
 from sensor2sensor.report.load import Group, Result, Results
 
 if TYPE_CHECKING:
@@ -238,7 +238,16 @@ def _line(result: Result) -> dict[str, str]:
 
 def summary(results: Results) -> Page:
     """Mean ± std per metric, model and baseline; one table per data set and profile."""
-    return _each(results, _and_strata(_summary))
+    return _each(results, lambda group: _and_strata(_summary)(group) + _pooled(group))
+
+
+def _pooled(group: Group) -> str:
+    """The scores as published tables have them; nothing of profiles without such a table."""
+    table = published.pooled_table(group)
+    if table is None:
+        return ""
+    heading = f"<h4>{html.escape(published.title(group))}</h4>"
+    return heading + table_html(table, None, _baselines(group))
 
 
 def ranks(results: Results) -> Page:

@@ -68,7 +68,7 @@ def _hint(folder: Path) -> str:
 
 
 def _show(group: Group, console: Console) -> None:
-    from sensor2sensor.report import compare, pages
+    from sensor2sensor.report import compare, pages, published
 
     console.rule(group.title, align="left")
     console.print(compare.lacking(group) + pages.ground(group), soft_wrap=True)
@@ -77,6 +77,10 @@ def _show(group: Group, console: Console) -> None:
         if compare.of_a_profile(part):
             console.rule(part.title, align="left", characters="·")
             _tables(part, console)
+    pooled = published.pooled_table(group)
+    if pooled is not None:
+        # Turned, since its few columns fit beside each other: a row for each model, as in papers.
+        console.print(_drawn(published.title(group), pooled.T, set()))
 
 
 def _tables(group: Group, console: Console) -> None:

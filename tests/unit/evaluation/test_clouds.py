@@ -196,6 +196,38 @@ def test_the_printed_tables_tell_parts_pooled_scores_and_masks(evaluation, cloud
     assert heads.index("mean") < heads.index("pooled") < heads.index("min")
 
 
+def test_the_last_table_is_the_one_that_papers_print(evaluation, clouds):
+    text = shown(evaluation, clouds)
+    last = text[text.index("Pooled over all pixels, as published tables are") :]
+    title = " ".join(last[: last.index("┏")].split())
+    assert title.endswith("; mask 'cloud_mask' by rule 'dsen2cr' with threshold 0.2")
+    rows = [
+        [cell.strip() for cell in line.strip("│").split("│")]
+        for line in last.splitlines()
+        if line.startswith("│")
+    ]
+    assert [row[0] for row in rows] == list(evaluation.methods)
+    for method, *cells in rows:
+        own = evaluation.pooled.scores[method]
+        mae, sam = (
+            [f"{own[f'{name}{mark}']:.{digits}f}" for mark in ("", *MARKS[1::-1])]
+            for name, digits in (("mae", 4), ("sam", 2))
+        )
+        if method == "do_nothing":
+            mae[1] = sam[1] = "by definition"
+        rmse, psnr, ssim = f"{own['rmse']:.4f}", f"{own['psnr']:.2f}", f"{own['ssim']:.3f}"
+        assert cells == [" / ".join(mae), rmse, psnr, " / ".join(sam), ssim]
+    assert last.rstrip().endswith("┘")  # nothing stands below
+    other = shown(evaluate({"model": toys.noisy(0.02)}, *clouds), clouds)
+    assert "Pooled over all pixels" not in other
+
+
+def test_a_perfect_model_has_no_pooled_psnr(clouds):
+    text = shown(evaluate({"model": toys.perfect}, *clouds, profile="dsen2cr"), clouds)
+    row = text.splitlines()[-2].split("│")
+    assert (row[3].strip(), row[4].strip(), row[6].strip()) == ("0.0000", "–", "1.000")
+
+
 def test_a_model_that_gives_the_input_back_earns_no_verdict_either(clouds):
     given = {"model": DoNothing((1, 2, 3)), "mean_colour": predictors(clouds)["mean_colour"]}
     gains = evaluate(given, *clouds, profile="dsen2cr").gains["mean_colour"]

@@ -13,7 +13,16 @@ from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.evaluation.output import write
 from sensor2sensor.evaluation.run import evaluate
 from sensor2sensor.predictors.registry import baselines
-from sensor2sensor.report import compare, gains, load, pages, ranks, summary, terminal
+from sensor2sensor.report import (
+    compare,
+    gains,
+    load,
+    pages,
+    published,
+    ranks,
+    summary,
+    terminal,
+)
 from tests.fakes_clouds import make_clouds
 from tests.unit.evaluation import toys
 
@@ -71,6 +80,72 @@ def test_the_tables_have_pooled_scores_beside_the_means(group, folder):
     assert inside.endswith(f", pooled {value:.4f}")
 
 
+TITLE = (
+    "Pooled over all pixels, as published tables are; "
+    "mask 'cloud_mask' by rule 'dsen2cr' with threshold 0.2"
+)
+
+
+def test_one_table_has_the_columns_of_the_literature_and_a_row_for_each_model(folder, capsys):
+    (group,) = load(folder[0]).groups
+    table = published.pooled_table(group)
+    copy = f"{COPY} = do_nothing"
+    assert list(table.index) == [entrant.label for entrant in compare.entrants(group)]
+    assert {RUN, copy, "mean_colour"} == set(table.index)
+    assert [" ".join(name.split()) for name in table.columns] == [
+        "MAE target / reproduction / reconstruction",
+        "RMSE",
+        "PSNR (dB)",
+        "SAM (degrees) target / reproduction / reconstruction",
+        "SSIM",
+    ]
+    (facts,) = folder[0].glob("clouds__carl*.json")
+    scores = json.loads(facts.read_text())["pooled"]["scores"]
+    for label, method in ((RUN, "model"), ("mean_colour", "mean_colour")):
+        mae, rmse, psnr, sam, ssim = table.loc[label]
+        own = scores[method]
+        marks = ("", "@reproduction", "@reconstruction")
+        assert mae == " / ".join(f"{own[f'mae{mark}']:.4f}" for mark in marks)
+        assert sam == " / ".join(f"{own[f'sam{mark}']:.2f}" for mark in marks)
+        assert (rmse, psnr) == (f"{own['rmse']:.4f}", f"{own['psnr']:.2f}")
+        assert ssim == f"{own['ssim']:.3f}"
+    assert len(set(mae.split(" / "))) == 3  # of mean_colour: no part passes for another
+    own = scores["do_nothing"]
+    mae = f"{own['mae']:.4f} / by definition / {own['mae@reconstruction']:.4f}"
+    assert table.loc[copy].iloc[0] == mae
+    assert terminal.main(["--evaluation", str(folder[0])]) == 0
+    text = capsys.readouterr().out
+    shown = text[text.index(TITLE) :]
+    assert shown.count("\n│") == len(table) == 3  # no line is broken
+    for label, row in table.iterrows():
+        line = next(one for one in shown.splitlines() if label in one)
+        assert [cell.strip() for cell in line.strip("│").split("│")] == [label, *row]
+    page = summary(load(folder[0])).body
+    assert TITLE.replace("'", "&#x27;") in page and f"<td>{mae}</td>" in page
+
+
+def test_a_missing_pooled_score_is_a_dash_and_other_profiles_have_no_such_table(
+    folder, group, tmp_path
+):
+    for path in folder[0].glob("clouds__carl*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (facts,) = tmp_path.glob("*.json")
+    content = json.loads(facts.read_text())
+    scores = content["pooled"]["scores"]
+    scores["model"] |= {"mae@reconstruction": None, "psnr": None, "ssim": None}
+    scores["do_nothing"]["mae@reproduction"] = None
+    files.write_json(facts, content)
+    (damaged,) = load(tmp_path).groups
+    mae, _, psnr, _, ssim = published.pooled_table(damaged).loc[RUN]
+    assert mae.endswith(" / –") and mae.count("–") == 1 and (psnr, ssim) == ("–", "–")
+    # Held against the input, but nothing was scored there.
+    assert " / – / " in published.pooled_table(damaged).loc["do_nothing"].iloc[0]
+    (result, _) = group.results
+    plain = replace(result, facts=result.facts.model_copy(update={"profile": "standard"}))
+    other = replace(group, results=(plain,))
+    assert published.pooled_table(other) is None and pages._pooled(other) == ""
+
+
 def test_nobody_is_ranked_or_marked_for_what_holds_by_definition(group):
     inside = part(group, "reproduction")
     copy = f"{COPY} = do_nothing"
@@ -92,7 +167,7 @@ def test_nobody_is_ranked_or_marked_for_what_holds_by_definition(group):
 def test_pages_and_terminal_show_every_part(group, folder, capsys):
     results = load(folder[0])
     page = summary(results).body
-    assert page.count("<table>") == 4 and page.count("by definition") >= len(CLOUD_TABLE)
+    assert page.count("<table>") == 5 and page.count("by definition") >= len(CLOUD_TABLE)
     assert "Windows centred in" in page and "Windows wholly within" not in page
     assert "over all pixels at once" in page
     assert "no verdict: perfect by definition" in gains(results).body and ranks(results).body
