@@ -40,7 +40,13 @@ from sensor2sensor.sources.sen12mscr.layout import (
 )
 from sensor2sensor.sources.sen12mscr.options import Sen12Options
 from sensor2sensor.sources.sen12mscr.probe import probe
-from sensor2sensor.sources.sen12mscr.radar import LIMITS_DB, block_mean, in_db, refuse_other_unit
+from sensor2sensor.sources.sen12mscr.radar import (
+    LIMITS_DB,
+    block_mean,
+    in_db,
+    measured,
+    refuse_other_unit,
+)
 from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, listing, with_validation
 
 Values = npt.NDArray[np.float32]
@@ -174,8 +180,11 @@ class Sen12Source(Source):
         """
         images = read_images(item.payload, self._form)
         for kind, image in images.items():
-            if lost := int((~image.valid).sum()):
-                share = f"{lost} of {image.valid.size} pixels"
+            valid = image.valid
+            if kind == RADAR:
+                valid = valid & measured(image.values, self._asked.s1_unit)
+            if lost := int((~valid).sum()):
+                share = f"{lost} of {valid.size} pixels"
                 raise LeftOut(f"{share} of its {CALLED[kind]} have no data")
         asked = self._asked
         mask = cloud_mask(

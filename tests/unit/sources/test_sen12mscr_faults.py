@@ -100,6 +100,8 @@ NO_DATA = {
     "spring_109": ("s2", rewritten(black), "3 of 1024 pixels of its clear image have no data"),
     "spring_110": ("s2_cloudy", rewritten(at((4, 0, 0), to=9), nodata=9), " of 1024 pixels of its"
                    " cloudy image have no data"),
+    "spring_113": ("s1", rewritten(at((0, 5, 6), (1, 7, 7), (1, 9, 7), to=-9999)), "3 of 1024"
+                   " pixels of its radar image have no data"),
 }  # fmt: skip
 
 
