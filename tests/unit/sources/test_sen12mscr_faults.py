@@ -226,6 +226,8 @@ def test_no_square_image_and_none_that_can_be_read_are_one_line(sound: Path) -> 
         (("--train_ratio", 0.5), "--train_ratio would do nothing without --split roi"),
         (("--val-from-train", 2), "--val-from-train is for --split-list alone"),
         (("--cloud-threshold", 0), "--cloud-threshold 0 is not in (0, 1]"),
+        (("--s1-resolution", "inf"), "--s1-resolution inf is not finite"),
+        (("--s1-resolution", "nan"), "--s1-resolution nan is not above 0"),
         (("--s1-resolution", -40), "--s1-resolution -40.0 is not above 0"),
         (("--dataset", "a/b"), "--dataset 'a/b' is no plain name"),
     ],
