@@ -236,3 +236,14 @@ def test_options_that_make_no_sense_are_one_line(root: Path, capsys, words, says
     assert door(root, *words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
+
+
+def test_other_options_of_what_is_there_are_said_alone(root: Path, rows, capsys) -> None:
+    words = ("--bands", "10m20m", "--dataset", "sen12mscr", "--cloud-threshold", 0.25)
+    assert door(root, *words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    said = line.partition("holds a data set of other options: ")[2].partition("; repeat with")[0]
+    assert said == (
+        "bands: all (there) against 10m20m (asked);"
+        " cloud_threshold: 0.2 (there) against 0.25 (asked)"
+    )
