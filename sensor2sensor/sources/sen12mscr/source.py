@@ -20,11 +20,13 @@ from sensor2sensor.sources import pictures
 from sensor2sensor.sources.sen12mscr import form, splits
 from sensor2sensor.sources.sen12mscr.cloudmask import cloud_mask
 from sensor2sensor.sources.sen12mscr.images import (
+    LARGEST_DN,
     Header,
     Image,
     common_form,
     header_of,
     read_images,
+    refuse_blank,
     where_of,
 )
 from sensor2sensor.sources.sen12mscr.layout import (
@@ -176,7 +178,8 @@ class Sen12Source(Source):
 
         Raises:
             LeftOut: A pixel of an image has no data.
-            DatasetError: An image is damaged, of another kind or place than it should be.
+            DatasetError: An image is damaged, shows nothing, or is of another kind or place than
+                it should be.
         """
         images = read_images(item.payload, self._form)
         for kind, image in images.items():
@@ -186,6 +189,8 @@ class Sen12Source(Source):
             if lost := int((~valid).sum()):
                 share = f"{lost} of {valid.size} pixels"
                 raise LeftOut(f"{share} of its {CALLED[kind]} have no data")
+        for kind in (CLEAR, CLOUDY):
+            refuse_blank(images[kind])
         asked = self._asked
         mask = cloud_mask(
             images[CLOUDY].values, variant=asked.mask, threshold=asked.cloud_threshold
@@ -196,8 +201,8 @@ class Sen12Source(Source):
 
     def _reflectance(self, image: Image) -> Values:
         chosen = [S2_BANDS.index(band) for band in self._asked.s2_bands]
-        numbers = image.values[..., chosen].clip(0, form.LARGEST_DN).astype(np.float32)
-        return numbers / np.float32(form.LARGEST_DN)
+        numbers = image.values[..., chosen].clip(0, LARGEST_DN).astype(np.float32)
+        return numbers / np.float32(LARGEST_DN)
 
     def _backscatter(self, image: Image) -> Values:
         """Averaged before it is clipped: a mean of clipped values would be that of neither."""

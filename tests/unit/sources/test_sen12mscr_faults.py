@@ -93,6 +93,17 @@ REFUSED = {
     "spring_77": ("s2_cloudy", lambda p: p.write_text("<html>"), "does not begin as a TIFF does)"),
     "spring_97": ("s1", lambda path: path.write_bytes(b""), "does not begin as a TIFF does)"),
     "spring_100": ("s1", rewritten(at((0,), (1,), to=-9)), "holds no radar: each band is one"),
+    "spring_115": (
+        "s2",
+        rewritten(lambda v: v * 0 + 65535),
+        "each band is one value throughout; it holds 65535 to 65535; fetch it again",
+    ),
+    "spring_117": ("s2_cloudy", rewritten(lambda v: v * 0 + 7), "clipped to 0 to 10000 each band"),
+    "spring_119": (
+        "s2",
+        rewritten(lambda v: (v.astype(int) - 2**15).astype("int16")),
+        "shows nothing: clipped to 0 to 10000 each band is one value throughout; it holds -",
+    ),
 }
 NO_DATA = {
     "spring_101": ("s1", rewritten(at((0, 5, 6), (1, 7, 7), to=np.nan)), "2 of 1024 pixels of its"
@@ -182,6 +193,28 @@ def test_the_offset_of_newer_products_is_warned_about(sound: Path) -> None:
         "warning: 2 of 3 clear images that were looked at are nowhere below 1000"
     )
     assert "offset of processing baseline 04.00" in note and "\n" not in note
+
+
+@pytest.mark.parametrize("kind", ["s2", "s2_cloudy"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda values: values * np.uint16(8),
+        lambda values: values * np.uint16(8) + np.uint16(1000),  # nowhere below 1000, either
+        lambda values: np.minimum(values.astype(np.int16) - np.median(values) - 1, 9).astype("i2"),
+    ],
+)
+def test_optical_images_of_another_scale_are_warned_about(sound: Path, kind, change) -> None:
+    rewritten(change)(triplet_paths(sound, "spring_17", FIRST_PATCH)[kind])
+    (note,) = source(sound).plan().notes
+    called = {"s2": "clear", "s2_cloudy": "cloudy"}[kind]
+    says = f"warning: 1 of 3 {called} images that were looked at have most values below 0 or above"
+    assert note.startswith(says) and "offset" not in note and "\n" not in note
+
+
+def test_an_image_of_one_value_is_not_called_lifted(sound: Path) -> None:
+    change_all(sound, "s2", rewritten(lambda values: values * 0 + np.uint16(65535)))
+    assert source(sound).plan().notes == ()
 
 
 def test_radar_is_averaged_over_whole_pixels_that_are_known(sound: Path) -> None:
