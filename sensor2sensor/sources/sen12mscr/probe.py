@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from sensor2sensor.core.errors import DatasetError, InputError
-from sensor2sensor.sources.sen12mscr.images import Image, read_image, where_of
-from sensor2sensor.sources.sen12mscr.layout import CLEAR, RADAR, Triplet
+from sensor2sensor.sources.sen12mscr.images import Image, OtherBandsError, read_image, where_of
+from sensor2sensor.sources.sen12mscr.layout import CLEAR, KINDS, RADAR, Triplet
 from sensor2sensor.sources.sen12mscr.radar import Unit, refuse_other_unit
 
 LOOKED_AT = 16
@@ -20,12 +20,14 @@ def probe(triplets: Sequence[Triplet], unit: Unit) -> tuple[str, ...]:
     """What is to be said of the whole, as a few of it show.
 
     Raises:
-        InputError: All radar that was looked at is of another unit.
+        InputError: All images of a kind that were looked at have other bands, or all radar is of
+            another unit.
     """
     step = -(-len(triplets) // LOOKED_AT)
     drawn = triplets[::step]
-    _refuse_unit([image for one in drawn if (image := _image(one, RADAR))], unit)
-    clear = [image for one in drawn if (image := _image(one, CLEAR))]
+    looked_at = {kind: _images(drawn, kind) for kind in KINDS}
+    _refuse_unit(looked_at[RADAR], unit)
+    clear = looked_at[CLEAR]
     lifted = [image for image in clear if image.values.min() >= OFFSET_DN]
     if not lifted:
         return ()
@@ -36,11 +38,19 @@ def probe(triplets: Sequence[Triplet], unit: Unit) -> tuple[str, ...]:
     )
 
 
-def _image(triplet: Triplet, kind: str) -> Image | None:
-    """None of a damaged one, which reading all of them will name."""
-    with suppress(DatasetError):
-        return read_image(triplet, kind)
-    return None
+def _images(triplets: Sequence[Triplet], kind: str) -> list[Image]:
+    """Without damaged ones, which reading all of them will name."""
+    images: list[Image] = []
+    errors: list[DatasetError] = []
+    for triplet in triplets:
+        with suppress(DatasetError):
+            try:
+                images.append(read_image(triplet, kind))
+            except OtherBandsError as error:
+                errors.append(error)
+    if not images:
+        _refuse_first(errors)
+    return images
 
 
 def _refuse_unit(images: Sequence[Image], unit: Unit) -> None:
@@ -50,5 +60,10 @@ def _refuse_unit(images: Sequence[Image], unit: Unit) -> None:
             refuse_other_unit(image.values, unit, where_of(image.path))
         except DatasetError as error:
             errors.append(error)
-    if errors and len(errors) == len(images):
+    if len(errors) == len(images):
+        _refuse_first(errors)
+
+
+def _refuse_first(errors: Sequence[DatasetError]) -> None:
+    if errors:
         raise InputError(errors[0].what, where=errors[0].where, hint=errors[0].hint)
