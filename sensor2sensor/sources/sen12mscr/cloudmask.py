@@ -30,6 +30,9 @@ CIRRUS_LIMITS: Final = MappingProxyType({"dsen2cr": (0.15, 0.20), "uncrtaints": 
 Floats = npt.NDArray[np.float64]
 _INDEX: Final = {band: index for index, band in enumerate(BANDS)}
 _EMPTY_DENOMINATOR: Final = 0.001
+# A score that is the threshold in exact numbers can be a few roundings of float64 below it: of
+# DN 1800 throughout (0.18 - 0.1) / 0.4 is 0.2, and comes out as 0.19999999999999996.
+_ROUNDINGS: Final = 1e-12
 
 
 def cloud_mask(
@@ -57,7 +60,8 @@ def cloud_mask(
         )
     values = dn.astype(np.float64)
     mask = np.where(_shadow(values), SHADOW, CLEAR)
-    mask[smoothed(cloud_score(values / 1e4, variant=variant)) >= threshold] = CLOUD
+    score = smoothed(cloud_score(values / 1e4, variant=variant))
+    mask[score >= threshold - _ROUNDINGS] = CLOUD
     return mask.astype(np.uint8)
 
 

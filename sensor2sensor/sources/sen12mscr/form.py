@@ -14,7 +14,6 @@ from sensor2sensor.sources.sen12mscr.options import Sen12Options
 from sensor2sensor.sources.sen12mscr.radar import LIMITS_DB
 
 MASK = "cloud_mask"
-LARGEST_DN = 10_000
 _SAME = 1e-6
 
 

@@ -22,6 +22,7 @@ _WHAT = {2: "radar has two, VV and VH", 13: "an image of level 1C has 13"}
 _L2A_BANDS = 12
 _DTYPES = {RADAR: ("float32", "float64"), CLEAR: ("uint16", "int16"), CLOUDY: ("uint16", "int16")}
 _SAME_PX = 0.01
+LARGEST_DN = 10_000
 Pixels = npt.NDArray[Any]
 
 
@@ -71,6 +72,17 @@ class Image:
     crs: Any | None
     corners: tuple[float, float, float, float]
     pixel: float
+
+    def known_dn(self) -> Pixels:
+        """Digital numbers of an optical image where it has data, not clipped, ``[N, C]``."""
+        known: Pixels = self.values[self.valid]
+        return known
+
+    @property
+    def blank(self) -> bool:
+        """Whether an optical image is one value in each band, as it is stored: clipped."""
+        clipped = self.known_dn().clip(0, LARGEST_DN)
+        return bool((clipped == clipped[:1]).all())
 
 
 def header_of(triplet: Triplet) -> Header | None:
@@ -171,6 +183,21 @@ def _image(path: Path, source: Any) -> Image:
     far_y = grid.d * source.width + grid.e * source.height + grid.f
     ends = (grid.c, grid.f, far_x, far_y)
     return Image(path, values, valid, place_of(source), source.crs, ends, abs(grid.a) or 1.0)
+
+
+def refuse_blank(image: Image) -> None:
+    """Refuse an optical image that shows nothing.
+
+    Raises:
+        DatasetError: Each band is one value throughout (:attr:`Image.blank`).
+    """
+    if image.blank:
+        low, high = image.values.min(), image.values.max()
+        raise DatasetError(
+            f"shows nothing: clipped to 0 to {LARGEST_DN} each band is one value throughout",
+            where=where_of(image.path),
+            hint=f"it holds {low} to {high}; fetch it again, or store reflectance x {LARGEST_DN}",
+        )
 
 
 def _refuse_other_form(image: Image, form: Form) -> None:

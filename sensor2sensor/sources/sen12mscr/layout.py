@@ -30,7 +30,7 @@ _FOLDER = re.compile(rf"(?P<season>{_SEASON})_(?P<kind>{'|'.join(KINDS)})")
 _ROI_FOLDER = re.compile(rf"(?P<kind>{'|'.join(KINDS)})_(?P<roi>\d+)")
 _FILE = re.compile(
     rf"(?P<season>{_SEASON})(?:_(?P<kind>{'|'.join(KINDS)}))?_(?P<roi>\d+)_(?P<p>p?)(?P<patch>\d+)"
-    r"\.tif"
+    r"\.(?i:tiff?)"
 )
 _TOLD = 5
 

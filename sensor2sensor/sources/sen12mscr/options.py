@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -182,6 +183,7 @@ def from_arguments(args: argparse.Namespace, folder: Path) -> Sen12Options:
         (drawn is not None and not listed, "--val-from-train is for --split-list alone"),
         (drawn is not None and drawn < 1, f"--val-from-train {drawn} is less than 1"),
         (coarse is not None and not coarse > 0, f"--s1-resolution {coarse} is not above 0"),
+        (coarse == math.inf, f"--s1-resolution {coarse} is not finite"),
         (
             args.s1_domain is not None and coarse is None,
             f"--s1-domain {args.s1_domain} would do nothing without --s1-resolution",

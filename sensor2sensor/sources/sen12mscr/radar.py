@@ -16,6 +16,9 @@ Unit = Literal["db", "linear"]
 LIMITS_DB: Final = MappingProxyType({"VV": (-25.0, 0.0), "VH": (-32.5, 0.0)})
 # One step of 16 bit power, -48.2 dB: below every limit, and finite in a mean of decibels.
 LEAST_POWER: Final = 1 / 65535
+# Real radar lies far within (of real samples -47 to 26 dB). What lies beyond marks no data, as -99
+# and -9999 do, which no tag need declare: one such pixel would darken its whole block.
+_MOST_DB: Final = 90.0
 
 
 def in_db(linear: npt.NDArray[Any]) -> Floats:
@@ -60,6 +63,25 @@ def block_mean(radar_db: npt.NDArray[Any], factor: int, *, domain: Unit = "db") 
     return means.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+def measured(radar: npt.NDArray[Any], unit: Unit) -> npt.NDArray[np.bool_]:
+    """Where all bands hold a value that radar can have, ``[H, W]``.
+
+    Power of 0 is one: borders of products have it, and :func:`in_db` takes it. Negative power is
+    none, unless most is: that file is in dB, which :func:`refuse_other_unit` tells.
+
+    Args:
+        radar: ``[H, W, C]`` as it is stored.
+        unit: What it is said to be in.
+    """
+    seen = np.isfinite(radar) & (radar >= -_MOST_DB)
+    if unit == "db":
+        seen &= radar <= _MOST_DB
+    elif 2 * np.count_nonzero(radar[seen] < 0) <= np.count_nonzero(seen):
+        seen &= (radar >= 0) & (radar <= 10 ** (_MOST_DB / 10))
+    valid: npt.NDArray[np.bool_] = seen.all(axis=-1)
+    return valid
+
+
 def refuse_other_unit(radar: npt.NDArray[Any], unit: Unit, where: object) -> None:
     """Refuse radar that cannot be in the unit that it is said to be in, or that is none.
 
@@ -71,7 +93,7 @@ def refuse_other_unit(radar: npt.NDArray[Any], unit: Unit, where: object) -> Non
     Raises:
         DatasetError: It is another unit, or each band is one value throughout (or not a number).
     """
-    known = radar[np.isfinite(radar).all(axis=-1)]
+    known = radar[measured(radar, unit)]
     if known.size == 0 or bool((known == known[0]).all()):
         raise DatasetError(
             "holds no radar: each band is one value throughout",

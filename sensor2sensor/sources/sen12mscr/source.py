@@ -21,11 +21,13 @@ from sensor2sensor.sources import pictures
 from sensor2sensor.sources.sen12mscr import form, splits
 from sensor2sensor.sources.sen12mscr.cloudmask import cloud_mask
 from sensor2sensor.sources.sen12mscr.images import (
+    LARGEST_DN,
     Header,
     Image,
     common_form,
     header_of,
     read_images,
+    refuse_blank,
     where_of,
 )
 from sensor2sensor.sources.sen12mscr.layout import (
@@ -41,7 +43,13 @@ from sensor2sensor.sources.sen12mscr.layout import (
 )
 from sensor2sensor.sources.sen12mscr.options import Sen12Options
 from sensor2sensor.sources.sen12mscr.probe import probe
-from sensor2sensor.sources.sen12mscr.radar import LIMITS_DB, block_mean, in_db, refuse_other_unit
+from sensor2sensor.sources.sen12mscr.radar import (
+    LIMITS_DB,
+    block_mean,
+    in_db,
+    measured,
+    refuse_other_unit,
+)
 from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, listing, with_validation
 
 Values = npt.NDArray[np.float32]
@@ -174,13 +182,19 @@ class Sen12Source(Source):
 
         Raises:
             LeftOut: A pixel of an image has no data.
-            DatasetError: An image is damaged, of another kind or place than it should be.
+            DatasetError: An image is damaged, shows nothing, or is of another kind or place than
+                it should be.
         """
         images = read_images(item.payload, self._form)
         for kind, image in images.items():
-            if lost := int((~image.valid).sum()):
-                share = f"{lost} of {image.valid.size} pixels"
+            valid = image.valid
+            if kind == RADAR:
+                valid = valid & measured(image.values, self._asked.s1_unit)
+            if lost := int((~valid).sum()):
+                share = f"{lost} of {valid.size} pixels"
                 raise LeftOut(f"{share} of its {CALLED[kind]} have no data")
+        for kind in (CLEAR, CLOUDY):
+            refuse_blank(images[kind])
         asked = self._asked
         mask = cloud_mask(
             images[CLOUDY].values, variant=asked.mask, threshold=asked.cloud_threshold
@@ -191,8 +205,8 @@ class Sen12Source(Source):
 
     def _reflectance(self, image: Image) -> Values:
         chosen = [S2_BANDS.index(band) for band in self._asked.s2_bands]
-        numbers = image.values[..., chosen].clip(0, form.LARGEST_DN).astype(np.float32)
-        return numbers / np.float32(form.LARGEST_DN)
+        numbers = image.values[..., chosen].clip(0, LARGEST_DN).astype(np.float32)
+        return numbers / np.float32(LARGEST_DN)
 
     def _backscatter(self, image: Image) -> Values:
         """Averaged before it is clipped: a mean of clipped values would be that of neither."""

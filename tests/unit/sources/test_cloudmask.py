@@ -51,6 +51,14 @@ def test_a_patch_of_one_value(dn: int, score: float, share: float) -> None:
     assert shares(cloud_mask(values)) == [1 - share, share, 0.0]
 
 
+def test_a_score_that_is_the_threshold_is_cloud() -> None:
+    values = patch(1800)
+    assert smoothed(cloud_score(values / 1e4))[16, 16] < 0.2  # by a rounding
+    mask = cloud_mask(values)
+    assert (mask[3:-3, 3:-3] == CLOUD).all() and shares(mask)[1] == (26 / 32) ** 2
+    assert not (cloud_mask(patch(1799)) == CLOUD).any()
+
+
 def test_borders_lose_cloud() -> None:
     score = smoothed(cloud_score(patch(10000) / 1e4))
     inside, edge, corner = score[16, 16], score[0, 16], score[0, 0]

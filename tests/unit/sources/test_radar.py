@@ -9,7 +9,13 @@ import pytest
 import rasterio
 
 from sensor2sensor.core.errors import DatasetError
-from sensor2sensor.sources.sen12mscr.radar import LIMITS_DB, block_mean, in_db, refuse_other_unit
+from sensor2sensor.sources.sen12mscr.radar import (
+    LIMITS_DB,
+    block_mean,
+    in_db,
+    measured,
+    refuse_other_unit,
+)
 from tests.real_data import data_set
 
 
@@ -114,3 +120,28 @@ def test_pixels_without_a_number_do_not_count() -> None:
     values = in_db(speckle())
     values[0, 0] = np.nan
     refuse_other_unit(values, "db", "a.tif")
+
+
+@pytest.mark.parametrize("unit", ["db", "linear"])
+@pytest.mark.parametrize("mark", [-99, -9999, -3.4e38, 3.4e38, -np.inf, np.inf, np.nan])
+def test_what_no_radar_has_is_no_data(unit: str, mark: float) -> None:
+    values = {"db": in_db(speckle()), "linear": speckle()}[unit]
+    assert measured(values, unit).all()
+    values[2, 3, 1] = mark
+    assert np.argwhere(~measured(values, unit)).tolist() == [[2, 3]]
+    refuse_other_unit(values, unit, "a.tif")
+
+
+def test_power_has_no_sign_but_may_be_zero() -> None:
+    values = speckle()
+    values[0, 0], values[0, 1, 0] = 0, -1
+    assert np.argwhere(~measured(values, "linear")).tolist() == [[0, 1]]
+    refuse_other_unit(values, "linear", "a.tif")
+    assert measured(in_db(speckle()), "linear").all()  # dB, which is refused for its unit
+
+
+def test_a_mark_of_no_data_does_not_hide_the_unit() -> None:
+    power = speckle()
+    power[0, 0] = -9999
+    with pytest.raises(DatasetError, match="so it is linear power and no dB"):
+        refuse_other_unit(power, "db", "a.tif")

@@ -93,6 +93,17 @@ REFUSED = {
     "spring_77": ("s2_cloudy", lambda p: p.write_text("<html>"), "does not begin as a TIFF does)"),
     "spring_97": ("s1", lambda path: path.write_bytes(b""), "does not begin as a TIFF does)"),
     "spring_100": ("s1", rewritten(at((0,), (1,), to=-9)), "holds no radar: each band is one"),
+    "spring_115": (
+        "s2",
+        rewritten(lambda v: v * 0 + 65535),
+        "each band is one value throughout; it holds 65535 to 65535; fetch it again",
+    ),
+    "spring_117": ("s2_cloudy", rewritten(lambda v: v * 0 + 7), "clipped to 0 to 10000 each band"),
+    "spring_119": (
+        "s2",
+        rewritten(lambda v: (v.astype(int) - 2**15).astype("int16")),
+        "shows nothing: clipped to 0 to 10000 each band is one value throughout; it holds -",
+    ),
 }
 NO_DATA = {
     "spring_101": ("s1", rewritten(at((0, 5, 6), (1, 7, 7), to=np.nan)), "2 of 1024 pixels of its"
@@ -100,6 +111,8 @@ NO_DATA = {
     "spring_109": ("s2", rewritten(black), "3 of 1024 pixels of its clear image have no data"),
     "spring_110": ("s2_cloudy", rewritten(at((4, 0, 0), to=9), nodata=9), " of 1024 pixels of its"
                    " cloudy image have no data"),
+    "spring_113": ("s1", rewritten(at((0, 5, 6), (1, 7, 7), (1, 9, 7), to=-9999)), "3 of 1024"
+                   " pixels of its radar image have no data"),
 }  # fmt: skip
 
 
@@ -204,6 +217,28 @@ def test_the_offset_of_newer_products_is_warned_about(sound: Path) -> None:
     assert "offset of processing baseline 04.00" in note and "\n" not in note
 
 
+@pytest.mark.parametrize("kind", ["s2", "s2_cloudy"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda values: values * np.uint16(8),
+        lambda values: values * np.uint16(8) + np.uint16(1000),  # nowhere below 1000, either
+        lambda values: np.minimum(values.astype(np.int16) - np.median(values) - 1, 9).astype("i2"),
+    ],
+)
+def test_optical_images_of_another_scale_are_warned_about(sound: Path, kind, change) -> None:
+    rewritten(change)(triplet_paths(sound, "spring_17", FIRST_PATCH)[kind])
+    (note,) = source(sound).plan().notes
+    called = {"s2": "clear", "s2_cloudy": "cloudy"}[kind]
+    says = f"warning: 1 of 3 {called} images that were looked at have most values below 0 or above"
+    assert note.startswith(says) and "offset" not in note and "\n" not in note
+
+
+def test_an_image_of_one_value_is_not_called_lifted(sound: Path) -> None:
+    change_all(sound, "s2", rewritten(lambda values: values * 0 + np.uint16(65535)))
+    assert source(sound).plan().notes == ()
+
+
 def test_radar_is_averaged_over_whole_pixels_that_are_known(sound: Path) -> None:
     multiple = "is no whole multiple of a radar pixel of 10 m"
     blocks = "makes blocks of 5 pixels, and 32 are no whole number of them"
@@ -246,6 +281,8 @@ def test_no_square_image_and_none_that_can_be_read_are_one_line(sound: Path) -> 
         (("--train_ratio", 0.5), "--train_ratio would do nothing without --split roi"),
         (("--val-from-train", 2), "--val-from-train is for --split-list alone"),
         (("--cloud-threshold", 0), "--cloud-threshold 0 is not in (0, 1]"),
+        (("--s1-resolution", "inf"), "--s1-resolution inf is not finite"),
+        (("--s1-resolution", "nan"), "--s1-resolution nan is not above 0"),
         (("--s1-resolution", -40), "--s1-resolution -40.0 is not above 0"),
         (("--dataset", "a/b"), "--dataset 'a/b' is no plain name"),
     ],
@@ -254,3 +291,14 @@ def test_options_that_make_no_sense_are_one_line(root: Path, capsys, words, says
     assert door(root, *words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
+
+
+def test_other_options_of_what_is_there_are_said_alone(root: Path, rows, capsys) -> None:
+    words = ("--bands", "10m20m", "--dataset", "sen12mscr", "--cloud-threshold", 0.25)
+    assert door(root, *words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    said = line.partition("holds a data set of other options: ")[2].partition("; repeat with")[0]
+    assert said == (
+        "bands: all (there) against 10m20m (asked);"
+        " cloud_threshold: 0.2 (there) against 0.25 (asked)"
+    )

@@ -105,6 +105,20 @@ def test_what_is_in_a_foreign_folder_is_told_and_left_alone(tmp_path: Path) -> N
     assert note.startswith("files that are no images of SEN12MS-CR (5) left alone: s1_139/ROIs1158")
 
 
+@pytest.mark.parametrize("ending", [".TIF", ".tiff", ".TIFF"])
+@pytest.mark.parametrize("layout", ["public", "flat"])
+def test_other_endings_of_a_tiff_are_taken(tmp_path: Path, layout: str, ending: str) -> None:
+    touch(tmp_path, "fall_139", 30, layout=layout)
+    for path in triplet_paths(tmp_path, "fall_139", 30, layout).values():
+        path.rename(path.with_suffix(ending))
+    (triplet,) = find(tmp_path).whole()
+    assert {path.suffix for path in triplet.paths.values()} == {ending}
+    assert find(tmp_path).notes == ()
+    touch(tmp_path, "fall_139", 30, layout=layout)
+    with pytest.raises(InputError, match="are both the radar image of ROIs1970_fall_139_p30;"):
+        find(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
