@@ -1,4 +1,4 @@
-"""A key that the README of ARISGAN spells wrong and whose files spell it so."""
+"""Keys of others' files: one that ARISGAN's README spells wrong, and options that are none here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import replace
 from sensor2sensor.config.jsonc import JsonDocument
 
 MISSPELT, RIGHT = "enfore_suffix", "enforce_suffix"
+# By name, what is to be said instead.
+FOREIGN = {"schedule_decay": '"optimizer": "nadam_keras2" has it, at 0.004 as Keras 2 had'}
 
 
 def mended(document: JsonDocument) -> JsonDocument:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from sensor2sensor.config.jsonc import JsonDocument, Key
+from sensor2sensor.config.misspelt import FOREIGN
 from sensor2sensor.core.errors import ConfigErrors
 from sensor2sensor.core.names import suggestion
 
@@ -101,6 +102,8 @@ def _real_key(data: Any, location: tuple[int | str, ...]) -> Key:
 
 def _message(model: type[BaseModel], key: Key, error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
+        if len(key) == 1 and key[0] in FOREIGN:
+            return f"unknown key; {FOREIGN[str(key[0])]}"
         candidates = [name for name in fields_of(model, key[:-1]) if name != "$schema"]
         return f"unknown key; {suggestion(str(key[-1]), candidates)}"
     if error["type"] == "missing":

@@ -81,6 +81,7 @@ class Listing:
         listed_in: What messages call that list.
         notes: Lines for the user.
         left_out_by: What messages call the reason for items that the source leaves out.
+        unread_by: The same for those of :attr:`Item.left_out`; empty where it is no other.
         advice: What brings such items back, for the message of an empty split.
     """
 
@@ -91,6 +92,7 @@ class Listing:
     listed_in: str = "the list of items"
     notes: tuple[str, ...] = ()
     left_out_by: str = "the source"
+    unread_by: str = ""
     advice: tuple[str, ...] = ()
 
     def first(self, count: int | None, *, given: bool = False) -> Listing:

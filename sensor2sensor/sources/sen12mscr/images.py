@@ -26,6 +26,10 @@ LARGEST_DN = 10_000
 Pixels = npt.NDArray[Any]
 
 
+class OtherBandsError(DatasetError):
+    """An image has another number of bands, or another type, than its folder says."""
+
+
 @dataclass(frozen=True)
 class Header:
     """Size of an image, and where it lies if it says."""
@@ -129,12 +133,13 @@ def read_image(triplet: Triplet, kind: str) -> Image:
     """One of its images.
 
     Raises:
-        DatasetError: It is damaged, or is not what its folder says.
+        OtherBandsError: It is not what its folder says.
+        DatasetError: It is damaged.
     """
     path = triplet.paths[kind]
     with _opened(path) as source:
         if wrong := _wrong_bands(source.count, source.dtypes, kind):
-            raise DatasetError(wrong, where=where_of(path))
+            raise OtherBandsError(wrong, where=where_of(path))
         return _image(path, source)
 
 

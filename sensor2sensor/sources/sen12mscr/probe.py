@@ -8,8 +8,14 @@ from contextlib import suppress
 import numpy as np
 
 from sensor2sensor.core.errors import DatasetError, InputError
-from sensor2sensor.sources.sen12mscr.images import LARGEST_DN, Image, read_image, where_of
-from sensor2sensor.sources.sen12mscr.layout import CLEAR, CLOUDY, RADAR, Triplet
+from sensor2sensor.sources.sen12mscr.images import (
+    LARGEST_DN,
+    Image,
+    OtherBandsError,
+    read_image,
+    where_of,
+)
+from sensor2sensor.sources.sen12mscr.layout import CLEAR, CLOUDY, KINDS, RADAR, Triplet
 from sensor2sensor.sources.sen12mscr.radar import Unit, refuse_other_unit
 
 LOOKED_AT = 16
@@ -22,14 +28,14 @@ def probe(triplets: Sequence[Triplet], unit: Unit) -> tuple[str, ...]:
     """What is to be said of the whole, as a few of it show.
 
     Raises:
-        InputError: All radar that was looked at is of another unit.
+        InputError: All images of a kind that were looked at have other bands, or all radar is of
+            another unit.
     """
     step = -(-len(triplets) // LOOKED_AT)
     drawn = triplets[::step]
-    _refuse_unit([image for one in drawn if (image := _image(one, RADAR))], unit)
-    clear, cloudy = (
-        [image for one in drawn if (image := _image(one, kind))] for kind in (CLEAR, CLOUDY)
-    )
+    looked_at = {kind: _images(drawn, kind) for kind in KINDS}
+    _refuse_unit(looked_at[RADAR], unit)
+    clear, cloudy = looked_at[CLEAR], looked_at[CLOUDY]
     return (*_offset(clear), *_other_scale(clear, "clear"), *_other_scale(cloudy, "cloudy"))
 
 
@@ -68,11 +74,19 @@ def _is_scaled(image: Image) -> bool:
     return not 0 <= np.median(image.known_dn()) <= LARGEST_DN + offset
 
 
-def _image(triplet: Triplet, kind: str) -> Image | None:
-    """None of a damaged one, which reading all of them will name."""
-    with suppress(DatasetError):
-        return read_image(triplet, kind)
-    return None
+def _images(triplets: Sequence[Triplet], kind: str) -> list[Image]:
+    """Without damaged ones, which reading all of them will name."""
+    images: list[Image] = []
+    errors: list[DatasetError] = []
+    for triplet in triplets:
+        with suppress(DatasetError):
+            try:
+                images.append(read_image(triplet, kind))
+            except OtherBandsError as error:
+                errors.append(error)
+    if not images:
+        _refuse_first(errors)
+    return images
 
 
 def _refuse_unit(images: Sequence[Image], unit: Unit) -> None:
@@ -82,5 +96,10 @@ def _refuse_unit(images: Sequence[Image], unit: Unit) -> None:
             refuse_other_unit(image.values, unit, where_of(image.path))
         except DatasetError as error:
             errors.append(error)
-    if errors and len(errors) == len(images):
+    if len(errors) == len(images):
+        _refuse_first(errors)
+
+
+def _refuse_first(errors: Sequence[DatasetError]) -> None:
+    if errors:
         raise InputError(errors[0].what, where=errors[0].where, hint=errors[0].hint)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.manifest import file_fingerprint
 from sensor2sensor.core.progress import progress
+from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.records import TileRecord, dense_record
 from sensor2sensor.dataset.splits import TilePlace
 from sensor2sensor.products.bands import S2_BANDS
@@ -67,7 +68,8 @@ class Sen12Source(Source):
         options: Of step 53.
 
     Raises:
-        InputError: No image can be read, or the radar is of another unit or no whole blocks.
+        InputError: No image can be read, all have other bands, or the radar is of another unit
+            or no whole blocks.
     """
 
     step, version = "53", 1
@@ -112,19 +114,21 @@ class Sen12Source(Source):
             made,
             listed_in="the list of triplets",
             notes=(*self._found.notes, *told, *self._told),
-            left_out_by="missing images, lists without its region and pixels without data",
-            advice=tuple(self._advice()),
+            left_out_by="pixels without data",
+            unread_by=_unread_by(items),
+            advice=tuple(self._advice(items)),
         )
 
-    def _advice(self) -> Iterator[str]:
+    def _advice(self, items: Sequence[Item]) -> Iterator[str]:
         """What fills an empty split, beside other options of all sources."""
-        assert self._found is not None, "only worker processes lack the triplets"
-        lacking = [triplet for triplet in self._found.triplets if triplet.missing]
+        lacking = [item.payload for item in items if item.payload.missing]
         if lacking:
             first = lacking[0]
             yield f"the images that are missing (first: {first.patch.name} has {lacks(first)})"
-        if self._asked.split == "published":
+        regions = {item.unit for item in items if not item.payload.missing}
+        if self._asked.split == "published" and len(regions) >= len(SPLITS):
             yield "--split roi"
+        yield "--add, which takes the folder into a data set that is there"
 
     def _given(self, patches: Sequence[Patch]) -> tuple[Mapping[Patch, str], list[str]]:
         """The split of each patch that has one given, and what is to be said of the others."""
@@ -212,6 +216,12 @@ class Sen12Source(Source):
             decibels = block_mean(decibels, self._block_px, domain=self._asked.s1_domain)
         low, high = np.array(list(LIMITS_DB.values())).T
         return decibels.clip(low, high).astype(np.float32)
+
+
+def _unread_by(items: Sequence[Item]) -> str:
+    lacking = [bool(item.payload.missing) for item in items if item.left_out]
+    reasons = {"missing images": any(lacking), "regions in no published list": not all(lacking)}
+    return " and ".join(reason for reason, applies in reasons.items() if applies)
 
 
 def _place(name: str, patch: Patch, header: Header | None, side_px: int) -> TilePlace | None:

@@ -115,7 +115,8 @@ def require_splits(plan: Plan, kept: Sequence[SplitRow], dataset: str) -> None:
         _refuse_in_two_splits([*plan.rows.values(), *kept], dataset)
     units = {i.name: plan.deciding[i.name] for i in listing.items if not i.left_out}
     lost, every = len(listing.items) - len(units), len(listing.items)
-    text = f"; {lost} of {every} tiles are left out by {listing.left_out_by}" if lost else ""
+    reason = listing.unread_by or listing.left_out_by
+    text = f"; {lost} of {every} tiles are left out by {reason}" if lost else ""
     # A split that other listings fill already may stay as it is.
     units |= {row.name: tuple(row.block.split("+")) for row in kept if row.split in SPLITS}
     where = f"data set '{dataset}'"

@@ -145,6 +145,10 @@ def written(folder: Path) -> Path:
     ("option", "message"),
     [
         ("stpes=5", "--set stpes: unknown key; nearest: 'steps'"),
+        (
+            "schedule_decay=0.004",
+            '--set schedule_decay: unknown key; "optimizer": "nadam_keras2" has it',
+        ),
         ("gen_los.gen_l1=5", "--set gen_los: unknown key; nearest: 'gen_loss'"),
         ("steps=many", "--set steps: must be a valid integer, not 'many'"),
         ("gen_loss=5", "--set gen_loss: must be an object {...}, not 5"),

@@ -27,6 +27,7 @@ from tests.fakes_tiles import own_environment
 from tests.real_data import data_set
 
 SIDE = 32
+ADD = "--add, which takes the folder into a data set that is there"
 ROIS = {"spring_1": 2, "summer_4": 1, "fall_65": 1, "fall_139": 1}
 KEPT = [1, 2, 3, 4, 5, 6, 7, 8, 11, 12]  # of 13, as the ten-band model wants them
 
@@ -206,8 +207,28 @@ def test_what_is_missing_or_in_no_list_has_a_line_in_the_table(root: Path, tmp_p
     )
     assert all(item.place is not None for item in told.items)
     missing = "ROIs1158_spring_1_p30 has no radar image and no clear image beside it"
-    assert told.advice == (f"the images that are missing (first: {missing})", "--split roi")
-    assert source.plan().notes == () and source.plan().advice == ("--split roi",)
+    assert told.advice == (f"the images that are missing (first: {missing})", ADD)
+    assert told.unread_by == "missing images and regions in no published list"
+    assert source.plan().notes == () and source.plan().advice == ("--split roi", ADD)
+    assert source.plan().unread_by == ""
+
+
+def test_an_empty_split_is_told_with_the_reasons_and_ways_that_apply(
+    tmp_path: Path, capsys
+) -> None:
+    write_triplets(tmp_path / "clouds", {"fall_139": 1, "summer_19": 1}, side_px=SIDE)
+    triplet_paths(tmp_path / "clouds", "summer_19", 30)["s2"].unlink()
+    images = "the images that are missing (first: ROIs1868_summer_19_p30 has no clear image"
+    for words in ((), ("--split", "roi")):
+        assert door(tmp_path, *words, "--dry-run") == 2
+        said = capsys.readouterr().err
+        assert "; 1 of 2 tiles are left out by missing images; give it" in said
+        assert f"{images} beside it), or {ADD}, or " in said and "--split roi" not in said
+    write_triplets(tmp_path / "clouds", {"fall_139": 1, "fall_140": 1, "spring_2": 1}, side_px=SIDE)
+    assert door(tmp_path, "--dry-run") == 2
+    said = capsys.readouterr().err
+    assert "left out by missing images and regions in no published list; give it" in said
+    assert f"or --split roi, or {ADD}, or " in said
 
 
 def test_values_beyond_the_limits_are_clipped_and_linear_radar_is_converted(tmp_path: Path) -> None:

@@ -183,6 +183,28 @@ def test_radar_of_another_unit_everywhere_ends_the_run_at_once(sound: Path) -> N
     assert source(sound, s1_unit="linear").plan().notes == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "change", "says"),
+    [
+        ("s2", lambda v: np.delete(v, 10, axis=0), L2A),
+        ("s2_cloudy", lambda v: np.delete(v, 10, axis=0), L2A),
+        ("s2_cloudy", lambda v: v[:10], "has 10 bands; an image of level 1C has 13"),
+        ("s1", lambda v: v[:1], "has 1 band; radar has two, VV and VH"),
+    ],
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_other_bands_everywhere_end_the_run_at_once(
+    sound: Path, capsys, kind: str, change, says: str, dry: tuple[str, ...]
+) -> None:
+    change_all(sound, kind, rewritten(change))
+    cut(triplet_paths(sound, "spring_17", FIRST_PATCH)[kind])  # says nothing of its bands
+    assert door(sound.parent, *dry) == 2
+    first = triplet_paths(sound, "spring_1", FIRST_PATCH)[kind]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"{first.parent.name}/{first.name}: {says}")
+    assert sorted(path.name for path in sound.parent.iterdir()) == ["clouds", "environment.json"]
+
+
 def test_the_offset_of_newer_products_is_warned_about(sound: Path) -> None:
     assert source(sound).plan().notes == ()
     damage = rewritten(lambda values: values + np.uint16(1000))
