@@ -129,8 +129,8 @@ def refuse_without_map(experiment: Experiment) -> None:
     """
     if experiment.NORMALISATION == "l2":
         raise ConfigError(
-            "'l2' divides input and target each by its own norm, so that no input band is a base of "
-            "the target, and this model or one of its losses needs one",
+            "'l2' divides input and target each by its own norm, so that no input band is a base "
+            "of the target, and this model or one of its losses needs one",
             where="normalisation",
             hint="use 'symmetric', 'reflectance' or 'dsen2cr'",
         )
