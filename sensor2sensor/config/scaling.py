@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -42,3 +43,17 @@ class ScalingKeys(BaseModel):
             problem = f"belongs to normalisation '{DSEN2CR}', not '{self.normalisation}'"
             raise at_key("scaling", problem)
         return self
+
+
+def numbers_in_force(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Two experiments' settings, to be compared by the numbers they scale with.
+
+    Numbers left out are those published; to another normalisation they say nothing.
+    """
+    both = [dict(settings) for settings in (then, now)]
+    scaled = all(settings.get("normalisation") == DSEN2CR for settings in both)
+    for settings in both:
+        given = settings.pop("scaling", None)
+        if scaled:
+            settings["scaling"] = given or Scaling().model_dump(mode="json")
+    return both

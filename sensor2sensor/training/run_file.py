@@ -17,6 +17,7 @@ from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.layers import kept_by_run
 from sensor2sensor.config.model_defaults import suited_config
+from sensor2sensor.config.scaling import numbers_in_force
 from sensor2sensor.core import files, times
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.manifest import differences
@@ -218,7 +219,8 @@ def changed_settings(run: Run, config: ExperimentFile, document: JsonDocument) -
     """
     then = {key: value for key, value in files.read_json(run.resolved).items() if key != SCHEMA}
     now = _known_then(settings(config), settings(config, given=True), then)
-    return [text + _standing(document, text.split(":")[0]) for text in differences(then, now)]
+    found = differences(*numbers_in_force(then, now))
+    return [text + _standing(document, text.split(":")[0]) for text in found]
 
 
 def _standing(document: JsonDocument, name: str) -> str:
