@@ -11,7 +11,10 @@ from sensor2sensor.config.network_settings import STRICT
 from sensor2sensor.config.validate import at_key
 from sensor2sensor.config.vocabulary import DSEN2CR
 
-Positive = Annotated[float, Field(gt=0)]
+# Either lays the largest value that a model sees between 0.1 and 10,000. float32 tells one digital
+# number from the next far beyond; no start of weights and no epsilon of an optimizer fits there.
+Scale = Annotated[float, Field(ge=1, le=100_000)]
+SarMaximum = Annotated[float, Field(ge=0.1, le=10_000)]
 
 
 class Scaling(BaseModel):
@@ -19,10 +22,10 @@ class Scaling(BaseModel):
 
     model_config = STRICT
 
-    scale: Positive = Field(
+    scale: Scale = Field(
         default=2000, description="Digital numbers (reflectance x 10000) that make 1"
     )
-    max_val_sar: Positive = Field(
+    max_val_sar: SarMaximum = Field(
         default=2, description="What the upper end of a radar band's range in dB is mapped to"
     )
 
