@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from models.objectives import weighing
 from models.objectives.registry import LossInputs
-from models.parts.base_image import base_bands, base_of
+from models.parts.base_image import base_bands, base_of, refuse_without_map
 from models.parts.discriminators import staged
 from sensor2sensor.config.vocabulary import FEATURES, LOSSES
 from sensor2sensor.core.errors import ConfigError
@@ -58,10 +58,11 @@ def refuse_without_base(experiment: Any, judged: bool) -> None:
     """Refuse a chosen term whose base image the data set cannot give; as above.
 
     Raises:
-        ConfigError: A target band has no partner in the input, or the input is on a grid of its
-            own.
+        ConfigError: A target band has no partner in the input, the input is on a grid of its own,
+            or both are normalised by numbers of each tile.
     """
     for key in asking_for_a_base(experiment, judged):
+        refuse_without_map(experiment)
         base_bands(experiment, key)
         if experiment.INPUT_HEIGHT != experiment.IMG_HEIGHT:
             raise ConfigError(

@@ -107,14 +107,33 @@ def base_of(experiment: Experiment, image: tf.Tensor) -> tf.Tensor:
         alike, the input's bands bit for bit.
 
     Raises:
-        ConfigError: A target band has no partner in the input.
+        ConfigError: A target band has no partner in the input, or no map leads to the target's
+            normalisation.
     """
+    refuse_without_map(experiment)
     bands = base_bands(experiment)
     factor, offset = base_affine(experiment, bands)
     start = chosen_bands(image, bands)
     if np.allclose(factor, 1.0, rtol=0, atol=SAME) and np.allclose(offset, 0.0, atol=SAME):
         return start
     return tf.keras.layers.Rescaling(factor.tolist(), offset.tolist(), dtype="float32")(start)
+
+
+def refuse_without_map(experiment: Experiment) -> None:
+    """Refuse a normalisation that divides input and target of a tile by numbers of their own.
+
+    An input band is then no target band, not even where nothing changed between the two.
+
+    Raises:
+        ConfigError: It does.
+    """
+    if experiment.NORMALISATION == "l2":
+        raise ConfigError(
+            "'l2' divides input and target each by its own norm, so that no input band is a base "
+            "of the target, and this model or one of its losses needs one",
+            where="normalisation",
+            hint="use 'symmetric', 'reflectance' or 'dsen2cr'",
+        )
 
 
 def chosen_bands(image: tf.Tensor, bands: Sequence[int]) -> tf.Tensor:

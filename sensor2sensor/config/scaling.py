@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -10,7 +11,10 @@ from sensor2sensor.config.network_settings import STRICT
 from sensor2sensor.config.validate import at_key
 from sensor2sensor.config.vocabulary import DSEN2CR
 
-Positive = Annotated[float, Field(gt=0)]
+# Either lays the largest value that a model sees between 0.1 and 10,000. float32 tells one digital
+# number from the next far beyond; no start of weights and no epsilon of an optimizer fits there.
+Scale = Annotated[float, Field(ge=1, le=100_000)]
+SarMaximum = Annotated[float, Field(ge=0.1, le=10_000)]
 
 
 class Scaling(BaseModel):
@@ -18,10 +22,10 @@ class Scaling(BaseModel):
 
     model_config = STRICT
 
-    scale: Positive = Field(
+    scale: Scale = Field(
         default=2000, description="Digital numbers (reflectance x 10000) that make 1"
     )
-    max_val_sar: Positive = Field(
+    max_val_sar: SarMaximum = Field(
         default=2, description="What the upper end of a radar band's range in dB is mapped to"
     )
 
@@ -42,3 +46,17 @@ class ScalingKeys(BaseModel):
             problem = f"belongs to normalisation '{DSEN2CR}', not '{self.normalisation}'"
             raise at_key("scaling", problem)
         return self
+
+
+def numbers_in_force(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Two experiments' settings, to be compared by the numbers they scale with.
+
+    Numbers left out are those published; to another normalisation they say nothing.
+    """
+    both = [dict(settings) for settings in (then, now)]
+    scaled = all(settings.get("normalisation") == DSEN2CR for settings in both)
+    for settings in both:
+        given = settings.pop("scaling", None)
+        if scaled:
+            settings["scaling"] = given or Scaling().model_dump(mode="json")
+    return both

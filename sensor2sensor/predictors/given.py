@@ -2,7 +2,9 @@
 
 Validation, sample sheets, evaluation and pictures all ask here. A generator is given what it was
 trained on, with one exception: trained on crops, a fully convolutional one sees the whole tile, so
-that no pixel is judged by less than it can see, and none at a seam.
+that no pixel is judged by less than it can see, and none at a seam. Where values are divided by a
+norm over all that is given, as with ``l2``, a whole tile would come out at another scale: there too
+it is given windows.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def given_at_once(experiment: Any, generator: Any, discriminator: Any = None) ->
     """Whole tiles where the networks take them and crops were trained on; else what was trained on.
 
     Args:
-        experiment: ``experiment.Experiment``: sizes of tiles and crops.
+        experiment: ``experiment.Experiment``: sizes of tiles and crops, and the normalisation.
         generator: The network itself, not as it is applied.
         discriminator: Losses at validation ask it about the same pictures, so its sides have to be
             open too; None: there is none.
@@ -44,7 +46,9 @@ def given_at_once(experiment: Any, generator: Any, discriminator: Any = None) ->
     if not (experiment.config.random_crop and all(map(leaves_sides_open, networks))):
         return trained
     tile = experiment.TILESIZE
-    if trained.size_px == (tile, tile) or not _takes(generator, experiment):
+    if trained.size_px == (tile, tile) or not experiment.normaliser.elementwise:
+        return trained
+    if not _takes(generator, experiment):
         return trained
     # What a batch is normalised by in common would be another for fewer tiles.
     if experiment.config.applied_statistics == "batch":

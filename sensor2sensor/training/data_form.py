@@ -1,4 +1,4 @@
-"""What a run's weights learned from, as far as other data can differ: bands, ranges, pixels."""
+"""What a run's weights learned from, as far as other data can differ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LISTED = 4  # ranges in a line; run.json has them all
 
 
 def data_form(contract: DatasetContract) -> Form:
-    """Name, unit and value range of every band of both sides, and the pixels; plain JSON."""
+    """Name, unit and value range of every band, the pixels, the rules of masks; plain JSON."""
     ranges = {"input": contract.input_ranges(), "target": contract.target_ranges()}
     specs = {"input": contract.input.bands, "target": contract.target.bands}
     bands = {
@@ -28,7 +28,9 @@ def data_form(contract: DatasetContract) -> Form:
         ]
         for side in SIDES
     }
-    return {**bands, "pixel_m": contract.resolution_m, "factor": contract.factor}
+    masks = {extra.name: extra.variant for extra in contract.extras if extra.variant}
+    pixels = {"pixel_m": contract.resolution_m, "factor": contract.factor}
+    return {**bands, **pixels, "masks": masks}
 
 
 def form_of(run: Run, experiment: ExperimentView) -> Form | None:
@@ -54,6 +56,16 @@ def other_bands(there: Form, here: Form) -> str | None:
         if then != now:
             return f"{side} bands are {_named(then)} there, {_named(now)} here"
     return None
+
+
+def other_masks(there: Form, here: Form) -> str | None:
+    """A phrase where masks were made by another published rule, else None or where not noted."""
+    known = there["masks"] if "masks" in there else here["masks"]
+    pairs = ((name, known[name], now) for name, now in here["masks"].items() if name in known)
+    told = [
+        f"{name} of variant {then} there, {now} here" for name, then, now in pairs if then != now
+    ]
+    return "; ".join(told) or None
 
 
 def _named(bands: list[tuple[str, str]]) -> str:

@@ -17,13 +17,14 @@ from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment
 from sensor2sensor.config.jsonc import JsonDocument
 from sensor2sensor.config.layers import kept_by_run
 from sensor2sensor.config.model_defaults import suited_config
+from sensor2sensor.config.scaling import numbers_in_force
 from sensor2sensor.core import files, times
 from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.manifest import differences
 from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
 from sensor2sensor.training.contract import ExperimentView
-from sensor2sensor.training.data_form import data_form, form_of, other_bands
+from sensor2sensor.training.data_form import data_form, form_of, other_bands, other_masks
 from sensor2sensor.training.modules import (
     earlier_modules,
     module_identity,
@@ -196,7 +197,8 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     if kept is not None and not same and experiment.excluded.file:
         found.append(f"{EXCLUDED}: {experiment.excluded.file} names other tiles")
     if _other_data(experiment):
-        found.append(f"the data set was built anew{_with_other_bands(experiment)}")
+        phrase = _what_differs(experiment)
+        found.append(f"the data set was built anew{phrase and f': {phrase}'}")
     if found:
         problem = f"changed since the run began: {'; '.join(found)}"
         raise ConfigError(problem, where=run.logs_dir, hint=f"undo it, or {way_out}")
@@ -218,7 +220,8 @@ def changed_settings(run: Run, config: ExperimentFile, document: JsonDocument) -
     """
     then = {key: value for key, value in files.read_json(run.resolved).items() if key != SCHEMA}
     now = _known_then(settings(config), settings(config, given=True), then)
-    return [text + _standing(document, text.split(":")[0]) for text in differences(then, now)]
+    found = differences(*numbers_in_force(then, now))
+    return [text + _standing(document, text.split(":")[0]) for text in found]
 
 
 def _standing(document: JsonDocument, name: str) -> str:
@@ -259,8 +262,10 @@ def refuse_other_data(experiment: ExperimentView) -> None:
         ConfigError: The data set was built anew since.
     """
     if experiment.run.run_json.is_file() and _other_data(experiment):
+        phrase = _what_differs(experiment)
         raise ConfigError(
-            "the data set was built anew since the run began: what was test may have been train",
+            f"the data set was built anew since the run began: {phrase and f'{phrase}; '}"
+            "what was test may have been train",
             where=experiment.dataset_dir,
             hint="restore the old data set, or train a new run",
         )
@@ -270,11 +275,10 @@ def _other_data(experiment: ExperimentView) -> bool:
     return bool(read_run_json(experiment.run)["dataset"] != dataset_identity(experiment))
 
 
-def _with_other_bands(experiment: ExperimentView) -> str:
-    """``: input bands are B02, VV (reflectance, dB) there, …``; empty where they are the same."""
-    there = form_of(experiment.run, experiment)
-    phrase = there and other_bands(there, data_form(experiment.contract))
-    return f": {phrase}" if phrase else ""
+def _what_differs(experiment: ExperimentView) -> str:
+    """``input bands are B02, VV (reflectance, dB) there, …``, or masks; empty if none known."""
+    there, here = form_of(experiment.run, experiment), data_form(experiment.contract)
+    return (there and (other_bands(there, here) or other_masks(there, here))) or ""
 
 
 def _known_then(now: Settings, given: Settings, then: Settings) -> Settings:

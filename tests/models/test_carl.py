@@ -120,6 +120,16 @@ def test_a_data_set_that_cannot_give_it_is_refused(name, data, settings, said):
     assert "gen_loss.gen_carl" in str(caught.value) or "params.base" in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "loss"), [("edsr", "gen_carl"), ("dsen2cr", "gen_l1")])
+def test_norms_of_each_tile_leave_no_base(name, loss):
+    settings = {"normalisation": "l2", "params": {"blocks": 1, "width": 0.1}}
+    with pytest.raises(ConfigError, match=r"'l2' divides .* its own norm.*; use 'sym") as caught:
+        load_gan_class(name)(clouds.experiment(gen_loss={loss: 1.0}, **settings))
+    assert str(caught.value).startswith("normalisation: ") and "\n" not in str(caught.value)
+    # What asks for no base takes it as before.
+    load_gan_class("edsr")(clouds.experiment(gen_loss={"gen_l1": 1.0}, **settings))
+
+
 def test_degraded_images_have_no_cloud_mask():
     exp = experiment(gen_loss={"gen_carl": 1.0}, discriminator=None)
     with pytest.raises(ConfigError, match=r"gen_loss\.gen_carl: 'gen_carl' needs extras"):

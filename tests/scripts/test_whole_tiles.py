@@ -111,6 +111,8 @@ def test_validation_and_evaluation_score_the_same_whole_tiles(run):
 def test_a_check_says_what_validation_will_see(run):
     code, said, _ = run("--check")
     assert code == 0 and "validated on whole tiles of 64, 2 at a time" in said
+    code, said, _ = run("--check", normalisation="l2")
+    assert code == 0 and "in order" in said and "whole tiles" not in said
 
 
 def test_a_generator_of_one_size_is_looked_at_as_it_was_trained(run):

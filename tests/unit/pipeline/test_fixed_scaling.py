@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sensor2sensor.config.experiment_file import ExperimentFile
+from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.scaling import Scaling
-from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.pipeline.normalisation import Normalisation, refuse_beyond
 from sensor2sensor.training.normaliser import another_map
 from sensor2sensor.training.run_file import dataset_identity
@@ -99,6 +100,31 @@ def test_its_numbers_are_stated_with_it_alone():
     assert config.scaling == Scaling(scale=1000, max_val_sar=2)
     with pytest.raises(ValueError, match="belongs to normalisation 'dsen2cr', not 'symmetric'"):
         ExperimentFile(**least, scaling={})
+
+
+@pytest.mark.parametrize(
+    ("key", "ends", "beyond"),
+    [
+        ("scale", (1, 100_000), (0.99, 100_001, 0, -2000, 1e30)),
+        ("max_val_sar", (0.1, 10_000), (0.09, 10_001, 0, -2, 1e30)),
+    ],
+)
+def test_its_numbers_are_such_as_a_model_can_learn_from(tmp_path, data, key, ends, beyond):
+    def load(value):
+        least = {"model_name": "edsr", "dataset": "d", "normalisation": "dsen2cr"}
+        files.write_json(tmp_path / "experiment.json", {**least, "scaling": {key: value}})
+        return load_experiment_file(tmp_path / "experiment.json")[0].scaling
+
+    brightest = np.array([1, 0, 1, 0], np.float32)
+    for value in ends:
+        largest = made(data, scaling=load(value)).input(brightest)[1 if "sar" in key else 0]
+        assert largest == pytest.approx(10_000 / value if key == "scale" else value)
+    for value in beyond:
+        low = value < ends[0]
+        said = rf"scaling\.{key}: must be {'greater' if low else 'less'} than .* {ends[not low]},"
+        with pytest.raises(ConfigErrors, match=said) as caught:
+            load(value)
+        assert "\n" not in str(caught.value)
 
 
 def test_weights_that_learned_other_numbers_are_told_apart(tmp_path):

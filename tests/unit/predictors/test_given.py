@@ -13,11 +13,14 @@ from sensor2sensor.predictors.given import Given, given_at_once
 CROPS = Given((32, 48), 16)
 
 
-def experiment(tile=96, *, crops=True, statistics="train", factor=1, size=CROPS.size_px):
+def experiment(
+    tile=96, *, crops=True, statistics="train", factor=1, size=CROPS.size_px, elementwise=True
+):
     config = SimpleNamespace(random_crop=crops, applied_statistics=statistics)
     return SimpleNamespace(
         config=config, TILESIZE=tile, IMG_HEIGHT=size[0], IMG_WIDTH=size[1],
         INPUT_HEIGHT=size[0] // factor, INPUT_CHANNELS=2, BATCH_SIZE=CROPS.batch_size,
+        normaliser=SimpleNamespace(elementwise=elementwise),
     )  # fmt: skip
 
 
@@ -74,6 +77,10 @@ def test_without_crops_nothing_changes():
     assert given_at_once(experiment(crops=False), network()) == CROPS
     trained = given_at_once(experiment(tile=48, size=(48, 48)), network())
     assert trained == Given((48, 48), 16)
+
+
+def test_a_norm_over_all_that_is_given_keeps_it_to_what_was_trained_on():
+    assert given_at_once(experiment(elementwise=False), network()) == CROPS
 
 
 def test_a_batch_that_is_normalised_together_keeps_its_size():

@@ -127,6 +127,24 @@ def test_steps_may_be_raised_only_where_no_schedule_ends_with_them(begun):
         refuse_changed(begun(falling, steps=20, **cosine))
 
 
+PUBLISHED = {"scale": 2000, "max_val_sar": 2}
+OTHER = r"began: scaling\.scale: 2000(\.0)? \(there\) against 1000(\.0)? \(asked\); undo it"
+
+
+@pytest.mark.parametrize(
+    ("then", "now"), [(None, PUBLISHED), (PUBLISHED, None), (None, {"scale": 2000.0})]
+)
+def test_numbers_of_a_scaling_are_those_in_force(begun, then, now):
+    kind = {"normalisation": "dsen2cr"}
+    learned = begun(**kind, scaling=then).config.model_dump(mode="json")
+    refuse_changed(begun(learned, **kind, scaling=now))
+    with pytest.raises(ConfigError, match=OTHER):
+        refuse_changed(begun(learned, **kind, scaling={"scale": 1000}))
+    # Another map altogether is one change.
+    with pytest.raises(ConfigError, match=r"began: normalisation: dsen2cr \(there\) .*d\); undo"):
+        refuse_changed(begun(learned, normalisation="minmax"))
+
+
 def test_a_change_in_an_extended_file_is_named_where_it_stands(begun, tmp_path):
     (tmp_path / "base.json").write_text('{"model_name": "edsr", "dataset": "alt6_toy",\n"seed": 9}')
     (tmp_path / "experiment.json").write_text('{"extends": "base.json"}')
