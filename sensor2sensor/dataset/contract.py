@@ -90,7 +90,8 @@ class ExtraSpec(Frozen):
     role: Annotated[Literal["value", "image", "mask"], LATER] = "value"
     grid: Annotated[Literal["target", "input"], LATER] = "target"
     strata: Annotated[dict[str, tuple[int, ...]], LATER] = Field(default_factory=dict)
-    variant: Annotated[str, LATER] = ""
+    # Not written where it says nothing: the files of other data sets are those from before it.
+    variant: Annotated[str, LATER, Field(exclude_if=lambda said: not said)] = ""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -37,3 +37,11 @@ def test_a_later_key_with_a_value_of_its_own_is_part_of_the_form() -> None:
     assert " ".join(form["input"]["bands"][0]) == f"{BAND} groups value_range"
     assert " ".join(form["input"]) == f"{INPUT} display"
     assert " ".join(form["extras"][0]) == f"{EXTRA} role grid strata"
+
+
+def test_a_mask_that_is_found_by_one_rule_alone_is_written_as_before() -> None:
+    """Bytes of ``dataset.json`` of steps 50 to 52 do not change by a key that is for others."""
+    extra = toy_contract("toy", "sentinel3", 6, 64, 0).extras[0]
+    assert "variant" not in extra.model_dump(mode="json")
+    ruled = extra.model_copy(update={"variant": "scl"})
+    assert ruled.model_dump(mode="json")["variant"] == "scl"
