@@ -23,6 +23,7 @@ from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.runs import Run
 
 if TYPE_CHECKING:
+    from sensor2sensor.config.jsonc import Key
     from sensor2sensor.config.layers import Kept
     from sensor2sensor.dataset.bands import BandSpec
     from sensor2sensor.dataset.contract import DatasetContract, Side
@@ -124,14 +125,17 @@ class Experiment(OptimizerView):
 
     def _check(self, config: ExperimentFile, *, monitor: bool = True) -> None:
         """Refuse what the data set cannot give, and a metric or loss that is none."""
+        from sensor2sensor.dataset.expected import unmet
         from sensor2sensor.pipeline.own_grid import upsampling_problems
 
         resize = config.random_resize
         largest = max(resize) if isinstance(resize, list) else resize
         given = config.height, config.width, largest
         found = upsampling_problems(self.contract, config.input_upsampling, *given)
-        if found:
-            raise ConfigErrors(report(self.document, {(k,): [text] for k, text in found.items()}))
+        problems: dict[Key, list[str]] = {(key,): [text] for key, text in found.items()}
+        problems |= {key: [text] for key, text in unmet(config.expects, self.contract).items()}
+        if problems:
+            raise ConfigErrors(report(self.document, problems))
         if monitor:
             colour = self.contract.colour() is not None
             refuse_unknown_monitor(config, self.document, colour=colour)

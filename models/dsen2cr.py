@@ -29,8 +29,6 @@ The published loss, optimizer and scaling are keys of the experiment: ``gen_carl
         false it has no part, even where the data set has it.
     zero_head (false): start the last convolution at zero, so that the untrained network is the
         cloudy input itself; as published it starts farther from the truth than that.
-    mask ("any"): the variant of the data set's ``cloud_mask`` that the experiment is made for,
-        ``"dsen2cr"`` or ``"uncrtaints"``; a data set with masks of another one is refused.
     discriminator (false): train against the 70 x 70 PatchGAN of pix2pix.
 """
 
@@ -41,7 +39,7 @@ import tensorflow as tf
 from experiment import Experiment
 from models import base
 from models.parts.base_image import base_of, chosen_bands
-from models.parts.clouds import refuse_other_mask, seen_bands
+from models.parts.clouds import seen_bands
 from models.parts.primitives import conv, scaled
 from models.parts.seeds import he_uniform, seeded
 from models.parts.superres import residual_block_edsr
@@ -53,7 +51,6 @@ DEFAULTS = {
     "residual_scale": 0.1,
     "sar": True,
     "zero_head": False,
-    "mask": ("any", "dsen2cr", "uncrtaints"),
     "discriminator": False,
 }
 
@@ -75,7 +72,6 @@ class GAN:
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, H, W, C_in] -> [B, H, W, C]`` for any H and W, unbounded."""
         exp, params = self.exp, self.params
-        refuse_other_mask(exp, params.mask)
         filters = scaled(params.features, params.width)
         with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([None, None, exp.INPUT_CHANNELS])

@@ -1,4 +1,4 @@
-"""What a model that clears images of clouds asks of a data set: radar beside optics, and masks."""
+"""What a model that clears images of clouds asks of a data set: radar beside optics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sensor2sensor.core.errors import ConfigError
 if TYPE_CHECKING:
     from experiment import Experiment
 
-OPTICAL, RADAR, MASK = "S2", "S1", "cloud_mask"
+OPTICAL, RADAR = "S2", "S1"
 
 
 def seen_bands(experiment: Experiment, sar: bool) -> list[int]:
@@ -32,21 +32,3 @@ def seen_bands(experiment: Experiment, sar: bool) -> list[int]:
             hint="set it to false, or choose a data set of optical images and radar (step 53)",
         )
     return [*optical, *(radar if sar else ())]
-
-
-def refuse_other_mask(experiment: Experiment, wanted: str) -> None:
-    """Refuse cloud masks of another published rule than the experiment was made for.
-
-    Raises:
-        ConfigError: The data set's are others, or it has none.
-    """
-    contract = experiment.contract
-    found = [extra.variant for extra in contract.extras if extra.name == MASK]
-    if wanted == "any" or found == [wanted]:
-        return
-    has = f"has those of variant '{found[0]}'" if found and found[0] else "names no variant of any"
-    raise ConfigError(
-        f"made for cloud masks of variant '{wanted}', and the data set '{contract.name}' {has}",
-        where="params.mask",
-        hint=f"make the data set with step 53 --mask {wanted}, or set params.mask to 'any'",
-    )

@@ -23,7 +23,7 @@ KEY = "baseline"  # in run.json
 # Keys of experiment.json that say something to a baseline: what it is, on which tiles, which draws.
 USED = frozenset(
     {"schema_", "extends", "model_name", "dataset", "tilesize", "seed"}
-    | {"enforce_suffix", "exclude_suffix", "exclude_tiles", "modules", "sample_tiles"}
+    | {"enforce_suffix", "exclude_suffix", "exclude_tiles", "modules", "sample_tiles", "expects"}
 )
 
 

@@ -34,7 +34,8 @@ from sensor2sensor.training.modules import (
 
 LOOKED_AT = "sample_val"  # says at which tiles validations look
 # None touches what the steps so far have made of the weights.
-MAY_CHANGE = frozenset({"steps", LOOKED_AT, "sample_tiles"}) | frozenset(CadenceKeys.model_fields)
+MAY_CHANGE = frozenset({"steps", LOOKED_AT, "sample_tiles", "expects"})
+MAY_CHANGE |= frozenset(CadenceKeys.model_fields)
 RESTORE = "start a new run (--restore takes over this one's state)"
 ALIKE = "validated_alike_since"  # the step behind which all validations looked at the same tiles
 SCHEMA = "schema_"  # for editors; says nothing about a run

@@ -154,9 +154,6 @@ def test_another_normalisation_of_the_two_sides_moves_the_base():
     ("data", "params", "said"),
     [
         ({"inputs": clouds.TEN}, {}, r"params.sar: radar .* of 'probe' is of group S1.*false"),
-        ({"variant": "uncrtaints"}, {"mask": "dsen2cr"}, r"params.mask: .*'dsen2cr'.*'uncrtaints'"),
-        ({"variant": None}, {"mask": "dsen2cr"}, r"params.mask: .*'dsen2cr'.* names no variant"),
-        ({}, {"mask": "scl"}, r"params.mask: must be 'any', 'dsen2cr' or 'uncrtaints'"),
         ({"inputs": ("B02", "VV")}, {}, "no input band is a base for 'B03'"),
     ],
 )
@@ -164,8 +161,6 @@ def test_what_does_not_fit_is_refused_in_one_line(data, params, said):
     with pytest.raises(ConfigError, match=said) as caught:
         made(clouds.contract(**data), {**TINY, **params})
     assert "\n" not in str(caught.value)
-    if params.get("mask") == "dsen2cr":
-        assert "--mask dsen2cr" in str(caught.value)
 
 
 def test_against_the_patchgan_of_pix2pix_where_asked_for():

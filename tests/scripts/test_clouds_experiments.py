@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+import show
 import train
 from sensor2sensor.config.experiment_file import load_experiment_file
 from sensor2sensor.core.cli import main_guard
@@ -54,7 +56,7 @@ def test_a_training_of_dsen2cr_resolves_to_what_was_published(name):
     (dataset, optical), radar, blocks, features, loss, values = OURS[name]
     config = settings(name)
     assert config.model_name == "dsen2cr" and config.dataset == dataset
-    params = {"blocks": blocks, "features": features, "residual_scale": 0.1, "mask": "dsen2cr"}
+    params = {"blocks": blocks, "features": features, "residual_scale": 0.1}
     assert config.params == {**params, "sar": radar > 0}
     assert formula(optical, radar, blocks, features) == values
     # Alone and with weight 1, so that what is logged as the total is the published loss.
@@ -69,6 +71,9 @@ def test_a_training_of_dsen2cr_resolves_to_what_was_published(name):
 @pytest.mark.parametrize("name", [*OURS, *OTHERS])
 def test_all_look_at_equal_crops_for_equally_long(name):
     config = settings(name)
+    bands = 13 if name == "carl_16x256" else 10
+    expects = {"target_bands": bands, "groups": ["L1C"], "mask": "dsen2cr"}
+    assert config.expects.model_dump() == expects
     assert (config.tilesize, config.height, config.width, config.random_crop) == (
         256, 128, 128, True,
     )  # fmt: skip
@@ -97,8 +102,8 @@ def workplace(tmp_path_factory):
     option = own_environment(root)
     words = ["--data", str(root / "found"), "--bands", "10m20m", *option]
     assert step_53.main(words) == 0
-    other = ["--mask", "uncrtaints", "--dataset", "other_masks"]
-    assert step_53.main([*words, *other]) == 0
+    assert step_53.main([*words, "--mask", "uncrtaints", "--dataset", "other_masks"]) == 0
+    assert step_53.main([*words, "--bands", "all"]) == 0
     shutil.copytree(FOLDER, root / "maps_experiments" / "clouds")
     return root, option
 
@@ -121,7 +126,6 @@ def test_it_can_be_trained_on_what_step_53_makes(name, workplace, capsys):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (["dataset=other_masks"], "variant 'dsen2cr', and the data set 'other_masks' has those of"),
         (["scaling=null", "normalisation=l2", "scaling.scale=1"], "belongs to normalisation"),
         (["optimizer=nadm"], "optimizer: 'nadm' is not one of 'adam', 'nadam' or 'nadam_keras2'"),
     ],
@@ -130,3 +134,29 @@ def test_what_does_not_fit_is_refused_in_one_line(changes, said, workplace, caps
     assert check(workplace, "carl", *changes) == 2
     told = capsys.readouterr().err.strip()
     assert said in told and "\n" not in told
+
+
+@pytest.mark.parametrize("name", ["carl", "edsr", "pix2pix"])
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [
+        ("other_masks", r"expects\.mask: .*variant 'uncrtaints', and 'dsen2cr' is.*--mask dsen2cr"),
+        ("sen12mscr", r"expects\.target_bands: .*has 13 .*, and 10 are.*--bands 10m20m"),
+    ],
+)
+def test_data_of_another_kind_are_refused_whatever_the_model(
+    name, dataset, said, workplace, capsys
+):
+    assert check(workplace, name, f"dataset={dataset}") == 2
+    told = capsys.readouterr().err.strip()
+    assert re.search(rf"published\.json:\d+ {said}", told) and "\n" not in told
+    assert '"params": null' not in told
+
+
+def test_ten_bands_are_none_for_the_experiment_of_13(workplace, capsys):
+    words = ["--exp", "maps_experiments/clouds/carl_16x256", *workplace[1]]
+    words += ["--set", f"dataset={TEN[0]}"]
+    for door in (train.main, train.arguments()), (show.run, show.arguments()):
+        assert main_guard(*door, words) == 2
+        told = capsys.readouterr().err
+        assert re.search(r"16x256/experiment\.json:\d+ expects\.target_bands: .*--bands all", told)

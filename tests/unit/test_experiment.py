@@ -238,6 +238,25 @@ def test_a_model_s_own_defaults_are_held_against_the_data_set_too(
     assert own.INPUT_HEIGHT == 12 and own.suited_to(Model, print).INPUT_HEIGHT == 4
 
 
+def test_a_data_set_other_than_expected_is_refused(root: Path, environment: Environment) -> None:
+    name = write(root, "x7", expects={"target_bands": 3, "mask": "scl"})
+    said = r"experiment\.json:\d+ expects\.mask: the data set 'alt6_toy' has no mask, and 'scl'"
+    with pytest.raises(ConfigErrors, match=said):
+        Experiment(name, environment)
+    free = Experiment(name, environment, options=["expects=null"], timestamp="0101-0000")
+    # A run goes by its own copy of its settings, and one from before knows nothing of the key.
+    free.run.resolved.parent.mkdir(parents=True)
+    settings = free.config.model_dump(mode="json", by_alias=True)
+    for own, fine in ((settings.pop("expects"), True), ({"groups": ["S1"]}, False)):
+        free.run.resolved.write_text(json.dumps(settings if fine else {**settings, "expects": own}))
+        opened = partial(Experiment, name, environment, timestamp="0101-0000", as_run=True)
+        if fine:
+            assert opened().config.expects is own is None
+            continue
+        with pytest.raises(ConfigErrors, match=r"expects\.groups: .* has bands of no group"):
+            opened()
+
+
 def test_groups_of_bands_have_positions_and_a_slice(root: Path, environment: Environment) -> None:
     exp = Experiment(write(root, "own", **OWN), environment)
     bands = (band("VV", "S1"), band("B2", "10m"), band("VH", "S1"), band("B3", "10m", "S2"))

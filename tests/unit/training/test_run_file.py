@@ -121,7 +121,7 @@ def test_steps_may_be_raised_only_where_no_schedule_ends_with_them(begun):
     refuse_changed(begun(constant, steps=20))
     cosine = {"learning_rate_schedule": {"kind": "cosine"}}
     falling = begun(steps=10, **cosine).config.model_dump(mode="json")
-    looks = {"sample_val": 3, "sample_tiles": ["a"]}
+    looks = {"sample_val": 3, "sample_tiles": ["a"], "expects": {"target_bands": 3}}
     refuse_changed(begun(falling, steps=10, **looks, **cosine))
     with pytest.raises(ConfigError, match=r"steps: 10 \(there\) against 20 .*learning rate falls"):
         refuse_changed(begun(falling, steps=20, **cosine))
