@@ -165,10 +165,14 @@ def test_the_real_triplet_is_tested_beside_generated_ones(tmp_path: Path, capsys
 
 
 def test_the_real_samples_alone_are_too_few_and_say_what_is_missing(tmp_path: Path, capsys) -> None:
-    real = data_set("SEN12MSCR_PATH")
-    if (real / "ROIs1868_summer_s2").is_dir():
-        pytest.skip("a full download, not the samples")
-    assert main(["--data", str(real), *own_environment(tmp_path), "--dry-run"]) == 2
+    real, data = data_set("SEN12MSCR_PATH"), tmp_path / "samples"
+    for roi, number in (("fall_139", 839), ("summer_19", 30)):
+        there = triplet_paths(data, roi, number)
+        for kind, path in triplet_paths(real, roi, number).items():
+            if (roi, kind) != ("summer_19", "s2"):  # the samples lack it, a full download has it
+                there[kind].parent.mkdir(parents=True)
+                shutil.copyfile(path, there[kind])
+    assert main(["--data", str(data), *own_environment(tmp_path), "--dry-run"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "the train and val split would be empty: 0 train, 0 val, 1 test" in line
     assert "ROIs1868_summer_19_p30 has no clear image beside it" in line

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import rasterio
 from skimage.metrics import structural_similarity
 
 from sensor2sensor.config.vocabulary import CLOUD_METRICS, CLOUD_TABLE, METRICS
 from sensor2sensor.metrics import compute, profile_metrics, support
 from sensor2sensor.sources.sen12mscr.cloudmask import cloud_mask
-from tests import real_data
+from tests.real_data import sen12_image
 
 TEN = [1, 2, 3, 4, 5, 6, 7, 8, 11, 12]  # of the 13 bands, without B01, B09 and B10
 
@@ -118,12 +117,7 @@ def test_what_is_behind_a_part_is_counted_image_by_image():
 
 def published_patch():
     """The public patch: radar aside, digital numbers of both dates ``[H, W, 13]``."""
-    root, found = real_data.data_set("SEN12MSCR_PATH"), []
-    for kind in ("s2", "s2_cloudy"):
-        place = f"ROIs1970_fall_{kind}/{kind}_139/ROIs1970_fall_{kind}_139_p839.tif"
-        with rasterio.open(root / place) as source:
-            found.append(np.moveaxis(source.read(), 0, -1))
-    return found
+    return [sen12_image(kind) for kind in ("s2", "s2_cloudy")]
 
 
 @pytest.mark.parametrize(

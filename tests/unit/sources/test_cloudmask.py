@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import rasterio
 
 from sensor2sensor.core.errors import ConfigError, DatasetError
 from sensor2sensor.sources.sen12mscr.cloudmask import (
@@ -18,7 +15,7 @@ from sensor2sensor.sources.sen12mscr.cloudmask import (
     cloud_score,
     smoothed,
 )
-from tests.real_data import data_set
+from tests.real_data import sen12_image
 
 
 def patch(dn: float = 0, side: int = 32, **bands: float) -> np.ndarray:
@@ -27,15 +24,6 @@ def patch(dn: float = 0, side: int = 32, **bands: float) -> np.ndarray:
     for band, value in bands.items():
         values[..., BANDS.index(band)] = value
     return values
-
-
-def real_patch(*parts: str) -> np.ndarray:
-    with rasterio.open(Path(data_set("SEN12MSCR_PATH"), *parts)) as opened:
-        return opened.read().transpose(1, 2, 0)
-
-
-def canal(kind: str) -> np.ndarray:
-    return real_patch(f"ROIs1970_fall_{kind}", f"{kind}_139", f"ROIs1970_fall_{kind}_139_p839.tif")
 
 
 def shares(mask: np.ndarray) -> list[float]:
@@ -116,17 +104,17 @@ def test_cloud_wins_over_shadow() -> None:
 
 
 def test_measured_shares_of_the_canal() -> None:
-    clear, cloud, _ = shares(cloud_mask(canal("s2_cloudy")))
+    clear, cloud, _ = shares(cloud_mask(sen12_image("s2_cloudy")))
     assert 1 - clear == pytest.approx(0.931, abs=5e-4)
     assert cloud == pytest.approx(0.560, abs=5e-4)
-    assert shares(cloud_mask(canal("s2_cloudy"), variant="uncrtaints"))[1] == pytest.approx(
+    assert shares(cloud_mask(sen12_image("s2_cloudy"), variant="uncrtaints"))[1] == pytest.approx(
         0.025, abs=5e-4
     )
-    assert shares(cloud_mask(canal("s2")))[1] == 0.0
+    assert shares(cloud_mask(sen12_image("s2")))[1] == 0.0
 
 
 def test_a_crop_is_masked_otherwise_than_the_whole() -> None:
-    whole, crops = canal("s2_cloudy"), (slice(0, 128), slice(128, 256))
+    whole, crops = sen12_image("s2_cloudy"), (slice(0, 128), slice(128, 256))
     mask = cloud_mask(whole) != CLEAR
     wrong = [
         float(((cloud_mask(whole[rows, columns]) != CLEAR) != mask[rows, columns]).mean())

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import rasterio
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.sources.sen12mscr.radar import (
@@ -16,18 +13,12 @@ from sensor2sensor.sources.sen12mscr.radar import (
     measured,
     refuse_other_unit,
 )
-from tests.real_data import data_set
+from tests.real_data import sen12_image
 
 
 def speckle(side: int = 8) -> np.ndarray:
     """Power of two bands."""
     return np.random.default_rng(side).gamma(4, 0.02, (side, side, 2)).astype(np.float32)
-
-
-def canal() -> np.ndarray:
-    folder = Path(data_set("SEN12MSCR_PATH"), "ROIs1970_fall_s1", "s1_139")
-    with rasterio.open(folder / "ROIs1970_fall_s1_139_p839.tif") as opened:
-        return opened.read().transpose(1, 2, 0)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +63,7 @@ def test_turns_of_a_whole_patch_commute_with_the_mean() -> None:
 
 
 def test_power_is_never_below_the_mean_of_decibels() -> None:
-    values = canal()
+    values = sen12_image("s1")
     above = block_mean(values, 4, domain="linear") - block_mean(values, 4)
     assert above.min() >= -1e-9
     assert above.max() == pytest.approx(4.0, abs=0.05)
@@ -103,7 +94,7 @@ def test_the_declared_unit_is_held_against_signs(unit: str) -> None:
 
 
 def test_saturated_decibels_are_decibels() -> None:
-    refuse_other_unit(canal(), "db", "a.tif")
+    refuse_other_unit(sen12_image("s1"), "db", "a.tif")
     refuse_other_unit(np.minimum(in_db(speckle()) + 10, 0), "db", "a.tif")
 
 
