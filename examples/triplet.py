@@ -3,8 +3,7 @@
     python examples/triplet.py --data SEN12MSCR
 
 Exit code 1 where a figure differs by more than 0.001 (0.005 for PSNR and SAM, known to two digits).
-Triplets below FOLDER that are not whole are
-told of, with what they lack.
+Triplets below FOLDER that are not whole are told of, with what they lack.
 """
 
 from __future__ import annotations
