@@ -98,7 +98,8 @@ class Job:
                 "SENSOR2SENSOR_ENVIRONMENT": str(self.environment),
                 "JUPYTER_RUNTIME_DIR": sockets,
             }
-            run([*command, str(ROOT / "summary_eval.ipynb")], variables)
+            # By its name alone, from ROOT: nbconvert takes brackets in a path for a pattern.
+            run([*command, "summary_eval.ipynb"], variables)
         return folder / "summary_eval.html"
 
     def finish(self) -> None:

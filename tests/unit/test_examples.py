@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import sys
+from glob import glob
 
 import pytest
 
@@ -61,3 +62,18 @@ def test_a_stopped_job_ends_with_the_whole_command(capsys) -> None:
     assert caught.value.code == 3
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == f"stopped: exit code 3 of {shlex.join(['python', *command])}"
+
+
+def test_the_notebook_is_found_in_a_checkout_with_brackets_in_its_path(
+    tmp_path, monkeypatch
+) -> None:
+    """nbconvert looks for what it is given as for a pattern."""
+    main_job, commands = sys.modules["main_job"], []
+    checkout = tmp_path / "clone [1]"
+    checkout.mkdir()
+    (checkout / "summary_eval.ipynb").touch()
+    monkeypatch.setattr(main_job, "ROOT", checkout)
+    monkeypatch.setattr(main_job, "run", lambda command, variables: commands.append(command))
+    monkeypatch.chdir(checkout)
+    main_job.Job(tmp_path / "work", stages=1).notebook()
+    assert [(checkout / found).name for found in glob(commands[0][-1])] == ["summary_eval.ipynb"]
