@@ -45,6 +45,7 @@ BRIGHT, BRIGHT_SHARE = 0.3, 0.01  # cloud: reflectance in B2 that so much of a s
 NEAR, FAR = 0.6, 0.7  # of an image's columns: one split up to here, the other from there
 
 Image = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -160,21 +161,39 @@ def split_of(chip: Chip, begin: float, end: float) -> str | None:
     return far if begin >= FAR else None
 
 
-def flow(seed: int, name: str, side_px: int) -> npt.NDArray[np.float32]:
-    """The distortion of one square, ``[side, side, 2]``: (row, column) in target pixels.
+def flow(seed: int, name: str, rows: Values, columns: Values) -> Values:
+    """The distortion of one square at positions ``[...]``: ``[..., 2]``, (row, column), in pixels.
 
     A shift of its own within ±1.5 pixels and, in each direction, a wave of 0.3 to 1 pixel that is
-    48 to 128 pixels long: smooth, and never more than 2.5 pixels, 1.25 of the input.
+    48 to 128 pixels long: smooth, and never more than 2.5 pixels, 1.25 of the input. Positions are
+    in target pixels from the square's upper left corner, its surroundings included.
     """
     drawn = rng(seed, Purpose.FAKES, "distortion", name)
-    at = np.arange(side_px) + 0.5
     parts = []
     for _ in range(2):
         shift, height = drawn.uniform(-1.5, 1.5), drawn.uniform(0.3, 1.0)
         length, heading, phase = drawn.uniform(48, 128), *drawn.uniform(0, 2 * np.pi, 2)
-        along = at[:, None] * np.sin(heading) + at[None, :] * np.cos(heading)
+        along = rows * np.sin(heading) + columns * np.cos(heading)
         parts.append(shift + height * np.cos(2 * np.pi * along / length + phase))
-    return np.stack(parts, axis=-1).astype(np.float32)
+    return np.stack(parts, axis=-1)
+
+
+def left_over(seed: int, name: str, registered: Values) -> Values:
+    """What is left of the distortion of a square once its target is moved by a flow.
+
+    Args:
+        seed: Of the distortions.
+        name: Of the square.
+        registered: ``[H, W, 2]`` in target pixels; zeros leave the distortion itself.
+
+    Returns:
+        ``[H, W, 2]``: from each pixel to where the registered target has it from.
+    """
+    # The target shows the truth at p + d(p). Moved by f it shows at p what it had at p + f(p).
+    at = np.indices(registered.shape[:2]) + 0.5 + MARGIN_PX
+    moved = [at[axis] + registered[..., axis] for axis in (0, 1)]
+    left: Values = registered + flow(seed, name, *moved)
+    return left
 
 
 class DistortedSource(Source):
@@ -246,11 +265,12 @@ class DistortedSource(Source):
             raise LeftOut(f"{bright:.2%} of it is brighter than {BRIGHT:g} in B2")
         if float(wide.std(axis=(0, 1)).min()) < 1e-4:
             raise LeftOut("a band is one value throughout")
-        distortion = flow(self.seed, item.name, side) if moved else None
+        at = np.indices((side, side)) + 0.5
+        distortion = flow(self.seed, item.name, at[0], at[1]) if moved else None
         return (pair(item.name, wide, distortion),)
 
 
-def pair(name: str, wide: Image, distortion: npt.NDArray[np.float32] | None) -> TileRecord:
+def pair(name: str, wide: Image, distortion: Values | None) -> TileRecord:
     """Input and target of a square with its surroundings ``[H, W, 4]``."""
     from sensor2sensor.pipeline import bicubic, psf
 
@@ -258,7 +278,7 @@ def pair(name: str, wide: Image, distortion: npt.NDArray[np.float32] | None) -> 
     image = tf.constant(wide[None])
     low = psf.degrade(image, FACTOR, [psf.MTF[band] for band in WAVELENGTH_NM]).numpy()[0]
     if distortion is not None:
-        image = bicubic.warp(image, tf.constant(distortion[None]))
+        image = bicubic.warp(image, tf.constant(distortion[None], tf.float32))
     return dense_record(
         name, _inside(image.numpy()[0], MARGIN_PX), _inside(low, MARGIN_PX // FACTOR)
     )

@@ -134,7 +134,7 @@ def table(evaluations: Mapping[str, Evaluated], dataset: Path) -> list[str]:
     (plain, plain_rows), (registered, rows) = (evaluations[name] for name in NETWORKS)
     where = places(dataset, [row["name"] for row in rows])
     lines = [
-        "| metric | bicubic | without registration | with registration | gain of it, 95 % interval |",
+        "| metric | bicubic | not registered | registered | gain of it, 95 % interval |",
         "|---|---|---|---|---|",
     ]
     for metric, info in plain["metrics"].items():
