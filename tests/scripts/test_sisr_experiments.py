@@ -1,0 +1,97 @@
+"""The experiments across sensors: what each resolves to, and the sites they share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.config.experiment_file import load_experiment_file
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "examples" / "experiments" / "sisr"
+# Data set: side of a target, dense blocks, and the registration it is trained with.
+DATA = {
+    "s2v1x2": (256, 6, "s2vx2"),
+    "s2v2x2": (256, 6, "s2vx2"),
+    "s2v1x4": (256, 6, "s2vx4"),
+    "s2v2x4": (256, 5, "s2vx4"),
+    "wsx2": (256, 6, "wsx2"),
+    "wsx4": (512, 6, "wsx4"),
+}
+VARIANTS = {"baseline": None, "geom": False, "geom_rad": True}
+PRETRAINED = {"s2vx2": "B8", "s2vx4": "B8A", "wsx2": "B8", "wsx4": "B8"}
+# Published angles of view in degrees from the zenith.
+ZENITH = {
+    "FR-LQ1": 1.8, "NARYN": 5.0, "FGMANAUS": 7.2, "MAD-AMBO": 14.8, "ARM": 15.2, "BAMBENW2": 17.8,
+    "ES-IC3XG": 18.8, "ANJI": 19.3, "ATTO": 22.0, "ESGISB-3": 23.7, "ESGISB-1": 24.6,
+    "FR-BIL": 24.8, "K34-AMAZ": 25.0, "ESGISB-2": 26.2, "ALSACE": 26.9, "LERIDA-1": 28.5,
+    "ESTUAMAR": 28.9, "SUDOUE-5": 29.2, "KUDALIAR": 29.2, "SUDOUE-6": 29.2, "SUDOUE-4": 29.5,
+    "SUDOUE-3": 30.0, "SO1": 30.3, "SUDOUE-2": 31.3, "ES-LTERA": 32.0, "FR-LAM": 32.1,
+    "SO2": 32.2, "BENGA": 32.6, "JAM2018": 33.7,
+}  # fmt: skip
+
+
+def settings(*name):
+    return load_experiment_file(FOLDER.joinpath(*name, "experiment.json"))[0]
+
+
+def sites(name):
+    lines = (FOLDER / f"sites_{name}.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def test_there_are_eighteen_four_and_one():
+    found = {path.parent.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("experiment.json")}
+    assert found == {
+        *(f"{data}/{variant}" for data in DATA for variant in VARIANTS),
+        *(f"pretrain_registration/{name}" for name in PRETRAINED),
+        "train_sentinel2_superresolution",
+    }
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("data", DATA)
+def test_three_trainings_of_a_data_set_differ_by_their_registration_alone(data, variant):
+    config, (tilesize, blocks, registration) = settings(data, variant), DATA[data]
+    assert (config.model_name, config.params) == ("rrdb", {"blocks": blocks})
+    assert (config.dataset, config.tilesize, config.input_upsampling) == (data, tilesize, "none")
+    assert config.expects.target_bands == 4 and config.normalisation == "standard"
+    used = config.registration
+    if variant == "baseline":
+        assert used is None
+    else:
+        assert used.run == f"sisr/pretrain_registration/{registration}"
+        # Scores stay on targets that are not moved.
+        assert (used.train, used.test, used.radiometric) == (True, False, VARIANTS[variant])
+    others = config.model_dump(exclude={"registration"})
+    assert others == settings(data, "baseline").model_dump(exclude={"registration"})
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_a_registration_is_pretrained_on_the_near_infrared_of_its_own_data(name):
+    config = settings("pretrain_registration", name)
+    assert (config.model_name, config.dataset) == ("registration", name)
+    assert config.params["band"] == PRETRAINED[name] and config.registration is None
+    users = [settings(data, "baseline") for data in DATA if DATA[data][2] == name]
+    assert users and {user.tilesize for user in users} == {config.tilesize}
+
+
+def test_the_model_of_the_public_tool_learns_ten_bands_without_a_reference_for_two():
+    config = settings("train_sentinel2_superresolution")
+    assert (config.model_name, config.params) == ("carn", {})
+    assert config.expects.target_bands == 10 and config.registration is None
+    assert config.degradation.paths.simulated > 0 and config.degradation.paths.wald > 0
+
+
+def test_every_site_is_in_one_list_and_groups_follow_the_angle_of_view():
+    test, near, oblique = (sites(name) for name in ("test", "s2v1", "s2v2"))
+    assert sorted([*test, *near, *oblique]) == sorted(ZENITH)
+    assert max(ZENITH[site] for site in near) < 25 <= min(ZENITH[site] for site in oblique)
+    # Ten sites are the fewest that an interval is given for; both groups are tested alike.
+    assert len(test) == 10 and sum(ZENITH[site] < 25 for site in test) == 5
+
+
+def test_what_nobody_could_verify_says_so():
+    for name in ("published.json", "registration.json", "sites_s2v1.txt", "sites_s2v2.txt"):
+        assert "UNVERIFIED" in (FOLDER / name).read_text(encoding="utf-8"), name
