@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -72,10 +73,18 @@ class Chip:
     divisor: float = 10_000.0
 
     def paths(self, folder: Path) -> list[Path]:
-        """Its files, one for each band where they are apart."""
-        names = {"B2": "B02", "B3": "B03", "B4": "B04", "B8": "B08"}.values()
-        found = dict.fromkeys(folder / self.file.format(name) for name in names)
-        return list(found)
+        """Its files, one for each band where they are apart.
+
+        Raises:
+            InputError: One is not there.
+        """
+        names = ("B02", "B03", "B04", "B08")
+        found = list(dict.fromkeys(folder / self.file.format(name) for name in names))
+        for path in found:
+            if not path.is_file():
+                hint = "--data names the folder of the samples"
+                raise InputError("no such file", where=path, hint=hint)
+        return found
 
 
 def _overlap(number: int, split: str) -> Chip:
@@ -121,16 +130,11 @@ CHIPS = (
 
 @lru_cache(maxsize=4)
 def read(folder: Path, chip: Chip) -> Image:
-    """Reflectance ``[H, W, 4]``, NaN where there is none.
-
-    Raises:
-        InputError: A file is not there.
-    """
+    """Reflectance ``[H, W, 4]``, NaN where there is none."""
     import rasterio
+    import rasterio.errors
 
     paths = chip.paths(folder)
-    if missing := [path for path in paths if not path.is_file()]:
-        raise InputError("no such file", where=missing[0], hint="--data names the samples' folder")
     if paths[0].suffix == ".mat":
         import h5py
 
@@ -138,6 +142,8 @@ def read(folder: Path, chip: Chip) -> Image:
             layers = [file["im10"][index - 1].T for index in chip.indexes]
     else:
         layers = []
+        # Level 1B is on the sensor's own grid: that it has no place is no news.
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         for number, index in enumerate(chip.indexes):
             with rasterio.open(paths[number % len(paths)]) as file:
                 layers.append(file.read(index, out_dtype="float32", masked=True).filled(np.nan))

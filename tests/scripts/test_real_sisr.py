@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rasterio.transform import from_origin
 
 from benchmarks.sisr import array, paired, settings, spread
 from examples import distorted
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.sources.source import LeftOut
-from tests.fakes.geotiff import write_geotiff
+from tests.fakes.sen12mscr import write_tif
 
 ROOT = Path(__file__).resolve().parents[2]
 TILE_PX, SIDE_PX = 16, 16 * 11 + 2 * distorted.MARGIN_PX
@@ -26,8 +27,12 @@ def source(tmp_path_factory):
     draw = np.random.default_rng(0)
     image = draw.integers(200, 2900, (4, SIDE_PX, SIDE_PX)).astype(np.float32)
     image[:, 90:100, 30:40] = np.nan
-    write_geotiff(folder / "a.tif", image, nodata=np.nan)
-    write_geotiff(folder / "b.tif", np.where(image < 2000, 5000, image), nodata=np.nan)
+    profile = {
+        "driver": "GTiff", "width": SIDE_PX, "height": SIDE_PX, "nodata": np.nan,
+        "crs": "EPSG:32633", "transform": from_origin(5e5, 5e6, 10, 10),
+    }  # fmt: skip
+    write_tif(folder / "a.tif", image, profile)
+    write_tif(folder / "b.tif", np.where(image < 2000, np.float32(5000), image), profile)
     chips = tuple(
         distorted.Chip(name, name, f"{name}.tif", (1, 2, 3, 4), splits)
         for name, splits in {"a": ("train", "test"), "b": ("val", "val")}.items()
@@ -46,7 +51,8 @@ def test_splits_of_one_image_are_kept_apart_by_a_column_of_squares(source):
             columns[item.split].add(int(name[-2:]))
     # 6 of 11 columns end before 0.6; the first to begin after 0.7 is the ninth.
     assert columns == {"train": set(range(6)), "test": set(range(8, 11))}
-    assert 2 * TILE_PX > 2 * distorted.MARGIN_PX  # what both see beside their own ground
+    # Both see that much beside their own ground.
+    assert (8 - 6) * TILE_PX > 2 * distorted.MARGIN_PX
 
 
 def test_a_test_target_is_the_image_and_its_input_has_that_brightness(source):
@@ -111,7 +117,7 @@ def test_arms_of_the_benchmark_differ_by_their_targets_alone():
 def test_a_gain_is_paired_by_square_and_positive_where_better():
     first, second = array([[1.0, 2.0, None], [1.0, 2.0, None]]), array([[2.0, 3.0, None]] * 2)
     where = {"blocks": ["a", "b", "c"], "scenes": ["s", "t", "u"]}
-    assert paired(first, second, "lower", "x", where).startswith("+1 ")
+    assert paired(first, second, "lower", "x", where) == "+1; +1, +1"
     assert paired(first, second, "higher", "x", where).endswith("; -1, -1")
     assert spread(array([[1.0, 3.0], [2.0, 6.0]])) == "3 ± 1.4"
 
