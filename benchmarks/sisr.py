@@ -43,15 +43,16 @@ def main() -> int:
     if missing := [name for name in sisr.PARTS if not (args.data / name).is_dir()]:
         print(f"no folder {args.data / missing[0]}", file=sys.stderr)
         return 2
-    job = Job(args.work.resolve(), stages=2 + (1 + len(ARMS)) * len(args.seeds))
+    job = Job(args.work.resolve(), stages=3 + (1 + len(ARMS)) * len(args.seeds))
     job.write_environment(data_root="data", experiment_root="experiments", sample_freq=1000)
     distorted = sisr.prepare(job, args.data.resolve())
+    pairs = sisr.prepare_pairs(job)
     twin = sisr.prepare(job, args.data.resolve(), distorted=False)
     found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
     facts: Mapping[str, Any] = {}
     # Seed by seed: a run that is cut short has whole groups.
     for seed in args.seeds:
-        register(job, seed, distorted)
+        register(job, seed, pairs)
         for arm in ARMS:
             content = settings(arm, seed)
             folder = twin if arm == "undistorted" else distorted

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from main_job import RUNS, Job, latest_evaluation
+from main_job import RUNS, Job, latest_evaluation, run
 from real import mean_cell
 
 REGISTRATION = "real/registration_distorted"
@@ -25,6 +25,7 @@ PLAIN, REGISTERED = "real/carn_distorted", "real/carn_registered"
 NETWORKS = {PLAIN: "targets as they are", REGISTERED: "targets registered"}
 PARTS = ("s2_chips", "s2_multidate_120m", "aerial_naip")
 PROFILE = "torchsisr"
+BAND, TILE_PX = "B8", 64
 Evaluated = tuple[Mapping[str, Any], list[dict[str, str]]]
 
 
@@ -42,9 +43,10 @@ def main() -> int:
         print(f"no folder {args.data / missing[0]}; DATA= names one with", end=" ", file=sys.stderr)
         print(", ".join(f"{name}/" for name in PARTS), file=sys.stderr)
         return 2
-    job = Job(args.work.resolve(), stages=3 + 2 * len(NETWORKS))
+    job = Job(args.work.resolve(), stages=4 + 2 * len(NETWORKS))
     job.write_environment(data_root="data", experiment_root="experiments", sample_freq=1000)
     prepare(job, args.data.resolve())
+    prepare_pairs(job)
     replace = {"steps": args.steps} if args.steps else None
     job.experiment(REGISTRATION, replace=replace)
     # Of the registration only training and validation squares are seen: its truth is not tested.
@@ -71,10 +73,18 @@ def prepare(job: Job, folder: Path, *, distorted: bool = True) -> Path:
     options: list[object] = ["--data", folder, "--dataset", name]
     options += [] if distorted else ["--true"]
     job.door(f"real images as the data set '{name}'", "examples/distorted.py", *options)
-    return job.work / "data" / name / "64"
+    return job.work / "data" / name / str(TILE_PX)
 
 
-def accuracy(job: Job, run: str = REGISTRATION) -> list[str]:
+def prepare_pairs(job: Job) -> Path:
+    """Make the data set that the registration is trained on; the folder it is in."""
+    job.announce("pairs of one band of both sensors")
+    words = ["records-pairs", "--from", "distorted", "--from-size", str(TILE_PX), "--band", BAND]
+    run(["-m", "sensor2sensor", *words, "--environment", str(job.environment)])
+    return job.work / "data" / "distorted_pairs" / str(TILE_PX // 2)
+
+
+def accuracy(job: Job, name: str = REGISTRATION) -> list[str]:
     """What is left of the known distortions of the validation squares, as lines of a page."""
     from distorted import left_over
 

@@ -20,7 +20,8 @@ DATA = {
     "wsx4": (512, 6, "wsx4"),
 }
 VARIANTS = {"baseline": None, "geom": False, "geom_rad": True}
-PRETRAINED = {"s2vx2": "B8", "s2vx4": "B8A", "wsx2": "B8", "wsx4": "B8"}
+# Side of the coarser image, in its own pixels.
+PRETRAINED = {"s2vx2": 128, "s2vx4": 64, "wsx2": 128, "wsx4": 128}
 # Published angles of view in degrees from the zenith.
 ZENITH = {
     "FR-LQ1": 1.8, "NARYN": 5.0, "FGMANAUS": 7.2, "MAD-AMBO": 14.8, "ARM": 15.2, "BAMBENW2": 17.8,
@@ -69,12 +70,16 @@ def test_three_trainings_of_a_data_set_differ_by_their_registration_alone(data, 
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
-def test_a_registration_is_pretrained_on_the_near_infrared_of_its_own_data(name):
+def test_a_registration_is_pretrained_on_the_coarse_images_of_its_own_data(name):
     config = settings("pretrain_registration", name)
-    assert (config.model_name, config.dataset) == ("registration", name)
-    assert config.params["band"] == PRETRAINED[name] and config.registration is None
-    users = [settings(data, "baseline") for data in DATA if DATA[data][2] == name]
-    assert users and {user.tilesize for user in users} == {config.tilesize}
+    assert (config.model_name, config.dataset) == ("registration", f"{name}_pairs")
+    assert config.tilesize == PRETRAINED[name] and config.registration is None
+    # Unit weights are published, and that a flow is at most 2 pixels long.
+    terms = {f"gen_flow_{term}": 1 for term in ("composition", "identity", "inverse", "warping")}
+    assert {loss: weight for loss, weight in config.gen_loss if weight} == terms
+    assert config.params == {"max_offset": 2}
+    for data, (tilesize, _, registration) in DATA.items():
+        assert registration != name or tilesize == int(data[-1]) * config.tilesize
 
 
 def test_the_model_of_the_public_tool_learns_ten_bands_without_a_reference_for_two():
