@@ -94,6 +94,7 @@ class GAN:
             x = self._active(x, features)
 
             def last(**options):
+                options = {"kernel_initializer": he_normal(SMALL_START), **options}
                 made = self._conv(x, exp.OUTPUT_CHANNELS, **options)
                 if reached == factor:
                     return made
@@ -114,7 +115,10 @@ class GAN:
         return tf.keras.layers.Add()([x, made])
 
     def _dense(self, x: tf.Tensor) -> tf.Tensor:
-        small, growth = partial(he_normal, SMALL_START), scaled(self.params.growth, self.params.width)
+        small, growth = (
+            partial(he_normal, SMALL_START),
+            scaled(self.params.growth, self.params.width),
+        )
         grown = [x]
         for _ in range(CONVOLUTIONS - 1):
             seen = tf.keras.layers.Concatenate()(grown) if len(grown) > 1 else x

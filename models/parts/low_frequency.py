@@ -47,7 +47,7 @@ def constrained(experiment: Experiment, network: tf.keras.Model) -> tf.keras.Mod
     missing = tf.keras.layers.Subtract(dtype="float32")([base_of(experiment, image), blurred])
     missing = _known(experiment, enlarged(experiment, missing))
     outputs = tf.keras.layers.Add(dtype="float32")([made, missing])
-    return tf.keras.Model(network.inputs, outputs, name=network.name)
+    return tf.keras.Model(network.input, outputs, name=network.name)
 
 
 def _coarser(experiment: Experiment, factor: int) -> float:
