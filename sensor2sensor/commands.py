@@ -65,6 +65,10 @@ COMMANDS = {
         "sensor2sensor.sources.sen12mscr.run",
         "step 53: a data set of cloudy and clear Sentinel-2 images with radar (needs TensorFlow)",
     ),
+    "records-pairs": Command(
+        "sensor2sensor.sources.pairs.run",
+        "pairs of one band of two sensors, to train a registration on (needs TensorFlow)",
+    ),
     "report": Command(
         "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
     ),

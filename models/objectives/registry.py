@@ -39,6 +39,8 @@ class LossInputs:
         seed: The experiment's seed, for terms that draw.
         draw: Number of the discriminator's update within the step.
         vgg: What ``gen_vgg`` looks through (``experiment.VGG``).
+        flows: What a registration says to a pair and to synthetic changes of it
+            (:class:`models.parts.flow.Flows`).
     """
 
     target: tf.Tensor | None = None
@@ -58,6 +60,7 @@ class LossInputs:
     seed: int = 0
     draw: int = 0
     vgg: Any = None
+    flows: Any = None
 
     @property
     def from_logits(self) -> bool:
