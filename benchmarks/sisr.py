@@ -61,6 +61,8 @@ def main() -> int:
                 job.work, f"sisr/{arm}/{seed}", marker["timestamp"]
             )
             found[arm].append(values)
+            if arm == "registered":
+                print("\n".join(sisr.accuracy(job, f"sisr/{arm}/{seed}")), flush=True)
     job.finish()
     print("\n".join(table(facts, found, distorted)))
     return 0
@@ -70,7 +72,6 @@ def register(job: Job, seed: int, dataset: Path) -> None:
     """Train the registration of one seed; of its own evaluation nothing is used."""
     content = trainings.shipped(sisr.REGISTRATION, seed=seed)
     trainings.train(job, f"sisr/registration/{seed}", content, dataset, split="val")
-    print("\n".join(sisr.accuracy(job, f"sisr/registration/{seed}")), flush=True)
 
 
 def settings(arm: str, seed: int) -> dict[str, Any]:

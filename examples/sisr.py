@@ -48,7 +48,8 @@ def main() -> int:
     prepare(job, args.data.resolve())
     prepare_pairs(job)
     replace = {"steps": args.steps} if args.steps else None
-    job.experiment(REGISTRATION, replace=replace)
+    for name in (REGISTRATION, *NETWORKS):
+        job.experiment(name, replace=replace)
     # Of the registration only training and validation squares are seen: its truth is not tested.
     job.door(
         "train.py: the registration, then its evaluation on val",
@@ -57,7 +58,6 @@ def main() -> int:
     job.announce("how far the targets are from the inputs, before and after")
     print("\n".join(accuracy(job)))
     for name, title in NETWORKS.items():
-        job.experiment(name, replace=replace)
         job.door(f"train.py: carn, {title}", "train.py", "--exp", name)
     for name, title in NETWORKS.items():
         score = ("--exp", name, "--profile", PROFILE)
@@ -84,20 +84,63 @@ def prepare_pairs(job: Job) -> Path:
     return job.work / "data" / "distorted_pairs" / str(TILE_PX // 2)
 
 
-def accuracy(job: Job, name: str = REGISTRATION) -> list[str]:
-    """What is left of the known distortions of the validation squares, as lines of a page."""
-    from distorted import left_over
+def accuracy(job: Job, name: str = REGISTERED) -> list[str]:
+    """What is left of the known distortions of the validation squares, as lines of a page.
 
-    before, after = left_over(job.work / "data" / "distorted" / "64", job.environment, run)
+    Args:
+        job: Where.
+        name: An experiment that uses the registration, trained or not.
+    """
+    before, after = left_over(job, name)
     return [
-        f"Distance of target and input, root mean square over {before.size} validation squares:",
-        f"{rms(before):.3f} input pixels as they are, {rms(after):.3f} after the registration.",
+        f"Distance of target and input, root mean square over {len(before)} validation squares:",
+        f"{rms(before):.3f} input pixels as they are, {rms(after):.3f} after the registration"
+        f" (median over squares {median_rms(before):.3f} and {median_rms(after):.3f}).",
     ]
+
+
+def left_over(job: Job, name: str) -> tuple[Any, Any]:
+    """Lengths of the distortion, ``[squares, H, W]`` in input pixels: known, and left over.
+
+    Both without the outermost 4 pixels of the target, about which a reflected half says little.
+    """
+    import numpy as np
+    from distorted import FACTOR
+    from distorted import left_over as left
+
+    from experiment import Experiment
+    from sensor2sensor.config.environment import load_environment
+    from sensor2sensor.dataset.build import refs_of
+    from sensor2sensor.dataset.ledger import read_split
+    from sensor2sensor.dataset.recordfile import read_record
+    from sensor2sensor.dataset.records import decode
+    from sensor2sensor.pipeline import flow
+
+    experiment = Experiment(name, load_environment(str(job.environment)))
+    folder = job.work / "data" / "distorted" / str(TILE_PX)
+    lengths: tuple[list[Any], list[Any]] = ([], [])
+    for ref in refs_of(folder, read_split(folder))["val"]:
+        tile = decode(read_record(ref), experiment.contract)
+        assert tile.input_dense is not None
+        low, target = tile.input_dense[None], tile.target[None]
+        found = experiment.REGISTRAR.flow(low, target)
+        enlarged = flow.enlarge(found, FACTOR).numpy()[0].astype(np.float64)
+        for kept, moved in zip(lengths, (0 * enlarged, enlarged), strict=True):
+            rest = left(0, tile.name, moved)[4:-4, 4:-4]
+            kept.append(np.linalg.norm(rest, axis=-1) / FACTOR)
+    return np.stack(lengths[0]), np.stack(lengths[1])
 
 
 def rms(values: Any) -> float:
     """Root mean square."""
     return float((values**2).mean() ** 0.5)
+
+
+def median_rms(values: Any) -> float:
+    """Median over squares of each square's root mean square."""
+    import numpy as np
+
+    return float(np.median((values**2).mean(axis=(1, 2)) ** 0.5))
 
 
 def conclude(job: Job) -> None:
