@@ -106,7 +106,8 @@ def _drawn(
         if len(found) < wanted and len(found | own) < len(rest):
             found |= own
     if not found:
-        what = f"no site of {', '.join(rest) or 'none'} can be drawn for validation"
+        left = f"of {', '.join(rest)}" if rest else "is left that"
+        what = f"no site {left} can be drawn for validation"
         raise InputError(what, hint="name one with --val-sites, or fewer --test-sites")
     return found
 

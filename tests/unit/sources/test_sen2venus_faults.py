@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rasterio.errors import NotGeoreferencedWarning
 
 from tests.fakes import sen2venus as fakes
 from tests.fakes.sen2venus import ground, write_sites
 from tests.unit.sources.test_sen2venus import SIDE, SITES, door, name_of, rows_of
 
 COLUMNS = ("b2b3b4b8_10m", "b2b3b4b8_05m")
+pytestmark = pytest.mark.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,7 @@ def _all_cut(folder: Path) -> None:
         (_index(lambda t: t.partition("\n")[0]), (), "lists no patch"),
         (_index(lambda t: t.replace("date", "site", 1)), (), "its folder is called ARM"),
         (None, ("--test-sites", "FR-LAMM"), "no site 'FR-LAMM' with patches; nearest: 'FR-LAM'"),
-        (None, ("--test-sites", *SITES), "no site of none can be drawn for validation"),
+        (None, ("--test-sites", *SITES), "no site is left that can be drawn for validation"),
         (None, ("--val-sites", "ARM", "SO1", "SO2"), "no site is left to train on"),
         (None, ("--val-sites", "FR-LAM"), "FR-LAM cannot be for testing and validation"),
         (None, ("--val-sites", "ARM", "--val-share", 0.2), "--val-share would do nothing"),
