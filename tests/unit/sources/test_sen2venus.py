@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import list_records, read_record
 from sensor2sensor.dataset.records import TileRecord, decode
 from sensor2sensor.dataset.verification import verify_dataset
+from sensor2sensor.sources.sen2venus.layout import patches_of
 from sensor2sensor.sources.sen2venus.run import main
 from tests.fakes.sen2venus import COLUMNS, DATE, TILE, ground, write_sites
 from tests.fakes_tiles import own_environment
@@ -213,3 +215,28 @@ def test_indices_with_carriage_returns_and_files_beside_them(tmp_path: Path) -> 
     index.write_text(index.read_text().replace(".zip/", "/"))
     assert door(data, tmp_path) == 0
     assert len(rows_of(tmp_path / "sen2venus_x2" / str(SIDE))) == 6
+
+
+@pytest.mark.parametrize("cell", ["V/{site}/{zip}/{name}", "{name}", "/vsizip/./{zip}/{name}"])
+def test_an_index_may_name_members_in_several_ways(sites: Path, tmp_path: Path, cell: str) -> None:
+    """Which way the published index takes is not verified: what they name is the same."""
+    folder = Path(shutil.copytree(sites / "ARM", tmp_path / "V" / "ARM"))
+    plain = patches_of(folder, ["b2b3b4b8_05m"])
+    index = folder / "index.csv"
+    whole = re.compile(r"(ARM_\w+\.zip)/(\S+)")
+    index.write_text(
+        whole.sub(lambda m: cell.format(site="ARM", zip=m[1], name=m[2]), index.read_text())
+    )
+    found = patches_of(folder, ["b2b3b4b8_05m"])
+    assert [p.members for p in found] == [p.members for p in plain]
+    assert [p.name for p in found] == [name_of("ARM", n) for n in range(2)]
+
+
+def test_files_of_one_name_in_several_zips_are_told_apart(sites: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(sites / "ARM", tmp_path / "ARM"))
+    index = folder / "index.csv"
+    lines = index.read_text().splitlines()
+    index.write_text("\n".join([*lines, lines[1]]) + "\n")
+    names = [patch.name for patch in patches_of(folder, ["b2b3b4b8_05m"])]
+    first = name_of("ARM", 0)
+    assert names == [f"{first}__00000", name_of("ARM", 1), f"{first}__00002"]
