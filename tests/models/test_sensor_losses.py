@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from models import base, losses
 from models.losses import LossInputs
-from models.objectives.weighing import weighted
 from models.objectives.routing import judged
+from models.objectives.weighing import weighted
 from models.parts.answers import answers, loss_inputs
 from models.parts.optimizers import adam
 from sensor2sensor.config.experiment_file import ExperimentFile
