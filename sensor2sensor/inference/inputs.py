@@ -10,7 +10,15 @@ import numpy as np
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid, PixelWindow
 from sensor2sensor.inference.card import Card
-from sensor2sensor.inference.windows import FILL_HALOS, TAPS, Image, Missing, enlarged, filled, mirrored
+from sensor2sensor.inference.windows import (
+    FILL_HALOS,
+    TAPS,
+    Image,
+    Missing,
+    enlarged,
+    filled,
+    mirrored,
+)
 from sensor2sensor.products.theia import TheiaProduct
 
 
@@ -35,7 +43,10 @@ class Inputs:
 
         None where no pixel of the core has a value in any band.
         """
-        images, gaps = zip(*(self._band(*band, core) for band in zip(self.card.bands, self.coarse, strict=True)), strict=True)
+        images, gaps = zip(
+            *(self._band(*band, core) for band in zip(self.card.bands, self.coarse, strict=True)),
+            strict=True,
+        )
         missing = np.stack(gaps)
         return None if missing.all() else (np.stack(images), missing)
 

@@ -74,7 +74,7 @@ def _tif(path: Path, image: NDArray, pixel_m: int) -> None:
 def metadata() -> str:
     """What is read of ``*_MTD_ALL.xml``: coding, clouds, orbit, and grids of angles."""
     grid = "<Values_List><VALUES>{0} {0}</VALUES><VALUES>{0} {0}</VALUES></Values_List>"
-    angles = "<Zenith>{}</Zenith><Azimuth>{}</Azimuth>".format(grid.format(30), grid.format(150))
+    angles = f"<Zenith>{grid.format(30)}</Zenith><Azimuth>{grid.format(150)}</Azimuth>"
     seen = "".join(
         f'<Band_Viewing_Incidence_Angles_Grids_List band_id="{band}">'
         f'<Viewing_Incidence_Angles_Grids detector_id="4">{angles}</Viewing_Incidence_Angles_Grids>'
