@@ -81,11 +81,15 @@ def export_run(
     generator = export.of_any_size(gan.generator)
     margins = export.margin_of(generator, fit.factor, margin)
     network = export.in_digital_numbers(generator, seen.normaliser, fit)
-    truth = onnx_file.reference(gan.generator, seen.normaliser, fit)
+    truth = onnx_file.reference(generator, seen.normaliser, fit)
+    truths = [(truth, sides) for sides in onnx_file.ODD_PX]
+    if experiment.config.precision == "float32":  # not only to its copy for any size
+        own = seen.INPUT_HEIGHT, seen.INPUT_WIDTH
+        truths.append((onnx_file.reference(gan.generator, seen.normaliser, fit), own))
     stem = "__".join([*experiment.name.split("/")]) + f"_{run.timestamp}"
     path = folder / f"{stem}{'' if at is None else f'_step-{at}'}.onnx"
     ranges = experiment.contract.input_ranges()
-    measured = onnx_file.write(network, truth, OnnxModel, path, margins, fit, ranges)
+    measured = onnx_file.write(network, truths, OnnxModel, path, margins, fit, ranges)
     known = {**facts(experiment, run, step), "weights": weights_in_use(gan), **measured}
     card = path.with_suffix(".yaml")
     files.write_text(card, onnx_file.card_text(path, fit, margins, known))

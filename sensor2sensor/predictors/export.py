@@ -140,7 +140,7 @@ def of_any_size(generator: Any) -> Any:
 
     from sensor2sensor.networks.layers import held_layers
 
-    inputs = getattr(generator, "inputs", None) or ()
+    inputs: Any = getattr(generator, "inputs", None) or ()
     if len(inputs) != 1:
         what = f"takes {len(inputs) or 'an unknown number of'} inputs, the tool gives one image"
         raise ModelContractError(what, where=generator.name)
@@ -150,7 +150,7 @@ def of_any_size(generator: Any) -> Any:
     image = keras.Input((None, None, inputs[0].shape[-1]))
     try:
         made = keras.models.clone_model(
-            generator, input_tensors=[image], clone_function=_in_float32, recursive=True
+            generator, input_tensors=image, clone_function=_in_float32, recursive=True
         )
         made.set_weights(generator.get_weights())
     # Whatever a layer raises that was made for one size.

@@ -6,7 +6,7 @@ A file that does not make what the generator makes, on odd sizes too, is not lef
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from sensor2sensor.products.theia import QUANTIFICATION
 
 Numbers = npt.NDArray[np.float32]
 Apply = Callable[[Numbers], Numbers]
+Sides = tuple[int, int]
+Truths = Sequence[tuple[Apply, Sides]]
 
 INPUT = "input"
 PARITY_DN, SEAM_DN = 0.5, 1.0  # digital numbers; the written file has whole ones
 ODD_PX = ((48, 48), (33, 47), (57, 31))
-_CORE_PX = 17
+_CORE_PX, _SEAM = 17, 99  # side, and the number of its noise
 
 
 def reference(generator: Any, normaliser: Any, fit: Fit) -> Apply:
@@ -42,14 +44,14 @@ def reference(generator: Any, normaliser: Any, fit: Fit) -> Apply:
 
 
 def write(
-    network: Any, truth: Apply, opened: Callable[[Path], Apply], path: Path, margin: Margin,
+    network: Any, truths: Truths, opened: Callable[[Path], Apply], path: Path, margin: Margin,
     fit: Fit, ranges: npt.NDArray[Any],
 ) -> dict[str, float]:  # fmt: skip
     """Write an ONNX file that was seen to do what it should, or none.
 
     Args:
         network: Of :func:`in_digital_numbers`.
-        truth: What it has to equal.
+        truths: What it has to equal, each with the sides of an image to see it on.
         opened: Opens an ONNX file as a function.
         path: The file.
         margin: Its margin.
@@ -66,7 +68,7 @@ def write(
     with files.atomic_path(path) as part:
         _export(network, part, len(fit.bands))
         apply = opened(part)
-        parity = _parity(apply, truth, path, ranges)
+        parity = _parity(apply, truths, path, ranges)
         seam = _seam(apply, fit.factor, margin, path, ranges)
     return {"parity_dn": parity, "seam_dn": seam}
 
@@ -88,9 +90,9 @@ def _export(network: Any, part: Path, channels: int) -> None:
         raise ModelContractError(f"cannot be exported to ONNX ({why})") from error
 
 
-def _parity(apply: Apply, truth: Apply, path: Path, ranges: npt.NDArray[Any]) -> float:
+def _parity(apply: Apply, truths: Truths, path: Path, ranges: npt.NDArray[Any]) -> float:
     largest = 0.0
-    for number, sides in enumerate(ODD_PX):
+    for number, (truth, sides) in enumerate(truths):
         image = noise(ranges, sides, number)
         wanted, made = truth(image), apply(image)
         if made.shape != wanted.shape:
@@ -112,7 +114,7 @@ def _seam(apply: Apply, factor: int, margin: Margin, path: Path, ranges: npt.NDA
     halo = margin.px // factor
     # Not at whole steps of any network that halves: there the result depends on where it begins.
     begins = halo + 9
-    image = noise(ranges, (_CORE_PX + 2 * begins,) * 2, len(ODD_PX))
+    image = noise(ranges, (_CORE_PX + 2 * begins,) * 2, _SEAM)
     inner = slice(begins - halo, begins + _CORE_PX + halo)
     cut = slice(begins * factor, (begins + _CORE_PX) * factor)
     own = slice(margin.px, margin.px + _CORE_PX * factor)
@@ -128,7 +130,7 @@ def _seam(apply: Apply, factor: int, margin: Margin, path: Path, ranges: npt.NDA
     return difference
 
 
-def noise(ranges: npt.NDArray[Any], sides: tuple[int, int], number: int) -> Numbers:
+def noise(ranges: npt.NDArray[Any], sides: Sides, number: int) -> Numbers:
     """White noise over the bands' ranges and somewhat beyond, ``[1, C, h, w]``, x 10000."""
     draw = rng(0, Purpose.EXPORT, number)
     low, high = np.asarray(ranges, np.float64).T[:, :, np.newaxis, np.newaxis]
