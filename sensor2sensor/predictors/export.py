@@ -148,17 +148,18 @@ def of_any_size(generator: Any) -> Any:
     if leaves_sides_open(generator) and policies == {"float32"}:
         return generator
     image = keras.Input((None, None, inputs[0].shape[-1]))
+    why = "a layer was made for one size"
     try:
         made = keras.models.clone_model(
             generator, input_tensors=image, clone_function=_in_float32, recursive=True
         )
         made.set_weights(generator.get_weights())
+        if made.outputs[0].shape[1:3] == (None, None):
+            return made
     # Whatever a layer raises that was made for one size.
     except Exception as error:
         why = " ".join(str(error).split())[:160]
-        what = f"cannot be made for images of any size ({why})"
-        raise ModelContractError(what, where=generator.name) from error
-    return made
+    raise ModelContractError(f"cannot be made for any size ({why})", where=generator.name)
 
 
 def _in_float32(layer: Any) -> Any:

@@ -6,6 +6,7 @@ A file that does not make what the generator makes, on odd sizes too, is not lef
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core import files
+from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import MissingExtraError, ModelContractError
 from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.core.versions import __version__
@@ -83,7 +85,9 @@ def _export(network: Any, part: Path, channels: int) -> None:
         raise MissingExtraError("tf2onnx is not installed", hint=hint) from None
     form = keras.InputSpec(shape=(None, channels, None, None), dtype="float32", name=INPUT)
     try:
-        network.export(str(part), format="onnx", input_signature=[form], verbose=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of Keras' own look at numpy
+            network.export(str(part), format="onnx", input_signature=[form], verbose=False)
     # Whatever Keras and tf2onnx raise of a layer that ONNX has not.
     except Exception as error:
         why = " ".join(str(error).split())[:200]
@@ -94,7 +98,14 @@ def _parity(apply: Apply, truths: Truths, path: Path, ranges: npt.NDArray[Any]) 
     largest = 0.0
     for number, (truth, sides) in enumerate(truths):
         image = noise(ranges, sides, number)
-        wanted, made = truth(image), apply(image)
+        try:
+            wanted = truth(image)
+        # Whatever a layer raises that wants sides of a certain kind.
+        except Exception as error:
+            why = f"takes no image of {sides[0]} x {sides[1]} pixels ({sentence(error)[:120]})"
+            hint = "the tool gives images of any size: pad within the network"
+            raise ModelContractError(f"the generator {why}", hint=hint) from error
+        made = apply(image)
         if made.shape != wanted.shape:
             what = f"makes {list(made.shape)} of {list(image.shape)}, not {list(wanted.shape)}"
             raise ModelContractError(f"the file {what}; it was not left", where=path)
@@ -154,6 +165,6 @@ def card_text(model: Path, fit: Fit, margin: Margin, provenance: Mapping[str, An
     }
     stream = io.StringIO()
     writer = YAML()
-    writer.default_flow_style = False
+    writer.default_flow_style, writer.width = False, 10_000  # a digest on one line
     writer.dump({**keys, "margin": margin.px, "sensor2sensor": known}, stream)
     return stream.getvalue()

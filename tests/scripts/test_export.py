@@ -78,12 +78,7 @@ def door(program, root: Path, *words: str) -> int:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("export")
-    data = make_dataset(
-        root / "data", name="deg2_toy", factor=2, tile_px=64, train=4, val=1, test=1
-    )
-    # B4, B3, B2 made of B2, B3, B4: the card has the order of the input.
-    shape = json.loads((data / "dataset.json").read_text())
-    assert [band["name"] for band in shape["input"]["bands"]] == ["B02", "B03", "B04"]
+    make_dataset(root / "data", name="deg2_toy", factor=2, tile_px=64, train=4, val=1, test=1)
     (root / "mine").mkdir()
     (root / "mine" / "tiny_sr.py").write_text(MODEL)
     (root / "environment.json").write_text(json.dumps({"models_root": "mine"}))
