@@ -162,7 +162,7 @@ def _strata(evaluation: Evaluation) -> dict[str, Any]:
             "columns": columns,
             **asdict(evaluation.grounds[part.name]),
             # Only of a profile with parts of its own: other files stay as they were before those.
-            **({**part.facts(), "by_definition": given} if part.stratum is not None else {}),
+            **({**part.facts(), "by_definition": given} if part.facts() else {}),
         }
     return found
 

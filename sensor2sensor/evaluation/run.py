@@ -19,9 +19,11 @@ from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, select_records
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.evaluation.definitions import info, within_strata
+from sensor2sensor.evaluation.detail import Detail
 from sensor2sensor.evaluation.parts import Part
 from sensor2sensor.evaluation.pooled import Pool, Pooled
-from sensor2sensor.evaluation.scoring import Ground, Scorer, Scores, counted, over_draws
+from sensor2sensor.evaluation.scoring import Ground, Scores, counted, over_draws
+from sensor2sensor.evaluation.sisr import Sisr, SisrScorer, scorer_of
 from sensor2sensor.evaluation.summary import (
     Bools,
     Gain,
@@ -87,6 +89,7 @@ class Evaluation:
         batch_size: Tiles that were predicted at a time, in the order of the split.
         pooled: Scores over all pixels at once, of a profile that has them.
         copies: Methods that give the input back as it is.
+        detail: Bands, sites and spectra of profile torchsisr.
     """
 
     rows: tuple[TileScores, ...]
@@ -103,6 +106,7 @@ class Evaluation:
     batch_size: int = BATCH
     pooled: Pooled | None = None
     copies: frozenset[str] = frozenset()
+    detail: Detail | None = None
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -250,6 +254,21 @@ def _predict(name: str, predictor: Predictor, batch: Sequence[TileRecord]) -> Im
     return prediction
 
 
+def _drawn(
+    name: str,
+    predictor: Predictor,
+    views: Mapping[str, Sequence[TileRecord]],
+    detail: Detail | None,
+) -> Iterator[dict[str, Images]]:
+    """Predictions of each view of a batch, draw by draw; profile torchsisr looks at them, too."""
+    draws = draws_of(predictor)
+    for one in draws:
+        guesses = {view: _predict(name, one, tiles) for view, tiles in views.items()}
+        if detail is not None:
+            detail.add(name, guesses, 1 / len(draws))
+        yield guesses
+
+
 def evaluate(
     predictors: Mapping[str, Predictor],
     dataset_dir: Path,
@@ -263,6 +282,7 @@ def evaluate(
     exclude_suffix: str | None = None,
     exclude_tiles: Collection[str] = (),
     seed: int = 0,
+    sisr: Sisr | None = None,
 ) -> Evaluation:
     """Score every predictor on every tile of a split.
 
@@ -279,27 +299,32 @@ def evaluate(
         exclude_suffix: Only tiles whose name does not end so.
         exclude_tiles: Names of tiles left out, as in training.
         seed: Seed of the bootstrap intervals.
+        sisr: How profile ``torchsisr`` scores; as is sound by default.
 
     Raises:
         ConfigError: The profile is unknown or cannot score a predictor or the data set.
         InputError: No tile is left, or a predictor returns another shape.
     """
     _check(predictors, profile)
-    scorer, table = Scorer(contract, profile), read_split(dataset_dir)
+    scorer, table = scorer_of(contract, profile, sisr), read_split(dataset_dir)
     pool = Pool(scorer.powers)
     places = _places(table)
     filters = enforce_suffix, exclude_suffix, exclude_tiles
     refs = select_records(table, dataset_dir, split, *filters)[:limit]
     tiles = progress(iterate_refs(refs, contract), total=len(refs), desc="evaluate", unit="tile")
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
+    detail = scorer.detail(len(refs)) if isinstance(scorer, SisrScorer) else None
     for batch in batches(tiles, batch_size):
         # One truth and one set of masks for all methods: scores are compared tile by tile.
-        held = scorer.references(batch)
+        views = scorer.views(batch)
+        held = scorer.references(views)
         masks = scorer.masks(batch, held)
         pixels = counted(masks, len(batch))
         draws: dict[str, list[Scores]] = {}
+        if detail is not None:
+            detail.begin(views, held, [places[tile.name][1] for tile in batch])
         for method, predictor in predictors.items():
-            drawn = (_predict(method, one, batch) for one in draws_of(predictor))
+            drawn = _drawn(method, predictor, views, detail)
             scored = [scorer(held, g, masks, normalised=predictor.normalised) for g in drawn]
             draws[method] = [scores for scores, _ in scored]
             scores, states = over_draws(scored)
@@ -325,5 +350,6 @@ def evaluate(
         grounds=scorer.grounds,
         batch_size=batch_size,
         pooled=pool.result(),
+        detail=detail,
         copies=frozenset(n for n, p in predictors.items() if isinstance(p, DoNothing)),
     )
