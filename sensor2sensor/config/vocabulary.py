@@ -83,7 +83,7 @@ CLOUD_PARTS = {
     "reproduction": ("clear", INPUT),
     "clear": ("clear", TRUTH),
 }
-# Profile torchsisr: "mean" is that of the bands' own scores, and one PSNR is from their pooled error.
+# Profile torchsisr: means of the bands' own scores, and a PSNR from their pooled error.
 LR_RMSE = "lr_rmse"  # against the coarser input: all others are against the target
 SISR_TABLE = ("psnr_bands", "psnr", "rmse_bands", "l1", "ssim", "hp_l1", LR_RMSE)
 # What it also holds a prediction against: the target, after its input was made from that target;

@@ -216,6 +216,7 @@ def document(
         # The published keys, with the published kind of standard deviation, of that profile alone.
         **({"published": published(evaluation)} if evaluation.profile == PIX2PIX_MAPS else {}),
         **({"pooled": evaluation.pooled.plain()} if evaluation.pooled is not None else {}),
+        **({"cross_sensor": evaluation.cross_sensor} if evaluation.detail is not None else {}),
         # Only where something was said: other files stay as they were before there was a --set.
         **({"set": list(subject.options)} if subject.options else {}),
         "csv": dict(csv),

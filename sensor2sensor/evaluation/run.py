@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sensor2sensor.config.evaluations import BY_DEFINITION
 from sensor2sensor.config.vocabulary import BAND_UNIT, INPUT
-from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, select_records
@@ -22,6 +21,7 @@ from sensor2sensor.evaluation.definitions import info, within_strata
 from sensor2sensor.evaluation.detail import Detail
 from sensor2sensor.evaluation.parts import Part
 from sensor2sensor.evaluation.pooled import Pool, Pooled
+from sensor2sensor.evaluation.predict import check, drawn_of
 from sensor2sensor.evaluation.scoring import Ground, Scores, counted, over_draws
 from sensor2sensor.evaluation.sisr import Sisr, SisrScorer, scorer_of
 from sensor2sensor.evaluation.summary import (
@@ -34,8 +34,7 @@ from sensor2sensor.evaluation.summary import (
     undefined_alike,
 )
 from sensor2sensor.predictors.baselines import DoNothing
-from sensor2sensor.predictors.draws import draws_of
-from sensor2sensor.predictors.protocol import Images, Predictor
+from sensor2sensor.predictors.protocol import Predictor
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
@@ -162,6 +161,11 @@ class Evaluation:
         }
 
     @cached_property
+    def cross_sensor(self) -> dict[str, Any]:
+        """Bands, sites and spectra of profile torchsisr, for JSON; empty of any other."""
+        return {} if self.detail is None else self.detail.document(self.seed)
+
+    @cached_property
     def gains(self) -> dict[str, dict[str, Gain]]:
         """Paired gain of the first method over each other method, by column."""
         # Over all methods, not the pair: two that fail on the same tile do not make it undefined.
@@ -231,44 +235,6 @@ def _places(rows: Sequence[SplitRow]) -> dict[str, tuple[str, str]]:
     return {row.name: (row.seen_by, row.block.split("+")[0]) for row in rows}
 
 
-def _check(predictors: Mapping[str, Predictor], profile: str) -> None:
-    for name, predictor in predictors.items():
-        if predictor.normalised and profile != "arisgan":
-            raise ConfigError(
-                f"{name} predicts in units of its l2 normalisation, which cannot be undone",
-                where="evaluation",
-                hint="score it with --profile arisgan, or train with normalisation 'symmetric'",
-            )
-
-
-def _predict(name: str, predictor: Predictor, batch: Sequence[TileRecord]) -> Images:
-    prediction = np.asarray(predictor(batch))
-    # [B, H, W, 1] for three bands would be broadcast, and scored without a word.
-    expected = (len(batch), *batch[0].target.shape)
-    if prediction.shape != expected:
-        raise InputError(
-            f"{name} returned {list(prediction.shape)}, the tiles have {list(expected)}",
-            where="evaluation",
-            hint="a predictor returns [B, H, W, target bands]",
-        )
-    return prediction
-
-
-def _drawn(
-    name: str,
-    predictor: Predictor,
-    views: Mapping[str, Sequence[TileRecord]],
-    detail: Detail | None,
-) -> Iterator[dict[str, Images]]:
-    """Predictions of each view of a batch, draw by draw; profile torchsisr looks at them, too."""
-    draws = draws_of(predictor)
-    for one in draws:
-        guesses = {view: _predict(name, one, tiles) for view, tiles in views.items()}
-        if detail is not None:
-            detail.add(name, guesses, 1 / len(draws))
-        yield guesses
-
-
 def evaluate(
     predictors: Mapping[str, Predictor],
     dataset_dir: Path,
@@ -305,7 +271,7 @@ def evaluate(
         ConfigError: The profile is unknown or cannot score a predictor or the data set.
         InputError: No tile is left, or a predictor returns another shape.
     """
-    _check(predictors, profile)
+    check(predictors, profile)
     scorer, table = scorer_of(contract, profile, sisr), read_split(dataset_dir)
     pool = Pool(scorer.powers)
     places = _places(table)
@@ -324,7 +290,7 @@ def evaluate(
         if detail is not None:
             detail.begin(views, held, [places[tile.name][1] for tile in batch])
         for method, predictor in predictors.items():
-            drawn = _drawn(method, predictor, views, detail)
+            drawn = drawn_of(method, predictor, views, detail)
             scored = [scorer(held, g, masks, normalised=predictor.normalised) for g in drawn]
             draws[method] = [scores for scores, _ in scored]
             scores, states = over_draws(scored)
