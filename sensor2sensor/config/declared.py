@@ -223,4 +223,28 @@ METRICS: tuple[dict[str, Any], ...] = (
         "name": "mae", "label": "MAE", "unit": "unit of the bands", "better": "lower",
         "paper": "mean absolute difference, as l1 of profile standard", "profile": "dsen2cr",
     },
+    {
+        "name": "psnr_bands",
+        "label": "PSNR",
+        "unit": "dB",
+        "better": "higher",
+        "paper": "mean over bands of each band's 10 log10(L²/MSE), L its value range",
+        "profile": "torchsisr",
+    },
+    {
+        "name": "rmse_bands",
+        "label": "RMSE",
+        "unit": "unit of the bands",
+        "better": "lower",
+        "paper": "mean over bands of each band's root of the mean squared difference",
+        "profile": "torchsisr",
+    },
+    {
+        "name": "lr_rmse",
+        "label": "LR RMSE",
+        "unit": "unit of the bands",
+        "better": "lower",
+        "paper": "mean over bands of the RMSE between the prediction, degraded by each band's MTF, and the input",
+        "profile": "torchsisr",
+    },
 )
