@@ -23,11 +23,8 @@ class Purpose(StrEnum):
     MODEL = "model"
     PENALTY = "penalty"
     STATISTICS = "statistics"
-<<<<<<< HEAD
     FLOW = "flow"
-=======
     EXPORT = "export"
->>>>>>> c7456f051f33b2c62b813a19f5b00da811ebc909
 
 
 def _digest(parts: tuple[object, ...]) -> int:
