@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from sensor2sensor.config.cadence import CadenceKeys
 from sensor2sensor.config.compose import compose
+from sensor2sensor.config.cross_sensor import CrossSensorKeys
 from sensor2sensor.config.exclusion import beside_its_file
 from sensor2sensor.config.expects import ExpectsKeys
 from sensor2sensor.config.jsonc import JsonDocument, Key, Table, load_jsonc
@@ -65,7 +66,7 @@ def _required_unless_extended(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [{"required": ["extends"]}, {"required": schema.pop("required")}]
 
 
-class ExperimentFile(CadenceKeys, OptimizerKeys, ScalingKeys, ExpectsKeys):
+class ExperimentFile(CadenceKeys, OptimizerKeys, ScalingKeys, CrossSensorKeys, ExpectsKeys):
     """One experiment: model, data set and every parameter of its training."""
 
     # By name too: a run's own copy from before called "$schema" schema_.

@@ -38,6 +38,17 @@ class DiscriminatorSettings(BaseModel):
     slope: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         default=None, description="Slope of its leaky ReLU below 0"
     )
+    start: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Steps before it begins to learn"
+    )
+    # Above a half an image would be called more false than real.
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = Field(
+        default=0.0, description="Of cross-entropy: real images are held against 1 less this"
+    )
+    highpass: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="Judge detail alone: images less their low-pass of this MTF; null: whole ones",
+    )
 
     @property
     def of_patches(self) -> tuple[str, ...]:

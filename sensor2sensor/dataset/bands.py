@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 # ESA's quantification value 10000 and, since processing baseline 04.00, offset -1000.
 REFLECTANCE_SCALE, REFLECTANCE_OFFSET = 0.0001, -0.1
 
+
+StoredType = Literal["float32", "uint16", "int16", "uint8"]
 
 # Marks a key that files from before lack, who mean its default; what its schema says is the same.
 LATER = "came later"
@@ -40,6 +43,12 @@ class BandSpec(Frozen):
 
     ``groups`` are the names it can be asked for together with others (``S1``, ``10m``).
     ``value_range`` is fixed by the source (0 and 255 for 8-bit photos); None: measured on train.
+
+    ``native_px`` is the edge of the band's own pixel, in pixels of the grid it is stored on: a 20 m
+    band stored on a 10 m grid, each value 2 x 2 times, has 2, and every second pixel is the band as
+    it was measured. ``reference`` is False of a target band that nobody measured at the target's
+    resolution (B11 and B12 of SEN2VENuS): what is stored is its input, each value repeated, so no
+    loss and no metric may hold a prediction against it.
     """
 
     name: str
@@ -50,6 +59,9 @@ class BandSpec(Frozen):
     nodata: float | None
     groups: Annotated[tuple[str, ...], LATER] = ()
     value_range: Annotated[tuple[float, float] | None, LATER] = None
+    # Not written at their defaults: data sets without them keep their bytes.
+    native_px: Annotated[int, LATER, Field(ge=1, exclude_if=lambda px: px == 1)] = 1
+    reference: Annotated[bool, LATER, Field(exclude_if=lambda known: known)] = True
 
     @field_validator("value_range")
     @classmethod
@@ -113,3 +125,23 @@ def float_band(name: str, unit: str, wavelength_nm: float | None) -> BandSpec:
     return BandSpec(
         name=name, unit=unit, wavelength_nm=wavelength_nm, scale=1.0, offset=0.0, nodata=None
     )
+
+
+def refuse_misplaced(
+    inputs: Sequence[BandSpec], targets: Sequence[BandSpec], input_px: tuple[int, int] | None
+) -> None:
+    """Refuse bands whose ``native_px`` or ``reference`` cannot be meant.
+
+    Raises:
+        ValueError: A band's own pixels do not fill the input's grid, a target band is coarser than
+            its grid, an input band lacks a reference, or no target band has one.
+    """
+    for band in inputs:
+        if band.native_px > 1 and (not input_px or any(px % band.native_px for px in input_px)):
+            raise ValueError(f"native_px {band.native_px} of {band.name} does not divide the grid")
+        if not band.reference:
+            raise ValueError(f"input band {band.name} has reference false, which is of targets")
+    if coarse := [band.name for band in targets if band.native_px > 1]:
+        raise ValueError(f"target band {coarse[0]} has native_px, which is of inputs")
+    if targets and not any(band.reference for band in targets):
+        raise ValueError("no target band has a reference")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError
-from sensor2sensor.dataset.bands import BandSpec, BandStatistics
+from sensor2sensor.dataset.bands import BandSpec, BandStatistics, StoredType
 from sensor2sensor.dataset.contract import (
     SPLITS,
     DatasetContract,
@@ -101,7 +101,7 @@ def drawn(
 
 def dense_input(
     bands: Sequence[BandSpec],
-    dtype: Literal["float32", "uint16", "uint8"],
+    dtype: StoredType,
     side_px: int,
     *,
     pixel_m: float | None = None,

@@ -13,7 +13,14 @@ from pydantic import Field, ValidationError, model_validator
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, DatasetError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.dataset.bands import LATER, BandSpec, BandStatistics, Frozen
+from sensor2sensor.dataset.bands import (
+    LATER,
+    BandSpec,
+    BandStatistics,
+    Frozen,
+    StoredType,
+    refuse_misplaced,
+)
 from sensor2sensor.dataset.display import sentinel2_colours
 
 CONTRACT_FILE = "dataset.json"
@@ -46,7 +53,7 @@ class InputSpec(Frozen):
 
     layout: Literal["pixels", "dense"]
     bands: tuple[BandSpec, ...]
-    dtype: Literal["float32", "uint16", "uint8"]
+    dtype: StoredType
     index_dtype: Literal["uint8", "uint16", "int32"]
     max_pixels: int = Field(ge=1)
     grid: tuple[int, int] | None
@@ -62,7 +69,7 @@ class TargetSpec(Frozen):
     """
 
     bands: tuple[BandSpec, ...]
-    dtype: Literal["float32", "uint16", "uint8"]
+    dtype: StoredType
     display: tuple[str, str, str] | None = None
 
 
@@ -194,6 +201,7 @@ class DatasetContract(Frozen):
             shown = spec.display or ()
             if not set(shown) <= {band.name for band in spec.bands}:
                 raise ValueError(f"{side}.display {list(shown)} are not all {side} bands")
+        refuse_misplaced(self.input.bands, self.target.bands, self.input_px)
         rows, columns = self.input.grid or (self.tile_px, self.tile_px)
         uneven = rows != columns or rows < 1 or self.tile_px % rows != 0
         # Crops are whole pixels of both sides, so the factor is one whole number for both axes.

@@ -15,6 +15,7 @@ from sensor2sensor.pipeline.reader import fixed_batches, training_batches
 from sensor2sensor.predictors.given import given_at_once
 from sensor2sensor.training.contract import ExperimentView, GANModel
 from sensor2sensor.training.layer_statistics import statistics_batches
+from sensor2sensor.training.stages import StageChain, StagedBatches
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
@@ -68,16 +69,21 @@ def train_batches(
     *,
     start_step: int = 0,
     extras: Collection[str] | None = None,
-) -> tf.data.Dataset:
-    """Endless batches of the train split, the first for the step after ``start_step``."""
-    return training_batches(
+    chain: StageChain | None = None,
+) -> Any:
+    """Endless batches of the train split, the first for the step after ``start_step``.
+
+    With a ``chain`` they are read in physical values and prepared by it.
+    """
+    batches = training_batches(
         experiment.dataset_dir,
         experiment.contract,
-        experiment.normaliser,
+        experiment.normaliser if chain is None else None,
         options,
         start_step=start_step,
         extras=extras,
     )
+    return batches if chain is None else StagedBatches(batches, chain, start_step)
 
 
 def validation_batches(experiment: ExperimentView, options: ReaderOptions) -> tf.data.Dataset:

@@ -23,6 +23,7 @@ from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.run_file import choose_device
+from sensor2sensor.training.stages import chain_of
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
 
@@ -64,7 +65,8 @@ def rehearse(
         model = construct(gan_class, experiment)
         options = reader_options(experiment, environment)
         extras = extras_for(model, experiment.contract)
-        form = train_batches(experiment, options, extras=extras).element_spec
+        chain = chain_of(experiment)
+        form = train_batches(experiment, options, extras=extras, chain=chain).element_spec
         trace_step(model, form)
         options_of_looks(experiment, options, model, say)
         kind = experiment.config.inference_statistics

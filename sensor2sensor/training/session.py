@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
-
 from sensor2sensor.core import files
 from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.core.decoration import decoration
@@ -51,6 +49,7 @@ from sensor2sensor.training.recipe import construct
 from sensor2sensor.training.rows import EPOCH
 from sensor2sensor.training.samples import SampleRow
 from sensor2sensor.training.sinks import sinks_for
+from sensor2sensor.training.stages import chain_of
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState, applied_rate
 from sensor2sensor.training.terms import Terms
@@ -99,6 +98,7 @@ class Session:
         self.source, self.files = source_of(gan_class), users_files(gan_class, experiment)
         self.model = construct(gan_class, experiment)
         self.extras = extras_for(self.model, experiment.contract)
+        self.chain = chain_of(experiment)
         self.statistics = InferenceStatistics(
             self.model,
             experiment.config.inference_statistics,
@@ -222,9 +222,14 @@ class Session:
             return True
         return self.plan.sample_due(begun) and not self.writers.holds(begun, "val")
 
-    def _batches(self) -> tf.data.Dataset:
-        asked = self.experiment, self.options
-        return train_batches(*asked, start_step=self.begun, extras=self.extras)
+    def _batches(self) -> Any:
+        return train_batches(
+            self.experiment,
+            self.options,
+            start_step=self.begun,
+            extras=self.extras,
+            chain=self.chain,
+        )
 
     def _greet(self, steps: int, device: str) -> None:
         name, run = self.experiment.name, self.experiment.run.timestamp

@@ -1,0 +1,58 @@
+"""Keys of ``experiment.json`` on two sensors that see the same ground: registration, PSF, bands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from sensor2sensor.config.degradation import Degradation
+from sensor2sensor.config.registration import Registration
+from sensor2sensor.config.validate import at_key
+from sensor2sensor.config.vocabulary import LOSSES
+from sensor2sensor.core.names import suggestion
+
+BandWeight = Annotated[float, Field(ge=0)]
+Bands = Annotated[dict[str, BandWeight], Field(min_length=1)]
+Named = Annotated[list[str], Field(min_length=1)]
+Mtf = Annotated[float, Field(gt=0, lt=1)]
+
+
+class CrossSensorKeys(BaseModel):
+    """The part of an experiment that says how inputs and targets of two sensors are compared."""
+
+    registration: Registration | None = Field(
+        default=None, description="A trained registration that moves the target; null: none"
+    )
+    degradation: Degradation | None = Field(
+        default=None, description="Train on degraded images, too; null: on the data set's inputs"
+    )
+    loss_bands: dict[str, Bands | Named] | None = Field(
+        default=None,
+        description="Target bands that a loss sees, by name, with their weights; null: all alike",
+    )
+    fidelity_mtf: Mtf | dict[str, Mtf] | None = Field(
+        default=None, description="MTF of gen_lr_fidelity and others; null: Sentinel-2's by band"
+    )
+    compat: Literal["torchsisr"] | None = Field(
+        default=None, description="Reproduce the approximations of a published program; null: none"
+    )
+
+    @model_validator(mode="after")
+    def _bands_weigh(self) -> Self:
+        for loss, bands in (self.loss_bands or {}).items():
+            if isinstance(bands, dict) and not any(bands.values()):
+                raise at_key(f"loss_bands.{loss}", "every band has the weight 0")
+            if isinstance(bands, list) and len(set(bands)) < len(bands):
+                raise at_key(f"loss_bands.{loss}", "names a band twice")
+        return self
+
+    def unknown_routes(self, computed: list[str]) -> dict[str, str]:
+        """Losses of ``loss_bands`` that the experiment does not compute, and what to say."""
+        found = {}
+        for loss in self.loss_bands or {}:
+            if loss not in LOSSES:
+                found[loss] = f"no such loss; {suggestion(loss, computed)}"
+            elif loss not in computed:
+                found[loss] = "a loss that this experiment does not compute; give it a weight"
+        return found

@@ -1,0 +1,91 @@
+"""What is done to a batch of physical values between the reader and ``train_step``.
+
+A stage takes a batch and the number of its step and returns a new batch; it never changes the one
+it is given. Stages run on the device, all in one ``tf.function``, and normalisation comes last, so
+that a stage sees reflectances whatever the experiment trains on. What a stage draws is a pure
+function of the experiment's seed and the step: a resumed run prepares what an uninterrupted one
+does, bit for bit. An experiment without such a key has no chain, and its batches are the reader's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from sensor2sensor.training.contract import ExperimentView
+
+Batch = dict[str, Any]
+Stage = Callable[[Batch, Any], Batch]
+Maker = Callable[[ExperimentView], Stage]
+
+# By their key in experiment.json, in the order they run in: degraded images are registered by
+# construction, and the stage that makes them says which those are ("real", false, [B]).
+MAKERS: dict[str, Maker] = {}
+
+
+class StageChain:
+    """The stages of an experiment, then its normalisation.
+
+    Args:
+        stages: In the order they run in.
+        normalisation: Applied to ``input`` and ``target`` at the end.
+    """
+
+    def __init__(self, stages: list[Stage], normalisation: Any) -> None:
+        self._stages, self._normalisation = list(stages), normalisation
+        self._run = tf.function(self._prepared)
+
+    def __call__(self, batch: Mapping[str, Any], step: Any) -> Batch:
+        """A prepared batch from one of physical values; ``step`` is an int64 tensor."""
+        prepared: Batch = self._run(dict(batch), step)
+        return prepared
+
+    def spec(self, form: Mapping[str, Any]) -> dict[str, tf.TensorSpec]:
+        """The form of a prepared batch, from that of a read one."""
+        traced = self._run.get_concrete_function(dict(form), tf.TensorSpec([], tf.int64))
+        found: dict[str, tf.Tensor] = traced.structured_outputs
+        return {name: tf.TensorSpec(value.shape, value.dtype) for name, value in found.items()}
+
+    def _prepared(self, batch: Batch, step: tf.Tensor) -> Batch:
+        for stage in self._stages:
+            batch = stage(dict(batch), step)
+        maps = {"input": self._normalisation.input, "target": self._normalisation.target}
+        return {name: maps[name](x) if name in maps else x for name, x in batch.items()}
+
+
+class StagedBatches:
+    """Endless batches of a reader, each prepared as it is asked for; a data set to the loop.
+
+    Args:
+        batches: Of physical values, the first for the step after ``start_step``.
+        chain: Prepares them.
+        start_step: Steps done before.
+    """
+
+    def __init__(self, batches: tf.data.Dataset, chain: StageChain, start_step: int) -> None:
+        self._batches, self._chain, self._start = batches, chain, start_step
+
+    @property
+    def element_spec(self) -> dict[str, tf.TensorSpec]:
+        """The form of a batch."""
+        return self._chain.spec(self._batches.element_spec)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for done, batch in enumerate(self._batches, start=self._start):
+            # As a tensor: a Python number would trace the chain at every step.
+            yield self._chain(batch, tf.constant(done, tf.int64))
+
+
+def chain_of(experiment: ExperimentView) -> StageChain | None:
+    """The chain that an experiment asks for; None where its batches are used as they are read.
+
+    Raises:
+        ConfigError: A stage cannot be made as asked.
+        CheckpointError: Nor with the weights it needs.
+    """
+    asked = [key for key in MAKERS if getattr(experiment.config, key, None) is not None]
+    if not asked:
+        return None
+    return StageChain([MAKERS[key](experiment) for key in asked], experiment.normaliser)
