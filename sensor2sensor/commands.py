@@ -65,6 +65,10 @@ COMMANDS = {
         "sensor2sensor.sources.sen12mscr.run",
         "step 53: a data set of cloudy and clear Sentinel-2 images with radar (needs TensorFlow)",
     ),
+    "records-worldstrat": Command(
+        "sensor2sensor.sources.worldstrat.run",
+        "step 55: a data set of Sentinel-2 and SPOT 6/7, from WorldStrat (needs TensorFlow)",
+    ),
     "report": Command(
         "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
     ),

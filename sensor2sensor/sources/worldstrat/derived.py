@@ -87,7 +87,8 @@ class DerivedSource(Source):
             count = max(1, len(train) // 10)
             items = list(with_validation(items, count, self._asked.seed))
             notes.append(f"{count} of {len(train)} AOIs for training are for validation: none was")
-        made = listing(self._asked.name, items, licence=form.LICENCE)
+        facts = form.facts(self._excluded.names)
+        made = listing(self._asked.name, items, **facts)
         return replace(
             made,
             listed_in=INDEX,
@@ -144,7 +145,7 @@ class DerivedSource(Source):
             if lost := int((~image.valid).sum()):
                 raise LeftOut(f"{lost} of {side**2} pixels of {path.name} have no data")
             made.append(stored_form(image.values))
-        extras = {"correlation": np.float32(pair.correlation)}
+        extras = {"correlation": np.array(pair.correlation, np.float32)}
         return (dense_record(item.name, made[0], made[1], extras),)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.dataset.build import dense_input, draft_contract
 from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec, SplitPolicy, TargetSpec
@@ -21,6 +23,11 @@ PAIRING = (
     ExtraSpec(name="moved_px", dtype="float32", shape=(2,), unit="px"),
     CORRELATION,
 )
+
+
+def facts(exclusions: tuple[str, ...]) -> dict[str, Any]:
+    """What provenance says of a folder: its licence, and which lists left samples out."""
+    return {"licence": LICENCE, **({"excluded_by": list(exclusions)} if exclusions else {})}
 
 
 def draft(

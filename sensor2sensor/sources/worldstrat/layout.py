@@ -26,7 +26,7 @@ SPLIT = "stratified_train_val_test_split.csv"
 _DATES = ("tile", "n", "lowres_date", "highres_date")
 _INDEX = ("hr_img", "lr_img", "split", "correlation")
 _OTHER_WORDS = {"validation": "val", "valid": "val"}
-# Names of AOIs as the authors gave them; those of a grid around one point end in its row and column.
+# Names of AOIs as the authors gave them; in a grid around one point row and column are behind.
 _AOI = re.compile(r"(?:Amnesty[ _]POI|ASMSpotter)-\d+-\d+-\d+|Landcover-\d+|UNHCR-[A-Za-z]+\d+")
 _GRID = re.compile(r"(?P<place>.+)-\d+-\d+")
 _TOLD = 5
@@ -236,8 +236,8 @@ def split_places(splits: Mapping[str, str]) -> Iterator[str]:
     shared = sorted(place for place, found in of_place.items() if len(found) > 1)
     if shared:
         yield (
-            f"warning: AOIs of {len(shared)} places are in more than one split ({few(shared)}): they"
-            " lie side by side; --split place draws whole places"
+            f"warning: AOIs of {len(shared)} places are in more than one split ({few(shared)}):"
+            " they lie side by side; --split place draws whole places"
         )
 
 

@@ -72,7 +72,7 @@ class WorldstratOptions:
         """What all folders of a data set share, less what does not decide."""
         idle = {"dataset", "name", "exclude"}
         if derived:
-            idle |= {key for key in (*RAW, "low_px")} | {"train_ratio", "val_ratio"}
+            idle |= {*RAW, "low_px", "train_ratio", "val_ratio"}
         elif self.split == "published":
             idle |= {"train_ratio", "val_ratio", "seed"}
         return {key: value for key, value in vars(self).items() if key not in idle}
@@ -100,7 +100,7 @@ class WorldstratOptions:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of step 55 beside those that others have."""
     holds = "hr_dataset/ and lr_dataset/, or the index.csv of wsx2 or wsx4"
-    pictures.add_arguments(parser, dataset="worldstrat_x2 or _x4", holds=holds)
+    pictures.add_arguments(parser, dataset="worldstrat_x2 or _x4, wsx2 or wsx4", holds=holds)
     add = parser.add_argument_group("pairs").add_argument
     add(
         "--min-correlation",
@@ -159,18 +159,19 @@ def _add_raw(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def from_arguments(
-    args: argparse.Namespace, folder: Path, *, derived: bool
-) -> WorldstratOptions:
+def from_arguments(args: argparse.Namespace, folder: Path, *, derived: bool) -> WorldstratOptions:
     """Options from the command line.
 
     Raises:
         InputError: Values out of their range, or that do nothing; all of them at once.
     """
     given = {key: getattr(args, key) for key in RAW if getattr(args, key) is not None}
-    raw, ratios = {**RAW, **given}, shared.given_ratios(args)
+    raw: dict[str, Any] = {**RAW, **given}
+    ratios: dict[str, Any] = dict(shared.given_ratios(args))
     side = raw.pop("tilesize") or LOW_PX * raw["factor"]
-    args.dataset = args.dataset or f"worldstrat_x{raw['factor']}"
+    # The files of derived pairs tell their factor, and so their name, once they are looked at.
+    dataset = args.dataset or ("" if derived else f"worldstrat_x{raw['factor']}")
+    args.dataset = dataset or "wsx"
     idle = [f"--{key.replace('_', '-')}" for key in given] if derived else []
     # Of a correlation nothing beyond these is meant.
     shares = {"min_correlation": args.min_correlation, "max_cloud": raw["max_cloud"]}
@@ -178,7 +179,10 @@ def from_arguments(
     checks = [
         (bool(idle), f"{' and '.join(idle)} would do nothing for pairs that are made already"),
         (bool(ratios) and raw["split"] != "place", "ratios would do nothing without --split place"),
-        (side % raw["factor"] != 0, f"--tilesize {side} is no multiple of --factor {raw['factor']}"),
+        (
+            side % raw["factor"] != 0,
+            f"--tilesize {side} is no multiple of --factor {raw['factor']}",
+        ),
         (side < 8 * raw["factor"], f"--tilesize {side} is less than 8 pixels of 10 m"),
         (raw["max_days"] < 0, f"--max-days {raw['max_days']} is negative"),
         (not 0 <= raw["max_shift"] < LOW_PX, f"--max-shift {raw['max_shift']} is not in [0, 128)"),
@@ -190,7 +194,7 @@ def from_arguments(
     ]
     pictures.refuse_wrong(args, [text for bad, text in checks if bad])
     return WorldstratOptions(
-        dataset=args.dataset,
+        dataset=dataset,
         name=pictures.listing_name(args, folder),
         min_correlation=args.min_correlation,
         min_correlation_test=args.min_correlation_test,

@@ -40,10 +40,6 @@ class Window:
         """Its columns."""
         return slice(self.column, self.column + self.side)
 
-    def of(self, picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """That part of a picture."""
-        return picture[self.rows, self.columns]
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -60,7 +56,7 @@ class Fit:
 
 def cloud_share(mask: npt.NDArray[np.generic] | None, window: Window) -> float:
     """Share of a window under clouds; :data:`UNKNOWN` without a mask."""
-    return UNKNOWN if mask is None else float((window.of(mask) == _CLOUD).mean())
+    return UNKNOWN if mask is None else float((mask[window.rows, window.columns] == _CLOUD).mean())
 
 
 def fit(low: Image, high: Image, window: Window, limit_px: float) -> Fit | None:

@@ -50,7 +50,7 @@ def _told(record: TileRecord, contract: DatasetContract) -> dict[str, str]:
         value = np.asarray(record.extras[spec.name])
         ends = ("_down", "_right") if value.shape == (2,) else ("",)
         for end, number in zip(ends, value.ravel(), strict=True):
-            told[spec.name + end] = f"{number:.4g}"
+            told[spec.name + end] = f"{number:.6g}"
     assert record.input_dense is not None, "all inputs of WorldStrat are images"
     low = float(record.input_dense.mean())
     told["gain"] = f"{float(record.target.mean()) / low if low else float('nan'):.4g}"

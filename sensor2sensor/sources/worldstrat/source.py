@@ -83,9 +83,7 @@ class RawSource(Source):
             kept = {aoi.name: aoi.split for aoi in self._aois if not self._reason(aoi)}
             refuse_two_splits(kept, folder / SPLIT)
         tile_px = options.low_px * options.factor
-        self.drafts = (
-            form.draft(options.dataset, tile_px, options.factor, policy, form.PAIRING),
-        )
+        self.drafts = (form.draft(options.dataset, tile_px, options.factor, policy, form.PAIRING),)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the AOIs: it goes to a worker process with every task."""
@@ -95,7 +93,8 @@ class RawSource(Source):
         """The crops of every AOI; headers are read, no pixels."""
         looked_at = progress(self._aois, desc="looking at AOIs", unit="AOI")
         items = [item for aoi in looked_at for item in self._items(aoi)]
-        made = listing(self._asked.name, items, licence=form.LICENCE)
+        facts = form.facts(self._excluded.names)
+        made = listing(self._asked.name, items, **facts)
         return replace(
             made,
             listed_in="the list of AOIs",
@@ -183,7 +182,7 @@ class RawSource(Source):
         low, cloud = _look(revisit, window)
         if cloud > asked.max_cloud:
             return f"{cloud:.0%} of it is under clouds"
-        if lost := int((~window.of(low.valid)).sum()):
+        if lost := int((~low.valid[window.rows, window.columns]).sum()):
             return f"{lost} of {window.side**2} pixels have no data"
         high = beside(high, low)
         found = pairing.fit(low, high, window, asked.max_shift)
@@ -194,12 +193,10 @@ class RawSource(Source):
         target, known = pairing.target(low, high, window, asked.factor, found.shift)
         if not known.all():
             return "SPOT does not show all of it"
+        numbers = (revisit.number, revisit.days, cloud, found.shift, found.correlation)
         extras = {
-            "revisit": np.int32(revisit.number),
-            "days": np.float32(revisit.days),
-            "cloud": np.float32(cloud),
-            "moved_px": np.float32(found.shift),
-            "correlation": np.float32(found.correlation),
+            spec.name: np.array(number, spec.dtype)
+            for spec, number in zip(form.PAIRING, numbers, strict=True)
         }
         dense = low.values[window.rows, window.columns]
         return dense_record(name, stored_form(target), stored_form(dense), extras)

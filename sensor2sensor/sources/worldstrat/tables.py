@@ -43,6 +43,4 @@ def read_table(path: Path, columns: Sequence[str], delimiter: str = ",") -> list
             raise InputError(what, where=f"{path.name}:{number}")
     if not rows:
         raise InputError("lists nothing", where=path)
-    return [
-        {name: row[named.index(name)].strip() for name in columns} for row in rows
-    ]
+    return [{name: row[named.index(name)].strip() for name in columns} for row in rows]
