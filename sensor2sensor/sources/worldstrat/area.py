@@ -7,6 +7,8 @@ image is resampled once.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,21 +36,21 @@ def edges(low: Grid, high: Grid, start: float, count: int, factor: int, axis: in
 
 def area_mean(image: Image, rows: Floats, columns: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Means ``[N, M, C]`` between edges, and where all of their ground is known ``[N, M]``."""
-    across = _weights(rows, image.values.shape[0])
-    along = _weights(columns, image.values.shape[1])
-    means = np.stack(
-        # The footprint is a rectangle of the grid: rows and columns are weighed one by one.
-        [across @ image.values[..., band] @ along.T for band in range(image.values.shape[-1])],
-        axis=-1,
-    )
-    known = across @ image.valid.astype(np.float64) @ along.T
-    return means, known > _WHOLE
+    height, width, bands = image.values.shape
+    across, along = _weights(rows, height), _weights(columns, width)
+    # The footprint is a rectangle of the grid: rows and columns are weighed one after the other.
+    bared = np.concatenate([image.values, image.valid[..., None]], axis=-1)
+    down = (across @ bared.reshape(height, -1)).reshape(-1, width, bands + 1)
+    turned = along @ down.transpose(1, 0, 2).reshape(width, -1)
+    made = turned.reshape(-1, len(rows) - 1, bands + 1).transpose(1, 0, 2)
+    return np.ascontiguousarray(made[..., :-1]), made[..., -1] > _WHOLE
 
 
-def _weights(at: Floats, source_px: int) -> Floats:
-    """Share of each source pixel in each span ``[N, source_px]``; rows sum to 1 inside."""
+def _weights(at: Floats, source_px: int) -> Any:
+    """Share of each source pixel in each span, sparse ``[N, source_px]``; rows sum to 1 inside."""
+    from scipy import sparse
+
     source = np.arange(source_px, dtype=np.float64)
     low, high = at[:-1, None], at[1:, None]
     overlap = np.minimum(source + 1.0, high) - np.maximum(source, low)
-    weights: Floats = np.maximum(overlap, 0.0) / (high - low)
-    return weights
+    return sparse.csr_array(np.maximum(overlap, 0.0) / (high - low))
