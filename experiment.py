@@ -97,6 +97,10 @@ class Experiment(OptimizerView):
         """The same experiment for a model whose values are mapped so."""
         return self._with(_normaliser=normalisation)
 
+    def with_contract(self, contract: DatasetContract) -> Self:
+        """The same experiment for inputs that come otherwise than its data set stores them."""
+        return self._with(contract=contract)
+
     @property
     def normaliser(self) -> Normalisation:
         """The map between physical values and the model's; an unbounded model's by default."""
@@ -317,7 +321,8 @@ class Experiment(OptimizerView):
     def _weights(self, losses: Mapping[str, float | None]) -> LossWeights:
         ends = self.normaliser.value_ranges
         widths, lows = tuple(high - low for low, high in ends), tuple(low for low, _ in ends)
-        return LossWeights(losses, widths, lows, self.config.generator_warmup)
+        warmup, bands = self.config.generator_warmup, self.config.band_weights
+        return LossWeights(losses, widths, lows, warmup, bands)
 
     @property
     def GEN_LOSS(self) -> LossWeights:  # noqa: N802
