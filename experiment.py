@@ -317,7 +317,8 @@ class Experiment(OptimizerView):
     def _weights(self, losses: Mapping[str, float | None]) -> LossWeights:
         ends = self.normaliser.value_ranges
         widths, lows = tuple(high - low for low, high in ends), tuple(low for low, _ in ends)
-        return LossWeights(losses, widths, lows, self.config.generator_warmup)
+        warmup, bands = self.config.generator_warmup, self.config.band_weights
+        return LossWeights(losses, widths, lows, warmup, bands)
 
     @property
     def GEN_LOSS(self) -> LossWeights:  # noqa: N802

@@ -65,11 +65,23 @@ COMMANDS = {
         "sensor2sensor.sources.sen12mscr.run",
         "step 53: a data set of cloudy and clear Sentinel-2 images with radar (needs TensorFlow)",
     ),
+    "records-sen2venus": Command(
+        "sensor2sensor.sources.sen2venus.run",
+        "step 54: a data set of Sentinel-2 and Venµs at 5 m (needs TensorFlow)",
+    ),
+    "convert-sen2venus": Command(
+        "sensor2sensor.sources.sen2venus.convert",
+        "stacks of SEN2VENµS version 1 (.pt) to the layout of version 2, without torch",
+    ),
     "report": Command(
         "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
     ),
     "verify": Command(
         "sensor2sensor.verify", "SHA-256 and counts of data sets against what they promise"
+    ),
+    "statistics": Command(
+        "sensor2sensor.statistics",
+        "mean, deviation, extremes and quantiles of every band of data sets (needs TensorFlow)",
     ),
     "doctor": Command(
         "sensor2sensor.doctor", "versions, drivers, devices, roots, and what is wrong with them"

@@ -147,6 +147,55 @@ LOSSES: tuple[dict[str, Any], ...] = (
         "paper": "Meraner et al. 2020, cloud-adaptive regularised loss",
         "about": "CARL: the cloudy input where it is clear, the truth where clouds or shadows cover it",
     },
+    {
+        "name": "gen_smooth_l1",
+        "side": "generator",
+        "needs": ("output", "target",),
+        "paper": "Girshick 2015, smooth L1",
+        "about": "Half the squared difference up to 1, the absolute one less a half beyond",
+    },
+    {
+        "name": "gen_lr_fidelity",
+        "side": "generator",
+        "needs": ("low", "output", "sensor",),
+        "paper": "Wald et al. 1997, consistency: degraded, the product is the original image",
+        "about": "Smooth L1 between the input and the generated image as the input's sensor sees it",
+    },
+    {
+        "name": "gen_hr_fidelity",
+        "side": "generator",
+        "needs": ("output", "sensor", "target",),
+        "paper": "smooth L1 of what the coarser sensor does not see",
+        "about": "Smooth L1 between the high frequencies of both images",
+    },
+    {
+        "name": "gen_l1_flat",
+        "side": "generator",
+        "needs": ("output", "target",),
+        "paper": "L1 in the lowest quartile of the truth's gradient",
+        "about": "Mean absolute difference where the truth is flat: its lowest quartile of gradient",
+    },
+    {
+        "name": "gen_l1_edges",
+        "side": "generator",
+        "needs": ("output", "target",),
+        "paper": "L1 in the highest quartile of the truth's gradient",
+        "about": "Mean absolute difference at the truth's edges: its highest quartile of gradient",
+    },
+    {
+        "name": "gen_shift_l1",
+        "side": "generator",
+        "needs": ("output", "target",),
+        "paper": "L1 at the best of all shifts of up to 4 pixels",
+        "about": "Mean absolute difference, each image shifted as a whole to where it is least",
+    },
+    {
+        "name": "gen_warp",
+        "side": "generator",
+        "needs": ("flow", "low", "output", "sensor", "target",),
+        "paper": "smooth L1 of flows by a frozen registration",
+        "about": "Keeps the input's geometry: smooth L1 between flows of prediction and input",
+    },
 )
 
 METRICS: tuple[dict[str, Any], ...] = (
