@@ -23,6 +23,7 @@ class Purpose(StrEnum):
     MODEL = "model"
     PENALTY = "penalty"
     STATISTICS = "statistics"
+    EXPORT = "export"
 
 
 def _digest(parts: tuple[object, ...]) -> int:
