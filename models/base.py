@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from models.objectives import weighing
 from models.objectives.registry import EXTRA, LossInputs
+from models.objectives.routing import judged
 from models.parts.answers import answers, loss_inputs, refuse_without_base, validation_terms
 from models.parts.base_image import BASES
 from models.parts.discriminators import staged
@@ -18,6 +19,7 @@ from models.parts.low_frequency import constrained
 from models.parts.norms import GENERATOR_KINDS as NORMS
 from models.parts.optimizers import adam
 from models.parts.params import read_params
+from models.parts.sensors import SENSORS, refuse_without_sensors
 from models.parts.share import adversarial_share
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.ranges import output_bounds
@@ -152,11 +154,15 @@ def check_losses(experiment: Experiment, discriminator: bool = True) -> None:
     """
     discriminator = discriminator and experiment.DISCRIMINATOR is not None
     extras = frozenset(EXTRA + extra.name for extra in experiment.contract.extras)
-    available = _IMAGES | extras | (_ANSWERS if discriminator else frozenset())
+    registered = frozenset({"flow"} if experiment.config.registration else ())
+    available = (
+        _IMAGES | SENSORS | registered | extras | (_ANSWERS if discriminator else frozenset())
+    )
     weighing.check(experiment.GEN_LOSS, "generator", available, who="the model")
     if discriminator:
         weighing.check(experiment.DISC_LOSS, "discriminator", available, who="the model")
     refuse_without_base(experiment, discriminator)
+    refuse_without_sensors(experiment, discriminator)
 
 
 def standard_step(
@@ -198,17 +204,17 @@ def adversarial_step(
         _discriminator_step(model, {**fixed, "output": tf.stop_gradient(output), "draw": draw})
     # D looks once, on both tapes: both networks learn from the same answers.
     with gen_tape, tf.GradientTape() as disc_tape:
-        said = answers(model, input_image, target, output)
+        said = answers(model, input_image, target, judged(output, target, fixed["known"]))
         inputs = LossInputs(**fixed, **said, output=output, draw=alone)
     with gen_tape:
         gen_total, gen_terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
-        judged = weighing.adversarial_total(gen_terms, model.exp.GEN_LOSS)
+        adversarial = weighing.adversarial_total(gen_terms, model.exp.GEN_LOSS)
     with disc_tape:
         disc_total, disc_terms = weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
-    share = adversarial_share(gen_tape, judged, gen_total, model.generator)
+    share = adversarial_share(gen_tape, adversarial, gen_total, model.generator)
     # Both tapes hold what was before either update: their order makes no difference.
     update(model.generator_optimizer, gen_tape, gen_total, model.generator)
-    update(model.discriminator_optimizer, disc_tape, disc_total, model.discriminator)
+    _learn(model, disc_tape, disc_total, step)
     return {
         "total_gen_loss": gen_total,
         "gen_adversarial_share": share,
@@ -225,10 +231,25 @@ def _discriminator_step(model: Any, fields: dict[str, Any]) -> None:
     image, discriminator = fields["input"], model.discriminator
     with tf.GradientTape() as tape:
         real = discriminator([image, fields["target"]], training=True)
-        fake = discriminator([image, fields["output"]], training=True)
+        seen = judged(fields["output"], fields["target"], fields["known"])
+        fake = discriminator([image, seen], training=True)
         inputs = LossInputs(**fields, disc_real=real, disc_fake=fake)
         total, _ = weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
-    update(model.discriminator_optimizer, tape, total, discriminator)
+    _learn(model, tape, total, fields["step"])
+
+
+def _learn(model: Any, tape: tf.GradientTape, total: tf.Tensor, step: tf.Tensor) -> None:
+    """One update of the discriminator, from the step on at which it begins to learn."""
+
+    def now() -> None:
+        update(model.discriminator_optimizer, tape, total, model.discriminator)
+
+    start = model.exp.DISCRIMINATOR.start
+    if not start:
+        now()
+        return
+    # Not an update by a gradient of 0: Adam's count would go on, and its first steps be too large.
+    tf.cond(tf.cast(step, tf.int64) >= start, lambda: (now(), True)[1], lambda: False)
 
 
 def regression_step(

@@ -65,6 +65,18 @@ COMMANDS = {
         "sensor2sensor.sources.sen12mscr.run",
         "step 53: a data set of cloudy and clear Sentinel-2 images with radar (needs TensorFlow)",
     ),
+    "records-sen2venus": Command(
+        "sensor2sensor.sources.sen2venus.run",
+        "step 54: a data set of Sentinel-2 and Venµs at 5 m (needs TensorFlow)",
+    ),
+    "convert-sen2venus": Command(
+        "sensor2sensor.sources.sen2venus.convert",
+        "stacks of SEN2VENµS version 1 (.pt) to the layout of version 2, without torch",
+    ),
+    "records-worldstrat": Command(
+        "sensor2sensor.sources.worldstrat.run",
+        "step 55: a data set of Sentinel-2 and SPOT 6/7, from WorldStrat (needs TensorFlow)",
+    ),
     "records-pairs": Command(
         "sensor2sensor.sources.pairs.run",
         "pairs of one band of two sensors, to train a registration on (needs TensorFlow)",
@@ -74,6 +86,10 @@ COMMANDS = {
     ),
     "verify": Command(
         "sensor2sensor.verify", "SHA-256 and counts of data sets against what they promise"
+    ),
+    "statistics": Command(
+        "sensor2sensor.statistics",
+        "mean, deviation, extremes and quantiles of every band of data sets (needs TensorFlow)",
     ),
     "doctor": Command(
         "sensor2sensor.doctor", "versions, drivers, devices, roots, and what is wrong with them"

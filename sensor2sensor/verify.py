@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     report = cli.StepReport("verify")
-    for folder in [found for name in args.folders for found in _datasets(expanded(name))]:
+    for folder in [found for name in args.folders for found in datasets_below(expanded(name))]:
         label = f"{folder.parent.name}/{folder.name}"
         try:
             _look(folder, label, report)
@@ -71,7 +71,7 @@ def _look(folder: Path, label: str, report: cli.StepReport) -> None:
     report.done(label)
 
 
-def _datasets(folder: Path) -> Iterator[Path]:
+def datasets_below(folder: Path) -> Iterator[Path]:
     """The folder itself, or the tile sizes below it.
 
     Raises:

@@ -67,7 +67,7 @@ def gen_nll(inputs: LossInputs) -> tf.Tensor:
 )
 def disc_bce(inputs: LossInputs) -> tf.Tensor:
     """Cross-entropy of D(x) against 1 plus of D(x̃) against 0; the sum is not halved."""
-    real = inputs.loss_object(tf.ones_like(inputs.disc_real), inputs.disc_real)
+    real = disc_bce_real(inputs)
     fake = inputs.loss_object(tf.zeros_like(inputs.disc_fake), inputs.disc_fake)
     # pix2pix halves it, which is a weight of 0.5.
     return real + fake
@@ -81,8 +81,13 @@ def disc_bce(inputs: LossInputs) -> tf.Tensor:
     about="Binary cross-entropy of real images: a half of disc_bce",
 )
 def disc_bce_real(inputs: LossInputs) -> tf.Tensor:
-    """Cross-entropy of D(x) against 1; with ``disc_bce_fake`` of equal weight it is disc_bce."""
-    return inputs.loss_object(tf.ones_like(inputs.disc_real), inputs.disc_real)
+    """Cross-entropy of D(x) against 1; with ``disc_bce_fake`` of equal weight it is disc_bce.
+
+    With ``discriminator.label_smoothing`` s it is held against 1 - s (Salimans et al. 2016, section
+    3.4: real images alone).
+    """
+    label = tf.ones_like(inputs.disc_real) * (1.0 - inputs.label_smoothing)
+    return inputs.loss_object(label, inputs.disc_real)
 
 
 @register(
@@ -149,9 +154,12 @@ def disc_lsgan(inputs: LossInputs) -> tf.Tensor:
     return 0.5 * (real + tf.reduce_mean(tf.square(inputs.disc_fake)))
 
 
-def _relativistic(more: tf.Tensor, less: tf.Tensor) -> tf.Tensor:
+def _relativistic(more: tf.Tensor, less: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
     """-mean ln σ(more - mean(less)) - mean ln(1 - σ(less - mean(more)))."""
-    above = tf.math.log_sigmoid(more - tf.reduce_mean(less))
+    lead = more - tf.reduce_mean(less)
+    above = tf.math.log_sigmoid(lead)
+    if smoothing:  # cross-entropy against 1 - smoothing
+        above = (1.0 - smoothing) * above + smoothing * tf.math.log_sigmoid(-lead)
     # 1 - σ(a) is σ(-a), hence the difference the other way round.
     below = tf.math.log_sigmoid(tf.reduce_mean(more) - less)
     return -tf.reduce_mean(above) - tf.reduce_mean(below)
@@ -194,7 +202,7 @@ def disc_ragan(inputs: LossInputs) -> tf.Tensor:
         ConfigError: D answers in probabilities.
     """
     inputs.refuse_probabilities("disc_ragan")
-    return _relativistic(inputs.disc_real, inputs.disc_fake)
+    return _relativistic(inputs.disc_real, inputs.disc_fake, inputs.label_smoothing)
 
 
 @register(

@@ -42,6 +42,25 @@ def gen_l1(inputs: LossInputs) -> tf.Tensor:
 
 
 @register(
+    "gen_smooth_l1",
+    "generator",
+    needs=IMAGES,
+    paper="Girshick 2015, smooth L1",
+    about="Half the squared difference up to 1, the absolute one less a half beyond",
+)
+def gen_smooth_l1(inputs: LossInputs) -> tf.Tensor:
+    """Mean of d²/2 where |d| < 1, else |d| - 1/2 (Girshick 2015, Fast R-CNN, equation 3)."""
+    return tf.reduce_mean(smooth_l1(inputs.output - inputs.target))
+
+
+def smooth_l1(difference: tf.Tensor) -> tf.Tensor:
+    """Girshick's smooth L1, value by value."""
+    size = tf.abs(difference)
+    # Squared is the clipped size: beyond 1 the other branch is chosen, and must stay finite here.
+    return tf.where(size < 1.0, 0.5 * tf.square(tf.minimum(size, 1.0)), size - 0.5)
+
+
+@register(
     "gen_l2", "generator", needs=IMAGES, paper="mean squared error", about="Mean squared difference"
 )
 def gen_l2(inputs: LossInputs) -> tf.Tensor:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from sensor2sensor.config.vocabulary import LOSSES, LossInfo, check_term
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.pipeline.sensor import Sensor
 
 EXTRA = "extras."
 
@@ -41,6 +42,16 @@ class LossInputs:
         vgg: What ``gen_vgg`` looks through (``experiment.VGG``).
         flows: What a registration says to a pair and to synthetic changes of it
             (:class:`models.parts.flow.Flows`).
+        low: The input's bands that lie next to the target's, as ``base``, but on the input's own
+            coarser grid, ``[B, h, w, C]``.
+        sensor: How the coarser sensor sees each band of the target's grid.
+        known: Which bands the truth is known of: bool ``[C]``, or ``[B, C]`` where it differs by
+            image; None: all. Terms are given none that is not (:mod:`models.objectives.routing`).
+        flow: The frozen registration: ``flow(moving, fixed)``, two images ``[B, h, w, C]`` as
+            ``low``, gives the flow ``[B, h, w, 2]`` along which the first is moved to the second.
+        target_bands: Names of the target's bands, ``[C]``.
+        input_bands: Names of the input's bands.
+        label_smoothing: What cross-entropy holds real images against is 1 less this.
     """
 
     target: tf.Tensor | None = None
@@ -61,6 +72,13 @@ class LossInputs:
     draw: int = 0
     vgg: Any = None
     flows: Any = None
+    low: tf.Tensor | None = None
+    sensor: Sensor | None = None
+    known: Any = None
+    flow: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
+    target_bands: Sequence[str] | None = None
+    input_bands: Sequence[str] | None = None
+    label_smoothing: float = 0.0
 
     @property
     def from_logits(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from models.objectives.registry import EXTRA, REGISTRY, LossInputs
+from models.objectives.routing import Route, routed
 from sensor2sensor.config.vocabulary import LOSSES, adversarial
 from sensor2sensor.core.blame import source_of
 from sensor2sensor.core.errors import ConfigError, ModelContractError
@@ -96,7 +97,8 @@ def weighted(inputs: LossInputs, weights: Weights, side: str) -> tuple[tf.Tensor
 
     Until the step ``weights.warmup_steps`` (an attribute of an experiment's weights; without it
     there is no warm-up) the generator's adversarial terms are computed and logged, but neither
-    they nor their gradients enter the total, whatever their values.
+    they nor their gradients enter the total, whatever their values. ``weights.bands`` says which
+    bands a term is given (:mod:`models.objectives.routing`).
 
     Args:
         inputs: What the terms look at; floating tensors of any precision.
@@ -116,7 +118,8 @@ def weighted(inputs: LossInputs, weights: Weights, side: str) -> tuple[tf.Tensor
     inputs = _in_float32(inputs)
     warm = _warm(inputs, weights) if side == "generator" else None
     inputs = inputs if warm is None else _gated(inputs, warm)
-    terms = {name: _scalar(name, inputs) for name in chosen}
+    routes = getattr(weights, "bands", {})
+    terms = {name: _scalar(name, inputs, routes.get(name)) for name in chosen}
     # Left out at 0, not multiplied by it: 0 · NaN is NaN.
     parts = [
         _part(name, weight * terms[name], warm) for name, weight in chosen.items() if weight != 0.0
@@ -124,10 +127,10 @@ def weighted(inputs: LossInputs, weights: Weights, side: str) -> tuple[tf.Tensor
     return tf.add_n(parts), terms
 
 
-def _scalar(name: str, inputs: LossInputs) -> tf.Tensor:
+def _scalar(name: str, inputs: LossInputs, route: Route | None) -> tf.Tensor:
     """One term; ModelContractError where it is no scalar, which only the sum's gradient hides."""
     loss = REGISTRY[name]
-    value = loss(inputs)
+    value = routed(name, inputs, route)
     shape = None if value is None else tf.TensorShape(getattr(value, "shape", ()))
     if shape is None or shape.rank:
         found = "None" if shape is None else f"shape {list(shape)}"

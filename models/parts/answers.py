@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from models.objectives import weighing
 from models.objectives.registry import LossInputs
+from models.objectives.routing import judged
 from models.parts.base_image import base_bands, base_of, refuse_without_map
 from models.parts.discriminators import staged
+from models.parts.sensors import fields_of_sensors
 from sensor2sensor.config.vocabulary import FEATURES, LOSSES
 from sensor2sensor.core.errors import ConfigError
 
@@ -33,6 +35,7 @@ def loss_inputs(
         "discriminator": model.discriminator,
         "seed": model.exp.SEED,
         "vgg": model.exp.VGG,
+        **fields_of_sensors(model.exp, input_image, extras),
     }
 
 
@@ -111,7 +114,8 @@ def validation_terms(
     """
     fixed = loss_inputs(model, input_image, target, step, extras)
     lone = model.discriminator is None
-    said = {} if lone else answers(model, input_image, target, output, training=False)
+    seen = judged(output, target, fixed["known"])
+    said = {} if lone else answers(model, input_image, target, seen, training=False)
     inputs = LossInputs(**fixed, **said, output=output)
     _, terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
     if lone:

@@ -43,8 +43,11 @@ def adam(
             hint="make it with tf.keras.Model(..., name='generator' or 'discriminator')",
         )
     judges = network.name == "discriminator"
+    updates, late = 1, 0
+    if judges:
+        updates, late = experiment.DISCRIMINATOR.steps, experiment.DISCRIMINATOR.start
     optimizer = KINDS[experiment.OPTIMIZER](
-        learning_rate(experiment, experiment.DISCRIMINATOR.steps if judges else 1),
+        learning_rate(experiment, updates, late),
         beta_1=beta_1 if experiment.BETA_1 is None else experiment.BETA_1,
         # Of all variables together: each clipped by itself would turn the gradient.
         global_clipnorm=experiment.GRADIENT_CLIP,
@@ -60,7 +63,9 @@ def _averaging(decay: float | None) -> dict[str, Any]:
     return {} if decay is None else {"use_ema": True, "ema_momentum": decay}
 
 
-def learning_rate(experiment: Experiment, updates_per_step: int) -> float | LearningRateSchedule:
+def learning_rate(
+    experiment: Experiment, updates_per_step: int, late: int = 0
+) -> float | LearningRateSchedule:
     """The step size over a training, as a number or a schedule over an optimizer's updates.
 
     Constant until ``start`` of the training's steps, then linear (pix2pix) or along half a cosine
@@ -69,6 +74,7 @@ def learning_rate(experiment: Experiment, updates_per_step: int) -> float | Lear
     Args:
         experiment: Gives ``STEPS``, ``LEARNING_RATE`` and ``LEARNING_RATE_SCHEDULE``.
         updates_per_step: Updates of this optimizer in one training step.
+        late: Steps before its first update; the rate of a step is that of the others.
     """
     schedule, rate = experiment.LEARNING_RATE_SCHEDULE, experiment.LEARNING_RATE
     if schedule.kind == "constant":
@@ -82,12 +88,15 @@ def learning_rate(experiment: Experiment, updates_per_step: int) -> float | Lear
         decay = schedules.PolynomialDecay(rate, falling, end_learning_rate=schedule.final * rate)
     else:
         decay = schedules.CosineDecay(rate, falling, alpha=schedule.final)
-    return Delayed(decay, held * updates_per_step) if held else decay
+    return Delayed(decay, (held - late) * updates_per_step) if held != late else decay
 
 
 @tf.keras.utils.register_keras_serializable("sensor2sensor")
 class Delayed(LearningRateSchedule):
-    """Another schedule, begun later: held at its first value for ``updates`` updates."""
+    """Another schedule, begun later: held at its first value for ``updates`` updates.
+
+    A negative number begins within it.
+    """
 
     def __init__(self, schedule: LearningRateSchedule, updates: int) -> None:
         self.schedule, self.updates = schedule, updates

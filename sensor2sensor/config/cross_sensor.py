@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from sensor2sensor.config.degradation import Degradation
 from sensor2sensor.config.registration import Registration
 from sensor2sensor.config.validate import at_key
-from sensor2sensor.config.vocabulary import LOSSES
+from sensor2sensor.config.vocabulary import LOSSES, adversarial
 from sensor2sensor.core.names import suggestion
 
 BandWeight = Annotated[float, Field(ge=0)]
@@ -46,6 +46,33 @@ class CrossSensorKeys(BaseModel):
             if isinstance(bands, list) and len(set(bands)) < len(bands):
                 raise at_key(f"loss_bands.{loss}", "names a band twice")
         return self
+
+    @model_validator(mode="after")
+    def _judge_before_its_pupil(self) -> Self:
+        """Of keys that ``ExperimentFile`` has."""
+        begun, warmup = self._both_starts()
+        if begun > warmup:
+            problem = f"{begun} lies behind generator_warmup {warmup}: until then the generator"
+            problem += " would follow a discriminator that has learned nothing"
+            raise at_key("discriminator.start", problem)
+        return self
+
+    def _both_starts(self) -> tuple[int, int]:
+        """First steps at which D learns and G follows it; none where nothing follows it."""
+        whole: Any = self
+        judge = getattr(whole, "discriminator", None)
+        if judge is None or not any(w and adversarial(name) for name, w in whole.gen_loss):
+            return 0, 0
+        return judge.start, whole.generator_warmup
+
+    @property
+    def band_weights(self) -> dict[str, dict[str, float]]:
+        """``loss_bands`` with a weight for every band."""
+        routes = (self.loss_bands or {}).items()
+        return {
+            loss: bands if isinstance(bands, dict) else dict.fromkeys(bands, 1.0)
+            for loss, bands in routes
+        }
 
     def unknown_routes(self, computed: list[str]) -> dict[str, str]:
         """Losses of ``loss_bands`` that the experiment does not compute, and what to say."""

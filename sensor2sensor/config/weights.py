@@ -90,6 +90,7 @@ class LossWeights(Mapping[str, float | None]):
         value_range: Widths of the value ranges in normalised units (2.0 for [-1, 1]).
         value_low: Their lower ends, which SSIM shifts to 0 (-1.0 for [-1, 1]).
         warmup_steps: Steps before a generator's adversarial terms count.
+        bands: Weights of the target bands that a loss is given, by loss and name of a band.
     """
 
     def __init__(
@@ -98,12 +99,14 @@ class LossWeights(Mapping[str, float | None]):
         value_range: Sequence[float] | float,
         value_low: Sequence[float] | float = 0.0,
         warmup_steps: int = 0,
+        bands: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     ) -> None:
         # Read-only: a module that changed a weight would train otherwise than run.json says.
         self._weights = MappingProxyType(dict(weights))
         self.value_range = value_range
         self.value_low = value_low
         self.warmup_steps = warmup_steps
+        self.bands = bands
 
     def __getitem__(self, name: str) -> float | None:
         return self._weights[name]

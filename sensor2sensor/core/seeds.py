@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     PENALTY = "penalty"
     STATISTICS = "statistics"
     FLOW = "flow"
+    EXPORT = "export"
 
 
 def _digest(parts: tuple[object, ...]) -> int:

@@ -124,12 +124,23 @@ def _count(histogram: npt.NDArray[np.int64], bins: npt.NDArray[Any]) -> None:
         histogram[band] += np.bincount(bins[:, band], minlength=BINS)
 
 
-def _quantiles(
-    stream: Stream, upper: npt.NDArray[np.int64], count: int
+def band_quantiles(
+    stream: Stream, bands: int, wanted: Sequence[float]
 ) -> list[npt.NDArray[np.float64]]:
-    """One array of the bands' values for each of QUANTILES."""
+    """One array ``[bands]`` for each wanted quantile of a stream as of :func:`band_statistics`."""
+    upper, count = np.zeros((bands, BINS), dtype=np.int64), 0
+    for values in stream():
+        _count(upper, _ordered(values) >> 16)
+        count += len(values)
+    return _quantiles(stream, upper, count, wanted)
+
+
+def _quantiles(
+    stream: Stream, upper: npt.NDArray[np.int64], count: int, wanted: Sequence[float] = QUANTILES
+) -> list[npt.NDArray[np.float64]]:
+    """One array of the bands' values for each quantile wanted."""
     # numpy.quantile's "linear": type 7 of Hyndman & Fan 1996.
-    positions = [q * (count - 1) for q in QUANTILES]
+    positions = [q * (count - 1) for q in wanted]
     # Between two ranks: both values are needed.
     ranks = sorted({int(p) + step for p in positions for step in (0, 1) if int(p) + step < count})
     values = _order_statistics(stream, upper, ranks)

@@ -36,7 +36,7 @@ _FURTHEST = 0.98  # share of the bound that a guess may reach: at 1 nothing coul
 
 
 @keras.utils.register_keras_serializable("sensor2sensor")
-class FirstGuess(keras.layers.Layer):
+class FirstGuess(keras.layers.Layer):  # type: ignore[misc]
     """Pair ``[B, h, w, 2]`` -> what the U-Net sees ``[B, h, w, 4]``; nothing is learned here.
 
     The first image moved along the guess, the second one, and the guess in units of the bound.
@@ -64,7 +64,7 @@ class FirstGuess(keras.layers.Layer):
 
 
 @keras.utils.register_keras_serializable("sensor2sensor")
-class Standardised(keras.layers.Layer):
+class Standardised(keras.layers.Layer):  # type: ignore[misc]
     """Mean 0 and deviation 1 in each image, or (as published) in each row of pixels."""
 
     def __init__(self, rows: bool = False, **options: Any) -> None:
@@ -81,8 +81,8 @@ class Standardised(keras.layers.Layer):
 
 
 @keras.utils.register_keras_serializable("sensor2sensor")
-class Enlarged(keras.layers.Layer):
-    """The first image bilinearly on the grid of the second one, whatever its sides: odd ones too."""
+class Enlarged(keras.layers.Layer):  # type: ignore[misc]
+    """The first image bilinearly on the grid of the second one, whatever its sides."""
 
     def call(self, inputs: Any) -> Any:
         """Resize."""
@@ -96,7 +96,7 @@ class Enlarged(keras.layers.Layer):
 
 
 @keras.utils.register_keras_serializable("sensor2sensor")
-class Bounded(keras.layers.Layer):
+class Bounded(keras.layers.Layer):  # type: ignore[misc]
     """``bound * tanh(answer + atanh(guess))``: between the bounds, and the guess for answer 0."""
 
     def __init__(self, bound: float, **options: Any) -> None:
