@@ -105,9 +105,9 @@ def left_over(job: Job, name: str) -> tuple[Any, Any]:
     Both without the outermost 4 pixels of the target, about which a reflected half says little.
     """
     import numpy as np
+
     from distorted import FACTOR
     from distorted import left_over as left
-
     from experiment import Experiment
     from sensor2sensor.config.environment import load_environment
     from sensor2sensor.dataset.build import refs_of
