@@ -118,16 +118,18 @@ def left_over(job: Job, name: str) -> tuple[Any, Any]:
 
     experiment = Experiment(name, load_environment(str(job.environment)))
     folder = job.work / "data" / "distorted" / str(TILE_PX)
-    lengths: tuple[list[Any], list[Any]] = ([], [])
-    for ref in refs_of(folder, read_split(folder))["val"]:
-        tile = decode(read_record(ref), experiment.contract)
-        assert tile.input_dense is not None
-        low, target = tile.input_dense[None], tile.target[None]
-        found = experiment.REGISTRAR.flow(low, target)
-        enlarged = flow.enlarge(found, FACTOR).numpy()[0].astype(np.float64)
-        for kept, moved in zip(lengths, (0 * enlarged, enlarged), strict=True):
-            rest = left(0, tile.name, moved)[4:-4, 4:-4]
-            kept.append(np.linalg.norm(rest, axis=-1) / FACTOR)
+    refs = refs_of(folder, read_split(folder))["val"]
+    tiles = [decode(read_record(ref), experiment.contract) for ref in refs]
+    low = np.stack([tile.input_dense for tile in tiles if tile.input_dense is not None])
+    found = experiment.REGISTRAR.flow(low, np.stack([tile.target for tile in tiles]))
+    moved = flow.enlarge(found, FACTOR).numpy().astype(np.float64)
+    lengths = [
+        [
+            np.linalg.norm(left(0, tile.name, one)[4:-4, 4:-4], axis=-1) / FACTOR
+            for tile, one in zip(tiles, flows, strict=True)
+        ]
+        for flows in (0 * moved, moved)
+    ]
     return np.stack(lengths[0]), np.stack(lengths[1])
 
 
