@@ -77,6 +77,10 @@ COMMANDS = {
         "sensor2sensor.sources.worldstrat.run",
         "step 55: a data set of Sentinel-2 and SPOT 6/7, from WorldStrat (needs TensorFlow)",
     ),
+    "records-pairs": Command(
+        "sensor2sensor.sources.pairs.run",
+        "pairs of one band of two sensors, to train a registration on (needs TensorFlow)",
+    ),
     "report": Command(
         "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
     ),
