@@ -137,6 +137,25 @@ LOSSES: tuple[dict[str, Any], ...] = (
         "paper": "smooth L1 of flows by a frozen registration",
         "about": "Keeps the input's geometry: smooth L1 between flows of prediction and input",
     },
+    {
+        "name": "gen_flow_composition", "side": "generator", "needs": ("flows",),
+        "paper": "Nguyen et al., CVPRW 2023 (L1BSR)",
+        "about": "A known change and the flow after it make the flow without it",
+    },
+    {
+        "name": "gen_flow_identity", "side": "generator", "needs": ("flows",),
+        "paper": "Nguyen et al., CVPRW 2023 (L1BSR)", "about": "An image lies on itself",
+    },
+    {
+        "name": "gen_flow_inverse", "side": "generator", "needs": ("flows",),
+        "paper": "Nguyen et al., CVPRW 2023 (L1BSR)",
+        "about": "There and back is where one began",
+    },
+    {
+        "name": "gen_flow_warping", "side": "generator", "needs": ("flows",),
+        "paper": "Nguyen et al., CVPRW 2023 (L1BSR)",
+        "about": "The moved image looks like the one it is moved onto",
+    },
 )
 
 METRICS: tuple[dict[str, Any], ...] = (

@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     PENALTY = "penalty"
     STATISTICS = "statistics"
     DEGRADATION = "degradation"
+    FLOW = "flow"
     EXPORT = "export"
 
 
