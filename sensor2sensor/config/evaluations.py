@@ -6,9 +6,16 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from sensor2sensor.config.vocabulary import REGISTERED, SIMULATED
+
 FORMAT_VERSION = 1
 KEY_COLUMNS = ("name", "scene", "split", "method")  # of the table, before the metrics
 MODEL = "model"  # the method that is no baseline
+# Parts of profile torchsisr: whole tiles, seen another way.
+_AGAINST = {
+    SIMULATED: "on simulated inputs, the target degraded",
+    REGISTERED: "against the target registered to the input",
+}
 BY_DEFINITION = "by definition"  # in the place of a score that no method earns
 # Of profile dsen2cr as Meraner et al. 2020, Table 1 prints it: pooled columns and decimals.
 _PARTS = "target / reproduction\n/ reconstruction"
@@ -42,6 +49,8 @@ def part_in_words(name: str, stratum: str | None, against: str) -> str:
         stratum: The data set's stratum, where a profile names parts of its own.
         against: What a prediction is held against there.
     """
+    if against in _AGAINST:
+        return _AGAINST[against]
     if stratum is None:
         return f"within '{name}'"
     return f"@{name} (prediction - {against} where '{stratum}')"

@@ -19,7 +19,8 @@ from sensor2sensor.core.errors import ModelContractError
 DSEN2CR = "dsen2cr"
 NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2", DSEN2CR)
 STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
-PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR)
+TORCHSISR = "torchsisr"
+PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
 # Stands for what only a data set's contract knows: the unit of its target bands.
 BAND_UNIT = "unit of the bands"
@@ -69,6 +70,7 @@ _KNOWN = {entry["name"]: MetricInfo(**entry) for entry in declared.METRICS}
 METRICS = {name: info for name, info in _KNOWN.items() if info.profile == STANDARD}
 MAPS_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == PIX2PIX_MAPS}
 CLOUD_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == DSEN2CR}
+SISR_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == TORCHSISR}
 # Profile pix2pix-maps: what was published, by its published names, and what stands beside it.
 PUBLISHED_MAPS = {"ssim": "ssim_compat", "psnr": "psnr", "l1": "l1_compat", "hp_l1": "hp_l1_compat"}
 MAPS_TABLE = (*PUBLISHED_MAPS.values(), "ssim", "l1_scaled", "laplacian_l1")
@@ -81,11 +83,18 @@ CLOUD_PARTS = {
     "reproduction": ("clear", INPUT),
     "clear": ("clear", TRUTH),
 }
+# Profile torchsisr: means of the bands' own scores, and a PSNR from their pooled error.
+LR_RMSE = "lr_rmse"  # against the coarser input: all others are against the target
+SISR_TABLE = ("psnr_bands", "psnr", "rmse_bands", "l1", "ssim", "hp_l1", LR_RMSE)
+# What it also holds a prediction against: the target, after its input was made from that target;
+# the target as a registration moved it.
+SIMULATED, REGISTERED = "simulated", "registered"
 LOSSES = {
     entry["name"]: LossInfo(**{**entry, "needs": frozenset(entry["needs"])})
     for entry in declared.LOSSES
 }
 TABLES = {STANDARD: METRICS, PIX2PIX_MAPS: MAPS_METRICS, DSEN2CR: CLOUD_METRICS}
+TABLES[TORCHSISR] = SISR_METRICS
 _ANSWERS = frozenset({"disc_real", "disc_fake"})
 FEATURES = frozenset({"features_real", "features_fake"})
 

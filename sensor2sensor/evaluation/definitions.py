@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sensor2sensor.config.vocabulary import BAND_UNIT, DSEN2CR, STANDARD, MetricInfo, metric_info
+from sensor2sensor.config.vocabulary import (
+    BAND_UNIT,
+    DSEN2CR,
+    STANDARD,
+    TORCHSISR,
+    MetricInfo,
+    metric_info,
+)
 from sensor2sensor.dataset.strata import split_column
 
 # Where profile arisgan departs from the vocabulary's unit or definition.
@@ -23,6 +30,10 @@ CLOUDS = {
     "psnr": {"paper": "20 log10(1 / RMSE): the range of reflectance is 1"},
     "ssim": {"paper": "Wang et al. 2004, IEEE TIP 13(4), L = 1: the range of reflectance"},
 }
+# And torchsisr from its label, beside the mean of the bands' own.
+SISR = {
+    "psnr": {"label": "PSNR, pooled", "paper": "10 log10(L²/MSE) of the bands' mean error"},
+}
 # A spectrum is that of a whole image: cut out of it, the edges of a mask have power at every
 # frequency. The others look at single pixels, or at windows that lie inside the stratum.
 WHOLE_IMAGE = frozenset({"lsd_hf"})
@@ -40,10 +51,9 @@ def info(column: str) -> MetricInfo:
 def within_strata(profile: str, metrics: Sequence[str]) -> tuple[str, ...]:
     """Metrics that mean something in a part of a tile.
 
-    Those of profiles ``standard`` and ``dsen2cr``: the others divide an image by a norm or maximum
-    of its own, and that of a part is another.
+    Not those that divide an image by a norm or maximum of its own: that of a part is another.
     """
-    has = profile in (STANDARD, DSEN2CR)
+    has = profile in (STANDARD, DSEN2CR, TORCHSISR)
     return tuple(m for m in metrics if m not in WHOLE_IMAGE) if has else ()
 
 
@@ -71,6 +81,8 @@ def definitions(
             found[name] |= MAPS.get(name, {})
         if profile == DSEN2CR:
             found[name] |= CLOUDS.get(name, {})
+        if profile == TORCHSISR:
+            found[name] |= SISR.get(name, {})
         if profile == "arisgan":
             paper = "as coded in ARISGAN, see sensor2sensor.metrics.arisgan"
             found[name] |= {"paper": paper, **ARISGAN.get(name, {})}

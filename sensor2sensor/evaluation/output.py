@@ -162,7 +162,7 @@ def _strata(evaluation: Evaluation) -> dict[str, Any]:
             "columns": columns,
             **asdict(evaluation.grounds[part.name]),
             # Only of a profile with parts of its own: other files stay as they were before those.
-            **({**part.facts(), "by_definition": given} if part.stratum is not None else {}),
+            **({**part.facts(), "by_definition": given} if part.facts() else {}),
         }
     return found
 
@@ -216,6 +216,7 @@ def document(
         # The published keys, with the published kind of standard deviation, of that profile alone.
         **({"published": published(evaluation)} if evaluation.profile == PIX2PIX_MAPS else {}),
         **({"pooled": evaluation.pooled.plain()} if evaluation.pooled is not None else {}),
+        **({"cross_sensor": evaluation.cross_sensor} if evaluation.detail is not None else {}),
         # Only where something was said: other files stay as they were before there was a --set.
         **({"set": list(subject.options)} if subject.options else {}),
         "csv": dict(csv),

@@ -31,7 +31,8 @@ class Part(Stratum):
 
     Attributes:
         stratum: The data set's stratum whose ground it is; None where it is that stratum itself.
-        against: What a prediction is held against there, ``truth`` or ``input``.
+        against: What a prediction is held against there, ``truth`` or ``input``; of profile
+            torchsisr the truth after a ``simulated`` input, or as it was ``registered``.
         variant: By which of several published rules the mask was found; empty where there is one.
         threshold: From which score of that rule a pixel is cloud; None where nobody noted it.
     """
@@ -49,8 +50,8 @@ class Part(Stratum):
     def facts(self) -> dict[str, Any]:
         """What the JSON says of a part that a profile made."""
         if self.stratum is None:
-            return {}
-        rule = {"variant": self.variant, "threshold": self.threshold}
+            return {} if self.against == TRUTH else {"against": self.against}
+        rule: dict[str, Any] = {"variant": self.variant, "threshold": self.threshold}
         return {"stratum": self.stratum, "against": self.against, **rule}
 
 

@@ -7,21 +7,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sensor2sensor.config.evaluations import BY_DEFINITION
 from sensor2sensor.config.vocabulary import BAND_UNIT, INPUT
-from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, select_records
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.evaluation.definitions import info, within_strata
+from sensor2sensor.evaluation.detail import Detail
 from sensor2sensor.evaluation.parts import Part
 from sensor2sensor.evaluation.pooled import Pool, Pooled
-from sensor2sensor.evaluation.scoring import Ground, Scorer, Scores, counted, over_draws
+from sensor2sensor.evaluation.predict import check, drawn_of
+from sensor2sensor.evaluation.scoring import Ground, Scores, counted, over_draws
+from sensor2sensor.evaluation.sisr import Sisr, SisrScorer, scorer_of
 from sensor2sensor.evaluation.summary import (
     Bools,
     Gain,
@@ -32,8 +34,7 @@ from sensor2sensor.evaluation.summary import (
     undefined_alike,
 )
 from sensor2sensor.predictors.baselines import DoNothing
-from sensor2sensor.predictors.draws import draws_of
-from sensor2sensor.predictors.protocol import Images, Predictor
+from sensor2sensor.predictors.protocol import Predictor
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
@@ -87,6 +88,7 @@ class Evaluation:
         batch_size: Tiles that were predicted at a time, in the order of the split.
         pooled: Scores over all pixels at once, of a profile that has them.
         copies: Methods that give the input back as it is.
+        detail: Bands, sites and spectra of profile torchsisr.
     """
 
     rows: tuple[TileScores, ...]
@@ -103,6 +105,7 @@ class Evaluation:
     batch_size: int = BATCH
     pooled: Pooled | None = None
     copies: frozenset[str] = frozenset()
+    detail: Detail | None = None
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -156,6 +159,11 @@ class Evaluation:
             method: {name: statistics(self.values(method, name)) for name in self.columns}
             for method in self.methods
         }
+
+    @cached_property
+    def cross_sensor(self) -> dict[str, Any]:
+        """Bands, sites and spectra of profile torchsisr, for JSON; empty of any other."""
+        return {} if self.detail is None else self.detail.document(self.seed)
 
     @cached_property
     def gains(self) -> dict[str, dict[str, Gain]]:
@@ -227,29 +235,6 @@ def _places(rows: Sequence[SplitRow]) -> dict[str, tuple[str, str]]:
     return {row.name: (row.seen_by, row.block.split("+")[0]) for row in rows}
 
 
-def _check(predictors: Mapping[str, Predictor], profile: str) -> None:
-    for name, predictor in predictors.items():
-        if predictor.normalised and profile != "arisgan":
-            raise ConfigError(
-                f"{name} predicts in units of its l2 normalisation, which cannot be undone",
-                where="evaluation",
-                hint="score it with --profile arisgan, or train with normalisation 'symmetric'",
-            )
-
-
-def _predict(name: str, predictor: Predictor, batch: Sequence[TileRecord]) -> Images:
-    prediction = np.asarray(predictor(batch))
-    # [B, H, W, 1] for three bands would be broadcast, and scored without a word.
-    expected = (len(batch), *batch[0].target.shape)
-    if prediction.shape != expected:
-        raise InputError(
-            f"{name} returned {list(prediction.shape)}, the tiles have {list(expected)}",
-            where="evaluation",
-            hint="a predictor returns [B, H, W, target bands]",
-        )
-    return prediction
-
-
 def evaluate(
     predictors: Mapping[str, Predictor],
     dataset_dir: Path,
@@ -263,6 +248,7 @@ def evaluate(
     exclude_suffix: str | None = None,
     exclude_tiles: Collection[str] = (),
     seed: int = 0,
+    sisr: Sisr | None = None,
 ) -> Evaluation:
     """Score every predictor on every tile of a split.
 
@@ -279,27 +265,32 @@ def evaluate(
         exclude_suffix: Only tiles whose name does not end so.
         exclude_tiles: Names of tiles left out, as in training.
         seed: Seed of the bootstrap intervals.
+        sisr: How profile ``torchsisr`` scores; as is sound by default.
 
     Raises:
         ConfigError: The profile is unknown or cannot score a predictor or the data set.
         InputError: No tile is left, or a predictor returns another shape.
     """
-    _check(predictors, profile)
-    scorer, table = Scorer(contract, profile), read_split(dataset_dir)
+    check(predictors, profile)
+    scorer, table = scorer_of(contract, profile, sisr), read_split(dataset_dir)
     pool = Pool(scorer.powers)
     places = _places(table)
     filters = enforce_suffix, exclude_suffix, exclude_tiles
     refs = select_records(table, dataset_dir, split, *filters)[:limit]
     tiles = progress(iterate_refs(refs, contract), total=len(refs), desc="evaluate", unit="tile")
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
+    detail = scorer.detail(len(refs)) if isinstance(scorer, SisrScorer) else None
     for batch in batches(tiles, batch_size):
         # One truth and one set of masks for all methods: scores are compared tile by tile.
-        held = scorer.references(batch)
+        views = scorer.views(batch)
+        held = scorer.references(views)
         masks = scorer.masks(batch, held)
         pixels = counted(masks, len(batch))
         draws: dict[str, list[Scores]] = {}
+        if detail is not None:
+            detail.begin(views, held, [places[tile.name][1] for tile in batch])
         for method, predictor in predictors.items():
-            drawn = (_predict(method, one, batch) for one in draws_of(predictor))
+            drawn = drawn_of(method, predictor, views, detail)
             scored = [scorer(held, g, masks, normalised=predictor.normalised) for g in drawn]
             draws[method] = [scores for scores, _ in scored]
             scores, states = over_draws(scored)
@@ -325,5 +316,6 @@ def evaluate(
         grounds=scorer.grounds,
         batch_size=batch_size,
         pooled=pool.result(),
+        detail=detail,
         copies=frozenset(n for n, p in predictors.items() if isinstance(p, DoNothing)),
     )

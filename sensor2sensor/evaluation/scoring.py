@@ -61,16 +61,20 @@ class Scorer:
     def __init__(self, contract: DatasetContract, profile: str) -> None:
         from sensor2sensor.metrics import POOLED, profile_metrics
 
-        self.names = profile_metrics(profile, colour=contract.colour() is not None)
-        self.undefined = undefined(profile, len(contract.target.bands))
+        bands = contract.target.bands
+        # A target band that nobody measured is its input: a score would be that of the input.
+        self._bands = [place for place, band in enumerate(bands) if band.reference]
+        self._colour = _among(contract.colour(), self._bands)
+        self.names = profile_metrics(profile, colour=self._colour is not None)
+        self.undefined = undefined(profile, len(self._bands))
         self.inner = within_strata(profile, self.names)
         # Without metrics for them (profile arisgan) there are no strata: no column would be theirs.
         self.strata = parts_of(contract, profile) if self.inner else ()
         # Windows of whole images count by their centres, and 0 to 1 is the literature's range.
         self._whole_images = profile == DSEN2CR
         self.powers = {n: POOLED[n][1] for n in POOLED} if self._whole_images else {}
-        unit = [(0.0, 1.0)] * len(contract.target.bands)
-        self._ranges = unit if self._whole_images else contract.target_ranges()
+        unit = [(0.0, 1.0)] * len(self._bands)
+        self._ranges = unit if self._whole_images else contract.target_ranges()[self._bands]
         self._zero: Counter[str] = Counter()
         self._valid: Counter[str] = Counter()
         self._windows: dict[str, Counter[str]] = {s.name: Counter() for s in self.strata}
@@ -78,27 +82,38 @@ class Scorer:
         self._profile = profile
 
     def __call__(
-        self, held: References, prediction: Images, masks: Masks, *, normalised: bool
+        self, held: References, guesses: References, masks: Masks, *, normalised: bool
     ) -> tuple[Scores, list[str]]:
         """Values by column, and the state, of each tile.
 
         Args:
             held: Of :meth:`references`.
-            prediction: ``[B, H, W, C]``.
+            guesses: What is predicted from each of :meth:`views`, ``[B, H, W, C]``.
             masks: Of :meth:`masks`.
             normalised: Whether the prediction is in units of its own norm.
         """
         from sensor2sensor.metrics import states
 
-        rows = self._scores(held[TRUTH], prediction, self.names, normalised)
+        guesses = {view: self._known(images) for view, images in guesses.items()}
+        rows = self._scores(held[TRUTH], guesses[TRUTH], self.names, normalised)
         # One after the other: in one batch they would need as many times the memory.
         for part in self.strata:
             target, mask = held[part.against], masks[part.name]
             place = (target, mask) if self._whole_images else (within(target, mask), None)
-            found = self._scores(place[0], prediction, self.inner, normalised, place[1])
+            guess = guesses.get(part.against, guesses[TRUTH])
+            found = self._scores(place[0], guess, self.inner, normalised, place[1])
             for row, values in zip(rows, found, strict=True):
                 row |= {part.column(name): value for name, value in values.items()}
-        return rows, states(held[TRUTH], prediction)
+        return rows, states(held[TRUTH], guesses[TRUTH])
+
+    def views(self, tiles: Sequence[TileRecord]) -> Mapping[str, Sequence[TileRecord]]:
+        """A batch as predictors are given it, by what the prediction is held against."""
+        return {TRUTH: tiles}
+
+    def _known(self, images: Images) -> Images:
+        """The bands that have a reference, ``[..., C]``."""
+        whole = len(self._bands) == images.shape[-1]
+        return images if whole else images[..., self._bands]
 
     def _scores(
         self,
@@ -118,7 +133,7 @@ class Scorer:
             factor=self._contract.factor,
             profile=self._profile,
             names=names,
-            colour=self._contract.colour(),
+            colour=self._colour,
             prediction_is_normalised=normalised,
             within=mask,
         )
@@ -126,9 +141,10 @@ class Scorer:
         tiles = range(len(target))
         return [{name: float(column[i]) for name, column in columns.items()} for i in tiles]
 
-    def references(self, tiles: Sequence[TileRecord]) -> References:
+    def references(self, views: Mapping[str, Sequence[TileRecord]]) -> References:
         """What predictions of a batch are held against: its truth, its input where asked."""
-        return references(self.strata, tiles, self._contract)
+        found = references(self.strata, views[TRUTH], self._contract)
+        return {name: self._known(images) for name, images in found.items()}
 
     def masks(self, tiles: Sequence[TileRecord], held: References) -> Masks:
         """Pixels of each part that have a truth, ``[B, H, W]``."""
@@ -180,6 +196,16 @@ class Scorer:
     def grounds(self) -> dict[str, Ground]:
         """What is behind the scores within each stratum."""
         return {n: Ground(self._left_out(n), dict(seen)) for n, seen in self._windows.items()}
+
+
+def _among(
+    colour: tuple[int, int, int] | None, bands: Sequence[int]
+) -> tuple[int, int, int] | None:
+    """Positions of red, green and blue among the bands that are scored."""
+    if colour is None or not set(colour) <= set(bands):
+        return None
+    red, green, blue = (bands.index(band) for band in colour)
+    return red, green, blue
 
 
 def over_draws(scored: Sequence[tuple[Scores, list[str]]]) -> tuple[Scores, list[str]]:

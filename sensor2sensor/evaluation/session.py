@@ -12,10 +12,12 @@ from sensor2sensor.config.evaluations import MODEL, mode_in_words
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.dataset.exclusion import left_out
+from sensor2sensor.evaluation.cross_output import show_detail, write_detail
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.joined import write_joined
 from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, stem, write
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
+from sensor2sensor.evaluation.sisr import Sisr
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.predictors.draws import draws_of
@@ -125,6 +127,7 @@ class Session:
             profile=self._profile,
             batch_size=experiment.BATCH_SIZE if self._by_batch else BATCH,
             seed=experiment.SEED,
+            sisr=Sisr(experiment.config.compat, experiment.config.fidelity_mtf),
             **self._filters,
         )
         clipped = self._clipped()
@@ -142,6 +145,9 @@ class Session:
                 predictor, *place, self._split, shelf, named=named,
                 by_batch=self._by_batch and experiment.BATCH_SIZE > 1, **self._filters,
             )  # fmt: skip
+        if (detail := evaluation.detail) is not None:
+            with decoration("the curves and mosaics", logger.warning):
+                pictures += write_detail(detail, evaluation.cross_sensor, shelf)
         table, facts = write(
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
             baselines=known, gallery=pictures,
@@ -149,6 +155,8 @@ class Session:
         console = console or Console(markup=False, highlight=False)  # [v1] in a path is no style
         title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"
         show(evaluation, place[1], title, console)
+        if evaluation.detail is not None:
+            show_detail(evaluation.cross_sensor, console)
         if itself is not None:
             console.print(f"the model is the baseline {itself}, which is not compared with itself")
         if self.subject.inference is not None:

@@ -13,6 +13,7 @@ from sensor2sensor.metrics import (  # noqa: E402 - they enter themselves
     maps,
     spatial,
     spectral,
+    superresolution,
 )
 from sensor2sensor.metrics.clouds import POOLED, support  # noqa: E402
 from sensor2sensor.metrics.compute import compute, profile_metrics  # noqa: E402
@@ -36,6 +37,7 @@ __all__ = [
     "spatial",
     "spectral",
     "states",
+    "superresolution",
     "support",
     "windows_within",
     "zero_truth",

@@ -17,6 +17,9 @@ from sensor2sensor.config.vocabulary import (
     METRICS,
     PIX2PIX_MAPS,
     PROFILES,
+    SISR_METRICS,
+    SISR_TABLE,
+    TORCHSISR,
 )
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.names import suggestion
@@ -54,6 +57,7 @@ def _known(profile: str) -> tuple[str, ...]:
     tables: dict[str, Iterable[str]]
     tables = {"standard": METRICS, "arisgan": arisgan.METRICS, PIX2PIX_MAPS: maps}
     tables[DSEN2CR] = dict.fromkeys((*CLOUD_TABLE, *CLOUD_METRICS))
+    tables[TORCHSISR] = dict.fromkeys((*SISR_TABLE, *SISR_METRICS))
     return tuple(tables[profile])
 
 
@@ -177,7 +181,7 @@ def compute(
         value_ranges: ``[C, 2]`` low and high of each band (``DatasetContract.target_ranges()``).
         factor: Input pixel size over target pixel size (``DatasetContract.factor``).
         profile: ``standard``; ``arisgan`` (which normalises both images by their own norm
-            first); ``pix2pix-maps``; ``dsen2cr``.
+            first); ``pix2pix-maps``; ``dsen2cr``; ``torchsisr``.
         names: Metrics to compute; all of the profile by default.
         colour: Positions of the true-colour red, green and blue band
             (``DatasetContract.colour()``): ``hpsi`` is computed then, else ``hpsi_bands``.

@@ -5,6 +5,7 @@ Results of different data sets, splits or profiles never meet in one table.
 
 from __future__ import annotations
 
+from sensor2sensor.report.cross_sensor import superresolution
 from sensor2sensor.report.load import Group, Result, Results, Skipped, load
 from sensor2sensor.report.pages import (
     Page,
@@ -33,4 +34,5 @@ __all__ = [
     "ranks",
     "scenes",
     "summary",
+    "superresolution",
 ]

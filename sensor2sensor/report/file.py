@@ -107,6 +107,33 @@ class Pooled(_Frozen):
     scores: dict[str, dict[str, float | None]]
 
 
+Numbers = dict[str, float | None]
+
+
+class CrossSensor(_Frozen):
+    """What profile torchsisr keeps of bands, sites and frequencies.
+
+    ``bands`` and ``sites`` hold means by method, ``real`` or ``simulated`` input and score; ``fda``
+    by mode the curves and the rates with their intervals, ``{}`` where no tile has a spectrum.
+    """
+
+    simulated: list[str]
+    mtf: dict[str, float]
+    half_width: int | str
+    left_out: list[str]
+    mode: Literal["windowed", "torchsisr"]
+    intervals: str
+    bands: dict[str, dict[str, dict[str, Numbers]]]
+    sites: dict[str, dict[str, Any]]
+    fda: dict[str, dict[str, Any]]
+    warp: dict[str, dict[str, float]]
+
+    def told(self) -> list[str]:
+        """What LR RMSE and simulated inputs depend on."""
+        mtf = ", ".join(f"{band} {value:g}" for band, value in self.mtf.items())
+        return [f"MTF {mtf} (half width {self.half_width})"]
+
+
 class Table(_Frozen):
     """The CSV that the JSON vouches for."""
 
@@ -165,6 +192,7 @@ class EvaluationFile(_Frozen):
     gain: dict[str, dict[str, Gain]]
     published: dict[str, float | None] = {}  # by its own keys, of profile pix2pix-maps
     pooled: Pooled | None = None  # of profile dsen2cr
+    cross_sensor: CrossSensor | None = None  # of profile torchsisr
     options: list[str] = Field(default=[], alias="set")  # what --set said of the evaluation
     csv: Table
     gallery: list[Picture]

@@ -19,6 +19,8 @@ def kind(facts: EvaluationFile) -> tuple[int, str, str]:
     parts.append(f"profile '{facts.profile}'")
     # Another rule finds another cloud: 56 and 2.5 % of one patch by two published ones.
     parts += masks_in_words(facts.strata.values())
+    if facts.cross_sensor is not None:
+        parts += facts.cross_sensor.told()
     if facts.metrics_version != METRICS_VERSION:
         parts.append(f"metrics of version {facts.metrics_version}")
     title = ", ".join(parts)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.report import compare, plots, published
+from sensor2sensor.report.file import Picture
 from sensor2sensor.report.load import Group, Result, Results
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def evaluation_folder(environment: str | Path | None = None) -> Path:
     return load_environment(environment).evaluation_dir
 
 
-def _note(text: str) -> str:
+def note(text: str) -> str:
+    """A line in small print."""
     return f'<p class="note">{html.escape(text)}</p>'
 
 
@@ -102,7 +104,7 @@ def table_html(
 def _each(results: Results, piece: Callable[[Group], str]) -> Page:
     """The same piece for every group, each under its own heading."""
     if not results.groups:
-        return Page(_note(NO_RESULTS.format(folder=results.folder)))
+        return Page(note(NO_RESULTS.format(folder=results.folder)))
     return Page("".join(_title(group) + piece(group) for group in results.groups))
 
 
@@ -150,7 +152,7 @@ def ground(group: Group) -> str:
 
 def _summary(group: Group) -> str:
     table = compare.summary_table(group)
-    note = (
+    told = (
         "Mean ± standard deviation over tiles. Best mean in bold, baselines in grey; ↑ higher is "
         "better, ↓ lower is better. Values that are undefined (a constant image has no "
         "correlation) or infinite (PSNR of a perfect one) are counted, never averaged; "
@@ -159,8 +161,8 @@ def _summary(group: Group) -> str:
     )
     drawn = table_html(table, _best(group, table), _baselines(group))
     if any(result.facts.pooled for result in group.results):
-        note += "“Pooled” is over all pixels at once, as published numbers are. "
-    return drawn + _note(note + compare.lacking(group) + _behind(group) + ground(group))
+        told += "“Pooled” is over all pixels at once, as published numbers are. "
+    return drawn + note(told + compare.lacking(group) + _behind(group) + ground(group))
 
 
 def _behind(group: Group) -> str:
@@ -176,19 +178,19 @@ def _behind(group: Group) -> str:
 
 
 def _ranks(group: Group) -> str:
-    note = (
+    told = (
         "1 is best. All are ranked on the same tiles; who lacks a finite value on one of them "
         "comes last. The mean is over the metrics that all have."
     )
-    return table_html(compare.rank_table(group), None, _baselines(group)) + _note(note)
+    return table_html(compare.rank_table(group), None, _baselines(group)) + note(told)
 
 
 def _gains(group: Group) -> str:
     table = compare.gain_table(group)
     made = plots.gain_plot(group)
     if table is None or made is None:
-        return _note("No baseline was evaluated.")
-    note = (
+        return note("No baseline was evaluated.")
+    told = (
         "Mean paired difference per tile, signed so that positive is better for every metric. "
         "Interval: 95 %, Student's t with the cluster-robust variances of blocks of ground and of "
         f"scenes; here: {compare.independent_groups(group)}. ✓ wholly better, ✗ wholly worse than "
@@ -197,7 +199,7 @@ def _gains(group: Group) -> str:
     )
     alt = f"gain over {group.reference} per metric with intervals"
     upright = table.T if len(table) <= UPRIGHT_RUNS else table
-    return table_html(upright) + _figure(made, alt) + _note(note)
+    return table_html(upright) + _figure(made, alt) + note(told)
 
 
 def _spared(group: Group) -> str:
@@ -215,7 +217,7 @@ def overview(results: Results) -> Page:
     lines = [_line(result) for result in results.results]
     body = table_html(pd.DataFrame(lines).set_index("experiment")) if lines else ""
     if not lines:
-        body = _note(NO_RESULTS.format(folder=results.folder))
+        body = note(NO_RESULTS.format(folder=results.folder))
     if results.skipped:
         bad = [{"file": s.path.name, "skipped because": s.reason} for s in results.skipped]
         body += "<h3>Skipped</h3>" + table_html(pd.DataFrame(bad).set_index("file"))
@@ -262,10 +264,8 @@ def gains(results: Results) -> Page:
 
 def boxes(results: Results) -> Page:
     """Distributions over tiles."""
-    note = "Box: quartiles, line: median, diamond: mean, whiskers: 1.5 interquartile ranges."
-    return _each(
-        results, lambda g: _figure(plots.box_plots(g), "box plot per metric") + _note(note)
-    )
+    told = "Box: quartiles, line: median, diamond: mean, whiskers: 1.5 interquartile ranges."
+    return _each(results, lambda g: _figure(plots.box_plots(g), "box plot per metric") + note(told))
 
 
 def scenes(results: Results) -> Page:
@@ -275,8 +275,8 @@ def scenes(results: Results) -> Page:
 
 def _scenes(group: Group) -> str:
     definition = next(iter(group.metrics.values()))
-    note = f"{compare.heading(definition, unit=False)}: mean over the tiles of each scene."
-    return table_html(compare.scene_table(group), None, _baselines(group)) + _note(note)
+    told = f"{compare.heading(definition, unit=False)}: mean over the tiles of each scene."
+    return table_html(compare.scene_table(group), None, _baselines(group)) + note(told)
 
 
 def gallery(results: Results) -> Page:
@@ -288,13 +288,16 @@ def _gallery(group: Group) -> str:
     parts = []
     for result in group.results:
         parts.append(f"<h4>{html.escape(group.label(result))}</h4>")
-        for picture in result.facts.gallery:
-            path = result.path.parent / picture.file
-            # A JSON from elsewhere must not bring files from outside its folder into the page.
-            inside = path.resolve().is_relative_to(result.path.parent.resolve())
-            if inside and path.is_file():
-                parts.append(_image(path.read_bytes(), picture.caption))
-            else:
-                parts.append(_note(f"{picture.file} is missing; run evaluate.py again"))
-    note = "Colours show each band's fixed value range; errors end at a quarter of it."
-    return "".join(parts) + _note(note)
+        parts += [picture(result, entry) for entry in result.facts.gallery]
+    told = "Colours show each band's fixed value range; errors end at a quarter of it."
+    return "".join(parts) + note(told)
+
+
+def picture(result: Result, entry: Picture) -> str:
+    """One picture of a gallery, embedded."""
+    path = result.path.parent / entry.file
+    # A JSON from elsewhere must not bring files from outside its folder into the page.
+    inside = path.resolve().is_relative_to(result.path.parent.resolve())
+    if inside and path.is_file():
+        return _image(path.read_bytes(), entry.caption)
+    return note(f"{entry.file} is missing; run evaluate.py again")

@@ -68,7 +68,7 @@ def _hint(folder: Path) -> str:
 
 
 def _show(group: Group, console: Console) -> None:
-    from sensor2sensor.report import compare, pages, published
+    from sensor2sensor.report import compare, cross_sensor, pages, published
 
     console.rule(group.title, align="left")
     console.print(compare.lacking(group) + pages.ground(group), soft_wrap=True)
@@ -77,6 +77,9 @@ def _show(group: Group, console: Console) -> None:
         if compare.of_a_profile(part):
             console.rule(part.title, align="left", characters="·")
             _tables(part, console)
+    for result in group.results:
+        for title, frame in cross_sensor.frames(result).items():
+            console.print(_rows(f"{group.label(result)}: {title}", frame))
     pooled = published.pooled_table(group)
     if pooled is not None:
         # Turned, since its few columns fit beside each other: a row for each model, as in papers.
@@ -100,6 +103,20 @@ def _table(title: str, table: pd.DataFrame, grey: set[str], console: Console) ->
     for first in range(0, len(table.index), ABREAST):
         part = table.iloc[first : first + ABREAST]
         console.print(_drawn(title if not first else f"{title} (continued)", part, grey))
+
+
+def _rows(title: str, frame: pd.DataFrame) -> Table:
+    """Bands or sites down, scores across."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=Text(title), title_justify="left", title_style="bold")
+    made.add_column(str(frame.index.name))
+    for heading in frame.columns:
+        made.add_column(Text(str(heading)), justify="left" if heading == "method" else "right")
+    for row in frame.itertuples():
+        made.add_row(*(Text(str(cell)) for cell in row))
+    return made
 
 
 def _drawn(title: str, table: pd.DataFrame, grey: set[str]) -> Table:
