@@ -137,6 +137,25 @@ LOSSES: tuple[dict[str, Any], ...] = (
         "paper": "smooth L1 of flows by a frozen registration",
         "about": "Keeps the input's geometry: smooth L1 between flows of prediction and input",
     },
+    {
+        "name": "gen_flow_composition", "side": "generator", "needs": ("flows",),
+        "paper": "Nguyen et al., CVPRW 2023 (L1BSR)",
+        "about": "A known change and the flow after it make the flow without it",
+    },
+    {
+        "name": "gen_flow_identity", "side": "generator", "needs": ("flows",),
+        "paper": "Nguyen et al., CVPRW 2023 (L1BSR)", "about": "An image lies on itself",
+    },
+    {
+        "name": "gen_flow_inverse", "side": "generator", "needs": ("flows",),
+        "paper": "Nguyen et al., CVPRW 2023 (L1BSR)",
+        "about": "There and back is where one began",
+    },
+    {
+        "name": "gen_flow_warping", "side": "generator", "needs": ("flows",),
+        "paper": "Nguyen et al., CVPRW 2023 (L1BSR)",
+        "about": "The moved image looks like the one it is moved onto",
+    },
 )
 
 METRICS: tuple[dict[str, Any], ...] = (
@@ -224,26 +243,17 @@ METRICS: tuple[dict[str, Any], ...] = (
         "paper": "mean absolute difference, as l1 of profile standard", "profile": "dsen2cr",
     },
     {
-        "name": "psnr_bands",
-        "label": "PSNR",
-        "unit": "dB",
-        "better": "higher",
+        "name": "psnr_bands", "label": "PSNR", "unit": "dB", "better": "higher",
         "paper": "mean over bands of each band's 10 log10(L²/MSE), L its value range",
         "profile": "torchsisr",
     },
     {
-        "name": "rmse_bands",
-        "label": "RMSE",
-        "unit": "unit of the bands",
-        "better": "lower",
+        "name": "rmse_bands", "label": "RMSE", "unit": "unit of the bands", "better": "lower",
         "paper": "mean over bands of each band's root of the mean squared difference",
         "profile": "torchsisr",
     },
     {
-        "name": "lr_rmse",
-        "label": "LR RMSE",
-        "unit": "unit of the bands",
-        "better": "lower",
+        "name": "lr_rmse", "label": "LR RMSE", "unit": "unit of the bands", "better": "lower",
         "paper": "mean over bands of the RMSE between the prediction, degraded by each band's MTF, and the input",
         "profile": "torchsisr",
     },
