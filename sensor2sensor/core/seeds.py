@@ -23,6 +23,8 @@ class Purpose(StrEnum):
     MODEL = "model"
     PENALTY = "penalty"
     STATISTICS = "statistics"
+    FLOW = "flow"
+    EXPORT = "export"
 
 
 def _digest(parts: tuple[object, ...]) -> int:

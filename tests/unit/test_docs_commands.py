@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import evaluate
+import export
 import show
 import train
 from models import __main__ as models_door
@@ -21,6 +22,7 @@ from sensor2sensor import commands
 from sensor2sensor.config.compose import EXTENDS, OWN
 from sensor2sensor.config.experiment_file import load_experiment_file
 from sensor2sensor.core import cli
+from sensor2sensor.inference import __main__ as inference_door
 from tests.unit.test_commands import DOORS
 from tests.unit.test_docs import PAGES, ROOT
 
@@ -61,7 +63,7 @@ def parse_only(monkeypatch):
         arguments.parse_args(argv)
         return 0
 
-    for module in (cli, models_door, train, evaluate, show):
+    for module in (cli, models_door, train, evaluate, export, inference_door, show):
         monkeypatch.setattr(module, "main_guard", parsed)
 
 
@@ -75,10 +77,13 @@ def door(words: list[str]) -> int:
         if name == "models":
             models_door.arguments().parse_args(rest)
             return 0
+        if name == "sensor2sensor.inference":
+            return inference_door.main(rest)
         assert name.startswith("benchmarks") or name in ("venv", "pip"), name
         return 0 if "benchmarks" not in name else benchmark(name, rest)
-    if name in ("train.py", "evaluate.py"):
-        {"train.py": train, "evaluate.py": evaluate}[name].arguments().parse_args(rest)
+    checkouts = {"train.py": train, "evaluate.py": evaluate, "export.py": export}
+    if name in checkouts:
+        checkouts[name].arguments().parse_args(rest)
         return 0
     (step,) = [step for step, file in DOORS.items() if name == f"preprocessing/{file}"]
     return commands.COMMANDS[step].load()(rest)

@@ -1,0 +1,1 @@
+"""Exported models over whole products, window by window; needs onnxruntime and no TensorFlow."""

@@ -1,0 +1,230 @@
+"""What of a trained generator fits the public tool ``sentinel2_superresolution``.
+
+What the tool asks of a model is its contract, and what does not fit it is refused with the
+reason before anything is written: Theia's band names, as many made as taken, digital numbers of
+reflectance x 10000 in and out ``[B, C, H, W]``, any size. Normalisation and its inverse go into the
+file, which :mod:`sensor2sensor.predictors.onnx_file` writes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sensor2sensor.core.errors import ConfigError, ModelContractError
+from sensor2sensor.dataset.bands import BandSpec
+from sensor2sensor.dataset.contract import DatasetContract
+from sensor2sensor.dataset.upsampling import OWN_GRID
+from sensor2sensor.predictors.given import leaves_sides_open
+from sensor2sensor.products.theia import BANDS_10M, BANDS_20M, QUANTIFICATION
+
+TARGET = "sentinel2_superresolution"
+_SMALLEST_PX, _LARGEST_PX = 64, 1024  # images on which the reach is looked for
+_FITS = "the public tool takes models of Theia's bands and reflectance alone"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What of a data set the target's contract asks for.
+
+    Attributes:
+        bands: Theia's names in the order of the input.
+        order: Where among the target bands each of them is made.
+        factor: Output pixels along a side of an input pixel.
+        source_m: Pixel of the input it was trained on, metres; None where the data set has none.
+    """
+
+    bands: tuple[str, ...]
+    order: tuple[int, ...]
+    factor: int
+    source_m: float | None
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Output pixels at each side of a window that depend on what lies beyond it.
+
+    Attributes:
+        px: The margin, a multiple of the factor.
+        radius_px: Input pixels that an output pixel sees to one side; None: all of the image.
+        asked: Whether it was given by hand.
+    """
+
+    px: int
+    radius_px: int | None
+    asked: bool
+
+
+def fit_of(experiment: Any, *, other_scale: bool = False) -> Fit:
+    """Hold an experiment against the target's contract.
+
+    Args:
+        experiment: ``experiment.Experiment`` of the run.
+        other_scale: Whether the model is meant for finer pixels than it was trained on, as one that
+            learned 20 m to 10 m and is given 10 m.
+
+    Raises:
+        ConfigError: It does not fit; names the key and the reason.
+    """
+    contract: DatasetContract = experiment.contract
+    bands = tuple(_named(band, "input") for band in contract.input.bands)
+    made = [_named(band, "target") for band in contract.target.bands]
+    if sorted(bands) != sorted(made):
+        what = f"the model makes {', '.join(made)} of {', '.join(bands)}, not what it takes"
+        raise _unfit(contract, what)
+    _refuse_settings(experiment)
+    factor = experiment.IMG_HEIGHT // experiment.INPUT_HEIGHT
+    if factor < 2:
+        raise _unfit(contract, f"the model enlarges {factor} times")
+    source_m = contract.resolution_m and contract.resolution_m * contract.factor
+    wanted = 10 if set(bands) & set(BANDS_10M) else 20
+    if source_m not in (None, wanted) and not other_scale:
+        hint = "if it is meant to be applied at another scale than it was trained at: --other-scale"
+        what = f"the model was trained on pixels of {source_m:g} m, the tool gives it {wanted} m"
+        raise ConfigError(what, where=contract.name, hint=hint)
+    return Fit(bands, tuple(made.index(band) for band in bands), factor, source_m)
+
+
+def _named(band: BandSpec, side: str) -> str:
+    """Theia's name of a band: ``B2``, which ESA writes ``B02``."""
+    name = re.sub(r"^B0(\d)$", r"B\1", band.name)
+    if name not in BANDS_10M + BANDS_20M:
+        known = ", ".join(BANDS_10M + BANDS_20M)
+        raise ConfigError(f"{side} band '{band.name}' is none of {known}", hint=_FITS)
+    if band.unit != "reflectance":
+        raise ConfigError(
+            f"{side} band '{band.name}' is in {band.unit}, no reflectance", hint=_FITS
+        )
+    return name
+
+
+def _refuse_settings(experiment: Any) -> None:
+    config, refused = experiment.config, None
+    if experiment.INPUT_UPSAMPLING != OWN_GRID:
+        mode = experiment.INPUT_UPSAMPLING
+        refused = "input_upsampling", f"'{mode}' enlarges before the network, the tool does not"
+    elif not experiment.normaliser.elementwise:
+        refused = "normalisation", f"'{experiment.NORMALISATION}' divides by a norm of each tile"
+    elif config.inference.dropout:
+        refused = "inference.dropout", "a prediction that is drawn is another one each time"
+    elif config.applied_statistics != "train":
+        kind = config.applied_statistics
+        refused = "inference.norm", f"'{kind}' normalises by what a window happens to show"
+    if refused is not None:
+        raise ConfigError(f"{refused[1]}: not to be exported", where=refused[0])
+
+
+def _unfit(contract: DatasetContract, what: str) -> ConfigError:
+    return ConfigError(what, where=contract.name, hint=f"{TARGET} needs as many and the same bands")
+
+
+def as_the_tool_gives(contract: DatasetContract) -> DatasetContract:
+    """The contract of inputs that are enlarged already.
+
+    The tool brings bands of 20 m to 10 m bicubically before a model sees them (GDAL's ``cubic``,
+    -0.5), where a record holds them repeated: a generator made for this contract leaves out its own
+    first step, which does the same and has no weights.
+    """
+    bands = tuple(band.model_copy(update={"native_px": 1}) for band in contract.input.bands)
+    return contract.model_copy(update={"input": contract.input.model_copy(update={"bands": bands})})
+
+
+def of_any_size(generator: Any) -> Any:
+    """The generator in float32 on images of any size: itself, or a copy with the same weights.
+
+    Raises:
+        ModelContractError: It takes other than one image, or images of one size alone.
+    """
+    import keras
+
+    from sensor2sensor.networks.layers import held_layers
+
+    inputs: Any = getattr(generator, "inputs", None) or ()
+    if len(inputs) != 1:
+        what = f"takes {len(inputs) or 'an unknown number of'} inputs, the tool gives one image"
+        raise ModelContractError(what, where=generator.name)
+    policies = {layer.dtype_policy.name for layer in held_layers(generator)}
+    if leaves_sides_open(generator) and policies == {"float32"}:
+        return generator
+    image = keras.Input((None, None, inputs[0].shape[-1]))
+    why = "a layer was made for one size"
+    try:
+        made = keras.models.clone_model(
+            generator, input_tensors=image, clone_function=_in_float32, recursive=True
+        )
+        made.set_weights(generator.get_weights())
+        if made.outputs[0].shape[1:3] == (None, None):
+            return made
+    # Whatever a layer raises that was made for one size.
+    except Exception as error:
+        why = " ".join(str(error).split())[:160]
+    raise ModelContractError(f"cannot be made for any size ({why})", where=generator.name)
+
+
+def _in_float32(layer: Any) -> Any:
+    config = layer.get_config()
+    # A checkpoint's weights are float32 whatever the network computes in.
+    return type(layer).from_config({**config, "dtype": "float32"} if "dtype" in config else config)
+
+
+def in_digital_numbers(generator: Any, normaliser: Any, fit: Fit) -> Any:
+    """A network ``[B, C, H, W] -> [B, C, H f, W f]`` of reflectance x 10000, bands in one order."""
+    import keras
+    import tensorflow as tf
+
+    class DigitalNumbers(keras.Model):  # type: ignore[misc]  # Keras has no types
+        """Channels last, normalised, predicted, restored, channels first."""
+
+        def __init__(self) -> None:
+            super().__init__(name="in_digital_numbers", dtype="float32")
+            self.generator = generator
+
+        def call(self, numbers: Any) -> Any:
+            image = tf.transpose(numbers, [0, 2, 3, 1]) / QUANTIFICATION
+            made = self.generator(normaliser.input(image), training=False)
+            made = normaliser.restore(tf.cast(made, tf.float32)) * QUANTIFICATION
+            return tf.transpose(tf.gather(made, list(fit.order), axis=-1), [0, 3, 1, 2])
+
+    network = DigitalNumbers()
+    network(tf.zeros([1, len(fit.bands), _SMALLEST_PX, _SMALLEST_PX]))
+    return network
+
+
+def margin_of(generator: Any, factor: int, asked: int | None = None) -> Margin:
+    """How far the edge of a window is felt in the output.
+
+    Args:
+        generator: On images of any size.
+        factor: Output pixels along a side of an input pixel.
+        asked: A margin to take instead; output pixels.
+
+    Raises:
+        ConfigError: It is no multiple of the factor, or nothing is known and none is asked for.
+    """
+    radius = _radius_px(generator)
+    if asked is not None:
+        # A tool that shifts its windows by half an input pixel resamples what it reads.
+        if asked < 0 or asked % factor:
+            near = -(-max(asked, 0) // factor) * factor
+            what = f"{asked} is no multiple of the factor {factor}"
+            raise ConfigError(what, where="--margin", hint=f"take {near}")
+        return Margin(asked, radius, asked=True)
+    if radius is None:
+        what = f"an output pixel sees all of an image of {_LARGEST_PX} pixels"
+        raise ConfigError(what, where="--margin", hint="say how much of it matters: --margin N")
+    return Margin(radius * factor, radius, asked=False)
+
+
+def _radius_px(generator: Any) -> int | None:
+    from sensor2sensor.networks.reach import reach
+
+    side, channels = _SMALLEST_PX, generator.inputs[0].shape[-1]
+    while side <= _LARGEST_PX:
+        found = reach(generator, (side, side, channels))
+        if found is None:
+            return None
+        if not found.whole_image:
+            return found.receptive_field_px // 2
+        side *= 2
+    return None

@@ -1,0 +1,130 @@
+"""What fits the contract of sentinel2_superresolution, and what of a network is made to."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from sensor2sensor.core.errors import ConfigError, ModelContractError
+from sensor2sensor.dataset.bands import float_band
+from sensor2sensor.pipeline.normalisation import Normalisation
+from sensor2sensor.predictors import export, onnx_file
+from tests.fakes_dataset import toy_contract
+
+CONTRACT = toy_contract("pairs", "degraded", 2, 32, 0)
+
+
+def bands(*names, unit="reflectance"):
+    return tuple(float_band(name, unit, None) for name in names)
+
+
+def experiment(*, of=("B2", "B3"), to=("B3", "B2"), unit="reflectance", pixel_m=5.0, **settings):
+    contract = CONTRACT.model_copy(update={
+        "input": CONTRACT.input.model_copy(update={"bands": bands(*of, unit=unit)}),
+        "target": CONTRACT.target.model_copy(update={"bands": bands(*to)}),
+        "resolution_m": pixel_m,
+    })  # fmt: skip
+    config = SimpleNamespace(
+        inference=SimpleNamespace(dropout=settings.get("dropout", False)),
+        applied_statistics=settings.get("norm", "train"),
+    )
+    return SimpleNamespace(
+        contract=contract, config=config, NORMALISATION="l2",
+        INPUT_UPSAMPLING=settings.get("upsampling", "none"),
+        IMG_HEIGHT=32, INPUT_HEIGHT=settings.get("own", 16),
+        normaliser=SimpleNamespace(elementwise=settings.get("elementwise", True)),
+    )  # fmt: skip
+
+
+def test_bands_go_by_name():
+    fit = export.fit_of(experiment(of=("B02", "B8A"), to=("B8A", "B02")))
+    assert (fit.bands, fit.order, fit.factor, fit.source_m) == (("B2", "B8A"), (1, 0), 2, 10.0)
+    # From 20 m where no band has 10 m.
+    assert export.fit_of(experiment(of=("B5",), to=("B5",), pixel_m=10.0)).source_m == 20.0
+    assert export.fit_of(experiment(pixel_m=None)).source_m is None
+
+
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"of": ("B1",)}, "band 'B1' is none of"),
+    ({"of": ("Oa08",)}, "band 'Oa08' is none of"),
+    ({"unit": "DN"}, "is in DN, no reflectance"),
+    ({"to": ("B2",)}, "makes B2 of B2, B3"),
+    ({"pixel_m": 10.0}, "pixels of 20 m, the tool gives it 10 m; .*--other-scale"),
+    ({"of": ("B5",), "to": ("B5",)}, "pixels of 10 m, the tool gives it 20 m"),
+    ({"upsampling": "nearest"}, "input_upsampling: 'nearest'"),
+    ({"own": 32}, "enlarges 1 times"),
+    ({"elementwise": False}, "normalisation: 'l2'"),
+    ({"dropout": True}, "inference.dropout"),
+    ({"norm": "image"}, "inference.norm: 'image'"),
+])  # fmt: skip
+def test_what_does_not_fit_is_refused(settings, said):
+    with pytest.raises(ConfigError, match=said):
+        export.fit_of(experiment(**settings))
+
+
+def test_another_scale_can_be_meant():
+    assert export.fit_of(experiment(pixel_m=10.0), other_scale=True).source_m == 20.0
+
+
+def network(sides=(None, None), *, policy="float32", extra=False, whole=False, fixed=False):
+    layers = keras.layers
+    image = keras.Input((*sides, 3))
+    options = {"padding": "same", "dtype": policy}
+    x = layers.Conv2D(4, 3, activation="relu", **options)(image)
+    if whole:
+        x = layers.Add()([x, layers.GlobalAveragePooling2D(keepdims=True)(x)])
+    if fixed:
+        x = layers.Reshape((*sides, 4))(x)
+    x = layers.UpSampling2D(2)(x)
+    x = layers.Conv2D(3, 3, **{**options, "dtype": "float32"})(x)
+    return keras.Model([image, keras.Input((1,))] if extra else image, x)
+
+
+def test_a_network_of_fixed_sides_in_half_precision_is_copied():
+    made = network((16, 16), policy="mixed_bfloat16")
+    copy = export.of_any_size(made)
+    image = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
+    np.testing.assert_allclose(copy(image), made(image), atol=0.05)
+    assert copy(image[:, :7, :9]).shape == (1, 14, 18, 3)
+    assert export.of_any_size(copy) is copy
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"extra": True}, "takes 2 inputs"),
+    ({"sides": (16, 16), "fixed": True}, "any size"),
+])  # fmt: skip
+def test_what_cannot_be_of_any_size_is_refused(options, said):
+    with pytest.raises(ModelContractError, match=said):
+        export.of_any_size(network(**options))
+
+
+def test_the_margin_is_what_is_seen_in_whole_input_pixels():
+    # 3 x 3 before and, over half as large pixels, behind: two to each side.
+    assert export.margin_of(network(), 2) == export.Margin(4, 2, asked=False)
+    assert export.margin_of(network(), 2, 2) == export.Margin(2, 2, asked=True)
+    with pytest.raises(ConfigError, match="3 is no multiple of the factor 2; take 4"):
+        export.margin_of(network(), 2, 3)
+
+
+def test_a_network_that_sees_all_of_its_image_needs_a_margin(monkeypatch):
+    monkeypatch.setattr(export, "_LARGEST_PX", 64)
+    with pytest.raises(ConfigError, match="sees all of an image"):
+        export.margin_of(network(whole=True), 2)
+    assert export.margin_of(network(whole=True), 2, 8) == export.Margin(8, None, asked=True)
+
+
+def test_numbers_in_and_out_are_reflectance_times_10000_in_the_order_of_the_input():
+    normaliser = Normalisation("reflectance", CONTRACT)
+    fit = export.Fit(("B2", "B3", "B4"), (2, 0, 1), 1, None)
+    image = keras.Input((None, None, 3))
+    same = keras.Model(image, keras.layers.Rescaling(2.0)(image))
+    numbers = np.random.default_rng(0).uniform(-200, 12000, (2, 3, 8, 5)).astype(np.float32)
+    wanted = 2 * numbers[:, [2, 0, 1]]
+    made = export.in_digital_numbers(same, normaliser, fit)(numbers)
+    np.testing.assert_allclose(made, wanted, rtol=1e-5)
+    np.testing.assert_allclose(
+        onnx_file.reference(same, normaliser, fit)(numbers), wanted, rtol=1e-5
+    )
