@@ -105,7 +105,7 @@ def distortions(target: Image, seed: int = 0) -> Iterator[tuple[str, float | Non
         shrunk = LEVEL + (1 - share) * (target - LEVEL)
         yield "contrast", share, 0.0, np.asarray(shrunk, np.float32)
     generator = np.random.default_rng(seed)
-    noise = generator.normal(size=target.shape).astype(np.float32)
+    noise = np.asarray(generator.normal(size=target.shape), np.float32)
     tile: Image = generator.normal(size=(4, 4))
     tile -= tile.mean()  # a pattern that only brightens would be an offset
     side = -(-target.shape[1] // 4)
