@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 from benchmarks import metric_sensitivity as study
 
@@ -45,8 +46,9 @@ def test_distortions_are_what_they_say(small):
 def test_images_give_whole_patches_in_reflectance(tmp_path):
     values = np.random.default_rng(0).integers(500, 3000, (1, 64, 96)).astype(np.uint16)
     values[0, :32, :32] = 0
-    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", width=96, height=64, count=1,
-                       dtype="uint16", nodata=0) as file:  # fmt: skip
+    form = {"width": 96, "height": 64, "count": 1, "dtype": "uint16", "nodata": 0}
+    place = {"driver": "GTiff", "transform": Affine(10, 0, 0, 0, -10, 640)}
+    with rasterio.open(tmp_path / "a.tif", "w", **place, **form) as file:
         file.write(values)
     found = study.read([tmp_path / "a.tif"], 1, 1e-4, 32, 9)
     assert found.shape == (5, 32, 32, 1) and found.min() >= 0.05
