@@ -15,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.degrading import degradation_stage
 
 Batch = dict[str, Any]
 Stage = Callable[[Batch, Any], Batch]
@@ -30,7 +31,7 @@ def _registration(experiment: ExperimentView) -> Stage:
 
 # By their key in experiment.json, in the order they run in: degraded images are registered by
 # construction, and the stage that makes them says which those are ("real", false, [B]).
-MAKERS: dict[str, Maker] = {"registration": _registration}
+MAKERS: dict[str, Maker] = {"degradation": degradation_stage, "registration": _registration}
 
 
 class StageChain:

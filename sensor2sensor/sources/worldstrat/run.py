@@ -34,7 +34,7 @@ Make a data set of WorldStrat: Sentinel-2 at 10 m to SPOT 6/7 at 5 m or 2.5 m.
 Reads <data>/hr_dataset/<AOI>/<AOI>_ps.tiff and <data>/lr_dataset/<AOI>/L2A/ with metadata.csv and
 the published split, or the index.csv of wsx2 or wsx4; writes <dataset>/<tilesize>/{train,val,test}/
 *.tfrecord, split.csv, pairing.csv and dataset.json. Of the raw data each AOI gives the look nearest
-in time that is clear and correlates, SPOT moved onto it by less than a pixel's fraction.
+in time that is clear and correlates, SPOT co-registered to it and resampled once.
 """
 
 

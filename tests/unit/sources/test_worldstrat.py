@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from sensor2sensor.dataset.contract import SPLITS, load_contract
 from sensor2sensor.dataset.ledger import read_split
@@ -30,6 +31,7 @@ from sensor2sensor.sources.worldstrat.pairing import Window, correlation, fit
 from sensor2sensor.sources.worldstrat.run import main
 from tests.fakes.worldstrat import Look, ground, low_truth, write_raw
 from tests.fakes_tiles import own_environment
+from tests.real_data import SAMPLES, samples
 
 LOW, SIDE = 40, 32  # of the AOI and of a sample, in pixels of 10 m
 START = (LOW - SIDE) // 2
@@ -186,6 +188,8 @@ def test_an_aoi_in_two_splits_stops_until_it_is_excluded(tmp_path: Path, capsys)
 def test_places_are_drawn_whole(tmp_path: Path) -> None:
     names = [f"ASMSpotter-{place}-1-{n}" for place in range(4) for n in (1, 2)]
     write_raw(tmp_path / "WorldStrat", {name: ("train", [Look()]) for name in names}, low_px=LOW)
+    table = tmp_path / "WorldStrat/stratified_train_val_test_split.csv"
+    table.write_text(table.read_text() + f"9,{names[0]},Forest,val\n")  # it is not asked
     words = ("--split", "place", "--train_ratio", 0.7, "--val_ratio", 0.4, "--seed", 0)
     assert door(tmp_path, *words) == 0
     rows = read_split(tmp_path / "worldstrat_x2/64")
@@ -256,6 +260,32 @@ def test_without_georeference_both_images_show_the_same_area(root: Path) -> None
     assert known is not None and unknown is not None
     assert unknown.shift == known.shift
     assert unknown.correlation == pytest.approx(known.correlation, abs=1e-9)
+
+
+def test_the_shift_of_real_ground_is_found_under_haze_noise_and_another_gain() -> None:
+    """Aerial photos as SPOT: the low image is their mean elsewhere, in other units."""
+    paths = sorted((samples() / "aerial_naip").glob("*.tif"))
+    if not paths:
+        pytest.skip(f"no aerial photos (set {SAMPLES})")
+    draw, step, count = np.random.default_rng(0), 20 / 3, 96
+    for path in paths:
+        high = read_image_of(path)
+        moved = draw.uniform(-2, 2, 2)
+        rows, columns = ((3 + part + np.arange(count + 1)) * step for part in moved)
+        means, known = area_mean(high, rows, columns)
+        assert known.all()
+        seen = means * [0.8, 0.9, 1.1, 0.6] + 0.05 + draw.normal(0, 0.01, means.shape)
+        grid = Grid("local", 3 * step, -3 * step, step, step, (count, count))
+        found = fit(Image(path, seen, known, grid), high, Window(8, 8, 80), 3.0)
+        assert found is not None and found.correlation > 0.95
+        assert np.hypot(*np.subtract(found.shift, moved)) < 0.05
+
+
+def read_image_of(path: Path) -> Image:
+    with rasterio.open(path) as source:
+        pixels = np.moveaxis(source.read(), 0, -1)[..., [2, 1, 0, 3]] / 255.0
+    valid = np.ones(pixels.shape[:2], bool)
+    return Image(path, pixels, valid, Grid("local", 0, 0, 1, 1, valid.shape))
 
 
 def test_correlation_is_the_mean_over_the_bands() -> None:
