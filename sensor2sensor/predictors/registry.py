@@ -129,7 +129,9 @@ def _swath(contract: DatasetContract) -> str | None:
 
 def _interpolated(mode: str, kinds: frozenset[str]) -> Baseline:
     def made(contract: DatasetContract, _: object) -> Upsampled:
-        return Upsampled(mode, same_bands(contract))
+        places = same_bands(contract)
+        own = tuple(contract.input.bands[place].native_px for place in places)
+        return Upsampled(mode, places, own if mode == "bicubic" else ())
 
     return Baseline(mode, kinds, _coarser, made, made)
 
