@@ -6,7 +6,7 @@ They start from the low-resolution grid as it was observed, not from an upsample
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -26,8 +26,7 @@ class Upsampled:
     Attributes:
         mode: ``nearest`` or ``bicubic``.
         bands: For each target band, its position among the input bands.
-        native_px: For each target band, the pixels along a side of its input band's own, of the
-            grid that this is stored on; empty: 1 of all.
+        native_px: Of each input band, in pixels of the input's grid; empty: 1 for all.
     """
 
     mode: str
@@ -39,29 +38,12 @@ class Upsampled:
         """Predict ``[B, H, W, Ct]``."""
         from sensor2sensor.dataset.upsampling import upsample
 
-        images = np.stack([np.asarray(upsample(tile, self.mode)) for tile in tiles])
-        made = images[..., list(self.bands)].astype(np.float32)
-        for px in sorted({*self.native_px} - {1}):
-            # Stored repeated: between equal pixels there is nothing to interpolate.
-            own = [place for place, size in enumerate(self.native_px) if size == px]
-            seen = np.stack([upsample(_strided(tile, px), self.mode) for tile in tiles])
-            made[..., own] = seen[..., [self.bands[place] for place in own]]
-        return made
+        images = np.stack([np.asarray(upsample(tile, self.mode, self.native_px)) for tile in tiles])
+        return images[..., list(self.bands)].astype(np.float32)
 
     def describe(self) -> dict[str, Any]:
         """How it is made."""
         return {"method": f"{self.mode} interpolation of the low-resolution pixels"}
-
-
-def _strided(tile: TileRecord, px: int) -> TileRecord:
-    """A tile whose input is every ``px``-th pixel of its grid."""
-    from sensor2sensor.dataset.upsampling import grid_of
-
-    grid = tile.input_dense
-    if grid is None:
-        rows, columns, _ = grid_of(tile.input_index)
-        grid = tile.input_pixels.reshape(rows, columns, -1)
-    return replace(tile, input_dense=grid[::px, ::px])
 
 
 @dataclass(frozen=True)

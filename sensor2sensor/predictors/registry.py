@@ -129,9 +129,8 @@ def _swath(contract: DatasetContract) -> str | None:
 
 def _interpolated(mode: str, kinds: frozenset[str]) -> Baseline:
     def made(contract: DatasetContract, _: object) -> Upsampled:
-        places = same_bands(contract)
-        own = tuple(contract.input.bands[place].native_px for place in places)
-        return Upsampled(mode, places, own if mode == "bicubic" else ())
+        native_px = tuple(band.native_px for band in contract.input.bands)
+        return Upsampled(mode, same_bands(contract), native_px)
 
     return Baseline(mode, kinds, _coarser, made, made)
 
