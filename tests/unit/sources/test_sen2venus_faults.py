@@ -189,7 +189,7 @@ def test_without_coordinates_sites_stand_for_the_ground(tmp_path: Path, capsys) 
 
 
 def test_ground_is_compared_across_zones() -> None:
-    """At 6 degrees east, where UTM zones 31 and 32 meet; pyproj says where one lies in the other."""
+    """At 6 degrees east, where UTM zones 31 and 32 meet; positions by pyproj."""
     x, y = Transformer.from_crs(32631, 32632, always_xy=True).transform(740_000.0, 4_800_000.0)
     places = {
         "A": [TilePlace("a", 32631, 740_000.0, 4_800_000.0, 160.0, "")],
