@@ -187,7 +187,8 @@ def stacked(galleries: Sequence[Sequence[Path]]) -> Any:
     from PIL import Image
 
     rows = [Image.open(path) for square in zip(*galleries, strict=True) for path in square]
-    whole = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)))
+    size = max(row.width for row in rows), sum(row.height for row in rows)
+    whole = Image.new("RGB", size, "white")
     top = 0
     for row in rows:
         whole.paste(row.convert("RGB"), (0, top))
