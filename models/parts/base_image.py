@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from models.parts.grids import enlarged
 from models.parts.primitives import conv
 from sensor2sensor.config.vocabulary import BASE_LAYER
 from sensor2sensor.core.errors import ConfigError
@@ -43,7 +44,8 @@ def finish(
     Args:
         experiment: Gives the bands and their normalisation.
         base: One of :data:`BASES`.
-        inputs: The network's input, ``[B, H, W, C_in]``.
+        inputs: The network's input, ``[B, H, W, C_in]``; on a coarser grid of its own the base is
+            enlarged bicubically.
         last: ``last(**options)`` makes the output of the last convolution ``[B, H, W, C]``, with
             these options of it.
         activation: That of the published last layer.
@@ -55,7 +57,8 @@ def finish(
     if base == "none":
         return last(activation=activation, dtype="float32")
     added = last(kernel_initializer="zeros", activation=None, dtype="float32")
-    return tf.keras.layers.Add(dtype="float32")([base_layer(experiment)(inputs), added])
+    start = enlarged(experiment, base_layer(experiment)(inputs))
+    return tf.keras.layers.Add(dtype="float32")([start, added])
 
 
 def last_conv(

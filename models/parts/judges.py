@@ -64,7 +64,7 @@ def plain_patchgan(
     Returns:
         None where the experiment asks for no discriminator.
     """
-    _refuse_patch_keys(experiment)
+    refuse_patch_keys(experiment)
     return _judge(experiment, discriminators.plain_patchgan, stages=stages, width=width)
 
 
@@ -82,13 +82,18 @@ def vgg_discriminator(
     Returns:
         None where the experiment asks for no discriminator.
     """
-    _refuse_patch_keys(experiment)
+    refuse_patch_keys(experiment)
     return _judge(
         experiment, discriminators.vgg_discriminator, stages=stages, head=head, width=width
     )
 
 
-def _refuse_patch_keys(experiment: Experiment) -> None:
+def refuse_patch_keys(experiment: Experiment) -> None:
+    """Refuse what only a PatchGAN has, where the discriminator is none.
+
+    Raises:
+        ConfigError: The experiment sets one of ``DISCRIMINATOR.of_patches``.
+    """
     for key in experiment.DISCRIMINATOR.of_patches if experiment.DISCRIMINATOR else ():
         raise ConfigError(
             f"'{key}' is for models with a PatchGAN, and this one has another discriminator",

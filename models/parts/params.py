@@ -41,7 +41,8 @@ def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
         return
     *others, last = map(repr, choices)
     wanted = f"{', '.join(others)} or {last}" if others else last
-    near = nearest(str(value), choices) if isinstance(choices[0], str) else None
+    words = [choice for choice in choices if isinstance(choice, str)]
+    near = nearest(str(value), words) if words else None
     hint = f"nearest: '{near}'" if near else None
     raise ConfigError(f"must be {wanted}, not {value!r}", where=f"params.{name}", hint=hint)
 

@@ -58,6 +58,21 @@ def dropout(rate: float = DROPOUT) -> tf.keras.layers.Layer:
 _dropout = dropout  # the name of an argument of `deconv`
 
 
+@tf.keras.utils.register_keras_serializable("sensor2sensor")
+class GroupedConv2D(tf.keras.layers.Conv2D):
+    """A grouped convolution as one of each group: TensorFlow's takes 90 times as long on a CPU."""
+
+    def convolution_op(self, inputs, kernel):
+        """``[B, H, W, C]`` of ``groups`` parts, none of which sees another."""
+        ops, parts = tf.keras.ops, self.groups
+        images = ops.split(inputs, parts, axis=-1)
+        kernels = ops.split(tf.convert_to_tensor(kernel), parts, axis=-1)
+        options = {"padding": self.padding, "strides": self.strides}
+        options["dilation_rate"] = self.dilation_rate
+        made = [ops.conv(x, k, **options) for x, k in zip(images, kernels, strict=True)]
+        return ops.concatenate(made, axis=-1)
+
+
 def conv(
     kernel_size: int | tuple[int, int],
     filters: int,
@@ -85,6 +100,7 @@ def conv(
         A layer ``[B, H, W, C] -> [B, H/stride, W/stride, filters]``.
     """
     kind = SpectralConv2D if norm == "spectral" else tf.keras.layers.Conv2D
+    kind = GroupedConv2D if options.get("groups", 1) > 1 else kind
     made = kind(filters, kernel_size, stride, padding, **_published(options, activation))
     return _chain([made, *normalisation(norm, filters), *_end(activation)])
 

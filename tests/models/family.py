@@ -24,6 +24,8 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 WIDTH = 0.1
 # What a model wants besides a small width.
 SMALLER = {
+    "carn": {"cascades": 2, "blocks": 1, "discriminator": "encoder"},
+    "rrdb": {"blocks": 1, "discriminator": "unet"},
     "edsr": {"blocks": 2, "discriminator": True},
     "dsen2cr": {"features": 64, "blocks": 2, "sar": False, "discriminator": True},
     "dsen2w": {"layers": 2},

@@ -70,7 +70,7 @@ FIELDS = {
     "aris-a": (64, 63), "aris-b": (64, 63), "aris-c": (64, 63), "sis3-b": (64, 63),
     "pix2pix": (64, 63), "srs3": (64, 63), "dmnet": (25, 63), "psgan": (34, 47),
     "srgan": (64, 64), "tarsgan": (37, 64), "dsen2w": (19, 64), "edsr": (15, 63),
-    "resnet_pix2pix": (41, 63), "dsen2cr": (13, 63),
+    "resnet_pix2pix": (41, 63), "dsen2cr": (13, 63), "carn": (15, 64), "rrdb": (39, 64),
 }  # fmt: skip
 
 
