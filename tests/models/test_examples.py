@@ -68,5 +68,8 @@ def test_a_shipped_experiment_is_valid_and_its_model_takes_it(path):
         gan = load_gan_class(config.model_name)(exp)
     assert (gan.discriminator is None) == (
         config.discriminator is None
-        or (config.model_name in ("edsr", "dsen2cr", "carn", "rrdb") and not config.params.get("discriminator"))
+        or (
+            config.model_name in ("edsr", "dsen2cr", "carn", "rrdb")
+            and not config.params.get("discriminator")
+        )
     )
