@@ -112,6 +112,17 @@ def facts(experiment: Experiment, run: Run, step: int) -> dict[str, Any]:
     }
 
 
+def told(fit: export.Fit, margin: export.Margin, measured: dict[str, float]) -> None:
+    """Say how exact the file is, and how large the seams are that a small margin leaves."""
+    if margin.radius_px is None or margin.px < margin.radius_px * fit.factor:
+        sees = "more than was measured" if margin.radius_px is None else f"{margin.radius_px} px"
+        print(
+            f"margin {margin.px}: an output pixel sees {sees} of the input to each side; at white"
+            f" noise a seam is up to {measured['seam_dn']:.1f} digital numbers high"
+        )
+    print(f"equal to the generator within {measured['parity_dn']:.2g} digital numbers")
+
+
 def main(args: argparse.Namespace) -> int:
     """Check everything cheap first, then export."""
     environment = load_environment(args.environment)
@@ -127,13 +138,7 @@ def main(args: argparse.Namespace) -> int:
     fit = export.fit_of(experiment, other_scale=args.other_scale)
     folder = args.out or experiment.exp_dir / "export"
     card, margin, measured = export_run(experiment, run, folder, fit, at=at, margin=args.margin)
-    if margin.radius_px is None or margin.px < margin.radius_px * fit.factor:
-        sees = "more than was measured" if margin.radius_px is None else f"{margin.radius_px} px"
-        print(
-            f"margin {margin.px}: an output pixel sees {sees} of the input to each side; at white"
-            f" noise a seam is up to {measured['seam_dn']:.1f} digital numbers high"
-        )
-    print(f"equal to the generator within {measured['parity_dn']:.2g} digital numbers")
+    told(fit, margin, measured)
     print(f"wrote {card} and {card.with_suffix('.onnx').name}")
     return 0
 

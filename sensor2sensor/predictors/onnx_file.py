@@ -109,7 +109,8 @@ def _parity(apply: Apply, truths: Truths, path: Path, ranges: npt.NDArray[Any]) 
         if made.shape != wanted.shape:
             what = f"makes {list(made.shape)} of {list(image.shape)}, not {list(wanted.shape)}"
             raise ModelContractError(f"the file {what}; it was not left", where=path)
-        largest = max(largest, float(np.abs(made - wanted).max()))
+        # Not Python's max, which takes NaN for the smaller one.
+        largest = float(np.maximum(largest, np.abs(made - wanted).max()))
     if not largest <= PARITY_DN:
         what = f"the file differs from the generator by {largest:.3g} digital numbers"
         raise ModelContractError(f"{what} (at most {PARITY_DN}); it was not left", where=path)
@@ -131,7 +132,7 @@ def _seam(apply: Apply, factor: int, margin: Margin, path: Path, ranges: npt.NDA
     own = slice(margin.px, margin.px + _CORE_PX * factor)
     whole, part = apply(image)[..., cut, cut], apply(image[..., inner, inner])[..., own, own]
     difference = float(np.abs(whole - part).max())
-    if difference > SEAM_DN and not margin.asked:
+    if not difference <= SEAM_DN and not margin.asked:
         what = (
             f"a window differs from the same place of a whole image by {difference:.3g} digital"
             f" numbers with a margin of {margin.px}: the network normalises over its image, or"
