@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from functools import partial
+from functools import cached_property, partial
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract, Side
     from sensor2sensor.dataset.order import Epochs
     from sensor2sensor.pipeline.normalisation import Normalisation
+    from sensor2sensor.pipeline.registration import Registrar
 
 UNSTARTED = "0000-0000"
 
@@ -296,6 +297,15 @@ class Experiment(OptimizerView):
             return None
         path = self.environment.data_root / asked.weights
         return Vgg(path, asked.layers, asked.preprocessing, self.contract.colour())
+
+    @cached_property
+    def REGISTRAR(self) -> Registrar | None:  # noqa: N802
+        """The trained registration that the experiment names, ready to be used; None without."""
+        if self.config.registration is None:
+            return None
+        from sensor2sensor.training.registration import registrar_of
+
+        return registrar_of(self)
 
     @property
     def NORMALISATION(self) -> str:  # noqa: N802

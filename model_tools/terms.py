@@ -15,6 +15,7 @@ from sensor2sensor.metrics import registry as metrics
 
 PATH = Path(declared.__file__)
 COMMAND = "python -m models terms"
+LINE = 90  # characters of fields side by side
 _HEAD = f'''"""Losses and metrics of this repository, written by `{COMMAND}`: change none here."""
 # fmt: off
 # ruff: noqa: E501
@@ -70,8 +71,14 @@ def _is_own(name: str, entered: Mapping[str, Any]) -> bool:
 
 
 def _literal(entry: Mapping[str, Any]) -> str:
-    fields = [f'"{key}": {_value(value)}' for key, value in entry.items()]
-    return "{\n        " + ",\n        ".join(fields) + ",\n    }"
+    lines: list[str] = []
+    for key, value in entry.items():
+        field = f'"{key}": {_value(value)},'
+        if lines and len(lines[-1]) + len(field) < LINE:
+            lines[-1] += f" {field}"
+        else:
+            lines.append(field)
+    return "{\n        " + "\n        ".join(lines) + "\n    }"
 
 
 def _value(value: Any) -> str:

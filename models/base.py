@@ -154,7 +154,10 @@ def check_losses(experiment: Experiment, discriminator: bool = True) -> None:
     """
     discriminator = discriminator and experiment.DISCRIMINATOR is not None
     extras = frozenset(EXTRA + extra.name for extra in experiment.contract.extras)
-    available = _IMAGES | SENSORS | extras | (_ANSWERS if discriminator else frozenset())
+    registered = frozenset({"flow"} if experiment.config.registration else ())
+    available = (
+        _IMAGES | SENSORS | registered | extras | (_ANSWERS if discriminator else frozenset())
+    )
     weighing.check(experiment.GEN_LOSS, "generator", available, who="the model")
     if discriminator:
         weighing.check(experiment.DISC_LOSS, "discriminator", available, who="the model")

@@ -73,6 +73,14 @@ COMMANDS = {
         "sensor2sensor.sources.sen2venus.convert",
         "stacks of SEN2VENµS version 1 (.pt) to the layout of version 2, without torch",
     ),
+    "records-worldstrat": Command(
+        "sensor2sensor.sources.worldstrat.run",
+        "step 55: a data set of Sentinel-2 and SPOT 6/7, from WorldStrat (needs TensorFlow)",
+    ),
+    "records-pairs": Command(
+        "sensor2sensor.sources.pairs.run",
+        "pairs of one band of two sensors, to train a registration on (needs TensorFlow)",
+    ),
     "report": Command(
         "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
     ),

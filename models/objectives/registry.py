@@ -40,6 +40,8 @@ class LossInputs:
         seed: The experiment's seed, for terms that draw.
         draw: Number of the discriminator's update within the step.
         vgg: What ``gen_vgg`` looks through (``experiment.VGG``).
+        flows: What a registration says to a pair and to synthetic changes of it
+            (:class:`models.parts.flow.Flows`).
         low: The input's bands that lie next to the target's, as ``base``, but on the input's own
             coarser grid, ``[B, h, w, C]``.
         sensor: How the coarser sensor sees each band of the target's grid.
@@ -69,6 +71,7 @@ class LossInputs:
     seed: int = 0
     draw: int = 0
     vgg: Any = None
+    flows: Any = None
     low: tf.Tensor | None = None
     sensor: Sensor | None = None
     known: Any = None

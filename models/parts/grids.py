@@ -45,33 +45,8 @@ class Resampled(tf.keras.layers.Layer):
         self.up, self.down, self.coefficient = up, down, coefficient
 
     def call(self, inputs):
-        """Fill the border, convolve, and lay the values of every pixel out as a square."""
-        ops, up = tf.keras.ops, self.up
-        line, before, after = self._line()  # [K, up]
-        x = _continued(_continued(inputs, before, after, 1), before, after, 2)
-        kernel = np.einsum("ap,bq->abpq", line, line).reshape(len(line), len(line), 1, up * up)
-        channels = inputs.shape[-1]
-        kernel = ops.cast(np.repeat(kernel, channels, axis=2), inputs.dtype)
-        x = ops.depthwise_conv(x, kernel, strides=self.down)
-        rows, columns = ops.shape(x)[1:3]
-        x = ops.reshape(x, (-1, rows, columns, channels, up, up))
-        x = ops.transpose(x, (0, 1, 4, 2, 5, 3))
-        return ops.reshape(x, (-1, rows * up, columns * up, channels))
-
-    def _line(self) -> tuple[np.ndarray, int, int]:
-        """Weights of one axis, and the pixels they reach beyond its first and last block."""
-        centre = (np.arange(self.up) + 0.5) * self.down / self.up - 0.5
-        first, last = int(np.floor(centre[0])) - 1, int(np.floor(centre[-1])) + 2
-        distance = np.arange(first, last + 1)[:, np.newaxis] - centre
-        if self.coefficient is None:
-            line = np.maximum(1.0 - np.abs(distance), 0.0)
-        else:
-            line = keys_kernel(distance, self.coefficient)
-        # A factor of 2 needs neither end of the five: they would only cost.
-        used = np.flatnonzero(np.abs(line).max(axis=1) > 0)
-        first, last = first + used[0], first + used[-1]
-        line = line[used[0] : used[-1] + 1]
-        return line.astype(np.float32), max(-first, 0), max(last - self.down + 1, 0)
+        """The image on the other grid."""
+        return resampled(inputs, self.up, self.down, self.coefficient)
 
     def compute_output_shape(self, input_shape):
         """Sides times up by down; an unknown side stays unknown."""
@@ -83,6 +58,37 @@ class Resampled(tf.keras.layers.Layer):
         """What is needed to make the layer again."""
         own = {"up": self.up, "down": self.down, "coefficient": self.coefficient}
         return {**super().get_config(), **own}
+
+
+def resampled(image: tf.Tensor, up: int, down: int, coefficient: float | None) -> tf.Tensor:
+    """What :class:`Resampled` does: fill the border, convolve, lay each pixel out as a square."""
+    ops = tf.keras.ops
+    line, before, after = _line(up, down, coefficient)  # [K, up]
+    x = _continued(_continued(image, before, after, 1), before, after, 2)
+    kernel = np.einsum("ap,bq->abpq", line, line).reshape(len(line), len(line), 1, up * up)
+    channels = image.shape[-1]
+    kernel = ops.cast(np.repeat(kernel, channels, axis=2), image.dtype)
+    x = ops.depthwise_conv(x, kernel, strides=down)
+    rows, columns = ops.shape(x)[1:3]
+    x = ops.reshape(x, (-1, rows, columns, channels, up, up))
+    x = ops.transpose(x, (0, 1, 4, 2, 5, 3))
+    return ops.reshape(x, (-1, rows * up, columns * up, channels))
+
+
+def _line(up: int, down: int, coefficient: float | None) -> tuple[np.ndarray, int, int]:
+    """Weights of one axis, and the pixels they reach beyond its first and last block."""
+    centre = (np.arange(up) + 0.5) * down / up - 0.5
+    first, last = int(np.floor(centre[0])) - 1, int(np.floor(centre[-1])) + 2
+    distance = np.arange(first, last + 1)[:, np.newaxis] - centre
+    if coefficient is None:
+        line = np.maximum(1.0 - np.abs(distance), 0.0)
+    else:
+        line = keys_kernel(distance, coefficient)
+    used = np.flatnonzero(np.abs(line).max(axis=1) > 0)  # what weighs nothing would only cost
+    first, last = first + used[0], first + used[-1]
+    line = line[used[0] : used[-1] + 1]
+    # A block begins where the kernel does, so the border grows even by what is not read.
+    return line.astype(np.float32), max(-first, 0), max(last - down + 1, 0)
 
 
 def _continued(x: tf.Tensor, before: int, after: int, axis: int) -> tf.Tensor:
@@ -143,8 +149,6 @@ class NativeGrid(tf.keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         self.native_px, self.coefficient = list(native_px), coefficient
-        kinds = sorted({*self.native_px} - {1})
-        self.enlarged = {px: Resampled(px, 1, coefficient, dtype=self.dtype_policy) for px in kinds}
 
     def call(self, inputs):
         """``[B, H, W, C]``, any H and W."""
@@ -156,7 +160,8 @@ class NativeGrid(tf.keras.layers.Layer):
             image = ops.take(inputs, np.array(bands), axis=-1)
             if px > 1:
                 # Of a side that is no multiple the last pixel is cut.
-                image = self.enlarged[px](image[:, ::px, ::px])[:, :rows, :columns]
+                image = resampled(image[:, ::px, ::px], px, 1, self.coefficient)
+                image = image[:, :rows, :columns]
             parts.append(image)
             order += bands
         return ops.take(ops.concatenate(parts, axis=-1), np.argsort(order), axis=-1)

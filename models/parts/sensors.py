@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,22 @@ def fields_of_sensors(
     return {
         "low": base_of(experiment, image) if "low" in asked else None,
         "sensor": sensor_of(experiment) if "sensor" in asked else None,
+        "flow": _flow_of(experiment) if "flow" in asked else None,
         # A stage of the training says it image by image; else it is the data set's to say.
         "known": extras.get("known", references(experiment)),
         "target_bands": experiment.OUTPUT_BANDS,
         "input_bands": experiment.INPUT_BANDS,
         "label_smoothing": 0.0 if discriminator is None else discriminator.label_smoothing,
     }
+
+
+def _flow_of(experiment: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
+    """R of two images ``[B, h, w, C]`` on the input's grid, by the one band it looks at."""
+    registrar = experiment.REGISTRAR
+    if registrar is None:
+        return None
+    band = slice(registrar.bands.high, registrar.bands.high + 1)
+    return lambda moving, fixed: registrar.between(moving[..., band], fixed[..., band])
 
 
 def references(experiment: Any) -> np.ndarray | None:

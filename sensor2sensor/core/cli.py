@@ -293,6 +293,11 @@ class StepReport:
         return lines
 
 
+def say(text: str) -> None:
+    """Print a line that a step has to tell beside its report."""
+    print(text)
+
+
 def comma_list(text: str) -> tuple[str, ...]:
     """``a,b`` → ``("a", "b")``; InputError for an empty list."""
     names = tuple(part.strip() for part in text.split(",") if part.strip())

@@ -23,6 +23,8 @@ class Purpose(StrEnum):
     MODEL = "model"
     PENALTY = "penalty"
     STATISTICS = "statistics"
+    DEGRADATION = "degradation"
+    FLOW = "flow"
     EXPORT = "export"
 
 

@@ -104,6 +104,14 @@ class BandStatistics(Frozen):
     output_high: float | None = None
 
 
+def among(colour: tuple[int, int, int] | None, bands: Sequence[int]) -> tuple[int, int, int] | None:
+    """Positions of red, green and blue among some of the bands; None where they are not all."""
+    if colour is None or not set(colour) <= set(bands):
+        return None
+    red, green, blue = (bands.index(band) for band in colour)
+    return red, green, blue
+
+
 def reflectance_band(name: str, wavelength_nm: float | None) -> BandSpec:
     """A Sentinel-2 band stored as uint16: reflectance = (stored - 1000) / 10000.
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
-# Magnitude [B, h, w] of the flow between two images [B, h, w, Ct] on the input's grid, in its px.
-Motion = Callable[[Images, Images], npt.NDArray[Any]]
+# Of inputs and images on the target's grid: mean and deviation of the flow's length, [B] each.
+Motion = Callable[[Images, Images], tuple[npt.NDArray[Any], npt.NDArray[Any]]]
 Views = Mapping[str, Sequence["TileRecord"]]
 VIEWS = {TRUTH: "real", SIMULATED: SIMULATED}  # by what inputs are called
 COLUMNS = ("name", "site", "method", "input", "band", *BAND_SCORES)
@@ -60,6 +60,7 @@ class Detail:
         self._tiles: list[tuple[str, str]] = []
         self._found: dict[tuple[str, str], list[npt.NDArray[Any]]] = {}
         self._open: set[tuple[str, str]] = set()
+        self._inputs: Images = np.zeros(0, np.float32)
         self._target: Images = np.zeros(0, np.float32)
         self._seen: dict[str, Images] = {}
 
@@ -77,8 +78,8 @@ class Detail:
         self.mosaics.begin(views[TRUTH])
         self._tiles += [(t.name, s) for t, s in zip(views[TRUTH], sites, strict=True)]
         if self._motion is not None:
-            whole = np.stack([tile.target for tile in views[TRUTH]])
-            self._measure("target", whole)
+            self._inputs = self._low.whole(views[TRUTH])
+            self._measure("target", np.stack([tile.target for tile in views[TRUTH]]))
 
     def add(self, method: str, guesses: Mapping[str, Images], share: float) -> None:
         """One draw of a method on the batch, ``[B, H, W, Ct]`` by view, and its share."""
@@ -125,10 +126,9 @@ class Detail:
 
     def _measure(self, what: str, images: Images) -> None:
         assert self._motion is not None
-        found = self._motion(self._low.degraded(images), self._seen[TRUTH])
+        mean, std = (np.asarray(m, np.float64) for m in self._motion(self._inputs, images))
         # Two moments are enough: a split of flows does not fit into memory.
-        own = np.asarray(found, np.float64)
-        sums = np.array([own.size, own.sum(), (own**2).sum()])
+        sums = np.array([len(mean), mean.sum(), (std**2 + mean**2).sum()])
         self._moved.setdefault(what, []).append(sums)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:

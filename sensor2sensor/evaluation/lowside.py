@@ -44,7 +44,7 @@ class LowSide:
     ) -> None:
         from sensor2sensor.pipeline.psf import half_width_of, mtf_of
 
-        _check(contract)
+        refuse(contract)
         self.bands = same_bands(contract)
         target, inputs = contract.target.bands, contract.input.bands
         rows, _ = contract.input_px or (contract.tile_px,) * 2
@@ -77,9 +77,13 @@ class LowSide:
             seen[..., own] = np.asarray(small).repeat(native, axis=1).repeat(native, axis=2)
         return seen
 
+    def whole(self, tiles: Sequence[TileRecord]) -> Images:
+        """The input on its own grid, ``[B, h, w, Ci]``."""
+        return np.stack([_grid(tile) for tile in tiles])
+
     def of(self, tiles: Sequence[TileRecord]) -> Images:
         """The input's bands of the target's names, ``[B, h, w, Ct]``."""
-        return np.stack([_grid(tile)[..., list(self.bands)] for tile in tiles])
+        return self.whole(tiles)[..., list(self.bands)]
 
     def simulated(self, tiles: Sequence[TileRecord]) -> list[TileRecord]:
         """The same tiles with an input made from their target: registered by construction."""
@@ -95,7 +99,8 @@ class LowSide:
         return replace(tile, input_pixels=grid.reshape(-1, grid.shape[-1]))
 
 
-def _check(contract: DatasetContract) -> None:
+def refuse(contract: DatasetContract) -> None:
+    """Refuse what profile torchsisr cannot score (ConfigError)."""
     grid = contract.input_px
     why = find("bicubic").applies(contract)
     if why is None and grid is not None and contract.tile_px % grid[0]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.config.vocabulary import DSEN2CR, STANDARD, TRUTH, undefined
+from sensor2sensor.dataset.bands import among
 from sensor2sensor.evaluation.definitions import within_strata
 from sensor2sensor.evaluation.parts import Masks, masks_of, parts_of, references
 from sensor2sensor.predictors.protocol import Images
@@ -64,7 +65,7 @@ class Scorer:
         bands = contract.target.bands
         # A target band that nobody measured is its input: a score would be that of the input.
         self._bands = [place for place, band in enumerate(bands) if band.reference]
-        self._colour = _among(contract.colour(), self._bands)
+        self._colour = among(contract.colour(), self._bands)
         self.names = profile_metrics(profile, colour=self._colour is not None)
         self.undefined = undefined(profile, len(self._bands))
         self.inner = within_strata(profile, self.names)
@@ -196,16 +197,6 @@ class Scorer:
     def grounds(self) -> dict[str, Ground]:
         """What is behind the scores within each stratum."""
         return {n: Ground(self._left_out(n), dict(seen)) for n, seen in self._windows.items()}
-
-
-def _among(
-    colour: tuple[int, int, int] | None, bands: Sequence[int]
-) -> tuple[int, int, int] | None:
-    """Positions of red, green and blue among the bands that are scored."""
-    if colour is None or not set(colour) <= set(bands):
-        return None
-    red, green, blue = (bands.index(band) for band in colour)
-    return red, green, blue
 
 
 def over_draws(scored: Sequence[tuple[Scores, list[str]]]) -> tuple[Scores, list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sensor2sensor.config.evaluations import MODEL, mode_in_words
+from sensor2sensor.config.vocabulary import TORCHSISR
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.dataset.exclusion import left_out
@@ -17,7 +18,7 @@ from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.joined import write_joined
 from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, stem, write
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
-from sensor2sensor.evaluation.sisr import Sisr
+from sensor2sensor.evaluation.sisr import sisr_of
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.predictors.draws import draws_of
@@ -127,7 +128,7 @@ class Session:
             profile=self._profile,
             batch_size=experiment.BATCH_SIZE if self._by_batch else BATCH,
             seed=experiment.SEED,
-            sisr=Sisr(experiment.config.compat, experiment.config.fidelity_mtf),
+            sisr=sisr_of(experiment) if self._profile == TORCHSISR else None,
             **self._filters,
         )
         clipped = self._clipped()

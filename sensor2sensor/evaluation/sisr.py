@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,8 +28,10 @@ class Sisr:
     Attributes:
         compat: As the key of ``experiment.json``: the published kernels and rings.
         mtf: Of the input bands, as ``fidelity_mtf``.
-        register: Moves targets ``[B, H, W, Ct]`` to the geometry of inputs ``[B, h, w, Ci]``.
-        motion: Statistics of the flow between two images on the input's grid.
+        register: Of inputs ``[B, h, w, Ci]`` on their own grid and targets ``[B, H, W, Ct]``, the
+            targets in the geometry of the inputs.
+        motion: Of the same two, or of inputs and predictions: mean and standard deviation of the
+            length of the flow between them, ``[B]`` each, in pixels of the input.
     """
 
     compat: str | None = None
@@ -77,8 +79,8 @@ class SisrScorer(Scorer):
         found = dict(super().references(views))
         found[SIMULATED] = found[TRUTH]
         if self._how.register is not None:
-            inputs = self.low.of(views[TRUTH])
-            moved = self._how.register(np.stack([t.target for t in views[TRUTH]]), inputs)
+            tiles = views[TRUTH]
+            moved = self._how.register(self.low.whole(tiles), np.stack([t.target for t in tiles]))
             found[REGISTERED] = self._known(moved)
         self._seen = {view: self.low.of(tiles) for view, tiles in views.items()}
         return found
@@ -117,6 +119,28 @@ class SisrScorer(Scorer):
     ) -> Scores:
         rest = tuple(name for name in names if name != LR_RMSE)
         return super()._scores(target, prediction, rest, normalised, mask)
+
+
+def sisr_of(experiment: Any) -> Sisr:
+    """How an experiment's own keys ask for it; its registration is read here, where it has one."""
+    config, registrar = experiment.config, experiment.REGISTRAR
+    how = Sisr(config.compat, config.fidelity_mtf)
+    if registrar is None:
+        return how
+    times = registrar.bands.enlarged
+
+    def given(inputs: Images) -> Images:
+        """The input as the experiment's reader gives it, enlarged where its generator takes it."""
+        return inputs.repeat(times, axis=1).repeat(times, axis=2)
+
+    def moved(inputs: Images, target: Images) -> Images:
+        return np.asarray(registrar(given(inputs), target)[0])
+
+    def motion(inputs: Images, image: Images) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        mean, std = registrar.misfit(given(inputs), image)
+        return np.asarray(mean), np.asarray(std)
+
+    return replace(how, register=moved if config.registration.test else None, motion=motion)
 
 
 def scorer_of(contract: DatasetContract, profile: str, how: Sisr | None = None) -> Scorer:

@@ -132,7 +132,9 @@ def rates(
         over = 100.0 * (t.sum(-1) - np.maximum(p, t).sum(-1)) / t.sum(-1)
         under = 100.0 * (i - np.minimum(p, i)).sum(-1) / i.sum(-1)
         noise = np.maximum(0.0, upper[2] - middle[2])
-    return dict(zip(RATES, (potential, achieved, restored, over, under, noise), strict=True))
+    found = (potential, achieved, restored, over, under, noise)
+    # Not -0, which a quotient of two negative sums is.
+    return {name: value + 0.0 for name, value in zip(RATES, found, strict=True)}
 
 
 def _restored(

@@ -31,6 +31,8 @@ class AugmentSpec:
         random_crop: Cut a window of the wanted size instead of resizing the tile to it.
         factor: Target pixels along a side of a pixel of the coarse pictures. Windows lie on whole
             coarse pixels, so that all pictures show the same ground.
+        native_px: Coarse pixels along a side of the coarsest band's own pixel: windows lie on whole
+            ones of these too, for 20 m bands on a 10 m grid are taken back by every second pixel.
     """
 
     height: int
@@ -39,6 +41,7 @@ class AugmentSpec:
     random_rotate: Rotation = False
     random_crop: bool = False
     factor: int = 1
+    native_px: int = 1
 
     @property
     def factors(self) -> tuple[float, float]:
@@ -123,7 +126,8 @@ def fit(picture: Picture, spec: AugmentSpec, where: tf.Tensor | Sequence[float])
         return values
     if spec.random_crop:
         # The same count of places on both grids, so that one draw cuts the same ground.
-        return crop(values, *size, where, cell=1 if picture.coarse else spec.factor)
+        cell = spec.native_px * (1 if picture.coarse else spec.factor)
+        return crop(values, *size, where, cell=cell)
     return _resize(values, size, picture.method)
 
 

@@ -27,7 +27,7 @@ from sensor2sensor.pipeline.augmentation import (
 )
 from sensor2sensor.pipeline.extras import as_picture, from_picture
 from sensor2sensor.pipeline.normalisation import Normalisation
-from sensor2sensor.pipeline.own_grid import own_factor, own_grid_problems
+from sensor2sensor.pipeline.own_grid import native_px, own_factor, own_grid_problems
 from sensor2sensor.pipeline.tensors import (
     EXTRA,
     Tensors,
@@ -112,6 +112,7 @@ class BatchPlan:
             options.random_rotate,
             options.random_crop,
             own_factor(contract, options.input_upsampling),
+            native_px(contract, options.input_upsampling),
         )
         if not augmented:
             moves = replace(moves, random_resize=None, random_rotate=False)
@@ -135,6 +136,13 @@ class BatchPlan:
             problems = own_grid_problems(self.contract, *size, self.spec.factors[1])
             for key, text in problems.items():
                 raise ConfigError(text, where=key)
+        if self.spec.native_px > 1 and size != (tile, tile) and not options.random_crop:
+            raise ConfigError(
+                f"resizing tiles of {tile} to {size[0]} x {size[1]} would blend the pixels of bands"
+                " that are stored repeated",
+                where="random_crop",
+                hint='write "random_crop": true',
+            )
         if self.bicubic and self.contract.input.grid is None:
             raise ConfigError(
                 "input_upsampling 'bicubic' needs a regular low-resolution grid",

@@ -5,6 +5,8 @@ Free of TensorFlow, so that checks of a configuration start at once.
 
 from __future__ import annotations
 
+import math
+
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.upsampling import OWN_GRID
 
@@ -20,6 +22,17 @@ def own_factor(contract: DatasetContract, input_upsampling: str) -> int:
     """
     shape = contract.input_px
     return contract.tile_px // shape[0] if input_upsampling == OWN_GRID and shape else 1
+
+
+def native_px(contract: DatasetContract, input_upsampling: str) -> int:
+    """Input pixels along a side of the coarsest band's own pixel, which windows may not cut apart.
+
+    A network that is given the input's grid takes such bands back to their own; one that is given
+    the target's cannot.
+    """
+    if input_upsampling != OWN_GRID:
+        return 1
+    return math.lcm(*(band.native_px for band in contract.input.bands))
 
 
 def upsampling_problems(
@@ -62,11 +75,14 @@ def own_grid_problems(
             f" {shape[0]} x {shape[1]} times the factor {contract.factor:g}; 'nearest' or 'bicubic'"
         )
         return {KEY: text}
+    own = native_px(contract, OWN_GRID)
+    cell = factor * own
+    coarsest = f" times the {own} pixels of the coarsest band" if own > 1 else ""
     found = {
-        key: f"{size} is not a multiple of the factor {factor}, which {KEY} 'none' needs:"
-        f" take {max(size // factor, 1) * factor}"
+        key: f"{size} is not a multiple of the factor {factor}{coarsest}, which {KEY} 'none' needs:"
+        f" take {max(size // cell, 1) * cell}"
         for key, size in (("img_height", height), ("img_width", width))
-        if size % factor
+        if size % cell
     }
     if random_resize is not None and random_resize > 1:
         found["random_resize"] = (

@@ -73,6 +73,10 @@ class ExperimentView(Protocol):
         """What ``gen_vgg`` looks through, or None."""
 
     @property
+    def REGISTRAR(self) -> Any:  # noqa: N802
+        """The trained registration that the experiment names, or None."""
+
+    @property
     def excluded(self) -> Excluded:
         """Tiles that are left out by name."""
 

@@ -46,6 +46,7 @@ from sensor2sensor.training.measured import measured
 from sensor2sensor.training.modules import module_identity
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import construct
+from sensor2sensor.training.registration import noted
 from sensor2sensor.training.rows import EPOCH
 from sensor2sensor.training.samples import SampleRow
 from sensor2sensor.training.sinks import sinks_for
@@ -142,7 +143,7 @@ class Session:
             restored_from=restored,
             model=module_identity(self.source),
             pretrained=pretrained,
-            further=found,
+            further={**found, **noted(self.experiment)},
         )
 
     def run(self, steps: int) -> Outcome:

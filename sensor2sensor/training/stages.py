@@ -15,14 +15,23 @@ from typing import Any
 import tensorflow as tf
 
 from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.degrading import degradation_stage
 
 Batch = dict[str, Any]
 Stage = Callable[[Batch, Any], Batch]
 Maker = Callable[[ExperimentView], Stage]
 
+
+def _registration(experiment: ExperimentView) -> Stage:
+    # Imported where it is asked for: a network comes with it.
+    from sensor2sensor.training.registration import stage_of
+
+    return stage_of(experiment)
+
+
 # By their key in experiment.json, in the order they run in: degraded images are registered by
 # construction, and the stage that makes them says which those are ("real", false, [B]).
-MAKERS: dict[str, Maker] = {}
+MAKERS: dict[str, Maker] = {"degradation": degradation_stage, "registration": _registration}
 
 
 class StageChain:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.config.environment import Environment
+from sensor2sensor.config.jsonc import JsonDocument, Key
 from sensor2sensor.config.layers import Kept, kept_by_run
 from sensor2sensor.config.places import find_experiment
 from sensor2sensor.config.validate import report
@@ -98,6 +99,21 @@ def find_pretrained(experiment: Any, environment: Environment) -> Run | None:
     named = experiment.config.pretrained_generator
     if named is None:
         return None
+    return named_run(named, ("pretrained_generator",), experiment.document, environment)
+
+
+def named_run(named: str, key: Key, document: JsonDocument, environment: Environment) -> Run:
+    """The run ``a/b/c/MMDD-hhmm``, or the latest of experiment ``a/b/c``, that a key names.
+
+    Args:
+        named: What the key says.
+        key: The key, for the message.
+        document: The text that it stands in.
+        environment: Where the other experiment lies.
+
+    Raises:
+        ConfigErrors: There is no such run, or it has no checkpoint.
+    """
     above, _, last = named.strip("/").rpartition("/")
     exp, stamp = (above, last) if TIMESTAMP.fullmatch(last) else (named, None)
     try:
@@ -105,8 +121,7 @@ def find_pretrained(experiment: Any, environment: Environment) -> Run | None:
         if not any(run.ckpt_dir.glob("ckpt-*.index")):
             raise InputError("no checkpoint", where=run.ckpt_dir, hint="name another run")
     except InputError as error:
-        lines = report(experiment.document, {("pretrained_generator",): [str(error)]})
-        raise ConfigErrors(lines) from error
+        raise ConfigErrors(report(document, {key: [str(error)]})) from error
     return run
 
 

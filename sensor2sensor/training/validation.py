@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from sensor2sensor.core import files
+from sensor2sensor.dataset.bands import among
 from sensor2sensor.dataset.display import View, view
 from sensor2sensor.dataset.statistics import QUANTILES
 from sensor2sensor.metrics import compute, profile_metrics
@@ -51,7 +52,9 @@ class Monitor:
             low, high = experiment.OUTPUT_RANGE
             ranges = np.tile(np.asarray([[low, high]], np.float32), (len(ranges), 1))
             self._unit = "normalised"
-        self._ranges, self._colour = ranges, contract.colour()
+        # A band that nobody measured is its input: a score would be that of the input.
+        self._scored = [i for i, band in enumerate(contract.target.bands) if band.reference]
+        self._ranges, self._colour = ranges, among(contract.colour(), self._scored)
         known = profile_metrics("standard", colour=self._colour is not None)
         asked = experiment.config.monitor
         names = MONITORED if asked is None else dict.fromkeys((*MONITORED, asked.metric))
@@ -108,9 +111,9 @@ class Monitor:
 
     def _scores(self, truth: FloatArray, prediction: FloatArray) -> dict[str, tf.Tensor]:
         return compute(
-            truth,
-            prediction,
-            value_ranges=self._ranges,
+            truth[..., self._scored],
+            prediction[..., self._scored],
+            value_ranges=self._ranges[self._scored],
             factor=self._experiment.contract.factor,
             names=self.monitored,
             colour=self._colour,

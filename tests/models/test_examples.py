@@ -17,6 +17,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "examples" / "experiments"
 FILES = sorted(FOLDER.rglob("experiment.json"))
 # Constructed by tests/scripts/test_{maps,aerial}_experiments.py and test_clouds_experiments.py.
 OF_THEIR_OWN = ("maps", "aerial", "clouds")
+ALONE = ("edsr", "dsen2cr", "carn", "rrdb")  # without a discriminator where none is asked for
 SUFFIXES = ("enforce_suffix", "exclude_suffix")
 CONSTRUCTED: set[tuple[str, str]] = set()
 
@@ -68,8 +69,5 @@ def test_a_shipped_experiment_is_valid_and_its_model_takes_it(path):
         gan = load_gan_class(config.model_name)(exp)
     assert (gan.discriminator is None) == (
         config.discriminator is None
-        or (
-            config.model_name in ("edsr", "dsen2cr", "carn", "rrdb")
-            and not config.params.get("discriminator")
-        )
+        or (config.model_name in ALONE and not config.params.get("discriminator"))
     )

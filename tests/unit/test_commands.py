@@ -25,6 +25,7 @@ DOORS = {
     "records-aerial": "52_create_tfrecords_aerial.py",
     "records-sen12mscr": "53_create_tfrecords_sen12mscr.py",
     "records-sen2venus": "54_create_tfrecords_sen2venus.py",
+    "records-worldstrat": "55_create_tfrecords_worldstrat.py",
 }
 
 

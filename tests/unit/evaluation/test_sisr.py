@@ -200,6 +200,30 @@ def test_files_and_tables_hold_all_of_it(scored, facts, pairs, tmp_path):
     assert "B11 left out, nobody measured them" in text and "PSNR, pooled" in text
 
 
+def test_a_registration_moves_targets_and_measures_what_lies_apart(pairs):
+    seen = []
+
+    def moved(inputs, target):
+        assert inputs.shape[1:] == (16, 16, 4)
+        return np.roll(target, 1, axis=2)
+
+    def motion(inputs, image):
+        seen.append(image)
+        return np.full(len(image), 0.5), np.full(len(image), 0.25)
+
+    how = Sisr(register=moved, motion=motion)
+    rolled = toys.Made(lambda tiles: np.roll(toys.truth(tiles), 1, axis=2))
+    found = evaluate({"model": rolled}, *pairs, profile="torchsisr", limit=2, sisr=how)
+    row = found.of("model")[0].values
+    assert row["rmse_bands@registered"] == 0 < row["rmse_bands"]
+    assert row["lr_rmse@registered"] == row["lr_rmse"]
+    expected = {"mean": 0.5, "std": pytest.approx(0.25)}
+    assert found.cross_sensor["warp"] == {"target": expected, "model": expected}
+    np.testing.assert_array_equal(np.roll(seen[0], 1, axis=2), seen[1])
+    part = [part for part in found.strata if part.name == "registered"]
+    assert part[0].told == "against the target registered to the input"
+
+
 def test_a_data_set_it_cannot_score_is_refused_by_name():
     with pytest.raises(ConfigError, match=r"'torchsisr' cannot score .* swath"):
         evaluate({"model": toys.perfect}, *toys.dataset("sentinel3"), profile="torchsisr")
