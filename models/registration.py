@@ -31,19 +31,14 @@ the last band of the input.
 
 from __future__ import annotations
 
-import math
-
 import tensorflow as tf
 
 from experiment import Experiment
 from models import base
-from models.objectives import weighing
-from models.objectives.registry import LossInputs
-from models.parts.base_image import base_bands, base_layer, chosen_bands
-from models.parts.flow import flows_of
+from models.parts.base_image import base_layer
 from models.parts.optimizers import adam
+from models.parts.registering import pair_of, prepare, registration_step
 from models.parts.warped import Warped
-from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.networks.flow import DEFAULTS, flow_network
 from sensor2sensor.pipeline.bicubic import coefficient_of
 
@@ -56,23 +51,11 @@ class GAN:
     SIDES_MULTIPLE_OF_PX = 1
 
     def __init__(self, experiment: Experiment):
-        self.exp, self.params = experiment, base.read_params(experiment, DEFAULTS)
-        base.check_sizes(experiment, self.SIDES_MULTIPLE_OF_PX)
-        base.check_bounds(experiment, type(self))
-        images = frozenset({"target", "output", "input", "value_range", "step", "flows"})
-        weighing.check(experiment.GEN_LOSS, "generator", images, who="the model")
-        if (experiment.INPUT_HEIGHT, experiment.INPUT_WIDTH) != (
-            experiment.IMG_HEIGHT,
-            experiment.IMG_WIDTH,
-        ):
-            raise ConfigError(
-                "a registration needs both images on one grid, and the input stays on its own",
-                where="input_upsampling",
-                hint="train it on pairs (s2s records-pairs), or enlarge the input",
-            )
-        self.generator = self.Generator()
-        self.discriminator = self.discriminator_optimizer = None
+        self.params = base.read_params(experiment, DEFAULTS)
+        prepare(self, experiment)
+        self.generator, self.discriminator = self.Generator(), self.Discriminator()
         self.generator_optimizer = adam(experiment, self.generator, 0.9)
+        self.discriminator_optimizer = None
 
     @staticmethod
     def experiment_defaults(params):
@@ -86,41 +69,14 @@ class GAN:
         coefficient = coefficient_of(exp.config.compat)
         self.flow = flow_network(vars(self.params), exp.SEED, coefficient=coefficient)
         inputs = tf.keras.layers.Input([None, None, exp.INPUT_CHANNELS])
-        start, flow = base_layer(exp)(inputs), self.flow(self._pair(inputs))
+        start, flow = base_layer(exp)(inputs), self.flow(pair_of(exp, inputs))
         outputs = Warped(coefficient, dtype="float32")([start, flow])
         return tf.keras.Model(inputs, outputs, name="generator")
 
     def Discriminator(self) -> None:  # noqa: N802
         """There is none."""
 
-    def _pair(self, image):
-        """S and L, ``[B, H, W, 2]``; what they are standardised by undoes any normalisation."""
-        return chosen_bands(image, [base_bands(self.exp)[0], self.exp.INPUT_CHANNELS - 1])
-
-    def _inputs(self, input_image, target, step, output=None):
-        exp, weights = self.exp, self.exp.GEN_LOSS
-        # Half of what can be said: what is left of a true displacement can still be answered.
-        most = 0.5 * self.params.max_offset / math.sqrt(2.0)
-        compat = exp.config.compat
-        way = {"additive": compat is not None, "coefficient": coefficient_of(compat)}
-        flows = flows_of(self.flow, self._pair(input_image), most, exp.SEED, step, **way)
-        seen = {"input": input_image, "target": target, "output": output, "step": step}
-        ranges = {"value_low": weights.value_low, "value_range": weights.value_range}
-        return LossInputs(**seen, **ranges, flows=flows, seed=exp.SEED)
-
     @tf.function
-    def train_step(self, input_image, target, step):
+    def train_step(self, input_image, target, step, **extras):
         """One update; the losses to log."""
-        asked = weighing.needed(self.exp.GEN_LOSS, "generator")
-        with tf.GradientTape() as tape:
-            # The warped image alone costs a call of the network more.
-            output = self.generator(input_image, training=True) if "output" in asked else None
-            inputs = self._inputs(input_image, target, step, output)
-            total, terms = weighing.weighted(inputs, self.exp.GEN_LOSS, "generator")
-        base.update(self.generator_optimizer, tape, total, self.generator)
-        return {"total_gen_loss": total, **terms}
-
-    def validation_terms(self, input_image, target, output, step):
-        """Every loss that the experiment computes, unweighted; nothing learns."""
-        inputs = self._inputs(input_image, target, step, output)
-        return weighing.weighted(inputs, self.exp.GEN_LOSS, "generator")[1]
+        return registration_step(self, input_image, target, step)

@@ -8,6 +8,7 @@ border is continued by its outermost pixel.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,13 +72,14 @@ def regular_index(height: int, width: int, factor: int) -> npt.NDArray[np.int32]
     return (row[:, None] * columns + column[None, :] + 1).astype(np.int32)
 
 
-def upsample(record: TileRecord, mode: str = "nearest") -> Floats:
+def upsample(record: TileRecord, mode: str = "nearest", native_px: Sequence[int] = ()) -> Floats:
     """A record's input on the target's grid, in physical values.
 
     Args:
         record: A decoded tile.
         mode: ``nearest`` (every target pixel shows its input pixel) or ``bicubic`` (regular grids);
-            an input on the target's own grid is left as it is.
+            an input on the target's own grid is left as it is, its coarser bands aside.
+        native_px: ``BandSpec.native_px`` of each input band, for bicubic; empty: 1 for all.
 
     Returns:
         ``[H, W, Ci]`` float32.
@@ -91,7 +93,7 @@ def upsample(record: TileRecord, mode: str = "nearest") -> Floats:
     if record.input_dense is not None:
         grid = record.input_dense
         factor = height // len(grid)  # whole and the same on both axes: the contract sees to it
-        if factor == 1:
+        if factor == 1 and (mode == "nearest" or max(native_px, default=1) == 1):
             return grid
         if mode == "nearest":
             return grid.repeat(factor, axis=0).repeat(factor, axis=1)
@@ -101,8 +103,19 @@ def upsample(record: TileRecord, mode: str = "nearest") -> Floats:
     else:
         rows, columns, factor = grid_of(record.input_index)
         grid = record.input_pixels.reshape(rows, columns, -1)
-    down = bicubic_matrix(height, grid.shape[0], factor)
-    return interpolate(grid, down, bicubic_matrix(width, grid.shape[1], factor))
+    made = np.empty((height, width, grid.shape[-1]), np.float32)
+    for px, bands in by_native_px(native_px or (1,) * grid.shape[-1]).items():
+        # What is stored repeated is interpolated between its own pixels, not between the copies.
+        own = grid[::px, ::px, bands]
+        down = bicubic_matrix(height, own.shape[0], factor * px)
+        made[..., bands] = interpolate(own, down, bicubic_matrix(width, own.shape[1], factor * px))
+    return made
+
+
+def by_native_px(native_px: Sequence[int]) -> dict[int, list[int]]:
+    """Positions of the bands of each ``native_px``."""
+    sizes = sorted({*native_px})
+    return {px: [place for place, own in enumerate(native_px) if own == px] for px in sizes}
 
 
 def interpolate(grid: Floats, rows: Floats, columns: Floats) -> Floats:

@@ -31,7 +31,7 @@ DEFAULTS: Mapping[str, Any] = {
     "norm": ("image", "rows"),
 }
 FILTERS, ANSWERS, FEWEST = 64, 32, 4
-SLOPE = 0.1
+SLOPE, SMALL = 0.1, 1e-3
 _FURTHEST = 0.98  # share of the bound that a guess may reach: at 1 nothing could refine it
 
 
@@ -131,10 +131,10 @@ class _Convs:
     def __call__(self, x: Any, filters: int, *, last: bool = False) -> Any:
         self._count += 1
         number = derive(self._seed, Purpose.INIT, NAME, self._count) % (1 << 31)
-        # The last one starts at 0: the untrained network answers with its first guess.
-        start: Any = "zeros"
-        if not last:
-            start = keras.initializers.HeNormal(seed=number)
+        # The last one starts near 0: the untrained network answers with its first guess, and every
+        # layer before it has a gradient from the first step on.
+        size = 2.0 * (SMALL if last else 1.0) ** 2
+        start = keras.initializers.VarianceScaling(size, "fan_in", seed=number)
         name = f"flow_conv_{'last' if last else self._count}"
         options = {"padding": "same", "kernel_initializer": start, "name": name}
         if last:

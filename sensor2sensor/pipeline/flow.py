@@ -16,9 +16,9 @@ from sensor2sensor.pipeline import bicubic, psf
 EPSILON = 1e-6
 # Windows of the guess, in pixels, None the whole image: from what is surely found to what is local.
 WINDOWS: tuple[int | None, ...] = (None, 31, 15)
-STEPS = 3  # of Gauss and Newton in each window
+STEPS = 2  # of Gauss and Newton in each window
 HIGHPASS_PX = 9
-STIFFNESS = 0.02  # share of a window's contrast that holds the flow to the next larger window's
+STIFFNESS = 0.1  # share of the contrast of the whole image that every step is held back by
 
 
 def compose(first: tf.Tensor, second: tf.Tensor, *, additive: bool = False) -> tf.Tensor:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
-from sensor2sensor.dataset.upsampling import bicubic_matrix
+from sensor2sensor.dataset.upsampling import bicubic_matrix, by_native_px
 
 Tensors = dict[str, tf.Tensor]
 EXTRA = "extra/"  # before the name of an extra in a record
@@ -107,7 +107,25 @@ def expand(tensors: Tensors, contract: DatasetContract, *, bicubic: bool) -> tf.
         table = physical(tensors["input_pixels"], spec.bands)
         return tf.gather(table, tf.cast(tensors["input_index"], tf.int32) - 1)
     image = on_own_grid(tensors, contract)
-    return enlarge(image, contract, bicubic=bicubic) if spec.grid is not None else image
+    if spec.grid is None:
+        return image
+    native_px = [band.native_px for band in spec.bands]
+    if bicubic and max(native_px) > 1:
+        return _from_own_pixels(image, contract, native_px)
+    return enlarge(image, contract, bicubic=bicubic)
+
+
+def _from_own_pixels(
+    image: tf.Tensor, contract: DatasetContract, native_px: Sequence[int]
+) -> tf.Tensor:
+    """As ``dataset.upsampling.upsample``: what is stored repeated is interpolated but once."""
+    groups = by_native_px(native_px)
+    parts = [
+        _bicubic(tf.gather(image[::px, ::px], bands, axis=-1), contract, px)
+        for px, bands in groups.items()
+    ]
+    order = np.argsort([band for bands in groups.values() for band in bands])
+    return tf.gather(tf.concat(parts, axis=-1), order, axis=-1)
 
 
 def enlarge(image: tf.Tensor, contract: DatasetContract, *, bicubic: bool) -> tf.Tensor:
@@ -119,8 +137,15 @@ def enlarge(image: tf.Tensor, contract: DatasetContract, *, bicubic: bool) -> tf
             nearest = np.floor((np.arange(tile) + 0.5) / contract.factor).astype(np.int32)
             image = tf.gather(image, np.minimum(nearest, count - 1), axis=axis)
         return image
+    return _bicubic(image, contract)
+
+
+def _bicubic(image: tf.Tensor, contract: DatasetContract, px: int = 1) -> tf.Tensor:
+    """Pixels of ``px`` input pixels a side on the target's grid."""
+    tile, factor = contract.tile_px, contract.factor * px
+    rows, columns = -(-_input_px(contract)[0] // px), -(-_input_px(contract)[1] // px)
     # Keys' kernel is a product of one along rows and one along columns. tensordot puts the axis
     # that it makes first, which the transposition undoes.
-    down = tf.tensordot(bicubic_matrix(tile, rows, contract.factor), image, axes=[[1], [0]])
-    across = tf.tensordot(bicubic_matrix(tile, columns, contract.factor), down, axes=[[1], [1]])
+    down = tf.tensordot(bicubic_matrix(tile, rows, factor), image, axes=[[1], [0]])
+    across = tf.tensordot(bicubic_matrix(tile, columns, factor), down, axes=[[1], [1]])
     return tf.transpose(across, [1, 0, 2])

@@ -26,17 +26,19 @@ class Upsampled:
     Attributes:
         mode: ``nearest`` or ``bicubic``.
         bands: For each target band, its position among the input bands.
+        native_px: Of each input band, in pixels of the input's grid; empty: 1 for all.
     """
 
     mode: str
     bands: tuple[int, ...]
+    native_px: tuple[int, ...] = ()
     normalised: ClassVar[bool] = False
 
     def __call__(self, tiles: Sequence[TileRecord], /) -> Images:
         """Predict ``[B, H, W, Ct]``."""
         from sensor2sensor.dataset.upsampling import upsample
 
-        images = np.stack([np.asarray(upsample(tile, self.mode)) for tile in tiles])
+        images = np.stack([np.asarray(upsample(tile, self.mode, self.native_px)) for tile in tiles])
         return images[..., list(self.bands)].astype(np.float32)
 
     def describe(self) -> dict[str, Any]:

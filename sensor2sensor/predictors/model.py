@@ -12,6 +12,7 @@ from sensor2sensor.predictors.given import Given, given_at_once
 from sensor2sensor.predictors.protocol import Images
 
 if TYPE_CHECKING:
+    from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
     from sensor2sensor.pipeline.normalisation import Normalisation
 
@@ -20,6 +21,7 @@ class ModelView(Protocol):
     """The part of ``experiment.Experiment`` that decides how its generator is applied."""
 
     config: Any
+    contract: DatasetContract
     normaliser: Normalisation
     INPUT_UPSAMPLING: str
     BATCH_SIZE: int
@@ -44,6 +46,7 @@ class ModelPredictor:
         batch_size: Tiles per call of the generator.
         size_px: Rows and columns that it is given at once; the tile's size by default.
         crops: Whether it was trained on crops (``random_crop``) and not on resized tiles.
+        native_px: Of each input band, in pixels of the input's grid; empty: 1 for all.
 
     Attributes:
         normalised: True where the normalisation cannot be undone (``l2``): the predictions are then
@@ -59,6 +62,7 @@ class ModelPredictor:
         size_px: tuple[int, int] | None = None,
         *,
         crops: bool = False,
+        native_px: Sequence[int] = (),
     ) -> None:
         self._generator = generator
         self._normalisation = normalisation
@@ -66,6 +70,7 @@ class ModelPredictor:
         self._batch_size = batch_size
         self._size_px = size_px
         self._crops = crops
+        self._native_px = tuple(native_px)
         self.normalised = not normalisation.invertible
 
     def __call__(self, tiles: Sequence[TileRecord], /) -> Images:
@@ -89,7 +94,7 @@ class ModelPredictor:
     def _input(self, tile: TileRecord) -> Images:
         """A tile's input on the grid the generator takes, ``[H, W, Ci]`` or ``[h, w, Ci]``."""
         if self._input_upsampling != OWN_GRID:
-            return np.asarray(upsample(tile, self._input_upsampling))
+            return np.asarray(upsample(tile, self._input_upsampling, self._native_px))
         if tile.input_dense is not None:
             return tile.input_dense
         rows, columns, _ = grid_of(tile.input_index)
@@ -164,6 +169,7 @@ def model_predictor(
         given.batch_size,
         given.size_px,
         crops=experiment.config.random_crop,
+        native_px=[band.native_px for band in experiment.contract.input.bands],
     )
 
 

@@ -129,7 +129,8 @@ def _swath(contract: DatasetContract) -> str | None:
 
 def _interpolated(mode: str, kinds: frozenset[str]) -> Baseline:
     def made(contract: DatasetContract, _: object) -> Upsampled:
-        return Upsampled(mode, same_bands(contract))
+        native_px = tuple(band.native_px for band in contract.input.bands)
+        return Upsampled(mode, same_bands(contract), native_px)
 
     return Baseline(mode, kinds, _coarser, made, made)
 

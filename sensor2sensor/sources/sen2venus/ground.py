@@ -50,7 +50,7 @@ def _bounds(places: Sequence[TilePlace]) -> tuple[float, float, float, float]:
         lon, lat = tile_ring(epsg, west, north, max(east - west, north - south))
         found.append((lon.min(), lat.min(), lon.max(), lat.max()))
     ends = np.array(found)
-    west, south, east, north = (*ends[:, :2].min(axis=0), *ends[:, 2:].max(axis=0))
+    (west, south), (east, north) = ends[:, :2].min(axis=0), ends[:, 2:].max(axis=0)
     return float(west), float(south), float(east), float(north)
 
 

@@ -136,10 +136,9 @@ def beside(high: Image, low: Image) -> Image:
 
 def _grid(source: Any, path: Path) -> Grid:
     given = source.transform
-    # An edge of 0 or a turn: neither rows nor columns would be north and east.
-    if given.b or given.d or given.a <= 0:
-        raise DatasetError("is not north-up", where=path.name)
     crs = source.crs.to_string() if source.crs else ""
+    if given.b or given.d or given.a <= 0 or (crs and given.e >= 0):
+        raise DatasetError("is not north-up", where=path.name)
     # Without georeference rows count downwards: the transform is the identity.
     top, step_y = (given.f, -given.e) if given.e < 0 else (0.0, given.e)
     return Grid(crs, given.c, top, given.a, step_y, (source.height, source.width))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,7 @@ def from_arguments(args: argparse.Namespace, folder: Path, *, derived: bool) -> 
         (side < 8 * raw["factor"], f"--tilesize {side} is less than 8 pixels of 10 m"),
         (raw["max_days"] < 0, f"--max-days {raw['max_days']} is negative"),
         (not 0 <= raw["max_shift"] < LOW_PX, f"--max-shift {raw['max_shift']} is not in [0, 128)"),
-        (not raw["hr_scale"] > 0, f"--hr-scale {raw['hr_scale']} is not above 0"),
+        (not 0 < raw["hr_scale"] < math.inf, f"--hr-scale {raw['hr_scale']} is no number above 0"),
         *(
             (not 0 <= share <= 1, f"--{key.replace('_', '-')} {share} is not in [0, 1]")
             for key, share in shares.items()

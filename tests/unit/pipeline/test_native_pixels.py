@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.contract import DatasetContract, load_contract
+from sensor2sensor.dataset.recordfile import list_records, read_record
+from sensor2sensor.dataset.records import decode
+from sensor2sensor.dataset.upsampling import upsample
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.own_grid import own_grid_problems
 from sensor2sensor.pipeline.reader import fixed_batches, training_batches
+from sensor2sensor.predictors.baselines import Upsampled, same_bands
 from tests.fakes.sen2venus import write_sites
 from tests.unit.sources.test_sen2venus import SIDE, SITES, door
 
@@ -65,3 +70,26 @@ def test_windows_that_would_cut_or_blend_them_are_refused(
         training_batches(*stored, None, replace(CROPS, random_crop=False))
     batch = next(iter(fixed_batches(*stored, None, CROPS, split="test")))
     assert batch["input"].shape[1:3] == (8, 8)
+
+
+def test_bicubic_starts_from_a_bands_own_pixels(stored: tuple[Path, DatasetContract]) -> None:
+    """Else it would show steps of 10 m between copies of one value; against TensorFlow's kernel."""
+    folder, contract = stored
+    options = ReaderOptions(batch_size=1, input_upsampling="bicubic")
+    batch = next(iter(fixed_batches(folder, contract, None, options, split="test")))
+    record = decode(read_record(list_records(folder, "test")[0]), contract)
+    assert record.input_dense is not None
+    native_px = [band.native_px for band in contract.input.bands]
+    found = upsample(record, "bicubic", native_px)
+    # tf.image.resize leaves taps beyond the border out, the house repeats the border: inside only.
+    inside = slice(8, -8)
+    for bands, px in ((slice(0, 4), 1), (slice(4, 10), 2)):
+        own = record.input_dense[::px, ::px, bands]
+        wanted = tf.image.resize(own, [SIDE, SIDE], "bicubic").numpy()
+        np.testing.assert_allclose(found[inside, inside, bands], wanted[inside, inside], atol=2e-6)
+    np.testing.assert_allclose(batch["input"][0], found, atol=1e-6)
+    baseline = Upsampled("bicubic", same_bands(contract), tuple(native_px))([record])[0]
+    np.testing.assert_array_equal(baseline, found)
+    np.testing.assert_array_equal(
+        upsample(record, "nearest", native_px), record.input_dense.repeat(2, 0).repeat(2, 1)
+    )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.records import TileRecord
+from sensor2sensor.dataset.upsampling import regular_index
 from sensor2sensor.metrics import compute
 from sensor2sensor.pipeline.reader import iterate_tiles
 from sensor2sensor.predictors.bilinear_fit import bilinear, fit_lines, nearest_bands
-from sensor2sensor.predictors.registry import baselines
+from sensor2sensor.predictors.registry import baselines, find
 from tests.unit.evaluation import toys
+from tests.unit.predictors import pairs
 
 
 def scattered(count=60, seed=0, size_m=640.0):
@@ -132,6 +135,27 @@ def test_nearest_and_bicubic_start_from_the_low_resolution_grid():
     options = {"value_ranges": contract.target_ranges(), "factor": 6.0, "names": ["hp_l1"]}
     errors = [compute(toys.truth(tiles), known[m](tiles), **options)["hp_l1"] for m in known]
     assert np.mean(errors[1]) < np.mean(errors[0])
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("factor", [2, 4])
+def test_bicubic_starts_from_the_pixels_that_a_band_has_of_its_own(factor, dense):
+    """A band of 20 m beside 10 m, stored repeated: 2 x factor, by Pillow's kernel of the same a."""
+    image = np.random.default_rng(0).random((16, 16, 3)).astype(np.float32)
+    image[..., 1] = image[::2, ::2, 1].repeat(2, axis=0).repeat(2, axis=1)
+    spec = pairs.contract().input
+    bands = [b.model_copy(update={"native_px": 1 + (n == 1)}) for n, b in enumerate(spec.bands)]
+    coarse = {"grid": (16, 16), "bands": tuple(bands)}
+    contract = pairs.contract(factor=float(factor), tile_px=16 * factor, input=coarse)
+    target = np.zeros((16 * factor, 16 * factor, 3), np.float32)
+    index = regular_index(*target.shape[:2], factor)
+    tile = pairs.tile(image, target, dense=dense, index=index)
+    made = find("bicubic").make(contract, None)([tile])[0]
+    inner = slice(4 * factor, -4 * factor)  # Pillow has another rule for the border
+    for band in range(3):
+        own = image[::2, ::2, band] if band == 1 else image[..., band]
+        wanted = np.asarray(Image.fromarray(own).resize(target.shape[:2], Image.Resampling.BICUBIC))
+        np.testing.assert_allclose(made[inner, inner, band], wanted[inner, inner], atol=1e-5)
 
 
 def test_input_bands_are_found_by_name():

@@ -70,6 +70,7 @@ def test_an_experiment_says_how_its_generator_is_applied(tiles):
     experiment = SimpleNamespace(
         normaliser=Normalisation("reflectance", toys.dataset()[1]), INPUT_UPSAMPLING="none",
         BATCH_SIZE=3, IMG_HEIGHT=64, IMG_WIDTH=32, config=SimpleNamespace(random_crop=True),
+        contract=toys.dataset()[1],
     )  # fmt: skip
     made = model_predictor(experiment, enlarging(seen))
     made(tiles[0])

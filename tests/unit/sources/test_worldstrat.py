@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 
+from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.contract import SPLITS, load_contract
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
@@ -221,19 +224,44 @@ def test_a_damaged_table_is_one_line(root: Path, damage: str, says: str, capsys)
     assert says in line
 
 
-def test_a_file_cut_short_is_refused_by_name_and_the_others_are_kept(
-    tmp_path: Path, capsys
-) -> None:
-    aois = {f"Landcover-{n}": (SPLITS[n % 3], [Look()]) for n in range(5)}
+def test_faults_are_told_by_file_and_the_other_samples_are_kept(tmp_path: Path, capsys) -> None:
+    names = [f"Landcover-{n}" for n in range(8)]
+    aois = {name: (SPLITS[n % 3], [Look()]) for n, name in enumerate(names)}
     write_raw(tmp_path / "WorldStrat", aois, low_px=LOW)
-    path = tmp_path / "WorldStrat/hr_dataset/Landcover-3/Landcover-3_ps.tiff"
-    path.write_bytes(path.read_bytes()[:2000])
-    (tmp_path / "WorldStrat/hr_dataset/Landcover-4/Landcover-4_ps.tiff").unlink()
+    spot = [tmp_path / f"WorldStrat/hr_dataset/{name}/{name}_ps.tiff" for name in names]
+    spot[3].write_bytes(spot[3].read_bytes()[:2000])
+    spot[4].unlink()
+    spot[5].with_name("Landcover-5_pan.tiff").rename(spot[5])
+    anew(spot[6], transform=lambda t: rasterio.Affine(t.a, 0, t.c + 0.01, 0, t.e, t.f))
+    cloud = tmp_path / "WorldStrat/lr_dataset/Landcover-7/L2A/Landcover-7-1-CLM.tiff"
+    anew(cloud, height=lambda n: n // 2)
     assert door(tmp_path) == 1
-    assert "Landcover-3_ps.tiff: cannot be read, or is cut short" in capsys.readouterr().out
-    told = {row.block: row.split for row in read_split(tmp_path / "worldstrat_x2/64")}
-    assert told["Landcover-3"] == "refused" and told["Landcover-4"] == "dropped"
-    assert set(pairing(tmp_path / "worldstrat_x2/64")) == {f"Landcover-{n}" for n in range(3)}
+    out = capsys.readouterr().out
+    assert "Landcover-3_ps.tiff: cannot be read, or is cut short" in out
+    assert "Landcover-5_ps.tiff: has 1 bands, not 4" in out
+    assert "Landcover-6_ps.tiff: begins 79 pixels of the low image from it" in out
+    assert "Landcover-7-1-CLM.tiff: has 20 x 40 pixels, its image 40 x 40" in out
+    told = {row.block: (row.split, row.reason) for row in read_split(tmp_path / "worldstrat_x2/64")}
+    assert told["Landcover-4"] == ("dropped", "has no Landcover-4_ps.tiff")
+    assert [told[name][0] for name in names[5:]] == ["refused"] * 3
+    assert set(pairing(tmp_path / "worldstrat_x2/64")) == set(names[:3])
+
+
+def anew(path: Path, **changes: Callable[[Any], Any]) -> None:
+    """Write a file anew, with other entries of its profile; rows that do not fit are left out."""
+    with rasterio.open(path) as source:
+        pixels, profile = source.read(), dict(source.profile)
+    profile |= {key: change(profile[key]) for key, change in changes.items()}
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(pixels[:, : profile["height"]])
+
+
+def test_an_image_that_is_turned_over_is_refused(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "A_ps.tiff"
+    shutil.copyfile(root / "WorldStrat/hr_dataset/Landcover-1/Landcover-1_ps.tiff", path)
+    anew(path, transform=lambda t: rasterio.Affine(t.a, 0, t.c, 0, -t.e, t.f))
+    with pytest.raises(DatasetError, match=r"A_ps.tiff: is not north-up"):
+        read_image(path, 4, SPOT_CHOSEN, 1e4)
 
 
 def test_area_means_are_those_of_the_other_implementation_and_nothing_is_lost() -> None:
