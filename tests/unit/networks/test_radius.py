@@ -23,7 +23,7 @@ def network(*layers):
     ([L.Conv2D(2, 3, **SAME), L.Conv2D(2, 3, **SAME)], 2),
     ([L.Conv2D(2, 4, **SAME)], 2),  # one pixel to one side and two to the other
     ([L.Conv2D(2, 3, dilation_rate=4, **SAME)], 4),
-    # Half a pixel counts whole: 5 fine pixels are one beside the own one.
+    # 1 fine pixel of 2 lies in the next input pixel, 5 of 4 in the one after it.
     ([L.UpSampling2D(2), L.Conv2D(2, 3, **SAME)], 1),
     ([L.UpSampling2D(4), L.Conv2D(2, 11, **SAME)], 2),
     ([L.Conv2D(2, 31, **SAME)], None),  # up to the border of 24
