@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rasterio.transform import from_origin
 
-from benchmarks.sisr import array, paired, settings, spread
+from benchmarks.sisr import array, paired, settings, sisr, spread
 from examples import distorted
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.sources.source import LeftOut
@@ -127,3 +127,23 @@ def test_it_asks_for_its_samples(tmp_path):
         words = [sys.executable, *module.split(), "--data", str(tmp_path)]
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 2 and "no folder" in done.stderr
+
+
+def test_the_table_pairs_both_networks_by_square(monkeypatch):
+    def evaluated(value):
+        rows = [{"name": name, "rmse": str(value)} for name in "abcd"]
+        summary = {"mean": value, "std": 0.0}
+        methods = {"model": {"rmse": summary}, "bicubic": {"rmse": {"mean": 0.5, "std": 0.0}}}
+        metrics = {"rmse": {"label": "RMSE", "unit": "1", "better": "lower"}}
+        return {"metrics": metrics, "summary": methods}, rows
+
+    where = {"blocks": list("wxyz"), "scenes": list("stuv")}
+    monkeypatch.setattr(sisr, "places", lambda dataset, names: where)
+    lines = sisr.table({sisr.PLAIN: evaluated(0.4), sisr.REGISTERED: evaluated(0.3)}, Path())
+    assert lines[-1].startswith("| RMSE ↓ [1] | 0.5 ± 0 | 0.4 ± 0 | 0.3 ± 0 | +0.1 (+0.1 to +0.1)")
+
+
+def test_lengths_are_summed_by_square():
+    lengths = np.stack([np.full((2, 2), 0.1), np.full((2, 2), 0.1), np.full((2, 2), 0.4)])
+    assert sisr.rms(lengths) == pytest.approx(np.sqrt(0.06))
+    assert sisr.median_rms(lengths) == pytest.approx(0.1)
