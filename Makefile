@@ -1,4 +1,4 @@
-# make demo | test | test-fast | lint | bench | real | real-maps | real-aerial | real-clouds | docs | clean: everything a new checkout needs installs itself.
+# make demo | test | test-fast | lint | bench | real | real-maps | real-aerial | real-clouds | real-sisr | docs | clean: everything a new checkout needs installs itself.
 SHELL := /bin/bash
 # The first interpreter that runs and is of a supported version (a shim on the PATH may do neither).
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -10,7 +10,7 @@ WORKERS ?= 2
 SOURCES := { git ls-files -z '*.py' '*.ipynb' 2>/dev/null | grep -z . || printf '.\0'; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo real real-maps real-aerial real-clouds test test-fast lint bench schemas docs clean
+.PHONY: help install demo real real-maps real-aerial real-clouds real-sisr test test-fast lint bench schemas docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,10 @@ real-aerial: $(STAMP) ## Masks to photos on real GeoTIFFs, in runs/real-aerial: 
 real-clouds: $(STAMP) ## Clouds away on real and generated images, in runs/real-clouds: make real-clouds DATA=FOLDER
 	@test -n "$(DATA)" || { echo "make real-clouds DATA=FOLDER"; exit 2; }
 	$(BIN)/python examples/clouds.py --data "$(DATA)" $(REAL_OPTIONS)
+
+real-sisr: $(STAMP) ## Super-resolution across sensors with a registration, in runs/real-sisr: make real-sisr DATA=FOLDER
+	@test -n "$(DATA)" || { echo "make real-sisr DATA=FOLDER"; exit 2; }
+	$(BIN)/python examples/sisr.py --data "$(DATA)" $(REAL_OPTIONS)
 
 test: lint ## Lint, types and every test, the executed notebook included
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q

@@ -154,9 +154,9 @@ def plot(rows: list[Row]) -> bytes:
     from matplotlib.figure import Figure
 
     names = (*METRICS, *RATES)
-    figure = Figure(figsize=(13, 2.1 * len(names)), dpi=90, layout="constrained")
+    figure = Figure(figsize=(11, 1.6 * len(names)), dpi=80, layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplots(len(names), 4, squeeze=False)
+    grid = figure.subplots(len(names), 4, squeeze=False, sharey="row")
     for panels, name in zip(grid, names, strict=True):
         for mtf in MTFS:
             own = [row for row in rows if row.kind == "blur" and row.amount == mtf]

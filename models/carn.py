@@ -10,7 +10,7 @@ before, the entry included. A block is two grouped convolutions with leaky ReLU 
 convolution, added to its entry, then leaky ReLU. The last step is a convolution, a pixel shuffle
 by f', and a convolution.
 
-Differences from the paper and from torchsisr:
+Differences from the paper:
     * The paper concatenates the earlier maps before its 1 x 1 convolutions; here, as in torchsisr,
       they are added.
     * f' is the factor rounded up to an even number; where they differ (1 and 3) the image is
@@ -35,27 +35,21 @@ takes images of any size.
     base ("none"): ``"input"`` adds the output, zero before training, to the bicubically enlarged
         input's bands of the same name or within 35 nm; without it the network must relearn the low
         frequencies.
-    low_frequency (false): the output keeps the low frequencies of the input, by a fixed last layer.
     discriminator (false): ``"encoder"`` or ``"unet"``: what to train against.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from functools import partial
 
 import tensorflow as tf
 
 from experiment import Experiment
 from models import base
 from models.parts.base_image import finish
+from models.parts.cascading import Apply, cascades, reflecting
 from models.parts.detail_judges import CHOICES, detail_judge
-from models.parts.grids import Resampled, coefficient_of, factor_of, native
-from models.parts.primitives import conv, lrelu
-from models.parts.resnet import reflected
+from models.parts.grids import factor_of, native, shrunk
 from models.parts.seeds import he_normal, seeded
 from models.parts.superres import SMALL_START, pixelshuffler
-from models.parts.tags import block
 from sensor2sensor.core.errors import ConfigError
 
 DEFAULTS = {
@@ -70,7 +64,6 @@ DEFAULTS = {
     "base": base.BASES,
     "discriminator": CHOICES,
 }
-Apply = Callable[[tf.Tensor], tf.Tensor]
 
 
 class GAN:
@@ -100,45 +93,18 @@ class GAN:
         with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([None, None, exp.INPUT_CHANNELS])
             seen = native(exp, inputs)
-            x = self._conv(features)(seen)
-            x = _summed(x, [self._cascade(features) for _ in range(params.cascades)], features)
+            x = cascades(self._conv(features)(seen), params)
             x = pixelshuffler(even)(self._conv(features)(x))
 
             def last(**options):
                 options = {"kernel_initializer": he_normal(SMALL_START), **options}
-                made = self._conv(exp.OUTPUT_CHANNELS, **options)(x)
-                if factor == even:
-                    return made
-                shrink = Resampled(factor, even, coefficient_of(exp), dtype="float32")
-                return shrink(made)
+                return shrunk(exp, self._conv(exp.OUTPUT_CHANNELS, **options)(x), even)
 
             outputs = finish(exp, params.base, seen, last)
         return tf.keras.Model(inputs, outputs, name="generator")
 
-    def _conv(self, filters: int, groups: int = 1, **options) -> Apply:
-        """A convolution with a bias that reflects at the border."""
-        kernel = self.params.kernel
-        options = {"kernel_initializer": he_normal(), **options}
-        options |= {"padding": "valid", "use_bias": True, "groups": groups}
-        layer = conv(kernel, filters, **options)
-        return lambda x: layer(reflected(x, kernel // 2))
-
-    def _cascade(self, features: int) -> Apply:
-        params, count = self.params, 1 if self.params.shared_weights else self.params.blocks
-        made = [self._block(features) for _ in range(count)]
-        blocks = made * (params.blocks // count)
-        return block("cascade")(lambda x: _summed(x, blocks, features))
-
-    def _block(self, features: int) -> Apply:
-        activation = partial(lrelu, self.params.slope)
-        options = {"groups": self.params.groups, "activation": activation}
-        first, second = (self._conv(features, **options) for _ in range(2))
-        mixed = _pointwise(features)
-
-        def made(x: tf.Tensor) -> tf.Tensor:
-            return activation()(tf.keras.layers.Add()([mixed(second(first(x))), x]))
-
-        return made
+    def _conv(self, filters: int, **options) -> Apply:
+        return reflecting(self.params.kernel, filters, **options)
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
         """``[input, target]`` to logits for any size, or None without one."""
@@ -148,16 +114,3 @@ class GAN:
     def train_step(self, input_image, target, step, **extras):
         """One update; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)
-
-
-def _pointwise(features: int) -> tf.keras.layers.Layer:
-    return conv(1, features, use_bias=True, kernel_initializer=he_normal(SMALL_START))
-
-
-def _summed(x: tf.Tensor, blocks: list[Apply], features: int) -> tf.Tensor:
-    """CARN's rule at both levels: 1 x 1 (block(out)) + the sum of all that was before."""
-    before = [x]
-    for one in blocks:
-        x = tf.keras.layers.Add()([_pointwise(features)(one(x)), *before])
-        before.append(x)
-    return x

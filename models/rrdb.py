@@ -28,13 +28,10 @@ enlarged bicubically before anything else. The network takes images of any size.
     base ("none"): ``"input"`` adds the output, zero before training, to the bicubically enlarged
         input's bands of the same name or within 35 nm; without it the network must relearn the low
         frequencies.
-    low_frequency (false): the output keeps the low frequencies of the input, by a fixed last layer.
     discriminator (false): ``"encoder"`` or ``"unet"``: what to train against.
 """
 
 from __future__ import annotations
-
-from functools import partial
 
 import tensorflow as tf
 
@@ -42,12 +39,11 @@ from experiment import Experiment
 from models import base
 from models.parts.base_image import finish
 from models.parts.detail_judges import CHOICES, detail_judge
-from models.parts.grids import Resampled, coefficient_of, factor_of, native
-from models.parts.primitives import conv, lrelu, scaled
-from models.parts.resnet import reflected
+from models.parts.grids import factor_of, native, shrunk
+from models.parts.primitives import scaled
+from models.parts.rrdb import bordered, rrdb, slightly
 from models.parts.seeds import he_normal, seeded
 from models.parts.superres import SMALL_START
-from models.parts.tags import block
 
 DEFAULTS = {
     "width": 1.0,
@@ -60,8 +56,6 @@ DEFAULTS = {
     "base": base.BASES,
     "discriminator": CHOICES,
 }
-SLOPE = 0.2
-DENSE_BLOCKS, CONVOLUTIONS = 3, 5  # of a block, and of each dense block
 
 
 class GAN:
@@ -80,61 +74,29 @@ class GAN:
     def Generator(self) -> tf.keras.Model:  # noqa: N802 - the contract's name
         """``[B, h, w, C_in] -> [B, h·f, w·f, C]`` for any h and w above 1, unbounded."""
         exp, params, factor = self.exp, self.params, factor_of(self.exp)
-        features, reached = scaled(params.features, params.width), 1
+        features, growth = (scaled(n, params.width) for n in (params.features, params.growth))
+        reached, active = 1, {"activation": slightly}
         with seeded(exp.SEED, "generator"):
             inputs = tf.keras.layers.Input([None, None, exp.INPUT_CHANNELS])
             seen = native(exp, inputs)
             x = entry = self._conv(seen, features)
             for _ in range(params.blocks):
-                x = block("RRDB")(self._rrdb)(x)
+                x = rrdb(x, growth, params.residual_scale, params.padding)
             x = tf.keras.layers.Add()([entry, self._conv(x, features)])
             while reached < factor:
                 x = tf.keras.layers.UpSampling2D(params.base_factor)(x)
-                x, reached = self._active(x, features), reached * params.base_factor
-            x = self._active(x, features)
+                x, reached = self._conv(x, features, **active), reached * params.base_factor
+            x = self._conv(x, features, **active)
 
             def last(**options):
                 options = {"kernel_initializer": he_normal(SMALL_START), **options}
-                made = self._conv(x, exp.OUTPUT_CHANNELS, **options)
-                if reached == factor:
-                    return made
-                shrink = Resampled(factor, reached, coefficient_of(exp), dtype="float32")
-                return shrink(made)
+                return shrunk(exp, self._conv(x, exp.OUTPUT_CHANNELS, **options), reached)
 
             outputs = finish(exp, params.base, seen, last)
         return tf.keras.Model(inputs, outputs, name="generator")
 
-    def _rrdb(self, x: tf.Tensor) -> tf.Tensor:
-        made = x
-        for _ in range(DENSE_BLOCKS):
-            made = self._branch(made, self._dense(made))
-        return self._branch(x, made)
-
-    def _branch(self, x: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
-        made = tf.keras.layers.Rescaling(self.params.residual_scale)(made)
-        return tf.keras.layers.Add()([x, made])
-
-    def _dense(self, x: tf.Tensor) -> tf.Tensor:
-        small, growth = (
-            partial(he_normal, SMALL_START),
-            scaled(self.params.growth, self.params.width),
-        )
-        grown = [x]
-        for _ in range(CONVOLUTIONS - 1):
-            seen = tf.keras.layers.Concatenate()(grown) if len(grown) > 1 else x
-            grown.append(self._active(seen, growth, kernel_initializer=small()))
-        last = {"kernel_initializer": small()}
-        return self._conv(tf.keras.layers.Concatenate()(grown), x.shape[-1], **last)
-
-    def _active(self, x: tf.Tensor, filters: int, **options) -> tf.Tensor:
-        return self._conv(x, filters, activation=partial(lrelu, SLOPE), **options)
-
     def _conv(self, x: tf.Tensor, filters: int, **options) -> tf.Tensor:
-        """A 3 x 3 convolution with a bias."""
-        options = {"kernel_initializer": he_normal(), "use_bias": True, **options}
-        if self.params.padding == "zeros":
-            return conv(3, filters, **options)(x)
-        return conv(3, filters, padding="valid", **options)(reflected(x, 1))
+        return bordered(x, filters, self.params.padding, **options)
 
     def Discriminator(self) -> tf.keras.Model | None:  # noqa: N802
         """``[input, target]`` to logits for any size, or None without one."""

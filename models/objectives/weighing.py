@@ -87,6 +87,8 @@ def _giver(lacking: list[str], who: str) -> str:
 def _remedy(lacking: list[str], available: frozenset[str]) -> str:
     if any(name.startswith(EXTRA) for name in lacking):
         return "choose a data set and a model that have it (train_step takes **extras)"
+    if lacking == ["flow"]:
+        return 'name a trained registration: "registration": {"run": "a/b/c"}'
     if not available & {"disc_real", "disc_fake"}:
         return "choose a model with a discriminator"
     return f"pass {', '.join(f'{name}=' for name in lacking)} to the losses"

@@ -195,6 +195,14 @@ def native(experiment: Experiment, inputs: tf.Tensor) -> tf.Tensor:
     return made(inputs)
 
 
+def shrunk(experiment: Experiment, image: tf.Tensor, reached: int) -> tf.Tensor:
+    """An image ``reached`` times finer than the input on the target's grid, bicubically."""
+    factor = factor_of(experiment)
+    if reached == factor:
+        return image
+    return Resampled(factor, reached, coefficient_of(experiment), dtype="float32")(image)
+
+
 def enlarged(experiment: Experiment, image: tf.Tensor) -> tf.Tensor:
     """An image of the input's grid on the target's, bicubically; itself where they are one."""
     factor = factor_of(experiment)

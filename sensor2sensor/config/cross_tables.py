@@ -107,7 +107,7 @@ def tables(facts: Mapping[str, Any], modes: Sequence[str]) -> dict[str, Table]:
         modes: Those of the frequency analysis that are shown, each in a table of its own.
     """
     without = facts["left_out"]
-    omitted = f"; {', '.join(without)} left out, nobody measured them" if without else ""
+    omitted = f"; nobody measured {', '.join(without)}" if without else ""
     found = {f"Scores of each band, real / simulated inputs{omitted}": band_table(facts)}
     found |= {fda_title(facts, mode): fda_table(facts, mode) for mode in modes}
     found["Flow between the images, degraded, and the input"] = warp_table(facts)

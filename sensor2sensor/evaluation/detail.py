@@ -50,7 +50,8 @@ class Detail:
         from sensor2sensor.metrics.fda import COEFFICIENT, TORCHSISR, WINDOWED
 
         self._contract, self._low, self._bands = contract, low, list(bands)
-        self._names = [contract.target.bands[i].name for i in bands]
+        self._names = [band.name for band in contract.target.bands]
+        self._known = [self._names[i] for i in bands]
         self._mode = TORCHSISR if compat == TORCHSISR else WINDOWED
         self._spectra = {mode: Spectra(mode) for mode in (WINDOWED, TORCHSISR)}
         self._coefficients = COEFFICIENT
@@ -85,9 +86,10 @@ class Detail:
         """One draw of a method on the batch, ``[B, H, W, Ct]`` by view, and its share."""
         for view, images in guesses.items():
             known = images[..., self._bands]
-            scores = share * np.concatenate(
-                [self._scores(known), self._behind(view, images)], axis=-1
-            )
+            scores = np.full((len(images), len(self._names), len(BAND_SCORES)), np.nan)
+            scores[:, self._bands, :-1] = self._scores(known)
+            scores[..., -1] = self._behind(view, images)
+            scores *= share
             parts = self._found.setdefault((method, view), [])
             if (method, view) in self._open:
                 parts[-1] += scores
@@ -101,7 +103,7 @@ class Detail:
             self._measure(method, guesses[TRUTH])
 
     def _scores(self, images: Images) -> npt.NDArray[Any]:
-        """``[B, C, 4]``: each band by itself."""
+        """``[B, C, 4]``: each band that has a reference by itself."""
         from sensor2sensor.metrics import compute
 
         ranges = self._contract.target_ranges()[self._bands]
@@ -119,10 +121,9 @@ class Detail:
         return np.stack(found, axis=1)
 
     def _behind(self, view: str, images: Images) -> npt.NDArray[Any]:
-        """RMSE of each band on the input's side, ``[B, C, 1]``."""
+        """RMSE of each band on the input's side, ``[B, Ct]``: nobody need have measured it."""
         error = self._low.degraded(images).astype(np.float64) - self._seen[view]
-        every = np.sqrt(np.mean(error**2, axis=(1, 2)))
-        return np.asarray(every[:, self._bands, None])
+        return np.asarray(np.sqrt(np.mean(error**2, axis=(1, 2))))
 
     def _measure(self, what: str, images: Images) -> None:
         assert self._motion is not None
@@ -144,7 +145,7 @@ class Detail:
         Args:
             seed: Of the bootstrap.
         """
-        spectra = {mode: one.result(self._names, seed) for mode, one in self._spectra.items()}
+        spectra = {mode: one.result(self._known, seed) for mode, one in self._spectra.items()}
         left_out = [b.name for b in self._contract.target.bands if not b.reference]
         return {
             **self._low.facts,
@@ -162,7 +163,7 @@ class Detail:
         found: dict[str, dict[str, dict[str, dict[str, float | None]]]] = {}
         for (method, view), parts in self._found.items():
             means = _finite_mean(np.concatenate(parts))
-            rows = np.concatenate([means, means.mean(axis=0, keepdims=True)])
+            rows = np.concatenate([means, self._over_bands(means)[None]])
             own = zip([*self._names, "mean"], rows, strict=True)
             found.setdefault(method, {})[VIEWS[view]] = {band: _named(row) for band, row in own}
         return found
@@ -175,10 +176,16 @@ class Detail:
             inside = sites == site
             scores: dict[str, dict[str, Any]] = {}
             for (method, view), parts in self._found.items():
-                means = _finite_mean(np.concatenate(parts)[inside]).mean(axis=0)
+                means = self._over_bands(_finite_mean(np.concatenate(parts)[inside]))
                 scores.setdefault(method, {})[VIEWS[view]] = _named(means)
             found[site] = {"tiles": int(inside.sum()), "scores": scores}
         return found
+
+    def _over_bands(self, means: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Mean over the bands that have a score: those with a reference, of LR RMSE all."""
+        found = means[self._bands].mean(axis=0)
+        found[-1] = means[:, -1].mean()
+        return np.asarray(found)
 
     def _warp(self) -> dict[str, dict[str, float]]:
         """Mean and standard deviation of the flow's magnitude, in input pixels; empty without."""

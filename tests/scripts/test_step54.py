@@ -1,16 +1,21 @@
-"""The door of step 54: help, dry run, a kill on the way, repeats."""
+"""The door of step 54: help, dry run, a kill on the way, repeats, and what goes to workers."""
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sensor2sensor.core import files
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.verification import verify_dataset
+from sensor2sensor.sources.exclusions import Exclusions
+from sensor2sensor.sources.sen2venus.options import VenusOptions
 from sensor2sensor.sources.sen2venus.run import main
+from sensor2sensor.sources.sen2venus.source import VenusSource
 from tests.doors import run_door
 from tests.fakes.sen2venus import write_sites
 from tests.fakes_tiles import own_environment, snapshot
@@ -54,20 +59,18 @@ def test_a_dry_run_says_what_would_be_done(words: list[str], tmp_path: Path, cap
     assert not (tmp_path / MADE).exists()
 
 
-def test_killed_on_the_way_and_repeated_with_two_workers(
-    words: list[str], tmp_path: Path, capsys
-) -> None:
+def test_killed_on_the_way_and_repeated(words: list[str], tmp_path: Path, capsys) -> None:
     with pytest.raises(files.SimulatedCrash), files.crash_at_write(4):
         main(words)
     assert list(tmp_path.glob("*/*/train/*.tfrecord"))
     assert not list(tmp_path.glob("*/*/dataset.json"))
-    assert main([*words, "--workers", "2"]) == 0
+    assert main(words) == 0
     verify_dataset(tmp_path / MADE / TILE)
     made = snapshot(tmp_path, MADE)
     capsys.readouterr()
     assert main(words) == 0
     assert "0 done, 7 already there, 0 failed" in capsys.readouterr().out
-    assert main([*words, "--force"]) == 0  # undisturbed, in one process
+    assert main([*words, "--force"]) == 0  # undisturbed
     assert snapshot(tmp_path, MADE) == made
 
 
@@ -75,3 +78,14 @@ def test_a_trial_takes_some_of_each_split(words: list[str], tmp_path: Path) -> N
     assert main([*words, "--limit", "4", "--shard", "2"]) == 0
     rows = read_split(tmp_path / MADE / TILE)
     assert sorted(sum(row.split == split for row in rows) for split in SPLITS) == [1, 1, 2]
+
+
+def test_what_goes_to_worker_processes_is_small_and_reads_as_before(found: Path) -> None:
+    options = VenusOptions("d", "n", "20m", ("SO1",), (), 0.5, Exclusions(), 1.0, None, 0)
+    source = VenusSource(found, options)
+    items = source.plan().items
+    sent = pickle.dumps(source)
+    assert len(sent) < 10_000 and b"FR-LAM" not in sent
+    (here,), (there,) = source.read(items[0]), pickle.loads(sent).read(items[0])
+    np.testing.assert_array_equal(here.target, there.target)
+    np.testing.assert_array_equal(here.input_dense, there.input_dense)

@@ -46,8 +46,8 @@ def test_kernels_of_two_widths_never_share_a_table(results):
 def test_the_page_has_bands_spectra_and_sites(results):
     shown = report.superresolution(results)._repr_html_()
     for words in ("mode windowed, no interval below 10 sites (2 here)", "mode torchsisr",
-                  "Scores of each band, real / simulated inputs; B11 left out", "Sites, real",
-                  "white noise and scrambled phases raise it"):  # fmt: skip
+                  "Scores of each band, real / simulated inputs; nobody measured B11",
+                  "Sites, real", "white noise and scrambled phases raise it"):  # fmt: skip
         assert words in shown
     assert shown.count("data:image/png") == 2 * 2  # curves of either mode
     table = shown[shown.index("Frequencies restored") :]

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyproj import Transformer
 from rasterio.errors import NotGeoreferencedWarning
 
+from sensor2sensor.dataset.splits import TilePlace
+from sensor2sensor.sources.sen2venus.ground import overlaps
 from tests.fakes import sen2venus as fakes
 from tests.fakes.sen2venus import ground, write_sites
 from tests.unit.sources.test_sen2venus import SIDE, SITES, door, name_of, rows_of
@@ -183,3 +186,15 @@ def test_without_coordinates_sites_stand_for_the_ground(tmp_path: Path, capsys) 
     out = capsys.readouterr().out
     assert "6 patches say not where they lie: their sites stand for the ground" in out
     assert "ground known by groups" in out
+
+
+def test_ground_is_compared_across_zones() -> None:
+    """At 6 degrees east, where UTM zones 31 and 32 meet; positions by pyproj."""
+    x, y = Transformer.from_crs(32631, 32632, always_xy=True).transform(740_000.0, 4_800_000.0)
+    places = {
+        "A": [TilePlace("a", 32631, 740_000.0, 4_800_000.0, 160.0, "")],
+        "B": [TilePlace("b", 32632, x + 100.0, y, 160.0, "")],
+        "C": [TilePlace("c", 32632, x + 400.0, y, 160.0, "")],
+        "D": [],
+    }
+    assert overlaps(places) == [("A", "B")]
