@@ -21,6 +21,7 @@ from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.pipeline import bicubic, psf
 from sensor2sensor.pipeline.reader import iterate_tiles
 from sensor2sensor.sources.pairs import run as pairs
+from sensor2sensor.training import measured
 from sensor2sensor.training.registration import RegistrationError
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
@@ -61,6 +62,9 @@ class Enlarging:
         return {"l1": loss, **moved}
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     root = tmp_path_factory.mktemp("registration")
@@ -89,7 +93,10 @@ def registered(environment):
     """A registration of two steps."""
     gan = load_gan_class("registration")
     made = experiment(environment, "reg", REGISTRATION).suited_to(gan, str)
-    return go(environment, made, gan).model
+    with pytest.MonkeyPatch.context() as patch:
+        # Up to a minute for a network that sees all of its image: test_reach.py.
+        patch.setattr(measured, "seen_by", lambda generator, experiment: None)
+        return go(environment, made, gan).model
 
 
 def test_pairs_are_one_band_of_both_in_the_splits_they_had(environment):
@@ -211,7 +218,7 @@ def test_another_network_is_refused_with_every_difference(environment, registere
         if isinstance(content, dict) and content.get("params"):
             file.write_text(json.dumps({**content, "params": {"width": 0.07, "depth": 2}}))
     assert resolved is not None
-    with pytest.raises(RegistrationError, match="12 variables .there. against 18") as caught:
+    with pytest.raises(RegistrationError, match=r"12 variables \(there\) against 18") as caught:
         _ = experiment(environment, "bad", MOVED, registration={"run": "wider"}).REGISTRAR
     assert str(caught.value).count("(asked)") == 7  # their number, and the six that are there
 
