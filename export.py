@@ -6,8 +6,8 @@
 
 Both files go to <experiment>/export/, named after experiment and run. The public tool
 sentinel2_superresolution runs them, and so does python -m sensor2sensor.inference. The margin is as
-far as the network sees, in whole input pixels; a smaller one that is asked for leaves seams, and
-how large ones is said. A file that differs from the generator is not left.
+far as the network sees; a smaller one that is asked for leaves seams, and how large ones is said.
+A file that differs from the generator is not left.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def export_run(
 def facts(experiment: Experiment, run: Run, step: int) -> dict[str, Any]:
     """Where the weights come from, for the card; the licence of the data among it."""
     contract = experiment.contract
-    licence = contract.provenance.get("licence")
+    inventories = contract.provenance.get("inventories", [])
+    licences = sorted({one["licence"] for one in inventories if "licence" in one})
     return {
         "experiment": experiment.name,
         "run": run.timestamp,
@@ -108,8 +109,19 @@ def facts(experiment: Experiment, run: Run, step: int) -> dict[str, Any]:
         "normalisation": experiment.NORMALISATION,
         "dataset": contract.name,
         "dataset_sha256": files.sha256(experiment.dataset_dir / "dataset.json"),
-        **({} if licence is None else {"data_licence": str(licence)}),
+        **({"data_licence": "; ".join(licences)} if licences else {}),
     }
+
+
+def told(fit: export.Fit, margin: export.Margin, measured: dict[str, float]) -> None:
+    """Say how exact the file is, and how large the seams are that a small margin leaves."""
+    if margin.radius_px is None or margin.px < margin.radius_px * fit.factor:
+        sees = "more than was measured" if margin.radius_px is None else f"{margin.radius_px} px"
+        print(
+            f"margin {margin.px}: an output pixel sees {sees} of the input to each side; at white"
+            f" noise a seam is up to {measured['seam_dn']:.1f} digital numbers high"
+        )
+    print(f"equal to the generator within {measured['parity_dn']:.2g} digital numbers")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -127,13 +139,9 @@ def main(args: argparse.Namespace) -> int:
     fit = export.fit_of(experiment, other_scale=args.other_scale)
     folder = args.out or experiment.exp_dir / "export"
     card, margin, measured = export_run(experiment, run, folder, fit, at=at, margin=args.margin)
-    if margin.radius_px is None or margin.px < margin.radius_px * fit.factor:
-        sees = "more than was measured" if margin.radius_px is None else f"{margin.radius_px} px"
-        print(
-            f"margin {margin.px}: an output pixel sees {sees} of the input to each side; at white"
-            f" noise a seam is up to {measured['seam_dn']:.1f} digital numbers high"
-        )
-    print(f"equal to the generator within {measured['parity_dn']:.2g} digital numbers")
+    told(fit, margin, measured)
+    if export.enlarges_otherwise(experiment):
+        print("compat: trained on bands of 20 m enlarged by -0.75, the tool enlarges them by -0.5")
     print(f"wrote {card} and {card.with_suffix('.onnx').name}")
     return 0
 

@@ -130,6 +130,12 @@ def as_the_tool_gives(contract: DatasetContract) -> DatasetContract:
     return contract.model_copy(update={"input": contract.input.model_copy(update={"bands": bands})})
 
 
+def enlarges_otherwise(experiment: Any) -> bool:
+    """Whether a network learned bands of 20 m by another bicubic kernel than the tool's -0.5."""
+    coarse = any(band.native_px > 1 for band in experiment.contract.input.bands)
+    return coarse and experiment.config.compat is not None
+
+
 def of_any_size(generator: Any) -> Any:
     """The generator in float32 on images of any size: itself, or a copy with the same weights.
 
@@ -217,14 +223,12 @@ def margin_of(generator: Any, factor: int, asked: int | None = None) -> Margin:
 
 
 def _radius_px(generator: Any) -> int | None:
-    from sensor2sensor.networks.reach import reach
+    from sensor2sensor.networks.radius import radius_px
 
-    side, channels = _SMALLEST_PX, generator.inputs[0].shape[-1]
+    side = _SMALLEST_PX
     while side <= _LARGEST_PX:
-        found = reach(generator, (side, side, channels))
-        if found is None:
-            return None
-        if not found.whole_image:
-            return found.receptive_field_px // 2
+        found = radius_px(generator, side)
+        if found is not None:
+            return found
         side *= 2
     return None

@@ -128,3 +128,67 @@ def test_numbers_in_and_out_are_reflectance_times_10000_in_the_order_of_the_inpu
     np.testing.assert_allclose(
         onnx_file.reference(same, normaliser, fit)(numbers), wanted, rtol=1e-5
     )
+
+
+def twice(numbers):
+    """Stands for a network that sees one pixel to each side: a blur, twice as large."""
+    wide = np.pad(numbers, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+    rows, columns = numbers.shape[2:]
+    seen = [wide[..., y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
+    return np.mean(seen, axis=0).repeat(2, -2).repeat(2, -1)
+
+
+def halving(numbers):
+    """One whose result depends on where an image begins."""
+    return twice(
+        numbers[..., ::2, ::2]
+        .repeat(2, -2)
+        .repeat(2, -1)[..., : numbers.shape[2], : numbers.shape[3]]
+    )
+
+
+def refusing(numbers):
+    raise ValueError("sides must be multiples of 16")
+
+
+FIT = export.Fit(("B2", "B3", "B4"), (0, 1, 2), 2, 10.0)
+ENOUGH, LITTLE = export.Margin(2, 1, asked=False), export.Margin(0, 1, asked=True)
+
+
+def written(path, monkeypatch, apply=twice, truth=twice, margin=ENOUGH):
+    monkeypatch.setattr(
+        onnx_file, "_export", lambda network, part, channels: part.write_bytes(b"x")
+    )
+    truths = [(truth, sides) for sides in onnx_file.ODD_PX]
+    ranges = np.array([[0.0, 0.5]] * 3)
+    return onnx_file.write(None, truths, lambda part: apply, path, margin, FIT, ranges)
+
+
+def test_a_file_that_does_what_it_should_is_left(tmp_path, monkeypatch):
+    measured = written(tmp_path / "m.onnx", monkeypatch)
+    assert measured == {"parity_dn": 0.0, "seam_dn": 0.0}
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
+    # Noise of 5000 digital numbers: without a margin the outer pixels know no neighbours.
+    assert written(tmp_path / "m.onnx", monkeypatch, margin=LITTLE)["seam_dn"] > 100
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"apply": lambda x: twice(x) + 3}, "differs from the generator by 3"),
+    ({"apply": lambda x: twice(x) * np.float32(np.nan)}, "differs from the generator by nan"),
+    ({"apply": lambda x: x}, r"makes \[1, 3, 48, 48\] of \[1, 3, 48, 48\], not"),
+    ({"truth": refusing}, "takes no image of 48 x 48 pixels .*multiples of 16"),
+    ({"apply": halving, "truth": halving}, "a window differs .*--margin N"),
+])  # fmt: skip
+def test_one_that_does_not_is_not(tmp_path, monkeypatch, options, said):
+    with pytest.raises(ModelContractError, match=said):
+        written(tmp_path / "m.onnx", monkeypatch, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_seam_that_was_asked_for_is_told(capsys):
+    """What export.py says of it."""
+    import export as door
+
+    door.told(FIT, LITTLE, {"parity_dn": 0.0, "seam_dn": 41.26})
+    assert "margin 0: an output pixel sees 1 px of the input" in (said := capsys.readouterr().out)
+    assert "41.3 digital numbers" in said
