@@ -153,21 +153,47 @@ def conclude(job: Job) -> None:
     dataset = job.work / "data" / "distorted" / "64"
     text += [*accuracy(job), "", *table(evaluations, dataset), ""]
     page.write_text("\n".join(text), encoding="utf-8")
+    sheet = job.work / "sheet.png"
+    stacked([gallery(job, name) for name in NETWORKS]).save(sheet)
     print("\n".join(text))
-    folder = job.work / "experiments" / "_evaluation"
-    print("Open:", f"  {page}", *(f"  {path}" for path in sorted(folder.glob("*.png"))), sep="\n")
+    galleries = sorted((job.work / "experiments" / "_evaluation").glob(f"*_{PROFILE}_gallery"))
+    print("Open:", *(f"  {path}" for path in (page, sheet, *galleries)), sep="\n")
+
+
+def stem(job: Job, name: str) -> Path:
+    """Where the files of the evaluation that ended a training are, without suffix."""
+    timestamp = latest_evaluation(job.work, name)["timestamp"]
+    evaluation = f"{name.replace('/', '__')}_{timestamp}"
+    return job.work / "experiments" / "_evaluation" / evaluation
 
 
 def standard(job: Job, name: str) -> Evaluated:
     """Summary of the evaluation that ended a training, and its rows of the model."""
-    timestamp = latest_evaluation(job.work, name)["timestamp"]
-    stem = f"{name.replace('/', '__')}_{timestamp}"
-    folder = job.work / "experiments" / "_evaluation"
     from sensor2sensor.core import files
 
-    with (folder / f"{stem}.csv").open(encoding="utf-8", newline="") as file:
+    found = stem(job, name)
+    with Path(f"{found}.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["method"] == "model"]
-    return files.read_json(folder / f"{stem}.json"), rows
+    return files.read_json(Path(f"{found}.json")), rows
+
+
+def gallery(job: Job, name: str) -> list[Path]:
+    """Pictures of the test squares that ``sample_tiles`` names, in its order."""
+    return sorted(Path(f"{stem(job, name)}_gallery").glob("chosen-*.png"))
+
+
+def stacked(galleries: Sequence[Sequence[Path]]) -> Any:
+    """One picture of several galleries: square by square, one below the other."""
+    from PIL import Image
+
+    rows = [Image.open(path) for square in zip(*galleries, strict=True) for path in square]
+    size = max(row.width for row in rows), sum(row.height for row in rows)
+    whole = Image.new("RGB", size, "white")
+    top = 0
+    for row in rows:
+        whole.paste(row.convert("RGB"), (0, top))
+        top += row.height
+    return whole
 
 
 def places(dataset: Path, names: Sequence[str]) -> dict[str, list[str]]:
