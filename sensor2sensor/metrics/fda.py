@@ -36,7 +36,7 @@ def _rings(side_px: int, mode: str) -> tuple[npt.NDArray[np.int64], Floats, int]
     """Ring of each bin of a half plane (-1: none), its weight in the whole plane, and their count.
 
     ``torchsisr``: spectra are padded to 2 N, so that bin k is k / N of the Nyquist frequency; ring
-    i is the open interval from 2 i to 2 i + 1 bins. Ring 0 holds no bin.
+    i is the open interval from 2 i to 2 i + 1 bins. Ring 0 holds no bin in either mode.
     """
     size = 2 * side_px if mode == TORCHSISR else side_px
     down, across = np.fft.fftfreq(size) * size, np.fft.rfftfreq(size) * size
@@ -48,7 +48,8 @@ def _rings(side_px: int, mode: str) -> tuple[npt.NDArray[np.int64], Floats, int]
     else:
         count = side_px // 2 + 1
         ring = np.rint(radius).astype(np.int64)
-        inside = ring < count
+        # Ring 0 is what the mean left, which was taken out.
+        inside = (ring > 0) & (ring < count)
     # Of a real image the other half plane mirrors this one, but for what lies on its own border.
     weight = np.where((across == 0) | (2 * across == size), 1.0, 2.0)
     return np.where(inside, ring, -1).ravel(), np.tile(weight, size), count

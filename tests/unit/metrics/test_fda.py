@@ -44,7 +44,7 @@ def by_hand(image, mode):
         window = np.outer(hann, hann)
         level = image - (image * window).sum() / window.sum()
         plane, size = np.abs(np.fft.fft2(level * window)), side
-        edges = [(i - 0.5, i + 0.5) for i in range(side // 2 + 1)]
+        edges = [(0, 0), *((i - 0.5, i + 0.5) for i in range(1, side // 2 + 1))]
     k = np.fft.fftfreq(size) * size
     r = np.sqrt(k[:, None] ** 2 + k[None, :] ** 2)
     inside = [(r > low) & (r < high) for low, high in edges]
