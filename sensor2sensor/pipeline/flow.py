@@ -110,12 +110,22 @@ def guess(
         reach_px: The largest displacement along each axis.
         windows: Sides of the windows in pixels, None the whole image.
     """
+    return _guess(moving, fixed, reach_px, tuple(windows))
+
+
+def _matched(
+    moving: tf.Tensor, fixed: tf.Tensor, reach_px: float, windows: tuple[int | None, ...]
+) -> tf.Tensor:
     moving, fixed = detail(moving), detail(fixed)
     flow = _whole(moving, fixed, math.ceil(reach_px))
     for window in windows:
         for _ in range(STEPS):
             flow = _refined(moving, fixed, flow, window, reach_px)
     return flow
+
+
+# A graph of its own: thousands of operations, which every graph around it would hold anew.
+_guess = tf.function(_matched, autograph=False)
 
 
 def _whole(moving: tf.Tensor, fixed: tf.Tensor, reach: int) -> tf.Tensor:
