@@ -29,7 +29,7 @@ _HEADER = (
 )  # fmt: skip
 
 # The published weights first, then what is only shown.
-_COLLECTIONS = ("arisgan", "demo", "real", "maps", "aerial", "clouds")
+_COLLECTIONS = ("arisgan", "demo", "real", "maps", "aerial", "clouds", "sisr")
 _SPOKEN = {
     "gen_gan": "GAN",
     "gen_lsgan": "least squares",
