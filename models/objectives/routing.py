@@ -115,10 +115,10 @@ def _weights(name: str, inputs: LossInputs, route: Route | None) -> dict[int, fl
 
 def of_bands(inputs: LossInputs, bands: Sequence[int]) -> LossInputs:
     """The inputs with some of the target's bands alone, in this order."""
+    # No assignment in a comprehension: AutoGraph, which reads this while tracing, cannot.
+    given = {field: getattr(inputs, field) for field in _OF_BANDS}
     fields: dict[str, Any] = {
-        field: picked(value, bands)
-        for field in _OF_BANDS
-        if (value := getattr(inputs, field)) is not None
+        field: picked(value, bands) for field, value in given.items() if value is not None
     }
     for field in ("value_range", "value_low"):
         ends = getattr(inputs, field)

@@ -13,6 +13,7 @@ from models.objectives import weighing
 from models.objectives.registry import LossInputs
 from models.parts.base_image import base_bands, chosen_bands
 from models.parts.flow import flows_of
+from sensor2sensor.config.vocabulary import LOSSES
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.pipeline.bicubic import coefficient_of
 
@@ -32,6 +33,13 @@ def prepare(model: Any, experiment: Experiment) -> None:
     base.check_sizes(experiment, type(model).SIDES_MULTIPLE_OF_PX)
     base.check_bounds(experiment, type(model))
     weighing.check(experiment.GEN_LOSS, "generator", _GIVEN, who="the model")
+    if not any(weight for name, weight in experiment.GEN_LOSS.items() if "flows" in _needs(name)):
+        names = ", ".join(name for name in LOSSES if "flows" in _needs(name))
+        raise ConfigError(
+            "none of the terms that a flow is trained by has a weight",
+            where="gen_loss",
+            hint=f"leave gen_loss out, or give one a weight: {names}",
+        )
     here = experiment.INPUT_HEIGHT, experiment.INPUT_WIDTH
     if here != (experiment.IMG_HEIGHT, experiment.IMG_WIDTH):
         raise ConfigError(
@@ -40,6 +48,10 @@ def prepare(model: Any, experiment: Experiment) -> None:
             hint="train it on pairs (s2s records-pairs), or enlarge the input",
         )
     model.validation_terms = partial(registration_terms, model)
+
+
+def _needs(name: str) -> frozenset[str]:
+    return LOSSES[name].needs
 
 
 def pair_of(experiment: Experiment, image: tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -69,13 +69,12 @@ def _required_unless_extended(schema: dict[str, Any]) -> None:
 class ExperimentFile(CadenceKeys, OptimizerKeys, ScalingKeys, CrossSensorKeys, ExpectsKeys):
     """One experiment: model, data set and every parameter of its training."""
 
-    # By name too: a run's own copy from before called "$schema" schema_.
     model_config = ConfigDict(
         **STRICT,
         title="experiment.json",
         # pydantic before 2.10 warns of keys that begin with model_, as model_name does.
         protected_namespaces=(),
-        validate_by_name=True,
+        validate_by_name=True,  # too: a run's own copy from before called "$schema" schema_
         json_schema_extra=_required_unless_extended,
     )
 
@@ -164,13 +163,15 @@ class ExperimentFile(CadenceKeys, OptimizerKeys, ScalingKeys, CrossSensorKeys, E
         default="float32", description="mixed_bfloat16: compute in bfloat16, weights in float32"
     )
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _regression_by_default(cls, data: Any) -> Any:
+    def _regression_by_default(cls, data: Any, made_of: Callable[[Any], Self]) -> Self:
         """Without a discriminator the default loss is the pixel term alone."""
-        if isinstance(data, dict) and "discriminator" in data and data["discriminator"] is None:
-            return {**REGRESSION, **data}
-        return data
+        lone = isinstance(data, dict) and data.get("discriminator", True) is None
+        made = made_of({**REGRESSION, **data} if lone else data)
+        if lone and "gen_loss" not in data:  # not written: a model's own may take its place
+            made.model_fields_set.discard("gen_loss")
+        return made
 
     @field_validator("gen_loss")
     @classmethod

@@ -13,7 +13,7 @@ from sensor2sensor.config.compose import merged
 from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.config.jsonc import JsonDocument, Table
 from sensor2sensor.config.validate import fields_of
-from sensor2sensor.config.vocabulary import LOSSES
+from sensor2sensor.config.vocabulary import LOSSES, adversarial
 from sensor2sensor.config.weights import SIDES, without_dropped
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 
@@ -63,6 +63,8 @@ def suited(
             continue
         if not (_is_inner(key, inner) if inner else key in ExperimentFile.model_fields):
             raise _refused(config, f"experiment.json has no key '{name}'")
+        if key == "gen_loss" and config.discriminator is None and adversarial(inner):
+            wanted = None  # the experiment has no discriminator for it
         before: Any = getattr(config, key)
         old = getattr(before, inner, None) if inner else before
         if old == wanted:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sensor2sensor.config.vocabulary import (
     BAND_UNIT,
     DSEN2CR,
+    LR_RMSE,
     STANDARD,
     TORCHSISR,
     MetricInfo,
@@ -55,6 +56,14 @@ def within_strata(profile: str, metrics: Sequence[str]) -> tuple[str, ...]:
     """
     has = profile in (STANDARD, DSEN2CR, TORCHSISR)
     return tuple(m for m in metrics if m not in WHOLE_IMAGE) if has else ()
+
+
+def behind_mask(metrics: Sequence[str]) -> tuple[str, ...]:
+    """Of these metrics those that a mask on the target's grid can be laid over.
+
+    Not the error on the input's side: a pixel there is seen through a blur wider than itself.
+    """
+    return tuple(m for m in metrics if m != LR_RMSE)
 
 
 def definitions(

@@ -67,15 +67,12 @@ class Detail:
 
     def begin(self, views: Views, held: Mapping[str, Images], sites: Sequence[str]) -> None:
         """A batch: its tiles by view, its truth of the bands scored, the site of each tile."""
-        from sensor2sensor.pipeline.bicubic import resize
-
         self._target, self._open = held[TRUTH], set()
         self._seen = {view: self._low.of(tiles) for view, tiles in views.items()}
-        height, width = self._target.shape[1:3]
-        small = self._seen[TRUTH][..., self._bands]
+        side_px, seen = self._target.shape[1:3], self._seen[TRUTH]
         for mode, spectra in self._spectra.items():
-            large = resize(small, height, width, coefficient=self._coefficients[mode])
-            spectra.begin(self._target, np.asarray(large), sites)
+            large = self._low.enlarged(seen, side_px, self._coefficients[mode])
+            spectra.begin(self._target, large[..., self._bands], sites)
         self.mosaics.begin(views[TRUTH])
         self._tiles += [(t.name, s) for t, s in zip(views[TRUTH], sites, strict=True)]
         if self._motion is not None:

@@ -77,6 +77,24 @@ class LowSide:
             seen[..., own] = np.asarray(small).repeat(native, axis=1).repeat(native, axis=2)
         return seen
 
+    def enlarged(self, seen: Images, side_px: Sequence[int], coefficient: float) -> Images:
+        """The input's bands ``[B, h, w, Ct]`` on the fine grid by bicubic interpolation.
+
+        Args:
+            seen: As of :meth:`of`.
+            side_px: Rows and columns of the fine grid.
+            coefficient: Of the kernel.
+        """
+        from sensor2sensor.pipeline.bicubic import resize
+
+        large = np.empty((len(seen), *side_px, seen.shape[-1]), np.float32)
+        for native in np.unique(self._native):
+            own = np.flatnonzero(self._native == native)
+            # Between its own pixels, as the baseline does, not between the copies stored of them.
+            small = seen[:, ::native, ::native, own]
+            large[..., own] = np.asarray(resize(small, *side_px, coefficient=coefficient))
+        return large
+
     def whole(self, tiles: Sequence[TileRecord]) -> Images:
         """The input on its own grid, ``[B, h, w, Ci]``."""
         return np.stack([_grid(tile) for tile in tiles])

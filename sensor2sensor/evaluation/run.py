@@ -17,7 +17,7 @@ from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, select_records
 from sensor2sensor.dataset.strata import split_column
-from sensor2sensor.evaluation.definitions import info, within_strata
+from sensor2sensor.evaluation.definitions import behind_mask, info, within_strata
 from sensor2sensor.evaluation.detail import Detail
 from sensor2sensor.evaluation.parts import Part
 from sensor2sensor.evaluation.pooled import Pool, Pooled
@@ -130,7 +130,10 @@ class Evaluation:
 
     def columns_of(self, stratum: Part) -> tuple[str, ...]:
         """``rmse@cloudy`` and so on, in table order."""
-        return tuple(stratum.column(name) for name in within_strata(self.profile, self.metrics))
+        names = within_strata(self.profile, self.metrics)
+        # A part without a mask is the whole tile, seen another way.
+        names = behind_mask(names) if stratum.extra else names
+        return tuple(stratum.column(name) for name in names)
 
     @property
     def columns(self) -> tuple[str, ...]:

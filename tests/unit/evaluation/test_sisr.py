@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from sensor2sensor import report
 from sensor2sensor.config.cross_tables import fda_table, tables
 from sensor2sensor.config.vocabulary import SISR_TABLE
 from sensor2sensor.core.errors import ConfigError
@@ -200,6 +201,52 @@ def test_files_and_tables_hold_all_of_it(scored, facts, pairs, tmp_path):
     text = console.export_text()
     assert "Scores on simulated inputs, the target degraded" in text
     assert "inputs; nobody measured B11" in text and "PSNR, pooled" in text
+
+
+def test_masks_of_the_data_set_are_scored_apart_but_not_on_the_input_s_side(tmp_path):
+    folder = make_pairs(tmp_path, test=3, gaps=True)
+    contract = load_contract(folder)
+    known = baselines(folder, contract)
+    found = evaluate({"model": toys.noisy(0.01), **known}, folder, contract, profile="torchsisr")
+    marks = {part.name: found.columns_of(part) for part in found.strata}
+    assert list(marks) == ["measured", "filled", "simulated"]
+    assert "lr_rmse@simulated" in marks["simulated"] and "hp_l1@filled" in marks["filled"]
+    assert not {"lr_rmse@measured", "lr_rmse@filled"} & {*found.columns}
+    row = next(row for row in found.of("bicubic") if row.pixels["filled"])
+    tile = next(t for t in iterate_tiles(folder, contract, "test") if t.name == row.name)
+    error = (known["bicubic"]([tile])[0].astype(np.float64) - tile.target)[4:6, :, :3]
+    expected = np.sqrt((error**2).mean(axis=(0, 1))).mean()
+    assert row.values["rmse_bands@filled"] == pytest.approx(expected, rel=1e-5)
+    assert found.summary["bicubic"]["l1@filled"].mean > 0 and found.gains
+    _, path = write(found, tmp_path, toys.subject(), contract, baselines=known)
+    strata = json.loads(path.read_text())["strata"]
+    assert {name: part["tiles"] for name, part in strata.items()} == {
+        "measured": 3, "filled": 2, "simulated": 3,
+    }  # fmt: skip
+    console = Console(record=True, width=150, file=io.StringIO())
+    show(found, contract, "toy", console)
+    assert "within 'filled'" in console.export_text()
+    loaded = report.load(tmp_path)
+    assert not loaded.skipped and "filled" in report.summary(loaded)._repr_html_()
+
+
+def test_a_band_of_larger_pixels_is_enlarged_from_its_own(tmp_path):
+    folder = make_pairs(tmp_path, test=3, measured=True)
+    contract = load_contract(folder)
+    given = baselines(folder, contract)
+    content = evaluate(given, folder, contract, profile="torchsisr").cross_sensor
+    assert content["left_out"] == []
+    rates = content["fda"]["windowed"]["rates"]
+    # Bicubic is the input's own curve, so it restores nothing and loses nothing.
+    for band in ("B02", "B11"):
+        assert rates["bicubic"][band]["frr"]["value"] == pytest.approx(0, abs=1e-3), band
+        assert rates["bicubic"][band]["fru"]["value"] == pytest.approx(0, abs=1e-3), band
+        assert rates["bicubic"][band]["prr"]["value"] > 1
+    tile = next(iter(iterate_tiles(folder, contract, "test")))
+    low = LowSide(contract)
+    large = low.enlarged(low.of([tile]), (32, 32), -0.75)
+    own = np.asarray(resize(tile.input_dense[None, ::2, ::2, :1], 32, 32, coefficient=-0.75))
+    np.testing.assert_array_equal(large[..., 3], own[..., 0])  # the input has B11 first
 
 
 def test_a_registration_moves_targets_and_measures_what_lies_apart(pairs):
