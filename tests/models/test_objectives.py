@@ -256,3 +256,21 @@ def test_an_error_found_while_tracing_stays_one_line_of_its_own_type():
     wanted = "disc_loss.disc_lsgan: 'disc_lsgan' needs a linear answer"
     assert str(caught.value).startswith(wanted)
     assert "\n" not in str(caught.value)
+
+
+def test_tracing_a_term_of_some_bands_leaves_no_warning_of_autograph(monkeypatch):
+    from tensorflow.python.autograph.utils import ag_logging
+
+    said = []
+    monkeypatch.setattr(ag_logging, "warning", lambda text, *args, **_: said.append(text % args))
+    weights = LossWeights({"gen_l1": 1.0}, 2.0, bands={"gen_l1": {"B3": 1.0}})
+
+    class Step:  # a method of the user's module: AutoGraph follows what it calls
+        @tf.function
+        def __call__(self, image):
+            given = LossInputs(target=image, output=2 * image, target_bands=["B2", "B3"])
+            return losses.weighted(given, weights, "generator")[0]
+
+    image = tf.constant([1.0, 3.0]) * tf.ones((1, 4, 4, 1))
+    assert float(Step()(image)) == 3.0
+    assert not said
