@@ -8,6 +8,10 @@ of 0 to 2 pixels; contrast shrunk towards 0.1; white noise; a fixed pattern of 4
 images the patches are generated: edges on a field whose amplitude falls with 1 / f. Images are read
 as digital numbers of reflectance (--scale), and only patches without missing pixels are taken.
 
+FRR, FRO, FRU and noise are the restoration rates of profile torchsisr in percent
+(docs/superresolution.md); lsd_hf is HF-LSD, the log-spectral distance in dB beyond the Nyquist
+frequency of the input: 0 is perfect, and amounts count as much as with FRR.
+
 Writes metric_sensitivity.json and metric_sensitivity.png to --out (default: benchmarks/results).
 Returns 1 where the point of it fails: that under a shift of 2 pixels PSNR prefers a blurred image
 to the sharp one, and FRR does not. Takes a minute.
@@ -28,7 +32,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from sensor2sensor.core import files  # noqa: E402 - after the path above
+from sensor2sensor.core import files, notices  # noqa: E402 - after the path above
 
 FACTOR, CROP_PX = 2, 4  # what a shift brings in from beyond the border is not scored
 MTFS = (0.001, 0.01, 0.1, 0.2, 0.4, None)
@@ -38,7 +42,7 @@ LEVEL = 0.1  # that contrast is shrunk towards
 AMOUNTS = (0.001, 0.002, 0.005, 0.01)  # of noise and pattern, in reflectance
 METRICS = ("psnr", "rmse", "l1", "ssim", "cc", "scc", "hp_l1", "uiqi", "lsd_hf")
 SHOWN = ("psnr", "ssim", "lsd_hf")
-RATES = ("frr", "fro", "fru", "fda_noise")
+RATES = {"frr": "frr", "fro": "fro", "fru": "fru", "noise": "fda_noise"}  # ours, that of fda
 Image = np.ndarray[Any, Any]
 
 
@@ -128,7 +132,9 @@ def study(target: Image, seed: int = 0) -> list[Row]:
     for kind, amount, shift, made in distortions(target, seed):
         level = fda.level_db(fda.amplitudes(made[inside]).mean(axis=0))
         found = {name: float(value[0]) for name, value in fda.rates(of[0], of[1], level).items()}
-        scores = _means(target[inside], made[inside]) | {name: found[name] for name in RATES}
+        scores = _means(target[inside], made[inside]) | {
+            name: found[own] for name, own in RATES.items()
+        }
         rows.append(Row(kind, amount, shift, scores))
     return rows
 
@@ -201,6 +207,8 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the study, print it, write its files; returns the exit code."""
     asked = arguments().parse_args(argv)
+    notices.set_level(debug=False)
+    notices.load_tensorflow()
     target = patches(asked.patches, asked.side)
     if asked.images:
         target = read(asked.images, asked.band, asked.scale, asked.side, asked.patches)

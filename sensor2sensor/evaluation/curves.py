@@ -15,8 +15,8 @@ from sensor2sensor.evaluation.spectra import INPUT, TARGET
 
 COLUMNS = 4
 PANEL_INCH = (3.0, 2.4)
-# Target and input in black and grey; Okabe & Ito 2008 for methods, told apart with any vision.
-FIXED = {TARGET: ("#000000", "-"), INPUT: ("#9A9A9A", "--")}
+# Target and input in black; Okabe & Ito 2008 for methods, told apart with any vision.
+FIXED = {TARGET: ("#000000", "-"), INPUT: ("#000000", (0, (2, 4)))}
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 
@@ -65,9 +65,14 @@ def _drawn(found: Mapping[str, Any], title: str) -> bytes:
 def _panel(axes: Any, found: Mapping[str, Any], band: str) -> None:
     methods = [name for name in found["levels"] if name not in FIXED]
     styles = {name: (COLOURS[i % len(COLOURS)], "-") for i, name in enumerate(methods)}
-    for name, (colour, line) in {**FIXED, **styles}.items():
+    # The input last: what restores nothing, as bicubic, lies under its dots and shows between them.
+    names = [TARGET, *methods, INPUT]
+    for name in names:
+        colour, line = {**FIXED, **styles}[name]
         level = np.array(found["levels"][name][band], np.float64)
-        axes.plot(found["frequencies"], level, line, color=colour, linewidth=1.2, label=name)
+        if np.isfinite(level).any():  # one flat colour has no detail, and no curve
+            style = {"color": colour, "linestyle": line, "linewidth": 1.2}
+            axes.plot(found["frequencies"], level, label=name, **style)
     axes.set_title(band, fontsize=9, loc="left", parse_math=False)
     axes.tick_params(labelsize=7)
     axes.grid(color="#E4E4E4", linewidth=0.6)

@@ -23,8 +23,11 @@ def test_psnr_prefers_blur_under_a_shift_and_frr_does_not(small, tmp_path, capsy
     asked = ["--patches", "2", "--side", "64", "--out", str(tmp_path)]
     assert study.main(asked) == 0
     said = capsys.readouterr().out
-    assert "PSNR is highest with MTF 0.1, FRR with no blur" in said and "fda_noise" in said
+    assert "PSNR is highest with MTF 0.1, FRR with no blur" in said and "fda_noise" not in said
+    head = said.splitlines()[0].split()
+    assert head[-4:] == ["frr", "fro", "fru", "noise"]
     content = json.loads((tmp_path / "metric_sensitivity.json").read_text())
+    assert all({"frr", "noise"} < row["scores"].keys() for row in content["rows"])
     assert content["preferred"] == {"psnr": 0.1, "frr": None}
     assert len(content["rows"]) == 2 * 2 + 4 + 2 * 4
     assert (tmp_path / "metric_sensitivity.png").read_bytes()[:4] == b"\x89PNG"

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from sensor2sensor import report
@@ -17,6 +18,7 @@ from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.evaluation import mosaics
 from sensor2sensor.evaluation.cross_output import show_detail, write_detail
+from sensor2sensor.evaluation.curves import _panel
 from sensor2sensor.evaluation.lowside import LowSide
 from sensor2sensor.evaluation.output import write
 from sensor2sensor.evaluation.run import evaluate
@@ -247,6 +249,16 @@ def test_a_band_of_larger_pixels_is_enlarged_from_its_own(tmp_path):
     large = low.enlarged(low.of([tile]), (32, 32), -0.75)
     own = np.asarray(resize(tile.input_dense[None, ::2, ::2, :1], 32, 32, coefficient=-0.75))
     np.testing.assert_array_equal(large[..., 3], own[..., 0])  # the input has B11 first
+
+
+def test_the_input_is_drawn_over_bicubic_and_what_has_no_curve_is_left_out():
+    axes = Figure().subplots()
+    curves = {"target": [0.0, -1.0], "input": [0.0, -3.0], "mean_colour": [None, None],
+              "bicubic": [0.0, -3.0]}  # fmt: skip
+    levels = {name: {"B02": level} for name, level in curves.items()}
+    _panel(axes, {"frequencies": [0.0, 1.0], "levels": levels}, "B02")
+    assert axes.get_legend_handles_labels()[1] == ["target", "bicubic", "input"]
+    assert axes.lines[1].get_linestyle() == "-" != axes.lines[2].get_linestyle()
 
 
 def test_a_registration_moves_targets_and_measures_what_lies_apart(pairs):
