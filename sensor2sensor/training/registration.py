@@ -88,12 +88,7 @@ def registrar_of(experiment: Any) -> Registrar:
     )
     origin = load_flow(network, run, kept)
     network.trainable = False
-    bands = bands_of(
-        experiment.contract,
-        there["band"],
-        _mtf(experiment, there["band"]),
-        own_grid=experiment.config.input_upsampling == OWN_GRID,
-    )
+    bands = bands_of(experiment.contract, there["band"], _mtf(experiment))
     how = {"radiometric": asked.radiometric, "compat": compat}
     return Registrar(network, bands, origin=origin, **how)
 
@@ -143,10 +138,12 @@ def _differences(experiment: Any, there: Mapping[str, Any]) -> Iterator[str]:
     ):
         here = contract.input.pixel_m
         yield f"it learned on pixels of {there['pixel_m']:g} m, the input has {here:g} m"
-    if config.input_upsampling == "bicubic":
-        yield "input_upsampling 'bicubic' hides the input's own pixels; take 'none' or 'nearest'"
-    elif config.input_upsampling != OWN_GRID and config.random_resize not in (1, [1, 1]):
-        yield "random_resize would cut input pixels apart: write 1.0"
+    # Windows of a repeated input begin within its pixels, by up to half of one off the target.
+    if config.input_upsampling != OWN_GRID:
+        yield f"input_upsampling '{config.input_upsampling}' hides the input's own pixels: 'none'"
+    elif not config.random_crop and {config.height, config.width} != {contract.tile_px}:
+        size = f"{config.height} x {config.width}"
+        yield f"tiles of {contract.tile_px} resized to {size} have other pixels: random_crop true"
     folder = experiment.dataset_dir.parent.parent / there["folder"]
     if shared := _trained_on_test(folder, experiment.dataset_dir, contract):
         yield f"it was trained on ground that is test here: {', '.join(shared[:4])}"
@@ -174,7 +171,7 @@ def _trained_on_test(folder: Path, own: Path, contract: DatasetContract) -> list
     return sorted({row.block for row in read_split(own) if row.split == "test"} & trained)
 
 
-def _mtf(experiment: Any, band: str) -> list[float]:
+def _mtf(experiment: Any) -> list[float]:
     """Of each target band: as ``fidelity_mtf`` says, else Sentinel-2's, else a common 0.2.
 
     A registration compares detail, which does not move with the sharpness it is seen by.

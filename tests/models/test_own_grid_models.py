@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from models import base
 from models.loading import load_gan_class
-from models.parts.detail_judges import QuarterMeans
+from models.parts.detail_judges import HighPass, QuarterMeans
 from models.parts.grids import Blurred, NativeGrid, Resampled, factor_of
 from models.parts.primitives import GroupedConv2D
 from sensor2sensor.config.network_settings import DiscriminatorSettings
@@ -220,6 +220,15 @@ def test_a_judge_of_detail_has_no_say_in_reflectances():
         answers = (judge.discriminator([image[:, ::2, ::2], image + c]) for c in (0.0, 0.3))
         made[highpass] = abs(float(np.subtract(*answers).item()))
     assert made[0.2] < 1e-5 < 1e-3 < made[None]
+
+
+def test_a_judge_of_detail_sees_by_the_kernels_that_compat_asks_for():
+    judged, image = DiscriminatorSettings(highpass=0.2, norm="none"), picture(1, 16, 16, 3)
+    for compat, way in ((None, {}), ("torchsisr", {"half_width": 3, "coefficient": -0.75})):
+        gan = tiny("carn", params={"discriminator": "encoder"}, discriminator=judged, compat=compat)
+        (layer,) = (one for one in gan.discriminator.layers if isinstance(one, HighPass))
+        for one in (layer, HighPass.from_config(layer.get_config())):
+            np.testing.assert_array_equal(one(image), psf.highpass(image, 0.2, **way))
 
 
 @pytest.mark.parametrize("factor", [2, 4])
