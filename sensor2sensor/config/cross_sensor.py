@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
@@ -64,6 +65,29 @@ class CrossSensorKeys(BaseModel):
         if judge is None or not any(w and adversarial(name) for name, w in whole.gen_loss):
             return 0, 0
         return judge.start, whole.generator_warmup
+
+    def displaced(self, extras: Iterable[Any]) -> dict[str, str]:
+        """Pictures among a data set's extras that no longer lie on what a training sees.
+
+        What becomes of a class or a flag where the images are moved or degraded nobody can say, so
+        such extras are given to no model and no loss.
+
+        Args:
+            extras: Of the contract.
+
+        Returns:
+            By name of the extra the key that moves images away from it.
+        """
+        paths, moved = getattr(self.degradation, "paths", None), self.registration
+        keys: dict[str, str | None] = {"input": None, "target": None}
+        if moved is not None and moved.train:
+            keys["target"] = "registration.train"
+        if paths is not None and paths.simulated:
+            keys["input"] = "degradation.paths.simulated"
+        if paths is not None and paths.wald:
+            keys = dict.fromkeys(keys, "degradation.paths.wald")
+        pictures = [extra for extra in extras if extra.role != "value"]
+        return {extra.name: key for extra in pictures if (key := keys[extra.grid]) is not None}
 
     @property
     def band_weights(self) -> dict[str, dict[str, float]]:

@@ -92,8 +92,8 @@ class Registrar:
     ) -> None:
         self._network, self.bands, self.radiometric = network, bands, radiometric
         self.origin = origin
-        self._kernel = {"coefficient": bicubic.coefficient_of(compat)}
-        self._way: dict[str, Any] = {"half_width": psf.half_width_of(compat), **self._kernel}
+        self._kernel: dict[str, Any] = {"coefficient": bicubic.coefficient_of(compat)}
+        self._way = {"half_width": psf.half_width_of(compat), **self._kernel}
 
     def __call__(
         self, image: tf.Tensor, target: tf.Tensor, real: tf.Tensor | None = None

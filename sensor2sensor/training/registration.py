@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,8 +14,7 @@ from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import CheckpointError, ConfigError, InputError
 from sensor2sensor.core.runs import Run, read_run_json
-from sensor2sensor.dataset.contract import CONTRACT_FILE, DatasetContract
-from sensor2sensor.dataset.ledger import SPLIT_FILE, read_split
+from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.upsampling import OWN_GRID
 from sensor2sensor.networks.flow import DEFAULTS, NAME, flow_network
 from sensor2sensor.pipeline import bicubic, psf
@@ -30,9 +30,12 @@ from sensor2sensor.training.checkpoints import (
     reason_of,
 )
 from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.shared_ground import shared_ground
 from sensor2sensor.training.stages import Batch, Stage
 from sensor2sensor.training.start import named_run
 from sensor2sensor.training.state import TrainingState, architecture_differences
+
+logger = logging.getLogger(__name__)
 
 KEY, MODEL = "registration.run", "registration"
 GROUP, OPTIMIZER = "generator", "generator_optimizer"
@@ -145,8 +148,12 @@ def _differences(experiment: Any, there: Mapping[str, Any]) -> Iterator[str]:
         size = f"{config.height} x {config.width}"
         yield f"tiles of {contract.tile_px} resized to {size} have other pixels: random_crop true"
     folder = experiment.dataset_dir.parent.parent / there["folder"]
-    if shared := _trained_on_test(folder, experiment.dataset_dir, contract):
+    shared, unknown = shared_ground(folder, experiment.dataset_dir, contract)
+    if shared:
         yield f"it was trained on ground that is test here: {', '.join(shared[:4])}"
+    elif unknown:
+        known = f"whether '{config.registration.run}' was trained on ground that is test here"
+        logger.warning("%s is not known: %s", known, unknown)
 
 
 def _other_bands(contract: DatasetContract, there: Mapping[str, Any]) -> Iterator[str]:
@@ -159,16 +166,6 @@ def _other_bands(contract: DatasetContract, there: Mapping[str, Any]) -> Iterato
             yield f"its band '{band}' is in {unit}, that of the {side} in {bands[band].unit}"
         elif bands[band].native_px > 1 or not bands[band].reference:
             yield f"band '{band}' of the {side} was not measured on its grid"
-
-
-def _trained_on_test(folder: Path, own: Path, contract: DatasetContract) -> list[str]:
-    """Groups (sites) of a registration's train split that are test here, as far as is known."""
-    known = (folder / CONTRACT_FILE).is_file() and (folder / SPLIT_FILE).is_file()
-    # Blocks of ground have numbers, which are another place's in another data set.
-    if not known or contract.split_policy.ground != "group":
-        return []
-    trained = {row.block.replace("&", "+") for row in read_split(folder) if row.split == "train"}
-    return sorted({row.block for row in read_split(own) if row.split == "test"} & trained)
 
 
 def _mtf(experiment: Any) -> list[float]:

@@ -64,7 +64,8 @@ def rehearse(
         experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
         model = construct(gan_class, experiment)
         options = reader_options(experiment, environment)
-        extras = extras_for(model, experiment.contract)
+        displaced = experiment.config.displaced(experiment.contract.extras)
+        extras = extras_for(model, experiment.contract, displaced)
         chain = chain_of(experiment)
         form = train_batches(experiment, options, extras=extras, chain=chain).element_spec
         trace_step(model, form)

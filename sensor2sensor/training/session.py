@@ -98,7 +98,8 @@ class Session:
         self.options = reader_options(experiment, environment)
         self.source, self.files = source_of(gan_class), users_files(gan_class, experiment)
         self.model = construct(gan_class, experiment)
-        self.extras = extras_for(self.model, experiment.contract)
+        displaced = experiment.config.displaced(experiment.contract.extras)
+        self.extras = extras_for(self.model, experiment.contract, displaced)
         self.chain = chain_of(experiment)
         self.statistics = InferenceStatistics(
             self.model,
