@@ -107,11 +107,11 @@ def expand(tensors: Tensors, contract: DatasetContract, *, bicubic: bool) -> tf.
         table = physical(tensors["input_pixels"], spec.bands)
         return tf.gather(table, tf.cast(tensors["input_index"], tf.int32) - 1)
     image = on_own_grid(tensors, contract)
-    if spec.grid is None:
-        return image
     native_px = [band.native_px for band in spec.bands]
     if bicubic and max(native_px) > 1:
         return _from_own_pixels(image, contract, native_px)
+    if spec.grid is None:
+        return image
     return enlarge(image, contract, bicubic=bicubic)
 
 
