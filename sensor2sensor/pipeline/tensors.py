@@ -142,7 +142,8 @@ def enlarge(image: tf.Tensor, contract: DatasetContract, *, bicubic: bool) -> tf
 
 def _bicubic(image: tf.Tensor, contract: DatasetContract, px: int = 1) -> tf.Tensor:
     """Pixels of ``px`` input pixels a side on the target's grid."""
-    tile, factor = contract.tile_px, contract.factor * px
+    # Stored on the target's grid, an input lies there, however coarse its sensor.
+    tile, factor = contract.tile_px, px * (contract.factor if contract.input.grid else 1.0)
     rows, columns = -(-_input_px(contract)[0] // px), -(-_input_px(contract)[1] // px)
     # Keys' kernel is a product of one along rows and one along columns. tensordot puts the axis
     # that it makes first, which the transposition undoes.
