@@ -323,4 +323,6 @@ def _parse(
         return raw.reshape(shape).astype(dtype)
     except (KeyError, ValueError):
         what = f"'{key}' does not hold {list(shape)} {dtype} as dataset.json says"
-        raise DatasetError(what, where=name, hint="rebuild the data set with its step (50 to 55)") from None
+        raise DatasetError(
+            what, where=name, hint="rebuild the data set with its step (50 to 55)"
+        ) from None

@@ -17,7 +17,15 @@ from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.build import drawn
 from sensor2sensor.dataset.records import TileRecord, dense_record
 from sensor2sensor.sources.exclusions import Exclusions
-from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, listing, with_validation
+from sensor2sensor.sources.source import (
+    Item,
+    LeftOut,
+    Listing,
+    Source,
+    counted,
+    listing,
+    with_validation,
+)
 from sensor2sensor.sources.worldstrat import form
 from sensor2sensor.sources.worldstrat.images import (
     DERIVED_BANDS,
@@ -89,13 +97,14 @@ class DerivedSource(Source):
             notes.append(f"{count} of {len(train)} AOIs for training are for validation: none was")
         facts = form.facts(self._excluded.names)
         made = listing(self._asked.name, items, **facts)
+        kinds = [_kind_of(item.left_out) for item in items if item.left_out]
         return replace(
             made,
-            listed_in=INDEX,
+            listed_in=f"{INDEX} or --exclude",
             notes=tuple(notes),
             left_out_by="pixels without data",
-            unread_by="correlation and exclusions",
-            advice=("--min-correlation with a smaller number",),
+            unread_by=counted(kinds),
+            advice=("--min-correlation with a smaller number",) if "correlation" in kinds else (),
         )
 
     def _unnamed(self) -> Iterator[str]:
@@ -147,6 +156,10 @@ class DerivedSource(Source):
             made.append(stored_form(image.values))
         extras = {"correlation": np.array(pair.correlation, np.float32)}
         return (dense_record(item.name, made[0], made[1], extras),)
+
+
+def _kind_of(reason: str) -> str:
+    return "correlation" if reason.startswith("correlation") else "--exclude"
 
 
 def _common_sides(pairs: Sequence[Pair], folder: Path) -> Sides:

@@ -82,7 +82,7 @@ def refuse_other_options(
     # How many samples share a file was not kept at first: of those data sets nobody knows it.
     asked = {key: value for key, value in asked.items() if key != "shard" or key in found}
     # What else differs mostly follows from options: 15 bands of the contract from one of them.
-    different = [_DIGESTS.get(one.partition(':')[0], one) for one in differences(found, asked)]
+    different = [_DIGESTS.get(one.partition(":")[0], one) for one in differences(found, asked)]
     different = different or others
     if different:
         raise OutputExistsError(
