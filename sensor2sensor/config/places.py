@@ -63,4 +63,7 @@ def dataset_fault(root: Path, dataset: str, tilesize: int) -> tuple[str, str] | 
     if sizes or folder.is_dir():
         return "tilesize", f"'{dataset}' has tile sizes {', '.join(sizes) or 'none'}"
     known = {path.parents[1].name for path in root.glob("*/*/dataset.json")}
+    if "pairs" not in dataset:
+        # What a registration learns on is hardly meant by a name that does not say so.
+        known = {name for name in known if not name.endswith("_pairs")} or known
     return "dataset", f"no data set '{dataset}' in {root}; {suggestion(dataset, known)}"
