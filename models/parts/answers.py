@@ -41,7 +41,7 @@ def loss_inputs(
 
 
 def heed(model: Any, key: str) -> None:
-    """Note that a step looks at ``discriminator.<key>``, which training asks for where it is set."""
+    """Note that a step looks at ``discriminator.<key>``; training asks for that."""
     model.heeded = {*getattr(model, "heeded", ()), key}
 
 

@@ -77,8 +77,8 @@ def check_recipe(model: GANModel, experiment: ExperimentView) -> None:
     """Hold optimizers and discriminator against what the experiment asks for.
 
     What it leaves at its default is the module's own choice. Of a discriminator the size of its
-    patches and what it sees of an image are held against the layers; how often it is updated, its normalisation, padding, biases
-    and slope are the module's own affair.
+    patches and what it sees of an image are held against the layers; how often it is updated, its
+    normalisation, padding, biases and slope are the module's own affair.
 
     Raises:
         IgnoredSettingError: The first thing that would be ignored.
