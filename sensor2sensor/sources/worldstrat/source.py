@@ -17,7 +17,7 @@ from sensor2sensor.dataset.build import drawn
 from sensor2sensor.dataset.records import TileRecord, dense_record
 from sensor2sensor.dataset.splits import assign
 from sensor2sensor.sources import pictures
-from sensor2sensor.sources.exclusions import Exclusions
+from sensor2sensor.sources.exclusions import Exclusions, told_unmatched
 from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, listing
 from sensor2sensor.sources.worldstrat import form, pairing
 from sensor2sensor.sources.worldstrat.images import (
@@ -93,12 +93,12 @@ class RawSource(Source):
         """The crops of every AOI; headers are read, no pixels."""
         looked_at = progress(self._aois, desc="looking at AOIs", unit="AOI")
         items = [item for aoi in looked_at for item in self._items(aoi)]
-        facts = form.facts(self._excluded.names)
-        made = listing(self._asked.name, items, **facts)
+        idle = self._excluded.unmatched((None, None, None, aoi.name) for aoi in self._aois)
+        made = listing(self._asked.name, items, **form.facts(self._excluded, idle))
         return replace(
             made,
             listed_in="the list of AOIs",
-            notes=tuple(self._notes(items)),
+            notes=(*self._notes(items), *told_unmatched(idle, self._excluded)),
             left_out_by="clouds, missing pixels and correlation",
             unread_by="missing files, dates, sizes and exclusions",
             advice=("--max-days with a larger number", "--min-correlation with a smaller one"),
@@ -111,7 +111,7 @@ class RawSource(Source):
             yield f"AOIs left out before they are read ({len(out)}), see split.csv: {few(out)}"
         if not self._by_place:
             taken = {item.unit: item.split or "" for item in items if not item.left_out}
-            yield from split_places(taken)
+            yield from split_places(taken, "--split place draws whole places")
 
     def _items(self, aoi: Aoi) -> Iterator[Item]:
         candidates = tuple(r for r in aoi.revisits if abs(r.days) <= self._asked.max_days)
