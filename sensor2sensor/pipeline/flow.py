@@ -136,7 +136,7 @@ def _guess_within(reach_px: float, windows: tuple[int | None, ...]) -> Any:
     around it would hold it anew.
     """
     image = tf.TensorSpec([None, None, None, 1], tf.float32)
-    way = {"reach_px": reach_px, "windows": windows}
+    way: dict[str, Any] = {"reach_px": reach_px, "windows": windows}
     return tf.function(
         functools.partial(_matched, **way), input_signature=[image, image], autograph=False
     )
