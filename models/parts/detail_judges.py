@@ -32,6 +32,8 @@ SLOPE = 0.2
 class HighPass(tf.keras.layers.Layer):
     """What ``psf.highpass`` leaves of an image ``[B, H, W, C]``; its arguments are of that."""
 
+    detail_alone = True  # what training.recipe asks for where an experiment has the key
+
     def __init__(
         self,
         mtf: float,

@@ -107,8 +107,16 @@ def _find(experiment: Any) -> Run:
         try:
             return named_run(*asked, home)
         except (ConfigError, InputError):
-            continue
+            # What lies there and cannot be used is what was meant: another's absence says nothing.
+            if _lies_in(asked[0], home):
+                raise
     return named_run(*asked, homes[-1])
+
+
+def _lies_in(named: str, home: Environment) -> bool:
+    """Whether there is an experiment of this name, or of it without a run, in an environment."""
+    folder = home.experiment_root / named.strip("/")
+    return any((at / "experiment.json").is_file() for at in (folder, folder.parent))
 
 
 def _noted(run: Run) -> dict[str, Any]:
