@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from sensor2sensor.config.degradation import Degradation
 from sensor2sensor.config.registration import Registration
-from sensor2sensor.config.validate import at_key
+from sensor2sensor.config.validate import at_key, told_as
 from sensor2sensor.config.vocabulary import LOSSES, adversarial
 from sensor2sensor.core.names import suggestion
 
@@ -16,6 +16,12 @@ BandWeight = Annotated[float, Field(ge=0)]
 Bands = Annotated[dict[str, BandWeight], Field(min_length=1)]
 Named = Annotated[list[str], Field(min_length=1)]
 Mtf = Annotated[float, Field(gt=0, lt=1)]
+_MTF = "a number between 0 and 1"
+Mtfs = Annotated[Mtf | dict[str, Mtf] | None, told_as(f"{_MTF}, or a table of such by band", _MTF)]
+Route = Annotated[
+    Bands | Named,
+    told_as("a list of bands, or a table of weights by band", "a weight of at least 0"),
+]
 
 
 class CrossSensorKeys(BaseModel):
@@ -27,11 +33,11 @@ class CrossSensorKeys(BaseModel):
     degradation: Degradation | None = Field(
         default=None, description="Train on degraded images, too; null: on the data set's inputs"
     )
-    loss_bands: dict[str, Bands | Named] | None = Field(
+    loss_bands: dict[str, Route] | None = Field(
         default=None,
         description="Target bands that a loss sees, by name, with their weights; null: all alike",
     )
-    fidelity_mtf: Mtf | dict[str, Mtf] | None = Field(
+    fidelity_mtf: Mtfs = Field(
         default=None, description="MTF of gen_lr_fidelity and others; null: Sentinel-2's by band"
     )
     compat: Literal["torchsisr"] | None = Field(

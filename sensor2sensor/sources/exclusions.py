@@ -170,7 +170,9 @@ def _near(entry: Excluded, known: Sequence[str]) -> str:
     return f"nearest: '{near}'" if near else f"it has {', '.join(known[:_TOLD])}"
 
 
-def read_exclusions(paths: Sequence[Path], *, partial: bool = False) -> Exclusions:
+def read_exclusions(
+    paths: Sequence[Path], *, of: Sequence[str] = ("site", "aoi"), partial: bool = False
+) -> Exclusions:
     """Read lists: tables with a heading (comma, semicolon or tab), or one name a line.
 
     A table has a column of sites (``vns_site``, ``site``) or AOIs (``aoi``, or ``tile`` where there
@@ -179,17 +181,18 @@ def read_exclusions(paths: Sequence[Path], *, partial: bool = False) -> Exclusio
 
     Args:
         paths: The lists.
+        of: By which columns a table may name what the data set has: ``site``, ``aoi`` or either.
         partial: They may be of other folders of the data set alone.
 
     Raises:
         InputError: A file cannot be read, lists nothing, or is a table without such a column or
             with a date that is none.
     """
-    lists = tuple(tuple(_read(path)) for path in paths)
+    lists = tuple(tuple(_read(path, of)) for path in paths)
     return Exclusions(lists, tuple(path.name for path in paths), partial)
 
 
-def _read(path: Path) -> list[Excluded]:
+def _read(path: Path, of: Sequence[str]) -> list[Excluded]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -199,7 +202,7 @@ def _read(path: Path) -> list[Excluded]:
     rows = [(number, text.strip()) for number, text in written if text.strip()]
     between = next((mark for mark in "\t;," if rows and mark in rows[0][1]), None)
     if between or (rows and rows[0][1].lower() in (*_HEADINGS["site"], *_HEADINGS["aoi"])):
-        found = list(_table(path, between or ","))
+        found = list(_table(path, between or ",", of))
     else:
         found = [Excluded(site=t, aoi=t, where=f"{path.name}:{n}") for n, t in rows]
     if not found:
@@ -208,7 +211,7 @@ def _read(path: Path) -> list[Excluded]:
     return found
 
 
-def _table(path: Path, between: str) -> Iterator[Excluded]:
+def _table(path: Path, between: str, of: Sequence[str]) -> Iterator[Excluded]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream, delimiter=between)
         given = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
@@ -217,13 +220,15 @@ def _table(path: Path, between: str) -> Iterator[Excluded]:
             for key, names in _HEADINGS.items()
             if any(n in given for n in names)
         }
-        if "site" not in columns and "tile" in columns:
+        # Where sites are asked for it is Sentinel-2's, beside a column that is misspelt.
+        if "aoi" in of and "site" not in columns and "tile" in columns:
             columns.setdefault("aoi", columns["tile"])
-        if "site" not in columns and "aoi" not in columns:
+        if not set(of) & set(columns):
+            kinds = " or ".join({"site": "sites", "aoi": "AOIs"}[key] for key in of)
             raise InputError(
-                f"has no column of sites or AOIs, but {', '.join(given)}",
+                f"has no column of {kinds}, but {', '.join(given)}",
                 where=path,
-                hint=f"name one {' or '.join(n for k in ('site', 'aoi') for n in _HEADINGS[k])}",
+                hint=f"name one {' or '.join(n for key in of for n in _HEADINGS[key])}",
             )
         for row in reader:
             told = {key: (row[name] or "").strip() or None for key, name in columns.items()}

@@ -134,6 +134,8 @@ def test_pairs_are_one_band_of_both_in_the_splits_they_had(environment):
     ("words", "said"),
     [
         (["--from", "fine", "--from-size", "64", "--band", "B40"], "nearest: 'B04'"),
+        (["--from", "fime", "--from-size", "64", "--band", "B04"], "nearest: 'fine'"),
+        (["--from", "fine", "--from-size", "46", "--band", "B04"], "'fine' has tile sizes 64"),
         (["--from", "fine_pairs", "--from-size", "32", "--band", "B04"], "coarser than its target"),
         (["--from", "fine", "--from-size", "64", "--band", "B04", "--mtf", "2"], "--mtf 2"),
     ],

@@ -228,7 +228,7 @@ def config(**settings):
         ({"loss_bands": {"gen_l1": ["B2", "B2"]}}, "twice"),
         ({"discriminator": {"start": 5}, "generator_warmup": 4}, "lies behind generator_warmup 4"),
         ({"degradation": {"paths": {"real": 0.0}}}, "every path"),
-        ({"degradation": {"mtf": [0.4, 0.1]}}, "smaller number comes first"),
+        ({"degradation": {"mtf": [0.4, 0.1]}}, "must be a range"),
     ],
 )
 def test_keys_that_contradict_themselves(settings, message):

@@ -26,7 +26,7 @@ from sensor2sensor.sources.sen2venus.images import (
 )
 from sensor2sensor.sources.sen2venus.layout import Patch, patches_of, sites_in
 from sensor2sensor.sources.sen2venus.options import VenusOptions
-from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, listing
+from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, counted, listing
 
 _SCALE = np.float32(10000)
 
@@ -89,7 +89,7 @@ class VenusSource(Source):
             listed_in="the indices of the sites",
             notes=(*_notes(splits, shared, reasons, places), *idle),
             left_out_by="--min-valid",
-            unread_by="files that are missing or --exclude" if any(reasons.values()) else "",
+            unread_by=counted(_kind_of(reason) for reason in reasons.values() if reason),
             advice=("--test-sites and --val-sites with sites that have patches",),
         )
 
@@ -178,6 +178,10 @@ def _reflectance(numbers: Numbers) -> npt.NDArray[np.float32]:
             known = np.sort(found[..., band][~empty])
             found[..., band][empty] = known[(len(known) - 1) // 2]
     return found
+
+
+def _kind_of(reason: str) -> str:
+    return "--exclude" if reason.startswith("excluded by") else "missing files"
 
 
 def _notes(

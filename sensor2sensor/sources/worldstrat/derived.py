@@ -17,7 +17,15 @@ from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.build import drawn
 from sensor2sensor.dataset.records import TileRecord, dense_record
 from sensor2sensor.sources.exclusions import Exclusions, told_unmatched
-from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, listing, with_validation
+from sensor2sensor.sources.source import (
+    Item,
+    LeftOut,
+    Listing,
+    Source,
+    counted,
+    listing,
+    with_validation,
+)
 from sensor2sensor.sources.worldstrat import form
 from sensor2sensor.sources.worldstrat.images import (
     DERIVED_BANDS,
@@ -91,13 +99,14 @@ class DerivedSource(Source):
         idle = self._excluded.unmatched((None, None, None, name) for name in names)
         notes += told_unmatched(idle, self._excluded)
         made = listing(self._asked.name, items, **form.facts(self._excluded, idle))
+        kinds = [_kind_of(item.left_out) for item in items if item.left_out]
         return replace(
             made,
-            listed_in=INDEX,
+            listed_in=f"{INDEX} or --exclude",
             notes=tuple(notes),
             left_out_by="pixels without data",
-            unread_by="correlation and exclusions",
-            advice=("--min-correlation with a smaller number",),
+            unread_by=counted(kinds),
+            advice=("--min-correlation with a smaller number",) if "correlation" in kinds else (),
         )
 
     def _neighbours(self, items: Sequence[Item]) -> Iterator[str]:
@@ -180,6 +189,10 @@ def _with_validation(items: Sequence[Item], seed: int, where: Path) -> tuple[lis
         f"{len(moved)} of {len(train)} AOIs for training ({count} of {len(places)} places) are for"
         " validation: none was"
     )
+
+
+def _kind_of(reason: str) -> str:
+    return "correlation" if reason.startswith("correlation") else "--exclude"
 
 
 def _common_sides(pairs: Sequence[Pair], folder: Path) -> Sides:

@@ -136,3 +136,15 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read_exclusions([tmp_path / "x"])
     with pytest.raises(InputError, match="cannot be read"):
         read_exclusions([tmp_path / "none"])
+
+
+def test_a_column_of_another_kind_is_none(tmp_path: Path) -> None:
+    """A tile of Sentinel-2 is no AOI because the column of sites is misspelt."""
+    (tmp_path / "x.csv").write_text("vns_sites,tile\nFR-LAM,31TDH\n")
+    with pytest.raises(InputError, match="no column of sites, but vns_sites, tile; name one vns_s"):
+        read_exclusions([tmp_path / "x.csv"], of=["site"])
+    found = read_exclusions([tmp_path / "x.csv"], of=["aoi"])
+    assert [entry.aoi for entry in found.entries] == ["31TDH"]
+    (tmp_path / "y.csv").write_text("site,tile\nFR-LAM,31TDH\n")
+    with pytest.raises(InputError, match="no column of AOIs, but site, tile"):
+        read_exclusions([tmp_path / "y.csv"], of=["aoi"])
