@@ -98,10 +98,6 @@ class Experiment(OptimizerView):
         """The same experiment for a model whose values are mapped so."""
         return self._with(_normaliser=normalisation)
 
-    def with_contract(self, contract: DatasetContract) -> Self:
-        """The same experiment for inputs that come otherwise than its data set stores them."""
-        return self._with(contract=contract)
-
     @property
     def normaliser(self) -> Normalisation:
         """The map between physical values and the model's; an unbounded model's by default."""

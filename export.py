@@ -76,11 +76,11 @@ def export_run(
 
     name, root = experiment.config.model_name, experiment.environment.models_root
     gan_class = find_gan_class(name, root, print, experiment.config.modules)
-    seen = experiment.with_contract(export.as_the_tool_gives(experiment.contract))
-    seen, gan, step = trained(seen, run, gan_class, at=at)
+    seen, gan, step = trained(experiment, run, gan_class, at=at)
     generator = export.of_any_size(gan.generator)
-    margins = export.margin_of(generator, fit.factor, margin)
-    network = export.in_digital_numbers(generator, seen.normaliser, fit)
+    given = export.behind_its_enlargement(generator, fit)
+    margins = export.margin_of(given, fit.factor, margin)
+    network = export.in_digital_numbers(given, seen.normaliser, fit)
     truth = onnx_file.reference(generator, seen.normaliser, fit)
     truths = [(truth, sides) for sides in onnx_file.ODD_PX]
     if experiment.config.precision == "float32":  # not only to its copy for any size
@@ -140,7 +140,7 @@ def main(args: argparse.Namespace) -> int:
     folder = args.out or experiment.exp_dir / "export"
     card, margin, measured = export_run(experiment, run, folder, fit, at=at, margin=args.margin)
     told(fit, margin, measured)
-    if export.enlarges_otherwise(experiment):
+    if export.enlarges_otherwise(fit):
         print("compat: trained on bands of 20 m enlarged by -0.75, the tool enlarges them by -0.5")
     print(f"wrote {card} and {card.with_suffix('.onnx').name}")
     return 0

@@ -11,7 +11,7 @@ import tensorflow as tf
 from models.objectives import weighing
 from models.objectives.registry import EXTRA, LossInputs
 from models.objectives.routing import judged
-from models.parts.answers import answers, loss_inputs, refuse_without_base, validation_terms
+from models.parts.answers import answers, heed, loss_inputs, refuse_without_base, validation_terms
 from models.parts.base_image import BASES
 from models.parts.discriminators import staged
 from models.parts.judges import patchgan, plain_patchgan, vgg_discriminator
@@ -245,6 +245,7 @@ def _learn(model: Any, tape: tf.GradientTape, total: tf.Tensor, step: tf.Tensor)
         update(model.discriminator_optimizer, tape, total, model.discriminator)
 
     start = model.exp.DISCRIMINATOR.start
+    heed(model, "start")
     if not start:
         now()
         return

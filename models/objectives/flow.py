@@ -11,15 +11,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from models.objectives.pixel import smooth_l1
 from models.objectives.registry import LossInputs, register
 
 _PAPER = "Nguyen et al., CVPRW 2023 (L1BSR)"
 
 
-def smooth_l1(difference: tf.Tensor) -> Any:
-    """Mean of half the square, or beyond 1 of the size less a half (Girshick 2015)."""
-    size = tf.abs(difference)
-    return tf.reduce_mean(tf.where(size < 1.0, 0.5 * size * size, size - 0.5))
+def _mean(difference: tf.Tensor) -> Any:
+    return tf.reduce_mean(smooth_l1(difference))
 
 
 @register(
@@ -31,7 +30,7 @@ def smooth_l1(difference: tf.Tensor) -> Any:
 )
 def gen_flow_composition(inputs: LossInputs) -> tf.Tensor:
     """Smooth L1 of ``phi`` then R(warp(S, phi), L) against R(S, L), pixels."""
-    return smooth_l1(inputs.flows.composed - inputs.flows.direct)
+    return _mean(inputs.flows.composed - inputs.flows.direct)
 
 
 @register(
@@ -43,7 +42,7 @@ def gen_flow_composition(inputs: LossInputs) -> tf.Tensor:
 )
 def gen_flow_identity(inputs: LossInputs) -> tf.Tensor:
     """Smooth L1 of R(S, S), pixels."""
-    return smooth_l1(inputs.flows.same)
+    return _mean(inputs.flows.same)
 
 
 @register(
@@ -55,7 +54,7 @@ def gen_flow_identity(inputs: LossInputs) -> tf.Tensor:
 )
 def gen_flow_inverse(inputs: LossInputs) -> tf.Tensor:
     """Smooth L1 of R(S, L) then R(L, S), pixels."""
-    return smooth_l1(inputs.flows.returned)
+    return _mean(inputs.flows.returned)
 
 
 @register(
@@ -67,4 +66,4 @@ def gen_flow_inverse(inputs: LossInputs) -> tf.Tensor:
 )
 def gen_flow_warping(inputs: LossInputs) -> tf.Tensor:
     """Smooth L1 of warp(S, R(S, L)) against L, each with mean 0 and deviation 1."""
-    return smooth_l1(inputs.flows.warped - inputs.flows.fixed)
+    return _mean(inputs.flows.warped - inputs.flows.fixed)

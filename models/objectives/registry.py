@@ -51,6 +51,8 @@ class LossInputs:
             ``low``, gives the flow ``[B, h, w, 2]`` along which the first is moved to the second.
         target_bands: Names of the target's bands, ``[C]``.
         input_bands: Names of the input's bands.
+        weights: Of the bands, float ``[C]``, where ``loss_bands`` gives a term that looks at all of
+            them together several; None: all alike.
         label_smoothing: What cross-entropy holds real images against is 1 less this.
     """
 
@@ -78,6 +80,7 @@ class LossInputs:
     flow: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
     target_bands: Sequence[str] | None = None
     input_bands: Sequence[str] | None = None
+    weights: Any = None
     label_smoothing: float = 0.0
 
     @property

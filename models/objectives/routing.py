@@ -25,6 +25,8 @@ KEY = "loss_bands"
 _OF_BANDS = ("target", "output", "base", "low")
 # A term that is no mean over values cannot leave some of them out image by image.
 _NO_MEAN = ("gen_rmse", "gen_vgg")
+# One that decides by all its bands together is given them at once, whatever they weigh.
+_TOGETHER = ("gen_shift_l1",)
 
 
 def positions(name: str, route: Route, bands: Sequence[str]) -> dict[int, float]:
@@ -81,7 +83,8 @@ def routed(name: str, inputs: LossInputs, route: Route | None) -> Any:
 
     With a route it is the sum over its bands of weight times what the term says of them, divided by
     their number: weights of 1 are the term of these bands alone, and 2 counts a band twice. Bands
-    of one weight are given to the term together.
+    of one weight are given to the term together; all of them, with ``weights``, to one that looks
+    for a shift, which is the same for all.
     """
     if adversarial(name) or LOSSES[name].side == "discriminator":
         return REGISTRY[name](unknown_as_truth(inputs))
@@ -90,6 +93,10 @@ def routed(name: str, inputs: LossInputs, route: Route | None) -> Any:
     weights = _weights(name, inputs, route)
     if weights is None:
         return _supervised(name, inputs)
+    if name in _TOGETHER:
+        seen = {place: weight for place, weight in weights.items() if weight}
+        chosen = dataclasses.replace(of_bands(inputs, [*seen]), weights=[*seen.values()])
+        return _supervised(name, chosen) * len(seen) / len(weights)
     parts = [
         weight * len(places) * _supervised(name, of_bands(inputs, [[*weights][n] for n in places]))
         for weight, places in grouped(list(weights.values()))

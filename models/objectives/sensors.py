@@ -93,27 +93,36 @@ def _stratum_l1(inputs: LossInputs, rank: tf.Tensor) -> tf.Tensor:
 def gen_shift_l1(inputs: LossInputs) -> tf.Tensor:
     """Mean |x moved - x̃| without a frame of 4 pixels, at the best whole shift of each image.
 
-    All 81 shifts of up to 4 pixels are tried; the best is that of all bands together. The truth is
-    moved, so gradients are those of an L1.
+    All 81 shifts of up to 4 pixels are tried; the best is that of all bands together, each with
+    its weight and where it has a truth. The truth is moved, so gradients are those of an L1.
     """
     output = inputs.output[:, SEARCH_PX:-SEARCH_PX, SEARCH_PX:-SEARCH_PX]
-    moved = best_shifted(inputs.target, output, inputs.known)
-    return tf.reduce_mean(tf.abs(moved - output))
+    # Without a truth the output is the target itself, which a moved one differs from.
+    weigh = _band_weights(inputs)
+    moved = best_shifted(inputs.target, output, weigh)
+    return tf.reduce_mean(weigh * tf.abs(moved - output))
 
 
-def best_shifted(target: tf.Tensor, output: tf.Tensor, known: tf.Tensor | None) -> tf.Tensor:
+def _band_weights(inputs: LossInputs) -> tf.Tensor:
+    """What a band of an image counts, ``[B or 1, 1, 1, C or 1]``; 0 where it has no truth."""
+    weigh, known = tf.ones([1, 1, 1, 1]), inputs.known
+    if inputs.weights is not None:
+        weigh *= tf.constant(inputs.weights, tf.float32)
+    if known is not None and len(known.shape) == 2:
+        weigh *= tf.cast(known, tf.float32)[:, tf.newaxis, tf.newaxis]
+    return weigh
+
+
+def best_shifted(target: tf.Tensor, output: tf.Tensor, weigh: tf.Tensor) -> tf.Tensor:
     """The windows of ``target`` that differ least from ``output``; no gradient goes through.
 
     Args:
         target: ``[B, H, W, C]``.
         output: Its inner part, ``[B, H - 8, W - 8, C]``.
-        known: Bands that choose, ``[B, C]``; None or another form: all.
+        weigh: What a band counts in the choice, ``[B or 1, 1, 1, C or 1]``.
     """
     shape, side = tf.shape(output), 2 * SEARCH_PX + 1
     fixed = tf.stop_gradient(output)
-    weigh = 1.0
-    if known is not None and len(known.shape) == 2:
-        weigh = tf.cast(known, output.dtype)[:, tf.newaxis, tf.newaxis]
 
     def window(row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
         return target[:, row : row + shape[1], column : column + shape[2]]

@@ -21,6 +21,7 @@ def loss_inputs(
     model: Any, input_image: Any, target: Any, step: Any, extras: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The fields of ``LossInputs`` that do not depend on the networks' answers."""
+    heed(model, "label_smoothing")
     weights = model.exp.GEN_LOSS
     based = asking_for_a_base(model.exp, model.discriminator is not None)
     return {
@@ -37,6 +38,11 @@ def loss_inputs(
         "vgg": model.exp.VGG,
         **fields_of_sensors(model.exp, input_image, extras),
     }
+
+
+def heed(model: Any, key: str) -> None:
+    """Note that a step looks at ``discriminator.<key>``; training asks for that."""
+    model.heeded = {*getattr(model, "heeded", ()), key}
 
 
 def asking_for_a_base(experiment: Any, judged: bool) -> list[str]:

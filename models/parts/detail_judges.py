@@ -17,7 +17,7 @@ from models.parts.judges import refuse_patch_keys
 from models.parts.norms import chosen_norm
 from models.parts.primitives import conv, lrelu, scaled
 from models.parts.seeds import glorot, he_normal, seeded
-from sensor2sensor.pipeline import psf
+from sensor2sensor.pipeline import bicubic, psf
 
 if TYPE_CHECKING:
     from experiment import Experiment
@@ -30,15 +30,25 @@ SLOPE = 0.2
 
 @tf.keras.utils.register_keras_serializable("sensor2sensor")
 class HighPass(tf.keras.layers.Layer):
-    """What ``psf.highpass`` leaves of an image ``[B, H, W, C]``."""
+    """What ``psf.highpass`` leaves of an image ``[B, H, W, C]``; its arguments are of that."""
 
-    def __init__(self, mtf: float, factor: int = 2, **options: Any) -> None:
+    detail_alone = True  # what training.recipe asks for where an experiment has the key
+
+    def __init__(
+        self,
+        mtf: float,
+        factor: int = 2,
+        half_width: psf.HalfWidth = "auto",
+        coefficient: float = bicubic.KEYS,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.mtf, self.factor = mtf, factor
+        self.way: dict[str, Any] = {"half_width": half_width, "coefficient": coefficient}
 
     def call(self, inputs):
         """The detail alone."""
-        return psf.highpass(inputs, self.mtf, self.factor)
+        return psf.highpass(inputs, self.mtf, self.factor, **self.way)
 
     def compute_output_shape(self, input_shape):
         """That of the input."""
@@ -46,7 +56,7 @@ class HighPass(tf.keras.layers.Layer):
 
     def get_config(self):
         """What is needed to make the layer again."""
-        return {**super().get_config(), "mtf": self.mtf, "factor": self.factor}
+        return {**super().get_config(), "mtf": self.mtf, "factor": self.factor, **self.way}
 
 
 @tf.keras.utils.register_keras_serializable("sensor2sensor")
@@ -108,9 +118,19 @@ def detail_judge(experiment: Experiment, kind: str | bool, width: float) -> tf.k
         target = tf.keras.layers.Input(
             [None, None, experiment.OUTPUT_CHANNELS], name="target_image"
         )
-        x = target if asked.highpass is None else HighPass(asked.highpass, dtype="float32")(target)
+        x = target if asked.highpass is None else _highpass(experiment)(target)
         make = encoder if kind == "encoder" else unet
         return tf.keras.Model([image, target], make(x, width, asked.norm), name="discriminator")
+
+
+def _highpass(experiment: Experiment) -> HighPass:
+    compat = experiment.config.compat
+    return HighPass(
+        experiment.DISCRIMINATOR.highpass,
+        half_width=psf.half_width_of(compat),
+        coefficient=bicubic.coefficient_of(compat),
+        dtype="float32",
+    )
 
 
 def encoder(x: tf.Tensor, width: float = 1.0, norm: str = "published") -> tf.Tensor:

@@ -73,6 +73,8 @@ def synthetic_flow(like: tf.Tensor, most_px: float, seed: int, step: tf.Tensor) 
     return most_px * size * mixed
 
 
+# Nothing here branches on a tensor in Python, and to translate it takes longer than to trace it.
+@tf.autograph.experimental.do_not_convert
 def flows_of(
     network: tf.keras.Model,
     pair: tf.Tensor,

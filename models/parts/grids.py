@@ -15,13 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from models.parts.resnet import reflected
-from sensor2sensor.dataset.upsampling import keys_kernel
+from sensor2sensor.config.vocabulary import NATIVE_LAYER
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.dataset.upsampling import OWN_GRID, keys_kernel
 from sensor2sensor.pipeline import bicubic, psf
 
 if TYPE_CHECKING:
     from experiment import Experiment
-
-NATIVE_LAYER = "native_grid"  # by this name an export finds where the stored input ends
 
 
 @tf.keras.utils.register_keras_serializable("sensor2sensor")
@@ -187,10 +187,23 @@ def coefficient_of(experiment: Experiment) -> float:
 
 
 def native(experiment: Experiment, inputs: tf.Tensor) -> tf.Tensor:
-    """The input with every band on the finest input grid; itself where all are stored there."""
-    sizes = [band.native_px for band in experiment.contract.input.bands]
-    if max(sizes) == 1:
+    """The input with every band on the finest input grid; itself where all are stored there.
+
+    Raises:
+        ConfigError: Bands of a coarser pixel were enlarged by repetition along with the others.
+    """
+    sizes, given = [band.native_px for band in experiment.contract.input.bands], experiment
+    # Enlarged bicubically every band was already interpolated between its own pixels.
+    if max(sizes) == 1 or given.INPUT_UPSAMPLING == "bicubic":
         return inputs
+    if given.INPUT_UPSAMPLING != OWN_GRID:
+        coarse = given.INPUT_BANDS[int(np.argmax(sizes))]
+        raise ConfigError(
+            f"'{given.INPUT_UPSAMPLING}' repeats bands of different pixels, of which the coarser"
+            f" ({coarse}) cannot be taken back to their own",
+            where="input_upsampling",
+            hint='write "input_upsampling": "none"',
+        )
     made = NativeGrid(sizes, coefficient_of(experiment), name=NATIVE_LAYER, dtype="float32")
     return made(inputs)
 

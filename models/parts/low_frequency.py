@@ -18,7 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from models.parts.base_image import base_bands, base_of
-from models.parts.grids import NATIVE_LAYER, Blurred, enlarged, factor_of
+from models.parts.grids import Blurred, enlarged, factor_of
+from sensor2sensor.config.vocabulary import NATIVE_LAYER
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.pipeline import psf
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from models.objectives.registry import EXTRA
 from models.objectives.routing import check_routes
 from models.parts.base_image import base_bands, base_of, refuse_without_map
 from sensor2sensor.config.vocabulary import LOSSES
@@ -104,6 +105,7 @@ def refuse_without_sensors(experiment: Any, judged: bool) -> None:
     Raises:
         ConfigError: As said.
     """
+    _refuse_displaced(experiment)
     routes, computed = experiment.config.band_weights, _chosen(experiment)
     for loss, problem in experiment.config.unknown_routes(computed).items():
         raise ConfigError(problem, where=f"loss_bands.{loss}")
@@ -120,6 +122,17 @@ def refuse_without_sensors(experiment: Any, judged: bool) -> None:
             raise ConfigError(problem, where=asker, hint="set input_upsampling to 'none'")
     if judged:
         _refuse_idle_smoothing(experiment)
+
+
+def _refuse_displaced(experiment: Any) -> None:
+    displaced = experiment.config.displaced(experiment.contract.extras)
+    weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
+    for name in (name for name, weight in weights.items() if weight is not None):
+        for extra in displaced:
+            if EXTRA + extra in LOSSES[name].needs:
+                problem = f"moves images away from the extra '{extra}', which '{name}' looks at"
+                hint = f"leave it out, or set {name} to null"
+                raise ConfigError(problem, where=displaced[extra], hint=hint)
 
 
 def _refuse_idle_smoothing(experiment: Any) -> None:

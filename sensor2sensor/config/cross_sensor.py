@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from sensor2sensor.config.degradation import Degradation
 from sensor2sensor.config.registration import Registration
-from sensor2sensor.config.validate import at_key
+from sensor2sensor.config.validate import at_key, told_as
 from sensor2sensor.config.vocabulary import LOSSES, adversarial
 from sensor2sensor.core.names import suggestion
 
@@ -16,6 +17,12 @@ BandWeight = Annotated[float, Field(ge=0)]
 Bands = Annotated[dict[str, BandWeight], Field(min_length=1)]
 Named = Annotated[list[str], Field(min_length=1)]
 Mtf = Annotated[float, Field(gt=0, lt=1)]
+_MTF = "a number between 0 and 1"
+Mtfs = Annotated[Mtf | dict[str, Mtf] | None, told_as(f"{_MTF}, or a table of such by band", _MTF)]
+Route = Annotated[
+    Bands | Named,
+    told_as("a list of bands, or a table of weights by band", "a weight of at least 0"),
+]
 
 
 class CrossSensorKeys(BaseModel):
@@ -27,11 +34,11 @@ class CrossSensorKeys(BaseModel):
     degradation: Degradation | None = Field(
         default=None, description="Train on degraded images, too; null: on the data set's inputs"
     )
-    loss_bands: dict[str, Bands | Named] | None = Field(
+    loss_bands: dict[str, Route] | None = Field(
         default=None,
         description="Target bands that a loss sees, by name, with their weights; null: all alike",
     )
-    fidelity_mtf: Mtf | dict[str, Mtf] | None = Field(
+    fidelity_mtf: Mtfs = Field(
         default=None, description="MTF of gen_lr_fidelity and others; null: Sentinel-2's by band"
     )
     compat: Literal["torchsisr"] | None = Field(
@@ -64,6 +71,29 @@ class CrossSensorKeys(BaseModel):
         if judge is None or not any(w and adversarial(name) for name, w in whole.gen_loss):
             return 0, 0
         return judge.start, whole.generator_warmup
+
+    def displaced(self, extras: Iterable[Any]) -> dict[str, str]:
+        """Pictures among a data set's extras that no longer lie on what a training sees.
+
+        What becomes of a class or a flag where the images are moved or degraded nobody can say, so
+        such extras are given to no model and no loss.
+
+        Args:
+            extras: Of the contract.
+
+        Returns:
+            By name of the extra the key that moves images away from it.
+        """
+        paths, moved = getattr(self.degradation, "paths", None), self.registration
+        keys: dict[str, str | None] = {"input": None, "target": None}
+        if moved is not None and moved.train:
+            keys["target"] = "registration.train"
+        if paths is not None and paths.simulated:
+            keys["input"] = "degradation.paths.simulated"
+        if paths is not None and paths.wald:
+            keys = dict.fromkeys(keys, "degradation.paths.wald")
+        pictures = [extra for extra in extras if extra.role != "value"]
+        return {extra.name: key for extra in pictures if (key := keys[extra.grid]) is not None}
 
     @property
     def band_weights(self) -> dict[str, dict[str, float]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from sensor2sensor.config.network_settings import STRICT
+from sensor2sensor.config.validate import told_as
 
 Share = Annotated[float, Field(ge=0)]
 # A wider Gaussian has left nothing of the detail; a narrower one is aliased by the fine grid.
@@ -16,12 +17,20 @@ Noise = Annotated[float, Field(ge=0)]
 
 def _ordered(ends: list[float]) -> list[float]:
     if ends[0] > ends[1]:
-        raise ValueError(f"from {ends[0]:g} to {ends[1]:g}: the smaller number comes first")
+        raise ValueError("low is above high")  # told as _MTF and _NOISE are
     return ends
 
 
 MtfRange = Annotated[list[Mtf], Field(min_length=2, max_length=2), AfterValidator(_ordered)]
 NoiseRange = Annotated[list[Noise], Field(min_length=2, max_length=2), AfterValidator(_ordered)]
+_MTF, _NOISE = "a range [low, high] within 0.01 to 0.9", "a range [low, high] from 0 upwards"
+_EACH = ", or a table of such by band"
+Mtfs = Annotated[MtfRange | dict[str, MtfRange], told_as(_MTF + _EACH, _MTF)]
+Noises = Annotated[NoiseRange | dict[str, NoiseRange], told_as(_NOISE + _EACH, _NOISE)]
+HalfWidth = Annotated[
+    Literal["auto"] | Annotated[int, Field(ge=1)] | None,
+    told_as("'auto' or a whole number of at least 1"),
+]
 
 
 class Paths(BaseModel):
@@ -48,15 +57,15 @@ class Degradation(BaseModel):
     model_config = STRICT
 
     paths: Paths = Field(default=Paths(simulated=1.0), description="Shares of the three paths")
-    mtf: MtfRange | dict[str, MtfRange] = Field(
+    mtf: Mtfs = Field(
         default=[0.1, 0.4],
         description="MTF at the coarse Nyquist frequency is drawn from here; of all bands, or each",
     )
-    noise: NoiseRange | dict[str, NoiseRange] = Field(
+    noise: Noises = Field(
         default=[0.0, 0.0],
         description="Standard deviation of white noise, in physical values; of all bands, or each",
     )
-    half_width: Literal["auto"] | Annotated[int, Field(ge=1)] | None = Field(
+    half_width: HalfWidth = Field(
         default=None,
         description="Pixels on either side of a Gaussian; null: auto, 3 with compat torchsisr",
     )

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 # What only a judge of patches has; null leaves it to the model.
 PATCH_KEYS = ("receptive_field", "padding", "bias", "slope")
+# What a step has to heed; 0 where nothing is asked for.
+STEP_KEYS = ("start", "label_smoothing")
 
 
 class DiscriminatorSettings(BaseModel):
@@ -54,6 +56,11 @@ class DiscriminatorSettings(BaseModel):
     def of_patches(self) -> tuple[str, ...]:
         """The keys of a PatchGAN that say something."""
         return tuple(key for key in PATCH_KEYS if getattr(self, key) is not None)
+
+    @property
+    def of_steps(self) -> tuple[str, ...]:
+        """The keys of a training step that say something."""
+        return tuple(key for key in STEP_KEYS if getattr(self, key))
 
 
 class InferenceSettings(BaseModel):

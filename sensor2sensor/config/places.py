@@ -38,19 +38,32 @@ def find_dataset(config: ExperimentFile, document: JsonDocument, environment: En
     Raises:
         ConfigErrors: It does not exist; nearest data set or existing tile sizes are named.
     """
-    if config.dataset in ("", ".", "..") or {"/", "\\"} & set(config.dataset):
-        text = f"'{config.dataset}' is a path; name one folder of {environment.data_root}"
-        raise ConfigErrors(report(document, {("dataset",): [text]}))
-    folder = environment.data_root / config.dataset
+    fault = dataset_fault(environment.data_root, config.dataset, config.tilesize)
+    if fault is not None:
+        raise ConfigErrors(report(document, {(fault[0],): [fault[1]]}))
+    return environment.data_root / config.dataset / str(config.tilesize)
+
+
+def dataset_fault(root: Path, dataset: str, tilesize: int) -> tuple[str, str] | None:
+    """What is wrong with the name of a data set: ``dataset`` or ``tilesize``, and why.
+
+    Args:
+        root: ``data_root``.
+        dataset: Its name, as a user gave it.
+        tilesize: Its tile size.
+    """
+    if dataset in ("", ".", "..") or {"/", "\\"} & set(dataset):
+        return "dataset", f"'{dataset}' is a path; name one folder of {root}"
+    folder = root / dataset
     if (fault := fault_of(folder, typed=True)) is not None:
-        raise ConfigErrors(report(document, {("dataset",): [fault]}))
-    if (folder / str(config.tilesize) / "dataset.json").is_file():
-        return folder / str(config.tilesize)
-    if folder.is_dir():
-        sizes = sorted(p.parent.name for p in folder.glob("*/dataset.json"))
-        key, text = "tilesize", f"'{config.dataset}' has tile sizes {', '.join(sizes) or 'none'}"
-        raise ConfigErrors(report(document, {(key,): [text]}))
-    root = environment.data_root
+        return "dataset", fault
+    if (folder / str(tilesize) / "dataset.json").is_file():
+        return None
+    sizes = sorted(path.parent.name for path in folder.glob("*/dataset.json"))
+    if sizes or folder.is_dir():
+        return "tilesize", f"'{dataset}' has tile sizes {', '.join(sizes) or 'none'}"
     known = {path.parents[1].name for path in root.glob("*/*/dataset.json")}
-    text = f"no data set '{config.dataset}' in {root}; {suggestion(config.dataset, known)}"
-    raise ConfigErrors(report(document, {("dataset",): [text]}))
+    if "pairs" not in dataset:
+        # What a registration learns on is hardly meant by a name that does not say so.
+        known = {name for name in known if not name.endswith("_pairs")} or known
+    return "dataset", f"no data set '{dataset}' in {root}; {suggestion(dataset, known)}"

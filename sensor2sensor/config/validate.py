@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, WrapValidator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from sensor2sensor.config.jsonc import JsonDocument, Key
@@ -49,6 +49,29 @@ def at_key(key: str, problem: str, others: Mapping[str, str] = NONE) -> Pydantic
     return PydanticCustomError(
         "at_key", "{problem}", {"problem": problem, "keys": {key: problem, **others}}
     )
+
+
+def told_as(whole: str, one: str = "") -> WrapValidator:
+    """Of a union: one sentence in the place of what each of its branches expects.
+
+    Args:
+        whole: What the value must be.
+        one: What an entry of it must be, where it is a table: a wrong one is named.
+    """
+
+    def checked(value: Any, handler: Callable[[Any], Any]) -> Any:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            table = value if isinstance(value, dict) else {}
+            # The first part of a place is the branch, which is no key of the file.
+            keys = [loc[1] for e in error.errors() if (loc := e["loc"])[1:] and loc[1] in table]
+            if keys:
+                problem = f"must be {one}, not {_shown(table[keys[0]])}"
+                raise at_key(str(keys[0]), problem) from None
+            raise ValueError(f"must be {whole}, not {_shown(value)}") from None
+
+    return WrapValidator(checked)
 
 
 def report(document: JsonDocument, found: Mapping[Key, Sequence[str]]) -> list[str]:
@@ -110,7 +133,7 @@ def _message(model: type[BaseModel], key: Key, error: ErrorDetails) -> str:
         return "is required"
     if error["type"] == "literal_error":
         return f"{error['input']!r} is not one of {error['ctx']['expected']}"
-    if error["type"] == "model_type":  # whose words name a class of ours
+    if error["type"] in ("model_type", "dict_type"):  # whose words name our classes
         return f"must be an object {{...}}, not {_shown(error['input'])}"
     # pydantic's own words, which say nothing to who wrote the file.
     text = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")

@@ -22,6 +22,7 @@ STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
 TORCHSISR = "torchsisr"
 PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
+NATIVE_LAYER = "native_grid"  # behind it all bands have the input grid's pixel; files begin there
 # Stands for what only a data set's contract knows: the unit of its target bands.
 BAND_UNIT = "unit of the bands"
 TERM = re.compile(r"[a-z][a-z0-9_]*")  # a key of JSON, a column of CSV, a tag of TensorBoard

@@ -40,16 +40,17 @@ def progress(
 
 
 def _plain(iterable: Iterable[T], total: int | None, desc: str, unit: str) -> Iterator[T]:
-    start = last = time.monotonic()
+    last = time.monotonic()
+    first = 0.0
     for count, item in enumerate(iterable, start=1):
         yield item
         now = time.monotonic()
+        if count == 1:
+            first = now  # it includes what starts only once: imports, processes, caches
         if now - last >= PLAIN_LINE_S:
             last = now
-            left = (
-                ""
-                if total is None
-                else f", {duration((now - start) / count * (total - count))} left"
-            )
+            left = ""
+            if total is not None and count > 1:
+                left = f", {duration((now - first) / (count - 1) * (total - count))} left"
             of = "" if total is None else f"/{total}"
             print(f"{desc}: {count}{of} {unit}{left}", file=sys.stderr, flush=True)

@@ -312,11 +312,9 @@ def load_contract(dataset_dir: Path) -> DatasetContract:
     """
     path = Path(dataset_dir) / CONTRACT_FILE
     if not path.is_file():
-        step = "step 50 (preprocessing/50_create_tfrecords.py, s2s records)"
-        hint = f"run {step}, again if it was interrupted"
-        raise DatasetError(
-            f"no finished data set here (no {CONTRACT_FILE})", where=path.parent, hint=hint
-        )
+        what = f"no finished data set here (no {CONTRACT_FILE})"
+        hint = "run the step that makes it (one of 50 to 55), again if it was interrupted"
+        raise DatasetError(what, where=path.parent, hint=hint)
     try:
         text = path.read_bytes()
         # From JSON text: strict tuples take its arrays, but no lists of Python.
@@ -325,7 +323,7 @@ def load_contract(dataset_dir: Path) -> DatasetContract:
         found = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()
         )
-        hint = "rebuild the data set with step 50 --force"
+        hint = "rebuild the data set with its step (50 to 55) and --force"
         raise DatasetError(f"not a valid contract ({found})", where=path, hint=hint) from None
 
 

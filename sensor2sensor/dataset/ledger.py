@@ -109,7 +109,7 @@ def read_split(dataset_dir: Path) -> list[SplitRow]:
         with path.open(encoding="utf-8", newline="") as stream:
             lines = list(csv.reader(stream))
     except FileNotFoundError:
-        raise DatasetError("missing", where=path, hint="run step 50 again") from None
+        raise DatasetError("missing", where=path, hint="run its step (50 to 55) again") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot be read ({error})", where=path) from None
     # Tables from before overpasses were recorded lack the last column.
@@ -117,7 +117,7 @@ def read_split(dataset_dir: Path) -> list[SplitRow]:
         raise DatasetError(
             "is not a split table of this version",
             where=path,
-            hint="rebuild the data set with step 50 --force",
+            hint="rebuild the data set with its step (50 to 55) and --force",
         )
     rows = enumerate(lines[1:], start=2)
     return [_row(lines[0], line, f"{path}:{number}") for number, line in rows]
@@ -152,7 +152,7 @@ def _row(header: list[str], line: list[str], where: str) -> SplitRow:
         raise DatasetError(
             f"damaged line ({error})",
             where=where,
-            hint="rebuild the data set with step 50 --force",
+            hint="rebuild the data set with its step (50 to 55) and --force",
         ) from None
 
 

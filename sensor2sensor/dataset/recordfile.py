@@ -72,7 +72,7 @@ def read_record(ref: RecordRef) -> bytes:
         raise DatasetError(
             f"cannot be read ({error.strerror})",
             where=ref.path,
-            hint="rebuild the data set with step 50",
+            hint="rebuild the data set with its step (50 to 55)",
         ) from None
     try:
         # pread keeps no position: nothing to seek, and nothing for threads to share.
@@ -84,7 +84,7 @@ def read_record(ref: RecordRef) -> bytes:
         raise DatasetError(
             f"is damaged at byte {ref.offset}",
             where=ref.path,
-            hint="rebuild the data set with step 50 --force",
+            hint="rebuild the data set with its step (50 to 55) and --force",
         )
     return data
 

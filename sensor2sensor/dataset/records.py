@@ -303,7 +303,7 @@ def _features(data: bytes) -> dict[str, bytes]:
     except DecodeError as error:
         raise DatasetError(
             f"a record cannot be parsed ({error})",
-            hint="verify the data set and rebuild it with step 50",
+            hint="verify the data set and rebuild it with its step (50 to 55)",
         ) from None
     return {key: value.bytes_list.value[0] for key, value in example.features.feature.items()}
 
@@ -323,4 +323,6 @@ def _parse(
         return raw.reshape(shape).astype(dtype)
     except (KeyError, ValueError):
         what = f"'{key}' does not hold {list(shape)} {dtype} as dataset.json says"
-        raise DatasetError(what, where=name, hint="rebuild the data set with step 50") from None
+        raise DatasetError(
+            what, where=name, hint="rebuild the data set with its step (50 to 55)"
+        ) from None

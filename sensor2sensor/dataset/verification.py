@@ -115,7 +115,7 @@ def _verified_table(dataset_dir: Path, contract: DatasetContract) -> list[SplitR
     table, hint = dataset_dir / SPLIT_FILE, rebuild_hint(contract)
     if not table.is_file() or files.sha256(table) != contract.split_csv_sha256:
         raise DatasetError(
-            "does not belong to dataset.json (an interrupted step 50?)", where=table, hint=hint
+            "does not belong to dataset.json (an interrupted step?)", where=table, hint=hint
         )
     rows = read_split(dataset_dir)
     for split in SPLITS:
@@ -254,7 +254,7 @@ def rebuild_hint(contract: DatasetContract) -> str:
     """The commands that rebuild a data set, for messages."""
     made = contract.provenance  # a free-form table: data sets of other origin may lack these keys
     if "command" not in made:
-        return "rebuild it with step 50 --force"
+        return "rebuild it with its step (50 to 55) and --force"
     added = [facts["name"] for facts in made.get("inventories", [])[1:]]
     which = "with --inventory" if made.get("step") == "50" else "for"  # others have other options
     more = "".join(f", then again {which} {name} --add" for name in added)

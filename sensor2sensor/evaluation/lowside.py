@@ -42,6 +42,7 @@ class LowSide:
         mtf: float | Mapping[str, float] | None = None,
         compat: str | None = None,
     ) -> None:
+        from sensor2sensor.pipeline.bicubic import coefficient_of
         from sensor2sensor.pipeline.psf import half_width_of, mtf_of
 
         refuse(contract)
@@ -51,13 +52,16 @@ class LowSide:
         self._factor = contract.tile_px // rows
         self._native = np.array([inputs[place].native_px for place in self.bands])
         self._mtf = mtf_of([band.name for band in target], mtf, "fidelity_mtf")
-        self._half_width = half_width_of(compat)
+        self._way: dict[str, Any] = {
+            "half_width": half_width_of(compat),
+            "coefficient": coefficient_of(compat),
+        }
         # Of a band that nobody measured finer, the input is all there is to make an input of.
         self._made = [i for i, band in enumerate(target) if band.reference]
         self.facts: dict[str, Any] = {
             "simulated": [target[i].name for i in self._made],
             "mtf": {b.name: round(float(m), 6) for b, m in zip(target, self._mtf, strict=True)},
-            "half_width": self._half_width,
+            "half_width": self._way["half_width"],
         }
 
     def degraded(self, images: Images) -> Images:
@@ -73,7 +77,7 @@ class LowSide:
             own = np.flatnonzero(self._native == native)
             part = images[..., own].astype(np.float32)
             factor = self._factor * int(native)
-            small = degrade(part, factor, self._mtf[own], half_width=self._half_width)
+            small = degrade(part, factor, self._mtf[own], **self._way)
             seen[..., own] = np.asarray(small).repeat(native, axis=1).repeat(native, axis=2)
         return seen
 

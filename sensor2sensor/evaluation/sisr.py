@@ -127,17 +127,12 @@ def sisr_of(experiment: Any) -> Sisr:
     how = Sisr(config.compat, config.fidelity_mtf)
     if registrar is None:
         return how
-    times = registrar.bands.enlarged
-
-    def given(inputs: Images) -> Images:
-        """The input as the experiment's reader gives it, enlarged where its generator takes it."""
-        return inputs.repeat(times, axis=1).repeat(times, axis=2)
 
     def moved(inputs: Images, target: Images) -> Images:
-        return np.asarray(registrar(given(inputs), target)[0])
+        return np.asarray(registrar(inputs, target)[0])
 
     def motion(inputs: Images, image: Images) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        mean, std = registrar.misfit(given(inputs), image)
+        mean, std = registrar.misfit(inputs, image)
         return np.asarray(mean), np.asarray(std)
 
     return replace(how, register=moved if config.registration.test else None, motion=motion)

@@ -40,7 +40,13 @@ class FirstGuess(keras.layers.Layer):  # type: ignore[misc]
     """Pair ``[B, h, w, 2]`` -> what the U-Net sees ``[B, h, w, 4]``; nothing is learned here.
 
     The first image moved along the guess, the second one, and the guess in units of the bound.
+
+    Attributes:
+        sees_all: One displacement is found for all of an image before it is refined by places; so
+            ``networks.reach`` need not measure what is known.
     """
+
+    sees_all = True
 
     def __init__(self, bound: float, coefficient: float = bicubic.KEYS, **options: Any) -> None:
         super().__init__(**options)

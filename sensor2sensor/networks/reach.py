@@ -21,12 +21,14 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from sensor2sensor.networks.layers import held_layers
 from sensor2sensor.networks.linear import fewer_by, is_graph, linear_copy
 
 _STEPS_PX = (16, 128)  # output pixels that are looked at; they show strides up to half as many
 _AT_ONCE = 16
 _RESTARTS = 4
 _SMALL = 100_000  # values of a network that costs nothing with all its channels
+SEES_ALL = "sees_all"  # attribute of a layer that says so of itself
 _LIMIT_S = 60.0  # for a network as it is: image by image, it could take as long as a training
 
 
@@ -58,7 +60,8 @@ class Reach:
 def reach(network: keras.Model, input_shape: Sequence[int] | None = None) -> Reach | None:
     """Measure a network in inference mode; neither its weights nor any random state change.
 
-    Of several inputs all count, in pixels of the finest.
+    Of several inputs all count, in pixels of the finest. A network with a layer that says of itself
+    that every pixel it makes depends on all of its images (``sees_all = True``) is not measured.
 
     Args:
         network: ``[B, h, w, C_in] -> [B, H, W, C]``; the grids may differ. One that is no graph of
@@ -69,8 +72,12 @@ def reach(network: keras.Model, input_shape: Sequence[int] | None = None) -> Rea
     Returns:
         None, after a line that says why, where nothing is seen or it takes too long.
     """
+    shapes = _shapes(network, input_shape)
+    # To ask a search over a whole image for gradients takes longer than a short training.
+    if any(getattr(layer, SEES_ALL, False) is True for layer in held_layers(network)):
+        return Reach(max(max(shape[:2]) for shape in shapes), None, whole_image=True)
     with _restored(network):
-        return _reach(network, _shapes(network, input_shape))
+        return _reach(network, shapes)
 
 
 def _reach(network: keras.Model, shapes: Sequence[Shape]) -> Reach | None:

@@ -6,8 +6,10 @@ A flow ``[B, H, W, 2]`` is (row, column) in pixels, a backward mapping: ``warp(x
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -110,7 +112,9 @@ def guess(
         reach_px: The largest displacement along each axis.
         windows: Sides of the windows in pixels, None the whole image.
     """
-    return _guess(moving, fixed, reach_px, tuple(windows))
+    found = _guess_within(reach_px, tuple(windows))(moving, fixed)
+    found.set_shape([*moving.shape[:3], 2])
+    return found
 
 
 def _matched(
@@ -124,8 +128,18 @@ def _matched(
     return flow
 
 
-# A graph of its own: thousands of operations, which every graph around it would hold anew.
-_guess = tf.function(_matched, autograph=False)
+@functools.cache
+def _guess_within(reach_px: float, windows: tuple[int | None, ...]) -> Any:
+    """:func:`_matched` as a graph of its own, made once for images of all sizes.
+
+    It has thousands of operations: to trace it takes longer than many a call of it, and every graph
+    around it would hold it anew.
+    """
+    image = tf.TensorSpec([None, None, None, 1], tf.float32)
+    way: dict[str, Any] = {"reach_px": reach_px, "windows": windows}
+    return tf.function(
+        functools.partial(_matched, **way), input_signature=[image, image], autograph=False
+    )
 
 
 def _whole(moving: tf.Tensor, fixed: tf.Tensor, reach: int) -> tf.Tensor:

@@ -289,7 +289,9 @@ def _line(
     def column(name: str) -> npt.NDArray[np.float64]:
         found = [getattr(band, name) for band in statistics]
         if None in found:
-            raise DatasetError("has no output range", hint="rebuild it with step 50 --force")
+            raise DatasetError(
+                "has no output range", hint="rebuild it with its step (50 to 55) and --force"
+            )
         return np.array(found, dtype=np.float64)
 
     zero, one = np.zeros(len(statistics)), np.ones(len(statistics))

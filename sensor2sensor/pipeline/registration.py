@@ -34,8 +34,6 @@ class Bands:
         low: Position of the registration band in the input.
         high: Its position in the target.
         factor: Target pixels along a side of an input pixel.
-        enlarged: Input pixels, as the reader gives them, along a side of one on its own grid: 1
-            there, ``factor`` where each is repeated on the target's grid.
         known: Of each target band whether it has a reference; one without is the input itself, and
             stays.
         partners: Of each known target band that the input has too: its position there, and edge of
@@ -46,15 +44,12 @@ class Bands:
     low: int
     high: int
     factor: int
-    enlarged: int
     known: tuple[bool, ...]
     partners: dict[int, tuple[int, int]]
     mtf: tuple[float, ...]
 
 
-def bands_of(
-    contract: DatasetContract, band: str, mtf: Sequence[float], *, own_grid: bool
-) -> Bands:
+def bands_of(contract: DatasetContract, band: str, mtf: Sequence[float]) -> Bands:
     """The bands of a data set whose input and target both have ``band``."""
     shape = contract.input_px
     assert shape is not None, "only regular grids are registered"
@@ -65,7 +60,6 @@ def bands_of(
         low=inputs[band][0],
         high=[one.name for one in targets].index(band),
         factor=factor,
-        enlarged=1 if own_grid else factor,
         known=tuple(one.reference for one in targets),
         partners={
             place: inputs[one.name]
@@ -98,10 +92,8 @@ class Registrar:
     ) -> None:
         self._network, self.bands, self.radiometric = network, bands, radiometric
         self.origin = origin
-        self._way: dict[str, Any] = {
-            "half_width": psf.half_width_of(compat),
-            "coefficient": bicubic.coefficient_of(compat),
-        }
+        self._kernel: dict[str, Any] = {"coefficient": bicubic.coefficient_of(compat)}
+        self._way = {"half_width": psf.half_width_of(compat), **self._kernel}
 
     def __call__(
         self, image: tf.Tensor, target: tf.Tensor, real: tf.Tensor | None = None
@@ -109,7 +101,7 @@ class Registrar:
         """The target on the input's geometry, and the flow that brought it there.
 
         Args:
-            image: The input ``[B, h, w, Ci]`` as the reader gives it, physical.
+            image: The input ``[B, h, w, Ci]`` on its own grid, physical.
             target: ``[B, H, W, Ct]``, physical.
             real: ``[B]``, false for samples that are registered by construction (degraded ones),
                 whose target stays bit for bit; None: all are real.
@@ -117,23 +109,16 @@ class Registrar:
         Returns:
             ``[B, H, W, Ct]``, and the smoothed flow ``[B, h, w, 2]`` in pixels of the input.
         """
-        low = self.own(image)
-        found = self.flow(low, target)
-        moved = bicubic.warp(
-            target, flow.enlarge(found, self.bands.factor), coefficient=self._way["coefficient"]
-        )
+        found = self.flow(image, target)
+        fine = flow.enlarge(found, self.bands.factor, **self._kernel)
+        moved = bicubic.warp(target, fine, **self._kernel)
         if self.radiometric:
-            moved += self._correction(low, target, found)
+            moved += self._correction(image, target, found)
         keep = tf.constant(self.bands.known)[tf.newaxis, tf.newaxis, tf.newaxis]
         if real is not None:
             asked = tf.cast(real, tf.bool)[:, tf.newaxis, tf.newaxis, tf.newaxis]
             found, keep = tf.where(asked, found, 0.0), tf.logical_and(keep, asked)
         return tf.where(keep, moved, target), found
-
-    def own(self, image: tf.Tensor) -> tf.Tensor:
-        """The input on its own grid, where the reader has repeated its pixels."""
-        step = self.bands.enlarged
-        return image[:, ::step, ::step] if step > 1 else image
 
     def flow(self, low: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         """R(S, L), smoothed, ``[B, h, w, 2]`` in pixels of the input."""
@@ -152,7 +137,7 @@ class Registrar:
         )
 
     def fixed(self, low: tf.Tensor) -> tf.Tensor:
-        """L: the input's registration band, ``[B, h, w, 1]``; ``low`` on its own grid."""
+        """L: the input's registration band, ``[B, h, w, 1]``."""
         return low[..., self.bands.low : self.bands.low + 1]
 
     def misfit(self, image: tf.Tensor, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -161,7 +146,7 @@ class Registrar:
         How far an image on the target's grid, a prediction or the target itself, lies from its
         input: the flow as the network says it, which smoothing would make shorter.
         """
-        return flow.magnitude(self.between(self.seen(target), self.fixed(self.own(image))))
+        return flow.magnitude(self.between(self.seen(target), self.fixed(image)))
 
     def _correction(self, low: tf.Tensor, target: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
         """What low frequencies of each band differ by, on the target's grid; 0 without a partner.
@@ -180,9 +165,9 @@ class Registrar:
                 [self.bands.mtf[p] for p in places],
                 **self._way,
             )
-            moved = bicubic.warp(there, _coarser(found, native))
+            moved = bicubic.warp(there, _coarser(found, native), **self._kernel)
             rest = flow.smooth(here - moved, CORRECTION_SIGMA_PX, HALF_WIDTH_PX)
-            fine = bicubic.resize(rest, *_sides(target), coefficient=self._way["coefficient"])
+            fine = bicubic.resize(rest, *_sides(target), **self._kernel)
             for place, one in zip(places, tf.split(fine, len(places), axis=-1), strict=True):
                 made[place] = one
         return tf.concat(made, axis=-1)

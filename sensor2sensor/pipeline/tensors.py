@@ -107,11 +107,11 @@ def expand(tensors: Tensors, contract: DatasetContract, *, bicubic: bool) -> tf.
         table = physical(tensors["input_pixels"], spec.bands)
         return tf.gather(table, tf.cast(tensors["input_index"], tf.int32) - 1)
     image = on_own_grid(tensors, contract)
-    if spec.grid is None:
-        return image
     native_px = [band.native_px for band in spec.bands]
     if bicubic and max(native_px) > 1:
         return _from_own_pixels(image, contract, native_px)
+    if spec.grid is None:
+        return image
     return enlarge(image, contract, bicubic=bicubic)
 
 
@@ -142,7 +142,8 @@ def enlarge(image: tf.Tensor, contract: DatasetContract, *, bicubic: bool) -> tf
 
 def _bicubic(image: tf.Tensor, contract: DatasetContract, px: int = 1) -> tf.Tensor:
     """Pixels of ``px`` input pixels a side on the target's grid."""
-    tile, factor = contract.tile_px, contract.factor * px
+    # Stored on the target's grid, an input lies there, however coarse its sensor.
+    tile, factor = contract.tile_px, px * (contract.factor if contract.input.grid else 1.0)
     rows, columns = -(-_input_px(contract)[0] // px), -(-_input_px(contract)[1] // px)
     # Keys' kernel is a product of one along rows and one along columns. tensordot puts the axis
     # that it makes first, which the transposition undoes.

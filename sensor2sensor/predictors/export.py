@@ -8,16 +8,20 @@ file, which :mod:`sensor2sensor.predictors.onnx_file` writes.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from sensor2sensor.config.vocabulary import NATIVE_LAYER
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.upsampling import OWN_GRID
 from sensor2sensor.predictors.given import leaves_sides_open
 from sensor2sensor.products.theia import BANDS_10M, BANDS_20M, QUANTIFICATION
+
+logger = logging.getLogger(__name__)
 
 TARGET = "sentinel2_superresolution"
 _SMALLEST_PX, _LARGEST_PX = 64, 1024  # images on which the reach is looked for
@@ -33,12 +37,16 @@ class Fit:
         order: Where among the target bands each of them is made.
         factor: Output pixels along a side of an input pixel.
         source_m: Pixel of the input it was trained on, metres; None where the data set has none.
+        native_px: Of every input band, in pixels of the input's grid; empty: 1 for all.
+        compat: Of the experiment; it says by which kernel the network enlarges the coarser ones.
     """
 
     bands: tuple[str, ...]
     order: tuple[int, ...]
     factor: int
     source_m: float | None
+    native_px: tuple[int, ...] = ()
+    compat: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,13 @@ def fit_of(experiment: Any, *, other_scale: bool = False) -> Fit:
         hint = "if it is meant to be applied at another scale than it was trained at: --other-scale"
         what = f"the model was trained on pixels of {source_m:g} m, the tool gives it {wanted} m"
         raise ConfigError(what, where=contract.name, hint=hint)
-    return Fit(bands, tuple(made.index(band) for band in bands), factor, source_m)
+    order = tuple(made.index(band) for band in bands)
+    native_px = tuple(band.native_px for band in contract.input.bands)
+    for name, px in zip(bands, native_px, strict=True):
+        if px not in (1, (20 if name in BANDS_20M else 10) // wanted):
+            what = f"input band '{name}' has pixels of {px} times the grid's, the tool's has not"
+            raise ConfigError(what, where=contract.name, hint=_FITS)
+    return Fit(bands, order, factor, source_m, native_px, experiment.config.compat)
 
 
 def _named(band: BandSpec, side: str) -> str:
@@ -119,21 +133,35 @@ def _unfit(contract: DatasetContract, what: str) -> ConfigError:
     return ConfigError(what, where=contract.name, hint=f"{TARGET} needs as many and the same bands")
 
 
-def as_the_tool_gives(contract: DatasetContract) -> DatasetContract:
-    """The contract of inputs that are enlarged already.
+def enlarges_otherwise(fit: Fit) -> bool:
+    """Whether a network learned bands of 20 m by another bicubic kernel than the tool's -0.5."""
+    return max(fit.native_px, default=1) > 1 and fit.compat is not None
+
+
+def behind_its_enlargement(generator: Any, fit: Fit) -> Any:
+    """The generator for bands of 20 m that are enlarged already; it shares all weights.
 
     The tool brings bands of 20 m to 10 m bicubically before a model sees them (GDAL's ``cubic``,
-    -0.5), where a record holds them repeated: a generator made for this contract leaves out its own
-    first step, which does the same and has no weights.
+    -0.5), where a record holds them repeated. The generator's own first step does the same and has
+    no weights: it is cut off. What lies behind it stays as it was made, for bands of 20 m.
+
+    Raises:
+        ModelContractError: It has no such step, or looks past it.
     """
-    bands = tuple(band.model_copy(update={"native_px": 1}) for band in contract.input.bands)
-    return contract.model_copy(update={"input": contract.input.model_copy(update={"bands": bands})})
+    if max(fit.native_px, default=1) == 1:
+        return generator
+    import keras
 
-
-def enlarges_otherwise(experiment: Any) -> bool:
-    """Whether a network learned bands of 20 m by another bicubic kernel than the tool's -0.5."""
-    coarse = any(band.native_px > 1 for band in experiment.contract.input.bands)
-    return coarse and experiment.config.compat is not None
+    layers = getattr(generator, "layers", None) or ()
+    step = next((one for one in layers if one.name == NATIVE_LAYER), None)
+    if step is not None:
+        try:
+            return keras.Model(step.output, generator.outputs[0], name=generator.name)
+        except ValueError:  # Keras: the output cannot be had of this tensor alone
+            logger.debug("%s sees what %s is given", generator.name, NATIVE_LAYER)
+    what = "sees bands of 20 m repeated, as records hold them; the tool gives them enlarged"
+    hint = f"make all of it of what a layer '{NATIVE_LAYER}' (models.parts.grids.native) puts out"
+    raise ModelContractError(what, where=generator.name, hint=hint)
 
 
 def of_any_size(generator: Any) -> Any:

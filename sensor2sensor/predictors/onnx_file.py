@@ -19,6 +19,7 @@ from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import MissingExtraError, ModelContractError
 from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.core.versions import __version__
+from sensor2sensor.dataset.upsampling import by_native_px
 from sensor2sensor.predictors.export import Fit, Margin
 from sensor2sensor.products.theia import QUANTIFICATION
 
@@ -54,7 +55,9 @@ def write(
 
     Args:
         network: Of :func:`in_digital_numbers`.
-        truths: What it has to equal, each with the sides of an image to see it on.
+        truths: What it has to equal when each is given the same image, the truth with its bands of
+            20 m repeated, as records hold them, the file with them enlarged, as the tool gives
+            them; each with the sides of the image.
         opened: Opens an ONNX file as a function.
         path: The file.
         margin: Its margin.
@@ -71,7 +74,7 @@ def write(
     with files.atomic_path(path) as part:
         _export(network, part, len(fit.bands))
         apply = opened(part)
-        parity = _parity(apply, truths, path, ranges)
+        parity = _parity(apply, truths, path, fit, ranges)
         seam = _seam(apply, fit.factor, margin, path, ranges)
     return {"parity_dn": parity, "seam_dn": seam}
 
@@ -95,10 +98,10 @@ def _export(network: Any, part: Path, channels: int) -> None:
         raise ModelContractError(f"cannot be exported to ONNX ({why})") from error
 
 
-def _parity(apply: Apply, truths: Truths, path: Path, ranges: npt.NDArray[Any]) -> float:
+def _parity(apply: Apply, truths: Truths, path: Path, fit: Fit, ranges: npt.NDArray[Any]) -> float:
     largest, limit = 0.0, PARITY_DN
     for number, (truth, sides) in enumerate(truths):
-        image = noise(ranges, sides, number)
+        image = as_stored(noise(ranges, sides, number), fit)
         try:
             wanted = truth(image)
         # Whatever a layer raises that wants sides of a certain kind.
@@ -106,7 +109,7 @@ def _parity(apply: Apply, truths: Truths, path: Path, ranges: npt.NDArray[Any]) 
             why = f"takes no image of {sides[0]} x {sides[1]} pixels ({sentence(error)[:120]})"
             hint = "the tool gives images of any size: pad within the network"
             raise ModelContractError(f"the generator {why}", hint=hint) from error
-        made = apply(image)
+        made = apply(as_given(image, fit))
         if made.shape != wanted.shape:
             what = f"makes {list(made.shape)} of {list(image.shape)}, not {list(wanted.shape)}"
             raise ModelContractError(f"the file {what}; it was not left", where=path)
@@ -151,6 +154,33 @@ def noise(ranges: npt.NDArray[Any], sides: Sides, number: int) -> Numbers:
     share = draw.uniform(-0.1, 1.1, (len(ranges), *sides))
     made = (low + share * (high - low)) * QUANTIFICATION
     return np.asarray(made, np.float32)[np.newaxis]
+
+
+def as_stored(image: Numbers, fit: Fit) -> Numbers:
+    """``[B, C, h, w]`` as records hold it: coarser bands repeat the first pixel of each block."""
+    made, (rows, columns) = image.copy(), image.shape[2:]
+    for px, bands in by_native_px(fit.native_px).items():
+        own = image[:, bands, ::px, ::px]
+        made[:, bands] = own.repeat(px, axis=2).repeat(px, axis=3)[..., :rows, :columns]
+    return made
+
+
+def as_given(stored: Numbers, fit: Fit) -> Numbers:
+    """What the tool makes of such an image: coarser bands enlarged bicubically.
+
+    By the matrices of the house's resampling, not by the convolution that a network begins with.
+    """
+    from sensor2sensor.pipeline import bicubic
+
+    made, (rows, columns) = stored.copy(), stored.shape[2:]
+    coefficient = bicubic.coefficient_of(fit.compat)
+    for px, bands in by_native_px(fit.native_px).items():
+        if px > 1:
+            own = np.moveaxis(stored[:, bands, ::px, ::px], 1, -1)
+            sides = own.shape[1] * px, own.shape[2] * px
+            large = np.asarray(bicubic.resize(own, *sides, coefficient=coefficient))
+            made[:, bands] = np.moveaxis(large[:, :rows, :columns], -1, 1)
+    return made
 
 
 def card_text(model: Path, fit: Fit, margin: Margin, provenance: Mapping[str, Any]) -> str:

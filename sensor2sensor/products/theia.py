@@ -27,7 +27,7 @@ BANDS_10M = ("B2", "B3", "B4", "B8")
 BANDS_20M = ("B5", "B6", "B7", "B8A", "B11", "B12")
 QUANTIFICATION, NODATA = 10000.0, -10000.0
 _METADATA = re.compile(r"(?:.*/)?([^/]+)_MTD_ALL\.xml", re.IGNORECASE)
-_IMAGE = re.compile(r"(?:.*/)?[^/]+_(FRE|SRE)_(B\d{1,2}A?)\.tif", re.IGNORECASE)
+_IMAGE = re.compile(r"(?:.*/)?([^/]+)_(FRE|SRE)_(B\d{1,2}A?)\.tif", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,28 @@ def open_theia(path: Path) -> TheiaProduct:
     images: dict[str, dict[str, str]] = {"FRE": {}, "SRE": {}}
     for name in files.names():
         if match := _IMAGE.fullmatch(name):
-            images[match[1].upper()][match[2].upper()] = name
+            kind, band = match[2].upper(), match[3].upper()
+            if kind == "FRE":
+                _refuse_second(files, found[0][1], name, match[1], images[kind].get(band))
+            images[kind][band] = name
     if not images["FRE"]:
         more = "; its SRE images are not corrected for slopes" if images["SRE"] else ""
         raise ProductError(f"has no FRE images{more}", where=path, hint="fetch the whole product")
     known = {band: images["FRE"][band] for band in BANDS_10M + BANDS_20M if band in images["FRE"]}
     return TheiaProduct(files, found[0][1], known, *_coding(files, found[0][0]))
+
+
+def _refuse_second(
+    files: ProductFiles, product: str, image: str, owner: str, taken: str | None
+) -> None:
+    """Refuse an image of another product, or a band that is there twice: either could be meant."""
+    if owner.upper() != product.upper():
+        what = f"holds images of {owner} beside the metadata of {product}"
+    elif taken is not None:
+        what = f"holds two images of one band, {taken} and {image}"
+    else:
+        return
+    raise ProductError(what, where=files.path, hint="keep one product in a folder")
 
 
 def _no_product(files: ProductFiles, count: int) -> ProductError:

@@ -117,6 +117,12 @@ class Listing:
         return limit_of(self.facts)
 
 
+def counted(reasons: Iterable[str]) -> str:
+    """``size (5) and --exclude (1)``, the most frequent first; empty where there is none."""
+    told = [f"{reason} ({count})" for reason, count in Counter(reasons).most_common()]
+    return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
+
+
 def _first_of_each(items: Sequence[Item], count: int) -> tuple[Item, ...]:
     """The first items of each given split, at least one of each where ``count`` has room."""
     taken = [item for item in items if not item.left_out]

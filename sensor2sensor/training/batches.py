@@ -14,8 +14,8 @@ from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.reader import fixed_batches, training_batches
 from sensor2sensor.predictors.given import given_at_once
 from sensor2sensor.training.contract import ExperimentView, GANModel
-from sensor2sensor.training.layer_statistics import statistics_batches
-from sensor2sensor.training.stages import StageChain, StagedBatches
+from sensor2sensor.training.layer_statistics import Batches, statistics_batches
+from sensor2sensor.training.stages import StageChain, StagedBatches, chain_of
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
@@ -113,10 +113,10 @@ def sheet_batches(experiment: ExperimentView, options: ReaderOptions) -> tf.data
     )
 
 
-def tiles_as_trained(experiment: Any) -> tf.data.Dataset:
+def tiles_as_trained(experiment: Any) -> Batches:
     """Batches for the statistics of a checkpoint from before these were kept."""
     options = reader_options(experiment, experiment.environment)
-    return statistics_batches(experiment, experiment.normaliser, options)
+    return statistics_batches(experiment, experiment.normaliser, options, chain_of(experiment))
 
 
 def train_epochs(experiment: ExperimentView, options: ReaderOptions) -> Epochs:

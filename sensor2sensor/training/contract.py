@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sensor2sensor.core.blame import source_of
-from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.runs import Run
 
@@ -243,7 +243,9 @@ def _further(model: GANModel) -> tuple[dict[str, inspect.Parameter], bool]:
     return {p.name: p for p in further}, inspect.Parameter.VAR_KEYWORD in kinds
 
 
-def extras_for(model: GANModel, contract: DatasetContract) -> list[str]:
+def extras_for(
+    model: GANModel, contract: DatasetContract, displaced: Mapping[str, str] | None = None
+) -> list[str]:
     """What a training's batches carry beyond input, target and index: what ``train_step`` takes.
 
     Texts, and the ``name`` of a record, go only to a step that names them: no GPU computes with
@@ -252,12 +254,19 @@ def extras_for(model: GANModel, contract: DatasetContract) -> list[str]:
     Args:
         model: The model.
         contract: Of the data set, whose extras they are.
+        displaced: Those that are carried nowhere, with the key that moves images away from them.
 
     Raises:
         ModelContractError: The step cannot do without something that the data set does not have.
+        ConfigError: It names an extra that is displaced.
     """
     further, takes_all = _further(model)
+    for name, key in (displaced or {}).items():
+        if name in further:
+            problem = f"moves images away from the extra '{name}', which train_step takes"
+            raise ConfigError(problem, where=key, hint="leave out one of the two")
     texts = {"name"} | {extra.name for extra in contract.extras if extra.dtype == "string"}
+    unasked = texts | set(displaced or {})
     known = ["name", *(extra.name for extra in contract.extras)]
     for name, parameter in further.items():
         if parameter.default is inspect.Parameter.empty and name not in {*known, "index"}:
@@ -266,7 +275,7 @@ def extras_for(model: GANModel, contract: DatasetContract) -> list[str]:
                 where=type(model).__module__,
                 hint=suggestion(name, known),
             )
-    return [name for name in known if name in further or (takes_all and name not in texts)]
+    return [name for name in known if name in further or (takes_all and name not in unasked)]
 
 
 def build_networks(model: GANModel, experiment: ExperimentView) -> None:

@@ -42,6 +42,7 @@ from sensor2sensor.training.layer_modes import (
     run_eagerly,
     untrained,
 )
+from sensor2sensor.training.stages import StageChain
 from sensor2sensor.training.state import TrainingState
 
 Batches = Iterable[Mapping[str, Any]]
@@ -50,8 +51,11 @@ BATCHES, TILES = 200, 16
 
 
 def statistics_batches(
-    experiment: ExperimentView, normalisation: Normalisation, options: ReaderOptions
-) -> tf.data.Dataset:
+    experiment: ExperimentView,
+    normalisation: Normalisation,
+    options: ReaderOptions,
+    chain: StageChain | None = None,
+) -> Batches:
     """The training tiles once, or :data:`BATCHES` batches of at most :data:`TILES` of them.
 
     Neither step nor batch size nor augmentation of the training matters, so every process measures
@@ -61,6 +65,8 @@ def statistics_batches(
         experiment: Data set and seed.
         normalisation: The run's.
         options: The reader's for its training.
+        chain: The stages of its training, which end in the normalisation: layers are used on what
+            they learned from. Of what it prepares only the inputs are given.
     """
     place = (experiment.dataset_dir, experiment.contract)
     used = count_records(experiment.dataset_dir, "train", options.sample, *options.filters)
@@ -68,15 +74,16 @@ def statistics_batches(
     # The least number of batches first, then their size: 17 tiles are 9 and 8, not 16 and 1.
     size = -(-tiles // -(-tiles // TILES))
     sized = replace(options, batch_size=size)
-    return fixed_batches(
+    batches = fixed_batches(
         *place,
-        normalisation,
+        normalisation if chain is None else None,
         sized,
         split="train",
         limit=tiles,
         order=Purpose.STATISTICS,
         extras=(),
     )
+    return batches if chain is None else chain.inputs(batches)
 
 
 @dataclass

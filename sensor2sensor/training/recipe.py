@@ -13,6 +13,7 @@ from typing import Any
 from sensor2sensor.core.blame import blaming
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.networks.chain import field_px
+from sensor2sensor.networks.layers import held_layers
 from sensor2sensor.pipeline.precision import computing_in
 from sensor2sensor.training.contract import (
     ExperimentView,
@@ -26,6 +27,8 @@ from sensor2sensor.training.terms import check_monitor
 
 OWN_ADAM = "make it with models.base.adam(experiment, network)"
 OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
+# Of a layer that leaves nothing of an image but its detail, and says so.
+DETAIL_ALONE = "detail_alone"
 CLASSES = {"nadam": "Nadam", "nadam_keras2": "Keras2Nadam"}
 
 
@@ -74,8 +77,8 @@ def check_recipe(model: GANModel, experiment: ExperimentView) -> None:
     """Hold optimizers and discriminator against what the experiment asks for.
 
     What it leaves at its default is the module's own choice. Of a discriminator the size of its
-    patches is held against the layers; how often it is updated, its normalisation, padding, biases
-    and slope are the module's own affair.
+    patches and what it sees of an image are held against the layers; how often it is updated, its
+    normalisation, padding, biases and slope are the module's own affair.
 
     Raises:
         IgnoredSettingError: The first thing that would be ignored.
@@ -87,22 +90,51 @@ def check_recipe(model: GANModel, experiment: ExperimentView) -> None:
             where="discriminator",
             hint="make one only where experiment.DISCRIMINATOR is not None",
         )
-    _check_patches(model.discriminator, experiment.DISCRIMINATOR, module)
+    _check_judge(model.discriminator, experiment.DISCRIMINATOR, module)
     for name in OPTIMIZERS:
         for key, asked, found in _ignored(getattr(model, name, None), name, experiment):
             problem = f"the experiment asks for {asked}, but GAN.{name} has {found} {module}"
             raise IgnoredSettingError(problem, where=key, hint=OWN_ADAM)
 
 
-def _check_patches(discriminator: Any, asked: Any, module: str) -> None:
-    keys = asked.of_patches if asked is not None else ()
+def check_step(model: GANModel, experiment: ExperimentView) -> None:
+    """Hold a traced step against what the experiment asks of the discriminator's training.
+
+    The steps of :mod:`models.base` note in ``model.heeded`` what they have looked at; a step of
+    another kind that does what a key says puts its name there.
+
+    Raises:
+        IgnoredSettingError: The first key that would be ignored.
+    """
+    asked = experiment.DISCRIMINATOR
+    for key in asked.of_steps if asked is not None else ():
+        if key not in getattr(model, "heeded", ()):
+            raise IgnoredSettingError(
+                f"the train_step of {experiment.config.model_name}.py does not heed it",
+                where=f"discriminator.{key}",
+                hint=f"take a step of models.base, or do what it says and set heeded = {{'{key}'}}",
+            )
+
+
+def _check_judge(discriminator: Any, asked: Any, module: str) -> None:
+    if asked is None:
+        return
+    detail = asked.highpass is not None
+    keys = (*asked.of_patches, *asked.of_steps, *["highpass"] * detail)
     if keys and discriminator is None:
         raise IgnoredSettingError(
             f"the model has no discriminator {module}, which {', '.join(keys)} would be for",
             where=f"discriminator.{keys[0]}",
             hint="leave it out, or ask the model for a discriminator",
         )
-    if keys and asked.receptive_field is not None:
+    layers = held_layers(discriminator) if detail else ()
+    if detail and not any(getattr(layer, DETAIL_ALONE, False) for layer in layers):
+        raise IgnoredSettingError(
+            f"GAN.discriminator judges whole images {module}",
+            where="discriminator.highpass",
+            hint="leave it out, or take carn or rrdb with params.discriminator encoder or unet",
+        )
+    if asked.receptive_field is not None:
         found = field_px(discriminator)
         if found != asked.receptive_field:
             seen = "of another form" if found is None else f"of {found}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,8 +14,7 @@ from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import CheckpointError, ConfigError, InputError
 from sensor2sensor.core.runs import Run, read_run_json
-from sensor2sensor.dataset.contract import CONTRACT_FILE, DatasetContract
-from sensor2sensor.dataset.ledger import SPLIT_FILE, read_split
+from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.upsampling import OWN_GRID
 from sensor2sensor.networks.flow import DEFAULTS, NAME, flow_network
 from sensor2sensor.pipeline import bicubic, psf
@@ -30,9 +30,12 @@ from sensor2sensor.training.checkpoints import (
     reason_of,
 )
 from sensor2sensor.training.contract import ExperimentView
+from sensor2sensor.training.shared_ground import shared_ground
 from sensor2sensor.training.stages import Batch, Stage
 from sensor2sensor.training.start import named_run
 from sensor2sensor.training.state import TrainingState, architecture_differences
+
+logger = logging.getLogger(__name__)
 
 KEY, MODEL = "registration.run", "registration"
 GROUP, OPTIMIZER = "generator", "generator_optimizer"
@@ -88,12 +91,7 @@ def registrar_of(experiment: Any) -> Registrar:
     )
     origin = load_flow(network, run, kept)
     network.trainable = False
-    bands = bands_of(
-        experiment.contract,
-        there["band"],
-        _mtf(experiment, there["band"]),
-        own_grid=experiment.config.input_upsampling == OWN_GRID,
-    )
+    bands = bands_of(experiment.contract, there["band"], _mtf(experiment))
     how = {"radiometric": asked.radiometric, "compat": compat}
     return Registrar(network, bands, origin=origin, **how)
 
@@ -109,8 +107,16 @@ def _find(experiment: Any) -> Run:
         try:
             return named_run(*asked, home)
         except (ConfigError, InputError):
-            continue
+            # What lies there and cannot be used is what was meant: another's absence says nothing.
+            if _lies_in(asked[0], home):
+                raise
     return named_run(*asked, homes[-1])
+
+
+def _lies_in(named: str, home: Environment) -> bool:
+    """Whether there is an experiment of this name, or of it without a run, in an environment."""
+    folder = home.experiment_root / named.strip("/")
+    return any((at / "experiment.json").is_file() for at in (folder, folder.parent))
 
 
 def _noted(run: Run) -> dict[str, Any]:
@@ -143,13 +149,19 @@ def _differences(experiment: Any, there: Mapping[str, Any]) -> Iterator[str]:
     ):
         here = contract.input.pixel_m
         yield f"it learned on pixels of {there['pixel_m']:g} m, the input has {here:g} m"
-    if config.input_upsampling == "bicubic":
-        yield "input_upsampling 'bicubic' hides the input's own pixels; take 'none' or 'nearest'"
-    elif config.input_upsampling != OWN_GRID and config.random_resize not in (1, [1, 1]):
-        yield "random_resize would cut input pixels apart: write 1.0"
+    # Windows of a repeated input begin within its pixels, by up to half of one off the target.
+    if config.input_upsampling != OWN_GRID:
+        yield f"input_upsampling '{config.input_upsampling}' hides the input's own pixels: 'none'"
+    elif not config.random_crop and {config.height, config.width} != {contract.tile_px}:
+        size = f"{config.height} x {config.width}"
+        yield f"tiles of {contract.tile_px} resized to {size} have other pixels: random_crop true"
     folder = experiment.dataset_dir.parent.parent / there["folder"]
-    if shared := _trained_on_test(folder, experiment.dataset_dir, contract):
+    shared, unknown = shared_ground(folder, experiment.dataset_dir, contract)
+    if shared:
         yield f"it was trained on ground that is test here: {', '.join(shared[:4])}"
+    elif unknown:
+        known = f"whether '{config.registration.run}' was trained on ground that is test here"
+        logger.warning("%s is not known: %s", known, unknown)
 
 
 def _other_bands(contract: DatasetContract, there: Mapping[str, Any]) -> Iterator[str]:
@@ -164,17 +176,7 @@ def _other_bands(contract: DatasetContract, there: Mapping[str, Any]) -> Iterato
             yield f"band '{band}' of the {side} was not measured on its grid"
 
 
-def _trained_on_test(folder: Path, own: Path, contract: DatasetContract) -> list[str]:
-    """Groups (sites) of a registration's train split that are test here, as far as is known."""
-    known = (folder / CONTRACT_FILE).is_file() and (folder / SPLIT_FILE).is_file()
-    # Blocks of ground have numbers, which are another place's in another data set.
-    if not known or contract.split_policy.ground != "group":
-        return []
-    trained = {row.block.replace("&", "+") for row in read_split(folder) if row.split == "train"}
-    return sorted({row.block for row in read_split(own) if row.split == "test"} & trained)
-
-
-def _mtf(experiment: Any, band: str) -> list[float]:
+def _mtf(experiment: Any) -> list[float]:
     """Of each target band: as ``fidelity_mtf`` says, else Sentinel-2's, else a common 0.2.
 
     A registration compares detail, which does not move with the sharpness it is seen by.

@@ -21,7 +21,7 @@ from sensor2sensor.training.contract import (
 )
 from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.normaliser import normaliser_for
-from sensor2sensor.training.recipe import construct
+from sensor2sensor.training.recipe import check_step, construct
 from sensor2sensor.training.run_file import choose_device
 from sensor2sensor.training.stages import chain_of
 from sensor2sensor.training.start import Start
@@ -64,10 +64,12 @@ def rehearse(
         experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
         model = construct(gan_class, experiment)
         options = reader_options(experiment, environment)
-        extras = extras_for(model, experiment.contract)
+        displaced = experiment.config.displaced(experiment.contract.extras)
+        extras = extras_for(model, experiment.contract, displaced)
         chain = chain_of(experiment)
         form = train_batches(experiment, options, extras=extras, chain=chain).element_spec
         trace_step(model, form)
+        check_step(model, experiment)
         options_of_looks(experiment, options, model, say)
         kind = experiment.config.inference_statistics
         used = applied_generator(experiment, model.generator)

@@ -45,7 +45,7 @@ from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.measured import measured
 from sensor2sensor.training.modules import module_identity
 from sensor2sensor.training.pictures import write_pictures
-from sensor2sensor.training.recipe import construct
+from sensor2sensor.training.recipe import check_step, construct
 from sensor2sensor.training.registration import noted
 from sensor2sensor.training.rows import EPOCH
 from sensor2sensor.training.samples import SampleRow
@@ -98,12 +98,13 @@ class Session:
         self.options = reader_options(experiment, environment)
         self.source, self.files = source_of(gan_class), users_files(gan_class, experiment)
         self.model = construct(gan_class, experiment)
-        self.extras = extras_for(self.model, experiment.contract)
+        displaced = experiment.config.displaced(experiment.contract.extras)
+        self.extras = extras_for(self.model, experiment.contract, displaced)
         self.chain = chain_of(experiment)
         self.statistics = InferenceStatistics(
             self.model,
             experiment.config.inference_statistics,
-            lambda: statistics_batches(experiment, experiment.normaliser, self.options),
+            lambda: statistics_batches(experiment, experiment.normaliser, self.options, self.chain),
             applied_generator(experiment, self.model.generator),
         )
         self.state = TrainingState(self.model, statistics=self.statistics.variables)
@@ -121,6 +122,7 @@ class Session:
     def begin(self, start: Start, steps: int, device: str) -> None:
         """Trace the first step and restore; only then is anything of the run written."""
         trace_step(self.model, form := self._batches().element_spec)
+        check_step(self.model, self.experiment)
         self.statistics.attempt(form["input"])
         self.graph = partial(graph_of, self.model.generator, form["input"])
         for place in (self.experiment.run.logs_dir, self.experiment.run.samples_dir):

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,9 @@ from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.statistics import QUANTILES
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.extras import NAME
-from sensor2sensor.pipeline.reader import fixed_batches, training_batches
-from sensor2sensor.training.batches import reader_options
+from sensor2sensor.pipeline.reader import fixed_batches
+from sensor2sensor.training.batches import reader_options, train_batches
+from sensor2sensor.training.stages import chain_of
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
@@ -80,14 +82,18 @@ def read_pairs(experiment: Any, options: ReaderOptions, *, split: str, count: in
     sample = experiment.config.sample_val if split == "val" else options.sample
     there = len(list_records(experiment.dataset_dir, split, *options.filters))
     count = min(count, there, sample or there)
-    # What a sample looks like depends on its place in the run, not on the size of the batch.
-    options = replace(options, sample=sample, batch_size=min(options.batch_size, count))
+    chain = chain_of(experiment) if split == "train" else None
+    # What a sample looks like depends on its place in the run, not on the size of the batch; but
+    # stages draw for a whole batch.
+    size = options.batch_size if chain else min(options.batch_size, count)
+    options = replace(options, sample=sample, batch_size=size)
+    batches: Any
     if split == "val":
         order = Purpose.ORDER
         batches = fixed_batches(*place, options, split=split, order=order, limit=count, extras=())
     else:
-        batches = training_batches(*place, options, split=split, extras=(NAME,))
-    found = list(batches.take(math.ceil(count / options.batch_size)))
+        batches = train_batches(experiment, options, extras=(NAME,), chain=chain)
+    found = list(islice(batches, math.ceil(count / options.batch_size)))
 
     def joined(key: str) -> Any:
         return np.concatenate([batch[key].numpy() for batch in found])[:count]

@@ -44,7 +44,13 @@ class StageChain:
 
     def __init__(self, stages: list[Stage], normalisation: Any) -> None:
         self._stages, self._normalisation = list(stages), normalisation
-        self._run = tf.function(self._prepared)
+        # Without AutoGraph: no stage branches on a tensor in Python, and to translate all that they
+        # call takes longer than to trace it.
+        self._run = tf.function(self._prepared, autograph=False)
+        # A graph leaves out what nothing asks it for, such as the registration of targets.
+        self._run_inputs = tf.function(
+            lambda *given: self._prepared(*given)["input"], autograph=False
+        )
 
     def __call__(self, batch: Mapping[str, Any], step: Any) -> Batch:
         """A prepared batch from one of physical values; ``step`` is an int64 tensor."""
@@ -56,6 +62,14 @@ class StageChain:
         traced = self._run.get_concrete_function(dict(form), tf.TensorSpec([], tf.int64))
         found: dict[str, tf.Tensor] = traced.structured_outputs
         return {name: tf.TensorSpec(value.shape, value.dtype) for name, value in found.items()}
+
+    def inputs(self, batches: tf.data.Dataset) -> Iterator[Batch]:
+        """The inputs alone of finite batches of physical values, as training would see them.
+
+        Each is drawn for the step of its number, so every process sees the same.
+        """
+        for number, batch in enumerate(batches):
+            yield {"input": self._run_inputs(dict(batch), tf.constant(number, tf.int64))}
 
     def _prepared(self, batch: Batch, step: tf.Tensor) -> Batch:
         for stage in self._stages:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from models import base
 from models.loading import load_gan_class
-from models.parts.detail_judges import QuarterMeans
+from models.parts.detail_judges import HighPass, QuarterMeans
 from models.parts.grids import Blurred, NativeGrid, Resampled, factor_of
 from models.parts.primitives import GroupedConv2D
 from sensor2sensor.config.network_settings import DiscriminatorSettings
@@ -17,6 +17,7 @@ from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.upsampling import bicubic_matrix, interpolate
 from sensor2sensor.networks.reach import reach
 from sensor2sensor.pipeline import bicubic, psf
+from sensor2sensor.predictors import export, onnx_file
 from tests.models.standin import contract, experiment
 
 TEN = {
@@ -132,6 +133,41 @@ def test_coarser_bands_come_back_to_their_own_pixels(sides):
     np.testing.assert_allclose(made[..., 1], wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("low_frequency", [False, True])
+@pytest.mark.parametrize("name", TINY)
+def test_behind_its_enlargement_a_generator_is_the_one_that_was_trained(name, low_frequency):
+    """What is exported, given bands of 20 m enlarged; it began to say another in test and file."""
+    params = {"base": "input", "low_frequency": low_frequency}
+    generator = tiny(name, params=params, coarse=["B5"]).generator
+    for variable in generator.trainable_variables[-2:]:  # zero on a base, before training
+        variable.assign(picture(*variable.shape))
+    fit = export.Fit(("B2", "B5", "B8"), (0, 1, 2), 2, 10.0, (1, 2, 1))
+    stored = onnx_file.as_stored(np.moveaxis(picture(1, 15, 17, 3), -1, 1), fit)
+    given = onnx_file.as_given(stored, fit)
+    assert np.abs(given - stored)[:, 1].max() > 0.05 and np.array_equal(given[:, 0], stored[:, 0])
+    made = export.behind_its_enlargement(generator, fit)(np.moveaxis(given, 1, -1))
+    np.testing.assert_allclose(made, generator(np.moveaxis(stored, 1, -1)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_what_the_reader_enlarged_bicubically_is_enlarged_no_further(name):
+    """It begins at the bands' own pixels; every second pixel of the result is none of them."""
+    exp = own_grid(params=TINY[name] | {"base": "input", "low_frequency": True}, coarse=["B5"])
+    exp.config.__dict__["input_upsampling"] = "bicubic"
+    flat = np.full((1, 16, 16, 1), 0.2, np.float32)
+    image = np.concatenate([flat, picture(1, 16, 16, 1), flat], axis=-1)
+    np.testing.assert_allclose(load_gan_class(name)(exp).generator(image), image, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_repeated_bands_of_two_pixel_sizes_are_refused(name):
+    exp = own_grid(params=TINY[name], coarse=["B5"])
+    exp.config.__dict__["input_upsampling"] = "nearest"
+    with pytest.raises(ConfigError, match=r"B5.*own; write .input_upsampling.: .none.") as caught:
+        load_gan_class(name)(exp)
+    assert "\n" not in str(caught.value)
+
+
 def test_groups_are_those_of_keras():
     options = {"groups": 2, "padding": "same", "bias_initializer": "ones"}
     ours, theirs = GroupedConv2D(4, 3, **options), keras.layers.Conv2D(4, 3, **options)
@@ -220,6 +256,15 @@ def test_a_judge_of_detail_has_no_say_in_reflectances():
         answers = (judge.discriminator([image[:, ::2, ::2], image + c]) for c in (0.0, 0.3))
         made[highpass] = abs(float(np.subtract(*answers).item()))
     assert made[0.2] < 1e-5 < 1e-3 < made[None]
+
+
+def test_a_judge_of_detail_sees_by_the_kernels_that_compat_asks_for():
+    judged, image = DiscriminatorSettings(highpass=0.2, norm="none"), picture(1, 16, 16, 3)
+    for compat, way in ((None, {}), ("torchsisr", {"half_width": 3, "coefficient": -0.75})):
+        gan = tiny("carn", params={"discriminator": "encoder"}, discriminator=judged, compat=compat)
+        (layer,) = (one for one in gan.discriminator.layers if isinstance(one, HighPass))
+        for one in (layer, HighPass.from_config(layer.get_config())):
+            np.testing.assert_array_equal(one(image), psf.highpass(image, 0.2, **way))
 
 
 @pytest.mark.parametrize("factor", [2, 4])

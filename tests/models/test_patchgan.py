@@ -14,7 +14,8 @@ from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.networks.chain import field_px, in_words
 from sensor2sensor.networks.reach import reach
-from sensor2sensor.training.recipe import construct
+from sensor2sensor.training.contract import trace_step
+from sensor2sensor.training.recipe import check_recipe, check_step, construct
 from tests.models.family import small_gan
 from tests.models.standin import batch, experiment
 
@@ -86,13 +87,16 @@ def test_biases_only_where_no_normalisation_follows():
 
 
 def test_an_experiment_shapes_it_and_it_trains():
-    asked = DiscriminatorSettings(receptive_field=16, padding="same", bias=True, slope=0.2)
+    asked = DiscriminatorSettings(
+        receptive_field=16, padding="same", bias=True, slope=0.2, start=1, label_smoothing=0.1
+    )
     gan = load_gan_class("pix2pix")(experiment(params={"width": 0.1}, discriminator=asked))
     layers = gan.discriminator._flatten_layers()
     slopes = {x.negative_slope for x in layers if isinstance(x, keras.layers.LeakyReLU)}
     assert slopes == {0.2} and gan.discriminator.output_shape == (None, 32, 32, 1)
     losses = gan.train_step(*map(tf.constant, batch(gan.exp)), tf.constant(0, tf.int64))
     assert all(np.isfinite(float(value)) for value in losses.values())
+    check_step(gan, gan.exp)
 
 
 def test_what_is_asked_for_as_it_is_by_default_is_the_same_network():
@@ -133,6 +137,44 @@ def test_a_model_without_one_and_a_module_that_makes_another_refuse_them():
 
     with pytest.raises(ConfigError, match=r"patches of 34 pixels, but .* has ones of 70"):
         construct(Own, experiment(params={"width": 0.1}, discriminator=asked))
+
+
+DETAIL = DiscriminatorSettings(highpass=0.1)
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "srgan"])
+def test_a_judge_of_whole_images_refuses_to_be_shown_detail_alone(name):
+    gan = small_gan(name)
+    asked = experiment(discriminator=DETAIL)
+    with pytest.raises(ConfigError, match=r"discriminator\.highpass: .* judges whole images"):
+        check_recipe(gan, asked)
+
+
+@pytest.mark.parametrize("key", [{"highpass": 0.1}, {"start": 4}, {"label_smoothing": 0.1}])
+def test_a_model_without_a_discriminator_refuses_what_is_for_one(key):
+    settings = {"params": {"blocks": 1, "width": 0.1}, "gen_loss": {"gen_l1": 1.0}}
+    asked = experiment(**settings, discriminator=DiscriminatorSettings(**key))
+    with pytest.raises(ConfigError, match=rf"no discriminator .*, which {next(iter(key))} would"):
+        construct(load_gan_class("edsr"), asked)
+
+
+@pytest.mark.parametrize("key", ["start", "label_smoothing"])
+def test_a_step_of_its_own_refuses_what_it_does_not_heed(key):
+    asked = DiscriminatorSettings(**{key: 4 if key == "start" else 0.1})
+    exp = experiment(params={"width": 0.1}, discriminator=asked)
+
+    class Own(load_gan_class("pix2pix")):
+        @tf.function
+        def train_step(self, input_image, target, step):
+            return {"gen": tf.reduce_mean(self.generator(input_image) - target)}
+
+    gan = construct(Own, exp)
+    image, target = (tf.TensorSpec(side.shape) for side in batch(exp))
+    trace_step(gan, {"input": image, "target": target})
+    with pytest.raises(ConfigError, match=rf"discriminator\.{key}: .* does not heed it"):
+        check_step(gan, exp)
+    gan.heeded = {key}
+    check_step(gan, exp)
 
 
 def test_open_sides_change_no_weight_and_no_answer():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
+import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -18,19 +21,21 @@ from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.runs import read_run_json
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.ledger import read_split
+from sensor2sensor.networks.flow import DEFAULTS, flow_network
 from sensor2sensor.pipeline import bicubic, psf
 from sensor2sensor.pipeline.reader import iterate_tiles
 from sensor2sensor.sources.pairs import run as pairs
-from sensor2sensor.training import measured
-from sensor2sensor.training.registration import RegistrationError
+from sensor2sensor.training.checkpoints import checkpoint_steps
+from sensor2sensor.training.measured import seen_by
+from sensor2sensor.training.registration import RegistrationError, _find
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
 from tests.fakes_dataset import make_dataset
 
 REGISTRATION = {
     "model_name": "registration", "dataset": "fine_pairs", "tilesize": 32, "steps": 2,
-    "batch_size": 2, "params": {"width": 0.07, "depth": 1}, "random_resize": 1.0,
-    "discriminator": None, "sample_val": 1,
+    "batch_size": 2, "params": {"width": 0.07, "depth": 1, "first_guess": False},
+    "random_resize": 1.0, "discriminator": None, "sample_val": 1,
 }  # fmt: skip
 MOVED = {
     "model_name": "toy", "dataset": "fine", "tilesize": 64, "batch_size": 2, "steps": 4,
@@ -93,10 +98,17 @@ def registered(environment):
     """A registration of two steps."""
     gan = load_gan_class("registration")
     made = experiment(environment, "reg", REGISTRATION).suited_to(gan, str)
-    with pytest.MonkeyPatch.context() as patch:
-        # Up to a minute for a network that sees all of its image: test_reach.py.
-        patch.setattr(measured, "seen_by", lambda generator, experiment: None)
-        return go(environment, made, gan).model
+    return go(environment, made, gan).model
+
+
+def copied(environment, name, into, was=None, now=None):
+    """A run under another name, ``was`` in its texts replaced by ``now``."""
+    root = environment.experiment_root
+    shutil.copytree(root / name, root / into)
+    for file in (root / into).rglob("*.json"):
+        text = file.read_text().replace(str(root / name), str(root / into))
+        file.write_text(text.replace(was, now) if was else text)
+    return root / into
 
 
 def test_pairs_are_one_band_of_both_in_the_splits_they_had(environment):
@@ -122,6 +134,8 @@ def test_pairs_are_one_band_of_both_in_the_splits_they_had(environment):
     ("words", "said"),
     [
         (["--from", "fine", "--from-size", "64", "--band", "B40"], "nearest: 'B04'"),
+        (["--from", "fime", "--from-size", "64", "--band", "B04"], "nearest: 'fine'"),
+        (["--from", "fine", "--from-size", "46", "--band", "B04"], "'fine' has tile sizes 64"),
         (["--from", "fine_pairs", "--from-size", "32", "--band", "B04"], "coarser than its target"),
         (["--from", "fine", "--from-size", "64", "--band", "B04", "--mtf", "2"], "--mtf 2"),
     ],
@@ -161,10 +175,39 @@ def trained(environment, registered):
     return go(environment, experiment(environment, "moved", MOVED))
 
 
+@pytest.fixture(scope="module")
+def plain(environment):
+    """The same without a registration."""
+    return go(environment, experiment(environment, "plain", {**MOVED, "registration": None}))
+
+
+def test_a_match_over_the_whole_image_is_written_down_at_once(registered):
+    params = {**DEFAULTS, "width": 0.07, "depth": 1, "norm": "image"}
+    began = time.process_time()
+    found = seen_by(flow_network(params, 0), registered.exp)
+    # Measured, it took half a minute to a minute.
+    assert time.process_time() - began < 5.0
+    assert found == {"receptive_field_px": 32, "total_stride_px": None, "whole_image": True}
+
+
+def test_a_run_without_a_checkpoint_is_named_where_another_place_has_none(environment):
+    trial = environment.experiment_root / "trials" / "empty"
+    trial.mkdir(parents=True)
+    (trial / "experiment.json").write_text(json.dumps(REGISTRATION))
+    made = experiment(environment, "seeking", MOVED, registration={"run": "empty"})
+    elsewhere = copy.copy(environment)
+    elsewhere.experiment_root = trial.parent
+    with pytest.raises(ConfigErrors, match=str(trial)):
+        _find(SimpleNamespace(config=made.config, document=made.document, environment=elsewhere))
+
+
 def test_resumed_is_uninterrupted_bit_for_bit(environment, trained):
-    made = experiment(environment, "again", MOVED)
-    go(environment, made, steps=2)
-    resumed = go(environment, experiment(environment, "again", MOVED), start=Start(resume=True))
+    folder = copied(environment, "moved", "again")
+    for file in folder.rglob("ckpt-4*"):
+        file.unlink()
+    again = experiment(environment, "again", MOVED)
+    assert checkpoint_steps(again.run.ckpt_dir) == [2]
+    resumed = go(environment, again, start=Start(resume=True))
     pairs_of = zip(
         resumed.model.generator.variables, trained.model.generator.variables, strict=True
     )
@@ -179,10 +222,9 @@ def test_a_run_notes_what_it_was_registered_by(environment, trained):
     assert all(len(digest) == 64 for digest in kept["sha256"].values())
 
 
-def test_without_train_the_target_stays(environment, registered, trained):
+def test_without_train_the_target_stays(environment, registered, trained, plain):
     key = {"registration": {"run": "reg/0715-0930", "test": True}}
     still = go(environment, experiment(environment, "still", {**MOVED, **key}))
-    plain = go(environment, experiment(environment, "plain", {**MOVED, "registration": None}))
     variables = [run.model.generator.variables for run in (still, plain, trained)]
     for one, other in zip(variables[0], variables[1], strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
@@ -197,14 +239,12 @@ def test_without_train_the_target_stays(environment, registered, trained):
     ("changes", "said"),
     [
         ({"registration": {"run": "nowhere"}}, "nowhere"),
-        ({"registration": {"run": "plain_run"}}, "its model is 'toy', not 'registration'"),
+        ({"registration": {"run": "plain"}}, "its model is 'toy', not 'registration'"),
         ({"dataset": "other"}, "it learned on pixels of 20 m, the input has 40 m"),
         ({"input_upsampling": "bicubic"}, "hides the input's own pixels"),
     ],
 )
-def test_what_does_not_fit_is_named(environment, registered, changes, said):
-    if changes.get("registration", {}).get("run") == "plain_run":
-        go(environment, experiment(environment, "plain_run", {**MOVED, "registration": None}))
+def test_what_does_not_fit_is_named(environment, registered, plain, changes, said):
     with pytest.raises((ConfigError, ConfigErrors), match=said):
         _ = experiment(environment, "bad", MOVED, **changes).REGISTRAR
 
@@ -216,19 +256,22 @@ def test_another_network_is_refused_with_every_difference(environment, registere
     for file in (root / "wider").rglob("*.json"):
         content = json.loads(file.read_text())
         if isinstance(content, dict) and content.get("params"):
-            file.write_text(json.dumps({**content, "params": {"width": 0.07, "depth": 2}}))
+            file.write_text(
+                json.dumps({**content, "params": {**REGISTRATION["params"], "depth": 2}})
+            )
     assert resolved is not None
     with pytest.raises(RegistrationError, match=r"12 variables \(there\) against 18") as caught:
         _ = experiment(environment, "bad", MOVED, registration={"run": "wider"}).REGISTRAR
     assert str(caught.value).count("(asked)") == 7  # their number, and the six that are there
 
 
-def test_a_run_that_goes_on_wants_the_checkpoint_it_began_with(environment, registered):
+def test_a_run_that_goes_on_wants_the_checkpoint_it_began_with(environment, trained):
+    fleeting = copied(environment, "reg", "fleeting")
     root = environment.experiment_root
-    shutil.copytree(root / "reg", root / "fleeting", dirs_exist_ok=True)
+    copied(environment, "moved", "orphan", str(root / "reg"), str(fleeting))
     key = {"registration": {"run": "fleeting", "train": True}}
-    go(environment, experiment(environment, "orphan", {**MOVED, **key}), steps=2)
-    for file in (root / "fleeting").rglob("ckpt-2.data*"):
+    assert experiment(environment, "orphan", {**MOVED, **key}).REGISTRAR is not None
+    for file in fleeting.rglob("ckpt-2.data*"):
         file.write_bytes(file.read_bytes()[::-1])
     with pytest.raises(RegistrationError, match="not the one that this run began with"):
         _ = experiment(environment, "orphan", {**MOVED, **key}).REGISTRAR

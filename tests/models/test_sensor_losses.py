@@ -170,6 +170,25 @@ def test_references_that_differ_by_image_weigh_every_known_value_alike(name):
     assert not slope[0, ..., 3].any() and slope[1, ..., 3].any()
 
 
+def test_one_shift_is_chosen_for_all_bands_by_what_they_weigh_and_where_they_are_known():
+    ground = RNG.normal(size=(2, 32, 32, 4)).astype(np.float32)
+    target, moved = ground[:, 6:26, 6:26], ground[:, 8:28, 5:25].copy()
+    given = {"target": target, "output": moved}
+    known = tf.constant([[True, True, True, False], [True, True, False, False]])
+    value, slope = total("gen_shift_l1", known=known, **given)
+    assert value == pytest.approx(0, abs=1e-7) and not slope.any()
+    # A band that lies elsewhere is held against the shift of the others.
+    moved[..., 3] = ground[:, 5:25, 8:28, 3]
+    there = np.abs(ground[:, 8:28, 5:25, 3] - moved[..., 3])[:, 4:-4, 4:-4].mean()
+    bands = {"B02": 2.0, "B04": 2.0, "B08": 2.0, "B11": 0.5}
+    value, slope = total("gen_shift_l1", bands, **given)
+    assert value == pytest.approx(0.5 * there / 4, rel=1e-5)
+    assert slope[..., 3].any() and not slope[..., :3].any()
+    bands = {"B02": 0.1, "B04": 0.1, "B08": 0.0, "B11": 9.0}  # it outweighs them
+    two = np.abs(ground[:, 5:25, 8:28, :2] - moved[..., :2])[:, 4:-4, 4:-4].mean()
+    assert total("gen_shift_l1", bands, **given)[0] == pytest.approx(0.2 * two / 4, rel=1e-5)
+
+
 def test_a_root_over_bands_known_in_some_images_is_refused():
     with pytest.raises(ConfigError, match=r"gen_loss.gen_rmse: .*no mean over bands"):
         total("gen_rmse", known=tf.constant([[True] * 4, [False] + [True] * 3]))
@@ -228,7 +247,7 @@ def config(**settings):
         ({"loss_bands": {"gen_l1": ["B2", "B2"]}}, "twice"),
         ({"discriminator": {"start": 5}, "generator_warmup": 4}, "lies behind generator_warmup 4"),
         ({"degradation": {"paths": {"real": 0.0}}}, "every path"),
-        ({"degradation": {"mtf": [0.4, 0.1]}}, "smaller number comes first"),
+        ({"degradation": {"mtf": [0.4, 0.1]}}, "must be a range"),
     ],
 )
 def test_keys_that_contradict_themselves(settings, message):

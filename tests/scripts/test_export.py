@@ -31,7 +31,7 @@ BANDS = ("B2", "B3", "B4", "B8", "B5", "B6", "B7", "B8A", "B11", "B12")
 EXPERIMENT = {
     "model_name": "carn", "dataset": "sen2venus_x2_all", "tilesize": 32, "steps": 2,
     "batch_size": 2, "gen_loss": {"gen_l1": 1}, "seed": 3, "normalisation": "standard",
-    "input_upsampling": "none", "random_resize": 1,
+    "input_upsampling": "none", "random_resize": 1, "ema": 0.5,
     "params": {"cascades": 1, "blocks": 1, "features_per_factor": 2, "groups": 2},
 }  # fmt: skip
 SIDE = 90
@@ -75,8 +75,15 @@ def card(place: Path) -> Path:
     return place / "experiments" / "a" / "own" / "export" / f"a__own_{STAMP}.yaml"
 
 
-@pytest.fixture(scope="module")
-def generator(place: Path):
+def changed(place: Path, name: str, **params: object) -> None:
+    """The run once more under another name, as if the model had had these ``params``."""
+    shutil.copytree(place / "experiments" / "a" / "own", place / "experiments" / name)
+    settings = place / "experiments" / name / "logs" / STAMP / "experiment.json"
+    said = json.loads(settings.read_text())
+    settings.write_text(json.dumps({**said, "params": {**said["params"], **params}}))
+
+
+def generator_of(place: Path, exp: str):
     """The generator as it was trained: the bands of 20 m repeated, as records hold them."""
     from experiment import Experiment
     from models.loading import find_gan_class
@@ -85,7 +92,7 @@ def generator(place: Path):
     from sensor2sensor.training.trained import trained
 
     environment = load_environment(place / "environment.json")
-    experiment = Experiment("a/own", environment, timestamp=STAMP, as_run=True)
+    experiment = Experiment(exp, environment, timestamp=STAMP, as_run=True)
     run = find_run(experiment.exp_dir, STAMP)
     made = find_gan_class("carn", environment.models_root, print, ())
     experiment, gan, _ = trained(experiment, run, made)
@@ -106,7 +113,7 @@ def test_the_card_holds_the_four_keys_of_the_tool_and_where_the_weights_are_from
     # As far as it sees, in whole input pixels.
     assert read.margin == 2 * RADIUS_PX and read.source_m == 10
     known = read.provenance["sensor2sensor"]
-    assert known["radius_px"] == RADIUS_PX and known["step"] == 2 and known["weights"] == "last"
+    assert known["radius_px"] == RADIUS_PX and known["step"] == 2 and known["weights"] == "ema 0.5"
     assert known["onnx_sha256"] == files.sha256(read.model)
     assert known["parity_dn"] <= 0.5 and known["seam_dn"] <= 1 and known["source_m"] == 10
     assert str(card.parent) not in card.read_text()
@@ -123,6 +130,27 @@ def test_the_file_is_what_the_tool_loads(card):
     assert [side.dim_value for side in (sides[0], *sides[2:])] == [0, 0, 0]  # open
 
 
+def test_the_weights_of_the_file_are_the_averages(place, card):
+    """Of the first kernel the optimizer holds the average; the network itself has the last one."""
+    import onnx
+    import tensorflow as tf
+
+    (index,) = (place / "experiments" / "a" / "own").rglob("ckpt-2.index")
+    stored = tf.train.load_checkpoint(str(index.with_suffix("")))
+    model = onnx.load(read_card(card).model)
+    (file,) = (
+        onnx.numpy_helper.to_array(one).transpose(2, 3, 1, 0)
+        for one in model.graph.initializer
+        if list(one.dims) == [8, len(BANDS), 3, 3]
+    )
+    kept = {
+        name.split("/")[0]
+        for name, shape in stored.get_variable_to_shape_map().items()
+        if tuple(shape) == file.shape and np.array_equal(stored.get_tensor(name), file)
+    }
+    assert kept == {"generator_optimizer"}
+
+
 def applied(card: Path, product: Path, out: Path, tile_px: int) -> tuple[np.ndarray, dict]:
     words = ["--model", str(card), "--product", str(product), "--out", str(out)]
     assert infer([*words, "--tile-px", str(tile_px)]) == 0
@@ -131,15 +159,19 @@ def applied(card: Path, product: Path, out: Path, tile_px: int) -> tuple[np.ndar
         return file.read(), {**named, **file.profile}
 
 
-def test_a_product_in_windows_equals_the_generator_on_all_of_it(card, generator, tmp_path):
-    product = write_theia(tmp_path, side_px=SIDE)
-    made, said = applied(card, product, tmp_path / "out.tif", 37)
+def wanted_of(generator, product: Path) -> np.ndarray:
     whole, numbers = open_theia(product), []
     for band in BANDS:
         step = whole.grid(band).resolution_m // 10
         image = whole.read(band, whole.grid(band).full_window)
         numbers.append(image.repeat(step, 0).repeat(step, 1))
-    wanted = generator(np.stack(numbers))
+    return generator(np.stack(numbers))
+
+
+def test_a_product_in_windows_equals_the_generator_on_all_of_it(place, card, tmp_path):
+    product = write_theia(tmp_path, side_px=SIDE)
+    made, said = applied(card, product, tmp_path / "out.tif", 37)
+    wanted = wanted_of(generator_of(place, "a/own"), product)
     assert made.shape == wanted.shape == (len(BANDS), 2 * SIDE, 2 * SIDE)
     # What the edge can change: the network's reach, and two pixels of 20 m of the enlargement.
     edge = 2 * (RADIUS_PX + 4)
@@ -151,6 +183,19 @@ def test_a_product_in_windows_equals_the_generator_on_all_of_it(card, generator,
     assert said["descriptions"] == BANDS and said["scales"] == (1e-4,) * len(BANDS)
     assert (said["nodata"], said["dtype"]) == (-10000, "int16") and said["crs"].to_epsg() == 32631
     assert said["transform"][:6] == (5, 0, 399960, 0, -5, 4800000)
+
+
+def test_with_a_layer_that_knows_bands_of_20_m_it_does_too(place, tmp_path):
+    """The layer of low frequencies leaves them as they are; it has no weights of its own."""
+    changed(place, "low", low_frequency=True)
+    assert exported(place, "--out", str(tmp_path), exp="low") == 0
+    card = tmp_path / f"low_{STAMP}.yaml"
+    product, edge = write_theia(tmp_path, side_px=SIDE), read_card(card).margin + 8
+    assert edge > 2 * (RADIUS_PX + 4)
+    made, _ = applied(card, product, tmp_path / "out.tif", SIDE)
+    inner = (..., slice(edge, -edge), slice(edge, -edge))
+    wanted = wanted_of(generator_of(place, "low"), product)
+    assert np.abs(made - wanted)[inner].max() <= 1
 
 
 def test_a_gap_neither_grows_nor_depends_on_the_windows(card, tmp_path):
@@ -175,12 +220,7 @@ def test_what_cannot_be_is_one_line(place, tmp_path, capsys, words, said):
 
 
 def test_weights_of_another_architecture_are_refused(place, tmp_path, capsys):
-    shutil.copytree(place / "experiments" / "a" / "own", place / "experiments" / "other")
-    settings = place / "experiments" / "other" / "logs" / STAMP / "experiment.json"
-    said = json.loads(settings.read_text())
-    settings.write_text(
-        json.dumps({**said, "params": {**said["params"], "features_per_factor": 4}})
-    )
+    changed(place, "other", features_per_factor=4)
     assert exported(place, "--out", str(tmp_path), exp="other") == 2
     assert "architecture" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -17,8 +17,10 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
 from sensor2sensor.training.batches import reader_options, train_batches
 from sensor2sensor.training.show import BINS, _between_levels, read_pairs, sheet
+from sensor2sensor.training.stages import chain_of
 from tests.doors import run_door
 from tests.fakes_dataset import make_dataset
+from tests.fakes_pairs import make_pairs
 
 NAMES = ["nearest", "small", "norms"]
 
@@ -75,6 +77,24 @@ def test_pairs_are_those_of_the_first_steps(place):
     assert set(pairs.names) == known
     other = read_pairs(experiment, replace(options, seed=6), split="train", count=6)
     assert set(other.names) == known and not np.array_equal(other.targets, pairs.targets)
+
+
+def test_pairs_have_gone_through_the_stages_that_training_has(tmp_path):
+    make_pairs(tmp_path / "data")
+    (tmp_path / "environment.json").write_text('{"data_root": "data", "experiment_root": "exp"}')
+    (tmp_path / "exp" / "staged").mkdir(parents=True)
+    asked = {"model_name": "bicubic", "dataset": "pairs_toy", "tilesize": 32, "batch_size": 2}
+    asked |= {"input_upsampling": "none", "random_resize": 1.0}
+    asked |= {"degradation": {"paths": {"simulated": 1}, "noise": [0.1, 0.2]}}
+    (tmp_path / "exp" / "staged" / "experiment.json").write_text(json.dumps(asked))
+    experiment, environment = _experiment(tmp_path, "staged")
+    options = reader_options(experiment, environment)
+    first = next(iter(train_batches(experiment, options, chain=chain_of(experiment))))
+    # One pair of a batch of two: noise is drawn for the whole batch.
+    pairs = read_pairs(experiment, options, split="train", count=1)
+    np.testing.assert_array_equal(pairs.inputs, first["input"][:1])
+    plain = next(iter(train_batches(experiment, options)))
+    assert not np.allclose(pairs.inputs, plain["input"][:1], atol=0.05)
 
 
 def test_val_is_shown_whole_and_at_most_once(place):

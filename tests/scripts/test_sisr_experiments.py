@@ -48,12 +48,13 @@ def sites(name):
     return [line for line in lines if not line.startswith("#")]
 
 
-def test_there_are_eighteen_four_and_one():
+def test_there_are_eighteen_four_one_and_all_losses():
     found = {path.parent.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("experiment.json")}
     assert found == {
         *(f"{data}/{variant}" for data in DATA for variant in VARIANTS),
         *(f"pretrain_registration/{name}" for name in PRETRAINED),
         "train_sentinel2_superresolution",
+        "losses",
     }
 
 

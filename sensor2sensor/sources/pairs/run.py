@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
+from sensor2sensor.config.places import dataset_fault
 from sensor2sensor.core import cli
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import require_tensorflow
@@ -53,8 +54,11 @@ def run(args: argparse.Namespace) -> int:
         wrong.append(f"--mtf {args.mtf:g} is not in (0, 1)")
     if wrong:
         raise InputError("; ".join(wrong), hint="see --help")
+    root = Path(load_environment(args.environment).data_root)
+    if (fault := dataset_fault(root, args.source, args.from_size)) is not None:
+        where = {"dataset": "--from", "tilesize": "--from-size"}[fault[0]]
+        raise InputError(fault[1], where=where)
     if not args.dry_run:
         require_tensorflow()
-    root = Path(load_environment(args.environment).data_root)
     source = PairsSource(root / args.source / str(args.from_size), name, args.band, args.mtf)
     return write(source, root, shared.write_options(args))

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core import cli, files
-from sensor2sensor.core.errors import DatasetError, InputError
+from sensor2sensor.core.errors import DatasetError, InputError, Sensor2SensorError
+from sensor2sensor.core.manifest import file_fingerprint
 from sensor2sensor.core.paths import expanded
 from sensor2sensor.core.progress import progress
 from sensor2sensor.sources.sen2venus.form import NODATA
@@ -42,6 +43,8 @@ _NAME = re.compile(
     r"(?P<site>.+)_(?P<tile>T?\d{2}[A-Z]{3})_(?P<date>\d{4}-?\d{2}-?\d{2})"
     r"_(?P<size>05m|10m|20m)_(?P<bands>b2b3b4b8|b4b5b6b8a|b5b6b7b8a)\.pt"
 )
+CONVERTED = "converted.json"
+_TOLD = 5
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of zip members: a repeat gives equal bytes
 
 DOC = r"""
@@ -51,7 +54,8 @@ Convert stacks of SEN2VENµS version 1 (.pt) to the layout of version 2, for ste
 
 Reads <data>/**/SITE_TILE_DATE_05m_b2b3b4b8.pt and the like, unpacked from the .7z of each site;
 writes <out>/<SITE>/index.csv and a zip of GeoTIFFs for each band group. Needs no torch, and no
-pickle is run: a stack that is anything but a plain tensor is refused. Finished sites are kept.
+pickle is run: a stack that is anything but a plain tensor is refused. A site whose stacks are those
+that it was made from (converted.json) is kept; another one is converted anew, whole.
 """
 
 
@@ -68,6 +72,10 @@ class Pair:
     def name(self) -> str:
         """``SITE_TILE_DATE``."""
         return f"{self.site}_{self.tile}_{self.date}"
+
+    def made_from(self) -> dict[str, dict[str, int]]:
+        """Size and time of each of its files, by column."""
+        return {column: file_fingerprint(path) for column, path in sorted(self.stacks.items())}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,11 +94,31 @@ def _run(args: argparse.Namespace) -> int:
     for pair in pairs_in(source):
         by_site[pair.site].append(pair)
     for site, pairs in by_site.items():
-        if (out / site / INDEX).is_file() and not args.force:
+        there = {pair.name: pair.made_from() for pair in pairs}
+        held = {} if args.force else _held(out / site)
+        if held == there:
             report.skipped(site)
+        elif gone := sorted({name for name, _ in _columns(held) - _columns(there)}):
+            # Whoever removes stacks to save room would lose what came of them.
+            told = ", ".join(gone[:_TOLD]) + (" ..." if len(gone) > _TOLD else "")
+            what = f"{site}: holds {len(gone)} dates whose stacks are gone ({told})"
+            report.failed(site, f"{what}; unpack them again, or --force to be without them")
         else:
             _convert_site(out / site, pairs, report)
     return report.finish()
+
+
+def _columns(made_from: Mapping[str, Mapping[str, Any]]) -> set[tuple[str, str]]:
+    return {(name, column) for name, stacks in made_from.items() for column in stacks}
+
+
+def _held(folder: Path) -> dict[str, Any]:
+    """What the pairs of a finished site were made from; empty where there is none or none says."""
+    try:
+        found = files.read_json(folder / CONVERTED) if (folder / INDEX).is_file() else {}
+    except (OSError, Sensor2SensorError):
+        return {}
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def pairs_in(folder: Path) -> list[Pair]:
@@ -117,16 +145,19 @@ def pairs_in(folder: Path) -> list[Pair]:
 
 
 def _convert_site(folder: Path, pairs: Sequence[Pair], report: cli.StepReport) -> None:
-    """Write the zips of a site, then its index, which makes it one."""
+    """Write the zips of a site and what they were made from, then its index: it makes it one."""
     columns = sorted({column for pair in pairs for column in pair.stacks})
     files.remove(folder / INDEX)
     rows: list[list[str]] = []
+    held: dict[str, Any] = {}
     with ExitStack() as open_zips:
         zips = {}
         for column in columns:
             path = open_zips.enter_context(files.atomic_path(_zip_of(folder, column)))
             zips[column] = open_zips.enter_context(zipfile.ZipFile(path, "w"))
         for pair in progress(pairs, desc=folder.name, unit="pair"):
+            # Before they are read: one that is replaced meanwhile is read again by the next run.
+            made_from = pair.made_from()
             try:
                 stacks = _checked(pair)
             except DatasetError as error:
@@ -136,12 +167,15 @@ def _convert_site(folder: Path, pairs: Sequence[Pair], report: cli.StepReport) -
             for column, stack in stacks.items():
                 _pack(zips[column], pair, column, stack)
             rows += [_row(folder, pair, number, columns, stacks) for number in range(count)]
+            held[pair.name] = made_from
             report.done(pair.name)
     if rows:
+        files.write_json(folder / CONVERTED, held)
         header = ["vns_site", "s2_tile", "date", *columns]
         lines = ["\t".join(row) for row in [header, *rows]]
         files.write_text(folder / INDEX, "\n".join(lines) + "\n")
     else:
+        files.remove(folder / CONVERTED)
         for column in columns:
             files.remove(_zip_of(folder, column))
 

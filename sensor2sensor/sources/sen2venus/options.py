@@ -161,7 +161,9 @@ def from_arguments(args: argparse.Namespace, folder: Path) -> VenusOptions:
         test_sites=tuple(sorted(set(args.test_sites))),
         val_sites=tuple(sorted(set(args.val_sites or ()))),
         val_share=0.1 if share is None else share,
-        exclusions=read_exclusions([expanded(path) for path in args.exclude]),
+        exclusions=read_exclusions(
+            [expanded(path) for path in args.exclude], of=["site"], partial=args.add
+        ),
         min_valid=args.min_valid,
         per_site=args.per_site,
         seed=args.seed,

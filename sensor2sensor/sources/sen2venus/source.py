@@ -15,6 +15,7 @@ from sensor2sensor.core.progress import progress
 from sensor2sensor.core.seeds import keyed_hash
 from sensor2sensor.dataset.records import TileRecord, dense_record
 from sensor2sensor.dataset.splits import TilePlace
+from sensor2sensor.sources.exclusions import Excluded, facts_of, told_unmatched
 from sensor2sensor.sources.sen2venus import form, ground
 from sensor2sensor.sources.sen2venus.images import (
     Header,
@@ -25,7 +26,7 @@ from sensor2sensor.sources.sen2venus.images import (
 )
 from sensor2sensor.sources.sen2venus.layout import Patch, patches_of, sites_in
 from sensor2sensor.sources.sen2venus.options import VenusOptions
-from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, listing
+from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, counted, listing
 
 _SCALE = np.float32(10000)
 
@@ -38,7 +39,8 @@ class VenusSource(Source):
         options: Of step 54.
 
     Raises:
-        InputError: There is no site, an index cannot be used, or no patch can be read.
+        InputError: There is no site, an index cannot be used, a list excludes nothing of it, or no
+            patch can be read.
     """
 
     step, version = "54", 1
@@ -49,6 +51,9 @@ class VenusSource(Source):
         self.command = options.command(folder)
         columns = form.columns_of(options)
         found = [patch for site in sites_in(folder) for patch in patches_of(site, columns)]
+        # Of all there are: a patch beyond the cap of its site is not misspelt.
+        names = ((patch.site, patch.tile, patch.date, None) for patch in found)
+        self._idle: Sequence[Excluded] = options.exclusions.unmatched(names)
         self._patches: Sequence[Patch] = _capped(found, options)
         looked_at = progress(self._patches, desc="looking at patches", unit="patch")
         # Of 5 m: where the target lies, and how large it is.
@@ -60,7 +65,7 @@ class VenusSource(Source):
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the patches: it goes to a worker process with every task."""
-        return {**vars(self), "_patches": (), "_headers": ()}
+        return {**vars(self), "_patches": (), "_headers": (), "_idle": ()}
 
     def plan(self) -> Listing:
         """Every patch, those that cannot be read or are excluded among them."""
@@ -77,13 +82,14 @@ class VenusSource(Source):
             self._item(p, places[p.name], splits.get(p.site), reasons[p.name])
             for p in self._patches
         ]
-        made = listing(self._asked.name, items, sites=splits)
+        made = listing(self._asked.name, items, sites=splits, **facts_of(self._idle))
+        idle = told_unmatched(self._idle, self._asked.exclusions)
         return replace(
             made,
             listed_in="the indices of the sites",
-            notes=_notes(splits, shared, reasons, places),
+            notes=(*_notes(splits, shared, reasons, places), *idle),
             left_out_by="--min-valid",
-            unread_by="files that are missing or --exclude" if any(reasons.values()) else "",
+            unread_by=counted(_kind_of(reason) for reason in reasons.values() if reason),
             advice=("--test-sites and --val-sites with sites that have patches",),
         )
 
@@ -172,6 +178,10 @@ def _reflectance(numbers: Numbers) -> npt.NDArray[np.float32]:
             known = np.sort(found[..., band][~empty])
             found[..., band][empty] = known[(len(known) - 1) // 2]
     return found
+
+
+def _kind_of(reason: str) -> str:
+    return "--exclude" if reason.startswith("excluded by") else "missing files"
 
 
 def _notes(

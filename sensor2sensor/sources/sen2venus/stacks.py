@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 import pickletools
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +25,14 @@ import numpy.typing as npt
 from sensor2sensor.core.errors import DatasetError
 
 _PICKLE_BYTES = 1 << 16
+_ORDER_BYTES = 16
+# A patch is read whole. Those of SEN2VENµS have 4 bands and 256 pixels of 5 m along an edge.
+_BANDS, _SIDE_PX, _INTEGER = 16, 2048, 1 << 62
+# Whatever zipfile and what it calls raise for damaged, encrypted or odd archives.
+_DAMAGED = (
+    OSError, EOFError, ValueError, RuntimeError, OverflowError, zipfile.BadZipFile, zlib.error,
+    struct.error,
+)  # fmt: skip
 _TYPES = {"ShortStorage": "<i2", "IntStorage": "<i4", "FloatStorage": "<f4"}
 # Opcodes that only number, frame or remember what others said.
 _SILENT = {"PROTO", "FRAME", "BINPUT", "LONG_BINPUT", "PUT", "MEMOIZE"}
@@ -72,7 +82,8 @@ class _Reader:
         """One opcode, and no other."""
         found = self.next()
         if found != (name, said):
-            raise self.refused(f"has {found[0]} {found[1] or ''} where {name} {said or ''} is due")
+            what = f"has {found[0]} {_shown(found[1] or '')} where {name} {said or ''} is due"
+            raise self.refused(what)
 
     def text(self) -> str:
         """A text."""
@@ -86,7 +97,7 @@ class _Reader:
         name, said = self.next()
         kind = str(said).removeprefix("torch ")
         if name != "GLOBAL" or kind not in _TYPES or said == kind:
-            raise self.refused(f"has {name} {said} where the type of numbers is due")
+            raise self.refused(f"has {name} {_shown(said)} where the type of numbers is due")
         return _TYPES[kind]
 
     def integer(self) -> int:
@@ -95,8 +106,8 @@ class _Reader:
         return self._integer(name, said)
 
     def _integer(self, name: str, said: object) -> int:
-        if name not in _INTEGERS or not isinstance(said, int) or said < 0:
-            raise self.refused(f"has {name} {said} where a number is due")
+        if name not in _INTEGERS or not isinstance(said, int) or not 0 <= said < _INTEGER:
+            raise self.refused(f"has {name} {_shown(said)} where a number is due")
         return said
 
     def integers(self) -> tuple[int, ...]:
@@ -112,6 +123,11 @@ class _Reader:
         if marked != (name == "TUPLE") or (not marked and _TUPLES[name] != len(found)):
             raise self.refused("has an odd tuple")
         return tuple(found)
+
+
+def _shown(said: object) -> str:
+    """What a foreign pickle says, as part of one short line."""
+    return ascii(str(said)[:60])[1:-1]
 
 
 def _parsed(data: bytes, where: Path) -> tuple[str, str, int, tuple[int, ...]]:
@@ -136,10 +152,15 @@ def _parsed(data: bytes, where: Path) -> tuple[str, str, int, tuple[int, ...]]:
     for name in ("EMPTY_TUPLE", "REDUCE", "TUPLE", "REDUCE", "STOP"):
         read.take(name)
     whole = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+    if len(shape) != 4:
+        raise read.refused(f"is {list(shape)[:8]}, not patches, bands, rows, columns")
+    _, bands, rows, columns = shape
+    if not all(shape) or bands > _BANDS or max(rows, columns) > _SIDE_PX:
+        raise read.refused(f"is {list(shape)}, which is no stack of patches")
     if offset or strides != whole or math.prod(shape) != count:
         raise read.refused(f"has a view of {list(shape)} with strides {list(strides)}")
     if not key.isdigit():
-        raise read.refused(f"names its storage '{key[:20]}'")
+        raise read.refused(f"names its storage '{_shown(key)}'")
     return dtype, key, count, shape
 
 
@@ -147,26 +168,40 @@ def look(path: Path) -> Stack:
     """What a stack holds, by its header alone.
 
     Raises:
-        DatasetError: It is damaged, or holds anything but one plain tensor of four dimensions.
+        DatasetError: It is damaged or compressed, or holds anything but one plain tensor of four
+            dimensions of a sane size.
     """
     with _archive(path) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist()}
+        _refuse_bombs(archive, path)
         pickles = [name for name in sizes if name.rpartition("/")[2] == "data.pkl"]
         if len(pickles) != 1 or sizes[pickles[0]] > _PICKLE_BYTES:
             what = "has no one data.pkl of a plain tensor"
             raise DatasetError(what, where=path.name, hint="fetch it again")
         root = pickles[0].removesuffix("data.pkl")
-        if f"{root}byteorder" in sizes and archive.read(f"{root}byteorder") != b"little":
+        order = f"{root}byteorder"
+        if order in sizes and (sizes[order] > _ORDER_BYTES or archive.read(order) != b"little"):
             raise DatasetError("is not of little-endian numbers", where=path.name)
         dtype, key, count, shape = _parsed(archive.read(pickles[0]), path)
         member, wanted = f"{root}data/{key}", count * np.dtype(dtype).itemsize
         if sizes.get(member) != wanted:
             what = f"holds {sizes.get(member, 'no')} bytes of numbers, not {wanted}"
             raise DatasetError(what, where=path.name, hint="fetch it again")
-    if len(shape) != 4:
-        raise DatasetError(f"is {list(shape)}, not patches, bands, rows, columns", where=path.name)
     n, bands, rows, columns = shape
     return Stack((n, bands, rows, columns), dtype, member)
+
+
+def _refuse_bombs(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse what torch never writes: a few deflated bytes may be more than the memory.
+
+    Raises:
+        DatasetError: A member is compressed, or says it is larger than the file.
+    """
+    for info in archive.infolist():
+        stored = info.compress_type == zipfile.ZIP_STORED and info.compress_size == info.file_size
+        if not stored or info.file_size > path.stat().st_size:
+            what = f"has the member '{_shown(info.filename)}', which is not stored as it is"
+            raise DatasetError(what, where=path.name, hint="torch.save compresses nothing")
 
 
 def patches(path: Path, stack: Stack) -> Iterator[npt.NDArray[Any]]:
@@ -196,8 +231,9 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        with path.open("rb") as stream:
+    except _DAMAGED as error:
+        old = False
+        with suppress(OSError), path.open("rb") as stream:
             old = stream.read(1) == b"\x80"
         if old:
             what, hint = "is a bare pickle, as of before torch 1.6", "save it again with torch"

@@ -16,8 +16,16 @@ from sensor2sensor.core.manifest import file_fingerprint
 from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.build import drawn
 from sensor2sensor.dataset.records import TileRecord, dense_record
-from sensor2sensor.sources.exclusions import Exclusions
-from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, listing, with_validation
+from sensor2sensor.sources.exclusions import Exclusions, told_unmatched
+from sensor2sensor.sources.source import (
+    Item,
+    LeftOut,
+    Listing,
+    Source,
+    counted,
+    listing,
+    with_validation,
+)
 from sensor2sensor.sources.worldstrat import form
 from sensor2sensor.sources.worldstrat.images import (
     DERIVED_BANDS,
@@ -32,6 +40,7 @@ from sensor2sensor.sources.worldstrat.layout import (
     Pair,
     few,
     find_pairs,
+    place_of,
     refuse_two_splits,
     split_places,
 )
@@ -81,22 +90,29 @@ class DerivedSource(Source):
             if known != item.split:
                 splits[item.unit] = f"{known}+{item.split}"
         refuse_two_splits(splits, self._folder / INDEX)
-        notes = [f"licence of the data: {form.LICENCE}", *split_places(splits), *self._unnamed()]
+        notes = [f"licence of the data: {form.LICENCE}"]
         if not any(item.split == "val" for item in items):
-            train = {item.unit for item in items if item.split == "train" and not item.left_out}
-            count = max(1, len(train) // 10)
-            items = list(with_validation(items, count, self._asked.seed))
-            notes.append(f"{count} of {len(train)} AOIs for training are for validation: none was")
-        facts = form.facts(self._excluded.names)
-        made = listing(self._asked.name, items, **facts)
+            items, told = _with_validation(items, self._asked.seed, self._folder / INDEX)
+            notes.append(told)
+        notes += [*self._neighbours(items), *self._unnamed()]
+        names = [name for pair in self._pairs for name in _names(pair)]
+        idle = self._excluded.unmatched((None, None, None, name) for name in names)
+        notes += told_unmatched(idle, self._excluded)
+        made = listing(self._asked.name, items, **form.facts(self._excluded, idle))
+        kinds = [_kind_of(item.left_out) for item in items if item.left_out]
         return replace(
             made,
-            listed_in=INDEX,
+            listed_in=f"{INDEX} or --exclude",
             notes=tuple(notes),
             left_out_by="pixels without data",
-            unread_by="correlation and exclusions",
-            advice=("--min-correlation with a smaller number",),
+            unread_by=counted(kinds),
+            advice=("--min-correlation with a smaller number",) if "correlation" in kinds else (),
         )
+
+    def _neighbours(self, items: Sequence[Item]) -> Iterator[str]:
+        taken = (item for item in items if item.overpass and not item.left_out)
+        named = {item.unit: str(item.split) for item in taken}
+        return split_places(named, "name those of one split in a list for --exclude")
 
     def _unnamed(self) -> Iterator[str]:
         lone = [pair.high.name for pair in self._pairs if not pair.aoi]
@@ -110,7 +126,7 @@ class DerivedSource(Source):
         stem = pair.high.relative_to(self._folder).with_suffix("").as_posix()
         name = stem.replace("/", "_").replace(" ", "_").replace("+", "_")
         least = self._asked.least(pair.split)
-        reason = self._excluded.reason(aoi=pair.aoi) if pair.aoi else None
+        reason = next(filter(None, (self._excluded.reason(aoi=n) for n in _names(pair))), None)
         if not reason and not pair.correlation > least:
             reason = f"correlation {pair.correlation:.3f} is not above {least:g}"
         files = (pair.high, pair.low)
@@ -147,6 +163,36 @@ class DerivedSource(Source):
             made.append(stored_form(image.values))
         extras = {"correlation": np.array(pair.correlation, np.float32)}
         return (dense_record(item.name, made[0], made[1], extras),)
+
+
+def _names(pair: Pair) -> tuple[str, ...]:
+    """What a list may call a pair: its AOI, or its file where that tells none."""
+    return tuple(filter(None, (pair.aoi, pair.high.name)))
+
+
+def _with_validation(items: Sequence[Item], seed: int, where: Path) -> tuple[list[Item], str]:
+    """A tenth of the places of train for validation, whole: AOIs of one lie side by side.
+
+    Raises:
+        InputError: There is no place to spare.
+    """
+    train = {item.unit for item in items if item.split == "train" and not item.left_out}
+    places = {place_of(unit) for unit in train}
+    if len(places) < 2:
+        what = f"has no validation, and its AOIs for training are of {len(places)} place"
+        raise InputError(what, where=where, hint="give lines the split 'val'")
+    count = max(1, len(places) // 10)
+    drawn_by = with_validation((replace(i, unit=place_of(i.unit)) for i in items), count, seed)
+    made = [replace(item, split=by.split) for item, by in zip(items, drawn_by, strict=True)]
+    moved = {item.unit for item in made if item.split == "val" and not item.left_out}
+    return made, (
+        f"{len(moved)} of {len(train)} AOIs for training ({count} of {len(places)} places) are for"
+        " validation: none was"
+    )
+
+
+def _kind_of(reason: str) -> str:
+    return "correlation" if reason.startswith("correlation") else "--exclude"
 
 
 def _common_sides(pairs: Sequence[Pair], folder: Path) -> Sides:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.dataset.build import dense_input, draft_contract
 from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec, SplitPolicy, TargetSpec
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
+from sensor2sensor.sources.exclusions import Excluded, Exclusions, facts_of
 from sensor2sensor.sources.worldstrat.images import BANDS, DIVISOR, NODATA_DN
 
 LICENCE = "CC BY-NC 4.0 (SPOT 6/7, Airbus); Sentinel-2: Copernicus"
@@ -25,9 +27,15 @@ PAIRING = (
 )
 
 
-def facts(exclusions: tuple[str, ...]) -> dict[str, Any]:
-    """What provenance says of a folder: its licence, and which lists left samples out."""
-    return {"licence": LICENCE, **({"excluded_by": list(exclusions)} if exclusions else {})}
+def facts(exclusions: Exclusions, idle: Sequence[Excluded]) -> dict[str, Any]:
+    """What provenance says of a folder: its licence, and which lists left samples out.
+
+    Args:
+        exclusions: The lists.
+        idle: Their entries that mean no sample.
+    """
+    names = list(exclusions.names)
+    return {"licence": LICENCE, **({"excluded_by": names} if names else {}), **facts_of(idle)}
 
 
 def draft(

@@ -228,8 +228,8 @@ def place_of(aoi: str) -> str:
     return match["place"] if match else aoi
 
 
-def split_places(splits: Mapping[str, str]) -> Iterator[str]:
-    """What is to be said of places whose AOIs are in several splits."""
+def split_places(splits: Mapping[str, str], advice: str) -> Iterator[str]:
+    """What is to be said of places whose AOIs are in several splits, and what helps."""
     of_place: defaultdict[str, set[str]] = defaultdict(set)
     for aoi, split in splits.items():
         of_place[place_of(aoi)].add(split)
@@ -237,7 +237,7 @@ def split_places(splits: Mapping[str, str]) -> Iterator[str]:
     if shared:
         yield (
             f"warning: AOIs of {len(shared)} places are in more than one split ({few(shared)}):"
-            " they lie side by side; --split place draws whole places"
+            f" they lie side by side; {advice}"
         )
 
 

@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     folder = pictures.folder_of_data(args)
     derived = is_derived(folder)
     options, writing = from_arguments(args, folder, derived=derived), write_options(args)
-    exclusions = read_exclusions([expanded(path) for path in args.exclude])
+    lists = [expanded(path) for path in args.exclude]
+    exclusions = read_exclusions(lists, of=["aoi"], partial=args.add)
     if not args.dry_run:
         require_tensorflow()
     root = Path(load_environment(args.environment).data_root)

@@ -17,8 +17,8 @@ from sensor2sensor.dataset.build import drawn
 from sensor2sensor.dataset.records import TileRecord, dense_record
 from sensor2sensor.dataset.splits import assign
 from sensor2sensor.sources import pictures
-from sensor2sensor.sources.exclusions import Exclusions
-from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, listing
+from sensor2sensor.sources.exclusions import Exclusions, told_unmatched
+from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, counted, listing
 from sensor2sensor.sources.worldstrat import form, pairing
 from sensor2sensor.sources.worldstrat.images import (
     L2A_BANDS,
@@ -32,6 +32,7 @@ from sensor2sensor.sources.worldstrat.images import (
     read_mask,
     stored_form,
 )
+from sensor2sensor.sources.worldstrat.lacking import advice, kind_of, lacks, too_small
 from sensor2sensor.sources.worldstrat.layout import (
     SPLIT,
     Aoi,
@@ -93,15 +94,16 @@ class RawSource(Source):
         """The crops of every AOI; headers are read, no pixels."""
         looked_at = progress(self._aois, desc="looking at AOIs", unit="AOI")
         items = [item for aoi in looked_at for item in self._items(aoi)]
-        facts = form.facts(self._excluded.names)
-        made = listing(self._asked.name, items, **facts)
+        reasons = [item.left_out for item in items if item.left_out]
+        idle = self._excluded.unmatched((None, None, None, aoi.name) for aoi in self._aois)
+        made = listing(self._asked.name, items, **form.facts(self._excluded, idle))
         return replace(
             made,
-            listed_in="the list of AOIs",
-            notes=tuple(self._notes(items)),
+            listed_in="the list of AOIs or --exclude",
+            notes=(*self._notes(items), *told_unmatched(idle, self._excluded)),
             left_out_by="clouds, missing pixels and correlation",
-            unread_by="missing files, dates, sizes and exclusions",
-            advice=("--max-days with a larger number", "--min-correlation with a smaller one"),
+            unread_by=counted(map(kind_of, reasons)),
+            advice=tuple(advice(reasons, self._asked)),
         )
 
     def _notes(self, items: Sequence[Item]) -> Iterator[str]:
@@ -111,11 +113,11 @@ class RawSource(Source):
             yield f"AOIs left out before they are read ({len(out)}), see split.csv: {few(out)}"
         if not self._by_place:
             taken = {item.unit: item.split or "" for item in items if not item.left_out}
-            yield from split_places(taken)
+            yield from split_places(taken, "--split place draws whole places")
 
     def _items(self, aoi: Aoi) -> Iterator[Item]:
         candidates = tuple(r for r in aoi.revisits if abs(r.days) <= self._asked.max_days)
-        reason = self._reason(aoi) or _lacks(aoi, candidates, self._asked.max_days)
+        reason = self._reason(aoi) or lacks(aoi, candidates, self._asked.max_days)
         windows: Sequence[Window] = [Window(0, 0, self._asked.low_px)]
         if not reason:
             windows, reason = self._windows(candidates[0])
@@ -151,7 +153,7 @@ class RawSource(Source):
         with suppress(DatasetError):
             height, width = grid_of(first.path).shape
             if min(height, width) < side:
-                return [Window(0, 0, side)], f"has {height} x {width} pixels of 10 m, not {side}"
+                return [Window(0, 0, side)], too_small((height, width), side)
             top, left = (height % side) // 2, (width % side) // 2
             return [
                 Window(top + square.y, left + square.x, side)
@@ -218,14 +220,3 @@ def _look(revisit: Revisit, window: Window) -> tuple[Image, float]:
     if (seen := masks["dataMask"]) is not None:
         low = replace(low, valid=low.valid & (seen != 0))
     return low, pairing.cloud_share(masks["CLM"], window)
-
-
-def _lacks(aoi: Aoi, candidates: Sequence[Revisit], max_days: int) -> str:
-    if aoi.high is None:
-        return f"has no {aoi.name}_ps.tiff"
-    if not aoi.revisits:
-        return "has no look of Sentinel-2 that the metadata date"
-    if not candidates:
-        nearest = aoi.revisits[0].days
-        return f"the nearest look is {nearest:+d} d away, more than {max_days}"
-    return ""

@@ -12,6 +12,12 @@ from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.sources.source import Source
 from sensor2sensor.sources.writer.options import WriteOptions
 
+# Options that only a digest tells: two of them say nothing.
+_DIGESTS = {
+    "exclusions_sha256": "--exclude lists other entries than it did",
+    "dataset_sha256": "the data set that it is made of has changed since",
+}
+
 
 def held_options(source: Source, options: WriteOptions) -> dict[str, Any]:
     """The options that a data set keeps: its source's, and how many samples share a file.
@@ -76,7 +82,8 @@ def refuse_other_options(
     # How many samples share a file was not kept at first: of those data sets nobody knows it.
     asked = {key: value for key, value in asked.items() if key != "shard" or key in found}
     # What else differs mostly follows from options: 15 bands of the contract from one of them.
-    different = differences(found, asked) or others
+    different = [_DIGESTS.get(one.partition(":")[0], one) for one in differences(found, asked)]
+    different = different or others
     if different:
         raise OutputExistsError(
             f"holds a data set of other options: {'; '.join(different)}",

@@ -27,6 +27,7 @@ from sensor2sensor.evaluation.spectra import Spectra
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.metrics import fda
 from sensor2sensor.pipeline.bicubic import resize
+from sensor2sensor.pipeline.psf import MTF, degrade
 from sensor2sensor.pipeline.reader import iterate_tiles
 from sensor2sensor.predictors.registry import baselines
 from tests.fakes_pairs import make_pairs
@@ -93,6 +94,9 @@ def test_a_simulated_input_is_the_degraded_target_and_an_unmeasured_band_stays(p
     np.testing.assert_array_equal(seen[::2, ::2, 3], seen[1::2, 1::2, 3])  # 20 m pixels, repeated
     published = LowSide(pairs[1], compat="torchsisr").degraded(tile.target[None])[0]
     assert 0 < np.abs(published - seen).max() < 0.1
+    way = {"half_width": 3, "coefficient": -0.75}  # as degradation makes inputs in a training
+    trained = degrade(tile.target[None, ..., :1], 2, MTF["B2"], **way)[0]
+    np.testing.assert_allclose(published[..., 0], trained[..., 0], atol=1e-6)
 
 
 def test_what_is_consistent_with_the_input_says_so(pairs):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from sensor2sensor.dataset.upsampling import upsample
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.own_grid import own_grid_problems
 from sensor2sensor.pipeline.reader import fixed_batches, training_batches
+from sensor2sensor.pipeline.tensors import expand, physical
 from sensor2sensor.predictors.baselines import Upsampled, same_bands
 from tests.fakes.sen2venus import write_sites
 from tests.unit.sources.test_sen2venus import SIDE, SITES, door
@@ -93,3 +96,21 @@ def test_bicubic_starts_from_a_bands_own_pixels(stored: tuple[Path, DatasetContr
     np.testing.assert_array_equal(
         upsample(record, "nearest", native_px), record.input_dense.repeat(2, 0).repeat(2, 1)
     )
+
+
+def test_on_the_targets_own_grid_coarser_bands_are_enlarged_as_well(
+    stored: tuple[Path, DatasetContract],
+) -> None:
+    """Training must see what prediction does, whatever the ratio of the sensors' pixels."""
+    contract = stored[1]
+    dense = contract.model_copy(
+        update={"input": contract.input.model_copy(update={"grid": None, "dtype": "float32"})}
+    )
+    image = np.random.default_rng(0).uniform(0, 1e4, (SIDE, SIDE, 10)).astype(np.float32)
+    given = physical(tf.constant(image), dense.input.bands)
+    record: Any = SimpleNamespace(input_dense=given.numpy(), target=image)
+    wanted = upsample(record, "bicubic", [band.native_px for band in dense.input.bands])
+    assert np.abs(wanted - given)[..., 4:].max() > 0.1
+    made = expand({"input": tf.constant(image)}, dense, bicubic=True)
+    np.testing.assert_allclose(made, wanted, atol=1e-6)
+    np.testing.assert_array_equal(made[..., :4], given[..., :4])

@@ -12,7 +12,7 @@ from tests.unit.pipeline.test_flow import steady, texture
 
 SHIFT = (0.75, -0.5)  # in pixels of the input
 BANDS = {
-    "low": 1, "high": 0, "factor": 2, "enlarged": 1, "known": (True, True, False),
+    "low": 1, "high": 0, "factor": 2, "known": (True, True, False),
     "partners": {0: (1, 1), 1: (0, 2)}, "mtf": (0.2, 0.2, 0.2),
 }  # fmt: skip
 
@@ -55,6 +55,24 @@ def test_compat_warps_by_the_kernel_of_the_published_program(pair):
     assert np.abs(moved - made()(image, target)[0])[..., 0].max() > 1e-4
 
 
+def test_all_of_a_correction_follows_compat(pair, monkeypatch):
+    kernels = []
+
+    def noting(made):
+        def call(*args, coefficient=None, **options):
+            kernels.append(coefficient)
+            return made(*args, coefficient=coefficient or bicubic.KEYS, **options)
+
+        return call
+
+    for name in ("warp", "resize"):
+        monkeypatch.setattr(bicubic, name, noting(getattr(bicubic, name)))
+    made(compat="torchsisr", radiometric=True)(*pair)
+    # The flow enlarged, the target warped; for each of two pixel sizes S, its warp, the rest.
+    # Each S is decimated bicubically, too, and so is that of the flow.
+    assert len(kernels) >= 8 and set(kernels) == {bicubic.TORCH}
+
+
 def test_no_tensor_that_is_given_is_changed(pair):
     image, target = pair
     before = image.numpy().copy(), target.numpy().copy()
@@ -76,14 +94,6 @@ def test_samples_that_are_no_measured_pair_stay_bit_for_bit(pair):
     np.testing.assert_array_equal(moved[0], target[0])
     assert np.abs(found[0]).max() == 0.0
     assert np.abs(moved[1] - target[1])[..., :2].max() > 0.01
-
-
-def test_pixels_that_the_reader_repeated_are_taken_back(pair):
-    image, target = pair
-    plain = made()(image, target)
-    repeated = made(enlarged=2)(bicubic.repeated(image, 2), target)
-    for one, other in zip(plain, repeated, strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_the_radiometry_of_the_input_comes_band_by_band(pair):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import keras
@@ -10,6 +11,8 @@ import pytest
 
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.bands import float_band
+from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.inference import windows
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.predictors import export, onnx_file
 from tests.fakes_dataset import toy_contract
@@ -17,19 +20,23 @@ from tests.fakes_dataset import toy_contract
 CONTRACT = toy_contract("pairs", "degraded", 2, 32, 0)
 
 
-def bands(*names, unit="reflectance"):
-    return tuple(float_band(name, unit, None) for name in names)
+def bands(*names, unit="reflectance", coarse=()):
+    made = (float_band(name, unit, None) for name in names)
+    return tuple(one.model_copy(update={"native_px": 1 + (one.name in coarse)}) for one in made)
 
 
-def experiment(*, of=("B2", "B3"), to=("B3", "B2"), unit="reflectance", pixel_m=5.0, **settings):
+def experiment(
+    *, of=("B2", "B3"), to=("B3", "B2"), unit="reflectance", pixel_m=5.0, coarse=(), **settings
+):
     contract = CONTRACT.model_copy(update={
-        "input": CONTRACT.input.model_copy(update={"bands": bands(*of, unit=unit)}),
+        "input": CONTRACT.input.model_copy(update={"bands": bands(*of, unit=unit, coarse=coarse)}),
         "target": CONTRACT.target.model_copy(update={"bands": bands(*to)}),
         "resolution_m": pixel_m,
     })  # fmt: skip
     config = SimpleNamespace(
         inference=SimpleNamespace(dropout=settings.get("dropout", False)),
         applied_statistics=settings.get("norm", "train"),
+        compat=settings.get("compat"),
     )
     return SimpleNamespace(
         contract=contract, config=config, NORMALISATION="l2",
@@ -45,6 +52,9 @@ def test_bands_go_by_name():
     # From 20 m where no band has 10 m.
     assert export.fit_of(experiment(of=("B5",), to=("B5",), pixel_m=10.0)).source_m == 20.0
     assert export.fit_of(experiment(pixel_m=None)).source_m is None
+    mixed = export.fit_of(experiment(of=("B2", "B8A"), to=("B2", "B8A"), coarse=("B8A",)))
+    assert mixed.native_px == (1, 2) and not export.enlarges_otherwise(mixed)
+    assert export.enlarges_otherwise(dataclasses.replace(mixed, compat="torchsisr"))
 
 
 @pytest.mark.parametrize(("settings", "said"), [
@@ -57,6 +67,7 @@ def test_bands_go_by_name():
     ({"upsampling": "nearest"}, "input_upsampling: 'nearest'"),
     ({"own": 32}, "enlarges 1 times"),
     ({"elementwise": False}, "normalisation: 'l2'"),
+    ({"coarse": ("B3",)}, "band 'B3' has pixels of 2 times the grid's"),
     ({"dropout": True}, "inference.dropout"),
     ({"norm": "image"}, "inference.norm: 'image'"),
 ])  # fmt: skip
@@ -116,6 +127,31 @@ def test_a_network_that_sees_all_of_its_image_needs_a_margin(monkeypatch):
     assert export.margin_of(network(whole=True), 2, 8) == export.Margin(8, None, asked=True)
 
 
+@pytest.mark.parametrize("past", [False, True])
+def test_a_network_that_sees_repeated_pixels_is_refused(past):
+    """The tool has none to give, and from enlarged ones they do not come back."""
+    image = keras.Input((None, None, 3))
+    first = keras.layers.Rescaling(2.0, name="native_grid" if past else None)(image)
+    made = keras.Model(image, keras.layers.Add()([first, image]))
+    assert export.behind_its_enlargement(made, FIT) is made  # no band is coarser
+    with pytest.raises(ModelContractError, match=r"repeated, .*the tool gives them enlarged"):
+        export.behind_its_enlargement(made, MIXED)
+
+
+def test_the_images_of_the_check_are_what_a_record_holds_and_what_the_tool_gives():
+    ranges = np.array([[0.0, 0.5]] * 3)
+    stored = onnx_file.as_stored(onnx_file.noise(ranges, (32, 40), 0), MIXED)
+    own = stored[0, 1, ::2, ::2]
+    np.testing.assert_array_equal(stored[0, 1], own.repeat(2, 0).repeat(2, 1))
+    given = onnx_file.as_given(stored, MIXED)
+    np.testing.assert_array_equal(given[:, ::2], stored[:, ::2])
+    runner = windows.enlarged(
+        lambda part: own[part.rows, part.columns], PixelWindow(0, 0, 40, 32), own.shape
+    )
+    # To one side the kernel reaches two pixels; beyond the edge the runner mirrors.
+    np.testing.assert_allclose(given[0, 1, 4:-4, 4:-4], runner[4:-4, 4:-4], atol=1e-2)
+
+
 def test_numbers_in_and_out_are_reflectance_times_10000_in_the_order_of_the_input():
     normaliser = Normalisation("reflectance", CONTRACT)
     fit = export.Fit(("B2", "B3", "B4"), (2, 0, 1), 1, None)
@@ -152,16 +188,17 @@ def refusing(numbers):
 
 
 FIT = export.Fit(("B2", "B3", "B4"), (0, 1, 2), 2, 10.0)
+MIXED = dataclasses.replace(FIT, native_px=(1, 2, 1))
 ENOUGH, LITTLE = export.Margin(2, 1, asked=False), export.Margin(0, 1, asked=True)
 
 
-def written(path, monkeypatch, apply=twice, truth=twice, margin=ENOUGH):
+def written(path, monkeypatch, apply=twice, truth=twice, margin=ENOUGH, fit=FIT):
     monkeypatch.setattr(
         onnx_file, "_export", lambda network, part, channels: part.write_bytes(b"x")
     )
     truths = [(truth, sides) for sides in onnx_file.ODD_PX]
     ranges = np.array([[0.0, 0.5]] * 3)
-    return onnx_file.write(None, truths, lambda part: apply, path, margin, FIT, ranges)
+    return onnx_file.write(None, truths, lambda part: apply, path, margin, fit, ranges)
 
 
 def test_a_file_that_does_what_it_should_is_left(tmp_path, monkeypatch):
@@ -177,6 +214,7 @@ def test_a_file_that_does_what_it_should_is_left(tmp_path, monkeypatch):
     ({"apply": lambda x: twice(x) * np.float32(np.nan)}, "differs from the generator by nan"),
     ({"apply": lambda x: x}, r"makes \[1, 3, 48, 48\] of \[1, 3, 48, 48\], not"),
     ({"truth": refusing}, "takes no image of 48 x 48 pixels .*multiples of 16"),
+    ({"fit": MIXED}, "differs from the generator"),  # alike, but of the same image alone
     ({"apply": halving, "truth": halving}, "a window differs .*--margin N"),
 ])  # fmt: skip
 def test_one_that_does_not_is_not(tmp_path, monkeypatch, options, said):

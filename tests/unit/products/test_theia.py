@@ -67,7 +67,20 @@ def _truncated(product):
     path.write_bytes(path.read_bytes()[:200])
 
 
+def _beside_another(product):
+    name = NAME.replace("20190531", "20190610")
+    other = write_theia(product.parent / "b", side_px=20, name=name) / f"{name}_FRE_B5.tif"
+    shutil.copy(other, product)
+
+
+def _twice(product):
+    (product / "copy").mkdir()
+    shutil.copy(product / f"{NAME}_FRE_B5.tif", product / "copy")
+
+
 @pytest.mark.parametrize(("change", "said"), [
+    (_beside_another, r"images of SENTINEL2B_20190610-\S+ beside the metadata of \S+_20190531-"),
+    (_twice, r"two images of one band, SENT\S+_FRE_B5.tif and copy/SENT\S+_FRE_B5.tif"),
     (_without("*MTD_ALL.xml"), "no level 2A product of Theia"),
     (_without("*FRE*"), "has no FRE images"),
     (_without("*FRE_B5.tif"), "no FRE image of B5"),

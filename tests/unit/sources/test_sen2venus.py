@@ -185,7 +185,7 @@ def test_named_sites_validate_and_a_cap_is_drawn(sites: Path, tmp_path: Path) ->
     }  # fmt: skip
 
 
-def test_what_others_test_on_is_left_out(sites: Path, tmp_path: Path) -> None:
+def test_what_others_test_on_is_left_out(sites: Path, tmp_path: Path, capsys) -> None:
     listed = tmp_path / "opensr.csv"
     listed.write_text(f"vns_site,s2_tile,date\nSO1,{TILE},{DATE}\nSO2,{TILE},2019-01-01\n")
     assert door(sites, tmp_path, "--exclude", listed) == 0
@@ -193,6 +193,28 @@ def test_what_others_test_on_is_left_out(sites: Path, tmp_path: Path) -> None:
     assert rows[name_of("SO1", 0)].split == "dropped"
     assert rows[name_of("SO1", 0)].reason == "excluded by opensr.csv:2"
     assert rows[name_of("SO2", 0)].split != "dropped"
+    told = (
+        "1 of 2 entries of --exclude are not in the data and leave nothing out: opensr.csv:3 (SO2"
+    )
+    assert told in capsys.readouterr().out
+    (facts,) = load_contract(tmp_path / "sen2venus_x2" / str(SIDE)).provenance["inventories"]
+    assert facts["exclusions_unmatched"] == 1
+
+
+def test_a_list_of_other_ground_stops(sites: Path, tmp_path: Path, capsys) -> None:
+    listed = tmp_path / "opensr.csv"
+    listed.write_text("vns_site\nSO_3\n")
+    assert door(sites, tmp_path, "--exclude", listed) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "opensr.csv: none of its 1 entries is in the data: opensr.csv:2 (SO_3); nearest" in line
+
+
+def test_a_patch_beyond_the_cap_is_no_misspelt_entry(sites: Path, tmp_path: Path, capsys) -> None:
+    listed = tmp_path / "opensr.csv"
+    listed.write_text("SO1\n")
+    words = ("--per-site", 1, "--val-sites", "ARM", "--exclude", listed)
+    assert door(sites, tmp_path, *words, "--dry-run") == 0
+    assert "of --exclude are not in" not in capsys.readouterr().out
 
 
 def test_a_repeat_after_a_copy_keeps_every_record(sites: Path, tmp_path: Path, capsys) -> None:

@@ -74,6 +74,9 @@ class _Trap:
         (pt_bytes(STACK, b""), "ends or breaks off"),
         (pt_bytes(STACK, pickle.dumps([1], 2)), "has EMPTY_LIST"),
         (pt_bytes(STACK)[:-40], "is no whole stack"),
+        (pt_bytes(STACK, pt_pickle((0, 4, 6, 6))), "is [0, 4, 6, 6], which is no stack"),
+        (pt_bytes(STACK, pt_pickle((1, 4, 16000, 16000))), "which is no stack of patches"),
+        (pt_bytes(STACK, pt_pickle(STACK.shape, kind="Odd\x1b")), "torch Odd\\x1b where"),
         (pickle.dumps(_Trap(), 2), "is a bare pickle, as of before torch 1.6"),
         (b"", "is no whole stack"),
     ],
@@ -84,6 +87,53 @@ def test_anything_but_a_plain_tensor_is_refused_and_never_run(
     with pytest.raises(DatasetError) as refused:
         look(_file(tmp_path, data))
     assert says in str(refused.value) and "\n" not in str(refused.value)
+
+
+def _zipped(tmp_path: Path, method: int, **members: bytes) -> Path:
+    every = {"data.pkl": pt_pickle(STACK.shape), "byteorder": b"little", "data/0": STACK.tobytes()}
+    with zipfile.ZipFile(tmp_path / "stack.pt", "w", method) as archive:
+        for name, data in {**every, **members}.items():
+            archive.writestr(f"a/{name}", data)
+    return tmp_path / "stack.pt"
+
+
+def test_bombs_are_refused_by_their_headers(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"member 'a/data.pkl', which is not stored as it is"):
+        look(_zipped(tmp_path, zipfile.ZIP_DEFLATED))
+    assert look(_zipped(tmp_path, zipfile.ZIP_STORED)).shape == STACK.shape
+    with pytest.raises(DatasetError, match="not of little-endian"):
+        look(_zipped(tmp_path, zipfile.ZIP_STORED, byteorder=b"little".ljust(17)))
+    lying = _zipped(tmp_path, zipfile.ZIP_STORED)
+    # Sizes of the last member in the list at the end: larger than the file, though "stored".
+    data = bytearray(lying.read_bytes())
+    at = data.rindex(b"PK\x01\x02") + 20
+    data[at : at + 8] = (1 << 30).to_bytes(4, "little") * 2
+    lying.write_bytes(data)
+    with pytest.raises(DatasetError, match=r"'a/data/0', which is not stored"):
+        look(lying)
+
+
+@pytest.mark.parametrize(("at", "value"), [(8, 1), (42, 2), (10, 8), (10, 99)])
+def test_damage_of_the_list_of_members_is_one_error(tmp_path: Path, at: int, value: int) -> None:
+    """Encrypted, begun elsewhere, deflated, of an unknown method."""
+    path = _zipped(tmp_path, zipfile.ZIP_STORED)
+    data = bytearray(path.read_bytes())
+    begin = data.index(b"PK\x01\x02")
+    data[begin + at] ^= value
+    path.write_bytes(data)
+    with pytest.raises(DatasetError) as refused:
+        list(patches(path, look(path)))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_member_that_begins_behind_the_end_is_one_error(tmp_path: Path) -> None:
+    path = _zipped(tmp_path, zipfile.ZIP_STORED)
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\x01\x02") + 42
+    data[at : at + 4] = (len(data) - 7).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(DatasetError, match="is no whole stack"):
+        list(patches(path, look(path)))
 
 
 def test_damaged_numbers_are_seen_by_their_crc(tmp_path: Path) -> None:
@@ -137,6 +187,52 @@ def test_a_pair_that_does_not_fit_is_refused_alone(tmp_path: Path, capsys) -> No
         first = archive.namelist()[0]
     with rasterio.open(f"/vsizip/{zipped}/{first}") as source:
         assert (source.dtypes[0], source.nodata) == ("int16", -10000)
+
+
+def _second_date(root: Path, date: str) -> list[Path]:
+    made = []
+    for path in sorted(root.rglob(f"*{DATE}*.pt")):
+        made.append(path.with_name(path.name.replace(DATE, date)))
+        made[-1].write_bytes(path.read_bytes())
+    return made
+
+
+def _lines(folder: Path) -> list[str]:
+    return (folder / "ARM" / "index.csv").read_text().splitlines()[1:]
+
+
+def test_what_failed_or_came_later_is_converted_by_the_next_run(tmp_path: Path, capsys) -> None:
+    write_stacks(tmp_path / "v1", {"ARM": 2, "SO1": 1}, side_px=8)
+    words = ["--data", str(tmp_path / "v1"), "--out", str(tmp_path / "v2")]
+    damaged = _second_date(tmp_path / "v1" / "ARM", "2019-05-05")[0]
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[: len(whole) // 2])
+    assert main(words) == 1 and len(_lines(tmp_path / "v2")) == 2
+    damaged.write_bytes(whole)
+    capsys.readouterr()
+    assert main(words) == 0 and len(_lines(tmp_path / "v2")) == 4
+    assert "2 done, 1 already there, 0 failed" in capsys.readouterr().out
+    _second_date(tmp_path / "v1" / "ARM", "2019-06-06")
+    assert main(words) == 0 and len(_lines(tmp_path / "v2")) == 6
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "0 done, 2 already there, 0 failed" in capsys.readouterr().out
+
+
+def test_dates_whose_stacks_are_gone_are_not_lost(tmp_path: Path, capsys) -> None:
+    write_stacks(tmp_path / "v1", {"ARM": 2}, side_px=8)
+    words = ["--data", str(tmp_path / "v1"), "--out", str(tmp_path / "v2")]
+    old = sorted((tmp_path / "v1").rglob("*.pt"))
+    assert main(words) == 0
+    _second_date(tmp_path / "v1", "2019-05-05")
+    for path in old:
+        path.unlink()
+    capsys.readouterr()
+    assert main(words) == 1 and len(_lines(tmp_path / "v2")) == 2
+    told = f"ARM: holds 1 dates whose stacks are gone (ARM_{TILE}_{DATE}); unpack them again"
+    assert told in capsys.readouterr().out
+    assert main([*words, "--force"]) == 0
+    assert {line.split("\t")[2] for line in _lines(tmp_path / "v2")} == {"2019-05-05"}
 
 
 def test_a_kill_leaves_no_site_that_is_half_there(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import rasterio
 from sensor2sensor.dataset.contract import SPLITS, load_contract
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
+from sensor2sensor.sources.worldstrat.layout import place_of
 from sensor2sensor.sources.worldstrat.run import main
 from tests.fakes.worldstrat import write_derived
 from tests.fakes_tiles import own_environment
@@ -75,8 +76,74 @@ def test_paths_of_another_machine_and_a_split_without_validation(tmp_path: Path,
     index(tmp_path).write_text(text.replace("hr/", "/data/wsx2/hr/").replace("lr/", "/d/lr/"))
     assert door(tmp_path, "--dry-run") == 0
     out = capsys.readouterr().out
-    assert "1 of 11 AOIs for training are for validation: none was" in out
+    assert "1 of 11 AOIs for training (1 of 11 places) are for validation: none was" in out
     assert "would write wsx2: 10 train, 1 val, 2 test, 0 dropped" in out
+
+
+def test_drawn_validation_is_of_whole_places(tmp_path: Path, capsys) -> None:
+    rows = [(f"Amnesty_POI-{p}-1-{n}", "train", 0.5) for p in range(3) for n in range(3)]
+    write_derived(tmp_path / "wsx", [*rows, ("Landcover-9", "test", 0.5)], low_px=8)
+    splits = set()
+    for seed in range(4):
+        assert door(tmp_path, "--seed", seed, "--force") == 0
+        out = capsys.readouterr().out
+        assert "3 of 9 AOIs for training (1 of 3 places) are for validation: none was" in out
+        assert "places are in more than one split" not in out
+        rows_there = [row for row in read_split(tmp_path / "wsx2/16") if row.split != "test"]
+        found = {(place_of(row.block), row.split) for row in rows_there}
+        assert sorted(split for _, split in found) == ["train", "train", "val"]
+        splits |= found
+    assert len(splits) > 3  # the seed draws
+
+
+def test_a_train_split_of_one_place_has_no_validation_to_spare(tmp_path: Path, capsys) -> None:
+    rows = [(f"Amnesty_POI-1-1-{n}", "train", 0.5) for n in range(3)]
+    write_derived(tmp_path / "wsx", [*rows, ("Landcover-9", "test", 0.5)], low_px=8)
+    assert door(tmp_path, "--dry-run") == 2
+    assert "has no validation, and its AOIs for training are of 1 place" in capsys.readouterr().err
+
+
+def test_places_in_two_published_splits_are_told_after_the_draw(tmp_path: Path, capsys) -> None:
+    rows = [("ASMSpotter-1-1-1", "train", 0.5), ("ASMSpotter-1-1-2", "test", 0.5)]
+    rows += [(f"Landcover-{n}", "train", 0.5) for n in range(3)]
+    write_derived(tmp_path / "wsx", rows, low_px=8)
+    assert door(tmp_path, "--dry-run") == 0
+    (told,) = [x for x in capsys.readouterr().out.splitlines() if "more than one split" in x]
+    assert "(ASMSpotter-1)" in told and "--split place" not in told
+
+
+@pytest.mark.parametrize(
+    "written", ["Amnesty_POI-8-2-1", "amnesty poi-8-2-1", "hr/Amnesty_POI-8-2-1_ps.tiff"]
+)
+def test_aois_are_excluded_however_they_are_spelled(tmp_path: Path, written: str) -> None:
+    rows = [("Amnesty_POI-8-2-1", "train", 0.5), ("0007", "train", 0.5)]
+    rows += [(f"Landcover-{n}", split, 0.5) for n, split in enumerate(SPLITS)]
+    write_derived(tmp_path / "wsx", rows, low_px=8)
+    # Where names tell no AOI a file is excluded by its own.
+    (tmp_path / "x.txt").write_text(f"{written}\n0007_hr.tif\n")
+    assert door(tmp_path, "--exclude", tmp_path / "x.txt") == 0
+    told = {row.name: row.reason for row in read_split(tmp_path / "wsx2/16")}
+    assert told["wsx__hr_Amnesty_POI-8-2-1_hr"] == "excluded by x.txt:1"
+    assert told["wsx__hr_0007_hr"] == "excluded by x.txt:2"
+    (facts,) = load_contract(tmp_path / "wsx2/16").provenance["inventories"]
+    assert facts["excluded_by"] == ["x.txt"] and "exclusions_unmatched" not in facts
+
+
+def test_a_list_that_leaves_nothing_out_is_told_or_stops(tmp_path: Path, capsys) -> None:
+    rows = [(f"Landcover-{n}", split, 0.5) for n, split in enumerate([*SPLITS, "train"])]
+    write_derived(tmp_path / "wsx", rows, low_px=8)
+    (tmp_path / "x.txt").write_text("Landcovr-3\nLandcover-77\n")
+    assert door(tmp_path, "--exclude", tmp_path / "x.txt") == 2
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if "looking at" not in x]
+    assert "x.txt: none of its 2 entries is in the data: x.txt:1 (Landcovr-3), " in line
+    assert "nearest: 'Landcover-3'" in line
+    assert not list(tmp_path.glob("wsx2/*/dataset.json"))
+    (tmp_path / "x.txt").write_text("Landcovr-3\nLandcover-3\n")
+    assert door(tmp_path, "--exclude", tmp_path / "x.txt") == 0
+    told = "warning: 1 of 2 entries of --exclude are not in the data and leave nothing out: "
+    assert told + "x.txt:1 (Landcovr-3)" in capsys.readouterr().out
+    (facts,) = load_contract(tmp_path / "wsx2/16").provenance["inventories"]
+    assert facts["exclusions_unmatched"] == 1
 
 
 def test_faults_of_pairs_are_told_by_file(tmp_path: Path, capsys) -> None:
