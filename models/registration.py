@@ -8,9 +8,9 @@ that must hold of flows (``gen_flow_composition``, ``_identity``, ``_inverse``, 
 L1BSR (Nguyen et al., CVPRW 2023) and torchsisr.
 
 Differences from torchsisr:
-    * The U-Net refines a first guess that is found by matching alone, within the network. Trained
-      for a few hundred steps on a few dozen images it is then right to a few hundredths of a pixel;
-      without a guess (``first_guess: false``) it has to learn matching from nothing.
+    * The U-Net refines a first guess that is found by matching alone, within the network. The guess
+      is right to a few hundredths of a pixel in the mean of an image, to a tenth in a pixel; without
+      one (``first_guess: false``) the U-Net has to learn matching from nothing.
     * Flows are chained, not added; images are standardised each as a whole, not row by row;
       synthetic flows are no longer than the network can say. ``compat: torchsisr`` takes the sum,
       ``norm: "rows"`` the rows.
