@@ -12,6 +12,7 @@ from model_tools.probe import Probe, experiment
 from models.loading import import_modules
 from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.experiment_file import located
+from sensor2sensor.config.model_defaults import own_defaults
 from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.pipeline.precision import computing_in
@@ -42,16 +43,24 @@ def construct(gan_class: type, *, width: float = 1.0, **settings: Any) -> tuple[
     widths: list[dict[str, Any]] = [{}] if width == 1.0 else [{"width": width}, {}]
     parameters = [{**one, **without} for one in widths for without in _WITHOUT]
     refusals: list[ConfigError] = []
-    for normalisation, discriminator, params in itertools.product(
-        _NORMALISATIONS, _DISCRIMINATORS, parameters
+    for losses, normalisation, discriminator, params in itertools.product(
+        _losses(gan_class), _NORMALISATIONS, _DISCRIMINATORS, parameters
     ):
-        chosen = {"normalisation": normalisation, "discriminator": discriminator, **settings}
+        chosen = {"normalisation": normalisation, "discriminator": discriminator, **losses}
+        chosen |= settings
         made = experiment(params=params, **chosen)
         try:
             return gan_class(made), made
         except ConfigError as refusal:
             refusals.append(refusal)
     raise refusals[0]
+
+
+def _losses(gan_class: type) -> list[dict[str, Any]]:
+    """The general losses, then those that a model states, which may take no others."""
+    stated = own_defaults(gan_class, {})
+    own = {key.partition(".")[2]: w for key, w in stated.items() if key.startswith("gen_loss.")}
+    return [{}, {"gen_loss": own}] if any(own.values()) else [{}]
 
 
 def makers(

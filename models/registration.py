@@ -9,8 +9,8 @@ L1BSR (Nguyen et al., CVPRW 2023) and torchsisr.
 
 Differences from torchsisr:
     * The U-Net refines a first guess that is found by matching alone, within the network. The guess
-      is right to a few hundredths of a pixel in the mean of an image, to a tenth in a pixel; without
-      one (``first_guess: false``) the U-Net has to learn matching from nothing.
+      is right to a few hundredths of a pixel in the mean of an image, to a tenth in a pixel;
+      without one (``first_guess: false``) the U-Net has to learn matching from nothing.
     * Flows are chained, not added; images are standardised each as a whole, not row by row;
       synthetic flows are no longer than the network can say. ``compat: torchsisr`` takes the sum,
       ``norm: "rows"`` the rows.
