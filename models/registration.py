@@ -7,7 +7,7 @@ A U-Net on two images of one band, its answer bounded, trained without any true 
 that must hold of flows (``gen_flow_composition``, ``_identity``, ``_inverse``, ``_warping``), after
 L1BSR (Nguyen et al., CVPRW 2023) and torchsisr.
 
-Differences from torchsisr:
+Differences from the paper:
     * The U-Net refines a first guess that is found by matching alone, within the network. The guess
       is right to a few hundredths of a pixel in the mean of an image, to a tenth in a pixel;
       without one (``first_guess: false``) the U-Net has to learn matching from nothing.
