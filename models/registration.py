@@ -1,7 +1,7 @@
 """registration: the flow that lays one image onto another of the same ground.
 
-Pre-trained on pairs (``s2s records-pairs``), it is used frozen in the training of another
-experiment, whose target it moves onto the input (key ``registration``).
+Pre-trained on pairs, it is used frozen in the training of another experiment, whose target it moves
+onto the input (key ``registration``; docs/superresolution.md).
 
 A U-Net on two images of one band, its answer bounded, trained without any true flow by four things
 that must hold of flows (``gen_flow_composition``, ``_identity``, ``_inverse``, ``_warping``), after

@@ -174,6 +174,7 @@ def experiment(**inference):
     return SimpleNamespace(
         config=config, SEED=3, BATCH_SIZE=2, IMG_HEIGHT=8, IMG_WIDTH=8, INPUT_UPSAMPLING="nearest",
         normaliser=SimpleNamespace(invertible=True),
+        contract=SimpleNamespace(input=SimpleNamespace(bands=[])),
     )  # fmt: skip
 
 
