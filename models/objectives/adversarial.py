@@ -86,7 +86,9 @@ def disc_bce_real(inputs: LossInputs) -> tf.Tensor:
     With ``discriminator.label_smoothing`` s it is held against 1 - s (Salimans et al. 2016, section
     3.4: real images alone).
     """
-    label = tf.ones_like(inputs.disc_real) * (1.0 - inputs.label_smoothing)
+    label = tf.ones_like(inputs.disc_real)
+    if inputs.label_smoothing:
+        label *= 1.0 - inputs.label_smoothing
     return inputs.loss_object(label, inputs.disc_real)
 
 
