@@ -1,0 +1,32 @@
+"""A trained generator, a baseline or an exported file, with how it is led over a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sensor2sensor.dataset.form import Form
+from sensor2sensor.predictors.protocol import Predictor
+from sensor2sensor.predictors.tiling import Tiling
+
+
+@dataclass(frozen=True)
+class Method:
+    """What predicts.
+
+    Attributes:
+        name: As in tables: model of the experiment, baseline, or stem of the file.
+        predictors: One; several are draws, checkpoints or seeds, whose mean and spread is written.
+        form: What it takes and makes.
+        tiling: How it is led over a scene.
+        batch_size: Windows per call that memory bears; halved where it does not.
+        provenance: Experiment, run, step, weights, data set, files with SHA-256: plain JSON.
+    """
+
+    name: str
+    predictors: Sequence[Predictor]
+    form: Form
+    tiling: Tiling
+    batch_size: int = 1
+    provenance: Mapping[str, Any] = field(default_factory=dict)
