@@ -151,7 +151,7 @@ def open_exported(path: Path, threads: int | None = None) -> Exported:
     if beside.suffix in (".yaml", ".yml"):
         return _of_card(read_card(beside), threads)
     said, model = read_sidecar(beside)
-    network = _saved(model) if said.format == "savedmodel" else _onnx(model, said.form, threads)
+    network = network_of(said.format, model, said.form, threads)
     predictor = ExportedPredictor(
         network, said.form, said.input_upsampling, said.batch_size, said.size_px,
         crops=said.crops, where=model,
@@ -172,6 +172,16 @@ def _described_by(path: Path) -> Path:
             return beside
     what = f"has neither a sidecar {stem}.json nor a card {stem}.yaml beside it"
     raise InputError(what, where=path, hint="copy it, too: it says what the model takes and makes")
+
+
+def network_of(kind: Format, model: Path, form: Form, threads: int | None = None) -> Network:
+    """A file as a function of arrays ``[B, C, H, W]``.
+
+    Raises:
+        MissingExtraError: What runs it is not installed.
+        ModelContractError: It takes other bands than the form.
+    """
+    return _saved(model) if kind == "savedmodel" else _onnx(model, form, threads)
 
 
 def _onnx(model: Path, form: Form, threads: int | None) -> OnnxModel:
