@@ -83,7 +83,10 @@ def fit_of(experiment: Any, *, other_scale: bool = False) -> Fit:
     if sorted(bands) != sorted(made):
         what = f"the model makes {', '.join(made)} of {', '.join(bands)}, not what it takes"
         raise _unfit(contract, what)
-    _refuse_settings(experiment)
+    if (mode := experiment.INPUT_UPSAMPLING) != OWN_GRID:
+        what = f"'{mode}' enlarges before the network, the tool does not: not to be exported"
+        raise ConfigError(what, where="input_upsampling")
+    refuse_settings(experiment)
     factor = experiment.IMG_HEIGHT // experiment.INPUT_HEIGHT
     if factor < 2:
         raise _unfit(contract, f"the model enlarges {factor} times")
@@ -115,13 +118,16 @@ def _named(band: BandSpec, side: str) -> str:
     return name
 
 
-def _refuse_settings(experiment: Any) -> None:
+def refuse_settings(experiment: Any) -> None:
+    """Refuse what no file could do by itself.
+
+    Raises:
+        ConfigError: Names the key and the reason.
+    """
     config, refused = experiment.config, None
-    if experiment.INPUT_UPSAMPLING != OWN_GRID:
-        mode = experiment.INPUT_UPSAMPLING
-        refused = "input_upsampling", f"'{mode}' enlarges before the network, the tool does not"
-    elif not experiment.normaliser.elementwise:
-        refused = "normalisation", f"'{experiment.NORMALISATION}' divides by a norm of each tile"
+    if not experiment.normaliser.elementwise:
+        why = f"'{experiment.NORMALISATION}' divides by a norm of each tile, which cannot be undone"
+        refused = "normalisation", why
     elif config.inference.dropout:
         refused = "inference.dropout", "a prediction that is drawn is another one each time"
     elif config.applied_statistics != "train":
@@ -192,7 +198,9 @@ def _image_of(generator: Any) -> tuple[int | None, ...]:
     """``(h, w, C)`` of the one image it takes."""
     inputs: Any = getattr(generator, "inputs", None) or ()
     if len(inputs) != 1:
-        what = f"takes {len(inputs) or 'an unknown number of'} inputs, the tool gives one image"
+        what = (
+            f"takes {len(inputs) or 'an unknown number of'} inputs, a file of it is given one image"
+        )
         raise ModelContractError(what, where=generator.name)
     return tuple(inputs[0].shape[1:])
 

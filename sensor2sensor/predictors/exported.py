@@ -27,7 +27,7 @@ from sensor2sensor.predictors.card import Card, read_card
 from sensor2sensor.predictors.model import ImagePredictor
 from sensor2sensor.predictors.onnx_model import OnnxModel
 from sensor2sensor.predictors.protocol import Images
-from sensor2sensor.predictors.sidecar import read_sidecar
+from sensor2sensor.predictors.sidecar import Format, read_sidecar
 from sensor2sensor.predictors.tiling import Tiling
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
 from sensor2sensor.products.theia import BANDS_20M, QUANTIFICATION

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import ConfigError, ModelContractError
+from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.dataset.form import Form, form_of
 from sensor2sensor.dataset.records import TileRecord, dense_record
@@ -27,34 +27,13 @@ from sensor2sensor.predictors.exported import ExportedPredictor, network_of
 from sensor2sensor.predictors.given import given_at_once
 from sensor2sensor.predictors.model import ModelPredictor
 from sensor2sensor.predictors.protocol import Images, Predictor
-from sensor2sensor.predictors.sidecar import Format, Sidecar, digest, write_sidecar
+from sensor2sensor.predictors.sidecar import Format, Sidecar, Upsampling, digest, write_sidecar
 from sensor2sensor.predictors.tiling import Tiling, tiling_of
 
 Sides = tuple[int, int]
 PARITY = 1e-4  # of a target band's range; a deep network's float32 sums differ by a tenth of that
 _ROUNDING = 1e-5  # of values far beyond the range, of which float32 has seven digits
 _SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "savedmodel": ""}
-
-
-def refuse_settings(experiment: Any) -> None:
-    """Refuse what no file could do by itself, before any weight is read.
-
-    Raises:
-        ConfigError: Names the key and the reason.
-    """
-    config, refused = experiment.config, None
-    if not experiment.normaliser.invertible:
-        kind = experiment.NORMALISATION
-        refused = "normalisation", f"'{kind}' cannot be undone: there are no physical values"
-    elif not experiment.normaliser.elementwise:
-        refused = "normalisation", f"'{experiment.NORMALISATION}' divides by a norm of each tile"
-    elif config.inference.dropout:
-        refused = "inference.dropout", "a prediction that is drawn is another one each time"
-    elif config.applied_statistics != "train":
-        said = "inference_statistics" if config.applied_statistics == "image" else "inference.norm"
-        refused = said, "the file would hold the statistics of train, others than it is applied by"
-    if refused is not None:
-        raise ConfigError(f"{refused[1]}: not to be exported", where=refused[0])
 
 
 @dataclass(frozen=True)
@@ -76,7 +55,7 @@ class Plan:
     network: Any
     form: Form
     tiling: Tiling
-    upsampling: str
+    upsampling: Upsampling
     factor: int
     size_px: Sides | None
     own_px: Sides | None

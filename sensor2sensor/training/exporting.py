@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +17,49 @@ if TYPE_CHECKING:
     from sensor2sensor.predictors.sidecar import Format, Sidecar
 
 
-def export_physical(
-    experiment: Any, run: Run, gan_class: type, folder: Path, kind: Format, at: int | None = None
-) -> tuple[Path, Sidecar]:
+@dataclass(frozen=True)
+class Source:
+    """What is exported.
+
+    Attributes:
+        experiment: The experiment of the run.
+        run: The run.
+        find: Finds the class of its model; only then is it imported.
+        at: The checkpoint's step; the newest by default.
+    """
+
+    experiment: Any
+    run: Run
+    find: Callable[[], type]
+    at: int | None = None
+
+    def trained(self) -> tuple[Any, Any, dict[str, Any]]:
+        """The experiment as its model normalises, the model, and where its weights come from.
+
+        Raises:
+            CheckpointError: The weights were not restored.
+        """
+        from sensor2sensor.training.averages import weights_in_use
+        from sensor2sensor.training.trained import trained
+
+        seen, gan, step = trained(self.experiment, self.run, self.find(), at=self.at)
+        known = facts(self.experiment, self.run, step)
+        return seen, gan, {**known, "weights": weights_in_use(gan)}
+
+    @property
+    def stem(self) -> str:
+        """Name of its files: experiment, run and, unless it is the last, step."""
+        stem = "__".join([*self.experiment.name.split("/")]) + f"_{self.run.timestamp}"
+        return f"{stem}{'' if self.at is None else f'_step-{self.at}'}"
+
+
+def export_physical(source: Source, folder: Path, kind: Format) -> tuple[Path, Sidecar]:
     """Write a run's generator for physical values, and its sidecar.
 
     Args:
-        experiment: The experiment of the run.
-        run: The run.
-        gan_class: The class of its model.
+        source: What is exported.
         folder: Where to.
         kind: ``onnx`` or ``savedmodel``.
-        at: The checkpoint's step; the newest by default.
 
     Returns:
         The sidecar's path and the sidecar.
@@ -37,31 +70,24 @@ def export_physical(
     """
     load_tensorflow()
     from sensor2sensor.predictors import physical
-    from sensor2sensor.training.averages import weights_in_use
-    from sensor2sensor.training.trained import trained
 
-    seen, gan, step = trained(experiment, run, gan_class, at=at)
+    seen, gan, known = source.trained()
+    precision = source.experiment.config.precision
+    own = gan.generator if precision == "float32" else None
     plan = physical.plan_of(seen, gan.generator)
-    own = gan.generator if experiment.config.precision == "float32" else None
-    known = {**facts(experiment, run, step), "weights": weights_in_use(gan)}
-    known = {**known, "trained_in": experiment.config.precision, "version": __version__}
-    stem = stem_of(experiment, run, at)
-    return physical.write(plan, seen.normaliser, folder, stem, kind, known, generator=own)
+    known = {**known, "trained_in": precision, "version": __version__}
+    return physical.write(plan, seen.normaliser, folder, source.stem, kind, known, generator=own)
 
 
 def export_for_tool(
-    experiment: Any, run: Run, gan_class: type, folder: Path, fit: export.Fit, *,
-    at: int | None = None, margin: int | None = None,
-) -> tuple[Path, export.Margin, dict[str, float]]:  # fmt: skip
+    source: Source, folder: Path, fit: export.Fit, *, margin: int | None = None
+) -> tuple[Path, export.Margin, dict[str, float]]:
     """Write both files of a run for ``sentinel2_superresolution``, the card last.
 
     Args:
-        experiment: The experiment of the run.
-        run: The run.
-        gan_class: The class of its model.
+        source: What is exported.
         folder: Where to.
         fit: Of the experiment.
-        at: The checkpoint's step; the newest by default.
         margin: Output pixels; as far as the network sees by default.
 
     Returns:
@@ -73,32 +99,23 @@ def export_for_tool(
     """
     load_tensorflow()
     from sensor2sensor.predictors.onnx_model import OnnxModel
-    from sensor2sensor.training.averages import weights_in_use
-    from sensor2sensor.training.trained import trained
 
-    seen, gan, step = trained(experiment, run, gan_class, at=at)
+    seen, gan, known = source.trained()
     generator = export.of_any_size(gan.generator)
     given = export.behind_its_enlargement(generator, fit)
     margins = export.margin_of(given, fit.factor, margin)
     network = export.in_digital_numbers(given, seen.normaliser, fit)
     truth = onnx_file.reference(generator, seen.normaliser, fit)
     truths = [(truth, sides) for sides in onnx_file.ODD_PX]
-    if experiment.config.precision == "float32":  # not only to its copy for any size
+    if source.experiment.config.precision == "float32":  # not only to its copy for any size
         own = seen.INPUT_HEIGHT, seen.INPUT_WIDTH
         truths.append((onnx_file.reference(gan.generator, seen.normaliser, fit), own))
-    path = folder / f"{stem_of(experiment, run, at)}.onnx"
-    ranges = experiment.contract.input_ranges()
+    path = folder / f"{source.stem}.onnx"
+    ranges = source.experiment.contract.input_ranges()
     measured = onnx_file.write(network, truths, OnnxModel, path, margins, fit, ranges)
-    known = {**facts(experiment, run, step), "weights": weights_in_use(gan), **measured}
     card = path.with_suffix(".yaml")
-    files.write_text(card, onnx_file.card_text(path, fit, margins, known))
+    files.write_text(card, onnx_file.card_text(path, fit, margins, {**known, **measured}))
     return card, margins, measured
-
-
-def stem_of(experiment: Any, run: Run, at: int | None) -> str:
-    """Name of an export: experiment, run and, unless it is the last, step."""
-    stem = "__".join([*experiment.name.split("/")]) + f"_{run.timestamp}"
-    return f"{stem}{'' if at is None else f'_step-{at}'}"
 
 
 def facts(experiment: Any, run: Run, step: int) -> dict[str, Any]:
