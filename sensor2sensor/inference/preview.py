@@ -149,8 +149,8 @@ def _predicted(source: Any, place: PixelWindow, step: int) -> Image:
         masked=True,
     )
     scales, offsets = (np.array(said)[:, None, None] for said in (source.scales, source.offsets))
-    physical = read.astype(np.float64) * scales + offsets
-    return np.moveaxis(physical.filled(np.nan), 0, -1).astype(np.float32)
+    physical = (read.astype(np.float64) * scales + offsets).filled(np.nan)
+    return np.asarray(np.moveaxis(physical, 0, -1), np.float32)
 
 
 def _looks(form: Form, names: Sequence[str], overview: Sides) -> list[Look]:
@@ -248,7 +248,8 @@ def _details(look: Look, overview: Sides, scene: Scene, step: int) -> list[Pixel
     size = _up(DETAIL_PX, align)
     if min(frame.shape) < size:
         return []
-    score = _texture(shown, np.isfinite(overview[side]).all(-1), max(2, size // step))
+    valid = np.asarray(np.isfinite(overview[side]).all(-1))
+    score = _texture(shown, valid, max(2, size // step))
     found: list[PixelWindow] = []
     while len(found) < DETAILS and score.max() > 0:
         row, column = np.unravel_index(score.argmax(), score.shape)

@@ -86,7 +86,7 @@ def page(scene: Scene, method: Method, looks: Sequence[Look], places: Sequence[P
         "scene": html.escape(scene.name),
         "lead": html.escape(_lead(known, sizes)),
         "notices": "".join(f"<li>{html.escape(line)}</li>" for line in scene.notices),
-        "facts": _table({**_summary(scene, method, pixel_m), **_scalars(scene.facts)}),
+        "facts": _table(_summary(scene, method, pixel_m) | _scalars(scene)),
         "all": html.escape(_json({"method": dict(method.provenance), "scene": dict(scene.facts)})),
         "details": _DETAILS if len(places) > 1 else "",
         "note": html.escape(note),
@@ -226,12 +226,12 @@ def _summary(scene: Scene, method: Method, pixel_m: float | None) -> dict[str, A
     }
 
 
-def _scalars(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a scene's facts fits a line."""
+def _scalars(scene: Scene) -> dict[str, Any]:
+    """What of a scene's facts fits a line and is not said yet."""
     return {
         key.replace("_", " ").capitalize(): value
-        for key, value in facts.items()
-        if isinstance(value, str | int | float) and len(str(value)) < 80
+        for key, value in scene.facts.items()
+        if isinstance(value, str | int | float) and len(str(value)) < 80 and value != scene.name
     }
 
 
