@@ -7,7 +7,6 @@ in and out, bands of 20 m enlarged before the model sees them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from sensor2sensor.predictors.onnx_model import OnnxModel
 from sensor2sensor.predictors.protocol import Images
 from sensor2sensor.predictors.sidecar import Format, read_sidecar
 from sensor2sensor.predictors.tiling import Tiling
-from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
+from sensor2sensor.products.bands import S2_WAVELENGTHS_NM, esa_name
 from sensor2sensor.products.theia import BANDS_20M, QUANTIFICATION
 
 if TYPE_CHECKING:
@@ -238,6 +237,6 @@ def _card_form(card: Card) -> Form:
 
 
 def _band(theia: str, native_px: int) -> BandSpec:
-    name = re.sub(r"^B(\d)$", r"B0\1", theia)
+    name = esa_name(theia)
     band = float_band(name, "reflectance", S2_WAVELENGTHS_NM[name])
     return band.model_copy(update={"native_px": native_px})

@@ -220,9 +220,7 @@ def test_without_a_tool_it_is_a_file_of_physical_values_with_its_sidecar(place, 
     opened = open_exported(tmp_path / f"{stem}.onnx")
     known = opened.provenance
     assert (known["experiment"], known["step"], known["weights"]) == ("a/own", 2, "ema 0.5")
-    assert [band.name for band in opened.form.input.bands] == [
-        f"B0{name[1:]}" if len(name) == 2 else name for name in BANDS
-    ]
+    assert tuple(band.name for band in opened.form.input.bands) == BANDS
     # As records hold bands of 20 m: repeated. Odd sides, but for whole pixels of them.
     tile = noise_tile(opened.form, 2, (68, 84), 0)
     numbers = np.moveaxis(tile.input_dense, -1, 0) * np.float32(1e4)
