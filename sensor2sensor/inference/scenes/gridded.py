@@ -20,7 +20,8 @@ from sensor2sensor.dataset.form import Form
 from sensor2sensor.dataset.records import TileRecord, dense_record
 from sensor2sensor.dataset.upsampling import regular_index
 from sensor2sensor.geo.grids import Grid, PixelWindow
-from sensor2sensor.inference.scenes.scene import Frame, Image, Mask, SceneWindow
+from sensor2sensor.inference.scenes.scene import Frame, Image, Mask, SceneWindow, frame_of
+from sensor2sensor.products.bands import esa_name
 
 Read = Callable[[PixelWindow], Image]
 Number = TypeVar("Number", bound=np.generic)
@@ -322,6 +323,43 @@ class GriddedScene:
         xy = block_centres(rows, columns, self.factor, self.form.resolution_m or 1.0)
         index = regular_index(place.height, place.width, self.factor)
         return TileRecord(name, blank, image.reshape(rows * columns, -1), xy, index)
+
+
+def degraded_scene(
+    name: str,
+    form: Form,
+    grid: Grid,
+    read: Read,
+    *,
+    facts: Mapping[str, Any],
+    notices: Sequence[str],
+) -> GriddedScene:
+    """A scene whose pixels are degraded as the model's data set was: it is its own truth.
+
+    Args:
+        name: Of the product.
+        form: Of a data set of step 50.
+        grid: At the target's resolution.
+        read: ``[h, w, C]`` of a window of it, the input bands in order.
+        facts: For provenance.
+        notices: For the user.
+    """
+    assert form.degradation is not None, "a form of this kind says how"
+    source = Remembered(read)
+    blocks = Blocks(source, grid.shape, form.degradation)
+    names = [esa_name(band.name) for band in form.input.bands]
+    targets = [esa_name(band.name) for band in form.target.bands]
+    known = set(targets) <= set(names)
+    return GriddedScene(
+        name=name,
+        form=form,
+        frame=frame_of(grid),
+        layers=(Layer(tuple(range(len(names))), 1, blocks.shape, blocks),),
+        source=source,
+        truth_places=tuple(map(names.index, targets)) if known else (),
+        facts=facts,
+        notices=notices,
+    )
 
 
 def shrunk(window: PixelWindow, factor: int) -> PixelWindow:
