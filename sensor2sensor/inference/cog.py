@@ -35,12 +35,16 @@ class WrittenCog:
 
     Attributes:
         path: The file.
+        frame: Its grid.
+        bands: One for each channel.
         storage: How values are stored in it.
         valid_share: Of the pixels, those that have a value in every band.
         saturated: Values that the type does not hold, written as its nearest end.
     """
 
     path: Path
+    frame: Frame
+    bands: tuple[OutputBand, ...]
     storage: Storage
     valid_share: float
     saturated: int
@@ -85,7 +89,8 @@ def write_cog(
 
         with files.atomic_path(path) as part:
             copy(plain, part, driver="COG", **_COG)
-    return WrittenCog(path, how, valid / (frame.width_px * frame.height_px), saturated)
+    share = valid / (frame.width_px * frame.height_px)
+    return WrittenCog(path, frame, tuple(bands), how, share, saturated)
 
 
 @contextmanager
