@@ -227,6 +227,7 @@ def _decoded(path: Path) -> Picture:
             with Pillow.open(path, formats=FORMATS) as picture:
                 if (fault := too_deep(picture)) or (fault := _other_mode(picture)):
                     raise InputError(fault, where=path, hint=_ADVICE)
+                driver = str(picture.format)  # GDAL's names of both are Pillow's
                 turned = ImageOps.exif_transpose(picture)
                 upright = turned.size == picture.size and 0x0112 not in picture.getexif()
                 values, opaque = _arrays(turned)
@@ -238,7 +239,7 @@ def _decoded(path: Path) -> Picture:
         what = f"cannot be decoded ({pictures.said(error, path)})"
         raise InputError(what, where=path, hint="fetch it again") from error
     names = ("grey",) if values.shape[-1] == 1 else pictures.COLOURS
-    frame = _placed(path) if upright else None
+    frame = _placed(path, driver) if upright else None
 
     def read(window: PixelWindow) -> Image:
         image = values[window.rows, window.columns].astype(np.float32)
@@ -266,12 +267,12 @@ def _arrays(picture: Any) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_] 
     return values, np.asarray(picture.getchannel("A")) == 255
 
 
-def _placed(path: Path) -> Frame:
+def _placed(path: Path, driver: str) -> Frame:
     """Where a world file or an ``.aux.xml`` beside it says that it lies."""
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, driver=["JPEG", "PNG"]) as source:
+        with rasterio.open(path, driver=driver) as source:
             return frame_of_raster(source)

@@ -89,5 +89,8 @@ def looked_at(frame: Frame, side_px: int = 64, count: int = 5) -> Iterator[Pixel
 
 
 def digests(*paths: Path) -> dict[str, str]:
-    """SHA-256 of files by their names, whatever folders they lie in."""
-    return {path.name: files.sha256(path) for path in paths}
+    """SHA-256 of files by their names, with their folder's where two have one name."""
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        names = [f"{path.parent.name}/{path.name}" for path in paths]
+    return {name: files.sha256(path) for name, path in zip(names, paths, strict=True)}

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sensor2sensor.core.errors import DatasetError, InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.bands import REFLECTANCE_SCALE, BandSpec
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.scenes.gridded import Blocks, Layer, Read, Remembered, grown
+from sensor2sensor.inference.scenes.gridded import Blocks, Layer, Read, Remembered
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.rasters import (
     KnownScene,
@@ -33,6 +32,13 @@ from sensor2sensor.inference.scenes.rasters import (
 )
 from sensor2sensor.inference.scenes.scene import Frame, Image
 from sensor2sensor.inference.scenes.stackfile import StackFile, band_name, open_stack_file
+from sensor2sensor.inference.scenes.stackvalues import (
+    TOO_BRIGHT,
+    clipped,
+    coarser,
+    limits,
+    of_offset,
+)
 from sensor2sensor.products.bands import S2_BANDS
 from sensor2sensor.sources.sen12mscr.layout import CLEAR, CLOUDY, RADAR, beside, patch_of
 from sensor2sensor.sources.sen12mscr.radar import (
@@ -45,10 +51,6 @@ from sensor2sensor.sources.sen12mscr.radar import (
 
 _DB = "dB"
 _METRES = re.compile(r"(\d+(?:\.\d+)?)m")
-# Snow and glint reach 2; what lies beyond this is no reflectance, however bright the glint.
-_TOO_BRIGHT, _TOO_DARK = 20.0, 0.002
-_BELOW_ZERO, _MANY = -0.02, 0.05  # as scenes.radiometry tells offsets that were applied
-_OFFSET = 0.1
 
 
 def open_stack(path: Path, form: Form, options: SceneOptions) -> KnownScene:
@@ -185,9 +187,9 @@ class _Stack:
                 radar = group is self._backscatter
                 read = self._decibels(some) if radar else self.read(some)
                 mean = self._form.radar_mean if radar else None
-                coarse = _coarser(read, step, self.main.frame.shape, mean)
+                coarse = coarser(read, step, self.main.frame.shape, mean)
                 # A mean of clipped values would be that of neither: radar is clipped at last.
-                coarse = _clipped(coarse, _limits(some)) if radar else coarse
+                coarse = clipped(coarse, limits(some)) if radar else coarse
                 made.append(Layer(places, step, shape, Remembered(coarse)))
         return tuple(made)
 
@@ -206,7 +208,7 @@ class _Stack:
         assert held is not None, "lacking bands were refused"
         numbers = held.numbers(names)
         codings = [self._coding(held, number) for number in numbers]
-        low, high = _limits(bands)
+        low, high = limits(bands)
         divisor = np.array([coding.divisor for coding in codings], np.float32)
         shift = np.array([coding.shift for coding in codings], np.float32)
 
@@ -288,13 +290,13 @@ class _Stack:
         file, number = self.main, self.main.numbers([band_name(bands[0].name)])[0]
         silent = self._options.scale is None and not file.tagged(number) and not self._published
         bright = float(np.percentile(known, 99))
-        if bright > _TOO_BRIGHT:
+        if bright > TOO_BRIGHT:
             what = f"holds values of {bright:.4g}, which are no reflectance"
             if silent:
                 hint = "give --scale 0.0001 (of Sentinel-2 since baseline 04.00 --offset -0.1, too)"
                 raise InputError(what, where=file.path, hint=hint)
             return [f"{what}: check its scale"]
-        return list(_of_offset(known, self._coding(file, number), self._published))
+        return list(of_offset(known, self._coding(file, number), self._published))
 
     def facts(self, input_m: float | None) -> dict[str, Any]:
         """For provenance."""
@@ -307,19 +309,6 @@ class _Stack:
         if self._backscatter:
             said["radar"] = self._unit
         return {**said, "pixel_m": self.has_m, "input_m": input_m, "files": digests(*files)}
-
-
-def _of_offset(known: npt.NDArray[np.float32], coding: BandSpec, published: bool) -> Sequence[str]:
-    """What sampled reflectances say of the offset that was taken off them, or was not."""
-    if float(np.percentile(np.abs(known), 99.9)) < _TOO_DARK:
-        return [f"holds nothing above {_TOO_DARK:g}: was its scale applied already?"]
-    if coding.offset < 0 and float((known < _BELOW_ZERO).mean()) > _MANY:
-        share = f"more than {_MANY:.0%} of the values lie far below 0"
-        return [f"{share}: was the offset of {coding.offset:g} applied already?"]
-    if coding.offset == 0 and not published and float(known.min()) >= _OFFSET:
-        what = f"is nowhere below {_OFFSET:g} in any band"
-        return [f"{what}: does it hold the offset of baseline 04.00 (--offset -0.1)?"]
-    return []
 
 
 def _is_target(has_m: float | None, form: Form, options: SceneOptions) -> bool:
@@ -355,53 +344,6 @@ def refined_frame(frame: Frame, form: Form, where: object) -> Frame:
     a, b, c, d, e, f = frame.transform
     finer = (a / factor, b / factor, c, d / factor, e / factor, f)
     return replace(frame, width_px=width, height_px=height, transform=finer)
-
-
-def _limits(bands: Sequence[BandSpec]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    ranges = [band.value_range or (-np.inf, np.inf) for band in bands]
-    low, high = np.array(ranges, np.float32).T
-    return low, high
-
-
-def _clipped(read: Read, limits: tuple[Any, Any]) -> Read:
-    # NaN stays: it is neither below nor above.
-    return lambda window: read(window).clip(*limits).astype(np.float32)
-
-
-def _coarser(read: Read, step: int, shape: tuple[int, int], mean: Unit | None) -> Read:
-    """Reads a band on its own pixels, of ``step`` pixels of the stack each.
-
-    Args:
-        read: Reads a window of the stack.
-        step: 1: as it is.
-        shape: Rows and columns of the stack.
-        mean: Whether they are the mean of decibels or of power; None: each value stands repeated.
-    """
-    if step == 1:
-        return read
-
-    def coarse(window: PixelWindow) -> Image:
-        inside = grown(window, step).clipped(shape[1], shape[0])
-        assert inside is not None, "a block lies on the grid"
-        image = read(inside)
-        return image[::step, ::step] if mean is None else _block_mean(image, step, mean)
-
-    return coarse
-
-
-def _block_mean(radar_db: npt.NDArray[Any], step: int, mean: Unit) -> Image:
-    """The mean of each block ``[h, w, C]`` of what it has, in dB: step 53's where it is whole."""
-    rows, columns, bands = radar_db.shape
-    lacking = [(0, -rows % step), (0, -columns % step), (0, 0)]
-    padded = np.pad(radar_db.astype(np.float64), lacking, constant_values=np.nan)
-    values = padded if mean == "db" else 10 ** (padded / 10)
-    blocks = values.reshape(-(-rows // step), step, -(-columns // step), step, bands)
-    means = blocks.mean(axis=(1, 3))
-    if np.isnan(means).any():
-        there = np.isfinite(blocks).sum(axis=(1, 3))
-        total = np.nansum(blocks, axis=(1, 3))
-        means = np.where(there > 0, total / np.maximum(there, 1), np.nan)
-    return means if mean == "db" else 10 * np.log10(means)
 
 
 def _same_place(one: Frame, other: Frame) -> bool:
