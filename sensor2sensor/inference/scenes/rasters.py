@@ -62,6 +62,17 @@ def pixel_m(frame: Frame) -> float | None:
     return math.sqrt(area * math.cos(math.radians(latitude))) * _DEGREE_M
 
 
+def same_place(one: Frame, other: Frame) -> bool:
+    """Whether two files have the same pixels; without ground, as many."""
+    if one.shape != other.shape:
+        return False
+    if one.transform is None or other.transform is None:
+        return True
+    pixel = abs(other.transform[0]) + abs(other.transform[1])
+    apart = max(abs(a - b) for a, b in zip(one.transform, other.transform, strict=True))
+    return one.crs == other.crs and apart <= 0.01 * pixel
+
+
 def scale_notices(
     has_m: float | None, wanted_m: float | None, options: SceneOptions, where: object
 ) -> list[str]:

@@ -28,6 +28,7 @@ from sensor2sensor.inference.scenes.rasters import (
     digests,
     looked_at,
     pixel_m,
+    same_place,
     scale_notices,
 )
 from sensor2sensor.inference.scenes.scene import Frame, Image
@@ -112,7 +113,7 @@ class _Stack:
         if not found.is_file():
             raise InputError("is not there", where=found, hint="check --radar-file")
         radar = open_stack_file(found, published=tuple(LIMITS_DB))
-        if not _same_place(radar.frame, self.main.frame):
+        if not same_place(radar.frame, self.main.frame):
             what = f"does not lie on the pixels of {path.name}"
             raise InputError(what, where=found, hint="resample it to that grid")
         return radar
@@ -344,14 +345,3 @@ def refined_frame(frame: Frame, form: Form, where: object) -> Frame:
     a, b, c, d, e, f = frame.transform
     finer = (a / factor, b / factor, c, d / factor, e / factor, f)
     return replace(frame, width_px=width, height_px=height, transform=finer)
-
-
-def _same_place(one: Frame, other: Frame) -> bool:
-    """Whether two files have the same pixels; without ground, as many."""
-    if one.shape != other.shape:
-        return False
-    if one.transform is None or other.transform is None:
-        return True
-    pixel = abs(other.transform[0]) + abs(other.transform[1])
-    apart = max(abs(a - b) for a, b in zip(one.transform, other.transform, strict=True))
-    return one.crs == other.crs and apart <= 0.01 * pixel
