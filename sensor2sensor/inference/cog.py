@@ -59,7 +59,7 @@ def write_cog(
     dtype: Dtype = "float32",
     nodata: int = NODATA,
     tags: Mapping[str, str] | None = None,
-    colour: tuple[int, int, int] | None = None,
+    colour: tuple[int, ...] = (),
 ) -> WrittenCog:
     """Write a prediction.
 
@@ -72,7 +72,7 @@ def write_cog(
         dtype: Of the numbers in the file.
         nodata: Of ``int16``.
         tags: Of the file, text.
-        colour: Numbers of the red, green and blue band, or three times that of a grey one.
+        colour: Numbers of the red, green and blue band, or of the one shown grey.
 
     Raises:
         InputError: The type does not fit the bands' units.
@@ -83,7 +83,7 @@ def write_cog(
     with _scratch(path) as folder, _environment(folder):
         plain = folder / "plain.tif"
         with _created(plain, frame, bands, how) as target:
-            _describe(target, bands, how, tags or {}, colour)
+            _describe(target, bands, how, tags or {}, tuple(dict.fromkeys(colour)))
             valid, saturated = _fill(target, frame, len(bands), strips, how)
         from rasterio.shutil import copy
 
@@ -147,7 +147,7 @@ def _describe(
     bands: Sequence[OutputBand],
     how: Storage,
     tags: Mapping[str, str],
-    colour: tuple[int, int, int] | None,
+    colour: tuple[int, ...],
 ) -> None:
     from rasterio.enums import ColorInterp
 
@@ -156,10 +156,9 @@ def _describe(
     target.scales, target.offsets = (how.scale,) * len(bands), (0.0,) * len(bands)
     # Said of all: GDAL takes the fourth of four 8-bit bands for transparency.
     shown = [ColorInterp.undefined] * len(bands)
-    if colour is not None:
-        named = zip(colour, (ColorInterp.red, ColorInterp.green, ColorInterp.blue), strict=True)
-        for number, kind in named:
-            shown[number] = ColorInterp.gray if len(set(colour)) == 1 else kind
+    kinds = {1: ("gray",), 3: ("red", "green", "blue")}.get(len(colour), ())
+    for number, kind in zip(colour, kinds, strict=True):
+        shown[number] = ColorInterp[kind]
     target.colorinterp = shown
     target.update_tags(TIFFTAG_SOFTWARE=f"sensor2sensor {__version__}", **tags)
     for number, band in enumerate(bands, start=1):
