@@ -16,12 +16,12 @@ from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import Grid, PixelWindow
 from sensor2sensor.inference.scenes.gridded import (
     GriddedScene,
-    Read,
     degraded_scene,
     layers_of,
     refined,
 )
 from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.reading import Read
 from sensor2sensor.inference.scenes.scene import Image, frame_of
 from sensor2sensor.inference.scenes.sentinel2 import input_pixel_m, scale_notices, spectral_bands
 from sensor2sensor.products.bands import esa_name

@@ -10,10 +10,9 @@ from sensor2sensor.inference.scenes.gridded import (
     Blocks,
     GriddedScene,
     Layer,
-    filled,
     layers_of,
-    mirrored,
 )
+from sensor2sensor.inference.scenes.reading import filled, mirrored
 from sensor2sensor.inference.scenes.scene import frame_of
 from tests.unit.inference.forms import degraded, paired
 
