@@ -189,11 +189,11 @@ def _notices(product: S2Product, form: Form, read_at: Mapping[str, int]) -> tupl
 
 def level_notices(form: Form, level: str) -> tuple[str, ...]:
     """What is to be said of a product of another level than the model was trained on."""
-    if form.level in (None, level):
+    if form.level is None or form.level == level:
         return ()
     kinds = {"L1C": "at the top of the atmosphere", "L2A": "at the surface"}
     what = f"holds reflectance {kinds[level]} ({level})"
-    trained = f"'{form.name}' was trained on reflectance {kinds[form.level or level]}"
+    trained = f"'{form.name}' was trained on reflectance {kinds[form.level]}"
     return (f"{what}, {trained} ({form.level})",)
 
 
