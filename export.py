@@ -28,8 +28,8 @@ from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
-from sensor2sensor.inference.onnx_model import OnnxModel
 from sensor2sensor.predictors import export, onnx_file
+from sensor2sensor.predictors.onnx_model import OnnxModel
 from sensor2sensor.training.baseline import baseline_of
 from sensor2sensor.training.run_file import refuse_other_data
 from sensor2sensor.training.steps import add_step, chosen_step

@@ -89,45 +89,57 @@ def degrade(
     method: Method = "mean",
     mtf_nyquist: float = MTF_NYQUIST,
 ) -> Degraded:
-    """Degrade a square tile by exactly ``factor``.
+    """Degrade a tile by exactly ``factor``.
 
     Args:
-        tile: ``[T, T, C]`` values without NaN.
+        tile: ``[H, W, C]`` values; only its size counts where a margin is given.
         factor: Fine pixels along a side of a coarse pixel.
         resolution_m: Size of a fine pixel.
-        margin: ``[T + 2 m, T + 2 m, C]``, the tile with m pixels around it, NaN for no data.
+        margin: ``[H + 2 m, W + 2 m, C]``, the tile with m pixels around it, NaN for no data.
         method: ``mean`` of the block or ``mtf``, a Gaussian.
         mtf_nyquist: Transfer at the coarse Nyquist frequency, for ``mtf``; a mean has none.
     """
-    tile_px = tile.shape[0]
+    height, width = tile.shape[:2]
     source = tile if margin is None else margin
-    margin_px = (source.shape[0] - tile_px) // 2
-    weights = axis_weights(tile_px, factor, margin_px, method, mtf_nyquist)
+    margin_px = (source.shape[0] - height) // 2
+    rows, columns = (
+        axis_weights(side, factor, margin_px, method, mtf_nyquist) for side in (height, width)
+    )
     present = np.isfinite(source)
     # Weight 0 alone would not silence a NaN: 0 * NaN is NaN.
     filled = np.where(present, source, 0.0).astype(np.float64)
-    total, mass = _weigh(weights, filled), _weigh(weights, present.astype(np.float64))
-    # By the weights that met a value: no data beside the tile must not darken its edge.
-    pixels = (total / mass).astype(np.float32)
+    total = _weigh(rows, columns, filled)
+    mass = _weigh(rows, columns, present.astype(np.float64))
+    # By the weights that met a value: no data beside the tile must not darken its edge. A block
+    # that met none is 0 / 0, NaN.
+    with np.errstate(invalid="ignore"):
+        pixels = (total / mass).astype(np.float32)
     # Squared, for the weights of rows and columns multiply.
     full = _full_mass(factor, method, mtf_nyquist) ** 2
     # Room for sums that were taken in another order.
     incomplete = int((mass.min(axis=-1) < full * (1 - 1e-9)).sum())
-    blocks = len(weights)
-    centre = (np.arange(blocks) + 0.5) * factor * resolution_m
-    x, y = np.meshgrid(centre, centre)
-    xy = np.stack([x.ravel(), y.ravel()], axis=1)
-    return Degraded(
-        pixels.reshape(blocks * blocks, -1), xy, regular_index(tile_px, tile_px, factor), incomplete
-    )
+    xy = block_centres(len(rows), len(columns), factor, resolution_m)
+    index = regular_index(height, width, factor)
+    return Degraded(pixels.reshape(len(xy), -1), xy, index, incomplete)
+
+
+def block_centres(
+    rows: int, columns: int, factor: float, resolution_m: float
+) -> npt.NDArray[np.float64]:
+    """Centres ``[rows * columns, 2]`` of blocks in metres from their common corner, row by row."""
+    y, x = ((np.arange(count) + 0.5) * factor * resolution_m for count in (rows, columns))
+    across, down = np.meshgrid(x, y)
+    return np.stack([across.ravel(), down.ravel()], axis=1)
 
 
 def _weigh(
-    weights: npt.NDArray[np.float64], image: npt.NDArray[np.float64]
+    rows: npt.NDArray[np.float64],
+    columns: npt.NDArray[np.float64],
+    image: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Apply the weights down and across: ``[h, w, C]`` → ``[blocks, blocks, C]``."""
-    down = np.tensordot(weights, image, axes=(1, 0))
-    return np.ascontiguousarray(np.tensordot(weights, down, axes=(1, 1)).transpose(1, 0, 2))
+    """Apply the weights down and across: ``[h, w, C]`` → ``[blocks down, blocks across, C]``."""
+    down = np.tensordot(rows, image, axes=(1, 0))
+    return np.ascontiguousarray(np.tensordot(columns, down, axes=(1, 1)).transpose(1, 0, 2))
 
 
 def _full_mass(factor: int, method: Method, mtf_nyquist: float) -> float:

@@ -77,17 +77,18 @@ def clear_range(
 
 
 def rgba(
-    reflectance: npt.NDArray[np.float32], limits: Sequence[Sequence[float]]
+    reflectance: npt.NDArray[np.float32], limits: Sequence[Sequence[float]], gamma: float = GAMMA
 ) -> npt.NDArray[np.uint8]:
     """Red, green, blue and alpha ``[4, H, W]`` of a scene; pixels without data are transparent.
 
     Args:
         reflectance: ``[H, W, 3]`` or ``[H, W, 1]`` (shown grey), NaN where there is no data.
         limits: As `clear_range` gives them.
+        gamma: Exponent of what is shown.
     """
     valid = np.asarray(np.isfinite(reflectance).all(axis=-1))
     low, high = np.asarray(limits, np.float64).T
-    shown = np.rint(255 * brightness(reflectance, low, high)).astype(np.uint8)
+    shown = np.rint(255 * brightness(reflectance, low, high, gamma=gamma)).astype(np.uint8)
     colours = np.broadcast_to(shown, (*valid.shape, 3))
     alpha = np.where(valid, 255, 0).astype(np.uint8)
     return np.concatenate([np.moveaxis(colours, -1, 0) * (alpha > 0), alpha[None]])

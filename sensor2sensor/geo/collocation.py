@@ -8,6 +8,7 @@ the poles and at 180 degrees east, and the order of two candidates is that of th
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,14 +127,29 @@ class SwathIndex:
     """
 
     def __init__(self, lat_deg: Floats, lon_deg: Floats) -> None:
-        from pykdtree.kdtree import KDTree
-
         self.shape = lat_deg.shape
         self.xyz = geocentric_m(lon_deg, lat_deg)
-        flat = self.xyz.reshape(-1, 3)
         # The kd-tree would sort positions that are not numbers anywhere.
-        self._known = np.flatnonzero(np.isfinite(flat).all(axis=1))
+        self._search_among(np.isfinite(self.xyz).all(axis=-1))
+
+    def _search_among(self, pixels: Any) -> None:
+        from pykdtree.kdtree import KDTree
+
+        self._known = np.flatnonzero(pixels)
+        flat = self.xyz.reshape(-1, 3)
         self._tree: Any = KDTree(flat[self._known]) if self._known.size else None
+
+    def of(self, pixels: NDArray[np.bool_]) -> SwathIndex:
+        """The index of those of its pixels alone ``[rows, columns]`` whose position is known."""
+        part = copy(self)
+        known = np.isfinite(self.xyz).all(axis=-1)
+        part._search_among(np.asarray(pixels & known, bool))
+        return part
+
+    @property
+    def empty(self) -> bool:
+        """Whether no position is known."""
+        return self._tree is None
 
     def nearest(self, points: Floats, radius_m: float) -> tuple[Ints, Floats]:
         """The nearest swath pixel of each point.

@@ -9,7 +9,6 @@ import numpy as np
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid, PixelWindow
-from sensor2sensor.inference.card import Card
 from sensor2sensor.inference.windows import (
     FILL_HALOS,
     TAPS,
@@ -19,6 +18,7 @@ from sensor2sensor.inference.windows import (
     filled,
     mirrored,
 )
+from sensor2sensor.predictors.card import Card
 from sensor2sensor.products.theia import TheiaProduct
 
 

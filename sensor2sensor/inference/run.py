@@ -19,10 +19,10 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import ModelContractError, OutputExistsError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.card import Card, read_card
 from sensor2sensor.inference.inputs import Inputs, inputs_of
-from sensor2sensor.inference.onnx_model import OnnxModel
 from sensor2sensor.inference.windows import Image, Missing, cores
+from sensor2sensor.predictors.card import Card, read_card
+from sensor2sensor.predictors.onnx_model import OnnxModel
 from sensor2sensor.products.s2_images import kept_open
 from sensor2sensor.products.theia import open_theia
 

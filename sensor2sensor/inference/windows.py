@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.inference.scenes.gridded import FILL_HALOS, Read, filled, mirrored
 
 Image = npt.NDArray[np.float32]
 Missing = npt.NDArray[np.bool_]
-Read = Callable[[PixelWindow], Image]
+__all__ = [
+    "FILL_HALOS",
+    "TAPS",
+    "Image",
+    "Missing",
+    "Read",
+    "cores",
+    "enlarged",
+    "filled",
+    "mirrored",
+]
 
-# What fills a missing pixel within the halo of a valid one lies no farther from it than that: up
-# to sqrt(2) halos where these count along rows and columns. A frame so wide around what is read
-# fills every such pixel as the whole image would.
-FILL_HALOS = math.sqrt(2.0)
 # Keys (1981) with a = -0.5, as GDAL's "cubic" and TensorFlow have it: a quarter pixel to one side.
 _A, TAPS = -0.5, 2
 
@@ -27,44 +33,6 @@ def cores(height: int, width: int, side: int) -> Iterator[PixelWindow]:
     for y in range(0, height, side):
         for x in range(0, width, side):
             yield PixelWindow(x, y, min(side, width - x), min(side, height - y))
-
-
-def mirrored(read: Read, window: PixelWindow, shape: tuple[int, int]) -> Image:
-    """A window that may reach beyond the grid: there the image is mirrored at its outer pixels.
-
-    Args:
-        read: Reads ``[h, w]`` of a window within the grid.
-        window: The window.
-        shape: Rows and columns of the grid.
-    """
-    rows = _folded(window.y, window.height, shape[0])
-    columns = _folded(window.x, window.width, shape[1])
-    top, left = int(rows.min()), int(columns.min())
-    part = PixelWindow(left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1)
-    return read(part)[np.ix_(rows - top, columns - left)]
-
-
-def _folded(start: int, count: int, length: int) -> npt.NDArray[np.int64]:
-    """Positions on a grid of a run that may leave it, as ``numpy.pad``'s ``reflect`` has them."""
-    if length == 1:
-        return np.zeros(count, np.int64)
-    period = 2 * (length - 1)
-    place = np.arange(start, start + count) % period
-    return np.minimum(place, period - place)
-
-
-def filled(image: Image) -> Image:
-    """NaN replaced by the nearest pixel that has a value; 0 where none has one."""
-    from scipy import ndimage
-
-    missing = np.isnan(image)
-    if not missing.any():
-        return image
-    if missing.all():
-        return np.zeros_like(image)
-    # At distance 0 for what is there: it stays itself.
-    nearest = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
-    return np.asarray(image[tuple(nearest)])
 
 
 def enlarged(read: Read, window: PixelWindow, shape: tuple[int, int]) -> Image:

@@ -1,7 +1,8 @@
-"""A trained generator as a predictor."""
+"""What predicts images as a predictor of tiles: a trained generator, or an exported one."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,34 +30,29 @@ class ModelView(Protocol):
     IMG_WIDTH: int
 
 
-class ModelPredictor:
-    """Applies a generator to tiles as it was trained: same upsampling, normalisation and size.
+class ImagePredictor(ABC):
+    """Gives tiles as images to what predicts images, at the size and on the grid that it takes.
 
-    A tile of another size than the generator's is resized to it and back bilinearly, as in
-    training; a generator trained on crops sees the tile window by window, overlaps averaged, unless
-    it takes the whole (:mod:`sensor2sensor.predictors.given`).
+    A tile of another size than that is resized to it and back bilinearly, as in training; what was
+    trained on crops sees the tile window by window, overlaps averaged, unless it takes the whole
+    (:mod:`sensor2sensor.predictors.given`).
     Windows of an input on its own grid begin at whole input pixels.
 
     Args:
-        generator: ``keras.Model`` ``[B, H, W, Ci] -> [B, H, W, Ct]``, weights restored; with
-            ``input_upsampling`` ``none`` it takes ``[B, h, w, Ci]``. One with a true ``by_name``
-            also takes ``names``, one for each image, by which its dropout is drawn.
-        normalisation: The one it was trained with.
         input_upsampling: ``nearest``, ``bicubic`` or ``none``, as in training.
-        batch_size: Tiles per call of the generator.
+        batch_size: Tiles per call.
         size_px: Rows and columns that it is given at once; the tile's size by default.
         crops: Whether it was trained on crops (``random_crop``) and not on resized tiles.
         native_px: Of each input band, in pixels of the input's grid; empty: 1 for all.
 
     Attributes:
-        normalised: True where the normalisation cannot be undone (``l2``): the predictions are then
-            in the network's own units and only profile ``arisgan`` can score them.
+        normalised: As of :class:`~sensor2sensor.predictors.protocol.Predictor`.
     """
+
+    normalised = False
 
     def __init__(
         self,
-        generator: Any,
-        normalisation: Normalisation,
         input_upsampling: str,
         batch_size: int,
         size_px: tuple[int, int] | None = None,
@@ -64,14 +60,15 @@ class ModelPredictor:
         crops: bool = False,
         native_px: Sequence[int] = (),
     ) -> None:
-        self._generator = generator
-        self._normalisation = normalisation
         self._input_upsampling = input_upsampling
         self._batch_size = batch_size
         self._size_px = size_px
         self._crops = crops
         self._native_px = tuple(native_px)
-        self.normalised = not normalisation.invertible
+
+    @abstractmethod
+    def _predict(self, physical: Images, names: Sequence[str]) -> Images:
+        """``[B, H, W, Ct]`` of ``[B, h, w, Ci]``, physical values; names of the images."""
 
     def __call__(self, tiles: Sequence[TileRecord], /) -> Images:
         """Predict ``[B, H, W, Ct]``."""
@@ -85,11 +82,12 @@ class ModelPredictor:
             parts.append(self._sized(inputs[part], out_px, names))
         return np.concatenate(parts)
 
-    def describe(self) -> dict[str, Any]:
-        """How the generator is applied."""
+    def _applied(self) -> dict[str, Any]:
+        """How it is applied, as plain JSON."""
         size = None if self._size_px is None else list(self._size_px)
-        how = {"input_upsampling": self._input_upsampling, "size_px": size, "crops": self._crops}
-        return {"method": "trained generator", **how}
+        return {
+            "input_upsampling": self._input_upsampling, "size_px": size, "crops": self._crops,
+        }  # fmt: skip
 
     def _input(self, tile: TileRecord) -> Images:
         """A tile's input on the grid the generator takes, ``[H, W, Ci]`` or ``[h, w, Ci]``."""
@@ -139,6 +137,43 @@ class ModelPredictor:
                 count[place] += 1.0
         assert total is not None, "an image has one window at least"
         return total / count
+
+
+class ModelPredictor(ImagePredictor):
+    """Applies a generator to tiles as it was trained: same upsampling, normalisation and size.
+
+    Args:
+        generator: ``keras.Model`` ``[B, H, W, Ci] -> [B, H, W, Ct]``, weights restored; with
+            ``input_upsampling`` ``none`` it takes ``[B, h, w, Ci]``. One with a true ``by_name``
+            also takes ``names``, one for each image, by which its dropout is drawn.
+        normalisation: The one it was trained with.
+        input_upsampling: As of :class:`ImagePredictor`, and so what follows it.
+        batch_size: The same.
+        size_px: The same.
+        options: ``crops`` and ``native_px``, the same.
+
+    Attributes:
+        normalised: True where the normalisation cannot be undone (``l2``): the predictions are then
+            in the network's own units and only profile ``arisgan`` can score them.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        normalisation: Normalisation,
+        input_upsampling: str,
+        batch_size: int,
+        size_px: tuple[int, int] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(input_upsampling, batch_size, size_px, **options)
+        self._generator = generator
+        self._normalisation = normalisation
+        self.normalised = not normalisation.invertible
+
+    def describe(self) -> dict[str, Any]:
+        """How the generator is applied."""
+        return {"method": "trained generator", **self._applied()}
 
     def _predict(self, physical: Images, names: Sequence[str]) -> Images:
         import tensorflow as tf

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.predictors.export import of_any_size
+from sensor2sensor.predictors.given import Given, leaves_sides_open
+from sensor2sensor.predictors.model import ModelPredictor, model_predictor
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.dataset.form import Form
+
+_OVERLAP = 4  # of a blended window's side, a quarter
+_TAPS = 2  # pixels to either side that bicubic interpolation looks at
+# Triangles between the pixels of a swath: no corner of one lies farther off, its bends included.
+_TRIANGLE_PX = 3
 
 
 @dataclass(frozen=True)
@@ -26,3 +42,117 @@ class Tiling:
     window_px: tuple[int, int] | None = None
     align_px: int = 1
     overlap_px: int = 0
+
+
+def tiling_of(experiment: Any, generator: Any) -> Tiling:
+    """How a generator is led over a scene.
+
+    With a halo where it takes images of any size, sees so far and no farther, and was trained on
+    pixels as they are; by windows of what it was trained on otherwise.
+
+    Args:
+        experiment: ``experiment.Experiment`` of the run.
+        generator: The network itself with its weights, not as it is applied.
+    """
+    return _led(experiment, generator)[1]
+
+
+def scene_predictor(
+    experiment: Any, generator: Any, applied: Any = None
+) -> tuple[ModelPredictor, Tiling]:
+    """A generator as it is led over a scene, and how.
+
+    Args:
+        experiment: ``experiment.Experiment`` of the run, as its model normalises.
+        generator: The network itself with its weights.
+        applied: As its experiment applies it (dropout that stays on); None: itself.
+    """
+    network, tiling = _led(experiment, generator)
+    if tiling.halo_px is None:
+        size = (experiment.IMG_HEIGHT, experiment.IMG_WIDTH)
+        given = Given(size, experiment.BATCH_SIZE)
+        return model_predictor(experiment, applied or generator, given), tiling
+    native = [band.native_px for band in experiment.contract.input.bands]
+    upsampling = experiment.INPUT_UPSAMPLING
+    # No size: windows are as large as the records that it is given.
+    made = ModelPredictor(network, experiment.normaliser, upsampling, 1, native_px=native)
+    return made, tiling
+
+
+def _led(experiment: Any, generator: Any) -> tuple[Any, Tiling]:
+    """The network that is led, and how: one made for one size may be a copy for any."""
+    if _of_pixels_alone(experiment):
+        found = _by_halo(experiment, generator)
+        if found is not None:
+            return found
+    rows, columns = experiment.IMG_HEIGHT, experiment.IMG_WIDTH
+    if not experiment.config.random_crop:  # tiles are resized to that, and so are windows
+        rows = columns = experiment.TILESIZE
+    unit = _unit(experiment)
+    overlap = max(unit, min(rows, columns) // _OVERLAP // unit * unit)
+    return generator, Tiling(None, (rows, columns), unit, overlap)
+
+
+def _of_pixels_alone(experiment: Any) -> bool:
+    """Whether what is done to a window before and after the network does not depend on its size."""
+    config, tile = experiment.config, experiment.TILESIZE
+    as_it_is = config.random_crop or (tile, tile) == (experiment.IMG_HEIGHT, experiment.IMG_WIDTH)
+    # What is drawn anew for each window would show a seam; so would each window's own statistics.
+    drawn = config.inference.dropout or config.applied_statistics != "train"
+    return as_it_is and experiment.normaliser.elementwise and not drawn
+
+
+def _by_halo(experiment: Any, generator: Any) -> tuple[Any, Tiling] | None:
+    from sensor2sensor.networks.context import context_of
+    from sensor2sensor.pipeline.own_grid import native_px
+
+    try:
+        network = of_any_size(generator)
+    except ModelContractError:
+        return None
+    mode = experiment.INPUT_UPSAMPLING
+    context = context_of(network, native_px(experiment.contract, mode))
+    if context is None:
+        return None
+    is_open = leaves_sides_open(generator)
+    # A U-Net of one size never saw more than that at its bottleneck, whatever its layers take.
+    if not is_open and context.stride_px > native_px(experiment.contract, mode):
+        return None
+    factor = experiment.IMG_HEIGHT // experiment.INPUT_HEIGHT
+    unit = _unit(experiment)
+    align = math.lcm(context.stride_px * factor, unit)
+    halo = context.halo_px * factor + (_TAPS * unit if mode == "bicubic" else 0)
+    return generator if is_open else network, Tiling(_up(halo, align), align_px=align)
+
+
+def _unit(experiment: Any) -> int:
+    """Target pixels of the coarsest band's own pixel; 1 for a swath, which has no grid."""
+    return _input_unit(experiment.contract, experiment.INPUT_UPSAMPLING)
+
+
+def _input_unit(form: Form | DatasetContract, mode: str) -> int:
+    if form.kind == "sentinel3":
+        return 1
+    # Stored as pixels of a grid, the last block of a tile may reach beyond it.
+    factor = round(form.factor)
+    if form.input.layout == "dense":
+        factor = form.tile_px // form.input.grid[0] if form.input.grid else 1
+    coarse = 1 if mode == "nearest" else math.lcm(*(band.native_px for band in form.input.bands))
+    return factor * coarse
+
+
+def baseline_tiling(name: str, form: Form) -> Tiling:
+    """How a baseline is led over a scene: by windows of any size, with what its kernel needs.
+
+    Args:
+        name: As in the registry of baselines.
+        form: Of its data set.
+    """
+    if name == "bilinear_fit":
+        return Tiling(_TRIANGLE_PX * math.ceil(form.factor))
+    unit = _input_unit(form, name if name == "bicubic" else "nearest")
+    return Tiling(_TAPS * unit if name == "bicubic" else 0, align_px=unit)
+
+
+def _up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple

@@ -58,6 +58,11 @@ OLCI_WAVELENGTHS_NM: dict[str, float] = dict(
 )
 
 
+def esa_name(band: str) -> str:
+    """The name that products of ESA have for a band of Sentinel-2: Theia's ``B2`` is ``B02``."""
+    return f"B0{band[1]}" if len(band) == 2 and band[0] == "B" and band[1].isdigit() else band
+
+
 def mean_nm(parts: Sequence[tuple[float, int]]) -> float:
     """Mean of (wavelength in nm, number of tiles), to a tenth of a nanometre."""
     total = sum(tiles for _, tiles in parts)

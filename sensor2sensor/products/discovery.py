@@ -106,8 +106,7 @@ def _find(
         raise InputError("no such archive folder", where=root, hint="see environment.json")
     found: list[Product] = []
     failures: list[Failure[Path]] = []
-    paths = [path for path in _candidates(root) if not _OTHER_PRODUCT.match(path.name)]
-    for path in progress(paths, desc=f"looking for {kind} products", unit="item"):
+    for path in progress(candidates(root), desc=f"looking for {kind} products", unit="item"):
         made = attempt(partial(_opened, root, kind, opener), path)
         if isinstance(made, Failure):
             failures.append(made)
@@ -116,6 +115,11 @@ def _find(
     # A download kept beside what was unpacked from it is nothing to be told of.
     have = {_stem(product.path.name) for product in found} | {_stem(one.name) for one in found}
     return found, [one for one in failures if not _is_spare(one.item, have)]
+
+
+def candidates(root: Path) -> list[Path]:
+    """What may be a product below a folder: its folders and zips, by name, none opened."""
+    return [path for path in _candidates(root) if not _OTHER_PRODUCT.match(path.name)]
 
 
 def _is_spare(path: Path, have: set[str]) -> bool:

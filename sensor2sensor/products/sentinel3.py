@@ -49,6 +49,7 @@ PRODUCT_TYPES = ("OL_1_EFR", "OL_1_ERR")
 _GENERAL = "metadataWrap/xmlData/generalProductInformation"
 _IMAGE_SIZE = "metadataWrap/xmlData/olciProductInformation/imageSize"
 _PERIOD = "metadataWrap/xmlData/acquisitionPeriod"
+_ORBIT = "metadataWrap/xmlData/orbitReference/relativeOrbitNumber"
 _FOOTPRINT = "metadataWrap/xmlData/frameSet/footPrint/posList"
 # A time stamp this far outside the sensing period is none.
 _TIME_TOLERANCE = np.timedelta64(60_000_000, "us")
@@ -75,6 +76,7 @@ class S3Product:
         columns: image columns.
         listed: what the manifest says of each file.
         files: access to the product's files.
+        relative_orbit: which of the 385 ground tracks it was seen from; None where it is not said.
     """
 
     path: Path
@@ -91,6 +93,7 @@ class S3Product:
     columns: int
     listed: tuple[ListedFile, ...] = field(repr=False, compare=False)
     files: ProductFiles = field(repr=False, compare=False)
+    relative_orbit: int | None = None
 
     @property
     def acquisition(self) -> tuple[str, datetime, str]:
@@ -187,6 +190,7 @@ def open_s3(path: Path) -> S3Product:
         columns=_count(size, "columns"),
         listed=listed_files(manifest),
         files=files,
+        relative_orbit=_orbit(sections.get("measurementOrbitReference")),
     )
 
 
@@ -231,6 +235,12 @@ def _product_type(general: Element) -> str:
             where=general.where,
         )
     return plain
+
+
+def _orbit(section: Element | None) -> int | None:
+    stated = None if section is None else section.find(_ORBIT)
+    # For provenance alone: a product without it is read all the same.
+    return int(stated.text) if stated is not None and stated.text.isdecimal() else None
 
 
 def _times(period: Element) -> dict[str, datetime]:

@@ -21,7 +21,7 @@ import export
 import train
 from sensor2sensor.core import cli, files
 from sensor2sensor.inference.__main__ import main as infer
-from sensor2sensor.inference.card import read_card
+from sensor2sensor.predictors.card import read_card
 from sensor2sensor.products.theia import open_theia
 from sensor2sensor.sources.sen2venus.run import main as records
 from tests.fakes.sen2venus import write_sites

@@ -84,7 +84,8 @@ class Scene(Protocol):
         frame: The grid of the prediction.
         align_px: Target pixels of one input pixel: windows begin and end at multiples of it.
         facts: What the output's provenance says of it, plain JSON: product, level, baseline,
-            sensing time, offsets as applied, files with SHA-256 or sizes.
+            offsets as applied, files with SHA-256 or sizes; its sensing time, where known, as
+            ``datetime`` or as ``start_datetime`` and ``end_datetime`` (UTC, ISO 8601).
         notices: Lines the user has to read: level of another kind, offsets that look applied.
     """
 

@@ -17,10 +17,10 @@ from sensor2sensor.core.times import hours_from
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.preprocess.tiles.draw import Screen, positions
 from sensor2sensor.preprocess.tiles.folder import SceneLog
-from sensor2sensor.preprocess.tiles.olci import OlciWindow
 from sensor2sensor.preprocess.tiles.pair import OpenPair, partner_at_fault
 from sensor2sensor.preprocess.tiles.shift import DriftMeter
 from sensor2sensor.preprocess.tiles.tile import CutTile
+from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel3 import S3Product
 

@@ -15,7 +15,7 @@ from sensor2sensor.geo.shift import (
     ground_shift,
     phase_shift,
 )
-from sensor2sensor.preprocess.tiles.olci import OlciWindow
+from sensor2sensor.products.olci import OlciWindow
 
 EXTENT_M = 20_000.0  # 67 OLCI pixels: the nine of a tile of 2.56 km hold no peak
 STEP_M = 300.0  # OLCI's own pixel at nadir: a finer grid would show nothing more

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.shift import GroundShift
-from sensor2sensor.preprocess.tiles.olci import OlciTable, OlciTile
 from sensor2sensor.preprocess.tiles.pair import OpenPair
 from sensor2sensor.preprocess.tiles.table import MARGIN_SUFFIX, OLCI_SUFFIX, TileRow
 from sensor2sensor.products.bands import OLCI_BANDS, OLCI_WAVELENGTHS_NM, S2_WAVELENGTHS_NM
+from sensor2sensor.products.olci import OlciTable, OlciTile
 from sensor2sensor.products.quality import CLOUD, Quality
 
 RADIANCE_UNIT = "mW m-2 sr-1 nm-1"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +112,13 @@ def find(folder: Path) -> Found:
         told = "; ".join(found.notes) or "its folders are empty"
         raise InputError(f"has no whole triplet ({told})", where=folder)
     return found
+
+
+def images_in(folder: Path) -> list[tuple[str, Patch, Path]]:
+    """Kind, patch and path of every image in either layout; none where there is neither."""
+    with suppress(InputError):
+        return list(_images(_roots(folder), []))
+    return []
 
 
 def patch_of(name: str) -> Patch | None:

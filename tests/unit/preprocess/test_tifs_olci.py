@@ -7,9 +7,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from sensor2sensor.preprocess.tiles.olci import OlciWindow
 from sensor2sensor.preprocess.tiles.shift import DriftMeter
 from sensor2sensor.products.bands import OLCI_BANDS
+from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import open_s2
 from sensor2sensor.products.sentinel3 import open_s3

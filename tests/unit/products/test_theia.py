@@ -10,8 +10,8 @@ import rasterio
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid, PixelWindow
-from sensor2sensor.inference.card import Card
 from sensor2sensor.inference.inputs import inputs_of
+from sensor2sensor.predictors.card import Card
 from sensor2sensor.products.theia import open_theia
 from tests.fakes.theia import NAME, NODATA, ground, write_theia
 

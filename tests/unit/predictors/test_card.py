@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.inference.card import read_card
+from sensor2sensor.predictors.card import read_card
 
 WSX4 = "model: m.onnx\nbands: [B2, B3, B4, B8]\nfactor: 4.0\nmargin: 130\n"
 

@@ -1,4 +1,4 @@
-"""The part of an OLCI swath that lies over a Sentinel-2 scene, read once and searched per tile."""
+"""The part of an OLCI swath that lies over a grid, read once and searched per tile or window."""
 
 from __future__ import annotations
 
@@ -91,15 +91,15 @@ class OlciTile:
         return float(good.mean())
 
 
-class OlciWindow:
-    """The swath over a scene: every variable read once, positions searchable.
+class OlciSwath:
+    """The swath over a grid: every variable read once, positions searchable.
 
     Args:
         product: the Sentinel-3 product.
-        grid: the Sentinel-2 grid.
+        grid: the ground.
 
     Raises:
-        ProductError: no pixel of the product lies over the scene, or a file is damaged.
+        ProductError: no pixel of the product lies over the grid, or a file is damaged.
     """
 
     def __init__(self, product: S3Product, grid: Grid) -> None:
@@ -107,35 +107,107 @@ class OlciWindow:
         # Once for all tiles: a variable may be one deflated chunk, inflated whole for any window.
         with product.open() as reader:
             self.window = _window_over(product, reader, grid)
-            rows, columns = self.window.rows, self.window.columns
-            lat, lon = reader.geolocation(rows, columns)
-            self.radiance = reader.radiances(rows, columns)
-            self.flags = reader.flags(rows, columns)
-            self.quality = reader.quality(self.flags)
-            self.quality_given = reader.quality_given()
-            self.sun_zenith_deg = reader.sun_zenith(rows, columns)
-            self.solar_flux = reader.solar_flux(rows, columns)
-            self.row_times = product.row_times(reader, rows)
+            lat, lon = self._read(product, reader, self.window.rows, self.window.columns)
         self.index = SwathIndex(lat, lon)
         self.xy_m = np.stack(local_grid(grid.epsg, lon, lat), axis=-1)
+
+    def _read(
+        self, product: S3Product, reader: S3Reader, rows: slice, columns: slice
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Read what is kept of the pixels; returns their latitude and longitude."""
+        lat, lon = reader.geolocation(rows, columns)
+        self.radiance = reader.radiances(rows, columns)
+        self.flags = reader.flags(rows, columns)
+        self.quality = reader.quality(self.flags)
+        self.row_times = product.row_times(reader, rows)
+        return lat, lon
+
+    def radius_m(self, points: NDArray[np.float64]) -> float:
+        """How far a pixel may be from points ``[..., 3]``, geocentric metres."""
+        # Pixels grow towards the swath's edge: the radius follows their spacing over this tile.
+        radius_m = search_radius_m(spacing_m(self.index.near(points)))
+        # Not a number with less than two rows or columns: nothing is near.
+        return radius_m if math.isfinite(radius_m) else 0.0
+
+    def numbered(
+        self, nearest: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
+        """The table of the pixels nearest to those of a grid.
+
+        Args:
+            nearest: flat window index ``[h, w]``, -1 for none.
+
+        Returns:
+            0 or 1 + row of the table ``[h, w]``; flat window index of each row ``[K]``: those in
+            use, then the usable ones next to them; how many are in use.
+        """
+        used, number = pixel_table(nearest)
+        return number, np.concatenate([used, self._around(used)]), len(used)
+
+    @cached_property
+    def measured(self) -> NDArray[np.bool_]:
+        """Pixels with all radiances ``[rows, columns]``."""
+        return np.asarray(np.isfinite(self.radiance).all(axis=0), bool)
+
+    @cached_property
+    def valid(self) -> NDArray[np.bool_]:
+        """Those of them that are not flagged invalid."""
+        not_invalid = (self.quality & np.uint32(Quality.OLCI_INVALID)) == 0
+        return np.asarray(self.measured & not_invalid, bool)
+
+    @cached_property
+    def _displaced(self) -> NDArray[np.bool_]:
+        """Copies of a neighbour's value at a position of their own.
+
+        A quarter of real pixels are flagged `duplicated`. In native products such a pixel has the
+        position of its original too; only with one of its own its value lies where it is not.
+        """
+        copied = (self.quality & np.uint32(Quality.OLCI_DUPLICATED)) != 0
+        return np.asarray(copied & ~_twins_of(np.ones_like(copied), self._same))
+
+    @cached_property
+    def _same(self) -> NDArray[np.bool_]:
+        return beside_itself(self.xy_m)
+
+    def _around(self, used: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Flat indices of the usable pixels that touch the used ones, at other places."""
+        from scipy.ndimage import binary_dilation
+
+        taken = np.zeros(self.window.shape, bool)
+        taken.flat[used] = True
+        # A copy at a used place is no neighbour: it holds the same value again.
+        taken |= _twins_of(taken, self._same)
+        touching = binary_dilation(taken, np.ones((3, 3), bool)) & ~taken
+        # Usable: its value was measured where it lies.
+        return np.flatnonzero(touching & self.valid & ~self._displaced)
+
+
+class OlciWindow(OlciSwath):
+    """The swath over a Sentinel-2 scene, with all that step 40 keeps of a pixel."""
+
+    def _read(
+        self, product: S3Product, reader: S3Reader, rows: slice, columns: slice
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        places = super()._read(product, reader, rows, columns)
+        self.quality_given = reader.quality_given()
+        self.sun_zenith_deg = reader.sun_zenith(rows, columns)
+        self.solar_flux = reader.solar_flux(rows, columns)
+        return places
 
     def tile(self, grid: Grid) -> OlciTile:
         """Nearest OLCI pixel of each pixel of a tile's grid."""
         points = grid_geocentric_m(grid)
-        # Pixels grow towards the swath's edge: the radius follows their spacing over this tile.
-        radius_m = search_radius_m(spacing_m(self.index.near(points)))
-        if not math.isfinite(radius_m):  # less than two rows or columns: nothing is near
-            radius_m = 0.0
+        radius_m = self.radius_m(points)
         nearest, _ = self.index.nearest(points, radius_m)
-        used, number = pixel_table(nearest)
-        table = self._table(np.concatenate([used, self._around(used)]))
+        number, rows, count = self.numbered(nearest)
+        table = self._table(rows)
         # Number 0 is no pixel: what it shows stands before the table's first row.
         quality = np.append(np.uint32(Quality.OLCI_NONE), table.quality)[number]
         empty = np.full((1, len(OLCI_BANDS)), np.nan, np.float32)
         radiance = np.concatenate([empty, table.radiance])[number]
         quality = quality.astype(np.uint32)
-        time = self._mean_time(used)
-        return OlciTile(number, quality, radiance, table, len(used), radius_m, time)
+        time = self._mean_time(rows[:count])
+        return OlciTile(number, quality, radiance, table, count, radius_m, time)
 
     def _mean_time(self, used: NDArray[np.int64]) -> datetime:
         """Mean sensing time of pixels; of the whole window where there are none."""
@@ -163,38 +235,6 @@ class OlciWindow:
         in_place = _along_rows(image, known & ~self._displaced)
         return np.where(known, in_place, np.float32(np.nan))
 
-    @cached_property
-    def _displaced(self) -> NDArray[np.bool_]:
-        """Copies of a neighbour's value at a position of their own.
-
-        A quarter of real pixels are flagged `duplicated`. In native products such a pixel has the
-        position of its original too; only with one of its own its value lies where it is not.
-        """
-        copied = (self.quality & np.uint32(Quality.OLCI_DUPLICATED)) != 0
-        return np.asarray(copied & ~_twins_of(np.ones_like(copied), self._same))
-
-    @cached_property
-    def _same(self) -> NDArray[np.bool_]:
-        return beside_itself(self.xy_m)
-
-    @cached_property
-    def _usable(self) -> NDArray[np.bool_]:
-        """Pixels with all radiances, valid, at the position their value was measured at."""
-        finite = np.isfinite(self.radiance).all(axis=0)
-        valid = (self.quality & np.uint32(Quality.OLCI_INVALID)) == 0
-        return np.asarray(finite & valid & ~self._displaced, bool)
-
-    def _around(self, used: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Flat indices of the usable pixels that touch the used ones, at other places."""
-        from scipy.ndimage import binary_dilation
-
-        taken = np.zeros(self.window.shape, bool)
-        taken.flat[used] = True
-        # A copy at a used place is no neighbour: it holds the same value again.
-        taken |= _twins_of(taken, self._same)
-        touching = binary_dilation(taken, np.ones((3, 3), bool)) & ~taken
-        return np.flatnonzero(touching & self._usable)
-
     def _table(self, used: NDArray[np.int64]) -> OlciTable:
         row, column = np.divmod(used, self.window.shape[1])
         place = np.stack([row + self.window.rows.start, column + self.window.columns.start], axis=1)
@@ -210,7 +250,7 @@ class OlciWindow:
 
 
 def _window_over(product: S3Product, reader: S3Reader, grid: Grid) -> SwathWindow:
-    """Rows and columns of the swath that can lie over a Sentinel-2 grid or its surroundings."""
+    """Rows and columns of the swath that can lie over a grid or its surroundings."""
     lat, lon, row_step, column_step = reader.tie_geolocation()
     west, south, east, north = grid.bounds
     centre = unproject(grid.polygon().centroid, grid.epsg)
@@ -223,7 +263,7 @@ def _window_over(product: S3Product, reader: S3Reader, grid: Grid) -> SwathWindo
         radius_m,
     )
     if window is None:
-        raise ProductError("no pixel lies over the Sentinel-2 scene", where=product.name)
+        raise ProductError("no pixel lies over the ground asked for", where=product.name)
     return window
 
 

@@ -1,0 +1,193 @@
+"""A prediction as a Cloud-Optimised GeoTIFF, written strip by strip.
+
+A COG has its overviews before its pixels, so it is copied from a plain file that lies in a folder
+beside it meanwhile; no more than a strip and GDAL's cache is held. Equal values give equal bytes.
+"""
+
+from __future__ import annotations
+
+import glob
+import shutil
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor2sensor.core import files
+from sensor2sensor.core.versions import __version__
+from sensor2sensor.inference.output import NODATA, Dtype, OutputBand, Storage, storage
+from sensor2sensor.inference.scenes.scene import Frame
+
+BLOCK_PX = 512
+_CACHE_MIB = 128
+_COG = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BLOCKSIZE": BLOCK_PX, "BIGTIFF": "IF_SAFER"}
+_COG |= {"OVERVIEW_RESAMPLING": "AVERAGE"}  # nearest would show every second pixel's noise
+
+
+@dataclass(frozen=True)
+class WrittenCog:
+    """What became of the values.
+
+    Attributes:
+        path: The file.
+        frame: Its grid.
+        bands: One for each channel.
+        storage: How values are stored in it.
+        valid_share: Of the pixels, those that have a value in every band.
+        saturated: Values that the type does not hold, written as its nearest end.
+    """
+
+    path: Path
+    frame: Frame
+    bands: tuple[OutputBand, ...]
+    storage: Storage
+    valid_share: float
+    saturated: int
+
+
+def write_cog(
+    path: Path,
+    frame: Frame,
+    bands: Sequence[OutputBand],
+    strips: Iterable[npt.NDArray[np.float32]],
+    *,
+    dtype: Dtype = "float32",
+    nodata: int = NODATA,
+    tags: Mapping[str, str] | None = None,
+    colour: tuple[int, ...] = (),
+) -> WrittenCog:
+    """Write a prediction.
+
+    Args:
+        path: The file; it appears when it is complete.
+        frame: Its grid.
+        bands: One for each channel.
+        strips: ``[h, W, C]`` from top to bottom, physical, NaN where there is none; a pixel that
+            lacks one band is not valid.
+        dtype: Of the numbers in the file.
+        nodata: Of ``int16``.
+        tags: Of the file, text.
+        colour: Numbers of the red, green and blue band, or of the one shown grey.
+
+    Raises:
+        InputError: The type does not fit the bands' units.
+        ValueError: The strips are not those of the frame.
+        OSError: There is no room.
+    """
+    how = storage(dtype, bands, nodata)
+    with _scratch(path) as folder, _environment(folder):
+        plain = folder / "plain.tif"
+        with _created(plain, frame, bands, how) as target:
+            _describe(target, bands, how, tags or {}, tuple(dict.fromkeys(colour)))
+            valid, saturated = _fill(target, frame, len(bands), strips, how)
+        from rasterio.shutil import copy
+
+        with files.atomic_path(path) as part:
+            copy(plain, part, driver="COG", **_COG)
+    share = valid / (frame.width_px * frame.height_px)
+    return WrittenCog(path, frame, tuple(bands), how, share, saturated)
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """An empty folder beside a file, within the one where its strips may lie already."""
+    for left in path.parent.glob(f".{glob.escape(path.name[:80])}.????????{files.PART_SUFFIX}"):
+        left.unlink(missing_ok=True)  # of a run that was killed while it copied
+    folder = path.with_name(f"{path.name}{files.PART_SUFFIX}") / "cog"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    except files.SimulatedCrash:
+        raise
+    except BaseException:
+        _tidied(folder)
+        raise
+    _tidied(folder)
+
+
+def _tidied(folder: Path) -> None:
+    shutil.rmtree(folder)
+    with suppress(OSError):  # strips are the business of who put them there
+        folder.parent.rmdir()
+
+
+@contextmanager
+def _environment(scratch: Path) -> Iterator[None]:
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    # rasterio hands the number of bytes on, other than GDAL's own reading of the option.
+    settings = {"GDAL_CACHEMAX": _CACHE_MIB * 2**20, "CPL_TMPDIR": str(scratch)}
+    with warnings.catch_warnings(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, **settings):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def _created(path: Path, frame: Frame, bands: Sequence[OutputBand], how: Storage) -> Any:
+    import rasterio
+
+    place = {}
+    if frame.transform is not None:
+        place = {"transform": rasterio.Affine(*frame.transform), "crs": frame.crs}
+    return rasterio.open(
+        path, "w", driver="GTiff", count=len(bands), dtype=how.dtype, nodata=how.nodata,
+        height=frame.height_px, width=frame.width_px, tiled=True, blockxsize=BLOCK_PX,
+        blockysize=BLOCK_PX, BIGTIFF="IF_SAFER", **place,
+    )  # fmt: skip
+
+
+def _describe(
+    target: Any,
+    bands: Sequence[OutputBand],
+    how: Storage,
+    tags: Mapping[str, str],
+    colour: tuple[int, ...],
+) -> None:
+    from rasterio.enums import ColorInterp
+
+    target.descriptions = tuple(band.description for band in bands)
+    target.units = tuple(band.unit for band in bands)
+    target.scales, target.offsets = (how.scale,) * len(bands), (0.0,) * len(bands)
+    # Said of all: GDAL takes the fourth of four 8-bit bands for transparency.
+    shown = [ColorInterp.undefined] * len(bands)
+    kinds = {1: ("gray",), 3: ("red", "green", "blue")}.get(len(colour), ())
+    for number, kind in zip(colour, kinds, strict=True):
+        shown[number] = ColorInterp[kind]
+    target.colorinterp = shown
+    target.update_tags(TIFFTAG_SOFTWARE=f"sensor2sensor {__version__}", **tags)
+    for number, band in enumerate(bands, start=1):
+        known = {} if band.wavelength_nm is None else {"wavelength_nm": f"{band.wavelength_nm:g}"}
+        target.update_tags(number, kind=band.kind, **known)
+
+
+def _fill(
+    target: Any,
+    frame: Frame,
+    channels: int,
+    strips: Iterable[npt.NDArray[np.float32]],
+    how: Storage,
+) -> tuple[int, int]:
+    """Write the strips with their mask; pixels that are valid, and values beyond the type."""
+    from rasterio.windows import Window
+
+    top = valid = saturated = 0
+    for strip in strips:
+        height = len(strip)
+        if strip.shape[1:] != (frame.width_px, channels) or top + height > frame.height_px:
+            what = f"a strip {strip.shape} from row {top} on is none of {frame.shape}"
+            raise ValueError(f"{what} with {channels} bands")
+        window = Window(0, top, frame.width_px, height)
+        there = np.isfinite(strip).all(axis=-1)
+        stored, beyond = how.stored(strip)
+        target.write(np.moveaxis(stored, -1, 0), window=window)
+        target.write_mask(there.astype(np.uint8) * 255, window=window)
+        top, valid, saturated = top + height, valid + int(there.sum()), saturated + beyond
+    if top != frame.height_px:
+        raise ValueError(f"the strips end at row {top} of {frame.height_px}")
+    return valid, saturated

@@ -1,0 +1,105 @@
+"""Level 2A products of Theia (MAJA) as scenes: reflectance at the surface, corrected for slopes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensor2sensor.core.errors import InputError, ProductError
+from sensor2sensor.core.times import format_utc
+from sensor2sensor.dataset.form import Form
+from sensor2sensor.geo.grids import Grid, PixelWindow
+from sensor2sensor.inference.scenes.gridded import GriddedScene, Read, layers_of, refined
+from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.scene import Image, frame_of
+from sensor2sensor.inference.scenes.sentinel2 import input_pixel_m, spectral_bands
+from sensor2sensor.products.bands import esa_name
+from sensor2sensor.products.theia import QUANTIFICATION, TheiaProduct, open_theia
+
+_SENSED = re.compile(r"(SENTINEL2[A-D])_(\d{8}-\d{6})(?:-(\d{3}))?_")
+
+
+def open_theia_scene(path: Path, form: Form, options: SceneOptions) -> GriddedScene:
+    """A product of Theia, a folder or a zip, opened for a model.
+
+    Raises:
+        InputError: The model takes something else, or pixels that the product does not have.
+        ProductError: It is damaged, lacks a band, or its bands do not lie on one another.
+    """
+    product = open_theia(path)
+    bands = spectral_bands(form, product.name)
+    # Theia's names differ from ESA's in the zero alone, and are its own business.
+    own = {esa_name(name): name for name in product.members}
+    named = [own.get(band, f"B{int(band[1:])}" if band[1:].isdigit() else band) for band in bands]
+    grids = [product.grid(name) for name in named]
+    finest = _finest(product, form, input_pixel_m(form, options, product.name), named, grids)
+
+    def reader(some: list[str]) -> Read:
+        return lambda window: _reflectance(product, some, window)
+
+    fine = refined(finest, int(form.factor))
+    return GriddedScene(
+        name=product.name,
+        form=form,
+        frame=frame_of(fine),
+        layers=layers_of(named, grids, finest, reader),
+        facts=_facts(product, dict(zip(bands, grids, strict=True)), finest, fine),
+        notices=_notices(form),
+    )
+
+
+def _reflectance(product: TheiaProduct, bands: list[str], window: PixelWindow) -> Image:
+    stored = np.stack([product.read(band, window) for band in bands], axis=-1)
+    return stored / np.float32(QUANTIFICATION)
+
+
+def _finest(
+    product: TheiaProduct, form: Form, input_m: float, bands: list[str], grids: list[Grid]
+) -> Grid:
+    """The grid of the input, after a look at those of all bands."""
+    first = min(grids, key=lambda grid: grid.resolution_m)
+    for band, spec, grid in zip(bands, form.input.bands, grids, strict=True):
+        if grid.bounds != first.bounds or grid.epsg != first.epsg:
+            what = f"{band} does not lie on the grid of the other bands"
+            raise ProductError(what, where=product.name, hint="fetch the product again")
+        own_m = input_m * spec.native_px
+        if grid.resolution_m < own_m or grid.resolution_m % input_m:
+            what = f"{band} has pixels of {grid.resolution_m:g} m, '{form.name}' takes {own_m:g} m"
+            raise InputError(what, where=product.name)
+    if first.resolution_m != input_m:
+        return refined(first, round(first.resolution_m / input_m))
+    return first
+
+
+def _notices(form: Form) -> tuple[str, ...]:
+    if form.level != "L1C":
+        return ()
+    what = "holds reflectance at the surface (L2A)"
+    return (f"{what}, '{form.name}' was trained on reflectance at the top of the atmosphere (L1C)",)
+
+
+def _facts(
+    product: TheiaProduct, grids: Mapping[str, Grid], finest: Grid, fine: Grid
+) -> dict[str, Any]:
+    name = _SENSED.match(product.name)
+    facts: dict[str, Any] = {
+        "product": product.name,
+        "sensor": "MSI",
+        "level": "L2A",
+        "processor": "MAJA, FRE",
+        "quantification": product.quantification,
+        "read_at_m": {band: grid.resolution_m for band, grid in grids.items()},
+        "input_m": finest.resolution_m,
+        "resolution_m": fine.resolution_m,
+        "files": {one: product.files.size(one) for one in sorted(product.members.values())},
+    }
+    if name is not None:
+        sensed = datetime.strptime(name[2], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+        sensed = sensed.replace(microsecond=1000 * int(name[3] or 0))
+        facts |= {"platform": f"S2{name[1][-1]}", "datetime": format_utc(sensed)}
+    return facts

@@ -1,0 +1,308 @@
+"""The card of an exported model: what it is for, of what it was made, how good it is and where not.
+
+A page in Markdown beside the file, rendered from the export, the data set's contract, ``run.json``
+and the evaluations of that very run; what none of these say is not claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensor2sensor.config.vocabulary import adversarial
+from sensor2sensor.core import files
+from sensor2sensor.core.runs import Run, read_run_json
+from sensor2sensor.predictors import mlm
+from sensor2sensor.predictors.sidecar import Sidecar, read_sidecar
+from sensor2sensor.report.compare import NOTHING, interval, number
+from sensor2sensor.report.load import Result, load
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.contract import DatasetContract
+
+SUFFIX = ".md"
+_KINDS = {
+    "sentinel3": "a swath of Sentinel-3, brought to a grid of Sentinel-2,",
+    "degraded": "an image of the target's bands, as a coarser sensor sees them,",
+    "paired": "an image of its own, paired with the target,",
+}
+Row = Sequence[object]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a card is about.
+
+    Attributes:
+        stem: Name of the files.
+        said: What the export says of itself.
+        contract: Of the data set it was trained on.
+        settings: The run's ``experiment.json``.
+        facts: Its ``run.json``.
+        results: Evaluations of these weights.
+    """
+
+    stem: str
+    said: Sidecar
+    contract: DatasetContract
+    settings: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    results: Sequence[Result]
+
+
+def write_companions(
+    path: Path,
+    contract: DatasetContract,
+    run: Run,
+    evaluations: Path,
+    *,
+    said: Sidecar | None = None,
+    parameters: int | None = None,
+    numbers: float = 1.0,
+) -> tuple[Path, Path]:
+    """Write the model card ``<stem>.md`` and the STAC Item ``<stem>.mlm.json`` of an export.
+
+    Args:
+        path: The sidecar, or the card of the public tool, for which ``said`` is given.
+        contract: Of the data set it was trained on.
+        run: The run it was exported from.
+        evaluations: The folder ``_evaluation``.
+        said: What the export says of itself; None: the sidecar is read.
+        parameters: Weights of the generator; None: not counted.
+        numbers: What physical values are multiplied by before they go in.
+
+    Returns:
+        The two files.
+    """
+    said = said or read_sidecar(path)[0]
+    settings, facts = files.read_json(run.resolved), read_run_json(run)
+    subject = Subject(
+        path.stem, said, contract, settings, facts, _of_these(evaluations, said.provenance)
+    )
+    card, item = path.with_suffix(SUFFIX), path.with_suffix(mlm.SUFFIX)
+    files.write_text(card, card_text(subject))
+    model = path.parent / said.model
+    assets = {
+        "sidecar": mlm.asset(path, "What predict reads", _media(path), "metadata"),
+        "card": mlm.asset(card, "Model card", "text/markdown", "overview"),
+    }
+    made = mlm.mlm_item(
+        path.stem, said, started=facts["started"], settings=settings, assets=assets,
+        size_bytes=model.stat().st_size if model.is_file() else None,
+        parameters=parameters, numbers=numbers,
+    )  # fmt: skip
+    files.write_json(item, made)
+    return card, item
+
+
+def _media(path: Path) -> str:
+    return "application/json" if path.suffix == ".json" else "application/yaml"
+
+
+def _of_these(folder: Path, known: Mapping[str, Any]) -> list[Result]:
+    """Evaluations of the weights that were exported: of no other run, and of no other step."""
+    wanted = known.get("experiment"), known.get("run"), known.get("step")
+    return [
+        result
+        for result in load(folder).results
+        if (result.facts.experiment, result.facts.timestamp, result.facts.step) == wanted
+    ]
+
+
+def card_text(subject: Subject) -> str:
+    """The page."""
+    parts = (_head, _use, _bands, _data, _training, _scores, _limits, _licence)
+    return "\n\n".join("\n\n".join(part(subject)) for part in parts) + "\n"
+
+
+def _head(of: Subject) -> Iterator[str]:
+    known = of.said.provenance
+    yield f"# {of.stem}"
+    yield f"{mlm.title_of(of.said)}."
+    yield (
+        f"Run {known.get('run')} of experiment `{known.get('experiment')}` at step"
+        f" {known.get('step')}, weights: {known.get('weights', 'last')}. File `{of.said.model}`,"
+        f" SHA-256 `{of.said.sha256}`."
+    )
+
+
+def _use(of: Subject) -> Iterator[str]:
+    form, model = of.said.form, of.said.model
+    level = "" if form.level is None else f", level {form.level}"
+    pixels = "" if form.input_m is None else f" with pixels of {form.input_m:g} m"
+    yield "## Intended use"
+    yield f"Input: {_KINDS[form.kind]}{pixels}{level}: the bands below, in the units below."
+    yield f"```\ns2s predict --model {model} --product PRODUCT --out prediction.tif\n```"
+
+
+def _bands(of: Subject) -> Iterator[str]:
+    form = of.said.form
+    yield "## Bands"
+    heads = "side", "band", "unit", "wavelength (nm)", "range seen in training"
+    sides = (
+        ("in", form.input.bands, form.input_ranges),
+        ("out", form.target.bands, form.target_ranges),
+    )
+    rows = [
+        (side, band.name, band.unit, _or_nothing(band.wavelength_nm), _range(ranges, place))
+        for side, bands, ranges in sides
+        for place, band in enumerate(bands)
+    ]
+    yield _table(heads, rows)
+    yield "Ranges are the 0.1 % and 99.9 % quantiles of the train split, or the ends of the type."
+
+
+def _range(ranges: Sequence[tuple[float, float]], place: int) -> str:
+    return f"{ranges[place][0]:.4g} to {ranges[place][1]:.4g}" if ranges else NOTHING
+
+
+def _or_nothing(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:g}"
+
+
+def _data(of: Subject) -> Iterator[str]:
+    contract, known = of.contract, of.said.provenance
+    yield "## Data"
+    yield (
+        f"Data set `{contract.name}` (`dataset.json` with SHA-256"
+        f" `{known.get('dataset_sha256')}`), {contract.split_policy.described()}."
+    )
+    shared = contract.split_policy.ground_shared
+    heads = "split", "tiles", "blocks of ground", "ground that train shows too"
+    rows = [
+        (name, info.count, info.blocks or NOTHING, _share(shared.get(name)))
+        for name, info in contract.splits.items()
+    ]
+    yield _table(heads, rows)
+    if filters := [key for key in _FILTERS if of.settings.get(key)]:
+        yield f"Some tiles were left out of training: `{'`, `'.join(filters)}`."
+
+
+_FILTERS = ("enforce_suffix", "exclude_suffix", "exclude_tiles", "sample_train")
+
+
+def _share(value: float | None) -> str:
+    return NOTHING if value is None else f"{100 * value:.3g} %"
+
+
+def _training(of: Subject) -> Iterator[str]:
+    settings, facts = of.settings, of.facts
+    losses = {**(settings.get("gen_loss") or {}), **(settings.get("disc_loss") or {})}
+    rows: list[Row] = [
+        ("steps", f"{of.said.provenance.get('step')} of {facts.get('steps')}"),
+        ("batch size", settings.get("batch_size")),
+        ("losses", ", ".join(f"`{name}` {weight}" for name, weight in losses.items()) or NOTHING),
+        ("normalisation", settings.get("normalisation")),
+        ("seed", settings.get("seed")),
+        ("precision", settings.get("precision", "float32")),
+        ("begun", facts.get("started")),
+    ]
+    yield "## Training"
+    yield _table(("", ""), rows)
+    if measured := of.said.measured:
+        told = ", ".join(f"{name} {_short(value)}" for name, value in measured.items())
+        yield f"The file against the generator it was exported from: {told}."
+
+
+def _short(value: Any) -> str:
+    many = value if isinstance(value, list | tuple) else [value]
+    return ", ".join(f"{one:.2g}" if isinstance(one, float) else str(one) for one in many)
+
+
+def _scores(of: Subject) -> Iterator[str]:
+    yield "## Scores"
+    if not of.results:
+        yield "These weights were not evaluated: `evaluate.py` scores them."
+    for result in of.results:
+        facts, over = result.facts, result.facts.reference
+        yield (
+            f"Profile `{facts.profile}`, {facts.tiles} tiles of split `{facts.split}`, means over"
+            " tiles; positive gains are better, with their 95 % intervals."
+        )
+        gain = f"gain over {over}" if over else "gain"
+        yield _table(("metric", "model", over or "baseline", gain, "verdict"), _rows(result))
+        notes = {g.note for g in facts.gain.get(over or "", {}).values() if g.note}
+        over_what = {g.over for g in facts.gain.get(over or "", {}).values() if g.over}
+        if over_what or notes:
+            told = [f"Intervals over {' or '.join(sorted(over_what))}"] if over_what else []
+            yield f"{'; '.join([*told, *sorted(notes)])}."
+
+
+def _rows(result: Result) -> Iterator[Row]:
+    facts = result.facts
+    own, other = facts.summary["model"], facts.summary.get(facts.reference or "", {})
+    gains = facts.gain.get(facts.reference or "", {})
+    for name, metric in facts.metrics.items():
+        if metric.undefined:
+            continue
+        unit = "" if metric.unit == "1" else f" ({metric.unit})"
+        base = number(other[name].mean) if name in other else NOTHING
+        gain = gains.get(name)
+        ends = None if gain is None else interval(gain)
+        spread = "" if ends is None else f" [{ends[0]:.2g}, {ends[1]:.2g}]"
+        mean = NOTHING if gain is None or gain.mean is None else f"{gain.mean:+.3g}{spread}"
+        verdict = NOTHING if gain is None else gain.verdict
+        yield metric.label + unit, number(own[name].mean), base, mean, verdict
+
+
+def _limits(of: Subject) -> Iterator[str]:
+    yield "## Limits"
+    yield "\n".join(f"* {line}" for line in _limits_of(of))
+
+
+def _limits_of(of: Subject) -> Iterator[str]:
+    form, settings, results = of.said.form, of.settings, of.results
+    yield "Values beyond the ranges above, other bands, units or pixel sizes: never seen."
+    if form.level is not None:
+        yield f"Trained on level {form.level}: another level has other reflectances."
+    if form.kind == "degraded":
+        yield (
+            "Its inputs were made of their targets: a real coarser sensor has noise, another"
+            " geometry and another point spread, none of which the scores know of."
+        )
+    if any(map(adversarial, settings.get("gen_loss") or {})):
+        yield (
+            "Trained against an adversary: detail may be invented. It looks right, and need not be"
+            " there."
+        )
+    if form.target.dtype == "uint8":
+        yield "It makes pictures of 8 bits, not measurements."
+    if unknown := [band.name for band in form.target.bands if not band.reference]:
+        yield f"Nobody measured {', '.join(unknown)} at this resolution: not scored."
+    shared = of.contract.split_policy.ground_shared
+    if of.contract.split_policy.ground == "unknown":
+        yield "Nobody knows which ground its test tiles share with its training."
+    elif seen := {name: part for name, part in shared.items() if part > 0}:
+        told = ", ".join(f"{100 * part:.3g} % of '{name}'" for name, part in seen.items())
+        yield f"Training saw some of the ground it is scored on: {told}."
+    if not results:
+        yield "No score is known."
+    elif all(g.verdict in ("open", "none") for g in _gains(results)):
+        yield "No gain over a baseline is proven: every interval holds zero, or there is none."
+    if of.said.size_px is not None:
+        rows, columns = of.said.size_px
+        yield f"It takes {rows} x {columns} pixels at once: larger images are blended of windows."
+
+
+def _gains(results: Sequence[Result]) -> Iterator[Any]:
+    for result in results:
+        yield from result.facts.gain.get(result.facts.reference or "", {}).values()
+
+
+def _licence(of: Subject) -> Iterator[str]:
+    said = of.said.provenance.get("data_licence")
+    yield "## Licence"
+    data = f"Of the data: {said}" if said else "Of the data: not stated by their data set"
+    yield f"{data}. It may bind the weights. Of the weights: none stated."
+
+
+def _table(heads: Sequence[str], rows: Iterator[Row] | Sequence[Row]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(_cell(one) for one in line)} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    text = NOTHING if value is None else str(value)
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,77 @@
+"""A folder of models, each known by a name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.inference import zoo
+
+BANDS = (["B02", "B03"], ["B02"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "zoo"
+    (made / "more").mkdir(parents=True)
+    (made / "carn.json").write_text("{}")
+    (made / "more" / "s2v2x2.yaml").write_text("model: a")
+    zoo.enter(made, "carn-x2", made / "carn.json", title="CARN", bands=BANDS)
+    zoo.enter(made, "s2v2x2", made / "more" / "s2v2x2.yaml", title="theirs", bands=BANDS)
+    return made
+
+
+def test_a_model_is_found_by_its_name_or_by_its_path(folder, tmp_path):
+    assert zoo.find_model("carn-x2", folder) == folder / "carn.json"
+    assert zoo.find_model("s2v2x2", folder) == folder / "more" / "s2v2x2.yaml"
+    assert zoo.find_model(str(folder / "carn.json"), tmp_path / "none") == folder / "carn.json"
+    assert list(zoo.read_zoo(folder).models) == ["carn-x2", "s2v2x2"]
+    assert zoo.read_zoo(folder).models["carn-x2"].input == ["B02", "B03"]
+
+
+def test_a_name_that_is_entered_again_means_the_new_file(folder):
+    (folder / "later.json").write_text('{"run": 2}')
+    zoo.enter(folder, "carn-x2", folder / "later.json", title="CARN", bands=BANDS)
+    assert zoo.find_model("carn-x2", folder) == folder / "later.json"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "carn.json", "later.json", "models.json", "more",
+    ]  # fmt: skip
+
+
+def test_a_misspelt_name_is_told_the_nearest(folder):
+    with pytest.raises(InputError, match="no model 'cran-x2'; nearest: 'carn-x2'"):
+        zoo.find_model("cran-x2", folder)
+    with pytest.raises(InputError, match=r"no zoo: it has no models\.json"):
+        zoo.find_model("carn-x2", folder / "more")
+    with pytest.raises(InputError, match="there is no such file"):
+        zoo.find_model("models/carn-x2.json", folder)
+
+
+def test_a_file_that_was_not_entered_is_not_opened(folder, tmp_path):
+    (folder / "carn.json").write_text('{"changed": true}')
+    with pytest.raises(InputError, match="is not the file that was entered"):
+        zoo.find_model("carn-x2", folder)
+    (folder / "carn.json").unlink()
+    with pytest.raises(InputError, match=r"there is no carn\.json; copy the whole folder"):
+        zoo.find_model("carn-x2", folder)
+    with pytest.raises(InputError, match="lies outside the zoo"):
+        zoo.enter(folder, "x", tmp_path / "x.json", title="", bands=BANDS)
+
+
+@pytest.mark.parametrize("place", ["../secret.json", "/etc/secret.json"])
+def test_a_list_opens_no_file_but_its_own(folder, place):
+    said = json.loads((folder / "models.json").read_text())
+    said["models"]["carn-x2"]["file"] = place
+    (folder / "models.json").write_text(json.dumps(said))
+    with pytest.raises(InputError, match="leaves the folder"):
+        zoo.find_model("carn-x2", folder)
+
+
+def test_a_list_of_another_version_or_shape_is_refused(folder):
+    for content in ({"format_version": 2, "models": {}}, {"models": {"a": {"file": "x"}}}, [1]):
+        (folder / "models.json").write_text(json.dumps(content))
+        with pytest.raises(InputError, match="is no list of models"):
+            zoo.find_model("carn-x2", folder)

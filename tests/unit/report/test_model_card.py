@@ -1,0 +1,102 @@
+"""The card of an exported model says what is known of it, and no more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.core.runs import Run
+from sensor2sensor.dataset.form import form_of
+from sensor2sensor.predictors.sidecar import read_sidecar, write_sidecar
+from sensor2sensor.report.model_card import write_companions
+from tests.fakes.onnx_files import write_exported
+from tests.unit.report.folders import add, contract
+
+SETTINGS = {
+    "steps": 300, "batch_size": 4, "gen_loss": {"gen_gan": 1.0, "gen_l1": 100.0},
+    "disc_loss": {"disc_bce": 1.0}, "normalisation": "standard", "seed": 3,
+    "exclude_suffix": "_notinmask",
+}  # fmt: skip
+KNOWN = {
+    "experiment": "a/toy", "run": "0715-0930", "step": 300, "model": "edsr", "weights": "last",
+    "dataset_sha256": "ab" * 32,
+}  # fmt: skip
+
+
+def exported(folder: Path, **known: object) -> tuple[Path, Run]:
+    form = form_of(contract())
+    path = write_exported(folder, form, upsampling="none", factor=6)
+    said, _ = read_sidecar(path)
+    changed = {"provenance": {**KNOWN, **known}, "measured": {"parity": [1.2e-6], "odd": "33"}}
+    write_sidecar(path, said.model_copy(update=changed))
+    run = Run(folder / "experiment", "0715-0930")
+    run.logs_dir.mkdir(parents=True)
+    run.resolved.write_text(json.dumps(SETTINGS))
+    run.run_json.write_text(json.dumps({"started": "2026-11-27T21:00:00.000Z", "steps": 300}))
+    return path, run
+
+
+def card_of(folder: Path, evaluations: Path, **known: object) -> str:
+    path, run = exported(folder, **known)
+    card, item = write_companions(path, contract(), run, evaluations, parameters=12)
+    assert (card.name, item.name) == ("toy.md", "toy.mlm.json")
+    said = json.loads(item.read_text())
+    assert said["assets"]["card"]["href"] == "./toy.md"
+    assert said["properties"]["mlm:total_parameters"] == 12
+    return card.read_text()
+
+
+def test_scores_stand_with_their_intervals_and_what_those_are_over(tmp_path):
+    add(tmp_path / "_evaluation", "a/toy", 0.8)
+    add(tmp_path / "_evaluation", "a/toy", 0.1, timestamp="0716-0000")  # another run
+    text = card_of(tmp_path, tmp_path / "_evaluation")
+    (path,) = (tmp_path / "_evaluation").glob("*0715-0930.json")
+    said = json.loads(path.read_text())
+    gain, summary = said["gain"]["bicubic"]["psnr"], said["summary"]
+    means = " | ".join(f"{summary[name]['psnr']['mean']:.3f}" for name in ("model", "bicubic"))
+    ends = f"[{gain['t_low']:.2g}, {gain['t_high']:.2g}]"
+    assert f"| PSNR (dB) | {means} | {gain['mean']:+.3g} {ends} | better |" in text
+    assert text.count("| metric | model |") == 1
+    assert "Profile `standard`, 12 tiles of split `test`" in text
+    assert "Intervals over 6 blocks" in text and "No gain over a baseline is proven" not in text
+
+
+def test_without_an_evaluation_of_these_weights_none_is_claimed(tmp_path):
+    add(tmp_path / "_evaluation", "a/toy", 0.8)
+    text = card_of(tmp_path, tmp_path / "_evaluation", step=200)
+    assert "These weights were not evaluated" in text and "* No score is known." in text
+    assert "PSNR" not in text
+
+
+def test_a_gain_that_is_not_proven_is_a_limit(tmp_path):
+    add(tmp_path / "_evaluation", "a/toy", 0.5, blocks=3)
+    text = card_of(tmp_path, tmp_path / "_evaluation")
+    assert "* No gain over a baseline is proven" in text
+
+
+def test_it_tells_data_training_limits_and_licence(tmp_path):
+    text = card_of(tmp_path, tmp_path / "none", data_licence="CC BY 4.0")
+    data, made = contract(), contract().target.bands[0]
+    for line in (
+        "# toy",
+        f"Data set `{data.name}`",
+        data.split_policy.described(),
+        f"| train | {data.splits['train'].count} |",
+        "tiles were left out of training: `exclude_suffix`",
+        "| losses | `gen_gan` 1.0, `gen_l1` 100.0, `disc_bce` 1.0 |",
+        "exported from: parity 1.2e-06, odd 33.",
+        f"| out | {made.name} | {made.unit} | {made.wavelength_nm:g} | 0 to 0.5 |",
+        "Its inputs were made of their targets",
+        "Trained against an adversary: detail may be invented",
+        "Of the data: CC BY 4.0.",
+        "s2s predict --model toy.onnx --product PRODUCT",
+    ):
+        assert line in text, line
+    assert str(tmp_path) not in text
+
+
+@pytest.mark.parametrize("known", [{}, {"data_licence": ""}])
+def test_an_unknown_licence_is_said_to_be_unknown(tmp_path, known):
+    assert "Of the data: not stated" in card_of(tmp_path, tmp_path / "none", **known)
