@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensor2sensor.core.cli import comma_list, positive, say
+from sensor2sensor.core import files
+from sensor2sensor.core.cli import StepReport, comma_list, positive, say
 from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.inference.method import Method
+from sensor2sensor.inference.output import DTYPES
 from sensor2sensor.inference.region import cropped
-from sensor2sensor.inference.run import RunOptions, Written, predict
+from sensor2sensor.inference.run import PredictOptions, Written, predict
 from sensor2sensor.inference.scenes.opening import open_scene, paths_of
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.scene import Scene
 
 Make = Callable[[], Method]
-DTYPES = ("float32", "int16", "uint8")
 
 
 @dataclass(frozen=True)
@@ -97,3 +99,118 @@ def scene_options(args: argparse.Namespace) -> SceneOptions:
         other_scale=args.other_scale, bands=tuple(args.bands), scale=args.scale,
         offset=args.offset, radar=args.radar, radar_file=args.radar_file,
     )  # fmt: skip
+
+
+def predict_all(
+    form: Form, name: str, args: argparse.Namespace, make: Make, folder: Path | None = None
+) -> int:
+    """Predict every product of the command line; one that fails does not stop the others.
+
+    Args:
+        form: What the model takes and makes.
+        name: Of the model, for the names of files.
+        args: Of :func:`add_arguments`.
+        make: Gives the method; called when the first product is found in order.
+        folder: Where files go without ``--out``; None: the folder one is in.
+
+    Returns:
+        0, or 1 where one of several products failed.
+
+    Raises:
+        Sensor2SensorError: The only product failed, or the command line names none.
+    """
+    options = scene_options(args)
+    jobs = _jobs(paths_of(args.product), name, args.out, folder or Path())
+    if len(jobs) == 1:
+        (job,) = jobs
+        with _opened(job, form, options, args) as scene:
+            _one(job, scene, make(), args)
+        return 0
+    method: Method | None = None
+    report = StepReport("predict")
+    for job in jobs:
+        try:
+            with _opened(job, form, options, args) as scene:
+                method = method or make()
+                _one(job, scene, method, args)
+        except Sensor2SensorError as error:
+            report.failed(job.path.name, str(error))
+        else:
+            report.done(job.out.name)
+    return report.finish()
+
+
+def _jobs(paths: list[Path], name: str, out: Path | None, folder: Path) -> list[Job]:
+    """Where each product's prediction goes.
+
+    Raises:
+        InputError: Two would go to one file, or one name is given for several products.
+    """
+    one_file = out is not None and out.suffix.lower() in (".tif", ".tiff") and not out.is_dir()
+    if one_file and out is not None:
+        if len(paths) > 1:
+            what = f"names one file for {len(paths)} products"
+            raise InputError(what, where=f"--out {out}", hint="name a folder")
+        return [Job(paths[0], out)]
+    within = out or folder
+    if within.exists() and not within.is_dir():
+        raise InputError("is no .tif and no folder", where=f"--out {within}")
+    jobs = [Job(path, within / f"{_stem(path)}__{name}.tif") for path in paths]
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        if (other := taken.setdefault(job.out, job.path)) != job.path:
+            what = f"{other} and {job.path} would both go to {job.out.name}"
+            raise InputError(what, where="--product", hint="predict them into two folders")
+    return jobs
+
+
+def _stem(path: Path) -> str:
+    """A product's name without its endings, ``.SAFE.zip`` too."""
+    name = path.resolve().name
+    for ending in (".zip", ".SAFE", ".SEN3", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".xml"):
+        if name.lower().endswith(ending.lower()):
+            name = name[: -len(ending)]
+    return name
+
+
+@contextmanager
+def _opened(job: Job, form: Form, options: SceneOptions, args: argparse.Namespace) -> Iterator[Scene]:
+    """The scene of a job, or the part that is asked for, its rasters kept open; says what is odd."""
+    with kept_open(_CACHE_MIB):
+        scene = open_scene(job.path, form, options)
+        roi = None if args.roi is None else tuple(args.roi)
+        scene = cropped(scene, roi, None if args.roi_px is None else tuple(args.roi_px))
+        for line in scene.notices:
+            say(f"{scene.name}: {line}")
+        yield scene
+
+
+def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace) -> None:
+    """Predict one scene and write what is asked for beside it."""
+    job.out.parent.mkdir(parents=True, exist_ok=True)
+    dtype = args.dtype or natural_dtype(method.form)
+    how = PredictOptions(
+        args.window_px, args.overlap_px, args.batch, dtype, nodata_of(method), args.force
+    )
+    written = predict(method, scene, job.out, how)
+    beside = _beside(job, scene, method, args)
+    write_sidecar(written.cog, told_of(written, synthetic=args.as_dataset), beside)
+    rows, columns = scene.frame.shape
+    state = "was there already" if written.current else "wrote"
+    share = f"{100 * written.cog.valid_share:.1f} % valid"
+    say(f"{state} {job.out}: {columns} x {rows} pixels, {share}")
+    if written.cog.saturated:
+        say(f"{written.cog.saturated} values lie beyond what {dtype} holds: written as its ends")
+    if args.as_dataset:
+        say(f"as a data set: {write_as_dataset(job.out, scene, method)}")
+
+
+def _beside(job: Job, scene: Scene, method: Method, args: argparse.Namespace) -> list[Path]:
+    made = []
+    if args.quicklook:
+        made.append(job.out.with_suffix(".png"))
+        write_quicklook(made[-1], job.out, method.form)
+    if args.preview:
+        made.append(job.out.with_suffix(".html"))
+        write_preview(made[-1], scene, job.out, method)
+    return made
