@@ -21,12 +21,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from experiment import Experiment
-from export import facts
 from models.loading import check_by_name, find_gan_class
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.config.places import find_experiment
-from sensor2sensor.core.cli import add_set, main_guard, parser
+from sensor2sensor.core.cli import add_set, main_guard, parser, positive
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
@@ -35,6 +34,7 @@ from sensor2sensor.inference.command import add_arguments, predict_all
 from sensor2sensor.inference.method import Method
 from sensor2sensor.predictors.tiling import baseline_tiling, widest
 from sensor2sensor.training.baseline import baseline_of
+from sensor2sensor.training.exporting import facts
 from sensor2sensor.training.run_file import refuse_other_data
 from sensor2sensor.training.steps import add_step, chosen_step
 
@@ -57,7 +57,7 @@ def arguments() -> argparse.ArgumentParser:
     allowed = ["inference.dropout", "inference.norm"]
     about = ("a setting of the prediction alone", "inference.dropout=true", allowed)
     add_set(made, *about, ExperimentFile.model_fields)
-    add("--samples", type=int, default=1, metavar="N", help="draws of dropout: mean and spread")
+    add("--samples", type=positive, default=1, metavar="N", help="draws of dropout: mean and spread")
     add_arguments(made)
     return made
 

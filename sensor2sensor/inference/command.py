@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport, comma_list, positive, say
-from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
+from sensor2sensor.core.errors import InputError, Sensor2SensorError
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.inference.method import Method
-from sensor2sensor.inference.output import DTYPES
+from sensor2sensor.inference.output import DTYPES, NODATA, Dtype
+from sensor2sensor.inference.preview import write_preview
+from sensor2sensor.inference.quicklook import write_quicklook
 from sensor2sensor.inference.region import cropped
 from sensor2sensor.inference.run import PredictOptions, Written, predict
 from sensor2sensor.inference.scenes.opening import open_scene, paths_of
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.scene import Scene
+from sensor2sensor.inference.stac import Told, write_sidecar
+from sensor2sensor.products.s2_images import kept_open
 
 Make = Callable[[], Method]
+_CACHE_MIB = 256  # decoded blocks of the product
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--product", required=True, nargs="+", metavar="PATH",
-        help="Sentinel-2 or -3 product, Theia product, GeoTIFF or picture; folders of them, '*.tif'",
+        help="Sentinel-2 or -3 product, Theia product, GeoTIFF or picture; folders, '*.tif'",
     )  # fmt: skip
     add("--out", type=Path, metavar="PATH", help="GeoTIFF to write, a folder of several products")
     add("--force", action="store_true", help="write over files that are there")
@@ -71,7 +75,7 @@ def _add_region(add: Callable[..., object]) -> None:
     add("--like", type=Path, metavar="FILE", help="Sentinel-3: the grid of a product or GeoTIFF")
     add("--tile", metavar="T17XNA", help="Sentinel-3: the grid of a Sentinel-2 tile")
     box = ("W", "S", "E", "N")
-    add("--bbox", type=float, nargs=4, metavar=box, help="Sentinel-3: a grid of one's own, in --crs")
+    add("--bbox", type=float, nargs=4, metavar=box, help="Sentinel-3: a grid of your own, in --crs")
     add("--crs", metavar="EPSG:32617", help="reference system of --bbox")
     add("--roi", type=float, nargs=4, metavar=box, help="a part, in the product's reference system")
     add("--roi-px", type=int, nargs=4, metavar=("X", "Y", "W", "H"), help="a part, in pixels")
@@ -81,7 +85,6 @@ def _add_windows(add: Callable[..., object]) -> None:
     add("--window-px", type=positive, metavar="N", help="side of a window, pixels of the result")
     add("--overlap-px", type=positive, metavar="N", help="of windows that are blended")
     add("--batch", type=positive, metavar="N", help="windows at once; halved where memory ends")
-    add("--threads", type=positive, metavar="N", help="of onnxruntime (its own choice)")
 
 
 def _add_output(add: Callable[..., object]) -> None:
@@ -102,8 +105,9 @@ def scene_options(args: argparse.Namespace) -> SceneOptions:
 
 
 def predict_all(
-    form: Form, name: str, args: argparse.Namespace, make: Make, folder: Path | None = None
-) -> int:
+    form: Form, name: str, args: argparse.Namespace, make: Make, folder: Path | None = None,
+    nodata: int = NODATA,
+) -> int:  # fmt: skip
     """Predict every product of the command line; one that fails does not stop the others.
 
     Args:
@@ -112,6 +116,7 @@ def predict_all(
         args: Of :func:`add_arguments`.
         make: Gives the method; called when the first product is found in order.
         folder: Where files go without ``--out``; None: the folder one is in.
+        nodata: Of ``--dtype int16``.
 
     Returns:
         0, or 1 where one of several products failed.
@@ -124,7 +129,7 @@ def predict_all(
     if len(jobs) == 1:
         (job,) = jobs
         with _opened(job, form, options, args) as scene:
-            _one(job, scene, make(), args)
+            _one(job, scene, make(), args, nodata)
         return 0
     method: Method | None = None
     report = StepReport("predict")
@@ -132,7 +137,7 @@ def predict_all(
         try:
             with _opened(job, form, options, args) as scene:
                 method = method or make()
-                _one(job, scene, method, args)
+                _one(job, scene, method, args, nodata)
         except Sensor2SensorError as error:
             report.failed(job.path.name, str(error))
         else:
@@ -174,8 +179,10 @@ def _stem(path: Path) -> str:
 
 
 @contextmanager
-def _opened(job: Job, form: Form, options: SceneOptions, args: argparse.Namespace) -> Iterator[Scene]:
-    """The scene of a job, or the part that is asked for, its rasters kept open; says what is odd."""
+def _opened(
+    job: Job, form: Form, options: SceneOptions, args: argparse.Namespace
+) -> Iterator[Scene]:
+    """The scene of a job, or the part that is asked for, kept open; says what is odd of it."""
     with kept_open(_CACHE_MIB):
         scene = open_scene(job.path, form, options)
         roi = None if args.roi is None else tuple(args.roi)
@@ -185,24 +192,43 @@ def _opened(job: Job, form: Form, options: SceneOptions, args: argparse.Namespac
         yield scene
 
 
-def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace) -> None:
+def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodata: int) -> None:
     """Predict one scene and write what is asked for beside it."""
     job.out.parent.mkdir(parents=True, exist_ok=True)
-    dtype = args.dtype or natural_dtype(method.form)
-    how = PredictOptions(
-        args.window_px, args.overlap_px, args.batch, dtype, nodata_of(method), args.force
-    )
-    written = predict(method, scene, job.out, how)
-    beside = _beside(job, scene, method, args)
-    write_sidecar(written.cog, told_of(written, synthetic=args.as_dataset), beside)
+    dtype = args.dtype or _natural(method.form)
+    how = PredictOptions(args.window_px, args.overlap_px, args.batch, dtype, nodata, args.force)
+
+    def finish(written: Written) -> None:
+        beside = _beside(job, scene, method, args)
+        write_sidecar(written.cog, _told(written, synthetic=args.as_dataset), beside)
+
+    written = predict(method, scene, job.out, how, finish)
+    if written.current:  # what is asked for beside it may be more than before
+        finish(written)
     rows, columns = scene.frame.shape
-    state = "was there already" if written.current else "wrote"
-    share = f"{100 * written.cog.valid_share:.1f} % valid"
-    say(f"{state} {job.out}: {columns} x {rows} pixels, {share}")
+    state = "is there already" if written.current else "written"
+    share = 100 * written.cog.valid_share
+    say(f"{job.out}: {state}, {columns} x {rows} pixels, {share:.1f} % of them with a value")
     if written.cog.saturated:
         say(f"{written.cog.saturated} values lie beyond what {dtype} holds: written as its ends")
-    if args.as_dataset:
-        say(f"as a data set: {write_as_dataset(job.out, scene, method)}")
+
+
+def _told(written: Written, *, synthetic: bool) -> Told:
+    said = written.provenance
+    keys = ("software", "windows", "batch", "dtype", "nodata")
+    return Told(
+        {"name": said["method"], **said["model"]},
+        {"name": said["scene"], **said["facts"]},
+        {key: said[key] for key in keys},
+        said["notices"],
+        synthetic,
+    )
+
+
+def _natural(form: Form) -> Dtype:
+    """Photos are bytes to whoever opens them; all else is written as it is."""
+    eight = all(band.value_range == (0.0, 255.0) for band in form.target.bands)
+    return "uint8" if eight else "float32"
 
 
 def _beside(job: Job, scene: Scene, method: Method, args: argparse.Namespace) -> list[Path]:

@@ -27,7 +27,9 @@ def cropped(scene: Scene, roi: Box | None, roi_px: tuple[int, int, int, int] | N
         return scene
     if roi_px is not None:
         if min(roi_px[2:]) < 1:
-            raise InputError("--roi-px has a side below 1 pixel", hint="give it as X Y WIDTH HEIGHT")
+            raise InputError(
+                "--roi-px has a side below 1 pixel", hint="give it as X Y WIDTH HEIGHT"
+            )
         asked = PixelWindow(*roi_px)
     else:
         assert roi is not None

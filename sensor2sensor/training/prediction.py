@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensor2sensor.core.runs import Run
-from sensor2sensor.predictors.model import ModelPredictor
 from sensor2sensor.predictors.protocol import Predictor
-from sensor2sensor.predictors.tiling import Tiling, tiling_of
+from sensor2sensor.predictors.tiling import Tiling, scene_predictor
 from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.averages import weights_in_use
 from sensor2sensor.training.trained import trained
@@ -45,18 +44,9 @@ def led(experiment: Any, run: Run, gan_class: type, at: int | None, draws: int =
         CheckpointError: The weights were not restored.
     """
     experiment, gan, step = trained(experiment, run, gan_class, at=at)
-    tiling = tiling_of(experiment, gan.generator)
-    own = experiment.IMG_HEIGHT, experiment.IMG_WIDTH
-    predictors = tuple(
-        ModelPredictor(
-            applied_generator(experiment, gan.generator, draw),
-            experiment.normaliser,
-            experiment.INPUT_UPSAMPLING,
-            experiment.BATCH_SIZE,
-            own if tiling.halo_px is None else None,
-            crops=experiment.config.random_crop,
-            native_px=[band.native_px for band in experiment.contract.input.bands],
-        )
-        for draw in range(draws)
+    network = gan.generator
+    drawn = (applied_generator(experiment, network, draw) for draw in range(draws))
+    predictors, tilings = zip(
+        *(scene_predictor(experiment, network, one) for one in drawn), strict=True
     )
-    return Led(predictors, tiling, step, weights_in_use(gan))
+    return Led(predictors, tilings[0], step, weights_in_use(gan))
