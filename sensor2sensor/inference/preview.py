@@ -68,7 +68,7 @@ def write_preview(path: Path, scene: Scene, cog: Path, method: Method) -> None:
         looks = _looks(form, names, overview)
         windows = _details(looks[0], overview, scene, step) if step > 1 else []
         details = [_read(scene, form, source, window, 1) for window in windows]
-    places = [Place("Whole scene", whole, overview)]
+    places = [Place("Whole", whole, overview)]
     for number, (window, sides) in enumerate(zip(windows, details, strict=True), 1):
         places.append(Place(f"Detail {number}", window, sides))
     files.write_text(path, page(scene, method, looks, places))
