@@ -178,7 +178,7 @@ def test_means_leave_out_what_is_not_there():
 
 def test_details_lie_where_the_truth_has_texture(tmp_path, cog, small):
     places = data_of(written(tmp_path, cog))["places"]
-    assert places[0] == {"name": "Whole scene", "x": 0, "y": 0, "w": 129, "h": 96}
+    assert places[0] == {"name": "Whole", "x": 0, "y": 0, "w": 129, "h": 96}
     # The town of 32 x 32 pixels from (88, 40) on: no window that holds most of it is farther.
     assert abs(places[1]["x"] - 88) <= 8 and abs(places[1]["y"] - 40) <= 8
     assert places[1]["w"] == places[1]["h"] == 32
@@ -298,6 +298,8 @@ const click = (box, n) => { $(box).children[n].click(); return drawn(); };
 const split = () => Number(divider.getAttribute("aria-valuenow"));
 const scale = () => $("readout").textContent.match(/([\\d.]+) %/)[1] / 100;
 const change = (id, kind) => { $(id).dispatchEvent(new Event(kind)); return drawn().then(drawn); };
+const at = (column, row) => [
+  box().width / 2 + (column - 64.5) * scale(), box().height / 2 + (row - 48) * scale()];
 const deeds = {
   async start() {
     return { row: row(), labels: [$("left").textContent, $("right").textContent], split: split() };
@@ -345,18 +347,17 @@ const deeds = {
   },
   async detail() {
     await click("pairs", 1); await press(divider, "Home"); await click("places", 1);
-    const at = () => pixel(box().width / 2 + 3, box().height / 2 + 3)[1];
-    const seen = [at()];
-    await drag(stage, 300, 300 + scale()); seen.push(at());
+    const middle = () => pixel(box().width / 2 + 3, box().height / 2 + 3)[1];
+    const seen = [middle()];
+    await drag(stage, 300, 300 + scale()); seen.push(middle());
     return [seen, scale()];
   },
-  async nothing() {
-    const to = (from, half, whole) => whole / 2 + (from - half) * scale();
-    return pixel(to(8, 64.5, box().width), to(8, 48, box().height));
-  },
+  async nothing() { return pixel(...at(8, 8)); },
   async light() {
-    $("light").value = 1; await change("light", "input");
-    return canvas.style.filter;
+    await press(divider, "Home"); await click("pairs", 1);
+    const seen = [at(12, 78), at(8, 8)], before = seen.map((place) => pixel(...place));
+    $("light").value = 0.5; await change("light", "input");
+    return [before, seen.map((place) => pixel(...place))];
   },
   async safe() { return [typeof window.pwned, document.querySelector("h1 small").textContent]; },
   async size() {
@@ -464,8 +465,10 @@ def test_no_data_is_hatched_not_black(visited):
     assert 30 < min(phone) < max(phone) < 80  # the dark one
 
 
-def test_brightness_is_that_of_all_sides(visited):
-    assert visited[0]["light"] == "brightness(2)"
+def test_brightness_is_that_of_what_is_known(visited):
+    (ground, none), (lighter, same) = visited[0]["light"]
+    assert 90 < ground[1] < 170 and lighter[1] == pytest.approx(2**0.5 * ground[1], abs=3)
+    assert same == none
 
 
 def test_a_phone_scrolls_in_one_direction_and_dark_is_dark(visited):
