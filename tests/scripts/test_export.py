@@ -218,7 +218,8 @@ def test_without_a_tool_it_is_a_file_of_physical_values_with_its_sidecar(place, 
     beside = [f"{stem}{end}" for end in (".json", ".md", ".mlm.json", ".onnx")]
     assert sorted(one.name for one in tmp_path.iterdir()) == beside
     said = capsys.readouterr().out
-    assert "takes images of any size, in physical values" in said and f"{stem}.json, {stem}.onnx, " in said
+    assert "takes images of any size, in physical values" in said
+    assert f"{stem}.json, {stem}.onnx, {stem}.md and {stem}.mlm.json" in said
     opened = open_exported(tmp_path / f"{stem}.onnx")
     known = opened.provenance
     assert (known["experiment"], known["step"], known["weights"]) == ("a/own", 2, "ema 0.5")
