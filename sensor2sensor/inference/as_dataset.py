@@ -29,7 +29,7 @@ measure a model on them as if they were photographs.
 
 Step 52 makes a data set of them:
 
-    python preprocessing/52_create_tfrecords_aerial.py --data {folder} --split-by city
+    python preprocessing/52_create_tfrecords_aerial.py --data {folder}
 """
 
 
@@ -65,8 +65,7 @@ def write_mask(folder: Path, name: str, scene: Scene, model: str) -> Path:
     path = folder / "gt" / f"{name}.tif"
     band = OutputBand("building", "DN", value_range=_EIGHT_BIT)
     tags = {"S2S_SYNTHETIC": f"no: the mask that images/{name}.tif was made of"}
-    options = {"dtype": "uint8", "colour": (0,), "tags": tags}
-    write_cog(path, scene.frame, (band,), _strips(scene), **options)
+    write_cog(path, scene.frame, (band,), _strips(scene), dtype="uint8", tags=tags, colour=(0,))
     files.write_text(folder / "README.md", _SAID.format(model=model, folder=folder.name))
     return path
 

@@ -68,15 +68,20 @@ def records(folder: Path):
 
 def test_step_52_reads_the_folder(scene, tmp_path):
     folder = tmp_path / "made"
-    photo = np.random.default_rng(6).integers(0, 256, (SIDE, SIDE, 3)).astype(np.float32)
+    # A tile of every split, each another image.
+    photos = np.random.default_rng(6).integers(0, 256, (3, SIDE, SIDE, 3)).astype(np.float32)
+    names = ("austin1", "austin7", "austin9")
     bands, options = output_bands(FORM), {"dtype": "uint8", "colour": (0, 1, 2)}
-    write_cog(photo_path(folder, "austin7"), scene.frame, bands, [photo], **options)
-    write_mask(folder, "austin7", scene, "pix2pix")
+    for name, photo in zip(names, photos, strict=True):
+        write_cog(photo_path(folder, name), scene.frame, bands, [photo], **options)
+        write_mask(folder, name, scene, "pix2pix")
     words = ["--data", folder, "--stored-size", SIDE, *own_environment(tmp_path)]
     assert main([str(word) for word in words]) == 0
-    (record,) = records(tmp_path / "aerial" / str(SIDE))
-    np.testing.assert_array_equal(record.target, photo)
-    np.testing.assert_array_equal(record.input_dense[..., 0], scene.mask)
+    made = records(tmp_path / "aerial" / str(SIDE))
+    assert [record.name for record in made] == [f"made__{name}" for name in names]
+    for record, photo in zip(made, photos, strict=True):
+        np.testing.assert_array_equal(record.target, photo)
+        np.testing.assert_array_equal(record.input_dense[..., 0], scene.mask)
     contract = load_contract(tmp_path / "aerial" / str(SIDE))
     assert contract.resolution_m == 0.3 and contract.target.display == COLOURS
 
