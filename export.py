@@ -1,21 +1,26 @@
-"""Write a trained generator as a file that others run: ONNX, and a card in YAML.
+"""Write a trained generator as a file that others run, with all that is needed to apply it.
 
+  python export.py --exp sis2/edsr
+  python export.py --exp sis2/edsr --step best --format savedmodel --out models/
   python export.py --exp sisr/carn --target sentinel2_superresolution
-  python export.py --exp sisr/carn --target sentinel2_superresolution --step best --out models/
   python export.py --exp sisr/rrdb --target sentinel2_superresolution --margin 66
 
-Both files go to <experiment>/export/, named after experiment and run. The public tool
-sentinel2_superresolution runs them, and so does python -m sensor2sensor.inference. The margin is as
-far as the network sees; a smaller one that is asked for leaves seams, and how large ones is said.
-A file that differs from the generator is not left.
+Physical values in and out; normalisation lies within. Both files, <name>.onnx (or a SavedModel) and
+its sidecar <name>.json, go to <experiment>/export/, named after experiment and run; predict.py and
+s2s predict take either, the latter without TensorFlow. A file that differs from the generator is
+not left.
+
+With --target sentinel2_superresolution the file is one for the public tool of that name, which
+predict.py runs as well, and a card in YAML. The margin is as far as the network sees; a smaller one
+that is asked for leaves seams, and how large ones is said.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -23,16 +28,16 @@ from experiment import Experiment
 from models.loading import check_by_name, find_gan_class
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.places import find_experiment
-from sensor2sensor.core import files
 from sensor2sensor.core.cli import main_guard, parser
-from sensor2sensor.core.errors import InputError
-from sensor2sensor.core.notices import load_tensorflow
-from sensor2sensor.core.runs import Run, check_timestamp, find_run
-from sensor2sensor.predictors import export, onnx_file
-from sensor2sensor.predictors.onnx_model import OnnxModel
+from sensor2sensor.core.errors import ConfigError, InputError
+from sensor2sensor.core.runs import check_timestamp, find_run
+from sensor2sensor.predictors import export
 from sensor2sensor.training.baseline import baseline_of
+from sensor2sensor.training.exporting import Source, export_for_tool, export_physical
 from sensor2sensor.training.run_file import refuse_other_data
 from sensor2sensor.training.steps import add_step, chosen_step
+
+FORMATS = ("onnx", "savedmodel")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -41,76 +46,20 @@ def arguments() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--exp", required=True, help="experiment below experiment_root: a/b/c")
     add("--timestamp", metavar="MMDD-hhmm", help="run to export (default: the latest)")
-    add("--target", required=True, choices=(export.TARGET,), help="what is to run the file")
+    add("--format", choices=FORMATS, help="of the file (default: onnx)")
+    add("--target", choices=(export.TARGET,), help="make the file for this tool")
     add("--out", type=Path, metavar="DIR", help="folder (default: export/ of the experiment)")
-    add("--margin", type=int, metavar="N", help="output pixels (default: as far as it sees)")
+    add(
+        "--margin", type=int, metavar="N",
+        help="with --target: output pixels (default: as far as it sees)",
+    )  # fmt: skip
     add(
         "--other-scale", action="store_true",
-        help="the model is meant for other pixels than it was trained on: 20 m to 10 m, given 10 m",
+        help="with --target: the model is meant for other pixels than it was trained on: 20 m to 10"
+        " m, given 10 m",
     )  # fmt: skip
     add_step(made)
     return made
-
-
-def export_run(
-    experiment: Experiment, run: Run, folder: Path, fit: export.Fit, *,
-    at: int | None = None, margin: int | None = None,
-) -> tuple[Path, export.Margin, dict[str, float]]:  # fmt: skip
-    """Write both files of a run, the card last; returns it, the margin, and what was measured.
-
-    Args:
-        experiment: The experiment of the run.
-        run: The run.
-        folder: Where to.
-        fit: Of the experiment.
-        at: The checkpoint's step; the newest by default.
-        margin: Output pixels; as far as the network sees by default.
-
-    Raises:
-        CheckpointError: The weights were not restored.
-        ModelContractError: The file does not make what the generator makes.
-    """
-    load_tensorflow()
-    from sensor2sensor.training.averages import weights_in_use
-    from sensor2sensor.training.trained import trained
-
-    name, root = experiment.config.model_name, experiment.environment.models_root
-    gan_class = find_gan_class(name, root, print, experiment.config.modules)
-    seen, gan, step = trained(experiment, run, gan_class, at=at)
-    generator = export.of_any_size(gan.generator)
-    given = export.behind_its_enlargement(generator, fit)
-    margins = export.margin_of(given, fit.factor, margin)
-    network = export.in_digital_numbers(given, seen.normaliser, fit)
-    truth = onnx_file.reference(generator, seen.normaliser, fit)
-    truths = [(truth, sides) for sides in onnx_file.ODD_PX]
-    if experiment.config.precision == "float32":  # not only to its copy for any size
-        own = seen.INPUT_HEIGHT, seen.INPUT_WIDTH
-        truths.append((onnx_file.reference(gan.generator, seen.normaliser, fit), own))
-    stem = "__".join([*experiment.name.split("/")]) + f"_{run.timestamp}"
-    path = folder / f"{stem}{'' if at is None else f'_step-{at}'}.onnx"
-    ranges = experiment.contract.input_ranges()
-    measured = onnx_file.write(network, truths, OnnxModel, path, margins, fit, ranges)
-    known = {**facts(experiment, run, step), "weights": weights_in_use(gan), **measured}
-    card = path.with_suffix(".yaml")
-    files.write_text(card, onnx_file.card_text(path, fit, margins, known))
-    return card, margins, measured
-
-
-def facts(experiment: Experiment, run: Run, step: int) -> dict[str, Any]:
-    """Where the weights come from, for the card; the licence of the data among it."""
-    contract = experiment.contract
-    inventories = contract.provenance.get("inventories", [])
-    licences = sorted({one["licence"] for one in inventories if "licence" in one})
-    return {
-        "experiment": experiment.name,
-        "run": run.timestamp,
-        "step": step,
-        "model": experiment.config.model_name,
-        "normalisation": experiment.NORMALISATION,
-        "dataset": contract.name,
-        "dataset_sha256": files.sha256(experiment.dataset_dir / "dataset.json"),
-        **({"data_licence": "; ".join(licences)} if licences else {}),
-    }
 
 
 def told(fit: export.Fit, margin: export.Margin, measured: dict[str, float]) -> None:
@@ -122,6 +71,36 @@ def told(fit: export.Fit, margin: export.Margin, measured: dict[str, float]) -> 
             f" noise a seam is up to {measured['seam_dn']:.1f} digital numbers high"
         )
     print(f"equal to the generator within {measured['parity_dn']:.2g} digital numbers")
+    if export.enlarges_otherwise(fit):
+        print("compat: trained on bands of 20 m enlarged by -0.75, the tool enlarges them by -0.5")
+
+
+def for_tool(args: argparse.Namespace, source: Source, folder: Path) -> str:
+    """Export for the public tool; returns what was written."""
+    if args.format not in (None, "onnx"):
+        raise ConfigError(f"{args.target} runs ONNX alone", where="--format", hint="leave it out")
+    fit = export.fit_of(source.experiment, other_scale=args.other_scale)
+    card, margin, measured = export_for_tool(source, folder, fit, margin=args.margin)
+    told(fit, margin, measured)
+    return f"{card} and {card.with_suffix('.onnx').name}"
+
+
+def for_all(args: argparse.Namespace, source: Source, folder: Path) -> str:
+    """Export for physical values; returns what was written."""
+    for option, said in (
+        ("--margin", args.margin is not None),
+        ("--other-scale", args.other_scale),
+    ):
+        if said:
+            hint = f"add --target {export.TARGET}, or leave it out"
+            raise ConfigError("belongs to --target", where=option, hint=hint)
+    export.refuse_settings(source.experiment)
+    path, said = export_physical(source, folder, args.format or "onnx")
+    size = said.size_px
+    sides = "any size" if size is None else f"{size[0]} x {size[1]} target pixels alone"
+    print(f"takes images of {sides}, in physical values")
+    print(f"equal to the generator within {said.measured['parity_share']:.1e} of a band's range")
+    return f"{path} and {said.model}"
 
 
 def main(args: argparse.Namespace) -> int:
@@ -132,17 +111,17 @@ def main(args: argparse.Namespace) -> int:
     experiment = Experiment(args.exp, environment, timestamp=run.timestamp, as_run=True)
     at = chosen_step(run, args.step, experiment.contract)
     if baseline_of(run, experiment.contract) is not None:
-        hint = f"{export.TARGET} makes the bicubic enlargement itself (--bicubic)"
+        hint = "predict.py applies it as it is"
+        if args.target is not None:
+            hint = f"{args.target} makes the bicubic enlargement itself (--bicubic)"
         raise InputError("a baseline is no network to export", where=args.exp, hint=hint)
-    check_by_name(experiment.config.model_name, environment.models_root)
+    name, root = experiment.config.model_name, environment.models_root
+    check_by_name(name, root)
     refuse_other_data(experiment)
-    fit = export.fit_of(experiment, other_scale=args.other_scale)
     folder = args.out or experiment.exp_dir / "export"
-    card, margin, measured = export_run(experiment, run, folder, fit, at=at, margin=args.margin)
-    told(fit, margin, measured)
-    if export.enlarges_otherwise(fit):
-        print("compat: trained on bands of 20 m enlarged by -0.75, the tool enlarges them by -0.5")
-    print(f"wrote {card} and {card.with_suffix('.onnx').name}")
+    find = partial(find_gan_class, name, root, print, experiment.config.modules)
+    made = for_all if args.target is None else for_tool
+    print(f"wrote {made(args, Source(experiment, run, find, at), folder)}")
     return 0
 
 

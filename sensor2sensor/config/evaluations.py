@@ -11,6 +11,7 @@ from sensor2sensor.config.vocabulary import REGISTERED, SIMULATED
 FORMAT_VERSION = 1
 KEY_COLUMNS = ("name", "scene", "split", "method")  # of the table, before the metrics
 MODEL = "model"  # the method that is no baseline
+PUBLISHED = "onnx"  # model_name of a file of others: applied like a baseline, compared like a run
 # Parts of profile torchsisr: whole tiles, seen another way.
 _AGAINST = {
     SIMULATED: "on simulated inputs, the target degraded",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensor2sensor.config.jsonc import JsonDocument
+from sensor2sensor.config.evaluations import PUBLISHED
+from sensor2sensor.config.jsonc import JsonDocument, Key
 from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors
 from sensor2sensor.core.manifest import fingerprint
@@ -47,15 +48,24 @@ class Excluded:
 
 
 def beside_its_file(config: ExperimentFile, document: JsonDocument) -> ExperimentFile:
-    """The settings with the file named from the root; it lies beside the one that names it.
+    """The settings with files named from the root; each lies beside the file that names it.
 
-    What ``--set`` names lies in the working folder.
+    That is ``exclude_tiles``, and the card of a published model. What ``--set`` names lies in the
+    working folder.
     """
-    if config.exclude_tiles is None:
-        return config
-    stated = document.place_of((KEY,)).where.rpartition(":")[0]
-    path = (Path(stated).parent / expanded(config.exclude_tiles)).absolute()
-    return config.model_copy(update={KEY: str(path)})
+    changes: dict[str, Any] = {}
+    if config.exclude_tiles is not None:
+        changes[KEY] = _beside((KEY,), config.exclude_tiles, document)
+    card = config.params.get("card")
+    if config.model_name == PUBLISHED and isinstance(card, str):
+        place = _beside(("params", "card"), card, document)
+        changes["params"] = {**config.params, "card": place}
+    return config.model_copy(update=changes)
+
+
+def _beside(key: Key, named: str, document: JsonDocument) -> str:
+    stated = document.place_of(key).where.rpartition(":")[0]
+    return str((Path(stated).parent / expanded(named)).absolute())
 
 
 def read_excluded(

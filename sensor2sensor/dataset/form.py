@@ -33,6 +33,7 @@ class Form(Frozen):
         input_ranges: Value range of each input band, physical; empty: not known.
         target_ranges: Of each target band.
         level: Of the Sentinel-2 products it was trained on; None: others, or not known.
+        radar_mean: What radar that is stored coarser than its grid is the mean of.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Form(Frozen):
     input_ranges: tuple[Range, ...] = ()
     target_ranges: tuple[Range, ...] = ()
     level: Level | None = None
+    radar_mean: Annotated[Literal["db", "linear"], Field(exclude_if=lambda of: of == "db")] = "db"
 
     @property
     def input_m(self) -> float | None:
@@ -69,6 +71,7 @@ def form_of(contract: DatasetContract) -> Form:
         input_ranges=tuple((one.low, one.high) for one in contract.statistics["input"]),
         target_ranges=tuple((one.low, one.high) for one in contract.statistics["target"]),
         level=_level(contract.provenance.get("options", {})),
+        radar_mean=contract.provenance.get("options", {}).get("s1_domain") or "db",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sensor2sensor.config.evaluations import MODEL, mode_in_words
+from sensor2sensor.config.evaluations import MODEL, PUBLISHED, mode_in_words
 from sensor2sensor.config.vocabulary import TORCHSISR
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
@@ -114,7 +114,8 @@ class Session:
 
         experiment = self._experiment
         self.subject = replace(self.subject, inference=self._inference(len(draws_of(predictor))))
-        itself = self.subject.model_name if self.subject.baseline else None
+        name = self.subject.model_name
+        itself = name if self.subject.baseline and name != PUBLISHED else None
         # With the same filters: a line fitted on other tiles would be another baseline.
         known = baselines(
             experiment.dataset_dir, experiment.contract, **self._filters, without=itself

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from sensor2sensor.core.cli import main_guard, parser, positive
-from sensor2sensor.inference.run import TILE_PX, super_resolve
+from sensor2sensor.inference.carded import TILE_PX, super_resolve
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -249,6 +249,7 @@ def _details(look: Look, overview: Sides, scene: Scene, step: int) -> list[Pixel
     if min(frame.shape) < size:
         return []
     valid = np.asarray(np.isfinite(overview[side]).all(-1))
+    shown = np.where(valid, shown, np.nan)
     score = _texture(shown, valid, max(2, size // step))
     found: list[PixelWindow] = []
     while len(found) < DETAILS and score.max() > 0:
@@ -268,10 +269,11 @@ def _details(look: Look, overview: Sides, scene: Scene, step: int) -> list[Pixel
 
 
 def _texture(shown: npt.NDArray[Any], valid: npt.NDArray[np.bool_], size: int) -> npt.NDArray[Any]:
-    """Mean gradient in the window around each pixel; 0 where the window is not all valid."""
+    """Mean step between neighbours in the window around each pixel; 0 where not all is valid."""
     from scipy.ndimage import uniform_filter
 
-    down, across = np.gradient(shown) if min(shown.shape) > 1 else (shown * 0, shown * 0)
-    texture = uniform_filter(np.hypot(down, across), size, mode="constant")
+    # From pixel to pixel: a central difference is blind to what alternates.
+    steps = sum(np.abs(np.diff(shown, axis=n, append=np.nan)) for n in (0, 1))
+    texture = uniform_filter(np.nan_to_num(steps), size, mode="constant")
     whole = uniform_filter(valid.astype(np.float64), size, mode="constant") > 1 - 1e-6
     return np.where(whole, texture, 0.0)

@@ -1,36 +1,55 @@
-"""A model over a whole product: read, predict and write, one window at a time.
+"""A prediction of a whole scene: strip by strip into a file, to be gone on with after a kill.
 
-No more is held than a window and its halo, however large the product. No frame is lost: at the
-product's edge the halo is the mirrored image. Where a band has no value the model is given the
-nearest one, and the result has none there, and there only: one pixel without a value would else
-make hundreds, for every convolution spreads it.
+Finished strips lie in ``<file>.part/`` beside the file, with what was asked for. A repeat of the
+same request goes on behind the last of them and gives the same bytes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import ModelContractError, OutputExistsError
+from sensor2sensor.core.errors import InputError, ModelContractError, OutputExistsError
 from sensor2sensor.core.progress import progress
-from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.inputs import Inputs, inputs_of
-from sensor2sensor.inference.windows import Image, Missing, cores
-from sensor2sensor.predictors.card import Card, read_card
-from sensor2sensor.predictors.onnx_model import OnnxModel
-from sensor2sensor.products.s2_images import kept_open
-from sensor2sensor.products.theia import open_theia
+from sensor2sensor.core.versions import __version__
+from sensor2sensor.inference.cog import write_cog
+from sensor2sensor.inference.method import Method
+from sensor2sensor.inference.output import NODATA, Dtype, Kind, OutputBand, output_bands, storage
+from sensor2sensor.inference.scenes.scene import Image, Scene
+from sensor2sensor.inference.strips import Layout, Strips, blended_layout, halo_layout
 
-Stored = npt.NDArray[np.int16]
-NODATA = -10000
-LOWEST, HIGHEST = NODATA + 1, 32767
-TILE_PX = 256  # of the input; with factor 2 two blocks of the written file
-_CACHE_MIB = 128
+WINDOW_PX = 512  # of the target: two blocks of the file's overviews, and what most memories bear
+REQUEST, REQUEST_TAG, PROVENANCE_TAG = "request.json", "S2S_REQUEST", "S2S_PROVENANCE"
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How a prediction is made and written.
+
+    Attributes:
+        window_px: Side of a window's core, target pixels; None: 512, or the halo where it is wider.
+        overlap_px: By how much blended windows overlap; of others another halo than the measured.
+        batch: Windows per call; None: the method's.
+        dtype: Of the file.
+        nodata: Of ``int16``.
+        force: Write over a file that is there, and over the strips of another request.
+    """
+
+    window_px: int | None = None
+    overlap_px: int | None = None
+    batch: int | None = None
+    dtype: Dtype = "float32"
+    nodata: int = NODATA
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,115 +58,204 @@ class Written:
 
     Attributes:
         path: The GeoTIFF.
-        shape: Rows and columns.
-        windows: How many there were.
-        saturated: Values that int16 does not hold, written as the nearest it does.
+        provenance: What its tag says: method, scene, how it was led.
+        current: Whether it was there already, of the same request; nothing was done.
+        valid_share: Of the pixels, those that have a value; None where nothing was done.
+        saturated: Values that the type does not hold, written as its nearest end.
     """
 
     path: Path
-    shape: tuple[int, int]
-    windows: int
-    saturated: int
+    provenance: Mapping[str, Any]
+    current: bool = False
+    valid_share: float | None = None
+    saturated: int = 0
 
 
-def super_resolve(
-    model: Path,
-    product: Path,
+def predict(
+    method: Method,
+    scene: Scene,
     out: Path,
-    *,
-    tile_px: int = TILE_PX,
-    threads: int | None = None,
-    force: bool = False,
+    options: PredictOptions = PredictOptions(),
 ) -> Written:
-    """Apply a model to a product and write a GeoTIFF.
+    """Predict a scene and write a Cloud-Optimised GeoTIFF.
 
     Args:
-        model: The card, a YAML file.
-        product: A level 2A product of Theia, a folder or a zip.
-        out: The GeoTIFF: int16, reflectance x 10000, -10000 where there is none.
-        tile_px: Side of a window, input pixels.
-        threads: Of onnxruntime.
-        force: Write over a file that is there.
+        method: What predicts.
+        scene: What of; opened for the method's form.
+        out: The file.
+        options: How.
 
     Raises:
-        OutputExistsError: There is a file.
-        ModelContractError: The model does not make what its card says.
-        ProductError: The product lacks a band, or is damaged.
+        OutputExistsError: There is another file, or strips of another request.
+        InputError: An option does not fit the method, or memory does not bear a window.
+        ModelContractError: The method's values cannot be undone, or are no numbers.
     """
-    if out.exists() and not force:
-        raise OutputExistsError("is there already", where=out, hint="name another, or add --force")
-    card = read_card(model)
-    network = OnnxModel(card.model, threads)
-    if network.channels not in (None, len(card.bands)):
-        what = f"takes {network.channels} bands, its card names {len(card.bands)}"
-        raise ModelContractError(what, where=card.model)
-    with kept_open(_CACHE_MIB):
-        inputs = inputs_of(open_theia(product), card)
-        with files.atomic_path(out) as part, _created(part, inputs, card) as target:
-            count, saturated = _write(target, inputs, network, tile_px)
-            shape = (target.height, target.width)
-    return Written(out, shape, count, saturated)
+    _refuse_normalised(method)
+    layout = layout_of(method, scene, options)
+    bands = output_bands(method.form, kinds_of(method))
+    storage(options.dtype, bands, options.nodata)  # refused before hours of work
+    provenance = provenance_of(method, scene, layout, options)
+    text = files.json_text(provenance)
+    request = hashlib.sha256(text.encode()).hexdigest()
+    # Beside the folder of strips, which goes when the file is there.
+    with files.lock(out.with_name(f".{out.name[:80]}.lock")):
+        if out.exists() and not options.force:
+            if _request_of(out) == request:
+                shutil.rmtree(_part(out), ignore_errors=True)
+                return Written(out, provenance, current=True)
+            hint = "name another, or add --force"
+            raise OutputExistsError("is there already, of another request", where=out, hint=hint)
+        folder = _begun(out, text, force=options.force)
+        batch = options.batch or method.batch_size
+        strips = Strips(method, scene, layout, batch)
+        tags = {REQUEST_TAG: request, PROVENANCE_TAG: text}
+        told = write_cog(
+            out, scene.frame, bands, _kept(strips, folder, f"{method.name} {scene.name}"),
+            dtype=options.dtype, nodata=options.nodata, tags=tags, colour=colour_of(bands, method),
+        )  # fmt: skip
+        shutil.rmtree(folder, ignore_errors=True)
+    return Written(out, provenance, False, told.valid_share, told.saturated)
 
 
-def _created(path: Path, inputs: Inputs, card: Card) -> Any:
-    """The GeoTIFF, to be written to: tiled, compressed, with names and scale of its bands."""
+def layout_of(method: Method, scene: Scene, options: PredictOptions) -> Layout:
+    """By which windows a method is led over a scene.
+
+    Raises:
+        InputError: An option does not fit the method.
+    """
+    tiling, shape = method.tiling, scene.frame.shape
+    align = math.lcm(tiling.align_px, scene.align_px)
+    if tiling.halo_px is not None:
+        halo = tiling.halo_px if options.overlap_px is None else options.overlap_px
+        most = options.window_px or max(WINDOW_PX, halo)
+        return halo_layout(shape, most, halo, align)
+    window = tiling.window_px
+    if window is None:
+        raise ModelContractError("has neither a halo nor a window", where=method.name)
+    if options.window_px not in (None, *window):
+        what = f"'{method.name}' takes windows of {window[1]} x {window[0]} pixels alone"
+        raise InputError(what, where="--window-px", hint="leave it out")
+    overlap = tiling.overlap_px if options.overlap_px is None else options.overlap_px
+    if not 1 <= overlap <= min(window) - align:
+        what = f"{overlap} of a window of {min(window)} pixels leaves no step of {align}"
+        raise InputError(what, where="--overlap-px", hint=f"take 1 to {min(window) - align}")
+    return blended_layout(shape, window, overlap, align)
+
+
+def kinds_of(method: Method) -> tuple[Kind, ...]:
+    """The kinds of bands: of several predictors their mean and their spread."""
+    return ("prediction",) if len(method.predictors) == 1 else ("mean", "std")
+
+
+def provenance_of(
+    method: Method, scene: Scene, layout: Layout, options: PredictOptions
+) -> dict[str, Any]:
+    """All that the values depend on, as plain JSON; equal requests have equal ones."""
+    frame = asdict(scene.frame)
+    led = {
+        "halo_px": layout.halo_px, "overlap_px": layout.overlap_px, "align_px": layout.align_px,
+        "window_px": list(layout.window), "windows": len(layout.rows) * len(layout.columns),
+        "measured_halo_px": method.tiling.halo_px,
+    }  # fmt: skip
+    made = {
+        "software": f"sensor2sensor {__version__}",
+        "method": method.name,
+        "predictors": [one.describe() for one in method.predictors],
+        "model": dict(method.provenance),
+        "dataset": method.form.name,
+        "scene": scene.name,
+        "facts": dict(scene.facts),
+        "notices": list(scene.notices),
+        "frame": frame,
+        "windows": led,
+        "batch": options.batch or method.batch_size,
+        "dtype": options.dtype,
+        "nodata": options.nodata,
+    }
+    # As it will be read: tuples are lists there.
+    plain: dict[str, Any] = json.loads(json.dumps(made, allow_nan=False))
+    return plain
+
+
+def colour_of(bands: tuple[OutputBand, ...], method: Method) -> tuple[int, int, int] | None:
+    """Positions of red, green and blue, or three times that of the only band of a grey picture."""
+    shown = method.form.target.display
+    if shown is None:
+        return (0, 0, 0) if len(method.form.target.bands) == 1 else None
+    names = [band.name for band in bands]
+    red, green, blue = (names.index(name) for name in shown)
+    return red, green, blue
+
+
+def _refuse_normalised(method: Method) -> None:
+    if any(one.normalised for one in method.predictors):
+        what = "its normalisation cannot be undone: there are no physical values to write"
+        hint = "train with another normalisation than l2"
+        raise ModelContractError(what, where=method.name, hint=hint)
+
+
+def _part(out: Path) -> Path:
+    return out.with_name(f"{out.name}{files.PART_SUFFIX}")
+
+
+def _request_of(out: Path) -> str | None:
+    """The request that a file of ours was written for."""
     import rasterio
+    from rasterio.errors import RasterioError
 
-    factor, grid = card.factor, inputs.grid
-    step = grid.resolution_m / factor
-    made = rasterio.open(
-        path, "w", driver="GTiff", count=len(card.bands), dtype="int16", nodata=NODATA,
-        height=grid.height_px * factor, width=grid.width_px * factor, crs=f"EPSG:{grid.epsg}",
-        transform=rasterio.Affine(step, 0.0, grid.ulx_m, 0.0, -step, grid.uly_m),
-        tiled=True, blockxsize=256, blockysize=256, compress="deflate", predictor=2,
-        BIGTIFF="IF_SAFER",
-    )  # fmt: skip
-    made.descriptions = card.bands
-    made.scales, made.offsets = (1e-4,) * len(card.bands), (0.0,) * len(card.bands)
-    made.update_tags(product=inputs.product.name, model=card.model.name)
-    return made
+    try:
+        with rasterio.open(out) as source:
+            found: str | None = source.tags().get(REQUEST_TAG)
+            return found
+    except RasterioError:
+        return None
 
 
-def _write(target: Any, inputs: Inputs, network: OnnxModel, tile_px: int) -> tuple[int, int]:
-    from rasterio.windows import Window
-
-    card, saturated = inputs.card, 0
-    factor = card.factor
-    windows = list(cores(*inputs.grid.shape, tile_px))
-    for core in progress(windows, desc=card.model.stem, unit="window"):
-        stored, beyond = _predicted(core, inputs, network)
-        sides = (core.width * factor, core.height * factor)
-        target.write(stored, window=Window(core.x * factor, core.y * factor, *sides))
-        saturated += beyond
-    return len(windows), saturated
-
-
-def _predicted(core: PixelWindow, inputs: Inputs, network: OnnxModel) -> tuple[Stored, int]:
-    """What is written of a window ``[C, h, w]``, and how many values of it int16 cannot hold."""
-    card = inputs.card
-    factor, cut = card.factor, card.halo_px * card.factor
-    found = inputs.read(core)
-    if found is None:
-        sides = (core.height * factor, core.width * factor)
-        return np.full((len(card.bands), *sides), NODATA, np.int16), 0
-    given, missing = found
-    made = network(given[np.newaxis])
-    expected = (1, len(card.bands), given.shape[1] * factor, given.shape[2] * factor)
-    if made.shape != expected:
-        what = f"makes {list(made.shape)} of {list(given.shape)}, its card says {list(expected)}"
-        raise ModelContractError(what, where=card.model)
-    rows, columns = (slice(cut, cut + side * factor) for side in (core.height, core.width))
-    return _stored(made[0, :, rows, columns], missing, card)
+def _begun(out: Path, text: str, *, force: bool) -> Path:
+    """The folder of strips: that of the same request, or an empty one."""
+    folder = _part(out)
+    said = folder / REQUEST
+    if said.exists():
+        if said.read_text(encoding="utf-8") == text:
+            files.sweep(folder)
+            return folder
+        if not force:
+            what = f"{folder.name} holds the strips of another request"
+            hint = f"--force begins anew{_differing(said, text)}"
+            raise OutputExistsError(what, where=out, hint=hint)
+    elif folder.exists() and not force:
+        # One that was killed before it knew what was asked for left nothing but that.
+        others = [one.name for one in folder.iterdir() if not one.name.startswith(".")]
+        if others:
+            what = f"{folder.name} is there already and holds {others[0]}, which is not ours"
+            raise OutputExistsError(what, where=out, hint="name another, or remove that folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    files.write_text(said, text)
+    return folder
 
 
-def _stored(values: Image, missing: Missing, card: Card) -> tuple[Stored, int]:
-    if not np.isfinite(values).all():
-        what = "makes values that are no numbers of input that is whole"
-        raise ModelContractError(what, where=card.model)
-    gaps = missing.repeat(card.factor, 1).repeat(card.factor, 2)
-    rounded = np.rint(values)
-    held = np.clip(rounded, LOWEST, HIGHEST)  # the type's ends, not the reflectance's
-    beyond = int(np.count_nonzero((held != rounded) & ~gaps))
-    stored = held.astype(np.int16)
-    stored[gaps] = NODATA
-    return stored, beyond
+def _differing(said: Path, text: str) -> str:
+    """Which keys the requests differ in."""
+    try:
+        before, now = files.read_json(said), json.loads(text)
+        keys = [key for key in now if before.get(key) != now[key]]
+    except (InputError, AttributeError):
+        return ""
+    return f" (other: {', '.join(keys)})" if keys else ""
+
+
+def _kept(strips: Strips, folder: Path, what: str) -> Iterator[Image]:
+    """The strips in order, those that are there read and the others made and kept."""
+    at, channels = strips.layout, strips.channels
+    for number in progress(range(len(strips)), desc=what, unit="strip"):
+        path = folder / f"{number:06d}.npy"
+        if path.exists():
+            strip = np.load(path, allow_pickle=False)
+            if strip.shape == (at.ends[number] - at.rows[number], at.shape[1], channels):
+                yield strip
+                continue
+        strip = strips[number]
+        with files.atomic_path(path) as part, part.open("wb") as stream:
+            np.save(stream, strip, allow_pickle=False)
+        yield strip

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from sensor2sensor.predictors.given import leaves_sides_open
 from sensor2sensor.products.theia import BANDS_10M, BANDS_20M, QUANTIFICATION
 
 logger = logging.getLogger(__name__)
+Sides = tuple[int, int]
 
 TARGET = "sentinel2_superresolution"
 _SMALLEST_PX, _LARGEST_PX = 64, 1024  # images on which the reach is looked for
@@ -81,7 +83,10 @@ def fit_of(experiment: Any, *, other_scale: bool = False) -> Fit:
     if sorted(bands) != sorted(made):
         what = f"the model makes {', '.join(made)} of {', '.join(bands)}, not what it takes"
         raise _unfit(contract, what)
-    _refuse_settings(experiment)
+    if (mode := experiment.INPUT_UPSAMPLING) != OWN_GRID:
+        what = f"'{mode}' enlarges before the network, the tool does not: not to be exported"
+        raise ConfigError(what, where="input_upsampling")
+    refuse_settings(experiment)
     factor = experiment.IMG_HEIGHT // experiment.INPUT_HEIGHT
     if factor < 2:
         raise _unfit(contract, f"the model enlarges {factor} times")
@@ -113,13 +118,16 @@ def _named(band: BandSpec, side: str) -> str:
     return name
 
 
-def _refuse_settings(experiment: Any) -> None:
+def refuse_settings(experiment: Any) -> None:
+    """Refuse what no file could do by itself.
+
+    Raises:
+        ConfigError: Names the key and the reason.
+    """
     config, refused = experiment.config, None
-    if experiment.INPUT_UPSAMPLING != OWN_GRID:
-        mode = experiment.INPUT_UPSAMPLING
-        refused = "input_upsampling", f"'{mode}' enlarges before the network, the tool does not"
-    elif not experiment.normaliser.elementwise:
-        refused = "normalisation", f"'{experiment.NORMALISATION}' divides by a norm of each tile"
+    if not experiment.normaliser.elementwise:
+        why = f"'{experiment.NORMALISATION}' divides by a norm of each tile, which cannot be undone"
+        refused = "normalisation", why
     elif config.inference.dropout:
         refused = "inference.dropout", "a prediction that is drawn is another one each time"
     elif config.applied_statistics != "train":
@@ -170,30 +178,54 @@ def of_any_size(generator: Any) -> Any:
     Raises:
         ModelContractError: It takes other than one image, or images of one size alone.
     """
-    import keras
+    image = _image_of(generator)
+    if leaves_sides_open(generator) and _computes_in_float32(generator):
+        return generator
+    return _copy(generator, (None, None, image[-1]), "any size")
 
-    from sensor2sensor.networks.layers import held_layers
 
+def in_float32(generator: Any) -> Any:
+    """The generator in float32 on images of its own size: itself, or a copy of the same weights.
+
+    Raises:
+        ModelContractError: It takes other than one image, or cannot be copied.
+    """
+    image = _image_of(generator)
+    return generator if _computes_in_float32(generator) else _copy(generator, image, "float32")
+
+
+def _image_of(generator: Any) -> tuple[int | None, ...]:
+    """``(h, w, C)`` of the one image it takes."""
     inputs: Any = getattr(generator, "inputs", None) or ()
     if len(inputs) != 1:
-        what = f"takes {len(inputs) or 'an unknown number of'} inputs, the tool gives one image"
+        what = (
+            f"takes {len(inputs) or 'an unknown number of'} inputs, a file of it is given one image"
+        )
         raise ModelContractError(what, where=generator.name)
-    policies = {layer.dtype_policy.name for layer in held_layers(generator)}
-    if leaves_sides_open(generator) and policies == {"float32"}:
-        return generator
-    image = keras.Input((None, None, inputs[0].shape[-1]))
+    return tuple(inputs[0].shape[1:])
+
+
+def _computes_in_float32(generator: Any) -> bool:
+    from sensor2sensor.networks.layers import held_layers
+
+    return {layer.dtype_policy.name for layer in held_layers(generator)} == {"float32"}
+
+
+def _copy(generator: Any, shape: Sequence[int | None], what: str) -> Any:
+    import keras
+
     why = "a layer was made for one size"
     try:
         made = keras.models.clone_model(
-            generator, input_tensors=image, clone_function=_in_float32, recursive=True
+            generator, input_tensors=keras.Input(shape), clone_function=_in_float32, recursive=True
         )
         made.set_weights(generator.get_weights())
-        if made.outputs[0].shape[1:3] == (None, None):
+        if None not in shape[:2] or made.outputs[0].shape[1:3] == (None, None):
             return made
     # Whatever a layer raises that was made for one size.
     except Exception as error:
         why = " ".join(str(error).split())[:160]
-    raise ModelContractError(f"cannot be made for any size ({why})", where=generator.name)
+    raise ModelContractError(f"cannot be made for {what} ({why})", where=generator.name)
 
 
 def _in_float32(layer: Any) -> Any:
@@ -204,24 +236,47 @@ def _in_float32(layer: Any) -> Any:
 
 def in_digital_numbers(generator: Any, normaliser: Any, fit: Fit) -> Any:
     """A network ``[B, C, H, W] -> [B, C, H f, W f]`` of reflectance x 10000, bands in one order."""
+    return as_exported(generator, normaliser, numbers=QUANTIFICATION, order=fit.order)
+
+
+def as_exported(
+    generator: Any, normaliser: Any, *, numbers: float = 1.0, order: Sequence[int] | None = None,
+    sides: tuple[Sides, Sides, Sides] | None = None,
+) -> Any:  # fmt: skip
+    """A network ``[B, Ci, h, w] -> [B, Ct, H, W]`` that normalises and restores within.
+
+    Args:
+        generator: In float32.
+        normaliser: The one it was trained with.
+        numbers: What the values in and out are multiplied by; 1: they are physical.
+        order: Which band it makes comes where; as it makes them by default.
+        sides: Rows and columns of the images it is given, of those the generator takes, and of
+            those it is to make, where they differ: it resizes bilinearly, as in training.
+    """
     import keras
     import tensorflow as tf
 
-    class DigitalNumbers(keras.Model):  # type: ignore[misc]  # Keras has no types
+    class Exported(keras.Model):  # type: ignore[misc]  # Keras has no types
         """Channels last, normalised, predicted, restored, channels first."""
 
         def __init__(self) -> None:
-            super().__init__(name="in_digital_numbers", dtype="float32")
+            super().__init__(name="exported", dtype="float32")
             self.generator = generator
 
-        def call(self, numbers: Any) -> Any:
-            image = tf.transpose(numbers, [0, 2, 3, 1]) / QUANTIFICATION
+        def call(self, values: Any) -> Any:
+            image = tf.transpose(values, [0, 2, 3, 1])
+            image = image / numbers if numbers != 1 else image
+            image = image if sides is None else tf.image.resize(image, sides[1])
             made = self.generator(normaliser.input(image), training=False)
-            made = normaliser.restore(tf.cast(made, tf.float32)) * QUANTIFICATION
-            return tf.transpose(tf.gather(made, list(fit.order), axis=-1), [0, 3, 1, 2])
+            made = normaliser.restore(tf.cast(made, tf.float32))
+            made = made if sides is None else tf.image.resize(made, sides[2])
+            made = made * numbers if numbers != 1 else made
+            made = made if order is None else tf.gather(made, list(order), axis=-1)
+            return tf.transpose(made, [0, 3, 1, 2])
 
-    network = DigitalNumbers()
-    network(tf.zeros([1, len(fit.bands), _SMALLEST_PX, _SMALLEST_PX]))
+    network, image = Exported(), generator.inputs[0].shape[1:]
+    given = sides[0] if sides else [side or _SMALLEST_PX for side in image[:2]]
+    network(tf.zeros([1, image[-1], *given]))
     return network
 
 

@@ -7,7 +7,6 @@ in and out, bands of 20 m enlarged before the model sees them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +26,9 @@ from sensor2sensor.predictors.card import Card, read_card
 from sensor2sensor.predictors.model import ImagePredictor
 from sensor2sensor.predictors.onnx_model import OnnxModel
 from sensor2sensor.predictors.protocol import Images
-from sensor2sensor.predictors.sidecar import read_sidecar
+from sensor2sensor.predictors.sidecar import Format, read_sidecar
 from sensor2sensor.predictors.tiling import Tiling
-from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
+from sensor2sensor.products.bands import S2_WAVELENGTHS_NM, esa_name
 from sensor2sensor.products.theia import BANDS_20M, QUANTIFICATION
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ def open_exported(path: Path, threads: int | None = None) -> Exported:
     if beside.suffix in (".yaml", ".yml"):
         return _of_card(read_card(beside), threads)
     said, model = read_sidecar(beside)
-    network = _saved(model) if said.format == "savedmodel" else _onnx(model, said.form, threads)
+    network = network_of(said.format, model, said.form, threads)
     predictor = ExportedPredictor(
         network, said.form, said.input_upsampling, said.batch_size, said.size_px,
         crops=said.crops, where=model,
@@ -172,6 +171,16 @@ def _described_by(path: Path) -> Path:
             return beside
     what = f"has neither a sidecar {stem}.json nor a card {stem}.yaml beside it"
     raise InputError(what, where=path, hint="copy it, too: it says what the model takes and makes")
+
+
+def network_of(kind: Format, model: Path, form: Form, threads: int | None = None) -> Network:
+    """A file as a function of arrays ``[B, C, H, W]``.
+
+    Raises:
+        MissingExtraError: What runs it is not installed.
+        ModelContractError: It takes other bands than the form.
+    """
+    return _saved(model) if kind == "savedmodel" else _onnx(model, form, threads)
 
 
 def _onnx(model: Path, form: Form, threads: int | None) -> OnnxModel:
@@ -228,6 +237,6 @@ def _card_form(card: Card) -> Form:
 
 
 def _band(theia: str, native_px: int) -> BandSpec:
-    name = re.sub(r"^B(\d)$", r"B0\1", theia)
+    name = esa_name(theia)
     band = float_band(name, "reflectance", S2_WAVELENGTHS_NM[name])
     return band.model_copy(update={"native_px": native_px})

@@ -72,14 +72,28 @@ def write(
         ModelContractError: A difference is too large, or the network cannot be exported.
     """
     with files.atomic_path(path) as part:
-        _export(network, part, len(fit.bands))
+        export_onnx(network, part, len(fit.bands))
         apply = opened(part)
         parity = _parity(apply, truths, path, fit, ranges)
         seam = _seam(apply, fit.factor, margin, path, ranges)
     return {"parity_dn": parity, "seam_dn": seam}
 
 
-def _export(network: Any, part: Path, channels: int) -> None:
+def export_onnx(
+    network: Any, part: Path, channels: int, sides: Sequence[int | None] = (None, None)
+) -> None:
+    """Write what :func:`~sensor2sensor.predictors.export.as_exported` made as an ONNX file.
+
+    Args:
+        network: The network.
+        part: The file.
+        channels: Of its input.
+        sides: Rows and columns of its input; None: any.
+
+    Raises:
+        MissingExtraError: What exports is not installed.
+        ModelContractError: The network cannot be exported.
+    """
     import keras
 
     try:
@@ -87,15 +101,24 @@ def _export(network: Any, part: Path, channels: int) -> None:
     except ImportError:
         hint = "pip install -r requirements/onnx.txt"
         raise MissingExtraError("tf2onnx is not installed", hint=hint) from None
-    form = keras.InputSpec(shape=(None, channels, None, None), dtype="float32", name=INPUT)
+    form = keras.InputSpec(shape=(None, channels, *sides), dtype="float32", name=INPUT)
+    exported_as("onnx", network, part, form)
+
+
+def exported_as(kind: str, network: Any, part: Path, form: Any) -> None:
+    """Have Keras export a network.
+
+    Raises:
+        ModelContractError: It cannot.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of Keras' own look at numpy
-            network.export(str(part), format="onnx", input_signature=[form], verbose=False)
-    # Whatever Keras and tf2onnx raise of a layer that ONNX has not.
+            network.export(str(part), format=kind, input_signature=[form], verbose=False)
+    # Whatever Keras and tf2onnx raise of a layer that the form has not.
     except Exception as error:
         why = " ".join(str(error).split())[:200]
-        raise ModelContractError(f"cannot be exported to ONNX ({why})") from error
+        raise ModelContractError(f"cannot be exported to {kind} ({why})") from error
 
 
 def _parity(apply: Apply, truths: Truths, path: Path, fit: Fit, ranges: npt.NDArray[Any]) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sensor2sensor.config.evaluations import PUBLISHED
 from sensor2sensor.core.errors import ConfigError, DatasetError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.recordfile import list_records
@@ -83,6 +84,7 @@ class Baseline:
         make: Makes it for a data set, fitted on the train split where it is fitted at all.
         restore: Makes it again from what its ``describe()`` says, without reading a tile.
         fitted: Whether its numbers depend on the train split.
+        bound: Makes the entry for the ``params`` of an experiment, where it has any.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Baseline:
     make: Callable[[DatasetContract, TrainSplit], Predictor]
     restore: Callable[[DatasetContract, Mapping[str, Any]], Predictor]
     fitted: bool = False
+    bound: Callable[[Mapping[str, Any]], Baseline] | None = None
 
 
 def _reason(ask: Callable[[DatasetContract], object], contract: DatasetContract) -> str | None:
@@ -151,6 +154,22 @@ def _remembered_colour(contract: DatasetContract, described: Mapping[str, Any]) 
     return MeanColour({band.name: described["means"][band.name] for band in contract.target.bands})
 
 
+def _published(params: Mapping[str, Any]) -> Baseline:
+    from sensor2sensor.predictors.published import entry  # which imports this module
+
+    return entry(params)
+
+
+def _of_a_file(contract: DatasetContract, described: Mapping[str, Any]) -> Predictor:
+    from sensor2sensor.predictors.published import restored
+
+    return restored(contract, described)
+
+
+def _nameless(*_: object) -> Any:
+    raise ConfigError("names no file of a model", where="params.card")
+
+
 def _listed(*entries: Baseline) -> dict[str, Baseline]:
     return {entry.name: entry for entry in entries}
 
@@ -159,6 +178,7 @@ _PAIRED, _REGULAR = frozenset({"paired"}), frozenset({"degraded", "paired"})
 
 # Weakest first: the last one that a data set has is what verdicts are about.
 REGISTRY = _listed(
+    Baseline(PUBLISHED, frozenset(), _nameless, _nameless, _of_a_file, bound=_published),
     Baseline(
         "mean_colour", _PAIRED, lambda contract: None, _mean_colour, _remembered_colour, fitted=True
     ),
@@ -176,15 +196,16 @@ REGISTRY = _listed(
 )
 
 
-def find(name: str) -> Baseline:
-    """The baseline of a name.
+def find(name: str, params: Mapping[str, Any] | None = None) -> Baseline:
+    """The baseline of a name, for the ``params`` of an experiment where it has any.
 
     Raises:
-        ConfigError: There is none; the nearest is named.
+        ConfigError: There is none; the nearest is named. Or it has no such parameters.
     """
     if name not in REGISTRY:
         raise ConfigError(f"no baseline '{name}'", hint=suggestion(name, REGISTRY))
-    return REGISTRY[name]
+    entry = REGISTRY[name]
+    return entry if entry.bound is None or params is None else entry.bound(params)
 
 
 def compared(contract: DatasetContract) -> list[Baseline]:

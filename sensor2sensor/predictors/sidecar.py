@@ -19,6 +19,7 @@ from sensor2sensor.dataset.form import Form
 from sensor2sensor.predictors.tiling import Tiling
 
 Format = Literal["onnx", "savedmodel"]
+Upsampling = Literal["nearest", "bicubic", "none"]
 _AGAIN = "export the model again, or copy all of its files"
 
 
@@ -50,7 +51,7 @@ class Sidecar(Frozen):
     sha256: str
     form: Form
     tiling: Tiling
-    input_upsampling: Literal["nearest", "bicubic", "none"]
+    input_upsampling: Upsampling
     size_px: tuple[int, int] | None
     crops: bool = False
     batch_size: Annotated[int, Field(ge=1)] = 1

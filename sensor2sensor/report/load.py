@@ -13,6 +13,7 @@ from sensor2sensor.config import declared
 from sensor2sensor.config.evaluations import (
     FORMAT_VERSION,
     KEY_COLUMNS,
+    PUBLISHED,
     mode_in_words,
     part_in_words,
 )
@@ -54,8 +55,9 @@ class Result:
 
     @property
     def itself(self) -> str | None:
-        """The baseline that its model is; None of a trained model."""
-        return self.facts.model_name if self.facts.model_is_baseline else None
+        """The baseline that its model is; None of a model that was trained, here or elsewhere."""
+        name = self.facts.model_name
+        return name if self.facts.model_is_baseline and name != PUBLISHED else None
 
     def given(self, method: str, stratum: str | None) -> bool:
         """Whether a method's scores hold by definition: the input, held against the input."""

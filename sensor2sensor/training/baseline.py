@@ -47,10 +47,12 @@ def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:
         raise OutputExistsError(
             "holds a run", where=run.logs_dir, hint="take another --timestamp, or --resume"
         )
-    reason = find(name).applies(experiment.contract)
+    entry = find(name, experiment.config.params)
+    reason = entry.applies(experiment.contract)
     if reason is not None:
         raise ConfigError(f"{name} is no baseline of this data set: {reason}", where="model_name")
-    idle = sorted(experiment.config.model_fields_set - USED)
+    used = USED | ({"params"} if find(name).bound else set())
+    idle = sorted(experiment.config.model_fields_set - used)
     unused = f"; not used: {', '.join(idle)}" if idle else ""
     told = f"{experiment.name}: in order; {name} is a baseline and is not trained{unused}"
     return [*left_out(experiment), *notices(experiment.contract), told]
@@ -79,7 +81,7 @@ def fit_baseline(experiment: ExperimentView, start: Start) -> None:
         # One without numbers was killed by an earlier version, which wrote them last.
         if KEY in read_run_json(run):
             return
-    entry = find(config.model_name)
+    entry = find(config.model_name, config.params)
     train = TrainSplit(
         experiment.dataset_dir,
         experiment.contract,

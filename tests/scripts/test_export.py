@@ -22,6 +22,8 @@ import train
 from sensor2sensor.core import cli, files
 from sensor2sensor.inference.__main__ import main as infer
 from sensor2sensor.predictors.card import read_card
+from sensor2sensor.predictors.exported import open_exported
+from sensor2sensor.predictors.physical import noise_tile
 from sensor2sensor.products.theia import open_theia
 from sensor2sensor.sources.sen2venus.run import main as records
 from tests.fakes.sen2venus import write_sites
@@ -207,6 +209,33 @@ def test_a_gap_neither_grows_nor_depends_on_the_windows(card, tmp_path):
     assert all((image == -10000).all(axis=0)[empty].all() for image in made)
     assert not (made[0] == -10000)[:, ~empty].any()
     assert np.abs(made[0].astype(int) - made[1]).max() <= 1
+
+
+def test_without_a_tool_it_is_a_file_of_physical_values_with_its_sidecar(place, tmp_path, capsys):
+    assert door(export, place, "--exp", "a/own", "--out", str(tmp_path)) == 0
+    stem = f"a__own_{STAMP}"
+    assert sorted(one.name for one in tmp_path.iterdir()) == [f"{stem}.json", f"{stem}.onnx"]
+    said = capsys.readouterr().out
+    assert "takes images of any size, in physical values" in said and f"{stem}.json and" in said
+    opened = open_exported(tmp_path / f"{stem}.onnx")
+    known = opened.provenance
+    assert (known["experiment"], known["step"], known["weights"]) == ("a/own", 2, "ema 0.5")
+    assert tuple(band.name for band in opened.form.input.bands) == BANDS
+    # As records hold bands of 20 m: repeated. Odd sides, but for whole pixels of them.
+    tile = noise_tile(opened.form, 2, (68, 84), 0)
+    numbers = np.moveaxis(tile.input_dense, -1, 0) * np.float32(1e4)
+    wanted = np.moveaxis(generator_of(place, "a/own")(numbers), 0, -1) / 1e4
+    np.testing.assert_allclose(opened.predictor([tile])[0], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["--margin", "4"], "--margin: belongs to --target; add --target sentinel2_superresolution"),
+    (["--other-scale"], "--other-scale: belongs to --target"),
+    (["--format", "savedmodel", "--target", TOOL], "--format: sentinel2_superresolution runs ONNX"),
+])  # fmt: skip
+def test_options_that_do_not_belong_together(place, capsys, words, said):
+    assert door(export, place, "--exp", "a/own", *words) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("words", "said"), [

@@ -121,22 +121,29 @@ def _stripes(
     from rasterio.windows import Window
 
     height = max(1, _STRIPE_VALUES // (window.width * len(numbers)))
-    flags = {flag.name for number in numbers for flag in source.mask_flag_enums[number - 1]}
-    # With every band named there is no alpha, whatever one of them is marked as.
-    whole = flags == {"all_valid"} or ("alpha" in flags and len(numbers) == source.count)
-    # 0 fills what lies outside of a photo and is a value within: of one band it says nothing.
-    filled = "nodata" in flags and source.nodata != 0
     for top in range(0, window.height, height):
         rows = min(height, window.height - top)
         part = Window(window.x, window.y + top, window.width, rows)
-        values = np.moveaxis(source.read(list(numbers), window=part), 0, -1)
-        valid = np.isfinite(values).all(axis=-1)
-        if not whole:
-            valid &= source.dataset_mask(window=part) != 0
-        if filled:
-            valid &= (source.read_masks(list(numbers), window=part) != 0).all(axis=0)
+        values, valid = values_of(source, numbers, part)
         lost.pixels += int(valid.size - valid.sum())
         yield values
+
+
+def values_of(
+    source: Any, numbers: Sequence[int], part: Any
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """A window of bands of an open file ``[H, W, C]``, and where it has data ``[H, W]``."""
+    flags = {flag.name for number in numbers for flag in source.mask_flag_enums[number - 1]}
+    # With every band named there is no alpha, whatever one of them is marked as.
+    whole = flags == {"all_valid"} or ("alpha" in flags and len(numbers) == source.count)
+    values = np.moveaxis(source.read(list(numbers), window=part), 0, -1)
+    valid = np.isfinite(values).all(axis=-1)
+    if not whole:
+        valid &= source.dataset_mask(window=part) != 0
+    # 0 fills what lies outside of a photo and is a value within: of one band it says nothing.
+    if "nodata" in flags and source.nodata != 0:
+        valid &= (source.read_masks(list(numbers), window=part) != 0).all(axis=0)
+    return values, valid
 
 
 def read_image(raster: Raster, window: PixelWindow, stored_px: int) -> tuple[Values, float]:
@@ -154,7 +161,7 @@ def read_image(raster: Raster, window: PixelWindow, stored_px: int) -> tuple[Val
         DatasetError: The file is damaged behind its header.
     """
     lost = _Lost()
-    with _reading(raster) as source:
+    with reading(raster) as source:
         stripes = _stripes(source, raster.numbers, window, lost)
         values = resampled(stripes, window.width, stored_px)
     if DTYPES[raster.dtype] != "float32":
@@ -183,7 +190,7 @@ def read_mask(
             yield stripe != 0
 
     lost = _Lost()
-    with _reading(raster) as source:
+    with reading(raster) as source:
         stripes = binary(_stripes(source, raster.numbers, window, lost))
         shares = resampled(stripes, window.width, stored_px, area=True)[..., 0]
         empty = 0 if source.nodata == 0 else lost.pixels  # 0 is no building, whatever it is called
@@ -200,7 +207,7 @@ def read_mask(
 
 
 @contextmanager
-def _reading(raster: Raster) -> Iterator[Any]:
+def reading(raster: Raster) -> Iterator[Any]:
     """An open file whose damage is told with its name."""
     from rasterio.errors import RasterioError
 

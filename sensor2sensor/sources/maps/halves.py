@@ -46,7 +46,7 @@ def look(path: Path) -> SidePicture:
         digest = files.sha256(path)
         with Image.open(path, formats=FORMATS) as picture:
             width, height = picture.size
-            deep = _deep(picture)  # first: EXIF of a PNG is behind its pixels
+            deep = too_deep(picture)  # first: EXIF of a PNG is behind its pixels
             # As a viewer shows it: whoever put two pictures side by side saw them so.
             if picture.getexif().get(_ORIENTATION) in _TURNED:
                 width, height = height, width
@@ -68,7 +68,7 @@ def _fault(width: int, height: int, mode: str) -> str:
     return ""
 
 
-def _deep(picture: Any) -> str:
+def too_deep(picture: Any) -> str:
     """Pillow gives the upper 8 of 16 bits of a PNG without a word; the file's own header tells."""
     bits = picture.tile[0][3] if picture.format == "PNG" and picture.tile else ""
     if "16" not in str(bits):

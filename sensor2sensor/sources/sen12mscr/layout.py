@@ -127,6 +127,23 @@ def patch_of(name: str) -> Patch | None:
     return None if match is None else _patch(match)
 
 
+def beside(path: Path, kind: str) -> Path | None:
+    """Another image of the patch that a file is named after, in either layout; None: it lacks."""
+    patch = patch_of(path.name)
+    if patch is None:
+        return None
+    code = f"{SEASONS[patch.season]}_{patch.season}"
+    name = f"{code}_{kind}_{patch.roi}_p{patch.number}{path.suffix}"
+    public = path.parents[2] / f"{code}_{kind}" / f"{kind}_{patch.roi}" / name
+    flat = [
+        folder / same
+        for folder in _folders(path.parents[1])
+        if _FLAT.get(folder.name.casefold()) == kind
+        for same in (path.name, name)
+    ]
+    return next((one for one in (public, *flat) if one.is_file()), None)
+
+
 def _patch(match: re.Match[str]) -> Patch:
     season = match["season"].partition("_")[2]
     return Patch(season, int(match["roi"]), int(match["patch"]))

@@ -194,7 +194,7 @@ ENOUGH, LITTLE = export.Margin(2, 1, asked=False), export.Margin(0, 1, asked=Tru
 
 def written(path, monkeypatch, apply=twice, truth=twice, margin=ENOUGH, fit=FIT):
     monkeypatch.setattr(
-        onnx_file, "_export", lambda network, part, channels: part.write_bytes(b"x")
+        onnx_file, "export_onnx", lambda network, part, channels: part.write_bytes(b"x")
     )
     truths = [(truth, sides) for sides in onnx_file.ODD_PX]
     ranges = np.array([[0.0, 0.5]] * 3)

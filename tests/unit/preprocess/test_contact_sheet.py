@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import time
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -18,26 +14,18 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.selection import load_selection
 from sensor2sensor.preprocess.quicklooks.contact_sheet import Card, Partner, contact_sheet, gap_text
 from sensor2sensor.preprocess.quicklooks.render import png
-from tests.doors import HANG_S
+from tests.browser import browser as found_browser
+from tests.browser import downloaded
 
 NASTY = (
     """S2A"><img src=x onerror="window.pwned=1"></script><script>pwned=1</script>&amp;'{{cards}}"""
 )
 CLOUDS = (0.05, 0.6, None, 0.3, 0.9, 0.0)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-    "--disable-background-networking",
-)
 
 
 @pytest.fixture(scope="module")
 def browser():
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        message = f"no browser to look at the page with (one of {', '.join(BROWSERS)})"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    return found
+    return found_browser()
 
 
 def cards():
@@ -73,25 +61,6 @@ def write_page(folder):
 @pytest.fixture
 def page(tmp_path):
     return write_page(tmp_path)
-
-
-def downloaded(browser, page, name):
-    """Open a page whose scripts make the browser download a file; returns its JSON."""
-    downloads, profile = page.parent / "downloads", page.parent / "profile"
-    (profile / "Default").mkdir(parents=True)
-    settings = {"default_directory": str(downloads), "prompt_for_download": False}
-    (profile / "Default" / "Preferences").write_text(json.dumps({"download": settings}))
-    flags = [*FLAGS, f"--user-data-dir={profile}", "--remote-debugging-port=0"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    started = subprocess.Popen([browser, *flags, page.as_uri()], **quiet)
-    try:
-        hung = time.monotonic() + HANG_S
-        while not (downloads / name).is_file() and time.monotonic() < hung:
-            time.sleep(0.1)
-    finally:
-        started.terminate()
-        started.wait(HANG_S)
-    return json.loads((downloads / name).read_text())
 
 
 # What a visitor does, one deed after the other; each starts with nothing selected or filtered.
@@ -306,6 +275,6 @@ def test_the_button_downloads_the_selection_that_step_40_reads(browser, page, tm
     }
     (tmp_path / "environment.json").write_text("{}")
     env = load_environment(tmp_path / "environment.json")
-    selection = load_selection(str(tmp_path / "downloads" / name), env)
+    selection = load_selection(str(next(tmp_path.rglob(name))), env)
     assert selection.s2_indices == (10, 30)
     assert selection.products == {10: NASTY, 30: "S2A_SCENE_3"}

@@ -1,0 +1,107 @@
+"""What stacks and pictures share: where a file lies, how large its pixels are, what is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.inference.scenes.gridded import GriddedScene, Read
+from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.scene import Frame, Image
+
+# Beyond the first the model sees another scale; between the two it hardly matters, and is said.
+_OTHER, _SAME = 1.25, 1.02
+_DEGREE_M = 111_320.0
+
+
+@dataclass(frozen=True)
+class KnownScene(GriddedScene):
+    """A scene beside which another file shows what a model is to make of it.
+
+    Attributes:
+        known: ``[h, w, C]`` of a window of the frame, the target's bands; None: nobody knows.
+    """
+
+    known: Read | None = None
+
+    def truth(self, place: PixelWindow) -> Image | None:
+        """As :meth:`~.scene.Scene.truth`."""
+        return super().truth(place) if self.known is None else self.known(place)
+
+
+def frame_of_raster(source: Any) -> Frame:
+    """The grid of an open file, north-up or turned; without a reference system it lies nowhere."""
+    if source.crs is None or source.transform.is_identity:
+        return Frame(source.width, source.height)
+    transform = tuple(float(one) for one in source.transform[:6])
+    code = source.crs.to_epsg()
+    crs = f"EPSG:{code}" if code else source.crs.to_wkt()
+    return Frame(source.width, source.height, transform, crs)  # type: ignore[arg-type]
+
+
+def pixel_m(frame: Frame) -> float | None:
+    """Edge of a pixel, metres: of a square of its area, at the middle of the image in degrees."""
+    from rasterio.crs import CRS
+
+    if frame.transform is None or frame.crs is None:
+        return None
+    a, b, _, d, e, f = frame.transform
+    crs = CRS.from_user_input(frame.crs)
+    area = abs(a * e - b * d)
+    if crs.is_projected:
+        return float(math.sqrt(area) * crs.linear_units_factor[1])
+    latitude = f + d * frame.width_px / 2 + e * frame.height_px / 2
+    return math.sqrt(area * math.cos(math.radians(latitude))) * _DEGREE_M
+
+
+def same_place(one: Frame, other: Frame) -> bool:
+    """Whether two files have the same pixels; without ground, as many."""
+    if one.shape != other.shape:
+        return False
+    if one.transform is None or other.transform is None:
+        return True
+    pixel = abs(other.transform[0]) + abs(other.transform[1])
+    apart = max(abs(a - b) for a, b in zip(one.transform, other.transform, strict=True))
+    return one.crs == other.crs and apart <= 0.01 * pixel
+
+
+def scale_notices(
+    has_m: float | None, wanted_m: float | None, options: SceneOptions, where: object
+) -> list[str]:
+    """What is to be said of pixels of another size than the model was trained on.
+
+    Raises:
+        InputError: They are much larger or smaller, and nobody said that this is meant.
+    """
+    if has_m is None or wanted_m is None:
+        return []
+    ratio = max(has_m / wanted_m, wanted_m / has_m)
+    what = f"has pixels of {has_m:.4g} m, and the model was trained on {wanted_m:.4g} m"
+    if ratio > _OTHER and not options.other_scale:
+        hint = f"resample it (gdalwarp -tr {wanted_m:.4g} {wanted_m:.4g}), or add --other-scale"
+        raise InputError(what, where=where, hint=hint)
+    return [what] if ratio > _SAME else []
+
+
+def looked_at(frame: Frame, side_px: int = 64, count: int = 5) -> Iterator[PixelWindow]:
+    """Windows spread over an image, to tell from a few values what all of them are."""
+    height, width = frame.shape
+    for y in np.linspace(0, max(height - side_px, 0), count).astype(int).tolist():
+        for x in np.linspace(0, max(width - side_px, 0), count).astype(int).tolist():
+            yield PixelWindow(x, y, min(side_px, width), min(side_px, height))
+
+
+def digests(*paths: Path) -> dict[str, str]:
+    """SHA-256 of files by their names, with their folder's where two have one name."""
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        names = [f"{path.parent.name}/{path.name}" for path in paths]
+    return {name: files.sha256(path) for name, path in zip(names, paths, strict=True)}

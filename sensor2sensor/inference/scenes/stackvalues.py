@@ -1,0 +1,82 @@
+"""Values of a stack: clipped to ranges that are fixed, coarser where they were stored so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor2sensor.dataset.bands import BandSpec
+from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.inference.scenes.gridded import Read, grown
+from sensor2sensor.inference.scenes.scene import Image
+from sensor2sensor.sources.sen12mscr.radar import Unit
+
+# Snow and glint reach 2; what lies beyond this is no reflectance, however bright the glint.
+TOO_BRIGHT, _TOO_DARK = 20.0, 0.002
+_BELOW_ZERO, _MANY = -0.02, 0.05  # as scenes.radiometry tells offsets that were applied
+_OFFSET = 0.1
+
+
+def limits(bands: Sequence[BandSpec]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The lowest and the highest value of each band; infinite where nothing fixes them."""
+    ranges = [band.value_range or (-np.inf, np.inf) for band in bands]
+    low, high = np.array(ranges, np.float32).T
+    return low, high
+
+
+def clipped(read: Read, ends: tuple[Any, Any]) -> Read:
+    """Reads values clipped to what :func:`limits` gave."""
+    # NaN stays: it is neither below nor above.
+    return lambda window: read(window).clip(*ends).astype(np.float32)
+
+
+def coarser(read: Read, step: int, shape: tuple[int, int], mean: Unit | None) -> Read:
+    """Reads a band on its own pixels, of ``step`` pixels of the stack each.
+
+    Args:
+        read: Reads a window of the stack.
+        step: 1: as it is.
+        shape: Rows and columns of the stack.
+        mean: Whether they are the mean of decibels or of power; None: each value stands repeated.
+    """
+    if step == 1:
+        return read
+
+    def coarse(window: PixelWindow) -> Image:
+        inside = grown(window, step).clipped(shape[1], shape[0])
+        assert inside is not None, "a block lies on the grid"
+        image = read(inside)
+        return image[::step, ::step] if mean is None else _block_mean(image, step, mean)
+
+    return coarse
+
+
+def _block_mean(radar_db: npt.NDArray[Any], step: int, mean: Unit) -> Image:
+    """The mean of each block ``[h, w, C]`` of what it has, in dB: step 53's where it is whole."""
+    rows, columns, bands = radar_db.shape
+    lacking = [(0, -rows % step), (0, -columns % step), (0, 0)]
+    padded = np.pad(radar_db.astype(np.float64), lacking, constant_values=np.nan)
+    values = padded if mean == "db" else 10 ** (padded / 10)
+    blocks = values.reshape(-(-rows // step), step, -(-columns // step), step, bands)
+    means = blocks.mean(axis=(1, 3))
+    if np.isnan(means).any():
+        there = np.isfinite(blocks).sum(axis=(1, 3))
+        total = np.nansum(blocks, axis=(1, 3))
+        means = np.where(there > 0, total / np.maximum(there, 1), np.nan)
+    return np.asarray(means if mean == "db" else 10 * np.log10(means))
+
+
+def of_offset(known: npt.NDArray[np.float32], coding: BandSpec, published: bool) -> Sequence[str]:
+    """What sampled reflectances say of the offset that was taken off them, or was not."""
+    if float(np.percentile(np.abs(known), 99.9)) < _TOO_DARK:
+        return [f"holds nothing above {_TOO_DARK:g}: was its scale applied already?"]
+    if coding.offset < 0 and float((known < _BELOW_ZERO).mean()) > _MANY:
+        share = f"more than {_MANY:.0%} of the values lie far below 0"
+        return [f"{share}: was the offset of {coding.offset:g} applied already?"]
+    if coding.offset == 0 and not published and float(known.min()) >= _OFFSET:
+        what = f"is nowhere below {_OFFSET:g} in any band"
+        return [f"{what}: does it hold the offset of baseline 04.00 (--offset -0.1)?"]
+    return []

@@ -1,0 +1,260 @@
+"""A prediction in strips of full width, top to bottom; each is the same whatever came before it.
+
+No more is held than the windows of one call and a strip. Blended windows reach into several strips:
+rows of windows are kept as long as a strip needs them, and predicted again where a repeat begins in
+the middle. Sums have one order, so a strip has the same bytes each time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from sensor2sensor.core.errors import InputError, ModelContractError
+from sensor2sensor.dataset.records import TileRecord
+from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.inference.cutting import blended_starts, blending, core_side, cut, up
+from sensor2sensor.inference.method import Method
+from sensor2sensor.inference.scenes.scene import Image, Mask, Scene
+from sensor2sensor.predictors.protocol import Predictor
+
+logger = logging.getLogger(__name__)
+# How TensorFlow, onnxruntime and GPUs say that memory does not bear a batch, by type or words.
+_MEMORY_TYPES = ("MemoryError", "ResourceExhaustedError")
+_MEMORY_WORDS = ("out of memory", "oom when", "failed to allocate", "bad_alloc")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How windows lie on a frame.
+
+    Attributes:
+        shape: Of the frame.
+        rows: First row of each row of windows.
+        columns: First column of each column of windows.
+        window: Rows and columns of a window's core, target pixels; the last ones may reach beyond
+            the frame.
+        halo_px: At each side of a core.
+        align_px: Windows are read in whole multiples of it.
+        overlap_px: Of blended windows, which have no halo; 0: cores that meet.
+    """
+
+    shape: tuple[int, int]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    window: tuple[int, int]
+    halo_px: int
+    align_px: int
+    overlap_px: int = 0
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Where each strip ends: as the next row of windows begins."""
+        return (*self.rows[1:], self.shape[0])
+
+    def reaching(self, strip: int) -> list[int]:
+        """The rows of windows that reach into a strip, in order."""
+        top, height = self.rows[strip], self.window[0]
+        return [row for row in range(strip + 1) if self.rows[row] + height > top]
+
+
+def halo_layout(shape: tuple[int, int], most_px: int, halo_px: int, align_px: int) -> Layout:
+    """Equal cores of at most about ``most_px`` target pixels a side, each with its halo."""
+    sides = [core_side(length, most_px, align_px) for length in shape]
+    rows, columns = (
+        tuple(range(0, length, side)) for length, side in zip(shape, sides, strict=True)
+    )
+    return Layout(shape, rows, columns, (sides[0], sides[1]), up(halo_px, align_px), align_px)
+
+
+def blended_layout(
+    shape: tuple[int, int], window: tuple[int, int], overlap_px: int, align_px: int
+) -> Layout:
+    """Windows of one size."""
+    rows, columns = (
+        tuple(blended_starts(length, side, overlap_px, align_px))
+        for length, side in zip(shape, window, strict=True)
+    )
+    return Layout(shape, rows, columns, window, 0, align_px, overlap_px)
+
+
+@dataclass
+class _Row:
+    """A row of windows: its sums ``[N, h, W, C]`` and what is real of it ``[h, W]``."""
+
+    values: Image
+    valid: Mask
+
+
+@dataclass
+class Strips:
+    """The strips of a prediction.
+
+    Attributes:
+        method: What predicts.
+        scene: What of.
+        layout: By which windows.
+        batch_size: Windows per call; becomes smaller where memory does not bear it.
+    """
+
+    method: Method
+    scene: Scene
+    layout: Layout
+    batch_size: int
+    _kept: dict[int, _Row] = field(default_factory=dict)
+
+    @cached_property
+    def _weights(self) -> tuple[list[Image], list[Image]]:
+        """Of windows along rows and along columns."""
+        at, shape = self.layout, self.layout.shape
+        down = blending(shape[0], at.rows, at.window[0], at.overlap_px)
+        return down, blending(shape[1], at.columns, at.window[1], at.overlap_px)
+
+    @property
+    def channels(self) -> int:
+        """Bands of the result."""
+        bands = len(self.method.form.target.bands)
+        return bands if len(self.method.predictors) == 1 else 2 * bands
+
+    def __len__(self) -> int:
+        return len(self.layout.rows)
+
+    def __getitem__(self, strip: int) -> Image:
+        """``[h, W, C]`` physical, NaN where there is none; of several predictors mean and spread.
+
+        Raises:
+            ModelContractError: The model makes another shape, or what is no number of input that
+                is whole.
+        """
+        at = self.layout
+        top, end = at.rows[strip], at.ends[strip]
+        if not at.overlap_px:
+            found = self._row(strip)
+            return self._finished(found.values[:, : end - top], found.valid[: end - top])
+        reaching = at.reaching(strip)
+        self._kept = {row: one for row, one in self._kept.items() if row in reaching}
+        values, valid = None, np.zeros((end - top, at.shape[1]), np.bool_)
+        for row in reaching:
+            if row not in self._kept:
+                self._kept[row] = self._row(row)
+            one = self._kept[row]
+            first = top - at.rows[row]
+            part = slice(first, min(first + end - top, at.window[0]))
+            seen = part.stop - part.start
+            weight = self._weights[0][row][part, np.newaxis, np.newaxis]
+            weighted = one.values[:, part] * weight
+            if values is None:
+                shape = (len(weighted), end - top, *weighted.shape[2:])
+                values = np.zeros(shape, np.float32)
+            values[:, :seen] += weighted
+            valid[:seen] |= one.valid[part]
+        assert values is not None, "a strip begins with a row of windows"
+        return self._finished(values, valid)
+
+    def _finished(self, values: Image, valid: Mask) -> Image:
+        if not np.isfinite(values[:, valid]).all():
+            what = "makes values that are no numbers of input that is whole"
+            raise ModelContractError(what, where=self.method.name)
+        made = values[0] if len(values) == 1 else spread(values)
+        made = np.where(valid[..., np.newaxis], made, np.float32(np.nan))
+        return np.ascontiguousarray(made, np.float32)
+
+    def _row(self, row: int) -> _Row:
+        """A row of windows beside each other, weighted along columns where they are blended."""
+        at, width = self.layout, self.layout.shape[1]
+        height = min(at.window[0], at.shape[0] - at.rows[row])
+        channels = len(self.method.form.target.bands)
+        shape = (len(self.method.predictors), height, width, channels)
+        values, valid = np.zeros(shape, np.float32), np.zeros((height, width), np.bool_)
+        for column, there, made in self._windows(row):
+            start = at.columns[column]
+            seen = min(at.window[1], width - start)
+            inner = (slice(at.halo_px, at.halo_px + height), slice(at.halo_px, at.halo_px + seen))
+            part = made[:, *inner]
+            if at.overlap_px:
+                part = part * self._weights[1][column][:seen, np.newaxis]
+            values[:, :, start : start + seen] += part
+            valid[:, start : start + seen] |= there[inner]
+        return _Row(values, valid)
+
+    def _windows(self, row: int) -> Iterator[tuple[int, Mask, Image]]:
+        """Column, what is real, and prediction ``[N, h, w, C]`` of each window that has any."""
+        at, waiting = self.layout, list[tuple[int, Mask, TileRecord]]()
+        sides = [side + 2 * at.halo_px for side in at.window]
+        for column, x in enumerate(at.columns):
+            y = at.rows[row]
+            # A window of the trained size may end within an input pixel: read whole, then cut.
+            read = PixelWindow(x, y, *(up(side, at.align_px) for side in at.window[::-1]))
+            found = self.scene.window(read.expanded(at.halo_px), at.halo_px)
+            if found is not None:
+                record = cut(found.record, sides[0], sides[1])
+                waiting.append((column, found.valid[: sides[0], : sides[1]], record))
+            if len(waiting) >= self.batch_size:
+                yield from self._predicted(waiting)
+                waiting = []
+        yield from self._predicted(waiting)
+
+    def _predicted(
+        self, windows: Sequence[tuple[int, Mask, TileRecord]]
+    ) -> Iterator[tuple[int, Mask, Image]]:
+        if not windows:
+            return
+        records = [record for _, _, record in windows]
+        made = np.stack([self._asked(one, records) for one in self.method.predictors], axis=1)
+        for (column, valid, _), image in zip(windows, made, strict=True):
+            yield column, valid, image
+
+    def _asked(self, predictor: Predictor, records: Sequence[TileRecord]) -> Image:
+        """``[B, h, w, C]``, in halves where memory does not bear all at once."""
+        try:
+            made = predictor(records)
+        except Exception as error:
+            if not _is_of_memory(error):
+                raise
+            if len(records) == 1:
+                rows, columns = records[0].target.shape[:2]
+                what = f"memory does not bear a window of {columns} x {rows} pixels"
+                raise InputError(what, where=self.method.name, hint=self._advice()) from error
+        else:
+            wanted = (
+                len(records),
+                *records[0].target.shape[:2],
+                len(self.method.form.target.bands),
+            )
+            if made.shape != wanted:
+                what = f"makes {list(made.shape)}, where {list(wanted)} was to come"
+                raise ModelContractError(what, where=self.method.name)
+            return made
+        half = (len(records) + 1) // 2
+        self.batch_size = min(self.batch_size, half)
+        logger.warning("memory does not bear %d windows at once: %d", len(records), half)
+        parts = (records[:half], records[half:])
+        return np.concatenate([self._asked(predictor, part) for part in parts])
+
+    def _advice(self) -> str:
+        return "the model takes no smaller one" if self.layout.overlap_px else "--window-px"
+
+
+def spread(values: Image) -> Image:
+    """Mean and standard deviation of N predictions ``[N, h, W, C] -> [h, W, 2 C]``.
+
+    The deviation is the estimate from a sample (N - 1).
+    """
+    count, bands = len(values), values.shape[-1]
+    made = np.empty((*values.shape[1:3], 2 * bands), np.float32)
+    for band in range(bands):  # in float64 all of them would be many strips
+        one = values[..., band].astype(np.float64)
+        made[..., band] = mean = one.sum(axis=0) / count
+        made[..., bands + band] = np.sqrt(((one - mean) ** 2).sum(axis=0) / (count - 1))
+    return made
+
+
+def _is_of_memory(error: Exception) -> bool:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & set(_MEMORY_TYPES):
+        return True
+    return any(word in str(error).lower() for word in _MEMORY_WORDS)
