@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from sensor2sensor.core import files
 from sensor2sensor.core.versions import __version__
-from sensor2sensor.inference.cog import WrittenCog, read_cog
+from sensor2sensor.inference.cog import WrittenCog
 from sensor2sensor.inference.output import OutputBand, Storage
 from sensor2sensor.inference.scenes.scene import Frame
 
@@ -29,39 +30,52 @@ _EDGE_POINTS = 16
 _TIMES = ("datetime", "start_datetime", "end_datetime")
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a sidecar says of how a prediction was made, plain JSON.
+
+    Attributes:
+        model: Name and provenance of the method.
+        scene: Facts of the scene; ``datetime``, or ``start_datetime`` and ``end_datetime``, in UTC
+            (ISO 8601) where its time is known.
+        request: Options that decided on the values.
+        notices: Lines the user was told.
+        synthetic: Whether it is passed on as data of its own.
+    """
+
+    model: Mapping[str, Any]
+    scene: Mapping[str, Any]
+    request: Mapping[str, Any] = field(default_factory=dict)
+    notices: Sequence[str] = ()
+    synthetic: bool = False
+
+
 def sidecar_path(path: Path) -> Path:
     """``out.json`` of ``out.tif``."""
     return path.with_suffix(".json")
 
 
-def write_sidecar(
-    path: Path, provenance: Mapping[str, Any], beside: Sequence[Path] = ()
-) -> dict[str, Any]:
-    """Write the sidecar of a prediction; gives what it says.
+def write_sidecar(written: WrittenCog, told: Told, beside: Sequence[Path] = ()) -> Path:
+    """Write the sidecar of a prediction.
 
     Args:
-        path: The prediction, which says all else of itself.
-        provenance: How it was made, plain JSON. Of ``facts``, the scene's, ``datetime`` or
-            ``start_datetime`` and ``end_datetime`` are its time (UTC, ISO 8601).
+        written: The prediction.
+        told: How it was made.
         beside: Its quicklook and preview, in the same folder.
     """
-    said = sidecar(read_cog(path), provenance, beside)
-    files.write_json(sidecar_path(path), said)
-    return said
+    path = sidecar_path(written.path)
+    files.write_json(path, sidecar(written, told, beside))
+    return path
 
 
-def sidecar(
-    written: WrittenCog, provenance: Mapping[str, Any], beside: Sequence[Path] = ()
-) -> dict[str, Any]:
+def sidecar(written: WrittenCog, told: Told, beside: Sequence[Path] = ()) -> dict[str, Any]:
     """A STAC item, or where place or time is not known the same without being one."""
-    facts = provenance.get("facts", {})
-    times = {key: facts[key] for key in _TIMES if facts.get(key)}
+    times = {key: told.scene[key] for key in _TIMES if told.scene.get(key)}
     timed = "datetime" in times or {"start_datetime", "end_datetime"} <= times.keys()
     ground = _ground(written.frame)
     assets = {"prediction": _asset(written)}
     assets |= {file.suffix.lstrip("."): _beside(file) for file in beside}
-    properties = {"datetime": None, **times, **_place(written.frame)}
-    properties |= _properties(written, provenance)
+    properties = {"datetime": None, **times, **_properties(written, told), **_place(written.frame)}
     if not timed or ground is None:
         lack = "time" if ground is not None else "place" if timed else "place and time"
         why = f"no STAC item: the scene says no {lack}"
@@ -85,15 +99,17 @@ def _extensions(bands: Sequence[OutputBand]) -> list[str]:
     return [_SCHEMA.format(name) for name in names]
 
 
-def _properties(written: WrittenCog, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    own = {
-        **provenance,
-        "valid_percent": written.valid_percent,
-        "saturated_values": written.saturated,
-        "synthetic": True,
+def _properties(written: WrittenCog, told: Told) -> dict[str, Any]:
+    said = {
+        "processing:software": {"sensor2sensor": __version__},
+        "s2s:model": dict(told.model),
+        "s2s:scene": dict(told.scene),
+        "s2s:request": dict(told.request),
+        "s2s:notices": list(told.notices),
+        "s2s:valid_percent": round(100 * written.valid_share, 4),
+        "s2s:saturated_values": written.saturated,
     }
-    said = {f"s2s:{key}": value for key, value in own.items()}
-    return {"processing:software": {"sensor2sensor": __version__}} | said
+    return said | ({"s2s:synthetic": True} if told.synthetic else {})
 
 
 def _asset(written: WrittenCog) -> dict[str, Any]:

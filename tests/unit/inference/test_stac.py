@@ -14,11 +14,11 @@ from sensor2sensor.core import files
 from sensor2sensor.inference.cog import WrittenCog, write_cog
 from sensor2sensor.inference.output import OutputBand
 from sensor2sensor.inference.scenes.scene import Frame
-from sensor2sensor.inference.stac import sidecar, write_sidecar
+from sensor2sensor.inference.stac import Told, sidecar, write_sidecar
 
 TILE = Frame(24, 16, (4575.0, 0.0, 399960.0, 0.0, -6862.5, 6000000.0), "EPSG:32629")
 TIME = {"datetime": "2022-10-05T11:54:11.024Z"}
-TOLD = {"method": "edsr", "facts": {"product": "S2A", **TIME}, "notices": ["level L2A"]}
+TOLD = Told({"name": "edsr"}, {"name": "S2A", **TIME}, {"dtype": "float32"}, ["level L2A"])
 SATELLITE = (OutputBand("B04", "reflectance", 664.6), OutputBand("B04", "reflectance", kind="std"))
 
 
@@ -48,9 +48,9 @@ def test_the_item_says_what_the_file_is(tmp_path):
     cog = written(tmp_path, TILE)
     for name in ("out.png", "out.html"):
         (tmp_path / name).touch()
-    told = write_sidecar(cog.path, TOLD, [tmp_path / "out.png", tmp_path / "out.html"])
-    said = json.loads((tmp_path / "out.json").read_text())
-    assert told == said == sidecar(cog, TOLD, [tmp_path / "out.png", tmp_path / "out.html"])
+    path = write_sidecar(cog, TOLD, [tmp_path / "out.png", tmp_path / "out.html"])
+    assert path == tmp_path / "out.json"
+    said = json.loads(path.read_text())
     item = validated(said)
     assert item.id == "out" and item.datetime.isoformat() == "2022-10-05T11:54:11.024000+00:00"
     asset = item.assets["prediction"]
@@ -69,7 +69,7 @@ def test_the_item_says_what_the_file_is(tmp_path):
     assert second["name"] == "B04_std" and second["description"] == "std"
     assert "https://stac-extensions.github.io/eo/v2.0.0/schema.json" in said["stac_extensions"]
     own = said["properties"]
-    assert own["s2s:method"] == "edsr" and own["s2s:notices"] == ["level L2A"]
+    assert own["s2s:model"] == {"name": "edsr"} and own["s2s:notices"] == ["level L2A"]
     assert own["s2s:valid_percent"] == 93.75 and own["gsd"] == 4575.0
     assert said["assets"]["png"]["href"] == "./out.png"
     assert said["assets"]["html"]["type"] == "text/html"
@@ -118,15 +118,15 @@ def test_a_scene_around_the_pole_holds_it(tmp_path):
 )
 def test_what_has_no_place_or_time_is_no_item_and_says_the_same(tmp_path, frame, time, lack):
     photo = (OutputBand("red", "DN", value_range=(0.0, 255.0)),)
-    said = sidecar(written(tmp_path, frame, photo), {"method": "p", "facts": time})
+    said = sidecar(written(tmp_path, frame, photo), Told({"name": "p"}, time, synthetic=True))
     assert said["why"] == f"no STAC item: the scene says no {lack}" and "type" not in said
-    assert said["properties"]["s2s:method"] == "p"
+    assert said["properties"]["s2s:model"] == {"name": "p"}
     assert said["properties"]["s2s:synthetic"] is True
     assert said["assets"]["prediction"]["href"] == "./out.tif"
 
 
 def test_a_period_is_a_time(tmp_path):
     period = {"start_datetime": "2022-10-05T11:54:11Z", "end_datetime": "2022-10-05T11:57:11Z"}
-    said = sidecar(written(tmp_path, TILE), {"facts": period})
+    said = sidecar(written(tmp_path, TILE), Told({}, period))
     validated(said)
     assert said["properties"]["datetime"] is None
