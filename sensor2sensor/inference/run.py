@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,20 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, ModelContractError, OutputExistsError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.core.versions import __version__
-from sensor2sensor.inference.cog import write_cog
+from sensor2sensor.inference.cog import WrittenCog, write_cog
 from sensor2sensor.inference.method import Method
-from sensor2sensor.inference.output import NODATA, Dtype, Kind, OutputBand, output_bands, storage
+from sensor2sensor.inference.output import (
+    NODATA,
+    Dtype,
+    Kind,
+    OutputBand,
+    Storage,
+    output_bands,
+    storage,
+)
+from sensor2sensor.inference.quicklook import colours
 from sensor2sensor.inference.scenes.scene import Image, Scene
+from sensor2sensor.inference.stac import sidecar_path
 from sensor2sensor.inference.strips import Layout, Strips, blended_layout, halo_layout
 
 WINDOW_PX = 512  # of the target: two blocks of the file's overviews, and what most memories bear
@@ -57,18 +67,14 @@ class Written:
     """What was written.
 
     Attributes:
-        path: The GeoTIFF.
+        cog: The file.
         provenance: What its tag says: method, scene, how it was led.
         current: Whether it was there already, of the same request; nothing was done.
-        valid_share: Of the pixels, those that have a value; None where nothing was done.
-        saturated: Values that the type does not hold, written as its nearest end.
     """
 
-    path: Path
+    cog: WrittenCog
     provenance: Mapping[str, Any]
     current: bool = False
-    valid_share: float | None = None
-    saturated: int = 0
 
 
 def predict(
@@ -76,6 +82,7 @@ def predict(
     scene: Scene,
     out: Path,
     options: PredictOptions = PredictOptions(),
+    finish: Callable[[Written], None] | None = None,
 ) -> Written:
     """Predict a scene and write a Cloud-Optimised GeoTIFF.
 
@@ -84,6 +91,8 @@ def predict(
         scene: What of; opened for the method's form.
         out: The file.
         options: How.
+        finish: Writes what lies beside the file, before the strips go: killed in it, a repeat of
+            the request comes to it again. Not called for a file that is current.
 
     Raises:
         OutputExistsError: There is another file, or strips of another request.
@@ -93,28 +102,30 @@ def predict(
     _refuse_normalised(method)
     layout = layout_of(method, scene, options)
     bands = output_bands(method.form, kinds_of(method))
-    storage(options.dtype, bands, options.nodata)  # refused before hours of work
+    how = storage(options.dtype, bands, options.nodata)  # refused before hours of work
     provenance = provenance_of(method, scene, layout, options)
     text = files.json_text(provenance)
     request = hashlib.sha256(text.encode()).hexdigest()
     # Beside the folder of strips, which goes when the file is there.
     with files.lock(out.with_name(f".{out.name[:80]}.lock")):
         if out.exists() and not options.force:
-            if _request_of(out) == request:
-                shutil.rmtree(_part(out), ignore_errors=True)
-                return Written(out, provenance, current=True)
-            hint = "name another, or add --force"
-            raise OutputExistsError("is there already, of another request", where=out, hint=hint)
+            if _request_of(out) != request:
+                what, hint = "is there already, of another request", "name another, or add --force"
+                raise OutputExistsError(what, where=out, hint=hint)
+            if not _part(out).exists():
+                return Written(_found(out, scene, bands, how), provenance, current=True)
         folder = _begun(out, text, force=options.force)
-        batch = options.batch or method.batch_size
-        strips = Strips(method, scene, layout, batch)
-        tags = {REQUEST_TAG: request, PROVENANCE_TAG: text}
+        strips = Strips(method, scene, layout, options.batch or method.batch_size)
         told = write_cog(
             out, scene.frame, bands, _kept(strips, folder, f"{method.name} {scene.name}"),
-            dtype=options.dtype, nodata=options.nodata, tags=tags, colour=colour_of(bands, method),
+            dtype=options.dtype, nodata=options.nodata,
+            tags={REQUEST_TAG: request, PROVENANCE_TAG: text}, colour=colours(method.form.target),
         )  # fmt: skip
+        written = Written(told, provenance)
+        if finish is not None:
+            finish(written)
         shutil.rmtree(folder, ignore_errors=True)
-    return Written(out, provenance, False, told.valid_share, told.saturated)
+    return written
 
 
 def layout_of(method: Method, scene: Scene, options: PredictOptions) -> Layout:
@@ -177,16 +188,6 @@ def provenance_of(
     return plain
 
 
-def colour_of(bands: tuple[OutputBand, ...], method: Method) -> tuple[int, int, int] | None:
-    """Positions of red, green and blue, or three times that of the only band of a grey picture."""
-    shown = method.form.target.display
-    if shown is None:
-        return (0, 0, 0) if len(method.form.target.bands) == 1 else None
-    names = [band.name for band in bands]
-    red, green, blue = (names.index(name) for name in shown)
-    return red, green, blue
-
-
 def _refuse_normalised(method: Method) -> None:
     if any(one.normalised for one in method.predictors):
         what = "its normalisation cannot be undone: there are no physical values to write"
@@ -209,6 +210,23 @@ def _request_of(out: Path) -> str | None:
             return found
     except RasterioError:
         return None
+
+
+def _found(out: Path, scene: Scene, bands: tuple[OutputBand, ...], how: Storage) -> WrittenCog:
+    """What is known of a file that is there."""
+    import rasterio
+    from rasterio.windows import Window
+
+    valid = 0
+    with rasterio.open(out) as source:
+        for top in range(0, source.height, WINDOW_PX):
+            window = Window(0, top, source.width, min(WINDOW_PX, source.height - top))
+            valid += int(np.count_nonzero(source.dataset_mask(window=window)))
+        share = valid / (source.width * source.height)
+    beside = sidecar_path(out)
+    said = files.read_json(beside).get("properties", {}) if beside.exists() else {}
+    saturated = int(said.get("s2s:saturated_values", 0))
+    return WrittenCog(out, scene.frame, bands, how, share, saturated)
 
 
 def _begun(out: Path, text: str, *, force: bool) -> Path:

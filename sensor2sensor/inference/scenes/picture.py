@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.scenes.gridded import Layer, Read, Remembered
+from sensor2sensor.inference.scenes.gridded import Layer
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.rasters import (
     KnownScene,
@@ -28,6 +28,7 @@ from sensor2sensor.inference.scenes.rasters import (
     pixel_m,
     scale_notices,
 )
+from sensor2sensor.inference.scenes.reading import Read, Remembered
 from sensor2sensor.inference.scenes.scene import Frame, Image
 from sensor2sensor.sources import pictures
 from sensor2sensor.sources.aerial.rasters import Raster, look, reading, values_of

@@ -13,8 +13,9 @@ import numpy as np
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.scenes.gridded import GriddedScene, Read
+from sensor2sensor.inference.scenes.gridded import GriddedScene
 from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.reading import Read
 from sensor2sensor.inference.scenes.scene import Frame, Image
 
 # Beyond the first the model sees another scale; between the two it hardly matters, and is said.

@@ -48,7 +48,7 @@ def test_a_scene_becomes_a_file_and_nothing_else_is_left(tmp_path):
     assert [one.name for one in out.parent.iterdir()] == ["a.tif"]
     made = read(out)
     np.testing.assert_array_equal(np.isnan(made), np.isnan(whole.image))
-    assert told.valid_share == pytest.approx(1 - 20 / 4000) and told.saturated == 0
+    assert told.cog.valid_share == pytest.approx(1 - 20 / 4000) and told.cog.saturated == 0
     with rasterio.open(out) as source:
         assert source.descriptions == ("B02", "B03") and source.crs.to_epsg() == 32631
         said = json.loads(source.tags()[PROVENANCE_TAG])
@@ -62,6 +62,7 @@ def test_one_of_the_same_request_is_left_and_another_is_refused(tmp_path):
     before = out.stat().st_mtime_ns
     told = predict(using, scene(), out, SMALL)
     assert told.current and out.stat().st_mtime_ns == before
+    assert told.cog.valid_share == pytest.approx(1 - 20 / 4000)
     other = replace(SMALL, dtype="int16")
     with pytest.raises(OutputExistsError, match="of another request; name another, or add --force"):
         predict(using, scene(), out, other)
@@ -123,6 +124,22 @@ def test_a_repeat_does_not_predict_again_what_is_there(tmp_path):
     before = len(one.calls)
     predict(using, whole, tmp_path / "a.tif", SMALL)
     assert before == 7 and len(one.calls) - before == 4  # the seventh strip was lost with the kill
+
+
+def test_what_lies_beside_is_made_again_where_a_kill_came_before_its_end(tmp_path):
+    using, out, made = method(Smoothing(2), tiling=HALO), tmp_path / "a.tif", []
+
+    def finish(written):
+        made.append(written.cog.path)
+        files.write_json(tmp_path / "a.json", written.provenance)
+
+    # The request, ten strips and the file come before.
+    with pytest.raises(files.SimulatedCrash), files.crash_at_write(13):
+        predict(using, scene(), out, SMALL, finish)
+    assert out.exists() and not (tmp_path / "a.json").exists()
+    assert not predict(using, scene(), out, SMALL, finish).current
+    assert (tmp_path / "a.json").exists()
+    assert predict(using, scene(), out, SMALL, finish).current and len(made) == 2
 
 
 def test_strips_of_another_request_are_not_mixed_in(tmp_path):
