@@ -25,13 +25,13 @@ from sensor2sensor.inference.output import NODATA, Dtype, OutputBand, Storage, s
 from sensor2sensor.inference.scenes.scene import Frame
 
 BLOCK_PX = 512
-_CACHE_MIB = 128
+_CACHE_MIB = 64
 _COG = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BLOCKSIZE": BLOCK_PX, "BIGTIFF": "IF_SAFER"}
 # Noise in the last digits does not pack: higher levels take twice as long for the same size.
-_COG |= {"LEVEL": 1, "NUM_THREADS": "ALL_CPUS"}
+_COG |= {"LEVEL": 1}
 # Of every file: what a network has made up is not told from what was measured by looking at it.
 MADE = {"S2S_SYNTHETIC": "yes: made by a model, not measured"}
-_VALID, _SATURATED = "S2S_VALID_PERCENT", "S2S_SATURATED_VALUES"
+_VALID, _SATURATED = "S2S_VALID_SHARE", "S2S_SATURATED_VALUES"
 _COG |= {"OVERVIEW_RESAMPLING": "AVERAGE"}  # nearest would show every second pixel's noise
 
 
@@ -44,7 +44,7 @@ class WrittenCog:
         frame: Its grid.
         bands: One for each channel.
         storage: How values are stored in it.
-        valid_percent: Of the pixels, those that have a value in every band.
+        valid_share: Of the pixels, those that have a value in every band.
         saturated: Values that the type does not hold, written as its nearest end.
     """
 
@@ -52,7 +52,7 @@ class WrittenCog:
     frame: Frame
     bands: tuple[OutputBand, ...]
     storage: Storage
-    valid_percent: float
+    valid_share: float
     saturated: int
 
 
@@ -91,13 +91,13 @@ def write_cog(
         with _created(plain, frame, bands, how) as target:
             _describe(target, bands, how, dict(tags or {}), tuple(dict.fromkeys(colour)))
             valid, saturated = _fill(target, frame, len(bands), strips, how)
-            percent = round(100 * valid / (frame.width_px * frame.height_px), 4)
-            target.update_tags(**{_VALID: f"{percent:g}", _SATURATED: str(saturated)})
+            share = valid / (frame.width_px * frame.height_px)
+            target.update_tags(**{_VALID: repr(share), _SATURATED: str(saturated)})
         from rasterio.shutil import copy
 
         with files.atomic_path(path) as part:
             copy(plain, part, driver="COG", **_COG)
-    return WrittenCog(path, frame, tuple(bands), how, percent, saturated)
+    return WrittenCog(path, frame, tuple(bands), how, share, saturated)
 
 
 def read_cog(path: Path) -> WrittenCog:
@@ -107,10 +107,14 @@ def read_cog(path: Path) -> WrittenCog:
         InputError: It is another's.
     """
     import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
 
     from sensor2sensor.inference.scenes.rasters import frame_of_raster
 
-    with warnings.catch_warnings(), rasterio.open(path) as source:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        source = rasterio.open(path)
+    with source:
         tags = source.tags()
         if _VALID not in tags:
             raise InputError("is no prediction of ours: its tags are gone", where=path)

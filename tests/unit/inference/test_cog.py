@@ -44,7 +44,7 @@ def test_values_and_what_is_said_of_them_come_back(image, tmp_path):
     assert cog_validate(out, strict=True) == (True, [], [])
     assert list(out.parent.iterdir()) == [out]
     there = np.isfinite(image).all(axis=-1)
-    assert told.valid_percent == pytest.approx(100 * there.mean(), abs=1e-4) and told.saturated == 0
+    assert told.valid_share == pytest.approx(there.mean()) and told.saturated == 0
     with rasterio.open(out) as source:
         np.testing.assert_array_equal(np.moveaxis(source.read(), 0, -1), image)
         np.testing.assert_array_equal(source.dataset_mask() > 0, there)
