@@ -103,7 +103,7 @@ def find_model(said: str, folder: Path) -> Path:
             the one that was entered.
     """
     path = Path(said)
-    if path.is_file():
+    if path.is_file() or (path / "saved_model.pb").is_file():
         return path
     if path.suffix.lower() in FILES or path.name != said:
         raise InputError("there is no such file", where=said)

@@ -29,6 +29,10 @@ def test_a_model_is_found_by_its_name_or_by_its_path(folder, tmp_path):
     assert zoo.find_model("carn-x2", folder) == folder / "carn.json"
     assert zoo.find_model("s2v2x2", folder) == folder / "more" / "s2v2x2.yaml"
     assert zoo.find_model(str(folder / "carn.json"), tmp_path / "none") == folder / "carn.json"
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    (saved / "saved_model.pb").touch()
+    assert zoo.find_model(str(saved), folder) == saved
     assert list(zoo.read_zoo(folder).models) == ["carn-x2", "s2v2x2"]
     assert zoo.read_zoo(folder).models["carn-x2"].input == ["B02", "B03", "B04"]
 
