@@ -6,7 +6,7 @@ card of a foreign one say it of theirs. What applies a model asks for a :class:`
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -70,11 +70,13 @@ def form_of(contract: DatasetContract) -> Form:
         degradation=contract.degradation,
         input_ranges=tuple((one.low, one.high) for one in contract.statistics["input"]),
         target_ranges=tuple((one.low, one.high) for one in contract.statistics["target"]),
-        level=_level(contract.provenance.get("options", {})),
+        level=_level(contract),
         radar_mean=contract.provenance.get("options", {}).get("s1_domain") or "db",
     )
 
 
-def _level(options: dict[str, Any]) -> Level | None:
-    said = options.get("level")
-    return said if said in ("L1C", "L2A") else None
+def _level(contract: DatasetContract) -> Level | None:
+    said = {contract.provenance.get("options", {}).get("level")}
+    said |= {group for band in contract.input.bands for group in band.groups}
+    levels: tuple[Level, ...] = ("L1C", "L2A")
+    return next((level for level in levels if level in said), None)
