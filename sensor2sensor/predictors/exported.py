@@ -50,6 +50,7 @@ class Exported:
         tiling: How it is led over a scene.
         batch_size: Windows per call.
         provenance: Plain JSON.
+        from_card: Whether it is a model of the public tool, whose users know its files.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Exported:
     tiling: Tiling
     batch_size: int
     provenance: Mapping[str, Any]
+    from_card: bool = False
 
 
 class ExportedPredictor(ImagePredictor):
@@ -203,7 +205,7 @@ def _saved(model: Path) -> Network:
 
 
 def _of_card(card: Card, threads: int | None) -> Exported:
-    form = _card_form(card)
+    form = card_form(card)
     coarse = max(band.native_px for band in form.input.bands)
     predictor = ExportedPredictor(
         _onnx(card.model, form, threads), form, OWN_GRID, 1, None,
@@ -214,10 +216,10 @@ def _of_card(card: Card, threads: int | None) -> Exported:
     halo = card.margin + (_TAPS_PX * align if coarse > 1 else 0)
     tiling = Tiling(-(-halo // align) * align, align_px=align)
     known = {**card.provenance, "file": card.model.name, "sha256": files.sha256(card.model)}
-    return Exported(card.path.stem, predictor, form, tiling, 1, known)
+    return Exported(card.path.stem, predictor, form, tiling, 1, known, from_card=True)
 
 
-def _card_form(card: Card) -> Form:
+def card_form(card: Card) -> Form:
     """The form of a card: what the tool asks of every model, by ESA's names of the bands."""
     fine = card.source_m == 10
     taken = [_band(name, 2 if fine and name in BANDS_20M else 1) for name in card.bands]

@@ -20,7 +20,7 @@ import rasterio
 import export
 import train
 from sensor2sensor.core import cli, files
-from sensor2sensor.inference.__main__ import main as infer
+from sensor2sensor.inference.door import main as infer
 from sensor2sensor.predictors.card import read_card
 from sensor2sensor.predictors.exported import open_exported
 from sensor2sensor.predictors.physical import noise_tile
@@ -155,7 +155,7 @@ def test_the_weights_of_the_file_are_the_averages(place, card):
 
 def applied(card: Path, product: Path, out: Path, tile_px: int) -> tuple[np.ndarray, dict]:
     words = ["--model", str(card), "--product", str(product), "--out", str(out)]
-    assert infer([*words, "--tile-px", str(tile_px)]) == 0
+    assert infer([*words, "--window-px", str(2 * tile_px)]) == 0
     with rasterio.open(out) as file:
         named = {"descriptions": file.descriptions, "scales": file.scales, "crs": file.crs}
         return file.read(), {**named, **file.profile}
@@ -182,7 +182,8 @@ def test_a_product_in_windows_equals_the_generator_on_all_of_it(place, card, tmp
     # Up to the edge, where nothing is lost, it does not matter how it was cut.
     at_once, _ = applied(card, product, tmp_path / "at_once.tif", SIDE)
     assert np.abs(made.astype(int) - at_once).max() <= 1
-    assert said["descriptions"] == BANDS and said["scales"] == (1e-4,) * len(BANDS)
+    esa = tuple(f"B0{band[1]}" if len(band) == 2 else band for band in BANDS)
+    assert said["descriptions"] == esa and said["scales"] == (1e-4,) * len(BANDS)
     assert (said["nodata"], said["dtype"]) == (-10000, "int16") and said["crs"].to_epsg() == 32631
     assert said["transform"][:6] == (5, 0, 399960, 0, -5, 4800000)
 

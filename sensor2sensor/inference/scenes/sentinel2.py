@@ -183,14 +183,18 @@ def scale_notices(form: Form, input_m: float) -> tuple[str, ...]:
 
 
 def _notices(product: S2Product, form: Form, read_at: Mapping[str, int]) -> tuple[str, ...]:
-    found = [*product.warnings]
-    if form.level is not None and product.level != form.level:
-        kinds = {"L1C": "at the top of the atmosphere", "L2A": "at the surface"}
-        found.append(
-            f"holds reflectance {kinds[product.level]} ({product.level}), '{form.name}' was trained"
-            f" on reflectance {kinds[form.level]} ({form.level})"
-        )
-    return (*found, *radiometric_notices(product, read_at))
+    told = (*product.warnings, *level_notices(form, product.level))
+    return (*told, *radiometric_notices(product, read_at))
+
+
+def level_notices(form: Form, level: str) -> tuple[str, ...]:
+    """What is to be said of a product of another level than the model was trained on."""
+    if form.level is None or form.level == level:
+        return ()
+    kinds = {"L1C": "at the top of the atmosphere", "L2A": "at the surface"}
+    what = f"holds reflectance {kinds[level]} ({level})"
+    trained = f"'{form.name}' was trained on reflectance {kinds[form.level]}"
+    return (f"{what}, {trained} ({form.level})",)
 
 
 def _facts(

@@ -23,7 +23,12 @@ from sensor2sensor.inference.scenes.gridded import (
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.reading import Read
 from sensor2sensor.inference.scenes.scene import Image, frame_of
-from sensor2sensor.inference.scenes.sentinel2 import input_pixel_m, scale_notices, spectral_bands
+from sensor2sensor.inference.scenes.sentinel2 import (
+    input_pixel_m,
+    level_notices,
+    scale_notices,
+    spectral_bands,
+)
 from sensor2sensor.products.bands import esa_name
 from sensor2sensor.products.theia import QUANTIFICATION, TheiaProduct, open_theia
 
@@ -49,7 +54,7 @@ def open_theia_scene(path: Path, form: Form, options: SceneOptions) -> GriddedSc
         return lambda window: _reflectance(product, some, window)
 
     read_at = dict(zip(bands, grids, strict=True))
-    notices = _notices(form)
+    notices = level_notices(form, "L2A")
     if form.kind == "degraded" and options.input_m is None:
         _refuse_other_sizes(product, form, dict.fromkeys(named, form.resolution_m or 0.0), grids)
         facts = _facts(product, read_at, form.input_m, finest)
@@ -103,13 +108,6 @@ def _refuse_other_sizes(
             what = f"{band} has pixels of {size:g} m, '{form.name}' takes {own_m:g} m"
             hint = f"--input-m {size:g} --other-scale gives them as they are"
             raise InputError(what, where=product.name, hint=hint)
-
-
-def _notices(form: Form) -> tuple[str, ...]:
-    if form.level != "L1C":
-        return ()
-    what = "holds reflectance at the surface (L2A)"
-    return (f"{what}, '{form.name}' was trained on reflectance at the top of the atmosphere (L1C)",)
 
 
 def _facts(

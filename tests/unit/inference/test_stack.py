@@ -42,7 +42,7 @@ def sen12(folder: Path, **other: Any) -> Sen12Source:
 
 
 def form_of_source(source: Sen12Source) -> Form:
-    said = {"options": dict(source.options)}
+    said = {"step": source.step, "options": dict(source.options)}
     return form_of(source.drafts[0].model_copy(update={"provenance": said}))
 
 
