@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -191,7 +191,9 @@ class Strips:
             read = PixelWindow(x, y, *(up(side, at.align_px) for side in at.window[::-1]))
             found = self.scene.window(read.expanded(at.halo_px), at.halo_px)
             if found is not None:
-                record = cut(found.record, sides[0], sides[1])
+                # Draws are by name: of a place the same whatever is predicted with it.
+                name = f"{self.scene.name} {x} {y}"
+                record = replace(cut(found.record, sides[0], sides[1]), name=name)
                 waiting.append((column, found.valid[: sides[0], : sides[1]], record))
             if len(waiting) >= self.batch_size:
                 yield from self._predicted(waiting)
