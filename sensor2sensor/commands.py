@@ -81,6 +81,9 @@ COMMANDS = {
         "sensor2sensor.sources.pairs.run",
         "pairs of one band of two sensors, to train a registration on (needs TensorFlow)",
     ),
+    "predict": Command(
+        "sensor2sensor.inference.door", "an exported model over whole products (needs onnxruntime)"
+    ),
     "report": Command(
         "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
     ),

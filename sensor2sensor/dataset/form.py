@@ -6,6 +6,7 @@ card of a foreign one say it of theirs. What applies a model asks for a :class:`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -15,6 +16,8 @@ from sensor2sensor.dataset.contract import DatasetContract, Degradation, InputSp
 
 Range = tuple[float, float]
 Level = Literal["L1C", "L2A"]
+# Of the published data sets, by the step that makes ours of them.
+_LEVELS: dict[str, Level] = {"53": "L1C", "54": "L2A", "55": "L2A"}
 
 
 class Form(Frozen):
@@ -70,11 +73,11 @@ def form_of(contract: DatasetContract) -> Form:
         degradation=contract.degradation,
         input_ranges=tuple((one.low, one.high) for one in contract.statistics["input"]),
         target_ranges=tuple((one.low, one.high) for one in contract.statistics["target"]),
-        level=_level(contract.provenance.get("options", {})),
+        level=_level(contract.provenance),
         radar_mean=contract.provenance.get("options", {}).get("s1_domain") or "db",
     )
 
 
-def _level(options: dict[str, Any]) -> Level | None:
-    said = options.get("level")
-    return said if said in ("L1C", "L2A") else None
+def _level(provenance: Mapping[str, Any]) -> Level | None:
+    said = provenance.get("options", {}).get("level")
+    return said if said in ("L1C", "L2A") else _LEVELS.get(provenance.get("step", ""))

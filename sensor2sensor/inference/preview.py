@@ -19,17 +19,11 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.contract import InputSpec, TargetSpec
-from sensor2sensor.dataset.display import (
-    GAMMA,
-    PHOTO_GAMMA,
-    RGB_NAMES,
-    brightness,
-    clear_range,
-    colour_bands,
-)
+from sensor2sensor.dataset.display import PHOTO_GAMMA, RGB_NAMES, brightness, clear_range
 from sensor2sensor.dataset.upsampling import upsample
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.preview_page import Look, Place, page
+from sensor2sensor.inference.quicklook import colours, exponent, physical, stretch
 from sensor2sensor.inference.scenes.scene import Image, Scene
 
 if TYPE_CHECKING:
@@ -68,7 +62,7 @@ def write_preview(path: Path, scene: Scene, cog: Path, method: Method) -> None:
         looks = _looks(form, names, overview)
         windows = _details(looks[0], overview, scene, step) if step > 1 else []
         details = [_read(scene, form, source, window, 1) for window in windows]
-    places = [Place("Whole scene", whole, overview)]
+    places = [Place("Whole", whole, overview)]
     for number, (window, sides) in enumerate(zip(windows, details, strict=True), 1):
         places.append(Place(f"Detail {number}", window, sides))
     files.write_text(path, page(scene, method, looks, places))
@@ -106,7 +100,8 @@ def _read(scene: Scene, form: Form, source: Any, place: PixelWindow, step: int) 
             given[rows, columns] = means(values[: inside.height, : inside.width], step)
         if (known := scene.truth(inside)) is not None:
             truth[rows, columns] = means(known, step)
-    sides = {"input": given, "prediction": _predicted(source, place, step)}
+    every = range(source.count)
+    sides = {"input": given, "prediction": physical(source, place, shape, every)}
     return sides | ({"truth": truth} if np.isfinite(truth).any() else {})
 
 
@@ -137,32 +132,17 @@ def means(values: Image, step: int) -> Image:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
-def _predicted(source: Any, place: PixelWindow, step: int) -> Image:
-    """What was written of a window, physical; GDAL takes it from the overviews."""
-    from rasterio.enums import Resampling
-    from rasterio.windows import Window
-
-    read = source.read(
-        window=Window(place.x, place.y, place.width, place.height),
-        out_shape=(source.count, place.height // step, place.width // step),
-        resampling=Resampling.average,
-        masked=True,
-    )
-    scales, offsets = (np.array(said)[:, None, None] for said in (source.scales, source.offsets))
-    physical = (read.astype(np.float64) * scales + offsets).filled(np.nan)
-    return np.asarray(np.moveaxis(physical, 0, -1), np.float32)
-
-
 def _looks(form: Form, names: Sequence[str], overview: Sides) -> list[Look]:
     """What can be looked at: the colours first, then band by band where there are other bands."""
     target, given = form.target, form.input
-    colours, own = _colours(target), _colours(given)
-    label = ", ".join(names[band] for band in colours)
-    if len(colours) == 3:
+    photo = exponent(target) == PHOTO_GAMMA
+    shown, own = colours(target), colours(given)
+    label = ", ".join(names[band] for band in shown)
+    if len(shown) == 3 and not photo:
         true = target.display or set(RGB_NAMES) <= set(names)
-        label = "Colour" if _photo(target) else f"{'True colour' if true else 'Colours'} ({label})"
-    looks = [_look(label, form, overview, colours, own)]
-    if len(target.bands) > 1 and not _photo(target):
+        label = f"{'True colour' if true else 'Colours'} ({label})"
+    looks = [_look(label, form, overview, shown, own)]
+    if len(target.bands) > 1 and not photo:
         for band, spec in enumerate(target.bands):
             beside = _counterpart(form, band)
             nm = f", {spec.wavelength_nm:.0f} nm" if spec.wavelength_nm else ""
@@ -179,51 +159,21 @@ def _look(
 ) -> Look:
     """One choice of bands for each side, and the one stretch for all sides of one quantity."""
     reference = "truth" if "truth" in overview else "prediction"
-    made = _limits(form.target, form.target_ranges, overview[reference], shown)
+    made = stretch(form.target, form.target_ranges, overview[reference][..., list(shown)], shown)
     same = _quantity(form.input, given) == _quantity(form.target, shown)
-    own = made if same else _limits(form.input, form.input_ranges, overview["input"], given)
+    values = overview["input"][..., list(given)]
+    own = made if same else stretch(form.input, form.input_ranges, values, given)
     sides = [side for side in SIDES if side in overview]
     return Look(
         label,
         {side: given if side == "input" else shown for side in sides},
         {side: own if side == "input" else made for side in sides},
-        {side: _gamma(form.input if side == "input" else form.target) for side in sides},
+        {side: exponent(form.input if side == "input" else form.target) for side in sides},
     )
 
 
 def _quantity(spec: InputSpec | TargetSpec, bands: Sequence[int]) -> tuple[Any, ...]:
-    return _photo(spec), [spec.bands[band].unit for band in bands]
-
-
-def _limits(
-    spec: InputSpec | TargetSpec,
-    ranges: Sequence[tuple[float, float]],
-    values: Image,
-    bands: Sequence[int],
-) -> list[list[float]]:
-    """Black and white of each band: what a photo or dB are fixed to, else the scene's quantiles."""
-    fixed = [spec.bands[band].value_range or (ranges[band] if ranges else None) for band in bands]
-    reflectance = any(spec.bands[band].unit == "reflectance" for band in bands)
-    if not reflectance and all(fixed):
-        return [list(ends) for ends in fixed if ends]
-    return clear_range(values[..., list(bands)])
-
-
-def _photo(spec: InputSpec | TargetSpec) -> bool:
-    return spec.dtype == "uint8"
-
-
-def _gamma(spec: InputSpec | TargetSpec) -> float:
-    return PHOTO_GAMMA if _photo(spec) else GAMMA
-
-
-def _colours(spec: InputSpec | TargetSpec) -> tuple[int, ...]:
-    """Red, green and blue of a side, or its only band."""
-    names = [band.name for band in spec.bands]
-    if spec.display:
-        return tuple(names.index(name) for name in spec.display)
-    found = colour_bands(names, [band.wavelength_nm for band in spec.bands])
-    return found if len(set(found)) > 1 else found[:1]
+    return exponent(spec), [spec.bands[band].unit for band in bands]
 
 
 def _counterpart(form: Form, band: int) -> int | None:

@@ -49,7 +49,8 @@ def colours(spec: InputSpec | TargetSpec) -> tuple[int, ...]:
     if spec.display:
         return tuple(names.index(name) for name in spec.display)
     found = colour_bands(names, [band.wavelength_nm for band in spec.bands])
-    return tuple(dict.fromkeys(found))
+    # Two of the three may be one band, the nearest to both colours: still a picture of three.
+    return found if len(set(found)) > 1 else found[:1]
 
 
 def stretch(

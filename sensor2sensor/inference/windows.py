@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.scenes.gridded import FILL_HALOS, Read, filled, mirrored
+from sensor2sensor.inference.scenes.reading import FILL_HALOS, Read, filled, mirrored
 
 Image = npt.NDArray[np.float32]
 Missing = npt.NDArray[np.bool_]

@@ -50,6 +50,7 @@ class Exported:
         tiling: How it is led over a scene.
         batch_size: Windows per call.
         provenance: Plain JSON.
+        from_card: Whether it is a model of the public tool, whose users know its files.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Exported:
     tiling: Tiling
     batch_size: int
     provenance: Mapping[str, Any]
+    from_card: bool = False
 
 
 class ExportedPredictor(ImagePredictor):
@@ -214,7 +216,7 @@ def _of_card(card: Card, threads: int | None) -> Exported:
     halo = card.margin + (_TAPS_PX * align if coarse > 1 else 0)
     tiling = Tiling(-(-halo // align) * align, align_px=align)
     known = {**card.provenance, "file": card.model.name, "sha256": files.sha256(card.model)}
-    return Exported(card.path.stem, predictor, form, tiling, 1, known)
+    return Exported(card.path.stem, predictor, form, tiling, 1, known, from_card=True)
 
 
 def _card_form(card: Card) -> Form:

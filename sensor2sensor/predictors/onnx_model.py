@@ -30,7 +30,7 @@ class OnnxModel:
         try:
             import onnxruntime
         except ImportError:
-            hint = "pip install -r requirements/onnx.txt, installed 'sensor2sensor[onnx]'"
+            hint = "pip install -r requirements/predict.txt, installed 'sensor2sensor[predict]'"
             raise MissingExtraError("onnxruntime is not installed", hint=hint) from None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sensor2sensor.core.errors import ModelContractError
+from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.predictors.export import of_any_size
 from sensor2sensor.predictors.given import Given, leaves_sides_open
 from sensor2sensor.predictors.model import ModelPredictor, model_predictor
@@ -139,6 +140,23 @@ def _input_unit(form: Form | DatasetContract, mode: str) -> int:
         factor = form.tile_px // form.input.grid[0] if form.input.grid else 1
     coarse = 1 if mode == "nearest" else math.lcm(*(band.native_px for band in form.input.bands))
     return factor * coarse
+
+
+def widest(tilings: Sequence[Tiling]) -> Tiling:
+    """What serves several predictors: the widest halo, or windows where one takes no other.
+
+    Raises:
+        ConfigError: Two take windows of different sizes.
+    """
+    blended = [one for one in tilings if one.halo_px is None]
+    if len({one.window_px for one in blended}) > 1:
+        sizes = " and ".join(str(one.window_px) for one in blended)
+        raise ConfigError(f"windows of {sizes} pixels cannot be averaged", where="--exp")
+    align = math.lcm(*(one.align_px for one in tilings))
+    if blended:
+        overlap = _up(max(one.overlap_px for one in blended), align)
+        return Tiling(None, blended[0].window_px, align, overlap)
+    return Tiling(_up(max(one.halo_px or 0 for one in tilings), align), align_px=align)
 
 
 def baseline_tiling(name: str, form: Form) -> Tiling:

@@ -6,6 +6,7 @@ its sums behind.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -32,9 +33,24 @@ def axis_weights(source_px: int, target_px: int, *, area: bool = False) -> Any:
     """
     from scipy import sparse
 
+    _, weights = part_weights(source_px, target_px, 0, target_px, area=area)
+    return sparse.csr_array(weights)
+
+
+def part_weights(
+    source_px: int, target_px: int, start: int, count: int, *, area: bool = False
+) -> tuple[int, Values]:
+    """The same of a run of target pixels alone.
+
+    Returns:
+        The first source pixel that they take of, and weights ``[count, pixels from there on]``.
+    """
     scale = source_px / target_px
-    source = np.arange(source_px, dtype=np.float64)
-    target = np.arange(target_px, dtype=np.float64)[:, None]
+    reach = 0.0 if area else max(scale, 1.0) + 1.0
+    first = max(math.floor(start * scale - reach), 0)
+    last = min(math.ceil((start + count) * scale + reach), source_px)
+    source = np.arange(first, last, dtype=np.float64)
+    target = np.arange(start, start + count, dtype=np.float64)[:, None]
     if area:
         high = np.minimum(source + 1, (target + 1) * scale)
         weights = np.maximum(high - np.maximum(source, target * scale), 0.0)
@@ -42,7 +58,7 @@ def axis_weights(source_px: int, target_px: int, *, area: bool = False) -> Any:
         away = np.abs(source + 0.5 - (target + 0.5) * scale)
         # Widened with the scale: a filter of fixed width would skip most source pixels.
         weights = np.maximum(1.0 - away / max(scale, 1.0), 0.0)
-    return sparse.csr_array(weights / weights.sum(axis=1, keepdims=True))
+    return first, weights / weights.sum(axis=1, keepdims=True)
 
 
 def resampled(

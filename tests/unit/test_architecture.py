@@ -20,7 +20,7 @@ TENSORFLOW_FREE = {"core", "config", "products", "geo", "sources", "dataset", "p
 TENSORFLOW_FREE |= {"inference"}  # who runs an exported model need not have it
 TENSORFLOW_FREE |= {"predictors"}  # doors and model names ask its registry
 TENSORFLOW_FLOOR = {"pipeline", "metrics", "networks"}
-DOORS = ("train.py", "evaluate.py", "export.py", "show.py", "models/__main__.py")
+DOORS = ("train.py", "evaluate.py", "export.py", "predict.py", "show.py", "models/__main__.py")
 NUMBERED_LINES, DOOR_LINES, FILE_LINES = 20, 150, 350
 
 

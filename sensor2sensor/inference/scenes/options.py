@@ -16,8 +16,8 @@ class SceneOptions:
         tile: Sentinel-2 tile whose grid it is predicted on (``T17XNA``).
         bbox: West, south, east and north of that grid, in ``crs``.
         crs: Of ``bbox`` (``EPSG:32617``).
-        input_m: Edge of the pixels that are given to the model, one of the product's own; None:
-            what the model was trained on.
+        input_m: Edge of the pixels that are given to the model: one of a product's own, or what a
+            picture is resampled to; None: what the model was trained on, a picture's own.
         other_scale: Pixels of another size than the model was trained on are meant.
         bands: Names of a stack's bands in the order of the file; empty: as the file says.
         scale: ``value = stored * scale + offset`` of a stack, against what its tags say.

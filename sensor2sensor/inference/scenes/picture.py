@@ -18,16 +18,18 @@ import numpy.typing as npt
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.scenes.gridded import Layer, Read, Remembered
+from sensor2sensor.inference.scenes.gridded import Layer
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.rasters import (
     KnownScene,
+    Resampled,
     digests,
     frame_of_raster,
     looked_at,
     pixel_m,
     scale_notices,
 )
+from sensor2sensor.inference.scenes.reading import Read, Remembered
 from sensor2sensor.inference.scenes.scene import Frame, Image
 from sensor2sensor.sources import pictures
 from sensor2sensor.sources.aerial.rasters import Raster, look, reading, values_of
@@ -84,19 +86,41 @@ def open_picture(path: Path, form: Form, options: SceneOptions) -> KnownScene:
     names = tuple(band.name for band in form.input.bands)
     named = () if other else options.bands
     read = picture.of(_numbers(picture, names, named))
-    notices = scale_notices(pixel_m(picture.frame), form.input_m, options, path)
     if mask:
         read = _Binary(path, read)
         for place in looked_at(picture.frame):
             read(place)
+    frame = _resized(picture, options)
+    notices = scale_notices(pixel_m(frame), form.input_m, options, path, resamples=True)
     known = _truth(other or _photo_beside(path, mask), form, picture.frame)
+    if frame != picture.frame:
+        read = Resampled(read, picture.frame.shape, frame.shape, mask=mask)
+        known = known and Resampled(known, picture.frame.shape, frame.shape)
     facts = {"product": path.stem, "sensor": "picture", "files": digests(path)}
     if other:
         facts["half"] = options.bands[0]
-    layer = Layer(tuple(range(len(names))), 1, picture.frame.shape, Remembered(read))
-    return KnownScene(
-        path.stem, form, picture.frame, (layer,), facts=facts, notices=notices, known=known
-    )
+    layer = Layer(tuple(range(len(names))), 1, frame.shape, Remembered(read))
+    return KnownScene(path.stem, form, frame, (layer,), facts=facts, notices=notices, known=known)
+
+
+def _resized(picture: Picture, options: SceneOptions) -> Frame:
+    """The grid of the pixels that ``--input-m`` asks for, over the same ground.
+
+    Raises:
+        InputError: Nobody knows how large they are.
+    """
+    frame, asked_m = picture.frame, options.input_m
+    has_m = pixel_m(frame)
+    if asked_m is None:
+        return frame
+    if has_m is None or frame.transform is None:
+        what = "does not say how large its pixels are"
+        raise InputError(what, where=picture.path, hint="leave out --input-m")
+    width, height = (max(1, round(side * has_m / asked_m)) for side in frame.shape[::-1])
+    a, b, c, d, e, f = frame.transform
+    across, down = frame.width_px / width, frame.height_px / height
+    transform = (a * across, b * down, c, d * across, e * down, f)
+    return Frame(width, height, transform, frame.crs)
 
 
 class _Binary:
@@ -133,7 +157,7 @@ def _halves(picture: Picture, options: SceneOptions) -> tuple[Picture, Picture |
         left, right = (picture.part(PixelWindow(x, 0, height, height)) for x in (0, height))
         return (left, right) if asked == "left" else (right, left)
     if not options.bands:
-        what = f"is {width} x {height} pixels: two squares side by side, as step 51 reads them?"
+        what = f"is {width} x {height} pixels, like two squares side by side as step 51 reads them"
         whole = f"--bands {','.join(picture.bands)} takes all of it"
         hint = f"--bands right (or left) takes one of them, {whole}"
         raise InputError(what, where=picture.path, hint=hint)

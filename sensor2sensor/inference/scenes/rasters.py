@@ -13,13 +13,16 @@ import numpy as np
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.scenes.gridded import GriddedScene, Read
+from sensor2sensor.inference.scenes.gridded import GriddedScene
 from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.reading import Read
 from sensor2sensor.inference.scenes.scene import Frame, Image
+from sensor2sensor.sources.resampling import part_weights
 
 # Beyond the first the model sees another scale; between the two it hardly matters, and is said.
 _OTHER, _SAME = 1.25, 1.02
 _DEGREE_M = 111_320.0
+_ROUNDING = 1e-9  # of a sum of areas
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,21 @@ def same_place(one: Frame, other: Frame) -> bool:
 
 
 def scale_notices(
-    has_m: float | None, wanted_m: float | None, options: SceneOptions, where: object
+    has_m: float | None,
+    wanted_m: float | None,
+    options: SceneOptions,
+    where: object,
+    *,
+    resamples: bool = False,
 ) -> list[str]:
     """What is to be said of pixels of another size than the model was trained on.
+
+    Args:
+        has_m: Their size; None: nobody knows.
+        wanted_m: What it was trained on.
+        options: Whether another size is meant.
+        where: For the message.
+        resamples: Whether ``--input-m`` makes others of them.
 
     Raises:
         InputError: They are much larger or smaller, and nobody said that this is meant.
@@ -86,9 +101,54 @@ def scale_notices(
     ratio = max(has_m / wanted_m, wanted_m / has_m)
     what = f"has pixels of {has_m:.4g} m, and the model was trained on {wanted_m:.4g} m"
     if ratio > _OTHER and not options.other_scale:
-        hint = f"resample it (gdalwarp -tr {wanted_m:.4g} {wanted_m:.4g}), or add --other-scale"
+        way = (
+            f"--input-m {wanted_m:.6g} resamples" if resamples else f"resample to {wanted_m:.4g} m"
+        )
+        hint = f"{way}, --other-scale takes it as it is"
         raise InputError(what, where=where, hint=hint)
     return [what] if ratio > _SAME else []
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Reads an image at another size: antialiased; a mask is 1 where half of the area is.
+
+    Steps 51 and 52 store theirs so. What is partly made of no data has none.
+
+    Attributes:
+        read: Reads a window of the image.
+        source: Rows and columns of it.
+        target: Rows and columns wanted.
+        mask: Whether it is one.
+    """
+
+    read: Read
+    source: tuple[int, int]
+    target: tuple[int, int]
+    mask: bool = False
+
+    def __call__(self, window: PixelWindow) -> Image:
+        """``[h, w, C]`` of a window at the size wanted."""
+        top, down = self._weights(0, window.y, window.height)
+        left, across = self._weights(1, window.x, window.width)
+        image = self.read(PixelWindow(left, top, across.shape[1], down.shape[1]))
+        lacking = np.isnan(image)
+        values = np.where(lacking, 0.0, image).astype(np.float64)
+        made = _weighed(down, across, values)
+        # Sums of areas round: exactly a half is a half.
+        made = made >= 0.5 - _ROUNDING if self.mask else np.rint(made)
+        image = np.asarray(made, np.float32)
+        if lacking.any():
+            image[_weighed(down, across, lacking.astype(np.float64)) > _ROUNDING] = np.nan
+        return image
+
+    def _weights(self, axis: int, start: int, count: int) -> Any:
+        sides = self.source[axis], self.target[axis]
+        return part_weights(*sides, start, count, area=self.mask)
+
+
+def _weighed(down: Any, across: Any, values: Any) -> Any:
+    return np.einsum("ij,jkc,lk->ilc", down, values, across, optimize=True)
 
 
 def looked_at(frame: Frame, side_px: int = 64, count: int = 5) -> Iterator[PixelWindow]:

@@ -16,10 +16,8 @@ from sensor2sensor.core.times import format_utc
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.scenes.gridded import (
-    Blocks,
     GriddedScene,
-    Layer,
-    Remembered,
+    degraded_scene,
     layers_of,
     refined,
 )
@@ -85,25 +83,18 @@ def input_pixel_m(form: Form, options: SceneOptions, where: str) -> float:
 
 def _degraded(product: S2Product, form: Form, bands: tuple[str, ...]) -> GriddedScene:
     """The product's bands at the target's resolution, degraded: the prediction is of what it is."""
-    assert form.degradation is not None
     fine_m = form.resolution_m or 0.0
     resolution_m = int(fine_m)
-    if resolution_m != fine_m or lacking(product, bands, resolution_m):
+    if resolution_m != fine_m or _lacking(product, bands, resolution_m):
         raise _no_such_pixels(product, bands, form, fine_m)
-    grid = product.grids[resolution_m]
-    source = Remembered(partial(_reflectance, product, bands, resolution_m))
-    blocks = Blocks(source, grid.shape, form.degradation)
-    targets = [esa_name(band.name) for band in form.target.bands]
-    known = set(targets) <= set(bands)
-    return GriddedScene(
-        name=product.name,
-        form=form,
-        frame=frame_of(grid),
-        layers=(Layer(tuple(range(len(bands))), 1, blocks.shape, blocks),),
-        source=source,
-        truth_places=tuple(map(bands.index, targets)) if known else (),
-        facts=_facts(product, dict.fromkeys(bands, resolution_m), form.input_m, fine_m),
-        notices=_notices(product, form, dict.fromkeys(bands, resolution_m)),
+    read_at = dict.fromkeys(bands, resolution_m)
+    return degraded_scene(
+        product.name,
+        form,
+        product.grids[resolution_m],
+        partial(_reflectance, product, bands, resolution_m),
+        facts=_facts(product, read_at, form.input_m, fine_m),
+        notices=_notices(product, form, read_at),
     )
 
 
@@ -127,7 +118,7 @@ def _given(product: S2Product, form: Form, bands: tuple[str, ...], input_m: floa
         frame=frame_of(fine),
         layers=layers,
         facts=_facts(product, read_at, input_m, fine.resolution_m),
-        notices=(*_scale_notices(form, input_m), *_notices(product, form, read_at)),
+        notices=(*scale_notices(form, input_m), *_notices(product, form, read_at)),
     )
 
 
@@ -137,7 +128,7 @@ def _reflectance(
     return product.read_reflectance(bands, resolution_m, window)[0]
 
 
-def lacking(product: S2Product, bands: Sequence[str], resolution_m: int) -> list[str]:
+def _lacking(product: S2Product, bands: Sequence[str], resolution_m: int) -> list[str]:
     """The bands whose pixels of this size the product does not hold."""
     return [band for band in bands if product.missing((band,), resolution_m)]
 
@@ -165,10 +156,10 @@ def _no_such_pixels(
     product: S2Product, bands: Sequence[str], form: Form, wanted_m: float
 ) -> InputError:
     """What is missing, and at which sizes all bands are there."""
-    without = lacking(product, bands, int(wanted_m)) or bands
+    without = _lacking(product, bands, int(wanted_m)) or bands
     what = f"has no pixels of {wanted_m:g} m of {', '.join(without)}"
     inputs = tuple(esa_name(band.name) for band in form.input.bands)
-    sizes = [m for m in product.grids if not lacking(product, inputs, m)]
+    sizes = [m for m in product.grids if not _lacking(product, inputs, m)]
     there = " and ".join(f"{m} m" for m in sizes)
     words = "" if sizes and sizes[0] == form.input_m else " --other-scale"
     hint = (
@@ -183,7 +174,8 @@ def _other_level(product: S2Product, bands: Sequence[str]) -> str:
     return "fetch the whole product"
 
 
-def _scale_notices(form: Form, input_m: float) -> tuple[str, ...]:
+def scale_notices(form: Form, input_m: float) -> tuple[str, ...]:
+    """What is to be said of pixels that the model was not trained on."""
     if input_m == form.input_m:
         return ()
     was = "of unknown size" if form.input_m is None else f"of {form.input_m:g} m"
@@ -191,14 +183,18 @@ def _scale_notices(form: Form, input_m: float) -> tuple[str, ...]:
 
 
 def _notices(product: S2Product, form: Form, read_at: Mapping[str, int]) -> tuple[str, ...]:
-    found = [*product.warnings]
-    if form.level is not None and product.level != form.level:
-        kinds = {"L1C": "at the top of the atmosphere", "L2A": "at the surface"}
-        found.append(
-            f"holds reflectance {kinds[product.level]} ({product.level}), '{form.name}' was trained"
-            f" on reflectance {kinds[form.level]} ({form.level})"
-        )
-    return (*found, *radiometric_notices(product, read_at))
+    told = (*product.warnings, *level_notices(form, product.level))
+    return (*told, *radiometric_notices(product, read_at))
+
+
+def level_notices(form: Form, level: str) -> tuple[str, ...]:
+    """What is to be said of a product of another level than the model was trained on."""
+    if form.level is None or form.level == level:
+        return ()
+    kinds = {"L1C": "at the top of the atmosphere", "L2A": "at the surface"}
+    what = f"holds reflectance {kinds[level]} ({level})"
+    trained = f"'{form.name}' was trained on reflectance {kinds[form.level]}"
+    return (f"{what}, {trained} ({form.level})",)
 
 
 def _facts(

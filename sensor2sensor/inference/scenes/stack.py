@@ -21,7 +21,7 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.bands import REFLECTANCE_SCALE, BandSpec
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.scenes.gridded import Blocks, Layer, Read, Remembered
+from sensor2sensor.inference.scenes.gridded import Blocks, Layer
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.rasters import (
     KnownScene,
@@ -31,6 +31,7 @@ from sensor2sensor.inference.scenes.rasters import (
     same_place,
     scale_notices,
 )
+from sensor2sensor.inference.scenes.reading import Read, Remembered
 from sensor2sensor.inference.scenes.scene import Frame, Image
 from sensor2sensor.inference.scenes.stackfile import StackFile, band_name, open_stack_file
 from sensor2sensor.inference.scenes.stackvalues import (

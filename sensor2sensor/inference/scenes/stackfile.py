@@ -105,7 +105,7 @@ def open_stack_file(
         frame = frame_of_raster(source)
         dtypes, scales, offsets = source.dtypes, source.scales, source.offsets
     if names and len(names) != count:
-        raise InputError(f"has {count} bands, --bands names {len(names)}", where=path)
+        raise InputError(f"number of bands: {count}, --bands names {len(names)}", where=path)
     given = list(names) or (said if all(said) else [])
     if not given and len(published) == count:
         given = list(published)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.scenes.gridded import Read, grown
+from sensor2sensor.inference.scenes.reading import Read, grown
 from sensor2sensor.inference.scenes.scene import Image
 from sensor2sensor.sources.sen12mscr.radar import Unit
 

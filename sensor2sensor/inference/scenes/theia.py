@@ -14,10 +14,21 @@ from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.times import format_utc
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import Grid, PixelWindow
-from sensor2sensor.inference.scenes.gridded import GriddedScene, Read, layers_of, refined
+from sensor2sensor.inference.scenes.gridded import (
+    GriddedScene,
+    degraded_scene,
+    layers_of,
+    refined,
+)
 from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.reading import Read
 from sensor2sensor.inference.scenes.scene import Image, frame_of
-from sensor2sensor.inference.scenes.sentinel2 import input_pixel_m, spectral_bands
+from sensor2sensor.inference.scenes.sentinel2 import (
+    input_pixel_m,
+    level_notices,
+    scale_notices,
+    spectral_bands,
+)
 from sensor2sensor.products.bands import esa_name
 from sensor2sensor.products.theia import QUANTIFICATION, TheiaProduct, open_theia
 
@@ -37,19 +48,33 @@ def open_theia_scene(path: Path, form: Form, options: SceneOptions) -> GriddedSc
     own = {esa_name(name): name for name in product.members}
     named = [own.get(band, f"B{int(band[1:])}" if band[1:].isdigit() else band) for band in bands]
     grids = [product.grid(name) for name in named]
-    finest = _finest(product, form, input_pixel_m(form, options, product.name), named, grids)
+    finest = _finest(product, named, grids)
 
     def reader(some: list[str]) -> Read:
         return lambda window: _reflectance(product, some, window)
 
+    read_at = dict(zip(bands, grids, strict=True))
+    notices = level_notices(form, "L2A")
+    if form.kind == "degraded" and options.input_m is None:
+        _refuse_other_sizes(product, form, dict.fromkeys(named, form.resolution_m or 0.0), grids)
+        facts = _facts(product, read_at, form.input_m, finest)
+        return degraded_scene(
+            product.name, form, finest, reader(named), facts=facts, notices=notices
+        )
+    input_m = input_pixel_m(form, options, product.name)
+    native = (band.native_px for band in form.input.bands)
+    own_m = {band: input_m * px for band, px in zip(named, native, strict=True)}
+    _refuse_other_sizes(product, form, own_m, grids, multiple_of_m=input_m)
+    if finest.resolution_m != input_m:  # the model's finest bands are others than these
+        finest = refined(finest, round(finest.resolution_m / input_m))
     fine = refined(finest, int(form.factor))
     return GriddedScene(
         name=product.name,
         form=form,
         frame=frame_of(fine),
         layers=layers_of(named, grids, finest, reader),
-        facts=_facts(product, dict(zip(bands, grids, strict=True)), finest, fine),
-        notices=_notices(form),
+        facts=_facts(product, read_at, input_m, fine),
+        notices=(*scale_notices(form, input_m), *notices),
     )
 
 
@@ -58,33 +83,35 @@ def _reflectance(product: TheiaProduct, bands: list[str], window: PixelWindow) -
     return stored / np.float32(QUANTIFICATION)
 
 
-def _finest(
-    product: TheiaProduct, form: Form, input_m: float, bands: list[str], grids: list[Grid]
-) -> Grid:
-    """The grid of the input, after a look at those of all bands."""
+def _finest(product: TheiaProduct, bands: list[str], grids: list[Grid]) -> Grid:
+    """The grid of the finest bands, after a look at those of all."""
     first = min(grids, key=lambda grid: grid.resolution_m)
-    for band, spec, grid in zip(bands, form.input.bands, grids, strict=True):
+    for band, grid in zip(bands, grids, strict=True):
         if grid.bounds != first.bounds or grid.epsg != first.epsg:
             what = f"{band} does not lie on the grid of the other bands"
             raise ProductError(what, where=product.name, hint="fetch the product again")
-        own_m = input_m * spec.native_px
-        if grid.resolution_m < own_m or grid.resolution_m % input_m:
-            what = f"{band} has pixels of {grid.resolution_m:g} m, '{form.name}' takes {own_m:g} m"
-            raise InputError(what, where=product.name)
-    if first.resolution_m != input_m:
-        return refined(first, round(first.resolution_m / input_m))
     return first
 
 
-def _notices(form: Form) -> tuple[str, ...]:
-    if form.level != "L1C":
-        return ()
-    what = "holds reflectance at the surface (L2A)"
-    return (f"{what}, '{form.name}' was trained on reflectance at the top of the atmosphere (L1C)",)
+def _refuse_other_sizes(
+    product: TheiaProduct,
+    form: Form,
+    wanted_m: Mapping[str, float],
+    grids: list[Grid],
+    multiple_of_m: float | None = None,
+) -> None:
+    """Bands have the size that is wanted or, of pixels that are given, a multiple of theirs."""
+    for (band, own_m), grid in zip(wanted_m.items(), grids, strict=True):
+        size = grid.resolution_m
+        repeated = multiple_of_m is not None and size > own_m and size % multiple_of_m == 0
+        if size != own_m and not repeated:
+            what = f"{band} has pixels of {size:g} m, '{form.name}' takes {own_m:g} m"
+            hint = f"--input-m {size:g} --other-scale gives them as they are"
+            raise InputError(what, where=product.name, hint=hint)
 
 
 def _facts(
-    product: TheiaProduct, grids: Mapping[str, Grid], finest: Grid, fine: Grid
+    product: TheiaProduct, grids: Mapping[str, Grid], input_m: float | None, fine: Grid
 ) -> dict[str, Any]:
     name = _SENSED.match(product.name)
     facts: dict[str, Any] = {
@@ -94,7 +121,7 @@ def _facts(
         "processor": "MAJA, FRE",
         "quantification": product.quantification,
         "read_at_m": {band: grid.resolution_m for band, grid in grids.items()},
-        "input_m": finest.resolution_m,
+        "input_m": input_m,
         "resolution_m": fine.resolution_m,
         "files": {one: product.files.size(one) for one in sorted(product.members.values())},
     }

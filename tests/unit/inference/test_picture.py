@@ -214,9 +214,30 @@ def test_another_pixel_size_has_to_be_meant(inria: Path, buildings: Form) -> Non
         "resolution_m": 3 * PIXEL_M,
         "input": buildings.input.model_copy(update={"pixel_m": 3 * PIXEL_M}),
     })  # fmt: skip
-    with pytest.raises(InputError, match="add --other-scale"):
+    with pytest.raises(InputError, match=rf"--input-m {3 * PIXEL_M:.6g} resamples, --other-scale"):
         open_scene(path, coarse)
     assert len(open_scene(path, coarse, SceneOptions(other_scale=True)).notices) == 1
+
+
+@pytest.mark.parametrize("stored_px", [48, 200])
+def test_a_mask_is_resampled_as_step_52_does_it(inria: Path, stored_px: int) -> None:
+    source = aerial(inria, stored_px=stored_px, split=1)
+    form = form_of(source.drafts[0])
+    (made,) = source.read(source.plan().items[0])
+    asked = SceneOptions(input_m=form.resolution_m)
+    scene = open_scene(inria / "gt" / "austin1.tif", form, asked)
+    np.testing.assert_array_equal(whole(scene), made.input_dense)
+    # Where a mean of the photo is half a number, the order of its sum decides.
+    apart = np.abs(scene.truth(scene.frame.full_window) - made.target)
+    assert apart.max() <= 1 and (apart > 0).mean() < 1e-3
+    assert scene.frame.transform is not None and not scene.notices
+    assert scene.frame.transform[0] == pytest.approx(form.resolution_m)
+    part = scene.window(PixelWindow(-8, 16, 40, 24), 8)
+    assert part is not None
+    np.testing.assert_array_equal(part.record.input_dense[:, 8:], made.input_dense[16:40, :32])
+    save_tif(inria / "plain.tif", np.zeros((1, 9, 9), np.uint8), aerial_profile(9, 9, None))
+    with pytest.raises(InputError, match="does not say how large its pixels are"):
+        open_scene(inria / "plain.tif", form, asked)
 
 
 def test_no_more_of_a_geotiff_is_read_than_a_window(inria: Path, buildings: Form) -> None:

@@ -166,3 +166,10 @@ def test_neither_tensorflow_nor_what_exports_is_needed():
     without = "import sys\nfor name in ('tensorflow', 'keras', 'onnx', 'tf2onnx'):\n"
     code = f"{without} sys.modules[name] = None\nimport sensor2sensor.predictors.exported"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_predicts_is_asked_for_alike_by_both_extras(repository):
+    needed = (repository / "requirements" / "predict.txt").read_text()
+    (line,) = [line for line in needed.splitlines() if not line.startswith("#")]
+    assert line.startswith("onnxruntime>")
+    assert line in (repository / "requirements" / "onnx.txt").read_text()

@@ -1,0 +1,242 @@
+"""What predict.py and s2s predict share: options, and one product after the other."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensor2sensor.core.cli import StepReport, comma_list, positive, say
+from sensor2sensor.core.errors import InputError, Sensor2SensorError
+from sensor2sensor.dataset.form import Form
+from sensor2sensor.inference.method import Method
+from sensor2sensor.inference.output import DTYPES, NODATA, Dtype
+from sensor2sensor.inference.preview import write_preview
+from sensor2sensor.inference.quicklook import write_quicklook
+from sensor2sensor.inference.region import cropped
+from sensor2sensor.inference.run import PredictOptions, Written, predict
+from sensor2sensor.inference.scenes.opening import open_scene, paths_of
+from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.scene import Scene
+from sensor2sensor.inference.stac import Told, write_sidecar
+from sensor2sensor.products.s2_images import kept_open
+
+Make = Callable[[], Method]
+_CACHE_MIB = 256  # decoded blocks of the product
+
+
+@dataclass(frozen=True)
+class Job:
+    """One product and where its prediction goes.
+
+    Attributes:
+        path: The product.
+        out: The GeoTIFF.
+    """
+
+    path: Path
+    out: Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of scene, region, windows and output."""
+    add = parser.add_argument
+    add(
+        "--product", required=True, nargs="+", metavar="PATH",
+        help="Sentinel-2 or -3 product, Theia product, GeoTIFF or picture; folders, '*.tif'",
+    )  # fmt: skip
+    add("--out", type=Path, metavar="PATH", help="GeoTIFF to write, a folder of several products")
+    add("--force", action="store_true", help="write over files that are there")
+    _add_scene(parser.add_argument_group("what is read").add_argument)
+    _add_region(parser.add_argument_group("where").add_argument)
+    _add_windows(parser.add_argument_group("how").add_argument)
+    _add_output(parser.add_argument_group("what is written").add_argument)
+
+
+def _add_scene(add: Callable[..., object]) -> None:
+    add(
+        "--input-m", type=float, metavar="M",
+        help="pixel of the product that the model is given, metres (default: as it was trained)",
+    )  # fmt: skip
+    add(
+        "--other-scale", action="store_true",
+        help="the model is meant for other pixels than it was trained on",
+    )  # fmt: skip
+    add("--bands", type=comma_list, default=(), metavar="B02,B03", help="of a stack, in its order")
+    add("--scale", type=float, metavar="S", help="of a stack of integers: value = S * number + O")
+    add("--offset", type=float, metavar="O", help="see --scale")
+    add("--radar", choices=("auto", "db", "linear"), default="auto", help="unit of radar bands")
+    add("--radar-file", type=Path, metavar="TIF", help="radar of the same ground (default: found)")
+
+
+def _add_region(add: Callable[..., object]) -> None:
+    add("--like", type=Path, metavar="FILE", help="Sentinel-3: the grid of a product or GeoTIFF")
+    add("--tile", metavar="T17XNA", help="Sentinel-3: the grid of a Sentinel-2 tile")
+    box = ("W", "S", "E", "N")
+    add("--bbox", type=float, nargs=4, metavar=box, help="Sentinel-3: a grid of your own, in --crs")
+    add("--crs", metavar="EPSG:32617", help="reference system of --bbox")
+    add("--roi", type=float, nargs=4, metavar=box, help="a part, in the product's reference system")
+    add("--roi-px", type=int, nargs=4, metavar=("X", "Y", "W", "H"), help="a part, in pixels")
+
+
+def _add_windows(add: Callable[..., object]) -> None:
+    add("--window-px", type=positive, metavar="N", help="side of a window, pixels of the result")
+    add("--overlap-px", type=positive, metavar="N", help="of windows that are blended")
+    add("--batch", type=positive, metavar="N", help="windows at once; halved where memory ends")
+
+
+def _add_output(add: Callable[..., object]) -> None:
+    add("--dtype", choices=DTYPES, help="float32, int16 (reflectance x 10000) or uint8")
+    add("--quicklook", action="store_true", help="a PNG beside it")
+    add("--preview", action="store_true", help="a page to compare input and prediction on")
+    add("--as-dataset", action="store_true", help="folders images/ and gt/ as Inria has them")
+
+
+def scene_options(args: argparse.Namespace) -> SceneOptions:
+    """Of how a product is read."""
+    box = None if args.bbox is None else tuple(args.bbox)
+    return SceneOptions(
+        like=args.like, tile=args.tile, bbox=box, crs=args.crs, input_m=args.input_m,
+        other_scale=args.other_scale, bands=tuple(args.bands), scale=args.scale,
+        offset=args.offset, radar=args.radar, radar_file=args.radar_file,
+    )  # fmt: skip
+
+
+def predict_all(
+    form: Form, name: str, args: argparse.Namespace, make: Make, folder: Path | None = None,
+    nodata: int = NODATA,
+) -> int:  # fmt: skip
+    """Predict every product of the command line; one that fails does not stop the others.
+
+    Args:
+        form: What the model takes and makes.
+        name: Of the model, for the names of files.
+        args: Of :func:`add_arguments`.
+        make: Gives the method; called when the first product is found in order.
+        folder: Where files go without ``--out``; None: the folder one is in.
+        nodata: Of ``--dtype int16``.
+
+    Returns:
+        0, or 1 where one of several products failed.
+
+    Raises:
+        Sensor2SensorError: The only product failed, or the command line names none.
+    """
+    options = scene_options(args)
+    jobs = _jobs(paths_of(args.product), name, args.out, folder or Path())
+    if len(jobs) == 1:
+        (job,) = jobs
+        with _opened(job, form, options, args) as scene:
+            _one(job, scene, make(), args, nodata)
+        return 0
+    method: Method | None = None
+    report = StepReport("predict")
+    for job in jobs:
+        try:
+            with _opened(job, form, options, args) as scene:
+                method = method or make()
+                _one(job, scene, method, args, nodata)
+        except Sensor2SensorError as error:
+            report.failed(job.path.name, str(error))
+        else:
+            report.done(job.out.name)
+    return report.finish()
+
+
+def _jobs(paths: list[Path], name: str, out: Path | None, folder: Path) -> list[Job]:
+    """Where each product's prediction goes.
+
+    Raises:
+        InputError: Two would go to one file, or one name is given for several products.
+    """
+    one_file = out is not None and out.suffix.lower() in (".tif", ".tiff") and not out.is_dir()
+    if one_file and out is not None:
+        if len(paths) > 1:
+            what = f"names one file for {len(paths)} products"
+            raise InputError(what, where=f"--out {out}", hint="name a folder")
+        return [Job(paths[0], out)]
+    within = out or folder
+    if within.exists() and not within.is_dir():
+        raise InputError("is no .tif and no folder", where=f"--out {within}")
+    jobs = [Job(path, within / f"{_stem(path)}__{name}.tif") for path in paths]
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        if (other := taken.setdefault(job.out, job.path)) != job.path:
+            what = f"{other} and {job.path} would both go to {job.out.name}"
+            raise InputError(what, where="--product", hint="predict them into two folders")
+    return jobs
+
+
+def _stem(path: Path) -> str:
+    """A product's name without its endings, ``.SAFE.zip`` too."""
+    name = path.resolve().name
+    for ending in (".zip", ".SAFE", ".SEN3", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".xml"):
+        if name.lower().endswith(ending.lower()):
+            name = name[: -len(ending)]
+    return name
+
+
+@contextmanager
+def _opened(
+    job: Job, form: Form, options: SceneOptions, args: argparse.Namespace
+) -> Iterator[Scene]:
+    """The scene of a job, or the part that is asked for, kept open; says what is odd of it."""
+    with kept_open(_CACHE_MIB):
+        scene = open_scene(job.path, form, options)
+        roi = None if args.roi is None else tuple(args.roi)
+        scene = cropped(scene, roi, None if args.roi_px is None else tuple(args.roi_px))
+        for line in scene.notices:
+            say(f"{scene.name}: {line}")
+        yield scene
+
+
+def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodata: int) -> None:
+    """Predict one scene and write what is asked for beside it."""
+    job.out.parent.mkdir(parents=True, exist_ok=True)
+    dtype = args.dtype or _natural(method.form)
+    how = PredictOptions(args.window_px, args.overlap_px, args.batch, dtype, nodata, args.force)
+
+    def finish(written: Written) -> None:
+        beside = _beside(job, scene, method, args)
+        write_sidecar(written.cog, _told(written, synthetic=args.as_dataset), beside)
+
+    written = predict(method, scene, job.out, how, finish)
+    if written.current:  # what is asked for beside it may be more than before
+        finish(written)
+    rows, columns = scene.frame.shape
+    state = "is there already" if written.current else "written"
+    share = 100 * written.cog.valid_share
+    say(f"{job.out}: {state}, {columns} x {rows} pixels, {share:.1f} % of them with a value")
+    if written.cog.saturated:
+        say(f"{written.cog.saturated} values lie beyond what {dtype} holds: written as its ends")
+
+
+def _told(written: Written, *, synthetic: bool) -> Told:
+    said = written.provenance
+    keys = ("software", "windows", "batch", "dtype", "nodata")
+    return Told(
+        {"name": said["method"], **said["model"]},
+        {"name": said["scene"], **said["facts"]},
+        {key: said[key] for key in keys},
+        said["notices"],
+        synthetic,
+    )
+
+
+def _natural(form: Form) -> Dtype:
+    """Photos are bytes to whoever opens them; all else is written as it is."""
+    eight = all(band.value_range == (0.0, 255.0) for band in form.target.bands)
+    return "uint8" if eight else "float32"
+
+
+def _beside(job: Job, scene: Scene, method: Method, args: argparse.Namespace) -> list[Path]:
+    made = []
+    if args.quicklook:
+        made.append(job.out.with_suffix(".png"))
+        write_quicklook(made[-1], job.out, method.form)
+    if args.preview:
+        made.append(job.out.with_suffix(".html"))
+        write_preview(made[-1], scene, job.out, method)
+    return made

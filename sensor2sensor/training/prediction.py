@@ -1,0 +1,52 @@
+"""A trained run as what whole products are predicted with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sensor2sensor.core.runs import Run
+from sensor2sensor.predictors.protocol import Predictor
+from sensor2sensor.predictors.tiling import Tiling, scene_predictor
+from sensor2sensor.training.applied import applied_generator
+from sensor2sensor.training.averages import weights_in_use
+from sensor2sensor.training.trained import trained
+
+
+@dataclass(frozen=True)
+class Led:
+    """The generator of a run, to be led over scenes.
+
+    Attributes:
+        predictors: One for each draw of dropout; one where nothing is drawn.
+        tiling: How they are led.
+        step: Of the weights.
+        weights: ``last``, or ``ema <decay>``.
+    """
+
+    predictors: tuple[Predictor, ...]
+    tiling: Tiling
+    step: int
+    weights: str
+
+
+def led(experiment: Any, run: Run, gan_class: type, at: int | None, draws: int = 1) -> Led:
+    """Restore a run's generator, as evaluation applies it but for the size it is given at once.
+
+    Args:
+        experiment: The ``Experiment`` of the run, as the run has it.
+        run: The run.
+        gan_class: The class of the model.
+        at: The checkpoint's step; the newest by default.
+        draws: Of its dropout.
+
+    Raises:
+        CheckpointError: The weights were not restored.
+    """
+    experiment, gan, step = trained(experiment, run, gan_class, at=at)
+    network = gan.generator
+    drawn = (applied_generator(experiment, network, draw) for draw in range(draws))
+    predictors, tilings = zip(
+        *(scene_predictor(experiment, network, one) for one in drawn), strict=True
+    )
+    return Led(predictors, tilings[0], step, weights_in_use(gan))
