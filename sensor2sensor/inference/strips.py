@@ -156,12 +156,13 @@ class Strips:
         return self._finished(values, valid)
 
     def _finished(self, values: Image, valid: Mask) -> Image:
-        if not np.isfinite(values[:, valid]).all():
+        finite = np.isfinite(values).all(axis=(0, -1))
+        if (valid & ~finite).any():
             what = "makes values that are no numbers of input that is whole"
             raise ModelContractError(what, where=self.method.name)
-        made = values[0] if len(values) == 1 else spread(values)
-        made = np.where(valid[..., np.newaxis], made, np.float32(np.nan))
-        return np.ascontiguousarray(made, np.float32)
+        made = np.array(values[0]) if len(values) == 1 else spread(values)
+        made[~valid] = np.nan
+        return made
 
     def _row(self, row: int) -> _Row:
         """A row of windows beside each other, weighted along columns where they are blended."""
