@@ -19,13 +19,19 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.inference.output import NODATA, Dtype, OutputBand, Storage, storage
 from sensor2sensor.inference.scenes.scene import Frame
 
 BLOCK_PX = 512
-_CACHE_MIB = 128
+_CACHE_MIB = 64
 _COG = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BLOCKSIZE": BLOCK_PX, "BIGTIFF": "IF_SAFER"}
+# Noise in the last digits does not pack: higher levels take twice as long for the same size.
+_COG |= {"LEVEL": 1}
+# Of every file: what a network has made up is not told from what was measured by looking at it.
+MADE = {"S2S_SYNTHETIC": "yes: made by a model, not measured"}
+_VALID, _SATURATED = "S2S_VALID_SHARE", "S2S_SATURATED_VALUES"
 _COG |= {"OVERVIEW_RESAMPLING": "AVERAGE"}  # nearest would show every second pixel's noise
 
 
@@ -71,7 +77,7 @@ def write_cog(
             lacks one band is not valid.
         dtype: Of the numbers in the file.
         nodata: Of ``int16``.
-        tags: Of the file, text.
+        tags: Of the file, text, beside those of every prediction.
         colour: Numbers of the red, green and blue band, or of the one shown grey.
 
     Raises:
@@ -83,14 +89,46 @@ def write_cog(
     with _scratch(path) as folder, _environment(folder):
         plain = folder / "plain.tif"
         with _created(plain, frame, bands, how) as target:
-            _describe(target, bands, how, tags or {}, tuple(dict.fromkeys(colour)))
+            _describe(target, bands, how, dict(tags or {}), tuple(dict.fromkeys(colour)))
             valid, saturated = _fill(target, frame, len(bands), strips, how)
+            share = valid / (frame.width_px * frame.height_px)
+            target.update_tags(**{_VALID: repr(share), _SATURATED: str(saturated)})
         from rasterio.shutil import copy
 
         with files.atomic_path(path) as part:
             copy(plain, part, driver="COG", **_COG)
-    share = valid / (frame.width_px * frame.height_px)
     return WrittenCog(path, frame, tuple(bands), how, share, saturated)
+
+
+def read_cog(path: Path) -> WrittenCog:
+    """What a file that :func:`write_cog` wrote says of itself.
+
+    Raises:
+        InputError: It is another's.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    from sensor2sensor.inference.scenes.rasters import frame_of_raster
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        source = rasterio.open(path)
+    with source:
+        tags = source.tags()
+        if _VALID not in tags:
+            raise InputError("is no prediction of ours: its tags are gone", where=path)
+        how = Storage(source.dtypes[0], source.scales[0], source.nodata)
+        bands = tuple(_band(source, number) for number in source.indexes)
+        frame = frame_of_raster(source)
+    return WrittenCog(path, frame, bands, how, float(tags[_VALID]), int(tags[_SATURATED]))
+
+
+def _band(source: Any, number: int) -> OutputBand:
+    tags, place = source.tags(number), number - 1
+    name = source.descriptions[place].removesuffix(f"_{tags['kind']}")
+    nm = tags.get("wavelength_nm")
+    return OutputBand(name, source.units[place], None if nm is None else float(nm), tags["kind"])
 
 
 @contextmanager
@@ -146,7 +184,7 @@ def _describe(
     target: Any,
     bands: Sequence[OutputBand],
     how: Storage,
-    tags: Mapping[str, str],
+    tags: dict[str, str],
     colour: tuple[int, ...],
 ) -> None:
     from rasterio.enums import ColorInterp
@@ -160,7 +198,7 @@ def _describe(
     for number, kind in zip(colour, kinds, strict=True):
         shown[number] = ColorInterp[kind]
     target.colorinterp = shown
-    target.update_tags(TIFFTAG_SOFTWARE=f"sensor2sensor {__version__}", **tags)
+    target.update_tags(TIFFTAG_SOFTWARE=f"sensor2sensor {__version__}", **(MADE | tags))
     for number, band in enumerate(bands, start=1):
         known = {} if band.wavelength_nm is None else {"wavelength_nm": f"{band.wavelength_nm:g}"}
         target.update_tags(number, kind=band.kind, **known)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 import rasterio
@@ -9,7 +11,7 @@ from rasterio.enums import ColorInterp
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.inference.cog import write_cog
+from sensor2sensor.inference.cog import read_cog, write_cog
 from sensor2sensor.inference.output import PUBLIC_NODATA, OutputBand
 from sensor2sensor.inference.scenes.scene import Frame
 
@@ -50,9 +52,30 @@ def test_values_and_what_is_said_of_them_come_back(image, tmp_path):
         assert source.crs.to_epsg() == 32629 and source.transform.to_gdal()[0] == 499980.0
         assert np.isnan(source.nodata) and source.descriptions == NAMES
         assert set(source.units) == {"reflectance"} and source.tags()["S2S_MODEL"] == "edsr"
+        assert source.tags()["S2S_SYNTHETIC"].startswith("yes")
         assert source.tags(2) == {"kind": "prediction", "wavelength_nm": "450"}
         colours = [ColorInterp.blue, ColorInterp.green, ColorInterp.red, ColorInterp.undefined]
         assert list(source.colorinterp) == colours
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+@pytest.mark.filterwarnings("error")
+def test_a_file_says_again_what_was_written(tmp_path, dtype):
+    bands = (*BANDS, OutputBand("B02", "reflectance", kind="std"))
+    image = np.full((6, 7, 5), 9, np.float32)
+    image[0, 0] = np.nan
+    for frame in (replace(FRAME, width_px=7, height_px=6), Frame(7, 6)):
+        told = write_cog(tmp_path / "a.tif", frame, bands, [image], dtype=dtype)
+        again = read_cog(tmp_path / "a.tif")
+        np.testing.assert_equal(asdict(again), asdict(told))
+        assert again.saturated == (205 if dtype == "int16" else 0)
+
+
+def test_the_file_of_another_says_nothing(tmp_path):
+    with rasterio.open(tmp_path / "a.tif", "w", "GTiff", 4, 4, 1, None, None, "uint8"):
+        pass
+    with pytest.raises(InputError, match="no prediction of ours"):
+        read_cog(tmp_path / "a.tif")
 
 
 def test_overviews_are_means_of_what_there_is(image, tmp_path):
