@@ -3,10 +3,10 @@
     python -m benchmarks.predict [--cache FOLDER] [--size 10980] [--blocks 4] [--width 1]
 
 The product of ``benchmarks.step40`` (10980 x 10980 pixels at 10 m, generated once; smaller with
---size), predicted from itself degraded six times by an untrained ``edsr`` of a
-quarter of the usual blocks, on the grid of 10 m. Sides, each a fresh process: *tensorflow*, the generator itself; *onnx*, the file
-that ``export.py`` makes of it. The network's time is that of its own calls: reading, degrading,
-enlarging, normalising and writing are not in it (onnx normalises within).
+--size), predicted from itself degraded six times by an untrained ``edsr`` of a quarter of the usual
+blocks, on the grid of 10 m. Sides, each a fresh process: *tensorflow*, the generator itself;
+*onnx*, the file that ``export.py`` makes of it. The network's time is that of its own calls:
+reading, degrading, enlarging, normalising and writing are not in it (onnx normalises within).
 
 Bounds, on both sides: the network at least 90 % of the time from the first window to the written
 file; peak memory of the process below 2 GiB; on a part of the product windows of any size and one
