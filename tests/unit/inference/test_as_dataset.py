@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +19,13 @@ from sensor2sensor.dataset.build import dense_input
 from sensor2sensor.dataset.contract import TargetSpec, load_contract
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
-from sensor2sensor.dataset.records import dense_record
+from sensor2sensor.dataset.records import TileRecord, dense_record
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.as_dataset import photo_path, refuse_other, write_mask
-from sensor2sensor.inference.cog import write_cog
-from sensor2sensor.inference.output import output_bands
+from sensor2sensor.inference.as_dataset import refuse_other, write_mask
+from sensor2sensor.inference.command import add_arguments, predict_all
+from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.scenes.scene import Frame, SceneWindow
+from sensor2sensor.predictors.tiling import Tiling
 from sensor2sensor.sources.aerial.run import main
 from sensor2sensor.sources.pictures import COLOURS, picture_band
 from tests.fakes_tiles import own_environment
@@ -28,7 +33,7 @@ from tests.fakes_tiles import own_environment
 SIDE = 600
 MASK = BandSpec(
     name="building", unit="1", wavelength_nm=None, scale=1.0, offset=0.0, nodata=None,
-    value_range=(0.0, 1.0),
+    groups=("mask",), value_range=(0.0, 1.0),
 )  # fmt: skip
 FORM = Form(
     name="aerial", kind="paired", tile_px=64, resolution_m=0.3, factor=1.0,
@@ -39,7 +44,7 @@ FORM = Form(
 
 @dataclass
 class MaskScene:
-    """A mask whose strip from row 512 on holds nothing."""
+    """A mask, and where it says something."""
 
     mask: np.ndarray
     valid: np.ndarray
@@ -66,24 +71,63 @@ def records(folder: Path):
     return list(iterate_refs(refs, load_contract(folder)))
 
 
-def test_step_52_reads_the_folder(scene, tmp_path):
+@dataclass
+class Painter:
+    """Roofs and fields of another colour in every image."""
+
+    red: int = 10
+    normalised = False
+
+    def __call__(self, tiles: Sequence[TileRecord], /) -> np.ndarray:
+        masks = np.stack([tile.input_dense for tile in tiles])
+        return np.concatenate([masks * 100 + self.red, 200 - masks * 50, masks * 7 + 1.4], axis=-1)
+
+    def describe(self) -> dict[str, Any]:
+        return {"method": "painter", "red": self.red}
+
+
+def door(*words: object) -> int:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    args = parser.parse_args(["--as-dataset", *map(str, words)])
+    painter = Painter()
+
+    def make() -> Method:
+        return Method("painter", (painter,), FORM, Tiling(0))
+
+    return predict_all(FORM, "painter", args, make)
+
+
+def test_masks_become_a_folder_that_step_52_reads(scene, tmp_path):
+    names = ("austin1", "austin7", "austin9")  # a tile of every split
+    (tmp_path / "masks").mkdir()
+    for turn, name in enumerate(names):
+        profile = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": 1, "dtype": "uint8"}
+        place = {"crs": scene.frame.crs, "transform": rasterio.Affine(*scene.frame.transform)}
+        with rasterio.open(tmp_path / "masks" / f"{name}.tif", "w", **profile, **place) as made:
+            made.write(np.rot90(scene.mask, turn).astype(np.uint8) * 255, 1)
     folder = tmp_path / "made"
-    # A tile of every split, each another image.
-    photos = np.random.default_rng(6).integers(0, 256, (3, SIDE, SIDE, 3)).astype(np.float32)
-    names = ("austin1", "austin7", "austin9")
-    bands, options = output_bands(FORM), {"dtype": "uint8", "colour": (0, 1, 2)}
-    for name, photo in zip(names, photos, strict=True):
-        write_cog(photo_path(folder, name), scene.frame, bands, [photo], **options)
-        write_mask(folder, name, scene, "pix2pix")
+    assert door("--product", tmp_path / "masks", "--out", folder) == 0
+    assert {p.name for p in (folder / "gt").iterdir()} == {f"{name}.tif" for name in names}
+    said = json.loads((folder / "images" / "austin7.json").read_text())
+    assert said["properties"]["s2s:synthetic"] is True
     words = ["--data", folder, "--stored-size", SIDE, *own_environment(tmp_path)]
     assert main([str(word) for word in words]) == 0
-    made = records(tmp_path / "aerial" / str(SIDE))
-    assert [record.name for record in made] == [f"made__{name}" for name in names]
-    for record, photo in zip(made, photos, strict=True):
-        np.testing.assert_array_equal(record.target, photo)
-        np.testing.assert_array_equal(record.input_dense[..., 0], scene.mask)
+    found = records(tmp_path / "aerial" / str(SIDE))
+    assert [record.name for record in found] == [f"made__{name}" for name in names]
+    for turn, record in enumerate(found):
+        mask = np.rot90(scene.mask, turn)
+        np.testing.assert_array_equal(record.input_dense[..., 0], mask)
+        wanted = np.stack([mask * 100 + 10, 200 - mask * 50, mask * 7 + 1], axis=-1)
+        np.testing.assert_array_equal(record.target, wanted)
     contract = load_contract(tmp_path / "aerial" / str(SIDE))
     assert contract.resolution_m == 0.3 and contract.target.display == COLOURS
+
+
+def test_one_file_is_no_folder(tmp_path):
+    (tmp_path / "a.tif").touch()
+    with pytest.raises(InputError, match="names one file for a data set; name a folder"):
+        door("--product", tmp_path / "a.tif", "--out", tmp_path / "b.tif")
 
 
 def test_both_say_what_they_are(scene, tmp_path):
