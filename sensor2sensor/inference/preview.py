@@ -179,13 +179,12 @@ def _quantity(spec: InputSpec | TargetSpec, bands: Sequence[int]) -> tuple[Any, 
 def _counterpart(form: Form, band: int) -> int | None:
     """The input band that shows what a target band shows: of its name, or nearest in wavelength."""
     wanted, given = form.target.bands[band], form.input.bands
-    alike = [place for place, one in enumerate(given) if one.unit == wanted.unit]
-    named = [place for place in alike if given[place].name == wanted.name]
+    named = [place for place, one in enumerate(given) if one.name == wanted.name]
     if named or wanted.wavelength_nm is None:
         return named[0] if named else None
     nm = wanted.wavelength_nm
-    gaps = [(abs((given[place].wavelength_nm or math.inf) - nm), place) for place in alike]
-    gap, nearest = min(gaps, default=(math.inf, 0))
+    gaps = [(abs((one.wavelength_nm or math.inf) - nm), place) for place, one in enumerate(given)]
+    gap, nearest = min(gaps)
     return nearest if gap <= SAME_COLOUR_NM else None
 
 
