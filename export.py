@@ -2,13 +2,15 @@
 
   python export.py --exp sis2/edsr
   python export.py --exp sis2/edsr --step best --format savedmodel --out models/
+  python export.py --exp sis2/edsr --zoo models/
   python export.py --exp sisr/carn --target sentinel2_superresolution
   python export.py --exp sisr/rrdb --target sentinel2_superresolution --margin 66
 
 Physical values in and out; normalisation lies within. Both files, <name>.onnx (or a SavedModel) and
 its sidecar <name>.json, go to <experiment>/export/, named after experiment and run; predict.py and
 s2s predict take either, the latter without TensorFlow. A file that differs from the generator is
-not left.
+not left. Beside them lie a model card, <name>.md, with the scores of these very weights, and a STAC
+Item, <name>.mlm.json. With --zoo all go to that folder, where the model gets the experiment's name.
 
 With --target sentinel2_superresolution the file is one for the public tool of that name, which
 predict.py runs as well, and a card in YAML. The margin is as far as the network sees; a smaller one
@@ -31,7 +33,10 @@ from sensor2sensor.config.places import find_experiment
 from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.runs import check_timestamp, find_run
+from sensor2sensor.inference.zoo import LIST, enter
 from sensor2sensor.predictors import export
+from sensor2sensor.predictors.mlm import title_of
+from sensor2sensor.report.model_card import write_companions
 from sensor2sensor.training.baseline import baseline_of
 from sensor2sensor.training.exporting import Source, export_for_tool, export_physical
 from sensor2sensor.training.run_file import refuse_other_data
@@ -48,7 +53,10 @@ def arguments() -> argparse.ArgumentParser:
     add("--timestamp", metavar="MMDD-hhmm", help="run to export (default: the latest)")
     add("--format", choices=FORMATS, help="of the file (default: onnx)")
     add("--target", choices=(export.TARGET,), help="make the file for this tool")
-    add("--out", type=Path, metavar="DIR", help="folder (default: export/ of the experiment)")
+    place = made.add_mutually_exclusive_group()
+    here = "folder (default: export/ of the experiment)"
+    place.add_argument("--out", type=Path, metavar="DIR", help=here)
+    place.add_argument("--zoo", type=Path, metavar="DIR", help="folder of models known by name")
     add(
         "--margin", type=int, metavar="N",
         help="with --target: output pixels (default: as far as it sees)",
@@ -75,18 +83,18 @@ def told(fit: export.Fit, margin: export.Margin, measured: dict[str, float]) -> 
         print("compat: trained on bands of 20 m enlarged by -0.75, the tool enlarges them by -0.5")
 
 
-def for_tool(args: argparse.Namespace, source: Source, folder: Path) -> str:
-    """Export for the public tool; returns what was written."""
+def for_tool(args: argparse.Namespace, source: Source, folder: Path) -> Path:
+    """Export for the public tool; returns the card."""
     if args.format not in (None, "onnx"):
         raise ConfigError(f"{args.target} runs ONNX alone", where="--format", hint="leave it out")
     fit = export.fit_of(source.experiment, other_scale=args.other_scale)
     card, margin, measured = export_for_tool(source, folder, fit, margin=args.margin)
     told(fit, margin, measured)
-    return f"{card} and {card.with_suffix('.onnx').name}"
+    return card
 
 
-def for_all(args: argparse.Namespace, source: Source, folder: Path) -> str:
-    """Export for physical values; returns what was written."""
+def for_all(args: argparse.Namespace, source: Source, folder: Path) -> Path:
+    """Export for physical values; returns the sidecar."""
     for option, said in (
         ("--margin", args.margin is not None),
         ("--other-scale", args.other_scale),
@@ -100,7 +108,19 @@ def for_all(args: argparse.Namespace, source: Source, folder: Path) -> str:
     sides = "any size" if size is None else f"{size[0]} x {size[1]} target pixels alone"
     print(f"takes images of {sides}, in physical values")
     print(f"equal to the generator within {said.measured['parity_share']:.1e} of a band's range")
-    return f"{path} and {said.model}"
+    return path
+
+
+def describe(source: Source, path: Path, zoo: Path | None) -> None:
+    """Write what tells people and catalogues of an export, and enter it in a zoo."""
+    experiment = source.experiment
+    place = experiment.environment.evaluation_dir
+    card, item, said = write_companions(path, experiment.contract, source.run, place)
+    print(f"wrote {path}, {said.model}, {card.name} and {item.name}")
+    if zoo is not None:
+        name = experiment.name.replace("/", "-")
+        enter(zoo, name, path, title=title_of(said), form=said.form)
+        print(f"entered as '{name}' in {zoo / LIST}")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -118,10 +138,11 @@ def main(args: argparse.Namespace) -> int:
     name, root = experiment.config.model_name, environment.models_root
     check_by_name(name, root)
     refuse_other_data(experiment)
-    folder = args.out or experiment.exp_dir / "export"
+    folder = args.zoo or args.out or experiment.exp_dir / "export"
     find = partial(find_gan_class, name, root, print, experiment.config.modules)
     made = for_all if args.target is None else for_tool
-    print(f"wrote {made(args, Source(experiment, run, find, at), folder)}")
+    source = Source(experiment, run, find, at)
+    describe(source, made(args, source, folder), args.zoo)
     return 0
 
 

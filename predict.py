@@ -57,7 +57,9 @@ def arguments() -> argparse.ArgumentParser:
     allowed = ["inference.dropout", "inference.norm"]
     about = ("a setting of the prediction alone", "inference.dropout=true", allowed)
     add_set(made, *about, ExperimentFile.model_fields)
-    add("--samples", type=positive, default=1, metavar="N", help="draws of dropout: mean and spread")
+    add(
+        "--samples", type=positive, default=1, metavar="N", help="draws of dropout: mean and spread"
+    )
     add_arguments(made)
     return made
 

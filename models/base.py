@@ -15,7 +15,7 @@ from models.parts.answers import answers, heed, loss_inputs, refuse_without_base
 from models.parts.base_image import BASES
 from models.parts.discriminators import staged
 from models.parts.judges import patchgan, plain_patchgan, vgg_discriminator
-from models.parts.low_frequency import constrained
+from models.parts.low_frequency import MOST_STEPS, constrained
 from models.parts.norms import GENERATOR_KINDS as NORMS
 from models.parts.optimizers import adam
 from models.parts.params import read_params
@@ -45,7 +45,8 @@ __all__ = [
     "vgg_discriminator",
 ]
 
-COMMON = {"low_frequency": False}  # parameters of every assembled model
+# Parameters of every assembled model.
+COMMON = {"low_frequency": (False, True, *range(2, MOST_STEPS + 1))}
 # Powers of two, halved without a rest down to 1 x 1: every skip meets a map of its size.
 SIZES_PX = (64, 128, 256, 512)
 _IMAGES = frozenset({"target", "output", "input", "base", "value_range", "step", "extras", "vgg"})
@@ -76,7 +77,8 @@ def assemble(
     # In this order: a checkpoint and the seeds of a run know networks before optimizers.
     model.generator = model.Generator()
     if model.params.low_frequency:
-        model.generator = constrained(experiment, model.generator)
+        steps = int(model.params.low_frequency)
+        model.generator = constrained(experiment, model.generator, steps)
     model.discriminator = model.Discriminator()
     # 0.5 beside an adversary (DCGAN, Radford et al. 2016): 0.9 made training oscillate.
     beta_1 = beta_1_alone if model.discriminator is None else 0.5

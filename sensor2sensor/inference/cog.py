@@ -6,6 +6,7 @@ beside it meanwhile; no more than a strip and GDAL's cache is held. Equal values
 
 from __future__ import annotations
 
+import errno
 import glob
 import shutil
 import warnings
@@ -19,13 +20,19 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.inference.output import NODATA, Dtype, OutputBand, Storage, storage
 from sensor2sensor.inference.scenes.scene import Frame
 
 BLOCK_PX = 512
-_CACHE_MIB = 128
+_CACHE_MIB = 64
 _COG = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BLOCKSIZE": BLOCK_PX, "BIGTIFF": "IF_SAFER"}
+# Noise in the last digits does not pack: higher levels take twice as long for the same size.
+_COG |= {"LEVEL": 1}
+# Of every file: what a network has made up is not told from what was measured by looking at it.
+MADE = {"S2S_SYNTHETIC": "yes: made by a model, not measured"}
+_VALID, _SATURATED = "S2S_VALID_SHARE", "S2S_SATURATED_VALUES"
 _COG |= {"OVERVIEW_RESAMPLING": "AVERAGE"}  # nearest would show every second pixel's noise
 
 
@@ -71,7 +78,7 @@ def write_cog(
             lacks one band is not valid.
         dtype: Of the numbers in the file.
         nodata: Of ``int16``.
-        tags: Of the file, text.
+        tags: Of the file, text, beside those of every prediction.
         colour: Numbers of the red, green and blue band, or of the one shown grey.
 
     Raises:
@@ -83,14 +90,48 @@ def write_cog(
     with _scratch(path) as folder, _environment(folder):
         plain = folder / "plain.tif"
         with _created(plain, frame, bands, how) as target:
-            _describe(target, bands, how, tags or {}, tuple(dict.fromkeys(colour)))
-            valid, saturated = _fill(target, frame, len(bands), strips, how)
+            _describe(target, bands, how, dict(tags or {}), tuple(dict.fromkeys(colour)))
+            valid, saturated = _fill(path, target, frame, strips, how)
+            share = valid / (frame.width_px * frame.height_px)
+            target.update_tags(**{_VALID: repr(share), _SATURATED: str(saturated)})
+            with _writing(path):
+                target.close()
         from rasterio.shutil import copy
 
-        with files.atomic_path(path) as part:
+        with files.atomic_path(path) as part, _writing(path):
             copy(plain, part, driver="COG", **_COG)
-    share = valid / (frame.width_px * frame.height_px)
     return WrittenCog(path, frame, tuple(bands), how, share, saturated)
+
+
+def read_cog(path: Path) -> WrittenCog:
+    """What a file that :func:`write_cog` wrote says of itself.
+
+    Raises:
+        InputError: It is another's.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    from sensor2sensor.inference.scenes.rasters import frame_of_raster
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        source = rasterio.open(path)
+    with source:
+        tags = source.tags()
+        if _VALID not in tags:
+            raise InputError("is no prediction of ours: its tags are gone", where=path)
+        how = Storage(source.dtypes[0], source.scales[0], source.nodata)
+        bands = tuple(_band(source, number) for number in source.indexes)
+        frame = frame_of_raster(source)
+    return WrittenCog(path, frame, bands, how, float(tags[_VALID]), int(tags[_SATURATED]))
+
+
+def _band(source: Any, number: int) -> OutputBand:
+    tags, place = source.tags(number), number - 1
+    name = source.descriptions[place].removesuffix(f"_{tags['kind']}")
+    nm = tags.get("wavelength_nm")
+    return OutputBand(name, source.units[place], None if nm is None else float(nm), tags["kind"])
 
 
 @contextmanager
@@ -129,6 +170,19 @@ def _environment(scratch: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """What GDAL says of a full disk, as an error of the system that names the file."""
+    from rasterio._err import CPLE_BaseError
+    from rasterio.errors import RasterioError
+
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError) as error:
+        why = " ".join(str(error.__cause__ or error).split())
+        raise OSError(errno.EIO, f"cannot be written; is there room? ({why})", str(path)) from error
+
+
 def _created(path: Path, frame: Frame, bands: Sequence[OutputBand], how: Storage) -> Any:
     import rasterio
 
@@ -146,7 +200,7 @@ def _describe(
     target: Any,
     bands: Sequence[OutputBand],
     how: Storage,
-    tags: Mapping[str, str],
+    tags: dict[str, str],
     colour: tuple[int, ...],
 ) -> None:
     from rasterio.enums import ColorInterp
@@ -160,22 +214,23 @@ def _describe(
     for number, kind in zip(colour, kinds, strict=True):
         shown[number] = ColorInterp[kind]
     target.colorinterp = shown
-    target.update_tags(TIFFTAG_SOFTWARE=f"sensor2sensor {__version__}", **tags)
+    target.update_tags(TIFFTAG_SOFTWARE=f"sensor2sensor {__version__}", **(MADE | tags))
     for number, band in enumerate(bands, start=1):
         known = {} if band.wavelength_nm is None else {"wavelength_nm": f"{band.wavelength_nm:g}"}
         target.update_tags(number, kind=band.kind, **known)
 
 
 def _fill(
+    path: Path,
     target: Any,
     frame: Frame,
-    channels: int,
     strips: Iterable[npt.NDArray[np.float32]],
     how: Storage,
 ) -> tuple[int, int]:
     """Write the strips with their mask; pixels that are valid, and values beyond the type."""
     from rasterio.windows import Window
 
+    channels = target.count
     top = valid = saturated = 0
     for strip in strips:
         height = len(strip)
@@ -185,8 +240,9 @@ def _fill(
         window = Window(0, top, frame.width_px, height)
         there = np.isfinite(strip).all(axis=-1)
         stored, beyond = how.stored(strip)
-        target.write(np.moveaxis(stored, -1, 0), window=window)
-        target.write_mask(there.astype(np.uint8) * 255, window=window)
+        with _writing(path):
+            target.write(np.moveaxis(stored, -1, 0), window=window)
+            target.write_mask(there.astype(np.uint8) * 255, window=window)
         top, valid, saturated = top + height, valid + int(there.sum()), saturated + beyond
     if top != frame.height_px:
         raise ValueError(f"the strips end at row {top} of {frame.height_px}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from sensor2sensor.core.cli import StepReport, comma_list, positive, say
 from sensor2sensor.core.errors import InputError, Sensor2SensorError
 from sensor2sensor.dataset.form import Form
+from sensor2sensor.inference import as_dataset
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import DTYPES, NODATA, Dtype
 from sensor2sensor.inference.preview import write_preview
@@ -125,7 +126,9 @@ def predict_all(
         Sensor2SensorError: The only product failed, or the command line names none.
     """
     options = scene_options(args)
-    jobs = _jobs(paths_of(args.product), name, args.out, folder or Path())
+    if args.as_dataset:
+        as_dataset.refuse_other(form)
+    jobs = _jobs(paths_of(args.product), name, args.out, folder or Path(), args.as_dataset)
     if len(jobs) == 1:
         (job,) = jobs
         with _opened(job, form, options, args) as scene:
@@ -145,22 +148,29 @@ def predict_all(
     return report.finish()
 
 
-def _jobs(paths: list[Path], name: str, out: Path | None, folder: Path) -> list[Job]:
-    """Where each product's prediction goes.
+def _jobs(
+    paths: list[Path], name: str, out: Path | None, folder: Path, dataset: bool = False
+) -> list[Job]:
+    """Where each product's prediction goes; in a data set it has the name of its mask.
 
     Raises:
         InputError: Two would go to one file, or one name is given for several products.
     """
     one_file = out is not None and out.suffix.lower() in (".tif", ".tiff") and not out.is_dir()
     if one_file and out is not None:
-        if len(paths) > 1:
-            what = f"names one file for {len(paths)} products"
+        if len(paths) > 1 or dataset:
+            what = f"names one file for {'a data set' if dataset else f'{len(paths)} products'}"
             raise InputError(what, where=f"--out {out}", hint="name a folder")
         return [Job(paths[0], out)]
     within = out or folder
     if within.exists() and not within.is_dir():
         raise InputError("is no .tif and no folder", where=f"--out {within}")
-    jobs = [Job(path, within / f"{_stem(path)}__{name}.tif") for path in paths]
+    outs = (
+        as_dataset.photo_path(within, _stem(path)) if dataset else
+        within / f"{_stem(path)}__{name}.tif"
+        for path in paths
+    )  # fmt: skip
+    jobs = list(map(Job, paths, outs))
     taken: dict[Path, Path] = {}
     for job in jobs:
         if (other := taken.setdefault(job.out, job.path)) != job.path:
@@ -194,13 +204,17 @@ def _opened(
 
 def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodata: int) -> None:
     """Predict one scene and write what is asked for beside it."""
+    if args.as_dataset:
+        as_dataset.refuse_mean(method)
     job.out.parent.mkdir(parents=True, exist_ok=True)
     dtype = args.dtype or _natural(method.form)
     how = PredictOptions(args.window_px, args.overlap_px, args.batch, dtype, nodata, args.force)
 
     def finish(written: Written) -> None:
         beside = _beside(job, scene, method, args)
-        write_sidecar(written.cog, _told(written, synthetic=args.as_dataset), beside)
+        if args.as_dataset:
+            as_dataset.write_mask(job.out.parents[1], job.out.stem, scene, method.name)
+        write_sidecar(written.cog, _told(written), beside)
 
     written = predict(method, scene, job.out, how, finish)
     if written.current:  # what is asked for beside it may be more than before
@@ -213,7 +227,7 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
         say(f"{written.cog.saturated} values lie beyond what {dtype} holds: written as its ends")
 
 
-def _told(written: Written, *, synthetic: bool) -> Told:
+def _told(written: Written) -> Told:
     said = written.provenance
     keys = ("software", "windows", "batch", "dtype", "nodata")
     return Told(
@@ -221,7 +235,6 @@ def _told(written: Written, *, synthetic: bool) -> Told:
         {"name": said["scene"], **said["facts"]},
         {key: said[key] for key in keys},
         said["notices"],
-        synthetic,
     )
 
 

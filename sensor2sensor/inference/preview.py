@@ -158,8 +158,10 @@ def _look(
     label: str, form: Form, overview: Sides, shown: tuple[int, ...], given: tuple[int, ...]
 ) -> Look:
     """One choice of bands for each side, and the one stretch for all sides of one quantity."""
-    reference = "truth" if "truth" in overview else "prediction"
-    made = stretch(form.target, form.target_ranges, overview[reference][..., list(shown)], shown)
+    # Of both together: in the narrow range of a truth alone, a bad prediction is white throughout.
+    # The input stays out of it, for clouds on it would leave the ground black.
+    target = [overview[side][..., list(shown)] for side in SIDES[1:] if side in overview]
+    made = stretch(form.target, form.target_ranges, np.concatenate(target), shown)
     same = _quantity(form.input, given) == _quantity(form.target, shown)
     values = overview["input"][..., list(given)]
     own = made if same else stretch(form.input, form.input_ranges, values, given)
@@ -179,13 +181,12 @@ def _quantity(spec: InputSpec | TargetSpec, bands: Sequence[int]) -> tuple[Any, 
 def _counterpart(form: Form, band: int) -> int | None:
     """The input band that shows what a target band shows: of its name, or nearest in wavelength."""
     wanted, given = form.target.bands[band], form.input.bands
-    alike = [place for place, one in enumerate(given) if one.unit == wanted.unit]
-    named = [place for place in alike if given[place].name == wanted.name]
+    named = [place for place, one in enumerate(given) if one.name == wanted.name]
     if named or wanted.wavelength_nm is None:
         return named[0] if named else None
     nm = wanted.wavelength_nm
-    gaps = [(abs((given[place].wavelength_nm or math.inf) - nm), place) for place in alike]
-    gap, nearest = min(gaps, default=(math.inf, 0))
+    gaps = [(abs((one.wavelength_nm or math.inf) - nm), place) for place, one in enumerate(given)]
+    gap, nearest = min(gaps)
     return nearest if gap <= SAME_COLOUR_NM else None
 
 

@@ -21,20 +21,11 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, ModelContractError, OutputExistsError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.core.versions import __version__
-from sensor2sensor.inference.cog import WrittenCog, write_cog
+from sensor2sensor.inference.cog import WrittenCog, read_cog, write_cog
 from sensor2sensor.inference.method import Method
-from sensor2sensor.inference.output import (
-    NODATA,
-    Dtype,
-    Kind,
-    OutputBand,
-    Storage,
-    output_bands,
-    storage,
-)
+from sensor2sensor.inference.output import NODATA, Dtype, Kind, output_bands, storage
 from sensor2sensor.inference.quicklook import colours
 from sensor2sensor.inference.scenes.scene import Image, Scene
-from sensor2sensor.inference.stac import sidecar_path
 from sensor2sensor.inference.strips import Layout, Strips, blended_layout, halo_layout
 
 WINDOW_PX = 512  # of the target: two blocks of the file's overviews, and what most memories bear
@@ -102,7 +93,7 @@ def predict(
     _refuse_normalised(method)
     layout = layout_of(method, scene, options)
     bands = output_bands(method.form, kinds_of(method))
-    how = storage(options.dtype, bands, options.nodata)  # refused before hours of work
+    storage(options.dtype, bands, options.nodata)  # refused before hours of work
     provenance = provenance_of(method, scene, layout, options)
     text = files.json_text(provenance)
     request = hashlib.sha256(text.encode()).hexdigest()
@@ -113,7 +104,7 @@ def predict(
                 what, hint = "is there already, of another request", "name another, or add --force"
                 raise OutputExistsError(what, where=out, hint=hint)
             if not _part(out).exists():
-                return Written(_found(out, scene, bands, how), provenance, current=True)
+                return Written(read_cog(out), provenance, current=True)
         folder = _begun(out, text, force=options.force)
         strips = Strips(method, scene, layout, options.batch or method.batch_size)
         told = write_cog(
@@ -210,23 +201,6 @@ def _request_of(out: Path) -> str | None:
             return found
     except RasterioError:
         return None
-
-
-def _found(out: Path, scene: Scene, bands: tuple[OutputBand, ...], how: Storage) -> WrittenCog:
-    """What is known of a file that is there."""
-    import rasterio
-    from rasterio.windows import Window
-
-    valid = 0
-    with rasterio.open(out) as source:
-        for top in range(0, source.height, WINDOW_PX):
-            window = Window(0, top, source.width, min(WINDOW_PX, source.height - top))
-            valid += int(np.count_nonzero(source.dataset_mask(window=window)))
-        share = valid / (source.width * source.height)
-    beside = sidecar_path(out)
-    said = files.read_json(beside).get("properties", {}) if beside.exists() else {}
-    saturated = int(said.get("s2s:saturated_values", 0))
-    return WrittenCog(out, scene.frame, bands, how, share, saturated)
 
 
 def _begun(out: Path, text: str, *, force: bool) -> Path:

@@ -40,14 +40,12 @@ class Told:
             (ISO 8601) where its time is known.
         request: Options that decided on the values.
         notices: Lines the user was told.
-        synthetic: Whether it is passed on as data of its own.
     """
 
     model: Mapping[str, Any]
     scene: Mapping[str, Any]
     request: Mapping[str, Any] = field(default_factory=dict)
     notices: Sequence[str] = ()
-    synthetic: bool = False
 
 
 def sidecar_path(path: Path) -> Path:
@@ -100,7 +98,7 @@ def _extensions(bands: Sequence[OutputBand]) -> list[str]:
 
 
 def _properties(written: WrittenCog, told: Told) -> dict[str, Any]:
-    said = {
+    return {
         "processing:software": {"sensor2sensor": __version__},
         "s2s:model": dict(told.model),
         "s2s:scene": dict(told.scene),
@@ -108,8 +106,8 @@ def _properties(written: WrittenCog, told: Told) -> dict[str, Any]:
         "s2s:notices": list(told.notices),
         "s2s:valid_percent": round(100 * written.valid_share, 4),
         "s2s:saturated_values": written.saturated,
+        "s2s:synthetic": True,  # as the file's own tag says
     }
-    return said | ({"s2s:synthetic": True} if told.synthetic else {})
 
 
 def _asset(written: WrittenCog) -> dict[str, Any]:
@@ -132,7 +130,7 @@ def _band(band: OutputBand, how: Storage) -> dict[str, Any]:
     said: dict[str, Any] = {"name": band.description, "description": band.kind}
     said |= {"data_type": how.dtype, "unit": band.unit}
     if how.nodata is not None:
-        said["nodata"] = "nan" if math.isnan(how.nodata) else how.nodata
+        said["nodata"] = "nan" if math.isnan(how.nodata) else int(how.nodata)
     said |= {"raster:scale": how.scale, "raster:offset": 0.0}
     if band.wavelength_nm is not None:
         said["eo:center_wavelength"] = round(band.wavelength_nm / 1000, 6)  # micrometres

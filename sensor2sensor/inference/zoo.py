@@ -6,7 +6,6 @@ the digest of the network, so that nothing is run which is not what was entered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sensor2sensor.core import files, locks
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.dataset.form import Form
 
 LIST = "models.json"
 FILES = (".json", ".yaml", ".yml", ".onnx")  # what predict opens
@@ -66,9 +66,7 @@ def read_zoo(folder: Path) -> Zoo:
         raise InputError(f"is no list of models ({place}: {first['msg']})", where=path) from None
 
 
-def enter(
-    folder: Path, name: str, file: Path, *, title: str, bands: tuple[Sequence[str], Sequence[str]]
-) -> Entry:
+def enter(folder: Path, name: str, file: Path, *, title: str, form: Form) -> Entry:
     """Enter a model under a name, in the place of the one that had it.
 
     Args:
@@ -76,7 +74,7 @@ def enter(
         name: The name.
         file: The model's sidecar or card, below the folder.
         title: A line for those who choose.
-        bands: Names of the bands it takes, and of those it makes.
+        form: What it takes and makes.
 
     Raises:
         InputError: The file lies elsewhere, or the list is damaged.
@@ -84,7 +82,7 @@ def enter(
     if not file.resolve().is_relative_to(folder.resolve()):
         raise InputError("lies outside the zoo", where=file, hint=f"export into {folder}")
     place = file.resolve().relative_to(folder.resolve()).as_posix()
-    taken, made = map(list, bands)
+    taken, made = ([band.name for band in side.bands] for side in (form.input, form.target))
     entry = Entry(file=place, sha256=files.sha256(file), title=title, input=taken, output=made)
     with locks.lock(folder / f".{LIST}.lock"):  # two exports must not lose each other's entry
         known = read_zoo(folder).models if (folder / LIST).is_file() else {}
@@ -105,7 +103,7 @@ def find_model(said: str, folder: Path) -> Path:
             the one that was entered.
     """
     path = Path(said)
-    if path.is_file():
+    if path.is_file() or (path / "saved_model.pb").is_file():
         return path
     if path.suffix.lower() in FILES or path.name != said:
         raise InputError("there is no such file", where=said)

@@ -205,7 +205,7 @@ def _saved(model: Path) -> Network:
 
 
 def _of_card(card: Card, threads: int | None) -> Exported:
-    form = _card_form(card)
+    form = card_form(card)
     coarse = max(band.native_px for band in form.input.bands)
     predictor = ExportedPredictor(
         _onnx(card.model, form, threads), form, OWN_GRID, 1, None,
@@ -219,7 +219,7 @@ def _of_card(card: Card, threads: int | None) -> Exported:
     return Exported(card.path.stem, predictor, form, tiling, 1, known, from_card=True)
 
 
-def _card_form(card: Card) -> Form:
+def card_form(card: Card) -> Form:
     """The form of a card: what the tool asks of every model, by ESA's names of the bands."""
     fine = card.source_m == 10
     taken = [_band(name, 2 if fine and name in BANDS_20M else 1) for name in card.bands]

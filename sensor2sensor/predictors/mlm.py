@@ -46,7 +46,6 @@ def mlm_item(
     settings: Mapping[str, Any],
     assets: Mapping[str, Mapping[str, Any]],
     size_bytes: int | None = None,
-    parameters: int | None = None,
     numbers: float = 1.0,
 ) -> dict[str, Any]:
     """The Item.
@@ -58,11 +57,10 @@ def mlm_item(
         settings: The run's ``experiment.json``.
         assets: Further assets: sidecar, model card.
         size_bytes: Of the file; None of a folder.
-        parameters: Weights of the network; None: not counted.
         numbers: What physical values are multiplied by before they go in.
     """
     known, form = said.provenance, said.form
-    counted = {} if parameters is None else {"mlm:total_parameters": parameters}
+    counted = {"mlm:total_parameters": known["weights_count"]} if "weights_count" in known else {}
     trained_by = {key: settings[key] for key in _TRAINED_BY if settings.get(key) is not None}
     return {
         "type": "Feature",

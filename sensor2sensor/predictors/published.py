@@ -7,7 +7,6 @@ are found among the data set's by name, and it is applied to tiles as predict ap
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from sensor2sensor.dataset.upsampling import OWN_GRID
 from sensor2sensor.predictors.exported import Exported, open_exported
 from sensor2sensor.predictors.protocol import Images
 from sensor2sensor.predictors.registry import Baseline, TrainSplit
+from sensor2sensor.products.bands import esa_name
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
@@ -150,11 +150,6 @@ def _places(
             what = f"the model {does} {band.name} in {band.unit}, not in {among[place].unit}"
             raise ConfigError(what)
     return places
-
-
-def esa_name(name: str) -> str:
-    """``B02`` of Theia's ``B2``; other names as they are."""
-    return re.sub(r"^B(\d)$", r"B0\1", name)
 
 
 def _refuse_grids(theirs: Form, contract: DatasetContract, upsampling: str) -> None:

@@ -15,7 +15,10 @@ from sensor2sensor.config.vocabulary import adversarial
 from sensor2sensor.core import files
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.predictors import mlm
+from sensor2sensor.predictors.card import OURS
+from sensor2sensor.predictors.exported import open_exported
 from sensor2sensor.predictors.sidecar import Sidecar, read_sidecar
+from sensor2sensor.products.theia import QUANTIFICATION
 from sensor2sensor.report.compare import NOTHING, interval, number
 from sensor2sensor.report.load import Result, load
 
@@ -53,36 +56,24 @@ class Subject:
 
 
 def write_companions(
-    path: Path,
-    contract: DatasetContract,
-    run: Run,
-    evaluations: Path,
-    *,
-    said: Sidecar | None = None,
-    parameters: int | None = None,
-    numbers: float = 1.0,
-) -> tuple[Path, Path]:
+    path: Path, contract: DatasetContract, run: Run, evaluations: Path
+) -> tuple[Path, Path, Sidecar]:
     """Write the model card ``<stem>.md`` and the STAC Item ``<stem>.mlm.json`` of an export.
 
     Args:
-        path: The sidecar, or the card of the public tool, for which ``said`` is given.
+        path: Its sidecar, or its card of the public tool.
         contract: Of the data set it was trained on.
         run: The run it was exported from.
         evaluations: The folder ``_evaluation``.
-        said: What the export says of itself; None: the sidecar is read.
-        parameters: Weights of the generator; None: not counted.
-        numbers: What physical values are multiplied by before they go in.
 
     Returns:
-        The two files.
+        The two files, and what the export says of itself.
     """
-    said = said or read_sidecar(path)[0]
+    said, numbers = _said_by(path, contract)
     settings, facts = files.read_json(run.resolved), read_run_json(run)
-    subject = Subject(
-        path.stem, said, contract, settings, facts, _of_these(evaluations, said.provenance)
-    )
+    results = _of_these(evaluations, said.provenance)
     card, item = path.with_suffix(SUFFIX), path.with_suffix(mlm.SUFFIX)
-    files.write_text(card, card_text(subject))
+    files.write_text(card, card_text(Subject(path.stem, said, contract, settings, facts, results)))
     model = path.parent / said.model
     assets = {
         "sidecar": mlm.asset(path, "What predict reads", _media(path), "metadata"),
@@ -90,11 +81,26 @@ def write_companions(
     }
     made = mlm.mlm_item(
         path.stem, said, started=facts["started"], settings=settings, assets=assets,
-        size_bytes=model.stat().st_size if model.is_file() else None,
-        parameters=parameters, numbers=numbers,
+        size_bytes=model.stat().st_size if model.is_file() else None, numbers=numbers,
     )  # fmt: skip
     files.write_json(item, made)
-    return card, item
+    return card, item, said
+
+
+def _said_by(path: Path, contract: DatasetContract) -> tuple[Sidecar, float]:
+    """What an export says of itself, and what physical values are multiplied by for it."""
+    if path.suffix == ".json":
+        return read_sidecar(path)[0], 1.0
+    opened = open_exported(path)
+    known = opened.provenance
+    # A card has bands and factor alone; the data set's name and kind are known here.
+    form = opened.form.model_copy(update={"name": contract.name, "kind": contract.kind})
+    said = Sidecar(
+        format="onnx", model=known["file"], sha256=known["sha256"], form=form,
+        tiling=opened.tiling, input_upsampling="none", size_px=None,
+        provenance=dict(known.get(OURS, {})),
+    )  # fmt: skip
+    return said, QUANTIFICATION
 
 
 def _media(path: Path) -> str:

@@ -44,7 +44,8 @@ class Source:
 
         seen, gan, step = trained(self.experiment, self.run, self.find(), at=self.at)
         known = facts(self.experiment, self.run, step)
-        return seen, gan, {**known, "weights": weights_in_use(gan)}
+        counted = {"weights_count": int(gan.generator.count_params())}
+        return seen, gan, {**known, "weights": weights_in_use(gan), **counted}
 
     @property
     def stem(self) -> str:

@@ -20,7 +20,8 @@ import rasterio
 import export
 import train
 from sensor2sensor.core import cli, files
-from sensor2sensor.inference.__main__ import main as infer
+from sensor2sensor.inference.door import main as infer
+from sensor2sensor.inference.zoo import find_model
 from sensor2sensor.predictors.card import read_card
 from sensor2sensor.predictors.exported import open_exported
 from sensor2sensor.predictors.physical import noise_tile
@@ -155,7 +156,7 @@ def test_the_weights_of_the_file_are_the_averages(place, card):
 
 def applied(card: Path, product: Path, out: Path, tile_px: int) -> tuple[np.ndarray, dict]:
     words = ["--model", str(card), "--product", str(product), "--out", str(out)]
-    assert infer([*words, "--tile-px", str(tile_px)]) == 0
+    assert infer([*words, "--window-px", str(2 * tile_px)]) == 0
     with rasterio.open(out) as file:
         named = {"descriptions": file.descriptions, "scales": file.scales, "crs": file.crs}
         return file.read(), {**named, **file.profile}
@@ -182,7 +183,8 @@ def test_a_product_in_windows_equals_the_generator_on_all_of_it(place, card, tmp
     # Up to the edge, where nothing is lost, it does not matter how it was cut.
     at_once, _ = applied(card, product, tmp_path / "at_once.tif", SIDE)
     assert np.abs(made.astype(int) - at_once).max() <= 1
-    assert said["descriptions"] == BANDS and said["scales"] == (1e-4,) * len(BANDS)
+    esa = tuple(f"B0{band[1]}" if len(band) == 2 else band for band in BANDS)
+    assert said["descriptions"] == esa and said["scales"] == (1e-4,) * len(BANDS)
     assert (said["nodata"], said["dtype"]) == (-10000, "int16") and said["crs"].to_epsg() == 32631
     assert said["transform"][:6] == (5, 0, 399960, 0, -5, 4800000)
 
@@ -214,9 +216,11 @@ def test_a_gap_neither_grows_nor_depends_on_the_windows(card, tmp_path):
 def test_without_a_tool_it_is_a_file_of_physical_values_with_its_sidecar(place, tmp_path, capsys):
     assert door(export, place, "--exp", "a/own", "--out", str(tmp_path)) == 0
     stem = f"a__own_{STAMP}"
-    assert sorted(one.name for one in tmp_path.iterdir()) == [f"{stem}.json", f"{stem}.onnx"]
+    beside = [f"{stem}{end}" for end in (".json", ".md", ".mlm.json", ".onnx")]
+    assert sorted(one.name for one in tmp_path.iterdir()) == beside
     said = capsys.readouterr().out
-    assert "takes images of any size, in physical values" in said and f"{stem}.json and" in said
+    assert "takes images of any size, in physical values" in said
+    assert f"{stem}.json, {stem}.onnx, {stem}.md and {stem}.mlm.json" in said
     opened = open_exported(tmp_path / f"{stem}.onnx")
     known = opened.provenance
     assert (known["experiment"], known["step"], known["weights"]) == ("a/own", 2, "ema 0.5")
@@ -226,6 +230,20 @@ def test_without_a_tool_it_is_a_file_of_physical_values_with_its_sidecar(place, 
     numbers = np.moveaxis(tile.input_dense, -1, 0) * np.float32(1e4)
     wanted = np.moveaxis(generator_of(place, "a/own")(numbers), 0, -1) / 1e4
     np.testing.assert_allclose(opened.predictor([tile])[0], wanted, atol=1e-5)
+
+
+def test_in_a_zoo_it_is_known_by_name_and_described(place, tmp_path, capsys):
+    zoo = tmp_path / "zoo"
+    assert exported(place, "--zoo", str(zoo)) == 0
+    assert "entered as 'a-own'" in capsys.readouterr().out
+    stem = f"a__own_{STAMP}"
+    assert find_model("a-own", zoo) == zoo / f"{stem}.yaml"
+    item = json.loads((zoo / f"{stem}.mlm.json").read_text())["properties"]
+    assert item["mlm:total_parameters"] > 0 and item["mlm:hyperparameters"]["steps"] == 2
+    assert item["mlm:input"][0]["value_scaling"][0]["expression"] == "A * 10000"
+    card = (zoo / f"{stem}.md").read_text()
+    assert "weights: ema 0.5" in card and "These weights were not evaluated" in card
+    assert str(place) not in card and str(place) not in json.dumps(item)
 
 
 @pytest.mark.parametrize(("words", "said"), [

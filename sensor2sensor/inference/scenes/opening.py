@@ -156,9 +156,10 @@ def _named(word: str) -> list[Path]:
             raise _missing(path)
         return _within(path)
     matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - takes absolute patterns
-    if not matches:
-        raise InputError("no file fits this pattern", where=word)
-    return [one for match in matches for one in _within(Path(match), of_pattern=True)]
+    found = [one for match in matches for one in _within(Path(match), of_pattern=True)]
+    if not found:
+        raise InputError("no file or product fits this pattern", where=word)
+    return found
 
 
 def _within(path: Path, *, of_pattern: bool = False) -> list[Path]:
@@ -167,6 +168,8 @@ def _within(path: Path, *, of_pattern: bool = False) -> list[Path]:
         return [path]
     # The archive's walk knows products in folders of months, companions and unfinished downloads.
     found = [*_cloudy(path)] or sorted({*_products(path), *_rasters(path)})
+    if not found and path.suffix.lower() in PRODUCT_SUFFIXES:
+        return [path]  # its reader says what is missing
     if not found and not of_pattern:
         hint = f"it may hold products, or files ending in {', '.join(ENDINGS)}"
         raise InputError("holds nothing to predict of", where=path, hint=hint)

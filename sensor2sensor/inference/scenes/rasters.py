@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.scenes.gridded import GriddedScene
 from sensor2sensor.inference.scenes.options import SceneOptions
@@ -63,6 +64,25 @@ def pixel_m(frame: Frame) -> float | None:
         return float(math.sqrt(area) * crs.linear_units_factor[1])
     latitude = f + d * frame.width_px / 2 + e * frame.height_px / 2
     return math.sqrt(area * math.cos(math.radians(latitude))) * _DEGREE_M
+
+
+def refined_frame(frame: Frame, form: Form, where: object) -> Frame:
+    """The grid of the prediction over that of the input.
+
+    Raises:
+        InputError: The factor is no whole number.
+    """
+    factor = round(form.factor)
+    if abs(factor - form.factor) > 1e-6:
+        raise InputError(
+            f"'{form.name}' has a factor of {form.factor:g}, no whole one", where=where
+        )
+    width, height = frame.width_px * factor, frame.height_px * factor
+    if frame.transform is None:
+        return Frame(width, height)
+    a, b, c, d, e, f = frame.transform
+    finer = (a / factor, b / factor, c, d / factor, e / factor, f)
+    return replace(frame, width_px=width, height_px=height, transform=finer)
 
 
 def same_place(one: Frame, other: Frame) -> bool:
@@ -153,10 +173,14 @@ def _weighed(down: Any, across: Any, values: Any) -> Any:
 
 def looked_at(frame: Frame, side_px: int = 64, count: int = 5) -> Iterator[PixelWindow]:
     """Windows spread over an image, to tell from a few values what all of them are."""
-    height, width = frame.shape
-    for y in np.linspace(0, max(height - side_px, 0), count).astype(int).tolist():
-        for x in np.linspace(0, max(width - side_px, 0), count).astype(int).tolist():
-            yield PixelWindow(x, y, min(side_px, width), min(side_px, height))
+    rows, columns = (
+        # At multiples of 12: no pixel of 20 or 60 m on a grid of 10 m is cut.
+        (np.linspace(0, max(side - side_px, 0), count) // 12 * 12).astype(int).tolist()
+        for side in frame.shape
+    )
+    for y in rows:
+        for x in columns:
+            yield PixelWindow(x, y, min(side_px, frame.width_px), min(side_px, frame.height_px))
 
 
 def digests(*paths: Path) -> dict[str, str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from sensor2sensor.inference.scenes.rasters import (
     digests,
     looked_at,
     pixel_m,
+    refined_frame,
     same_place,
     scale_notices,
 )
@@ -39,6 +39,7 @@ from sensor2sensor.inference.scenes.stackvalues import (
     clipped,
     coarser,
     limits,
+    of_larger_pixels,
     of_offset,
 )
 from sensor2sensor.products.bands import S2_BANDS
@@ -52,6 +53,7 @@ from sensor2sensor.sources.sen12mscr.radar import (
 )
 
 _DB = "dB"
+_SAME = 0.02  # of a pixel's size
 _METRES = re.compile(r"(\d+(?:\.\d+)?)m")
 
 
@@ -65,24 +67,19 @@ def open_stack(path: Path, form: Form, options: SceneOptions) -> KnownScene:
     degrades = _is_target(stack.has_m, form, options)
     wanted_m = form.resolution_m if degrades else form.input_m
     notices = [*scale_notices(stack.has_m, wanted_m, options, path), *stack.notices()]
-    made: dict[str, Any] = {
-        "name": path.stem,
-        "form": form,
-        "facts": stack.facts(wanted_m),
-        "notices": notices,
-    }
+    facts = stack.facts(wanted_m)
+    made: dict[str, Any] = {"name": path.stem, "form": form, "facts": facts, "notices": notices}
     if degrades:
         assert form.degradation is not None
-        source = Remembered(stack.read([replace_px(band) for band in form.input.bands]))
+        source = Remembered(stack.read([_as_stored(band) for band in form.input.bands]))
         blocks = Blocks(source, stack.main.frame.shape, form.degradation)
         places = tuple(range(len(form.input.bands)))
         layer = Layer(places, 1, blocks.shape, blocks)
         names = [band.name for band in form.input.bands]
         targets = [band.name for band in form.target.bands]
-        known = tuple(map(names.index, targets)) if set(targets) <= set(names) else ()
-        return KnownScene(
-            frame=stack.main.frame, layers=(layer,), source=source, truth_places=known, **made
-        )
+        if set(targets) <= set(names):
+            made["truth_places"] = tuple(map(names.index, targets))
+        return KnownScene(frame=stack.main.frame, layers=(layer,), source=source, **made)
     frame = refined_frame(stack.main.frame, form, path)
     return KnownScene(frame=frame, layers=stack.layers(), known=stack.truth(frame), **made)
 
@@ -94,7 +91,6 @@ class _Stack:
         self._form, self._options = form, options
         self._published = patch_of(path.name) is not None
         self.main = open_stack_file(path, options.bands, S2_BANDS if self._published else ())
-        self._said: list[str] = []
         self._radar = self._radar_file(path)
         self._refuse_lacking()
         bands = form.input.bands
@@ -102,6 +98,10 @@ class _Stack:
         self._backscatter = [band for band in bands if band.unit == _DB]
         self._unit = self._radar_unit() if self._backscatter else "db"
         self.has_m = pixel_m(self.main.frame) or options.input_m
+        asked = options.input_m
+        if self.has_m and asked and abs(math.log(self.has_m / asked)) > _SAME:
+            what = f"has pixels of {self.has_m:.4g} m, --input-m says {asked:g} m"
+            raise InputError(what, where=path, hint="resample it, or leave out --input-m")
 
     def _radar_file(self, path: Path) -> StackFile | None:
         """The file of the radar bands where they are not in the stack itself."""
@@ -159,8 +159,12 @@ class _Stack:
         for place in looked_at(file.frame):
             stored, valid = file.read(numbers, place)
             seen.append(np.where(valid, stored, np.nan).reshape(-1, len(numbers)))
+        sample = np.concatenate(seen)[None]
+        if not np.isfinite(sample).any():
+            what = "holds no radar at the 25 places that were looked at"
+            raise InputError(what, where=file.path, hint="cut it to where it has data")
         try:
-            refuse_other_unit(np.concatenate(seen)[None], unit, file.path)
+            refuse_other_unit(sample, unit, file.path)
         except DatasetError as error:
             hints = {"db": "add --radar linear to convert it", "linear": "leave out --radar linear"}
             hint = hints[unit] if "each band" not in error.what else error.hint
@@ -283,9 +287,9 @@ class _Stack:
         bands = [band for band in self._optical if band.unit == "reflectance"]
         if not bands:
             return []
-        read = self.read([replace_px(band, unclipped=True) for band in bands])
-        places = list(looked_at(self.main.frame))
-        seen = np.concatenate([read(place).ravel() for place in places])
+        read = self.read([_as_stored(band, unclipped=True) for band in bands])
+        images = list(map(read, looked_at(self.main.frame)))
+        seen = np.concatenate([image.ravel() for image in images])
         known = seen[np.isfinite(seen)]
         if known.size == 0:
             return ["holds no value at the 25 places that were looked at"]
@@ -298,7 +302,8 @@ class _Stack:
                 hint = "give --scale 0.0001 (of Sentinel-2 since baseline 04.00 --offset -0.1, too)"
                 raise InputError(what, where=file.path, hint=hint)
             return [f"{what}: check its scale"]
-        return list(of_offset(known, self._coding(file, number), self._published))
+        offset = of_offset(known, self._coding(file, number), self._published)
+        return [*offset, *of_larger_pixels(images, bands)]
 
     def facts(self, input_m: float | None) -> dict[str, Any]:
         """For provenance."""
@@ -323,26 +328,7 @@ def _is_target(has_m: float | None, form: Form, options: SceneOptions) -> bool:
     return away[0] < away[1]
 
 
-def replace_px(band: BandSpec, *, unclipped: bool = False) -> BandSpec:
+def _as_stored(band: BandSpec, *, unclipped: bool = False) -> BandSpec:
     """A band as it is read pixel by pixel."""
-    change: dict[str, Any] = {"native_px": 1}
-    return band.model_copy(update=change | ({"value_range": None} if unclipped else {}))
-
-
-def refined_frame(frame: Frame, form: Form, where: object) -> Frame:
-    """The grid of the prediction over that of the input.
-
-    Raises:
-        InputError: The factor is no whole number.
-    """
-    factor = round(form.factor)
-    if abs(factor - form.factor) > 1e-6:
-        raise InputError(
-            f"'{form.name}' has a factor of {form.factor:g}, no whole one", where=where
-        )
-    width, height = frame.width_px * factor, frame.height_px * factor
-    if frame.transform is None:
-        return Frame(width, height)
-    a, b, c, d, e, f = frame.transform
-    finer = (a / factor, b / factor, c, d / factor, e / factor, f)
-    return replace(frame, width_px=width, height_px=height, transform=finer)
+    change = {"native_px": 1, "value_range": None if unclipped else band.value_range}
+    return band.model_copy(update=change)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 import rasterio
@@ -9,7 +13,7 @@ from rasterio.enums import ColorInterp
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.inference.cog import write_cog
+from sensor2sensor.inference.cog import read_cog, write_cog
 from sensor2sensor.inference.output import PUBLIC_NODATA, OutputBand
 from sensor2sensor.inference.scenes.scene import Frame
 
@@ -50,9 +54,30 @@ def test_values_and_what_is_said_of_them_come_back(image, tmp_path):
         assert source.crs.to_epsg() == 32629 and source.transform.to_gdal()[0] == 499980.0
         assert np.isnan(source.nodata) and source.descriptions == NAMES
         assert set(source.units) == {"reflectance"} and source.tags()["S2S_MODEL"] == "edsr"
+        assert source.tags()["S2S_SYNTHETIC"].startswith("yes")
         assert source.tags(2) == {"kind": "prediction", "wavelength_nm": "450"}
         colours = [ColorInterp.blue, ColorInterp.green, ColorInterp.red, ColorInterp.undefined]
         assert list(source.colorinterp) == colours
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+@pytest.mark.filterwarnings("error")
+def test_a_file_says_again_what_was_written(tmp_path, dtype):
+    bands = (*BANDS, OutputBand("B02", "reflectance", kind="std"))
+    image = np.full((6, 7, 5), 9, np.float32)
+    image[0, 0] = np.nan
+    for frame in (replace(FRAME, width_px=7, height_px=6), Frame(7, 6)):
+        told = write_cog(tmp_path / "a.tif", frame, bands, [image], dtype=dtype)
+        again = read_cog(tmp_path / "a.tif")
+        np.testing.assert_equal(asdict(again), asdict(told))
+        assert again.saturated == (205 if dtype == "int16" else 0)
+
+
+def test_the_file_of_another_says_nothing(tmp_path):
+    with rasterio.open(tmp_path / "a.tif", "w", "GTiff", 4, 4, 1, None, None, "uint8"):
+        pass
+    with pytest.raises(InputError, match="no prediction of ours"):
+        read_cog(tmp_path / "a.tif")
 
 
 def test_overviews_are_means_of_what_there_is(image, tmp_path):
@@ -138,6 +163,33 @@ def test_a_type_that_does_not_fit_the_unit_is_refused(tmp_path, dtype, bands, to
 def test_strips_of_another_size_are_a_mistake(tmp_path, shape):
     with pytest.raises(ValueError, match="strip"):
         write_cog(tmp_path / "x.tif", Frame(60, 90), BANDS, [np.zeros(shape, np.float32)])
+    assert not list(tmp_path.iterdir())
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from sensor2sensor.inference.cog import write_cog
+from sensor2sensor.inference.output import OutputBand
+from sensor2sensor.inference.scenes.scene import Frame
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+image = np.random.default_rng(0).random((1024, 1024, 1)).astype("f4")  # 4 MiB, 4.5 as a COG
+for limit in (1 << 20, 4_300_000, 4_400_000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        write_cog(Path(sys.argv[1]) / "out.tif", Frame(1024, 1024),
+                  (OutputBand("B02", "reflectance"),), [image])
+    except OSError as error:
+        print(error.strerror.split("(")[0], Path(error.filename).name)
+"""
+
+
+def test_a_full_disk_is_told_and_nothing_is_left(tmp_path):
+    words = [sys.executable, "-c", FULL, str(tmp_path)]
+    told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.splitlines() == ["cannot be written; is there room?  out.tif"] * 3
     assert not list(tmp_path.iterdir())
 
 

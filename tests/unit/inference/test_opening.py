@@ -52,13 +52,17 @@ def test_words_are_files_first_then_folders_and_patterns(folder: Path) -> None:
     assert paths_of([str(odd)]) == [odd]
     assert paths_of([str(folder)]) == [odd, plain, photo]
     assert paths_of([str(folder / "*.tif"), str(plain)]) == [odd, plain]
-    with pytest.raises(InputError, match="no file fits"):
+    with pytest.raises(InputError, match="no file or product fits"):
         paths_of([str(folder / "*.png")])
     with pytest.raises(InputError, match=r"nearest: 'b\.tif'"):
         paths_of([str(folder / "bb.tif")])
     (folder / "empty").mkdir()
     with pytest.raises(InputError, match="holds nothing"):
         paths_of([str(folder / "empty")])
+    with pytest.raises(InputError, match="no file or product fits"):
+        paths_of([str(folder / "emp*")])
+    (folder / "gutted.SAFE").mkdir()
+    assert paths_of([str(folder / "gutted.SAFE")]) == [folder / "gutted.SAFE"]
 
 
 def test_a_folder_of_triplets_gives_its_cloudy_images(tmp_path: Path) -> None:

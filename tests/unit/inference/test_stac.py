@@ -118,7 +118,7 @@ def test_a_scene_around_the_pole_holds_it(tmp_path):
 )
 def test_what_has_no_place_or_time_is_no_item_and_says_the_same(tmp_path, frame, time, lack):
     photo = (OutputBand("red", "DN", value_range=(0.0, 255.0)),)
-    said = sidecar(written(tmp_path, frame, photo), Told({"name": "p"}, time, synthetic=True))
+    said = sidecar(written(tmp_path, frame, photo), Told({"name": "p"}, time))
     assert said["why"] == f"no STAC item: the scene says no {lack}" and "type" not in said
     assert said["properties"]["s2s:model"] == {"name": "p"}
     assert said["properties"]["s2s:synthetic"] is True

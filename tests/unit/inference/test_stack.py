@@ -42,7 +42,7 @@ def sen12(folder: Path, **other: Any) -> Sen12Source:
 
 
 def form_of_source(source: Sen12Source) -> Form:
-    said = {"options": dict(source.options)}
+    said = {"step": source.step, "options": dict(source.options)}
     return form_of(source.drafts[0].model_copy(update={"provenance": said}))
 
 
@@ -61,6 +61,8 @@ def clouds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_records_are_those_of_step_53(clouds: Path, other: dict[str, Any]) -> None:
     source = sen12(clouds, **other)
     form = form_of_source(source)
+    assert form.level == "L1C" and form.radar_mean == other.get("s1_domain", "db")
+    assert ("radar_mean" in form.model_dump(mode="json")) == bool(other)
     for item in source.plan().items:
         (made,) = source.read(item)
         scene = open_scene(item.payload.paths["s2_cloudy"], form)
@@ -268,6 +270,8 @@ def test_any_grid_is_kept_and_its_scale_is_held_against_the_models(tmp_path: Pat
         open_scene(coarse, TWO)
     notices = open_scene(coarse, TWO, SceneOptions(other_scale=True)).notices
     assert len(notices) == 1 and "60 m" in notices[0]
+    with pytest.raises(InputError, match=r"pixels of 60 m, --input-m says 10 m"):
+        open_scene(coarse, TWO, SceneOptions(input_m=10.0, other_scale=True))
     nowhere = open_scene(stack(tmp_path / "d.tif", values, names, crs=None, transform=None), TWO)
     assert nowhere.frame == Frame(24, 24)
 
@@ -286,6 +290,11 @@ def test_bands_of_larger_pixels_keep_them_whole_and_the_prediction_is_finer(tmp_
     np.testing.assert_array_equal(found.record.input_dense[:, 4:28], np.moveaxis(values, 0, -1))
     left = found.record.input_dense[:, :4, 1]
     np.testing.assert_array_equal(left[:, ::2], left[:, 1::2])
+    assert not scene.notices
+    values[1, 5, 5] += 1e-3
+    stack(path, values, ("B02", "B8A"))
+    (told,) = open_scene(path, form(inputs, input=spec, resolution_m=5.0, factor=2.0)).notices
+    assert told.startswith("B8A (2): not repeated")
 
 
 def test_a_stack_of_the_target_is_degraded_and_is_the_truth(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.inference import zoo
+from tests.fakes.onnx_files import toy_form
 
-BANDS = (["B02", "B03"], ["B02"])
+FORM = toy_form()
 
 
 @pytest.fixture
@@ -19,8 +20,8 @@ def folder(tmp_path: Path) -> Path:
     (made / "more").mkdir(parents=True)
     (made / "carn.json").write_text("{}")
     (made / "more" / "s2v2x2.yaml").write_text("model: a")
-    zoo.enter(made, "carn-x2", made / "carn.json", title="CARN", bands=BANDS)
-    zoo.enter(made, "s2v2x2", made / "more" / "s2v2x2.yaml", title="theirs", bands=BANDS)
+    zoo.enter(made, "carn-x2", made / "carn.json", title="CARN", form=FORM)
+    zoo.enter(made, "s2v2x2", made / "more" / "s2v2x2.yaml", title="theirs", form=FORM)
     return made
 
 
@@ -28,13 +29,17 @@ def test_a_model_is_found_by_its_name_or_by_its_path(folder, tmp_path):
     assert zoo.find_model("carn-x2", folder) == folder / "carn.json"
     assert zoo.find_model("s2v2x2", folder) == folder / "more" / "s2v2x2.yaml"
     assert zoo.find_model(str(folder / "carn.json"), tmp_path / "none") == folder / "carn.json"
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    (saved / "saved_model.pb").touch()
+    assert zoo.find_model(str(saved), folder) == saved
     assert list(zoo.read_zoo(folder).models) == ["carn-x2", "s2v2x2"]
-    assert zoo.read_zoo(folder).models["carn-x2"].input == ["B02", "B03"]
+    assert zoo.read_zoo(folder).models["carn-x2"].input == ["B02", "B03", "B04"]
 
 
 def test_a_name_that_is_entered_again_means_the_new_file(folder):
     (folder / "later.json").write_text('{"run": 2}')
-    zoo.enter(folder, "carn-x2", folder / "later.json", title="CARN", bands=BANDS)
+    zoo.enter(folder, "carn-x2", folder / "later.json", title="CARN", form=FORM)
     assert zoo.find_model("carn-x2", folder) == folder / "later.json"
     assert sorted(p.name for p in folder.iterdir()) == [
         "carn.json", "later.json", "models.json", "more",
@@ -58,7 +63,7 @@ def test_a_file_that_was_not_entered_is_not_opened(folder, tmp_path):
     with pytest.raises(InputError, match=r"there is no carn\.json; copy the whole folder"):
         zoo.find_model("carn-x2", folder)
     with pytest.raises(InputError, match="lies outside the zoo"):
-        zoo.enter(folder, "x", tmp_path / "x.json", title="", bands=BANDS)
+        zoo.enter(folder, "x", tmp_path / "x.json", title="", form=FORM)
 
 
 @pytest.mark.parametrize("place", ["../secret.json", "/etc/secret.json"])

@@ -24,10 +24,12 @@ SETTINGS = {
 def item_of(tmp_path, form, **export):
     path = write_exported(tmp_path, form, **export)
     said, model = read_sidecar(path)
+    known = {**said.provenance, "weights_count": 162_282}
+    said = said.model_copy(update={"provenance": known})
     assets = {"sidecar": mlm.asset(path, "What predict reads", "application/json", "metadata")}
     made = mlm.mlm_item(
         "a__toy_0101-0000", said, started=STARTED, settings=SETTINGS, assets=assets,
-        size_bytes=model.stat().st_size, parameters=162_282,
+        size_bytes=model.stat().st_size,
     )  # fmt: skip
     return json.loads(json.dumps(made)), said, model
 

@@ -10,8 +10,10 @@ import rasterio
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid, PixelWindow
-from sensor2sensor.inference.inputs import inputs_of
+from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.theia import open_theia_scene
 from sensor2sensor.predictors.card import Card
+from sensor2sensor.predictors.exported import card_form
 from sensor2sensor.products.theia import open_theia
 from tests.fakes.theia import NAME, NODATA, ground, write_theia
 
@@ -91,9 +93,9 @@ def _twice(product):
 def test_what_is_wrong_is_one_line(tmp_path, change, said):
     product = write_theia(tmp_path, side_px=20)
     change(product)
-    card = Card(tmp_path / "m.yaml", tmp_path / "m.onnx", ("B2", "B5"), 2, 4)
+    form = card_form(Card(tmp_path / "m.yaml", tmp_path / "m.onnx", ("B2", "B5"), 2, 4))
     with pytest.raises(ProductError, match=said) as caught:
-        inputs_of(open_theia(product), card).read(PixelWindow(0, 0, 20, 20))
+        open_theia_scene(product, form, SceneOptions()).window(PixelWindow(0, 0, 40, 40))
     assert "\n" not in str(caught.value)
 
 

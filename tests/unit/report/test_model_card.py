@@ -21,7 +21,7 @@ SETTINGS = {
 }  # fmt: skip
 KNOWN = {
     "experiment": "a/toy", "run": "0715-0930", "step": 300, "model": "edsr", "weights": "last",
-    "dataset_sha256": "ab" * 32,
+    "dataset_sha256": "ab" * 32, "weights_count": 12,
 }  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def exported(folder: Path, **known: object) -> tuple[Path, Run]:
 
 def card_of(folder: Path, evaluations: Path, **known: object) -> str:
     path, run = exported(folder, **known)
-    card, item = write_companions(path, contract(), run, evaluations, parameters=12)
+    card, item, _ = write_companions(path, contract(), run, evaluations)
     assert (card.name, item.name) == ("toy.md", "toy.mlm.json")
     said = json.loads(item.read_text())
     assert said["assets"]["card"]["href"] == "./toy.md"
