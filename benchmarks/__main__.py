@@ -8,7 +8,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("startup", "step40", "reader", "pictures", "loop", "step", "clouds", "gain", "coverage")
+NAMES = (
+    "startup", "step40", "reader", "pictures", "loop", "step", "clouds", "gain", "coverage",
+    "predict",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:

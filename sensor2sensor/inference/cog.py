@@ -6,6 +6,7 @@ beside it meanwhile; no more than a strip and GDAL's cache is held. Equal values
 
 from __future__ import annotations
 
+import errno
 import glob
 import shutil
 import warnings
@@ -90,12 +91,14 @@ def write_cog(
         plain = folder / "plain.tif"
         with _created(plain, frame, bands, how) as target:
             _describe(target, bands, how, dict(tags or {}), tuple(dict.fromkeys(colour)))
-            valid, saturated = _fill(target, frame, len(bands), strips, how)
+            valid, saturated = _fill(path, target, frame, strips, how)
             share = valid / (frame.width_px * frame.height_px)
             target.update_tags(**{_VALID: repr(share), _SATURATED: str(saturated)})
+            with _writing(path):
+                target.close()
         from rasterio.shutil import copy
 
-        with files.atomic_path(path) as part:
+        with files.atomic_path(path) as part, _writing(path):
             copy(plain, part, driver="COG", **_COG)
     return WrittenCog(path, frame, tuple(bands), how, share, saturated)
 
@@ -167,6 +170,19 @@ def _environment(scratch: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """What GDAL says of a full disk, as an error of the system that names the file."""
+    from rasterio._err import CPLE_BaseError
+    from rasterio.errors import RasterioError
+
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError) as error:
+        why = " ".join(str(error.__cause__ or error).split())
+        raise OSError(errno.EIO, f"cannot be written; is there room? ({why})", str(path)) from error
+
+
 def _created(path: Path, frame: Frame, bands: Sequence[OutputBand], how: Storage) -> Any:
     import rasterio
 
@@ -205,15 +221,16 @@ def _describe(
 
 
 def _fill(
+    path: Path,
     target: Any,
     frame: Frame,
-    channels: int,
     strips: Iterable[npt.NDArray[np.float32]],
     how: Storage,
 ) -> tuple[int, int]:
     """Write the strips with their mask; pixels that are valid, and values beyond the type."""
     from rasterio.windows import Window
 
+    channels = target.count
     top = valid = saturated = 0
     for strip in strips:
         height = len(strip)
@@ -223,8 +240,9 @@ def _fill(
         window = Window(0, top, frame.width_px, height)
         there = np.isfinite(strip).all(axis=-1)
         stored, beyond = how.stored(strip)
-        target.write(np.moveaxis(stored, -1, 0), window=window)
-        target.write_mask(there.astype(np.uint8) * 255, window=window)
+        with _writing(path):
+            target.write(np.moveaxis(stored, -1, 0), window=window)
+            target.write_mask(there.astype(np.uint8) * 255, window=window)
         top, valid, saturated = top + height, valid + int(there.sum()), saturated + beyond
     if top != frame.height_px:
         raise ValueError(f"the strips end at row {top} of {frame.height_px}")

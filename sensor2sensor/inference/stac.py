@@ -130,7 +130,7 @@ def _band(band: OutputBand, how: Storage) -> dict[str, Any]:
     said: dict[str, Any] = {"name": band.description, "description": band.kind}
     said |= {"data_type": how.dtype, "unit": band.unit}
     if how.nodata is not None:
-        said["nodata"] = "nan" if math.isnan(how.nodata) else how.nodata
+        said["nodata"] = "nan" if math.isnan(how.nodata) else int(how.nodata)
     said |= {"raster:scale": how.scale, "raster:offset": 0.0}
     if band.wavelength_nm is not None:
         said["eo:center_wavelength"] = round(band.wavelength_nm / 1000, 6)  # micrometres

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -156,12 +156,13 @@ class Strips:
         return self._finished(values, valid)
 
     def _finished(self, values: Image, valid: Mask) -> Image:
-        if not np.isfinite(values[:, valid]).all():
+        finite = np.isfinite(values).all(axis=(0, -1))
+        if (valid & ~finite).any():
             what = "makes values that are no numbers of input that is whole"
             raise ModelContractError(what, where=self.method.name)
-        made = values[0] if len(values) == 1 else spread(values)
-        made = np.where(valid[..., np.newaxis], made, np.float32(np.nan))
-        return np.ascontiguousarray(made, np.float32)
+        made = np.array(values[0]) if len(values) == 1 else spread(values)
+        made[~valid] = np.nan
+        return made
 
     def _row(self, row: int) -> _Row:
         """A row of windows beside each other, weighted along columns where they are blended."""
@@ -191,7 +192,9 @@ class Strips:
             read = PixelWindow(x, y, *(up(side, at.align_px) for side in at.window[::-1]))
             found = self.scene.window(read.expanded(at.halo_px), at.halo_px)
             if found is not None:
-                record = cut(found.record, sides[0], sides[1])
+                # Draws are by name: of a place the same whatever is predicted with it.
+                name = f"{self.scene.name} {x} {y}"
+                record = replace(cut(found.record, sides[0], sides[1]), name=name)
                 waiting.append((column, found.valid[: sides[0], : sides[1]], record))
             if len(waiting) >= self.batch_size:
                 yield from self._predicted(waiting)

@@ -55,7 +55,7 @@ def tiling_of(experiment: Any, generator: Any) -> Tiling:
         experiment: ``experiment.Experiment`` of the run.
         generator: The network itself with its weights, not as it is applied.
     """
-    return _led(experiment, generator)[1]
+    return network_for_scenes(experiment, generator)[1]
 
 
 def scene_predictor(
@@ -68,7 +68,7 @@ def scene_predictor(
         generator: The network itself with its weights.
         applied: As its experiment applies it (dropout that stays on); None: itself.
     """
-    network, tiling = _led(experiment, generator)
+    network, tiling = network_for_scenes(experiment, generator)
     if tiling.halo_px is None:
         size = (experiment.IMG_HEIGHT, experiment.IMG_WIDTH)
         given = Given(size, experiment.BATCH_SIZE)
@@ -80,7 +80,7 @@ def scene_predictor(
     return made, tiling
 
 
-def _led(experiment: Any, generator: Any) -> tuple[Any, Tiling]:
+def network_for_scenes(experiment: Any, generator: Any) -> tuple[Any, Tiling]:
     """The network that is led, and how: one made for one size may be a copy for any."""
     if _of_pixels_alone(experiment):
         found = _by_halo(experiment, generator)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -161,6 +163,33 @@ def test_a_type_that_does_not_fit_the_unit_is_refused(tmp_path, dtype, bands, to
 def test_strips_of_another_size_are_a_mistake(tmp_path, shape):
     with pytest.raises(ValueError, match="strip"):
         write_cog(tmp_path / "x.tif", Frame(60, 90), BANDS, [np.zeros(shape, np.float32)])
+    assert not list(tmp_path.iterdir())
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from sensor2sensor.inference.cog import write_cog
+from sensor2sensor.inference.output import OutputBand
+from sensor2sensor.inference.scenes.scene import Frame
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+image = np.random.default_rng(0).random((1024, 1024, 1)).astype("f4")  # 4 MiB, 4.5 as a COG
+for limit in (1 << 20, 4_300_000, 4_400_000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        write_cog(Path(sys.argv[1]) / "out.tif", Frame(1024, 1024),
+                  (OutputBand("B02", "reflectance"),), [image])
+    except OSError as error:
+        print(error.strerror.split("(")[0], Path(error.filename).name)
+"""
+
+
+def test_a_full_disk_is_told_and_nothing_is_left(tmp_path):
+    words = [sys.executable, "-c", FULL, str(tmp_path)]
+    told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.splitlines() == ["cannot be written; is there room?  out.tif"] * 3
     assert not list(tmp_path.iterdir())
 
 
