@@ -69,7 +69,7 @@ def test_bands_go_by_name():
     ({"elementwise": False}, "normalisation: 'l2'"),
     ({"coarse": ("B3",)}, "band 'B3' has pixels of 2 times the grid's"),
     ({"dropout": True}, "inference.dropout"),
-    ({"norm": "image"}, "inference.norm: 'image'"),
+    ({"norm": "image"}, "inference_statistics: 'image'"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused(settings, said):
     with pytest.raises(ConfigError, match=said):
