@@ -244,7 +244,7 @@ def test_without_a_tool_it_is_a_file_of_physical_values_with_its_sidecar(place, 
 
 
 def test_in_a_zoo_it_is_known_by_name_and_described(place, tmp_path, capsys):
-    zoo = folder / "zoo"
+    zoo = tmp_path / "zoo"
     assert exported(place, "--zoo", str(zoo)) == 0
     assert "entered as 'a-own'" in capsys.readouterr().out
     stem = f"a__own_{STAMP}"
