@@ -256,10 +256,14 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
     Only one thread makes them, one after the other: GDAL's open files bear no two at once.
     """
     here = copy_context()  # it knows which files are kept open
+
+    def one() -> Item | None:
+        return here.run(next, items, None)
+
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(here.run, next, items, None)
+        coming = pool.submit(one)
         while (item := coming.result()) is not None:
-            coming = pool.submit(here.run, next, items, None)
+            coming = pool.submit(one)
             yield item
 
 
