@@ -117,7 +117,8 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
         if len(members) > 1:
             raise ConfigError("a baseline has no spread", where="--exp", hint="name one run of it")
         said = {"experiment": experiment.name, "run": run.timestamp, "baseline": known.describe()}
-        return Method(name, [known], form, baseline_tiling(name, form), batch or 1, said)
+        tiling = getattr(known, "tiling", None) or baseline_tiling(name, form)  # of a published one
+        return Method(name, [known], form, tiling, batch or 1, said)
     load_tensorflow()
     from sensor2sensor.training.prediction import led
 

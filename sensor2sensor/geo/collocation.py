@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ _ECCENTRICITY_2 = 6.694379990141316e-3
 # Mean radius: a sphere is good enough where a window is grown by a tie point anyway.
 _EARTH_RADIUS_M = 6_371_008.8
 _SAME_PLACE_M = 1.0  # positions are stored to 0.1 m
+_BLOCK_PX = 64
 _RADIUS_MARGIN = 1.25  # over half the diagonal of a pixel: geolocation jitters a little
 
 
@@ -177,11 +179,32 @@ class SwathIndex:
         span = points.reshape(-1, 3)
         # Farther than a pixel of reduced resolution (1.2 km) is wide.
         low, high = span.min(axis=0) - 2000.0, span.max(axis=0) + 2000.0
-        inside = ((self.xyz >= low) & (self.xyz <= high)).all(axis=-1)
-        if not inside.any():
-            return self.xyz[:0, :0]
-        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-        return self.xyz[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        least, largest = self._blocks
+        rows, columns = _span_of(((largest >= low) & (least <= high)).all(axis=-1), _BLOCK_PX)
+        part = self.xyz[rows, columns]
+        rows, columns = _span_of(((part >= low) & (part <= high)).all(axis=-1))
+        return part[rows, columns]
+
+    @cached_property
+    def _blocks(self) -> tuple[Floats, Floats]:
+        """Least and largest coordinates of blocks of pixels: a full swath has 20 million."""
+        rows, columns = (range(0, size, _BLOCK_PX) for size in self.shape)
+
+        def of(what: np.ufunc) -> Floats:
+            return np.asarray(what.reduceat(what.reduceat(self.xyz, rows, axis=0), columns, axis=1))
+
+        return of(np.fmin), of(np.fmax)
+
+
+def _span_of(found: Any, step: int = 1) -> tuple[slice, slice]:
+    """Rows and columns that hold all that was found, both empty where nothing was."""
+    if not found.any():
+        return slice(0), slice(0)
+    rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+    return (
+        slice(rows[0] * step, (rows[-1] + 1) * step),
+        slice(columns[0] * step, (columns[-1] + 1) * step),
+    )
 
 
 def swath_positions(index: Ints, xy: Floats, swath_xy: Floats) -> tuple[Floats, Floats]:

@@ -16,6 +16,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.cog import BLOCK_PX, write_cog
+from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import OutputBand
 from sensor2sensor.inference.scenes.scene import Image, Scene
 
@@ -50,6 +51,18 @@ def refuse_other(form: Form) -> None:
         names = ", ".join(band.name for band in given)
         what = f"the model makes {', '.join(band.name for band in made)} of {names}"
         hint = "that folder holds 8-bit photos made of masks; leave it out"
+        raise InputError(what, where="--as-dataset", hint=hint)
+
+
+def refuse_mean(method: Method) -> None:
+    """Refuse several predictors: their mean is blurred where they differ, and no photo.
+
+    Raises:
+        InputError: There are several.
+    """
+    if len(method.predictors) > 1:
+        what = f"the mean of {len(method.predictors)} predictions is no photo"
+        hint = "leave out --samples, and name one run of one experiment"
         raise InputError(what, where="--as-dataset", hint=hint)
 
 

@@ -204,6 +204,8 @@ def _opened(
 
 def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodata: int) -> None:
     """Predict one scene and write what is asked for beside it."""
+    if args.as_dataset:
+        as_dataset.refuse_mean(method)
     job.out.parent.mkdir(parents=True, exist_ok=True)
     dtype = args.dtype or _natural(method.form)
     how = PredictOptions(args.window_px, args.overlap_px, args.batch, dtype, nodata, args.force)

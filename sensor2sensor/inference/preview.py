@@ -158,8 +158,10 @@ def _look(
     label: str, form: Form, overview: Sides, shown: tuple[int, ...], given: tuple[int, ...]
 ) -> Look:
     """One choice of bands for each side, and the one stretch for all sides of one quantity."""
-    reference = "truth" if "truth" in overview else "prediction"
-    made = stretch(form.target, form.target_ranges, overview[reference][..., list(shown)], shown)
+    # Of both together: in the narrow range of a truth alone, a bad prediction is white throughout.
+    # The input stays out of it, for clouds on it would leave the ground black.
+    target = [overview[side][..., list(shown)] for side in SIDES[1:] if side in overview]
+    made = stretch(form.target, form.target_ranges, np.concatenate(target), shown)
     same = _quantity(form.input, given) == _quantity(form.target, shown)
     values = overview["input"][..., list(given)]
     own = made if same else stretch(form.input, form.input_ranges, values, given)

@@ -201,7 +201,7 @@ def _stretch(look: Look, method: Method) -> str:
 
 
 def _ends(look: Look, side: str, method: Method) -> str:
-    """``B04 0.01–0.31, B03 0.02–0.3, B02 0–0.28 reflectance, gamma 0.5``."""
+    """``B04 0.01 to 0.31, B03 0.02 to 0.3, B02 -0.01 to 0.28 reflectance, gamma 0.5``."""
     bands = (method.form.input if side == "input" else method.form.target).bands
     gamma = look.gamma.get(side, GAMMA)
     names: dict[str, list[str]] = {}
@@ -209,9 +209,7 @@ def _ends(look: Look, side: str, method: Method) -> str:
     for band, (low, high) in zip(look.bands[side], look.limits[side], strict=True):
         known = band < len(bands)  # what is told of the prediction beside it has no band of its own
         unit = f" {bands[band].unit}" if known and bands[band].unit != "1" else ""
-        names.setdefault(f"{low:.3g}\u2013{high:.3g}", []).extend(
-            [bands[band].name] if known else []
-        )
+        names.setdefault(f"{low:.3g} to {high:.3g}", []).extend([bands[band].name] if known else [])
     parts = [" ".join([", ".join(named), ends]).strip() for ends, named in names.items()]
     return ", ".join(parts) + unit + (f", gamma {gamma:g}" if gamma != 1 else "")
 

@@ -40,7 +40,7 @@ def write_quicklook(path: Path, cog: Path, form: Form) -> None:
     limits = stretch(form.target, form.target_ranges, values, bands)
     shown = np.moveaxis(rgba(values, limits, exponent(form.target)), 0, -1)
     with files.atomic_path(path) as part:
-        Pictures.fromarray(np.ascontiguousarray(shown)).save(part, format="PNG", optimize=True)
+        Pictures.fromarray(np.ascontiguousarray(shown)).save(part, format="PNG")
 
 
 def colours(spec: InputSpec | TargetSpec) -> tuple[int, ...]:

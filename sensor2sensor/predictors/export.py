@@ -132,7 +132,8 @@ def refuse_settings(experiment: Any) -> None:
         refused = "inference.dropout", "a prediction that is drawn is another one each time"
     elif config.applied_statistics != "train":
         kind = config.applied_statistics
-        refused = "inference.norm", f"'{kind}' normalises by what a window happens to show"
+        key = "inference_statistics" if kind == "image" else "inference.norm"
+        refused = key, f"'{kind}' normalises by what a window happens to show"
     if refused is not None:
         raise ConfigError(f"{refused[1]}: not to be exported", where=refused[0])
 

@@ -61,7 +61,7 @@ def mlm_item(
     """
     known, form = said.provenance, said.form
     counted = {"mlm:total_parameters": known["weights_count"]} if "weights_count" in known else {}
-    trained_by = {key: settings[key] for key in _TRAINED_BY if settings.get(key) is not None}
+    trained_by = {key: value for key, value in said_of(settings).items() if key in _TRAINED_BY}
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -93,6 +93,20 @@ def mlm_item(
         "links": [],
         "assets": {"model": _model(said, size_bytes), **assets},
     }
+
+
+def said_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's ``experiment.json`` says, without what it leaves open.
+
+    Without losses of a discriminator that there is none of, too: they stand there as defaults.
+    """
+    alone = settings.get("discriminator", {}) is None
+    found = {
+        key: {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+        for key, value in settings.items()
+        if value is not None and not (alone and key == "disc_loss")
+    }
+    return {key: value for key, value in found.items() if value not in ({}, [])}
 
 
 def title_of(said: Sidecar) -> str:

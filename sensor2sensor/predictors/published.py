@@ -21,6 +21,7 @@ from sensor2sensor.dataset.upsampling import OWN_GRID
 from sensor2sensor.predictors.exported import Exported, open_exported
 from sensor2sensor.predictors.protocol import Images
 from sensor2sensor.predictors.registry import Baseline, TrainSplit
+from sensor2sensor.predictors.tiling import Tiling
 from sensor2sensor.products.bands import esa_name
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class Published:
     taken: tuple[int, ...]
     made: tuple[int, ...]
     normalised = False
+
+    @property
+    def tiling(self) -> Tiling:
+        """How it is led over a scene."""
+        return self.exported.tiling
 
     def __call__(self, tiles: Sequence[TileRecord], /) -> Images:
         """Predict ``[B, H, W, Ct]``."""

@@ -173,13 +173,19 @@ class OlciSwath:
         """Flat indices of the usable pixels that touch the used ones, at other places."""
         from scipy.ndimage import binary_dilation
 
-        taken = np.zeros(self.window.shape, bool)
-        taken.flat[used] = True
+        if not used.size:
+            return used
+        # Ascending: a window uses few rows of a swath.
+        width = self.window.shape[1]
+        rows = slice(max(int(used[0]) // width - 1, 0), int(used[-1]) // width + 2)
+        taken = np.zeros(self.valid[rows].shape, bool)
+        taken.flat[used - rows.start * width] = True
         # A copy at a used place is no neighbour: it holds the same value again.
-        taken |= _twins_of(taken, self._same)
+        taken |= _twins_of(taken, self._same[rows])
         touching = binary_dilation(taken, np.ones((3, 3), bool)) & ~taken
         # Usable: its value was measured where it lies.
-        return np.flatnonzero(touching & self.valid & ~self._displaced)
+        usable = self.valid[rows] & ~self._displaced[rows]
+        return np.flatnonzero(touching & usable) + rows.start * width
 
 
 class OlciWindow(OlciSwath):

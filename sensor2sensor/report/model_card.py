@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sensor2sensor.config.evaluations import mode_in_words
 from sensor2sensor.config.vocabulary import adversarial
 from sensor2sensor.core import files
 from sensor2sensor.core.runs import Run, read_run_json
@@ -24,6 +25,7 @@ from sensor2sensor.report.load import Result, load
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.report.file import Gain
 
 SUFFIX = ".md"
 _KINDS = {
@@ -42,7 +44,7 @@ class Subject:
         stem: Name of the files.
         said: What the export says of itself.
         contract: Of the data set it was trained on.
-        settings: The run's ``experiment.json``.
+        settings: What the run's ``experiment.json`` says (:func:`mlm.said_of`).
         facts: Its ``run.json``.
         results: Evaluations of these weights.
     """
@@ -70,7 +72,7 @@ def write_companions(
         The two files, and what the export says of itself.
     """
     said, numbers = _said_by(path, contract)
-    settings, facts = files.read_json(run.resolved), read_run_json(run)
+    settings, facts = mlm.said_of(files.read_json(run.resolved)), read_run_json(run)
     results = _of_these(evaluations, said.provenance)
     card, item = path.with_suffix(SUFFIX), path.with_suffix(mlm.SUFFIX)
     files.write_text(card, card_text(Subject(path.stem, said, contract, settings, facts, results)))
@@ -195,10 +197,11 @@ def _share(value: float | None) -> str:
 
 def _training(of: Subject) -> Iterator[str]:
     settings, facts = of.settings, of.facts
-    losses = {**(settings.get("gen_loss") or {}), **(settings.get("disc_loss") or {})}
+    losses = {**settings.get("gen_loss", {}), **settings.get("disc_loss", {})}
     rows: list[Row] = [
         ("steps", f"{of.said.provenance.get('step')} of {facts.get('steps')}"),
         ("batch size", settings.get("batch_size")),
+        ("learning rate", settings.get("learning_rate")),
         ("losses", ", ".join(f"`{name}` {weight}" for name, weight in losses.items()) or NOTHING),
         ("normalisation", settings.get("normalisation")),
         ("seed", settings.get("seed")),
@@ -207,14 +210,15 @@ def _training(of: Subject) -> Iterator[str]:
     ]
     yield "## Training"
     yield _table(("", ""), rows)
-    if measured := of.said.measured:
-        told = ", ".join(f"{name} {_short(value)}" for name, value in measured.items())
-        yield f"The file against the generator it was exported from: {told}."
-
-
-def _short(value: Any) -> str:
-    many = value if isinstance(value, list | tuple) else [value]
-    return ", ".join(f"{one:.2g}" if isinstance(one, float) else str(one) for one in many)
+    share, known = of.said.measured.get("parity_share"), of.said.provenance
+    if share is not None:
+        yield f"The file differs from the generator by {share:.1e} of a band's range at most."
+    elif "parity_dn" in known:
+        parity, seam = known["parity_dn"], known["seam_dn"]
+        yield (
+            f"The file differs from the generator by {parity:.2g} digital numbers at most, windows"
+            f" of it at their seams by {seam:.2g}."
+        )
 
 
 def _scores(of: Subject) -> Iterator[str]:
@@ -223,9 +227,10 @@ def _scores(of: Subject) -> Iterator[str]:
         yield "These weights were not evaluated: `evaluate.py` scores them."
     for result in of.results:
         facts, over = result.facts, result.facts.reference
+        mode = "" if facts.inference is None else f" ({mode_in_words(facts.inference)})"
         yield (
-            f"Profile `{facts.profile}`, {facts.tiles} tiles of split `{facts.split}`, means over"
-            " tiles; positive gains are better, with their 95 % intervals."
+            f"Profile `{facts.profile}`{mode}, {facts.tiles} tiles of split `{facts.split}`, means"
+            " over tiles; positive gains are better, with their 95 % intervals."
         )
         gain = f"gain over {over}" if over else "gain"
         yield _table(("metric", "model", over or "baseline", gain, "verdict"), _rows(result))
@@ -268,7 +273,7 @@ def _limits_of(of: Subject) -> Iterator[str]:
             "Its inputs were made of their targets: a real coarser sensor has noise, another"
             " geometry and another point spread, none of which the scores know of."
         )
-    if any(map(adversarial, settings.get("gen_loss") or {})):
+    if any(map(adversarial, settings.get("gen_loss", {}))):
         yield (
             "Trained against an adversary: detail may be invented. It looks right, and need not be"
             " there."
@@ -285,16 +290,23 @@ def _limits_of(of: Subject) -> Iterator[str]:
         yield f"Training saw some of the ground it is scored on: {told}."
     if not results:
         yield "No score is known."
-    elif all(g.verdict in ("open", "none") for g in _gains(results)):
-        yield "No gain over a baseline is proven: every interval holds zero, or there is none."
+    elif not any(gain.verdict == "better" for _, gain, _ in _gains(results)):
+        yield "No gain over a baseline is proven: no interval lies above zero."
+    gains = list(_gains(results))
+    if worse := [f"{label} ({over})" for label, gain, over in gains if gain.verdict == "worse"]:
+        yield f"Worse than a baseline in {', '.join(worse)}."
     if of.said.size_px is not None:
         rows, columns = of.said.size_px
         yield f"It takes {rows} x {columns} pixels at once: larger images are blended of windows."
 
 
-def _gains(results: Sequence[Result]) -> Iterator[Any]:
-    for result in results:
-        yield from result.facts.gain.get(result.facts.reference or "", {}).values()
+def _gains(results: Sequence[Result]) -> Iterator[tuple[str, Gain, str]]:
+    """Label of the metric, gain, and over which baseline."""
+    for facts in (result.facts for result in results):
+        over = facts.reference or ""
+        for name, gain in facts.gain.get(over, {}).items():
+            if name in facts.metrics:  # and not within a stratum
+                yield facts.metrics[name].label, gain, over
 
 
 def _licence(of: Subject) -> Iterator[str]:

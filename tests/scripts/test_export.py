@@ -6,7 +6,9 @@ where it is installed.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import json
 import shutil
 import subprocess
@@ -18,6 +20,7 @@ import pytest
 import rasterio
 
 import export
+import predict
 import train
 from sensor2sensor.core import cli, files
 from sensor2sensor.inference.door import main as infer
@@ -213,15 +216,23 @@ def test_a_gap_neither_grows_nor_depends_on_the_windows(card, tmp_path):
     assert np.abs(made[0].astype(int) - made[1]).max() <= 1
 
 
-def test_without_a_tool_it_is_a_file_of_physical_values_with_its_sidecar(place, tmp_path, capsys):
-    assert door(export, place, "--exp", "a/own", "--out", str(tmp_path)) == 0
+@pytest.fixture(scope="module")
+def general(place: Path) -> tuple[Path, str]:
+    """The folder of an export for no tool, and what was said."""
+    folder = place / "general"
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert door(export, place, "--exp", "a/own", "--out", str(folder)) == 0
+    return folder, said.getvalue()
+
+
+def test_without_a_tool_it_is_a_file_of_physical_values_with_its_sidecar(place, general):
+    folder, said = general
     stem = f"a__own_{STAMP}"
     beside = [f"{stem}{end}" for end in (".json", ".md", ".mlm.json", ".onnx")]
-    assert sorted(one.name for one in tmp_path.iterdir()) == beside
-    said = capsys.readouterr().out
+    assert sorted(one.name for one in folder.iterdir()) == beside
     assert "takes images of any size, in physical values" in said
     assert f"{stem}.json, {stem}.onnx, {stem}.md and {stem}.mlm.json" in said
-    opened = open_exported(tmp_path / f"{stem}.onnx")
+    opened = open_exported(folder / f"{stem}.onnx")
     known = opened.provenance
     assert (known["experiment"], known["step"], known["weights"]) == ("a/own", 2, "ema 0.5")
     assert tuple(band.name for band in opened.form.input.bands) == BANDS
@@ -244,6 +255,20 @@ def test_in_a_zoo_it_is_known_by_name_and_described(place, tmp_path, capsys):
     card = (zoo / f"{stem}.md").read_text()
     assert "weights: ema 0.5" in card and "These weights were not evaluated" in card
     assert str(place) not in card and str(place) not in json.dumps(item)
+
+
+def test_with_tensorflow_and_with_the_file_a_product_becomes_the_same(place, general, tmp_path):
+    product = write_theia(tmp_path, side_px=SIDE, gap=(slice(10, 13), slice(20, 29)))
+    words = ["--product", str(product), "--window-px", "80", "--out"]
+    trained, exported = tmp_path / "trained.tif", tmp_path / "exported.tif"
+    assert door(predict, place, "--exp", "a/own", *words, str(trained)) == 0
+    model = general[0] / f"a__own_{STAMP}.onnx"
+    assert infer(["--model", str(model), *words, str(exported)]) == 0
+    with rasterio.open(trained) as one, rasterio.open(exported) as other:
+        assert one.descriptions == other.descriptions and one.transform == other.transform
+        wanted, made = one.read(), other.read()
+    assert wanted.shape == (len(BANDS), 2 * SIDE, 2 * SIDE) and np.isnan(wanted).any()
+    np.testing.assert_allclose(made, wanted, atol=1e-5)  # and no value where there is none
 
 
 @pytest.mark.parametrize(("words", "said"), [

@@ -8,8 +8,10 @@ import shutil
 import pytest
 
 import evaluate
+import predict
 import train
 from sensor2sensor import report
+from sensor2sensor.predictors.tiling import Tiling
 from sensor2sensor.report.compare import entrants
 from tests.fakes.onnx_files import write_onnx
 from tests.fakes_dataset import make_dataset
@@ -33,7 +35,7 @@ def place(tmp_path_factory):
     write_experiment(root, "a/theirs", THEIRS)
     folder = root / "experiments" / "a" / "theirs"
     write_onnx(folder / "theirs.onnx", 3, factor=2)
-    keys = "bands: [B4, B3, B2]\nfactor: 2\nmargin: 0\n"
+    keys = "bands: [B4, B3, B2]\nfactor: 2\nmargin: 4\n"
     (folder / "theirs.yaml").write_text(f"model: theirs.onnx\n{keys}")
     write_experiment(root, "a/bicubic", {**THEIRS, "model_name": "bicubic", "params": {}})
     for name in ("a/theirs", "a/bicubic"):
@@ -57,6 +59,14 @@ def test_it_stands_in_a_table_like_any_run(place):
     facts = {result.facts.experiment: result.facts for result in group.results}
     assert facts["a/theirs"].methods == ["model", "nearest", "bicubic"]
     assert facts["a/theirs"].reference == "bicubic" and facts["a/theirs"].weights == "none"
+
+
+def test_it_is_led_over_a_scene_with_the_margin_of_its_card(place):
+    """Windows cut as a baseline's of one pixel would leave seams."""
+    words = ["--exp", "a/theirs", "--product", "x", "--environment"]
+    args = predict.arguments().parse_args([*words, str(place / "environment.json")])
+    method = predict.method_of(predict.members_of(args), 1, None)
+    assert method.tiling == Tiling(4, align_px=2) and method.form.name == "alt2_toy"
 
 
 def test_its_run_keeps_the_file_that_was_scored(place, tmp_path):

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import numpy
 import pytest
+import rasterio
 
+from sensor2sensor.inference.door import main as predict
+from tests.fakes.onnx_files import toy_form, write_exported
 from tests.fakes_dataset import make_dataset
 from tests.scripts.step_archive import fresh_copy
 from tests.unit.report import folders
@@ -19,6 +22,7 @@ pytestmark = pytest.mark.slow
 
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "requirements", "sensor2sensor")
 HIDDEN = ("tensorflow", "keras", "tensorboard", "sensor2sensor", "pip", "__pycache__")
+HIDDEN += ("tf2onnx", "onnx-", "onnx.")  # they write models; onnxruntime runs them
 HERE = Path(numpy.__file__).parents[1]  # the site-packages of this environment
 
 
@@ -54,7 +58,7 @@ def light(wheel, tmp_path_factory):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", made], check=True)
     (packages,) = made.glob("lib/python*/site-packages")
     for there in HERE.iterdir():
-        if not there.name.startswith(HIDDEN) and there.suffix != ".pth":
+        if not f"{there.name}.".startswith(HIDDEN) and there.suffix != ".pth":
             (packages / there.name).symlink_to(there)
     install = ("-m", "pip", "--python", made / "bin" / "python", "install", "--no-index", wheel)
     done = call(sys.executable, *install, cwd=made)
@@ -109,6 +113,33 @@ def test_data_sets_are_verified_and_evaluations_compared(light, tmp_path):
     folders.add(tmp_path / "e", "sis2/one", 0.7, picture=False)
     done = call(light / "s2s", "report", "--evaluation", "e", cwd=tmp_path)
     assert done.returncode == 0 and "sis2/one" in done.stdout, done.stderr
+
+
+def test_an_exported_model_is_applied_with_the_same_pixels(light, tmp_path, monkeypatch):
+    form = toy_form(kind="paired", factor=2.0, degradation=None)
+    grid = {"layout": "dense", "grid": (16, 16), "pixel_m": 20.0}
+    form = form.model_copy(update={"input": form.input.model_copy(update=grid)})
+    write_exported(tmp_path, form, upsampling="none", factor=2, gain=0.7)
+    values = numpy.random.default_rng(0).uniform(-0.02, 0.6, (3, 50, 70)).astype(numpy.float32)
+    with rasterio.open(
+        tmp_path / "stack.tif", "w", driver="GTiff", count=3, height=50, width=70, dtype="float32",
+        crs="EPSG:32631", transform=rasterio.Affine(20, 0, 399960, 0, -20, 4800000),
+    ) as file:  # fmt: skip
+        file.write(values)
+        file.descriptions = ("B02", "B03", "B04")
+    words = ["--model", "toy.onnx", "--product", "stack.tif", "--out"]
+    done = call(light / "s2s", "predict", *words, "light.tif", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert predict([*words, "here.tif"]) == 0
+    made = []
+    for name in ("light.tif", "here.tif"):
+        with rasterio.open(tmp_path / name) as file:
+            assert file.descriptions == ("B02", "B03", "B04") and file.transform.a == 10
+            made.append(file.read())
+    numpy.testing.assert_array_equal(made[0], made[1])
+    expected = numpy.float32(0.7) * values.repeat(2, 1).repeat(2, 2)
+    numpy.testing.assert_allclose(made[0], expected, atol=1e-6)
 
 
 def test_the_doctor_takes_a_light_installation_as_it_is(light, tmp_path):

@@ -173,10 +173,14 @@ def _weighed(down: Any, across: Any, values: Any) -> Any:
 
 def looked_at(frame: Frame, side_px: int = 64, count: int = 5) -> Iterator[PixelWindow]:
     """Windows spread over an image, to tell from a few values what all of them are."""
-    height, width = frame.shape
-    for y in np.linspace(0, max(height - side_px, 0), count).astype(int).tolist():
-        for x in np.linspace(0, max(width - side_px, 0), count).astype(int).tolist():
-            yield PixelWindow(x, y, min(side_px, width), min(side_px, height))
+    rows, columns = (
+        # At multiples of 12: no pixel of 20 or 60 m on a grid of 10 m is cut.
+        (np.linspace(0, max(side - side_px, 0), count) // 12 * 12).astype(int).tolist()
+        for side in frame.shape
+    )
+    for y in rows:
+        for x in columns:
+            yield PixelWindow(x, y, min(side_px, frame.width_px), min(side_px, frame.height_px))
 
 
 def digests(*paths: Path) -> dict[str, str]:

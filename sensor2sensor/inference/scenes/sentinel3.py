@@ -237,6 +237,9 @@ def _pixel_notices(product: S3Product, form: Form, options: SceneOptions) -> tup
         InputError: They are, and it was not said to be meant.
     """
     own, trained = PIXEL_M[product.product_type], form.input.pixel_m
+    if options.input_m not in (None, own):
+        what = f"has pixels of {own:g} m and no others"
+        raise InputError(what, where=product.name, hint="leave --input-m out")
     if trained is None or own == trained:
         return ()
     what = (

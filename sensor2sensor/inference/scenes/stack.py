@@ -39,6 +39,7 @@ from sensor2sensor.inference.scenes.stackvalues import (
     clipped,
     coarser,
     limits,
+    of_larger_pixels,
     of_offset,
 )
 from sensor2sensor.products.bands import S2_BANDS
@@ -287,8 +288,8 @@ class _Stack:
         if not bands:
             return []
         read = self.read([_as_stored(band, unclipped=True) for band in bands])
-        places = list(looked_at(self.main.frame))
-        seen = np.concatenate([read(place).ravel() for place in places])
+        images = list(map(read, looked_at(self.main.frame)))
+        seen = np.concatenate([image.ravel() for image in images])
         known = seen[np.isfinite(seen)]
         if known.size == 0:
             return ["holds no value at the 25 places that were looked at"]
@@ -301,7 +302,8 @@ class _Stack:
                 hint = "give --scale 0.0001 (of Sentinel-2 since baseline 04.00 --offset -0.1, too)"
                 raise InputError(what, where=file.path, hint=hint)
             return [f"{what}: check its scale"]
-        return list(of_offset(known, self._coding(file, number), self._published))
+        offset = of_offset(known, self._coding(file, number), self._published)
+        return [*offset, *of_larger_pixels(images, bands)]
 
     def facts(self, input_m: float | None) -> dict[str, Any]:
         """For provenance."""

@@ -80,3 +80,21 @@ def of_offset(known: npt.NDArray[np.float32], coding: BandSpec, published: bool)
         what = f"is nowhere below {_OFFSET:g} in any band"
         return [f"{what}: does it hold the offset of baseline 04.00 (--offset -0.1)?"]
     return []
+
+
+def of_larger_pixels(images: Sequence[Image], bands: Sequence[BandSpec]) -> list[str]:
+    """What sampled images say of bands that were trained on as larger pixels, each repeated."""
+
+    def repeated(image: npt.NDArray[Any], px: int) -> bool:
+        again = image[::px, ::px].repeat(px, 0).repeat(px, 1)[: image.shape[0], : image.shape[1]]
+        return np.array_equal(image, again, equal_nan=True)
+
+    odd = [
+        f"{band.name} ({band.native_px})"
+        for place, band in enumerate(bands)
+        if not all(repeated(image[..., place], band.native_px) for image in images)
+    ]
+    if not odd:
+        return []
+    what = f"{', '.join(odd)}: not repeated over so many pixels, as the model was trained on"
+    return [f"{what}; one value of each block is taken"]

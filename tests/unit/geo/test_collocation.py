@@ -96,6 +96,32 @@ def test_spacing_and_radius_follow_the_swath():
     assert 0 < block.shape[0] < 40 and 0 < block.shape[1] < 40
 
 
+def test_the_block_around_points_is_the_smallest_wherever_it_lies():
+    lat, lon, _ = swath(*PLACES[0], n=150)  # more than two of the blocks it is looked for in
+    lat[60:70, :80] = np.nan
+    index = SwathIndex(lat, lon)
+    for row, column in [(2, 2), (58, 64), (64, 130), (149, 75)]:
+        points = index.xyz[row, column] + np.array([[-300.0, 0.0, 900.0], [400.0, 100.0, 0.0]])
+        low, high = points.min(axis=0) - 2000.0, points.max(axis=0) + 2000.0
+        inside = ((index.xyz >= low) & (index.xyz <= high)).all(axis=-1)
+        rows, columns = np.nonzero(inside)
+        wanted = index.xyz[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        assert np.array_equal(index.near(points), wanted, equal_nan=True)
+    assert index.near(np.zeros((1, 3))).size == 0
+
+
+def test_positions_of_some_pixels_are_searched_alone():
+    lat, lon, _ = swath(*PLACES[0])
+    lat[0] = np.nan
+    some = np.zeros(lat.shape, bool)
+    some[0], some[7, 9] = True, True
+    part = SwathIndex(lat, lon).of(some)
+    found, _ = part.nearest(grid_geocentric_m(fine_grid(*PLACES[0])), np.inf)
+    assert not part.empty and (found == 7 * 40 + 9).all()
+    some[7, 9] = False
+    assert part.of(some).empty
+
+
 def test_pixel_table_numbers_each_used_pixel_once():
     index = np.array([[7, 7, -1], [3, 7, 3]])
     used, number = pixel_table(index)

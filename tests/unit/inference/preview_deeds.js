@@ -85,7 +85,7 @@ const deeds = {
   async light() {
     await press(divider, "Home"); await click("pairs", 1);
     const seen = [at(12, 78), at(8, 8)], before = seen.map((place) => pixel(...place));
-    $("light").value = 0.5; await change("light", "input");
+    $("light").value = 0.3; await change("light", "input");
     return [before, seen.map((place) => pixel(...place))];
   },
   async safe() { return [typeof window.pwned, document.querySelector("h1 small").textContent]; },

@@ -86,14 +86,13 @@ class Painter:
         return {"method": "painter", "red": self.red}
 
 
-def door(*words: object) -> int:
+def door(*words: object, painters: int = 1) -> int:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     args = parser.parse_args(["--as-dataset", *map(str, words)])
-    painter = Painter()
 
     def make() -> Method:
-        return Method("painter", (painter,), FORM, Tiling(0))
+        return Method("painter", (Painter(),) * painters, FORM, Tiling(0))
 
     return predict_all(FORM, "painter", args, make)
 
@@ -122,6 +121,13 @@ def test_masks_become_a_folder_that_step_52_reads(scene, tmp_path):
         np.testing.assert_array_equal(record.target, wanted)
     contract = load_contract(tmp_path / "aerial" / str(SIDE))
     assert contract.resolution_m == 0.3 and contract.target.display == COLOURS
+
+
+def test_a_mean_is_no_photo(scene, tmp_path):
+    write_mask(tmp_path, "a1", scene, "painter")
+    with pytest.raises(InputError, match="the mean of 2 predictions is no photo; leave out"):
+        door("--product", tmp_path / "gt" / "a1.tif", "--out", tmp_path / "out", painters=2)
+    assert not list((tmp_path / "out").rglob("*.tif"))
 
 
 def test_one_file_is_no_folder(tmp_path):

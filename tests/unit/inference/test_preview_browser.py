@@ -90,7 +90,7 @@ def test_no_data_is_hatched_not_black(visited):
 
 def test_brightness_is_that_of_what_is_known(visited):
     (ground, none), (lighter, same) = visited[0]["light"]
-    assert 90 < ground[1] < 170 and lighter[1] == pytest.approx(2**0.5 * ground[1], abs=3)
+    assert 90 < ground[1] < 200 and lighter[1] == pytest.approx(2**0.3 * ground[1], abs=3)
     assert same == none
 
 

@@ -140,6 +140,8 @@ def test_reduced_resolution_is_refused_unless_it_is_meant(made, tmp_path):
         InputError, match=r"1200 m .*trained on 300 m.*OL_1_EFR, or give --other-scale"
     ):
         scene_of(coarse, made[3], **OVER)
+    with pytest.raises(InputError, match="pixels of 1200 m and no others"):
+        scene_of(coarse, made[3], **OVER, other_scale=True, input_m=300.0)
     scene = scene_of(coarse, made[3], **OVER, other_scale=True)
     assert "1200 m" in scene.notices[0] and scene.window(scene.frame.full_window).valid.all()
 

@@ -290,6 +290,11 @@ def test_bands_of_larger_pixels_keep_them_whole_and_the_prediction_is_finer(tmp_
     np.testing.assert_array_equal(found.record.input_dense[:, 4:28], np.moveaxis(values, 0, -1))
     left = found.record.input_dense[:, :4, 1]
     np.testing.assert_array_equal(left[:, ::2], left[:, 1::2])
+    assert not scene.notices
+    values[1, 5, 5] += 1e-3
+    stack(path, values, ("B02", "B8A"))
+    (told,) = open_scene(path, form(inputs, input=spec, resolution_m=5.0, factor=2.0)).notices
+    assert told.startswith("B8A (2): not repeated")
 
 
 def test_a_stack_of_the_target_is_degraded_and_is_the_truth(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.bands import float_band
-from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference import windows
+from sensor2sensor.dataset.records import dense_record
+from sensor2sensor.dataset.upsampling import upsample
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.predictors import export, onnx_file
 from tests.fakes_dataset import toy_contract
@@ -69,7 +69,7 @@ def test_bands_go_by_name():
     ({"elementwise": False}, "normalisation: 'l2'"),
     ({"coarse": ("B3",)}, "band 'B3' has pixels of 2 times the grid's"),
     ({"dropout": True}, "inference.dropout"),
-    ({"norm": "image"}, "inference.norm: 'image'"),
+    ({"norm": "image"}, "inference_statistics: 'image'"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused(settings, said):
     with pytest.raises(ConfigError, match=said):
@@ -145,11 +145,10 @@ def test_the_images_of_the_check_are_what_a_record_holds_and_what_the_tool_gives
     np.testing.assert_array_equal(stored[0, 1], own.repeat(2, 0).repeat(2, 1))
     given = onnx_file.as_given(stored, MIXED)
     np.testing.assert_array_equal(given[:, ::2], stored[:, ::2])
-    runner = windows.enlarged(
-        lambda part: own[part.rows, part.columns], PixelWindow(0, 0, 40, 32), own.shape
-    )
-    # To one side the kernel reaches two pixels; beyond the edge the runner mirrors.
-    np.testing.assert_allclose(given[0, 1, 4:-4, 4:-4], runner[4:-4, 4:-4], atol=1e-2)
+    held = np.moveaxis(stored[0], 0, -1)
+    blank = np.empty((32, 40, 0), np.float32)
+    runner = upsample(dense_record("runner", blank, held), "bicubic", MIXED.native_px)
+    np.testing.assert_allclose(given[0, 1], runner[..., 1], atol=1e-2)
 
 
 def test_numbers_in_and_out_are_reflectance_times_10000_in_the_order_of_the_input():

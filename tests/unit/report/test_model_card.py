@@ -15,9 +15,10 @@ from tests.fakes.onnx_files import write_exported
 from tests.unit.report.folders import add, contract
 
 SETTINGS = {
-    "steps": 300, "batch_size": 4, "gen_loss": {"gen_gan": 1.0, "gen_l1": 100.0},
+    "steps": 300, "batch_size": 4,
+    "gen_loss": {"gen_gan": 1.0, "gen_l1": 100.0, "gen_l2": None},
     "disc_loss": {"disc_bce": 1.0}, "normalisation": "standard", "seed": 3,
-    "exclude_suffix": "_notinmask",
+    "exclude_suffix": "_notinmask", "discriminator": {"norm": "batch"}, "epochs": None,
 }  # fmt: skip
 KNOWN = {
     "experiment": "a/toy", "run": "0715-0930", "step": 300, "model": "edsr", "weights": "last",
@@ -29,7 +30,7 @@ def exported(folder: Path, **known: object) -> tuple[Path, Run]:
     form = form_of(contract())
     path = write_exported(folder, form, upsampling="none", factor=6)
     said, _ = read_sidecar(path)
-    changed = {"provenance": {**KNOWN, **known}, "measured": {"parity": [1.2e-6], "odd": "33"}}
+    changed = {"provenance": {**KNOWN, **known}, "measured": {"parity_share": 1.2e-6}}
     write_sidecar(path, said.model_copy(update=changed))
     run = Run(folder / "experiment", "0715-0930")
     run.logs_dir.mkdir(parents=True)
@@ -73,7 +74,14 @@ def test_without_an_evaluation_of_these_weights_none_is_claimed(tmp_path):
 def test_a_gain_that_is_not_proven_is_a_limit(tmp_path):
     add(tmp_path / "_evaluation", "a/toy", 0.5, blocks=3)
     text = card_of(tmp_path, tmp_path / "_evaluation")
-    assert "* No gain over a baseline is proven" in text
+    assert "* No gain over a baseline is proven" in text and "Worse than" not in text
+
+
+def test_what_it_is_worse_in_is_a_limit(tmp_path):
+    add(tmp_path / "_evaluation", "a/toy", 0.4)
+    assert "Worse than a baseline in HPSI (colour) (bicubic), ERGAS (bicubic), " in card_of(
+        tmp_path, tmp_path / "_evaluation"
+    )
 
 
 def test_it_tells_data_training_limits_and_licence(tmp_path):
@@ -86,7 +94,7 @@ def test_it_tells_data_training_limits_and_licence(tmp_path):
         f"| train | {data.splits['train'].count} |",
         "tiles were left out of training: `exclude_suffix`",
         "| losses | `gen_gan` 1.0, `gen_l1` 100.0, `disc_bce` 1.0 |",
-        "exported from: parity 1.2e-06, odd 33.",
+        "The file differs from the generator by 1.2e-06 of a band's range at most.",
         f"| out | {made.name} | {made.unit} | {made.wavelength_nm:g} | 0 to 0.5 |",
         "Its inputs were made of their targets",
         "Trained against an adversary: detail may be invented",
@@ -95,6 +103,18 @@ def test_it_tells_data_training_limits_and_licence(tmp_path):
     ):
         assert line in text, line
     assert str(tmp_path) not in text
+
+
+def test_one_without_an_adversary_names_no_loss_of_one(tmp_path):
+    """As a run keeps it: every loss there is stands there, and those of no discriminator, too."""
+    path, run = exported(tmp_path)
+    said = {**SETTINGS, "discriminator": None, "gen_loss": {"gen_gan": None, "gen_l1": 1.0}}
+    run.resolved.write_text(json.dumps(said))
+    card, item, _ = write_companions(path, contract(), run, tmp_path / "none")
+    assert "| losses | `gen_l1` 1.0 |" in card.read_text()
+    assert "adversary" not in card.read_text()
+    trained_by = json.loads(item.read_text())["properties"]["mlm:hyperparameters"]
+    assert trained_by["gen_loss"] == {"gen_l1": 1.0} and "disc_loss" not in trained_by
 
 
 @pytest.mark.parametrize("known", [{}, {"data_licence": ""}])
