@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +26,7 @@ from sensor2sensor.inference.scenes.scene import Image, Mask, Scene
 from sensor2sensor.predictors.protocol import Predictor
 
 logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
 # How TensorFlow, onnxruntime and GPUs say that memory does not bear a batch, by type or words.
 _MEMORY_TYPES = ("MemoryError", "ResourceExhaustedError")
 _MEMORY_WORDS = ("out of memory", "oom when", "failed to allocate", "bad_alloc")
@@ -184,6 +188,11 @@ class Strips:
 
     def _windows(self, row: int) -> Iterator[tuple[int, Mask, Image]]:
         """Column, what is real, and prediction ``[N, h, w, C]`` of each window that has any."""
+        for windows in ahead(self._read(row)):
+            yield from self._predicted(windows)
+
+    def _read(self, row: int) -> Iterator[list[tuple[int, Mask, TileRecord]]]:
+        """The windows of a row with anything in them, as many at a time as go into one call."""
         at, waiting = self.layout, list[tuple[int, Mask, TileRecord]]()
         sides = [side + 2 * at.halo_px for side in at.window]
         for column, x in enumerate(at.columns):
@@ -197,15 +206,14 @@ class Strips:
                 record = replace(cut(found.record, sides[0], sides[1]), name=name)
                 waiting.append((column, found.valid[: sides[0], : sides[1]], record))
             if len(waiting) >= self.batch_size:
-                yield from self._predicted(waiting)
+                yield waiting
                 waiting = []
-        yield from self._predicted(waiting)
+        if waiting:
+            yield waiting
 
     def _predicted(
         self, windows: Sequence[tuple[int, Mask, TileRecord]]
     ) -> Iterator[tuple[int, Mask, Image]]:
-        if not windows:
-            return
         records = [record for _, _, record in windows]
         made = np.stack([self._asked(one, records) for one in self.method.predictors], axis=1)
         for (column, valid, _), image in zip(windows, made, strict=True):
@@ -240,6 +248,23 @@ class Strips:
 
     def _advice(self) -> str:
         return "the model takes no smaller one" if self.layout.overlap_px else "--window-px"
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each made in a thread while the one before it is worked on.
+
+    Only one thread makes them, one after the other: GDAL's open files bear no two at once.
+    """
+    here = copy_context()  # it knows which files are kept open
+
+    def one() -> Item | None:
+        return here.run(next, items, None)
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(one)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(one)
+            yield item
 
 
 def spread(values: Image) -> Image:

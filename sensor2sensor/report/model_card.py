@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sensor2sensor.config.evaluations import mode_in_words
 from sensor2sensor.config.vocabulary import adversarial
 from sensor2sensor.core import files
 from sensor2sensor.core.runs import Run, read_run_json
@@ -226,9 +227,10 @@ def _scores(of: Subject) -> Iterator[str]:
         yield "These weights were not evaluated: `evaluate.py` scores them."
     for result in of.results:
         facts, over = result.facts, result.facts.reference
+        mode = "" if facts.inference is None else f" ({mode_in_words(facts.inference)})"
         yield (
-            f"Profile `{facts.profile}`, {facts.tiles} tiles of split `{facts.split}`, means over"
-            " tiles; positive gains are better, with their 95 % intervals."
+            f"Profile `{facts.profile}`{mode}, {facts.tiles} tiles of split `{facts.split}`, means"
+            " over tiles; positive gains are better, with their 95 % intervals."
         )
         gain = f"gain over {over}" if over else "gain"
         yield _table(("metric", "model", over or "baseline", gain, "verdict"), _rows(result))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextvars import ContextVar
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +16,7 @@ from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.dataset.upsampling import grid_of, regular_index
 from sensor2sensor.inference.cutting import blended_starts, blending, core_side, cut
 from sensor2sensor.inference.run import PredictOptions, layout_of
-from sensor2sensor.inference.strips import Strips
+from sensor2sensor.inference.strips import Strips, ahead
 from sensor2sensor.predictors.tiling import Tiling
 from tests.unit.inference.arrays import ArrayScene, Smoothing, Standardising, ground, method
 
@@ -194,6 +197,26 @@ def test_what_a_model_must_not_make_is_said(one, said):
 def test_an_error_of_another_kind_is_not_taken_for_one_of_memory():
     with pytest.raises(ValueError, match="of mine"):
         predicted(ArrayScene(ground(20, 20)), method(Mistaken(1), tiling=HALO))
+
+
+def test_windows_are_read_while_others_are_predicted_in_order_and_within_their_context():
+    seen, known = [], ContextVar("known", default="")
+    known.set("kept open")
+
+    def items():
+        for number in range(4):
+            seen.append((number, known.get(), threading.current_thread().name))
+            yield number
+        raise OSError("the disk is gone")
+
+    taken = []
+    with pytest.raises(OSError, match="the disk is gone"):
+        for item in ahead(items()):
+            time.sleep(0.05)
+            taken.append((item, len(seen)))
+    assert taken == [(0, 2), (1, 3), (2, 4), (3, 4)]
+    assert {one[1] for one in seen} == {"kept open"}
+    assert {one[2] for one in seen} != {threading.current_thread().name}
 
 
 class Mistaken(Smoothing):
