@@ -25,6 +25,7 @@ from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.preview_page import Look, Place, page
 from sensor2sensor.inference.quicklook import colours, exponent, physical, stretch
 from sensor2sensor.inference.scenes.scene import Image, Scene
+from sensor2sensor.sources.geotiffs import opened
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.form import Form
@@ -50,11 +51,9 @@ def write_preview(path: Path, scene: Scene, cog: Path, method: Method) -> None:
     Raises:
         InputError: The GeoTIFF is another size than the scene, or has too few bands.
     """
-    import rasterio
-
     form, frame = method.form, scene.frame
     step = max(1, min(math.ceil(max(frame.shape) / OVERVIEW_PX), *frame.shape))
-    with rasterio.open(cog) as source:
+    with opened(cog) as source:
         names = _names(source, form, frame.shape, cog)
         # Whole blocks alone, so that a pixel of all three sides is the mean of the same ground.
         whole = PixelWindow(0, 0, frame.width_px // step * step, frame.height_px // step * step)

@@ -15,6 +15,7 @@ from sensor2sensor.dataset.display import GAMMA, PHOTO_GAMMA, clear_range, colou
 from sensor2sensor.dataset.form import Form, Range
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.scenes.scene import Image
+from sensor2sensor.sources.geotiffs import opened
 
 QUICKLOOK_PX = 2048
 _EIGHT_BIT = "uint8"
@@ -28,11 +29,10 @@ def write_quicklook(path: Path, cog: Path, form: Form) -> None:
         cog: The prediction, whose overviews are read.
         form: What its first bands are.
     """
-    import rasterio
     from PIL import Image as Pictures
 
     bands = colours(form.target)
-    with rasterio.open(cog) as source:
+    with opened(cog) as source:
         step = max(1, math.ceil(max(source.shape) / QUICKLOOK_PX))
         shape = tuple(max(1, side // step) for side in source.shape)
         whole = PixelWindow(0, 0, source.width, source.height)

@@ -27,6 +27,7 @@ from sensor2sensor.inference.output import NODATA, Dtype, Kind, output_bands, st
 from sensor2sensor.inference.quicklook import colours
 from sensor2sensor.inference.scenes.scene import Image, Scene
 from sensor2sensor.inference.strips import Layout, Strips, blended_layout, halo_layout
+from sensor2sensor.sources.geotiffs import opened
 
 WINDOW_PX = 512  # of the target: two blocks of the file's overviews, and what most memories bear
 REQUEST, REQUEST_TAG, PROVENANCE_TAG = "request.json", "S2S_REQUEST", "S2S_PROVENANCE"
@@ -192,14 +193,13 @@ def _part(out: Path) -> Path:
 
 def _request_of(out: Path) -> str | None:
     """The request that a file of ours was written for."""
-    import rasterio
     from rasterio.errors import RasterioError
 
     try:
-        with rasterio.open(out) as source:
+        with opened(out) as source:
             found: str | None = source.tags().get(REQUEST_TAG)
             return found
-    except RasterioError:
+    except (RasterioError, OSError, ValueError):  # another's, or no TIFF at all
         return None
 
 
