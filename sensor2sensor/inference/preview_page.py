@@ -209,7 +209,10 @@ def _ends(look: Look, side: str, method: Method) -> str:
     for band, (low, high) in zip(look.bands[side], look.limits[side], strict=True):
         known = band < len(bands)  # what is told of the prediction beside it has no band of its own
         unit = f" {bands[band].unit}" if known and bands[band].unit != "1" else ""
-        names.setdefault(f"{low:.3g} to {high:.3g}", []).extend([bands[band].name] if known else [])
+        # -0.0 + 0.0 is 0.0: no one reads "-0".
+        names.setdefault(f"{low + 0.0:.3g} to {high:.3g}", []).extend(
+            [bands[band].name] if known else []
+        )
     parts = [" ".join([", ".join(named), ends]).strip() for ends, named in names.items()]
     return ", ".join(parts) + unit + (f", gamma {gamma:g}" if gamma != 1 else "")
 

@@ -70,9 +70,9 @@ class Plan:
     def _how(self) -> tuple[str, int, Sides | None]:
         return self.upsampling, self.batch_size, self.size_px
 
-    def exported(self, model: Path, kind: Format) -> ExportedPredictor:
-        """The file as it will be applied."""
-        network = network_of(kind, model, self.form)
+    def exported(self, part: Path, kind: Format, model: Path) -> ExportedPredictor:
+        """The file as it will be applied, once it is called ``model``."""
+        network = network_of(kind, part, self.form)
         return ExportedPredictor(network, self.form, *self._how, crops=self.crops, where=model)
 
     def trained(self, generator: Any, normaliser: Any) -> ModelPredictor:
@@ -141,9 +141,10 @@ def write(
         given, own = plan.given_px(plan.size_px), plan.given_px(plan.own_px)
         sides = given, own, plan.size_px
     network = export.as_exported(plan.network, normaliser, sides=sides)
-    with _whole_or_not(model) as part:
+    whole = files.atomic_path if kind == "onnx" else _whole_folder
+    with whole(model) as part:
         _export(network, part, plan, kind)
-        measured = _parity(plan, plan.exported(part, kind), normaliser, generator, model)
+        measured = _parity(plan, plan.exported(part, kind, model), normaliser, generator, model)
     said = Sidecar(
         format=kind, model=model.name, sha256=digest(model), form=plan.form, tiling=plan.tiling,
         input_upsampling=plan.upsampling, size_px=plan.size_px, crops=plan.crops,
@@ -169,12 +170,8 @@ def _export(network: Any, part: Path, plan: Plan, kind: Format) -> None:
 
 
 @contextmanager
-def _whole_or_not(model: Path) -> Iterator[Path]:
-    """A temporary path for a file or folder, which takes its place once the block is through."""
-    if model.suffix:
-        with files.atomic_path(model) as part:
-            yield part
-        return
+def _whole_folder(model: Path) -> Iterator[Path]:
+    """A temporary path for a folder, which takes its place once the block is through."""
     # A folder cannot be replaced in one step. Its sidecar is written last and holds its digest.
     part = model.with_name(f".{model.name}{files.PART_SUFFIX}")
     model.parent.mkdir(parents=True, exist_ok=True)
@@ -202,7 +199,7 @@ def _parity(
         tiles = [noise_tile(plan.form, plan.factor, size, 2 * number + k) for k in range(2)]
         wanted, made = truth(tiles), made_by(tiles)
         worst = np.abs(made.astype(np.float64) - wanted).max(axis=(0, 1, 2))
-        limit = np.maximum(PARITY * spans, _ROUNDING * np.abs(wanted).max())
+        limit = np.maximum(PARITY * spans, _ROUNDING * np.abs(wanted).max(axis=(0, 1, 2)))
         # Not 'worst > limit', which NaN passes.
         if not (worst <= limit).all():
             band = int(np.argmax(np.nan_to_num(worst / limit, nan=np.inf)))
