@@ -40,10 +40,10 @@ class Context:
     stride_px: int
 
 
-def farthest_px(network: keras.Model) -> int | None:
-    """Input pixels that a network sees to one side; None: all of an image of 1024 pixels."""
+def farthest_px(network: keras.Model, largest_px: int = _LARGEST_PX) -> int | None:
+    """Input pixels that a network sees to one side; None: all of an image so large."""
     side = _SMALLEST_PX
-    while side <= _LARGEST_PX:
+    while side <= largest_px:
         found = radius_px(network, side)
         if found is not None:
             return found

@@ -292,7 +292,9 @@ def margin_of(generator: Any, factor: int, asked: int | None = None) -> Margin:
     Raises:
         ConfigError: It is no multiple of the factor, or nothing is known and none is asked for.
     """
-    radius = _radius_px(generator)
+    from sensor2sensor.networks.context import farthest_px
+
+    radius = farthest_px(generator, _LARGEST_PX)
     if asked is not None:
         # A tool that shifts its windows by half an input pixel resamples what it reads.
         if asked < 0 or asked % factor:
@@ -304,15 +306,3 @@ def margin_of(generator: Any, factor: int, asked: int | None = None) -> Margin:
         what = f"an output pixel sees all of an image of {_LARGEST_PX} pixels"
         raise ConfigError(what, where="--margin", hint="say how much of it matters: --margin N")
     return Margin(radius * factor, radius, asked=False)
-
-
-def _radius_px(generator: Any) -> int | None:
-    from sensor2sensor.networks.radius import radius_px
-
-    side = _SMALLEST_PX
-    while side <= _LARGEST_PX:
-        found = radius_px(generator, side)
-        if found is not None:
-            return found
-        side *= 2
-    return None
