@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +107,7 @@ def scene_options(args: argparse.Namespace) -> SceneOptions:
 
 def predict_all(
     form: Form, name: str, args: argparse.Namespace, make: Make, folder: Path | None = None,
-    nodata: int = NODATA,
+    nodata: int = NODATA, model: Sequence[Path] = (),
 ) -> int:  # fmt: skip
     """Predict every product of the command line; one that fails does not stop the others.
 
@@ -118,6 +118,7 @@ def predict_all(
         make: Gives the method; called when the first product is found in order.
         folder: Where files go without ``--out``; None: the folder one is in.
         nodata: Of ``--dtype int16``.
+        model: Its files, which nothing is written over.
 
     Returns:
         0, or 1 where one of several products failed.
@@ -129,6 +130,7 @@ def predict_all(
     if args.as_dataset:
         as_dataset.refuse_other(form)
     jobs = _jobs(paths_of(args.product), name, args.out, folder or Path(), args.as_dataset)
+    _refuse_overwriting(jobs, [*(job.path for job in jobs), *model], args)
     if len(jobs) == 1:
         (job,) = jobs
         with _opened(job, form, options, args) as scene:
@@ -177,6 +179,24 @@ def _jobs(
             what = f"{other} and {job.path} would both go to {job.out.name}"
             raise InputError(what, where="--product", hint="predict them into two folders")
     return jobs
+
+
+def _refuse_overwriting(
+    jobs: Sequence[Job], kept: Sequence[Path], args: argparse.Namespace
+) -> None:
+    """Refuse what would be written over a product or the model; --force is for predictions.
+
+    Raises:
+        InputError: A file that would be written is one of them, or lies within a product.
+    """
+    taken = {path.resolve() for path in kept}
+    endings = [".tif", ".json", *[".png"] * args.quicklook, *[".html"] * args.preview]
+    for job in jobs:
+        for path in [job.out, *(job.out.with_suffix(ending) for ending in endings)]:
+            place = path.resolve()
+            if place in taken or taken.intersection(place.parents):
+                what = f"{path.name} would be written over what is read"
+                raise InputError(what, where=f"--out {job.out}", hint="name another folder")
 
 
 def _stem(path: Path) -> str:
@@ -233,7 +253,7 @@ def _told(written: Written) -> Told:
     return Told(
         {"name": said["method"], **said["model"]},
         {"name": said["scene"], **said["facts"]},
-        {key: said[key] for key in keys},
+        {key: said[key] for key in keys if key in said},
         said["notices"],
     )
 

@@ -45,10 +45,14 @@ def run(args: argparse.Namespace) -> int:
         found.name, (found.predictor,), found.form, found.tiling, found.batch_size,
         found.provenance,
     )  # fmt: skip
+    nodata = PUBLIC_NODATA if found.from_card else NODATA
     if found.from_card:
         args.dtype = args.dtype or "int16"
-        return predict_all(found.form, found.name, args, lambda: method, nodata=PUBLIC_NODATA)
-    return predict_all(found.form, found.name, args, lambda: method, nodata=NODATA)
+    own = [path.with_suffix(ending) for ending in (".onnx", ".json", ".yaml", path.suffix)]
+    return predict_all(
+        found.form, found.name, args, lambda: method, nodata=nodata,
+        model=[one for one in own if one.exists()],
+    )  # fmt: skip
 
 
 def main(words: Sequence[str] | None = None) -> int:

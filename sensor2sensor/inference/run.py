@@ -173,7 +173,7 @@ def provenance_of(
         "windows": led,
         "batch": options.batch or method.batch_size,
         "dtype": options.dtype,
-        "nodata": options.nodata,
+        **({"nodata": options.nodata} if options.dtype == "int16" else {}),
     }
     # As it will be read: tuples are lists there.
     plain: dict[str, Any] = json.loads(json.dumps(made, allow_nan=False))

@@ -38,6 +38,15 @@ _OPENERS = {
     "stack": ("stack", "open_stack"),
     "picture": ("picture", "open_picture"),
 }
+# What each kind heeds: an option that says nothing to it was meant for something else.
+_GRID, _STORED = ("like", "tile", "bbox", "crs"), ("bands", "scale", "offset")
+_HEEDED: dict[Kind, tuple[str, ...]] = {
+    "sentinel2": (),
+    "sentinel3": _GRID,
+    "theia": (),
+    "stack": (*_STORED, "radar", "radar_file"),
+    "picture": ("bands",),
+}
 _STARTS = (
     (b"II*\0", "tiff"), (b"II+\0", "tiff"), (b"MM\0*", "tiff"), (b"MM\0+", "tiff"),
     (b"\xff\xd8\xff", "jpeg"), (b"\x89PNG", "png"),
@@ -65,9 +74,18 @@ def open_scene(path: Path, form: Form, options: SceneOptions = SceneOptions()) -
         what = f"is {_CALLED[kind]}, and '{form.name}' takes {_takes(form)}"
         named = " or ".join(_CALLED[one] for one in wanted)
         raise InputError(what, where=path, hint=f"name {named}")
+    _refuse_unheeded(path, kind, options)
     module, opener = _OPENERS[kind]
     made: Scene = getattr(import_module(f"{__package__}.{module}"), opener)(place, form, options)
     return made
+
+
+def _refuse_unheeded(path: Path, kind: Kind, options: SceneOptions) -> None:
+    for name in (*_GRID, *_STORED, "radar", "radar_file"):
+        if name not in _HEEDED[kind] and getattr(options, name) != getattr(SceneOptions(), name):
+            option = f"--{name.replace('_', '-')}"
+            what = f"says nothing to {_CALLED[kind]}"
+            raise InputError(what, where=f"{option}, {path.name}", hint="leave it out")
 
 
 def kind_of(path: Path, form: Form) -> Kind:
