@@ -90,6 +90,7 @@ def test_imports_point_down(path: Path) -> None:
         ROOT / "train.py",
         ROOT / "evaluate.py",
         ROOT / "export.py",
+        ROOT / "predict.py",
         ROOT / "show.py",
         *sources("preprocessing"),
     ]

@@ -14,6 +14,7 @@ import pytest
 
 import evaluate
 import export
+import predict
 import show
 import train
 from models import __main__ as models_door
@@ -22,7 +23,6 @@ from sensor2sensor import commands
 from sensor2sensor.config.compose import EXTENDS, OWN
 from sensor2sensor.config.experiment_file import load_experiment_file
 from sensor2sensor.core import cli
-from sensor2sensor.inference import __main__ as inference_door
 from tests.unit.test_commands import DOORS
 from tests.unit.test_docs import PAGES, ROOT
 
@@ -63,7 +63,7 @@ def parse_only(monkeypatch):
         arguments.parse_args(argv)
         return 0
 
-    for module in (cli, models_door, train, evaluate, export, inference_door, show):
+    for module in (cli, models_door, train, evaluate, export, predict, show):
         monkeypatch.setattr(module, "main_guard", parsed)
 
 
@@ -77,11 +77,10 @@ def door(words: list[str]) -> int:
         if name == "models":
             models_door.arguments().parse_args(rest)
             return 0
-        if name == "sensor2sensor.inference":
-            return inference_door.main(rest)
         assert name.startswith("benchmarks") or name in ("venv", "pip"), name
         return 0 if "benchmarks" not in name else benchmark(name, rest)
     checkouts = {"train.py": train, "evaluate.py": evaluate, "export.py": export}
+    checkouts["predict.py"] = predict
     if name in checkouts:
         checkouts[name].arguments().parse_args(rest)
         return 0
