@@ -242,9 +242,13 @@ def _scalars(scene: Scene) -> dict[str, Any]:
 
 def _table(rows: Mapping[str, Any]) -> str:
     return "\n".join(
-        f"<dt>{html.escape(key)}</dt><dd>{html.escape(str(value))}</dd>"
+        f"<dt>{html.escape(key)}</dt><dd>{html.escape(_said(value))}</dd>"
         for key, value in rows.items()
     )
+
+
+def _said(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _json(facts: Mapping[str, Any]) -> str:
