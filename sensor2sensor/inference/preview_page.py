@@ -242,12 +242,12 @@ def _scalars(scene: Scene) -> dict[str, Any]:
 
 def _table(rows: Mapping[str, Any]) -> str:
     return "\n".join(
-        f"<dt>{html.escape(key)}</dt><dd>{html.escape(_said(value))}</dd>"
+        f"<dt>{html.escape(key)}</dt><dd>{html.escape(_cell(value))}</dd>"
         for key, value in rows.items()
     )
 
 
-def _said(value: Any) -> str:
+def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
