@@ -91,6 +91,17 @@ class ProductFiles(ABC):
             while piece := stream.read(chunk_bytes):
                 yield piece
 
+    def crc32(self, name: str) -> str:
+        """The CRC of a file's content, eight hexadecimal digits: tells two contents of one size."""
+        found = 0
+        for piece in self.chunks(name):
+            found = zlib.crc32(piece, found)
+        return f"{found:08x}"
+
+    def known(self, names: Iterable[str]) -> dict[str, dict[str, int | str]]:
+        """Size and CRC of files, by which provenance tells them from others of their names."""
+        return {one: {"bytes": self.size(one), "crc32": self.crc32(one)} for one in sorted(names)}
+
     def damaged(self, names: Iterable[str] | None = None) -> list[str]:
         """Read files to their end (a zip checks its CRCs so) and say which cannot be read."""
         problems = []
@@ -209,6 +220,10 @@ class ZipFiles(ProductFiles):
     def size(self, name: str) -> int:
         """Size in bytes of a file, inflated."""
         return self._info(name).file_size
+
+    def crc32(self, name: str) -> str:
+        """As the archive has it, of the file inflated."""
+        return f"{self._info(name).CRC:08x}"
 
     def open(self, name: str) -> BinaryIO:
         """A seekable stream held in memory: seeking in deflated data would inflate it anew."""

@@ -128,9 +128,16 @@ def facts(experiment: Any, run: Run, step: int) -> dict[str, Any]:
         "experiment": experiment.name,
         "run": run.timestamp,
         "step": step,
+        "checkpoint_sha256": _digest(run, step),
         "model": experiment.config.model_name,
         "normalisation": experiment.NORMALISATION,
         "dataset": contract.name,
         "dataset_sha256": files.sha256(experiment.dataset_dir / "dataset.json"),
         **({"data_licence": "; ".join(licences)} if licences else {}),
     }
+
+
+def _digest(run: Run, step: int) -> str:
+    """SHA-256 of a checkpoint's values: a run that is trained anew has others at the same step."""
+    (values,) = run.ckpt_dir.glob(f"ckpt-{step}.data-*")
+    return files.sha256(values)

@@ -216,5 +216,5 @@ def _facts(
         "read_at_m": dict(read_at),
         "input_m": input_m,
         "resolution_m": output_m,
-        "files": {name: product.files.size(name) for name in sorted(members)},
+        "files": product.files.known(members),
     }

@@ -103,7 +103,7 @@ class SwathScene:
             "collocation": "nearest pixel, as in step 40",
             "input_m": PIXEL_M[one.product_type],
             "resolution_m": self.grid.resolution_m,
-            "files": {name: files.size(name) for name in one.members_in_use()},
+            "files": files.known(one.members_in_use()),
         }
 
     def window(self, place: PixelWindow, halo_px: int = 0) -> SceneWindow | None:

@@ -123,7 +123,7 @@ def _facts(
         "read_at_m": {band: grid.resolution_m for band, grid in grids.items()},
         "input_m": input_m,
         "resolution_m": fine.resolution_m,
-        "files": {one: product.files.size(one) for one in sorted(product.members.values())},
+        "files": product.files.known(product.members.values()),
     }
     if name is not None:
         sensed = datetime.strptime(name[2], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)

@@ -101,7 +101,7 @@ def test_a_level_the_model_was_not_trained_on_is_told_and_recorded(ground):
     assert "at the surface (L2A)" in scene.notices[0]
     assert scene.facts["level"] == "L2A" and scene.facts["baseline"] == "04.00"
     assert scene.facts["datetime"].startswith("2022-07-14T")
-    assert all(size > 0 for size in scene.facts["files"].values())
+    assert all(one["bytes"] > 0 for one in scene.facts["files"].values())
 
 
 def test_a_zip_gives_what_its_folder_gives(ground, tmp_path):
