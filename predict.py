@@ -73,8 +73,8 @@ def members_of(args: argparse.Namespace) -> list[Member]:
     environment = load_environment(args.environment)
     stamps = [check_timestamp(stamp) if stamp else None for stamp in args.timestamp]
     members: list[Member] = []
-    for exp in args.exp:
-        for stamp in stamps:
+    for exp in dict.fromkeys(args.exp):
+        for stamp in dict.fromkeys(stamps):
             run = find_run(find_experiment(exp, environment), stamp)
             own = {"timestamp": run.timestamp, "as_run": True, "options": args.set}
             experiment = Experiment(exp, environment, **own)
@@ -114,7 +114,7 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
         raise ConfigError("without dropout every draw is the same", where="--samples", hint=hint)
     form, name = form_of(experiment.contract), experiment.config.model_name
     if (known := baseline_of(run, experiment.contract)) is not None:
-        if len(members) > 1:
+        if len(members) > 1 or samples > 1:
             raise ConfigError("a baseline has no spread", where="--exp", hint="name one run of it")
         said = {"experiment": experiment.name, "run": run.timestamp, "baseline": known.describe()}
         tiling = getattr(known, "tiling", None) or baseline_tiling(name, form)  # of a published one

@@ -21,6 +21,7 @@ from sensor2sensor.inference.output import OutputBand
 from sensor2sensor.inference.scenes.scene import Image, Scene
 
 _EIGHT_BIT = (0.0, 255.0)
+_TITLE = "# Synthetic images"
 _SAID = """\
 # Synthetic images
 
@@ -37,6 +38,11 @@ Step 52 makes a data set of them:
 def photo_path(folder: Path, name: str) -> Path:
     """Where the prediction belongs: 8 bits, on the whole mask."""
     return folder / "images" / f"{name}.tif"
+
+
+def mask_path(folder: Path, name: str) -> Path:
+    """Where the mask belongs that a photo was made of."""
+    return folder / "gt" / f"{name}.tif"
 
 
 def refuse_other(form: Form) -> None:
@@ -75,11 +81,14 @@ def write_mask(folder: Path, name: str, scene: Scene, model: str) -> Path:
         scene: The mask, as it was predicted from.
         model: What made the photo.
     """
-    path = folder / "gt" / f"{name}.tif"
+    path = mask_path(folder, name)
     band = OutputBand("building", "DN", value_range=_EIGHT_BIT)
     tags = {"S2S_SYNTHETIC": f"no: the mask that images/{name}.tif was made of"}
     write_cog(path, scene.frame, (band,), _strips(scene), dtype="uint8", tags=tags, colour=(0,))
-    files.write_text(folder / "README.md", _SAID.format(model=model, folder=folder.name))
+    said = folder / "README.md"
+    if said.exists() and not said.read_text(encoding="utf-8", errors="replace").startswith(_TITLE):
+        said = folder / "SYNTHETIC.md"  # somebody's own words stay
+    files.write_text(said, _SAID.format(model=model, folder=folder.name))
     return path
 
 

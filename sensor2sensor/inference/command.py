@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport, comma_list, positive, say
-from sensor2sensor.core.errors import InputError, Sensor2SensorError
+from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.inference import as_dataset
 from sensor2sensor.inference.method import Method
@@ -21,7 +22,7 @@ from sensor2sensor.inference.run import PredictOptions, Written, predict
 from sensor2sensor.inference.scenes.opening import open_scene, paths_of
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.scene import Scene
-from sensor2sensor.inference.stac import Told, write_sidecar
+from sensor2sensor.inference.stac import Told, pictured, write_sidecar
 from sensor2sensor.products.s2_images import kept_open
 
 Make = Callable[[], Method]
@@ -188,15 +189,32 @@ def _refuse_overwriting(
 
     Raises:
         InputError: A file that would be written is one of them, or lies within a product.
+        OutputExistsError: What belongs beside a prediction is there, and no prediction is.
     """
     taken = {path.resolve() for path in kept}
-    endings = [".tif", ".json", *[".png"] * args.quicklook, *[".html"] * args.preview]
     for job in jobs:
-        for path in [job.out, *(job.out.with_suffix(ending) for ending in endings)]:
+        beside = list(_companions(job, args))
+        for path in [job.out, *beside]:
             place = path.resolve()
             if place in taken or taken.intersection(place.parents):
                 what = f"{path.name} would be written over what is read"
                 raise InputError(what, where=f"--out {job.out}", hint="name another folder")
+        begun = job.out.exists() or job.out.with_name(f"{job.out.name}{files.PART_SUFFIX}").exists()
+        strange = [path for path in beside if path.exists()]
+        if strange and not begun and not args.force:
+            what = f"is there already, and {job.out.name} is not"
+            raise OutputExistsError(what, where=strange[0], hint="name another, or add --force")
+
+
+def _companions(job: Job, args: argparse.Namespace) -> Iterator[Path]:
+    """What is written beside a prediction."""
+    yield job.out.with_suffix(".json")
+    if args.quicklook:
+        yield job.out.with_suffix(".png")
+    if args.preview:
+        yield job.out.with_suffix(".html")
+    if args.as_dataset:
+        yield as_dataset.mask_path(job.out.parents[1], job.out.stem)
 
 
 def _stem(path: Path) -> str:
@@ -236,6 +254,8 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
             as_dataset.write_mask(job.out.parents[1], job.out.stem, scene, method.name)
         write_sidecar(written.cog, _told(written), beside)
 
+    if args.force:
+        _remove_pictures(job.out)
     written = predict(method, scene, job.out, how, finish)
     if written.current:  # what is asked for beside it may be more than before
         finish(written)
@@ -245,6 +265,12 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
     say(f"{job.out}: {state}, {columns} x {rows} pixels, {share:.1f} % of them with a value")
     if written.cog.saturated:
         say(f"{written.cog.saturated} values lie beyond what {dtype} holds: written as its ends")
+
+
+def _remove_pictures(out: Path) -> None:
+    """Take away the pictures of a prediction that is made anew: they would show another."""
+    for name in pictured(out):
+        files.remove(out.with_name(name))
 
 
 def _told(written: Written) -> Told:
@@ -265,11 +291,14 @@ def _natural(form: Form) -> Dtype:
 
 
 def _beside(job: Job, scene: Scene, method: Method, args: argparse.Namespace) -> list[Path]:
+    quicklook, page = (job.out.with_suffix(ending) for ending in (".png", ".html"))
+    # Of the same prediction, or of one that is no more; what else lies there is not ours.
+    earlier = [path for path in (quicklook, page) if path.name in pictured(job.out)]
     made = []
     if args.quicklook:
-        made.append(job.out.with_suffix(".png"))
-        write_quicklook(made[-1], job.out, method.form)
+        made.append(quicklook)
+        write_quicklook(quicklook, job.out, method.form)
     if args.preview:
-        made.append(job.out.with_suffix(".html"))
-        write_preview(made[-1], scene, job.out, method)
-    return made
+        made.append(page)
+        write_preview(page, scene, job.out, method)
+    return [*made, *(path for path in earlier if path not in made and path.exists())]

@@ -25,6 +25,8 @@ def cropped(scene: Scene, roi: Box | None, roi_px: tuple[int, int, int, int] | N
     """
     if roi is None and roi_px is None:
         return scene
+    if roi is not None and roi_px is not None:
+        raise InputError("--roi and --roi-px both name a part", hint="give one of them")
     if roi_px is not None:
         if min(roi_px[2:]) < 1:
             raise InputError(
@@ -47,7 +49,7 @@ def _pixels(scene: Scene, roi: Box) -> PixelWindow:
     if frame.transform is None:
         hint = "give pixels: --roi-px X Y WIDTH HEIGHT"
         raise InputError("is a picture without coordinates", where=scene.name, hint=hint)
-    if not (west < east and south < north):
+    if not (math.isfinite(sum(roi)) and west < east and south < north):
         raise InputError("--roi has no area", hint="give it as WEST SOUTH EAST NORTH")
     from affine import Affine
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.inference.cog import WrittenCog
 from sensor2sensor.inference.output import OutputBand, Storage
@@ -64,6 +65,17 @@ def write_sidecar(written: WrittenCog, told: Told, beside: Sequence[Path] = ()) 
     path = sidecar_path(written.path)
     files.write_json(path, sidecar(written, told, beside))
     return path
+
+
+def pictured(path: Path) -> tuple[str, ...]:
+    """Names of the quicklook and the preview that a prediction's sidecar lists."""
+    beside = sidecar_path(path)
+    try:
+        assets = files.read_json(beside)["assets"] if beside.is_file() else {}
+        named = [Path(one["href"]).name for one in assets.values()]
+    except (InputError, KeyError, TypeError, AttributeError):
+        return ()  # a JSON file of another kind lists none
+    return tuple(name for name in named if Path(name).suffix in _KINDS)
 
 
 def sidecar(written: WrittenCog, told: Told, beside: Sequence[Path] = ()) -> dict[str, Any]:

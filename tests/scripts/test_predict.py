@@ -163,6 +163,8 @@ def test_one_of_several_products_that_is_damaged_costs_itself_alone(place, tmp_p
     (["--product", "{s2}", "--input-m", "60"], "60"),
     (["--product", "{s2}", "--dtype", "uint8"], "uint8 holds 8-bit pictures"),
     (["--product", "{s2}", "--as-dataset"], "--as-dataset"),
+    (["--product", "{s2}", "--roi", "inf", "0", "1", "2"], "--roi has no area"),
+    (["--product", "{s2}", "--roi", "0", "0", "1", "2", "--roi-px", "0", "0", "1", "2"], "both"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_one_line(place, tmp_path, words, said):
     words = [word.format(s2=product_of(place)) for word in words]
@@ -180,3 +182,39 @@ def test_nothing_that_is_read_is_written_over(place, tmp_path):
         "--out", f"{product}/MTD.tif",
     )  # fmt: skip
     assert done.returncode == 2 and "would be written over what is read" in done.stderr
+
+
+def test_what_lies_beside_a_prediction_is_ours_or_stays(place, tmp_path):
+    out, words = tmp_path / "out.tif", ["--product", str(product_of(place))]
+    (tmp_path / "out.json").write_text('{"mine": 1}')
+    done = call(place, predict, "--exp", "a/edsr", *words, "--out", str(out))
+    assert done.returncode == 2 and "out.json" in done.stderr and "out.tif is not" in done.stderr
+    assert (tmp_path / "out.json").read_text() == '{"mine": 1}' and not out.exists()
+    (tmp_path / "out.json").unlink()
+    predicted(place, out, "--quicklook")
+    listed = json.loads((tmp_path / "out.json").read_text())["assets"]
+    assert set(listed) == {"prediction", "png"}
+    predicted(place, out)  # as it is: what was beside it still is
+    assert set(json.loads((tmp_path / "out.json").read_text())["assets"]) == {"prediction", "png"}
+    predicted(place, out, "--force", exp="a/other")  # another: the old picture would show the first
+    assert set(json.loads((tmp_path / "out.json").read_text())["assets"]) == {"prediction"}
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_a_run_or_a_product_that_changed_is_another_request(place, tmp_path):
+    shutil.copytree(place / "s2", tmp_path / "s2")
+    (product,) = (tmp_path / "s2").glob("*.SAFE")
+    words = ["--exp", "a/edsr", "--product", str(product), "--out", str(tmp_path / "o.tif")]
+    assert call(place, predict, *words).returncode == 0
+    assert "is there already" in call(place, predict, *words).stdout
+    (image,) = product.rglob("T*_B03.jp2")
+    content = bytearray(image.read_bytes())
+    content[-40] ^= 1  # of the same size
+    image.write_bytes(content)
+    done = call(place, predict, *words)
+    assert done.returncode == 2 and "of another request" in done.stderr
+
+
+def test_one_experiment_named_twice_is_one(place, tmp_path):
+    _, _, names = predicted(place, tmp_path / "o.tif", exp="a/edsr a/edsr")
+    assert names == ("B02", "B03", "B04")
