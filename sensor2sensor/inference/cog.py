@@ -227,7 +227,7 @@ def _fill(
     strips: Iterable[npt.NDArray[np.float32]],
     how: Storage,
 ) -> tuple[int, int]:
-    """Write the strips with their mask; pixels that are valid, and values beyond the type."""
+    """Write the strips; pixels that are valid, and values beyond the type."""
     from rasterio.windows import Window
 
     channels = target.count
@@ -239,10 +239,14 @@ def _fill(
             raise ValueError(f"{what} with {channels} bands")
         window = Window(0, top, frame.width_px, height)
         there = np.isfinite(strip).all(axis=-1)
-        stored, beyond = how.stored(strip)
+        # Whole or not at all: what lacks one band has a value in none.
+        stored, beyond = how.stored(np.where(there[..., None], strip, np.float32(np.nan)))
         with _writing(path):
             target.write(np.moveaxis(stored, -1, 0), window=window)
-            target.write_mask(there.astype(np.uint8) * 255, window=window)
+            # Beside a nodata value GDAL averages mask and values apart, and overviews of odd
+            # sides then hold pixels that are nodata and valid: a mask where there is no number.
+            if how.nodata is None:
+                target.write_mask(there.astype(np.uint8) * 255, window=window)
         top, valid, saturated = top + height, valid + int(there.sum()), saturated + beyond
     if top != frame.height_px:
         raise ValueError(f"the strips end at row {top} of {frame.height_px}")

@@ -48,9 +48,9 @@ def test_values_and_what_is_said_of_them_come_back(image, tmp_path):
     there = np.isfinite(image).all(axis=-1)
     assert told.valid_share == pytest.approx(there.mean()) and told.saturated == 0
     with rasterio.open(out) as source:
-        np.testing.assert_array_equal(np.moveaxis(source.read(), 0, -1), image)
+        wanted = np.where(there[..., None], image, np.float32(np.nan))
+        np.testing.assert_array_equal(np.moveaxis(source.read(), 0, -1), wanted)
         np.testing.assert_array_equal(source.dataset_mask() > 0, there)
-        assert {flag.name for (flag,) in source.mask_flag_enums} == {"per_dataset"}
         assert source.crs.to_epsg() == 32629 and source.transform.to_gdal()[0] == 499980.0
         assert np.isnan(source.nodata) and source.descriptions == NAMES
         assert set(source.units) == {"reflectance"} and source.tags()["S2S_MODEL"] == "edsr"
@@ -118,7 +118,7 @@ def test_int16_counts_reflectance_and_loses_no_sign(image, tmp_path, nodata):
         stored = np.moveaxis(source.read(), 0, -1)
         assert source.nodata == nodata and set(source.scales) == {1e-4}
     assert stored[500, 500].tolist() == [32767, -2500, nodata + 1, 12000]
-    there = np.isfinite(given)
+    there = np.isfinite(given).all(axis=-1)
     assert (stored[~there] == nodata).all()
     there[500, 500] = False
     np.testing.assert_array_equal(stored[there], np.rint(given[there] * np.float32(10000)))
@@ -198,3 +198,28 @@ def test_deviations_stand_beside_their_means(tmp_path):
     write_cog(tmp_path / "s.tif", Frame(8, 8), bands, [np.zeros((8, 8, 2), np.float32)])
     with rasterio.open(tmp_path / "s.tif") as source:
         assert source.descriptions == ("B02", "B02_std") and source.tags(2)["kind"] == "std"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_overviews_of_odd_sides_are_means_of_what_is_valid(tmp_path, dtype):
+    """None is both no data and valid, nor pulled towards the number that stands for that."""
+    rng = np.random.default_rng(3)
+    side = 1101
+    values = rng.uniform(0.1, 0.3, (side, side, 3)).astype(np.float32)
+    y, x = np.mgrid[:side, :side]
+    values[(x + y < 700) | (rng.random((side, side)) < 0.02)] = np.nan
+    out = tmp_path / "o.tif"
+    write_cog(out, Frame(side, side), BANDS[:3], [values], dtype=dtype)
+    with rasterio.open(out) as source:
+        factors, scale = source.overviews(1), source.scales[0]
+    for level, factor in enumerate(factors):
+        with rasterio.open(out, overview_level=level) as source:
+            stored = source.read().astype(np.float64) * scale
+            valid = source.read_masks() > 0
+        assert np.isfinite(stored[valid]).all() and valid.any() and not valid.all()
+        assert 0.09995 <= stored[valid].min() and stored[valid].max() <= 0.30005
+        # A block without a value has none, one full of values has their mean.
+        whole = values[: side // factor * factor, : side // factor * factor]
+        blocks = whole.reshape(side // factor, factor, side // factor, factor, 3)
+        full = np.isfinite(blocks).all(axis=(1, 3, 4))[2:-2, 2:-2]
+        assert valid[0, 2 : 2 + full.shape[0], 2 : 2 + full.shape[1]][full].all()
