@@ -46,7 +46,7 @@ def blended_starts(length: int, window: int, overlap: int, align: int) -> list[i
     return sorted({*starts})
 
 
-def blending(length: int, starts: Sequence[int], window: int, overlap: int) -> list[Weights]:
+def blending(starts: Sequence[int], window: int, overlap: int) -> list[Weights]:
     """Weights ``[window]`` of each window along one axis; at every pixel they sum to 1.
 
     From each end they rise as ``3 t^2 - 2 t^3``, level at both ends, and are nowhere 0: at the
@@ -55,10 +55,11 @@ def blending(length: int, starts: Sequence[int], window: int, overlap: int) -> l
     place = np.arange(window) + 0.5
     rise = np.clip(np.minimum(place, window - place) / max(overlap, 1), 0.0, 1.0)
     one = 3 * rise**2 - 2 * rise**3
-    total = np.zeros(max(length, starts[-1] + window))
-    for start in starts:
-        total[start : start + window] += one
-    return [(one / total[start : start + window]).astype(np.float32) for start in starts]
+    ranges = [slice(start - starts[0], start - starts[0] + window) for start in starts]
+    total = np.zeros(ranges[-1].stop)
+    for seen in ranges:
+        total[seen] += one
+    return [(one / total[seen]).astype(np.float32) for seen in ranges]
 
 
 def cut(record: TileRecord, rows: int, columns: int) -> TileRecord:

@@ -27,7 +27,7 @@ from sensor2sensor.inference.cog import WrittenCog, read_cog, write_cog
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import NODATA, Dtype, Kind, output_bands, storage
 from sensor2sensor.inference.quicklook import colours
-from sensor2sensor.inference.scenes.scene import Image, Scene
+from sensor2sensor.inference.scenes.scene import Image, Scene, placed
 from sensor2sensor.inference.strips import Layout, Strips, blended_layout, halo_layout
 from sensor2sensor.sources.geotiffs import opened
 
@@ -129,12 +129,12 @@ def layout_of(method: Method, scene: Scene, options: PredictOptions) -> Layout:
     Raises:
         InputError: An option does not fit the method.
     """
-    tiling, shape = method.tiling, scene.frame.shape
+    tiling, (shape, part) = method.tiling, placed(scene)
     align = math.lcm(tiling.align_px, scene.align_px)
     if tiling.halo_px is not None:
         halo = tiling.halo_px if options.overlap_px is None else options.overlap_px
         most = options.window_px or max(WINDOW_PX, halo)
-        return halo_layout(shape, most, halo, align)
+        return halo_layout(part, most, halo, align)
     window = tiling.window_px
     if window is None:
         raise ModelContractError("has neither a halo nor a window", where=method.name)
@@ -145,7 +145,7 @@ def layout_of(method: Method, scene: Scene, options: PredictOptions) -> Layout:
     if not 1 <= overlap <= min(window) - align:
         what = f"{overlap} of a window of {min(window)} pixels leaves no step of {align}"
         raise InputError(what, where="--overlap-px", hint=f"take 1 to {min(window) - align}")
-    return blended_layout(shape, window, overlap, align)
+    return blended_layout(shape, part, window, overlap, align)
 
 
 def kinds_of(method: Method) -> tuple[Kind, ...]:
@@ -245,7 +245,7 @@ def _kept(strips: Strips, folder: Path, what: str) -> Iterator[Image]:
     at, channels = strips.layout, strips.channels
     for number in progress(range(len(strips)), desc=what, unit="strip"):
         path = folder / f"{number:06d}.npy"
-        wanted = (at.ends[number] - at.rows[number], at.shape[1], channels)
+        wanted = (at.ends[number] - at.tops[number], at.shape[1], channels)
         strip = _there(path, wanted)
         if strip is not None:
             yield strip

@@ -34,20 +34,20 @@ _MEMORY_WORDS = ("out of memory", "oom when", "failed to allocate", "bad_alloc")
 
 @dataclass(frozen=True)
 class Layout:
-    """How windows lie on a frame.
+    """How windows lie on a frame, or on the part of one that is asked for.
 
     Attributes:
-        shape: Of the frame.
-        rows: First row of each row of windows.
-        columns: First column of each column of windows.
+        part: What is asked for, in the whole frame.
+        rows: First row of each row of windows, from the part's; the first may begin above it.
+        columns: First column of each column of windows, likewise.
         window: Rows and columns of a window's core, target pixels; the last ones may reach beyond
-            the frame.
+            the part.
         halo_px: At each side of a core.
         align_px: Windows are read in whole multiples of it.
         overlap_px: Of blended windows, which have no halo; 0: cores that meet.
     """
 
-    shape: tuple[int, int]
+    part: PixelWindow
     rows: tuple[int, ...]
     columns: tuple[int, ...]
     window: tuple[int, int]
@@ -56,34 +56,56 @@ class Layout:
     overlap_px: int = 0
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of what is asked for."""
+        return self.part.height, self.part.width
+
+    @property
+    def tops(self) -> tuple[int, ...]:
+        """Where each strip begins: as a row of windows does."""
+        return (0, *(row for row in self.rows if row > 0))
+
+    @property
     def ends(self) -> tuple[int, ...]:
-        """Where each strip ends: as the next row of windows begins."""
-        return (*self.rows[1:], self.shape[0])
+        """Where each strip ends: as the next one begins."""
+        return (*self.tops[1:], self.shape[0])
 
     def reaching(self, strip: int) -> list[int]:
         """The rows of windows that reach into a strip, in order."""
-        top, height = self.rows[strip], self.window[0]
-        return [row for row in range(strip + 1) if self.rows[row] + height > top]
+        top, height = self.tops[strip], self.window[0]
+        return [row for row, start in enumerate(self.rows) if start <= top < start + height]
 
 
-def halo_layout(shape: tuple[int, int], most_px: int, halo_px: int, align_px: int) -> Layout:
-    """Equal cores of at most about ``most_px`` target pixels a side, each with its halo."""
-    sides = [core_side(length, most_px, align_px) for length in shape]
+def halo_layout(part: PixelWindow, most_px: int, halo_px: int, align_px: int) -> Layout:
+    """Equal cores of at most about ``most_px`` target pixels a side, each with its halo.
+
+    Those of a part begin at whole steps of the frame, too, as strides of a network do.
+    """
+    before = part.y % align_px, part.x % align_px
+    lengths = part.height + before[0], part.width + before[1]
+    sides = [core_side(length, most_px, align_px) for length in lengths]
     rows, columns = (
-        tuple(range(0, length, side)) for length, side in zip(shape, sides, strict=True)
+        tuple(start - first for start in range(0, length, side))
+        for first, length, side in zip(before, lengths, sides, strict=True)
     )
-    return Layout(shape, rows, columns, (sides[0], sides[1]), up(halo_px, align_px), align_px)
+    return Layout(part, rows, columns, (sides[0], sides[1]), up(halo_px, align_px), align_px)
 
 
 def blended_layout(
-    shape: tuple[int, int], window: tuple[int, int], overlap_px: int, align_px: int
-) -> Layout:
-    """Windows of one size."""
+    shape: tuple[int, int], part: PixelWindow, window: tuple[int, int], overlap_px: int,
+    align_px: int,
+) -> Layout:  # fmt: skip
+    """Windows of one size, laid out on a whole frame of ``shape``: those that reach into a part."""
+    places = zip(shape, window, (part.y, part.x), (part.height, part.width), strict=True)
     rows, columns = (
-        tuple(blended_starts(length, side, overlap_px, align_px))
-        for length, side in zip(shape, window, strict=True)
+        tuple(
+            start - first
+            for start in blended_starts(length, side, overlap_px, align_px)
+            if first - side < start < first + count
+        )
+        for length, side, first, count in places
     )
-    return Layout(shape, rows, columns, window, 0, align_px, overlap_px)
+    return Layout(part, rows, columns, window, 0, align_px, overlap_px)
 
 
 @dataclass
@@ -114,9 +136,9 @@ class Strips:
     @cached_property
     def _weights(self) -> tuple[list[Image], list[Image]]:
         """Of windows along rows and along columns."""
-        at, shape = self.layout, self.layout.shape
-        down = blending(shape[0], at.rows, at.window[0], at.overlap_px)
-        return down, blending(shape[1], at.columns, at.window[1], at.overlap_px)
+        at = self.layout
+        down = blending(at.rows, at.window[0], at.overlap_px)
+        return down, blending(at.columns, at.window[1], at.overlap_px)
 
     @property
     def channels(self) -> int:
@@ -125,7 +147,7 @@ class Strips:
         return bands if len(self.method.predictors) == 1 else 2 * bands
 
     def __len__(self) -> int:
-        return len(self.layout.rows)
+        return len(self.layout.tops)
 
     def __getitem__(self, strip: int) -> Image:
         """``[h, W, C]`` physical, NaN where there is none; of several predictors mean and spread.
@@ -135,10 +157,10 @@ class Strips:
                 is whole.
         """
         at = self.layout
-        top, end = at.rows[strip], at.ends[strip]
+        top, end = at.tops[strip], at.ends[strip]
         if not at.overlap_px:
-            found = self._row(strip)
-            return self._finished(found.values[:, : end - top], found.valid[: end - top])
+            found, inner = self._row(strip), slice(top - at.rows[strip], end - at.rows[strip])
+            return self._finished(found.values[:, inner], found.valid[inner])
         reaching = at.reaching(strip)
         self._kept = {row: one for row, one in self._kept.items() if row in reaching}
         values, valid = None, np.zeros((end - top, at.shape[1]), np.bool_)
@@ -177,13 +199,17 @@ class Strips:
         values, valid = np.zeros(shape, np.float32), np.zeros((height, width), np.bool_)
         for column, there, made in self._windows(row):
             start = at.columns[column]
-            seen = min(at.window[1], width - start)
-            inner = (slice(at.halo_px, at.halo_px + height), slice(at.halo_px, at.halo_px + seen))
+            seen = slice(max(start, 0), min(start + at.window[1], width))
+            of_window = slice(seen.start - start, seen.stop - start)
+            inner = tuple(
+                slice(at.halo_px + side.start, at.halo_px + side.stop)
+                for side in (slice(0, height), of_window)
+            )
             part = made[:, *inner]
             if at.overlap_px:
-                part = part * self._weights[1][column][:seen, np.newaxis]
-            values[:, :, start : start + seen] += part
-            valid[:, start : start + seen] |= there[inner]
+                part = part * self._weights[1][column][of_window, np.newaxis]
+            values[:, :, seen] += part
+            valid[:, seen] |= there[inner]
         return _Row(values, valid)
 
     def _windows(self, row: int) -> Iterator[tuple[int, Mask, Image]]:
@@ -201,8 +227,8 @@ class Strips:
             read = PixelWindow(x, y, *(up(side, at.align_px) for side in at.window[::-1]))
             found = self.scene.window(read.expanded(at.halo_px), at.halo_px)
             if found is not None:
-                # Draws are by name: of a place the same whatever is predicted with it.
-                name = f"{self.scene.name} {x} {y}"
+                # Draws are by name: of a place in the whole the same whatever is predicted with it.
+                name = f"{self.scene.name} {x + at.part.x} {y + at.part.y}"
                 record = replace(cut(found.record, sides[0], sides[1]), name=name)
                 waiting.append((column, found.valid[: sides[0], : sides[1]], record))
             if len(waiting) >= self.batch_size:

@@ -34,10 +34,12 @@ class Context:
     Attributes:
         halo_px: Input pixels at each side, a multiple of the stride.
         stride_px: Input pixels of which windows begin and end at multiples.
+        radius_px: Input pixels that it sees to one side.
     """
 
     halo_px: int
     stride_px: int
+    radius_px: int
 
 
 def farthest_px(network: keras.Model, largest_px: int = _LARGEST_PX) -> int | None:
@@ -76,7 +78,7 @@ def context_of(network: keras.Model, multiple: int = 1) -> Context | None:
     why = ""
     for stride in (multiple * step for step in _STRIDES):
         # The radius was measured at one place; others of a stride may see as much farther.
-        made = Context(-(-(radius + stride - 1) // stride) * stride, stride)
+        made = Context(-(-(radius + stride - 1) // stride) * stride, stride, radius)
         try:
             if _holds(network, made):
                 return made

@@ -116,8 +116,10 @@ def _by_halo(experiment: Any, generator: Any) -> tuple[Any, Tiling] | None:
     if context is None:
         return None
     is_open = leaves_sides_open(generator)
-    # A U-Net of one size never saw more than that at its bottleneck, whatever its layers take.
-    if not is_open and context.stride_px > native_px(experiment.contract, mode):
+    # A U-Net of one size saw all of it from its bottleneck, and never more: it is given that.
+    strided = context.stride_px > native_px(experiment.contract, mode)
+    trained_px = min(experiment.INPUT_HEIGHT, experiment.INPUT_WIDTH)
+    if not is_open and strided and context.radius_px >= trained_px:
         return None
     factor = experiment.IMG_HEIGHT // experiment.INPUT_HEIGHT
     unit = _unit(experiment)

@@ -26,7 +26,7 @@ STAMP, SIDE = "0101-0000", 192
 EDSR = {
     "model_name": "edsr", "dataset": "alt4_toy", "tilesize": 64, "steps": 2, "batch_size": 2,
     "gen_loss": {"gen_l1": 1}, "random_resize": 1, "input_upsampling": "bicubic",
-    "params": {"width": 0.1, "blocks": 1},
+    "params": {"width": 0.1, "blocks": 1, "shrink": 2},
 }  # fmt: skip
 
 

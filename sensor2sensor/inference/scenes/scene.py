@@ -171,3 +171,10 @@ class Cropped:
     def _moved(self, place: PixelWindow) -> PixelWindow:
         x, y = place.x + self.part.x, place.y + self.part.y
         return PixelWindow(x, y, place.width, place.height)
+
+
+def placed(scene: Scene) -> tuple[tuple[int, int], PixelWindow]:
+    """Rows and columns of the whole frame, and the window of it that a scene shows."""
+    if isinstance(scene, Cropped):
+        return scene.whole.frame.shape, scene.part
+    return scene.frame.shape, scene.frame.full_window

@@ -35,7 +35,7 @@ def experiment(upsampling: str):
     contract = SimpleNamespace(**dict(contract), input_px=contract.input.grid)
     return SimpleNamespace(
         config=config, contract=contract, TILESIZE=32, IMG_HEIGHT=32, IMG_WIDTH=32,
-        INPUT_HEIGHT=32 // own, BATCH_SIZE=2, INPUT_UPSAMPLING=upsampling,
+        INPUT_HEIGHT=32 // own, INPUT_WIDTH=32 // own, BATCH_SIZE=2, INPUT_UPSAMPLING=upsampling,
         normaliser=Plain(toy_contract("toy", "degraded", FACTOR, 32, 0)),
     )  # fmt: skip
 
@@ -72,7 +72,7 @@ def image_of(method: Method, scene, **options) -> np.ndarray:
 
 
 @pytest.mark.parametrize("upsampling", ["nearest", "bicubic", "none"])
-@pytest.mark.parametrize(("halved", "side"), [(False, None), (True, None), (False, 32)])
+@pytest.mark.parametrize(("halved", "side"), [(False, None), (True, None), (False, 32), (True, 32)])
 def test_windows_of_a_network_make_what_one_pass_makes(upsampling, halved, side):
     if side is not None and upsampling == "none":
         side //= FACTOR

@@ -75,12 +75,36 @@ def test_one_of_the_same_request_is_left_and_another_is_refused(tmp_path):
         predict(using, scene(), foreign, SMALL)
 
 
-def test_a_part_of_a_scene_is_that_part_of_it(tmp_path):
-    using, whole = method(Smoothing(2), tiling=HALO), scene()
-    predict(using, whole, tmp_path / "all.tif", SMALL)
-    part = Cropped(whole, PixelWindow(7, 31, 20, 44))
-    predict(using, part, tmp_path / "part.tif", SMALL)
-    cut = read(tmp_path / "all.tif")[31:75, 7:27]
+class Drawing(Standardising):
+    """Adds what is drawn by the name of a window, as dropout is."""
+
+    def __call__(self, tiles, /):
+        drawn = [random.Random(tile.name).random() for tile in tiles]
+        return super().__call__(tiles) + np.float32(drawn)[:, None, None, None]
+
+
+class Striding(Smoothing):
+    """Gives means over squares of 4 pixels from a window's corner, as a network with strides."""
+
+    def __call__(self, tiles, /):
+        made = super().__call__(tiles)
+        count, rows, columns, bands = made.shape
+        blocks = made.reshape(count, rows // 4, 4, columns // 4, 4, bands).mean(axis=(2, 4))
+        return blocks.repeat(4, 1).repeat(4, 2)
+
+
+@pytest.mark.parametrize("place", [(7, 31, 20, 44), (29, 0, 11, 100), (0, 77, 3, 2), (1, 1, 38, 7)])
+@pytest.mark.parametrize(("one", "tiling"), [
+    (Smoothing(2), HALO), (Striding(2), Tiling(8, align_px=4)), (Drawing(), BLENDED),
+    (Drawing(), Tiling(None, (24, 32), 1, 17)), (Drawing(), Tiling(None, (64, 64), 1, 16)),
+])  # fmt: skip
+def test_a_part_of_a_scene_is_that_part_of_it(tmp_path, one, tiling, place):
+    using, whole = method(one, tiling=tiling), scene()
+    options = PredictOptions(window_px=None if tiling.halo_px is None else 10)
+    predict(using, whole, tmp_path / "all.tif", options)
+    part = PixelWindow(*place)
+    predict(using, Cropped(whole, part), tmp_path / "part.tif", options)
+    cut = read(tmp_path / "all.tif")[part.rows, part.columns]
     np.testing.assert_allclose(read(tmp_path / "part.tif"), cut, atol=1e-6)
 
 

@@ -89,7 +89,7 @@ def test_blended_windows_cover_all_and_their_weights_sum_to_one(length, overlap,
     assert (steps > 0).all() and (steps <= 24 - overlap).all()
     assert all(start % align == 0 for start in starts)
     total = np.zeros(starts[-1] + 24)
-    for start, weights in zip(starts, blending(length, starts, 24, overlap), strict=True):
+    for start, weights in zip(starts, blending(starts, 24, overlap), strict=True):
         assert (weights > 0).all()
         total[start : start + 24] += weights
     np.testing.assert_allclose(total, 1.0, atol=1e-6)

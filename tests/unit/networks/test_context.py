@@ -38,11 +38,11 @@ def trained(norm):
 
 
 @pytest.mark.parametrize(("made", "context"), [
-    (network(L.Conv2D(2, 1)), Context(0, 1)),
-    (network(L.Conv2D(2, 3, **SAME), L.ReLU(), L.Conv2D(2, 3, **SAME)), Context(2, 1)),
-    (network(L.Conv2D(2, 3, **SAME), L.UpSampling2D(4), L.Conv2D(2, 3, **SAME)), Context(2, 1)),
-    (network(L.AveragePooling2D(2), L.UpSampling2D(2)), Context(2, 2)),
-    (trained(L.BatchNormalization()), Context(2, 1)),
+    (network(L.Conv2D(2, 1)), Context(0, 1, 0)),
+    (network(L.Conv2D(2, 3, **SAME), L.ReLU(), L.Conv2D(2, 3, **SAME)), Context(2, 1, 2)),
+    (network(L.Conv2D(2, 3, **SAME), L.UpSampling2D(4), L.Conv2D(2, 3, **SAME)), Context(2, 1, 2)),
+    (network(L.AveragePooling2D(2), L.UpSampling2D(2)), Context(2, 2, 1)),
+    (trained(L.BatchNormalization()), Context(2, 1, 2)),
 ])  # fmt: skip
 def test_a_window_needs_what_its_kernels_see(made, context):
     assert context_of(made) == context
@@ -66,4 +66,4 @@ def test_neither_has_a_mean_over_the_image():
 
 
 def test_bands_with_coarser_pixels_keep_windows_to_their_multiples():
-    assert context_of(network(L.Conv2D(2, 3, **SAME)), 2) == Context(2, 2)
+    assert context_of(network(L.Conv2D(2, 3, **SAME)), 2) == Context(2, 2, 1)

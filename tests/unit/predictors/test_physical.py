@@ -32,12 +32,16 @@ def experiment(*, size=(TILE, TILE), crops=False, upsampling="bicubic", precisio
     )  # fmt: skip
 
 
-def network(sides, *, enlarged=1, whole=False, policy="float32"):
+def network(sides, *, enlarged=1, whole=False, halved=False, policy="float32"):
     """Two convolutions; ``whole``: every pixel also sees the mean of all."""
     keras.utils.set_random_seed(1)
     layers, options = keras.layers, {"padding": "same", "dtype": policy}
     image = keras.Input((*sides, 3))
     x = layers.Conv2D(4, 3, activation="relu", **options)(image)
+    if halved:
+        x = layers.Conv2DTranspose(4, 6, strides=2, **options)(
+            layers.Conv2D(4, 6, strides=2, **options)(x)
+        )
     if whole:
         x = layers.Add()([x, layers.GlobalAveragePooling2D(keepdims=True)(x)])
     if enlarged > 1:
@@ -48,6 +52,7 @@ def network(sides, *, enlarged=1, whole=False, policy="float32"):
 # Experiment, network, and what is expected: sizes, halo, window.
 CASES = {
     "any size": ({}, {"sides": (TILE, TILE)}, None, None),
+    "any size in strides": ({}, {"sides": (TILE, TILE), "halved": True}, None, None),
     "its own grid": (
         {"upsampling": "none", "crops": True, "size": (12, 16)},
         {"sides": (None, None), "enlarged": FACTOR}, None, None,

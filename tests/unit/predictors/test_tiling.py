@@ -23,17 +23,20 @@ def experiment(
     own = factor if upsampling == "none" else 1
     return SimpleNamespace(
         config=config, contract=toy_contract("toy", kind, factor, TILE, 0), TILESIZE=TILE,
-        IMG_HEIGHT=size[0], IMG_WIDTH=size[1], INPUT_HEIGHT=size[0] // own, BATCH_SIZE=2,
+        IMG_HEIGHT=size[0], IMG_WIDTH=size[1], INPUT_HEIGHT=size[0] // own,
+        INPUT_WIDTH=size[1] // own, BATCH_SIZE=2,
         INPUT_UPSAMPLING=upsampling,
         normaliser=SimpleNamespace(elementwise=elementwise, invertible=True),
     )  # fmt: skip
 
 
-def network(side=None, *, enlarged=1, halved=False):
+def network(side=None, *, enlarged=1, halved=False, whole=False):
     image = x = keras.Input((side, side, 3))
     x = L.Conv2D(3, 3, padding="same")(x)
     if halved:
         x = L.UpSampling2D(2)(L.MaxPool2D(2)(x))
+    if whole:  # from its bottleneck, at an eighth, all of so small an image is seen
+        x = L.UpSampling2D(8)(L.Conv2D(3, 13, padding="same")(L.MaxPool2D(8)(x)))
     if enlarged > 1:
         x = L.UpSampling2D(enlarged)(x)
     return keras.Model(image, x)
@@ -54,7 +57,13 @@ def test_a_convolution_that_was_made_for_one_size_is_led_as_a_copy_for_any():
 
 
 def test_a_u_net_that_was_made_for_one_size_is_given_that():
-    assert tiling_of(experiment(), network(TILE, halved=True)) == Tiling(None, (48, 48), 6, 12)
+    assert tiling_of(experiment(), network(TILE, whole=True)) == Tiling(None, (48, 48), 6, 12)
+
+
+def test_one_of_one_size_that_strides_and_sees_little_is_led_as_a_copy_for_any():
+    predictor, tiling = scene_predictor(experiment(), network(TILE, halved=True))
+    assert tiling == Tiling(6, align_px=6)
+    assert predictor.describe()["size_px"] is None
 
 
 @pytest.mark.parametrize(
@@ -65,7 +74,7 @@ def test_what_depends_on_all_that_is_given_is_led_by_windows(why):
 
 
 def test_windows_are_of_what_was_trained_on():
-    made, size = network(24, halved=True), (24, 24)
+    made, size = network(24, whole=True), (24, 24)
     assert tiling_of(experiment(crops=True, size=size), made).window_px == size
     # Tiles were resized to 24 pixels, and so are windows of as many pixels as a tile.
     predictor, tiling = scene_predictor(experiment(size=size), made)
