@@ -110,7 +110,7 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
     """
     experiment, run, _ = members[0]
     if samples > 1 and not experiment.config.inference.dropout:
-        hint = "add --set inference.dropout=true"
+        hint = "a model with layers of dropout keeps it by --set inference.dropout=true"
         raise ConfigError("without dropout every draw is the same", where="--samples", hint=hint)
     form, name = form_of(experiment.contract), experiment.config.model_name
     if (known := baseline_of(run, experiment.contract)) is not None:
@@ -129,7 +129,11 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
         made = led(one, its_run, gan_class, at, samples)
         predictors += made.predictors
         tilings.append(made.tiling)
-        told.append({**facts(one, its_run, made.step), "weights": made.weights})
+        applied = one.config.inference.model_dump(mode="json") | {
+            "statistics": one.config.applied_statistics, "seed": one.SEED,
+        }  # fmt: skip
+        known = {**facts(one, its_run, made.step), "weights": made.weights, "applied": applied}
+        told.append({**known, "draws": samples} if samples > 1 else known)
     said = told[0] if len(told) == 1 else {"members": told}
     return Method(name, predictors, form, widest(tilings), batch or experiment.BATCH_SIZE, said)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from sensor2sensor.core import files
@@ -66,7 +66,11 @@ def read_card(path: Path) -> Card:
     bands = _bands(path, said["bands"])
     factor = _whole(path, said, "factor", least=1)
     margin = _whole(path, said, "margin", least=0)
-    model = path.parent / str(said["model"])
+    place = PurePath(str(said["model"]))
+    # A card may come from anywhere, and what it names is opened.
+    if place.is_absolute() or ".." in place.parts:
+        raise InputError(f"model: '{place}' leaves the folder", where=path)
+    model = path.parent / place
     if not model.is_file():
         raise InputError(f"model: there is no {model.name} beside it", where=path)
     provenance = {key: value for key, value in said.items() if key not in KEYS}

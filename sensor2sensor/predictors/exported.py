@@ -218,10 +218,21 @@ def _onnx(model: Path, form: Form, threads: int | None) -> OnnxModel:
     return network
 
 
-def _saved(model: Path) -> Network:
+def output_of(kind: Format, model: Path) -> str:
+    """Name of a file's output, as it says itself: converters give it one of their own."""
+    if kind == "onnx":
+        return OnnxModel(model).output
+    return str(next(iter(_loaded(model).signatures["serve"].structured_outputs)))
+
+
+def _loaded(model: Path) -> Any:
     from sensor2sensor.core.notices import load_tensorflow
 
-    loaded = load_tensorflow().saved_model.load(str(model))
+    return load_tensorflow().saved_model.load(str(model))
+
+
+def _saved(model: Path) -> Network:
+    loaded = _loaded(model)
 
     def apply(values: Images) -> Images:
         return np.asarray(loaded.serve(values), np.float32)

@@ -80,6 +80,8 @@ def spoilt(path, **keys):
 @pytest.mark.parametrize(("spoil", "said"), [
     (lambda path: spoilt(path, sha256="0"), r"toy.onnx is not the file .*other SHA-256.*again"),
     (lambda path: spoilt(path, model="nix.onnx"), "there is no nix.onnx beside it"),
+    (lambda path: spoilt(path, model="../a/toy.onnx"), "'../a/toy.onnx' is no plain name"),
+    (lambda path: spoilt(path, model=f"{path.parent}/toy.onnx"), "toy.onnx' is no plain name"),
     (lambda path: spoilt(path, sidecar_version=2), r"no sidecar .*\(sidecar_version: "),
     (lambda path: spoilt(path, colour=2), r"no sidecar .*\(colour: "),
     (lambda path: path.write_text("{"), r"no sidecar .*\(file: "),
