@@ -142,7 +142,10 @@ def _use(of: Subject) -> Iterator[str]:
     pixels = "" if form.input_m is None else f" with pixels of {form.input_m:g} m"
     yield "## Intended use"
     yield f"Input: {_KINDS[form.kind]}{pixels}{level}: the bands below, in the units below."
-    yield f"```\ns2s predict --model {model} --product PRODUCT --out prediction.tif\n```"
+    grid = " --tile T17XNA" if form.kind == "sentinel3" else ""
+    yield f"```\ns2s predict --model {model} --product PRODUCT{grid} --out prediction.tif\n```"
+    if grid:
+        yield "A swath has no grid of its own: name the tile that is wanted, or `--like`, `--bbox`."
 
 
 def _bands(of: Subject) -> Iterator[str]:
