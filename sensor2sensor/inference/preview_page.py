@@ -16,8 +16,8 @@ import numpy as np
 
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.dataset.display import GAMMA, rgba
-from sensor2sensor.predictors.card import OURS
 from sensor2sensor.geo.projections import ground_width_m
+from sensor2sensor.predictors.card import OURS
 
 if TYPE_CHECKING:
     from sensor2sensor.geo.grids import PixelWindow
