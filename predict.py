@@ -102,7 +102,7 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
     Args:
         members: Of :func:`members_of`.
         samples: Draws of dropout.
-        batch: Windows at once; None: as many as memory bore in training.
+        batch: Windows at once; None: as many as training had, one where it has a halo.
 
     Raises:
         CheckpointError: Weights were not restored.
@@ -130,8 +130,10 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
         predictors += made.predictors
         tilings.append(made.tiling)
         told.append({**facts(one, its_run, made.step), "weights": made.weights})
-    said = told[0] if len(told) == 1 else {"members": told}
-    return Method(name, predictors, form, widest(tilings), batch or experiment.BATCH_SIZE, said)
+    said, tiling = told[0] if len(told) == 1 else {"members": told}, widest(tilings)
+    # Windows with a halo are much larger than what training had at once.
+    own = experiment.BATCH_SIZE if tiling.halo_px is None else 1
+    return Method(name, predictors, form, tiling, batch or own, said)
 
 
 def main(args: argparse.Namespace) -> int:
