@@ -34,7 +34,6 @@ from sensor2sensor.inference.command import add_arguments, predict_all
 from sensor2sensor.inference.method import Method
 from sensor2sensor.predictors.tiling import baseline_tiling, widest
 from sensor2sensor.training.baseline import baseline_of
-from sensor2sensor.training.exporting import facts
 from sensor2sensor.training.run_file import refuse_other_data
 from sensor2sensor.training.steps import add_step, chosen_step
 
@@ -102,7 +101,7 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
     Args:
         members: Of :func:`members_of`.
         samples: Draws of dropout.
-        batch: Windows at once; None: as many as training had, one where it has a halo.
+        batch: Windows at once; None: as many as in training; with a halo, much larger, one.
 
     Raises:
         CheckpointError: Weights were not restored.
@@ -110,7 +109,7 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
     """
     experiment, run, _ = members[0]
     if samples > 1 and not experiment.config.inference.dropout:
-        hint = "add --set inference.dropout=true"
+        hint = "a model with layers of dropout keeps it by --set inference.dropout=true"
         raise ConfigError("without dropout every draw is the same", where="--samples", hint=hint)
     form, name = form_of(experiment.contract), experiment.config.model_name
     if (known := baseline_of(run, experiment.contract)) is not None:
@@ -129,9 +128,8 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
         made = led(one, its_run, gan_class, at, samples)
         predictors += made.predictors
         tilings.append(made.tiling)
-        told.append({**facts(one, its_run, made.step), "weights": made.weights})
+        told.append(made.provenance)
     said, tiling = told[0] if len(told) == 1 else {"members": told}, widest(tilings)
-    # Windows with a halo are much larger than what training had at once.
     own = experiment.BATCH_SIZE if tiling.halo_px is None else 1
     return Method(name, predictors, form, tiling, batch or own, said)
 

@@ -244,4 +244,7 @@ def _described(content: str) -> str:
 
 def _in_use(path: Path, holder: str, hint: str | None = None) -> InputError:
     by_hand = f"wait for it, or delete {path.name} if that process is gone"
-    return InputError(f"in use by {holder}", where=path.parent, hint=hint or by_hand)
+    # ".out.tif.lock" guards one file of a folder, ".lock" all of it.
+    own = path.name.removeprefix(".").removesuffix(".lock").rstrip(".")
+    guarded = path.with_name(own) if own and own != "lock" else path.parent
+    return InputError(f"in use by {holder}", where=guarded, hint=hint or by_hand)

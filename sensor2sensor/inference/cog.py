@@ -238,7 +238,7 @@ def _fill(
             what = f"a strip {strip.shape} from row {top} on is none of {frame.shape}"
             raise ValueError(f"{what} with {channels} bands")
         window = Window(0, top, frame.width_px, height)
-        there = np.isfinite(strip).all(axis=-1)
+        there = np.asarray(np.isfinite(strip).all(axis=-1))
         # Whole or not at all: what lacks one band has a value in none.
         stored, beyond = how.stored(np.where(there[..., None], strip, np.float32(np.nan)))
         with _writing(path):

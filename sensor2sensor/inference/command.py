@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensor2sensor.core import files
-from sensor2sensor.core.cli import StepReport, comma_list, positive, say
+from sensor2sensor.core.cli import StepReport, above_zero, comma_list, finite, positive, say
 from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.inference import as_dataset
@@ -26,6 +26,7 @@ from sensor2sensor.inference.stac import Told, pictured, write_sidecar
 from sensor2sensor.products.s2_images import kept_open
 
 Make = Callable[[], Method]
+_FILES = (".png", ".jpg", ".jpeg", ".html", ".json", ".nc", ".jp2")
 _CACHE_MIB = 256  # decoded blocks of the product
 
 
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_scene(add: Callable[..., object]) -> None:
     add(
-        "--input-m", type=float, metavar="M",
+        "--input-m", type=above_zero, metavar="M",
         help="pixel of the product that the model is given, metres (default: as it was trained)",
     )  # fmt: skip
     add(
@@ -67,8 +68,13 @@ def _add_scene(add: Callable[..., object]) -> None:
         help="the model is meant for other pixels than it was trained on",
     )  # fmt: skip
     add("--bands", type=comma_list, default=(), metavar="B02,B03", help="of a stack, in its order")
-    add("--scale", type=float, metavar="S", help="of a stack of integers: value = S * number + O")
-    add("--offset", type=float, metavar="O", help="see --scale")
+    add(
+        "--scale",
+        type=above_zero,
+        metavar="S",
+        help="of a stack: value = S * number + O",
+    )
+    add("--offset", type=finite, metavar="O", help="see --scale")
     add("--radar", choices=("auto", "db", "linear"), default="auto", help="unit of radar bands")
     add("--radar-file", type=Path, metavar="TIF", help="radar of the same ground (default: found)")
 
@@ -77,9 +83,9 @@ def _add_region(add: Callable[..., object]) -> None:
     add("--like", type=Path, metavar="FILE", help="Sentinel-3: the grid of a product or GeoTIFF")
     add("--tile", metavar="T17XNA", help="Sentinel-3: the grid of a Sentinel-2 tile")
     box = ("W", "S", "E", "N")
-    add("--bbox", type=float, nargs=4, metavar=box, help="Sentinel-3: a grid of your own, in --crs")
+    add("--bbox", type=finite, nargs=4, metavar=box, help="Sentinel-3: an own grid, in --crs")
     add("--crs", metavar="EPSG:32617", help="reference system of --bbox")
-    add("--roi", type=float, nargs=4, metavar=box, help="a part, in the product's reference system")
+    add("--roi", type=finite, nargs=4, metavar=box, help="a part, in the product's system")
     add("--roi-px", type=int, nargs=4, metavar=("X", "Y", "W", "H"), help="a part, in pixels")
 
 
@@ -145,11 +151,11 @@ def predict_all(
         try:
             with _opened(job, form, options, args) as scene:
                 method = method or make()
-                _one(job, scene, method, args, nodata)
+                current = _one(job, scene, method, args, nodata)
         except Sensor2SensorError as error:
             report.failed(job.path.name, str(error))
         else:
-            report.done(job.out.name)
+            (report.skipped if current else report.done)(job.out.name)
     return report.finish()
 
 
@@ -168,6 +174,8 @@ def _jobs(
             raise InputError(what, where=f"--out {out}", hint="name a folder")
         return [Job(paths[0], out)]
     within = out or folder
+    if within.suffix.lower() in _FILES and not within.is_dir():
+        raise InputError("predictions are GeoTIFFs: .tif", where=f"--out {within}")
     if within.exists() and not within.is_dir():
         raise InputError("is no .tif and no folder", where=f"--out {within}")
     outs = (
@@ -221,7 +229,9 @@ def _companions(job: Job, args: argparse.Namespace) -> Iterator[Path]:
 
 def _stem(path: Path) -> str:
     """A product's name without its endings, ``.SAFE.zip`` too."""
-    name = path.resolve().name
+    place = path.resolve()
+    # Of a product that is named by its metadata file the name is the folder's.
+    name = place.parent.name if place.suffix.lower() == ".xml" else place.name
     for ending in (".zip", ".SAFE", ".SEN3", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".xml"):
         if name.lower().endswith(ending.lower()):
             name = name[: -len(ending)]
@@ -242,8 +252,8 @@ def _opened(
         yield scene
 
 
-def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodata: int) -> None:
-    """Predict one scene and write what is asked for beside it."""
+def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodata: int) -> bool:
+    """Predict one scene and write what is asked for beside it; whether it was there already."""
     if args.as_dataset:
         as_dataset.refuse_mean(method)
     job.out.parent.mkdir(parents=True, exist_ok=True)
@@ -269,6 +279,7 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
     say(f"{job.out}: {state}, {columns} x {rows} pixels, {share:.1f} % of them with a value")
     if written.cog.saturated:
         say(f"{written.cog.saturated} values lie beyond what {dtype} holds: written as its ends")
+    return written.current
 
 
 def _remove_pictures(out: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from sensor2sensor.core import files
+from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import InputError, ModelContractError, OutputExistsError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.core.versions import __version__
@@ -30,6 +32,7 @@ from sensor2sensor.inference.scenes.scene import Image, Scene, placed
 from sensor2sensor.inference.strips import Layout, Strips, blended_layout, halo_layout
 from sensor2sensor.sources.geotiffs import opened
 
+logger = logging.getLogger(__name__)
 WINDOW_PX = 512  # of the target: two blocks of the file's overviews, and what most memories bear
 REQUEST, REQUEST_TAG, PROVENANCE_TAG = "request.json", "S2S_REQUEST", "S2S_PROVENANCE"
 
@@ -229,7 +232,7 @@ def _begun(out: Path, text: str, *, force: bool) -> Path:
             what = f"{folder.name} holds the strips of another request"
             hint = f"--force begins anew{_differing(said, text)}"
             raise OutputExistsError(what, where=out, hint=hint)
-    elif folder.exists() and not force:
+    elif folder.exists():
         # One that was killed before it knew what was asked for left nothing but that.
         others = [one.name for one in folder.iterdir() if not one.name.startswith(".")]
         if others:
@@ -256,12 +259,24 @@ def _kept(strips: Strips, folder: Path, what: str) -> Iterator[Image]:
     at, channels = strips.layout, strips.channels
     for number in progress(range(len(strips)), desc=what, unit="strip"):
         path = folder / f"{number:06d}.npy"
-        if path.exists():
-            strip = np.load(path, allow_pickle=False)
-            if strip.shape == (at.ends[number] - at.tops[number], at.shape[1], channels):
-                yield strip
-                continue
+        wanted = (at.ends[number] - at.tops[number], at.shape[1], channels)
+        strip = _there(path, wanted)
+        if strip is not None:
+            yield strip
+            continue
         strip = strips[number]
         with files.atomic_path(path) as part, part.open("wb") as stream:
             np.save(stream, strip, allow_pickle=False)
         yield strip
+
+
+def _there(path: Path, shape: tuple[int, ...]) -> Image | None:
+    """A strip that was kept; None where there is none, or a disk has damaged it."""
+    if not path.exists():
+        return None
+    try:
+        strip: Image = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        logger.warning("%s is damaged and made again (%s)", path.name, sentence(error))
+        return None
+    return strip if strip.shape == shape and strip.dtype == np.float32 else None

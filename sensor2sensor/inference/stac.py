@@ -67,6 +67,15 @@ def write_sidecar(written: WrittenCog, told: Told, beside: Sequence[Path] = ()) 
     return path
 
 
+def is_prediction(path: Path) -> bool:
+    """Whether a sidecar beside an image says that it is a prediction, or a picture of one."""
+    beside = sidecar_path(path)
+    try:
+        return beside.is_file() and "s2s:model" in files.read_json(beside)["properties"]
+    except (InputError, KeyError, TypeError):
+        return False  # a JSON file of another kind
+
+
 def pictured(path: Path) -> tuple[str, ...]:
     """Names of the quicklook and the preview that a prediction's sidecar lists."""
     beside = sidecar_path(path)

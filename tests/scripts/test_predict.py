@@ -163,7 +163,6 @@ def test_one_of_several_products_that_is_damaged_costs_itself_alone(place, tmp_p
     (["--product", "{s2}", "--input-m", "60"], "60"),
     (["--product", "{s2}", "--dtype", "uint8"], "uint8 holds 8-bit pictures"),
     (["--product", "{s2}", "--as-dataset"], "--as-dataset"),
-    (["--product", "{s2}", "--roi", "inf", "0", "1", "2"], "--roi has no area"),
     (["--product", "{s2}", "--roi", "0", "0", "1", "2", "--roi-px", "0", "0", "1", "2"], "both"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_one_line(place, tmp_path, words, said):
@@ -218,3 +217,47 @@ def test_a_run_or_a_product_that_changed_is_another_request(place, tmp_path):
 def test_one_experiment_named_twice_is_one(place, tmp_path):
     _, _, names = predicted(place, tmp_path / "o.tif", exp="a/edsr a/edsr")
     assert names == ("B02", "B03", "B04")
+
+
+@pytest.mark.parametrize("words", [
+    ["--roi", "inf", "0", "1", "2"], ["--input-m", "0"], ["--input-m", "nan"], ["--scale", "inf"],
+    ["--offset", "nan"], ["--bbox", "0", "0", "1", "inf"],
+])  # fmt: skip
+def test_a_number_that_is_none_is_refused_by_the_command_line(words):
+    with pytest.raises(SystemExit) as ended:
+        predict.arguments().parse_args(["--exp", "a/edsr", "--product", "p", *words])
+    assert ended.value.code == 2
+
+
+def test_what_is_set_for_a_prediction_is_part_of_the_request(place, tmp_path):
+    words = ["--exp", "a/edsr", "--product", str(product_of(place))]
+    out = ["--out", str(tmp_path / "o.tif")]
+    assert call(place, predict, *words, *out).returncode == 0
+    done = call(place, predict, *words, *out, "--set", "inference.norm=batch")
+    assert done.returncode == 2 and "of another request" in done.stderr
+
+
+def test_a_folder_of_earlier_results_is_no_input(place, tmp_path):
+    shutil.copytree(product_of(place), tmp_path / product_of(place).name)
+    for again in (False, True):
+        done = call(
+            place, predict, "--exp", "a/edsr", "--product", str(tmp_path), "--quicklook",
+            "--out", str(tmp_path),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert ("is there already" in done.stdout) == again
+    assert len(list(tmp_path.glob("*.tif"))) == 1
+
+
+def test_a_strip_that_a_disk_damaged_is_made_again(place, tmp_path, monkeypatch):
+    wanted, _, _ = predicted(place, tmp_path / "a.tif", "--window-px", "48")
+    from sensor2sensor.core import files
+
+    out = tmp_path / "b.tif"
+    words = ["--exp", "a/edsr", "--product", str(product_of(place)), "--window-px", "48"]
+    with pytest.raises(files.SimulatedCrash), files.crash_at_write(4):
+        call(place, predict, *words, "--out", str(out))
+    (first, *_) = sorted((tmp_path / "b.tif.part").glob("*.npy"))
+    first.write_bytes(first.read_bytes()[:60])
+    made, _, _ = predicted(place, out, "--window-px", "48")
+    np.testing.assert_array_equal(made, wanted)

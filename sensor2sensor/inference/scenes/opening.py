@@ -16,6 +16,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import nearest
 from sensor2sensor.core.paths import expanded, fault_of
 from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.stac import is_prediction
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.form import Form
@@ -183,7 +184,7 @@ def _named(word: str) -> list[Path]:
 def _within(path: Path, *, of_pattern: bool = False) -> list[Path]:
     """A path itself, or what a folder that is no product holds."""
     if not path.is_dir() or _is_product(path):
-        return [path]
+        return [] if of_pattern and path.is_file() and is_prediction(path) else [path]
     # The archive's walk knows products in folders of months, companions and unfinished downloads.
     found = [*_cloudy(path)] or sorted({*_products(path), *_rasters(path)})
     if not found and path.suffix.lower() in PRODUCT_SUFFIXES:
@@ -212,7 +213,8 @@ def _products(folder: Path) -> Iterator[Path]:
 def _rasters(folder: Path) -> Iterator[Path]:
     from sensor2sensor.sources.pictures import pictures_in
 
-    yield from pictures_in(folder, ENDINGS)[0]
+    # What an earlier prediction left in the folder is no input, unless it is named itself.
+    yield from (path for path in pictures_in(folder, ENDINGS)[0] if not is_prediction(path))
 
 
 def _cloudy(folder: Path) -> Iterator[Path]:
