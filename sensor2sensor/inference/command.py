@@ -17,7 +17,7 @@ from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import DTYPES, NODATA, Dtype
 from sensor2sensor.inference.preview import write_preview
 from sensor2sensor.inference.quicklook import write_quicklook
-from sensor2sensor.inference.region import cropped
+from sensor2sensor.inference.region import cropped, told_part
 from sensor2sensor.inference.run import PredictOptions, Written, layout_of, notices_of, predict
 from sensor2sensor.inference.scenes.opening import open_scene, paths_of
 from sensor2sensor.inference.scenes.options import SceneOptions
@@ -86,7 +86,13 @@ def _add_region(add: Callable[..., object]) -> None:
     add("--bbox", type=finite, nargs=4, metavar=box, help="Sentinel-3: an own grid, in --crs")
     add("--crs", metavar="EPSG:32617", help="reference system of --bbox")
     add("--roi", type=finite, nargs=4, metavar=box, help="a part, in the product's system")
-    add("--roi-px", type=int, nargs=4, metavar=("X", "Y", "W", "H"), help="a part, in pixels")
+    add(
+        "--roi-px",
+        type=int,
+        nargs=4,
+        metavar=("X", "Y", "W", "H"),
+        help="a part, in pixels of the result; grown to whole pixels of the input",
+    )
 
 
 def _add_windows(add: Callable[..., object]) -> None:
@@ -247,7 +253,8 @@ def _opened(
         scene = open_scene(job.path, form, options)
         roi = None if args.roi is None else tuple(args.roi)
         scene = cropped(scene, roi, None if args.roi_px is None else tuple(args.roi_px))
-        for line in scene.notices:
+        part = told_part(scene, args.roi_px)
+        for line in [*([part] if part else []), *scene.notices]:
             say(f"{scene.name}: {line}")
         yield scene
 

@@ -6,7 +6,6 @@ import base64
 import html
 import io
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ import numpy as np
 
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.dataset.display import GAMMA, rgba
+from sensor2sensor.geo.projections import ground_width_m
+from sensor2sensor.predictors.card import OURS
 
 if TYPE_CHECKING:
     from sensor2sensor.geo.grids import PixelWindow
@@ -31,7 +32,6 @@ _QUALITIES = ((100, 100), (88, 100), (80, 92), (65, 85), (45, 70))
 _LOSSLESS_PX = 512 * 512  # a whole scene of more would only be tried in vain
 _TEMPLATE = Path(__file__).with_name("preview.html")
 _DETAILS = "Details lie where the truth, or without one the input, has most texture."
-_METRES_PER_DEGREE = 111_320.0
 _TITLES = {"input": "Input", "prediction": "Prediction", "truth": "Truth"}
 Limits = Sequence[Sequence[float]]
 
@@ -101,17 +101,10 @@ def page(scene: Scene, method: Method, looks: Sequence[Look], places: Sequence[P
 
 
 def pixel_size_m(frame: Frame) -> float | None:
-    """Width of a pixel on the ground (in degrees: at the frame's middle); None: unknown."""
+    """Width of a pixel on the ground, at the frame's middle; None: unknown."""
     if frame.transform is None or frame.crs is None:
         return None
-    from rasterio.crs import CRS
-
-    system = CRS.from_user_input(frame.crs)
-    a, _, _, d, e, f = frame.transform
-    if system.is_geographic:
-        latitude = f + d * frame.width_px / 2 + e * frame.height_px / 2
-        return math.hypot(a * math.cos(math.radians(latitude)), d) * _METRES_PER_DEGREE
-    return math.hypot(a, d) * float(system.linear_units_factor[1]) if system.is_projected else None
+    return ground_width_m(frame.crs, frame.transform, frame.width_px, frame.height_px)
 
 
 def _ground(frame: Frame) -> dict[str, Any]:
@@ -222,6 +215,7 @@ def _summary(scene: Scene, method: Method, pixel_m: float | None) -> dict[str, A
     size = f"{frame.width_px} x {frame.height_px} pixels"
     return {
         "Model": method.name,
+        **_weights(method.provenance),
         "Trained on": form.name,
         "Scene": scene.name,
         "Input bands": ", ".join(band.name for band in form.input.bands),
@@ -232,11 +226,31 @@ def _summary(scene: Scene, method: Method, pixel_m: float | None) -> dict[str, A
 
 
 def _scalars(scene: Scene) -> dict[str, Any]:
-    """What of a scene's facts fits a line and is not said yet."""
-    return {
-        key.replace("_", " ").capitalize(): value
+    """What of a scene's facts fits a line and is not said yet, numbers with their units."""
+    return dict(
+        _with_unit(key, value)
         for key, value in scene.facts.items()
-        if isinstance(value, str | int | float) and len(str(value)) < 80 and value != scene.name
+        if isinstance(value, str | int | float) and len(str(value)) < 80
+        and value != scene.name and key != "quantification"  # of the file's numbers
+    )  # fmt: skip
+
+
+def _with_unit(key: str, value: Any) -> tuple[str, Any]:
+    if key == "cloud_fraction":
+        value = f"{100 * value:.3g} %"
+    elif key.endswith("_m"):
+        key, value = key.removesuffix("_m"), f"{_cell(value)} m"
+    return key.replace("_", " ").capitalize(), value
+
+
+def _weights(known: Mapping[str, Any]) -> dict[str, str]:
+    """What tells a trained model from another of its name; of several all that differ."""
+    members = known.get("members") or [known.get(OURS, known)]
+    said = {"experiment": "Experiment", "run": "Run", "step": "Step of the weights"}
+    return {
+        label: ", ".join(dict.fromkeys(str(one[key]) for one in members if key in one))
+        for key, label in said.items()
+        if any(key in one for one in members)
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.geo.grids import PixelWindow
@@ -41,6 +42,19 @@ def cropped(scene: Scene, roi: Box | None, roi_px: tuple[int, int, int, int] | N
         size = f"{scene.frame.width_px} x {scene.frame.height_px} pixels"
         raise InputError("no pixel lies in --roi", where=scene.name, hint=f"it has {size}")
     return Cropped(scene, part)
+
+
+def told_part(scene: Scene, roi_px: Sequence[int] | None) -> str | None:
+    """What is predicted in place of the pixels that were asked for; None: those."""
+    if roi_px is None or not isinstance(scene, Cropped):
+        return None
+    part = scene.part.x, scene.part.y, scene.part.width, scene.part.height
+    if part == tuple(roi_px):
+        return None
+    asked, made = (" ".join(map(str, window)) for window in (roi_px, part))
+    step = scene.align_px
+    whole = "" if step == 1 else f", whole input pixels ({step} x {step})"
+    return f"--roi-px {asked} becomes {made}: what lies in the scene{whole}"
 
 
 def _pixels(scene: Scene, roi: Box) -> PixelWindow:

@@ -18,6 +18,7 @@ import numpy as np
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.versions import __version__
+from sensor2sensor.geo.projections import ground_width_m
 from sensor2sensor.inference.cog import WrittenCog
 from sensor2sensor.inference.output import OutputBand, Storage
 from sensor2sensor.inference.scenes.scene import Frame
@@ -159,7 +160,7 @@ def _band(band: OutputBand, how: Storage) -> dict[str, Any]:
 
 
 def _place(frame: Frame) -> dict[str, Any]:
-    """Its grid in its own system, and the pixel in metres where that system has metres."""
+    """Its grid in its own system, and the pixel in metres on the ground."""
     if frame.transform is None or frame.crs is None:
         return {}
     from pyproj import CRS
@@ -172,9 +173,8 @@ def _place(frame: Frame) -> dict[str, Any]:
         said["proj:wkt2"] = crs.to_wkt()
     said |= {"proj:shape": list(frame.shape), "proj:transform": [a, b, c, d, e, f]}
     said["proj:bbox"] = _bounds(_outline(frame))
-    if crs.is_projected and crs.axis_info[0].unit_conversion_factor == 1.0:
-        said["gsd"] = round(math.hypot(a, d), 6)
-    return said
+    ground = ground_width_m(frame.crs, frame.transform, frame.width_px, frame.height_px)
+    return said if ground is None else {**said, "gsd": round(ground, 6)}
 
 
 def _outline(frame: Frame) -> np.ndarray[Any, np.dtype[np.float64]]:

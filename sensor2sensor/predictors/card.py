@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from sensor2sensor.core import files
@@ -58,7 +58,7 @@ def read_card(path: Path) -> Card:
     Raises:
         InputError: It is none; every message names the key.
     """
-    said = _mapping(path)
+    said = mapping(path)
     if lacking := [key for key in KEYS if key not in said]:
         near = [key for key in said if key not in KEYS]
         hint = suggestion(lacking[0], near) if near else "it needs model, bands, factor and margin"
@@ -66,7 +66,11 @@ def read_card(path: Path) -> Card:
     bands = _bands(path, said["bands"])
     factor = _whole(path, said, "factor", least=1)
     margin = _whole(path, said, "margin", least=0)
-    model = path.parent / str(said["model"])
+    place = PurePath(str(said["model"]))
+    # A card may come from anywhere, and what it names is opened.
+    if place.is_absolute() or ".." in place.parts:
+        raise InputError(f"model: '{place}' leaves the folder", where=path)
+    model = path.parent / place
     if not model.is_file():
         raise InputError(f"model: there is no {model.name} beside it", where=path)
     provenance = {key: value for key, value in said.items() if key not in KEYS}
@@ -74,7 +78,12 @@ def read_card(path: Path) -> Card:
     return Card(path, model, bands, factor, margin, provenance)
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def mapping(path: Path) -> dict[str, Any]:
+    """The keys of a card, unchecked.
+
+    Raises:
+        InputError: It has none.
+    """
     from ruamel.yaml import YAML, YAMLError
 
     try:

@@ -23,7 +23,7 @@ from sensor2sensor.dataset.display import sentinel2_colours
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.dataset.records import dense_record
 from sensor2sensor.dataset.upsampling import OWN_GRID, upsample
-from sensor2sensor.predictors.card import Card, read_card
+from sensor2sensor.predictors.card import OURS, Card, mapping, read_card
 from sensor2sensor.predictors.model import ImagePredictor
 from sensor2sensor.predictors.onnx_model import OnnxModel
 from sensor2sensor.predictors.protocol import Images
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.records import TileRecord
 
 Network = Callable[[Images], Images]
+DESCRIPTIONS = (".json", ".yaml", ".yml")
 _TAPS_PX = 2  # of the bicubic kernel, pixels of 20 m
 _WHY = 100  # characters; what follows is where onnxruntime was compiled
 _CARD_TILE_PX = 128  # input pixels; a card says none
@@ -163,8 +164,11 @@ def open_exported(path: Path, threads: int | None = None, batch: int | None = No
     """
     beside = _described_by(Path(path))
     if beside.suffix in (".yaml", ".yml"):
-        return _of_card(read_card(beside), threads, batch or 1)
+        card = read_card(beside)
+        _refuse_another(path, beside, card.model)
+        return _of_card(card, threads, batch or 1)
     said, model = read_sidecar(beside)
+    _refuse_another(path, beside, model)
     batch = batch or said.batch_size
     network = network_of(said.format, model, said.form, threads)
     predictor = ExportedPredictor(
@@ -179,14 +183,35 @@ def _described_by(path: Path) -> Path:
     """The file that says what a model is."""
     if not path.exists():
         raise InputError("no such file", where=path, hint="give an exported .json, .onnx or .yaml")
-    if path.is_file() and path.suffix in (".json", ".yaml", ".yml"):
+    if path.is_file() and path.suffix in DESCRIPTIONS:
         return path
     stem = path.name.removesuffix(".onnx")
-    for suffix in (".json", ".yaml", ".yml"):
+    for suffix in DESCRIPTIONS:
         if (beside := path.with_name(stem + suffix)).is_file():
             return beside
     what = f"has neither a sidecar {stem}.json nor a card {stem}.yaml beside it"
     raise InputError(what, where=path, hint="copy it, too: it says what the model takes and makes")
+
+
+def _refuse_another(path: Path, beside: Path, model: Path) -> None:
+    """Refuse a file beside which another one is described."""
+    if path.suffix not in DESCRIPTIONS and path.resolve() != model.resolve():
+        what = f"{beside.name} beside it tells of {model.name}"
+        raise InputError(what, where=path, hint=f"name {model.name}, or export it once more")
+
+
+def experiment_of(path: Path) -> str | None:
+    """The experiment that a sidecar or card says it is of; None where none is said."""
+    if not path.is_file():
+        return None
+    try:
+        if path.suffix == ".json":
+            known = files.read_json(path).get("provenance")
+        else:
+            known = mapping(path).get(OURS)
+        return None if known is None else known.get("experiment")
+    except (InputError, AttributeError):  # another's, or damaged: it tells of no experiment
+        return None
 
 
 def network_of(kind: Format, model: Path, form: Form, threads: int | None = None) -> Network:
@@ -207,10 +232,21 @@ def _onnx(model: Path, form: Form, threads: int | None) -> OnnxModel:
     return network
 
 
-def _saved(model: Path) -> Network:
+def output_of(kind: Format, model: Path) -> str:
+    """Name of a file's output, as it says itself: converters give it one of their own."""
+    if kind == "onnx":
+        return OnnxModel(model).output
+    return str(next(iter(_loaded(model).signatures["serve"].structured_outputs)))
+
+
+def _loaded(model: Path) -> Any:
     from sensor2sensor.core.notices import load_tensorflow
 
-    loaded = load_tensorflow().saved_model.load(str(model))
+    return load_tensorflow().saved_model.load(str(model))
+
+
+def _saved(model: Path) -> Network:
+    loaded = _loaded(model)
 
     def apply(values: Images) -> Images:
         return np.asarray(loaded.serve(values), np.float32)

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.config.vocabulary import adversarial
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.dataset.form import Form
@@ -45,6 +46,7 @@ def mlm_item(
     started: str,
     settings: Mapping[str, Any],
     assets: Mapping[str, Mapping[str, Any]],
+    output: str,
     size_bytes: int | None = None,
     numbers: float = 1.0,
 ) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def mlm_item(
         started: When the training began, ISO 8601: the time of the Item.
         settings: The run's ``experiment.json``.
         assets: Further assets: sidecar, model card.
+        output: Name of the file's output.
         size_bytes: Of the file; None of a folder.
         numbers: What physical values are multiplied by before they go in.
     """
@@ -85,7 +88,7 @@ def mlm_item(
             "mlm:pretrained_source": form.name,
             **({"mlm:hyperparameters": trained_by} if trained_by else {}),
             "mlm:input": [_input(said, numbers)],
-            "mlm:output": [_output(said, numbers)],
+            "mlm:output": [{"name": output, **_output(said, numbers)}],
             "bands": [_band(band) for band in form.input.bands],
             "s2s:version": __version__,
             "s2s:provenance": dict(known),
@@ -98,9 +101,11 @@ def mlm_item(
 def said_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a run's ``experiment.json`` says, without what it leaves open.
 
-    Without losses of a discriminator that there is none of, too: they stand there as defaults.
+    Without losses of a discriminator that there is none of, or that the generator never hears, too:
+    they stand there as defaults.
     """
-    alone = settings.get("discriminator", {}) is None
+    heard = (name for name, weight in settings.get("gen_loss", {}).items() if weight)
+    alone = settings.get("discriminator", {}) is None or not any(map(adversarial, heard))
     found = {
         key: {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
         for key, value in settings.items()
@@ -155,7 +160,6 @@ def _output(said: Sidecar, numbers: float) -> dict[str, Any]:
     bands = ", ".join(f"{band.name} ({band.unit})" for band in form.target.bands)
     scaled = {"format": "gdal-calc", "expression": f"A / {numbers:g}"} if numbers != 1 else None
     return {
-        "name": "output",
         "tasks": tasks_of(form),
         "result": {
             "shape": _shape(said, len(form.target.bands), 1.0),

@@ -45,6 +45,7 @@ class OnnxModel:
             why = " ".join(str(error).split())[:160]
             raise ModelContractError(f"cannot be run ({why})", where=path) from error
         self.path, self._session = path, session
+        self.output = str(session.get_outputs()[0].name)
         self.channels = self._checked(session.get_inputs())
 
     def _checked(self, inputs: list[Any]) -> int | None:

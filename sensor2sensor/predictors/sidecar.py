@@ -77,6 +77,8 @@ def read_sidecar(path: Path) -> tuple[Sidecar, Path]:
         key = ".".join(map(str, first["loc"])) or "file"
         what = f"is no sidecar of an exported model ({key}: {first['msg']})"
         raise InputError(what, where=path, hint=_AGAIN) from None
+    if said.model in ("", ".", "..") or said.model != Path(said.model).name or "\\" in said.model:
+        raise InputError(f"model: '{said.model}' is no plain name", where=path, hint=_AGAIN)
     model = path.parent / said.model
     if not model.exists():
         raise InputError(f"there is no {said.model} beside it", where=path, hint=_AGAIN)

@@ -17,7 +17,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.predictors import mlm
 from sensor2sensor.predictors.card import OURS
-from sensor2sensor.predictors.exported import open_exported
+from sensor2sensor.predictors.exported import open_exported, output_of
 from sensor2sensor.predictors.sidecar import Sidecar, read_sidecar
 from sensor2sensor.products.theia import QUANTIFICATION
 from sensor2sensor.report.compare import NOTHING, interval, number
@@ -25,7 +25,6 @@ from sensor2sensor.report.load import Result, load
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
-    from sensor2sensor.report.file import Gain
 
 SUFFIX = ".md"
 _KINDS = {
@@ -83,6 +82,7 @@ def write_companions(
     }
     made = mlm.mlm_item(
         path.stem, said, started=facts["started"], settings=settings, assets=assets,
+        output=output_of(said.format, model),
         size_bytes=model.stat().st_size if model.is_file() else None, numbers=numbers,
     )  # fmt: skip
     files.write_json(item, made)
@@ -142,7 +142,10 @@ def _use(of: Subject) -> Iterator[str]:
     pixels = "" if form.input_m is None else f" with pixels of {form.input_m:g} m"
     yield "## Intended use"
     yield f"Input: {_KINDS[form.kind]}{pixels}{level}: the bands below, in the units below."
-    yield f"```\ns2s predict --model {model} --product PRODUCT --out prediction.tif\n```"
+    grid = " --tile T17XNA" if form.kind == "sentinel3" else ""
+    yield f"```\ns2s predict --model {model} --product PRODUCT{grid} --out prediction.tif\n```"
+    if grid:
+        yield "A swath has no grid of its own: name the tile that is wanted, or `--like`, `--bbox`."
 
 
 def _bands(of: Subject) -> Iterator[str]:
@@ -197,7 +200,8 @@ def _share(value: float | None) -> str:
 
 def _training(of: Subject) -> Iterator[str]:
     settings, facts = of.settings, of.facts
-    losses = {**settings.get("gen_loss", {}), **settings.get("disc_loss", {})}
+    terms = {**settings.get("gen_loss", {}), **settings.get("disc_loss", {})}
+    losses = {name: weight for name, weight in terms.items() if weight}
     rows: list[Row] = [
         ("steps", f"{of.said.provenance.get('step')} of {facts.get('steps')}"),
         ("batch size", settings.get("batch_size")),
@@ -255,6 +259,8 @@ def _rows(result: Result) -> Iterator[Row]:
         spread = "" if ends is None else f" [{ends[0]:.2g}, {ends[1]:.2g}]"
         mean = NOTHING if gain is None or gain.mean is None else f"{gain.mean:+.3g}{spread}"
         verdict = NOTHING if gain is None else gain.verdict
+        others = [over for over in _worse_than(result, name) if over != facts.reference]
+        verdict += f", worse than {', '.join(others)}" if others else ""
         yield metric.label + unit, number(own[name].mean), base, mean, verdict
 
 
@@ -273,7 +279,7 @@ def _limits_of(of: Subject) -> Iterator[str]:
             "Its inputs were made of their targets: a real coarser sensor has noise, another"
             " geometry and another point spread, none of which the scores know of."
         )
-    if any(map(adversarial, settings.get("gen_loss", {}))):
+    if any(adversarial(name) for name, weight in settings.get("gen_loss", {}).items() if weight):
         yield (
             "Trained against an adversary: detail may be invented. It looks right, and need not be"
             " there."
@@ -290,23 +296,37 @@ def _limits_of(of: Subject) -> Iterator[str]:
         yield f"Training saw some of the ground it is scored on: {told}."
     if not results:
         yield "No score is known."
-    elif not any(gain.verdict == "better" for _, gain, _ in _gains(results)):
-        yield "No gain over a baseline is proven: no interval lies above zero."
-    gains = list(_gains(results))
-    if worse := [f"{label} ({over})" for label, gain, over in gains if gain.verdict == "worse"]:
-        yield f"Worse than a baseline in {', '.join(worse)}."
+    elif not any(_better(result) for result in results):
+        over = " or ".join(dict.fromkeys(r.facts.reference or "a baseline" for r in results))
+        yield f"No gain over {over} is proven: no interval lies above zero."
+    if worse := _worse(results):
+        metrics = (f"{label} ({', '.join(overs)})" for label, overs in worse.items())
+        yield f"Worse than a baseline in {', '.join(metrics)}."
     if of.said.size_px is not None:
         rows, columns = of.said.size_px
         yield f"It takes {rows} x {columns} pixels at once: larger images are blended of windows."
 
 
-def _gains(results: Sequence[Result]) -> Iterator[tuple[str, Gain, str]]:
-    """Label of the metric, gain, and over which baseline."""
-    for facts in (result.facts for result in results):
-        over = facts.reference or ""
-        for name, gain in facts.gain.get(over, {}).items():
-            if name in facts.metrics:  # and not within a stratum
-                yield facts.metrics[name].label, gain, over
+def _better(result: Result) -> bool:
+    """Whether any gain over the strongest baseline is proven; of whole tiles, not of strata."""
+    gains = result.facts.gain.get(result.facts.reference or "", {})
+    return any(gains[name].verdict == "better" for name in result.facts.metrics if name in gains)
+
+
+def _worse(results: Sequence[Result]) -> dict[str, list[str]]:
+    """Labels of metrics with the baselines that are better, whichever they are."""
+    found: dict[str, dict[str, None]] = {}
+    for result in results:
+        for name, metric in result.facts.metrics.items():
+            if overs := _worse_than(result, name):
+                found.setdefault(metric.label, {}).update(dict.fromkeys(overs))
+    return {label: list(overs) for label, overs in found.items()}
+
+
+def _worse_than(result: Result, name: str) -> list[str]:
+    """The baselines that are better in a metric."""
+    gains = {over: said[name] for over, said in result.facts.gain.items() if name in said}
+    return sorted(over for over, gain in gains.items() if gain.verdict == "worse")
 
 
 def _licence(of: Subject) -> Iterator[str]:

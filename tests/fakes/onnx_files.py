@@ -11,6 +11,8 @@ from sensor2sensor.predictors.sidecar import Sidecar, digest, write_sidecar
 from sensor2sensor.predictors.tiling import Tiling
 from tests.fakes_dataset import toy_contract
 
+OUTPUT = "Identity:0"  # as converters from TensorFlow name it
+
 
 def write_onnx(
     path: Path, channels: int, *, factor: int = 1, gain: float = 1.0,
@@ -30,14 +32,14 @@ def write_onnx(
         helper.make_node("Mul", ["input", "gain"], ["gained"]),
         helper.make_node("Gather", ["gained", "order"], ["ordered"], axis=1),
         helper.make_node(
-            "Resize", ["ordered", "", "scales"], ["output"], mode="nearest",
+            "Resize", ["ordered", "", "scales"], [OUTPUT], mode="nearest",
             coordinate_transformation_mode="asymmetric", nearest_mode="floor",
         ),
     ]  # fmt: skip
     shapes = [None, channels, *sides], [None, channels, None, None]
     ends = [
         helper.make_tensor_value_info(name, floats, shape)
-        for name, shape in zip(("input", "output"), shapes, strict=True)
+        for name, shape in zip(("input", OUTPUT), shapes, strict=True)
     ]
     graph = helper.make_graph(nodes, "gain", ends[:1], ends[1:], constants)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

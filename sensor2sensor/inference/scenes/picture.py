@@ -6,6 +6,7 @@ GeoTIFF is read window by window; a PNG or JPEG is decoded whole, a byte for eac
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from sensor2sensor.sources.maps.halves import FORMATS, too_deep
 
 HALVES = ("left", "right")
 _GREY = ("1", "L", "LA")
+_SAME = 1e-6  # edges of a pixel
 _ADVICE = "convert it to 8 bits: grey, or red, green and blue"
 
 
@@ -116,10 +118,18 @@ def _resized(picture: Picture, options: SceneOptions) -> Frame:
     if has_m is None or frame.transform is None:
         what = "does not say how large its pixels are"
         raise InputError(what, where=picture.path, hint="leave out --input-m")
-    width, height = (max(1, round(side * has_m / asked_m)) for side in frame.shape[::-1])
     a, b, c, d, e, f = frame.transform
-    across, down = frame.width_px / width, frame.height_px / height
-    transform = (a * across, b * down, c, d * across, e * down, f)
+    along, across = math.hypot(a, d), math.hypot(b, e)
+    edge = math.sqrt(abs(a * e - b * d)) * asked_m / has_m
+    width, height = (
+        max(1, round(side * has / edge))
+        for side, has in ((frame.width_px, along), (frame.height_px, across))
+    )
+    if frame.shape == (height, width) and math.isclose(along, across, rel_tol=_SAME):
+        return frame
+    # Not the old extent over the new sides: those are rounded, and pixels that are not square have
+    # no place in step 52. The upper left corner stays, the far ends move by half a pixel at most.
+    transform = (a / along * edge, b / across * edge, c, d / along * edge, e / across * edge, f)
     return Frame(width, height, transform, frame.crs)
 
 

@@ -13,10 +13,12 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.bands import BandSpec, float_band
 from sensor2sensor.inference import preview, preview_page
 from sensor2sensor.inference.cog import write_cog
+from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import output_bands
 from sensor2sensor.inference.preview import means
 from sensor2sensor.inference.preview_page import pixel_size_m
 from sensor2sensor.inference.scenes.scene import Frame
+from sensor2sensor.predictors.tiling import Tiling
 from tests.unit.inference.held import (
     FACTOR,
     HEIGHT,
@@ -167,6 +169,34 @@ def test_a_band_stands_beside_the_one_of_its_name_or_colour():
     assert [preview._counterpart(form(), band) for band in range(3)] == [0, 1, 2]
 
 
+def test_the_table_tells_whose_weights_and_of_what_unit(tmp_path, cog, small):
+    scene = Held()
+    scene.facts = {
+        "input_m": 60.0, "resolution_m": 10.0, "cloud_fraction": 0.04995728,
+        "quantification": 10000.0, "level": "L2A",
+    }  # fmt: skip
+    runs = [{"experiment": "a/edsr", "run": run, "step": 15} for run in ("0101-0000", "0102-0000")]
+    for said, run in (
+        (runs[0], "0101-0000"),
+        ({"members": runs}, "0101-0000, 0102-0000"),
+        ({"sensor2sensor": runs[1]}, "0102-0000"),
+    ):
+        made = Method("edsr", [], form(), Tiling(8), 1, said)
+        rows = rows_of(written(tmp_path, cog, scene, made))
+        assert (rows["Experiment"], rows["Run"], rows["Step of the weights"]) == (
+            "a/edsr",
+            run,
+            "15",
+        )
+        assert (rows["Input"], rows["Resolution"]) == ("60 m", "10 m")
+        assert rows["Cloud fraction"] == "5 %" and rows["Level"] == "L2A"
+        assert "Quantification" not in rows
+
+
+def rows_of(page):
+    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page.read_text()))
+
+
 def test_a_page_stays_within_its_size_and_says_what_it_left(tmp_path, cog, monkeypatch):
     whole = written(tmp_path, cog)
     assert "whole scene without loss" in whole.read_text()
@@ -194,7 +224,9 @@ def test_another_scenes_file_is_refused(tmp_path, cog):
         ((10.0, 0, 5e5, 0, -10.0, 6e6), "EPSG:32629", 10.0),
         ((6.0, 8.0, 5e5, 8.0, -6.0, 6e6), "EPSG:32629", 10.0),  # rotated
         ((10.0, 0, 0, 0, -10.0, 0), "EPSG:2263", 10.0 * 1200 / 3937),  # feet
-        ((0.001, 0, 10.0, 0, -0.001, 60.05), "EPSG:4326", 55.66),
+        ((0.001, 0, 10.0, 0, -0.001, 60.05), "EPSG:4326", 55.80),  # WGS 84 at 60 degrees
+        ((2.0, 0, 1e6, 0, -2.0, 8_399_738 + 100), "EPSG:3857", 1.0028),  # 60 degrees: half, and
+        # 0.3 % for the ellipsoid
         (None, None, None),
         ((10.0, 0, 0, 0, -10.0, 0), None, None),
     ],

@@ -39,7 +39,8 @@ def test_red_edge_bands_alone_are_read_at_20_m(write):
     ("margin", "margins", "no 'margin'.*margins"), ("130", "-2", "margin: -2"),
     ("4.0", "1.5", "factor: 1.5"), ("4.0", "true", "factor: True"), ("B8", "B08", "B08.*B8"),
     ("B8", "B2", "named twice"), ("[B2, B3, B4, B8]", "B2", "no list"),
-    ("m.onnx", "n.onnx", "n.onnx"),
+    ("m.onnx", "n.onnx", "n.onnx"), ("m.onnx", "../m.onnx", "'../m.onnx' leaves the folder"),
+    ("m.onnx", "/m.onnx", "'/m.onnx' leaves the folder"),
     ("model", "[", "no YAML"), (WSX4, "", "no keys"),
     (WSX4, WSX4 + "sensor2sensor: {onnx_sha256: ff}", "not the file this card was written for"),
 ])  # fmt: skip

@@ -90,6 +90,8 @@ def spoilt(path, **keys):
 @pytest.mark.parametrize(("spoil", "said"), [
     (lambda path: spoilt(path, sha256="0"), r"toy.onnx is not the file .*other SHA-256.*again"),
     (lambda path: spoilt(path, model="nix.onnx"), "there is no nix.onnx beside it"),
+    (lambda path: spoilt(path, model="../a/toy.onnx"), "'../a/toy.onnx' is no plain name"),
+    (lambda path: spoilt(path, model=f"{path.parent}/toy.onnx"), "toy.onnx' is no plain name"),
     (lambda path: spoilt(path, sidecar_version=2), r"no sidecar .*\(sidecar_version: "),
     (lambda path: spoilt(path, colour=2), r"no sidecar .*\(colour: "),
     (lambda path: path.write_text("{"), r"no sidecar .*\(file: "),
@@ -99,6 +101,19 @@ def test_what_is_no_export_is_one_line(tmp_path, spoil, said):
     spoil(path)
     with pytest.raises(InputError, match=said):
         open_exported(path)
+
+
+def test_a_file_beside_which_another_is_told_of_is_not_taken_for_it(tmp_path):
+    path = write_exported(tmp_path, toy_form())
+    folder = path.with_suffix("")
+    folder.mkdir()
+    (folder / "saved_model.pb").touch()
+    with pytest.raises(InputError, match=r"toy\.json beside it tells of toy\.onnx; name toy\.onnx"):
+        open_exported(folder)
+    path.rename(tmp_path / "elder.json")
+    card_of(tmp_path, ("B4", "B3", "B2")).rename(tmp_path / "toy.yaml")
+    with pytest.raises(InputError, match=r"toy\.yaml beside it tells of "):
+        open_exported(folder)
 
 
 def test_a_file_alone_says_what_it_lacks(tmp_path):

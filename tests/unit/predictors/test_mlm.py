@@ -11,6 +11,7 @@ from pystac.extensions.mlm import AssetGeneralMLMExtension, MLMExtension
 from stac_model.schema import MLModelProperties
 
 from sensor2sensor.predictors import mlm
+from sensor2sensor.predictors.exported import output_of
 from sensor2sensor.predictors.sidecar import read_sidecar
 from tests.fakes.onnx_files import toy_form, write_exported
 
@@ -29,6 +30,7 @@ def item_of(tmp_path, form, **export):
     assets = {"sidecar": mlm.asset(path, "What predict reads", "application/json", "metadata")}
     made = mlm.mlm_item(
         "a__toy_0101-0000", said, started=STARTED, settings=SETTINGS, assets=assets,
+        output=output_of(said.format, model),
         size_bytes=model.stat().st_size,
     )  # fmt: skip
     return json.loads(json.dumps(made)), said, model
@@ -95,7 +97,10 @@ def test_a_file_of_one_size_states_it_on_the_grid_that_it_takes(
 
 def test_one_of_digital_numbers_says_what_goes_in_and_comes_out(tmp_path):
     said, _ = read_sidecar(write_exported(tmp_path, toy_form()))
-    made = mlm.mlm_item("0 é", said, started=STARTED, settings={}, assets={}, numbers=1e4)
+    made = mlm.mlm_item(
+        "0 é", said, started=STARTED, settings={}, assets={}, output="Identity:0", numbers=1e4
+    )
+    assert made["properties"]["mlm:output"][0]["name"] == "Identity:0"
     properties = MLModelProperties(**made["properties"])
     assert properties.input[0].value_scaling[0].expression == "A * 10000"
     assert properties.output[0].post_processing_function.expression == "A / 10000"
