@@ -135,6 +135,15 @@ def test_one_without_an_adversary_names_no_loss_of_one(tmp_path, experiment):
     assert trained_by["gen_loss"]["gen_l1"] == 1.0 and "disc_loss" not in trained_by
 
 
+def test_the_command_for_a_swath_says_its_grid(tmp_path):
+    path, run = exported(tmp_path)
+    said, _ = read_sidecar(path)
+    form = said.form.model_copy(update={"kind": "sentinel3"})
+    write_sidecar(path, said.model_copy(update={"form": form}))
+    card, *_ = write_companions(path, contract(), run, tmp_path / "none")
+    assert "--model toy.onnx --product PRODUCT --tile TILE --out" in card.read_text()
+
+
 @pytest.mark.parametrize("known", [{}, {"data_licence": ""}])
 def test_an_unknown_licence_is_said_to_be_unknown(tmp_path, known):
     assert "Of the data: not stated" in card_of(tmp_path, tmp_path / "none", **known)
