@@ -33,7 +33,7 @@ from sensor2sensor.config.places import find_experiment
 from sensor2sensor.core.cli import main_guard, parser
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.runs import check_timestamp, find_run
-from sensor2sensor.inference.zoo import LIST, enter
+from sensor2sensor.inference.zoo import LIST, enter, name_of, refuse_taken
 from sensor2sensor.predictors import export
 from sensor2sensor.predictors.mlm import title_of
 from sensor2sensor.report.model_card import write_companions
@@ -95,19 +95,16 @@ def for_tool(args: argparse.Namespace, source: Source, folder: Path) -> Path:
 
 def for_all(args: argparse.Namespace, source: Source, folder: Path) -> Path:
     """Export for physical values; returns the sidecar."""
-    for option, said in (
-        ("--margin", args.margin is not None),
-        ("--other-scale", args.other_scale),
-    ):
-        if said:
-            hint = f"add --target {export.TARGET}, or leave it out"
-            raise ConfigError("belongs to --target", where=option, hint=hint)
+    said = {"--margin": args.margin is not None, "--other-scale": args.other_scale}
+    if options := [option for option, there in said.items() if there]:
+        hint = f"add --target {export.TARGET}, or leave it out"
+        raise ConfigError("belongs to --target", where=options[0], hint=hint)
     export.refuse_settings(source.experiment)
-    path, said = export_physical(source, folder, args.format or "onnx")
-    size = said.size_px
+    path, made = export_physical(source, folder, args.format or "onnx")
+    size = made.size_px
     sides = "any size" if size is None else f"{size[0]} x {size[1]} target pixels alone"
     print(f"takes images of {sides}, in physical values")
-    print(f"equal to the generator within {said.measured['parity_share']:.1e} of a band's range")
+    print(f"equal to the generator within {made.measured['parity_share']:.1e} of a band's range")
     return path
 
 
@@ -118,7 +115,7 @@ def describe(source: Source, path: Path, zoo: Path | None) -> None:
     card, item, said = write_companions(path, experiment.contract, source.run, place)
     print(f"wrote {path}, {said.model}, {card.name} and {item.name}")
     if zoo is not None:
-        name = experiment.name.replace("/", "-")
+        name = name_of(experiment.name)
         enter(zoo, name, path, title=title_of(said), form=said.form)
         print(f"entered as '{name}' in {zoo / LIST}")
 
@@ -138,6 +135,8 @@ def main(args: argparse.Namespace) -> int:
     name, root = experiment.config.model_name, environment.models_root
     check_by_name(name, root)
     refuse_other_data(experiment)
+    if args.zoo is not None:
+        refuse_taken(args.zoo, name_of(experiment.name), experiment.name)
     folder = args.zoo or args.out or experiment.exp_dir / "export"
     find = partial(find_gan_class, name, root, print, experiment.config.modules)
     made = for_all if args.target is None else for_tool

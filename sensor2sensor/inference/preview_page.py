@@ -17,6 +17,7 @@ import numpy as np
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.dataset.display import GAMMA, rgba
 from sensor2sensor.geo.projections import ground_width_m
+from sensor2sensor.predictors.card import OURS
 
 if TYPE_CHECKING:
     from sensor2sensor.geo.grids import PixelWindow
@@ -214,6 +215,7 @@ def _summary(scene: Scene, method: Method, pixel_m: float | None) -> dict[str, A
     size = f"{frame.width_px} x {frame.height_px} pixels"
     return {
         "Model": method.name,
+        **_weights(method.provenance),
         "Trained on": form.name,
         "Scene": scene.name,
         "Input bands": ", ".join(band.name for band in form.input.bands),
@@ -224,11 +226,31 @@ def _summary(scene: Scene, method: Method, pixel_m: float | None) -> dict[str, A
 
 
 def _scalars(scene: Scene) -> dict[str, Any]:
-    """What of a scene's facts fits a line and is not said yet."""
-    return {
-        key.replace("_", " ").capitalize(): value
+    """What of a scene's facts fits a line and is not said yet, numbers with their units."""
+    return dict(
+        _with_unit(key, value)
         for key, value in scene.facts.items()
-        if isinstance(value, str | int | float) and len(str(value)) < 80 and value != scene.name
+        if isinstance(value, str | int | float) and len(str(value)) < 80
+        and value != scene.name and key != "quantification"  # of the file's numbers
+    )  # fmt: skip
+
+
+def _with_unit(key: str, value: Any) -> tuple[str, Any]:
+    if key == "cloud_fraction":
+        value = f"{100 * value:.3g} %"
+    elif key.endswith("_m"):
+        key, value = key.removesuffix("_m"), f"{_cell(value)} m"
+    return key.replace("_", " ").capitalize(), value
+
+
+def _weights(known: Mapping[str, Any]) -> dict[str, str]:
+    """What tells a trained model from another of its name; of several all that differ."""
+    members = known.get("members") or [known.get(OURS, known)]
+    said = {"experiment": "Experiment", "run": "Run", "step": "Step of the weights"}
+    return {
+        label: ", ".join(dict.fromkeys(str(one[key]) for one in members if key in one))
+        for key, label in said.items()
+        if any(key in one for one in members)
     }
 
 

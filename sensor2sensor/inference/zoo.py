@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sensor2sensor.core import files, locks
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.form import Form
+from sensor2sensor.predictors.exported import experiment_of
 
 LIST = "models.json"
 FILES = (".json", ".yaml", ".yml", ".onnx")  # what predict opens
@@ -78,6 +79,7 @@ def enter(folder: Path, name: str, file: Path, *, title: str, form: Form) -> Ent
 
     Raises:
         InputError: The file lies elsewhere, or the list is damaged.
+        OutputExistsError: The name is that of another experiment.
     """
     if not file.resolve().is_relative_to(folder.resolve()):
         raise InputError("lies outside the zoo", where=file, hint=f"export into {folder}")
@@ -85,10 +87,30 @@ def enter(folder: Path, name: str, file: Path, *, title: str, form: Form) -> Ent
     taken, made = ([band.name for band in side.bands] for side in (form.input, form.target))
     entry = Entry(file=place, sha256=files.sha256(file), title=title, input=taken, output=made)
     with locks.lock(folder / f".{LIST}.lock"):  # two exports must not lose each other's entry
+        refuse_taken(folder, name, experiment_of(file))
         known = read_zoo(folder).models if (folder / LIST).is_file() else {}
         models = dict(sorted({**known, name: entry}.items()))
         files.write_json(folder / LIST, Zoo(models=models).model_dump())
     return entry
+
+
+def name_of(experiment: str) -> str:
+    """The name of an experiment's model: ``a-b`` of ``a/b``."""
+    return experiment.replace("/", "-")
+
+
+def refuse_taken(folder: Path, name: str, experiment: str | None) -> None:
+    """Refuse a name that another experiment has: ``a/b`` and ``a-b`` are entered as one.
+
+    Raises:
+        InputError: The list is damaged.
+        OutputExistsError: It is taken.
+    """
+    known = read_zoo(folder).models if (folder / LIST).is_file() else {}
+    other = None if name not in known else experiment_of(folder / known[name].file)
+    if other is not None and other != experiment:
+        what = f"'{name}' is a model of experiment {other}, not of {experiment}"
+        raise OutputExistsError(what, where=folder / LIST, hint="export into another folder")
 
 
 def find_model(said: str, folder: Path) -> Path:

@@ -58,7 +58,7 @@ def read_card(path: Path) -> Card:
     Raises:
         InputError: It is none; every message names the key.
     """
-    said = _mapping(path)
+    said = mapping(path)
     if lacking := [key for key in KEYS if key not in said]:
         near = [key for key in said if key not in KEYS]
         hint = suggestion(lacking[0], near) if near else "it needs model, bands, factor and margin"
@@ -78,7 +78,12 @@ def read_card(path: Path) -> Card:
     return Card(path, model, bands, factor, margin, provenance)
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def mapping(path: Path) -> dict[str, Any]:
+    """The keys of a card, unchecked.
+
+    Raises:
+        InputError: It has none.
+    """
     from ruamel.yaml import YAML, YAMLError
 
     try:

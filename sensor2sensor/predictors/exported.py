@@ -22,7 +22,7 @@ from sensor2sensor.dataset.display import sentinel2_colours
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.dataset.records import dense_record
 from sensor2sensor.dataset.upsampling import OWN_GRID, upsample
-from sensor2sensor.predictors.card import Card, read_card
+from sensor2sensor.predictors.card import OURS, Card, mapping, read_card
 from sensor2sensor.predictors.model import ImagePredictor
 from sensor2sensor.predictors.onnx_model import OnnxModel
 from sensor2sensor.predictors.protocol import Images
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.records import TileRecord
 
 Network = Callable[[Images], Images]
+DESCRIPTIONS = (".json", ".yaml", ".yml")
 _TAPS_PX = 2  # of the bicubic kernel, pixels of 20 m
 _CARD_TILE_PX = 128  # input pixels; a card says none
 
@@ -150,8 +151,11 @@ def open_exported(path: Path, threads: int | None = None) -> Exported:
     """
     beside = _described_by(Path(path))
     if beside.suffix in (".yaml", ".yml"):
-        return _of_card(read_card(beside), threads)
+        card = read_card(beside)
+        _refuse_another(path, beside, card.model)
+        return _of_card(card, threads)
     said, model = read_sidecar(beside)
+    _refuse_another(path, beside, model)
     network = network_of(said.format, model, said.form, threads)
     predictor = ExportedPredictor(
         network, said.form, said.input_upsampling, said.batch_size, said.size_px,
@@ -165,14 +169,35 @@ def _described_by(path: Path) -> Path:
     """The file that says what a model is."""
     if not path.exists():
         raise InputError("no such file", where=path, hint="give an exported .json, .onnx or .yaml")
-    if path.is_file() and path.suffix in (".json", ".yaml", ".yml"):
+    if path.is_file() and path.suffix in DESCRIPTIONS:
         return path
     stem = path.name.removesuffix(".onnx")
-    for suffix in (".json", ".yaml", ".yml"):
+    for suffix in DESCRIPTIONS:
         if (beside := path.with_name(stem + suffix)).is_file():
             return beside
     what = f"has neither a sidecar {stem}.json nor a card {stem}.yaml beside it"
     raise InputError(what, where=path, hint="copy it, too: it says what the model takes and makes")
+
+
+def _refuse_another(path: Path, beside: Path, model: Path) -> None:
+    """Refuse a file beside which another one is described."""
+    if path.suffix not in DESCRIPTIONS and path.resolve() != model.resolve():
+        what = f"{beside.name} beside it tells of {model.name}"
+        raise InputError(what, where=path, hint=f"name {model.name}, or export it once more")
+
+
+def experiment_of(path: Path) -> str | None:
+    """The experiment that a sidecar or card says it is of; None where none is said."""
+    if not path.is_file():
+        return None
+    try:
+        if path.suffix == ".json":
+            known = files.read_json(path).get("provenance")
+        else:
+            known = mapping(path).get(OURS)
+        return None if known is None else known.get("experiment")
+    except (InputError, AttributeError):  # another's, or damaged: it tells of no experiment
+        return None
 
 
 def network_of(kind: Format, model: Path, form: Form, threads: int | None = None) -> Network:

@@ -142,11 +142,10 @@ def _use(of: Subject) -> Iterator[str]:
     pixels = "" if form.input_m is None else f" with pixels of {form.input_m:g} m"
     yield "## Intended use"
     yield f"Input: {_KINDS[form.kind]}{pixels}{level}: the bands below, in the units below."
-    # A swath lies on no grid: the command as it is printed has to say which one is wanted.
-    grid = " --tile TILE" if form.kind == "sentinel3" else ""
+    grid = " --tile T17XNA" if form.kind == "sentinel3" else ""
     yield f"```\ns2s predict --model {model} --product PRODUCT{grid} --out prediction.tif\n```"
     if grid:
-        yield "TILE is a tile of Sentinel-2 (`T17XNA`); or give `--like` a file, or `--bbox`."
+        yield "A swath has no grid of its own: name the tile that is wanted, or `--like`, `--bbox`."
 
 
 def _bands(of: Subject) -> Iterator[str]:

@@ -38,7 +38,7 @@ def axis_weights(source_px: int, target_px: int, *, area: bool = False) -> Any:
 
 
 def part_weights(
-    source_px: float, target_px: int, start: int, count: int, *, area: bool = False
+    source_px: int, target_px: int, start: int, count: int, *, area: bool = False
 ) -> tuple[int, Values]:
     """The same of a run of target pixels alone.
 
@@ -48,7 +48,7 @@ def part_weights(
     scale = source_px / target_px
     reach = 0.0 if area else max(scale, 1.0) + 1.0
     first = max(math.floor(start * scale - reach), 0)
-    last = min(math.ceil((start + count) * scale + reach), math.ceil(source_px))
+    last = min(math.ceil((start + count) * scale + reach), source_px)
     source = np.arange(first, last, dtype=np.float64)
     target = np.arange(start, start + count, dtype=np.float64)[:, None]
     if area:

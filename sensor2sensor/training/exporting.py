@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import OutputExistsError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.predictors import export, onnx_file
+from sensor2sensor.predictors.exported import experiment_of
 
 if TYPE_CHECKING:
     from sensor2sensor.predictors.sidecar import Format, Sidecar
@@ -47,11 +49,28 @@ class Source:
         counted = {"weights_count": int(gan.generator.count_params())}
         return seen, gan, {**known, "weights": weights_in_use(gan), **counted}
 
-    @property
-    def stem(self) -> str:
-        """Name of its files: experiment, run and, unless it is the last, step."""
+    def stem(self, kind: str) -> str:
+        """Name of its files: experiment, run, step unless it is the last, and what they are for.
+
+        Each kind has its own, for all are written to one folder.
+        """
         stem = "__".join([*self.experiment.name.split("/")]) + f"_{self.run.timestamp}"
-        return f"{stem}{'' if self.at is None else f'_step-{self.at}'}"
+        step = "" if self.at is None else f"_step-{self.at}"
+        return f"{stem}{step}{'' if kind == 'onnx' else f'__{kind}'}"
+
+    def place(self, folder: Path, kind: str) -> Path:
+        """Its files in a folder, without their endings.
+
+        Raises:
+            OutputExistsError: They are of another experiment: ``a/b`` and ``a__b`` have one name.
+        """
+        stem = self.stem(kind)
+        for path in (folder / f"{stem}.json", folder / f"{stem}.yaml"):
+            known = experiment_of(path)
+            if known is not None and known != self.experiment.name:
+                what = f"is there already, an export of {known}"
+                raise OutputExistsError(what, where=path, hint="name another folder")
+        return folder / stem
 
 
 def export_physical(source: Source, folder: Path, kind: Format) -> tuple[Path, Sidecar]:
@@ -72,12 +91,13 @@ def export_physical(source: Source, folder: Path, kind: Format) -> tuple[Path, S
     load_tensorflow()
     from sensor2sensor.predictors import physical
 
+    stem = source.place(folder, kind).name
     seen, gan, known = source.trained()
     precision = source.experiment.config.precision
     own = gan.generator if precision == "float32" else None
     plan = physical.plan_of(seen, gan.generator)
     known = {**known, "trained_in": precision, "version": __version__}
-    return physical.write(plan, seen.normaliser, folder, source.stem, kind, known, generator=own)
+    return physical.write(plan, seen.normaliser, folder, stem, kind, known, generator=own)
 
 
 def export_for_tool(
@@ -101,6 +121,7 @@ def export_for_tool(
     load_tensorflow()
     from sensor2sensor.predictors.onnx_model import OnnxModel
 
+    place = source.place(folder, export.TARGET)
     seen, gan, known = source.trained()
     generator = export.of_any_size(gan.generator)
     given = export.behind_its_enlargement(generator, fit)
@@ -111,7 +132,7 @@ def export_for_tool(
     if source.experiment.config.precision == "float32":  # not only to its copy for any size
         own = seen.INPUT_HEIGHT, seen.INPUT_WIDTH
         truths.append((onnx_file.reference(gan.generator, seen.normaliser, fit), own))
-    path = folder / f"{source.stem}.onnx"
+    path = place.with_name(f"{place.name}.onnx")
     ranges = source.experiment.contract.input_ranges()
     measured = onnx_file.write(network, truths, OnnxModel, path, margins, fit, ranges)
     card = path.with_suffix(".yaml")

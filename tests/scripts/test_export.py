@@ -44,6 +44,7 @@ SIDE = 90
 RADIUS_PX = 5  # torchsisr's formula, of one cascade of one block: 9 pixels of the output
 STAMP = "0101-0000"
 TOOL = "sentinel2_superresolution"
+STEM = f"a__own_{STAMP}"
 
 
 def door(program, root: Path, *words: str) -> int:
@@ -78,7 +79,7 @@ def exported(place: Path, *words: str, exp: str = "a/own") -> int:
 @pytest.fixture(scope="module")
 def card(place: Path) -> Path:
     assert exported(place) == 0
-    return place / "experiments" / "a" / "own" / "export" / f"a__own_{STAMP}.yaml"
+    return place / "experiments" / "a" / "own" / "export" / f"{STEM}__{TOOL}.yaml"
 
 
 def changed(place: Path, name: str, **params: object) -> None:
@@ -196,7 +197,7 @@ def test_with_a_layer_that_knows_bands_of_20_m_it_does_too(place, tmp_path):
     """The layer of low frequencies leaves them as they are; it has no weights of its own."""
     changed(place, "low", low_frequency=True)
     assert exported(place, "--out", str(tmp_path), exp="low") == 0
-    card = tmp_path / f"low_{STAMP}.yaml"
+    card = tmp_path / f"low_{STAMP}__{TOOL}.yaml"
     product, edge = write_theia(tmp_path, side_px=SIDE), read_card(card).margin + 8
     assert edge > 2 * (RADIUS_PX + 4)
     made, _ = applied(card, product, tmp_path / "out.tif", SIDE)
@@ -247,7 +248,7 @@ def test_in_a_zoo_it_is_known_by_name_and_described(place, tmp_path, capsys):
     zoo = tmp_path / "zoo"
     assert exported(place, "--zoo", str(zoo)) == 0
     assert "entered as 'a-own'" in capsys.readouterr().out
-    stem = f"a__own_{STAMP}"
+    stem = f"{STEM}__{TOOL}"
     assert find_model("a-own", zoo) == zoo / f"{stem}.yaml"
     item = json.loads((zoo / f"{stem}.mlm.json").read_text())["properties"]
     assert item["mlm:total_parameters"] > 0 and item["mlm:hyperparameters"]["steps"] == 2
@@ -255,6 +256,24 @@ def test_in_a_zoo_it_is_known_by_name_and_described(place, tmp_path, capsys):
     card = (zoo / f"{stem}.md").read_text()
     assert "weights: ema 0.5" in card and "These weights were not evaluated" in card
     assert str(place) not in card and str(place) not in json.dumps(item)
+
+
+def test_every_kind_has_files_of_its_own(place, card, general, tmp_path):
+    folder = tmp_path / "all"
+    shutil.copytree(general[0], folder)
+    first = {one.name: one.read_bytes() for one in folder.iterdir()}
+    assert exported(place, "--out", str(folder)) == 0
+    words = ["--exp", "a/own", "--out", str(folder), "--format"]
+    assert door(export, place, *words, "savedmodel") == 0
+    assert {name: (folder / name).read_bytes() for name in first} == first
+    models = (f"{STEM}.onnx", f"{STEM}__{TOOL}.onnx", f"{STEM}__savedmodel")
+    assert [open_exported(folder / name).provenance["file"] for name in models] == list(models)
+    # Nor have experiments whose names are written alike.
+    sidecar = folder / f"{STEM}.json"
+    said = sidecar.read_text().replace('"experiment": "a/own"', '"experiment": "a__own"')
+    sidecar.write_text(said)
+    assert door(export, place, *words, "onnx") == 2
+    assert sidecar.read_text() == said
 
 
 def test_with_tensorflow_and_with_the_file_a_product_becomes_the_same(place, general, tmp_path):

@@ -38,8 +38,8 @@ from sensor2sensor.sources.maps.halves import FORMATS, too_deep
 
 HALVES = ("left", "right")
 _GREY = ("1", "L", "LA")
+_SAME = 1e-6  # edges of a pixel
 _ADVICE = "convert it to 8 bits: grey, or red, green and blue"
-_ROUNDED_PX = 0.01  # of a size that was written with a few digits
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,12 @@ def open_picture(path: Path, form: Form, options: SceneOptions) -> KnownScene:
         read = _Binary(path, read)
         for place in looked_at(picture.frame):
             read(place)
-    frame, seen = _resized(picture, options)
+    frame = _resized(picture, options)
     notices = scale_notices(pixel_m(frame), form.input_m, options, path, resamples=True)
     known = _truth(other or _photo_beside(path, mask), form, picture.frame)
     if frame != picture.frame:
-        read = Resampled(read, seen, frame.shape, mask=mask)
-        known = known and Resampled(known, seen, frame.shape)
+        read = Resampled(read, picture.frame.shape, frame.shape, mask=mask)
+        known = known and Resampled(known, picture.frame.shape, frame.shape)
     facts = {"product": path.stem, "sensor": "picture", "files": digests(path)}
     if other:
         facts["half"] = options.bands[0]
@@ -105,11 +105,8 @@ def open_picture(path: Path, form: Form, options: SceneOptions) -> KnownScene:
     return KnownScene(path.stem, form, frame, (layer,), facts=facts, notices=notices, known=known)
 
 
-def _resized(picture: Picture, options: SceneOptions) -> tuple[Frame, tuple[float, float]]:
-    """The grid of the pixels that ``--input-m`` asks for, and the rows and columns under it.
-
-    Pixels stay square, so that step 52 knows where they lie: what makes no whole one at the right
-    and lower edge is left out.
+def _resized(picture: Picture, options: SceneOptions) -> Frame:
+    """The grid of the pixels that ``--input-m`` asks for, over the same ground.
 
     Raises:
         InputError: Nobody knows how large they are.
@@ -117,22 +114,23 @@ def _resized(picture: Picture, options: SceneOptions) -> tuple[Frame, tuple[floa
     frame, asked_m = picture.frame, options.input_m
     has_m = pixel_m(frame)
     if asked_m is None:
-        return frame, frame.shape
+        return frame
     if has_m is None or frame.transform is None:
         what = "does not say how large its pixels are"
         raise InputError(what, where=picture.path, hint="leave out --input-m")
-    width, under = _whole(frame.width_px, asked_m / has_m)
-    height, below = _whole(frame.height_px, ratio := under / width)
     a, b, c, d, e, f = frame.transform
-    transform = (a * ratio, b * ratio, c, d * ratio, e * ratio, f)
-    return Frame(width, height, transform, frame.crs), (below, under)
-
-
-def _whole(side_px: int, ratio: float) -> tuple[int, float]:
-    """How many pixels of ``ratio`` a side holds, at least one, and how much of it they cover."""
-    count = max(1, math.floor(side_px / ratio + _ROUNDED_PX))
-    whole = abs(count * ratio - side_px) <= _ROUNDED_PX * ratio
-    return count, side_px if whole else min(side_px, count * ratio)
+    along, across = math.hypot(a, d), math.hypot(b, e)
+    edge = math.sqrt(abs(a * e - b * d)) * asked_m / has_m
+    width, height = (
+        max(1, round(side * has / edge))
+        for side, has in ((frame.width_px, along), (frame.height_px, across))
+    )
+    if frame.shape == (height, width) and math.isclose(along, across, rel_tol=_SAME):
+        return frame
+    # Not the old extent over the new sides: those are rounded, and pixels that are not square have
+    # no place in step 52. The upper left corner stays, the far ends move by half a pixel at most.
+    transform = (a / along * edge, b / across * edge, c, d / along * edge, e / across * edge, f)
+    return Frame(width, height, transform, frame.crs)
 
 
 class _Binary:

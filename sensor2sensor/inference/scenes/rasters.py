@@ -137,13 +137,13 @@ class Resampled:
 
     Attributes:
         read: Reads a window of the image.
-        source: Rows and columns of it; a part of a last one where the rest is left out.
+        source: Rows and columns of it.
         target: Rows and columns wanted.
         mask: Whether it is one.
     """
 
     read: Read
-    source: tuple[float, float]
+    source: tuple[int, int]
     target: tuple[int, int]
     mask: bool = False
 

@@ -123,6 +123,29 @@ def test_masks_become_a_folder_that_step_52_reads(scene, tmp_path):
     assert contract.resolution_m == 0.3 and contract.target.display == COLOURS
 
 
+def test_sides_that_do_not_divide_leave_pixels_square(scene, tmp_path):
+    """For step 52, which knows no place of other pixels."""
+    (tmp_path / "masks").mkdir()
+    profile = {"driver": "GTiff", "width": 580, "height": 400, "count": 1, "dtype": "uint8"}
+    for number in range(3):
+        grid = rasterio.Affine(0.1, 0, 9.5e6 + 100 * number, 0, -0.1, 3.2e6)
+        place = {"crs": "EPSG:3857", "transform": grid}
+        with rasterio.open(tmp_path / "masks" / f"a{number}.tif", "w", **profile, **place) as made:
+            made.write(scene.mask[:400, :580].astype(np.uint8) * 255, 1)
+    folder = tmp_path / "made"
+    assert door("--product", tmp_path / "masks", "--out", folder, "--input-m", "0.3") == 0
+    for kind in ("images", "gt"):
+        with rasterio.open(folder / kind / "a2.tif") as source:
+            grid, shape = source.transform, source.shape
+        assert (grid.a, -grid.e, grid.c, grid.f) == (pytest.approx(0.3), grid.a, 9.5e6 + 200, 3.2e6)
+        assert shape == (133, 193)  # of 133.3 and 193.3
+    words = ["--data", folder, "--stored-size", 32, "--split", 4, "--split-by", "block"]
+    words += ["--block-tiles", 1, "--seed", 51, *own_environment(tmp_path)]
+    assert main([str(word) for word in words]) == 0
+    contract = load_contract(tmp_path / "aerial" / "32")
+    assert contract.resolution_m == pytest.approx(0.3 * 33 / 32)
+
+
 def test_a_mean_is_no_photo(scene, tmp_path):
     write_mask(tmp_path, "a1", scene, "painter")
     with pytest.raises(InputError, match="the mean of 2 predictions is no photo; leave out"):

@@ -240,30 +240,6 @@ def test_a_mask_is_resampled_as_step_52_does_it(inria: Path, stored_px: int) -> 
         open_scene(inria / "plain.tif", form, asked)
 
 
-@pytest.mark.parametrize("ratio", [3.0, 2.7, 1 / 1.3])
-def test_pixels_of_a_resampled_mask_are_square_whatever_its_sides(
-    tmp_path: Path, buildings: Form, ratio: float
-) -> None:
-    """Step 52 knows the place of no other: oblong ones were lost to it."""
-    path, (rows, columns) = tmp_path / "gt" / "town1.tif", (67, 101)
-    path.parent.mkdir()
-    mask = np.zeros((1, rows, columns), np.uint8)
-    mask[:, 20:40, 30:60] = 255
-    profile = {**aerial_profile(101, 101, None), "height": rows, "width": columns}
-    transform = rasterio.Affine(0.5, 0, 5e5, 0, -0.5, 5e6)
-    save_tif(path, mask, {**profile, "crs": "EPSG:32633", "transform": transform})
-    options = SceneOptions(input_m=0.5 * ratio, other_scale=True)
-    scene = open_scene(path, buildings, options)
-    a, _, _, _, e, _ = scene.frame.transform
-    assert a == -e == pytest.approx(0.5 * ratio)
-    assert scene.frame.shape == (int(rows / ratio + 0.01), int(columns / ratio + 0.01))
-    made = whole(scene)[..., 0]
-    # Its edges lie where those of the mask do, to half a pixel.
-    (up, down), (left, right) = ((np.flatnonzero(made.any(axis=x))[[0, -1]]) for x in (1, 0))
-    found = np.array([up, down + 1, left, right + 1]) * ratio
-    np.testing.assert_allclose(found, [20, 40, 30, 60], atol=0.5 * ratio + 1e-6)
-
-
 def test_no_more_of_a_geotiff_is_read_than_a_window(inria: Path, buildings: Form) -> None:
     scene = open_scene(inria / "gt" / "austin1.tif", buildings)
     found = scene.window(PixelWindow(-8, 40, 32, 24), 8)

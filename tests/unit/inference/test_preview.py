@@ -13,10 +13,12 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.bands import BandSpec, float_band
 from sensor2sensor.inference import preview, preview_page
 from sensor2sensor.inference.cog import write_cog
+from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import output_bands
 from sensor2sensor.inference.preview import means
 from sensor2sensor.inference.preview_page import pixel_size_m
 from sensor2sensor.inference.scenes.scene import Frame
+from sensor2sensor.predictors.tiling import Tiling
 from tests.unit.inference.held import (
     FACTOR,
     HEIGHT,
@@ -165,6 +167,34 @@ def test_a_band_stands_beside_the_one_of_its_name_or_colour():
     given = form(bands=olci, dtype="float32")
     assert [preview._counterpart(given, band) for band in range(3)] == [0, None, 1]
     assert [preview._counterpart(form(), band) for band in range(3)] == [0, 1, 2]
+
+
+def test_the_table_tells_whose_weights_and_of_what_unit(tmp_path, cog, small):
+    scene = Held()
+    scene.facts = {
+        "input_m": 60.0, "resolution_m": 10.0, "cloud_fraction": 0.04995728,
+        "quantification": 10000.0, "level": "L2A",
+    }  # fmt: skip
+    runs = [{"experiment": "a/edsr", "run": run, "step": 15} for run in ("0101-0000", "0102-0000")]
+    for said, run in (
+        (runs[0], "0101-0000"),
+        ({"members": runs}, "0101-0000, 0102-0000"),
+        ({"sensor2sensor": runs[1]}, "0102-0000"),
+    ):
+        made = Method("edsr", [], form(), Tiling(8), 1, said)
+        rows = rows_of(written(tmp_path, cog, scene, made))
+        assert (rows["Experiment"], rows["Run"], rows["Step of the weights"]) == (
+            "a/edsr",
+            run,
+            "15",
+        )
+        assert (rows["Input"], rows["Resolution"]) == ("60 m", "10 m")
+        assert rows["Cloud fraction"] == "5 %" and rows["Level"] == "L2A"
+        assert "Quantification" not in rows
+
+
+def rows_of(page):
+    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page.read_text()))
 
 
 def test_a_page_stays_within_its_size_and_says_what_it_left(tmp_path, cog, monkeypatch):

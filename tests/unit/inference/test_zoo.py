@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.inference import zoo
 from tests.fakes.onnx_files import toy_form
 
@@ -44,6 +44,23 @@ def test_a_name_that_is_entered_again_means_the_new_file(folder):
     assert sorted(p.name for p in folder.iterdir()) == [
         "carn.json", "later.json", "models.json", "more",
     ]  # fmt: skip
+
+
+def test_a_name_is_of_one_experiment(folder):
+    for name, experiment in (("one", "a/carn"), ("other", "a-carn"), ("later", "a/carn")):
+        said = json.dumps({"run": name, "provenance": {"experiment": experiment}})
+        (folder / f"{name}.json").write_text(said)
+    (folder / "card.yaml").write_text("sensor2sensor: {experiment: a/carn}")
+    assert zoo.name_of("a/carn") == zoo.name_of("a-carn") == "a-carn"
+    zoo.enter(folder, "a-carn", folder / "one.json", title="CARN", form=FORM)
+    with pytest.raises(OutputExistsError, match=r"'a-carn' is a model of experiment a/carn, not"):
+        zoo.enter(folder, "a-carn", folder / "other.json", title="CARN", form=FORM)
+    assert zoo.find_model("a-carn", folder) == folder / "one.json"
+    for path in (folder / "later.json", folder / "card.yaml"):
+        zoo.enter(folder, "a-carn", path, title="CARN", form=FORM)
+        assert zoo.find_model("a-carn", folder) == path
+    with pytest.raises(OutputExistsError, match="of experiment a/carn, not of a-carn; export into"):
+        zoo.refuse_taken(folder, "a-carn", "a-carn")
 
 
 def test_a_misspelt_name_is_told_the_nearest(folder):

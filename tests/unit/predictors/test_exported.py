@@ -93,6 +93,19 @@ def test_what_is_no_export_is_one_line(tmp_path, spoil, said):
         open_exported(path)
 
 
+def test_a_file_beside_which_another_is_told_of_is_not_taken_for_it(tmp_path):
+    path = write_exported(tmp_path, toy_form())
+    folder = path.with_suffix("")
+    folder.mkdir()
+    (folder / "saved_model.pb").touch()
+    with pytest.raises(InputError, match=r"toy\.json beside it tells of toy\.onnx; name toy\.onnx"):
+        open_exported(folder)
+    path.rename(tmp_path / "elder.json")
+    card_of(tmp_path, ("B4", "B3", "B2")).rename(tmp_path / "toy.yaml")
+    with pytest.raises(InputError, match=r"toy\.yaml beside it tells of "):
+        open_exported(folder)
+
+
 def test_a_file_alone_says_what_it_lacks(tmp_path):
     model = write_onnx(tmp_path / "alone.onnx", 3)
     with pytest.raises(InputError, match=r"neither a sidecar alone\.json nor a card alone\.yaml"):

@@ -9,6 +9,9 @@ import pytest
 
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.form import form_of
+from sensor2sensor.inference.command import scene_options
+from sensor2sensor.inference.door import arguments
+from sensor2sensor.inference.scenes.grids import output_grid
 from sensor2sensor.predictors.sidecar import read_sidecar, write_sidecar
 from sensor2sensor.report.model_card import write_companions
 from tests.fakes.onnx_files import OUTPUT, write_exported
@@ -63,6 +66,23 @@ def test_scores_stand_with_their_intervals_and_what_those_are_over(tmp_path):
     assert text.count("| metric | model |") == 1
     assert "Profile `standard`, 12 tiles of split `test`" in text
     assert "Intervals over 6 blocks" in text and "No gain over" not in text
+
+
+@pytest.mark.parametrize(("kind", "grid"), [("sentinel3", " --tile T17XNA"), ("degraded", "")])
+def test_the_command_names_the_grid_that_a_swath_lacks(tmp_path, kind, grid):
+    path, run = exported(tmp_path)
+    said, _ = read_sidecar(path)
+    write_sidecar(
+        path, said.model_copy(update={"form": said.form.model_copy(update={"kind": kind})})
+    )
+    text = write_companions(path, contract(), run, tmp_path / "_evaluation")[0].read_text()
+    (command,) = [line for line in text.splitlines() if line.startswith("s2s predict ")]
+    assert command.endswith(f" --product PRODUCT{grid} --out prediction.tif")
+    args = arguments().parse_args(command.split()[2:])
+    options = scene_options(args)
+    assert args.model == "toy.onnx" and (options.tile == "T17XNA") == bool(grid)
+    if grid:
+        assert output_grid(options, 10.0).epsg == 32617
 
 
 def test_without_an_evaluation_of_these_weights_none_is_claimed(tmp_path):
@@ -133,15 +153,6 @@ def test_one_without_an_adversary_names_no_loss_of_one(tmp_path, experiment):
     assert "adversary" not in card.read_text()
     trained_by = json.loads(item.read_text())["properties"]["mlm:hyperparameters"]
     assert trained_by["gen_loss"]["gen_l1"] == 1.0 and "disc_loss" not in trained_by
-
-
-def test_the_command_for_a_swath_says_its_grid(tmp_path):
-    path, run = exported(tmp_path)
-    said, _ = read_sidecar(path)
-    form = said.form.model_copy(update={"kind": "sentinel3"})
-    write_sidecar(path, said.model_copy(update={"form": form}))
-    card, *_ = write_companions(path, contract(), run, tmp_path / "none")
-    assert "--model toy.onnx --product PRODUCT --tile TILE --out" in card.read_text()
 
 
 @pytest.mark.parametrize("known", [{}, {"data_licence": ""}])
