@@ -40,7 +40,7 @@ def arguments() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Open the model, then predict."""
     path = find_model(args.model, args.zoo)
-    found = open_exported(path, args.threads)
+    found = open_exported(path, args.threads, args.batch)
     method = Method(
         found.name, (found.predictor,), found.form, found.tiling, found.batch_size,
         found.provenance,
