@@ -156,6 +156,8 @@ def open_exported(path: Path, threads: int | None = None) -> Exported:
         return _of_card(card, threads)
     said, model = read_sidecar(beside)
     _refuse_another(path, beside, model)
+    if threads is not None and said.format != "onnx":
+        raise InputError("says nothing to a SavedModel", where="--threads", hint="leave it out")
     network = network_of(said.format, model, said.form, threads)
     predictor = ExportedPredictor(
         network, said.form, said.input_upsampling, said.batch_size, said.size_px,

@@ -96,6 +96,9 @@ class _Stack:
         bands = form.input.bands
         self._optical = [band for band in bands if band.unit != _DB]
         self._backscatter = [band for band in bands if band.unit == _DB]
+        if not self._backscatter and (options.radar != "auto" or options.radar_file is not None):
+            what = f"says nothing to '{form.name}', which takes no radar"
+            raise InputError(what, where="--radar, --radar-file", hint="leave it out")
         self._unit = self._radar_unit() if self._backscatter else "db"
         self.has_m = pixel_m(self.main.frame) or options.input_m
         asked = options.input_m
