@@ -33,8 +33,7 @@ from sensor2sensor.dataset.form import Form, form_of
 from sensor2sensor.inference.command import add_arguments, predict_all
 from sensor2sensor.inference.method import Method
 from sensor2sensor.predictors.tiling import baseline_tiling, widest
-from sensor2sensor.training.baseline import baseline_of
-from sensor2sensor.training.exporting import facts
+from sensor2sensor.training.baseline import baseline_of, refuse_draws
 from sensor2sensor.training.run_file import refuse_other_data
 from sensor2sensor.training.steps import add_step, chosen_step
 
@@ -82,6 +81,8 @@ def members_of(args: argparse.Namespace) -> list[Member]:
             members.append((experiment, run, chosen_step(run, args.step, experiment.contract)))
             if baseline_of(run, experiment.contract) is None:
                 check_by_name(experiment.config.model_name, environment.models_root)
+            else:
+                refuse_draws(exp, args.set, args.samples, len(args.exp) * len(stamps))
     first = members[0][0]
     for experiment, _, _ in members[1:]:
         if _bare(experiment) != _bare(first):
@@ -102,7 +103,7 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
     Args:
         members: Of :func:`members_of`.
         samples: Draws of dropout.
-        batch: Windows at once; None: as many as memory bore in training.
+        batch: Windows at once; None: as many as in training; with a halo, much larger, one.
 
     Raises:
         CheckpointError: Weights were not restored.
@@ -114,8 +115,6 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
         raise ConfigError("without dropout every draw is the same", where="--samples", hint=hint)
     form, name = form_of(experiment.contract), experiment.config.model_name
     if (known := baseline_of(run, experiment.contract)) is not None:
-        if len(members) > 1 or samples > 1:
-            raise ConfigError("a baseline has no spread", where="--exp", hint="name one run of it")
         said = {"experiment": experiment.name, "run": run.timestamp, "baseline": known.describe()}
         tiling = getattr(known, "tiling", None) or baseline_tiling(name, form)  # of a published one
         return Method(name, [known], form, tiling, batch or 1, said)
@@ -129,13 +128,10 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
         made = led(one, its_run, gan_class, at, samples)
         predictors += made.predictors
         tilings.append(made.tiling)
-        applied = one.config.inference.model_dump(mode="json") | {
-            "statistics": one.config.applied_statistics, "seed": one.SEED,
-        }  # fmt: skip
-        known = {**facts(one, its_run, made.step), "weights": made.weights, "applied": applied}
-        told.append({**known, "draws": samples} if samples > 1 else known)
-    said = told[0] if len(told) == 1 else {"members": told}
-    return Method(name, predictors, form, widest(tilings), batch or experiment.BATCH_SIZE, said)
+        told.append(made.provenance)
+    said, tiling = told[0] if len(told) == 1 else {"members": told}, widest(tilings)
+    own = experiment.BATCH_SIZE if tiling.halo_px is None else 1
+    return Method(name, predictors, form, tiling, batch or own, said)
 
 
 def main(args: argparse.Namespace) -> int:

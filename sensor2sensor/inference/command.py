@@ -18,7 +18,7 @@ from sensor2sensor.inference.output import DTYPES, NODATA, Dtype
 from sensor2sensor.inference.preview import write_preview
 from sensor2sensor.inference.quicklook import write_quicklook
 from sensor2sensor.inference.region import cropped, told_part
-from sensor2sensor.inference.run import PredictOptions, Written, predict
+from sensor2sensor.inference.run import PredictOptions, Written, layout_of, notices_of, predict
 from sensor2sensor.inference.scenes.opening import open_scene, paths_of
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.scene import Scene
@@ -97,7 +97,9 @@ def _add_region(add: Callable[..., object]) -> None:
 
 def _add_windows(add: Callable[..., object]) -> None:
     add("--window-px", type=positive, metavar="N", help="side of a window, pixels of the result")
-    add("--overlap-px", type=positive, metavar="N", help="of windows that are blended")
+    add(
+        "--overlap-px", type=positive, metavar="N", help="of blended windows; of others the context"
+    )
     add("--batch", type=positive, metavar="N", help="windows at once; halved where memory ends")
 
 
@@ -271,6 +273,8 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
             as_dataset.write_mask(job.out.parents[1], job.out.stem, scene, method.name)
         write_sidecar(written.cog, _told(written), beside)
 
+    for line in notices_of(method, layout_of(method, scene, how), how):
+        say(f"{scene.name}: {line}")
     if args.force:
         _remove_pictures(job.out)
     written = predict(method, scene, job.out, how, finish)

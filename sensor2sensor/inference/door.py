@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if args.zoo is not None and path == Path(args.model):
         what = f"says nothing: {args.model} is a file, and no name in a zoo"
         raise InputError(what, where="--zoo", hint="leave it out")
-    found = open_exported(path, args.threads)
+    found = open_exported(path, args.threads, args.batch)
     method = Method(
         found.name, (found.predictor,), found.form, found.tiling, found.batch_size,
         found.provenance,

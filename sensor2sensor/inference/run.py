@@ -24,6 +24,7 @@ from sensor2sensor.core.errors import InputError, ModelContractError, OutputExis
 from sensor2sensor.core.progress import progress
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.inference.cog import WrittenCog, read_cog, write_cog
+from sensor2sensor.inference.cutting import up
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import NODATA, Dtype, Kind, output_bands, storage
 from sensor2sensor.inference.quicklook import colours
@@ -148,6 +149,22 @@ def layout_of(method: Method, scene: Scene, options: PredictOptions) -> Layout:
     return blended_layout(shape, part, window, overlap, align)
 
 
+def notices_of(method: Method, layout: Layout, options: PredictOptions) -> list[str]:
+    """What the user has to read of how a method is led."""
+    halo = method.tiling.halo_px
+    if options.overlap_px is None:
+        return []
+    if halo is None:
+        alone = len(layout.rows) * len(layout.columns) == 1
+        return [f"--overlap-px {options.overlap_px} changes nothing: one window"] if alone else []
+    seen = f"the {halo} pixels that '{method.name}' sees beyond a window"
+    if layout.halo_px < halo:
+        return [f"--overlap-px {options.overlap_px}: less than {seen}: borders of windows show"]
+    if layout.halo_px > up(halo, layout.align_px):
+        return [f"--overlap-px {options.overlap_px}: more than {seen}: slower, for the same result"]
+    return []
+
+
 def kinds_of(method: Method) -> tuple[Kind, ...]:
     """The kinds of bands: of several predictors their mean and their spread."""
     return ("prediction",) if len(method.predictors) == 1 else ("mean", "std")
@@ -171,7 +188,7 @@ def provenance_of(
         "dataset": method.form.name,
         "scene": scene.name,
         "facts": dict(scene.facts),
-        "notices": list(scene.notices),
+        "notices": [*scene.notices, *notices_of(method, layout, options)],
         "frame": frame,
         "windows": led,
         "batch": options.batch or method.batch_size,

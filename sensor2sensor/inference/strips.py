@@ -250,7 +250,8 @@ class Strips:
         try:
             made = predictor(records)
         except Exception as error:
-            if not _is_of_memory(error):
+            cause = error.__cause__  # of a file's own error
+            if not (_is_of_memory(error) or (cause is not None and _is_of_memory(cause))):
                 raise
             if len(records) == 1:
                 rows, columns = records[0].target.shape[:2]
@@ -307,7 +308,7 @@ def spread(values: Image) -> Image:
     return made
 
 
-def _is_of_memory(error: Exception) -> bool:
+def _is_of_memory(error: BaseException) -> bool:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & set(_MEMORY_TYPES):
         return True

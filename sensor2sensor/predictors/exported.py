@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensor2sensor.core import files
+from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import InputError, ModelContractError
 from sensor2sensor.dataset.bands import BandSpec, float_band
 from sensor2sensor.dataset.contract import InputSpec, TargetSpec
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 Network = Callable[[Images], Images]
 DESCRIPTIONS = (".json", ".yaml", ".yml")
 _TAPS_PX = 2  # of the bicubic kernel, pixels of 20 m
+_WHY = 100  # characters; what follows is where onnxruntime was compiled
 _CARD_TILE_PX = 128  # input pixels; a card says none
 
 
@@ -75,6 +77,7 @@ class ExportedPredictor(ImagePredictor):
         crops: As of :class:`ImagePredictor`.
         numbers: What its values are multiplied by: 1 physical values, 10000 digital numbers.
         enlarges: Whether it is to be given bands of 20 m enlarged, which records hold repeated.
+        align_px: Target pixels of which its images' sides should be multiples.
         where: The file, for errors.
     """
 
@@ -89,6 +92,7 @@ class ExportedPredictor(ImagePredictor):
         crops: bool = False,
         numbers: float = 1.0,
         enlarges: bool = False,
+        align_px: int = 1,
         where: Path | str = "",
     ) -> None:
         native_px = tuple(band.native_px for band in form.input.bands)
@@ -98,7 +102,8 @@ class ExportedPredictor(ImagePredictor):
             native_px=native_px,
         )  # fmt: skip
         self._network, self._form, self._only_px = network, form, size_px
-        self._numbers, self._enlarges, self._where = np.float32(numbers), enlarges, where
+        self._numbers, self._enlarges = np.float32(numbers), enlarges
+        self._align_px, self._where = align_px, where
 
     def describe(self) -> dict[str, Any]:
         """How the file is applied."""
@@ -121,12 +126,19 @@ class ExportedPredictor(ImagePredictor):
 
     def _predict(self, physical: Images, names: Sequence[str]) -> Images:
         given = np.ascontiguousarray(np.moveaxis(physical, -1, 1))
-        made = self._network(given * self._numbers if self._numbers != 1 else given)
         rows, columns = (self._made_px(side) for side in given.shape[2:])
+        step = self._align_px
+        hint = f"its sides are to be multiples of {step}" if rows % step or columns % step else None
+        try:
+            made = self._network(given * self._numbers if self._numbers != 1 else given)
+        # Whatever runs it raises of a shape; strips look behind it for one of memory.
+        except Exception as error:
+            what = f"cannot be given a tile of {columns} x {rows} pixels ({sentence(error)[:_WHY]})"
+            raise ModelContractError(what, where=self._where, hint=hint) from error
         expected = (len(given), len(self._form.target.bands), rows, columns)
         if made.shape != expected:
             what = f"makes {list(made.shape)} of {list(given.shape)}, not {list(expected)}"
-            raise ModelContractError(what, where=self._where)
+            raise ModelContractError(what, where=self._where, hint=hint)
         if not np.isfinite(made).all():
             what = "makes values that are no numbers of input that is whole"
             raise ModelContractError(what, where=self._where)
@@ -137,12 +149,13 @@ class ExportedPredictor(ImagePredictor):
         return round(side * self._form.factor) if self._input_upsampling == OWN_GRID else side
 
 
-def open_exported(path: Path, threads: int | None = None) -> Exported:
+def open_exported(path: Path, threads: int | None = None, batch: int | None = None) -> Exported:
     """Open an exported model by its file, its sidecar or its card.
 
     Args:
         path: ``.json``, ``.onnx``, ``.yaml``, or the folder of a SavedModel.
         threads: Of onnxruntime; None: its own choice.
+        batch: Images per call; None: as many as its files say.
 
     Raises:
         InputError: It is none, or its files do not belong together.
@@ -153,18 +166,19 @@ def open_exported(path: Path, threads: int | None = None) -> Exported:
     if beside.suffix in (".yaml", ".yml"):
         card = read_card(beside)
         _refuse_another(path, beside, card.model)
-        return _of_card(card, threads)
+        return _of_card(card, threads, batch or 1)
     said, model = read_sidecar(beside)
     _refuse_another(path, beside, model)
     if threads is not None and said.format != "onnx":
         raise InputError("says nothing to a SavedModel", where="--threads", hint="leave it out")
+    batch = batch or said.batch_size
     network = network_of(said.format, model, said.form, threads)
     predictor = ExportedPredictor(
-        network, said.form, said.input_upsampling, said.batch_size, said.size_px,
-        crops=said.crops, where=model,
+        network, said.form, said.input_upsampling, batch, said.size_px,
+        crops=said.crops, align_px=said.tiling.align_px, where=model,
     )  # fmt: skip
     provenance = {**said.provenance, "file": said.model, "sha256": said.sha256}
-    return Exported(beside.stem, predictor, said.form, said.tiling, said.batch_size, provenance)
+    return Exported(beside.stem, predictor, said.form, said.tiling, batch, provenance)
 
 
 def _described_by(path: Path) -> Path:
@@ -242,19 +256,19 @@ def _saved(model: Path) -> Network:
     return apply
 
 
-def _of_card(card: Card, threads: int | None) -> Exported:
+def _of_card(card: Card, threads: int | None, batch: int) -> Exported:
     form = card_form(card)
     coarse = max(band.native_px for band in form.input.bands)
-    predictor = ExportedPredictor(
-        _onnx(card.model, form, threads), form, OWN_GRID, 1, None,
-        numbers=QUANTIFICATION, enlarges=True, where=card.model,
-    )  # fmt: skip
     # Whole pixels of 20 m, so that every second pixel of a window is one, and what enlarging sees.
     align = coarse * card.factor
+    predictor = ExportedPredictor(
+        _onnx(card.model, form, threads), form, OWN_GRID, batch, None,
+        numbers=QUANTIFICATION, enlarges=True, align_px=align, where=card.model,
+    )  # fmt: skip
     halo = card.margin + (_TAPS_PX * align if coarse > 1 else 0)
     tiling = Tiling(-(-halo // align) * align, align_px=align)
     known = {**card.provenance, "file": card.model.name, "sha256": files.sha256(card.model)}
-    return Exported(card.path.stem, predictor, form, tiling, 1, known, from_card=True)
+    return Exported(card.path.stem, predictor, form, tiling, batch, known, from_card=True)
 
 
 def card_form(card: Card) -> Form:

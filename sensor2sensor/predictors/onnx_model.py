@@ -33,7 +33,7 @@ class OnnxModel:
             hint = "pip install -r requirements/predict.txt, installed 'sensor2sensor[predict]'"
             raise MissingExtraError("onnxruntime is not installed", hint=hint) from None
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # an error is raised, and told once
         options.intra_op_num_threads = threads or 0
         try:
             # From bytes: onnxruntime looks for files with weights beside a path, by what it says.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.form import Form
 
+_ALL = 2**31 - 1  # at once: who leads it says how many windows are given
 _OVERLAP = 4  # of a blended window's side, a quarter
 _TAPS = 2  # pixels to either side that bicubic interpolation looks at
 # Triangles between the pixels of a swath: no corner of one lies farther off, its bends included.
@@ -71,12 +72,11 @@ def scene_predictor(
     network, tiling = network_for_scenes(experiment, generator)
     if tiling.halo_px is None:
         size = (experiment.IMG_HEIGHT, experiment.IMG_WIDTH)
-        given = Given(size, experiment.BATCH_SIZE)
-        return model_predictor(experiment, applied or generator, given), tiling
+        return model_predictor(experiment, applied or generator, Given(size, _ALL)), tiling
     native = [band.native_px for band in experiment.contract.input.bands]
     upsampling = experiment.INPUT_UPSAMPLING
     # No size: windows are as large as the records that it is given.
-    made = ModelPredictor(network, experiment.normaliser, upsampling, 1, native_px=native)
+    made = ModelPredictor(network, experiment.normaliser, upsampling, _ALL, native_px=native)
     return made, tiling
 
 

@@ -10,6 +10,7 @@ from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.tiling import Tiling, scene_predictor
 from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.averages import weights_in_use
+from sensor2sensor.training.exporting import facts
 from sensor2sensor.training.trained import trained
 
 
@@ -20,14 +21,12 @@ class Led:
     Attributes:
         predictors: One for each draw of dropout; one where nothing is drawn.
         tiling: How they are led.
-        step: Of the weights.
-        weights: ``last``, or ``ema <decay>``.
+        provenance: Plain JSON: where the weights come from, and how they are applied.
     """
 
     predictors: tuple[Predictor, ...]
     tiling: Tiling
-    step: int
-    weights: str
+    provenance: dict[str, Any]
 
 
 def led(experiment: Any, run: Run, gan_class: type, at: int | None, draws: int = 1) -> Led:
@@ -43,10 +42,12 @@ def led(experiment: Any, run: Run, gan_class: type, at: int | None, draws: int =
     Raises:
         CheckpointError: The weights were not restored.
     """
-    experiment, gan, step = trained(experiment, run, gan_class, at=at)
+    built, gan, step = trained(experiment, run, gan_class, at=at)
     network = gan.generator
-    drawn = (applied_generator(experiment, network, draw) for draw in range(draws))
-    predictors, tilings = zip(
-        *(scene_predictor(experiment, network, one) for one in drawn), strict=True
-    )
-    return Led(predictors, tilings[0], step, weights_in_use(gan))
+    drawn = (applied_generator(built, network, draw) for draw in range(draws))
+    predictors, tilings = zip(*(scene_predictor(built, network, one) for one in drawn), strict=True)
+    applied = experiment.config.inference.model_dump(mode="json") | {
+        "statistics": experiment.config.applied_statistics, "seed": experiment.SEED,
+    }  # fmt: skip
+    said = {**facts(experiment, run, step), "weights": weights_in_use(gan), "applied": applied}
+    return Led(predictors, tilings[0], {**said, "draws": draws} if draws > 1 else said)

@@ -91,14 +91,15 @@ class _Stack:
         self._form, self._options = form, options
         self._published = patch_of(path.name) is not None
         self.main = open_stack_file(path, options.bands, S2_BANDS if self._published else ())
+        asked = options.radar != "auto" or options.radar_file is not None
+        if asked and not any(band.unit == _DB for band in form.input.bands):
+            what = f"says nothing to '{form.name}', which takes no radar"
+            raise InputError(what, where="--radar, --radar-file", hint="leave it out")
         self._radar = self._radar_file(path)
         self._refuse_lacking()
         bands = form.input.bands
         self._optical = [band for band in bands if band.unit != _DB]
         self._backscatter = [band for band in bands if band.unit == _DB]
-        if not self._backscatter and (options.radar != "auto" or options.radar_file is not None):
-            what = f"says nothing to '{form.name}', which takes no radar"
-            raise InputError(what, where="--radar, --radar-file", hint="leave it out")
         self._unit = self._radar_unit() if self._backscatter else "db"
         self.has_m = pixel_m(self.main.frame) or options.input_m
         asked = options.input_m

@@ -88,6 +88,22 @@ def test_windows_of_a_network_make_what_one_pass_makes(upsampling, halved, side)
     assert np.abs(image_of(without, scene, window_px=24) - one_pass).max() > 1e-3
 
 
+@pytest.mark.parametrize("led_by", ["halo", "windows"])
+def test_a_network_is_given_as_many_windows_as_are_asked_for(led_by, monkeypatch):
+    exp, scene, given = experiment("nearest"), ArrayScene(ground(24, 24), FACTOR), []
+    exp.config.inference.dropout = led_by == "windows"
+    predictor, tiling = scene_predictor(exp, network("nearest"))
+    assert (tiling.halo_px is None) == exp.config.inference.dropout
+    own = predictor._predict
+    monkeypatch.setattr(
+        predictor, "_predict", lambda images, names: given.append(len(images)) or own(images, names)
+    )
+    using, size = Method("toy", [predictor], form(FACTOR), tiling), 24 if led_by == "halo" else None
+    layout = layout_of(using, scene, PredictOptions(window_px=size))
+    Strips(using, scene, layout, 3)[0]
+    assert max(given) == 3
+
+
 class Swath:
     """Pixels of 5 target pixels in rows that are turned against the grid, and bend."""
 

@@ -232,6 +232,19 @@ def test_an_option_that_does_not_fit_is_one_line_and_nothing_is_begun(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("asked", "said"), [
+    (2, ["--overlap-px 2: less than the 6 pixels that 'arithmetic' sees beyond a window: borders "
+         "of windows show"]),
+    (5, []),  # whole steps of 3 make 6 of it
+    (9, ["--overlap-px 9: more than the 6 pixels that 'arithmetic' sees beyond a window: slower, "
+         "for the same result"]),
+])  # fmt: skip
+def test_another_halo_than_the_measured_one_is_said(tmp_path, asked, said):
+    using = method(Smoothing(6), tiling=Tiling(6, align_px=3))
+    told = predict(using, scene(30, 30), tmp_path / "a.tif", replace(SMALL, overlap_px=asked))
+    assert told.provenance["notices"] == said
+
+
 def test_values_that_cannot_be_undone_are_refused(tmp_path):
     with pytest.raises(ModelContractError, match="train with another normalisation than l2"):
         predict(method(Smoothing(2, normalised=True), tiling=HALO), scene(), tmp_path / "a.tif")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -160,17 +160,24 @@ def test_several_predictors_give_their_mean_and_spread():
     np.testing.assert_allclose(made[..., 2:], np.std(each, axis=0, ddof=1), atol=1e-6)
 
 
+@dataclass
 class Forgetful(Smoothing):
     """Bears so many windows at once."""
 
+    wrapped: bool = False
+
     def __call__(self, tiles, /):
         if len(tiles) > self.radius:
-            raise type("ResourceExhaustedError", (Exception,), {})("OOM when allocating tensor")
+            cause = type("ResourceExhaustedError", (Exception,), {})("OOM when allocating tensor")
+            if self.wrapped:
+                raise ModelContractError("cannot be given that") from cause
+            raise cause
         return super().__call__(tiles)
 
 
-def test_a_batch_that_memory_does_not_bear_is_halved_for_good(caplog):
-    scene, one = ArrayScene(ground(20, 200)), Forgetful(2)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_batch_that_memory_does_not_bear_is_halved_for_good(caplog, wrapped):
+    scene, one = ArrayScene(ground(20, 200)), Forgetful(2, wrapped=wrapped)
     made = strips(scene, method(one, tiling=HALO, batch=8), window_px=20)
     assert np.isfinite(made[0]).all()
     assert made.batch_size == 2 and "8 windows at once: 4" in caplog.text

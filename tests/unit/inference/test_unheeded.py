@@ -8,8 +8,7 @@ import pytest
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.inference import door
-from sensor2sensor.inference.command import _told_overlap
-from sensor2sensor.inference.run import PredictOptions, layout_of
+from sensor2sensor.inference.run import PredictOptions, layout_of, notices_of
 from sensor2sensor.inference.scenes.opening import open_scene
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.predictors.exported import open_exported
@@ -17,7 +16,7 @@ from sensor2sensor.predictors.sidecar import digest, read_sidecar, write_sidecar
 from sensor2sensor.predictors.tiling import Tiling
 from tests.fakes.onnx_files import toy_form, write_exported
 from tests.unit.inference.arrays import Smoothing, method
-from tests.unit.inference.test_run import BLENDED, scene
+from tests.unit.inference.test_run import scene
 from tests.unit.inference.test_stack import TWO, numbers, stack
 
 
@@ -40,22 +39,13 @@ def test_threads_of_a_saved_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize("asked", [{"radar": "linear"}, {"radar_file": Path("s1.tif")}])
 def test_radar_of_a_model_that_takes_none(tmp_path: Path, asked) -> None:
     path = stack(tmp_path / "a.tif", numbers(), ("B02", "B8A"), scale=1e-4)
-    with pytest.raises(InputError, match="--radar-file: says nothing to .* which takes no radar"):
+    with pytest.raises(InputError, match=r"--radar-file: says nothing to .* which takes no radar"):
         open_scene(path, TWO, SceneOptions(**asked))
 
 
-@pytest.mark.parametrize(
-    ("tiling", "asked", "said"),
-    [
-        (Tiling(8), 4, "the network sees 8 pixels"),
-        (Tiling(8), 8, None),
-        (Tiling(8), None, None),
-        (BLENDED, 4, None),
-        (Tiling(None, (120, 120), 1, 8), 4, "changes nothing: one window"),
-    ],
-)
-def test_an_overlap(tiling, asked, said) -> None:
-    using, whole = method(Smoothing(2), tiling=tiling), scene()
-    layout = layout_of(using, whole, PredictOptions(overlap_px=asked))
-    told = _told_overlap(using, layout, asked)
-    assert told is None if said is None else said in told
+@pytest.mark.parametrize(("side_px", "said"), [(120, "changes nothing: one window"), (24, None)])
+def test_an_overlap_of_one_window(side_px, said) -> None:
+    using = method(Smoothing(2), tiling=Tiling(None, (side_px, side_px), 1, 8))
+    how, whole = PredictOptions(overlap_px=4), scene()
+    told = notices_of(using, layout_of(using, whole, how), how)
+    assert not told if said is None else said in told[0]

@@ -73,6 +73,16 @@ def test_what_the_sidecar_says_comes_back(tmp_path):
         assert opened.provenance["sha256"] == read_sidecar(path)[0].sha256
 
 
+def test_as_many_are_given_at_once_as_are_asked_for(tmp_path, monkeypatch):
+    opened, given = open_exported(write_exported(tmp_path, toy_form()), batch=5), []
+    own = opened.predictor._network
+    monkeypatch.setattr(
+        opened.predictor, "_network", lambda values: given.append(len(values)) or own(values)
+    )
+    opened.predictor([dense(40, seed=seed) for seed in range(7)])
+    assert given == [5, 2] and opened.batch_size == 5
+
+
 def spoilt(path, **keys):
     path.write_text(json.dumps({**json.loads(path.read_text()), **keys}))
 

@@ -39,9 +39,8 @@ def network(sides, *, enlarged=1, whole=False, halved=False, policy="float32"):
     image = keras.Input((*sides, 3))
     x = layers.Conv2D(4, 3, activation="relu", **options)(image)
     if halved:
-        x = layers.Conv2DTranspose(4, 6, strides=2, **options)(
-            layers.Conv2D(4, 6, strides=2, **options)(x)
-        )
+        small = layers.Conv2D(4, 6, strides=2, **options)(x)
+        x = layers.Add()([x, layers.Conv2DTranspose(4, 6, strides=2, **options)(small)])
     if whole:
         x = layers.Add()([x, layers.GlobalAveragePooling2D(keepdims=True)(x)])
     if enlarged > 1:
@@ -94,6 +93,15 @@ def test_a_file_makes_what_the_generator_makes(tmp_path, case):
     wanted = plan.trained(made, NORMALISER)(tiles)
     assert wanted.std() > 0.03
     np.testing.assert_allclose(opened.predictor(tiles), wanted, atol=1e-5)
+
+
+def test_a_tile_that_a_stride_cannot_divide_is_one_line(tmp_path):
+    plan, _, path, _ = written(tmp_path, *CASES["any size in strides"][:2])
+    odd = physical.noise_tile(plan.form, plan.factor, (TILE, TILE + 1), 1)
+    said = r"toy.onnx: cannot be given a tile of 25 x 24 pixels \(.*\); .* multiples of 2"
+    with pytest.raises(ModelContractError, match=said) as raised:
+        open_exported(path).predictor([odd])
+    assert len(str(raised.value).splitlines()) == 1
 
 
 def test_a_saved_model_makes_it_too(tmp_path):
