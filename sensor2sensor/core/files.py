@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import glob
 import hashlib
 import io
 import json
@@ -190,6 +191,15 @@ def sweep(folder: Path) -> int:
     for leftover in leftovers:
         leftover.unlink(missing_ok=True)
     return len(leftovers)
+
+
+def sweep_of(path: Path) -> None:
+    """Delete what killed runs left of writing ``path``; for folders that others write to, too.
+
+    The caller holds a lock: a part that is being written looks the same.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name[:80])}.????????{PART_SUFFIX}"):
+        left.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

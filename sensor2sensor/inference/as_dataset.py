@@ -7,6 +7,7 @@ Whoever is handed the folder has to learn that no camera took these images.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -85,11 +86,18 @@ def write_mask(folder: Path, name: str, scene: Scene, model: str) -> Path:
     band = OutputBand("building", "DN", value_range=_EIGHT_BIT)
     tags = {"S2S_SYNTHETIC": f"no: the mask that images/{name}.tif was made of"}
     write_cog(path, scene.frame, (band,), _strips(scene), dtype="uint8", tags=tags, colour=(0,))
+    _tell(folder, model)
+    return path
+
+
+def _tell(folder: Path, model: str) -> None:
+    """Write what the folder is, unless another run is just doing so."""
     said = folder / "README.md"
     if said.exists() and not said.read_text(encoding="utf-8", errors="replace").startswith(_TITLE):
         said = folder / "SYNTHETIC.md"  # somebody's own words stay
-    files.write_text(said, _SAID.format(model=model, folder=folder.name))
-    return path
+    with suppress(InputError), files.lock(folder / f".{said.name}.lock"):
+        files.sweep_of(said)
+        files.write_text(said, _SAID.format(model=model, folder=folder.name))
 
 
 def _strips(scene: Scene) -> Iterator[Image]:

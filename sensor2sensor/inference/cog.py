@@ -7,7 +7,6 @@ beside it meanwhile; no more than a strip and GDAL's cache is held. Equal values
 from __future__ import annotations
 
 import errno
-import glob
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -137,8 +136,7 @@ def _band(source: Any, number: int) -> OutputBand:
 @contextmanager
 def _scratch(path: Path) -> Iterator[Path]:
     """An empty folder beside a file, within the one where its strips may lie already."""
-    for left in path.parent.glob(f".{glob.escape(path.name[:80])}.????????{files.PART_SUFFIX}"):
-        left.unlink(missing_ok=True)  # of a run that was killed while it copied
+    files.sweep_of(path)  # of a run that was killed while it copied
     folder = path.with_name(f"{path.name}{files.PART_SUFFIX}") / "cog"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -268,6 +268,8 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
     how = PredictOptions(args.window_px, args.overlap_px, args.batch, dtype, nodata, args.force)
 
     def finish(written: Written) -> None:
+        for ending in (".json", ".png", ".html"):
+            files.sweep_of(job.out.with_suffix(ending))
         beside = _beside(job, scene, method, args)
         if args.as_dataset:
             as_dataset.write_mask(job.out.parents[1], job.out.stem, scene, method.name)
@@ -278,8 +280,6 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
     if args.force:
         _remove_pictures(job.out)
     written = predict(method, scene, job.out, how, finish)
-    if written.current:  # what is asked for beside it may be more than before
-        finish(written)
     rows, columns = scene.frame.shape
     state = "is there already" if written.current else "written"
     share = 100 * written.cog.valid_share

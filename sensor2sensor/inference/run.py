@@ -88,7 +88,7 @@ def predict(
         out: The file.
         options: How.
         finish: Writes what lies beside the file, before the strips go: killed in it, a repeat of
-            the request comes to it again. Not called for a file that is current.
+            the request comes to it again. No other run of the file writes meanwhile.
 
     Raises:
         OutputExistsError: There is another file, or strips of another request.
@@ -109,7 +109,10 @@ def predict(
                 what, hint = "is there already, of another request", "name another, or add --force"
                 raise OutputExistsError(what, where=out, hint=hint)
             if not _part(out).exists():
-                return Written(read_cog(out), provenance, current=True)
+                there = Written(read_cog(out), provenance, current=True)
+                if finish is not None:  # what is asked for beside it may be more than before
+                    finish(there)
+                return there
         folder = _begun(out, text, force=options.force)
         strips = Strips(method, scene, layout, options.batch or method.batch_size)
         told = write_cog(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.dataset.build import dense_input
@@ -144,6 +146,37 @@ def test_sides_that_do_not_divide_leave_pixels_square(scene, tmp_path):
     assert main([str(word) for word in words]) == 0
     contract = load_contract(tmp_path / "aerial" / "32")
     assert contract.resolution_m == pytest.approx(0.3 * 33 / 32)
+
+
+def test_a_run_that_was_killed_leaves_nothing_behind(scene, tmp_path):
+    write_mask(tmp_path / "masks", "a1", scene, "painter")
+    out, others = tmp_path / "out", tmp_path / "out" / "images" / ".b.png.12345678.part"
+    words = ["--product", tmp_path / "masks" / "gt" / "a1.tif", "--out", out]
+    words += ["--roi-px", 0, 0, 40, 40]
+    others.parent.mkdir(parents=True)
+    others.touch()
+    killed = set()
+    for write in range(1, 20):
+        try:
+            with files.crash_at_write(write):
+                assert door(*words, "--quicklook", "--preview") == 0
+            break
+        except files.SimulatedCrash:
+            killed |= {one.name.split(".")[-4] + one.name.split(".")[-3] for one in parts(out)}
+            assert door(*words, "--quicklook", "--preview") == 0
+            assert parts(out) == [others]
+            shutil.rmtree(out)
+            others.parent.mkdir(parents=True)
+            others.touch()
+    assert {"a1png", "a1html", "a1json", "READMEmd"} <= killed
+    with pytest.raises(files.SimulatedCrash), files.crash_at_write(1):  # of a file that is there
+        door(*words, "--quicklook")
+    assert len(parts(out)) == 2
+    assert door(*words) == 0 and parts(out) == [others]
+
+
+def parts(folder: Path) -> list[Path]:
+    return [one for one in folder.rglob(".*.part") if one.is_file()]
 
 
 def test_a_mean_is_no_photo(scene, tmp_path):

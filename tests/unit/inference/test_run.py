@@ -163,7 +163,7 @@ def test_what_lies_beside_is_made_again_where_a_kill_came_before_its_end(tmp_pat
     assert out.exists() and not (tmp_path / "a.json").exists()
     assert not predict(using, scene(), out, SMALL, finish).current
     assert (tmp_path / "a.json").exists()
-    assert predict(using, scene(), out, SMALL, finish).current and len(made) == 2
+    assert predict(using, scene(), out, SMALL, finish).current and len(made) == 3
 
 
 def test_strips_of_another_request_are_not_mixed_in(tmp_path):
