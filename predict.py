@@ -33,7 +33,7 @@ from sensor2sensor.dataset.form import Form, form_of
 from sensor2sensor.inference.command import add_arguments, predict_all
 from sensor2sensor.inference.method import Method
 from sensor2sensor.predictors.tiling import baseline_tiling, widest
-from sensor2sensor.training.baseline import baseline_of
+from sensor2sensor.training.baseline import baseline_of, refuse_draws
 from sensor2sensor.training.run_file import refuse_other_data
 from sensor2sensor.training.steps import add_step, chosen_step
 
@@ -81,6 +81,8 @@ def members_of(args: argparse.Namespace) -> list[Member]:
             members.append((experiment, run, chosen_step(run, args.step, experiment.contract)))
             if baseline_of(run, experiment.contract) is None:
                 check_by_name(experiment.config.model_name, environment.models_root)
+            else:
+                refuse_draws(exp, args.set, args.samples, len(args.exp) * len(stamps))
     first = members[0][0]
     for experiment, _, _ in members[1:]:
         if _bare(experiment) != _bare(first):
@@ -113,8 +115,6 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
         raise ConfigError("without dropout every draw is the same", where="--samples", hint=hint)
     form, name = form_of(experiment.contract), experiment.config.model_name
     if (known := baseline_of(run, experiment.contract)) is not None:
-        if len(members) > 1 or samples > 1:
-            raise ConfigError("a baseline has no spread", where="--exp", hint="name one run of it")
         said = {"experiment": experiment.name, "run": run.timestamp, "baseline": known.describe()}
         tiling = getattr(known, "tiling", None) or baseline_tiling(name, form)  # of a published one
         return Method(name, [known], form, tiling, batch or 1, said)

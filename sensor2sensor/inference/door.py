@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sensor2sensor.core import cli
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.inference.command import add_arguments, predict_all
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import NODATA, PUBLIC_NODATA
@@ -31,7 +32,7 @@ def arguments() -> argparse.ArgumentParser:
     made = cli.parser(DOC, prog="s2s predict")
     add = made.add_argument
     add("--model", required=True, metavar="FILE|NAME", help="exported model, card, or its name")
-    add("--zoo", type=Path, default=Path(), metavar="DIR", help="folder of models.json (this one)")
+    add("--zoo", type=Path, metavar="DIR", help="folder of models.json (this one)")
     add_arguments(made)
     add("--threads", type=cli.positive, metavar="N", help="of onnxruntime (its own choice)")
     return made
@@ -39,7 +40,10 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Open the model, then predict."""
-    path = find_model(args.model, args.zoo)
+    path = find_model(args.model, args.zoo or Path())
+    if args.zoo is not None and path == Path(args.model):
+        what = f"says nothing: {args.model} is a file, and no name in a zoo"
+        raise InputError(what, where="--zoo", hint="leave it out")
     found = open_exported(path, args.threads, args.batch)
     method = Method(
         found.name, (found.predictor,), found.form, found.tiling, found.batch_size,

@@ -155,8 +155,11 @@ def layout_of(method: Method, scene: Scene, options: PredictOptions) -> Layout:
 def notices_of(method: Method, layout: Layout, options: PredictOptions) -> list[str]:
     """What the user has to read of how a method is led."""
     halo = method.tiling.halo_px
-    if halo is None or options.overlap_px is None:
+    if options.overlap_px is None:
         return []
+    if halo is None:
+        alone = len(layout.rows) * len(layout.columns) == 1
+        return [f"--overlap-px {options.overlap_px} changes nothing: one window"] if alone else []
     seen = f"the {halo} pixels that '{method.name}' sees beyond a window"
     if layout.halo_px < halo:
         return [f"--overlap-px {options.overlap_px}: less than {seen}: borders of windows show"]

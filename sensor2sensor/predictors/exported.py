@@ -169,6 +169,8 @@ def open_exported(path: Path, threads: int | None = None, batch: int | None = No
         return _of_card(card, threads, batch or 1)
     said, model = read_sidecar(beside)
     _refuse_another(path, beside, model)
+    if threads is not None and said.format != "onnx":
+        raise InputError("says nothing to a SavedModel", where="--threads", hint="leave it out")
     batch = batch or said.batch_size
     network = network_of(said.format, model, said.form, threads)
     predictor = ExportedPredictor(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.config.exclusion import Excluded
@@ -25,6 +26,26 @@ USED = frozenset(
     {"schema_", "extends", "model_name", "dataset", "tilesize", "seed"}
     | {"enforce_suffix", "exclude_suffix", "exclude_tiles", "modules", "sample_tiles", "expects"}
 )
+
+
+def refuse_draws(name: str, settings: Sequence[str], samples: int, runs: int) -> None:
+    """Refuse what says something to networks alone.
+
+    Args:
+        name: Of the baseline's experiment.
+        settings: What ``--set`` says.
+        samples: Draws that are asked for.
+        runs: How many predict together.
+
+    Raises:
+        ConfigError: Any of it is there.
+    """
+    if settings:
+        raise ConfigError(f"says nothing to {name}, a baseline", where="--set", hint="leave it out")
+    if samples > 1 or runs > 1:
+        where = "--samples" if samples > 1 else "--exp"
+        hint = "name one run of it"
+        raise ConfigError(f"{name} is a baseline, which has no spread", where=where, hint=hint)
 
 
 def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:

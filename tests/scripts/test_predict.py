@@ -183,6 +183,18 @@ def test_what_cannot_be_done_is_one_line(place, tmp_path, words, said):
     assert not list(tmp_path.glob("o*"))
 
 
+@pytest.mark.parametrize(("exps", "words", "said"), [
+    ("a/bicubic", ["--set", "inference.dropout=true"], "--set: says nothing to a/bicubic"),
+    ("a/bicubic", ["--samples", "3"], "--samples: a/bicubic is a baseline, which has no spread"),
+    ("a/edsr a/bicubic", [], "--exp: a/bicubic is a baseline, which has no spread"),
+    ("a/bicubic a/edsr", [], "--exp: a/bicubic is a baseline, which has no spread"),
+])  # fmt: skip
+def test_a_baseline_draws_nothing(place, tmp_path, exps, words, said):
+    words = ["--product", str(product_of(place)), "--out", str(tmp_path / "o.tif"), *words]
+    done = call(place, predict, "--exp", *exps.split(), *words)
+    assert done.returncode == 2 and said in done.stderr and not list(tmp_path.iterdir())
+
+
 def test_nothing_that_is_read_is_written_over(place, tmp_path):
     product = str(product_of(place))
     done = call(

@@ -91,6 +91,10 @@ class _Stack:
         self._form, self._options = form, options
         self._published = patch_of(path.name) is not None
         self.main = open_stack_file(path, options.bands, S2_BANDS if self._published else ())
+        of_radar = options.radar != "auto" or options.radar_file is not None
+        if of_radar and not any(band.unit == _DB for band in form.input.bands):
+            what = f"says nothing to '{form.name}', which takes no radar"
+            raise InputError(what, where="--radar, --radar-file", hint="leave it out")
         self._radar = self._radar_file(path)
         self._refuse_lacking()
         bands = form.input.bands
