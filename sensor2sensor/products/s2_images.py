@@ -57,8 +57,12 @@ def open_raster(files: ProductFiles, member: str) -> Iterator[Any]:
     """A rasterio dataset over one member; whatever goes wrong inside names that member."""
     if not files.exists(member):
         raise ProductError("file is missing", where=files.where(member))
+    import rasterio
+
     path, shelf = files.gdal_path(member), _shelf.get()
-    with naming_damage(files, member):
+    # GDAL decodes the blocks of a JPEG 2000 in threads of its own, and loses what fails there: the
+    # error goes to standard error, the block is whatever was in memory, and the read succeeds.
+    with naming_damage(files, member), rasterio.Env(GDAL_NUM_THREADS="1"):
         if shelf is None:
             with _opened(path) as source:
                 yield source

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +64,35 @@ def test_damage_is_named_and_leaves_nothing_open(
     with pytest.raises(ProductError, match=r"_B04\.jp2: unreadable"), s2_images.kept_open():
         read_all(product)
     assert s2_images._shelf.get() is None
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_no_block_of_a_cut_image_is_taken_for_read(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], kept: bool
+) -> None:
+    """Of several blocks at once: GDAL's own threads lose what fails in them."""
+    import rasterio
+
+    from sensor2sensor.core.archives import FolderFiles
+    from sensor2sensor.geo.grids import Grid
+
+    numbers = np.random.default_rng(0).integers(0, 5000, (1, 300, 300), np.uint16)
+    grid = Grid(32617, 500_000, 8_100_000, 10, 300, 300)
+    how = {"dtype": "uint16", "REVERSIBLE": "YES", "QUALITY": "100", "BLOCKXSIZE": 64}
+    path = tmp_path / "b.jp2"
+    with rasterio.open(
+        path, "w", "JP2OpenJPEG", 300, 300, 1, crs="EPSG:32617",
+        transform=rasterio.Affine(10, 0, 500_000, 0, -10, 8_100_000), BLOCKYSIZE=64, **how,
+    ) as target:  # fmt: skip
+        target.write(numbers)
+    files = FolderFiles(tmp_path)
+    read = partial(s2_images.read_window, files, "b.jp2", grid, PixelWindow(0, 0, 300, 300))
+    with s2_images.kept_open() if kept else nullcontext():
+        np.testing.assert_array_equal(read(), numbers[0])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with s2_images.kept_open() if kept else nullcontext(), ThreadPoolExecutor(1) as pool:
+        here = copy_context()
+        for attempt in (read, lambda: pool.submit(here.run, read).result()):
+            with pytest.raises(ProductError, match=r"b\.jp2: unreadable"):
+                attempt()
+    assert capfd.readouterr().err == ""
