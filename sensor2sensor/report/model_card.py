@@ -300,8 +300,9 @@ def _limits_of(of: Subject) -> Iterator[str]:
         over = " or ".join(dict.fromkeys(r.facts.reference or "a baseline" for r in results))
         yield f"No gain over {over} is proven: no interval lies above zero."
     if worse := _worse(results):
-        metrics = (f"{label} ({', '.join(overs)})" for label, overs in worse.items())
-        yield f"Worse than a baseline in {', '.join(metrics)}."
+        yield f"Worse than a baseline in {worse}."
+    if behind := _worse(results, proven=False):
+        yield f"Behind a baseline in the mean, which no interval proves: {behind}."
     if of.said.size_px is not None:
         rows, columns = of.said.size_px
         yield f"It takes {rows} x {columns} pixels at once: larger images are blended of windows."
@@ -313,20 +314,23 @@ def _better(result: Result) -> bool:
     return any(gains[name].verdict == "better" for name in result.facts.metrics if name in gains)
 
 
-def _worse(results: Sequence[Result]) -> dict[str, list[str]]:
+def _worse(results: Sequence[Result], *, proven: bool = True) -> str:
     """Labels of metrics with the baselines that are better, whichever they are."""
     found: dict[str, dict[str, None]] = {}
     for result in results:
         for name, metric in result.facts.metrics.items():
-            if overs := _worse_than(result, name):
+            if overs := _worse_than(result, name, proven=proven):
                 found.setdefault(metric.label, {}).update(dict.fromkeys(overs))
-    return {label: list(overs) for label, overs in found.items()}
+    return ", ".join(f"{label} ({', '.join(overs)})" for label, overs in found.items())
 
 
-def _worse_than(result: Result, name: str) -> list[str]:
-    """The baselines that are better in a metric."""
+def _worse_than(result: Result, name: str, *, proven: bool = True) -> list[str]:
+    """The baselines that are better in a metric; those of a mean without a verdict otherwise."""
     gains = {over: said[name] for over, said in result.facts.gain.items() if name in said}
-    return sorted(over for over, gain in gains.items() if gain.verdict == "worse")
+    if proven:
+        return sorted(over for over, gain in gains.items() if gain.verdict == "worse")
+    unsure = {over: g.mean for over, g in gains.items() if g.verdict in ("open", "none")}
+    return sorted(over for over, mean in unsure.items() if mean is not None and mean < 0)
 
 
 def _licence(of: Subject) -> Iterator[str]:

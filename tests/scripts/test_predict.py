@@ -122,10 +122,19 @@ def test_the_exported_file_makes_the_same(place, tmp_path):
     done = call(place, export, "--exp", "a/edsr", "--out", str(tmp_path / "files"))
     assert done.returncode == 0, done.stderr
     (model,) = (tmp_path / "files").glob("*.onnx")
+    assert json.loads(model.with_suffix(".json").read_text())["size_px"] is None
     words = ["--model", str(model), "--product", str(product_of(place))]
     assert predict_exported([*words, "--out", str(tmp_path / "there.tif")]) == 0
     with rasterio.open(tmp_path / "there.tif") as source:
         np.testing.assert_allclose(source.read(), wanted, atol=1e-5)
+
+
+def test_a_smaller_halo_than_the_measured_one_is_said(place, tmp_path):
+    out, words = tmp_path / "o.tif", ["--product", str(product_of(place)), "--overlap-px", "4"]
+    done = call(place, predict, "--exp", "a/edsr", *words, "--out", str(out))
+    (line,) = [line for line in done.stdout.splitlines() if "borders of windows show" in line]
+    said = json.loads(out.with_suffix(".json").read_text())["properties"]["s2s:notices"][-1]
+    assert line.endswith(said) and said.startswith("--overlap-px 4: less than the ")
 
 
 def test_a_part_is_that_part_of_the_whole(place, tmp_path):

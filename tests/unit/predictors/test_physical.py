@@ -11,7 +11,7 @@ import pytest
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.predictors import export, onnx_file, physical
-from sensor2sensor.predictors.exported import open_exported
+from sensor2sensor.predictors.exported import open_exported, output_of
 from tests.fakes_dataset import toy_contract
 
 TILE, FACTOR = 24, 2
@@ -111,6 +111,7 @@ def test_a_saved_model_makes_it_too(tmp_path):
     tiles = [physical.noise_tile(plan.form, plan.factor, (TILE, TILE), 51)]
     made = open_exported(tmp_path / "a.toy").predictor(tiles)
     np.testing.assert_allclose(made, open_exported(path).predictor(tiles))
+    assert output_of("savedmodel", tmp_path / "a.toy") == "output_0"
     # A second export takes its place; one that was changed since is not the one that was meant.
     written(tmp_path, settings, of, "savedmodel", "a.toy")
     (tmp_path / "a.toy" / "more").write_text("x")

@@ -114,7 +114,12 @@ def test_every_baseline_that_is_better_is_named(tmp_path):
     text = card_of(tmp_path, tmp_path / "_evaluation")
     (row,) = [line for line in text.splitlines() if line.startswith("| PSNR (dB) |")]
     assert row.endswith("| better, worse than nearest |")
-    assert "* Worse than a baseline in PSNR (nearest)." in text
+    assert "* Worse than a baseline in PSNR (nearest)." in text and "Behind" not in text
+    said["gain"]["nearest"]["psnr"] |= {"verdict": "none"}
+    path.write_text(json.dumps(said))
+    (tmp_path / "unsure").mkdir()
+    text = card_of(tmp_path / "unsure", tmp_path / "_evaluation")
+    assert "which no interval proves: PSNR (nearest)." in text and "Worse" not in text
     add(tmp_path / "_evaluation", "a/toy", 0.2)
     (tmp_path / "again").mkdir()
     again = card_of(tmp_path / "again", tmp_path / "_evaluation")
