@@ -7,16 +7,9 @@ import numpy as np
 import pytest
 
 from sensor2sensor.networks.context import Context, context_of
+from tests.unit.networks.test_radius import SAME, network
 
 L = keras.layers
-SAME = {"padding": "same"}
-
-
-def network(*layers):
-    image = x = keras.Input((None, None, 2))
-    for layer in layers:
-        x = layer(x)
-    return keras.Model(image, x)
 
 
 def u_net():
