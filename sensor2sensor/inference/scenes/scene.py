@@ -67,9 +67,10 @@ class SceneWindow:
 
     Attributes:
         record: As the data set holds it; ``target`` is blank and says the size alone. Nothing in it
-            is NaN: gaps hold their nearest value, beyond the scene lies its mirror image.
-        valid: ``[H, W]`` of the target's grid: whether every input band has a value there. Beyond
-            the scene it is the mirrored one's.
+            is NaN: gaps hold their nearest value, beyond the scene lies its mirror image, or what
+            a swath shows there.
+        valid: ``[H, W]`` of the target's grid: whether every input band has a value there; beyond
+            the scene, of what stands for it.
     """
 
     record: TileRecord
