@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.core.errors import Sensor2SensorError
+from sensor2sensor.sources.pictures import said
+
 # By content: some archives call their JPEGs .tif, and a VRT of that name could read any file or
 # address of this machine.
 _DRIVERS = {b"II*\0": "GTiff", b"MM\0*": "GTiff", b"II+\0": "GTiff", b"MM\0+": "GTiff"}
@@ -58,6 +61,27 @@ def opened(path: Path) -> Iterator[Any]:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, driver=driver) as source:
             yield source
+
+
+@contextmanager
+def readable(path: Path, error: type[Sensor2SensorError], where: str | Path) -> Iterator[Any]:
+    """The same; what cannot be opened or read through inside is told in one line.
+
+    Args:
+        path: The file.
+        error: What is raised.
+        where: How the line names the file.
+    """
+    from rasterio.errors import RasterioError
+
+    try:
+        with opened(path) as source:
+            yield source
+    except (RasterioError, OSError, ValueError) as failed:
+        # What GDAL itself said stands behind the error of rasterio.
+        cause = said(failed.__cause__ or failed, path)  # type: ignore[arg-type]
+        what = f"cannot be read, or is cut short ({cause})"
+        raise error(what, where=where, hint="fetch it again") from failed
 
 
 def place_of(source: Any) -> Place | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.scenes.rasters import frame_of_raster
 from sensor2sensor.inference.scenes.scene import Frame
-from sensor2sensor.sources import pictures
-from sensor2sensor.sources.geotiffs import opened
+from sensor2sensor.sources.geotiffs import readable
 
 Stored = npt.NDArray[Any]
 # As GDAL ("B2, central wavelength 490 nm"), SNAP ("Sigma0_VV_db"), Theia and others write them.
@@ -76,7 +74,7 @@ class StackFile:
 
         part = Window(window.x, window.y, window.width, window.height)
         bands = [number + 1 for number in numbers]
-        with _opened(self.path) as source:
+        with readable(self.path, InputError, self.path) as source:
             stored = np.moveaxis(source.read(bands, window=part), 0, -1)
             there = np.moveaxis(source.read_masks(bands, window=part), 0, -1) != 0
         valid = np.isfinite(stored) & there
@@ -99,7 +97,7 @@ def open_stack_file(
     Raises:
         InputError: It is damaged, or has another number of bands than are named.
     """
-    with _opened(path) as source:
+    with readable(path, InputError, path) as source:
         count = source.count
         said = [one or "" for one in source.descriptions]
         frame = frame_of_raster(source)
@@ -114,17 +112,3 @@ def open_stack_file(
         twice = next(name for name in found if found.count(name) > 1)
         raise InputError(f"has two bands {twice}", where=path, hint="name them by --bands")
     return StackFile(path, frame, found, bool(given), dtypes, scales, offsets)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    from rasterio.errors import RasterioError
-
-    try:
-        with opened(path) as source:
-            yield source
-    except (RasterioError, OSError, ValueError) as error:
-        # What GDAL itself said stands behind the error of rasterio.
-        cause = pictures.said(error.__cause__ or error, path)  # type: ignore[arg-type]
-        what = f"cannot be read, or is cut short ({cause})"
-        raise InputError(what, where=path, hint="fetch it again") from error

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core.errors import DatasetError, InputError
-from sensor2sensor.sources import pictures
-from sensor2sensor.sources.geotiffs import Place, opened, place_of
+from sensor2sensor.sources.geotiffs import Place, place_of, readable
 from sensor2sensor.sources.sen12mscr.layout import CALLED, CLEAR, CLOUDY, KINDS, RADAR, Triplet
 
 _BANDS = {RADAR: 2, CLEAR: 13, CLOUDY: 13}
@@ -146,18 +145,10 @@ def read_image(triplet: Triplet, kind: str) -> Image:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """An open file whose damage is told with its name."""
-    from rasterio.errors import RasterioError
-
     if path.is_dir():
         raise DatasetError("is a folder, not a GeoTIFF", where=where_of(path))
-    try:
-        with opened(path) as source:
-            yield source
-    except (RasterioError, OSError, ValueError) as error:
-        # What GDAL itself said stands behind the error of rasterio.
-        cause = pictures.said(error.__cause__ or error, path)  # type: ignore[arg-type]
-        what = f"cannot be read, or is cut short ({cause})"
-        raise DatasetError(what, where=where_of(path), hint="fetch it again") from error
+    with readable(path, DatasetError, where_of(path)) as source:
+        yield source
 
 
 def _wrong_bands(count: int, dtypes: Sequence[str], kind: str) -> str:

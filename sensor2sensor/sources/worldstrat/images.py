@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core.errors import DatasetError
-from sensor2sensor.sources import pictures
-from sensor2sensor.sources.geotiffs import opened
+from sensor2sensor.sources.geotiffs import readable
 
 BANDS = ("B2", "B3", "B4", "B8")
 NODATA_DN, DIVISOR = -10_000, 10_000.0
@@ -146,14 +145,7 @@ def _grid(source: Any, path: Path) -> Grid:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    from rasterio.errors import RasterioError
-
     if not path.is_file():
         raise DatasetError("is not there", where=path.name)
-    try:
-        with opened(path) as source:
-            yield source
-    except (RasterioError, OSError, ValueError) as error:
-        cause = pictures.said(error.__cause__ or error, path)  # type: ignore[arg-type]
-        what = f"cannot be read, or is cut short ({cause})"
-        raise DatasetError(what, where=path.name, hint="fetch it again") from error
+    with readable(path, DatasetError, path.name) as source:
+        yield source
