@@ -12,6 +12,7 @@ import logging
 import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -115,11 +116,13 @@ def predict(
                 return there
         folder = _begun(out, text, force=options.force)
         strips = Strips(method, scene, layout, options.batch or method.batch_size)
-        told = write_cog(
-            out, scene.frame, bands, _kept(strips, folder, f"{method.name} {scene.name}"),
-            dtype=options.dtype, nodata=options.nodata,
-            tags={REQUEST_TAG: request, PROVENANCE_TAG: text}, colour=colours(method.form.target),
-        )  # fmt: skip
+        with closing(strips):
+            told = write_cog(
+                out, scene.frame, bands, _kept(strips, folder, f"{method.name} {scene.name}"),
+                dtype=options.dtype, nodata=options.nodata,
+                tags={REQUEST_TAG: request, PROVENANCE_TAG: text},
+                colour=colours(method.form.target),
+            )  # fmt: skip
         written = Written(told, provenance)
         if finish is not None:
             finish(written)

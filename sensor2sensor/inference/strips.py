@@ -116,6 +116,10 @@ class _Row:
     valid: Mask
 
 
+_Window = tuple[int, Mask, TileRecord]  # column, what is real, what is given
+_Read = tuple[list[_Window], bool]  # of one call, and whether they are the last of their row
+
+
 @dataclass
 class Strips:
     """The strips of a prediction.
@@ -132,6 +136,13 @@ class Strips:
     layout: Layout
     batch_size: int
     _kept: dict[int, _Row] = field(default_factory=dict)
+    _coming: tuple[int, Iterator[_Read]] | None = None  # the row that is read, and its windows
+
+    def close(self) -> None:
+        """Let nothing be read any more: files may be closed after it, and not before."""
+        if self._coming is not None:
+            self._coming[1].close()  # type: ignore[attr-defined]  # a generator
+        self._coming = None
 
     @cached_property
     def _weights(self) -> tuple[list[Image], list[Image]]:
@@ -214,12 +225,31 @@ class Strips:
 
     def _windows(self, row: int) -> Iterator[tuple[int, Mask, Image]]:
         """Column, what is real, and prediction ``[N, h, w, C]`` of each window that has any."""
-        for windows in ahead(self._read(row)):
+        if self._coming is None or self._coming[0] != row:
+            self.close()
+            self._coming = row, ahead(self._rows(row))
+        for windows, last in self._coming[1]:
             yield from self._predicted(windows)
+            if last:
+                self._coming = row + 1, self._coming[1]
+                return
 
-    def _read(self, row: int) -> Iterator[list[tuple[int, Mask, TileRecord]]]:
+    def _rows(self, first: int) -> Iterator[_Read]:
+        """The windows of a row and of all below it; one call is told late, so as to know the last.
+
+        So the first windows of a row are read while the last of the one above are predicted.
+        """
+        for row in range(first, len(self.layout.rows)):
+            held: list[_Window] = []
+            for windows in self._read(row):
+                if held:
+                    yield held, False
+                held = windows
+            yield held, True
+
+    def _read(self, row: int) -> Iterator[list[_Window]]:
         """The windows of a row with anything in them, as many at a time as go into one call."""
-        at, waiting = self.layout, list[tuple[int, Mask, TileRecord]]()
+        at, waiting = self.layout, list[_Window]()
         sides = [side + 2 * at.halo_px for side in at.window]
         for column, x in enumerate(at.columns):
             y = at.rows[row]
@@ -237,9 +267,9 @@ class Strips:
         if waiting:
             yield waiting
 
-    def _predicted(
-        self, windows: Sequence[tuple[int, Mask, TileRecord]]
-    ) -> Iterator[tuple[int, Mask, Image]]:
+    def _predicted(self, windows: Sequence[_Window]) -> Iterator[tuple[int, Mask, Image]]:
+        if not windows:
+            return
         records = [record for _, _, record in windows]
         made = np.stack([self._asked(one, records) for one in self.method.predictors], axis=1)
         for (column, valid, _), image in zip(windows, made, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -67,8 +68,10 @@ def network(upsampling: str, *, halved: bool = False, side: int | None = None):
 
 
 def image_of(method: Method, scene, **options) -> np.ndarray:
-    made = Strips(method, scene, layout_of(method, scene, PredictOptions(**options)), 2)
-    return np.concatenate([made[number] for number in range(len(made))])
+    with closing(
+        Strips(method, scene, layout_of(method, scene, PredictOptions(**options)), 2)
+    ) as made:
+        return np.concatenate([made[number] for number in range(len(made))])
 
 
 @pytest.mark.parametrize("upsampling", ["nearest", "bicubic", "none"])
@@ -100,7 +103,8 @@ def test_a_network_is_given_as_many_windows_as_are_asked_for(led_by, monkeypatch
     )
     using, size = Method("toy", [predictor], form(FACTOR), tiling), 24 if led_by == "halo" else None
     layout = layout_of(using, scene, PredictOptions(window_px=size))
-    Strips(using, scene, layout, 3)[0]
+    with closing(Strips(using, scene, layout, 3)) as made:
+        made[0]
     assert max(given) == 3
 
 

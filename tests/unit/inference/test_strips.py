@@ -6,6 +6,7 @@ import threading
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,9 +25,21 @@ HALO = Tiling(4)
 HILLS = np.random.default_rng(1).normal(0, 1, (400, 400, 2))
 
 
+OPEN: list[Strips] = []
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """What reads ahead is told to stop, as predict tells it."""
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
 def strips(scene, using, **options):
     layout = layout_of(using, scene, PredictOptions(**options))
-    return Strips(using, scene, layout, options.get("batch", using.batch_size))
+    OPEN.append(Strips(using, scene, layout, options.get("batch", using.batch_size)))
+    return OPEN[-1]
 
 
 def predicted(scene, using, **options):
@@ -241,3 +254,35 @@ def test_a_cut_grid_of_pixels_stays_a_grid():
     np.testing.assert_array_equal(made.input_pixels[:, 0], [0, 1, 3, 4])
     np.testing.assert_array_equal(made.input_xy, xy[[0, 1, 3, 4]])
     assert made.target.shape == (10, 12, 1)
+
+
+@dataclass
+class Waiting(Smoothing):
+    """Predicts the last windows of a row when the first of the next have been asked for."""
+
+    scene: Any = None
+    below: int = 0
+    seen: bool = False
+
+    def __call__(self, tiles, /):
+        if tiles[0].name.split()[1:] == ["20", "0"]:  # the last of the first row
+            ends = time.monotonic() + 20  # hangs no longer where nobody asks
+            while not self.seen and time.monotonic() < ends:
+                self.seen = any(place.y + 4 == self.below for place in self.scene.asked)
+                time.sleep(0.01)
+        return super().__call__(tiles)
+
+
+def test_a_row_is_read_while_the_one_above_is_predicted_and_nothing_after_the_end():
+    scene = ArrayScene(ground(60, 40))
+    one = Waiting(4, scene=scene, below=20)
+    made = strips(scene, method(one, tiling=HALO, batch=1), window_px=20)
+    made[0]
+    assert made.layout.rows == (0, 20, 40) and made.layout.columns == (0, 20)
+    assert one.seen
+    made.close()
+    asked = len(scene.asked)
+    np.testing.assert_array_equal(
+        made[2], strips(scene, method(Smoothing(4), tiling=HALO), window_px=20)[2]
+    )
+    assert asked < 6 and sum(place.y + 4 == 40 for place in scene.asked) == 4
