@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 BLOCK, MAGIC = 32768, 7  # the file begins with ":W&B", two bytes and its version
 WHOLE, LAST = 1, 4
+PATIENCE_S = 120.0
 
 
 def chunks(path: Path) -> Iterator[bytes]:
@@ -22,6 +24,8 @@ def chunks(path: Path) -> Iterator[bytes]:
             at += left
             continue
         _, length, kind = struct.unpack("<IHB", data[at : at + 7])
+        if at + 7 + length > len(data):
+            return
         part += data[at + 7 : at + 7 + length]
         at += 7 + length
         if kind in (WHOLE, LAST):
@@ -31,13 +35,25 @@ def chunks(path: Path) -> Iterator[bytes]:
 
 def records(logs_dir: Path) -> Iterator[Any]:
     """Records of every part of a run, in the order in which the parts were begun."""
+    for path in sorted(logs_dir.glob("wandb/offline-run-*/*.wandb")):
+        yield from finished(path)
+
+
+def finished(path: Path) -> list[Any]:
+    """Records of a part that has ended, waited for.
+
+    ``Run.finish`` tells W&B's own process to close its file and does not wait until it has: on a
+    busy machine the last block, which may be all of it, is written after it returned.
+    """
     from wandb.proto import wandb_internal_pb2
 
-    for path in sorted(logs_dir.glob("wandb/offline-run-*/*.wandb")):
-        for chunk in chunks(path):
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(chunk)
-            yield record
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        found = [wandb_internal_pb2.Record.FromString(chunk) for chunk in chunks(path)]
+        if any(record.WhichOneof("record_type") == "exit" for record in found):
+            return found
+        assert time.monotonic() < until, f"{path} was never finished: {len(found)} records"
+        time.sleep(0.05)
 
 
 def identities(logs_dir: Path) -> list[str]:
