@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.sources import pictures
-from sensor2sensor.sources.geotiffs import Place, opened, place_of
+from sensor2sensor.sources.geotiffs import Place, opened, place_of, readable
 from sensor2sensor.sources.resampling import Values, resampled
 
 DTYPES = {"uint8": "uint8", "uint16": "uint16", "int16": "float32", "float32": "float32"}
@@ -161,7 +160,7 @@ def read_image(raster: Raster, window: PixelWindow, stored_px: int) -> tuple[Val
         DatasetError: The file is damaged behind its header.
     """
     lost = _Lost()
-    with reading(raster) as source:
+    with readable(raster.path, DatasetError, called(raster)) as source:
         stripes = _stripes(source, raster.numbers, window, lost)
         values = resampled(stripes, window.width, stored_px)
     if DTYPES[raster.dtype] != "float32":
@@ -190,7 +189,7 @@ def read_mask(
             yield stripe != 0
 
     lost = _Lost()
-    with reading(raster) as source:
+    with readable(raster.path, DatasetError, called(raster)) as source:
         stripes = binary(_stripes(source, raster.numbers, window, lost))
         shares = resampled(stripes, window.width, stored_px, area=True)[..., 0]
         empty = 0 if source.nodata == 0 else lost.pixels  # 0 is no building, whatever it is called
@@ -198,7 +197,7 @@ def read_mask(
         few = ", ".join(f"{value:g}" for value in sorted(seen)[:_FEW])
         raise DatasetError(
             f"has the values {few}, a mask has 0 and one other",
-            where=f"{raster.path.parent.name}/{raster.path.name}",
+            where=called(raster),
             hint="is it stored without loss?",
         )
     # Sums of areas round: exactly a half is a half, whatever the ratio of the sizes.
@@ -206,17 +205,6 @@ def read_mask(
     return stored, built_px / window.width**2, empty / window.width**2
 
 
-@contextmanager
-def reading(raster: Raster) -> Iterator[Any]:
-    """An open file whose damage is told with its name."""
-    from rasterio.errors import RasterioError
-
-    try:
-        with opened(raster.path) as source:
-            yield source
-    except (RasterioError, OSError) as error:
-        # What GDAL itself said stands behind the error of rasterio.
-        cause = pictures.said(error.__cause__ or error, raster.path)  # type: ignore[arg-type]
-        where = f"{raster.path.parent.name}/{raster.path.name}"
-        what = f"is damaged or cut short ({cause})"
-        raise DatasetError(what, where=where, hint="fetch it again") from error
+def called(raster: Raster) -> str:
+    """Its folder and name, for messages: an image and its mask have one name."""
+    return f"{raster.path.parent.name}/{raster.path.name}"
