@@ -106,10 +106,10 @@ class Gain:
 def clusters_of(blocks: Sequence[str], scenes: Sequence[str]) -> dict[str, Sequence[str]]:
     """The groups that an interval is taken over, for tiles of one block or scene are alike.
 
-    Both kinds, unless one lies within the other: where every block lies in one scene, or every scene
-    in one block (a site that no overpass shares with another), the larger ones alone, whose effect
-    holds that of their parts. Fewer than four scenes say nothing about others: the blocks alone are
-    left.
+    Both kinds, unless one lies within the other: where every block lies in one scene, or every
+    scene in one block (a site that no overpass shares with another), the larger ones alone, whose
+    effect holds that of their parts. Fewer than four scenes say nothing about others: the blocks
+    alone are left.
 
     Returns:
         Each tile's group by kind, ``block`` or ``scene``; empty below four blocks.
