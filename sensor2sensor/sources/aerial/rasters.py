@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,7 @@ def read_image(raster: Raster, window: PixelWindow, stored_px: int) -> tuple[Val
         DatasetError: The file is damaged behind its header.
     """
     lost = _Lost()
-    with readable(raster.path, DatasetError, called(raster)) as source:
+    with reading(raster) as source:
         stripes = _stripes(source, raster.numbers, window, lost)
         values = resampled(stripes, window.width, stored_px)
     if DTYPES[raster.dtype] != "float32":
@@ -189,7 +190,7 @@ def read_mask(
             yield stripe != 0
 
     lost = _Lost()
-    with readable(raster.path, DatasetError, called(raster)) as source:
+    with reading(raster) as source:
         stripes = binary(_stripes(source, raster.numbers, window, lost))
         shares = resampled(stripes, window.width, stored_px, area=True)[..., 0]
         empty = 0 if source.nodata == 0 else lost.pixels  # 0 is no building, whatever it is called
@@ -203,6 +204,11 @@ def read_mask(
     # Sums of areas round: exactly a half is a half, whatever the ratio of the sizes.
     stored = (shares >= 0.5 - _ROUNDING).astype(np.uint8)
     return stored, built_px / window.width**2, empty / window.width**2
+
+
+def reading(raster: Raster) -> AbstractContextManager[Any]:
+    """The open file, whose damage is told with its name."""
+    return readable(raster.path, DatasetError, called(raster))
 
 
 def called(raster: Raster) -> str:
