@@ -152,8 +152,17 @@ def _show_strata(evaluation: Evaluation, console: Console) -> None:
         where = "wholly" if part.stratum is None else "centred"
         console.print(f"windows {where}{place}: {', '.join(counts)}")
         _show_zero_truth(behind.sam_left_out, console, place)
-        if evaluation.reference is not None:
-            console.print(gain_table(evaluation, evaluation.reference, columns, place))
+        _show_gains(evaluation, columns, place, console)
+
+
+def _show_gains(
+    evaluation: Evaluation, columns: Sequence[str], place: str, console: Console
+) -> None:
+    """The gain over the reference, and over every baseline that is the stronger one here."""
+    if evaluation.reference is None:
+        return
+    for baseline in (evaluation.reference, *evaluation.stronger(columns)):
+        console.print(gain_table(evaluation, baseline, columns, place))
 
 
 def _show_zero_truth(share: float, console: Console, place: str = "") -> None:
@@ -173,7 +182,7 @@ def ground_note(contract: DatasetContract, split: str) -> str:
 
 
 def show(evaluation: Evaluation, contract: DatasetContract, title: str, console: Console) -> None:
-    """Print the summary, the gain over the strongest baseline and the split's ground share.
+    """Print the summary, the gains over the strongest baselines and the split's ground share.
 
     Profiles of a published model have its own table, too.
     """
@@ -182,8 +191,7 @@ def show(evaluation: Evaluation, contract: DatasetContract, title: str, console:
     if evaluation.profile == PIX2PIX_MAPS:
         console.print(results_table(evaluation))
     console.print(summary_table(evaluation, title))
-    if evaluation.reference is not None:
-        console.print(gain_table(evaluation, evaluation.reference))
+    _show_gains(evaluation, evaluation.metrics, "", console)
     for line in masks_in_words(evaluation.strata):
         console.print(line)
     _show_strata(evaluation, console)

@@ -196,6 +196,23 @@ def test_the_printed_tables_tell_parts_pooled_scores_and_masks(evaluation, cloud
     assert heads.index("mean") < heads.index("pooled") < heads.index("min")
 
 
+def test_gains_are_shown_over_the_baseline_that_is_the_stronger_one(evaluation, clouds):
+    columns = evaluation.columns_of(evaluation.strata[0])
+    means = {m: [evaluation.summary[m][c].mean for c in columns] for m in evaluation.methods}
+    # What the fakes are made for: noise around the truth is nearer to it than a cloud.
+    assert means["mean_colour"][0] < means["do_nothing"][0]
+    assert evaluation.reference == "do_nothing"
+    assert evaluation.stronger(columns) == evaluation.stronger(evaluation.metrics)
+    assert evaluation.stronger(columns) == ("mean_colour",)
+    text = " ".join(shown(evaluation, clouds).split())
+    assert "Gain of model over mean_colour (positive" in text
+    assert "Gain of model over mean_colour @reconstruction (" in text
+    # There doing nothing is perfect by definition: nothing beats it.
+    perfect = evaluation.columns_of(next(p for p in evaluation.strata if p.against == "input"))
+    assert evaluation.stronger(perfect) == () and "over mean_colour @reproduction" not in text
+    assert "Gain of model over do_nothing (positive" in text
+
+
 def test_the_last_table_is_the_one_that_papers_print(evaluation, clouds):
     text = shown(evaluation, clouds)
     last = text[text.index("Pooled over all pixels, as published tables are") :]
