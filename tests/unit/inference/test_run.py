@@ -23,6 +23,7 @@ from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.run import PROVENANCE_TAG, PredictOptions, predict
 from sensor2sensor.inference.scenes.scene import Cropped
 from sensor2sensor.predictors.tiling import Tiling
+from tests.doors import HANG_S
 from tests.unit.inference.arrays import ArrayScene, Smoothing, Standardising, ground, method
 
 HALO, BLENDED = Tiling(2), Tiling(None, (24, 24), 1, 10)
@@ -196,13 +197,14 @@ def test_a_killed_process_leaves_what_a_repeat_goes_on_with(tmp_path):
 
         class Slow(Smoothing):
             def __call__(self, tiles, /):
-                time.sleep(0.05)
+                kept = list(Path({str(tmp_path)!r}).glob("a.tif.part/*.npy"))
+                time.sleep({HANG_S} if len(kept) >= 3 else 0)
                 return super().__call__(tiles)
 
         predict(method(Slow(2), tiling=HALO), scene(), Path({str(tmp_path / "a.tif")!r}), SMALL)
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
-    until = time.monotonic() + 60
+    until = time.monotonic() + HANG_S
     strips = tmp_path / "a.tif.part"
     while len(list(strips.glob("*.npy"))) < 3 and time.monotonic() < until:
         time.sleep(0.01)
