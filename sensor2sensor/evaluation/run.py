@@ -152,27 +152,6 @@ class Evaluation:
         """The baseline that is usually the strongest, or None without any."""
         return self.methods[-1] if len(self.methods) > 1 else None
 
-    def stronger(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Other baselines whose means beat those of the reference in most of some columns.
-
-        Which baseline is the strongest is a matter of the data: under a closed cloud one colour is
-        nearer to the ground than the cloud is. A gain over the weaker alone would flatter.
-        """
-        if self.reference is None:
-            return ()
-        asked = [name for name in columns if not self.given(self.reference, name)]
-        beaten = {
-            other: sum(self._beats(other, self.reference, name) for name in asked)
-            for other in self.methods[1:-1]
-        }
-        return tuple(other for other, count in beaten.items() if 2 * count > len(asked))
-
-    def _beats(self, first: str, second: str, column: str) -> bool:
-        one, other = (self.summary[method][column].mean for method in (first, second))
-        if one is None or other is None:
-            return False
-        return one > other if info(column).better == "higher" else one < other
-
     @property
     def tiles(self) -> int:
         """Number of tiles scored."""

@@ -17,7 +17,7 @@ from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.evaluation.output import write
 from sensor2sensor.evaluation.run import evaluate
-from sensor2sensor.evaluation.tables import show
+from sensor2sensor.evaluation.tables import show, stronger
 from sensor2sensor.metrics import support
 from sensor2sensor.pipeline.reader import iterate_tiles
 from sensor2sensor.predictors.baselines import DoNothing
@@ -202,14 +202,14 @@ def test_gains_are_shown_over_the_baseline_that_is_the_stronger_one(evaluation, 
     # What the fakes are made for: noise around the truth is nearer to it than a cloud.
     assert means["mean_colour"][0] < means["do_nothing"][0]
     assert evaluation.reference == "do_nothing"
-    assert evaluation.stronger(columns) == evaluation.stronger(evaluation.metrics)
-    assert evaluation.stronger(columns) == ("mean_colour",)
+    assert stronger(evaluation, columns) == stronger(evaluation, evaluation.metrics)
+    assert stronger(evaluation, columns) == ("mean_colour",)
     text = " ".join(shown(evaluation, clouds).split())
     assert "Gain of model over mean_colour (positive" in text
     assert "Gain of model over mean_colour @reconstruction (" in text
     # There doing nothing is perfect by definition: nothing beats it.
     perfect = evaluation.columns_of(next(p for p in evaluation.strata if p.against == "input"))
-    assert evaluation.stronger(perfect) == () and "over mean_colour @reproduction" not in text
+    assert stronger(evaluation, perfect) == () and "over mean_colour @reproduction" not in text
     assert "Gain of model over do_nothing (positive" in text
 
 
