@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from dataclasses import replace
+from functools import cache
 
 from sensor2sensor.config.jsonc import JsonDocument
 
@@ -20,13 +21,21 @@ FOREIGN = {
 }
 
 
+_LOG = logging.getLogger(__name__)
+
+
 def mended(document: JsonDocument) -> JsonDocument:
     """The document with the key as it is spelled here; a warning names the line."""
     if MISSPELT not in document.data or RIGHT in document.data:
         return document
-    line = document.line_of((MISSPELT,))
-    warnings.warn(
-        f"{document.path}:{line} {MISSPELT}: read as {RIGHT}; mend the spelling", stacklevel=2
-    )
+    _say(f"{document.path}:{document.line_of((MISSPELT,))} {MISSPELT}")
     data = {RIGHT if key == MISSPELT else key: value for key, value in document.data.items()}
-    return replace(document, data=data)
+    # In the text too: what is wrong with its value is told with its line.
+    text = document.text.replace(f'"{MISSPELT}"', f'"{RIGHT}"', 1)
+    return replace(document, data=data, text=text)
+
+
+@cache
+def _say(place: str) -> None:
+    """Warn once a run: a file is read more than once in it."""
+    _LOG.warning("%s: read as %s; mend the spelling", place, RIGHT)

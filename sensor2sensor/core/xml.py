@@ -122,6 +122,9 @@ def parse(data: bytes, where: object, max_bytes: int = MAX_BYTES) -> Element:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
 
+    again = "fetch it again"
+    if not data.strip():
+        raise ProductError("is an empty file, not XML", where=where, hint=again)
     if len(data) > max_bytes:
         raise ProductError(f"XML of {len(data)} bytes, more than {max_bytes}", where=where)
     try:
@@ -133,7 +136,7 @@ def parse(data: bytes, where: object, max_bytes: int = MAX_BYTES) -> Element:
             hint="product metadata has neither entities nor a DTD; fetch the product again",
         ) from error
     except (ParseError, ValueError, LookupError) as error:
-        raise ProductError(f"not well-formed XML: {error}", where=where) from error
+        raise ProductError(f"not well-formed XML: {error}", where=where, hint=again) from error
     return Element(str(where), root)
 
 

@@ -1,7 +1,7 @@
 """What a kind of data offers to the shared writer: the whole of it on this page.
 
-A source is one file. It says what there is (:meth:`Source.plan`, cheap), in which form it is stored
-(:attr:`Source.drafts`) and makes the samples one by one (:meth:`Source.read`). Everything else is
+A source is one class. It says what there is (:meth:`Source.plan`, cheap), in which form it is
+stored (:attr:`Source.drafts`) and makes the samples one by one (:meth:`Source.read`). All else is
 the writer's (``sensor2sensor.sources.writer``): splits, files that are whole or not there, repeats
 that keep what is current, statistics, ``split.csv`` and ``dataset.json``. A door is then three
 lines: parse, make the source, ``write(source, data_root, write_options(args))``.
