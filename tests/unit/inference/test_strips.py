@@ -270,7 +270,7 @@ class Waiting(Smoothing):
 
     def __call__(self, tiles, /):
         if tiles[0].name.split()[1:] == ["20", "0"]:  # the last of the first row
-            ends = time.monotonic() + 20  # hangs no longer where nobody asks
+            ends = time.monotonic() + HANG_S  # hangs no longer where nobody asks
             while not self.seen and time.monotonic() < ends:
                 self.seen = any(place.y + 4 == self.below for place in self.scene.asked)
                 time.sleep(0.01)
