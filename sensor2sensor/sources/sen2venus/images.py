@@ -38,8 +38,13 @@ def header_of(patch: Patch, column: str) -> Header | None:
     return None
 
 
-def common_side(headers: Sequence[Header | None], where: object) -> int:
+def common_side(headers: Sequence[Header | None], where: object, why: str = "") -> int:
     """Edge of most patches at 5 m: one odd file does not decide for all.
+
+    Args:
+        headers: Of all patches.
+        where: For the message.
+        why: What the first patch that is missing says.
 
     Raises:
         InputError: None can be read, or none is square.
@@ -47,7 +52,8 @@ def common_side(headers: Sequence[Header | None], where: object) -> int:
     sides = Counter(h.shape[0] for h in headers if h is not None and h.shape[0] == h.shape[1])
     if not sides:
         what = "has no square patch that can be read"
-        raise InputError(what, where=where, hint="check the zips beside the indices")
+        hint = f"the first: {why}" if why else "check the zips beside the indices"
+        raise InputError(what, where=where, hint=hint)
     return sides.most_common(1)[0][0]
 
 
