@@ -9,8 +9,16 @@ from functools import cache
 from sensor2sensor.config.jsonc import JsonDocument
 
 MISSPELT, RIGHT = "enfore_suffix", "enforce_suffix"
+# Keys of environment.json that are looked for in an experiment, since they are about its training.
+_OF_THE_MACHINE = (
+    "sample_freq", "ckpt_freq", "log_freq", "histograms", "csv", "tracking", "tracking_names",
+    "max_shuffle_buffer", "require_gpu", "data_root", "models_root",
+)  # fmt: skip
 # By name, what is to be said instead.
-FOREIGN = {"schedule_decay": '"optimizer": "nadam_keras2" has it, at 0.004 as Keras 2 had'}
+FOREIGN = {
+    "schedule_decay": '"optimizer": "nadam_keras2" has it, at 0.004 as Keras 2 had',
+    **dict.fromkeys(_OF_THE_MACHINE, "it is one of environment.json (or --environment FILE)"),
+}
 
 
 _LOG = logging.getLogger(__name__)
