@@ -126,10 +126,11 @@ def paired(
     )  # fmt: skip
     sign = 1.0 if better == "higher" else -1.0
     each = ", ".join(f"{value:+.3g}" for value in sign * np.nanmean(first - second, axis=1))
+    note = f", {mean.note}" if mean.note else ""
     if mean.mean is None:
-        return f"–; {each}"
+        return f"–{note}; {each}"
     ends = "" if mean.t_low is None else f" ({mean.t_low:+.3g} to {mean.t_high:+.3g})"
-    return f"{mean.mean:+.3g}{ends}; {each}"
+    return f"{mean.mean:+.3g}{ends}{note}; {each}"
 
 
 if __name__ == "__main__":

@@ -72,14 +72,9 @@ class SplitRow:
         return self.split == DROPPED and self.reason.startswith(_GUARD)
 
     @property
-    def told(self) -> str:
-        """The overpass, from the name where not recorded; empty where neither tells it."""
-        return self.overpass or overpass_in(self.name)
-
-    @property
     def seen_by(self) -> str:
-        """The overpass, else ``<inventory>/<scene>``."""
-        return self.told or f"{self.inventory}/{self.scene}"
+        """The overpass, from the name where not recorded, else ``<inventory>/<scene>``."""
+        return self.overpass or overpass_in(self.name) or f"{self.inventory}/{self.scene}"
 
 
 def guard_reason(guard_m: float) -> str:

@@ -89,7 +89,6 @@ class Evaluation:
         pooled: Scores over all pixels at once, of a profile that has them.
         copies: Methods that give the input back as it is.
         detail: Bands, sites and spectra of profile torchsisr.
-        units: Whether intervals take the unit of the split (a picture) for the scene of its tiles.
     """
 
     rows: tuple[TileScores, ...]
@@ -107,7 +106,6 @@ class Evaluation:
     pooled: Pooled | None = None
     copies: frozenset[str] = frozenset()
     detail: Detail | None = None
-    units: bool = False
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -149,7 +147,7 @@ class Evaluation:
 
     @property
     def reference(self) -> str | None:
-        """The strongest baseline, or None without any."""
+        """The baseline that is usually the strongest, or None without any."""
         return self.methods[-1] if len(self.methods) > 1 else None
 
     @property
@@ -203,7 +201,7 @@ class Evaluation:
             self.values(other, column),
             better=info(column).better,
             blocks=[row.block for row in rows],
-            scenes=[row.block if self.units else row.scene for row in rows],
+            scenes=[row.scene for row in rows],
             undefined=undefined,
             seed=self.seed,
             key=f"{other}/{column}",
@@ -216,8 +214,7 @@ class Evaluation:
         """What tells two scenes apart; older data sets do not know which share an overpass."""
         # Where no overpass was recorded a scene is <inventory>/<index>.
         known = all("/" not in row.scene for row in self.rows)
-        told = "overpass" if known else "inventory and index, as overpasses are not recorded"
-        return told + "; intervals count each unit of the split as one" * self.units
+        return "overpass" if known else "inventory and index, as overpasses are not recorded"
 
     @property
     def states(self) -> dict[str, dict[str, int]]:
@@ -324,13 +321,4 @@ def evaluate(
         pooled=pool.result(),
         detail=detail,
         copies=frozenset(n for n, p in predictors.items() if isinstance(p, DoNothing)),
-        units=_are_units(table, contract.split_policy.by),
     )
-
-
-def _are_units(rows: Sequence[SplitRow], by: str) -> bool:
-    """Whether samples of units (pictures, sites) tell no overpass and have one index for all.
-
-    As one scene their verdicts would hold "for this scene only", though each is a place of its own.
-    """
-    return by in {"given", "group"} and not any(row.told or row.scene for row in rows)

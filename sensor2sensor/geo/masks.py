@@ -21,12 +21,14 @@ import numpy as np
 
 from sensor2sensor.core.containers import is_companion
 from sensor2sensor.core.errors import InputError, ProductError
+from sensor2sensor.core.files import sha256
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.core.xml import Element, parse
+from sensor2sensor.core.xml import Element, parse, written
 from sensor2sensor.geo.drawings import project_drawing, refuse_folded, unrolled
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 
+_KML = "http://www.opengis.net/kml/2.2"
 _MAX_BYTES = 64 * 2**20
 _CLOSED_DEG = 1e-6  # a decimetre: programs round the first and the last position differently
 _FAR_DEG = 10.0
@@ -110,6 +112,16 @@ def prepared(path: Path, edges: str, *, say: bool = False) -> Any:
     return mask
 
 
+def mask_digest(path: Path) -> str:
+    """What tells a mask from another: SHA-256 of the file.
+
+    With a mark where several holes share an ``innerBoundaryIs``: tiles made while only the last of
+    them counted were made with another mask.
+    """
+    shared = re.search(rb"</(\w+:)?LinearRing>\s*<(\w+:)?LinearRing", path.read_bytes())
+    return sha256(path) + (", all holes" if shared else "")
+
+
 def project_mask(mask: Any, grid: Grid, edges: str = "parallel") -> Any:
     """A prepared mask around a scene, in the metres of its grid, overlapping polygons united.
 
@@ -165,28 +177,8 @@ def _for_gdal(root: Element) -> bytes:
 
     Google Earth writes all holes of a polygon into one, and of those GDAL keeps the last.
     """
-    from xml.etree.ElementTree import Element as Node
-    from xml.etree.ElementTree import tostring
-
-    def copied(element: Element) -> Node:
-        node = Node(element.name)
-        node.text = element.node.text
-        node.extend([copy for child in element.children() for copy in parts(child)])
-        return node
-
-    def parts(element: Element) -> list[Node]:
-        rings = element.find_all("LinearRing")
-        if element.name != "innerBoundaryIs" or len(rings) < 2:
-            return [copied(element)]
-        holes = [Node(element.name) for _ in rings]
-        for hole, ring in zip(holes, rings, strict=True):
-            hole.append(copied(ring))
-        return holes
-
     try:
-        kml = copied(root)
-        kml.set("xmlns", "http://www.opengis.net/kml/2.2")
-        return bytes(tostring(kml, encoding="utf-8", xml_declaration=True))
+        return written(root, _KML, alone=("innerBoundaryIs", "LinearRing"))
     except RecursionError:
         raise InputError("nested too deeply", where=root.where, hint="export KML again") from None
 

@@ -126,17 +126,6 @@ def test_a_scene_is_an_overpass_whatever_inventory_it_came_from(tmp_path):
     assert {row.scene for row in recorded.rows} == {"S2A_20221005T115411"}
     assert recorded.scene_unit == "overpass"
     assert recorded.gains["n"]["rmse"].note == "for this scene only"
-    # Pictures of a given split: no overpass, one index for all, and each a place of its own.
-    write_split(folder, [replace(row, block=row.name, scene=0, inventory="maps") for row in rows])
-    policy = contract.split_policy.model_copy(update={"by": "given"})
-    units = evaluate(
-        {"m": toys.perfect, "n": toys.noisy(0.05)},
-        folder,
-        contract.model_copy(update={"split_policy": policy}),
-    )
-    assert units.scene_unit.endswith("; intervals count each unit of the split as one")
-    rmse = units.gains["n"]["rmse"]
-    assert (rmse.over, rmse.note) == ("6 scenes", "")
 
 
 def test_suffix_filters_and_limit():

@@ -7,9 +7,10 @@ import pytest
 import shapely
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.files import sha256
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.geo.masks import load_mask, load_masks, prepared, project_mask
+from sensor2sensor.geo.masks import load_mask, load_masks, mask_digest, prepared, project_mask
 
 GRID = Grid(32617, 400000.0, 8100000.0, 1000.0, 110, 110)
 HEAD = '<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
@@ -83,6 +84,8 @@ def test_every_hole_of_one_boundary_counts_in_any_encoding(tmp_path, encoding):
     path = tmp_path / "ice.kml"
     path.write_bytes(text.encode(encoding))
     assert load_mask(path).area == pytest.approx(1.0 - 0.01 - 0.04)
+    # Tiles that were made with the last hole alone are not taken for these.
+    assert (mask_digest(path) != sha256(path)) == (encoding != "utf-16")
 
 
 def test_elements_with_a_prefix_are_read(tmp_path):
@@ -90,6 +93,7 @@ def test_elements_with_a_prefix_are_read(tmp_path):
     text = PREFIXED + body.replace("</", "</k:").replace("<", "<k:").replace("<k:/k:", "</k:")
     path = tmp_path / "ice.kml"
     path.write_text(text + "</k:Document></k:kml>")
+    assert mask_digest(path) == sha256(path)
     assert load_mask(path).area == pytest.approx(1.0 - 0.01 - 0.04)
 
 
