@@ -1,6 +1,7 @@
 # Training, evaluation and every step on the CPU:
 #   docker build -t sensor2sensor .
-#   docker run --rm -v "$PWD/archive:/sensor2sensor/archive" -v "$PWD/data:/sensor2sensor/data" sensor2sensor s2s doctor
+#   docker run --rm -v "$PWD/archive:/sensor2sensor/archive" -v "$PWD/data:/sensor2sensor/data" \
+#     -v "$PWD/experiments:/sensor2sensor/experiments" sensor2sensor s2s doctor
 FROM python:3.12-slim
 
 RUN apt-get update -qq \

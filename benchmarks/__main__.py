@@ -5,6 +5,7 @@ Each prints its ratios with the figures of both sides and writes benchmarks/resu
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 
@@ -14,12 +15,13 @@ NAMES = (
 )  # fmt: skip
 
 
-def main(names: list[str]) -> int:
+def main() -> int:
     """Run the benchmarks one after the other; returns 1 if one of them failed."""
-    unknown = [name for name in names if name not in NAMES]
-    if unknown:
-        sys.stderr.write(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}\n")
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    names = parser.parse_args().names
+    if unknown := [name for name in names if name not in NAMES]:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
     failed = []
     for name in names or NAMES:
         sys.stdout.write(f"\n== {name}\n")
@@ -32,4 +34,4 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

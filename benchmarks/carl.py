@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -138,17 +137,11 @@ def table(
             seeds = ", ".join(f"{value:+.3g}" for value in each)
             arrow = "↑" if better == "higher" else "↓"
             lines.append(
-                f"| {told} | {metric.upper()} {arrow} | {spread(a)} | {spread(b)}"
+                f"| {told} | {metric.upper()} {arrow}"
+                f" | {trainings.spread(a)} | {trainings.spread(b)}"
                 f" | {paired.mean:+.3g} {interval} {paired.note} | {seeds} |"
             )
     return lines
-
-
-def spread(values: np.ndarray) -> str:
-    """Mean over tiles, and its standard deviation over seeds."""
-    means = np.nanmean(values, axis=1)
-    std = float(means.std(ddof=1)) if len(means) > 1 else math.nan
-    return f"{means.mean():.4g} ± {std:.2g}"
 
 
 if __name__ == "__main__":

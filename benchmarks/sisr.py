@@ -99,7 +99,7 @@ def table(
     for metric, info in facts["metrics"].items():
         values = {arm: array([run["model"][metric] for run in runs]) for arm, runs in found.items()}
         bicubic = array([found[ARMS[0]][0]["bicubic"][metric]])
-        cells = [f"{np.nanmean(bicubic):.4g}", *(spread(values[arm]) for arm in ARMS)]
+        cells = [f"{np.nanmean(bicubic):.4g}", *(trainings.spread(values[arm]) for arm in ARMS)]
         cells += [
             paired(values[one], values[other], info["better"], metric, where)
             for one, other in PAIRS
@@ -126,17 +126,11 @@ def paired(
     )  # fmt: skip
     sign = 1.0 if better == "higher" else -1.0
     each = ", ".join(f"{value:+.3g}" for value in sign * np.nanmean(first - second, axis=1))
+    note = f", {mean.note}" if mean.note else ""
     if mean.mean is None:
-        return f"–; {each}"
+        return f"–{note}; {each}"
     ends = "" if mean.t_low is None else f" ({mean.t_low:+.3g} to {mean.t_high:+.3g})"
-    return f"{mean.mean:+.3g}{ends}; {each}"
-
-
-def spread(values: np.ndarray) -> str:
-    """Mean over squares, and its standard deviation over seeds."""
-    means = np.nanmean(values, axis=1)
-    std = float(means.std(ddof=1)) if len(means) > 1 else math.nan
-    return f"{means.mean():.4g} ± {std:.2g}"
+    return f"{mean.mean:+.3g}{ends}{note}; {each}"
 
 
 if __name__ == "__main__":

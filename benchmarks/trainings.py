@@ -11,6 +11,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "examples"))
 sys.path.insert(0, str(ROOT))
@@ -136,3 +138,10 @@ def merge(read: Mapping[tuple[str, Hashable], Values]) -> dict[str, Any]:
 
 def _metrics(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     return {name: list(values) for name, values in columns.items() if name != "name"}
+
+
+def spread(values: np.ndarray) -> str:
+    """Mean of ``[seeds, tiles]``, and the standard deviation of the seeds' means: ``0.5 ± 0.1``."""
+    means = np.nanmean(values, axis=1)
+    std = float(means.std(ddof=1)) if len(means) > 1 else math.nan
+    return f"{means.mean():.4g} ± {std:.2g}"

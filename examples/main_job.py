@@ -45,7 +45,7 @@ class Job:
 
     def write_environment(self, **keys: Any) -> None:
         """Write the environment.json that every door of this job is given."""
-        content = {"environment": self.work.name, "project_root": str(ROOT), **keys}
+        content = {"environment": self.work.name, **keys}
         self.environment.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     def announce(self, title: str) -> None:

@@ -226,6 +226,7 @@ def table(evaluations: Mapping[str, Evaluated], dataset: Path) -> list[str]:
         cells = [*map(mean_cell, [*summaries, registered["summary"]["model"][metric]])]
         arrow = "↑" if info["better"] == "higher" else "↓"
         mean = "–" if found.mean is None else f"{found.mean:+.3g} {ends}"
+        mean = ", ".join(filter(None, (mean, found.note)))
         lines.append(f"| {info['label']} {arrow} [{info['unit']}] | {' | '.join(cells)} | {mean} |")
     return lines
 

@@ -16,15 +16,21 @@ from sensor2sensor.core.paths import fault_of
 def find_experiment(exp: str, environment: Environment) -> Path:
     """The folder of an experiment: below ``experiment_root``, holding an ``experiment.json``.
 
+    Args:
+        exp: Its name there, or a path to it or its file, as a shell completes them.
+        environment: Says where ``experiment_root`` is.
+
     Raises:
         InputError: There is none; the nearest is named.
     """
     root = environment.require("experiment_root")
-    # Resolved: neither .. nor a link may lead out of experiment_root.
-    folder = (root / exp.strip("/")).resolve()
-    named = fault_of(folder) is None and folder.is_relative_to(root.resolve())
-    if named and (folder / "experiment.json").is_file():
-        return root / folder.relative_to(root.resolve())
+    typed = exp.removesuffix("experiment.json")
+    for folder in (root / typed.strip("/"), Path(typed)):
+        # Resolved: neither .. nor a link may lead out of experiment_root.
+        if fault_of(folder) is None and folder.resolve().is_relative_to(root.resolve()):
+            place = folder.resolve()
+            if (place / "experiment.json").is_file():
+                return root / place.relative_to(root.resolve())
     known = [path.parent.relative_to(root).as_posix() for path in root.rglob("experiment.json")]
     # Every run keeps a copy of its experiment.json there.
     known = [name for name in known if "/logs/" not in f"/{name}/"]

@@ -102,17 +102,6 @@ class ProductFiles(ABC):
         """Size and CRC of files, by which provenance tells them from others of their names."""
         return {one: {"bytes": self.size(one), "crc32": self.crc32(one)} for one in sorted(names)}
 
-    def damaged(self, names: Iterable[str] | None = None) -> list[str]:
-        """Read files to their end (a zip checks its CRCs so) and say which cannot be read."""
-        problems = []
-        for name in self.names() if names is None else names:
-            try:
-                for _ in self.chunks(name):
-                    pass
-            except ProductError as error:
-                problems.append(str(error))
-        return problems
-
     def where(self, name: str) -> str:
         """How errors name a file: product, then file."""
         return f"{self.path.name}/{name}"

@@ -281,10 +281,7 @@ class StepReport:
 
     def finish(self) -> int:
         """Print notes, failures and counts; returns the exit code."""
-        for text in self.notes:
-            print(text)
-        for line in self._failures():
-            print(f"  failed: {line}")
+        self.tell()
         done = "would be done" if self.dry_run else "done"
         print(
             f"{self.step}: {len(self.done_items)} {done}, {len(self.skipped_items)} already there,"
@@ -292,6 +289,14 @@ class StepReport:
             flush=True,
         )
         return EXIT_SOME_FAILED if self.failed_items else EXIT_DONE
+
+    def tell(self) -> None:
+        """Print notes and failures once: what stops a step in the end must not hide them."""
+        for text in self.notes:
+            print(text)
+        for line in self._failures():
+            print(f"  failed: {line}")
+        self.notes.clear()
 
     def _failures(self) -> list[str]:
         """A line for each cause: the first item with its reason, then the others' names."""

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 LIBRARIES = (
     "tensorflow", "tensorflow-cpu", "keras", "numpy", "scipy", "rasterio", "xarray", "h5netcdf",
-    "h5py", "pyresample", "shapely", "pyproj", "pyogrio", "pydantic", "pandas", "matplotlib",
+    "h5py", "pykdtree", "shapely", "pyproj", "pyogrio", "pydantic", "pandas", "matplotlib",
 )  # fmt: skip
 
 

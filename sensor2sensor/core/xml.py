@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.errors import ProductError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MAX_BYTES = 32 * 2**20
 
@@ -122,6 +122,9 @@ def parse(data: bytes, where: object, max_bytes: int = MAX_BYTES) -> Element:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
 
+    again = "fetch it again"
+    if not data.strip():
+        raise ProductError("is an empty file, not XML", where=where, hint=again)
     if len(data) > max_bytes:
         raise ProductError(f"XML of {len(data)} bytes, more than {max_bytes}", where=where)
     try:
@@ -133,8 +136,39 @@ def parse(data: bytes, where: object, max_bytes: int = MAX_BYTES) -> Element:
             hint="product metadata has neither entities nor a DTD; fetch the product again",
         ) from error
     except (ParseError, ValueError, LookupError) as error:
-        raise ProductError(f"not well-formed XML: {error}", where=where) from error
+        raise ProductError(f"not well-formed XML: {error}", where=where, hint=again) from error
     return Element(str(where), root)
+
+
+def written(root: Element, namespace: str, alone: tuple[str, str]) -> bytes:
+    """A document again, in UTF-8, its elements by local name in one namespace, no attributes.
+
+    Args:
+        root: what `parse` gave.
+        namespace: of every element.
+        alone: names of a parent and a child: a parent of several such is written once for each.
+
+    Raises:
+        RecursionError: it is nested hundreds of levels deep.
+    """
+    from xml.etree.ElementTree import Element as Node
+    from xml.etree.ElementTree import tostring
+
+    def copied(element: Element, children: Iterable[Element]) -> Node:
+        node = Node(element.name)
+        node.text = element.node.text
+        node.extend([copy for child in children for copy in copies(child)])
+        return node
+
+    def copies(element: Element) -> list[Node]:
+        each = element.find_all(alone[1]) if element.name == alone[0] else []
+        if len(each) < 2:
+            return [copied(element, element.children())]
+        return [copied(element, [one]) for one in each]
+
+    top = copied(root, root.children())
+    top.set("xmlns", namespace)
+    return bytes(tostring(top, encoding="utf-8", xml_declaration=True))
 
 
 def _local(tag: str) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.seeds import keyed_hash
@@ -208,8 +208,8 @@ def groups_shared(units: Mapping[str, Sequence[str]]) -> dict[str, float]:
 def ground_shared(places: Mapping[str, TilePlace], splits: Mapping[str, str]) -> dict[str, float]:
     """Share of the ground of ``val`` and ``test`` that the train split shows too.
 
-    Areas are taken in each UTM zone of the evaluated tiles; train tiles of other zones are carried
-    over.
+    Areas are taken in each UTM zone of the evaluated tiles; tiles of other zones are carried over,
+    and ground that tiles of two zones show counts once.
     """
     train = [places[name] for name, split in splits.items() if split == "train"]
     return {
@@ -225,12 +225,21 @@ def _share(train: Sequence[TilePlace], other: Sequence[TilePlace]) -> float:
     for epsg in sorted({place.epsg for place in other}):
         # United first: ground that tiles share would count as often as there are tiles on it.
         ground = shapely.union_all([_square(p, epsg) for p in other if p.epsg == epsg])
-        near = shapely.box(*ground.bounds)
-        # Only what is near can meet it, and a union of squares costs time.
-        known = [square for square in (_square(p, epsg) for p in train) if square.intersects(near)]
-        inside += ground.intersection(shapely.union_all(known)).area if known else 0.0
+        box = shapely.box(*ground.bounds)
+        # What an earlier zone counted; zones overlap by design, for all of a product's tile.
+        ground = ground.difference(_united([p for p in other if p.epsg < epsg], epsg, box))
+        inside += ground.intersection(_united(train, epsg, box)).area
         total += ground.area
     return round(inside / total, 6) if total else 0.0
+
+
+def _united(places: Sequence[TilePlace], epsg: int, near: Any) -> Any:
+    """The ground of those tiles that meet a box, in a UTM zone."""
+    import shapely
+
+    # Only what is near can meet it, and a union of squares costs time.
+    squares = (_square(place, epsg) for place in places)
+    return shapely.union_all([square for square in squares if square.intersects(near)])
 
 
 def _square(place: TilePlace, epsg: int):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -147,7 +147,7 @@ class Evaluation:
 
     @property
     def reference(self) -> str | None:
-        """The strongest baseline, or None without any."""
+        """The baseline that is usually the strongest, or None without any."""
         return self.methods[-1] if len(self.methods) > 1 else None
 
     @property

@@ -106,8 +106,10 @@ class Gain:
 def clusters_of(blocks: Sequence[str], scenes: Sequence[str]) -> dict[str, Sequence[str]]:
     """The groups that an interval is taken over, for tiles of one block or scene are alike.
 
-    Both kinds, unless every block lies in one scene, whose effect then holds that of its blocks.
-    Fewer than four scenes say nothing about others: the blocks alone are left.
+    Both kinds, unless one lies within the other: where every block lies in one scene, or every
+    scene in one block (a site that no overpass shares with another), the larger ones alone, whose
+    effect holds that of their parts. Fewer than four scenes say nothing about others: the blocks
+    alone are left.
 
     Returns:
         Each tile's group by kind, ``block`` or ``scene``; empty below four blocks.
@@ -116,9 +118,12 @@ def clusters_of(blocks: Sequence[str], scenes: Sequence[str]) -> dict[str, Seque
         return {}
     if len(set(scenes)) < FEWEST_CLUSTERS:
         return {"block": blocks}
-    # Nested: one pair for each block. Adding V_blocks would count its spread twice.
-    if len(set(zip(blocks, scenes, strict=True))) == len(set(blocks)):
+    # Nested: one pair for each of the smaller ones, whose spread the sum would count twice.
+    pairs = len(set(zip(blocks, scenes, strict=True)))
+    if pairs == len(set(blocks)):
         return {"scene": scenes}
+    if pairs == len(set(scenes)):
+        return {"block": blocks}
     return {"block": blocks, "scene": scenes}
 
 

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+def up(number: int, multiple: int) -> int:
+    """The next multiple, or the number itself where it is one."""
+    return -(-number // multiple) * multiple
+
+
 @dataclass(frozen=True)
 class PixelWindow:
     """A rectangle of pixels: column and row of its upper-left pixel, and its size.

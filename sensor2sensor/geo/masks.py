@@ -3,7 +3,8 @@
 A mask is the union of all polygons of all folders of the file, each with its holes. Anything
 that leaves no area (points, lines, an empty file), a KMZ, or a position outside the globe is
 refused by the file's name, and so is a ring that is not written as KML wants it: GDAL reads on
-over a word or a decimal comma, and what it makes of them is another mask.
+over a word or a decimal comma, and what it makes of them is another mask. Of several rings or
+polygons where KML has one, GDAL keeps the last: holes are told apart for it, the rest is refused.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import numpy as np
 
 from sensor2sensor.core.containers import is_companion
 from sensor2sensor.core.errors import InputError, ProductError
+from sensor2sensor.core.files import sha256
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.core.xml import Element, parse
+from sensor2sensor.core.xml import Element, parse, written
 from sensor2sensor.geo.drawings import project_drawing, refuse_folded, unrolled
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 
+_KML = "http://www.opengis.net/kml/2.2"
 _MAX_BYTES = 64 * 2**20
 _CLOSED_DEG = 1e-6  # a decimetre: programs round the first and the last position differently
 _FAR_DEG = 10.0
@@ -66,9 +69,15 @@ def find_masks(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     # Windows tools write .KML; macOS leaves a companion beside each file on foreign disks.
     kml = [path for path in files if path.suffix.lower() == ".kml" and not is_companion(path.name)]
     known = {path.stem: path for path in kml}
-    missing = [f"{name!r} ({suggestion(name, known)})" for name in names if name not in known]
+    # What Google Earth saves where it is not asked for KML.
+    kmz = {path.stem: path.name for path in files if path.suffix.lower() == ".kmz"}
+    missing = [
+        f"{name!r} ({f'{kmz[name]} is a KMZ archive' if name in kmz else suggestion(name, known)})"
+        for name in names
+        if name not in known
+    ]
     if missing:
-        hint = "give names of KML files there, or --masks none"
+        hint = "give names of KML files there (save a KMZ as KML), or --masks none"
         raise InputError(f"no such mask: {', '.join(missing)}", where=folder, hint=hint)
     return {name: known[name] for name in names}
 
@@ -103,6 +112,16 @@ def prepared(path: Path, edges: str, *, say: bool = False) -> Any:
     return mask
 
 
+def mask_digest(path: Path) -> str:
+    """What tells a mask from another: SHA-256 of the file.
+
+    With a mark where several holes share an ``innerBoundaryIs``: tiles made while only the last of
+    them counted were made with another mask.
+    """
+    shared = re.search(rb"</(\w+:)?LinearRing>\s*<(\w+:)?LinearRing", path.read_bytes())
+    return sha256(path) + (", all holes" if shared else "")
+
+
 def project_mask(mask: Any, grid: Grid, edges: str = "parallel") -> Any:
     """A prepared mask around a scene, in the metres of its grid, overlapping polygons united.
 
@@ -117,7 +136,7 @@ def project_mask(mask: Any, grid: Grid, edges: str = "parallel") -> Any:
 
 
 def _checked(path: Path) -> bytes:
-    """The content of a file that is small enough, and harmless XML with a KML root."""
+    """What GDAL reads of a file that is small enough, and harmless XML with a KML root."""
     if not path.is_file():
         raise InputError("mask file not found", where=path, hint="masks are <name>.kml files")
     if path.stat().st_size > _MAX_BYTES:
@@ -135,9 +154,33 @@ def _checked(path: Path) -> bytes:
     for number, placemark in enumerate(root.descendants("Placemark"), start=1):
         named = placemark.find("name")
         label = repr(named.text[:60]) if named is not None and named.text else str(number)
+        where = f"{path}: placemark {label}"
+        _check_single(placemark, where)
         for place in placemark.descendants("LinearRing"):
-            _check_ring(place, f"{path}: placemark {label}")
-    return data
+            _check_ring(place, where)
+    return _for_gdal(root)
+
+
+def _check_single(placemark: Element, where: str) -> None:
+    """Refuse several polygons, outlines or rings where KML has one: GDAL keeps the last."""
+    if (count := len(placemark.find_all("Polygon"))) > 1:
+        hint = "put them into one MultiGeometry, or each into a placemark of its own"
+        raise InputError(f"holds {count} polygons side by side", where=where, hint=hint)
+    for polygon in placemark.descendants("Polygon"):
+        if (count := len(polygon.find_all("outerBoundaryIs/LinearRing"))) > 1:
+            hint = "draw each as a polygon; a hole belongs into innerBoundaryIs"
+            raise InputError(f"a polygon has {count} outlines", where=where, hint=hint)
+
+
+def _for_gdal(root: Element) -> bytes:
+    """The file as GDAL reads all of it: UTF-8, no prefixes, an ``innerBoundaryIs`` for each hole.
+
+    Google Earth writes all holes of a polygon into one, and of those GDAL keeps the last.
+    """
+    try:
+        return written(root, _KML, alone=("innerBoundaryIs", "LinearRing"))
+    except RecursionError:
+        raise InputError("nested too deeply", where=root.where, hint="export KML again") from None
 
 
 def _check_ring(ring: Element, where: str) -> None:

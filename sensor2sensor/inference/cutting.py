@@ -12,13 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.dataset.records import TileRecord
+from sensor2sensor.geo.grids import up
 
 Weights = npt.NDArray[np.float32]
-
-
-def up(number: int, multiple: int) -> int:
-    """The next multiple."""
-    return -(-number // multiple) * multiple
 
 
 def core_side(length: int, most: int, align: int) -> int:

@@ -21,7 +21,7 @@ from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.contract import InputSpec, TargetSpec
 from sensor2sensor.dataset.display import PHOTO_GAMMA, RGB_NAMES, brightness, clear_range
 from sensor2sensor.dataset.upsampling import upsample
-from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.geo.grids import PixelWindow, up
 from sensor2sensor.inference.preview_page import Look, Place, page
 from sensor2sensor.inference.quicklook import colours, exponent, physical, stretch
 from sensor2sensor.inference.scenes.scene import Image, Scene
@@ -108,15 +108,11 @@ def _blocks(place: PixelWindow, align: int, step: int) -> list[PixelWindow]:
     unit = math.lcm(align, step)
     side = unit * max(1, _READ_PX // unit)
     return [
-        PixelWindow(x, y, _up(min(side, place.x + place.width - x), align),
-                    _up(min(side, place.y + place.height - y), align))
+        PixelWindow(x, y, up(min(side, place.x + place.width - x), align),
+                    up(min(side, place.y + place.height - y), align))
         for y in range(place.y, place.y + place.height, side)
         for x in range(place.x, place.x + place.width, side)
     ]  # fmt: skip
-
-
-def _up(length: int, unit: int) -> int:
-    return -(-length // unit) * unit
 
 
 def means(values: Image, step: int) -> Image:
@@ -195,7 +191,7 @@ def _details(look: Look, overview: Sides, scene: Scene, step: int) -> list[Pixel
     frame, align = scene.frame, scene.align_px
     limits = np.asarray(look.limits[side], np.float64)
     shown = brightness(overview[side][..., list(look.bands[side])], *limits.T).mean(-1)
-    size = _up(DETAIL_PX, align)
+    size = up(DETAIL_PX, align)
     if min(frame.shape) < size:
         return []
     valid = np.asarray(np.isfinite(overview[side]).all(-1))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.geo.grids import PixelWindow, up
 from sensor2sensor.inference.scenes.scene import Cropped, Frame, Scene
 
 Box = tuple[float, float, float, float]
@@ -79,6 +79,5 @@ def _pixels(scene: Scene, roi: Box) -> PixelWindow:
 def _aligned(window: PixelWindow, step: int) -> PixelWindow:
     """The smallest window of whole steps around another."""
     left, top = window.x // step * step, window.y // step * step
-    right = -(-(window.x + window.width) // step) * step
-    bottom = -(-(window.y + window.height) // step) * step
+    right, bottom = up(window.x + window.width, step), up(window.y + window.height, step)
     return PixelWindow(left, top, right - left, bottom - top)

@@ -24,8 +24,8 @@ from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import InputError, ModelContractError, OutputExistsError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.core.versions import __version__
+from sensor2sensor.geo.grids import up
 from sensor2sensor.inference.cog import WrittenCog, read_cog, write_cog
-from sensor2sensor.inference.cutting import up
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import NODATA, Dtype, Kind, output_bands, storage
 from sensor2sensor.inference.quicklook import colours

@@ -19,8 +19,8 @@ import numpy as np
 
 from sensor2sensor.core.errors import InputError, ModelContractError
 from sensor2sensor.dataset.records import TileRecord
-from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.cutting import blended_starts, blending, core_side, cut, up
+from sensor2sensor.geo.grids import PixelWindow, up
+from sensor2sensor.inference.cutting import blended_starts, blending, core_side, cut
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.scenes.scene import Image, Mask, Scene
 from sensor2sensor.predictors.protocol import Predictor

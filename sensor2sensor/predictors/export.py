@@ -135,7 +135,9 @@ def refuse_settings(experiment: Any) -> None:
         key = "inference_statistics" if kind == "image" else "inference.norm"
         refused = key, f"'{kind}' normalises by what a window happens to show"
     if refused is not None:
-        raise ConfigError(f"{refused[1]}: not to be exported", where=refused[0])
+        # The setting is the run's own: nothing said now makes these weights another model.
+        hint = "predict.py applies the run as it is; an experiment without this key can be exported"
+        raise ConfigError(f"{refused[1]}: not to be exported", where=refused[0], hint=hint)
 
 
 def _unfit(contract: DatasetContract, what: str) -> ConfigError:

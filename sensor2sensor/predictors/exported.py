@@ -23,6 +23,7 @@ from sensor2sensor.dataset.display import sentinel2_colours
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.dataset.records import dense_record
 from sensor2sensor.dataset.upsampling import OWN_GRID, upsample
+from sensor2sensor.geo.grids import up
 from sensor2sensor.predictors.card import OURS, Card, mapping, read_card
 from sensor2sensor.predictors.model import ImagePredictor
 from sensor2sensor.predictors.onnx_model import OnnxModel
@@ -266,7 +267,7 @@ def _of_card(card: Card, threads: int | None, batch: int) -> Exported:
         numbers=QUANTIFICATION, enlarges=True, align_px=align, where=card.model,
     )  # fmt: skip
     halo = card.margin + (_TAPS_PX * align if coarse > 1 else 0)
-    tiling = Tiling(-(-halo // align) * align, align_px=align)
+    tiling = Tiling(up(halo, align), align_px=align)
     known = {**card.provenance, "file": card.model.name, "sha256": files.sha256(card.model)}
     return Exported(card.path.stem, predictor, form, tiling, batch, known, from_card=True)
 

@@ -22,6 +22,7 @@ from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.dataset.form import Form, form_of
 from sensor2sensor.dataset.records import TileRecord, dense_record
 from sensor2sensor.dataset.upsampling import by_native_px, regular_index
+from sensor2sensor.geo.grids import up
 from sensor2sensor.predictors import export, onnx_file
 from sensor2sensor.predictors.exported import ExportedPredictor, network_of
 from sensor2sensor.predictors.given import given_at_once
@@ -220,7 +221,7 @@ def _truths(plan: Plan, normaliser: Any, generator: Any) -> Iterator[tuple[Predi
     truth, step = plan.trained(plan.network, normaliser), plan.tiling.align_px
     if plan.size_px is None:
         for rows, columns in onnx_file.ODD_PX:
-            yield truth, (_up(rows * plan.factor, step), _up(columns * plan.factor, step))
+            yield truth, (up(rows * plan.factor, step), up(columns * plan.factor, step))
         own = None if generator is None else generator.inputs[0].shape[1:3]
         if own is not None and None not in own:  # not only to its copy for any size
             size = own[0] * plan.factor, own[1] * plan.factor
@@ -229,10 +230,6 @@ def _truths(plan: Plan, normaliser: Any, generator: Any) -> Iterator[tuple[Predi
     yield truth, plan.size_px
     if plan.crops:  # and where it is led over a tile by windows
         yield truth, (plan.size_px[0] + step, plan.size_px[1] + 3 * step)
-
-
-def _up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple
 
 
 def noise_tile(form: Form, factor: int, size: Sides, number: int) -> TileRecord:

@@ -176,7 +176,8 @@ def _listed(*entries: Baseline) -> dict[str, Baseline]:
 
 _PAIRED, _REGULAR = frozenset({"paired"}), frozenset({"degraded", "paired"})
 
-# Weakest first: the last one that a data set has is what verdicts are about.
+# Usually weakest first: the last one that a data set has is what verdicts are about. Where another
+# is the stronger one on the tiles scored, evaluations show the gain over that, too.
 REGISTRY = _listed(
     Baseline(PUBLISHED, frozenset(), _nameless, _nameless, _of_a_file, bound=_published),
     Baseline(

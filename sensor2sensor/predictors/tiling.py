@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.errors import ConfigError, ModelContractError
+from sensor2sensor.geo.grids import up
 from sensor2sensor.predictors.export import of_any_size
 from sensor2sensor.predictors.given import Given, leaves_sides_open
 from sensor2sensor.predictors.model import ModelPredictor, model_predictor
@@ -125,7 +126,7 @@ def _by_halo(experiment: Any, generator: Any) -> tuple[Any, Tiling] | None:
     unit = _unit(experiment)
     align = math.lcm(context.stride_px * factor, unit)
     halo = context.halo_px * factor + (_TAPS * unit if mode == "bicubic" else 0)
-    return generator if is_open else network, Tiling(_up(halo, align), align_px=align)
+    return generator if is_open else network, Tiling(up(halo, align), align_px=align)
 
 
 def _unit(experiment: Any) -> int:
@@ -156,9 +157,9 @@ def widest(tilings: Sequence[Tiling]) -> Tiling:
         raise ConfigError(f"windows of {sizes} pixels cannot be averaged", where="--exp")
     align = math.lcm(*(one.align_px for one in tilings))
     if blended:
-        overlap = _up(max(one.overlap_px for one in blended), align)
+        overlap = up(max(one.overlap_px for one in blended), align)
         return Tiling(None, blended[0].window_px, align, overlap)
-    return Tiling(_up(max(one.halo_px or 0 for one in tilings), align), align_px=align)
+    return Tiling(up(max(one.halo_px or 0 for one in tilings), align), align_px=align)
 
 
 def baseline_tiling(name: str, form: Form) -> Tiling:
@@ -172,7 +173,3 @@ def baseline_tiling(name: str, form: Form) -> Tiling:
         return Tiling(_TRIANGLE_PX * math.ceil(form.factor))
     unit = _input_unit(form, name if name == "bicubic" else "nearest")
     return Tiling(_TAPS * unit if name == "bicubic" else 0, align_px=unit)
-
-
-def _up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple

@@ -1,1 +1,1 @@
-"""Kinds of data: a file each, which offers what ``source.Source`` asks of it."""
+"""Kinds of data: a folder each, whose ``source.py`` offers what ``source.Source`` asks of it."""

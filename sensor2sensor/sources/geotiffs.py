@@ -42,8 +42,8 @@ class Place:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """The file as rasterio opens it.
+def opened(path: Path | str) -> Iterator[Any]:
+    """The file as rasterio opens it; a text is GDAL's name of a TIFF inside a zip.
 
     Raises:
         ValueError: It does not begin as a TIFF, or a JPEG, does.
@@ -52,19 +52,24 @@ def opened(path: Path) -> Iterator[Any]:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    driver = "JPEG" if start.startswith(_JPEG) else _DRIVERS.get(start)
-    if driver is None:
-        raise ValueError("it does not begin as a TIFF does")
+    driver = "GTiff" if isinstance(path, str) else _driver_of(path)
     with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, driver=driver) as source:
             yield source
 
 
+def _driver_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    driver = "JPEG" if start.startswith(_JPEG) else _DRIVERS.get(start)
+    if driver is None:
+        raise ValueError("it does not begin as a TIFF does")
+    return driver
+
+
 @contextmanager
-def readable(path: Path, error: type[Sensor2SensorError], where: str | Path) -> Iterator[Any]:
+def readable(path: Path | str, error: type[Sensor2SensorError], where: str | Path) -> Iterator[Any]:
     """The same; what cannot be opened or read through inside is told in one line.
 
     Args:

@@ -67,9 +67,9 @@ def data_words(folder: Path, name: str) -> str:
     return f"--data {folder.name}" + (f" --name {name}" if name != folder.name else "")
 
 
-def said(error: Exception, path: Path) -> str:
+def said(error: Exception, path: Path | str) -> str:
     """What a library says of a file, by the file's name: the same wherever it lies."""
-    return " ".join(str(error).replace(str(path), path.name).split()) or type(error).__name__
+    return " ".join(str(error).replace(str(path), Path(path).name).split()) or type(error).__name__
 
 
 def sample_name(listing: str, image: str, window: PixelWindow | None) -> str:

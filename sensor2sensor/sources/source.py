@@ -1,7 +1,7 @@
 """What a kind of data offers to the shared writer: the whole of it on this page.
 
-A source is one file. It says what there is (:meth:`Source.plan`, cheap), in which form it is stored
-(:attr:`Source.drafts`) and makes the samples one by one (:meth:`Source.read`). Everything else is
+A source is one class. It says what there is (:meth:`Source.plan`, cheap), in which form it is
+stored (:attr:`Source.drafts`) and makes the samples one by one (:meth:`Source.read`). All else is
 the writer's (``sensor2sensor.sources.writer``): splits, files that are whole or not there, repeats
 that keep what is current, statistics, ``split.csv`` and ``dataset.json``. A door is then three
 lines: parse, make the source, ``write(source, data_root, write_options(args))``.
@@ -156,7 +156,9 @@ def listing(name: str, items: Iterable[Item], **facts: Any) -> Listing:
         raise DatasetError("holds no sample", where=name, hint="check the folder")
     twice = [found for found, n in Counter(item.name for item in ordered).items() if n > 1]
     if twice:
-        raise DatasetError(f"has two samples of one name: {', '.join(twice[:5])}", where=name)
+        what = f"has two samples of one name: {', '.join(twice[:5])}"
+        hint = "rename one of the two files; 1.jpg and 1.png have one name"
+        raise DatasetError(what, where=name, hint=hint)
     for item in ordered:
         # Names become those of files, and split.csv joins the units of a sample by "+".
         if not _FILE_NAME.fullmatch(item.name) or not item.unit or "+" in item.unit:

@@ -65,14 +65,16 @@ def test_row_21_required_keys(tmp_path: Path) -> None:
     assert problems(path) == ["1 dataset: is required", "1 model_name: is required"]
 
 
-def test_misspelt_suffix_of_the_original_is_read_with_a_warning(tmp_path: Path) -> None:
+def test_misspelt_suffix_of_the_original_is_read_with_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "experiment.json"
     path.write_text('{"model_name": "m", "dataset": "d",\n "enfore_suffix": "notinmask"}')
-    with pytest.warns(
-        UserWarning, match=r"experiment\.json:2 enfore_suffix: read as enforce_suffix"
-    ):
-        config, _ = load_experiment_file(path)
-    assert config.enforce_suffix == "notinmask"
+    for _ in range(2):
+        config, document = load_experiment_file(path)
+    said = "experiment.json:2 enfore_suffix: read as enforce_suffix; mend the spelling"
+    assert [said in line for line in caplog.messages] == [True]
+    assert config.enforce_suffix == "notinmask" and document.line_of(("enforce_suffix",)) == 2
 
 
 @pytest.mark.parametrize(

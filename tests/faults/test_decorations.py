@@ -20,6 +20,7 @@ from tests.fakes_dataset import make_dataset
 DOT = """#!/bin/sh
 for last; do :; done
 [ "$(wc -c < "$last")" -lt 100 ] && exit 0
+printf '\\211PNG half a picture'
 kill -ABRT $$
 """
 EXPERIMENT = {
@@ -39,7 +40,7 @@ def test_a_failure_is_a_line_and_the_traceback_is_for_debugging(caplog):
         raise KeyboardInterrupt
 
 
-def test_a_network_that_graphviz_cannot_draw_is_described_in_text(tmp_path, monkeypatch):
+def test_a_network_that_graphviz_cannot_draw_is_described_in_text(tmp_path, monkeypatch, capfd):
     import keras
 
     dot = tmp_path / "bin" / "dot"
@@ -57,6 +58,8 @@ def test_a_network_that_graphviz_cannot_draw_is_described_in_text(tmp_path, monk
         "the picture of the generator", "the picture of the discriminator",
     ]  # fmt: skip
     assert all("\n" not in line for line in lines)
+    # What was drawn until then is no message: it filled the terminal when Ctrl-C hit the drawing.
+    assert "half a picture" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
 from sensor2sensor.training.writers import JSONL, read_log
 from tests.fakes_dataset import make_dataset
-from tests.unit.training.tiny import Mapped, TinyGAN
+from tests.unit.training.tiny import Mapped, TinyGAN, assert_equal
 
 SETTINGS = {
     "model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 64, "steps": 4, "batch_size": 2,
@@ -95,11 +95,6 @@ def restored(exp, **options):
 def statistics_of(generator):
     found = batchnorms(generator)
     return [np.array(v) for norm in found for v in (norm.moving_mean, norm.moving_variance)]
-
-
-def assert_equal(one, two):
-    for first, second in zip(one, two, strict=True):
-        np.testing.assert_array_equal(first, second)
 
 
 def values(model):

@@ -32,7 +32,6 @@ def test_a_truncated_or_flipped_zip(s2_source: Path, tmp_path: Path) -> None:
     at = whole.index(image) + len(image) // 2
     path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     assert len(open_s2(path).verify(product.members_for(("B02", "B03"), 10))) == 1
-    assert [line.split(": ")[1] for line in product.files.damaged()] == ["damaged archive member"]
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ProductError, match=r"x\.zip: not a readable zip archive"):
         open_s2(path)

@@ -12,17 +12,10 @@ from models import base
 from models.loading import load_gan_class
 from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.core.errors import ConfigError
-from tests.models.standin import batch, experiment
+from tests.models.standin import batch, counts, experiment, noise
 
 NAMES = ("aris-b", "aris-c", "sis3-b", "psgan", "dmnet")
 CONVOLUTIONS = (tf.keras.layers.Conv2D, tf.keras.layers.Conv2DTranspose)
-
-
-def counts(network):
-    def size(weights):
-        return sum(int(np.prod(weight.shape)) for weight in weights)
-
-    return size(network.trainable_weights), size(network.non_trainable_weights)
 
 
 def unbuilt(name, params=None, **settings):
@@ -43,10 +36,6 @@ def generator(name, **settings):
 def small(name, params=None, **settings):
     settings.setdefault("normalisation", "minmax" if name == "psgan" else "symmetric")
     return load_gan_class(name)(experiment(params={"width": 0.1} | (params or {}), **settings))
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).normal(0, 1, shape).astype(np.float32)
 
 
 # Counts of the published networks, measured on the original (trainable, not trainable).

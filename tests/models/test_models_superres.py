@@ -11,7 +11,7 @@ import tensorflow as tf
 from models import base, layers
 from models.loading import load_gan_class
 from sensor2sensor.core.errors import ConfigError
-from tests.models.standin import batch, experiment
+from tests.models.standin import batch, counts, experiment, noise
 
 NAMES = ("srgan", "srs3", "dsen2w", "tarsgan")
 SMALL = {
@@ -23,13 +23,6 @@ SMALL = {
 PER_AWRRDB = 11 * 32  # three λ in each of three rounds, two at the end, of 32 channels
 ATTENTION_PORT = 192 * 16 + 16 * 192 + 192 * 192  # two 1 x 1 convolutions, one transposed
 ATTENTION = 192 * 64 + 64 * 192
-
-
-def counts(network):
-    def size(weights):
-        return sum(int(np.prod(weight.shape)) for weight in weights)
-
-    return size(network.trainable_weights), size(network.non_trainable_weights)
 
 
 def unbuilt(name, **settings):
@@ -44,10 +37,6 @@ def unbuilt(name, **settings):
 
 def small(name, params=None, **settings):
     return load_gan_class(name)(experiment(params=SMALL[name] | (params or {}), **settings))
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).normal(0, 1, shape).astype(np.float32)
 
 
 # Counts measured on the original, plus what its repaired parts have more or less.

@@ -18,14 +18,7 @@ from sensor2sensor.dataset.ranges import output_bounds
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.training.normaliser import unstated_bound
 from tests.models.family import NAMES, small_gan
-from tests.models.standin import batch, experiment
-
-
-def counts(network):
-    def size(weights):
-        return sum(int(np.prod(weight.shape)) for weight in weights)
-
-    return size(network.trainable_weights), size(network.non_trainable_weights)
+from tests.models.standin import batch, counts, experiment
 
 
 @pytest.mark.parametrize("name", NAMES)

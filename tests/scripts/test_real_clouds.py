@@ -20,7 +20,7 @@ from tests.real_data import data_set
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDE_PX = 96
-METHODS, MEAN = ("model", "do_nothing"), {"mean": 0.2, "std": 0.01}
+METHODS, MEAN = ("model", *clouds.BASELINES), {"mean": 0.2, "std": 0.01}
 DATES = {"20230810": 69.0, "20230813": 1.7, "20230815": 0.2, "20230818": 46.0}
 
 
@@ -124,14 +124,20 @@ def test_a_table_has_every_part_with_its_limits() -> None:
             "metrics": {"mae": {"label": "MAE", "better": "lower", "unit": "reflectance"}},
             "strata": {"reproduction": {"columns": ["mae@reproduction"]}},
             "summary": {m: dict(zip(columns, (MEAN, MEAN), strict=True)) for m in METHODS},
-            "gain": {"do_nothing": dict(zip(columns, (gain, perfect), strict=True))},
+            "gain": {
+                "do_nothing": dict(zip(columns, (gain, perfect), strict=True)),
+                "mean_colour": dict.fromkeys(columns, gain),
+            },
         },
-        "do_nothing",
+        clouds.BASELINES,
     )
+    # Beside doing nothing also what one colour scores, which is the stronger one under clouds.
+    assert lines[0].count("gain, 95 % interval") == 2 and "mean_colour" in lines[0]
+    colour = "0.2 ± 0.01 | +0.1 (+0.05 to +0.15) |"
     assert lines[2:] == [
-        "| MAE ↓ [reflectance] | target | 0.2 ± 0.01 | 0.2 ± 0.01 | +0.1 (+0.05 to +0.15) |",
+        f"| MAE ↓ [reflectance] | target | 0.2 ± 0.01 | {colour} {colour}",
         "| MAE ↓ [reflectance] | reproduction | 0.2 ± 0.01 | by definition"
-        " | +0.1, no verdict: perfect by definition |",
+        f" | +0.1, no verdict: perfect by definition | {colour}",
     ]
 
 

@@ -166,6 +166,19 @@ def test_no_private_part_of_keras_is_read() -> None:
             assert not (isinstance(name, str) and name in PRIVATE), f"{path}: {name}"
 
 
+CALLED = {"PIL": "pillow", "ruamel": "ruamel.yaml"}
+
+
+def test_what_the_light_library_requires_is_what_it_imports() -> None:
+    """What only tests and benchmarks ask for stands in requirements-dev.txt."""
+    base = (ROOT / "requirements" / "base.txt").read_text(encoding="utf-8")
+    required = set(re.findall(r"^([\w.]+)>=", base, re.M))
+    files = [*sources("sensor2sensor"), ROOT / "experiment.py"]
+    asked = {name.split(".")[0] for path in files for name in imports(path)}
+    asked |= {"h5netcdf"}  # xarray's engine, by its name
+    assert required <= {CALLED.get(name, name) for name in asked}
+
+
 def functions(path: Path) -> list[int]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)

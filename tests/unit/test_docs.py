@@ -50,6 +50,14 @@ def anchors(page: Path) -> set[str]:
     return names
 
 
+def test_the_readme_names_every_model() -> None:
+    files = (ROOT / "models").glob("*.py")
+    names = [path.stem for path in files if "\nclass GAN" in path.read_text(encoding="utf-8")]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert names
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
 @pytest.mark.parametrize("page", tracked_pages(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):

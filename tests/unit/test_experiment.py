@@ -109,6 +109,15 @@ def test_a_bounded_model_s_value_range_lies_within_its_bounds(
         exp.STEPS = 3
 
 
+def test_a_path_to_an_experiment_names_it(
+    root: Path, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = environment.experiment_root / write(root, "known/edsr")
+    monkeypatch.chdir(folder.parent)
+    for named in (str(folder), "edsr", "known/edsr/", "known/edsr/experiment.json"):
+        assert Experiment(named, environment).name == "known/edsr", named
+
+
 def test_nearest_names(root: Path, environment: Environment) -> None:
     write(root, "known/edsr")
     with pytest.raises(InputError, match="nearest: 'known/edsr'"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sensor2sensor.core.archives import open_files
+from sensor2sensor.core.cli import say
 from sensor2sensor.core.containers import PRODUCT_SUFFIXES, is_metadata, is_old_metadata
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import nearest
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["sentinel2", "sentinel3", "theia", "stack", "picture"]
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+_UNREAD = (".bmp", ".gif", ".webp", ".heic", ".avif")  # told, not passed over in silence
 _CALLED = {
     "sentinel2": "a Sentinel-2 product",
     "sentinel3": "a Sentinel-3 product",
@@ -213,6 +215,9 @@ def _products(folder: Path) -> Iterator[Path]:
 def _rasters(folder: Path) -> Iterator[Path]:
     from sensor2sensor.sources.pictures import pictures_in
 
+    if unread := pictures_in(folder, _UNREAD)[0]:
+        what = f"{len(unread)} pictures that are no TIFF, PNG or JPEG left out"
+        say(f"{folder.name}/: {what}, first of them {unread[0].name}")
     # What an earlier prediction left in the folder is no input, unless it is named itself.
     yield from (path for path in pictures_in(folder, ENDINGS)[0] if not is_prediction(path))
 

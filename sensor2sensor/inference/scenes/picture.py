@@ -191,6 +191,8 @@ def _numbers(picture: Picture, wanted: Sequence[str], named: Sequence[str]) -> l
         return [has.index(n) if n in has else i for i, n in enumerate(wanted)]
     what = f"has the bands {', '.join(has)}, the model takes {', '.join(wanted)}"
     hint = "a mask has one band" if len(wanted) == 1 else "--bands names those of the file"
+    if len(has) < len(wanted):  # no name makes three bands of one
+        hint = f"convert it to {len(wanted)} bands: {', '.join(plain)}"
     raise InputError(what, where=picture.path, hint=hint)
 
 
@@ -260,7 +262,8 @@ def _decoded(path: Path) -> Picture:
             warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
             with Pillow.open(path, formats=FORMATS) as picture:
                 if (fault := too_deep(picture)) or (fault := _other_mode(picture)):
-                    raise InputError(fault, where=path, hint=_ADVICE)
+                    # Step 51 gives its own advice behind the fault; one is enough.
+                    raise InputError(fault.partition(";")[0], where=path, hint=_ADVICE)
                 driver = str(picture.format)  # GDAL's names of both are Pillow's
                 turned = ImageOps.exif_transpose(picture)
                 upright = turned.size == picture.size and 0x0112 not in picture.getexif()

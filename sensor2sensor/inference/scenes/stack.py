@@ -40,6 +40,7 @@ from sensor2sensor.inference.scenes.stackvalues import (
     coarser,
     limits,
     of_larger_pixels,
+    of_no_band,
     of_offset,
 )
 from sensor2sensor.products.bands import S2_BANDS
@@ -148,7 +149,7 @@ class _Stack:
         if all(name in LIMITS_DB for name in lacking):
             hint = "--radar-file names the radar of the same ground"
         else:
-            hint = suggestion(lacking[0], self.main.names)
+            hint = _of_level(lacking, self._form) or suggestion(lacking[0], self.main.names)
         raise InputError(what, where=self.main.path, hint=hint)
 
     def _radar_unit(self) -> Unit:
@@ -171,7 +172,7 @@ class _Stack:
             refuse_other_unit(sample, unit, file.path)
         except DatasetError as error:
             hints = {"db": "add --radar linear to convert it", "linear": "leave out --radar linear"}
-            hint = hints[unit] if "each band" not in error.what else error.hint
+            hint = hints[unit] if "--s1-unit" in (error.hint or "") else error.hint
             raise InputError(error.what, where=file.path, hint=hint) from None
         return unit
 
@@ -307,7 +308,7 @@ class _Stack:
                 raise InputError(what, where=file.path, hint=hint)
             return [f"{what}: check its scale"]
         offset = of_offset(known, self._coding(file, number), self._published)
-        return [*offset, *of_larger_pixels(images, bands)]
+        return [*offset, *of_no_band(images, bands), *of_larger_pixels(images, bands)]
 
     def facts(self, input_m: float | None) -> dict[str, Any]:
         """For provenance."""
@@ -320,6 +321,13 @@ class _Stack:
         if self._backscatter:
             said["radar"] = self._unit
         return {**said, "pixel_m": self.has_m, "input_m": input_m, "files": digests(*files)}
+
+
+def _of_level(lacking: Sequence[str], form: Form) -> str:
+    """What to do about a stack of level 2A, which knows no B10, before a model of level 1C."""
+    if form.level != "L1C" or list(lacking) != ["B10"]:
+        return ""
+    return "level 2A has no B10, and the model was trained on level 1C: give it that product"
 
 
 def _is_target(has_m: float | None, form: Form, options: SceneOptions) -> bool:

@@ -82,6 +82,23 @@ def of_offset(known: npt.NDArray[np.float32], coding: BandSpec, published: bool)
     return []
 
 
+def of_no_band(images: Sequence[Image], bands: Sequence[BandSpec]) -> list[str]:
+    """What sampled images say of bands that show nothing: filled up, as B10 of level 2A is."""
+
+    def one_value(values: npt.NDArray[Any]) -> bool:
+        known = values[np.isfinite(values)]
+        return bool(known.size > 1 and (known == known[0]).all())
+
+    seen = np.concatenate([image.reshape(-1, len(bands)) for image in images])
+    same = [one_value(seen[:, place]) for place in range(len(bands))]
+    # Where all are, the whole scene is blank, and the model is shown that.
+    odd = [band.name for band, is_same in zip(bands, same, strict=True) if is_same]
+    if not odd or all(same):
+        return []
+    what = f"{', '.join(odd)}: one value at all 25 places that were looked at, unlike in training"
+    return [f"{what}; was it filled up for a band that is not there?"]
+
+
 def of_larger_pixels(images: Sequence[Image], bands: Sequence[BandSpec]) -> list[str]:
     """What sampled images say of bands that were trained on as larger pixels, each repeated."""
 

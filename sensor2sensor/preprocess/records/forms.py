@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sensor2sensor.dataset.bands import float_band, reflectance_band
@@ -27,7 +26,6 @@ OLCI_PIXEL_M = {"OL_1_EFR": 300.0, "OL_1_ERR": 1200.0}
 # reduced resolution every column has a value of its own; one nominal pixel is more than enough.
 OLCI_GUARD_M = {"OL_1_EFR": 450.0, "OL_1_ERR": 1200.0}
 MANY_PIXELS = 65535  # until the records are counted
-Bands = tuple[Mapping[str, Any], ...]
 
 
 def drafts_for(options: DatasetOptions, tiles: TileSet) -> tuple[DatasetContract, ...]:

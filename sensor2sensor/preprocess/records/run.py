@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import cli
-from sensor2sensor.core.notices import require_tensorflow
 from sensor2sensor.preprocess.records.inputs import read_tiles
 from sensor2sensor.preprocess.records.options import add_arguments, from_arguments
 from sensor2sensor.preprocess.records.source import TileSource
@@ -44,8 +43,6 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0, or 1 where a tile had to be refused.
     """
-    if not args.dry_run:
-        require_tensorflow()  # before a look around whose outcome could not be written
     env = load_environment(args.environment)
     options, writing = from_arguments(args), write_options(args)
     tiles = read_tiles(env, options.inventory, options.tile_px)

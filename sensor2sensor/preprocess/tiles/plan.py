@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.config.selection import Selection
-from sensor2sensor.core import cli, files
+from sensor2sensor.core import cli
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.times import format_utc
 from sensor2sensor.geo.footprints import project
-from sensor2sensor.geo.masks import find_masks, load_masks, project_mask
+from sensor2sensor.geo.masks import find_masks, load_masks, mask_digest, project_mask
 from sensor2sensor.preprocess.inventory.options import inventory_name
 from sensor2sensor.preprocess.inventory.rows import InventoryRow
 from sensor2sensor.preprocess.tiles.options import Request, TileOptions
@@ -69,7 +69,7 @@ class SceneTask:
 
     def asked(self, pair: Pair) -> str:
         """Fingerprint of what is asked for: options, products by name, masks; not their bytes."""
-        masks = {name: files.sha256(path) for name, path in self.masks.items()}
+        masks = {name: mask_digest(path) for name, path in self.masks.items()}
         return fingerprint([self.options.deciding(), asdict(pair), masks])
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.sources import pictures
-from sensor2sensor.sources.aerial.rasters import DTYPES, Raster, look
+from sensor2sensor.sources.aerial.rasters import DTYPES, Raster, called, look
 from sensor2sensor.sources.geotiffs import Place
 
 ENDINGS = (".tif", ".tiff")
@@ -176,7 +176,7 @@ def _checked(pair: Pair, form: Form, named: bool) -> Pair:
     )
     for raster, fault in faults:
         if fault:
-            return replace(pair, fault=f"{raster.path.parent.name}/{raster.path.name}: {fault}")
+            return replace(pair, fault=f"{called(raster)}: {fault}")
     return pair
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.sources import pictures
-from sensor2sensor.sources.geotiffs import Place, opened, place_of
+from sensor2sensor.sources.geotiffs import Place, opened, place_of, readable
 from sensor2sensor.sources.resampling import Values, resampled
 
 DTYPES = {"uint8": "uint8", "uint16": "uint16", "int16": "float32", "float32": "float32"}
@@ -198,7 +198,7 @@ def read_mask(
         few = ", ".join(f"{value:g}" for value in sorted(seen)[:_FEW])
         raise DatasetError(
             f"has the values {few}, a mask has 0 and one other",
-            where=f"{raster.path.parent.name}/{raster.path.name}",
+            where=called(raster),
             hint="is it stored without loss?",
         )
     # Sums of areas round: exactly a half is a half, whatever the ratio of the sizes.
@@ -206,17 +206,11 @@ def read_mask(
     return stored, built_px / window.width**2, empty / window.width**2
 
 
-@contextmanager
-def reading(raster: Raster) -> Iterator[Any]:
-    """An open file whose damage is told with its name."""
-    from rasterio.errors import RasterioError
+def reading(raster: Raster) -> AbstractContextManager[Any]:
+    """The open file, whose damage is told with its name."""
+    return readable(raster.path, DatasetError, called(raster))
 
-    try:
-        with opened(raster.path) as source:
-            yield source
-    except (RasterioError, OSError) as error:
-        # What GDAL itself said stands behind the error of rasterio.
-        cause = pictures.said(error.__cause__ or error, raster.path)  # type: ignore[arg-type]
-        where = f"{raster.path.parent.name}/{raster.path.name}"
-        what = f"is damaged or cut short ({cause})"
-        raise DatasetError(what, where=where, hint="fetch it again") from error
+
+def called(raster: Raster) -> str:
+    """Its folder and name, for messages: an image and its mask have one name."""
+    return f"{raster.path.parent.name}/{raster.path.name}"

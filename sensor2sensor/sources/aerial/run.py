@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import cli
-from sensor2sensor.core.notices import require_tensorflow
 from sensor2sensor.sources import pictures
 from sensor2sensor.sources.aerial.options import RATIOS, add_arguments, from_arguments
 from sensor2sensor.sources.aerial.pairs import find
@@ -50,8 +49,6 @@ def run(args: argparse.Namespace) -> int:
     """
     folder = pictures.folder_of_data(args)
     options, writing = from_arguments(args, folder), shared.write_options(args)
-    if not args.dry_run:
-        require_tensorflow()
     env = load_environment(args.environment)
     found = find(folder, options.bands)
     return write(AerialSource(folder, found, options), Path(env.data_root), writing)

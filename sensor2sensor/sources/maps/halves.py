@@ -104,5 +104,7 @@ def _pixels(path: Path, sha256: str) -> Bytes:
         if "transparency" in picture.info:  # a colour that stands for none
             turned = turned.convert("RGBA")
         if turned.mode == "RGBA" and turned.getextrema()[3] != (255, 255):
-            raise ValueError("it is transparent in places, where nobody knows its colours")
+            what = "is transparent in places, where nobody knows its colours"
+            where = f"{path.parent.name}/{path.name}"
+            raise DatasetError(what, where=where, hint="fill them or leave the alpha band out")
         return np.asarray(turned.convert("RGB"))

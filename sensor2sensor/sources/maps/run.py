@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import cli
-from sensor2sensor.core.notices import require_tensorflow
 from sensor2sensor.sources import pictures
 from sensor2sensor.sources.maps.options import DIRECTIONS, MapsOptions
 from sensor2sensor.sources.maps.source import MapsSource
@@ -71,8 +70,6 @@ def run(args: argparse.Namespace) -> int:
         (few, f"--val-from-train {args.val_from_train} is less than 1"),
     )
     pictures.refuse_wrong(args, [text for bad, text in checks if bad])
-    if not args.dry_run:
-        require_tensorflow()
     folder = pictures.folder_of_data(args)
     options = MapsOptions(
         dataset=args.dataset,

@@ -48,6 +48,10 @@ class MapsSource(Source):
         notes = []
         for kind in kinds:
             paths, others = pictures.pictures_in(self._folder / kind, ENDINGS)
+            if kind == "train" and not paths:
+                hint = f"convert the other files ({others})" if others else "put the pairs there"
+                what = "holds no JPEG or PNG picture"
+                raise InputError(what, where=self._folder / kind, hint=hint)
             found[kind] = list(map(look, progress(paths, desc=f"looking at {kind}", unit="file")))
             if others:
                 notes.append(
@@ -136,6 +140,9 @@ def _split_folders(folder: Path) -> dict[str, str]:
     there = [kind for kind in ("train", "val", "test") if (folder / kind).is_dir()]
     if "train" not in there:
         hint = "--data names the folder that holds train/ and val/"
+        # Archives often have the folder's name once more within.
+        deeper = next((p.parent.name for p in sorted(folder.glob("*/train")) if p.is_dir()), None)
+        hint += f", as {folder.name}/{deeper} does" if deeper else ""
         raise InputError("has no train/ folder", where=folder, hint=hint)
     lone = "test" not in there
     return {kind: "test" if kind == "val" and lone else kind for kind in there}
@@ -158,13 +165,21 @@ def _with_drawn(
     if "test" not in given and asked is None:
         hint = "--val-from-train N draws N images of train/ for validation and N others for testing"
         raise InputError("has no val/ folder", where=folder, hint=hint)
-    images = len({item.unit for item in items if item.split == "train"})
+    # Drawn from what can be used: of few images a grey one would be all that validates.
+    usable = [item for item in items if not item.payload[0].fault]
+    images = len({item.unit for item in usable if item.split == "train"})
+    times = 1 if "test" in given else 2
     count = max(1, images // 10) if asked is None else asked
+    if images <= times * count:  # too few: what is refused is named in the end
+        usable, images = items, len({item.unit for item in items if item.split == "train"})
     told = [f"{count} of {images} images of train/ are for validation"]
     if "test" not in given:
-        drawn_first = with_validation(items, count, options.seed)
-        items = [replace(i, split="test") if i.split == "val" else i for i in drawn_first]
         told = [f"{told[0]}, {count} others for testing: there is no val/ folder"]
+        usable = [
+            replace(i, split="test") if i.split == "val" else i
+            for i in with_validation(usable, count, options.seed)
+        ]
     elif "val" in kinds:
         told.append("val/ is for testing, as it was published")
-    return list(with_validation(items, count, options.seed)), told
+    splits = {i.name: i.split for i in with_validation(usable, count, options.seed)}
+    return [replace(i, split=splits.get(i.name, i.split)) for i in items], told

@@ -10,7 +10,6 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.places import dataset_fault
 from sensor2sensor.core import cli
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.core.notices import require_tensorflow
 from sensor2sensor.dataset.degradation import MTF_NYQUIST
 from sensor2sensor.sources.pairs.source import PairsSource
 from sensor2sensor.sources.writer import options as shared
@@ -58,7 +57,5 @@ def run(args: argparse.Namespace) -> int:
     if (fault := dataset_fault(root, args.source, args.from_size)) is not None:
         where = {"dataset": "--from", "tilesize": "--from-size"}[fault[0]]
         raise InputError(fault[1], where=where)
-    if not args.dry_run:
-        require_tensorflow()
     source = PairsSource(root / args.source / str(args.from_size), name, args.band, args.mtf)
     return write(source, root, shared.write_options(args))

@@ -115,7 +115,12 @@ def find(folder: Path) -> Found:
 
 
 def images_in(folder: Path) -> list[tuple[str, Patch, Path]]:
-    """Kind, patch and path of every image in either layout; none where there is neither."""
+    """Kind, patch and path of every image in either layout; none where there is neither.
+
+    A folder of a season and kind (``ROIs1970_fall_s2_cloudy``) gives what is in it.
+    """
+    if match := _FOLDER.fullmatch(folder.resolve().name):
+        return list(_season(folder, match["season"], match["kind"], []))
     with suppress(InputError):
         return list(_images(_roots(folder), []))
     return []

@@ -19,6 +19,8 @@ LEAST_POWER: Final = 1 / 65535
 # Real radar lies far within (of real samples -47 to 26 dB). What lies beyond marks no data, as -99
 # and -9999 do, which no tag need declare: one such pixel would darken its whole block.
 _MOST_DB: Final = 90.0
+# A scene whose half is brighter is none: a town has -5 dB. Integers of 8 and 16 bits are brighter.
+_BRIGHT_DB: Final = 10.0
 
 
 def in_db(linear: npt.NDArray[Any]) -> Floats:
@@ -66,8 +68,9 @@ def block_mean(radar_db: npt.NDArray[Any], factor: int, *, domain: Unit = "db") 
 def measured(radar: npt.NDArray[Any], unit: Unit) -> npt.NDArray[np.bool_]:
     """Where all bands hold a value that radar can have, ``[H, W]``.
 
-    Power of 0 is one: borders of products have it, and :func:`in_db` takes it. Negative power is
-    none, unless most is: that file is in dB, which :func:`refuse_other_unit` tells.
+    Power of 0 in all bands is none: products are padded with it beyond the swath. In one band it
+    is a value, ground darker than the noise that was taken off. Negative power is none, unless most
+    is: that file is in dB, which :func:`refuse_other_unit` tells.
 
     Args:
         radar: ``[H, W, C]`` as it is stored.
@@ -78,6 +81,7 @@ def measured(radar: npt.NDArray[Any], unit: Unit) -> npt.NDArray[np.bool_]:
         seen &= radar <= _MOST_DB
     elif 2 * np.count_nonzero(radar[seen] < 0) <= np.count_nonzero(seen):
         seen &= (radar >= 0) & (radar <= 10 ** (_MOST_DB / 10))
+        seen &= (radar != 0).any(axis=-1, keepdims=True)
     valid: npt.NDArray[np.bool_] = seen.all(axis=-1)
     return valid
 
@@ -91,9 +95,13 @@ def refuse_other_unit(radar: npt.NDArray[Any], unit: Unit, where: object) -> Non
         where: For the message.
 
     Raises:
-        DatasetError: It is another unit, or each band is one value throughout (or not a number).
+        DatasetError: It is another unit, each band is one value throughout (or not a number), or
+            its numbers are those of a scale that nobody knows.
     """
     known = radar[measured(radar, unit)]
+    finite = radar[np.isfinite(radar) & (radar != 0)]
+    if known.size == 0 and finite.size and finite.min() < finite.max():
+        raise _of_other_scale(finite, where)
     if known.size == 0 or bool((known == known[0]).all()):
         raise DatasetError(
             "holds no radar: each band is one value throughout",
@@ -113,3 +121,14 @@ def refuse_other_unit(radar: npt.NDArray[Any], unit: Unit, where: object) -> Non
             where=where,
             hint="pass --s1-unit db",
         )
+    if unit == "linear" and float(np.median(known)) > 10 ** (_BRIGHT_DB / 10):
+        raise _of_other_scale(known, where)
+
+
+def _of_other_scale(numbers: npt.NDArray[Any], where: object) -> DatasetError:
+    low, high = numbers.min(), numbers.max()
+    return DatasetError(
+        f"holds no radar in dB or power: its numbers are {low:g} to {high:g}",
+        where=where,
+        hint="undo what they were stored with: it takes dB (-50 to 30) or power (0 to 1000)",
+    )

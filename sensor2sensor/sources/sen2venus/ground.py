@@ -78,9 +78,11 @@ def site_splits(
         InputError: A site that is asked for is not there, two splits would share ground, or none is
             left to train on.
     """
-    for asked in (*options.test_sites, *options.val_sites):
-        if asked not in sites:
-            raise InputError(f"no site '{asked}' with patches", hint=suggestion(asked, sites))
+    asked = (*options.test_sites, *options.val_sites)
+    # All of them at once: a list of sites for testing is often longer than what was fetched.
+    if lacking := [site for site in asked if site not in sites]:
+        what = f"no site {', '.join(repr(site) for site in lacking)} with patches"
+        raise InputError(what, hint=suggestion(lacking[0], sites))
     splits = dict.fromkeys(options.test_sites, "test") | dict.fromkeys(options.val_sites, "val")
     rest = [site for site in sites if site not in splits]
     if not options.val_sites:

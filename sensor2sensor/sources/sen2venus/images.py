@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core.errors import DatasetError, InputError
-from sensor2sensor.sources.geotiffs import Place, place_of
+from sensor2sensor.sources.geotiffs import Place, place_of, readable
 from sensor2sensor.sources.sen2venus.form import NODATA, PIXELS, TARGET_M
 from sensor2sensor.sources.sen2venus.layout import Member, Patch
 
 # Half a pixel of 5 m: files of one patch are cut from grids of 5, 10 and 20 m.
 _APART_M = 2.5
-_CACHE_MB = 64
 Numbers = npt.NDArray[np.int16]
 
 
@@ -35,13 +33,18 @@ def header_of(patch: Patch, column: str) -> Header | None:
     """Of one of its files; None where it cannot be opened: that is told when it is read."""
     if patch.missing:
         return None
-    with suppress(DatasetError), _opened(patch.members[column]) as source:
+    with suppress(DatasetError), _read(patch.members[column]) as source:
         return Header((source.height, source.width), place_of(source))
     return None
 
 
-def common_side(headers: Sequence[Header | None], where: object) -> int:
+def common_side(headers: Sequence[Header | None], where: object, why: str = "") -> int:
     """Edge of most patches at 5 m: one odd file does not decide for all.
+
+    Args:
+        headers: Of all patches.
+        where: For the message.
+        why: What the first patch that is missing says.
 
     Raises:
         InputError: None can be read, or none is square.
@@ -49,7 +52,8 @@ def common_side(headers: Sequence[Header | None], where: object) -> int:
     sides = Counter(h.shape[0] for h in headers if h is not None and h.shape[0] == h.shape[1])
     if not sides:
         what = "has no square patch that can be read"
-        raise InputError(what, where=where, hint="check the zips beside the indices")
+        hint = f"the first: {why}" if why else "check the zips beside the indices"
+        raise InputError(what, where=where, hint=hint)
     return sides.most_common(1)[0][0]
 
 
@@ -67,7 +71,7 @@ def read_patch(patch: Patch, side_px: int, bands: Mapping[str, int]) -> dict[str
     read, places = {}, {}
     for column, count in bands.items():
         member, side = patch.members[column], side_px // PIXELS[column]
-        with _opened(member) as source:
+        with _read(member) as source:
             if wrong := _wrong(source, count, side):
                 raise DatasetError(wrong, where=member.called)
             read[column] = _numbers(source)
@@ -108,19 +112,5 @@ def _refuse_elsewhere(patch: Patch, places: Mapping[str, Place | None]) -> None:
             raise DatasetError(f"has pixels of {place.pixel_m:g} m, not {pixel_m}", where=called)
 
 
-@contextmanager
-def _opened(member: Member) -> Iterator[Any]:
-    """An open file whose damage is told with its name."""
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
-
-    try:
-        with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            # By this driver alone: a VRT of that name could read any file or address.
-            with rasterio.open(member.path, driver="GTiff") as source:
-                yield source
-    except (RasterioError, OSError) as error:
-        cause = " ".join(str(error.__cause__ or error).replace(member.path, member.called).split())
-        what = f"cannot be read, or is cut short ({cause})"
-        raise DatasetError(what, where=member.called, hint="fetch it again") from error
+def _read(member: Member) -> AbstractContextManager[Any]:
+    return readable(member.path, DatasetError, member.called)

@@ -23,6 +23,7 @@ from sensor2sensor.core.paths import zip_member
 
 INDEX = "index.csv"
 ZIP = ".zip"
+_PACKED = {ZIP, ".7z"}
 # Of the largest site some 16,000 patches of 0.5 MB lie in one zip.
 LIMITS = ArchiveLimits(members=200_000, total_bytes=256 * 2**30)
 _TILES, _DATES = ("s2_tile", "tile"), ("date", "acquisition_date", "s2_date")
@@ -71,12 +72,23 @@ def sites_in(folder: Path) -> list[Path]:
         return [folder]
     found = sorted(path.parent for path in folder.glob(f"*/{INDEX}"))
     if not found:
-        stacks = any(folder.rglob("*.pt"))
+        stacks, packed = any(folder.rglob("*.pt")), packed_sites(folder)
         hint = "--data names the folder that holds the sites' folders"
         if stacks:
             hint = "these are stacks of version 1: convert them with s2s convert-sen2venus"
+        elif packed:
+            hint = f"unpack {', '.join(packed[:3])} there first: the zips inside stay as they are"
         raise InputError(f"holds no site with an {INDEX}", where=folder, hint=hint)
     return found
+
+
+def packed_sites(folder: Path) -> list[str]:
+    """Archives that lie where sites' folders should, fetched and not unpacked, by name."""
+    if (folder / INDEX).is_file():
+        return []
+    found = (path for path in folder.glob("*") if path.suffix.lower() in _PACKED)
+    # Beside the folder of that name with an index it was unpacked already.
+    return sorted(path.name for path in found if not (folder / path.stem / INDEX).is_file())
 
 
 def patches_of(folder: Path, columns: Sequence[str]) -> list[Patch]:
@@ -184,16 +196,26 @@ class _Archives:
             raise ProductError(empty, where=INDEX)
         before, mark, inner = plain.partition(f"{ZIP}/")
         if mark:
-            return self._inside(self._zip(before + ZIP), inner)
-        path = self._folder / plain
-        if path.is_file() and path.resolve().is_relative_to(self._folder.resolve()):
-            state = path.stat()
-            return Member(str(path), plain, (plain, state.st_mtime_ns, state.st_size))
+            zipped = self._zip(before + ZIP)
+            # Unpacked: into a folder called as the zip, or right into that of the site.
+            places = () if zipped.is_file() else (zipped.with_suffix("").name, "")
+            beside = (self._beside(f"{place}/{inner}".lstrip("/")) for place in places)
+            return next((found for found in beside if found), None) or self._inside(zipped, inner)
+        if found := self._beside(plain):
+            return found
         holding = [zipped for zipped in self._zips if plain in self._names(zipped)]
         if len(holding) != 1:
             what = f"is in {len(holding)} zips beside it" if holding else "is missing"
             raise ProductError(what, where=plain, hint="fetch it again")
         return self._inside(holding[0], plain)
+
+    def _beside(self, plain: str) -> Member | None:
+        """A file of its own below the site's folder, if it is one."""
+        path = self._folder / plain
+        if path.is_file() and path.resolve().is_relative_to(self._folder.resolve()):
+            state = path.stat()
+            return Member(str(path), plain, (plain, state.st_mtime_ns, state.st_size))
+        return None
 
     @cached_property
     def _zips(self) -> list[Path]:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import cli
-from sensor2sensor.core.notices import require_tensorflow
 from sensor2sensor.sources import pictures
 from sensor2sensor.sources.sen2venus.options import add_arguments, from_arguments
 from sensor2sensor.sources.sen2venus.source import VenusSource
@@ -47,7 +46,5 @@ def run(args: argparse.Namespace) -> int:
     """
     folder = pictures.folder_of_data(args)
     options, writing = from_arguments(args, folder), write_options(args)
-    if not args.dry_run:
-        require_tensorflow()
     env = load_environment(args.environment)
     return write(VenusSource(folder, options), Path(env.data_root), writing)

@@ -24,7 +24,7 @@ from sensor2sensor.sources.sen2venus.images import (
     header_of,
     read_patch,
 )
-from sensor2sensor.sources.sen2venus.layout import Patch, patches_of, sites_in
+from sensor2sensor.sources.sen2venus.layout import Patch, packed_sites, patches_of, sites_in
 from sensor2sensor.sources.sen2venus.options import VenusOptions
 from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, counted, listing
 
@@ -51,6 +51,10 @@ class VenusSource(Source):
         self.command = options.command(folder)
         columns = form.columns_of(options)
         found = [patch for site in sites_in(folder) for patch in patches_of(site, columns)]
+        self._packed = tuple(
+            f"warning: {name} is not unpacked, so its site takes no part"
+            for name in packed_sites(folder)
+        )
         # Of all there are: a patch beyond the cap of its site is not misspelt.
         names = ((patch.site, patch.tile, patch.date, None) for patch in found)
         self._idle: Sequence[Excluded] = options.exclusions.unmatched(names)
@@ -58,7 +62,8 @@ class VenusSource(Source):
         looked_at = progress(self._patches, desc="looking at patches", unit="patch")
         # Of 5 m: where the target lies, and how large it is.
         self._headers: Sequence[Header | None] = [header_of(p, columns[0]) for p in looked_at]
-        self._side_px = common_side(self._headers, folder)
+        why = next((patch.missing for patch in found if patch.missing), "")
+        self._side_px = common_side(self._headers, folder, why)
         self._counts = {c: len(g) for t in (form.HIGH, form.LOW) for g, c in t.items()}
         self._columns = columns
         self.drafts = (form.draft(self._side_px, options),)
@@ -87,11 +92,15 @@ class VenusSource(Source):
         return replace(
             made,
             listed_in="the indices of the sites",
-            notes=(*_notes(splits, shared, reasons, places), *idle),
+            notes=(*_notes(splits, shared, self._lost(reasons), places), *idle, *self._packed),
             left_out_by="--min-valid",
             unread_by=counted(_kind_of(reason) for reason in reasons.values() if reason),
             advice=("--test-sites and --val-sites with sites that have patches",),
         )
+
+    def _lost(self, reasons: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+        """Site and reason of each patch that is left out."""
+        return {p.name: (p.site, reasons[p.name]) for p in self._patches if reasons[p.name]}
 
     def _left_out(self, patch: Patch) -> str:
         excluded = self._asked.exclusions.reason(site=patch.site, tile=patch.tile, date=patch.date)
@@ -187,7 +196,7 @@ def _kind_of(reason: str) -> str:
 def _notes(
     splits: Mapping[str, str],
     shared: Sequence[tuple[str, str]],
-    reasons: Mapping[str, str],
+    lost: Mapping[str, tuple[str, str]],
     places: Mapping[str, TilePlace | None],
 ) -> tuple[str, ...]:
     told = [
@@ -198,11 +207,15 @@ def _notes(
     if shared:
         pairs = ", ".join(f"{a} and {b}" for a, b in shared)
         told.append(f"sites that share ground, kept in one split: {pairs}")
-    unplaced = sum(place is None for place in places.values())
+    # Files that are missing or excluded say nothing either, and need not.
+    unplaced = sum(place is None for name, place in places.items() if name not in lost)
     if unplaced:
         told.append(f"{unplaced} patches say not where they lie: their sites stand for the ground")
-    causes = Counter(reason for reason in reasons.values() if reason)
-    told += [f"{count} patches left out: {reason}" for reason, count in causes.most_common(5)]
+    causes = Counter(lost.values())
+    told += [
+        f"{count} patches of {site} left out: {reason}"
+        for (site, reason), count in causes.most_common(5)
+    ]
     if len(causes) > 5:
         others = sum(causes.values()) - sum(count for _, count in causes.most_common(5))
         told.append(f"{others} patches left out for {len(causes) - 5} other reasons: split.csv")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import cli
-from sensor2sensor.core.notices import require_tensorflow
 from sensor2sensor.core.paths import expanded
 from sensor2sensor.sources import pictures
 from sensor2sensor.sources.exclusions import read_exclusions
@@ -56,8 +55,6 @@ def run(args: argparse.Namespace) -> int:
     options, writing = from_arguments(args, folder, derived=derived), write_options(args)
     lists = [expanded(path) for path in args.exclude]
     exclusions = read_exclusions(lists, of=["aoi"], partial=args.add)
-    if not args.dry_run:
-        require_tensorflow()
     root = Path(load_environment(args.environment).data_root)
     source: Source = (DerivedSource if derived else RawSource)(folder, options, exclusions)
     code = write(source, root, writing)

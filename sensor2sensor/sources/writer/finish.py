@@ -75,7 +75,11 @@ def finish_all(
         kept = item.kept_rows(plan.listing.name) if item else []
         rows = [*kept, *placed_rows(plan, tasks, written, written.places[draft.name])]
         # Before the passes over all records, which take minutes.
-        _require_members(rows, draft.name, plan, written)
+        try:
+            _require_members(rows, draft.name, plan, written)
+        except DatasetError:
+            report.tell()  # the message has the first of those refused, the report has each
+            raise
         provenance = _provenance(source, item, plan, options)
         equal = first if first is not None and first.has_members_of(rows) else None
         ground = _shared_ground(equal, draft) or ground_of(rows, draft)
@@ -123,8 +127,10 @@ def _require_members(rows: Sequence[SplitRow], name: str, plan: Plan, written: W
     empty = [split for split in SPLITS if not counts[split]]
     if empty:
         numbers = ", ".join(f"{counts[s]} {s}" for s in (*SPLITS, DROPPED, REFUSED))
+        *most, last = empty
+        named = f"{', '.join(most)} and {last} splits are" if most else f"{last} split is"
         raise DatasetError(
-            f"the {' and '.join(empty)} split is empty ({numbers})",
+            f"the {named} empty ({numbers})",
             where=name,
             hint=_remedy(rows, plan.listing, written.left_out),
         )

@@ -62,4 +62,5 @@ def remember(
 def tell(listing: Listing, count: int, report: StepReport) -> None:
     """Say how many samples are left out: they are neither done nor there nor failed."""
     if count:
-        report.note(f"{count} tiles left out by {listing.left_out_by} once they were read")
+        tiles = "tile" if count == 1 else "tiles"
+        report.note(f"{count} {tiles} left out by {listing.left_out_by} once read")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.notices import require_tensorflow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*")
 
@@ -101,7 +102,10 @@ def write_options(args: argparse.Namespace) -> WriteOptions:
 
     Raises:
         InputError: Values out of their range; all of them at once.
+        MissingExtraError: It is no dry run, and TensorFlow, which writes records, is not installed.
     """
     if wrong := wrong_values(args):
         raise InputError("; ".join(wrong), hint="see --help")
+    if not args.dry_run:
+        require_tensorflow()  # before a look around whose outcome could not be written
     return WriteOptions(args.shard, args.workers, args.add, args.force, args.dry_run, args.limit)

@@ -149,6 +149,7 @@ def written(folder: Path) -> Path:
             "schedule_decay=0.004",
             '--set schedule_decay: unknown key; "optimizer": "nadam_keras2" has it',
         ),
+        ("ckpt_freq=5", "--set ckpt_freq: unknown key; it is one of environment.json"),
         ("gen_los.gen_l1=5", "--set gen_los: unknown key; nearest: 'gen_loss'"),
         ("steps=many", "--set steps: must be a valid integer, not 'many'"),
         ("gen_loss=5", "--set gen_loss: must be an object {...}, not 5"),

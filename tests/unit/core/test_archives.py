@@ -52,7 +52,6 @@ def test_names_and_content_are_the_same_however_the_product_is_packed(product: P
         with files.open(name) as stream:
             stream.seek(3)
             assert stream.read() == data[3:]
-    assert files.damaged() == []
     assert sorted(product.parent.rglob("*")) == before, "nothing may be unpacked"
 
 
@@ -183,8 +182,7 @@ def test_a_flipped_bit_is_found_by_the_crc(tmp_path: Path) -> None:
     data[data.index(bytes(range(100, 150)))] ^= 1
     path.write_bytes(data)
     files = open_files(path)
-    assert [problem.split(": ")[0] for problem in files.damaged()] == ["x.zip/GRANULE/g/band.jp2"]
-    with pytest.raises(ProductError, match=r"band\.jp2: damaged archive member"):
+    with pytest.raises(ProductError, match=r"x\.zip/GRANULE/g/band\.jp2: damaged archive member"):
         files.read("GRANULE/g/band.jp2", 10**6)
 
 

@@ -18,6 +18,7 @@ import shapely
 from sensor2sensor.core import cli, parallel
 from sensor2sensor.core.errors import debugging
 from sensor2sensor.core.files import SimulatedCrash
+from tests.doors import HANG_S
 
 
 class Halting(Exception):  # noqa: N818 - it stands for a library's
@@ -167,12 +168,12 @@ def test_workers_end_with_a_parent_that_was_killed(tmp_path, repository, workers
         line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + HANG_S
         while len(list(tmp_path.glob("*.pid"))) < items and time.monotonic() < deadline:
             time.sleep(0.05)
         assert len(list(tmp_path.glob("*.pid"))) == items and parent.poll() is None
         parent.kill()
-        parent.communicate(timeout=60)
+        parent.communicate(timeout=HANG_S)
     finally:
         parent.kill()
         for path in tmp_path.glob("*.pid"):

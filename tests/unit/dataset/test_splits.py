@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -133,6 +134,12 @@ def test_shared_ground_is_seen_across_zones() -> None:
         places[name] = TilePlace(name, epsg, x - 2000, y + 2000, 4000.0, "")
     shared = ground_shared(places, {"a": "train", "b": "test"})
     assert 0.9 < shared["test"] < 1.0  # the same ground, turned by the convergence of the zones
+    # Two zones show it in the same split: once, as the third tile that train does not show.
+    places["c"] = replace(places["a"], name="c", ulx_m=places["a"].ulx_m - 8000)
+    shared = ground_shared(
+        {**places, "d": places["a"]}, {"d": "train", "a": "test", "b": "test", "c": "test"}
+    )
+    assert shared["test"] == pytest.approx(0.5, abs=0.02)
 
 
 def test_an_empty_split_is_an_error_with_advice_that_works() -> None:

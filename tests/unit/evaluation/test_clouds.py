@@ -17,7 +17,7 @@ from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.evaluation.output import write
 from sensor2sensor.evaluation.run import evaluate
-from sensor2sensor.evaluation.tables import show
+from sensor2sensor.evaluation.tables import show, stronger
 from sensor2sensor.metrics import support
 from sensor2sensor.pipeline.reader import iterate_tiles
 from sensor2sensor.predictors.baselines import DoNothing
@@ -194,6 +194,23 @@ def test_the_printed_tables_tell_parts_pooled_scores_and_masks(evaluation, cloud
     assert text.count("no verdict: perfect by definition") == len(CLOUD_TABLE)
     heads = next(line for line in text.splitlines() if "pooled" in line)
     assert heads.index("mean") < heads.index("pooled") < heads.index("min")
+
+
+def test_gains_are_shown_over_the_baseline_that_is_the_stronger_one(evaluation, clouds):
+    columns = evaluation.columns_of(evaluation.strata[0])
+    means = {m: [evaluation.summary[m][c].mean for c in columns] for m in evaluation.methods}
+    # What the fakes are made for: noise around the truth is nearer to it than a cloud.
+    assert means["mean_colour"][0] < means["do_nothing"][0]
+    assert evaluation.reference == "do_nothing"
+    assert stronger(evaluation, columns) == stronger(evaluation, evaluation.metrics)
+    assert stronger(evaluation, columns) == ("mean_colour",)
+    text = " ".join(shown(evaluation, clouds).split())
+    assert "Gain of model over mean_colour (positive" in text
+    assert "Gain of model over mean_colour @reconstruction (" in text
+    # There doing nothing is perfect by definition: nothing beats it.
+    perfect = evaluation.columns_of(next(p for p in evaluation.strata if p.against == "input"))
+    assert stronger(evaluation, perfect) == () and "over mean_colour @reproduction" not in text
+    assert "Gain of model over do_nothing (positive" in text
 
 
 def test_the_last_table_is_the_one_that_papers_print(evaluation, clouds):

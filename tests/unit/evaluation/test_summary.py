@@ -201,6 +201,20 @@ def test_scenes_alone_are_the_clusters_where_each_block_lies_in_one():
     )
 
 
+def test_blocks_alone_are_the_clusters_where_each_scene_lies_in_one():
+    """Sites of their own overpasses: both kinds counted the spread of the scenes twice.
+
+    Such intervals covered 99 % instead of 95, being up to 1.3 times as wide.
+    """
+    blocks, scenes = (np.repeat(np.arange(n), 24 // n * 4).tolist() for n in (8, 24))
+    assert clusters_of(blocks, scenes) == {"block": blocks}
+    draw = np.random.default_rng(5)
+    of_scene = draw.normal(size=(2000, 24))[:, scenes]
+    values = of_scene + draw.normal(size=of_scene.shape)
+    low, high, _ = t_interval(values, list(clusters_of(blocks, scenes).values()))
+    assert 0.93 <= ((low <= 0) & (high >= 0)).mean() <= 0.97
+
+
 def test_clusters_are_counted_among_the_tiles_compared():
     blocks, scenes = list("abcd"), list("stuv")
     got = compared([1.0, 2.0, 3.0, NAN], [0.0, 0.0, 0.0, NAN], blocks, scenes)

@@ -7,9 +7,10 @@ import pytest
 import shapely
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.files import sha256
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.geo.masks import load_mask, load_masks, prepared, project_mask
+from sensor2sensor.geo.masks import load_mask, load_masks, mask_digest, prepared, project_mask
 
 GRID = Grid(32617, 400000.0, 8100000.0, 1000.0, 110, 110)
 HEAD = '<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
@@ -66,6 +67,36 @@ def test_overlapping_polygons_count_once(tmp_path):
         assert double.area == pytest.approx(single.area) and single.area > 0.0
 
 
+def two_holes(inner: str) -> str:
+    outer = f"<outerBoundaryIs>{ring(square(-81, 72, 1.0))}</outerBoundaryIs>"
+    return placemark(f"<Polygon>{outer}{inner}</Polygon>")
+
+
+HOLES = [ring(square(-80.9, 72.1, 0.1)), ring(square(-80.5, 72.5, 0.2))]
+PREFIXED = HEAD.replace("xmlns=", "xmlns:k=").replace("<kml", "<k:kml").replace("<Doc", "<k:Doc")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "windows-1252"])
+def test_every_hole_of_one_boundary_counts_in_any_encoding(tmp_path, encoding):
+    # As Google Earth writes them: of the rings of one innerBoundaryIs GDAL keeps the last.
+    body = two_holes(f"<innerBoundaryIs>{''.join(HOLES)}</innerBoundaryIs>").replace(">a<", ">ü<")
+    text = HEAD.replace("?>", f' encoding="{encoding}"?>') + body + TAIL
+    path = tmp_path / "ice.kml"
+    path.write_bytes(text.encode(encoding))
+    assert load_mask(path).area == pytest.approx(1.0 - 0.01 - 0.04)
+    # Tiles that were made with the last hole alone are not taken for these.
+    assert (mask_digest(path) != sha256(path)) == (encoding != "utf-16")
+
+
+def test_elements_with_a_prefix_are_read(tmp_path):
+    body = two_holes("".join(f"<innerBoundaryIs>{hole}</innerBoundaryIs>" for hole in HOLES))
+    text = PREFIXED + body.replace("</", "</k:").replace("<", "<k:").replace("<k:/k:", "</k:")
+    path = tmp_path / "ice.kml"
+    path.write_text(text + "</k:Document></k:kml>")
+    assert mask_digest(path) == sha256(path)
+    assert load_mask(path).area == pytest.approx(1.0 - 0.01 - 0.04)
+
+
 BOMB = '<?xml version="1.0"?><!DOCTYPE k [<!ENTITY a "aaaa">]><kml>&a;</kml>'
 
 
@@ -76,6 +107,12 @@ BOMB = '<?xml version="1.0"?><!DOCTYPE k [<!ENTITY a "aaaa">]><kml>&a;</kml>'
         (HEAD + placemark("<Point><coordinates>1,2</coordinates></Point>") + TAIL, "no polygon"),
         (HEAD + placemark(polygon(square(500000, 7e6, 1000.0))) + TAIL, "degrees"),
         ("<html></html>", "not kml"),
+        (HEAD + placemark(polygon(square(0, 0, 1.0)) * 2) + TAIL, "2 polygons side by side"),
+        (
+            HEAD + placemark(polygon(square(0, 0, 1.0)).replace("<L", f"{HOLES[0]}<L", 1)) + TAIL,
+            "2 outlines",
+        ),
+        (HEAD + "<Folder>" * 2000 + "</Folder>" * 2000 + TAIL, "too deeply"),
         ("", "XML"),
         ("PK\x03\x04rest", "KMZ"),
         (BOMB, "hostile"),
@@ -197,4 +234,7 @@ def test_every_unknown_mask_is_named_at_once(tmp_path):
     assert list(load_masks(tmp_path, ["ice"])) == ["ice"]
     with pytest.raises(InputError, match="icy") as caught:
         load_masks(tmp_path, ["icy", "land"])
+    (tmp_path / "land.kmz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(InputError, match="is a KMZ archive"):
+        load_masks(tmp_path, ["land"])
     assert "nearest: 'ice'" in str(caught.value) and "land" in str(caught.value)

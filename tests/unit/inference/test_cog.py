@@ -16,6 +16,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.inference.cog import read_cog, write_cog
 from sensor2sensor.inference.output import PUBLIC_NODATA, OutputBand
 from sensor2sensor.inference.scenes.scene import Frame
+from tests.doors import HANG_S
 
 HEIGHT, WIDTH = 1100, 700
 FRAME = Frame(WIDTH, HEIGHT, (10.0, 0.0, 499980.0, 0.0, -10.0, 6200040.0), "EPSG:32629")
@@ -188,7 +189,7 @@ for limit in (1 << 20, 4_300_000, 4_400_000):
 
 def test_a_full_disk_is_told_and_nothing_is_left(tmp_path):
     words = [sys.executable, "-c", FULL, str(tmp_path)]
-    told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=HANG_S)
     assert told.stdout.splitlines() == ["cannot be written; is there room?  out.tif"] * 3
     assert not list(tmp_path.iterdir())
 

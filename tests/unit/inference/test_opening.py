@@ -69,6 +69,8 @@ def test_a_folder_of_triplets_gives_its_cloudy_images(tmp_path: Path) -> None:
     write_triplets(tmp_path, {"fall_139": 2}, side_px=16)
     found = paths_of([str(tmp_path)])
     assert [path.parent.name for path in found] == ["s2_cloudy_139"] * 2
+    for part in (found[0].parent, found[0].parents[1]):  # of a region, of a season
+        assert paths_of([str(part)]) == found
 
 
 def test_kinds_are_told_by_content(folder: Path) -> None:

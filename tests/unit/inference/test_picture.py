@@ -13,7 +13,7 @@ from PIL import Image
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.form import Form, form_of
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.scenes.opening import open_scene
+from sensor2sensor.inference.scenes.opening import open_scene, paths_of
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.scene import Frame, Scene
 from sensor2sensor.sources.aerial.options import AerialOptions
@@ -204,8 +204,23 @@ def test_other_depths_and_damage_are_refused(
         if kind == "cut short":
             path.write_bytes(path.read_bytes()[:2000])
     said = {"uint16": "pictures have 8 bits", "cut short": "cannot be decoded"}.get(kind, kind)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=said) as refused:
         open_scene(path, form)
+    assert str(refused.value).count("convert it") <= 1
+
+
+def test_what_cannot_be_mended_by_a_name_is_not_said_to_be(
+    tmp_path: Path, drawings: tuple[Path, MapsSource], capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = Image.fromarray(np.full((9, 9), 7, np.uint8))
+    for name in ("a.png", "b.bmp", "c.webp"):
+        grey.save(tmp_path / name)
+    assert paths_of([str(tmp_path)]) == [tmp_path / "a.png"]
+    assert "2 pictures that are no TIFF, PNG or JPEG left out, first of them b.bmp" in (
+        capsys.readouterr().out
+    )
+    with pytest.raises(InputError, match=r"has the bands grey.*; convert it to 3 bands: red"):
+        open_scene(tmp_path / "a.png", form_of(drawings[1].drafts[0]))
 
 
 def test_another_pixel_size_has_to_be_meant(inria: Path, buildings: Form) -> None:

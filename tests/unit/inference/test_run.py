@@ -23,6 +23,7 @@ from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.run import PROVENANCE_TAG, PredictOptions, predict
 from sensor2sensor.inference.scenes.scene import Cropped
 from sensor2sensor.predictors.tiling import Tiling
+from tests.doors import HANG_S
 from tests.unit.inference.arrays import ArrayScene, Smoothing, Standardising, ground, method
 
 HALO, BLENDED = Tiling(2), Tiling(None, (24, 24), 1, 10)
@@ -196,13 +197,14 @@ def test_a_killed_process_leaves_what_a_repeat_goes_on_with(tmp_path):
 
         class Slow(Smoothing):
             def __call__(self, tiles, /):
-                time.sleep(0.05)
+                kept = list(Path({str(tmp_path)!r}).glob("a.tif.part/*.npy"))
+                time.sleep({HANG_S} if len(kept) >= 3 else 0)
                 return super().__call__(tiles)
 
         predict(method(Slow(2), tiling=HALO), scene(), Path({str(tmp_path / "a.tif")!r}), SMALL)
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
-    until = time.monotonic() + 60
+    until = time.monotonic() + HANG_S
     strips = tmp_path / "a.tif.part"
     while len(list(strips.glob("*.npy"))) < 3 and time.monotonic() < until:
         time.sleep(0.01)
@@ -287,7 +289,7 @@ print(made(1024, "short.tif"), made(16384, "tall.tif"))
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_scene(tmp_path):
     words = [sys.executable, "-c", PEAK, str(tmp_path)]
-    told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
+    told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=HANG_S)
     short, tall = map(float, told.stdout.split())
     # 16 times the rows, of 92 MB as float32; two thirds were seen, GDAL's caches among them.
     assert tall - short < 80, (short, tall)

@@ -191,6 +191,20 @@ def test_missing_bands_are_named_with_the_nearest(tmp_path: Path) -> None:
         open_scene(path, TWO)
 
 
+@pytest.mark.parametrize(
+    ("level", "says"), [("L1C", "level 2A has no B10, and the model"), ("L2A", "nearest: 'B02'")]
+)
+def test_level_2a_before_a_model_of_1c_is_named(tmp_path: Path, level: str, says: str) -> None:
+    taken = form(bands("B02", "B8A", "B10"), level=level)
+    path = stack(tmp_path / "a.tif", numbers(), ("B02", "B8A"), scale=1e-4)
+    with pytest.raises(InputError, match=f"lacks B10 .*{says}"):
+        open_scene(path, taken)
+    # Nor does it go unsaid where somebody filled that band up.
+    filled = stack(tmp_path / "b.tif", numbers(3) * [[[1]], [[1]], [[0]]], ("B02", "B8A", "B10"))
+    (said,) = open_scene(filled, taken, SceneOptions(scale=1e-4)).notices
+    assert said.startswith("B10: one value at all 25 places")
+
+
 def test_numbers_without_a_scale_are_not_guessed(tmp_path: Path) -> None:
     names, dn = ("B02", "B8A"), numbers()
     with pytest.raises(InputError, match=r"uint16 without tags .*--scale 0\.0001"):

@@ -19,6 +19,7 @@ from sensor2sensor.inference.cutting import blended_starts, blending, core_side,
 from sensor2sensor.inference.run import PredictOptions, layout_of
 from sensor2sensor.inference.strips import Strips, ahead
 from sensor2sensor.predictors.tiling import Tiling
+from tests.doors import HANG_S
 from tests.unit.inference.arrays import ArrayScene, Smoothing, Standardising, ground, method
 
 HALO = Tiling(4)
@@ -221,18 +222,21 @@ def test_an_error_of_another_kind_is_not_taken_for_one_of_memory():
 
 def test_windows_are_read_while_others_are_predicted_in_order_and_within_their_context():
     seen, known = [], ContextVar("known", default="")
+    made = threading.Semaphore(0)
     known.set("kept open")
 
     def items():
         for number in range(4):
             seen.append((number, known.get(), threading.current_thread().name))
+            made.release()
             yield number
         raise OSError("the disk is gone")
 
     taken = []
     with pytest.raises(OSError, match="the disk is gone"):
         for item in ahead(items()):
-            time.sleep(0.05)
+            for _ in range(2 if item == 0 else item < 3):  # the next one comes while this is here
+                assert made.acquire(timeout=HANG_S)
             taken.append((item, len(seen)))
     assert taken == [(0, 2), (1, 3), (2, 4), (3, 4)]
     assert {one[1] for one in seen} == {"kept open"}
@@ -266,7 +270,7 @@ class Waiting(Smoothing):
 
     def __call__(self, tiles, /):
         if tiles[0].name.split()[1:] == ["20", "0"]:  # the last of the first row
-            ends = time.monotonic() + 20  # hangs no longer where nobody asks
+            ends = time.monotonic() + HANG_S  # hangs no longer where nobody asks
             while not self.seen and time.monotonic() < ends:
                 self.seen = any(place.y + 4 == self.below for place in self.scene.asked)
                 time.sleep(0.01)

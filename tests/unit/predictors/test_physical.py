@@ -169,7 +169,7 @@ def test_what_no_file_can_do_is_refused(settings, said):
         applied_statistics=settings.get("norm", "train"),
     )
     normaliser = SimpleNamespace(elementwise=settings.get("elementwise", True))
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=f"{said}.*; predict.py applies the run as it is"):
         export.refuse_settings(
             SimpleNamespace(config=config, normaliser=normaliser, NORMALISATION="l2")
         )

@@ -90,10 +90,10 @@ FAULTS = {
     "text": (text("images", "no picture"), "images/", "it does not begin as a TIFF does"),
     "vrt": (text("images", VRT), "images/", "it does not begin as a TIFF does"),
     "header": (cut("images", 0.001), "images/", "is no GeoTIFF that can be read"),
-    "strips": (cut("images", 0.6), "images/", "is damaged or cut short"),
-    "tiles": (cut("images", 0.7, **JPEG), "images/", "is damaged or cut short"),
-    "lzw": (cut("images", 0.7, compress="lzw"), "images/", "is damaged or cut short"),
-    "mask": (cut("gt", 0.8, compress="lzw"), "gt/", "is damaged or cut short"),
+    "strips": (cut("images", 0.6), "images/", "cannot be read, or is cut short"),
+    "tiles": (cut("images", 0.7, **JPEG), "images/", "cannot be read, or is cut short"),
+    "lzw": (cut("images", 0.7, compress="lzw"), "images/", "cannot be read, or is cut short"),
+    "mask": (cut("gt", 0.8, compress="lzw"), "gt/", "cannot be read, or is cut short"),
 }  # fmt: skip
 
 

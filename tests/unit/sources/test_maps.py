@@ -167,6 +167,8 @@ def test_wrong_words_are_one_line(tmp_path: Path, capsys, words, says: str) -> N
     assert says in err and err.count("\n") == 1
     assert door(tmp_path, data="maps/train") == 2
     assert "has no train/ folder; --data names the folder that" in capsys.readouterr().err
+    assert door(tmp_path, data=".") == 2
+    assert f"train/ and val/, as {tmp_path.name}/maps does" in capsys.readouterr().err
 
 
 def saved(path: Path, picture: Image.Image) -> None:
@@ -201,7 +203,7 @@ FAULTS = {
     "header": (lambda p: p.write_bytes(b"\xff\xd8\xff"), "is no picture that can be read"),
     "empty": (lambda p: p.write_bytes(b""), "(cannot identify image file '7.jpg')"),
     "cut": (cut_in_the_middle, "cannot be decoded (image file is truncated"),
-    "transparent": (transparent, "cannot be decoded (it is transparent in places"),
+    "transparent": (transparent, "is transparent in places, where nobody knows its colours; fill"),
 }  # fmt: skip
 
 
@@ -226,6 +228,36 @@ def test_each_damaged_picture_is_named_and_the_others_are_made(
     assert not any(str(tmp_path) in reason for reason in reasons.values())
     counts = verify_dataset(tmp_path / "maps" / "32")
     assert counts["files"] == 4 * 7
+
+
+def test_validation_is_drawn_from_pictures_that_can_be_used(tmp_path: Path, capsys) -> None:
+    train = tmp_path / "maps" / "train"
+    write_maps(tmp_path / "maps", SIDE, train=2, val=1)
+    for number in range(8):
+        FAULTS["grey"][0](train / f"grey{number}.jpg")
+    assert door(tmp_path) == 1
+    assert "1 of 2 images of train/ are for validation" in capsys.readouterr().out
+    splits = [r.split for r in read_split(tmp_path / "maps/32")]
+    assert [splits.count(s) for s in ("train", "val", "test", "refused")] == [4, 4, 4, 8]
+    pair().save(train / "1.png")
+    assert door(tmp_path) == 2
+    assert "1.jpg and 1.png have one name" in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_used_each_is_named(tmp_path: Path, capsys) -> None:
+    write_maps(tmp_path / "maps", SIDE, train=2, val=1)
+    train = tmp_path / "maps" / "train"
+    for number, fault in enumerate(("grey", "half"), 1):
+        FAULTS[fault][0](train / f"{number}.jpg")
+    assert door(tmp_path) == 2
+    out, err = capsys.readouterr()
+    assert "the train and val splits are empty (0 train, 0 val, 4 test, 0 dropped, 2 refu" in err
+    assert "train/1.jpg: is grey" in out and "train/2.jpg: is one picture of 75 x 75" in out
+    for number in (1, 2):
+        (train / f"{number}.jpg").rename(train / f"{number}.bmp")
+    assert door(tmp_path) == 2
+    err = capsys.readouterr().err
+    assert "train: holds no JPEG or PNG picture; convert the other files (2)" in err
 
 
 def test_a_mended_picture_joins_with_add(tmp_path: Path, capsys) -> None:

@@ -107,6 +107,18 @@ def test_one_value_throughout_is_no_radar(unit: str, value: float) -> None:
         refuse_other_unit(np.tile(np.array([-25.0, -32.5]), (4, 4, 1)), unit, "a.tif")
 
 
+@pytest.mark.parametrize("unit", ["db", "linear"])
+@pytest.mark.parametrize(("scale", "shift"), [(10, 6500), (100, 0), (1, 150)])
+def test_numbers_of_a_scale_that_nobody_said_are_refused(
+    unit: str, scale: float, shift: float
+) -> None:
+    """Decibels as 16-bit integers, in hundredths, as a picture of 8 bits."""
+    numbers = in_db(speckle()) * scale + shift
+    low, high = f"{numbers.min():g}", f"{numbers.max():g}"
+    with pytest.raises(DatasetError, match=f"no radar in dB or power: .* {low} to {high};.* undo"):
+        refuse_other_unit(numbers, unit, "a.tif")
+
+
 def test_pixels_without_a_number_do_not_count() -> None:
     values = in_db(speckle())
     values[0, 0] = np.nan
@@ -123,10 +135,10 @@ def test_what_no_radar_has_is_no_data(unit: str, mark: float) -> None:
     refuse_other_unit(values, unit, "a.tif")
 
 
-def test_power_has_no_sign_but_may_be_zero() -> None:
+def test_power_has_no_sign_and_is_zero_in_one_band_alone() -> None:
     values = speckle()
-    values[0, 0], values[0, 1, 0] = 0, -1
-    assert np.argwhere(~measured(values, "linear")).tolist() == [[0, 1]]
+    values[0, 0], values[0, 1, 0], values[0, 2, 1] = 0, -1, 0  # padding, none, below the noise
+    assert np.argwhere(~measured(values, "linear")).tolist() == [[0, 0], [0, 1]]
     refuse_other_unit(values, "linear", "a.tif")
     assert measured(in_db(speckle()), "linear").all()  # dB, which is refused for its unit
 

@@ -15,6 +15,8 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from sensor2sensor.dataset.splits import TilePlace
 from sensor2sensor.sources.sen2venus.ground import overlaps
+from sensor2sensor.sources.sen2venus.images import header_of
+from sensor2sensor.sources.sen2venus.layout import patches_of, sites_in
 from tests.fakes import sen2venus as fakes
 from tests.fakes.sen2venus import ground, write_sites
 from tests.unit.sources.test_sen2venus import SIDE, SITES, door, name_of, rows_of
@@ -79,11 +81,32 @@ def test_a_file_that_does_not_fit_costs_its_sample(
 
 def test_a_row_without_its_file_is_left_out(own: Path, tmp_path: Path, capsys) -> None:
     replaced(own / "FR-LAM" / "FR-LAM_b2b3b4b8_10m.zip", lambda _: None, number=1)
+    (own / "BENGA.zip").write_bytes(b"")
+    (own / "ARM.zip").write_bytes(b"")  # beside what was unpacked of it
     assert door(own, tmp_path) == 0
     row = rows_of(tmp_path / "sen2venus_x2" / str(SIDE))[name_of("FR-LAM", 1)]
     assert row.split == "dropped"
     assert row.reason.startswith("FR-LAM_b2b3b4b8_10m.zip: lacks FR-LAM_31TCJ_2018-03-04_0001")
-    assert "1 patches left out: FR-LAM_b2b3b4b8_10m.zip: lacks" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "1 patches of FR-LAM left out: FR-LAM_b2b3b4b8_10m.zip: lacks" in out
+    # It was asked where it lies, and could not: that is no patch without a place.
+    assert "say not where they lie" not in out
+    assert out.count("is not unpacked") == 1 and "warning: BENGA.zip is not unpacked" in out
+
+
+def test_zips_that_were_unpacked_are_read_all_the_same(own: Path) -> None:
+    """Into a folder called as the zip, as most programs do, or right into the site's."""
+    for path in own.glob("*/*.zip"):
+        inside = path.with_suffix("") if path.parent.name == "ARM" else path.parent
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(inside)
+        path.unlink()
+    for site in sites_in(own):
+        found = patches_of(site, COLUMNS)
+        assert found and not any(patch.missing for patch in found)
+        headers = [header_of(patch, column) for patch in found for column in COLUMNS]
+        sides = [SIDE // 2, SIDE] * len(found)
+        assert [header.shape[0] for header in headers if header] == sides
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -119,6 +142,12 @@ def _only_stacks(folder: Path) -> None:
     (folder / "ARM" / "x.pt").write_bytes(b"")
 
 
+def _not_unpacked(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        shutil.rmtree(path)
+        path.with_suffix(".7z").write_bytes(b"")
+
+
 def _all_cut(folder: Path) -> None:
     for path in folder.glob("*/*.zip"):
         path.write_bytes(b"PK")
@@ -129,11 +158,13 @@ def _all_cut(folder: Path) -> None:
     [
         (_no_site, (), "holds no site with an index.csv"),
         (_only_stacks, (), "convert them with s2s convert-sen2venus"),
-        (_all_cut, (), "has no square patch that can be read"),
+        (_not_unpacked, (), "unpack ARM.7z, FR-LAM.7z, SO1.7z there first"),
+        (_all_cut, (), "has no square patch that can be read; the first: ARM_b2b3b4b8_05m.zip: is"),
         (_index(lambda t: t.replace("b2b3b4b8_05m", "b2b3b4b8_5m", 1)), (), "nearest: 'b2b3b4b8_5"),
         (_index(lambda t: t.partition("\n")[0]), (), "lists no patch"),
         (_index(lambda t: t.replace("date", "site", 1)), (), "its folder is called ARM"),
         (None, ("--test-sites", "FR-LAMM"), "no site 'FR-LAMM' with patches; nearest: 'FR-LAM'"),
+        (None, ("--test-sites", "X-1", "ARM", "X-2"), "no site 'X-1', 'X-2' with patches"),
         (None, ("--test-sites", *SITES), "no site is left that can be drawn for validation"),
         (None, ("--val-sites", "ARM", "SO1", "SO2"), "no site is left to train on"),
         (None, ("--val-sites", "FR-LAM"), "FR-LAM cannot be for testing and validation"),

@@ -49,7 +49,7 @@ def test_a_repeat_reads_what_was_refused_and_nothing_else(
     def step(source: Sifted, code: int, counts: str, options: WriteOptions = options) -> list[str]:
         assert write(source, tmp_path, options) == code
         told = capsys.readouterr().out
-        assert "2 tiles left out by the source once they were read" in told and counts in told
+        assert "2 tiles left out by the source once read" in told and counts in told
         return source.seen
 
     bad = ("album__a1",)
@@ -71,11 +71,14 @@ def test_a_repeat_reads_what_was_refused_and_nothing_else(
     assert snapshot(tmp_path, "toy") == snapshot(tmp_path / "anew", "toy")
 
 
-def test_a_mended_file_is_taken_in_by_add_and_the_rest_is_not_read(tmp_path: Path) -> None:
+def test_a_mended_file_is_taken_in_by_add_and_the_rest_is_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, add = tmp_path / "toy" / "32", WriteOptions(add=True)
     assert write(Sifted(), tmp_path, WriteOptions()) == 0
     mended = Sifted(mended=("album__c0", "album__d1"))
     assert write(mended, tmp_path, add) == 0
+    assert "\n1 tile left out by the source once read\n" in capsys.readouterr().out
     assert sorted(mended.seen) == ["album__c0", "album__d1"]
     assert {row.name for row in read_split(folder) if row.split == "dropped"} == {"album__c1"}
     # Another listing leaves the notes of the first one as they are.

@@ -18,7 +18,7 @@ from sensor2sensor.training.layer_statistics import (
 )
 from sensor2sensor.training.restoring import restore_for_inference
 from sensor2sensor.training.state import TrainingState, build_optimizers
-from tests.unit.training.tiny import batch, fresh
+from tests.unit.training.tiny import assert_equal, batch, fresh
 
 
 def averaging(seed=0, ema=0.5):
@@ -43,11 +43,6 @@ def values(network):
 def averages_of(model):
     kept = [v for v in model.generator_optimizer.variables if v.name.endswith("_average")]
     return [v.numpy() for v in kept]
-
-
-def assert_equal(one, two):
-    for first, second in zip(one, two, strict=True):
-        np.testing.assert_array_equal(first, second)
 
 
 def test_inside_the_block_are_the_averages_and_afterwards_the_same_bits():

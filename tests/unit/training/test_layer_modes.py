@@ -18,22 +18,13 @@ from sensor2sensor.training.layer_statistics import (
     estimate,
 )
 from sensor2sensor.training.state import build_optimizers
-from tests.unit.training.tiny import Mapped, batch, fresh
+from tests.unit.training.tiny import Mapped, assert_equal, batch, fresh, snapshot
 
 FORM = tf.TensorSpec([2, 8, 8, 2], tf.float32)
 
 
 def two():
     return [batch(100), batch(101)]
-
-
-def snapshot(network):
-    return [np.array(v) for v in network.variables]
-
-
-def assert_equal(one, two):
-    for first, second in zip(one, two, strict=True):
-        np.testing.assert_array_equal(first, second)
 
 
 class Backbone(keras.Model):

@@ -16,7 +16,7 @@ from sensor2sensor.training.layer_statistics import (
     estimate,
 )
 from sensor2sensor.training.state import build_optimizers
-from tests.unit.training.tiny import batch, fresh
+from tests.unit.training.tiny import assert_equal, batch, fresh, snapshot
 
 EPSILON = 1e-3
 SIZES = (3, 2, 3, 1)
@@ -59,15 +59,6 @@ def normalised(layer, values):
     gain, offset = (np.asarray(v, np.float64) for v in layer.get_weights()[:2])
     mean, variance = values.mean((0, 1, 2)), values.var((0, 1, 2))
     return (values - mean) / np.sqrt(variance + EPSILON) * gain + offset
-
-
-def snapshot(network):
-    return [np.array(v) for v in network.variables]
-
-
-def assert_equal(one, two):
-    for first, second in zip(one, two, strict=True):
-        np.testing.assert_array_equal(first, second)
 
 
 def test_one_layer_has_the_moments_of_all_values():

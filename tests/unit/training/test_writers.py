@@ -106,7 +106,7 @@ def test_a_sheet_shows_truth_in_its_place_and_a_perfect_row_without_error():
     assert dark[: height // 2].sum() < 500
 
 
-def test_networks_are_drawn_where_graphviz_is(tmp_path):
+def test_networks_are_drawn_where_graphviz_is(tmp_path, monkeypatch):
     if shutil.which("dot") is None:
         assert not os.environ.get("CI"), "Graphviz is not installed"
         pytest.skip("Graphviz is not installed")
@@ -118,6 +118,10 @@ def test_networks_are_drawn_where_graphviz_is(tmp_path):
         "discriminator.png", "generator.png",
     ]  # fmt: skip
     assert said == []
+    # A deep one is drawn coarser: at full size it has hundreds of millions of pixels.
+    monkeypatch.setattr(pictures, "MANY_LAYERS", 0)
+    (coarse, _) = pictures.write_pictures(fresh(), tmp_path / "deep", said.append)
+    assert Image.open(coarse).width < 0.5 * Image.open(written[0]).width
 
 
 def test_networks_are_described_in_text_where_it_is_not(tmp_path, monkeypatch):

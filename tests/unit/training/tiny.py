@@ -92,3 +92,14 @@ def fresh(seed: int = 0, **options) -> TinyGAN:
     """A seeded model."""
     keras.utils.set_random_seed(seed)
     return TinyGAN(SimpleNamespace(), **options)
+
+
+def snapshot(network):
+    """A copy of every variable."""
+    return [np.array(v) for v in network.variables]
+
+
+def assert_equal(one, two):
+    """Two lists of arrays, to the bit."""
+    for first, second in zip(one, two, strict=True):
+        np.testing.assert_array_equal(first, second)
