@@ -57,7 +57,7 @@ class Schedule(BaseModel):
         default=0.0, description="Share of the steps before the decay begins (pix2pix: 0.5)"
     )
     final: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.0, description="Share of learning_rate that is left at the last step"
+        default=0.0, description="Share of learning_rate that would be left after the last step"
     )
 
 
