@@ -32,7 +32,7 @@ measure a model on them as if they were photographs.
 
 Step 52 makes a data set of them:
 
-    python preprocessing/52_create_tfrecords_aerial.py --data {folder}
+    python preprocessing/52_create_tfrecords_aerial.py --data {folder} --dataset {folder}
 """
 
 

@@ -24,6 +24,7 @@ from sensor2sensor.sources.resampling import part_weights
 _OTHER, _SAME = 1.25, 1.02
 _DEGREE_M = 111_320.0
 _ROUNDING = 1e-9  # of a sum of areas
+_AT_ONCE_PX = 2**22  # of the image, 100 MB and more for each of three bands while it is weighed
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,12 @@ class Resampled:
 
     def __call__(self, window: PixelWindow) -> Image:
         """``[h, w, C]`` of a window at the size wanted."""
+        shrink = math.prod(self.source) / math.prod(self.target)
+        if window.height > 1 and window.width * window.height * shrink > _AT_ONCE_PX:
+            # A preview asks for the whole scene, which is small only once it is resampled.
+            upper = window.height // 2
+            lower = replace(window, y=window.y + upper, height=window.height - upper)
+            return np.concatenate([self(replace(window, height=upper)), self(lower)])
         top, down = self._weights(0, window.y, window.height)
         left, across = self._weights(1, window.x, window.width)
         image = self.read(PixelWindow(left, top, across.shape[1], down.shape[1]))

@@ -42,6 +42,7 @@ from sensor2sensor.inference.scenes.stackvalues import (
     of_larger_pixels,
     of_no_band,
     of_offset,
+    refuse_untold_nodata,
 )
 from sensor2sensor.products.bands import S2_BANDS
 from sensor2sensor.sources.sen12mscr.layout import CLEAR, CLOUDY, RADAR, beside, patch_of
@@ -307,6 +308,7 @@ class _Stack:
                 hint = "give --scale 0.0001 (of Sentinel-2 since baseline 04.00 --offset -0.1, too)"
                 raise InputError(what, where=file.path, hint=hint)
             return [f"{what}: check its scale"]
+        refuse_untold_nodata(known, file.path)
         offset = of_offset(known, self._coding(file, number), self._published)
         return [*offset, *of_no_band(images, bands), *of_larger_pixels(images, bands)]
 

@@ -22,6 +22,8 @@ Stored = npt.NDArray[Any]
 _OPTICAL = re.compile(r"(?:.*[_\s-])?B0?(\d{1,2})(A?)(?:[_\s-]?\d+m)?(?:,.*)?", re.IGNORECASE)
 _RADAR = re.compile(r"(?:.*[_\s-])?([VH][VH])(?:[_\s-].*)?", re.IGNORECASE)
 
+_OPACITY = re.compile("alpha|mask", re.IGNORECASE)
+
 
 def band_name(said: str) -> str:
     """A band's name as contracts have it: ``B02`` of ``B2`` and ``B02_10m``, ``VV`` of radar."""
@@ -76,12 +78,23 @@ class StackFile:
         bands = [number + 1 for number in numbers]
         with readable(self.path, InputError, self.path) as source:
             stored = np.moveaxis(source.read(bands, window=part), 0, -1)
-            there = np.moveaxis(source.read_masks(bands, window=part), 0, -1) != 0
+            kinds = zip(self.names, source.colorinterp, strict=True)
+            marked = [name for name, kind in kinds if kind.name == "alpha"]
+            if self.named and marked and not _OPACITY.search(marked[0]):
+                # GDAL marks the fourth of four 8-bit bands so; what has a band's name is none.
+                there = _beyond_alpha(source, stored)
+            else:
+                there = np.moveaxis(source.read_masks(bands, window=part), 0, -1) != 0
         valid = np.isfinite(stored) & there
         if stored.dtype.kind != "f" and len(bands) > 1:
             # No tag need say so, but ground that is black in all bands is none: step 53's rule.
             valid &= (stored != 0).any(axis=-1, keepdims=True)
         return stored, valid
+
+
+def _beyond_alpha(source: Any, stored: Stored) -> npt.NDArray[np.bool_]:
+    """Where values ``[h, w, C]`` are none by the nodata value, whatever a band is marked as."""
+    return np.isin(stored, [] if source.nodata is None else [source.nodata], invert=True)
 
 
 def open_stack_file(

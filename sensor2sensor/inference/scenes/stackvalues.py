@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.scenes.reading import Read, grown
@@ -18,6 +19,8 @@ from sensor2sensor.sources.sen12mscr.radar import Unit
 TOO_BRIGHT, _TOO_DARK = 20.0, 0.002
 _BELOW_ZERO, _MANY = -0.02, 0.05  # as scenes.radiometry tells offsets that were applied
 _OFFSET = 0.1
+# Offsets and corrections of the atmosphere take off less; -9999 for no data is -0.9999 once scaled.
+_NO_REFLECTANCE = -0.5
 
 
 def limits(bands: Sequence[BandSpec]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -67,6 +70,19 @@ def _block_mean(radar_db: npt.NDArray[Any], step: int, mean: Unit) -> Image:
         total = np.nansum(blocks, axis=(1, 3))
         means = np.where(there > 0, total / np.maximum(there, 1), np.nan)
     return np.asarray(means if mean == "db" else 10 * np.log10(means))
+
+
+def refuse_untold_nodata(known: npt.NDArray[np.float32], where: object) -> None:
+    """Refuse a number for no data that no tag tells: a network smears it over its neighbours.
+
+    Raises:
+        InputError: Sampled reflectances reach far below 0.
+    """
+    lowest = float(known.min())
+    if lowest < _NO_REFLECTANCE:
+        what = f"holds values of {lowest:.4g}, which are no reflectance"
+        hint = "if they stand for no data, say so in the file (gdal_edit.py -a_nodata)"
+        raise InputError(what, where=where, hint=hint)
 
 
 def of_offset(known: npt.NDArray[np.float32], coding: BandSpec, published: bool) -> Sequence[str]:

@@ -151,7 +151,7 @@ class AerialSource(Source):
             raise LeftOut(f"{density:.2%} of it is building, less than {least}")
         photo, lost = read_image(pair.image, square.window, stored_px)
         if lost:
-            by = ", by its alpha band" if pair.image.alpha else ""
+            by = ", by its alpha band (infrared? name it in --bands)" if pair.image.alpha else ""
             raise LeftOut(f"{lost:.2%} of it has no data{by}")
         target = photo.astype(np.float32)
         return (dense_record(item.name, target, mask[..., None].astype(np.float32)),)
