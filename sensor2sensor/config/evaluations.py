@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from sensor2sensor.config.vocabulary import REGISTERED, SIMULATED
@@ -27,6 +27,34 @@ _CLOUD_COLUMNS = {
     f"SAM (degrees)\n{_PARTS}": (("sam", "sam@reproduction", "sam@reconstruction"), 2),
     "SSIM": (("ssim",), 3),
 }
+
+
+def stronger(
+    reference: str,
+    others: Iterable[str],
+    better: Mapping[str, str],
+    mean_of: Callable[[str, str], float | None],
+) -> tuple[str, ...]:
+    """Other baselines whose means beat those of the reference in most of some columns.
+
+    Which baseline is the strongest is a matter of the data: under a closed cloud one colour is
+    nearer to the ground than the cloud is. A gain over the weaker alone would flatter.
+
+    Args:
+        reference: The baseline that is usually the strongest.
+        others: The other baselines.
+        better: ``higher`` or ``lower`` by column, without those that the reference holds by
+            definition: they say nothing about it, and are beaten by nobody.
+        mean_of: The mean of a method in a column, None where it has none.
+    """
+
+    def beats(other: str, name: str) -> bool:
+        one, two = mean_of(other, name), mean_of(reference, name)
+        if one is None or two is None:
+            return False
+        return one > two if better[name] == "higher" else one < two
+
+    return tuple(o for o in others if 2 * sum(beats(o, name) for name in better) > len(better))
 
 
 def mode_in_words(inference: Any) -> str:

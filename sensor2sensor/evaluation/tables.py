@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sensor2sensor.config import evaluations
 from sensor2sensor.config.evaluations import (
     BY_DEFINITION,
     masks_in_words,
@@ -156,25 +157,13 @@ def _show_strata(evaluation: Evaluation, console: Console) -> None:
 
 
 def stronger(evaluation: Evaluation, columns: Sequence[str]) -> tuple[str, ...]:
-    """Other baselines whose means beat those of the reference in most of some columns.
-
-    Which baseline is the strongest is a matter of the data: under a closed cloud one colour is
-    nearer to the ground than the cloud is. A gain over the weaker alone would flatter.
-    """
+    """Other baselines that beat the reference in most of some columns; none without one."""
     reference, summary = evaluation.reference, evaluation.summary
     if reference is None:
         return ()
-    # What holds by definition says nothing about the reference, and is beaten by nobody.
-    asked = [name for name in columns if not evaluation.given(reference, name)]
-
-    def beats(other: str, name: str) -> bool:
-        one, two = summary[other][name].mean, summary[reference][name].mean
-        if one is None or two is None:
-            return False
-        return one > two if info(name).better == "higher" else one < two
-
+    better = {n: info(n).better for n in columns if not evaluation.given(reference, n)}
     others = evaluation.methods[1:-1]
-    return tuple(o for o in others if 2 * sum(beats(o, name) for name in asked) > len(asked))
+    return evaluations.stronger(reference, others, better, lambda m, n: summary[m][n].mean)
 
 
 def _show_gains(

@@ -21,6 +21,7 @@ from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.dataset.upsampling import by_native_px
 from sensor2sensor.predictors.export import Fit, Margin
+from sensor2sensor.predictors.onnx_names import put_in_order
 from sensor2sensor.products.theia import QUANTIFICATION
 
 Numbers = npt.NDArray[np.float32]
@@ -103,6 +104,11 @@ def export_onnx(
         raise MissingExtraError("tf2onnx is not installed", hint=hint) from None
     form = keras.InputSpec(shape=(None, channels, *sides), dtype="float32", name=INPUT)
     exported_as("onnx", network, part, form)
+    import onnx
+
+    made = onnx.load(part)
+    put_in_order(made)
+    onnx.save(made, part)
 
 
 def exported_as(kind: str, network: Any, part: Path, form: Any) -> None:

@@ -278,11 +278,11 @@ def _gain_cell(gain: Gain) -> str:
     return f"{mean}\n{' '.join([*spread, *told, gain.note])}".rstrip()
 
 
-def gain_table(group: Group) -> pd.DataFrame | None:
-    """Gain of each run over the strongest baseline, positive is better; None without baselines."""
+def gain_table(group: Group, over: str | None = None) -> pd.DataFrame | None:
+    """Gain of each run over a baseline, the reference by default; None without baselines."""
     import pandas as pd
 
-    found = gaining(group)
+    found = gaining(group, over)
     if not found:
         return None
     columns = {
@@ -292,25 +292,25 @@ def gain_table(group: Group) -> pd.DataFrame | None:
     return pd.DataFrame(columns, index=list(found))
 
 
-def gaining(group: Group) -> dict[str, dict[str, Gain]]:
-    """Gains over the group's reference by run and metric, without a run that is the reference."""
-    reference = group.reference
+def gaining(group: Group, over: str | None = None) -> dict[str, dict[str, Gain]]:
+    """Gains over a baseline by run and metric, without a run that is it; over the reference."""
+    base = over or group.reference
     return {
-        group.label(result): {n: result.facts.gain[reference][n] for n in result.facts.metrics}
+        group.label(result): {n: result.facts.gain[base][n] for n in result.facts.metrics}
         for result in group.results
-        # The reference's own run has no gain over itself: 0 on every tile would tell nothing.
-        if reference is not None and reference in result.facts.gain
+        # The baseline's own run has no gain over itself: 0 on every tile would tell nothing.
+        if base is not None and base in result.facts.gain
     }
 
 
-def gains_of(group: Group) -> list[Gain]:
+def gains_of(group: Group, over: str | None = None) -> list[Gain]:
     """Every gain of :func:`gain_table`."""
-    return [gain for gains in gaining(group).values() for gain in gains.values()]
+    return [gain for gains in gaining(group, over).values() for gain in gains.values()]
 
 
-def independent_groups(group: Group) -> str:
+def independent_groups(group: Group, over: str | None = None) -> str:
     """What intervals are taken over, and for what: ``intervals over 6 blocks, for …``."""
-    found = {", ".join(filter(None, (g.over, g.note))) for g in gains_of(group) if g.over}
+    found = {", ".join(filter(None, (g.over, g.note))) for g in gains_of(group, over) if g.over}
     return f"intervals over {' or '.join(sorted(found))}" if found else "no interval"
 
 

@@ -20,6 +20,7 @@ from sensor2sensor.predictors.card import OURS
 from sensor2sensor.predictors.exported import open_exported, output_of
 from sensor2sensor.predictors.sidecar import Sidecar, read_sidecar
 from sensor2sensor.products.theia import QUANTIFICATION
+from sensor2sensor.report.baselines import stronger
 from sensor2sensor.report.compare import NOTHING, interval, number
 from sensor2sensor.report.load import Result, load
 
@@ -230,28 +231,26 @@ def _scores(of: Subject) -> Iterator[str]:
     if not of.results:
         yield "These weights were not evaluated: `evaluate.py` scores them."
     for result in of.results:
-        facts, over = result.facts, result.facts.reference
+        facts, first = result.facts, result.facts.reference or ""
         mode = "" if facts.inference is None else f" ({mode_in_words(facts.inference)})"
         yield (
             f"Profile `{facts.profile}`{mode}, {facts.tiles} tiles of split `{facts.split}`, means"
             " over tiles; positive gains are better, with their 95 % intervals."
         )
-        gain = f"gain over {over}" if over else "gain"
-        yield _table(("metric", "model", over or "baseline", gain, "verdict"), _rows(result))
-        notes = {g.note for g in facts.gain.get(over or "", {}).values() if g.note}
-        over_what = {g.over for g in facts.gain.get(over or "", {}).values() if g.over}
-        if over_what or notes:
-            told = [f"Intervals over {' or '.join(sorted(over_what))}"] if over_what else []
-            yield f"{'; '.join([*told, *sorted(notes)])}."
+        for over in (first, *stronger(result, first)):
+            heads = "metric", "model", over or "baseline", f"gain over {over}" if over else "gain"
+            yield _table((*heads, "verdict"), _rows(result, over))
+            gains = facts.gain.get(over, {}).values()
+            over_what = sorted({gain.over for gain in gains if gain.over})
+            told = [f"Intervals over {' or '.join(over_what)}"] if over_what else []
+            if told := [*told, *sorted({gain.note for gain in gains if gain.note})]:
+                yield f"{'; '.join(told)}."
 
 
-def _rows(result: Result) -> Iterator[Row]:
-    facts = result.facts
-    own, other = facts.summary["model"], facts.summary.get(facts.reference or "", {})
-    gains = facts.gain.get(facts.reference or "", {})
-    for name, metric in facts.metrics.items():
-        if metric.undefined:
-            continue
+def _rows(result: Result, over: str) -> Iterator[Row]:
+    facts, own = result.facts, result.facts.summary["model"]
+    other, gains = facts.summary.get(over, {}), facts.gain.get(over, {})
+    for name, metric in ((n, m) for n, m in facts.metrics.items() if not m.undefined):
         unit = "" if metric.unit == "1" else f" ({metric.unit})"
         base = number(other[name].mean) if name in other else NOTHING
         gain = gains.get(name)
@@ -259,7 +258,7 @@ def _rows(result: Result) -> Iterator[Row]:
         spread = "" if ends is None else f" [{ends[0]:.2g}, {ends[1]:.2g}]"
         mean = NOTHING if gain is None or gain.mean is None else f"{gain.mean:+.3g}{spread}"
         verdict = NOTHING if gain is None else gain.verdict
-        others = [over for over in _worse_than(result, name) if over != facts.reference]
+        others = [one for one in _worse_than(result, name) if one != over]
         verdict += f", worse than {', '.join(others)}" if others else ""
         yield metric.label + unit, number(own[name].mean), base, mean, verdict
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.report import compare, plots, published
+from sensor2sensor.report.baselines import gained_over
 from sensor2sensor.report.file import Picture
 from sensor2sensor.report.load import Group, Result, Results
 
@@ -186,18 +187,27 @@ def _ranks(group: Group) -> str:
 
 
 def _gains(group: Group) -> str:
-    table = compare.gain_table(group)
-    made = plots.gain_plot(group)
+    overs = gained_over(group)
+    # Named where there are several: the tables of two baselines look alike.
+    heads = [note(f"Gain over {over}:") if overs[1:] else "" for over in overs]
+    pieces = [_gains_over(group, over) for over in overs]
+    told = [head + piece for head, piece in zip(heads, pieces, strict=True) if piece]
+    return "".join(told) or note("No baseline was evaluated.")
+
+
+def _gains_over(group: Group, over: str) -> str:
+    """Table, plot and note of one baseline; empty where no run is compared with it."""
+    table, made = compare.gain_table(group, over), plots.gain_plot(group, over)
     if table is None or made is None:
-        return note("No baseline was evaluated.")
+        return ""
     told = (
         "Mean paired difference per tile, signed so that positive is better for every metric. "
         "Interval: 95 %, Student's t with the cluster-robust variances of blocks of ground and of "
-        f"scenes; here: {compare.independent_groups(group)}. ✓ wholly better, ✗ wholly worse than "
-        f"{group.reference}; no verdict where a tile has no finite value{_spared(group)}. "
+        f"scenes; here: {compare.independent_groups(group, over)}. ✓ wholly better, ✗ wholly "
+        f"worse than {over}; no verdict where a tile has no finite value{_spared(group)}. "
         f"A scene is told from others by {group.facts.scene_unit}."
     )
-    alt = f"gain over {group.reference} per metric with intervals"
+    alt = f"gain over {over} per metric with intervals"
     upright = table.T if len(table) <= UPRIGHT_RUNS else table
     return table_html(upright) + _figure(made, alt) + note(told)
 
@@ -258,7 +268,7 @@ def ranks(results: Results) -> Page:
 
 
 def gains(results: Results) -> Page:
-    """Paired gain over the strongest baseline, as table and plot."""
+    """Paired gain over the reference and each baseline that beats it, as tables and plots."""
     return _each(results, _and_strata(_gains))
 
 

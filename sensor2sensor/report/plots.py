@@ -111,12 +111,12 @@ def box_plots(group: Group) -> Figure:
     return made
 
 
-def gain_plot(group: Group) -> Figure | None:
-    """Mean paired gain over the strongest baseline with its 95 % interval; right of 0 is better.
+def gain_plot(group: Group, over: str | None = None) -> Figure | None:
+    """Mean paired gain over a baseline with its 95 % interval; right of 0 is better.
 
-    A hollow mark has no interval and no verdict.
+    Over the reference by default. A hollow mark has no interval and no verdict.
     """
-    reference, found = group.reference, gaining(group)
+    base, found = over or group.reference, gaining(group, over)
     if not found:
         return None
     metrics, lines, titles = group.metrics, len(found), labels(group)
@@ -133,8 +133,8 @@ def gain_plot(group: Group) -> Figure | None:
         axes.set_ylim(lines + 0.6, 0.4)
     for axes in panels[len(metrics) :]:
         axes.set_visible(False)
-    sides = f"worse than {reference}  ←  0  →  better than {reference}"
-    made.supxlabel(f"{sides}\n{independent_groups(group)}", fontsize=9)
+    sides = f"worse than {base}  ←  0  →  better than {base}"
+    made.supxlabel(f"{sides}\n{independent_groups(group, over)}", fontsize=9)
     return made
 
 

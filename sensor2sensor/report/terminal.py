@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from sensor2sensor.report.load import Group
 
-DOC = """Print the tables of every evaluation in _evaluation: means and spread, ranks, and the gain
-over the strongest baseline. Results of different data sets, splits or profiles never share a table.
+DOC = """Print the tables of every evaluation in _evaluation: means and spread, ranks, and gains
+over the strongest baselines. Results of other data sets, splits or profiles share no table.
 
   s2s report
   s2s report --evaluation /data/experiments/_evaluation
@@ -87,15 +87,16 @@ def _show(group: Group, console: Console) -> None:
 
 
 def _tables(group: Group, console: Console) -> None:
-    from sensor2sensor.report import compare
+    from sensor2sensor.report import baselines, compare
 
     known = {entrant.label for entrant in compare.entrants(group) if entrant.baseline}
     _table("Mean ± standard deviation over tiles", compare.summary_table(group), known, console)
     _table("Ranks of the means, 1 is best", compare.rank_table(group), known, console)
-    gains = compare.gain_table(group)
-    if gains is not None:
-        title = f"Gain over {group.reference}, positive is better; "
-        _table(title + compare.independent_groups(group), gains, set(), console)
+    for over in baselines.gained_over(group):
+        gains = compare.gain_table(group, over)
+        if gains is not None:
+            title = f"Gain over {over}, positive is better; "
+            _table(title + compare.independent_groups(group, over), gains, set(), console)
 
 
 def _table(title: str, table: pd.DataFrame, grey: set[str], console: Console) -> None:

@@ -22,13 +22,21 @@ class StopSignal:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.received: signal.Signals | None = None
-        self._say = say
+        self._say, self._begun = say, False
         self._before: dict[signal.Signals, object] = {}
 
     @property
     def requested(self) -> bool:
         """Whether the loop is asked to stop."""
         return self.received is not None
+
+    def asked(self) -> bool:
+        """The same, for the loop: before its first step, and after each.
+
+        From the first question on a signal is followed by the end of a step and a save.
+        """
+        requested, self._begun = self.requested, True
+        return requested
 
     @property
     def exit_code(self) -> int:
@@ -57,4 +65,7 @@ class StopSignal:
         # The system's own action needs no return to Python: it works in the middle of a long step.
         for each in SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        self._say(f"{self.received.name}: finishing this step and saving; once more stops at once")
+        what = "finishing this step and saving"
+        if not self._begun:
+            what = "stopping before a step is done, there is nothing new to save"
+        self._say(f"{self.received.name}: {what}; once more stops at once")

@@ -186,7 +186,7 @@ class Session:
             self._report,
             self._save,
             self._sample,
-            lambda: self.stop.requested,
+            self.stop.asked,
             self._histograms().around,
         )
         weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}

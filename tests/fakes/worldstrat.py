@@ -99,13 +99,13 @@ def write_derived(
     """Write pairs as wsx2 and wsx4 have them: name, split and correlation of each."""
     paths = []
     lines = ["hr_img\tlr_img\tsplit\tcorrelation"]
-    for name, split, correlation in rows:
+    for place, (name, split, correlation) in enumerate(rows):
         pair = []
         for side, count in (("hr", low_px * factor), ("lr", low_px)):
             path = root / side / f"{name}_{side}.tif"
             truth = low_truth(seed, name, count, LOW_M * low_px / count)
             numbers = np.rint(truth * 10_000).astype(np.int16)
-            _write(path, numbers, low_px * LOW_M / count, None)
+            _write(path, numbers, low_px * LOW_M / count, None, 5e6 - place * low_px * LOW_M)
             pair.append(path)
         paths.append((pair[0], pair[1]))
         lines.append(
@@ -151,13 +151,15 @@ def _write_low(
         _write(folder / f"{stem}-{kind}.tiff", mask[..., None], LOW_M, corner)
 
 
-def _write(path: Path, pixels: NDArray[Any], pixel_m: float, corner: Any) -> None:
+def _write(
+    path: Path, pixels: NDArray[Any], pixel_m: float, corner: Any, north_m: float = 5e6
+) -> None:
     import rasterio
 
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width, count = pixels.shape
     where: dict[str, Any] = {"crs": "EPSG:32631"}
-    transform = rasterio.Affine(pixel_m, 0.0, 4e5, 0.0, -pixel_m, 5e6)
+    transform = rasterio.Affine(pixel_m, 0.0, 4e5, 0.0, -pixel_m, north_m)
     if corner is not None:
         # Ordered by a box in degrees: pixels are square on the ground, not in degrees.
         tall = pixel_m / _DEGREE_M

@@ -18,10 +18,11 @@ LONG_STEPS = """
 import sys, time
 from sensor2sensor.training.interrupts import StopSignal
 with StopSignal(lambda text: print(text, flush=True)) as stop:
+    stop.asked()
     print("ready", flush=True)
     for step in range(100):
         time.sleep(0.1)
-        if stop.requested:
+        if stop.asked():
             time.sleep(float(sys.argv[1]))
             print("saved", flush=True)
             break
@@ -57,6 +58,15 @@ def test_the_second_signal_stops_at_once(number, repository):
     out, _ = process.communicate(timeout=HANG_S)
     assert process.returncode == -number
     assert "saved" not in out
+
+
+def test_before_the_first_step_no_save_is_promised():
+    said = []
+    with StopSignal(said.append) as stop:
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.asked() and stop.exit_code == 143
+    (line,) = said
+    assert line.startswith("SIGTERM: stopping before a step is done, there is nothing new to save;")
 
 
 def test_handlers_are_given_back():

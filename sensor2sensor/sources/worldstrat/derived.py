@@ -27,6 +27,7 @@ from sensor2sensor.sources.source import (
     with_validation,
 )
 from sensor2sensor.sources.worldstrat import form
+from sensor2sensor.sources.worldstrat.ground import Shown, refuse_shared
 from sensor2sensor.sources.worldstrat.images import (
     DERIVED_BANDS,
     DERIVED_CHOSEN,
@@ -95,6 +96,12 @@ class DerivedSource(Source):
             items, told = _with_validation(items, self._asked.seed, self._folder / INDEX)
             notes.append(told)
         notes += [*self._neighbours(items), *self._unnamed()]
+        shown = [
+            Shown(pair.aoi or pair.high.name, str(item.split), pair.low)
+            for item, pair in zip(items, self._pairs, strict=True)
+            if not item.left_out
+        ]
+        notes += refuse_shared(shown, self._folder / INDEX, by_pixels=True)
         names = [name for pair in self._pairs for name in _names(pair)]
         idle = self._excluded.unmatched((None, None, None, name) for name in names)
         notes += told_unmatched(idle, self._excluded)

@@ -64,6 +64,16 @@ def grid_of(path: Path) -> Grid:
         return _grid(source, path)
 
 
+def read_stored(path: Path) -> npt.NDArray[Any]:
+    """The numbers of a file as they are ``[bands, H, W]``.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    with _opened(path) as source:
+        return np.asarray(source.read())
+
+
 def read_image(path: Path, count: int, chosen: Sequence[int], divisor: float) -> Image:
     """An image of ``count`` bands as reflectance of the four ``chosen``.
 

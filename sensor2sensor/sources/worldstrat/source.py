@@ -20,6 +20,7 @@ from sensor2sensor.sources import pictures
 from sensor2sensor.sources.exclusions import Exclusions, told_unmatched
 from sensor2sensor.sources.source import Item, LeftOut, Listing, Source, counted, listing
 from sensor2sensor.sources.worldstrat import form, pairing
+from sensor2sensor.sources.worldstrat.ground import Shown, refuse_shared
 from sensor2sensor.sources.worldstrat.images import (
     L2A_BANDS,
     L2A_CHOSEN,
@@ -74,7 +75,7 @@ class RawSource(Source):
         self.dataset, self._asked = options.dataset, options
         self.options = options.as_json(derived=False)
         self.command = options.command(folder, derived=False)
-        self._excluded = exclusions
+        self._excluded, self._folder = exclusions, folder
         self._aois: Sequence[Aoi] = find_aois(folder)
         self._by_place = options.split == "place"
         policy = drawn("given", 0)
@@ -108,12 +109,19 @@ class RawSource(Source):
 
     def _notes(self, items: Sequence[Item]) -> Iterator[str]:
         yield f"licence of the data: {form.LICENCE}"
+        yield from refuse_shared(self._shown(items), self._folder)
         out = sorted({item.unit for item in items if item.left_out})
         if out:
             yield f"AOIs left out before they are read ({len(out)}), see split.csv: {few(out)}"
         if not self._by_place:
             taken = {item.unit: item.split or "" for item in items if not item.left_out}
             yield from split_places(taken, "--split place draws whole places")
+
+    def _shown(self, items: Sequence[Item]) -> Iterator[Shown]:
+        """The nearest look of each AOI; all of its crops are of one image."""
+        kept = {item.overpass: item.payload for item in items if not item.left_out}
+        for aoi, crop in kept.items():
+            yield Shown(aoi, crop.split, crop.candidates[0].path)
 
     def _items(self, aoi: Aoi) -> Iterator[Item]:
         candidates = tuple(r for r in aoi.revisits if abs(r.days) <= self._asked.max_days)

@@ -23,6 +23,7 @@ from sensor2sensor.report import (
     summary,
     terminal,
 )
+from sensor2sensor.report.baselines import gained_over
 from tests.fakes_clouds import make_clouds
 from tests.unit.evaluation import toys
 
@@ -162,6 +163,24 @@ def test_nobody_is_ranked_or_marked_for_what_holds_by_definition(group):
     cells = compare.gain_table(inside).loc[RUN]
     assert all("no verdict: perfect by definition" in cell for cell in cells)
     assert "definition" not in "".join(compare.gain_table(part(group, "clear")).loc[RUN])
+
+
+def test_gains_are_shown_over_the_baseline_that_beats_the_reference_too(group, folder, capsys):
+    assert group.reference == "do_nothing"
+    # As evaluate.py has it: under a closed cloud one colour is nearer to the ground.
+    assert gained_over(group) == ("do_nothing", "mean_colour")
+    assert gained_over(part(group, "reconstruction")) == ("do_nothing", "mean_colour")
+    assert gained_over(part(group, "reproduction")) == ("do_nothing",)
+    # A run of a baseline has no gain over itself, and one over the others.
+    assert list(compare.gain_table(group, "do_nothing").index) == [RUN]
+    cell = compare.gain_table(group, "mean_colour").loc[RUN, "PSNR ↑\n(dB)"]
+    assert cell.startswith(f"{folder[1].gains['mean_colour']['psnr'].mean:+.3g}")
+    body = gains(load(folder[0])).body
+    assert "gain over mean_colour per metric" in body and "Gain over mean_colour:" in body
+    assert "wholly worse than mean_colour" in body and "wholly worse than do_nothing" in body
+    assert terminal.main(["--evaluation", str(folder[0])]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Gain over do_nothing, positive" in text and "Gain over mean_colour, positive" in text
 
 
 def test_pages_and_terminal_show_every_part(group, folder, capsys):

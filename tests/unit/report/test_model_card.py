@@ -126,6 +126,22 @@ def test_every_baseline_that_is_better_is_named(tmp_path):
     assert "PSNR (bicubic, nearest)" in again and "No gain over bicubic is proven" in again
 
 
+def test_a_baseline_that_beats_the_reference_has_a_table_of_its_own(tmp_path):
+    path = add(tmp_path / "_evaluation", "a/toy", 0.8)
+    said = json.loads(path.read_text())
+    assert "| gain over nearest |" not in card_of(tmp_path, tmp_path / "_evaluation")
+    said["summary"]["nearest"], said["summary"]["bicubic"] = (
+        said["summary"][name] for name in ("bicubic", "nearest")
+    )
+    path.write_text(json.dumps(said))
+    (tmp_path / "again").mkdir()
+    text = card_of(tmp_path / "again", tmp_path / "_evaluation")
+    assert "| bicubic | gain over bicubic |" in text and "| nearest | gain over nearest |" in text
+    of_nearest = text[text.index("gain over nearest") :]
+    (row,) = [line for line in of_nearest.splitlines() if line.startswith("| PSNR (dB) |")]
+    assert f"{said['gain']['nearest']['psnr']['mean']:+.3g} [" in row
+
+
 def test_it_tells_data_training_limits_and_licence(tmp_path):
     text = card_of(tmp_path, tmp_path / "none", data_licence="CC BY 4.0")
     data, made = contract(), contract().target.bands[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -28,16 +29,25 @@ HEAD = "toy: shift between input and target, looked for in 24 samples:"
 class CroppedSource(ToySource):
     """Photos and their negatives, cut from larger ones with a draw for both or for each."""
 
-    def __init__(self, *, together: bool, factor: int = 1, flat: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        together: bool,
+        factor: int = 1,
+        flat: bool = False,
+        moved: tuple[int, int] = (0, 0),
+    ) -> None:
         super().__init__(tile_px=TILE, factor=factor)
-        self.together, self.flat = together, flat
+        self.together, self.flat, self.moved = together, flat, moved
 
     def read(self, item: Item) -> tuple[TileRecord, ...]:
         draw = rng(3, Purpose.FAKES, item.name)
         photo = np.rint(scene(draw, TILE + JITTER).clip(0, 0.6) * 400).astype(np.float32)
         places = draw.integers(0, JITTER + 1, (2, 2))
         if self.together:
-            places[1] = places[0]
+            # What is cut from further up and left lies further down and right in the picture.
+            places[0] = places[0].clip(4, JITTER - 4)
+            places[1] = places[0] - self.moved
         target, other = (photo[y : y + TILE, x : x + TILE] for y, x in places)
         n = TILE // self.factor
         coarse = 255.0 - np.rint(other.reshape(n, self.factor, n, self.factor, 3).mean((1, 3)))
@@ -85,6 +95,16 @@ def test_pairs_cut_independently_are_told_by_every_run(
     next((folder / "train").glob("*.tfrecord")).unlink()
     assert line in (again := _said(source, tmp_path, capsys)) and "23 already there" in again
     assert line not in _said(CroppedSource(together=True), tmp_path, capsys, force=True)
+
+
+def test_who_lies_where_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = CroppedSource(together=True, factor=2, moved=(-2, 4))
+    told = _said(source, tmp_path, capsys)
+    found = re.findall(
+        "in common the input lies (.*) px down and (.*) px to the right of its", told
+    )
+    assert len(found) == 2  # the line and its warning
+    assert tuple(map(float, found[0])) == pytest.approx((-2, 4), abs=0.3)
 
 
 def test_without_structure_nothing_is_told(

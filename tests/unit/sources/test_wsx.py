@@ -146,6 +146,25 @@ def test_a_list_that_leaves_nothing_out_is_told_or_stops(tmp_path: Path, capsys)
     assert facts["exclusions_unmatched"] == 1
 
 
+def test_pixels_of_one_area_under_two_names_in_two_splits_stop(tmp_path: Path, capsys) -> None:
+    rows = [(f"Landcover-{n}", split, 0.5) for n, split in enumerate([*SPLITS, "test"])]
+    paths = write_derived(tmp_path / "wsx", rows, low_px=8)
+    with rasterio.open(paths[0][1]) as source:
+        pixels, low = source.read(), paths[3][1]
+    with rasterio.open(low, "r+") as file:
+        file.write(pixels)
+    assert door(tmp_path, "--dry-run") == 2
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if "looking at" not in x]
+    assert "AOIs of two splits share ground: Landcover-0 (train) and Landcover-3 (test)" in line
+    # A place alone is told: nobody has checked those of the published files.
+    place = rasterio.open(paths[0][1]).transform
+    with rasterio.open(low, "r+") as file:
+        file.write(pixels + 1)
+        file.transform = place
+    assert door(tmp_path, "--dry-run") == 0
+    assert "share up to 100% of their ground: Landcover-0 (train)" in capsys.readouterr().out
+
+
 def test_faults_of_pairs_are_told_by_file(tmp_path: Path, capsys) -> None:
     rows = [(f"Landcover-{n}_0", SPLITS[n % 3], 0.5) for n in range(7)]
     paths = write_derived(tmp_path / "wsx", rows)

@@ -1,0 +1,38 @@
+"""Which baselines gains are shown over: the reference, and each that beats it."""
+
+from __future__ import annotations
+
+from sensor2sensor.config import evaluations
+from sensor2sensor.config.evaluations import MODEL
+from sensor2sensor.report.load import Group, Result
+
+
+def gained_over(group: Group) -> tuple[str, ...]:
+    """The group's reference, then those that beat it beside any result; empty without one."""
+    reference = group.reference
+    if reference is None:
+        return ()
+    # Once each, in the order of the results: a baseline scores the same beside any model.
+    found = (
+        over for result in group.results for over in stronger(result, reference, group.stratum)
+    )
+    return tuple(dict.fromkeys((reference, *found)))
+
+
+def stronger(result: Result, reference: str, stratum: str | None = None) -> tuple[str, ...]:
+    """Baselines of a result that beat a reference, by the rule of ``evaluate.py``.
+
+    Args:
+        result: Of whole tiles, or within the stratum.
+        reference: What they are to beat; in a run of that very baseline nothing is told.
+        stratum: That of the result; None for whole tiles.
+    """
+    facts = result.facts
+    if reference not in facts.summary:
+        return ()
+    given = result.given(reference, stratum)
+    better = {} if given else {name: d.better for name, d in facts.metrics.items()}
+    others = [name for name in result.methods if name not in {MODEL, reference}]
+    return evaluations.stronger(
+        reference, others, better, lambda method, name: facts.summary[method][name].mean
+    )

@@ -1,0 +1,75 @@
+"""WorldStrat: one area's files under two names must not be trained on and tested."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from sensor2sensor.dataset.contract import SPLITS
+from sensor2sensor.sources.worldstrat.ground import Shown, refuse_shared
+from sensor2sensor.sources.worldstrat.run import main
+from tests.fakes.worldstrat import Look, write_raw
+from tests.fakes_tiles import own_environment
+
+
+def door(root: Path, *words: object) -> int:
+    given = [
+        "--data",
+        root / "WorldStrat",
+        "--tilesize",
+        16,
+        "--dry-run",
+        *own_environment(root),
+        *words,
+    ]
+    return main([str(word) for word in given])
+
+
+def without_place(path: Path) -> None:
+    with rasterio.open(path) as source:
+        pixels, profile = source.read(), dict(source.profile)
+    del profile["crs"], profile["transform"]
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(pixels)
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+@pytest.mark.parametrize("placed", [True, False])
+def test_files_of_one_area_under_two_names_in_two_splits_stop(
+    tmp_path: Path, placed: bool, capsys
+) -> None:
+    given = tmp_path / "WorldStrat"
+    aois = {f"Landcover-{n}": (split, [Look()]) for n, split in enumerate([*SPLITS, "test"], 1)}
+    write_raw(given, aois, low_px=16)
+    for path in sorted(given.glob("*/Landcover-1/**/*.tiff")):
+        twin = Path(str(path).replace("Landcover-1", "Landcover-4"))
+        shutil.copy(path, twin)
+        if not placed:
+            for one in (path, twin):
+                without_place(one)
+    assert door(tmp_path) == 2
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if "looking at" not in x]
+    assert "AOIs of two splits share ground: Landcover-1 (train) and Landcover-4 (test)" in line
+    (tmp_path / "leave.txt").write_text("Landcover-4\n")
+    assert door(tmp_path, "--exclude", tmp_path / "leave.txt") == 0
+    assert "of their ground" not in capsys.readouterr().out
+
+
+def test_ground_that_two_splits_share_in_part_is_told(tmp_path: Path) -> None:
+    grids = {"a": (10.0, 0), "b": (10.8, 0), "c": (11.795, 0), "d": (10.0, 1.0)}
+    for name, (left, down) in grids.items():
+        where = {"crs": "EPSG:4326", "transform": rasterio.Affine(0.1, 0, left, 0, -0.1, 50 - down)}
+        size = {"height": 10, "width": 10, "count": 1, "dtype": "uint16"}
+        with rasterio.open(tmp_path / name, "w", driver="GTiff", **where, **size) as file:
+            file.write(np.zeros((1, 10, 10), np.uint16))
+    splits = {"a": "train", "b": "test", "c": "val", "d": "test"}
+    shown = [Shown(name, split, tmp_path / name) for name, split in splits.items()]
+    # b lies over a fifth of a; c over half a hundredth of b, d beside a.
+    assert list(refuse_shared(shown, tmp_path)) == [
+        "warning: AOIs of two splits share up to 20% of their ground: a (train) and b (test)"
+    ]
+    assert list(refuse_shared(shown[1:], tmp_path)) == []
