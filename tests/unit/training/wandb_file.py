@@ -35,21 +35,28 @@ def chunks(path: Path) -> Iterator[bytes]:
 
 def records(logs_dir: Path) -> Iterator[Any]:
     """Records of every part of a run, in the order in which the parts were begun."""
-    for path in sorted(logs_dir.glob("wandb/offline-run-*/*.wandb")):
-        yield from finished(path)
+    parts = sorted(logs_dir.glob("wandb/offline-run-*/*.wandb"))
+    for path in parts:
+        # Those before may be of processes that were killed, and say nothing of an end.
+        yield from finished(path) if path == parts[-1] else told(path)
+
+
+def told(path: Path) -> list[Any]:
+    """Records of a part as far as it was written."""
+    from wandb.proto import wandb_internal_pb2
+
+    return [wandb_internal_pb2.Record.FromString(chunk) for chunk in chunks(path)]
 
 
 def finished(path: Path) -> list[Any]:
-    """Records of a part that has ended, waited for.
+    """Records of a part that ends, waited for.
 
     ``Run.finish`` tells W&B's own process to close its file and does not wait until it has: on a
     busy machine the last block, which may be all of it, is written after it returned.
     """
-    from wandb.proto import wandb_internal_pb2
-
     until = time.monotonic() + PATIENCE_S
     while True:
-        found = [wandb_internal_pb2.Record.FromString(chunk) for chunk in chunks(path)]
+        found = told(path)
         if any(record.WhichOneof("record_type") == "exit" for record in found):
             return found
         assert time.monotonic() < until, f"{path} was never finished: {len(found)} records"
