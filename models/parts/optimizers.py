@@ -69,7 +69,8 @@ def learning_rate(
     """The step size over a training, as a number or a schedule over an optimizer's updates.
 
     Constant until ``start`` of the training's steps, then linear (pix2pix) or along half a cosine
-    (Loshchilov, Hutter 2017, without restarts) to ``final`` times the rate, which the step after the last would have.
+    (Loshchilov, Hutter 2017, without restarts) to ``final`` times the rate, which the step after
+    the last would have.
 
     Args:
         experiment: Gives ``STEPS``, ``LEARNING_RATE`` and ``LEARNING_RATE_SCHEDULE``.
