@@ -32,7 +32,7 @@ from sensor2sensor.core.runs import Run, check_timestamp, find_run
 from sensor2sensor.dataset.form import Form, form_of
 from sensor2sensor.inference.command import add_arguments, predict_all
 from sensor2sensor.inference.method import Method
-from sensor2sensor.predictors.tiling import baseline_tiling, widest
+from sensor2sensor.predictors.tiling import baseline_tiling, known_window, widest
 from sensor2sensor.training.baseline import baseline_of, refuse_draws
 from sensor2sensor.training.run_file import refuse_other_data
 from sensor2sensor.training.steps import add_step, chosen_step
@@ -138,11 +138,11 @@ def main(args: argparse.Namespace) -> int:
     """Check everything cheap first, then predict."""
     members = members_of(args)
     experiment = members[0][0]
-    folder = experiment.exp_dir / "predictions"
-    form = form_of(experiment.contract)
+    trained = [one for one, run, _ in members if baseline_of(run, one.contract) is None]
     return predict_all(
-        form, experiment.config.model_name, args,
-        lambda: method_of(members, args.samples, args.batch), folder,
+        form_of(experiment.contract), experiment.config.model_name, args,
+        lambda: method_of(members, args.samples, args.batch),
+        experiment.exp_dir / "predictions", window=known_window(trained),
     )  # fmt: skip
 
 

@@ -18,7 +18,14 @@ from sensor2sensor.inference.output import DTYPES, NODATA, Dtype
 from sensor2sensor.inference.preview import write_preview
 from sensor2sensor.inference.quicklook import write_quicklook
 from sensor2sensor.inference.region import cropped, told_part
-from sensor2sensor.inference.run import PredictOptions, Written, layout_of, notices_of, predict
+from sensor2sensor.inference.run import (
+    PredictOptions,
+    Written,
+    layout_of,
+    notices_of,
+    predict,
+    refuse_window,
+)
 from sensor2sensor.inference.scenes.opening import open_scene, paths_of
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.scene import Scene
@@ -122,7 +129,7 @@ def scene_options(args: argparse.Namespace) -> SceneOptions:
 
 def predict_all(
     form: Form, name: str, args: argparse.Namespace, make: Make, folder: Path | None = None,
-    nodata: int = NODATA, model: Sequence[Path] = (),
+    nodata: int = NODATA, model: Sequence[Path] = (), window: tuple[int, int] | None = None,
 ) -> int:  # fmt: skip
     """Predict every product of the command line; one that fails does not stop the others.
 
@@ -134,6 +141,7 @@ def predict_all(
         folder: Where files go without ``--out``; None: the folder one is in.
         nodata: Of ``--dtype int16``.
         model: Its files, which nothing is written over.
+        window: Rows and columns of the only windows it takes, where that is known already.
 
     Returns:
         0, or 1 where one of several products failed.
@@ -141,6 +149,7 @@ def predict_all(
     Raises:
         Sensor2SensorError: The only product failed, or the command line names none.
     """
+    refuse_window(args.window_px, window, name)
     options = scene_options(args)
     if args.as_dataset:
         as_dataset.refuse_other(form)

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     own = [path.with_suffix(ending) for ending in (".onnx", ".json", ".yaml", path.suffix)]
     return predict_all(
         found.form, found.name, args, lambda: method, nodata=nodata,
-        model=[one for one in own if one.exists()],
+        model=[one for one in own if one.exists()], window=found.tiling.window_px,
     )  # fmt: skip
 
 

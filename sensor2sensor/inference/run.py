@@ -145,14 +145,28 @@ def layout_of(method: Method, scene: Scene, options: PredictOptions) -> Layout:
     window = tiling.window_px
     if window is None:
         raise ModelContractError("has neither a halo nor a window", where=method.name)
-    if options.window_px not in (None, *window):
-        what = f"'{method.name}' takes windows of {window[1]} x {window[0]} pixels alone"
-        raise InputError(what, where="--window-px", hint="leave it out")
+    refuse_window(options.window_px, window, method.name)
     overlap = tiling.overlap_px if options.overlap_px is None else options.overlap_px
     if not 1 <= overlap <= min(window) - align:
         what = f"{overlap} of a window of {min(window)} pixels leaves no step of {align}"
         raise InputError(what, where="--overlap-px", hint=f"take 1 to {min(window) - align}")
     return blended_layout(shape, part, window, overlap, align)
+
+
+def refuse_window(asked_px: int | None, only: tuple[int, int] | None, name: str) -> None:
+    """Refuse windows that a model does not take.
+
+    Args:
+        asked_px: ``--window-px``.
+        only: Rows and columns of the only ones it takes; None: any, or not known yet.
+        name: Of the model.
+
+    Raises:
+        InputError: Others are asked for.
+    """
+    if only is not None and asked_px not in (None, *only):
+        what = f"'{name}' takes windows of {only[1]} x {only[0]} pixels alone"
+        raise InputError(what, where="--window-px", hint="leave it out")
 
 
 def notices_of(method: Method, layout: Layout, options: PredictOptions) -> list[str]:

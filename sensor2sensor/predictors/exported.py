@@ -18,9 +18,9 @@ from sensor2sensor.core import files
 from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import InputError, ModelContractError
 from sensor2sensor.dataset.bands import BandSpec, float_band
-from sensor2sensor.dataset.contract import InputSpec, TargetSpec
+from sensor2sensor.dataset.contract import DatasetContract, InputSpec, TargetSpec
 from sensor2sensor.dataset.display import sentinel2_colours
-from sensor2sensor.dataset.form import Form
+from sensor2sensor.dataset.form import Form, Range, form_of
 from sensor2sensor.dataset.records import dense_record
 from sensor2sensor.dataset.upsampling import OWN_GRID, upsample
 from sensor2sensor.geo.grids import up
@@ -128,6 +128,12 @@ class ExportedPredictor(ImagePredictor):
     def _predict(self, physical: Images, names: Sequence[str]) -> Images:
         given = np.ascontiguousarray(np.moveaxis(physical, -1, 1))
         rows, columns = (self._made_px(side) for side in given.shape[2:])
+        only = getattr(self._network, "sides", None)  # of a file that others wrote, alone
+        if only is not None and only != given.shape[2:]:
+            what = f"takes images of {only[1]} x {only[0]} input pixels alone, not of"
+            what = f"{what} {given.shape[3]} x {given.shape[2]}"
+            advice = "export it for images of any size"
+            raise ModelContractError(what, where=self._where, hint=advice)
         step = self._align_px
         hint = f"its sides are to be multiples of {step}" if rows % step or columns % step else None
         try:
@@ -289,6 +295,20 @@ def card_form(card: Card) -> Form:
         resolution_m=card.source_m / card.factor, factor=float(card.factor), input=taken_spec,
         target=TargetSpec(bands=made, dtype="float32", display=shown), level="L2A",
     )  # fmt: skip
+
+
+def trained_on(form: Form, contract: DatasetContract) -> Form:
+    """A card's form with what its data set says: name, kind, and the ranges of bands, by name."""
+    known = form_of(contract)
+
+    def ranges(bands: Sequence[BandSpec], said: Sequence[Range], wanted: Sequence[BandSpec]) -> Any:
+        by_name = {esa_name(band.name): one for band, one in zip(bands, said, strict=True)}
+        return tuple(by_name[band.name] for band in wanted)
+
+    taken = ranges(known.input.bands, known.input_ranges, form.input.bands)
+    made = ranges(known.target.bands, known.target_ranges, form.target.bands)
+    update = {"name": known.name, "kind": known.kind}
+    return form.model_copy(update={**update, "input_ranges": taken, "target_ranges": made})
 
 
 def _band(theia: str, native_px: int) -> BandSpec:

@@ -46,10 +46,10 @@ class OnnxModel:
             raise ModelContractError(f"cannot be run ({why})", where=path) from error
         self.path, self._session = path, session
         self.output = str(session.get_outputs()[0].name)
-        self.channels = self._checked(session.get_inputs())
+        self.channels, self.sides = self._checked(session.get_inputs())
 
-    def _checked(self, inputs: list[Any]) -> int | None:
-        """Channels of the input; None where the file leaves them open."""
+    def _checked(self, inputs: list[Any]) -> tuple[int | None, tuple[int, int] | None]:
+        """Channels of the input, and its rows and columns; None where the file leaves them open."""
         if [one.name for one in inputs] != [INPUT]:
             names = ", ".join(one.name for one in inputs)
             raise ModelContractError(f"takes '{names}', not one '{INPUT}'", where=self.path)
@@ -57,7 +57,9 @@ class OnnxModel:
         if only.type != "tensor(float)" or len(only.shape) != 4:
             what = f"takes {only.type} of {len(only.shape)} axes, not float32 [B, C, H, W]"
             raise ModelContractError(what, where=self.path)
-        return only.shape[1] if isinstance(only.shape[1], int) else None
+        channels, *sides = (side if isinstance(side, int) else None for side in only.shape[1:])
+        rows, columns = sides
+        return channels, None if rows is None or columns is None else (rows, columns)
 
     def __call__(self, numbers: Numbers) -> Numbers:
         """Its first output."""

@@ -87,21 +87,40 @@ def network_for_scenes(experiment: Any, generator: Any) -> tuple[Any, Tiling]:
         found = _by_halo(experiment, generator)
         if found is not None:
             return found
-    rows, columns = experiment.IMG_HEIGHT, experiment.IMG_WIDTH
-    if not experiment.config.random_crop:  # tiles are resized to that, and so are windows
-        rows = columns = experiment.TILESIZE
+    rows, columns = _only_window(experiment)
     unit = _unit(experiment)
     overlap = max(unit, min(rows, columns) // _OVERLAP // unit * unit)
     return generator, Tiling(None, (rows, columns), unit, overlap)
 
 
+def known_window(experiments: Sequence[Any]) -> tuple[int, int] | None:
+    """The only windows that experiments take, as far as their settings tell; None: networks tell.
+
+    Args:
+        experiments: ``experiment.Experiment`` of the runs.
+    """
+    fixed = [one for one in experiments if not _settings_leave_pixels_alone(one)]
+    return _only_window(fixed[0]) if fixed else None
+
+
+def _only_window(experiment: Any) -> tuple[int, int]:
+    if not experiment.config.random_crop:  # tiles are resized to that, and so are windows
+        return experiment.TILESIZE, experiment.TILESIZE
+    return experiment.IMG_HEIGHT, experiment.IMG_WIDTH
+
+
 def _of_pixels_alone(experiment: Any) -> bool:
     """Whether what is done to a window before and after the network does not depend on its size."""
+    return _settings_leave_pixels_alone(experiment) and bool(experiment.normaliser.elementwise)
+
+
+def _settings_leave_pixels_alone(experiment: Any) -> bool:
+    """The same but for the normalisation, which a model may change."""
     config, tile = experiment.config, experiment.TILESIZE
     as_it_is = config.random_crop or (tile, tile) == (experiment.IMG_HEIGHT, experiment.IMG_WIDTH)
     # What is drawn anew for each window would show a seam; so would each window's own statistics.
     drawn = config.inference.dropout or config.applied_statistics != "train"
-    return as_it_is and experiment.normaliser.elementwise and not drawn
+    return as_it_is and not drawn
 
 
 def _by_halo(experiment: Any, generator: Any) -> tuple[Any, Tiling] | None:

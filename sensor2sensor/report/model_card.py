@@ -17,7 +17,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.predictors import mlm
 from sensor2sensor.predictors.card import OURS
-from sensor2sensor.predictors.exported import open_exported, output_of
+from sensor2sensor.predictors.exported import open_exported, output_of, trained_on
 from sensor2sensor.predictors.sidecar import Sidecar, read_sidecar
 from sensor2sensor.products.theia import QUANTIFICATION
 from sensor2sensor.report.baselines import stronger
@@ -96,8 +96,8 @@ def _said_by(path: Path, contract: DatasetContract) -> tuple[Sidecar, float]:
         return read_sidecar(path)[0], 1.0
     opened = open_exported(path)
     known = opened.provenance
-    # A card has bands and factor alone; the data set's name and kind are known here.
-    form = opened.form.model_copy(update={"name": contract.name, "kind": contract.kind})
+    # A card has bands and factor alone; what the data set says of them is known here.
+    form = trained_on(opened.form, contract)
     said = Sidecar(
         format="onnx", model=known["file"], sha256=known["sha256"], form=form,
         tiling=opened.tiling, input_upsampling="none", size_px=None,

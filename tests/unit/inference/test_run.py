@@ -20,10 +20,12 @@ import rasterio
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, ModelContractError, OutputExistsError
 from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.inference.door import main as infer
 from sensor2sensor.inference.run import PROVENANCE_TAG, PredictOptions, predict
 from sensor2sensor.inference.scenes.scene import Cropped
 from sensor2sensor.predictors.tiling import Tiling
 from tests.doors import HANG_S
+from tests.fakes.onnx_files import toy_form, write_exported
 from tests.unit.inference.arrays import ArrayScene, Smoothing, Standardising, ground, method
 
 HALO, BLENDED = Tiling(2), Tiling(None, (24, 24), 1, 10)
@@ -232,6 +234,17 @@ def test_an_option_that_does_not_fit_is_one_line_and_nothing_is_begun(
             PredictOptions(**options),
         )  # fmt: skip
     assert not list(tmp_path.iterdir())
+
+
+def test_windows_that_a_file_does_not_take_are_refused_before_a_product_is_opened(tmp_path, capsys):
+    model = write_exported(tmp_path, toy_form(), size_px=(64, 64))
+    product = tmp_path / "a.tif"
+    product.write_text("no picture")
+    words = ["--model", str(model), "--product", str(product), "--out", str(tmp_path / "b.tif")]
+    assert infer([*words, "--window-px", "192"]) == 2
+    assert "'toy' takes windows of 64 x 64 pixels alone" in capsys.readouterr().err
+    assert infer([*words, "--window-px", "64"]) == 2
+    assert "is no product" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("asked", "said"), [

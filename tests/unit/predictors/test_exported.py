@@ -180,6 +180,14 @@ def test_a_card_of_pixels_of_20_m_alone_enlarges_nothing(tmp_path):
     np.testing.assert_allclose(opened.predictor([tile])[0], 2 * upsample(tile), rtol=1e-6)
 
 
+def test_a_card_of_images_of_one_size_says_which(tmp_path):
+    path = card_of(tmp_path, ("B2", "B3"))
+    write_onnx(tmp_path / "theirs.onnx", 2, factor=2, gain=2.0, sides=(24, 16))
+    said = "takes images of 16 x 24 input pixels alone, not of 20 x 20; export it for images of any"
+    with pytest.raises(ModelContractError, match=said):
+        open_exported(path).predictor([dense(20, 2, channels=2)])
+
+
 def test_one_of_other_bands_than_its_card_says_is_refused(tmp_path):
     path = card_of(tmp_path, ("B2", "B3"))
     write_onnx(tmp_path / "theirs.onnx", 3)

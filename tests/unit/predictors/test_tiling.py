@@ -7,7 +7,13 @@ from types import SimpleNamespace
 import keras
 import pytest
 
-from sensor2sensor.predictors.tiling import Tiling, baseline_tiling, scene_predictor, tiling_of
+from sensor2sensor.predictors.tiling import (
+    Tiling,
+    baseline_tiling,
+    known_window,
+    scene_predictor,
+    tiling_of,
+)
 from tests.fakes_dataset import toy_contract
 
 L = keras.layers
@@ -80,6 +86,18 @@ def test_windows_are_of_what_was_trained_on():
     predictor, tiling = scene_predictor(experiment(size=size), made)
     assert tiling.window_px == (TILE, TILE)
     assert predictor.describe()["size_px"] == [24, 24]
+
+
+@pytest.mark.parametrize(("settings", "window"), [
+    ({"dropout": True}, (TILE, TILE)),
+    ({"statistics": "image", "crops": True, "size": (24, 32)}, (24, 32)),
+    ({"size": (24, 24)}, (TILE, TILE)),  # resized
+    ({}, None),  # the network tells
+    ({"elementwise": False}, None),  # a model may normalise otherwise
+])  # fmt: skip
+def test_settings_tell_windows_before_a_network_is_there(settings, window):
+    assert known_window([experiment(), experiment(**settings)]) == window
+    assert known_window([]) is None
 
 
 def test_baselines_need_what_their_kernels_do():

@@ -163,6 +163,26 @@ def test_it_tells_data_training_limits_and_licence(tmp_path):
     assert str(tmp_path) not in text
 
 
+def test_ranges_stand_in_the_card_of_a_file_for_the_public_tool(tmp_path):
+    """By the names of bands: a model may make them in another order than it takes them."""
+    path, run = exported(tmp_path)
+    keys = "bands: [B2, B3, B4]\nfactor: 6\nmargin: 0\nsensor2sensor:\n  experiment: a/toy\n"
+    card = path.with_name("tool.yaml")
+    card.write_text(f"model: toy.onnx\n{keys}  run: 0715-0930\n  step: 300\n")
+    known = contract()
+    held = known.statistics["input"]
+    lows = [one.model_copy(update={"low": 0.01 * k}) for k, one in enumerate(held)]
+    by_name = sorted(known.input.bands, key=lambda band: band.name)
+    taken = known.input.model_copy(update={"bands": tuple(by_name)})
+    made = known.target.model_copy(update={"bands": tuple(by_name[::-1])})
+    statistics = {"input": lows, "target": lows[::-1]}
+    known = known.model_copy(update={"input": taken, "target": made, "statistics": statistics})
+    rows = write_companions(card, known, run, tmp_path / "none")[0].read_text().splitlines()
+    for side in ("in", "out"):
+        found = [row.split(" | ")[-1] for row in rows if row.startswith(f"| {side} | B0")]
+        assert found == ["0 to 0.5 |", "0.01 to 0.5 |", "0.02 to 0.5 |"]
+
+
 @pytest.mark.parametrize("experiment", [{"discriminator": None}, {"model_name": "edsr"}])
 def test_one_without_an_adversary_names_no_loss_of_one(tmp_path, experiment):
     """As a run keeps it: every loss there is stands there, and those of no discriminator, too."""
