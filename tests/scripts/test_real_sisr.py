@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from rasterio.transform import from_origin
 
-from benchmarks.sisr import array, paired, settings, sisr, spread
+from benchmarks.sisr import array, paired, settings, sisr
+from benchmarks.trainings import spread
 from examples import distorted
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.sources.source import LeftOut

@@ -101,6 +101,7 @@ def test_an_archive_becomes_an_inventory_with_quicklooks(light, tmp_path):
 
 
 def test_what_needs_tensorflow_says_so_in_one_line(light, tmp_path):
+    (tmp_path / "environment.json").write_text("{}")
     done = call(light / "s2s", "records", "--inventory", "i", "--dataset", "d", cwd=tmp_path)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "TensorFlow is not installed; pip install 'sensor2sensor[train]'" in done.stderr

@@ -236,7 +236,7 @@ def test_values_beyond_the_limits_are_clipped_and_linear_radar_is_converted(tmp_
     db = pixels(s1)
     with rasterio.open(s1, "r+") as file:
         linear = 10 ** (db / 10)
-        linear[0, 0], linear[0, 1] = 2.0, 0.0
+        linear[0, 0], linear[0, 1] = 2.0, (0.0, 1e-9)  # 0 in both bands is no data
         file.write(np.moveaxis(linear, -1, 0))
     with rasterio.open(s2, "r+") as file:
         values = file.read()
