@@ -17,6 +17,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import nearest
 from sensor2sensor.core.paths import expanded, fault_of
 from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.unseen import Filled, without_unseen
 from sensor2sensor.inference.stac import is_prediction
 
 if TYPE_CHECKING:
@@ -79,8 +80,9 @@ def open_scene(path: Path, form: Form, options: SceneOptions = SceneOptions()) -
         raise InputError(what, where=path, hint=f"name {named}")
     _refuse_unheeded(path, kind, options)
     module, opener = _OPENERS[kind]
-    made: Scene = getattr(import_module(f"{__package__}.{module}"), opener)(place, form, options)
-    return made
+    seen = without_unseen(form)
+    made: Scene = getattr(import_module(f"{__package__}.{module}"), opener)(place, seen, options)
+    return made if seen == form else Filled(made, form)
 
 
 def _refuse_unheeded(path: Path, kind: Kind, options: SceneOptions) -> None:
