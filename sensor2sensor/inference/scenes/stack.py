@@ -92,7 +92,9 @@ class _Stack:
     def __init__(self, path: Path, form: Form, options: SceneOptions) -> None:
         self._form, self._options = form, options
         self._published = patch_of(path.name) is not None
-        self.main = open_stack_file(path, options.bands, S2_BANDS if self._published else ())
+        taken = [band_name(band.name) for band in form.input.bands]
+        published = S2_BANDS if self._published else ()
+        self.main = open_stack_file(path, options.bands, published, taken)
         of_radar = options.radar != "auto" or options.radar_file is not None
         if of_radar and not any(band.unit == _DB for band in form.input.bands):
             what = f"says nothing to '{form.name}', which takes no radar"
