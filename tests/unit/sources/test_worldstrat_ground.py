@@ -16,13 +16,13 @@ from tests.fakes.worldstrat import Look, write_raw
 from tests.fakes_tiles import own_environment
 
 
-def door(root: Path, *words: object) -> int:
+def door(root: Path, *words: object, dry_run: bool = True) -> int:
     given = [
         "--data",
         root / "WorldStrat",
         "--tilesize",
         16,
-        "--dry-run",
+        *(["--dry-run"] if dry_run else []),
         *own_environment(root),
         *words,
     ]
@@ -73,3 +73,19 @@ def test_ground_that_two_splits_share_in_part_is_told(tmp_path: Path) -> None:
         "warning: AOIs of two splits share up to 20% of their ground: a (train) and b (test)"
     ]
     assert list(refuse_shared(shown[1:], tmp_path)) == []
+
+
+def test_a_source_that_is_added_is_held_against_those_before_it(tmp_path: Path, capsys) -> None:
+    aois = {f"Landcover-{n}": (split, [Look()]) for n, split in enumerate(SPLITS, 1)}
+    write_raw(tmp_path / "WorldStrat", aois, low_px=16)
+    assert door(tmp_path, dry_run=False) == 0
+    # The first AOI, that of train, as another one that is to be tested.
+    write_raw(tmp_path / "more", {"Urban-1": ("test", [Look()])}, low_px=16)
+    for path in sorted((tmp_path / "WorldStrat").glob("*/Landcover-1/**/*.tiff")):
+        beside = path.relative_to(tmp_path / "WorldStrat").as_posix()
+        shutil.copy(path, tmp_path / "more" / beside.replace("Landcover-1", "Urban-1"))
+    words = ("--data", tmp_path / "more", "--name", "more", "--add")
+    assert door(tmp_path, *words, dry_run=False) == 2
+    said = capsys.readouterr().err
+    assert "two splits hold one picture, pixel by pixel" in said
+    assert "__Landcover-1_0x0 (train) and more__Urban-1_0x0 (test)" in said
