@@ -137,8 +137,8 @@ def predict_all(
         form: What the model takes and makes.
         name: Of the model, for the names of files.
         args: Of :func:`add_arguments`.
-        make: Gives the method; called when the first product is found in order, with ``--window-px``
-            before, where nothing else tells which windows it takes.
+        make: Gives the method; called when the first product is found in order; before that where
+            it alone tells whether it takes ``--window-px``.
         folder: Where files go without ``--out``; None: the folder one is in.
         nodata: Of ``--dtype int16``.
         model: Its files, which nothing is written over.
