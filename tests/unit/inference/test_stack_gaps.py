@@ -31,6 +31,17 @@ def test_a_number_for_no_data_that_no_tag_tells_is_refused(tmp_path: Path, scale
     assert found is not None and (~found.valid).sum() == 15
 
 
+def test_such_a_number_between_the_places_that_are_looked_at_stops_the_prediction(
+    tmp_path: Path,
+) -> None:
+    values = np.full((2, 400, 400), 0.1, np.float32)
+    values[1, 70:74, 70:74] = -9999  # the places end at 64 and begin again at 84
+    scene = open_scene(stack(tmp_path / "a.tif", values, ("B02", "B8A")), TWO, SceneOptions())
+    assert scene.window(PixelWindow(0, 0, 64, 64)) is not None
+    with pytest.raises(InputError, match="holds values of -9999, which are no reflectance"):
+        scene.window(PixelWindow(64, 64, 64, 64))
+
+
 @pytest.mark.parametrize("says", ["B08", "NIR", "--bands", "alpha", "opacity", "valid pixels", "A"])
 def test_a_named_band_that_gdal_marks_as_alpha_is_none(tmp_path: Path, says: str) -> None:
     values = numbers(4).astype(np.uint8)
