@@ -17,6 +17,7 @@ from sensor2sensor.networks.chain import in_words
 from sensor2sensor.training import checkpoints, run_file
 from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.batches import (
+    chain_of,
     options_of_looks,
     reader_options,
     sheet_batches,
@@ -50,7 +51,6 @@ from sensor2sensor.training.registration import noted
 from sensor2sensor.training.rows import EPOCH
 from sensor2sensor.training.samples import SampleRow
 from sensor2sensor.training.sinks import sinks_for
-from sensor2sensor.training.stages import chain_of
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState, applied_rate
 from sensor2sensor.training.terms import Terms
