@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,23 @@ def test_another_kind_than_the_models_is_refused(folder: Path) -> None:
     swath = form(float_band("Oa08", "radiance", 665.0), kind="sentinel3")
     with pytest.raises(InputError, match=r"is a GeoTIFF.*name a Sentinel-3 product"):
         open_scene(folder / "b.tif", swath)
+
+
+def test_a_global_mosaic_is_named_with_the_way_out(tmp_path: Path) -> None:
+    place = tmp_path / "Sentinel-2_mosaic_2023_Q1_33UUP_0_0"
+    place.mkdir()
+    profile = aerial_profile(8, 8, None)
+    for name in ("B02", "B03", "B04", "B08", "observations"):
+        save_tif(place / f"{name}.tif", np.zeros((1, 8, 8), np.uint8), profile)
+    packed = tmp_path / "mosaic.zip"
+    with zipfile.ZipFile(packed, "w") as file:
+        for path in place.iterdir():
+            file.write(path, f"{place.name}/{path.name}")
+    says = r"one file for each band: B02, B03, B04, B08; .* --bands B02,B03,B04,B08 --scale 0.0001"
+    with pytest.raises(InputError, match=says):
+        paths_of([str(place)])
+    for path in (place, packed):
+        with pytest.raises(InputError, match=says):
+            kind_of(path, OPTICAL)
+    (place / "B08.tif").unlink()
+    assert len(paths_of([str(place)])) == 4  # four of anything
