@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import show
 import train
 from tests.doors import call_door
 from tests.real_data import REPOSITORY
@@ -30,8 +31,8 @@ def both(tmp_path: Path) -> Path:
 def small_job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """``main`` of a script of examples/, called with words: every stage, few filters and blocks.
 
-    Trainings are called in this process, where TensorFlow and the graphs of the metrics are made
-    once; every other stage is a process, as for a user.
+    What needs TensorFlow for a picture or a training is called in this process, where that and the
+    graphs of the metrics are made once; every other stage is a process, as for a user.
     """
     monkeypatch.syspath_prepend(str(REPOSITORY / "examples"))
     main_job = importlib.import_module("main_job")
@@ -50,8 +51,13 @@ def small_job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     def run(
         command: Sequence[str], variables: Mapping[str, str] | None = None, **options: Any
     ) -> None:
-        if Path(command[0]).name != "train.py":
-            return process(command, variables, **options)
+        name = Path(command[0]).name
+        if name == "show.py":
+            assert show.main(list(command[1:])) == 0
+            return
+        if name != "train.py":
+            process(command, variables, **options)
+            return
         done = call_door(train, *command[1:])
         print(done.stdout, done.stderr)
         assert done.returncode == 0
