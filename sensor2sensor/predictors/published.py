@@ -18,9 +18,9 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.dataset.form import Form, form_of
 from sensor2sensor.dataset.upsampling import OWN_GRID
+from sensor2sensor.predictors.entries import Baseline, TrainSplit
 from sensor2sensor.predictors.exported import Exported, open_exported
 from sensor2sensor.predictors.protocol import Images
-from sensor2sensor.predictors.registry import Baseline, TrainSplit
 from sensor2sensor.predictors.tiling import Tiling
 from sensor2sensor.products.bands import esa_name
 

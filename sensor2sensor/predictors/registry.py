@@ -6,15 +6,14 @@ of an experiment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.config.evaluations import PUBLISHED
 from sensor2sensor.core.errors import ConfigError, DatasetError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.dataset.recordfile import list_records
+from sensor2sensor.predictors import published
 from sensor2sensor.predictors.baselines import (
     DoNothing,
     MeanColour,
@@ -23,77 +22,11 @@ from sensor2sensor.predictors.baselines import (
     same_bands,
 )
 from sensor2sensor.predictors.bilinear_fit import fit_lines, nearest_bands, restored
+from sensor2sensor.predictors.entries import Baseline, TrainSplit
 from sensor2sensor.predictors.protocol import Predictor
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
-    from sensor2sensor.dataset.records import TileRecord
-
-
-@dataclass(frozen=True)
-class TrainSplit:
-    """The train tiles that a baseline is fitted on: those that a model is trained on.
-
-    Attributes:
-        dataset_dir: ``<data_root>/<dataset>/<tilesize>``.
-        contract: The data set's contract.
-        enforce_suffix: Only tiles whose name ends so.
-        exclude_suffix: Only tiles whose name does not end so.
-        exclude_tiles: Names of tiles left out.
-    """
-
-    dataset_dir: Path
-    contract: DatasetContract
-    enforce_suffix: str | None = None
-    exclude_suffix: str | None = None
-    exclude_tiles: frozenset[str] = frozenset()
-
-    def __iter__(self) -> Iterator[TileRecord]:
-        """The tiles, in the data set's order; InputError where none is left."""
-        from sensor2sensor.pipeline.reader import iterate_tiles
-
-        tiles = iterate_tiles(
-            self.dataset_dir,
-            self.contract,
-            "train",
-            enforce_suffix=self.enforce_suffix,
-            exclude_suffix=self.exclude_suffix,
-            exclude_tiles=self.exclude_tiles,
-        )
-        return iter(tiles)
-
-    def count(self) -> int:
-        """Number of tiles; InputError where none is left."""
-        filters = self.enforce_suffix, self.exclude_suffix, self.exclude_tiles
-        return len(list_records(self.dataset_dir, "train", *filters))
-
-    @property
-    def whole(self) -> bool:
-        """Whether no filter leaves tiles out."""
-        return not (self.enforce_suffix or self.exclude_suffix or self.exclude_tiles)
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """One entry of the registry.
-
-    Attributes:
-        name: As in tables, and as ``model_name`` of an experiment.
-        kinds: Kinds of data sets whose models it is compared with.
-        applies: Why a data set cannot have it; None where it can.
-        make: Makes it for a data set, fitted on the train split where it is fitted at all.
-        restore: Makes it again from what its ``describe()`` says, without reading a tile.
-        fitted: Whether its numbers depend on the train split.
-        bound: Makes the entry for the ``params`` of an experiment, where it has any.
-    """
-
-    name: str
-    kinds: frozenset[str]
-    applies: Callable[[DatasetContract], str | None]
-    make: Callable[[DatasetContract, TrainSplit], Predictor]
-    restore: Callable[[DatasetContract, Mapping[str, Any]], Predictor]
-    fitted: bool = False
-    bound: Callable[[Mapping[str, Any]], Baseline] | None = None
 
 
 def _reason(ask: Callable[[DatasetContract], object], contract: DatasetContract) -> str | None:
@@ -154,18 +87,6 @@ def _remembered_colour(contract: DatasetContract, described: Mapping[str, Any]) 
     return MeanColour({band.name: described["means"][band.name] for band in contract.target.bands})
 
 
-def _published(params: Mapping[str, Any]) -> Baseline:
-    from sensor2sensor.predictors.published import entry  # which imports this module
-
-    return entry(params)
-
-
-def _of_a_file(contract: DatasetContract, described: Mapping[str, Any]) -> Predictor:
-    from sensor2sensor.predictors.published import restored
-
-    return restored(contract, described)
-
-
 def _nameless(*_: object) -> Any:
     raise ConfigError("names no file of a model", where="params.card")
 
@@ -179,7 +100,9 @@ _PAIRED, _REGULAR = frozenset({"paired"}), frozenset({"degraded", "paired"})
 # Usually weakest first: the last one that a data set has is what verdicts are about. Where another
 # is the stronger one on the tiles scored, evaluations show the gain over that, too.
 REGISTRY = _listed(
-    Baseline(PUBLISHED, frozenset(), _nameless, _nameless, _of_a_file, bound=_published),
+    Baseline(
+        PUBLISHED, frozenset(), _nameless, _nameless, published.restored, bound=published.entry
+    ),
     Baseline(
         "mean_colour", _PAIRED, lambda contract: None, _mean_colour, _remembered_colour, fitted=True
     ),

@@ -11,8 +11,9 @@ from sensor2sensor.core.errors import ConfigError, InputError, OutputExistsError
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.dataset.degenerate import notices
 from sensor2sensor.dataset.exclusion import left_out
+from sensor2sensor.predictors.entries import TrainSplit
 from sensor2sensor.predictors.protocol import Predictor
-from sensor2sensor.predictors.registry import TrainSplit, find
+from sensor2sensor.predictors.registry import find
 from sensor2sensor.training import run_file
 from sensor2sensor.training.start import Start
 

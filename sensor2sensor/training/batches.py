@@ -14,11 +14,33 @@ from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.reader import fixed_batches, training_batches
 from sensor2sensor.predictors.given import given_at_once
 from sensor2sensor.training.contract import ExperimentView, GANModel
+from sensor2sensor.training.degrading import degradation_stage
 from sensor2sensor.training.layer_statistics import Batches, statistics_batches
-from sensor2sensor.training.stages import StageChain, StagedBatches, chain_of
+from sensor2sensor.training.registration import registration_stage
+from sensor2sensor.training.stages import Stage, StageChain, StagedBatches
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
+
+# By their key in experiment.json, in the order they run in: degraded images are registered by
+# construction, and the stage that makes them says which those are ("real", false, [B]).
+MAKERS: dict[str, Callable[[ExperimentView], Stage]] = {
+    "degradation": degradation_stage,
+    "registration": registration_stage,
+}
+
+
+def chain_of(experiment: ExperimentView) -> StageChain | None:
+    """The chain that an experiment asks for; None where its batches are used as they are read.
+
+    Raises:
+        ConfigError: A stage cannot be made as asked.
+        CheckpointError: Nor with the weights it needs.
+    """
+    asked = [key for key in MAKERS if getattr(experiment.config, key, None) is not None]
+    if not asked:
+        return None
+    return StageChain([MAKERS[key](experiment) for key in asked], experiment.normaliser)
 
 
 def reader_options(experiment: ExperimentView, environment: Environment) -> ReaderOptions:

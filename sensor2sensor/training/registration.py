@@ -45,7 +45,7 @@ class RegistrationError(CheckpointError, ConfigError):
     """The registration that an experiment asks for cannot be used; ``where`` is the key."""
 
 
-def stage_of(experiment: ExperimentView) -> Stage:
+def registration_stage(experiment: ExperimentView) -> Stage:
     """The stage that moves targets onto inputs; one that does nothing where ``train`` is false."""
     # Made in any case: what does not fit is told before the first step and not at the end.
     registrar = experiment.REGISTRAR

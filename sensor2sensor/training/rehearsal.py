@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.metrics.compute import try_own_metrics
 from sensor2sensor.training.applied import applied_generator
-from sensor2sensor.training.batches import options_of_looks, reader_options, train_batches
+from sensor2sensor.training.batches import chain_of, options_of_looks, reader_options, train_batches
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.contract import (
     ExperimentView,
@@ -23,7 +23,6 @@ from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.recipe import check_step, construct
 from sensor2sensor.training.run_file import choose_device
-from sensor2sensor.training.stages import chain_of
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
 

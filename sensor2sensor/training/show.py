@@ -21,8 +21,7 @@ from sensor2sensor.dataset.statistics import QUANTILES
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.extras import NAME
 from sensor2sensor.pipeline.reader import fixed_batches
-from sensor2sensor.training.batches import reader_options, train_batches
-from sensor2sensor.training.stages import chain_of
+from sensor2sensor.training.batches import chain_of, reader_options, train_batches
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment

@@ -14,24 +14,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from sensor2sensor.training.contract import ExperimentView
-from sensor2sensor.training.degrading import degradation_stage
-
 Batch = dict[str, Any]
 Stage = Callable[[Batch, Any], Batch]
-Maker = Callable[[ExperimentView], Stage]
-
-
-def _registration(experiment: ExperimentView) -> Stage:
-    # Imported where it is asked for: a network comes with it.
-    from sensor2sensor.training.registration import stage_of
-
-    return stage_of(experiment)
-
-
-# By their key in experiment.json, in the order they run in: degraded images are registered by
-# construction, and the stage that makes them says which those are ("real", false, [B]).
-MAKERS: dict[str, Maker] = {"degradation": degradation_stage, "registration": _registration}
 
 
 class StageChain:
@@ -99,16 +83,3 @@ class StagedBatches:
         for done, batch in enumerate(self._batches, start=self._start):
             # As a tensor: a Python number would trace the chain at every step.
             yield self._chain(batch, tf.constant(done, tf.int64))
-
-
-def chain_of(experiment: ExperimentView) -> StageChain | None:
-    """The chain that an experiment asks for; None where its batches are used as they are read.
-
-    Raises:
-        ConfigError: A stage cannot be made as asked.
-        CheckpointError: Nor with the weights it needs.
-    """
-    asked = [key for key in MAKERS if getattr(experiment.config, key, None) is not None]
-    if not asked:
-        return None
-    return StageChain([MAKERS[key](experiment) for key in asked], experiment.normaliser)

@@ -17,7 +17,7 @@ from sensor2sensor.core.cli import main_guard
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.order import Epochs
 from sensor2sensor.dataset.recordfile import list_records
-from sensor2sensor.predictors.registry import TrainSplit
+from sensor2sensor.predictors.entries import TrainSplit
 from sensor2sensor.report.load import load
 from sensor2sensor.training import run_file
 from sensor2sensor.training.batches import (

@@ -15,9 +15,8 @@ from experiment import Experiment
 from sensor2sensor.__main__ import main as commands
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
-from sensor2sensor.training.batches import reader_options, train_batches
+from sensor2sensor.training.batches import chain_of, reader_options, train_batches
 from sensor2sensor.training.show import BINS, _between_levels, read_pairs, sheet
-from sensor2sensor.training.stages import chain_of
 from tests.doors import run_door
 from tests.fakes_dataset import make_dataset
 from tests.fakes_pairs import make_pairs

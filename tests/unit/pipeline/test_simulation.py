@@ -10,8 +10,8 @@ from sensor2sensor.config.degradation import Degradation, Paths
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.pipeline import psf
 from sensor2sensor.pipeline.simulation import mirrored
+from sensor2sensor.training.batches import chain_of
 from sensor2sensor.training.degrading import degradation_stage
-from sensor2sensor.training.stages import chain_of
 from tests.models.sensors import two_sensors
 
 RNG = np.random.default_rng(11)

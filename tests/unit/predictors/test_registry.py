@@ -10,7 +10,8 @@ import pytest
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.dataset.upsampling import regular_index
 from sensor2sensor.pipeline.reader import iterate_tiles
-from sensor2sensor.predictors.registry import REGISTRY, TrainSplit, baselines, compared, find
+from sensor2sensor.predictors.entries import TrainSplit
+from sensor2sensor.predictors.registry import REGISTRY, baselines, compared, find
 from tests.unit.evaluation import toys
 from tests.unit.predictors import pairs
 

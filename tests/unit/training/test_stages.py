@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from experiment import Experiment
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.training import stages
-from sensor2sensor.training.batches import reader_options, train_batches
-from sensor2sensor.training.stages import StageChain, chain_of
+from sensor2sensor.training import batches
+from sensor2sensor.training.batches import chain_of, reader_options, train_batches
+from sensor2sensor.training.stages import StageChain
 from tests.fakes_dataset import make_dataset
 
 
@@ -100,7 +100,7 @@ def test_the_stages_run_in_the_order_of_their_keys(made, monkeypatch):
 
         return make
 
-    monkeypatch.setattr(stages, "MAKERS", {"steps": maker("first"), "seed": maker("second")})
+    monkeypatch.setattr(batches, "MAKERS", {"steps": maker("first"), "seed": maker("second")})
     chain = chain_of(made[0])
     assert chain is not None
     taken(made, 1, chain)
