@@ -107,19 +107,22 @@ def test_the_judge_of_srs3_is_the_published_patchgan():
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("step_by_step")
 def test_without_a_judge_none_is_built(name):
     gan = small(name, discriminator=None, gen_loss={"gen_l1": 1.0})
     assert gan.discriminator is None and gan.discriminator_optimizer is None
-    logged = gan.train_step(*batch(gan.exp), tf.constant(0, tf.int64))
+    logged = gan.train_step(*map(tf.constant, batch(gan.exp)), tf.constant(0, tf.int64))
     assert np.isfinite(float(logged["gen_l1"]))
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("step_by_step")
 def test_two_steps_reach_every_weight(name):
     gan = small(name, learning_rate=1e-3)
     before = [weight.numpy() for weight in gan.generator.trainable_weights]
     for number in range(2):
-        logged = gan.train_step(*batch(gan.exp, seed=number), tf.constant(number, tf.int64))
+        pair = map(tf.constant, batch(gan.exp, seed=number))
+        logged = gan.train_step(*pair, tf.constant(number, tf.int64))
         assert all(np.isfinite(float(value)) for value in logged.values())
     for old, weight in zip(before, gan.generator.trainable_weights, strict=True):
         assert not np.array_equal(old, weight.numpy()), weight.path
