@@ -38,28 +38,6 @@ def small(name, params=None, **settings):
     return load_gan_class(name)(experiment(params={"width": 0.1} | (params or {}), **settings))
 
 
-# Counts of the published networks, measured on the original (trainable, not trainable).
-@pytest.mark.parametrize(
-    ("name", "sentinel3", "expected"),
-    [
-        ("aris-b", False, (55_393_888, 10_880)),
-        ("aris-b", True, (55_419_808, 10_880)),
-        ("aris-c", False, (54_991_808, 10_880)),
-        ("aris-c", True, (55_308_608, 10_880)),
-        ("sis3-b", False, (55_406_560, 10_880)),
-        ("sis3-b", True, (55_432_480, 10_880)),
-        ("psgan", False, (1_775_142, 6)),
-        ("psgan", True, (1_780_362, 42)),
-        ("dmnet", False, (895_040, 0)),
-        ("dmnet", True, (905_408, 0)),
-    ],
-)
-def test_generators_have_the_published_size(name, sentinel3, expected):
-    network = unbuilt(name, size=256, sentinel3=sentinel3).Generator()
-    assert counts(network) == expected
-    assert network.output_shape == (None, 256, 256, 3)
-
-
 @pytest.mark.parametrize(
     ("name", "sentinel3", "expected", "side_px"),
     [
