@@ -20,6 +20,9 @@ PUBLISHED = {
     "tarsgan",
 }  # fmt: skip
 
+# Its last layer begins at 0: at the first step no gradient gets past it.
+TWICE = {"edsr"}
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
@@ -43,7 +46,8 @@ def _steps(folder, name, policy):
     tf.config.run_functions_eagerly(policy != PRECISIONS[0])
     try:
         # That a second step sees the weights of the first does not hang on the precision.
-        for number in range(2 if policy == PRECISIONS[0] else 1):
+        once = policy != PRECISIONS[0] and name not in TWICE
+        for number in range(1 if once else 2):
             logged.append(gan.train_step(*pair(gan, seed=number), tf.constant(number, tf.int64)))
     finally:
         tf.config.run_functions_eagerly(False)
