@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
-from models.loading import is_users
+from models.loading import is_users, left_out_groups
 from sensor2sensor.config.cadence import keeping_as_begun, refuse_unknown_monitor
 from sensor2sensor.config.environment import Environment
 from sensor2sensor.config.exclusion import read_excluded
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sensor2sensor.config.layers import Kept
     from sensor2sensor.dataset.bands import BandSpec
     from sensor2sensor.dataset.contract import DatasetContract, Side
+    from sensor2sensor.dataset.form import Form
     from sensor2sensor.dataset.order import Epochs
     from sensor2sensor.pipeline.normalisation import Normalisation
     from sensor2sensor.pipeline.registration import Registrar
@@ -240,6 +241,14 @@ class Experiment(OptimizerView):
             hint = f"gather them by position: experiment.bands('{group}', '{side}')"
             raise ConfigError(what, where=self.contract.name, hint=hint)
         return slice(found[0], found[-1] + 1)
+
+    @property
+    def form(self) -> Form:
+        """What the model takes and makes, and which bands have no part in it."""
+        from sensor2sensor.dataset.form import form_of
+
+        name, root = self.config.model_name, self.environment.models_root
+        return form_of(self.contract, left_out_groups(name, self.PARAMS, root))
 
     @property
     def EXTRAS(self) -> tuple[str, ...]:  # noqa: N802

@@ -29,7 +29,7 @@ from sensor2sensor.core.cli import add_set, main_guard, parser, positive
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
-from sensor2sensor.dataset.form import Form, form_of
+from sensor2sensor.dataset.form import Form
 from sensor2sensor.inference.command import add_arguments, predict_all
 from sensor2sensor.inference.method import Method
 from sensor2sensor.predictors.tiling import baseline_tiling, known_window, widest
@@ -94,7 +94,7 @@ def members_of(args: argparse.Namespace) -> list[Member]:
 def _bare(experiment: Experiment) -> Form:
     # Of two data sets of one form the ranges differ, which the networks have inside.
     blank = {"name": "", "input_ranges": (), "target_ranges": ()}
-    return form_of(experiment.contract).model_copy(update=blank)
+    return experiment.form.model_copy(update=blank)
 
 
 def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Method:
@@ -113,7 +113,7 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
     if samples > 1 and not experiment.config.inference.dropout:
         hint = "a model with layers of dropout keeps it by --set inference.dropout=true"
         raise ConfigError("without dropout every draw is the same", where="--samples", hint=hint)
-    form, name = form_of(experiment.contract), experiment.config.model_name
+    form, name = experiment.form, experiment.config.model_name
     if (known := baseline_of(run, experiment.contract)) is not None:
         said = {"experiment": experiment.name, "run": run.timestamp, "baseline": known.describe()}
         tiling = getattr(known, "tiling", None) or baseline_tiling(name, form)  # of a published one
@@ -140,7 +140,7 @@ def main(args: argparse.Namespace) -> int:
     experiment = members[0][0]
     trained = [one for one, run, _ in members if baseline_of(run, one.contract) is None]
     return predict_all(
-        form_of(experiment.contract), experiment.config.model_name, args,
+        experiment.form, experiment.config.model_name, args,
         lambda: method_of(members, args.samples, args.batch),
         experiment.exp_dir / "predictions", window=known_window(trained),
     )  # fmt: skip

@@ -26,6 +26,7 @@ NETWORKS = {PLAIN: "targets as they are", REGISTERED: "targets registered"}
 PARTS = ("s2_chips", "s2_multidate_120m", "aerial_naip")
 PROFILE = "torchsisr"
 BAND, TILE_PX = "B8", 64
+TITLE_PX = 26  # of the line above each row of the sheet
 Evaluated = tuple[Mapping[str, Any], list[dict[str, str]]]
 
 
@@ -154,7 +155,7 @@ def conclude(job: Job) -> None:
     text += [*accuracy(job), "", *table(evaluations, dataset), ""]
     page.write_text("\n".join(text), encoding="utf-8")
     sheet = job.work / "sheet.png"
-    stacked([gallery(job, name) for name in NETWORKS]).save(sheet)
+    stacked({title: gallery(job, name) for name, title in NETWORKS.items()}).save(sheet)
     print("\n".join(text))
     galleries = sorted((job.work / "experiments" / "_evaluation").glob(f"*_{PROFILE}_gallery"))
     print("Open:", *(f"  {path}" for path in (page, sheet, *galleries)), sep="\n")
@@ -182,17 +183,24 @@ def gallery(job: Job, name: str) -> list[Path]:
     return sorted(Path(f"{stem(job, name)}_gallery").glob("chosen-*.png"))
 
 
-def stacked(galleries: Sequence[Sequence[Path]]) -> Any:
-    """One picture of several galleries: square by square, one below the other."""
-    from PIL import Image
+def stacked(galleries: Mapping[str, Sequence[Path]]) -> Any:
+    """One picture of several galleries by their titles: square by square, one below the other."""
+    from PIL import Image, ImageDraw, ImageFont
 
-    rows = [Image.open(path) for square in zip(*galleries, strict=True) for path in square]
-    size = max(row.width for row in rows), sum(row.height for row in rows)
-    whole = Image.new("RGB", size, "white")
-    top = 0
-    for row in rows:
-        whole.paste(row.convert("RGB"), (0, top))
-        top += row.height
+    squares = zip(*galleries.values(), strict=True)
+    rows = [
+        (title, Image.open(path))
+        for square in squares
+        for title, path in zip(galleries, square, strict=True)
+    ]
+    width, height = max(row.width for _, row in rows), sum(row.height for _, row in rows)
+    whole = Image.new("RGB", (width, height + TITLE_PX * len(rows)), "white")
+    draw, font, top = ImageDraw.Draw(whole), ImageFont.load_default(TITLE_PX * 0.6), 0
+    for title, row in rows:
+        # The networks see the same squares: nothing in a row tells which of them made it.
+        draw.text((8, top + TITLE_PX // 2), title, "black", font, anchor="lm")
+        whole.paste(row.convert("RGB"), (0, top + TITLE_PX))
+        top += TITLE_PX + row.height
     return whole
 
 

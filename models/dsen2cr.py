@@ -59,6 +59,7 @@ class GAN:
     """DSen2-CR: unbounded output, images of any size, by default no discriminator."""
 
     SIDES_MULTIPLE_OF_PX = 1
+    OPTIONAL_GROUPS = {"sar": "S1"}  # noqa: RUF012 - read of the source, never of the class
 
     def __init__(self, experiment: Experiment):
         # 0.9 as in the paper; an adversary wants a shorter memory.

@@ -10,7 +10,7 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -127,6 +127,34 @@ def check_by_name(name: str, models_root: Path | None = None) -> None:
     problems = _class_problems(gan)
     if problems:
         raise ModelContractError(f"class GAN {'; '.join(problems)}", where=path, hint=BLUEPRINT)
+
+
+def left_out_groups(
+    name: str, params: Mapping[str, object], models_root: Path | None = None
+) -> tuple[str, ...]:
+    """Groups of input bands that have no part in a model as its params are (no TensorFlow).
+
+    A class GAN states them in ``OPTIONAL_GROUPS``, a literal: the param that, being false, leaves
+    a group out. A model that is no module leaves none out.
+
+    Raises:
+        ModelContractError: What it states is no such table.
+    """
+    path = list_models(models_root).get(name)
+    tree = ast.Module([], []) if path is None else _parse(path)
+    stated = [
+        node.value
+        for gan in tree.body
+        if isinstance(gan, ast.ClassDef) and gan.name == "GAN"
+        for node in gan.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "OPTIONAL_GROUPS"
+    ]
+    try:
+        table: dict[str, str] = dict(ast.literal_eval(stated[-1])) if stated else {}
+    except (ValueError, TypeError):
+        problem, hint = "OPTIONAL_GROUPS is no literal table", 'such as {"sar": "S1"}'
+        raise ModelContractError(problem, where=path, hint=hint) from None
+    return tuple(group for param, group in table.items() if params.get(param) is False)
 
 
 def _parse(path: Path) -> ast.Module:

@@ -35,7 +35,7 @@ def stronger(
     better: Mapping[str, str],
     mean_of: Callable[[str, str], float | None],
 ) -> tuple[str, ...]:
-    """Other baselines whose means beat those of the reference in most of some columns.
+    """Other baselines whose means beat those of the reference in most columns that both have.
 
     Which baseline is the strongest is a matter of the data: under a closed cloud one colour is
     nearer to the ground than the cloud is. A gain over the weaker alone would flatter.
@@ -48,13 +48,17 @@ def stronger(
         mean_of: The mean of a method in a column, None where it has none.
     """
 
-    def beats(other: str, name: str) -> bool:
-        one, two = mean_of(other, name), mean_of(reference, name)
-        if one is None or two is None:
-            return False
-        return one > two if better[name] == "higher" else one < two
+    def most(other: str) -> bool:
+        won = known = 0
+        for name, direction in better.items():
+            one, two = mean_of(other, name), mean_of(reference, name)
+            # What one of them has no value of says nothing of either.
+            if one is not None and two is not None:
+                known += 1
+                won += one > two if direction == "higher" else one < two
+        return 2 * won > known
 
-    return tuple(o for o in others if 2 * sum(beats(o, name) for name in better) > len(better))
+    return tuple(filter(most, others))
 
 
 def mode_in_words(inference: Any) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.errors import ProductError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 MAX_BYTES = 32 * 2**20
 
@@ -140,13 +140,16 @@ def parse(data: bytes, where: object, max_bytes: int = MAX_BYTES) -> Element:
     return Element(str(where), root)
 
 
-def written(root: Element, namespace: str, alone: tuple[str, str]) -> bytes:
+def written(
+    root: Element, namespace: str, alone: tuple[str, str], without: Collection[str] = ()
+) -> bytes:
     """A document again, in UTF-8, its elements by local name in one namespace, no attributes.
 
     Args:
         root: what `parse` gave.
         namespace: of every element.
         alone: names of a parent and a child: a parent of several such is written once for each.
+        without: names of elements that are left out.
 
     Raises:
         RecursionError: it is nested hundreds of levels deep.
@@ -162,6 +165,8 @@ def written(root: Element, namespace: str, alone: tuple[str, str]) -> bytes:
         return node
 
     def copies(element: Element) -> list[Node]:
+        if element.name in without:
+            return []
         each = element.find_all(alone[1]) if element.name == alone[0] else []
         if len(each) < 2:
             return [copied(element, element.children())]

@@ -6,7 +6,7 @@ card of a foreign one say it of theirs. What applies a model asks for a :class:`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -37,6 +37,7 @@ class Form(Frozen):
         target_ranges: Of each target band.
         level: Of the Sentinel-2 products it was trained on; None: others, or not known.
         radar_mean: What radar that is stored coarser than its grid is the mean of.
+        unseen: Names of input bands that have no part in the model, whatever they hold.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Form(Frozen):
     target_ranges: tuple[Range, ...] = ()
     level: Level | None = None
     radar_mean: Annotated[Literal["db", "linear"], Field(exclude_if=lambda of: of == "db")] = "db"
+    unseen: Annotated[tuple[str, ...], Field(exclude_if=lambda of: not of)] = ()
 
     @property
     def input_m(self) -> float | None:
@@ -60,8 +62,14 @@ class Form(Frozen):
         return None if self.resolution_m is None else self.resolution_m * self.factor
 
 
-def form_of(contract: DatasetContract) -> Form:
-    """The form of models that are trained on a data set."""
+def form_of(contract: DatasetContract, left_out: Sequence[str] = ()) -> Form:
+    """The form of models that are trained on a data set.
+
+    Args:
+        contract: Of the data set.
+        left_out: Groups of input bands that have no part in the model.
+    """
+    unseen = [band.name for band in contract.input.bands if set(left_out) & set(band.groups)]
     return Form(
         name=contract.name,
         kind=contract.kind,
@@ -75,6 +83,7 @@ def form_of(contract: DatasetContract) -> Form:
         target_ranges=tuple((one.low, one.high) for one in contract.statistics["target"]),
         level=_level(contract.provenance),
         radar_mean=contract.provenance.get("options", {}).get("s1_domain") or "db",
+        unseen=tuple(unseen),
     )
 
 

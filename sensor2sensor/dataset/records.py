@@ -12,6 +12,7 @@ Features of a record (all ``bytes_list`` of raw little-endian C-order arrays but
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -292,6 +293,20 @@ def target_values(data: bytes, contract: DatasetContract) -> npt.NDArray[np.floa
         _features(data), "target", contract.target.dtype, (tile, tile, len(bands)), "record"
     )
     return to_physical(stored.reshape(-1, len(bands)), bands)
+
+
+def pixels_sha256(data: bytes, contract: DatasetContract) -> str:
+    """Digest of the pixels that a record holds, both sides; empty where its target is one colour.
+
+    Equal ones are one picture, whatever its name, its file's compression or its extras.
+    """
+    features, bands = _features(data), len(contract.target.bands)
+    target = _parse(features, "target", contract.target.dtype, (-1, bands), "record")
+    if (target == target[:1]).all():
+        return ""
+    dense = contract.input.layout == "dense"
+    keys = ("input",) if dense else ("input_pixels", "input_index")
+    return hashlib.sha256(b"".join(features.get(key, b"") for key in ("target", *keys))).hexdigest()
 
 
 def _features(data: bytes) -> dict[str, bytes]:

@@ -1,10 +1,12 @@
 """Masks drawn by hand: the polygons of a KML file as one geometry.
 
-A mask is the union of all polygons of all folders of the file, each with its holes. Anything
-that leaves no area (points, lines, an empty file), a KMZ, or a position outside the globe is
-refused by the file's name, and so is a ring that is not written as KML wants it: GDAL reads on
-over a word or a decimal comma, and what it makes of them is another mask. Of several rings or
-polygons where KML has one, GDAL keeps the last: holes are told apart for it, the rest is refused.
+A mask is the union of all polygons of all folders of the file, each with its holes; the frames of
+pictures that are laid on the ground are none. Anything that leaves no area (points, lines, an empty
+file), a KMZ, or a position outside the globe is refused by the file's name, and so is a ring that
+is not written as KML wants it: GDAL reads on over a word or a decimal comma, and what it makes of
+them is another mask. Of several rings or shapes where KML has one, GDAL keeps the last: holes are
+told apart for it, the rest is refused, as is whatever else GDAL reads fewer polygons of than are
+drawn.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 
 _KML = "http://www.opengis.net/kml/2.2"
+_SHAPES = {
+    "Point", "LineString", "LinearRing", "Polygon", "MultiGeometry", "Model", "Track", "MultiTrack",
+}  # fmt: skip
 _MAX_BYTES = 64 * 2**20
 _CLOSED_DEG = 1e-6  # a decimetre: programs round the first and the last position differently
 _FAR_DEG = 10.0
@@ -51,7 +56,13 @@ def load_mask(path: Path) -> Any:
     """
     import shapely
 
-    polygons = [part for geometry in _geometries(_checked(path), path) for part in _parts(geometry)]
+    root = _checked(path)
+    found = _geometries(_for_gdal(root), path)
+    polygons = [part for geometry in found for part in _parts(geometry)]
+    if (lost := _drawn(root) - len(polygons)) > 0:
+        what = f"{lost} of its {_drawn(root)} polygons cannot be read"
+        hint = "a polygon belongs into a placemark, its outline into outerBoundaryIs"
+        raise InputError(what, where=path, hint=hint)
     if not polygons:
         raise InputError("holds no polygon", where=path, hint="draw the mask as polygons")
     for polygon in polygons:
@@ -115,11 +126,13 @@ def prepared(path: Path, edges: str, *, say: bool = False) -> Any:
 def mask_digest(path: Path) -> str:
     """What tells a mask from another: SHA-256 of the file.
 
-    With a mark where several holes share an ``innerBoundaryIs``: tiles made while only the last of
-    them counted were made with another mask.
+    With a mark where several holes share an ``innerBoundaryIs``, and where a picture is laid on the
+    ground: tiles made while only the last of them, or its frame, counted had another mask.
     """
-    shared = re.search(rb"</(\w+:)?LinearRing>\s*<(\w+:)?LinearRing", path.read_bytes())
-    return sha256(path) + (", all holes" if shared else "")
+    data = path.read_bytes()
+    shared = re.search(rb"</(\w+:)?LinearRing>(\s|<!--.*?-->)*<(\w+:)?LinearRing", data, re.DOTALL)
+    framed = re.search(rb"<(\w+:)?GroundOverlay\b", data)
+    return sha256(path) + ", all holes" * bool(shared) + ", no frames" * bool(framed)
 
 
 def project_mask(mask: Any, grid: Grid, edges: str = "parallel") -> Any:
@@ -135,8 +148,8 @@ def project_mask(mask: Any, grid: Grid, edges: str = "parallel") -> Any:
     return project(mask, f"EPSG:{grid.epsg}")
 
 
-def _checked(path: Path) -> bytes:
-    """What GDAL reads of a file that is small enough, and harmless XML with a KML root."""
+def _checked(path: Path) -> Element:
+    """The root of a file that is small enough, harmless XML, and KML that can mean one thing."""
     if not path.is_file():
         raise InputError("mask file not found", where=path, hint="masks are <name>.kml files")
     if path.stat().st_size > _MAX_BYTES:
@@ -158,27 +171,37 @@ def _checked(path: Path) -> bytes:
         _check_single(placemark, where)
         for place in placemark.descendants("LinearRing"):
             _check_ring(place, where)
-    return _for_gdal(root)
+    return root
 
 
 def _check_single(placemark: Element, where: str) -> None:
-    """Refuse several polygons, outlines or rings where KML has one: GDAL keeps the last."""
-    if (count := len(placemark.find_all("Polygon"))) > 1:
+    """Refuse several shapes or outlines where KML has one: GDAL keeps the last."""
+    shapes = [child for child in placemark.children() if child.name in _SHAPES]
+    if any(one.name == "Polygon" or any(one.descendants("Polygon")) for one in shapes[:-1]):
+        what = f"holds {len(shapes)} shapes side by side: {', '.join(one.name for one in shapes)}"
         hint = "put them into one MultiGeometry, or each into a placemark of its own"
-        raise InputError(f"holds {count} polygons side by side", where=where, hint=hint)
+        raise InputError(what, where=where, hint=hint)
     for polygon in placemark.descendants("Polygon"):
         if (count := len(polygon.find_all("outerBoundaryIs/LinearRing"))) > 1:
             hint = "draw each as a polygon; a hole belongs into innerBoundaryIs"
             raise InputError(f"a polygon has {count} outlines", where=where, hint=hint)
 
 
+def _drawn(root: Element) -> int:
+    """Polygons with an outline, or with any ring that could be meant for one."""
+    drawn = (polygon.descendants("coordinates") for polygon in root.descendants("Polygon"))
+    return sum(any(ring.text for ring in rings) for rings in drawn)
+
+
 def _for_gdal(root: Element) -> bytes:
     """The file as GDAL reads all of it: UTF-8, no prefixes, an ``innerBoundaryIs`` for each hole.
 
-    Google Earth writes all holes of a polygon into one, and of those GDAL keeps the last.
+    Google Earth writes all holes of a polygon into one, and of those GDAL keeps the last. Of a
+    picture laid on the ground GDAL makes a polygon: its frame, in which masks are drawn.
     """
     try:
-        return written(root, _KML, alone=("innerBoundaryIs", "LinearRing"))
+        apart = ("innerBoundaryIs", "LinearRing")
+        return written(root, _KML, alone=apart, without=("GroundOverlay",))
     except RecursionError:
         raise InputError("nested too deeply", where=root.where, hint="export KML again") from None
 
@@ -188,6 +211,9 @@ def _check_ring(ring: Element, where: str) -> None:
 
     An empty one is passed over: nothing was drawn.
     """
+    if len(ring.find_all("coordinates")) > 1:
+        hint = "draw a ring for each"
+        raise InputError("a ring has its positions twice", where=where, hint=hint)
     written = ring.find("coordinates")
     words = re.sub(r"\s*,\s*", ",", written.text if written is not None else "").split()
     if not words:

@@ -137,7 +137,8 @@ def predict_all(
         form: What the model takes and makes.
         name: Of the model, for the names of files.
         args: Of :func:`add_arguments`.
-        make: Gives the method; called when the first product is found in order.
+        make: Gives the method; called when the first product is found in order; before that where
+            it alone tells whether it takes ``--window-px``.
         folder: Where files go without ``--out``; None: the folder one is in.
         nodata: Of ``--dtype int16``.
         model: Its files, which nothing is written over.
@@ -155,12 +156,16 @@ def predict_all(
         as_dataset.refuse_other(form)
     jobs = _jobs(paths_of(args.product), name, args.out, folder or Path(), args.as_dataset)
     _refuse_overwriting(jobs, [*(job.path for job in jobs), *model], args)
+    method: Method | None = None
+    if args.window_px is not None and window is None:
+        # The network alone tells: asked before a product is opened, which may take longer.
+        method = make()
+        refuse_window(args.window_px, method.tiling.window_px, name)
     if len(jobs) == 1:
         (job,) = jobs
         with _opened(job, form, options, args) as scene:
-            _one(job, scene, make(), args, nodata)
+            _one(job, scene, method or make(), args, nodata)
         return 0
-    method: Method | None = None
     report = StepReport("predict")
     for job in jobs:
         try:

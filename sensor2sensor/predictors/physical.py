@@ -19,7 +19,7 @@ import numpy as np
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.core.seeds import Purpose, rng
-from sensor2sensor.dataset.form import Form, form_of
+from sensor2sensor.dataset.form import Form
 from sensor2sensor.dataset.records import TileRecord, dense_record
 from sensor2sensor.dataset.upsampling import by_native_px, regular_index
 from sensor2sensor.geo.grids import up
@@ -102,7 +102,7 @@ def plan_of(experiment: Any, generator: Any) -> Plan:
     size_px = None if any_size else tiling.window_px
     return Plan(
         network=(export.of_any_size if any_size else export.in_float32)(generator),
-        form=form_of(experiment.contract),
+        form=experiment.form,
         tiling=tiling,
         upsampling=experiment.INPUT_UPSAMPLING,
         factor=experiment.IMG_HEIGHT // experiment.INPUT_HEIGHT,

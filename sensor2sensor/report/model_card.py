@@ -295,9 +295,8 @@ def _limits_of(of: Subject) -> Iterator[str]:
         yield f"Training saw some of the ground it is scored on: {told}."
     if not results:
         yield "No score is known."
-    elif not any(_better(result) for result in results):
-        over = " or ".join(dict.fromkeys(r.facts.reference or "a baseline" for r in results))
-        yield f"No gain over {over} is proven: no interval lies above zero."
+    elif unproven := _unproven(results):
+        yield f"No gain over {' or '.join(unproven)} is proven: no interval lies above zero."
     if worse := _worse(results):
         yield f"Worse than a baseline in {worse}."
     if behind := _worse(results, proven=False):
@@ -307,9 +306,18 @@ def _limits_of(of: Subject) -> Iterator[str]:
         yield f"It takes {rows} x {columns} pixels at once: larger images are blended of windows."
 
 
-def _better(result: Result) -> bool:
-    """Whether any gain over the strongest baseline is proven; of whole tiles, not of strata."""
-    gains = result.facts.gain.get(result.facts.reference or "", {})
+def _unproven(results: Sequence[Result]) -> list[str]:
+    """Of the strongest baselines those that no gain over is proven; of whole tiles, not strata."""
+    overs: dict[str, bool] = {}
+    for result in results:
+        reference = result.facts.reference or ""
+        for over in (reference, *stronger(result, reference)):
+            overs[over] = overs.get(over, False) or _better(result, over)
+    return [over or "a baseline" for over, proven in overs.items() if not proven]
+
+
+def _better(result: Result, over: str) -> bool:
+    gains = result.facts.gain.get(over, {})
     return any(gains[name].verdict == "better" for name in result.facts.metrics if name in gains)
 
 

@@ -6,7 +6,7 @@ import logging
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import files
@@ -101,10 +101,14 @@ class Session:
         displaced = experiment.config.displaced(experiment.contract.extras)
         self.extras = extras_for(self.model, experiment.contract, displaced)
         self.chain = chain_of(experiment)
+        measured_on = partial(
+            statistics_batches, experiment, experiment.normaliser, self.options, self.chain
+        )
         self.statistics = InferenceStatistics(
             self.model,
             experiment.config.inference_statistics,
-            lambda: statistics_batches(experiment, experiment.normaliser, self.options, self.chain),
+            # Made once for all saves; what a chain prepares can be read once only.
+            cache(measured_on) if self.chain is None else measured_on,
             applied_generator(experiment, self.model.generator),
         )
         self.state = TrainingState(self.model, statistics=self.statistics.variables)
@@ -121,7 +125,8 @@ class Session:
 
     def begin(self, start: Start, steps: int, device: str) -> None:
         """Trace the first step and restore; only then is anything of the run written."""
-        trace_step(self.model, form := self._batches().element_spec)
+        self.first = self._batches()
+        trace_step(self.model, form := self.first.element_spec)
         check_step(self.model, self.experiment)
         self.statistics.attempt(form["input"])
         self.graph = partial(graph_of, self.model.generator, form["input"])
@@ -200,7 +205,8 @@ class Session:
             self.say(disk_line(self.state.nbytes, plan.saves, free, self.keeper.most(plan)))
         if look_lost:
             self._sample(self.begun)  # the run was killed between its checkpoint and this look
-        return train_loop(self.model, self._batches(), plan, actions, watch)
+        batches = self._batches() if self.begun else self.first
+        return train_loop(self.model, batches, plan, actions, watch)
 
     def _histograms(self) -> Histograms:
         return Histograms(

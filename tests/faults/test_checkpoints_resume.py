@@ -27,12 +27,20 @@ from sensor2sensor.training.state import TrainingState
 from sensor2sensor.training.tables import CLOCK
 from sensor2sensor.training.writers import JSONL, read_log
 from tests.fakes_dataset import make_dataset
+from tests.fakes_looks import plain_looks
 from tests.unit.training.tiny import TinyGAN
 
 SETTINGS = {
     "model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 64, "steps": 6, "batch_size": 2,
     "random_resize": 1.3, "random_rotate": True, "seed": 5, "sample_val": 2,
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def looks():
+    """What a look shows is not the subject here."""
+    with plain_looks():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.steps import chosen_step
 from tests.fakes_dataset import make_dataset
+from tests.fakes_looks import plain_looks
 from tests.faults import test_checkpoints_resume as steps_of
 from tests.unit.training.tiny import TinyGAN
 
@@ -28,6 +29,13 @@ del SETTINGS["steps"]
 # Seven tiles, two a step.
 ENDS = [4, 7, 11]
 RESUME = Start(resume=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def looks():
+    """What a look shows is not the subject here."""
+    with plain_looks():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
 from sensor2sensor.training.writers import JSONL, read_log
 from tests.fakes_dataset import make_dataset
+from tests.fakes_looks import plain_looks
 from tests.unit.training.tiny import Mapped, TinyGAN, assert_equal
 
 SETTINGS = {
@@ -54,6 +55,13 @@ class Averaging(TinyGAN):
             self.generator_optimizer = keras.optimizers.Adam(
                 1e-1, use_ema=True, ema_momentum=experiment.EMA
             )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def looks():
+    """What a look shows is not the subject here."""
+    with plain_looks():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from sensor2sensor.training.start import Start
 from sensor2sensor.training.writers import Log
 from tests.doors import HANG_S
 from tests.fakes_dataset import make_dataset
+from tests.fakes_looks import plain_looks
 from tests.faults import test_checkpoints_resume as steps_of
 from tests.faults.test_epochs_resume import Judged
 from tests.unit.training.wandb_file import history
@@ -70,7 +71,8 @@ def write_environment(root: Path, data: Path, **further: str) -> None:
 def go(root: Path, *, resume: bool):
     environment = load_environment(root / "environment.json")
     exp = steps_of.Experiment("a", environment, timestamp=STAMP)
-    train(Judged, exp, environment, start=Start(resume=resume), say=lambda line: None)
+    with plain_looks():  # in children, too
+        train(Judged, exp, environment, start=Start(resume=resume), say=lambda line: None)
     return exp
 
 

@@ -24,6 +24,7 @@ from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.writers import JSONL, read_log
 from tests.fakes_dataset import glinting, make_dataset
+from tests.fakes_looks import plain_looks
 
 SETTINGS = {
     "model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 32, "steps": 1, "batch_size": 2,
@@ -59,6 +60,13 @@ class Bounded(Saturating):
     """The same, which says so."""
 
     OUTPUT_BOUNDS = (-1, 1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def looks():
+    """What a look shows is not the subject here."""
+    with plain_looks():
+        yield
 
 
 @pytest.fixture(scope="module")

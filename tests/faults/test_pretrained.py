@@ -25,6 +25,7 @@ from sensor2sensor.training.restoring import restore_for_inference
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start, find_pretrained, with_pretrained
 from tests.fakes_dataset import glinting, make_dataset
+from tests.fakes_looks import plain_looks
 from tests.unit.training.tiny import TinyGAN
 
 SETTINGS = {
@@ -48,6 +49,13 @@ class Still(Based):
     @tf.function
     def train_step(self, input_image, target, step):
         return {"gen": tf.reduce_mean(self.generator(input_image, training=False))}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def looks():
+    """What a look shows is not the subject here."""
+    with plain_looks():
+        yield
 
 
 @pytest.fixture(scope="module")

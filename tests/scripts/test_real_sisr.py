@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rasterio.transform import from_origin
 
 from benchmarks.sisr import array, paired, settings, sisr
@@ -149,3 +150,19 @@ def test_lengths_are_summed_by_square():
     lengths = np.stack([np.full((2, 2), 0.1), np.full((2, 2), 0.1), np.full((2, 2), 0.4)])
     assert sisr.rms(lengths) == pytest.approx(np.sqrt(0.06))
     assert sisr.median_rms(lengths) == pytest.approx(0.1)
+
+
+def test_each_row_of_the_sheet_says_whose_it_is(tmp_path):
+    galleries = {}
+    for title, grey in (("registered", 60), ("targets as they are", 120)):
+        path = tmp_path / f"{grey}.png"
+        Image.new("RGB", (200, 20), (grey,) * 3).save(path)
+        galleries[title] = [path, path]
+    sheet = np.asarray(sisr.stacked(galleries))
+    row = sisr.TITLE_PX + 20
+    assert sheet.shape == (4 * row, 200, 3)
+    assert [int(sheet[top + row - 1, 0, 0]) for top in range(0, 4 * row, row)] == [60, 120] * 2
+    titles = [sheet[top : top + sisr.TITLE_PX] for top in range(0, 4 * row, row)]
+    ink = [int((title < 128).sum()) for title in titles]
+    assert ink[0] == ink[2] > 0 and ink[1] == ink[3] > ink[0]  # the longer one has more of it
+    assert all((title[:, :8] == 255).all() and (title[0] == 255).all() for title in titles)

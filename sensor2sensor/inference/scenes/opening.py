@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +17,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import nearest
 from sensor2sensor.core.paths import expanded, fault_of
 from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.unseen import Filled, without_unseen
 from sensor2sensor.inference.stac import is_prediction
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ _REFUSED = {
     "jp2": ("is one image of a product", "name the whole product, the .SAFE folder or its zip"),
     "netcdf": ("is one file of a product", "name the whole product, the .SEN3 folder or its zip"),
 }
+_MOSAIC = {"B02", "B03", "B04", "B08"}  # names of its GeoTIFFs, beside observations.tif
 _S3 = "xfdumanifest.xml"
 _THEIA = re.compile(r"(?:.*/)?[^/]+_MTD_ALL\.xml", re.IGNORECASE)
 
@@ -79,8 +81,9 @@ def open_scene(path: Path, form: Form, options: SceneOptions = SceneOptions()) -
         raise InputError(what, where=path, hint=f"name {named}")
     _refuse_unheeded(path, kind, options)
     module, opener = _OPENERS[kind]
-    made: Scene = getattr(import_module(f"{__package__}.{module}"), opener)(place, form, options)
-    return made
+    seen = without_unseen(form)
+    made: Scene = getattr(import_module(f"{__package__}.{module}"), opener)(place, seen, options)
+    return made if seen == form else Filled(made, form)
 
 
 def _refuse_unheeded(path: Path, kind: Kind, options: SceneOptions) -> None:
@@ -146,9 +149,29 @@ def _product(path: Path) -> Kind:
         return "sentinel2"
     if path.suffix.lower() in PRODUCT_SUFFIXES:
         return "sentinel3" if path.suffix.lower() == ".sen3" else "sentinel2"
+    _refuse_mosaic(path, tops)
     kind = "folder" if path.is_dir() else "zip"
     hint = "a product holds MTD_MSIL1C.xml or MTD_MSIL2A.xml, xfdumanifest.xml, or *_MTD_ALL.xml"
     raise InputError(f"is a {kind} without a product in it", where=path, hint=hint)
+
+
+def _refuse_mosaic(path: Path, names: Iterable[str]) -> None:
+    """Refuse a Copernicus Global Mosaic: it is no product, and each of its files lacks bands.
+
+    Raises:
+        InputError: It is one.
+    """
+    said = {Path(name).stem for name in names if name.lower().endswith((".tif", ".tiff"))}
+    if not said >= _MOSAIC:
+        return
+    bands = sorted(name for name in said if re.fullmatch(r"B\d\dA?|B8A", name))
+    what = f"is a mosaic (Copernicus Global Mosaic) of one file for each band: {', '.join(bands)}"
+    made = " ".join(f"{name}.tif" for name in bands)
+    hint = (
+        f"put them into one, gdal_merge.py -separate -o mosaic.tif {made}, and name that with"
+        f" --bands {','.join(bands)} --scale 0.0001"
+    )
+    raise InputError(what, where=path, hint=hint)
 
 
 def _missing(path: Path) -> InputError:
@@ -189,6 +212,7 @@ def _within(path: Path, *, of_pattern: bool = False) -> list[Path]:
         return [] if of_pattern and path.is_file() and is_prediction(path) else [path]
     # The archive's walk knows products in folders of months, companions and unfinished downloads.
     found = [*_cloudy(path)] or sorted({*_products(path), *_rasters(path)})
+    _refuse_mosaic(path, (one.name for one in found))
     if not found and path.suffix.lower() in PRODUCT_SUFFIXES:
         return [path]  # its reader says what is missing
     if not found and not of_pattern:

@@ -40,6 +40,7 @@ from sensor2sensor.inference.scenes.stackvalues import (
     coarser,
     limits,
     of_larger_pixels,
+    of_level,
     of_no_band,
     of_offset,
     refuse_untold_nodata,
@@ -92,7 +93,9 @@ class _Stack:
     def __init__(self, path: Path, form: Form, options: SceneOptions) -> None:
         self._form, self._options = form, options
         self._published = patch_of(path.name) is not None
-        self.main = open_stack_file(path, options.bands, S2_BANDS if self._published else ())
+        taken = [band_name(band.name) for band in form.input.bands]
+        published = S2_BANDS if self._published else ()
+        self.main = open_stack_file(path, options.bands, published, taken)
         of_radar = options.radar != "auto" or options.radar_file is not None
         if of_radar and not any(band.unit == _DB for band in form.input.bands):
             what = f"says nothing to '{form.name}', which takes no radar"
@@ -150,7 +153,7 @@ class _Stack:
         if all(name in LIMITS_DB for name in lacking):
             hint = "--radar-file names the radar of the same ground"
         else:
-            hint = _of_level(lacking, self._form) or suggestion(lacking[0], self.main.names)
+            hint = of_level(lacking, self._form) or suggestion(lacking[0], self.main.names)
         raise InputError(what, where=self.main.path, hint=hint)
 
     def _radar_unit(self) -> Unit:
@@ -213,8 +216,10 @@ class _Stack:
         own_m = self._form.input.pixel_m or 10.0
         return max(1, round(sizes[0] / own_m)) if sizes else 1
 
-    def read(self, bands: Sequence[BandSpec], file: StackFile | None = None) -> Read:
-        """Reads bands in physical values, clipped where their range is fixed."""
+    def read(
+        self, bands: Sequence[BandSpec], file: StackFile | None = None, *, sampled: bool = False
+    ) -> Read:
+        """Reads physical values, clipped to fixed ranges; if ``sampled``, nothing is refused."""
         names = [band_name(band.name) for band in bands]
         held = file or self._holder(names[0])
         assert held is not None, "lacking bands were refused"
@@ -223,11 +228,14 @@ class _Stack:
         low, high = limits(bands)
         divisor = np.array([coding.divisor for coding in codings], np.float32)
         shift = np.array([coding.shift for coding in codings], np.float32)
+        reflectance = np.array([band.unit == "reflectance" for band in bands])
 
         def read(window: PixelWindow) -> Image:
             stored, valid = held.read(numbers, window)
             # Both steps in float32, as dataset.records has them.
             values = (stored.astype(np.float32) + shift) / divisor
+            if not sampled:
+                refuse_untold_nodata(values[valid & reflectance], held.path)
             return np.where(valid, values.clip(low, high), np.float32(np.nan))
 
         return read
@@ -282,7 +290,7 @@ class _Stack:
         names = {band_name(band.name) for band in self._form.target.bands}
         if not names <= set(file.names) or file.frame != frame:
             return None
-        return self.read(self._form.target.bands, file)
+        return self.read(self._form.target.bands, file, sampled=True)
 
     def notices(self) -> list[str]:
         """What the values say against how they are read.
@@ -293,7 +301,7 @@ class _Stack:
         bands = [band for band in self._optical if band.unit == "reflectance"]
         if not bands:
             return []
-        read = self.read([_as_stored(band, unclipped=True) for band in bands])
+        read = self.read([_as_stored(band, unclipped=True) for band in bands], sampled=True)
         images = list(map(read, looked_at(self.main.frame)))
         seen = np.concatenate([image.ravel() for image in images])
         known = seen[np.isfinite(seen)]
@@ -323,13 +331,6 @@ class _Stack:
         if self._backscatter:
             said["radar"] = self._unit
         return {**said, "pixel_m": self.has_m, "input_m": input_m, "files": digests(*files)}
-
-
-def _of_level(lacking: Sequence[str], form: Form) -> str:
-    """What to do about a stack of level 2A, which knows no B10, before a model of level 1C."""
-    if form.level != "L1C" or list(lacking) != ["B10"]:
-        return ""
-    return "level 2A has no B10, and the model was trained on level 1C: give it that product"
 
 
 def _is_target(has_m: float | None, form: Form, options: SceneOptions) -> bool:

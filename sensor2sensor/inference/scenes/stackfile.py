@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ Stored = npt.NDArray[Any]
 # As GDAL ("B2, central wavelength 490 nm"), SNAP ("Sigma0_VV_db"), Theia and others write them.
 _OPTICAL = re.compile(r"(?:.*[_\s-])?B0?(\d{1,2})(A?)(?:[_\s-]?\d+m)?(?:,.*)?", re.IGNORECASE)
 _RADAR = re.compile(r"(?:.*[_\s-])?([VH][VH])(?:[_\s-].*)?", re.IGNORECASE)
-
-_OPACITY = re.compile("alpha|mask", re.IGNORECASE)
+_INFRARED = re.compile("nir|swir|infra|edge", re.IGNORECASE)
+_OPACITY = re.compile("alpha|mask|opaci|transp|valid|cover", re.IGNORECASE)
 
 
 def band_name(said: str) -> str:
@@ -46,6 +46,7 @@ class StackFile:
         dtypes: Of each band.
         scales: ``value = stored * scale + offset``, by its tags; 1 and 0 where it has none.
         offsets: Of the same.
+        no_alpha: Whether GDAL takes a band for an alpha channel that is none.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class StackFile:
     dtypes: tuple[str, ...]
     scales: tuple[float, ...]
     offsets: tuple[float, ...]
+    no_alpha: bool = False
 
     def tagged(self, number: int) -> bool:
         """Whether tags say how a band is stored."""
@@ -78,12 +80,8 @@ class StackFile:
         bands = [number + 1 for number in numbers]
         with readable(self.path, InputError, self.path) as source:
             stored = np.moveaxis(source.read(bands, window=part), 0, -1)
-            kinds = zip(self.names, source.colorinterp, strict=True)
-            marked = [name for name, kind in kinds if kind.name == "alpha"]
-            if self.named and marked and not _OPACITY.search(marked[0]):
-                # GDAL marks the fourth of four 8-bit bands so; what has a band's name is none.
-                there = _beyond_alpha(source, stored)
-            else:
+            there = np.ones(stored.shape, np.bool_)
+            if not self.no_alpha:
                 there = np.moveaxis(source.read_masks(bands, window=part), 0, -1) != 0
         valid = np.isfinite(stored) & there
         if stored.dtype.kind != "f" and len(bands) > 1:
@@ -92,13 +90,18 @@ class StackFile:
         return stored, valid
 
 
-def _beyond_alpha(source: Any, stored: Stored) -> npt.NDArray[np.bool_]:
-    """Where values ``[h, w, C]`` are none by the nodata value, whatever a band is marked as."""
-    return np.isin(stored, [] if source.nodata is None else [source.nodata], invert=True)
+def _is_band(name: str, wanted: Collection[str], *, given: bool) -> bool:
+    """Whether a name is that of a band, not of an alpha channel."""
+    if given or name in wanted:
+        return _OPACITY.search(name) is None
+    return any(kind.fullmatch(name) for kind in (_OPTICAL, _RADAR)) or bool(_INFRARED.search(name))
 
 
 def open_stack_file(
-    path: Path, names: Sequence[str] = (), published: Sequence[str] = ()
+    path: Path,
+    names: Sequence[str] = (),
+    published: Sequence[str] = (),
+    wanted: Collection[str] = (),
 ) -> StackFile:
     """Read a file's header.
 
@@ -106,6 +109,7 @@ def open_stack_file(
         path: The file.
         names: Of its bands, against what it says.
         published: Of its bands where it says nothing, as its data set orders them.
+        wanted: Of bands that a model takes.
 
     Raises:
         InputError: It is damaged, or has another number of bands than are named.
@@ -115,6 +119,9 @@ def open_stack_file(
         said = [one or "" for one in source.descriptions]
         frame = frame_of_raster(source)
         dtypes, scales, offsets = source.dtypes, source.scales, source.offsets
+        # Only where it is what masks: a nodata value or a mask of its own comes before it.
+        by_alpha = any(flag.name == "alpha" for flag in source.mask_flag_enums[0])
+        kinds = [kind.name for kind in source.colorinterp]
     if names and len(names) != count:
         raise InputError(f"number of bands: {count}, --bands names {len(names)}", where=path)
     given = list(names) or (said if all(said) else [])
@@ -124,4 +131,9 @@ def open_stack_file(
     if len(set(found)) < count:
         twice = next(name for name in found if found.count(name) > 1)
         raise InputError(f"has two bands {twice}", where=path, hint="name them by --bands")
-    return StackFile(path, frame, found, bool(given), dtypes, scales, offsets)
+    # GDAL marks the fourth of four 8-bit bands so; what has a band's name is none.
+    no_alpha = by_alpha and bool(given) and all(
+        _is_band(name, wanted, given=bool(names))
+        for name, kind in zip(found, kinds, strict=True) if kind == "alpha"
+    )  # fmt: skip
+    return StackFile(path, frame, found, bool(given), dtypes, scales, offsets, no_alpha)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.bands import BandSpec
+from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.scenes.reading import Read, grown
 from sensor2sensor.inference.scenes.scene import Image
@@ -76,13 +77,20 @@ def refuse_untold_nodata(known: npt.NDArray[np.float32], where: object) -> None:
     """Refuse a number for no data that no tag tells: a network smears it over its neighbours.
 
     Raises:
-        InputError: Sampled reflectances reach far below 0.
+        InputError: Reflectances reach far below 0.
     """
-    lowest = float(known.min())
+    lowest = float(known.min(initial=0.0))
     if lowest < _NO_REFLECTANCE:
         what = f"holds values of {lowest:.4g}, which are no reflectance"
         hint = "if they stand for no data, say so in the file (gdal_edit.py -a_nodata)"
         raise InputError(what, where=where, hint=hint)
+
+
+def of_level(lacking: Sequence[str], form: Form) -> str:
+    """What to do about a stack of level 2A, which knows no B10, before a model of level 1C."""
+    if form.level != "L1C" or list(lacking) != ["B10"]:
+        return ""
+    return "level 2A has no B10, and the model was trained on level 1C: give it that product"
 
 
 def of_offset(known: npt.NDArray[np.float32], coding: BandSpec, published: bool) -> Sequence[str]:

@@ -100,9 +100,12 @@ def refuse_other_unit(radar: npt.NDArray[Any], unit: Unit, where: object) -> Non
     """
     known = radar[measured(radar, unit)]
     finite = radar[np.isfinite(radar) & (radar != 0)]
-    if known.size == 0 and finite.size and finite.min() < finite.max():
+    one_value = known.size == 0 or bool((known == known[0]).all())
+    # Of numbers of another scale a pixel by chance may pass.
+    few = 2 * len(known) < np.count_nonzero(np.isfinite(radar).all(axis=-1))
+    if one_value and few and finite.size and finite.min() < finite.max():
         raise _of_other_scale(finite, where)
-    if known.size == 0 or bool((known == known[0]).all()):
+    if one_value:
         raise DatasetError(
             "holds no radar: each band is one value throughout",
             where=where,

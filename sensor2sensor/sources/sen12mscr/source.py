@@ -78,6 +78,8 @@ class Sen12Source(Source):
         self.dataset, self._asked = options.dataset, options
         self.options = options.as_json()
         self.command = options.command(folder)
+        if options.s1_unit == "linear":
+            self.version = 2  # before, padding of power 0 was stored as -48 dB
         self._found: Found | None = found
         # First of all: reading the headers of all triplets takes minutes.
         listed = options.split_list

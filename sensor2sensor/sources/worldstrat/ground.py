@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sensor2sensor.core.errors import DatasetError, InputError
 from sensor2sensor.sources.worldstrat.images import Grid, grid_of, read_stored
 from sensor2sensor.sources.worldstrat.layout import few
@@ -52,14 +54,14 @@ def refuse_shared(shown: Iterable[Shown], where: Path, *, by_pixels: bool = Fals
     Raises:
         InputError: Units of two splits show the same ground.
     """
-    placed: list[tuple[Shown, Grid]] = []
+    placed: list[tuple[Shown, Any]] = []
     alike: defaultdict[str, list[Shown]] = defaultdict(list)
     for one in shown:
         with suppress(DatasetError):
-            grid = grid_of(one.low)
-            if grid.crs:
-                placed.append((one, grid))
-            if (by_pixels or not grid.crs) and (digest := _digest(one.low)):
+            square = _square(grid_of(one.low))
+            if square is not None:
+                placed.append((one, square))
+            if (by_pixels or square is None) and (digest := _digest(one.low)):
                 alike[digest].append(one)
     same = [pair for found in alike.values() for pair in _split_apart(found)]
     near = list(_overlaps(placed))
@@ -84,20 +86,21 @@ def _split_apart(found: Sequence[Shown]) -> Iterator[Pair]:
 
 def _digest(path: Path) -> str:
     """Of its pixels; empty where they are of one colour, as two images of nothing are."""
-    pixels = read_stored(path)
-    if (pixels == pixels[:, :1, :1]).all():
+    pixels, first = read_stored(path), np.s_[:, :1, :1]
+    # Not a number is not equal to itself.
+    if ((pixels == pixels[first]) | ((pixels != pixels) & (pixels != pixels)[first])).all():
         return ""
     head = f"{pixels.shape} {pixels.dtype}".encode()
     return hashlib.sha256(head + pixels.tobytes()).hexdigest()
 
 
-def _overlaps(placed: Sequence[tuple[Shown, Grid]]) -> Iterator[tuple[Pair, float]]:
+def _overlaps(placed: Sequence[tuple[Shown, Any]]) -> Iterator[tuple[Pair, float]]:
     """Pairs of two splits, and the share of the smaller one's ground that both show."""
     import shapely
 
     if not placed:
         return
-    squares = [_square(grid) for _, grid in placed]
+    squares = [square for _, square in placed]
     # Thousands of AOIs: not each of them with each.
     for i, j in shapely.STRtree(squares).query(squares).T.tolist():
         one, other = placed[i][0], placed[j][0]
@@ -109,14 +112,27 @@ def _overlaps(placed: Sequence[tuple[Shown, Grid]]) -> Iterator[tuple[Pair, floa
 
 
 def _square(grid: Grid) -> Any:
-    """Its ground as a polygon in longitude and latitude: files may be of several zones."""
-    import shapely
-    from rasterio.warp import transform
+    """Its ground as a polygon in longitude and latitude: files may be of several zones.
 
+    None where it says no place, or none on the globe (a local system, metres called degrees).
+    """
+    import shapely
+    from pyproj import CRS, Transformer
+    from pyproj.exceptions import ProjError
+
+    if not grid.crs:
+        return None
     rows, columns = grid.shape
     east, south = grid.left + columns * grid.step_x, grid.top - rows * grid.step_y
-    xs, ys = [grid.left, east, east, grid.left], [grid.top, grid.top, south, south]
-    lon, lat = transform(grid.crs, "EPSG:4326", xs, ys)[:2]
-    if max(lon) - min(lon) > 180:  # else it would reach around the globe
-        lon = [one % 360 for one in lon]
-    return shapely.Polygon(list(zip(lon, lat, strict=True)))
+    corners = [grid.left, east, east, grid.left], [grid.top, grid.top, south, south]
+    try:
+        turn = Transformer.from_crs(CRS.from_user_input(grid.crs), "EPSG:4326", always_xy=True)
+        lon, lat = (np.asarray(side) for side in turn.transform(*corners))
+    except ProjError:
+        return None
+    if not (np.abs(lon) <= 360).all() or not (np.abs(lat) <= 90).all():
+        return None
+    if np.ptp(lon) > 180:  # else it would reach around the globe
+        lon = lon % 360
+    square = shapely.Polygon(np.stack([lon, lat], axis=-1))
+    return square if square.area > 0 else None

@@ -23,6 +23,7 @@ from sensor2sensor.sources.writer.existing import Existing, There, end
 from sensor2sensor.sources.writer.options import WriteOptions
 from sensor2sensor.sources.writer.plan import Plan
 from sensor2sensor.sources.writer.samples import Placed, WriteTask, Written
+from sensor2sensor.sources.writer.twins import refuse_twins
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def finish_all(
         # Before the passes over all records, which take minutes.
         try:
             _require_members(rows, draft.name, plan, written)
+            if first is None:  # siblings are of the same pictures
+                refuse_twins(folder, draft, rows, written.shown)
         except DatasetError:
             report.tell()  # the message has the first of those refused, the report has each
             raise

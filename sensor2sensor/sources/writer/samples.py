@@ -21,7 +21,7 @@ from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.core.parallel import Failure, attempt, parallel_map
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract
 from sensor2sensor.dataset.recordfile import record_places, scan_file, write_records
-from sensor2sensor.dataset.records import TileRecord, encode, identity
+from sensor2sensor.dataset.records import TileRecord, encode, identity, pixels_sha256
 from sensor2sensor.sources.source import Item, LeftOut, Source, folder_of
 from sensor2sensor.sources.writer.plan import Plan
 
@@ -70,12 +70,14 @@ class Written:
         refused: Samples that cannot be used, with the reason.
         left_out: Samples that a rule of the source leaves out once it has seen them, and why.
         reused: Samples whose records were there already, made from equal inputs and options.
+        shown: Digests of the pixels of samples that lie nowhere known, by name.
     """
 
     places: dict[str, dict[str, Placed]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     reused: frozenset[str] = frozenset()
+    shown: dict[str, str] = field(default_factory=dict)
 
 
 def tasks_of(plan: Plan, shard: int, left_out: Mapping[str, str]) -> list[WriteTask]:
@@ -123,6 +125,7 @@ def write_samples(
             every.places[dataset].update(placed)
         every.refused.update(result.refused)
         every.left_out.update(result.left_out)
+        every.shown.update(result.shown)
         _count(result, task, report)
     return every
 
@@ -170,7 +173,10 @@ def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
         # A refused sample that is tried again in vain changes nothing in its shard.
         current = len(reused) == len(made) and held.order[draft.name] == list(made)
         places[draft.name] = _placed(path, records, current=current)
-    return Written(places, refused, left_out, reused)
+    nowhere, one = {item.name for item in task.items if item.place is None}, source.drafts[0]
+    data = {name: siblings[one.name].data for name, siblings in made.items() if name in nowhere}
+    shown = {name: pixels_sha256(record, one) for name, record in data.items()}
+    return Written(places, refused, left_out, reused, shown)
 
 
 def source_key(source: Source, item: Item, draft: DatasetContract) -> str:

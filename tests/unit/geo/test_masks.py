@@ -97,6 +97,10 @@ def test_elements_with_a_prefix_are_read(tmp_path):
     assert load_mask(path).area == pytest.approx(1.0 - 0.01 - 0.04)
 
 
+SHAPE = polygon(square(0, 0, 1.0))
+AGAIN = "<coordinates>5,5 6,5 6,6 5,5</coordinates>"
+BOX = "<north>74</north><south>71</south><east>-78</east><west>-82</west>"
+PICTURE = f"<GroundOverlay><name>quicklook</name><LatLonBox>{BOX}</LatLonBox></GroundOverlay>"
 BOMB = '<?xml version="1.0"?><!DOCTYPE k [<!ENTITY a "aaaa">]><kml>&a;</kml>'
 
 
@@ -107,7 +111,15 @@ BOMB = '<?xml version="1.0"?><!DOCTYPE k [<!ENTITY a "aaaa">]><kml>&a;</kml>'
         (HEAD + placemark("<Point><coordinates>1,2</coordinates></Point>") + TAIL, "no polygon"),
         (HEAD + placemark(polygon(square(500000, 7e6, 1000.0))) + TAIL, "degrees"),
         ("<html></html>", "not kml"),
-        (HEAD + placemark(polygon(square(0, 0, 1.0)) * 2) + TAIL, "2 polygons side by side"),
+        (HEAD + placemark(SHAPE * 2) + TAIL, "2 shapes side by side: Polygon, Polygon"),
+        # Each of these costs the first polygon of two without a word.
+        (HEAD + placemark(SHAPE + "<Point/>") + placemark(SHAPE) + TAIL, "2 shapes side by side"),
+        (HEAD + placemark(f"<MultiGeometry>{SHAPE}</MultiGeometry>" * 2) + TAIL, "2 shapes side"),
+        (HEAD + placemark(SHAPE + placemark(SHAPE)) + TAIL, "1 of its 2 polygons cannot be read"),
+        (HEAD + f"<Folder>{SHAPE}</Folder>{placemark(SHAPE)}" + TAIL, "1 of its 2 polygons cannot"),
+        (HEAD + placemark(f"<Polygon>{HOLES[0]}</Polygon>") + TAIL, "1 of its 1 polygons cannot"),
+        (HEAD + placemark(SHAPE.replace("</L", f"{AGAIN}</L")) + TAIL, "its positions twice"),
+        (HEAD + PICTURE + TAIL, "no polygon"),
         (
             HEAD + placemark(polygon(square(0, 0, 1.0)).replace("<L", f"{HOLES[0]}<L", 1)) + TAIL,
             "2 outlines",
@@ -124,6 +136,13 @@ def test_unusable_files_are_refused_by_name(tmp_path, content, says):
     with pytest.raises(InputError, match=says) as caught:
         load_mask(path)
     assert "bad.kml" in str(caught.value)
+
+
+def test_the_frame_of_a_picture_on_the_ground_is_no_mask(tmp_path):
+    # GDAL reads it as a polygon: all of the picture that the mask is drawn over was inside.
+    path = write(tmp_path, PICTURE + placemark(polygon(square(-81, 72, 1.0))))
+    assert load_mask(path).area == pytest.approx(1.0)
+    assert mask_digest(path) == f"{sha256(path)}, no frames"
 
 
 def coordinates(text: str) -> str:

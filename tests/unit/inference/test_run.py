@@ -20,6 +20,8 @@ import rasterio
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, ModelContractError, OutputExistsError
 from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.inference.command import predict_all
+from sensor2sensor.inference.door import arguments
 from sensor2sensor.inference.door import main as infer
 from sensor2sensor.inference.run import PROVENANCE_TAG, PredictOptions, predict
 from sensor2sensor.inference.scenes.scene import Cropped
@@ -245,6 +247,11 @@ def test_windows_that_a_file_does_not_take_are_refused_before_a_product_is_opene
     assert "'toy' takes windows of 64 x 64 pixels alone" in capsys.readouterr().err
     assert infer([*words, "--window-px", "64"]) == 2
     assert "is no product" in capsys.readouterr().err
+    # Where the network alone tells, as that of a U-Net does, it is asked first.
+    args = arguments().parse_args([*words, "--window-px", "192"])
+    using = method(Smoothing(2), tiling=BLENDED)
+    with pytest.raises(InputError, match="'unet' takes windows of 24 x 24 pixels alone"):
+        predict_all(using.form, "unet", args, lambda: using)
 
 
 @pytest.mark.parametrize(("asked", "said"), [

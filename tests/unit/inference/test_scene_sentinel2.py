@@ -163,8 +163,16 @@ def test_radar_is_no_band_of_sentinel2(ground):
     form = paired(1, ("B02", "VV"))
     radar = form.input.bands[1].model_copy(update={"unit": "dB"})
     spec = form.input.model_copy(update={"bands": (form.input.bands[0], radar)})
+    given = form.model_copy(update={"input": spec})
     with pytest.raises(InputError, match="has no VV"):
-        open_scene(ground("L2A", "04.00"), form.model_copy(update={"input": spec}), NONE)
+        open_scene(ground("L2A", "04.00"), given, NONE)
+    # A network that never looks at it needs none.
+    blind = given.model_copy(update={"unseen": ("VV",)})
+    scene = open_scene(ground("L2A", "04.00"), blind, NONE)
+    place = PixelWindow(0, 0, 32, 32)
+    found = scene.window(place)
+    plain = open_scene(ground("L2A", "04.00"), paired(1, ("B02",)), NONE).window(place)
+    np.testing.assert_array_equal(found.record.input_dense[..., :1], plain.record.input_dense)
 
 
 def test_the_real_product_equals_satpy_on_its_own_grid(real_data):

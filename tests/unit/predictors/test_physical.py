@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sensor2sensor.core.errors import ConfigError, ModelContractError
+from sensor2sensor.dataset.form import form_of
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.predictors import export, onnx_file, physical
 from sensor2sensor.predictors.exported import open_exported, output_of
@@ -26,7 +27,8 @@ def experiment(*, size=(TILE, TILE), crops=False, upsampling="bicubic", precisio
         precision=precision,
     )  # fmt: skip
     return SimpleNamespace(
-        config=config, contract=CONTRACT, normaliser=NORMALISER, TILESIZE=TILE, BATCH_SIZE=2,
+        config=config, contract=CONTRACT, form=form_of(CONTRACT),
+        normaliser=NORMALISER, TILESIZE=TILE, BATCH_SIZE=2,
         INPUT_UPSAMPLING=upsampling, IMG_HEIGHT=size[0], IMG_WIDTH=size[1], INPUT_CHANNELS=3,
         INPUT_HEIGHT=size[0] // own, INPUT_WIDTH=size[1] // own,
     )  # fmt: skip

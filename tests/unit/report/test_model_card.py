@@ -140,6 +140,17 @@ def test_a_baseline_that_beats_the_reference_has_a_table_of_its_own(tmp_path):
     of_nearest = text[text.index("gain over nearest") :]
     (row,) = [line for line in of_nearest.splitlines() if line.startswith("| PSNR (dB) |")]
     assert f"{said['gain']['nearest']['psnr']['mean']:+.3g} [" in row
+    assert "is proven" not in text
+    # Metrics that neither has a value of do not speak for the reference, as a majority or not.
+    for name in list(said["metrics"])[3:]:
+        for method in ("nearest", "bicubic"):
+            said["summary"][method][name]["mean"] = None
+    for gain in said["gain"]["nearest"].values():
+        gain["verdict"] = "open"
+    path.write_text(json.dumps(said))
+    (tmp_path / "third").mkdir()
+    text = card_of(tmp_path / "third", tmp_path / "_evaluation")
+    assert "| gain over nearest |" in text and "* No gain over nearest is proven: no" in text
 
 
 def test_it_tells_data_training_limits_and_licence(tmp_path):

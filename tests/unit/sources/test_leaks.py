@@ -29,6 +29,10 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
     return found.out + found.err
 
 
+def list_of(root: Path) -> list[str]:
+    return [path.name for path in (root / "maps" / "32").iterdir()]
+
+
 def test_tiles_numbered_by_row_and_column_are_of_one_city(tmp_path: Path, capsys) -> None:
     names = [
         f"{city}_{row}_{c}" for city in ("graz", "linz", "wels") for row in (1, 2) for c in (1, 3)
@@ -82,7 +86,14 @@ def test_one_picture_in_two_splits_is_refused(tmp_path: Path, capsys) -> None:
     words = said(capsys)
     assert "4 samples are of files that another split has, too" in words
     assert "train_13" in words and "val_2" in words and not (tmp_path / "maps" / "32").exists()
-    (tmp_path / "maps/train/13.jpg").unlink()
+    # Saved once more: other bytes, the same pixels.
+    twin = tmp_path / "maps/train/13.jpg"
+    twin.write_bytes(twin.read_bytes() + b"again")
+    assert maps.door(tmp_path) == 2
+    words = said(capsys)
+    assert "two splits hold one picture, pixel by pixel: maps__train_13_0x0 (train) and" in words
+    assert "maps__val_2_0x0 (test)" in words and "dataset.json" not in list_of(tmp_path)
+    twin.unlink()
     assert maps.door(tmp_path) == 0
     # The same folder by another name draws anew, and by name.
     assert maps.door(tmp_path, "--name", "again", "--add") == 2

@@ -117,6 +117,9 @@ def test_numbers_of_a_scale_that_nobody_said_are_refused(
     low, high = f"{numbers.min():g}", f"{numbers.max():g}"
     with pytest.raises(DatasetError, match=f"no radar in dB or power: .* {low} to {high};.* undo"):
         refuse_other_unit(numbers, unit, "a.tif")
+    numbers[0, 0] = 36  # one that could be a value does not make it "one value throughout"
+    with pytest.raises(DatasetError, match=r"no radar in dB or power|so it is"):
+        refuse_other_unit(numbers, unit, "a.tif")
 
 
 def test_pixels_without_a_number_do_not_count() -> None:

@@ -243,6 +243,8 @@ def test_values_beyond_the_limits_are_clipped_and_linear_radar_is_converted(tmp_
         values[:, 0, 0] = 12345
         file.write(values)
     source = Sen12Source(tmp_path, find(tmp_path), asked(s1_unit="linear"))
+    # Records of linear power from before padding was told are not taken for these.
+    assert (source.version, Sen12Source.version) == (2, 1)
     (item,) = source.plan().items
     (record,) = source.read(item)
     assert record.target[0, 0].tolist() == [1.0] * 13

@@ -118,7 +118,7 @@ def test_the_former_precision_comes_back_after_an_error_too():
 
 
 def test_layers_are_named_as_in_a_process_of_their_own():
-    """Names decide on sums in graphs: the tenth carn of a process was not the first, by rounding."""
+    """Names decide on sums: the tenth carn of a process was not the first, by rounding."""
     keras.layers.Dense(1)
     former = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")

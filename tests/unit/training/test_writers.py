@@ -97,6 +97,8 @@ def test_a_sheet_shows_truth_in_its_place_and_a_perfect_row_without_error():
     rows = example_rows()
     rows[1] = SampleRow("perfect", rows[1].input, rows[1].truth, rows[1].truth)
     png = sheet(rows, shown, shown, title="a/b, step 3", unit="reflectance")
+    # So a resumed run that shows the same rows leaves the same files.
+    assert png == sheet(rows, shown, shown, title="a/b, step 3", unit="reflectance")
     image = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
     height, width, _ = image.shape
     assert width > 3 * height / 2
