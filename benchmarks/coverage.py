@@ -5,6 +5,7 @@
 Every tile's difference is tile noise plus the effect of its block, of its scene, of both or of
 neither, each of standard deviation 1; the true gain is 0. An interval that keeps its word covers it
 in 95 % of 2,000 runs. Both intervals are taken by the code of the evaluation, on the same runs.
+Scenes cross blocks, or lie in one block each (sites of their own overpasses), or blocks in scenes.
 Takes seconds; returns 1 where a coverage leaves its bounds.
 """
 
@@ -29,6 +30,8 @@ RUNS = 2000
 TILES = 4  # of a cell of one block and one scene; on average where cells are unequal
 SHAPES = ((12, 4), (4, 12), (12, 12))  # blocks x scenes
 EFFECTS = {"none": (0.0, 0.0), "block": (1.0, 0.0), "scene": (0.0, 1.0), "both": (1.0, 1.0)}
+NESTED = ("scenes in blocks", "blocks in scenes")
+LARGE, SMALL = 12, 4  # groups, and parts of each that lie in it alone
 BOUNDS = {"none": (0.93, 1.0), "equal": (0.93, 0.97), "unequal": (0.88, 1.0)}
 
 
@@ -42,6 +45,7 @@ class Design:
         block: Block of each tile.
         scene: Scene of each tile.
         equal: Whether every cell holds as many tiles.
+        nested: What lies within what, of :data:`NESTED`; empty where scenes cross blocks.
     """
 
     blocks: int
@@ -49,6 +53,18 @@ class Design:
     block: np.ndarray
     scene: np.ndarray
     equal: bool
+    nested: str = ""
+
+    @property
+    def cells(self) -> str:
+        """What a cell is, for the table."""
+        return self.nested or ("equal" if self.equal else "unequal")
+
+    def bounds(self, effect: str) -> tuple[float, float]:
+        """What the coverage has to lie in; only crossed groups without an effect count it twice."""
+        if not self.equal:
+            return BOUNDS["unequal"]
+        return BOUNDS["none" if effect == "none" and not self.nested else "equal"]
 
 
 def design(blocks: int, scenes: int, *, equal: bool = True, seed: int = 0) -> Design:
@@ -59,6 +75,15 @@ def design(blocks: int, scenes: int, *, equal: bool = True, seed: int = 0) -> De
         counts = np.random.default_rng(seed).geometric(1 / (TILES + 1), len(cells)) - 1
     block, scene = np.repeat(np.array(cells), counts, axis=0).T
     return Design(blocks, scenes, block, scene, equal)
+
+
+def nested(kind: str) -> Design:
+    """``SMALL`` groups within each of ``LARGE`` larger ones, ``TILES`` tiles in each."""
+    small = np.repeat(np.arange(LARGE * SMALL), TILES)
+    large = small // SMALL
+    if kind == "scenes in blocks":
+        return Design(LARGE, LARGE * SMALL, large, small, equal=True, nested=kind)
+    return Design(LARGE * SMALL, LARGE, small, large, equal=True, nested=kind)
 
 
 def differences(
@@ -81,12 +106,12 @@ def simulate(where: Design, effect: str, *, runs: int = RUNS, seed: int = 0) -> 
     """Coverage of the evaluation's interval and of the one over blocks alone."""
     values, _ = differences(where, effect, np.random.default_rng(seed), runs)
     clusters = clusters_of(where.block.tolist(), where.scene.tolist())
-    low, high = BOUNDS["unequal" if not where.equal else "none" if effect == "none" else "equal"]
+    low, high = where.bounds(effect)
     found = covered(values, [np.asarray(groups) for groups in clusters.values()])
     return {
         "blocks": where.blocks,
         "scenes": where.scenes,
-        "cells": "equal" if where.equal else "unequal",
+        "cells": where.cells,
         "effect": effect,
         "coverage": found,
         "blocks_alone": covered(values, [where.block]),
@@ -116,12 +141,13 @@ def few_scenes(*, runs: int = RUNS, seed: int = 0) -> dict[str, Any]:
 def main() -> int:
     """Simulate every design, print and write the coverages; returns the exit code."""
     designs = [design(*shape, equal=equal) for equal in (True, False) for shape in SHAPES]
+    designs += map(nested, NESTED)
     rows = [simulate(where, effect) for where in designs for effect in EFFECTS]
     print("blocks x scenes, cells, effect: coverage of the 95 % interval, over blocks alone, ratio")
     for row in rows:
         now, before, bounds = row["coverage"], row["blocks_alone"], row["bounds"]
         print(
-            f"{row['blocks']:3d} x {row['scenes']:<3d} {row['cells']:8s} {row['effect']:6s}"
+            f"{row['blocks']:3d} x {row['scenes']:<3d} {row['cells']:16s} {row['effect']:6s}"
             f" {now:6.1%} {before:6.1%} {now / before:5.2f}"
             f"  {'holds' if row['holds'] else f'LEAVES {bounds[0]:.0%} to {bounds[1]:.0%}'}"
         )

@@ -24,7 +24,7 @@ def find_experiment(exp: str, environment: Environment) -> Path:
         InputError: There is none; the nearest is named.
     """
     root = environment.require("experiment_root")
-    typed = exp.removesuffix("experiment.json")
+    typed = exp.removesuffix("experiment.json") if Path(exp).name == "experiment.json" else exp
     for folder in (root / typed.strip("/"), Path(typed)):
         # Resolved: neither .. nor a link may lead out of experiment_root.
         if fault_of(folder) is None and folder.resolve().is_relative_to(root.resolve()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sensor2sensor.config import evaluations
 from sensor2sensor.config.evaluations import MODEL
 from sensor2sensor.report.load import Group, Result
@@ -36,3 +38,18 @@ def stronger(result: Result, reference: str, stratum: str | None = None) -> tupl
     return evaluations.stronger(
         reference, others, better, lambda method, name: facts.summary[method][name].mean
     )
+
+
+def unproven(results: Sequence[Result]) -> list[str]:
+    """Of the strongest baselines those that no gain over is proven; of whole tiles, not strata."""
+    overs: dict[str, bool] = {}
+    for result in results:
+        reference = result.facts.reference or ""
+        for over in (reference, *stronger(result, reference)):
+            overs[over] = overs.get(over, False) or _better(result, over)
+    return [over or "a baseline" for over, proven in overs.items() if not proven]
+
+
+def _better(result: Result, over: str) -> bool:
+    gains = result.facts.gain.get(over, {})
+    return any(gains[name].verdict == "better" for name in result.facts.metrics if name in gains)

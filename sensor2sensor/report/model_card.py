@@ -20,7 +20,7 @@ from sensor2sensor.predictors.card import OURS
 from sensor2sensor.predictors.exported import open_exported, output_of, trained_on
 from sensor2sensor.predictors.sidecar import Sidecar, read_sidecar
 from sensor2sensor.products.theia import QUANTIFICATION
-from sensor2sensor.report.baselines import stronger
+from sensor2sensor.report.baselines import stronger, unproven
 from sensor2sensor.report.compare import NOTHING, interval, number
 from sensor2sensor.report.load import Result, load
 
@@ -295,8 +295,8 @@ def _limits_of(of: Subject) -> Iterator[str]:
         yield f"Training saw some of the ground it is scored on: {told}."
     if not results:
         yield "No score is known."
-    elif unproven := _unproven(results):
-        yield f"No gain over {' or '.join(unproven)} is proven: no interval lies above zero."
+    elif over := unproven(results):
+        yield f"No gain over {' or '.join(over)} is proven: no interval lies above zero."
     if worse := _worse(results):
         yield f"Worse than a baseline in {worse}."
     if behind := _worse(results, proven=False):
@@ -304,21 +304,6 @@ def _limits_of(of: Subject) -> Iterator[str]:
     if of.said.size_px is not None:
         rows, columns = of.said.size_px
         yield f"It takes {rows} x {columns} pixels at once: larger images are blended of windows."
-
-
-def _unproven(results: Sequence[Result]) -> list[str]:
-    """Of the strongest baselines those that no gain over is proven; of whole tiles, not strata."""
-    overs: dict[str, bool] = {}
-    for result in results:
-        reference = result.facts.reference or ""
-        for over in (reference, *stronger(result, reference)):
-            overs[over] = overs.get(over, False) or _better(result, over)
-    return [over or "a baseline" for over, proven in overs.items() if not proven]
-
-
-def _better(result: Result, over: str) -> bool:
-    gains = result.facts.gain.get(over, {})
-    return any(gains[name].verdict == "better" for name in result.facts.metrics if name in gains)
 
 
 def _worse(results: Sequence[Result], *, proven: bool = True) -> str:

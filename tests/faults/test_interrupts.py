@@ -93,3 +93,27 @@ def test_a_lock_of_a_dead_process_is_taken_over(tmp_path):
     with files.lock(tmp_path / ".lock"):
         assert str(os.getpid()) in (tmp_path / ".lock").read_text()
     assert not (tmp_path / ".lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["predict.py"], "predict.py: interrupted\n"),
+        (["-m", "sensor2sensor", "predict"], "sensor2sensor: interrupted\n"),
+        (
+            ["-c", "import experiment"],
+            None,
+        ),  # of others
+    ],
+)
+def test_an_interrupt_while_python_imports_is_one_line(words, said, repository, tmp_path):
+    # What is imported before any door has begun interrupts it.
+    sent = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+    (tmp_path / "pydantic.py").write_text(sent)
+    path = os.pathsep.join([str(tmp_path), str(repository)])
+    done = subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, check=False, cwd=repository,
+        env={**os.environ, "PYTHONPATH": path}, timeout=HANG_S,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr == said if said else "Traceback" in done.stderr

@@ -29,6 +29,16 @@ def test_unequal_cells_cover_nearly_as_often(effect) -> None:
     assert coverage.simulate(where, effect, runs=RUNS)["coverage"] >= 0.88
 
 
+@pytest.mark.parametrize("kind", coverage.NESTED)
+@pytest.mark.parametrize("effect", list(coverage.EFFECTS))
+def test_nested_groups_are_counted_once(kind, effect) -> None:
+    row = coverage.simulate(coverage.nested(kind), effect, runs=RUNS)
+    assert 0.91 <= row["coverage"] <= 0.985
+    # Blocks within scenes alone do not see what the scenes of them have in common.
+    blind = kind == "blocks in scenes" and effect in ("scene", "both")
+    assert (row["blocks_alone"] < 0.85) == blind
+
+
 def test_two_scenes_are_labelled_and_covered_for_themselves() -> None:
     row = coverage.few_scenes(runs=RUNS)
     assert row["label"] == "for these 2 scenes only"
@@ -38,8 +48,11 @@ def test_two_scenes_are_labelled_and_covered_for_themselves() -> None:
 def test_the_results_are_those_of_the_whole_simulation() -> None:
     results = files.read_json(coverage.RESULTS)
     assert results["runs"] == coverage.RUNS == 2000
-    assert len(results["designs"]) == 2 * len(coverage.SHAPES) * len(coverage.EFFECTS)
+    designs = 2 * len(coverage.SHAPES) + len(coverage.NESTED)
+    assert len(results["designs"]) == designs * len(coverage.EFFECTS)
     assert all(row["holds"] for row in [*results["designs"], results["few_scenes"]])
-    first = results["designs"][0]
+    first, last = results["designs"][0], results["designs"][-1]
     again = coverage.simulate(coverage.design(first["blocks"], first["scenes"]), first["effect"])
     assert again["coverage"] == pytest.approx(first["coverage"], abs=0.005)
+    again = coverage.simulate(coverage.nested(last["cells"]), last["effect"])
+    assert again["coverage"] == pytest.approx(last["coverage"], abs=0.005)

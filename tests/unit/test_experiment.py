@@ -116,6 +116,8 @@ def test_a_path_to_an_experiment_names_it(
     monkeypatch.chdir(folder.parent)
     for named in (str(folder), "edsr", "known/edsr/", "known/edsr/experiment.json"):
         assert Experiment(named, environment).name == "known/edsr", named
+    # A folder whose name ends so is one all the same.
+    assert Experiment(write(root, "myexperiment.json"), environment).name == "myexperiment.json"
 
 
 def test_nearest_names(root: Path, environment: Environment) -> None:

@@ -139,14 +139,20 @@ def beside(path: Path, kind: str) -> Path | None:
         return None
     code = f"{SEASONS[patch.season]}_{patch.season}"
     name = f"{code}_{kind}_{patch.roi}_p{patch.number}{path.suffix}"
-    public = path.parents[2] / f"{code}_{kind}" / f"{kind}_{patch.roi}" / name
-    flat = [
-        folder / same
-        for folder in _folders(path.parents[1])
-        if _FLAT.get(folder.name.casefold()) == kind
-        for same in (path.name, name)
-    ]
-    return next((one for one in (public, *flat) if one.is_file()), None)
+    # As it is named first, from wherever that is; through a link its neighbours lie elsewhere.
+    for place in (path.absolute(), path.resolve()):
+        if len(place.parents) < 3:
+            continue
+        public = place.parents[2] / f"{code}_{kind}" / f"{kind}_{patch.roi}" / name
+        flat = [
+            folder / same
+            for folder in _folders(place.parents[1])
+            if _FLAT.get(folder.name.casefold()) == kind
+            for same in (path.name, name)
+        ]
+        if found := next((one for one in (public, *flat) if one.is_file()), None):
+            return found
+    return None
 
 
 def _patch(match: re.Match[str]) -> Patch:

@@ -12,7 +12,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from sensor2sensor.core.paths import zip_member
 INDEX = "index.csv"
 ZIP = ".zip"
 _PACKED = {ZIP, ".7z"}
+_OVERWRITTEN = "is in several zips: unpack each into a folder of its name"
 # Of the largest site some 16,000 patches of 0.5 MB lie in one zip.
 LIMITS = ArchiveLimits(members=200_000, total_bytes=256 * 2**30)
 _TILES, _DATES = ("s2_tile", "tile"), ("date", "acquisition_date", "s2_date")
@@ -108,7 +109,8 @@ def patches_of(folder: Path, columns: Sequence[str]) -> list[Patch]:
     _refuse_other_site(rows, site, path)
     archives = _Archives(folder)
     found = [_patch(row, number, site, columns, archives) for number, row in enumerate(rows, 2)]
-    return list(_named_apart(found))
+    told = [replace(one, missing=one.missing or archives.overwritten(one)) for one in found]
+    return list(_named_apart(told))
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -184,6 +186,13 @@ class _Archives:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._listed: dict[Path, dict[str, zipfile.ZipInfo] | str] = {}
+        self._zips_of: dict[str, set[str]] = {}  # by file that was unpacked
+
+    def overwritten(self, patch: Patch) -> str:
+        """Whether files of several zips were unpacked to one place: it holds those of one alone."""
+        paths = {member.path: member.called for member in patch.members.values()}
+        shared = [called for path, called in paths.items() if len(self._zips_of.get(path, ())) > 1]
+        return f"{shared[0]}: {_OVERWRITTEN}" if shared else ""
 
     def member(self, cell: str, empty: str) -> Member:
         """The file that a cell of the index names, inside a zip or beside it.
@@ -200,7 +209,10 @@ class _Archives:
             # Unpacked: into a folder called as the zip, or right into that of the site.
             places = () if zipped.is_file() else (zipped.with_suffix("").name, "")
             beside = (self._beside(f"{place}/{inner}".lstrip("/")) for place in places)
-            return next((found for found in beside if found), None) or self._inside(zipped, inner)
+            if found := next(filter(None, beside), None):
+                self._zips_of.setdefault(found.path, set()).add(zipped.name)
+                return found
+            return self._inside(zipped, inner)
         if found := self._beside(plain):
             return found
         holding = [zipped for zipped in self._zips if plain in self._names(zipped)]

@@ -78,7 +78,7 @@ def finish_all(
         # Before the passes over all records, which take minutes.
         try:
             _require_members(rows, draft.name, plan, written)
-            if draft is source.drafts[0]:  # siblings are of the same pictures
+            if first is None:  # siblings are of the same pictures
                 refuse_twins(folder, draft, rows, written.shown)
         except DatasetError:
             report.tell()  # the message has the first of those refused, the report has each

@@ -14,6 +14,7 @@ from sensor2sensor.dataset.build import dense_input
 from sensor2sensor.dataset.contract import TargetSpec
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.inference.scenes.opening import kind_of, open_scene, paths_of
+from sensor2sensor.sources.sen12mscr.layout import beside
 from tests.fakes.sen12mscr import write_triplets
 from tests.fakes.town import aerial_profile, save_jpeg, save_tif
 
@@ -66,12 +67,22 @@ def test_words_are_files_first_then_folders_and_patterns(folder: Path) -> None:
     assert paths_of([str(folder / "gutted.SAFE")]) == [folder / "gutted.SAFE"]
 
 
-def test_a_folder_of_triplets_gives_its_cloudy_images(tmp_path: Path) -> None:
+def test_a_folder_of_triplets_gives_its_cloudy_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_triplets(tmp_path, {"fall_139": 2}, side_px=16)
     found = paths_of([str(tmp_path)])
     assert [path.parent.name for path in found] == ["s2_cloudy_139"] * 2
     for part in (found[0].parent, found[0].parents[1]):  # of a region, of a season
         assert paths_of([str(part)]) == found
+    # Radar is found from within, and through a link.
+    season = found[0].parents[1]
+    monkeypatch.chdir(season)
+    radar = tmp_path / "ROIs1970_fall_s1/s1_139/ROIs1970_fall_s1_139_p30.tif"
+    (tmp_path / "elsewhere").symlink_to(season)
+    for word in (".", str(tmp_path / "elsewhere")):
+        first = paths_of([word])[0]
+        assert (beside(first, "s1") or first).samefile(radar), word
 
 
 def test_kinds_are_told_by_content(folder: Path) -> None:

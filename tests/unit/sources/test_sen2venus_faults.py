@@ -107,6 +107,13 @@ def test_zips_that_were_unpacked_are_read_all_the_same(own: Path) -> None:
         headers = [header_of(patch, column) for patch in found for column in COLUMNS]
         sides = [SIDE // 2, SIDE] * len(found)
         assert [header.shape[0] for header in headers if header] == sides
+    # Of two zips with a file of one name the one that was unpacked last is there, for both.
+    index = own / "SO1" / "index.csv"
+    head, first, *others = index.read_text().splitlines()
+    index.write_text("\n".join([head, first, *others, first.replace("SO1_b", "SO1_2_b")]) + "\n")
+    missing = [patch.missing for patch in patches_of(own / "SO1", COLUMNS)]
+    assert [bool(why) for why in missing] == [True, *(False for _ in others), True]
+    assert "is in several zips: unpack each into a folder of its name" in missing[0]
 
 
 @pytest.mark.parametrize("gone", [False, True])

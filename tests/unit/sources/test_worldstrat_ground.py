@@ -97,7 +97,8 @@ def test_a_source_that_is_added_is_held_against_those_before_it(tmp_path: Path, 
     write_raw(tmp_path / "WorldStrat", aois, low_px=16)
     assert door(tmp_path, dry_run=False) == 0
     # The first AOI, that of train, as another one that is to be tested.
-    write_raw(tmp_path / "more", {"Urban-1": ("test", [Look()])}, low_px=16)
+    urban = {f"Urban-{n}": ("test", [Look()]) for n in (1, 2)}
+    write_raw(tmp_path / "more", urban, low_px=16)
     for path in sorted((tmp_path / "WorldStrat").glob("*/Landcover-1/**/*.tiff")):
         beside = path.relative_to(tmp_path / "WorldStrat").as_posix()
         shutil.copy(path, tmp_path / "more" / beside.replace("Landcover-1", "Urban-1"))
@@ -106,3 +107,5 @@ def test_a_source_that_is_added_is_held_against_those_before_it(tmp_path: Path, 
     said = capsys.readouterr().err
     assert "two splits hold one picture, pixel by pixel" in said
     assert "__Landcover-1_0x0 (train) and more__Urban-1_0x0 (test)" in said
+    (tmp_path / "leave.txt").write_text("Urban-1\n")
+    assert door(tmp_path, *words, "--exclude", tmp_path / "leave.txt", dry_run=False) == 0
