@@ -76,7 +76,14 @@ def train(
 
 
 def make_repeatable(seed: int, device: str) -> None:
-    """Fix the seeds of weights and dropout; on CPU also the order of every sum."""
+    """Fix the seeds of weights and dropout; on CPU also the order of every sum.
+
+    Names of layers decide on the order of some sums in TensorFlow's graphs, and Keras numbers them
+    through a process: a training after others would differ by rounding from the same one alone.
+    """
+    policy = keras.config.dtype_policy()  # a user's module may have set it
+    keras.utils.clear_session(free_memory=False)
+    keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(derive(seed, Purpose.INIT) % 2**32)  # NumPy's seed has 32 bits
     # On a GPU it slows convolutions down and refuses operations that have no ordered kernel.
     if device == "CPU":

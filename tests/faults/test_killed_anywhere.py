@@ -16,7 +16,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -70,7 +69,6 @@ def write_environment(root: Path, data: Path, **further: str) -> None:
 
 
 def go(root: Path, *, resume: bool):
-    keras.utils.clear_session()  # names of layers are counted through a process
     environment = load_environment(root / "environment.json")
     exp = steps_of.Experiment("a", environment, timestamp=STAMP)
     with plain_looks():  # in children, too

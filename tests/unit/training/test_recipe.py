@@ -13,6 +13,7 @@ from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.pipeline.precision import computing_in
 from sensor2sensor.training.recipe import check_recipe, construct
+from sensor2sensor.training.run import make_repeatable
 from tests.unit.training.tiny import TinyGAN, fresh
 
 
@@ -114,3 +115,17 @@ def test_the_former_precision_comes_back_after_an_error_too():
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
         raise RuntimeError
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_layers_are_named_as_in_a_process_of_their_own():
+    """Names decide on sums: the tenth carn of a process was not the first, by rounding."""
+    keras.layers.Dense(1)
+    former = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        make_repeatable(0, "GPU")
+        first = keras.layers.Dense(1)
+        kept = keras.config.dtype_policy().name
+    finally:
+        keras.config.set_dtype_policy(former)
+    assert (first.name, kept) == ("dense", "mixed_bfloat16")
