@@ -22,9 +22,9 @@ SLOW_FOLDERS = frozenset({"faults", "models", "notebook", "scripts"})
 # Begun first, the longest first: a worker that takes one of them last is waited for by the others.
 LONGEST_FILES = (
     "scripts/test_train.py",
-    "scripts/test_evaluate.py",
     "models/test_family.py",
     "scripts/test_real_pictures.py",
+    "scripts/test_evaluate.py",
     "models/test_counts.py",
     "scripts/test_demo.py",
     "faults/test_epochs_resume.py",
