@@ -9,10 +9,12 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+import numpy as np
+
 from models.loading import list_models, load_gan_class
 from sensor2sensor.core import notices
 
-TILE_PX = 256
+TILE_PX, TRIED_PX = 256, 96
 CHANNELS = (3, 21)
 PROCESSES = 2
 
@@ -39,7 +41,6 @@ def measure(name: str, channels: int) -> dict[str, Any]:
     from model_tools.graph import read_graph
     from model_tools.picture import draw
     from model_tools.recipe import read_recipe
-    from sensor2sensor.networks.reach import reach
 
     gan, _ = construct(load_gan_class(name), size=TILE_PX, sentinel3=channels == max(CHANNELS))
     sides = TILE_PX, TILE_PX
@@ -52,11 +53,26 @@ def measure(name: str, channels: int) -> dict[str, Any]:
             given = read_graph(network, sides)
             found[part]["output"] = list(given.shapes[given.outputs[0]][1:])
             if channels == CHANNELS[0]:
-                seen = reach(network, sides)
-                found[part]["field_px"] = seen and seen.receptive_field_px
+                found[part]["field_px"] = _field_px(network)
     if channels == CHANNELS[0]:
         found["svg"] = draw(read_recipe(graph), name)
     return found
+
+
+def _field_px(network: Any) -> int | None:
+    """Pixels a side that one output pixel sees at 256 pixels; None where it cannot be seen."""
+    from sensor2sensor.networks.layers import held_layers
+    from sensor2sensor.networks.reach import reach
+
+    dilated = any(np.max(getattr(x, "dilation_rate", 1)) > 1 for x in held_layers(network))
+    if network.inputs[0].shape[1] is None and not dilated:
+        # A seventh of the pixels. Who sees half a side at most meets no border on either, where
+        # kernels have no holes.
+        seen = reach(network, (TRIED_PX, TRIED_PX))
+        if seen is not None and seen.receptive_field_px <= TRIED_PX // 2:
+            return seen.receptive_field_px
+    seen = reach(network, (TILE_PX, TILE_PX))
+    return seen and seen.receptive_field_px
 
 
 @functools.cache

@@ -1,12 +1,18 @@
-"""A door run as a user runs it, with the names of the packages that this imported."""
+"""A door run as a user runs it, with the names of the packages that this imported; or called."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
+from types import ModuleType
+
+from sensor2sensor.core.cli import main_guard
 
 HANG_S = 600  # ends a run that hangs; says nothing about speed
 HEAVY = frozenset({"tensorflow", "keras", "rasterio", "pandas", "matplotlib", "xarray", "shapely"})
@@ -39,6 +45,22 @@ def run_door(*words: str | Path, cwd: Path) -> Ran:
     assert told, done.stderr
     rest = "".join(f"{line}\n" for line in lines if not line.startswith(_MARK))
     return Ran(done.returncode, done.stdout, rest, _packages(told))
+
+
+def call_door(door: ModuleType, *words: str | Path) -> CompletedProcess[str]:
+    """What ``python door.py words`` gives, of a door called in this process.
+
+    TensorFlow and the graphs of the metrics are made once for all the calls: a process of its own
+    spends six seconds of a processor before its first step.
+    """
+    argv, out, err = [str(word) for word in words], io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main_guard(door.main, door.arguments(), argv)
+        except SystemExit as left:  # of the parser
+            assert isinstance(left.code, int)
+            code = left.code
+    return CompletedProcess(argv, code, out.getvalue(), err.getvalue())
 
 
 def _packages(told: Sequence[str]) -> frozenset[str]:

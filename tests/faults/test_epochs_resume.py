@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -128,16 +129,17 @@ def test_the_own_copy_of_a_run_says_epochs_and_can_be_read(environment, whole):
     assert again.STEPS == read_run_json(exp.run)["steps"] == 11
 
 
-@pytest.mark.parametrize("steps", [6, 9])
-def test_killed_in_the_middle_of_an_epoch_it_ends_as_if_undisturbed(
-    environment, whole, monkeypatch, steps
+def test_killed_in_the_middle_of_two_epochs_it_ends_as_if_undisturbed(
+    environment, whole, monkeypatch
 ):
-    exp = experiment(environment, f"killed{steps}")
-    with monkeypatch.context() as patched:
-        killed_after(patched, steps)
-        with pytest.raises(files.SimulatedCrash):
-            go(environment, exp)
-    assert checkpoint_steps(exp.run.ckpt_dir) == [step for step in ENDS if step < steps]
+    exp = experiment(environment, "killed")
+    for begun, steps in ((0, 6), (4, 9)):
+        with monkeypatch.context() as patched:
+            killed_after(patched, steps - begun)
+            with pytest.raises(files.SimulatedCrash, match=f"after step {steps - begun}"):
+                go(environment, exp, start=RESUME if begun else None)
+        assert checkpoint_steps(exp.run.ckpt_dir) == [step for step in ENDS if step < steps]
+        assert read_run_json(exp.run)["step"] == max(step for step in ENDS if step < steps)
     outcome, _ = go(environment, exp, start=RESUME)
     steps_of.assert_equal_models(outcome.model, whole[1].model)
     assert steps_of.log_of(exp) == steps_of.log_of(whole[0])
@@ -153,18 +155,22 @@ def test_a_signal_in_the_middle_of_an_epoch_changes_no_row_of_epochs(environment
     assert rows(exp, "epoch") == rows(whole[0], "epoch")
 
 
-@pytest.mark.parametrize("lost", [["val", "epoch"], ["epoch"]])
-def test_what_a_kill_after_the_checkpoint_cost_is_made_up_for(environment, whole, lost):
-    exp = experiment(environment, f"lost{len(lost)}")
+def test_what_a_kill_after_the_checkpoint_cost_is_made_up_for(environment, whole, tmp_path):
+    exp = experiment(environment, "lost")
     go(environment, exp, steps=7)
+    shutil.copytree(exp.exp_dir, tmp_path / "there")
     path = exp.run.logs_dir / steps_of.JSONL
-    lines = [
-        line for line in path.read_text().splitlines()
-        if json.loads(line)["step"] != 7 or json.loads(line)["kind"] not in lost
-    ]  # fmt: skip
-    path.write_text("\n".join(lines) + "\n")
-    go(environment, exp, start=RESUME)
-    assert steps_of.log_of(exp) == steps_of.log_of(whole[0])
+    for lost in (["val", "epoch"], ["epoch"]):
+        shutil.rmtree(exp.exp_dir)
+        shutil.copytree(tmp_path / "there", exp.exp_dir)
+        lines = [
+            line for line in path.read_text().splitlines()
+            if json.loads(line)["step"] != 7 or json.loads(line)["kind"] not in lost
+        ]  # fmt: skip
+        path.write_text("\n".join(lines) + "\n")
+        assert len(rows(exp, "epoch")) == 1
+        go(environment, exp, start=RESUME)
+        assert steps_of.log_of(exp) == steps_of.log_of(whole[0]), lost
 
 
 def test_losses_of_a_validation_touch_no_bit_of_the_training(environment, whole):

@@ -89,6 +89,7 @@ def test_the_input_is_taken_by_the_names_of_the_target(name, targets):
 
 
 @pytest.mark.parametrize("name", ["dsen2cr", "edsr"])
+@pytest.mark.usefixtures("step_by_step")
 def test_models_train_with_it_and_without_it_take_no_base(name):
     params = {"blocks": 1, "width": 0.1, **({"features": 40} if name == "dsen2cr" else {})}
     exp = clouds.experiment(params=params, gen_loss={"gen_carl": 1.0, "gen_l1": 0.0})

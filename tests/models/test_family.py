@@ -20,20 +20,23 @@ PUBLISHED = {
     "tarsgan",
 }  # fmt: skip
 
+# Its last layer begins at 0: at the first step no gradient gets past it.
+TWICE = {"edsr"}
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Each model after two steps in each precision, saved; models by precision and name."""
+    """Each model saved after two steps, in bfloat16 after one; models by precision and name."""
     tf.config.experimental.enable_op_determinism()
     folder = tmp_path_factory.mktemp("family")
     return folder, {
-        (policy, name): _two_steps(folder / policy / name, name, policy)
+        (policy, name): _steps(folder / policy / name, name, policy)
         for policy in PRECISIONS
         for name in NAMES
     }
 
 
-def _two_steps(folder, name, policy):
+def _steps(folder, name, policy):
     tf.keras.utils.set_random_seed(1)
     gan = small_gan(name, policy)
     before = {v.path: v.numpy() for v in _trainable(gan)}
@@ -42,7 +45,9 @@ def _two_steps(folder, name, policy):
     # same in both, and that each step makes one graph is seen in float32.
     tf.config.run_functions_eagerly(policy != PRECISIONS[0])
     try:
-        for number in range(2):
+        # That a second step sees the weights of the first does not hang on the precision.
+        once = policy != PRECISIONS[0] and name not in TWICE
+        for number in range(1 if once else 2):
             logged.append(gan.train_step(*pair(gan, seed=number), tf.constant(number, tf.int64)))
     finally:
         tf.config.run_functions_eagerly(False)

@@ -38,28 +38,6 @@ def small(name, params=None, **settings):
     return load_gan_class(name)(experiment(params={"width": 0.1} | (params or {}), **settings))
 
 
-# Counts of the published networks, measured on the original (trainable, not trainable).
-@pytest.mark.parametrize(
-    ("name", "sentinel3", "expected"),
-    [
-        ("aris-b", False, (55_393_888, 10_880)),
-        ("aris-b", True, (55_419_808, 10_880)),
-        ("aris-c", False, (54_991_808, 10_880)),
-        ("aris-c", True, (55_308_608, 10_880)),
-        ("sis3-b", False, (55_406_560, 10_880)),
-        ("sis3-b", True, (55_432_480, 10_880)),
-        ("psgan", False, (1_775_142, 6)),
-        ("psgan", True, (1_780_362, 42)),
-        ("dmnet", False, (895_040, 0)),
-        ("dmnet", True, (905_408, 0)),
-    ],
-)
-def test_generators_have_the_published_size(name, sentinel3, expected):
-    network = unbuilt(name, size=256, sentinel3=sentinel3).Generator()
-    assert counts(network) == expected
-    assert network.output_shape == (None, 256, 256, 3)
-
-
 @pytest.mark.parametrize(
     ("name", "sentinel3", "expected", "side_px"),
     [
@@ -123,10 +101,11 @@ def test_images_need_not_be_square(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("step_by_step")
 def test_without_a_judge_it_is_plain_regression(name):
     gan = small(name, discriminator=None, gen_loss={"gen_l1": 1.0})
     assert gan.discriminator is None and gan.discriminator_optimizer is None
-    logged = gan.train_step(*batch(gan.exp), tf.constant(0, tf.int64))
+    logged = gan.train_step(*map(tf.constant, batch(gan.exp)), tf.constant(0, tf.int64))
     assert set(logged) == {"total_gen_loss", "gen_l1"}
     assert np.isfinite(float(logged["gen_l1"]))
 

@@ -31,6 +31,7 @@ from sensor2sensor.training.registration import RegistrationError, _find
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
 from tests.fakes_dataset import make_dataset
+from tests.fakes_looks import plain_looks
 
 REGISTRATION = {
     "model_name": "registration", "dataset": "fine_pairs", "tilesize": 32, "steps": 2,
@@ -68,6 +69,13 @@ class Enlarging:
 
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def looks():
+    """What a look shows is not the subject here."""
+    with plain_looks():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 
 from model_tools import cost
 from model_tools.graph import read_graph
+from model_tools.measure import _field_px
 from models import layers
 from sensor2sensor.networks.reach import reach
 from tests.models.family import NAMES, small_gan
@@ -63,6 +64,13 @@ def test_a_network_that_is_no_graph_is_refused():
 
     with pytest.raises(TypeError, match="Own"):
         read_graph(Own())
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(5, 1), (3, 60)])
+def test_the_field_of_a_network_with_open_sides_is_that_of_whole_tiles(kernel, dilation):
+    inputs = keras.Input([None, None, 1])
+    conv = keras.layers.Conv2D(1, kernel, padding="same", dilation_rate=dilation)
+    assert _field_px(keras.Model(inputs, conv(inputs))) == (kernel - 1) * dilation + 1
 
 
 # Pixels that one output pixel of generator and discriminator sees, both at 64 pixels.

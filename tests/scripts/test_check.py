@@ -152,7 +152,8 @@ def test_debug_shows_the_traceback_of_a_module(home, capsys):
 
 @pytest.mark.parametrize(("sample", "used", "said"), [(None, 3, "3"), (2, 2, "2 of 3")])
 def test_a_passing_check_says_what_was_checked(home, capsys, sample, used, said):
-    assert home.run("--check", batch_size=4, sample_train=sample) == 0
+    small = {"model_name": "edsr", "params": {"width": 0.07, "blocks": 1}}
+    assert home.run("--check", batch_size=4, sample_train=sample, **small) == 0
     last = capsys.readouterr().out.splitlines()
     assert last[0] == f"{used} train tiles are fewer than batch_size 4: every batch repeats some"
     assert f"a: in order; {said} train, 1 val, 1 test tiles, model constructed with" in last[-1]

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 
 NOTHING = {"model_name": "do_nothing", "dataset": "clouds_toy", "tilesize": 64}
 EDSR = {
-    **NOTHING, "model_name": "edsr", "steps": 2, "batch_size": 2, "params": {"width": 0.0625},
-    "seed": 1, "gen_loss": {"gen_l1": 1}, "disc_loss": {},
+    **NOTHING, "model_name": "edsr", "steps": 2, "batch_size": 2,
+    "params": {"width": 0.0625, "blocks": 1}, "seed": 1, "gen_loss": {"gen_l1": 1}, "disc_loss": {},
 }  # fmt: skip
 OTHER = {"model_name": "bicubic", "dataset": "alt6_toy", "tilesize": 64}
 STAMP = "0101-0000"

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -18,7 +19,11 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-from tests.doors import HANG_S
+import train
+from models.objectives import registry as losses
+from sensor2sensor.config import vocabulary
+from sensor2sensor.metrics import registry as metrics
+from tests.doors import HANG_S, call_door
 from tests.fakes_source import toy_dataset
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -82,6 +87,19 @@ EXPERIMENT = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """What is declared in this process is not there for the next module."""
+    tables = [vocabulary.LOSSES, vocabulary.METRICS]
+    names = "REGISTRY", "DECLARED", "_MAKERS"
+    tables += [getattr(module, name) for module in (losses, metrics) for name in names]
+    before = [dict(table) for table in tables]
+    yield
+    for table, content in zip(tables, before, strict=True):
+        table.clear()
+        table.update(content)
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("toy")
@@ -101,17 +119,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def door(place: Path, name: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(REPOSITORY / name), *words, "--environment", "environment.json"]
-    return subprocess.run(
-        command, cwd=place, capture_output=True, text=True, timeout=HANG_S, check=False
-    )
+def called(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return call_door(train, *words, "--environment", place / "environment.json")
 
 
 @pytest.fixture(scope="module")
 def trained(place: Path) -> Path:
     for exp in ("own", "baseline"):
-        done = door(place, "train.py", "--exp", exp, "--timestamp", "0101-0000")
+        done = called(place, "--exp", exp, "--timestamp", "0101-0000")
         assert done.returncode == 0, done.stdout + done.stderr
     return place
 
@@ -144,8 +159,13 @@ def test_own_loss_is_trained_and_own_metric_scored_within_the_strata(trained: Pa
 
 @pytest.mark.slow
 def test_a_resumed_run_evaluates_to_the_same_numbers(trained: Path) -> None:
+    """In another process than that of the training."""
     before = evaluation(trained, "own")[0]
-    done = door(trained, "evaluate.py", "--exp", "own", "--timestamp", "0101-0000")
+    words = ["--exp", "own", "--timestamp", "0101-0000", "--environment", "environment.json"]
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "evaluate.py"), *words],
+        cwd=trained, capture_output=True, text=True, timeout=HANG_S, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert evaluation(trained, "own")[0] == before
     assert "split by group" in done.stdout
@@ -180,6 +200,6 @@ def test_a_misspelt_loss_is_asked_of_the_module_first(place: Path) -> None:
     folder.mkdir()
     changes = {"gen_loss": {"gen_shaed": 1}}
     (folder / "experiment.json").write_text(json.dumps({**EXPERIMENT, **changes}))
-    done = door(place, "train.py", "--exp", "misspelt", "--check")
+    done = called(place, "--exp", "misspelt", "--check")
     assert done.returncode == 2
     assert "gen_shaed" in done.stderr and "gen_shade" in done.stderr
