@@ -94,7 +94,7 @@ class GAN:
         judged = self.params.discriminator
         return base.patchgan(self.exp, self.params.width, any_size=True) if judged else None
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, input_image, target, step, **extras):
         """One update; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)

@@ -97,7 +97,7 @@ class GAN:
         """``[input, target] -> [B, H/8 - 2, W/8 - 2, 1]`` logits, or None without one."""
         return base.patchgan(self.exp, self.params.width) if self.params.discriminator else None
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, input_image, target, step, **extras):
         """One update; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)

@@ -90,7 +90,7 @@ class GAN:
         """``[input, target] -> [B, h, w, 1]`` logits, 70 x 70 pixels each; None: not asked for."""
         return base.patchgan(self.exp, self.params.width)
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)

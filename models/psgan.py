@@ -92,7 +92,7 @@ class GAN:
         """``[input, target] -> [B, H/8, W/8, 1]`` logits; None where not asked for."""
         return base.plain_patchgan(self.exp, JUDGE, self.params.width)
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)

@@ -76,7 +76,7 @@ class GAN:
     def Discriminator(self) -> None:  # noqa: N802
         """There is none."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, input_image, target, step, **extras):
         """One update; the losses to log."""
         return registration_step(self, input_image, target, step)

@@ -96,7 +96,7 @@ class GAN:
         own = {"bias": "unnormalised", "slope": 0.2, "input_repeat": self.params.input_repeat}
         return base.patchgan(self.exp, self.params.width, **own)
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)

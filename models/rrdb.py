@@ -102,7 +102,7 @@ class GAN:
         """``[input, target]`` to logits for any size, or None without one."""
         return detail_judge(self.exp, self.params.discriminator, self.params.width)
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, input_image, target, step, **extras):
         """One update; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)

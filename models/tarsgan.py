@@ -85,7 +85,7 @@ class GAN:
         """``[input, target] -> [B, 1, 1, 1]`` logits; None where not asked for."""
         return base.vgg_discriminator(self.exp, STAGES, HEAD, self.params.width)
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, input_image, target, step, **extras):
         """One update of both networks; the losses to log."""
         return base.standard_step(self, input_image, target, step, **extras)

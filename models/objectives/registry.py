@@ -124,6 +124,7 @@ REGISTRY: dict[str, LossTerm] = {}
 DECLARED: dict[str, LossInfo] = {}
 IMAGES = frozenset({"target", "output"})
 _MAKERS: dict[str, str] = {}
+_HERE = __name__.partition(".")[0]
 
 
 def register(
@@ -159,8 +160,19 @@ def register(
 
     def enter(term: LossTerm) -> LossTerm:
         check_term("loss", name, term.__module__, _MAKERS)
-        REGISTRY[name] = term
+        REGISTRY[name] = term if term.__module__.startswith(f"{_HERE}.") else _translated(term)
         LOSSES[name] = DECLARED[name] = LossInfo(name, side, needs, paper, about)
         return term
 
     return enter
+
+
+def _translated(term: LossTerm) -> LossTerm:
+    """A user's term, which may branch on a tensor in Python, within steps that AutoGraph leaves be.
+
+    The models here branch on none, and to translate a network's layers takes as long as to trace
+    them (Keras' own ``fit`` leaves them be, too).
+    """
+    context = tf.__internal__.autograph.control_status_ctx()
+    translated: LossTerm = tf.__internal__.autograph.tf_convert(term, context)
+    return translated

@@ -13,6 +13,7 @@ import tensorflow as tf
 from experiment import LossWeights
 from models import base, losses
 from models.losses import LossInputs
+from models.objectives import registry
 from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.config.vocabulary import LOSSES
@@ -274,3 +275,20 @@ def test_tracing_a_term_of_some_bands_leaves_no_warning_of_autograph(monkeypatch
     image = tf.constant([1.0, 3.0]) * tf.ones((1, 4, 4, 1))
     assert float(Step()(image)) == 3.0
     assert not said
+
+
+def test_a_term_of_the_users_may_branch_on_a_tensor_in_the_step_of_a_shipped_model(monkeypatch):
+    for table in ("REGISTRY", "DECLARED", "LOSSES", "_MAKERS"):
+        monkeypatch.setattr(registry, table, dict(getattr(registry, table)))
+
+    @registry.register("gen_branches", "generator", needs=["output"], paper="none")
+    def gen_branches(inputs):
+        if tf.reduce_mean(inputs.output) > 1.0:
+            return tf.constant(2.0)
+        return tf.constant(1.0)
+
+    @tf.function(autograph=False)  # as the train_step of a shipped model is
+    def step(output):
+        return registry.REGISTRY["gen_branches"](LossInputs(output=output))
+
+    assert [float(step(tf.fill([1, 2, 2, 1], value))) for value in (0.0, 3.0)] == [1.0, 2.0]
