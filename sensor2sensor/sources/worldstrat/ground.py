@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from sensor2sensor.core.errors import DatasetError, InputError
+from sensor2sensor.geo.projections import to_lonlat
 from sensor2sensor.sources.worldstrat.images import Grid, grid_of, read_stored
 from sensor2sensor.sources.worldstrat.layout import few
 
@@ -117,7 +118,6 @@ def _square(grid: Grid) -> Any:
     None where it says no place, or none on the globe (a local system, metres called degrees).
     """
     import shapely
-    from pyproj import CRS, Transformer
     from pyproj.exceptions import ProjError
 
     if not grid.crs:
@@ -126,8 +126,7 @@ def _square(grid: Grid) -> Any:
     east, south = grid.left + columns * grid.step_x, grid.top - rows * grid.step_y
     corners = [grid.left, east, east, grid.left], [grid.top, grid.top, south, south]
     try:
-        turn = Transformer.from_crs(CRS.from_user_input(grid.crs), "EPSG:4326", always_xy=True)
-        lon, lat = (np.asarray(side) for side in turn.transform(*corners))
+        lon, lat = (np.asarray(side) for side in to_lonlat(grid.crs).transform(*corners))
     except ProjError:
         return None
     if not (np.abs(lon) <= 360).all() or not (np.abs(lat) <= 90).all():
