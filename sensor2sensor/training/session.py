@@ -168,6 +168,10 @@ class Session:
             raise
         done = step >= steps
         self.run_file.update(status="done" if done else "interrupted", step=step)
+        if self.stop.exit_code and step and not done:
+            self.say(
+                f"stopped after step {step} of {steps}, all is saved; --resume goes on from there"
+            )
         return Outcome(step, self.stop.exit_code, self.model)
 
     def _note_failure(self, error: BaseException) -> None:

@@ -184,6 +184,9 @@ def test_sigterm_saves_and_restore_continues_in_a_new_folder(workplace):
     assert record["status"] == "interrupted"
     last = checkpoint_steps(experiment / "ckpt/0715-0930")[-1]
     assert record["step"] == last
+    assert (
+        f"stopped after step {last} of 100000, all is saved; --resume goes" in stopped.stdout.read()
+    )
     assert not (workplace / "experiments/_evaluation").exists()
 
     write_experiment(workplace, steps=last + 1, learning_rate=1e-3)

@@ -113,7 +113,7 @@ def lines_of(shifts: Shifts) -> list[str]:
     )
     median, far = float(np.median(lengths)), float(np.mean(lengths > FAR_PX))
     down, right = np.median(found, axis=0)
-    lies = f"{down:+.1f} px down and {right:+.1f} px to the right of its target"
+    lies = f"{down:+z.1f} px down and {right:+z.1f} px to the right of its target"
     common = f"in common the input lies {lies}"
     said = [
         f"{head} {told}; median {median:.1f} px, {common} ({len(lengths)} show structure in both)"

@@ -145,3 +145,8 @@ def test_what_shifts_have_in_common_warns_sooner_than_scatter(
     assert np.median(lengths) > 1.0  # in all three
     assert bool(warnings) is warns
     assert f"{np.median(draw[:, 0]) + common:+.1f} px down" in told
+
+
+def test_nothing_in_common_has_no_sign_of_its_own() -> None:
+    told = lines_of({str(n): Shift(-0.04, 0.04, 2.0) for n in range(30)})[0]
+    assert "+0.0 px down and +0.0 px to the right" in told
