@@ -21,16 +21,18 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 SLOW_FOLDERS = frozenset({"faults", "models", "notebook", "scripts"})
 # Begun first, the longest first: a worker that takes one of them last is waited for by the others.
 LONGEST_FILES = (
-    "scripts/test_train.py",
     "models/test_family.py",
+    "models/test_counts.py",
+    "scripts/test_train.py",
     "scripts/test_real_pictures.py",
     "scripts/test_evaluate.py",
-    "models/test_counts.py",
     "scripts/test_demo.py",
     "faults/test_epochs_resume.py",
-    "models/test_original_modules.py",
-    "faults/test_killed_anywhere.py",
     "faults/test_inference_statistics.py",
+    "faults/test_checkpoints_resume.py",
+    "faults/test_killed_anywhere.py",
+    "models/test_original_modules.py",
+    "models/test_examples.py",
     "faults/test_pretrained.py",
 )
 
