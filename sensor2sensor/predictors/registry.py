@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.config.evaluations import PUBLISHED
 from sensor2sensor.core.errors import ConfigError, DatasetError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.predictors import published
 from sensor2sensor.predictors.baselines import (
     DoNothing,
     MeanColour,
@@ -87,6 +86,19 @@ def _remembered_colour(contract: DatasetContract, described: Mapping[str, Any]) 
     return MeanColour({band.name: described["means"][band.name] for band in contract.target.bands})
 
 
+def _published(params: Mapping[str, Any]) -> Baseline:
+    # Imported where it is asked for: readers of exported files cost each door a tenth of a second.
+    from sensor2sensor.predictors.published import entry
+
+    return entry(params)
+
+
+def _of_a_file(contract: DatasetContract, described: Mapping[str, Any]) -> Predictor:
+    from sensor2sensor.predictors.published import restored
+
+    return restored(contract, described)
+
+
 def _nameless(*_: object) -> Any:
     raise ConfigError("names no file of a model", where="params.card")
 
@@ -100,9 +112,7 @@ _PAIRED, _REGULAR = frozenset({"paired"}), frozenset({"degraded", "paired"})
 # Usually weakest first: the last one that a data set has is what verdicts are about. Where another
 # is the stronger one on the tiles scored, evaluations show the gain over that, too.
 REGISTRY = _listed(
-    Baseline(
-        PUBLISHED, frozenset(), _nameless, _nameless, published.restored, bound=published.entry
-    ),
+    Baseline(PUBLISHED, frozenset(), _nameless, _nameless, _of_a_file, bound=_published),
     Baseline(
         "mean_colour", _PAIRED, lambda contract: None, _mean_colour, _remembered_colour, fitted=True
     ),
