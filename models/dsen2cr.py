@@ -34,6 +34,8 @@ The published loss, optimizer and scaling are keys of the experiment: ``gen_carl
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import tensorflow as tf
 
 from experiment import Experiment
@@ -59,7 +61,7 @@ class GAN:
     """DSen2-CR: unbounded output, images of any size, by default no discriminator."""
 
     SIDES_MULTIPLE_OF_PX = 1
-    OPTIONAL_GROUPS = {"sar": "S1"}  # noqa: RUF012 - read of the source, never of the class
+    OPTIONAL_GROUPS: ClassVar = {"sar": "S1"}
 
     def __init__(self, experiment: Experiment):
         # 0.9 as in the paper; an adversary wants a shorter memory.

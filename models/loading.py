@@ -147,12 +147,17 @@ def left_out_groups(
         for gan in tree.body
         if isinstance(gan, ast.ClassDef) and gan.name == "GAN"
         for node in gan.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "OPTIONAL_GROUPS"
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        and node.value is not None
+        and re.match(r"OPTIONAL_GROUPS\b", ast.unparse(node))
     ]
     try:
+        # Literals alone: nothing of the module is run to be read.
         table: dict[str, str] = dict(ast.literal_eval(stated[-1])) if stated else {}
+        if not all(isinstance(word, str) for word in (*table, *table.values())):
+            raise TypeError("names only")
     except (ValueError, TypeError):
-        problem, hint = "OPTIONAL_GROUPS is no literal table", 'such as {"sar": "S1"}'
+        problem, hint = "OPTIONAL_GROUPS is no literal table of names", 'such as {"sar": "S1"}'
         raise ModelContractError(problem, where=path, hint=hint) from None
     return tuple(group for param, group in table.items() if params.get(param) is False)
 

@@ -44,8 +44,12 @@ def test_radar_that_a_model_never_sees_is_not_asked_for(tmp_path: Path) -> None:
 
 def test_groups_that_a_module_leaves_out_are_a_literal(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("class GAN:\n    OPTIONAL_GROUPS = {'x': 'S1', 'y': '20m'}\n")
-    (tmp_path / "odd.py").write_text("class GAN:\n    OPTIONAL_GROUPS = made()\n")
+    annotated = "class GAN:\n    OPTIONAL_GROUPS: ClassVar[dict[str, str]] = {'x': 'S1'}\n"
+    (tmp_path / "annotated.py").write_text(annotated)
     assert left_out_groups("mine", {"x": False, "y": 0}, tmp_path) == ("S1",)
     assert left_out_groups("mean_colour", {"x": False}, tmp_path) == ()
-    with pytest.raises(ModelContractError, match="no literal table"):
-        left_out_groups("odd", {}, tmp_path)
+    assert left_out_groups("annotated", {"x": False}, tmp_path) == ("S1",)
+    for odd in ("made()", "{'x': ['S1']}", "'S1'"):
+        (tmp_path / "odd.py").write_text(f"class GAN:\n    OPTIONAL_GROUPS = {odd}\n")
+        with pytest.raises(ModelContractError, match="no literal table"):
+            left_out_groups("odd", {}, tmp_path)
