@@ -134,8 +134,8 @@ def left_out_groups(
 ) -> tuple[str, ...]:
     """Groups of input bands that have no part in a model as its params are (no TensorFlow).
 
-    A class GAN states them in ``OPTIONAL_GROUPS``, a literal: the param that, being false, leaves
-    a group out. A model that is no module leaves none out.
+    A class GAN states them in ``OPTIONAL_GROUPS``, a literal (nothing is run to read it): the param
+    that, being false, leaves a group out. A model that is no module leaves none out.
 
     Raises:
         ModelContractError: What it states is no such table.
@@ -152,7 +152,6 @@ def left_out_groups(
         and re.match(r"OPTIONAL_GROUPS\b", ast.unparse(node))
     ]
     try:
-        # Literals alone: nothing of the module is run to be read.
         table: dict[str, str] = dict(ast.literal_eval(stated[-1])) if stated else {}
         if not all(isinstance(word, str) for word in (*table, *table.values())):
             raise TypeError("names only")
