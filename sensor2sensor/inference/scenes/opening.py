@@ -164,7 +164,7 @@ def _refuse_mosaic(path: Path, names: Iterable[str]) -> None:
     said = {Path(name).stem for name in names if name.lower().endswith((".tif", ".tiff"))}
     if not said >= _MOSAIC:
         return
-    bands = sorted(name for name in said if re.fullmatch(r"B\d\dA?|B8A", name))
+    bands = sorted(name for name in said if re.fullmatch(r"B\d\d|B8A", name))
     what = f"is a mosaic (Copernicus Global Mosaic) of one file for each band: {', '.join(bands)}"
     made = " ".join(f"{name}.tif" for name in bands)
     hint = (
