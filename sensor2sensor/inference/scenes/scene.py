@@ -124,16 +124,14 @@ class Scene(Protocol):
 
 
 @dataclass(frozen=True)
-class Cropped:
-    """A part of a scene, as a scene: its context is still read from the whole.
+class Another:
+    """What a scene that is made of another one has of that.
 
     Attributes:
-        whole: The scene.
-        part: The window of its frame; its edges lie at multiples of ``align_px``.
+        whole: The other scene.
     """
 
     whole: Scene
-    part: PixelWindow
 
     @property
     def name(self) -> str:
@@ -141,25 +139,36 @@ class Cropped:
         return self.whole.name
 
     @property
-    def frame(self) -> Frame:
-        """The grid of the part."""
-        return self.whole.frame.window(self.part)
-
-    @property
     def align_px(self) -> int:
         """Of the whole."""
         return self.whole.align_px
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """Of the whole."""
+        return self.whole.notices
+
+
+@dataclass(frozen=True)
+class Cropped(Another):
+    """A part of a scene, as a scene: its context is still read from the whole.
+
+    Attributes:
+        part: The window of its frame; its edges lie at multiples of ``align_px``.
+    """
+
+    part: PixelWindow
+
+    @property
+    def frame(self) -> Frame:
+        """The grid of the part."""
+        return self.whole.frame.window(self.part)
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """Of the whole, and which part."""
         part = [self.part.x, self.part.y, self.part.width, self.part.height]
         return {**self.whole.facts, "roi_px": part}
-
-    @property
-    def notices(self) -> Sequence[str]:
-        """Of the whole."""
-        return self.whole.notices
 
     def window(self, place: PixelWindow, halo_px: int = 0) -> SceneWindow | None:
         """As :meth:`Scene.window`."""

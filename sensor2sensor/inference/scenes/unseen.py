@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.geo.grids import PixelWindow
-from sensor2sensor.inference.scenes.scene import Frame, Image, Scene, SceneWindow
+from sensor2sensor.inference.scenes.scene import Another, Frame, Image, SceneWindow
 
 
 def without_unseen(form: Form) -> Form:
@@ -25,45 +25,28 @@ def without_unseen(form: Form) -> Form:
 
 
 @dataclass(frozen=True)
-class Filled:
-    """A scene with a constant for each band that the model never looks at.
+class Filled(Another):
+    """The scene of all other bands, with a constant for each that the model never looks at.
 
     Attributes:
-        seen: The scene of all other bands.
         form: Of the model.
     """
 
-    seen: Scene
     form: Form
 
     @property
-    def name(self) -> str:
-        """Of the scene."""
-        return self.seen.name
-
-    @property
     def frame(self) -> Frame:
-        """Of the scene."""
-        return self.seen.frame
-
-    @property
-    def align_px(self) -> int:
-        """Of the scene."""
-        return self.seen.align_px
+        """Of the whole."""
+        return self.whole.frame
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Of the scene, and what was not read."""
-        return {**self.seen.facts, "not_read": list(self.form.unseen)}
-
-    @property
-    def notices(self) -> Sequence[str]:
-        """Of the scene."""
-        return self.seen.notices
+        """Of the whole, and what was not read."""
+        return {**self.whole.facts, "not_read": list(self.form.unseen)}
 
     def window(self, place: PixelWindow, halo_px: int = 0) -> SceneWindow | None:
         """As :meth:`~.scene.Scene.window`; a band that is not looked at makes no pixel no data."""
-        found = self.seen.window(place, halo_px)
+        found = self.whole.window(place, halo_px)
         if found is None:
             return None
         record = found.record
@@ -73,7 +56,7 @@ class Filled:
 
     def truth(self, place: PixelWindow) -> Image | None:
         """As :meth:`~.scene.Scene.truth`."""
-        return self.seen.truth(place)
+        return self.whole.truth(place)
 
     def _all(self, values: Image) -> Image:
         """``[..., C]`` of ``[..., c]`` in the order of the form."""
