@@ -173,6 +173,8 @@ def _translated(term: LossTerm) -> LossTerm:
     The models here branch on none, and to translate a network's layers takes as long as to trace
     them (Keras' own ``fit`` leaves them be, too).
     """
+    # As AutoGraph itself translates what a step calls; ``to_graph`` would say errors of a term by
+    # the lines of what it generates, and refuse what cannot be translated instead of calling it.
     context = tf.__internal__.autograph.control_status_ctx()
     translated: LossTerm = tf.__internal__.autograph.tf_convert(term, context)
     return translated
