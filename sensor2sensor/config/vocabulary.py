@@ -20,7 +20,8 @@ DSEN2CR = "dsen2cr"
 NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2", DSEN2CR)
 STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
 TORCHSISR = "torchsisr"
-PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR)
+EXTENDED = "extended"  # standard's metrics, and behind them what costs more or needs more
+PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR, EXTENDED)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
 NATIVE_LAYER = "native_grid"  # behind it all bands have the input grid's pixel; files begin there
 # Stands for what only a data set's contract knows: the unit of its target bands.
@@ -72,6 +73,7 @@ METRICS = {name: info for name, info in _KNOWN.items() if info.profile == STANDA
 MAPS_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == PIX2PIX_MAPS}
 CLOUD_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == DSEN2CR}
 SISR_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == TORCHSISR}
+EXTENDED_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == EXTENDED}
 # Profile pix2pix-maps: what was published, by its published names, and what stands beside it.
 PUBLISHED_MAPS = {"ssim": "ssim_compat", "psnr": "psnr", "l1": "l1_compat", "hp_l1": "hp_l1_compat"}
 MAPS_TABLE = (*PUBLISHED_MAPS.values(), "ssim", "l1_scaled", "laplacian_l1")
@@ -95,15 +97,34 @@ LOSSES = {
     for entry in declared.LOSSES
 }
 TABLES = {STANDARD: METRICS, PIX2PIX_MAPS: MAPS_METRICS, DSEN2CR: CLOUD_METRICS}
-TABLES[TORCHSISR] = SISR_METRICS
+TABLES |= {TORCHSISR: SISR_METRICS, EXTENDED: EXTENDED_METRICS}
+# The metric that needs a file of weights, and the one of five scales with the pixels that it needs:
+# the coarsest, a sixteenth, must hold a window of 11.
+LPIPS, MS_SSIM, MS_SSIM_PX = "lpips", "ms_ssim", 161
+NDVI = "ndvi_error"
 _ANSWERS = frozenset({"disc_real", "disc_fake"})
 FEATURES = frozenset({"features_real", "features_fake"})
 
 
-def undefined(profile: str, bands: int) -> dict[str, str]:
-    """Metrics that no tile of ``bands`` target bands can have, and why."""
-    lone = profile in (STANDARD, DSEN2CR) and bands == 1
-    return {"sam": "undefined for one band"} if lone else {}
+def undefined(
+    profile: str, bands: int, tile_px: int | None = None, no_ndvi: str | None = None
+) -> dict[str, str]:
+    """Metrics that no tile of a data set can have, and why.
+
+    Args:
+        profile: Metric conventions.
+        bands: How many target bands there are.
+        tile_px: Pixels along the edge of a target.
+        no_ndvi: Why these bands have no NDVI; None where they have one.
+    """
+    found = {}
+    if profile in (STANDARD, DSEN2CR, EXTENDED) and bands == 1:
+        found["sam"] = "undefined for one band"
+    if profile == EXTENDED and tile_px is not None and tile_px < MS_SSIM_PX:
+        found[MS_SSIM] = f"undefined below {MS_SSIM_PX} px"
+    if profile == EXTENDED and no_ndvi is not None:
+        found[NDVI] = no_ndvi
+    return found
 
 
 def metric_info(name: str) -> MetricInfo | None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from sensor2sensor.config.vocabulary import (
     BAND_UNIT,
     DSEN2CR,
+    EXTENDED,
+    LPIPS,
     LR_RMSE,
     STANDARD,
     TORCHSISR,
@@ -36,8 +38,9 @@ SISR = {
     "psnr": {"label": "PSNR, pooled", "paper": "10 log10(L²/MSE) of the bands' mean error"},
 }
 # A spectrum is that of a whole image: cut out of it, the edges of a mask have power at every
-# frequency. The others look at single pixels, or at windows that lie inside the stratum.
-WHOLE_IMAGE = frozenset({"lsd_hf"})
+# frequency; and a network looks at whole images. The others look at single pixels, or at windows
+# that lie inside the stratum.
+WHOLE_IMAGE = frozenset({"lsd_hf", LPIPS})
 
 
 def info(column: str) -> MetricInfo:
@@ -54,7 +57,7 @@ def within_strata(profile: str, metrics: Sequence[str]) -> tuple[str, ...]:
 
     Not those that divide an image by a norm or maximum of its own: that of a part is another.
     """
-    has = profile in (STANDARD, DSEN2CR, TORCHSISR)
+    has = profile in (STANDARD, DSEN2CR, TORCHSISR, EXTENDED)
     return tuple(m for m in metrics if m not in WHOLE_IMAGE) if has else ()
 
 

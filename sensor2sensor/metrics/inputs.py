@@ -26,6 +26,7 @@ class MetricInputs:
         colour: Positions of true-colour red, green, blue among the C bands, or None.
         seen: Pixels whose truth is finite, ``[B, H, W]`` bool, where ``valid`` is a part of them to
             which a window counts by its centre; None where windows lie wholly in ``valid``.
+        red_nir: Positions of red and near infrared among the C bands, or None.
     """
 
     target: tf.Tensor
@@ -36,6 +37,7 @@ class MetricInputs:
     factor: tf.Tensor
     colour: tuple[int, int, int] | None = None
     seen: tf.Tensor | None = None
+    red_nir: tuple[int, int] | None = None
 
     @cached_property
     def scaled_target(self) -> tf.Tensor:

@@ -111,27 +111,48 @@ def structural_similarity(
 ) -> tf.Tensor:
     """SSIM of a target and a prediction whose value range is ``span`` wide: ``[B]``."""
     need(inputs, SSIM_WINDOW_PX, "ssim")
+    (top_l, bottom_l), (top_cs, bottom_cs) = _similarity_terms(x, y, span)
+    value = (top_l * top_cs) / (bottom_l * bottom_cs)
+    return mean_over_bands(masked_mean(value, ssim_places(inputs)))
+
+
+def _similarity_terms(
+    x: tf.Tensor, y: tf.Tensor, span: float
+) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Numerator and denominator of luminance, and of contrast and structure."""
     kernel = _gaussian(SSIM_WINDOW_PX, SSIM_SIGMA_PX)
     mean_x, mean_y = windows(x, kernel, kernel), windows(y, kernel, kernel)
     var_x = windows(x * x, kernel, kernel) - mean_x**2
     var_y = windows(y * y, kernel, kernel) - mean_y**2
     cov = windows(x * y, kernel, kernel) - mean_x * mean_y
     c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
-    top = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
-    bottom = (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
-    return mean_over_bands(masked_mean(top / bottom, ssim_places(inputs)))
+    luminance = 2 * mean_x * mean_y + c1, mean_x**2 + mean_y**2 + c1
+    return luminance, (2 * cov + c2, var_x + var_y + c2)
+
+
+def similarity(x: tf.Tensor, y: tf.Tensor, span: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """Luminance, and contrast times structure, of every window of an SSIM: ``[B, H-10, W-10, C]``.
+
+    Equations 6, 9 and 10 of Wang et al. 2004, with C3 = C2 / 2; their product is SSIM.
+    """
+    luminance, structure = _similarity_terms(x, y, span)
+    return luminance[0] / luminance[1], structure[0] / structure[1]
 
 
 def ssim_places(inputs: MetricInputs) -> tf.Tensor:
-    """Windows that an SSIM is the mean over: ``[B, H-10, W-10]`` bool.
+    """Windows that an SSIM is the mean over: ``[B, H-10, W-10]`` bool."""
+    return ssim_windows(inputs.valid, inputs.seen)
 
-    They hold valid pixels only; where a part of whole images is scored, seen pixels only, and their
-    centre lies in the part.
+
+def ssim_windows(valid: tf.Tensor, seen: tf.Tensor | None) -> tf.Tensor:
+    """Windows that hold valid pixels only: ``[B, H, W]`` bool to ``[B, H-10, W-10]``.
+
+    Where a part of whole images is scored: seen pixels only, and their centre lies in the part.
     """
-    if inputs.seen is None:
-        return whole_windows(inputs.valid, SSIM_WINDOW_PX)
+    if seen is None:
+        return whole_windows(valid, SSIM_WINDOW_PX)
     half = SSIM_WINDOW_PX // 2
-    return whole_windows(inputs.seen, SSIM_WINDOW_PX) & inputs.valid[:, half:-half, half:-half]
+    return whole_windows(seen, SSIM_WINDOW_PX) & valid[:, half:-half, half:-half]
 
 
 @register("cc", label="CC", unit="1", better="higher", paper="Pearson correlation, mean over bands")
