@@ -13,6 +13,7 @@ import numpy as np
 
 from sensor2sensor.config.evaluations import BY_DEFINITION
 from sensor2sensor.config.vocabulary import BAND_UNIT, INPUT
+from sensor2sensor.core.clustered import Bools, undefined_alike
 from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, select_records
@@ -24,21 +25,14 @@ from sensor2sensor.evaluation.pooled import Pool, Pooled
 from sensor2sensor.evaluation.predict import check, drawn_of
 from sensor2sensor.evaluation.scoring import Ground, Scores, counted, over_draws
 from sensor2sensor.evaluation.sisr import Sisr, SisrScorer, scorer_of
-from sensor2sensor.evaluation.summary import (
-    Bools,
-    Gain,
-    Statistics,
-    gain,
-    spared,
-    statistics,
-    undefined_alike,
-)
+from sensor2sensor.evaluation.summary import Gain, Statistics, gain, spared, statistics
 from sensor2sensor.predictors.baselines import DoNothing
 from sensor2sensor.predictors.protocol import Predictor
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
+    from sensor2sensor.evaluation.tile_facts import FactSheet
 
 BATCH = 8  # tiles in memory at a time
 
@@ -252,6 +246,7 @@ def evaluate(
     exclude_tiles: Collection[str] = (),
     seed: int = 0,
     sisr: Sisr | None = None,
+    facts: FactSheet | None = None,
 ) -> Evaluation:
     """Score every predictor on every tile of a split.
 
@@ -269,6 +264,7 @@ def evaluate(
         exclude_tiles: Names of tiles left out, as in training.
         seed: Seed of the bootstrap intervals.
         sisr: How profile ``torchsisr`` scores; as is sound by default.
+        facts: Takes in each tile, for what is known of it beside its scores.
 
     Raises:
         ConfigError: The profile is unknown or cannot score a predictor or the data set.
@@ -303,6 +299,8 @@ def evaluate(
                 found[method].append(row)
         # After the scores, which refuse tiles that are smaller than a window.
         pool.add(draws, scorer.see(held, masks))
+        if facts is not None:
+            facts.see(batch)
     # Method by method, whatever the batch size: the order of rows in tables already written.
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(
