@@ -59,7 +59,7 @@ def ms_ssim(inputs: MetricInputs) -> tf.Tensor:
         if scale:
             x, y, valid = halve(x), halve(y), halve_mask(valid)
             seen = None if seen is None else halve_mask(seen)
-        luminance, structure = similarity(x, y, 1.0)
+        luminance, structure = similarity(x, y)
         coarsest = scale == len(WEIGHTS) - 1
         values = luminance * structure if coarsest else structure
         mean = masked_mean(values, ssim_windows(valid, seen))

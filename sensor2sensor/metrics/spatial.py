@@ -111,32 +111,31 @@ def structural_similarity(
 ) -> tf.Tensor:
     """SSIM of a target and a prediction whose value range is ``span`` wide: ``[B]``."""
     need(inputs, SSIM_WINDOW_PX, "ssim")
-    (top_l, bottom_l), (top_cs, bottom_cs) = _similarity_terms(x, y, span)
-    value = (top_l * top_cs) / (bottom_l * bottom_cs)
-    return mean_over_bands(masked_mean(value, ssim_places(inputs)))
-
-
-def _similarity_terms(
-    x: tf.Tensor, y: tf.Tensor, span: float
-) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """Numerator and denominator of luminance, and of contrast and structure."""
     kernel = _gaussian(SSIM_WINDOW_PX, SSIM_SIGMA_PX)
     mean_x, mean_y = windows(x, kernel, kernel), windows(y, kernel, kernel)
     var_x = windows(x * x, kernel, kernel) - mean_x**2
     var_y = windows(y * y, kernel, kernel) - mean_y**2
     cov = windows(x * y, kernel, kernel) - mean_x * mean_y
     c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
-    luminance = 2 * mean_x * mean_y + c1, mean_x**2 + mean_y**2 + c1
-    return luminance, (2 * cov + c2, var_x + var_y + c2)
+    top = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
+    bottom = (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
+    return mean_over_bands(masked_mean(top / bottom, ssim_places(inputs)))
 
 
-def similarity(x: tf.Tensor, y: tf.Tensor, span: float) -> tuple[tf.Tensor, tf.Tensor]:
+def similarity(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Luminance, and contrast times structure, of every window of an SSIM: ``[B, H-10, W-10, C]``.
 
-    Equations 6, 9 and 10 of Wang et al. 2004, with C3 = C2 / 2; their product is SSIM.
+    Of values whose range is 1 wide; equations 6, 9 and 10 of Wang et al. 2004 with C3 = C2 / 2.
     """
-    luminance, structure = _similarity_terms(x, y, span)
-    return luminance[0] / luminance[1], structure[0] / structure[1]
+    kernel = _gaussian(SSIM_WINDOW_PX, SSIM_SIGMA_PX)
+    # All five in one: a graph of five times as many operations takes that much longer to build.
+    # SSIM keeps its own form, whose last digits are on disk.
+    moments = windows(tf.concat([x, y, x * x, y * y, x * y], axis=-1), kernel, kernel)
+    mean_x, mean_y, square_x, square_y, product = tf.split(moments, 5, axis=-1)
+    luminance = (2 * mean_x * mean_y + 0.01**2) / (mean_x**2 + mean_y**2 + 0.01**2)
+    spread_x, spread_y = square_x - mean_x**2, square_y - mean_y**2
+    structure = 2 * (product - mean_x * mean_y) + 0.03**2
+    return luminance, structure / (spread_x + spread_y + 0.03**2)
 
 
 def ssim_places(inputs: MetricInputs) -> tf.Tensor:
