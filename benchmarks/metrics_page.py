@@ -52,8 +52,8 @@ WHY = """### Why `extended` is a profile of its own
 
 Tables on disk keep their columns: evaluations from before and after share one. Verdicts are
 corrected for how many metrics a table has (Holm), so that more columns would cost every other
-metric power. MS-SSIM, NDVI and LPIPS need what not every data set has: 161 pixels, two bands, a
-file of weights. And they take time. Metrics of both profiles have the same names and values;
+metric power. MS-SSIM and NDVI need what not every data set has: 161 pixels and two bands. And
+they take time. Metrics of both profiles have the same names and values;
 profiles never share a table.
 
 **Thirds of the gradient are those of each tile** and not of a data set: a tile then has all three,
@@ -69,9 +69,9 @@ frequency of the target = 1): T the target's, I that of the input enlarged bicub
 prediction's. One value for a data set and band, not for a tile; FRR stands nowhere without FRO and
 noise."""
 AGREEMENT_ABOUT = """One generated image of 176 × 176 pixels and four bands, and a prediction that
-is blurred, 5 % brighter and noisy. A difference is relative where the value is above 1. Libraries that
-were not installed when the page was written (piq needs torch) have no row. No library has HF-LSD,
-HP-L1, errors by gradient or NDVI errors, which the tests recompute from their formulas."""
+is blurred, 5 % brighter and noisy. A difference is relative where the value is above 1. Libraries
+that were not installed when the page was written (piq needs torch) have no row. No library has
+HF-LSD, HP-L1, errors by gradient or NDVI errors, which the tests recompute from their formulas."""
 SENSITIVITY_ABOUT = """The truth of generated parcels in four bands, spoilt in one way at a time. A
 cell is what the metric loses by it, as a share of what it loses by bicubic interpolation by 4; from
 {share:g} on the metric **recognises** the defect. Of PSNR, infinite for the truth, it is the share
