@@ -106,14 +106,14 @@ class Elsewhere:
             "ranges, and the baselines that are fitted, are those of the data set scored"
         )
         of = f"{len(found.seen)} of {len(found.tiles)} tiles"
-        what = {"crs": "show ground that", "group": "are of places that"}.get(found.ground)
+        learned = f"of the train split of '{there}', which the run learned from"
+        what = {"crs": "show ground", "group": "are of places"}.get(found.ground)
         if what is not None:
-            yield f"{of} {what} the run was trained on{_apart(found.seen)}"
+            yield f"{of} {what} {learned}{_apart(found.seen)}"
         elif found.seen:
-            yield f"{of} are made of files that the run was trained on{_apart(found.seen)}"
+            yield f"{of} are made of files {learned}{_apart(found.seen)}"
         if found.beside:
-            blocks = f"in blocks of ground that '{there}' trains on: near, and alike"
-            yield f"{len(found.beside)} more lie {blocks}"
+            yield f"{len(found.beside)} more lie beside it, in blocks of ground {learned}"
         if found.note:
             yield found.note
 
