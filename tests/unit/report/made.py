@@ -83,8 +83,7 @@ def result(
     }  # fmt: skip
     content |= {key: value for key, value in said.items() if key != "dataset"}
     content["dataset"] |= said.get("dataset", {})
-    extra = {k: content.pop(k) for k in ("seed", "recipe") if k in content}
-    parsed = EvaluationFile.model_validate(content).model_copy(update=extra)
+    parsed = EvaluationFile.model_validate(content)
     table = pd.concat([_rows(method, own, where) for method, own in methods.items()])
     stem = f"{experiment.replace('/', '__')}_{content['timestamp']}_{content['step']}"
     made = Result(Path(f"{stem}.json"), parsed, table.reset_index(drop=True))
