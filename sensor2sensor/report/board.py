@@ -20,8 +20,8 @@ from sensor2sensor.core.clustered import (
 )
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.report.comparison import Comparison
-from sensor2sensor.report.entrants import Entrant, rows
-from sensor2sensor.report.file import Definition, Gain
+from sensor2sensor.report.entrants import Entrant, entrants, rows
+from sensor2sensor.report.file import Gain
 from sensor2sensor.report.load import Group, Result
 from sensor2sensor.report.places import facts_of
 
@@ -47,34 +47,53 @@ class Board:
     """Compares entrants of a group on the same tiles, pair by pair.
 
     Args:
+        group: The group, whose results are read once.
+
+    Attributes:
         group: The group.
-        tiles: Names of the tiles to compare on; all by default.
+        entrants: Who stands on the board.
+        names: The tiles, in the order of the first result.
+        facts: What is known of each, in that order; None where that is not known of all.
+        why: Why there are none.
+
+    Raises:
+        InputError: The results of the group must not share a table.
     """
 
-    def __init__(self, group: Group, tiles: Sequence[str] | None = None) -> None:
+    def __init__(self, group: Group) -> None:
+        self.group, self.entrants = group, entrants(group)
         first = group.results[0]
-        self._names = list(rows(first.table, first.methods[0]).index if tiles is None else tiles)
+        self.names = rows(first.table, first.methods[0]).index
+        facts, self.why = facts_of(group)
+        whole = facts is not None and bool(self.names.isin(facts.index).all())
+        self.facts = facts.loc[self.names] if facts is not None and whole else None
+        self._metrics = group.metrics
+        self._tables = {e.label: e.table.reindex(self.names) for e in self.entrants}
         self._known: dict[tuple[str, str], _Column] = {}
-        facts, self._why = facts_of(group)
-        self._places: list[tuple[str, str]] | None = None
-        if facts is not None and set(self._names) <= set(facts.index):
-            own = facts.loc[self._names]
-            self._places = list(zip(own["block"], own["scene"], strict=True))
-        self._whole = tiles is None
+        self._alike: dict[tuple[int, str], Bools] = {}
 
-    def compare(self, metric: str, told: Definition, pairs: Sequence[Pair]) -> list[Comparison]:
-        """Each pair in one metric, without a correction; none of those that lack the metric."""
+    def compare(
+        self, metric: str, pairs: Sequence[Pair], where: Bools | None = None
+    ) -> list[Comparison]:
+        """Each pair in one metric, without a correction; none of those that lack the metric.
+
+        Args:
+            metric: One of the group's.
+            pairs: First and second of each.
+            where: The tiles to compare on, ``[tiles]``; all by default.
+        """
         having = [pair for pair in pairs if all(one.has(metric) for one in pair)]
-        if self._places is None:
-            return [self._stored(metric, *pair) for pair in having]
+        shown = np.ones(len(self.names), dtype=bool) if where is None else where
+        if self.facts is None:
+            return [self._stored(metric, pair, shown) for pair in having]
         # Pairs on the same tiles have the same clusters, and are taken at once.
         alike: dict[bytes, list[int]] = {}
         for number, pair in enumerate(having):
-            alike.setdefault(self._usable(metric, pair).tobytes(), []).append(number)
+            alike.setdefault(self._usable(metric, pair, shown).tobytes(), []).append(number)
         found: dict[int, Comparison] = {}
         for numbers in alike.values():
             own = [having[number] for number in numbers]
-            found |= zip(numbers, self._tested(metric, told, own), strict=True)
+            found |= zip(numbers, self._tested(metric, own, shown), strict=True)
         return [found[number] for number in range(len(having))]
 
     def _column(self, entrant: Entrant, metric: str) -> _Column:
@@ -84,7 +103,7 @@ class Board:
         return self._known[key]
 
     def _read(self, entrant: Entrant, metric: str) -> _Column:
-        table = entrant.table.reindex(self._names)
+        table = self._tables[entrant.label]
         values = table[metric].to_numpy(dtype=np.float64)
         whole = table[split_column(metric)[0]].to_numpy(dtype=np.float64)
         # A value on the whole tile and none within: too few pixels, and no fault of the method's.
@@ -97,27 +116,28 @@ class Board:
     def _undefined(self, result: Result, metric: str) -> Bools:
         """By the rule of the evaluation: over all of its methods."""
         columns = [
-            rows(result.table, method)[metric].reindex(self._names).to_numpy(dtype=np.float64)
+            rows(result.table[["name", "method", metric]], method)[metric]
+            .reindex(self.names)
+            .to_numpy(dtype=np.float64)
             for method in result.methods
         ]
         return undefined_alike(columns)
 
-    def _usable(self, metric: str, pair: Pair) -> Bools:
+    def _usable(self, metric: str, pair: Pair, shown: Bools) -> Bools:
         first, second = (self._column(one, metric).values for one in pair)
-        return np.asarray(np.isfinite(first) & np.isfinite(second))
+        return np.asarray(np.isfinite(first) & np.isfinite(second) & shown)
 
-    def _tested(self, metric: str, told: Definition, pairs: Sequence[Pair]) -> list[Comparison]:
+    def _tested(self, metric: str, pairs: Sequence[Pair], shown: Bools) -> list[Comparison]:
         """Pairs whose two sides have finite values on the same tiles."""
-        assert self._places is not None  # else there is no cluster to test over
-        usable = self._usable(metric, pairs[0])
-        own = [place for place, use in zip(self._places, usable, strict=True) if use]
-        blocks, scenes = [block for block, _ in own], [scene for _, scene in own]
-        clusters = clusters_of(blocks, scenes)
-        found = [self._described(metric, told, pair, blocks, scenes) for pair in pairs]
+        assert self.facts is not None  # else there is no cluster to test over
+        own = self.facts[self._usable(metric, pairs[0], shown)]
+        places = own["block"].tolist(), own["scene"].tolist()
+        found = [self._described(metric, pair, places, shown) for pair in pairs]
+        clusters = clusters_of(*places)
         testable = [n for n, one in enumerate(found) if not one.note.startswith("no verdict")]
         if not clusters or not testable:
             return found
-        values = np.stack([self._differences(metric, told, pairs[n]) for n in testable])
+        values = np.stack([self._differences(metric, pairs[n], shown) for n in testable])
         low, high, freedom = t_interval(values, list(clusters.values()))
         p = p_value(low, high, freedom)
         # Of one kind alone: where blocks and scenes cross, blocks share what their scenes do.
@@ -134,32 +154,28 @@ class Board:
             )
         return found
 
-    def _differences(self, metric: str, told: Definition, pair: Pair) -> Floats:
+    def _differences(self, metric: str, pair: Pair, shown: Bools) -> Floats:
         first, second = (self._column(one, metric).values for one in pair)
-        usable = self._usable(metric, pair)
-        sign = 1.0 if told.better == "higher" else -1.0
+        usable = self._usable(metric, pair, shown)
+        sign = 1.0 if self._metrics[metric].better == "higher" else -1.0
         return np.asarray(sign * (first[usable] - second[usable]))
 
     def _described(
-        self,
-        metric: str,
-        told: Definition,
-        pair: Pair,
-        blocks: Sequence[str],
-        scenes: Sequence[str],
+        self, metric: str, pair: Pair, places: tuple[list[str], list[str]], shown: Bools
     ) -> Comparison:
         """What is known without a test, and why there is none."""
         columns = [self._column(one, metric) for one in pair]
-        usable, values = self._usable(metric, pair), self._differences(metric, told, pair)
-        models = [one for one, entrant in zip(columns, pair, strict=True) if entrant.results]
-        alike = np.logical_and.reduce([one.alike for one in models])
+        usable, values = self._usable(metric, pair, shown), self._differences(metric, pair, shown)
+        # Of a baseline nothing is known but its values: its evaluations are those of the runs.
+        runs = [one.alike for one, entrant in zip(columns, pair, strict=True) if entrant.results]
+        alike = np.logical_and.reduce(runs)
         spared = alike | (columns[0].defined & columns[1].defined)
-        failed = [self._failed(one, told, alike) for one in columns]
-        note = limits_of(blocks, scenes)
-        if not ((usable | spared).all() and values.size):
-            note = f"no verdict: finite on {values.size} of {len(usable)} tiles"
+        note = limits_of(*places)
+        if not ((usable | spared)[shown].all() and values.size):
+            note = f"no verdict: finite on {values.size} of {int(shown.sum())} tiles"
         if any(one.given for one in pair):
             note = f"no verdict: perfect {BY_DEFINITION}"
+        first, second = (self._failed(one, metric, alike, shown) for one in columns)
         return Comparison(
             first=pair[0].label,
             second=pair[1].label,
@@ -167,29 +183,29 @@ class Board:
             mean=float(values.mean()) if values.size else None,
             better_share=float((values > 0).mean()) if values.size else None,
             count=int(values.size),
-            left_out=int((~usable).sum()),
-            failed=(failed[0], failed[1]),
-            blocks=len(set(blocks)),
-            scenes=len(set(scenes)),
+            left_out=int((~usable & shown).sum()),
+            failed=(first, second),
+            blocks=len(set(places[0])),
+            scenes=len(set(places[1])),
             note=note,
         )
 
-    def _failed(self, column: _Column, told: Definition, alike: Bools) -> int:
+    def _failed(self, column: _Column, metric: str, alike: Bools, shown: Bools) -> int:
         """Tiles without a value where the metric has one; a perfect tile is no failure."""
-        perfect = (column.values == np.inf) & (told.better == "higher")
-        return int((~column.defined & ~perfect & ~alike).sum())
+        perfect = (column.values == np.inf) & (self._metrics[metric].better == "higher")
+        return int((~column.defined & ~perfect & ~alike & shown).sum())
 
-    def _stored(self, metric: str, first: Entrant, second: Entrant) -> Comparison:
+    def _stored(self, metric: str, pair: Pair, shown: Bools) -> Comparison:
         """The comparison that an evaluation has made, where the tiles' places are unknown."""
+        first, second = pair
         base = second.results[0].itself if second.results else second.label
         gains = [result.facts.gain.get(str(base), {}).get(metric) for result in first.results]
-        if len(gains) == 1 and gains[0] is not None and self._whole:
+        if len(gains) == 1 and gains[0] is not None and shown.all():
             return of_gain(first.label, second.label, metric, gains[0])
-        sides = [one.table.reindex(self._names)[metric] for one in (first, second)]
-        usable = int(np.isfinite(sides[0] - sides[1]).sum())
+        usable = int(self._usable(metric, pair, shown).sum())
         return Comparison(
             first.label, second.label, metric, None, count=usable,
-            left_out=len(self._names) - usable, note=f"no verdict: {self._why}",
+            left_out=int(shown.sum()) - usable, note=f"no verdict: {self.why}",
         )  # fmt: skip
 
 

@@ -9,57 +9,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sensor2sensor.report.board import Board
+from sensor2sensor.core.clustered import Bools
+from sensor2sensor.report.board import Board, Pair
 from sensor2sensor.report.comparison import Comparison, family
-from sensor2sensor.report.entrants import Entrant, competing, entrants
+from sensor2sensor.report.entrants import Entrant
 from sensor2sensor.report.load import Group
 
 
-def over_baseline(group: Group, over: str) -> list[Comparison]:
-    """Every model against a baseline in every metric, as one family; empty without the baseline."""
-    every = entrants(group)
-    base = _named(every, over)
-    if base is None:
-        return []
-    models = [e for e in every if e.results and e is not base and not _lacks(e, over)]
-    return family(against(group, [(model, base) for model in models]))
+def over_baseline(
+    group: Group, over: str, metrics: Sequence[str] | None = None, board: Board | None = None
+) -> list[Comparison]:
+    """Every model against a baseline, as one family; empty without the baseline.
+
+    Args:
+        group: The group.
+        over: The baseline.
+        metrics: All of the group by default.
+        board: Of the group, where there is one already.
+    """
+    board = board or Board(group)
+    chosen = beside(board.entrants, over)
+    return family(against(board, chosen, metrics))
 
 
-def pairs(group: Group) -> list[Comparison]:
-    """Every model against every other and each baseline, as one family."""
-    found = competing(group)
+def pairs(group: Group, board: Board | None = None) -> list[Comparison]:
+    """Every model against every other and each baseline, in all metrics, as one family."""
+    board = board or Board(group)
+    found = [entrant for entrant in board.entrants if not entrant.given]
     models = [e for e in found if e.results]
     others = [e for e in found if not e.results]
     chosen = [(one, two) for i, one in enumerate(models) for two in models[i + 1 :]]
     chosen += [(model, other) for model in models for other in others]
-    return family(against(group, chosen))
+    return family(against(board, chosen))
 
 
-def _named(found: Sequence[Entrant], name: str) -> Entrant | None:
-    """The baseline of that name, wherever it stands."""
-    for entrant in found:
-        if entrant.results and entrant.results[0].itself == name:
-            return entrant
-        if not entrant.results and entrant.label == name:
-            return entrant
-    return None
+def beside(every: Sequence[Entrant], over: str | None) -> list[Pair]:
+    """Each model and a baseline, wherever that stands; none without it.
+
+    A model whose evaluation did not score the baseline is not compared with it.
+    """
+    base = next((e for e in every if over is not None and over in (_itself(e), _alone(e))), None)
+    if base is None:
+        return []
+    models = [e for e in every if e.results and e is not base]
+    known = [e for e in models if all(over in result.facts.gain for result in e.results)]
+    return [(model, base) for model in known]
 
 
-def _lacks(entrant: Entrant, over: str) -> bool:
-    """Whether a model was never compared with a baseline by its evaluation."""
-    return any(over not in result.facts.gain for result in entrant.results)
+def _itself(entrant: Entrant) -> str | None:
+    return entrant.results[0].itself if entrant.results else None
+
+
+def _alone(entrant: Entrant) -> str | None:
+    return None if entrant.results else entrant.label
 
 
 def against(
-    group: Group, chosen: Sequence[tuple[Entrant, Entrant]], tiles: Sequence[str] | None = None
+    board: Board,
+    chosen: Sequence[Pair],
+    metrics: Sequence[str] | None = None,
+    where: Bools | None = None,
 ) -> list[Comparison]:
-    """Compare pairs of entrants in every metric that both have, without a correction.
-
-    Args:
-        group: The group they are of.
-        chosen: First and second of each pair.
-        tiles: Names of the tiles to compare on; all by default.
-    """
-    board = Board(group, tiles)
-    metrics = group.metrics.items()
-    return [one for name, told in metrics for one in board.compare(name, told, chosen)]
+    """Compare pairs of entrants in every metric that both have, without a correction."""
+    names = board.group.metrics if metrics is None else metrics
+    return [one for name in names for one in board.compare(name, chosen, where)]

@@ -23,9 +23,3 @@ def facts_of(group: Group) -> tuple[pd.DataFrame | None, str]:
     if whole:
         return max(whole, key=len), ""
     return None, found[0].why or NO_FACTS
-
-
-def places(group: Group) -> pd.DataFrame | None:
-    """``block`` and ``scene`` of every tile, indexed by its name; None without facts."""
-    table, _ = facts_of(group)
-    return None if table is None else table[["block", "scene"]]
