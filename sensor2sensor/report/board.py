@@ -121,7 +121,7 @@ class Board:
             .to_numpy(dtype=np.float64)
             for method in result.methods
         ]
-        return undefined_alike(columns)
+        return undefined_alike(np.stack(columns))
 
     def _usable(self, metric: str, pair: Pair, shown: Bools) -> Bools:
         first, second = (self._column(one, metric).values for one in pair)

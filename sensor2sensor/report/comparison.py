@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from sensor2sensor.core.clustered import CONFIDENCE, holm
 from sensor2sensor.report.file import Gain
 
 LEVEL = 1 - CONFIDENCE
+Verdict = Literal["better", "worse", "open", "none"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Comparison:
     note: str = ""
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """``better`` or ``worse`` after the correction, ``open``, or ``none`` without a test."""
         if self.corrected is None or self.mean is None:
             return "none"
