@@ -98,6 +98,13 @@ FORMULAS = {
         "bands other than reflectance, or without red (630–690 nm) and near infrared (820–900 nm);"
         " no pixel whose truth has nir + red ≥ 0.02",
     ),
+    "lpips": Formula(
+        "Σ over layers l of mean over places of Σ over channels c of w_lc (φ̄_lc(x) - φ̄_lc(y))²; φ̄ ="
+        " features of unit length; red, green, blue mapped to [-1, 1], clipped",
+        "≥ 0",
+        "a hole; tiles below 64 px; without red, green and blue; within a mask; no such column"
+        " without a file of weights",
+    ),
     "ssim_compat": Formula("`ssim` of images in [-1, 1] with L = 2", "-1 … 1", "as `ssim`"),
     "l1_compat": Formula("2 · `l1_scaled`", "≥ 0"),
     "l1_scaled": Formula("mean over bands, pixels of abs(ŷ - x̂)", "≥ 0"),

@@ -52,8 +52,8 @@ WHY = """### Why `extended` is a profile of its own
 
 Tables on disk keep their columns: evaluations from before and after share one. Verdicts are
 corrected for how many metrics a table has (Holm), so that more columns would cost every other
-metric power. MS-SSIM and NDVI need what not every data set has: 161 pixels and two bands. And
-they take time. Metrics of both profiles have the same names and values;
+metric power. MS-SSIM, NDVI and LPIPS need what not every data set has: 161 pixels, two bands, a
+file of weights. And they take time. Metrics of both profiles have the same names and values;
 profiles never share a table.
 
 **Thirds of the gradient are those of each tile** and not of a data set: a tile then has all three,

@@ -84,6 +84,10 @@ COMMANDS = {
     "predict": Command(
         "sensor2sensor.inference.door", "an exported model over whole products (needs onnxruntime)"
     ),
+    "lpips-weights": Command(
+        "sensor2sensor.lpips_weights",
+        "the file of weights for LPIPS, of public ones, without torch",
+    ),
     "report": Command(
         "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
     ),

@@ -284,4 +284,8 @@ METRICS: tuple[dict[str, Any], ...] = (
         "name": "ndvi_error", "label": "NDVI error", "unit": "1", "better": "lower",
         "paper": "mean |Δ NDVI|; Rouse et al. 1974, NASA SP-351", "profile": "extended",
     },
+    {
+        "name": "lpips", "label": "LPIPS", "unit": "1", "better": "lower",
+        "paper": "Zhang et al. 2018, CVPR, version 0.1 of its weights", "profile": "extended",
+    },
 )

@@ -100,14 +100,19 @@ TABLES = {STANDARD: METRICS, PIX2PIX_MAPS: MAPS_METRICS, DSEN2CR: CLOUD_METRICS}
 TABLES |= {TORCHSISR: SISR_METRICS, EXTENDED: EXTENDED_METRICS}
 # The metric that needs a file of weights, and the one of five scales with the pixels that it needs:
 # the coarsest, a sixteenth, must hold a window of 11.
-LPIPS, MS_SSIM, MS_SSIM_PX = "lpips", "ms_ssim", 161
+LPIPS, LPIPS_PX, MS_SSIM, MS_SSIM_PX = "lpips", 64, "ms_ssim", 161
 NDVI = "ndvi_error"
 _ANSWERS = frozenset({"disc_real", "disc_fake"})
 FEATURES = frozenset({"features_real", "features_fake"})
 
 
 def undefined(
-    profile: str, bands: int, tile_px: int | None = None, no_ndvi: str | None = None
+    profile: str,
+    bands: int,
+    tile_px: int | None = None,
+    no_ndvi: str | None = None,
+    *,
+    colour: bool = True,
 ) -> dict[str, str]:
     """Metrics that no tile of a data set can have, and why.
 
@@ -116,12 +121,17 @@ def undefined(
         bands: How many target bands there are.
         tile_px: Pixels along the edge of a target.
         no_ndvi: Why these bands have no NDVI; None where they have one.
+        colour: Whether red, green and blue are declared.
     """
     found = {}
     if profile in (STANDARD, DSEN2CR, EXTENDED) and bands == 1:
         found["sam"] = "undefined for one band"
     if profile == EXTENDED and tile_px is not None and tile_px < MS_SSIM_PX:
         found[MS_SSIM] = f"undefined below {MS_SSIM_PX} px"
+    if profile == EXTENDED and tile_px is not None and tile_px < LPIPS_PX:
+        found[LPIPS] = f"undefined below {LPIPS_PX} px"
+    if profile == EXTENDED and not colour:
+        found[LPIPS] = "undefined without red, green and blue"
     if profile == EXTENDED and no_ndvi is not None:
         found[NDVI] = no_ndvi
     return found

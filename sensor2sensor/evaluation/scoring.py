@@ -19,6 +19,7 @@ from sensor2sensor.evaluation.parts import Masks, masks_of, parts_of, references
 from sensor2sensor.predictors.protocol import Images
 
 if TYPE_CHECKING:
+    from sensor2sensor.core.lpips_file import LpipsFile
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
@@ -48,6 +49,7 @@ class Scorer:
     Args:
         contract: The data set's contract.
         profile: Metric conventions.
+        lpips: The weights of ``lpips``, of profile ``extended``; None leaves it out.
 
     Raises:
         ConfigError: The profile cannot score such a data set.
@@ -61,17 +63,22 @@ class Scorer:
         undefined: Metrics that these bands cannot have, and why.
     """
 
-    def __init__(self, contract: DatasetContract, profile: str) -> None:
+    def __init__(
+        self, contract: DatasetContract, profile: str, lpips: LpipsFile | None = None
+    ) -> None:
         from sensor2sensor.metrics import POOLED, profile_metrics
 
         bands = contract.target.bands
         # A target band that nobody measured is its input: a score would be that of the input.
         self._bands = [place for place, band in enumerate(bands) if band.reference]
         self._colour = among(contract.colour(), self._bands)
-        self.names = profile_metrics(profile, colour=self._colour is not None)
+        self._lpips = lpips
+        has = {"colour": self._colour is not None, "lpips": lpips is not None}
+        self.names = profile_metrics(profile, **has)
         self._red_nir, no_ndvi = red_and_nir([bands[place] for place in self._bands])
-        facts = contract.tile_px, no_ndvi or None
-        self.undefined = undefined(profile, len(self._bands), *facts)
+        facts = len(self._bands), contract.tile_px, no_ndvi or None
+        never = undefined(profile, *facts, colour=self._colour is not None)
+        self.undefined = {name: why for name, why in never.items() if name in self.names}
         self.inner = within_strata(profile, self.names)
         # Without metrics for them (profile arisgan) there are no strata: no column would be theirs.
         self.strata = parts_of(contract, profile) if self.inner else ()
@@ -143,6 +150,7 @@ class Scorer:
             prediction_is_normalised=normalised,
             within=mask,
             red_nir=self._red_nir,
+            lpips=self._lpips,
         )
         columns = {name: value.numpy() for name, value in values.items()}
         tiles, lacking = range(len(target)), dict.fromkeys(self.undefined, math.nan)

@@ -17,6 +17,7 @@ from sensor2sensor.evaluation.scoring import References, Scorer, Scores
 from sensor2sensor.predictors.protocol import Images
 
 if TYPE_CHECKING:
+    from sensor2sensor.core.lpips_file import LpipsFile
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
@@ -138,7 +139,12 @@ def sisr_of(experiment: Any) -> Sisr:
     return replace(how, register=moved if config.registration.test else None, motion=motion)
 
 
-def scorer_of(contract: DatasetContract, profile: str, how: Sisr | None = None) -> Scorer:
+def scorer_of(
+    contract: DatasetContract,
+    profile: str,
+    how: Sisr | None = None,
+    lpips: LpipsFile | None = None,
+) -> Scorer:
     """The scorer of a profile.
 
     Raises:
@@ -146,4 +152,4 @@ def scorer_of(contract: DatasetContract, profile: str, how: Sisr | None = None) 
     """
     if profile == TORCHSISR:
         return SisrScorer(contract, how or Sisr())
-    return Scorer(contract, profile)
+    return Scorer(contract, profile, lpips)

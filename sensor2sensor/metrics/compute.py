@@ -15,6 +15,7 @@ from sensor2sensor.config.vocabulary import (
     DSEN2CR,
     EXTENDED,
     EXTENDED_METRICS,
+    LPIPS,
     MAPS_METRICS,
     MAPS_TABLE,
     METRICS,
@@ -27,6 +28,7 @@ from sensor2sensor.config.vocabulary import (
     TORCHSISR,
 )
 from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.lpips_file import LpipsFile
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.metrics import arisgan
 from sensor2sensor.metrics.arrays import NAN
@@ -37,20 +39,22 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
 
 
-def profile_metrics(profile: str, *, colour: bool = True) -> tuple[str, ...]:
+def profile_metrics(profile: str, *, colour: bool = True, lpips: bool = False) -> tuple[str, ...]:
     """Names of the metrics a profile computes, in table order.
 
     Args:
         profile: Metric conventions.
         colour: Whether red, green and blue are declared: HPSI is ``hpsi`` then, else
             ``hpsi_bands``, and never both.
+        lpips: Whether there is a file of weights for ``lpips``, of profile ``extended``.
 
     Raises:
         ConfigError: For an unknown profile.
     """
     other = "hpsi_bands" if colour else "hpsi"
-    both = profile in (STANDARD, EXTENDED)
-    return tuple(name for name in _known(profile) if not both or name != other)
+    left_out = {other} if profile in (STANDARD, EXTENDED) else set()
+    left_out |= set() if lpips else {LPIPS}
+    return tuple(name for name in _known(profile) if name not in left_out)
 
 
 def _known(profile: str) -> tuple[str, ...]:
@@ -69,7 +73,7 @@ def _known(profile: str) -> tuple[str, ...]:
 
 
 def _choose(
-    profile: str, names: Sequence[str] | None, *, colour: bool, red_nir: bool
+    profile: str, names: Sequence[str] | None, *, colour: bool, red_nir: bool, lpips: bool
 ) -> tuple[str, ...]:
     known = _known(profile)
     for name in names or ():
@@ -80,7 +84,7 @@ def _choose(
                 hint=suggestion(name, known),
             )
     if names is None:
-        every = profile_metrics(profile, colour=colour)
+        every = profile_metrics(profile, colour=colour, lpips=lpips and colour)
         return tuple(name for name in every if red_nir or name != NDVI)
     chosen = tuple(names)
     if profile in (STANDARD, EXTENDED) and "hpsi" in chosen and not colour:
@@ -109,6 +113,7 @@ def compiled(
     prediction_is_normalised: bool = False,
     parted: bool = False,
     red_nir: tuple[int, int] | None = None,
+    lpips: LpipsFile | None = None,
 ) -> Any:
     """The graph behind :func:`compute`: one trace, whatever the batch size, ranges and factor.
 
@@ -120,6 +125,7 @@ def compiled(
         prediction_is_normalised: See :func:`compute`.
         parted: Whether a part of the images is scored, by ``within`` of :func:`compute`.
         red_nir: Positions of red and near infrared.
+        lpips: The weights of ``lpips``.
 
     Returns:
         A ``tf.function`` of truth, prediction, ranges and factor in float64, and of the part.
@@ -127,8 +133,8 @@ def compiled(
     # By function, not by name: the module of another experiment may mean something else by it.
     metrics = tuple(REGISTRY[name] for name in names) if profile != "arisgan" else ()
     # A user's metric may look at the bands too, so they are of every profile's graph.
-    bands = colour, red_nir
-    return _compiled(profile, names, metrics, image, bands, prediction_is_normalised, parted)
+    given = colour, red_nir, lpips
+    return _compiled(profile, names, metrics, image, given, prediction_is_normalised, parted)
 
 
 @lru_cache(maxsize=32)
@@ -137,11 +143,11 @@ def _compiled(
     names: tuple[str, ...],
     metrics: tuple[Metric, ...],
     image: tuple[int | None, ...],
-    bands: tuple[tuple[int, int, int] | None, tuple[int, int] | None],
+    given: tuple[tuple[int, int, int] | None, tuple[int, int] | None, LpipsFile | None],
     prediction_is_normalised: bool,
     parted: bool,
 ) -> Any:
-    colour, red_nir = bands
+    colour, red_nir, lpips = given
     spec = tf.TensorSpec([None, *image], tf.float64)
     part = [tf.TensorSpec([None, *image[:-1]], tf.bool)] if parted else []
     ranges, factor = tf.TensorSpec([image[-1], 2], tf.float64), tf.TensorSpec([], tf.float64)
@@ -152,7 +158,7 @@ def _compiled(
         truth: tf.Tensor, guess: tf.Tensor, ranges: tf.Tensor, factor: tf.Tensor, *part: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         inputs, scorable = prepare(truth, guess, ranges, factor, colour, *part)
-        inputs = replace(inputs, red_nir=red_nir)
+        inputs = replace(inputs, red_nir=red_nir, lpips=lpips)
         if profile == "arisgan":
             values = _arisgan(inputs, names, prediction_is_normalised=prediction_is_normalised)
             # Its norm is that of the whole tile: with a hole it would be another tile's.
@@ -190,6 +196,7 @@ def compute(
     prediction_is_normalised: bool = False,
     within: Any = None,
     red_nir: Sequence[int] | None = None,
+    lpips: LpipsFile | None = None,
 ) -> dict[str, tf.Tensor]:
     """Score a batch, image by image, in a compiled graph; also inside a ``tf.function``.
 
@@ -210,6 +217,7 @@ def compute(
             windows of an SSIM are those whose centre lies there.
         red_nir: Positions of red and near infrared (``dataset.vegetation.red_and_nir``), which
             ``ndvi_error`` needs.
+        lpips: A file of weights (``core.lpips_file.open_lpips``), which ``lpips`` needs.
 
     Returns:
         ``[B]`` float64 per metric. NaN: undefined for this image (no valid pixel, a constant band
@@ -220,12 +228,14 @@ def compute(
         ConfigError: For an unknown profile or metric, or ``hpsi`` without ``colour``.
         InputError: For shapes or ranges that do not fit.
     """
-    chosen = _choose(profile, names, colour=colour is not None, red_nir=red_nir is not None)
+    has = {"colour": colour is not None, "red_nir": red_nir is not None, "lpips": bool(lpips)}
+    chosen = _choose(profile, names, **has)
     truth, guess, ranges = check(target, prediction, value_ranges)
     order = None if colour is None else (colour[0], colour[1], colour[2])
     image, part = tuple(truth.shape[1:]), [] if within is None else [tf.cast(within, tf.bool)]
     pair = None if red_nir is None else (red_nir[0], red_nir[1])
-    score = compiled(profile, chosen, image, order, prediction_is_normalised, bool(part), pair)
+    given = order, prediction_is_normalised, bool(part), pair, lpips
+    score = compiled(profile, chosen, image, *given)
     batch = truth, guess, ranges, tf.constant(factor, tf.float64), *part
     values: dict[str, tf.Tensor] = score(*batch)
     return {name: values[name] for name in chosen}
