@@ -160,9 +160,7 @@ class TrustScorer(Scorer):
         }  # fmt: skip
 
 
-def _consistency(
-    support: Support, seen: Seen, image: Floats, variant: Variant
-) -> dict[str, float]:
+def _consistency(support: Support, seen: Seen, image: Floats, variant: Variant) -> dict[str, float]:
     """How the prediction agrees with its input, over the input pixels that lie wholly inside."""
     from sensor2sensor.metrics.trust import angle, shift_px
 
@@ -183,9 +181,7 @@ def _consistency(
     return found
 
 
-def _as_coded(
-    support: Support, seen: Seen, image: Floats, variant: Variant
-) -> dict[str, float]:
+def _as_coded(support: Support, seen: Seen, image: Floats, variant: Variant) -> dict[str, float]:
     """The published numbers: cropped, bilinear both ways, matched and aligned to the truth."""
     from sensor2sensor.metrics import trust
 

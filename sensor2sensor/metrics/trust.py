@@ -107,7 +107,9 @@ class Judged:
         else:
             # Less the smallest, which leaves the probabilities as they are and exp in its range.
             scores = self.scores[where]
-            weight = np.exp(-(scores - scores.min(axis=-1, keepdims=True)) / self.variant.temperature)
+            weight = np.exp(
+                -(scores - scores.min(axis=-1, keepdims=True)) / self.variant.temperature
+            )
             shares = (weight / weight.sum(axis=-1, keepdims=True)).mean(axis=0)
         return {name: float(share) for name, share in zip(CLASSES, shares, strict=True)}
 
@@ -123,7 +125,9 @@ def judge(large: Floats, image: Floats, truth: Floats, valid: Bools, variant: Va
         variant: By which rules; its quantile is that of r over these pixels.
     """
     # Nothing else is looked at: what a hole holds may be NaN or stand for it.
-    clean = (np.where(valid[..., None], one, 0.0).astype(np.float64) for one in (large, image, truth))
+    clean = (
+        np.where(valid[..., None], one, 0.0).astype(np.float64) for one in (large, image, truth)
+    )
     large, image, truth = clean
     apart = distance(large, truth, variant)
     to_truth, to_input = distance(image, truth, variant), distance(image, large, variant)

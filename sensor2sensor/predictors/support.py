@@ -106,11 +106,10 @@ class Support:
         return replace(self, lines=tuple(lines))
 
     def fitted(self, fit: BilinearFit) -> Support:
-        """The same with the lines, and the source bands, of the baseline that fits them on train."""
+        """The same with the lines and source bands that the baseline of swaths fitted on train."""
         own = [(fit.lines[one.target], fit.sources[one.target]) for one in self.matches]
         matches = tuple(
-            replace(one, source=source)
-            for one, (_, source) in zip(self.matches, own, strict=True)
+            replace(one, source=source) for one, (_, source) in zip(self.matches, own, strict=True)
         )
         lines = tuple((line.slope, line.offset) for line, _ in own)
         return replace(self, matches=matches, lines=lines)
