@@ -56,7 +56,14 @@ class Variant:
 
     def facts(self) -> dict[str, Any]:
         """For JSON, with the distance in words."""
-        return {**asdict(self), "distance_in_words": DISTANCES[self.distance][1]}
+        return {**asdict(self), "distance_in_words": self.words}
+
+    @property
+    def words(self) -> str:
+        """The distance."""
+        words = DISTANCES[self.distance][1]
+        # Its denominator: that of a negative reflectance may be next to nothing.
+        return words.replace("(|x|+|y|)", "|x+y|") if self.as_coded else words
 
 
 TRUST, OPENSR_TEST = "trust", "opensr-test"
@@ -103,8 +110,8 @@ ENTRIES = _entries()
 
 def as_coded(name: str) -> dict[str, str]:
     """Where profile ``opensr-test`` departs from what an entry says."""
-    word, _, mark = name.partition("_")
-    if not mark:
+    word, _, distance = name.partition("_")
+    if not distance:
         what = {
             REFLECTANCE: "mean |LR - d(SR)|, d bilinear with antialiasing",
             SPECTRAL: "mean spectral angle between LR and that d(SR)",
@@ -114,6 +121,5 @@ def as_coded(name: str) -> dict[str, str]:
         }[name]
         return {"paper": f"as coded in OpenSR-test: {what}"}
     what = f"mean soft-min probability of {word} after SR is matched to the truth's histogram"
-    # Its denominator: that of a negative reflectance may be next to nothing.
-    words = DISTANCES[mark][1].replace("(|x|+|y|)", "|x+y|")  # type: ignore[index]
+    words = VARIANTS[OPENSR_TEST].words
     return {"paper": f"as coded in OpenSR-test: {what} and moved onto it; distance: {words}"}

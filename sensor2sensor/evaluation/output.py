@@ -174,8 +174,10 @@ def document(
     baselines: Mapping[str, Any],
     csv: Mapping[str, Any],
     gallery: list[dict[str, Any]],
+    maps: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The JSON beside the table."""
+    trust = evaluation.trust
     return {
         "format_version": FORMAT_VERSION,
         "metrics_version": METRICS_VERSION,
@@ -217,6 +219,7 @@ def document(
         **({"published": published(evaluation)} if evaluation.profile == PIX2PIX_MAPS else {}),
         **({"pooled": evaluation.pooled.plain()} if evaluation.pooled is not None else {}),
         **({"cross_sensor": evaluation.cross_sensor} if evaluation.detail is not None else {}),
+        **({"trust": {**trust.facts(), "maps": maps}} if trust is not None else {}),
         # Only where something was said: other files stay as they were before there was a --set.
         **({"set": list(subject.options)} if subject.options else {}),
         "csv": dict(csv),
@@ -232,6 +235,7 @@ def write(
     *,
     baselines: Mapping[str, Any],
     gallery: list[dict[str, Any]] | None = None,
+    maps: list[dict[str, Any]] | None = None,
 ) -> tuple[Path, Path]:
     """Write ``<stem>.csv`` and ``<stem>.json``; the JSON comes last and vouches for the CSV.
 
@@ -242,6 +246,7 @@ def write(
         contract: The data set's contract.
         baselines: The baselines among the methods, each with ``describe()``.
         gallery: Entries of :func:`sensor2sensor.evaluation.gallery.write_gallery`.
+        maps: Entries of :func:`sensor2sensor.evaluation.trust_maps.write_trust_maps`.
 
     Returns:
         The two paths.
@@ -261,6 +266,6 @@ def write(
     files.write_csv(table, (*KEY_COLUMNS, *evaluation.columns, *counted), rows)
     # Last comes what vouches: interrupted in between, a table without it is skipped.
     csv = {"file": table.name, "rows": len(rows), "sha256": files.sha256(table)}
-    content = document(evaluation, subject, contract, baselines, csv, gallery or [])
+    content = document(evaluation, subject, contract, baselines, csv, gallery or [], maps or [])
     files.write_json(facts, content)
     return table, facts

@@ -19,7 +19,9 @@ from sensor2sensor.evaluation.joined import write_joined
 from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, stem, write
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
 from sensor2sensor.evaluation.sisr import sisr_of
+from sensor2sensor.evaluation.supported import with_interpolation
 from sensor2sensor.evaluation.tables import show
+from sensor2sensor.evaluation.trust_maps import write_trust_maps
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.predictors.draws import draws_of
 from sensor2sensor.predictors.protocol import Predictor
@@ -120,8 +122,10 @@ class Session:
         known = baselines(
             experiment.dataset_dir, experiment.contract, **self._filters, without=itself
         )
-        predictors: dict[str, Predictor] = {MODEL: predictor, **known}
         place = (experiment.dataset_dir, experiment.contract)
+        if itself is None:
+            known = with_interpolation(experiment.contract, self._profile, known)
+        predictors: dict[str, Predictor] = {MODEL: predictor, **known}
         evaluation = evaluate(
             predictors,
             *place,
@@ -136,9 +140,9 @@ class Session:
         folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
         pictures: list[dict[str, Any]] = []
+        named = experiment.config.sample_tiles
         # Before the JSON, which lists it; and no picture is worth the scores.
         with decoration("the gallery", logger.warning):
-            named = experiment.config.sample_tiles
             pictures = write_gallery(
                 evaluation, predictors, *place, shelf, named=named, **self._filters
             )
@@ -150,9 +154,15 @@ class Session:
         if (detail := evaluation.detail) is not None:
             with decoration("the curves and mosaics", logger.warning):
                 pictures += write_detail(detail, evaluation.cross_sensor, shelf)
+        maps: list[dict[str, Any]] = []
+        if evaluation.trust is not None:
+            with decoration("the maps of trust", logger.warning):
+                maps = write_trust_maps(
+                    evaluation, predictors, *place, shelf, named=named, **self._filters
+                )
         table, facts = write(
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
-            baselines=known, gallery=pictures,
+            baselines=known, gallery=pictures, maps=maps,
         )  # fmt: skip
         console = console or Console(markup=False, highlight=False)  # [v1] in a path is no style
         title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"
@@ -169,7 +179,9 @@ class Session:
             console.print(words, soft_wrap=True)
         for line in left_out(experiment, self._split):
             console.print(line, soft_wrap=True)
-        console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)
+        console.print(
+            f"wrote {table}, {facts.name} and {len(pictures) + len(maps)} pictures", soft_wrap=True
+        )
         return evaluation
 
     @property

@@ -1,4 +1,4 @@
-"""Which data sets profiles ``trust`` and ``opensr-test`` can score, and what stands beside a model."""
+"""Which data sets profile ``trust`` and its kin can score, and what stands beside a model."""
 
 from __future__ import annotations
 

@@ -79,10 +79,10 @@ class TrustScorer(Scorer):
 
     def seen(self, tile: TileRecord) -> Seen:
         """What predictions of one tile are held against."""
-        large, truth = self.support.up(tile), tile.target[..., self.support.targets]
-        truth = truth.astype(np.float64)
-        known = (np.isfinite(one[..., self._judged]).all(axis=-1) for one in (large, truth))
-        valid = np.logical_and(*known)
+        large = self.support.up(tile)
+        truth = tile.target[..., self.support.targets].astype(np.float64)
+        known = [np.isfinite(one[..., self._judged]).all(axis=-1) for one in (large, truth)]
+        valid = np.logical_and(known[0], known[1])
         return Seen(tile, large, self.support.low(tile), truth, valid)
 
     def __call__(
@@ -113,17 +113,28 @@ class TrustScorer(Scorer):
             columns = [*self.names, *(part.column(n) for part in self.strata for n in self.inner)]
             return dict.fromkeys(columns, float("nan"))
         if self.variant.as_coded:
-            return _as_coded(self.support, seen, image, self.variant)
+            coded = AsCoded.of(self.support, seen, image, self.variant)
+            nothing = dict.fromkeys(self.names, float("nan"))
+            return nothing if coded is None else coded.row()
         found = _consistency(self.support, seen, image, self.variant)
-        judged = self.judged(seen, image)
+        judged = self._whole(seen, image)
         found |= self._added(seen, image, judged, seen.valid)
         for part in self.strata:
             values = self._added(seen, image, judged, inside[part.name] & seen.valid)
             found |= {part.column(name): value for name, value in values.items()}
         return found
 
-    def judged(self, seen: Seen, image: Floats) -> Judged:
-        """Each pixel's class."""
+    def classes(self, seen: Seen, image: Floats) -> npt.NDArray[np.int8]:
+        """Each pixel's class ``[H, W]``, as ``metrics.trust.Judged`` has it."""
+        if not self.variant.as_coded:
+            return self._whole(seen, image).classes
+        found = np.full(seen.valid.shape, -1, np.int8)
+        coded = AsCoded.of(self.support, seen, image, self.variant)
+        if coded is not None:
+            found[coded.inner, coded.inner] = coded.judged.classes
+        return found
+
+    def _whole(self, seen: Seen, image: Floats) -> Judged:
         from sensor2sensor.metrics.trust import judge
 
         return judge(*self._of_measured(seen, image), seen.valid, self.variant)
@@ -176,39 +187,66 @@ def _consistency(support: Support, seen: Seen, image: Floats, variant: Variant) 
     if not support.swath:
         grid = support.grid_px(seen.tile)[:2]
         known = np.where(down.whole[:, None], [[1.0]], np.nan)
-        pair = (one.reshape(*grid, -1) for one in (seen.low * known, down.values * known))
-        found[SPATIAL] = shift_px(*pair, variant.shift_limit_px)
+        given, made = (one.reshape(*grid, -1) for one in (seen.low * known, down.values * known))
+        found[SPATIAL] = shift_px(given, made, variant.shift_limit_px)
     return found
 
 
-def _as_coded(support: Support, seen: Seen, image: Floats, variant: Variant) -> dict[str, float]:
-    """The published numbers: cropped, bilinear both ways, matched and aligned to the truth."""
-    from sensor2sensor.metrics import trust
+@dataclass(frozen=True)
+class AsCoded:
+    """The published way: cropped, bilinear both ways, matched and aligned to the truth.
 
-    rows, columns, factor = support.grid_px(seen.tile)
-    edge = variant.border_px // factor  # whole pixels of both grids
-    side = edge * factor
-    inner = slice(side, -side or None)
-    low = seen.low.reshape(rows, columns, -1)[edge : -edge or None, edge : -edge or None]
-    made, truth = image[inner, inner], seen.truth[inner, inner]
-    if not np.isfinite(truth[..., support.judged]).all():
-        return dict.fromkeys(variant.metrics, float("nan"))  # a rank or a shift of a hole is none
-    large = trust.resized(low, *made.shape[:2])
-    down = trust.resized(made, *low.shape[:2])
-    angles = trust.angle(low, down)
-    defined = image.shape[-1] > 1 and np.isfinite(angles).any()
-    found = {
-        REFLECTANCE: float(np.abs(low - down).mean()),
-        SPECTRAL: float(np.nanmean(angles)) if defined else float("nan"),
-        SPATIAL: trust.shift_px(low, down, variant.shift_limit_px),
-    }
-    large, made, truth = (one[..., support.judged] for one in (large, made, truth))
-    made = trust.matched_histogram(made, truth)
-    made = trust.moved_onto(made, truth, variant.shift_limit_px)
-    everywhere = np.ones(truth.shape[:2], bool)
-    shares = trust.judge(large, made, truth, everywhere, variant).shares()
-    found[SYNTHESIS] = float(np.abs(large - made).mean())
-    return found | {f"{name}_{variant.distance}": shares[name] for name in CLASSES}
+    Attributes:
+        low: ``LR``, ``[h, w, C]``.
+        down: ``d(SR)``.
+        large: ``u(LR)``, ``[H, W, C]``, of the bands with a truth.
+        matched: ``SR*``.
+        judged: Its pixels' classes.
+        inner: The rows, and the columns, that are left of a tile.
+        variant: By which rules.
+    """
+
+    low: Floats
+    down: Floats
+    large: Floats
+    matched: Floats
+    judged: Judged
+    inner: slice
+    variant: Variant
+
+    @classmethod
+    def of(cls, support: Support, seen: Seen, image: Floats, variant: Variant) -> AsCoded | None:
+        """Of one tile; None where its truth has a hole, which has no rank and no place."""
+        from sensor2sensor.metrics import trust
+
+        rows, columns, factor = support.grid_px(seen.tile)
+        edge = variant.border_px // factor  # whole pixels of both grids
+        inner, own = (slice(side, -side or None) for side in (edge * factor, edge))
+        low = seen.low.reshape(rows, columns, -1)[own, own]
+        made, truth = image[inner, inner], seen.truth[inner, inner, support.judged]
+        if not np.isfinite(truth).all():
+            return None
+        down = trust.resized(made, *low.shape[:2])
+        large = trust.resized(low, *made.shape[:2])[..., support.judged]
+        matched = trust.matched_histogram(made[..., support.judged], truth)
+        matched = trust.moved_onto(matched, truth, variant.shift_limit_px)
+        everywhere = np.ones(truth.shape[:2], bool)
+        judged = trust.judge(large, matched, truth, everywhere, variant)
+        return cls(low, down, large, matched, judged, inner, variant)
+
+    def row(self) -> dict[str, float]:
+        """Every column."""
+        from sensor2sensor.metrics.trust import angle, shift_px
+
+        angles, shares = angle(self.low, self.down), self.judged.shares()
+        defined = self.low.shape[-1] > 1 and np.isfinite(angles).any()
+        return {
+            REFLECTANCE: float(np.abs(self.low - self.down).mean()),
+            SPECTRAL: float(np.nanmean(angles)) if defined else float("nan"),
+            SPATIAL: shift_px(self.low, self.down, self.variant.shift_limit_px),
+            SYNTHESIS: float(np.abs(self.large - self.matched).mean()),
+            **{f"{name}_{self.variant.distance}": shares[name] for name in CLASSES},
+        }
 
 
 def _undefined(support: Support, variant: Variant) -> dict[str, str]:

@@ -49,7 +49,8 @@ def distance(x: Floats, y: Floats, variant: Variant) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray((gap / np.abs(x + y)).mean(axis=-1))
     size = np.abs(x) + np.abs(y)
-    return np.divide(gap, size, out=np.zeros_like(gap), where=size > 0).mean(axis=-1)
+    part = np.divide(gap, size, out=np.zeros_like(gap), where=size > 0)
+    return np.asarray(part.mean(axis=-1))
 
 
 def angle(x: Floats, y: Floats) -> Floats:
@@ -160,7 +161,7 @@ def _scores(a: Floats, b: Floats, gamma: float) -> Floats:
     hallucination = np.exp(-gamma * a * b)
     # Where input and truth agree and the prediction does not, both ratios are infinite together.
     scores = np.stack([improvement, omission, hallucination], axis=-1)
-    return np.where(far[..., None], [np.inf, np.inf, 0.0], scores)
+    return np.asarray(np.where(far[..., None], [np.inf, np.inf, 0.0], scores))
 
 
 def matched_histogram(image: Floats, like: Floats) -> Floats:
@@ -202,4 +203,4 @@ def triangles(n_in: int, n_out: int) -> Floats:
 def resized(image: npt.NDArray[Any], height: int, width: int) -> Floats:
     """An image ``[h, w, C]`` on another grid of the same ground, by :func:`triangles`."""
     rows, columns = triangles(image.shape[0], height), triangles(image.shape[1], width)
-    return np.einsum("ih,hwc,jw->ijc", rows, image, columns, optimize=True)
+    return np.asarray(np.einsum("ih,hwc,jw->ijc", rows, image, columns, optimize=True))

@@ -256,7 +256,7 @@ def _seen(image: npt.NDArray[Any], factor: int, mtf: float) -> Low:
     full = float(axis_weights(factor, factor, 8 * factor, "mtf", mtf)[0].sum()) ** 2
 
     def weigh(values: Floats) -> Floats:
-        return np.einsum("ih,hwc,jw->ijc", down, values, across, optimize=True)
+        return np.asarray(np.einsum("ih,hwc,jw->ijc", down, values, across, optimize=True))
 
     mass = weigh(known.astype(np.float64))
     total = weigh(np.where(known, image, 0.0).astype(np.float64))

@@ -134,14 +134,6 @@ class CrossSensor(_Frozen):
         return [f"MTF {mtf} (half width {self.half_width})"]
 
 
-class Table(_Frozen):
-    """The CSV that the JSON vouches for."""
-
-    file: str
-    rows: int
-    sha256: str
-
-
 class Picture(_Frozen):
     """One sheet of the gallery, relative to the evaluation folder."""
 
@@ -149,6 +141,52 @@ class Picture(_Frozen):
     rank: str
     tile: str
     caption: str
+
+
+class Matched(_Frozen):
+    """A target band and the input band that measures the same, by ``name`` or ``wavelength``."""
+
+    target: str
+    input: str
+    by: Literal["name", "wavelength"]
+
+
+class Trust(_Frozen):
+    """How profile trust, and its kin, held predictions against their input.
+
+    ``maps`` are pictures of the tiles of the gallery: each pixel's class, and the departure from
+    what the input supports. ``lines`` are slope and offset from the input's unit, of a swath.
+    """
+
+    distance: str
+    distance_in_words: str
+    as_coded: bool
+    quantile: float
+    gamma: float
+    temperature: float | None
+    border_px: int
+    shift_limit_px: float
+    matched: list[Matched]
+    left_out: list[str]
+    unmeasured: list[str]
+    unit: str
+    up: str
+    down: str
+    lines: dict[str, list[float]] | None
+    maps: list[Picture]
+
+    def told(self) -> list[str]:
+        """What the scores depend on besides the profile."""
+        bands = ", ".join(one.target for one in self.matched)
+        return [f"bands {bands}", f"distance {self.distance} ({self.distance_in_words})"]
+
+
+class Table(_Frozen):
+    """The CSV that the JSON vouches for."""
+
+    file: str
+    rows: int
+    sha256: str
 
 
 class Inference(_Frozen):
@@ -193,6 +231,7 @@ class EvaluationFile(_Frozen):
     published: dict[str, float | None] = {}  # by its own keys, of profile pix2pix-maps
     pooled: Pooled | None = None  # of profile dsen2cr
     cross_sensor: CrossSensor | None = None  # of profile torchsisr
+    trust: Trust | None = None  # of profile trust and its kin
     options: list[str] = Field(default=[], alias="set")  # what --set said of the evaluation
     csv: Table
     gallery: list[Picture]
