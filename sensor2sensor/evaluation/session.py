@@ -162,8 +162,9 @@ class Session:
             )  # fmt: skip
         fixed: list[dict[str, Any]] = []
         with decoration("the pictures of the fixed tiles", logger.warning):
-            alone = {"by_batch": self._by_batch}
-            fixed = write_fixed(evaluation, predictors, *place, shelf, **alone, **self._filters)
+            fixed = write_fixed(
+                evaluation, predictors, *place, shelf, by_batch=self._by_batch, **self._filters
+            )
         if (detail := evaluation.detail) is not None:
             with decoration("the curves and mosaics", logger.warning):
                 pictures += write_detail(detail, evaluation.cross_sensor, shelf)
