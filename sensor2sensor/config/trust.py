@@ -89,10 +89,10 @@ def _entries() -> tuple[dict[str, Any], ...]:
     shift = "length of the translation between LR and d(SR)"
     added = "mean |u(LR) - SR|, u the input interpolated to the target's grid"
     rows = [
-        (REFLECTANCE, "LR - d(SR)", _UNIT, "lower", mean),
-        (SPECTRAL, "Angle LR, d(SR)", "degrees", "lower", angle),
-        (SPATIAL, "Shift LR, d(SR)", "input px", "lower", shift),
-        (SYNTHESIS, "Synthesis u(LR) - SR", _UNIT, "higher", added),
+        (REFLECTANCE, "Reflectance (L1)", _UNIT, "lower", mean),
+        (SPECTRAL, "Spectral (angle)", "degrees", "lower", angle),
+        (SPATIAL, "Spatial (shift)", "input px", "lower", shift),
+        (SYNTHESIS, "Synthesis (L1)", _UNIT, "higher", added),
     ]
     for mark, (head, words) in DISTANCES.items():
         for name, (better, meant) in _MEANT.items():
