@@ -12,7 +12,9 @@ from sensor2sensor.config.evaluations import MODEL, PUBLISHED, mode_in_words
 from sensor2sensor.config.vocabulary import TORCHSISR
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
+from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.dataset.exclusion import left_out
+from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.evaluation.cross_output import show_detail, write_detail
 from sensor2sensor.evaluation.fixed import write_fixed
 from sensor2sensor.evaluation.gallery import write_gallery
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from sensor2sensor.config.exclusion import Excluded
     from sensor2sensor.core.runs import Run
     from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.evaluation.elsewhere import Elsewhere
     from sensor2sensor.pipeline.normalisation import Normalisation
 
 logger = logging.getLogger(__name__)
@@ -70,6 +73,7 @@ class Session:
         baseline: Whether the model is the baseline of its name.
         named_step: The step, where it was asked for and is part of the files' names.
         options: What ``--set`` said of the evaluation.
+        elsewhere: The data set that is scored, where it is not the one trained on.
     """
 
     def __init__(
@@ -84,24 +88,29 @@ class Session:
         baseline: bool = False,
         named_step: int | None = None,
         options: Sequence[str] = (),
+        elsewhere: Elsewhere | None = None,
     ) -> None:
-        self._experiment = experiment
+        self._experiment, self._elsewhere = experiment, elsewhere
+        own = (experiment.dataset_dir, experiment.contract)
+        self._place = own if elsewhere is None else (elsewhere.folder, elsewhere.contract)
         self._split = split
         self._profile = profile
         config = experiment.config
         self._filters: Filters = {
             "enforce_suffix": config.enforce_suffix or None,
             "exclude_suffix": config.exclude_suffix or None,
-            "exclude_tiles": experiment.excluded.names,
+            "exclude_tiles": experiment.excluded.names & self._names(experiment.excluded.names),
         }
+        # Before a tile is read: what is built anew meanwhile must not pass for what was scored.
+        digest = files.sha256(self._place[0] / CONTRACT_FILE)
         self.subject = Subject(
             experiment=experiment.name,
             timestamp=timestamp,
             model_name=config.model_name,
             step=step,
-            dataset=config.dataset,
-            # Before a tile is read: what is built anew meanwhile must not pass for what was scored.
-            dataset_sha256=files.sha256(experiment.dataset_dir / "dataset.json"),
+            dataset=config.dataset if elsewhere is None else elsewhere.name,
+            dataset_sha256=digest,
+            scored_on=None if elsewhere is None else elsewhere.as_json(digest),
             filters=noted(self._filters),
             weights=weights,
             inference_statistics="none" if baseline else config.applied_statistics,
@@ -126,14 +135,12 @@ class Session:
         name = self.subject.model_name
         itself = name if self.subject.baseline and name != PUBLISHED else None
         # With the same filters: a line fitted on other tiles would be another baseline.
-        known = baselines(
-            experiment.dataset_dir, experiment.contract, **self._filters, without=itself
-        )
-        place = (experiment.dataset_dir, experiment.contract)
+        place = self._place
+        known = baselines(*place, **self._filters, without=itself)
         if itself is None:
-            known = with_interpolation(experiment.contract, self._profile, known)
+            known = with_interpolation(place[1], self._profile, known)
         predictors: dict[str, Predictor] = {MODEL: predictor, **known}
-        sheet = FactSheet(*place)
+        sheet = FactSheet(*place, self._seen())
         evaluation = evaluate(
             predictors,
             *place,
@@ -182,7 +189,7 @@ class Session:
             sections=sections,
         )  # fmt: skip
         console = console or Console(markup=False, highlight=False)  # [v1] in a path is no style
-        title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"
+        title = f"{experiment.name} at step {self.subject.step}, {self.subject.dataset}"
         show(evaluation, place[1], title, console)
         if evaluation.detail is not None:
             show_detail(evaluation.cross_sensor, console)
@@ -194,7 +201,7 @@ class Session:
         if clipped is not None:
             words = in_words({self._split: clipped}, legacy=experiment.normaliser.legacy)
             console.print(words, soft_wrap=True)
-        for line in left_out(experiment, self._split):
+        for line in self._told():
             console.print(line, soft_wrap=True)
         console.print(
             f"wrote {table}, {facts.name} and {len(pictures) + len(maps)} pictures", soft_wrap=True
@@ -218,5 +225,25 @@ class Session:
         experiment = self._experiment
         if experiment.normaliser.bounds is None:
             return None
-        place = (experiment.dataset_dir, experiment.contract)
-        return clipped_share(*place, experiment.normaliser, self._split, **self._filters)
+        return clipped_share(*self._place, experiment.normaliser, self._split, **self._filters)
+
+    def _names(self, excluded: frozenset[str]) -> frozenset[str]:
+        """The excluded tiles that the data set has, where it is another than the run's own."""
+        if self._elsewhere is None or not excluded:
+            return excluded
+        return frozenset(row.name for row in read_split(self._place[0]))
+
+    def _seen(self) -> dict[str, bool | None] | None:
+        """By name whether training has seen a tile's ground; None on the run's own data set."""
+        if self._elsewhere is None:
+            return None
+        found = self._elsewhere.overlap
+        return {name: found.of(name) for name in found.tiles}
+
+    def _told(self) -> list[str]:
+        """Lines on which tiles were scored."""
+        if self._elsewhere is None:
+            return left_out(self._experiment, self._split)
+        count = len(self._filters["exclude_tiles"])
+        named = [f"exclude_tiles leaves out {count} of its tiles"] if count else []
+        return [*self._elsewhere.lines(), *named]
