@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sensor2sensor.dataset.form import Form
+from sensor2sensor.predictors.intervals import Intervals
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.tiling import Tiling
 
@@ -22,6 +23,7 @@ class Method:
         tiling: How it is led over a scene.
         batch_size: Windows per call that memory bears; halved where it does not.
         provenance: Experiment, run, step, weights, data set, files with SHA-256: plain JSON.
+        intervals: Whose lower and upper ends are written, too; None: none are asked for.
     """
 
     name: str
@@ -30,3 +32,4 @@ class Method:
     tiling: Tiling
     batch_size: int = 1
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    intervals: Intervals | None = None
