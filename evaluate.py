@@ -96,6 +96,7 @@ def evaluate_run(
         ConfigError: The data set was built anew since the run began.
     """
     load_tensorflow()
+    from calibrate import section_of
     from models.loading import find_gan_class, import_modules
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.applied import applied_predictor, undrawn
@@ -109,14 +110,16 @@ def evaluate_run(
     if (known := baseline_of(run, experiment.contract)) is not None:
         import_modules(modules, root)  # metrics of the user's
         scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
-        return Session(*scored, baseline=True, options=options).score(undrawn(known, draws))
+        told = {"options": options, "intervals": section_of((experiment, run, None), None, split)}
+        return Session(*scored, baseline=True, **told).score(undrawn(known, draws))
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
     experiment, gan, step = trained(experiment, run, gan_class, gan, at)
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     scored = (experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
     judge = gan.discriminator
     predictor = applied_predictor(experiment, gan.generator, draws, discriminator=judge)
-    return Session(*scored, named_step=at, options=options).score(predictor)
+    held = section_of((experiment, run, step), gan, split, draws)
+    return Session(*scored, named_step=at, options=options, intervals=held).score(predictor)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -101,6 +101,7 @@ COMMANDS = {
 # A checkout's own: schemas are of no use to who installed the library, and models are not in it.
 OF_CHECKOUTS = {
     "show": Command("show", "a sheet of samples exactly as the network of an experiment gets them"),
+    "calibrate": Command("calibrate", "intervals of a run, from blocks of val it never looked at"),
     "schemas": Command(
         "sensor2sensor.schemas", "write schemas/*.json anew from the models behind them"
     ),

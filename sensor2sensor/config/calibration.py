@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from sensor2sensor.config.network_settings import STRICT
+from sensor2sensor.config.validate import at_key
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -31,3 +32,9 @@ class CalibrationKeys(BaseModel):
         default=None,
         description="Blocks of val set aside to calibrate intervals; null: none, no intervals",
     )
+
+    @model_validator(mode="after")
+    def _of_physical_values(self) -> Self:
+        if self.calibration is not None and getattr(self, "normalisation", None) == "l2":
+            raise at_key("calibration", "needs physical values, which normalisation 'l2' forgets")
+        return self

@@ -110,7 +110,6 @@ def in_words(parts: Parts, level: float, fewest: int) -> str:
     if parts.between:
         text += f", {len(parts.between)} that touch both parts are left out"
     if count < fewest:
-        text += (
-            f"; {fewest} would promise {100 * level:.6g} %, {count} give an estimate (uncalibrated)"
-        )
+        share = f"{100 * level:.6g} %"
+        text += f"; {fewest} would promise {share}, {count} give an estimate (uncalibrated)"
     return text

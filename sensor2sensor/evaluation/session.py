@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +12,7 @@ from sensor2sensor.config.evaluations import MODEL, PUBLISHED, mode_in_words
 from sensor2sensor.config.vocabulary import TORCHSISR
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
+from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.evaluation.cross_output import show_detail, write_detail
 from sensor2sensor.evaluation.gallery import write_gallery
@@ -22,6 +23,7 @@ from sensor2sensor.evaluation.sisr import sisr_of
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.predictors.draws import draws_of
+from sensor2sensor.predictors.interval_words import coverage_lines
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.registry import baselines
 
@@ -63,6 +65,7 @@ class Session:
         baseline: Whether the model is the baseline of its name.
         named_step: The step, where it was asked for and is part of the files' names.
         options: What ``--set`` said of the evaluation.
+        intervals: How much of test the model's intervals hold; None: it has none.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Session:
         baseline: bool = False,
         named_step: int | None = None,
         options: Sequence[str] = (),
+        intervals: Mapping[str, Any] | None = None,
     ) -> None:
         self._experiment = experiment
         self._split = split
@@ -85,7 +89,8 @@ class Session:
         self._filters: Filters = {
             "enforce_suffix": config.enforce_suffix or None,
             "exclude_suffix": config.exclude_suffix or None,
-            "exclude_tiles": experiment.excluded.names,
+            # Of val what training looks at: calibration blocks must choose no recipe either.
+            "exclude_tiles": unread(experiment) if split == "val" else experiment.excluded.names,
         }
         self.subject = Subject(
             experiment=experiment.name,
@@ -101,6 +106,7 @@ class Session:
             baseline=baseline,
             named_step=named_step,
             options=tuple(options),
+            intervals=intervals,
         )
 
     def score(self, predictor: Predictor, console: Console | None = None) -> Evaluation:
@@ -167,6 +173,9 @@ class Session:
         if clipped is not None:
             words = in_words({self._split: clipped}, legacy=experiment.normaliser.legacy)
             console.print(words, soft_wrap=True)
+        if self.subject.intervals is not None:
+            for line in coverage_lines(self.subject.intervals):
+                console.print(line, soft_wrap=True)
         for line in left_out(experiment, self._split):
             console.print(line, soft_wrap=True)
         console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)

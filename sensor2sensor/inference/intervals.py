@@ -27,8 +27,6 @@ from sensor2sensor.inference.scenes.tile import TileScene
 from sensor2sensor.inference.tiles import Predicted, edge_px, predicted
 from sensor2sensor.predictors.conformal import Coverage, Pooled
 from sensor2sensor.predictors.intervals import (
-    ABSOLUTE,
-    SPREAD,
     Intervals,
     floors_of,
     intervals_for,
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
 
 _DATE = re.compile(r"(?:19|20)\d{2}(\d{2})\d{2}T")
+Member = tuple[Any, Run, *tuple[Any, ...]]  # experiment, run, and what is not asked for here
 _QUARTERS = ("DJF", "MAM", "JJA", "SON")  # of the year, by their months
 
 
@@ -154,7 +153,7 @@ def calibrated(method: Method, ground: Ground, level: float) -> Intervals:
     found, sound = quantiles(pooled, level, [bands[place] for place in places], kept)
     members, draws = members_of(method.provenance)
     return Intervals(
-        level=level, score=SPREAD if spreads else ABSOLUTE, calibrated=sound,
+        level=level, score="spread" if spreads else "absolute", calibrated=sound,
         blocks=min(pooled.blocks.values()), bands=found, edge_px=ground.edge_px(method),
         dataset=ground.contract.name, dataset_sha256=_sha256(ground), scenes=ground.scenes,
         seasons=ground.seasons, members=members, draws=draws,
@@ -226,28 +225,29 @@ def shift(held: Intervals, ground: Ground) -> list[str]:
     return told
 
 
-def home_of(method: Method, runs: Mapping[tuple[str, str], Run]) -> Path:
+def home_of(method: Method, members: Sequence[Member]) -> Path:
     """The file of a method's quantiles: beside the checkpoint of its first member, in their order.
 
     Args:
         method: What predicts.
-        runs: By name of the experiment and timestamp.
+        members: Experiment and run of each.
     """
+    runs = {(experiment.name, run.timestamp): run for experiment, run, *_ in members}
     first = members_of(method.provenance)[0][0]
     return place_of(runs[first["experiment"], first["run"]], first.get("step"))
 
 
-def bounded(method: Method, runs: Mapping[tuple[str, str], Run]) -> Method:
+def bounded(method: Method, members: Sequence[Member]) -> Method:
     """A method that writes the ends of its intervals, too.
 
     Args:
         method: What predicts.
-        runs: As of :func:`home_of`.
+        members: As of :func:`home_of`.
 
     Raises:
         InputError: It was not calibrated, or not in this mode.
     """
-    path = home_of(method, runs)
+    path = home_of(method, members)
     found = intervals_for(path, method.provenance)
     if found is not None:
         return replace(method, intervals=found)

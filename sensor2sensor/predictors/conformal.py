@@ -27,6 +27,7 @@ Counts = npt.NDArray[np.int64]
 # exponent and 11 digits, so bins are at most 2^-11 wide, relative to where they lie.
 _SHIFT = 12
 BINS = (0x7F800000 >> _SHIFT) + 1  # the last one is that of infinity
+_NONE = (BINS, 0)
 RELATIVE_ERROR = 2.0 ** (_SHIFT - 23)
 # Masses are sums of many quotients in float64: what is missing by less is not missing.
 _SLACK = 1e-9
@@ -58,6 +59,7 @@ class Pooled:
         self.bands = tuple(bands)
         self._mass = np.zeros((len(self.bands), BINS), np.float64)
         self._block = np.zeros((len(self.bands), BINS), np.int64)
+        self._seen = [_NONE] * len(self.bands)  # first bin with a score of the block, and the end
         self._blocks = np.zeros(len(self.bands), np.int64)
         self._pixels = np.zeros(len(self.bands), np.int64)
 
@@ -66,16 +68,22 @@ class Pooled:
         for band, column in enumerate(np.moveaxis(scores, -1, 0)):
             there = column[~np.isnan(column)]
             if there.size:
-                self._block[band] += np.bincount(bin_of(there), minlength=BINS)
+                bins = bin_of(there)
+                low, counts = int(bins.min()), np.bincount(bins - bins.min())
+                self._block[band, low : low + len(counts)] += counts
+                first, end = self._seen[band]
+                self._seen[band] = min(first, low), max(end, low + len(counts))
 
     def close(self) -> None:
         """End a block: its pixels share one mass."""
-        for band, counts in enumerate(self._block):
+        for band, (first, end) in enumerate(self._seen):
+            counts = self._block[band, first:end]
             if pixels := int(counts.sum()):
-                self._mass[band] += counts / pixels
+                self._mass[band, first:end] += counts / pixels
                 self._blocks[band] += 1
                 self._pixels[band] += pixels
-        self._block[:] = 0
+                counts[:] = 0
+        self._seen = [_NONE] * len(self.bands)
 
     @property
     def blocks(self) -> dict[str, int]:

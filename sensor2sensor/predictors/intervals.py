@@ -242,7 +242,7 @@ def intervals_for(path: Path, provenance: Mapping[str, Any]) -> Intervals | None
 
 
 def place_of(run: Run, step: int | None) -> Path:
-    """Where the quantiles of a run's checkpoint are kept; of a baseline, which has none, of the run.
+    """Where the quantiles of a run's checkpoint are kept; of a baseline, those of the run.
 
     Args:
         run: The run.

@@ -85,8 +85,8 @@ class TileScene:
         return SceneWindow(TileRecord(self.name, blank, pixels, xy, index), valid)
 
     def _swath(self, place: PixelWindow, blank: Image) -> TileRecord:
-        index = self.record.input_index
-        seen = mirrored(lambda w: index[w.rows, w.columns], place, index.shape)
+        index: Any = self.record.input_index
+        seen: Any = mirrored(lambda w: index[w.rows, w.columns], place, index.shape)
         step = self.form.resolution_m or 1.0
         xy = self.record.input_xy - np.array([place.x, place.y]) * step
         # Pixels around the tile stay in the table: they are what is interpolated with.
