@@ -6,7 +6,6 @@ products are predicted.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
@@ -21,6 +20,7 @@ from sensor2sensor.core.progress import progress
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.ledger import SplitRow, overpass_in
 from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs
+from sensor2sensor.dataset.when import SEASONS, date_of, hemispheres, season_of
 from sensor2sensor.inference.finishing import kinds_of
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.scenes.tile import TileScene
@@ -40,9 +40,7 @@ from sensor2sensor.predictors.intervals import (
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
 
-_DATE = re.compile(r"(?:19|20)\d{2}(\d{2})\d{2}T")
 Member = tuple[Any, Run, *tuple[Any, ...]]  # experiment, run, and what is not asked for here
-_QUARTERS = ("DJF", "MAM", "JJA", "SON")  # of the year, by their months
 
 
 @dataclass(frozen=True)
@@ -68,9 +66,10 @@ class Ground:
 
     @property
     def seasons(self) -> tuple[str, ...]:
-        """Quarters of the year of those, in the order of the year."""
-        found = {_quarter(scene) for scene in self.scenes}
-        return tuple(one for one in _QUARTERS if one in found)
+        """Meteorological seasons in which the tiles were seen; empty where not of every one known."""
+        north = hemispheres(self.rows)
+        found = {season_of(row, date_of(row), north[row.name]) for row in self.rows}
+        return () if "" in found else tuple(one for one in SEASONS if one in found)
 
     @property
     def blocks(self) -> Mapping[str, str]:
@@ -112,11 +111,6 @@ def ground(
 def first_block(row: SplitRow) -> str:
     """The block that a tile counts to."""
     return row.block.split("+")[0]
-
-
-def _quarter(overpass: str) -> str:
-    month = _DATE.search(overpass)
-    return _QUARTERS[int(month[1]) % 12 // 3] if month else ""
 
 
 def calibrated(method: Method, ground: Ground, level: float) -> Intervals:

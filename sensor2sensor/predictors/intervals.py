@@ -70,7 +70,7 @@ class Intervals(Frozen):
         dataset: Name of the data set it was calibrated on.
         dataset_sha256: Of its ``dataset.json``.
         scenes: Overpasses its blocks were seen by, or what else stands for scenes there.
-        seasons: Quarters of the year of those, where dates are known.
+        seasons: Meteorological seasons in which they were seen, where dates and places are known.
         members: Of each model that predicts: experiment, run, step, digest, how it is applied.
         draws: Draws of dropout of each.
     """
