@@ -66,7 +66,7 @@ class Ground:
 
     @property
     def seasons(self) -> tuple[str, ...]:
-        """Meteorological seasons in which the tiles were seen; empty where not of every one known."""
+        """Meteorological seasons of the tiles; empty where that of one is not known."""
         north = hemispheres(self.rows)
         found = {season_of(row, date_of(row), north[row.name]) for row in self.rows}
         return () if "" in found else tuple(one for one in SEASONS if one in found)

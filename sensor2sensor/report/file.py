@@ -282,14 +282,13 @@ class EvaluationFile(_Frozen):
     published: dict[str, float | None] = {}  # by its own keys, of profile pix2pix-maps
     pooled: Pooled | None = None  # of profile dsen2cr
     cross_sensor: CrossSensor | None = None  # of profile torchsisr
-    intervals: Intervals | None = None  # of a run with calibrated intervals, on test
     options: list[str] = Field(default=[], alias="set")  # what --set said of the evaluation
     csv: Table
     gallery: list[Picture]
     fixed: list[Picture] = []  # the same tiles for every run of a data set and split
     tile_facts: TileFacts | None = None
     trust: dict[str, Any] | None = None
-    intervals: dict[str, Any] | None = None
+    intervals: Intervals | None = None  # of a run with calibrated intervals, on test
 
     @property
     def columns(self) -> list[str]:
