@@ -165,9 +165,8 @@ def facts(experiment: Any, run: Run, step: int) -> dict[str, Any]:
 
 def applied(experiment: Any) -> dict[str, Any]:
     """How a generator is applied: what of its training mode it keeps, and the seed of draws."""
-    return experiment.config.inference.model_dump(mode="json") | {
-        "statistics": experiment.config.applied_statistics, "seed": experiment.SEED,
-    }  # fmt: skip
+    kept: dict[str, Any] = experiment.config.inference.model_dump(mode="json")
+    return {**kept, "statistics": experiment.config.applied_statistics, "seed": experiment.SEED}
 
 
 def _digest(run: Run, step: int) -> str:
