@@ -15,6 +15,8 @@ import export
 import predict
 import train
 from sensor2sensor import report
+from sensor2sensor.__main__ import main as commands
+from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.calibration import divided
 from sensor2sensor.dataset.ledger import read_split
@@ -66,7 +68,12 @@ def test_a_whole_training_reads_no_block_that_is_set_aside(trained):
     assert len(parts.watched & read) == 3  # sample_val: it did look at val
 
 
-def test_the_evaluation_calibrates_and_tells_the_coverage(trained):
+def calibrated(root: Path, *words: str) -> int:
+    environment = str(root / "environment.json")
+    return commands(["calibrate", "--environment", environment, "--exp", "a/edsr", *words])
+
+
+def test_the_evaluation_calibrates_and_tells_the_coverage(trained, capsys):
     root, _ = trained
     done = call(root, evaluate, "--exp", "a/edsr")
     assert done.returncode == 0, done.stderr[-2000:]
@@ -80,16 +87,15 @@ def test_the_evaluation_calibrates_and_tells_the_coverage(trained):
     assert list(frame.band) == ["B02", "B03", "B04"] and (frame.test_blocks == 3).all()
     assert frame.coverage.between(0.3, 1).all() and (frame["shift"] == "").all()
     # Repeated by its own command they are the same, and --test tells the same coverage.
-    again = call(root, calibrate, "--exp", "a/edsr", "--test")
-    assert again.returncode == 0, again.stderr[-2000:]
+    assert calibrated(root, "--test") == 0
     assert json.loads((run_of(root).ckpt_dir / "ckpt-2.intervals.json").read_text()) == kept
-    assert f"B02: {100 * frame.coverage[0]:.1f} % within" in again.stdout
+    assert f"B02: {100 * frame.coverage[0]:.1f} % within" in capsys.readouterr().out
 
 
 def test_predictions_have_bounds_from_the_run_and_from_its_export(trained, tmp_path):
     root, _ = trained
     if not (run_of(root).ckpt_dir / "ckpt-2.intervals.json").is_file():
-        assert call(root, calibrate, "--exp", "a/edsr").returncode == 0
+        assert calibrated(root) == 0
     stack = tmp_path / "stack.tif"
     image = np.random.default_rng(0).uniform(0.05, 0.3, (3, 24, 28)).astype(np.float32)
     place = {"transform": rasterio.Affine(40, 0, 5e5, 0, -40, 6e6), "crs": "EPSG:32617"}
@@ -136,7 +142,7 @@ def test_what_was_not_set_aside_or_not_calibrated_so_is_refused(trained, tmp_pat
     assert members[0][0].config.calibration is not None
     other = members[0][0].config.model_copy(update={"calibration": None})
     plain = members[0][0]._with(config=other)
-    with pytest.raises(calibrate.ConfigError, match="was trained on val as a whole"):
+    with pytest.raises(ConfigError, match="was trained on val as a whole"):
         calibrate.calibrate([(plain, members[0][1], 2)], None)
     assert calibrate.section_of((plain, members[0][1], 2), None, "test") is None
     assert calibrate.section_of(members[0], None, "val") is None
