@@ -42,7 +42,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def section_of(
-    member: Member, gan: Any, split: str, draws: int | None = None
+    member: Member, gan: Any, split: str, draws: int | None = None, elsewhere: Any = None
 ) -> dict[str, Any] | None:
     """Section ``intervals`` of an evaluation, after the run is calibrated where it was not yet.
 
@@ -51,6 +51,7 @@ def section_of(
         gan: Its model; None of a baseline.
         split: What is scored; of another than test there is no such section.
         draws: Of dropout.
+        elsewhere: Another data set that is scored, with ``folder`` and ``contract``.
 
     Returns:
         None where the experiment sets no blocks aside.
@@ -62,7 +63,7 @@ def section_of(
     made = intervals_for(home_of(method, [member]), method.provenance)
     if made is None:
         made = calibrate([member], method)
-    return covered(replace(method, intervals=made), ground_of(member, "test"))
+    return covered(replace(method, intervals=made), ground_of(member, "test", elsewhere))
 
 
 def calibrate(members: list[Member], method: Method) -> Intervals:
@@ -85,10 +86,13 @@ def calibrate(members: list[Member], method: Method) -> Intervals:
     return made
 
 
-def ground_of(member: Member, split: str) -> Ground:
+def ground_of(member: Member, split: str, elsewhere: Any = None) -> Ground:
     """The blocks of a split that an experiment tries intervals on, of val those set aside."""
     experiment, _, _ = member
-    config, rows = experiment.config, read_split(experiment.dataset_dir)
+    place = (experiment.dataset_dir, experiment.contract)
+    if elsewhere is not None:
+        place = (elsewhere.folder, elsewhere.contract)
+    config, rows = experiment.config, read_split(place[0])
     parts = parts_of(experiment)
     assert parts is not None, "asked of experiments that calibrate"
     of_split = parts.calibrating if split == "val" else {r.name for r in rows if r.split == split}
@@ -98,7 +102,7 @@ def ground_of(member: Member, split: str) -> Ground:
         if name.endswith(config.enforce_suffix or "")
         and not (config.exclude_suffix and name.endswith(config.exclude_suffix))
     )
-    return ground(experiment.dataset_dir, experiment.contract, rows, names)
+    return ground(*place, rows, names)
 
 
 def run(args: argparse.Namespace) -> int:

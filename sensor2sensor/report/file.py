@@ -224,7 +224,8 @@ class ScoredOn(_Frozen):
     """A data set that was scored and not trained on, and how much of it training has seen.
 
     ``ground`` says how that is known: by coordinates (``crs``), by ``group``, or ``unknown``.
-    ``seen_tiles`` of ``tiles`` show ground of the other's train split; None where nobody knows.
+    ``seen_tiles`` of ``tiles`` show ground of the other's train split, ``beside_tiles`` more lie in
+    its blocks; None where nobody knows. ``shared`` names the blocks or groups that both show.
     """
 
     name: str
@@ -233,6 +234,7 @@ class ScoredOn(_Frozen):
     ground: Literal["crs", "group", "unknown"]
     tiles: int
     seen_tiles: int | None
+    beside_tiles: int | None = None
     shared: list[str] = []
     note: str = ""
 
