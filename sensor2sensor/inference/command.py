@@ -111,6 +111,7 @@ def _add_windows(add: Callable[..., object]) -> None:
 
 def _add_output(add: Callable[..., object]) -> None:
     add("--dtype", choices=DTYPES, help="float32, int16 (reflectance x 10000) or uint8")
+    add("--intervals", action="store_true", help="lower and upper ends, of a calibrated model")
     add("--quicklook", action="store_true", help="a PNG beside it")
     add("--preview", action="store_true", help="a page to compare input and prediction on")
     add("--trust", action="store_true", help="a map beside it: how far it departs from its input")
@@ -294,7 +295,7 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
 
 def _told(written: Written) -> Told:
     said = written.provenance
-    keys = ("software", "windows", "batch", "dtype", "nodata")
+    keys = ("software", "windows", "batch", "dtype", "nodata", "intervals")
     return Told(
         {"name": said["method"], **said["model"]},
         {"name": said["scene"], **said["facts"]},
