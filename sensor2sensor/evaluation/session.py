@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +12,7 @@ from sensor2sensor.config.evaluations import MODEL, PUBLISHED, mode_in_words
 from sensor2sensor.config.vocabulary import TORCHSISR
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
+from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.dataset.ledger import read_split
@@ -27,6 +28,7 @@ from sensor2sensor.evaluation.tables import show
 from sensor2sensor.evaluation.tile_facts import FactSheet
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.predictors.draws import draws_of
+from sensor2sensor.predictors.interval_words import coverage_lines
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.registry import baselines
 
@@ -71,6 +73,7 @@ class Session:
         baseline: Whether the model is the baseline of its name.
         named_step: The step, where it was asked for and is part of the files' names.
         options: What ``--set`` said of the evaluation.
+        intervals: How much of test the model's intervals hold; None: it has none.
         elsewhere: The data set that is scored, where it is not the one trained on.
     """
 
@@ -86,6 +89,7 @@ class Session:
         baseline: bool = False,
         named_step: int | None = None,
         options: Sequence[str] = (),
+        intervals: Mapping[str, Any] | None = None,
         elsewhere: Elsewhere | None = None,
     ) -> None:
         self._experiment, self._elsewhere = experiment, elsewhere
@@ -94,10 +98,13 @@ class Session:
         self._split = split
         self._profile = profile
         config = experiment.config
+        # Of val what training looks at: calibration blocks must choose no recipe either.
+        watched = split == "val" and elsewhere is None
+        names = unread(experiment) if watched else experiment.excluded.names
         self._filters: Filters = {
             "enforce_suffix": config.enforce_suffix or None,
             "exclude_suffix": config.exclude_suffix or None,
-            "exclude_tiles": experiment.excluded.names & self._names(experiment.excluded.names),
+            "exclude_tiles": names & self._names(names),
         }
         # Before a tile is read: what is built anew meanwhile must not pass for what was scored.
         digest = files.sha256(self._place[0] / CONTRACT_FILE)
@@ -115,6 +122,7 @@ class Session:
             baseline=baseline,
             named_step=named_step,
             options=tuple(options),
+            intervals=intervals,
             seed=None if baseline else experiment.SEED,
             recipe=recipe_of(config, experiment.excluded, options, experiment.run.resolved),
         )
@@ -226,9 +234,11 @@ class Session:
         return {name: found.of(name) for name in found.tiles}
 
     def _told(self) -> list[str]:
-        """Lines on which tiles were scored."""
+        """Lines on the model's intervals, and on which tiles were scored."""
+        held = self.subject.intervals
+        tried = [] if held is None else coverage_lines(held)
         if self._elsewhere is None:
-            return left_out(self._experiment, self._split)
+            return [*tried, *left_out(self._experiment, self._split)]
         count = len(self._filters["exclude_tiles"])
         named = [f"exclude_tiles leaves out {count} of its tiles"] if count else []
-        return [*self._elsewhere.lines(), *named]
+        return [*tried, *self._elsewhere.lines(), *named]

@@ -134,6 +134,50 @@ class CrossSensor(_Frozen):
         return [f"MTF {mtf} (half width {self.half_width})"]
 
 
+class BandCoverage(_Frozen):
+    """How much of the test blocks lies within the intervals of one band.
+
+    ``coverage`` is the mean over blocks of a block's share, which is what the promise is about;
+    ``std`` (N - 1; None of one block), ``lowest`` and ``highest`` are over blocks. ``q`` is half a
+    width in ``unit``, with score ``spread`` in spreads; ``width`` the mean width in ``unit``.
+    """
+
+    unit: str
+    q: float
+    calibration_blocks: int
+    coverage: float
+    std: float | None
+    lowest: float
+    highest: float
+    width: float
+    blocks: int
+    pixels: int
+
+
+class Intervals(_Frozen):
+    """Calibrated intervals of the model, tried on test.
+
+    ``called`` is the name they are shown under (``conformal, 23 blocks``), ``promise`` what may be
+    concluded, which belongs wherever a coverage is shown; ``shift`` says in what test is of another
+    kind than the calibration's ground, where nothing is promised at all.
+    """
+
+    level: float
+    score: Literal["absolute", "spread"]
+    draws: int
+    called: str
+    calibrated: bool
+    calibration_blocks: int
+    promise: str
+    calibrated_on: str
+    edge_px: int
+    quantile_error: float
+    tiles: int
+    test_blocks: int
+    bands: dict[str, BandCoverage]
+    shift: list[str]
+
+
 class Table(_Frozen):
     """The CSV that the JSON vouches for."""
 
@@ -246,7 +290,7 @@ class EvaluationFile(_Frozen):
     fixed: list[Picture] = []  # the same tiles for every run of a data set and split
     tile_facts: TileFacts | None = None
     trust: dict[str, Any] | None = None
-    intervals: dict[str, Any] | None = None
+    intervals: Intervals | None = None  # of a run with calibrated intervals, on test
 
     @property
     def columns(self) -> list[str]:
