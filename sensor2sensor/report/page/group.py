@@ -1,0 +1,197 @@
+"""The sections of one group: everything that may be compared with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sensor2sensor.report import compare, cross_sensor, pages, published
+from sensor2sensor.report.baselines import gained_over
+from sensor2sensor.report.load import Group
+from sensor2sensor.report.page import charts, curves, tiles
+from sensor2sensor.report.page.pictures import Album
+from sensor2sensor.report.page.section import Section, filled, folded, note
+from sensor2sensor.report.page.svg import text
+from sensor2sensor.report.page.tables import table
+
+BOXES = (
+    "Box: quartiles; line: median; diamond: mean; whiskers: 1.5 interquartile ranges; dots: tiles "
+    "beyond them. An arrow counts tiles beyond the axis."
+)
+RANKS = (
+    "1 is best. A circle is larger where more metrics give that rank; the bar is their mean. All "
+    "are ranked on the same tiles; who lacks a finite value on one of them comes last."
+)
+
+
+def titles(groups: Sequence[Group]) -> list[str]:
+    """A short name of each group; with digits of its data set where two would be called alike."""
+    short = [_short(group) for group in groups]
+    return [
+        f"{name} ({group.facts.dataset.sha256.split(':')[-1][:8]})"
+        if short.count(name) > 1
+        else name
+        for name, group in zip(short, groups, strict=True)
+    ]
+
+
+def _short(group: Group) -> str:
+    facts = group.facts
+    profile = "" if facts.profile == "standard" else f", profile {facts.profile}"
+    split = "" if facts.split == "test" else f", split {facts.split}"
+    return f"{facts.dataset.name}{profile}{split}"
+
+
+def section(group: Group, title: str, key: str, album: Album) -> Section:
+    """All of one group."""
+    parts = (
+        Section(f"{key}-gain", f"Gain over {_overs(group)}", _gains(group), short="Gain"),
+        Section(f"{key}-scores", "Scores", _scores(group)),
+        Section(f"{key}-ranks", "Ranks", _ranks(group)),
+        Section(f"{key}-boxes", "Distribution over tiles", _boxes(group), short="Distribution"),
+        Section(f"{key}-frr", "Frequencies restored", _frequencies(group), short="Frequencies"),
+        Section(f"{key}-parts", "Breakdown", _breakdown(group)),
+        Section(f"{key}-tiles", "Best, median and worst tiles", tiles.galleries(group, album, key),
+                short="Tiles"),
+        Section(f"{key}-worst", "Tiles to tick", tiles.worst(group, key), short="Worst tiles"),
+    )  # fmt: skip
+    return Section(key, title, _head(group), filled(parts))
+
+
+def _parts(group: Group) -> tuple[Group, ...]:
+    """The strata of a group of whole tiles; within a stratum there are none."""
+    return () if group.stratum is not None else group.strata
+
+
+def _overs(group: Group) -> str:
+    return " and ".join(gained_over(group)) or "a baseline"
+
+
+def _head(group: Group) -> str:
+    """What is behind the group, as a row of numbers, and its whole name."""
+    facts, found = group.facts, compare.entrants(group)
+    gains = compare.gains_of(group)
+    blocks = max((g.blocks or 0 for g in gains), default=0)
+    scenes = max((g.scenes or 0 for g in gains), default=0)
+    shared = facts.dataset.split_policy["ground_shared"].get(facts.split)
+    runs, others = len(group.results), sum(e.baseline for e in found)
+    numbers = {
+        "tiles": facts.tiles,
+        "blocks of ground": blocks or None,
+        "scene" if scenes == 1 else "scenes": scenes or None,
+        "run" if runs == 1 else "runs": runs,
+        "baseline" if others == 1 else "baselines": others,
+        "of the ground seen in training": None if shared is None else f"{100 * shared:.1f} %",
+    }
+    items = "".join(
+        f"<li><b>{value}</b> {text(name)}</li>"
+        for name, value in numbers.items()
+        if value is not None
+    )
+    return f'<p class="whole">{text(group.title)}</p><ul class="facts">{items}</ul>'
+
+
+def _gains(group: Group) -> str:
+    told = []
+    for over in gained_over(group):
+        frame, gains = compare.gain_table(group, over), compare.gaining(group, over)
+        if frame is None:
+            continue
+        upright = frame.T if len(frame) <= pages.UPRIGHT_RUNS else frame
+        corner = "metric" if len(frame) <= pages.UPRIGHT_RUNS else "run"
+        told += [
+            f'<h4>Over {text(over)}</h4>' if len(gained_over(group)) > 1 else "",
+            _key(over), charts.gain_panels(group, gains, over),
+            note(_about_gains(group, over)),
+            folded("As a table", table(upright, f"Gain over {over}", corner=corner)),
+        ]  # fmt: skip
+    inner = "".join(folded(part.title, _gains(part)) for part in _parts(group))
+    return "".join(told) + (inner if told else "") or note("No baseline was evaluated.")
+
+
+def _key(over: str) -> str:
+    marks = {
+        "better": '<circle cx="7" cy="6" r="4"/>',
+        "worse": '<rect x="3.4" y="2.4" width="7.2" height="7.2"/>',
+        "open": '<circle class="hollow" cx="7" cy="6" r="4"/>',
+    }
+    words = {"better": f"better than {over}", "worse": f"worse than {over}", "open": "undecided"}
+    items = "".join(
+        f'<li><svg viewBox="0 0 14 12" aria-hidden="true"><g class="v {kind}">{mark}</g></svg>'
+        f"{text(words[kind])}</li>"
+        for kind, mark in marks.items()
+    )
+    return f'<ul class="legend">{items}</ul>'
+
+
+def _about_gains(group: Group, over: str) -> str:
+    within = "" if group.stratum is None else ", unless too few of its pixels lie within the stratum"
+    return (
+        "Mean paired difference per tile, signed so that right of zero is better for every "
+        "metric, with its 95 % interval: Student's t with the cluster-robust variances of blocks "
+        f"of ground and of scenes; here {compare.independent_groups(group, over)}. No verdict "
+        f"where a tile has no finite value{within}. A scene is told from others by "
+        f"{group.facts.scene_unit}."
+    )
+
+
+def _scores(group: Group) -> str:
+    frame = compare.summary_table(group)
+    grey = pages.baselines_of(group)
+    told = (
+        "Mean ± standard deviation over tiles; best mean in bold, baselines in grey. Undefined "
+        "and infinite values are counted, never averaged. "
+    )
+    if any(result.facts.pooled for result in group.results):
+        told += "“Pooled” is over all pixels at once, as published numbers are. "
+    told += compare.lacking(group) + pages.behind(group) + pages.ground(group)
+    body = table(frame, "Mean ± standard deviation over tiles", best=pages.best(group, frame),
+                 baselines=grey, corner="run", note=told)  # fmt: skip
+    pooled = published.pooled_table(group) if group.stratum is None else None
+    if pooled is not None:
+        body += table(pooled, published.title(group), baselines=grey, corner="run")
+    return body + "".join(folded(part.title, _scores(part)) for part in _parts(group))
+
+
+def _ranks(group: Group) -> str:
+    frame = compare.rank_table(group)
+    if len(frame) < 2:
+        return ""
+    grey = pages.baselines_of(group)
+    body = charts.rank_panel(group) + note(RANKS)
+    ranked = table(frame, "Rank of the mean, metric by metric", baselines=grey, corner="run")
+    inner = "".join(folded(part.title, _ranks(part)) for part in _parts(group))
+    return body + folded("As a table", ranked) + inner
+
+
+def _boxes(group: Group) -> str:
+    return charts.box_panels(group, compare.entrants(group)) + note(BOXES)
+
+
+def _frequencies(group: Group) -> str:
+    """Spectra and rates of profile torchsisr; both modes apart, since no number means the same."""
+    own = [result for result in group.results if result.facts.cross_sensor is not None]
+    modes = dict.fromkeys(
+        mode for r in own if r.facts.cross_sensor for mode in r.facts.cross_sensor.fda
+    )
+    told = []
+    for mode in modes:
+        drawn = curves.spectra(own, group, mode)
+        if drawn:
+            told.append(f"<h4>Mode {text(mode)}</h4>{curves.rate_panels(own, group, mode)}{drawn}")
+    frames = [(group.label(r), title, f) for r in own for title, f in cross_sensor.frames(r).items()]
+    tabled = {
+        label: "".join(table(f, title) for who, title, f in frames if who == label)
+        for label in dict.fromkeys(label for label, _, _ in frames)
+    }
+    told += [folded(f"Bands, sites and flow of {label}", body) for label, body in tabled.items()]
+    return "".join(told) + note(cross_sensor.WARNING) if told else ""
+
+
+def _breakdown(group: Group) -> str:
+    definition = next(iter(group.metrics.values()))
+    title = f"{compare.heading(definition, unit=False)}, mean over the tiles of each scene"
+    frame = compare.scene_table(group)
+    if len(frame.columns) > len(frame):
+        # Scenes down: hundreds of them side by side would be read by nobody.
+        return table(frame.T, title, corner="scene")
+    return table(frame, title, baselines=pages.baselines_of(group), corner="run")
