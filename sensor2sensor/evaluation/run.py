@@ -13,6 +13,7 @@ import numpy as np
 
 from sensor2sensor.config.evaluations import BY_DEFINITION
 from sensor2sensor.config.vocabulary import BAND_UNIT, INPUT
+from sensor2sensor.core.clustered import Bools, undefined_alike
 from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, select_records
@@ -24,15 +25,7 @@ from sensor2sensor.evaluation.pooled import Pool, Pooled
 from sensor2sensor.evaluation.predict import check, drawn_of
 from sensor2sensor.evaluation.scoring import Ground, Scores, counted, over_draws
 from sensor2sensor.evaluation.sisr import Sisr, SisrScorer, scorer_of
-from sensor2sensor.evaluation.summary import (
-    Bools,
-    Gain,
-    Statistics,
-    gain,
-    spared,
-    statistics,
-    undefined_alike,
-)
+from sensor2sensor.evaluation.summary import Gain, Statistics, gain, spared, statistics
 from sensor2sensor.predictors.baselines import DoNothing
 from sensor2sensor.predictors.protocol import Predictor
 
