@@ -120,6 +120,7 @@ def _and_strata(piece: Callable[[Group], str]) -> Callable[[Group], str]:
 
 
 def baselines_of(group: Group) -> list[str]:
+    """Labels of the baselines, which stand in grey."""
     return [entrant.label for entrant in compare.entrants(group) if entrant.baseline]
 
 

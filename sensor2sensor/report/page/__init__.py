@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sensor2sensor.report.page.build import NAME, page, write_page
+from sensor2sensor.report.page.build import NAME, page, save, write_page
 
-__all__ = ["NAME", "page", "write_page"]
+__all__ = ["NAME", "page", "save", "write_page"]

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.versions import __version__, library_versions
 from sensor2sensor.report.load import Result, Results
 from sensor2sensor.report.page import conclusions, group
 from sensor2sensor.report.page.pictures import MANY, Album
 from sensor2sensor.report.page.section import Section, contents, drawn, filled, note
 from sensor2sensor.report.page.tables import table
+from sensor2sensor.report.pages import Page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,11 +65,44 @@ def _filled(values: dict[str, str]) -> str:
     return "".join(made)
 
 
-def write_page(results: Results, path: Path) -> int:
-    """Write the page; returns its bytes."""
+def write_page(results: Results, path: Path | None = None) -> tuple[Path, int]:
+    """Write the page as one file.
+
+    Args:
+        results: What was read.
+        path: The file; ``report.html`` beside the evaluations by default.
+
+    Returns:
+        The file and its bytes.
+
+    Raises:
+        InputError: The file cannot be written there.
+    """
+    path = results.folder / NAME if path is None else path
     data = page(results).encode("utf-8")
-    files.write_bytes(path, data)
-    return len(data)
+    try:
+        files.write_bytes(path, data)
+    except OSError as error:
+        hint = "name a file elsewhere with --page"
+        raise InputError(
+            f"cannot write the page ({error.strerror})", where=path, hint=hint
+        ) from error
+    return path, len(data)
+
+
+def save(results: Results, path: str | Path | None = None) -> Page:
+    """Write the page as one file, for a notebook; shows where it lies.
+
+    Args:
+        results: What was read.
+        path: The file; ``report.html`` beside the evaluations by default.
+    """
+    written, size = write_page(results, None if path is None else Path(path))
+    link = html.escape(written.absolute().as_uri(), quote=True)
+    told = (
+        f"{html.escape(str(written))}, {size / 1e6:.1f} MB, to be opened in a browser or sent on."
+    )
+    return Page(f'<p><a href="{link}">The report as a page</a>: {told}</p>')
 
 
 def _title(results: Results) -> str:
@@ -86,7 +121,8 @@ def _read(results: Results) -> Section:
     frame = pd.DataFrame(lines).set_index("experiment") if lines else pd.DataFrame()
     body = table(frame, "Every evaluation that was read")
     empty = note(
-        f"No evaluation to compare in {results.folder.name}. Train and evaluate an experiment first."
+        f"No evaluation to compare in {results.folder.name}. Train and evaluate an experiment "
+        "first."
     )
     return Section("read", "What was read", body or empty)
 

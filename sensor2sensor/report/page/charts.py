@@ -183,7 +183,9 @@ def rank_panel(group: Group) -> str:
         return ""
     grey = {e.label for e in compare.competing(group) if e.baseline}
     labels = [str(label) for label in table.index]
-    panel = Panel(rows_of(labels, [label in grey for label in labels]), top=6, width=560)
+    panel = Panel(
+        rows_of(labels, [label in grey for label in labels]), top=6, width=560, whole=True
+    )
     axis = panel.axis([1.0, float(max(len(labels), 2))])
     marks, told = [], []
     for position, label in enumerate(labels):

@@ -124,7 +124,9 @@ def _key(over: str) -> str:
 
 
 def _about_gains(group: Group, over: str) -> str:
-    within = "" if group.stratum is None else ", unless too few of its pixels lie within the stratum"
+    within = (
+        "" if group.stratum is None else ", unless too few of its pixels lie within the stratum"
+    )
     return (
         "Mean paired difference per tile, signed so that right of zero is better for every "
         "metric, with its 95 % interval: Student's t with the cluster-robust variances of blocks "
@@ -178,7 +180,9 @@ def _frequencies(group: Group) -> str:
         drawn = curves.spectra(own, group, mode)
         if drawn:
             told.append(f"<h4>Mode {text(mode)}</h4>{curves.rate_panels(own, group, mode)}{drawn}")
-    frames = [(group.label(r), title, f) for r in own for title, f in cross_sensor.frames(r).items()]
+    frames = [
+        (group.label(r), title, f) for r in own for title, f in cross_sensor.frames(r).items()
+    ]
     tabled = {
         label: "".join(table(f, title) for who, title, f in frames if who == label)
         for label in dict.fromkeys(label for label, _, _ in frames)
@@ -190,8 +194,8 @@ def _frequencies(group: Group) -> str:
 def _breakdown(group: Group) -> str:
     definition = next(iter(group.metrics.values()))
     title = f"{compare.heading(definition, unit=False)}, mean over the tiles of each scene"
-    frame = compare.scene_table(group)
+    frame, grey = compare.scene_table(group), pages.baselines_of(group)
     if len(frame.columns) > len(frame):
         # Scenes down: hundreds of them side by side would be read by nobody.
-        return table(frame.T, title, corner="scene")
-    return table(frame, title, baselines=pages.baselines_of(group), corner="run")
+        return table(frame.T, title, baselines=grey, corner="scene")
+    return table(frame, title, baselines=grey, corner="run")

@@ -53,13 +53,17 @@ def _folder(labels: Sequence[str]) -> str:
     return shared
 
 
-def ticks(low: float, high: float, count: int = TICKS) -> list[float]:
-    """Round numbers within a range, about ``count`` of them."""
-    raw = (high - low) / count
+def ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
+    """A few round numbers within a range; of ranks, which have no halves, whole ones."""
+    raw = max((high - low) / TICKS, 1.0 if whole else 0.0)
     if not raw > 0 or not math.isfinite(raw):
         return [low]
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
+    step = next(
+        power * m
+        for m in ((1, 2, 5, 10) if whole else (1, 2, 2.5, 5, 10))
+        if power * m >= raw * 0.999
+    )
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [i * step for i in range(first, last + 1)]
@@ -126,11 +130,13 @@ class Panel:
         rows: Its lines from the top.
         top: Where the first line begins; less without a title.
         width: Of the whole drawing.
+        whole: Whether its axis has whole numbers alone.
     """
 
     rows: Sequence[Row]
     top: float = TOP
     width: float = WIDTH
+    whole: bool = False
 
     @property
     def pitch(self) -> float:
@@ -177,13 +183,14 @@ class Panel:
             f'aria-label="{text(alt)}">',
             f'<text class="t" x="0" y="13">{text(title)}</text>' if title else "",
         ]
-        for value in ticks(axis.low, axis.high):
+        for value in ticks(axis.low, axis.high, whole=self.whole):
             x = n(axis(value))
             parts.append(f'<path class="grid" d="M{x} {n(self.top)}V{n(bottom)}"/>')
             parts.append(f'<text class="x" x="{x}" y="{n(bottom + 13)}">{tick_text(value)}</text>')
         if unit not in ("", "1"):
             parts.append(
-                f'<text class="u" x="{n(self.width - RIGHT)}" y="{n(bottom + 26)}">{text(unit)}</text>'
+                f'<text class="u" x="{n(self.width - RIGHT)}" y="{n(bottom + 26)}">{text(unit)}'
+                "</text>"
             )
         for position, row in enumerate(self.rows):
             parts.append(

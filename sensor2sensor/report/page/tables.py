@@ -31,7 +31,7 @@ def table(
         frame: Cells as text; what stands after the first line of a cell goes small beneath it.
         caption: What it shows; also its name for who cannot see it.
         best: True for cells in bold, in the frame's shape.
-        baselines: Labels of rows in grey.
+        baselines: Labels of rows, or of columns, in grey.
         corner: Head of the labels; the name of the index by default.
         note: Small print below.
         label: Makes the HTML of a row's label, where that is more than text.
@@ -41,14 +41,15 @@ def table(
     numeric = [_is_numeric(frame.iloc[:, c].tolist()) for c in range(frame.shape[1])]
     names = [corner or str(frame.index.name or ""), *(str(name) for name in frame.columns)]
     head = "".join(_head(*pair) for pair in zip(names, [False, *numeric], strict=True))
+    dim = [str(name) in baselines for name in frame.columns]
     lines = []
     drawn = label or _cell
     for position, name in enumerate(frame.index):
         cells = [str(cell) for cell in frame.iloc[position].tolist()]
         marks = best.iloc[position].tolist() if best is not None else [False] * len(cells)
         body = "".join(
-            f"<td{_kind(number, mark)}>{_cell(cell)}</td>"
-            for cell, number, mark in zip(cells, numeric, marks, strict=True)
+            f"<td{_kind(number, mark, grey)}>{_cell(cell)}</td>"
+            for cell, number, mark, grey in zip(cells, numeric, marks, dim, strict=True)
         )
         grey = ' class="baseline"' if name in baselines else ""
         lines.append(f'<tr{grey}><th scope="row">{drawn(str(name))}</th>{body}</tr>')
@@ -65,8 +66,8 @@ def _is_numeric(cells: Sequence[object]) -> bool:
     return bool(told) and all(_NUMBER.match(cell) for cell in told)
 
 
-def _kind(number: bool, best: bool) -> str:
-    kinds = " ".join(["n"] * number + ["best"] * bool(best))
+def _kind(number: bool, best: bool, grey: bool) -> str:
+    kinds = " ".join(["n"] * number + ["best"] * bool(best) + ["dim"] * grey)
     return f' class="{kinds}"' if kinds else ""
 
 
