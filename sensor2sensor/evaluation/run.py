@@ -32,6 +32,7 @@ from sensor2sensor.predictors.protocol import Predictor
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
+    from sensor2sensor.evaluation.tile_facts import FactSheet
 
 BATCH = 8  # tiles in memory at a time
 
@@ -245,6 +246,7 @@ def evaluate(
     exclude_tiles: Collection[str] = (),
     seed: int = 0,
     sisr: Sisr | None = None,
+    facts: FactSheet | None = None,
 ) -> Evaluation:
     """Score every predictor on every tile of a split.
 
@@ -262,6 +264,7 @@ def evaluate(
         exclude_tiles: Names of tiles left out, as in training.
         seed: Seed of the bootstrap intervals.
         sisr: How profile ``torchsisr`` scores; as is sound by default.
+        facts: Takes in each tile, for what is known of it beside its scores.
 
     Raises:
         ConfigError: The profile is unknown or cannot score a predictor or the data set.
@@ -296,6 +299,8 @@ def evaluate(
                 found[method].append(row)
         # After the scores, which refuse tiles that are smaller than a window.
         pool.add(draws, scorer.see(held, masks))
+        if facts is not None:
+            facts.see(batch)
     # Method by method, whatever the batch size: the order of rows in tables already written.
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(

@@ -14,12 +14,15 @@ from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.evaluation.cross_output import show_detail, write_detail
+from sensor2sensor.evaluation.fixed import write_fixed
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.joined import write_joined
 from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, stem, write
+from sensor2sensor.evaluation.recipe import recipe_of
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
 from sensor2sensor.evaluation.sisr import sisr_of
 from sensor2sensor.evaluation.tables import show
+from sensor2sensor.evaluation.tile_facts import FactSheet
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.predictors.draws import draws_of
 from sensor2sensor.predictors.protocol import Predictor
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     from sensor2sensor.config.environment import Environment
     from sensor2sensor.config.exclusion import Excluded
+    from sensor2sensor.core.runs import Run
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.pipeline.normalisation import Normalisation
 
@@ -46,6 +50,7 @@ class ExperimentView(Protocol):
     environment: Environment
     excluded: Excluded
     normaliser: Normalisation
+    run: Run
     SEED: int
     BATCH_SIZE: int
 
@@ -101,6 +106,8 @@ class Session:
             baseline=baseline,
             named_step=named_step,
             options=tuple(options),
+            seed=None if baseline else experiment.SEED,
+            recipe=recipe_of(config, experiment.excluded, options, experiment.run.resolved),
         )
 
     def score(self, predictor: Predictor, console: Console | None = None) -> Evaluation:
@@ -122,6 +129,7 @@ class Session:
         )
         predictors: dict[str, Predictor] = {MODEL: predictor, **known}
         place = (experiment.dataset_dir, experiment.contract)
+        sheet = FactSheet(*place)
         evaluation = evaluate(
             predictors,
             *place,
@@ -130,6 +138,7 @@ class Session:
             batch_size=experiment.BATCH_SIZE if self._by_batch else BATCH,
             seed=experiment.SEED,
             sisr=sisr_of(experiment) if self._profile == TORCHSISR else None,
+            facts=sheet,
             **self._filters,
         )
         clipped = self._clipped()
@@ -147,12 +156,16 @@ class Session:
                 predictor, *place, self._split, shelf, named=named,
                 by_batch=self._by_batch and experiment.BATCH_SIZE > 1, **self._filters,
             )  # fmt: skip
+        fixed: list[dict[str, Any]] = []
+        with decoration("the pictures of the fixed tiles", logger.warning):
+            alone = {"by_batch": self._by_batch}
+            fixed = write_fixed(evaluation, predictors, *place, shelf, **alone, **self._filters)
         if (detail := evaluation.detail) is not None:
             with decoration("the curves and mosaics", logger.warning):
                 pictures += write_detail(detail, evaluation.cross_sensor, shelf)
         table, facts = write(
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
-            baselines=known, gallery=pictures,
+            baselines=known, gallery=pictures, fixed=fixed, facts=sheet,
         )  # fmt: skip
         console = console or Console(markup=False, highlight=False)  # [v1] in a path is no style
         title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"

@@ -142,13 +142,55 @@ class Table(_Frozen):
     sha256: str
 
 
+class FactColumn(_Frozen):
+    """What a column of the facts per tile holds; a flag is ``true`` or ``false``."""
+
+    kind: Literal["text", "number", "flag"]
+    unit: str
+    about: str
+
+
+class TileFacts(Table):
+    """The table of facts per tile, ``<stem>_tiles.csv``; an empty cell is an unknown fact."""
+
+    columns: dict[str, FactColumn]
+
+
 class Picture(_Frozen):
-    """One sheet of the gallery, relative to the evaluation folder."""
+    """One sheet of the gallery, relative to the evaluation folder.
+
+    ``panel`` is what a picture of rank ``fixed`` shows: ``input``, ``truth``, or the method.
+    """
 
     file: str
     rank: str
     tile: str
     caption: str
+    panel: str | None = None
+
+
+class Trained(_Frozen):
+    """The data set that a run was trained on."""
+
+    name: str
+    sha256: str
+
+
+class ScoredOn(_Frozen):
+    """A data set that was scored and not trained on, and how much of it training has seen.
+
+    ``ground`` says how that is known: by coordinates (``crs``), by ``group``, or ``unknown``.
+    ``seen_tiles`` of ``tiles`` show ground of the other's train split; None where nobody knows.
+    """
+
+    name: str
+    sha256: str
+    trained_on: Trained
+    ground: Literal["crs", "group", "unknown"]
+    tiles: int
+    seen_tiles: int | None
+    shared: list[str] = []
+    note: str = ""
 
 
 class Inference(_Frozen):
@@ -169,12 +211,15 @@ class EvaluationFile(_Frozen):
     timestamp: str
     model_name: str
     model_is_baseline: bool = False
+    seed: int | None = None
+    recipe: str | None = None  # equal ones on one data set are seeds of one model
     step: int
     weights: str = "last"
     clipped_pixels: float | None = None
     inference_statistics: str = "moving averages"  # what evaluations from before the key used
     inference: Inference | None = None
     dataset: Dataset
+    scored_on: ScoredOn | None = None  # where it is not the data set trained on
     split: str
     filters: dict[str, str | None]
     profile: str
@@ -196,6 +241,10 @@ class EvaluationFile(_Frozen):
     options: list[str] = Field(default=[], alias="set")  # what --set said of the evaluation
     csv: Table
     gallery: list[Picture]
+    fixed: list[Picture] = []  # the same tiles for every run of a data set and split
+    tile_facts: TileFacts | None = None
+    trust: dict[str, Any] | None = None
+    intervals: dict[str, Any] | None = None
 
     @property
     def columns(self) -> list[str]:
