@@ -3,9 +3,10 @@
     python -m benchmarks.report [--runs 50] [--tiles 2000] [--keep FOLDER]
 
 The evaluations are generated: one is written by the evaluation's own writer, and the others are
-its kin with scores drawn anew. Each run brings its best, median and worst tile as pictures of the
-size that evaluate.py draws. Reading and writing take a process of their own, whose peak of memory
-is told. Bound: a minute, on a machine that does nothing else.
+its kin with scores drawn anew. Each run brings its best, median and worst tile and the eight fixed
+ones as pictures of the size that evaluate.py draws.
+Reading and writing take a process of their own, whose peak of memory is told. Bound: a minute, on a
+machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ RUNS, TILES, METRICS = 50, 2000, 8
 SCENES, BLOCKS = 20, 100
 METHODS = ("model", "nearest", "bicubic")
 SHEET_PX = (1489, 311)  # of a sheet of six panels
+TILE_PX, FIXED = (256, 256), 8
 RANKS = ("best", "median", "worst")
 MOST_S = 60.0
 
@@ -121,25 +123,50 @@ def _run(folder: Path, template: dict[str, Any], names: list[str], number: int, 
     table = folder / f"{stem}.csv"
     files.write_csv(table, ("name", "scene", "split", "method", *names), rows)
     csv = {"file": table.name, "rows": len(rows), "sha256": files.sha256(table)}
-    gallery = [_sheet(folder, stem, rank, rng) for rank in RANKS]
-    changes = {"experiment": f"bench/run{number:02d}", "tiles": tiles, "csv": csv}
-    files.write_json(folder / f"{stem}.json", {**template, **changes, "gallery": gallery})
+    gallery, fixed = [], []
+    for rank in RANKS:
+        name = f"inv__{int(rng.integers(tiles)):05d}_0x0"
+        entry = _picture(folder / f"{stem}_gallery" / f"{rank}.png", SHEET_PX, rng)
+        told = {"rank": rank, "tile": name, "caption": f"{rank} by HPSI, tile {name}"}
+        gallery.append({"file": entry, **told})
+    for place in range(FIXED):
+        for panel in ("input", "model", "bicubic", "truth"):
+            # Of one seed where runs share a picture, as they do with truth and baseline.
+            own = rng if panel == "model" else np.random.default_rng((place, len(panel)))
+            path = folder / f"{stem}_gallery" / f"fixed-{place + 1}-{panel}.png"
+            entry, name = _picture(path, TILE_PX, own), f"inv__{place:05d}_0x0"
+            told = {"rank": "fixed", "tile": name, "caption": f"{panel}, tile {name}"}
+            fixed.append({"file": entry, **told, "panel": panel})
+    # The interval is that of the template about a mean of its own.
+    gain = {
+        base: {metric: _moved(told, 0.004 * (number - 20)) for metric, told in row.items()}
+        for base, row in template["gain"].items()
+    }
+    changes = {"experiment": f"bench/run{number:02d}", "tiles": tiles, "csv": csv, "gain": gain}
+    changes |= {"gallery": gallery, "fixed": fixed, "seed": number}
+    files.write_json(folder / f"{stem}.json", {**template, **changes})
 
 
-def _sheet(folder: Path, stem: str, rank: str, rng: np.random.Generator) -> dict[str, str]:
+def _moved(gain: dict[str, Any], by: float) -> dict[str, Any]:
+    ends = ("mean", "t_low", "t_high", "bootstrap_low", "bootstrap_high")
+    moved = {end: None if gain[end] is None else gain[end] + by - gain["mean"] for end in ends}
+    moved |= {"t_low": by - 0.02, "t_high": by + 0.02}
+    verdict = "better" if by > 0.02 else "worse" if by < -0.02 else "open"
+    return {**gain, **moved, "verdict": verdict}
+
+
+def _picture(path: Path, size: tuple[int, int], rng: np.random.Generator) -> str:
     """A picture as hard to compress as a scene is: smooth ground with fine texture on it."""
     from PIL import Image
 
-    width, height = SHEET_PX
+    width, height = size
     coarse = rng.uniform(40, 200, (height // 24 + 1, width // 24 + 1, 3)).astype(np.uint8)
-    ground = Image.fromarray(coarse).resize(SHEET_PX, Image.Resampling.BICUBIC)
+    ground = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
     noisy = np.asarray(ground, np.float64) + rng.normal(0, 6, (height, width, 1))
     buffer = io.BytesIO()
     Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(buffer, "PNG", compress_level=1)
-    file = f"{stem}_gallery/{rank}.png"
-    files.write_bytes(folder / file, buffer.getvalue())
-    tile = f"inv__{int(rng.integers(2000)):05d}_0x0"
-    return {"file": file, "rank": rank, "tile": tile, "caption": f"{rank} by HPSI, tile {tile}"}
+    files.write_bytes(path, buffer.getvalue())
+    return f"{path.parent.name}/{path.name}"
 
 
 def report(result: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from sensor2sensor.report.page import conclusions, group
 from sensor2sensor.report.page.pictures import MANY, Album
 from sensor2sensor.report.page.section import Section, contents, drawn, filled, note
 from sensor2sensor.report.page.tables import table
+from sensor2sensor.report.page.view import View
 from sensor2sensor.report.pages import Page
 
 if TYPE_CHECKING:
@@ -31,17 +32,18 @@ def page(results: Results) -> str:
     Args:
         results: What was read; may be empty, and then the page says what to do.
     """
-    pictures = sum(len(result.facts.gallery) for result in results.results)
+    pictures = sum(len(r.facts.gallery) + len(r.facts.fixed) for r in results.results)
     album = Album(many=pictures > MANY)
-    names = group.titles(results.groups)
-    sections = [
-        group.section(found, name, f"g{number}", album)
-        for number, (found, name) in enumerate(zip(results.groups, names, strict=True), start=1)
+    groups = results.groups
+    views = [
+        View(found, name, f"g{number}")
+        for number, (found, name) in enumerate(zip(groups, group.titles(groups), strict=True), 1)
     ]
+    sections = [group.section(view, album) for view in views]
     sections += [_read(results), _skipped(results)]
     sections.append(_made(results, album))
     sections = list(filled(sections))
-    found = conclusions.conclusions(results, names)
+    found = conclusions.conclusions(results, views)
     title = _title(results)
     return _filled(
         {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from sensor2sensor.report.load import Group
 from sensor2sensor.report.page.svg import Panel, Row, n, panels, rows_of, text
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
 WHISKER = 1.5  # interquartile ranges, Tukey 1977
@@ -176,16 +177,17 @@ def _beyond(axis: Any, one: Box, y: float) -> str:
     return (f'<path class="o" d="{dots}"/>' if dots else "") + arrows
 
 
-def rank_panel(group: Group) -> str:
-    """Ranks of the means: a circle for each place, larger for more metrics, a bar at their mean."""
-    table = compare.rank_table(group)
+def rank_panel(table: pd.DataFrame, grey: Collection[str]) -> str:
+    """Ranks of the means: a circle for each place, larger for more metrics, a bar at their mean.
+
+    Args:
+        table: Of :func:`sensor2sensor.report.compare.rank_table`.
+        grey: Labels of the baselines.
+    """
     if table.empty or len(table.columns) < 2:
         return ""
-    grey = {e.label for e in compare.competing(group) if e.baseline}
     labels = [str(label) for label in table.index]
-    panel = Panel(
-        rows_of(labels, [label in grey for label in labels]), top=6, width=560, whole=True
-    )
+    panel = Panel(rows_of(labels, [label in grey for label in labels]), top=6, whole=True)
     axis = panel.axis([1.0, float(max(len(labels), 2))])
     marks, told = [], []
     for position, label in enumerate(labels):

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sensor2sensor.report import compare
-from sensor2sensor.report.baselines import gained_over
 from sensor2sensor.report.file import Gain
 from sensor2sensor.report.load import Group, Results
 from sensor2sensor.report.page.svg import text
+from sensor2sensor.report.page.view import View
 
 LINES = 5  # on each side
 
@@ -28,23 +28,20 @@ class Conclusions:
     cannot: tuple[str, ...]
 
 
-def conclusions(results: Results, titles: Sequence[str]) -> Conclusions:
+def conclusions(results: Results, views: Sequence[View]) -> Conclusions:
     """Sentences about all groups.
 
     Args:
         results: All that was read.
-        titles: Short names of the groups, in their order.
+        views: Its groups, in their order.
     """
-    groups = results.groups
-    named = list(zip(groups, titles, strict=True))
     # The groups with most runs first: what was compared most is what is asked about.
-    named.sort(key=lambda pair: -len(pair[0].results))
-    told = [sentence for group, title in named if (sentence := _of_group(group, title))]
+    order = sorted(views, key=lambda view: -len(view.group.results))
+    told = [sentence for view in order if (sentence := _of_group(view))]
     can = (_scope(results), *told)
     if len(can) > LINES:
-        rest = [group for group, _ in named][LINES - 2 :]
-        can = (*can[: LINES - 1], _of_others(rest))
-    return Conclusions(can, tuple(filter(None, _cannot(results)))[:LINES])
+        can = (*can[: LINES - 1], _of_others(order[LINES - 2 :]))
+    return Conclusions(can, tuple(filter(None, _cannot(results, views)))[:LINES])
 
 
 def _count(number: int, word: str) -> str:
@@ -66,13 +63,12 @@ def _scope(results: Results) -> str:
     )
 
 
-def _first(group: Group) -> tuple[str, dict[str, Gain]]:
+def _first(view: View) -> tuple[str, Mapping[str, Gain]]:
     """The run of the best mean rank and its gains over the strongest baseline; both empty."""
-    overs = gained_over(group)
-    gains = compare.gaining(group, overs[-1]) if overs else {}
+    gains = view.gains(view.overs[-1]) if view.overs else {}
     if not gains:
         return "", {}
-    order = [str(label) for label in compare.rank_table(group).index if label in gains]
+    order = [str(label) for label in view.ranks.index if label in gains]
     run = order[0] if order else next(iter(gains))
     return run, gains[run]
 
@@ -81,24 +77,30 @@ def _verdicts(gains: Mapping[str, Gain]) -> Counter[str]:
     return Counter(gain.verdict for gain in gains.values())
 
 
-def _of_group(group: Group, title: str) -> str:
+def _of_group(view: View) -> str:
     """How the run of the best mean rank fares against the strongest baseline."""
-    run, gains = _first(group)
+    run, gains = _first(view)
     if not gains:
         return ""
-    over, counts = gained_over(group)[-1], _verdicts(gains)
-    parts = [f"better than {over} in {counts['better']} of {_count(len(gains), 'metric')}"]
-    parts += [f"worse in {counts['worse']}"] if counts["worse"] else []
-    unsaid = counts["open"] + counts["none"]
-    parts += [f"undecided in {unsaid}"] if unsaid else []
-    first = f"{run} has the best mean rank and is" if len(group.results) > 1 else f"{run} is"
-    behind = compare.independent_groups(group, over)
-    return f"{title}: {first} {', '.join(parts)} ({behind})."
+    over, counts = view.overs[-1], _verdicts(gains)
+    total = _count(len(gains), "metric")
+    told = {
+        "better than": counts["better"],
+        "worse than": counts["worse"],
+        "not told apart from": counts["open"] + counts["none"],
+    }
+    known = [(words, count) for words, count in told.items() if count]
+    (words, count), *others = known
+    parts = [f"{words} {over} in {count} of {total}"]
+    parts += [f"{words.split(' than')[0].split(' from')[0]} in {count}" for words, count in others]
+    first = f"{run} has the best mean rank and is" if len(view.group.results) > 1 else f"{run} is"
+    behind = compare.independent_groups(view.group, over)
+    return f"{view.title}: {first} {', '.join(parts)} ({behind})."
 
 
-def _of_others(groups: Sequence[Group]) -> str:
+def _of_others(views: Sequence[View]) -> str:
     """Groups that have no line of their own, counted."""
-    first = [_first(group) for group in groups]
+    first = [_first(view) for view in views]
     known = [gains for _, gains in first if gains]
     most = sum(2 * _verdicts(gains)["better"] > len(gains) for gains in known)
     return (
@@ -107,9 +109,9 @@ def _of_others(groups: Sequence[Group]) -> str:
     )
 
 
-def _cannot(results: Results) -> list[str]:
-    groups = results.groups
-    every = [gain for g in groups for over in gained_over(g) for gain in compare.gains_of(g, over)]
+def _cannot(results: Results, views: Sequence[View]) -> list[str]:
+    groups = [view.group for view in views]
+    every = [g for v in views for over in v.overs for g in compare.gains_of(v.group, over)]
     few = [g for g in groups if any("only" in x.note for x in compare.gains_of(g))]
     silent = sum(gain.verdict in ("open", "none") for gain in every)
     seen = [g for g in groups if (_seen(g) or 0) > 0]

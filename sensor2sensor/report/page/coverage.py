@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from sensor2sensor.report.file import BandCoverage, Intervals
 
 ABOUT = (
-    "Disc: mean over blocks of the share of a block's pixels within their interval; line: lowest to "
-    "highest block; upright: what the intervals aim at."
+    "Disc: mean over blocks of the share of a block's pixels within their interval; line: lowest "
+    "to highest block; upright: what the intervals aim at."
 )
 
 
@@ -41,7 +41,9 @@ def coverage(group: Group) -> str:
 def _panel(band: str, found: Sequence[tuple[str, Intervals]]) -> str:
     panel = Panel(rows_of([run for run, _ in found], [False] * len(found)))
     known = [(run, own, own.bands.get(band)) for run, own in found]
-    ends = [100 * end for _, _, one in known if one is not None for end in (one.lowest, one.highest)]
+    ends = [
+        100 * end for _, _, one in known if one is not None for end in (one.lowest, one.highest)
+    ]
     axis = panel.axis([*ends, *(100 * own.level for _, own, _ in known), 100.0])
     bottom = panel.y(len(found) - 1) + panel.pitch / 2
     marks, told = [], []

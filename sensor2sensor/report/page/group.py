@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sensor2sensor.report import compare, cross_sensor, pages, published
-from sensor2sensor.report.baselines import gained_over
 from sensor2sensor.report.load import Group
-from sensor2sensor.report.page import charts, curves, tiles
+from sensor2sensor.report.page import charts, coverage, curves, tiles, wall
 from sensor2sensor.report.page.pictures import Album
 from sensor2sensor.report.page.section import Section, filled, folded, note
 from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.page.tables import table
+from sensor2sensor.report.page.view import View
 
 BOXES = (
-    "Box: quartiles; line: median; diamond: mean; whiskers: 1.5 interquartile ranges; dots: tiles "
-    "beyond them. An arrow counts tiles beyond the axis."
+    "Baselines in grey, then the runs from the best mean rank down. Box: quartiles; line: median; "
+    "diamond: mean; whiskers: 1.5 interquartile ranges; dots: tiles beyond them. An arrow counts "
+    "tiles beyond the axis."
 )
 RANKS = (
     "1 is best. A circle is larger where more metrics give that rank; the bar is their mean. All "
@@ -41,41 +42,37 @@ def _short(group: Group) -> str:
     return f"{facts.dataset.name}{profile}{split}"
 
 
-def section(group: Group, title: str, key: str, album: Album) -> Section:
+def section(view: View, album: Album) -> Section:
     """All of one group."""
+    key, group = view.key, view.group
+    overs = " and ".join(view.overs) or "a baseline"
     parts = (
-        Section(f"{key}-gain", f"Gain over {_overs(group)}", _gains(group), short="Gain"),
-        Section(f"{key}-scores", "Scores", _scores(group)),
-        Section(f"{key}-ranks", "Ranks", _ranks(group)),
-        Section(f"{key}-boxes", "Distribution over tiles", _boxes(group), short="Distribution"),
+        Section(f"{key}-gain", f"Gain over {overs}", _gains(view), short="Gain"),
+        Section(f"{key}-scores", "Scores", _scores(view)),
+        Section(f"{key}-ranks", "Ranks", _ranks(view)),
+        Section(f"{key}-boxes", "Distribution over tiles", _boxes(view), short="Distribution"),
         Section(f"{key}-frr", "Frequencies restored", _frequencies(group), short="Frequencies"),
-        Section(f"{key}-parts", "Breakdown", _breakdown(group)),
+        Section(f"{key}-parts", "Breakdown", _breakdown(view)),
+        Section(f"{key}-cover", "Coverage of intervals", coverage.coverage(group),
+                short="Coverage"),
+        Section(f"{key}-wall", "The same tiles by every model", wall.wall(group, album, key),
+                short="Same tiles"),
         Section(f"{key}-tiles", "Best, median and worst tiles", tiles.galleries(group, album, key),
-                short="Tiles"),
-        Section(f"{key}-worst", "Tiles to tick", tiles.worst(group, key), short="Worst tiles"),
+                short="Best and worst tiles"),
+        Section(f"{key}-worst", "Tiles to tick", tiles.worst(view), short="Tiles to tick"),
     )  # fmt: skip
-    return Section(key, title, _head(group), filled(parts))
+    return Section(key, view.title, _head(view), filled(parts))
 
 
-def _parts(group: Group) -> tuple[Group, ...]:
-    """The strata of a group of whole tiles; within a stratum there are none."""
-    return () if group.stratum is not None else group.strata
-
-
-def _overs(group: Group) -> str:
-    return " and ".join(gained_over(group)) or "a baseline"
-
-
-def _head(group: Group) -> str:
+def _head(view: View) -> str:
     """What is behind the group, as a row of numbers, and its whole name."""
-    facts, found = group.facts, compare.entrants(group)
-    gains = compare.gains_of(group)
+    facts, gains = view.group.facts, compare.gains_of(view.group)
     blocks = max((g.blocks or 0 for g in gains), default=0)
     scenes = max((g.scenes or 0 for g in gains), default=0)
     shared = facts.dataset.split_policy["ground_shared"].get(facts.split)
-    runs, others = len(group.results), sum(e.baseline for e in found)
+    runs, others = len(view.group.results), len(view.grey)
     numbers = {
-        "tiles": facts.tiles,
+        "tiles": f"{facts.tiles:,}",
         "blocks of ground": blocks or None,
         "scene" if scenes == 1 else "scenes": scenes or None,
         "run" if runs == 1 else "runs": runs,
@@ -87,24 +84,25 @@ def _head(group: Group) -> str:
         for name, value in numbers.items()
         if value is not None
     )
-    return f'<p class="whole">{text(group.title)}</p><ul class="facts">{items}</ul>'
+    return f'<p class="whole">{text(view.group.title)}</p><ul class="facts">{items}</ul>'
 
 
-def _gains(group: Group) -> str:
+def _gains(view: View) -> str:
     told = []
-    for over in gained_over(group):
-        frame, gains = compare.gain_table(group, over), compare.gaining(group, over)
+    for over in view.overs:
+        frame, gains = compare.gain_table(view.group, over), view.gains(over)
         if frame is None:
             continue
-        upright = frame.T if len(frame) <= pages.UPRIGHT_RUNS else frame
-        corner = "metric" if len(frame) <= pages.UPRIGHT_RUNS else "run"
+        upright = len(frame) <= pages.UPRIGHT_RUNS
         told += [
-            f'<h4>Over {text(over)}</h4>' if len(gained_over(group)) > 1 else "",
-            _key(over), charts.gain_panels(group, gains, over),
-            note(_about_gains(group, over)),
-            folded("As a table", table(upright, f"Gain over {over}", corner=corner)),
+            f"<h4>Over {text(over)}</h4>" if len(view.overs) > 1 else "",
+            _key(over),
+            charts.gain_panels(view.group, gains, over),
+            note(_about_gains(view.group, over)),
+            folded("As a table", table(frame.T if upright else frame, f"Gain over {over}",
+                                       corner="metric" if upright else "run")),
         ]  # fmt: skip
-    inner = "".join(folded(part.title, _gains(part)) for part in _parts(group))
+    inner = "".join(folded(part.title, _gains(part)) for part in view.strata)
     return "".join(told) + (inner if told else "") or note("No baseline was evaluated.")
 
 
@@ -124,21 +122,20 @@ def _key(over: str) -> str:
 
 
 def _about_gains(group: Group, over: str) -> str:
-    within = (
-        "" if group.stratum is None else ", unless too few of its pixels lie within the stratum"
-    )
+    few = ", unless too few of its pixels lie within the stratum"
+    within = "" if group.stratum is None else few
     return (
-        "Mean paired difference per tile, signed so that right of zero is better for every "
-        "metric, with its 95 % interval: Student's t with the cluster-robust variances of blocks "
+        "Runs from the best mean rank down. Mean paired difference per tile, signed so that right "
+        "of zero is better for every metric, with its 95 % interval: Student's t with the "
+        "cluster-robust variances of blocks "
         f"of ground and of scenes; here {compare.independent_groups(group, over)}. No verdict "
         f"where a tile has no finite value{within}. A scene is told from others by "
         f"{group.facts.scene_unit}."
     )
 
 
-def _scores(group: Group) -> str:
-    frame = compare.summary_table(group)
-    grey = pages.baselines_of(group)
+def _scores(view: View) -> str:
+    group, frame = view.group, compare.summary_table(view.group)
     told = (
         "Mean ± standard deviation over tiles; best mean in bold, baselines in grey. Undefined "
         "and infinite values are counted, never averaged. "
@@ -147,26 +144,27 @@ def _scores(group: Group) -> str:
         told += "“Pooled” is over all pixels at once, as published numbers are. "
     told += compare.lacking(group) + pages.behind(group) + pages.ground(group)
     body = table(frame, "Mean ± standard deviation over tiles", best=pages.best(group, frame),
-                 baselines=grey, corner="run", note=told)  # fmt: skip
+                 baselines=view.grey, corner="run", note=told)  # fmt: skip
     pooled = published.pooled_table(group) if group.stratum is None else None
     if pooled is not None:
-        body += table(pooled, published.title(group), baselines=grey, corner="run")
-    return body + "".join(folded(part.title, _scores(part)) for part in _parts(group))
+        body += table(pooled, published.title(group), baselines=view.grey, corner="run")
+    return body + "".join(folded(part.title, _scores(part)) for part in view.strata)
 
 
-def _ranks(group: Group) -> str:
-    frame = compare.rank_table(group)
-    if len(frame) < 2:
+def _ranks(view: View) -> str:
+    if len(view.ranks) < 2:
         return ""
-    grey = pages.baselines_of(group)
-    body = charts.rank_panel(group) + note(RANKS)
-    ranked = table(frame, "Rank of the mean, metric by metric", baselines=grey, corner="run")
-    inner = "".join(folded(part.title, _ranks(part)) for part in _parts(group))
-    return body + folded("As a table", ranked) + inner
+    ranked = table(view.ranks, "Rank of the mean, metric by metric", baselines=view.grey,
+                   corner="run")  # fmt: skip
+    body = charts.rank_panel(view.ranks, view.grey) + note(RANKS) + folded("As a table", ranked)
+    return body + "".join(folded(part.title, _ranks(part)) for part in view.strata)
 
 
-def _boxes(group: Group) -> str:
-    return charts.box_panels(group, compare.entrants(group)) + note(BOXES)
+def _boxes(view: View) -> str:
+    runs = {entrant.label: entrant for entrant in view.found if not entrant.baseline}
+    baselines = [entrant for entrant in view.found if entrant.baseline]
+    found = [*baselines, *(runs[label] for label in view.ordered(runs))]
+    return charts.box_panels(view.group, found) + note(BOXES)
 
 
 def _frequencies(group: Group) -> str:
@@ -191,10 +189,11 @@ def _frequencies(group: Group) -> str:
     return "".join(told) + note(cross_sensor.WARNING) if told else ""
 
 
-def _breakdown(group: Group) -> str:
+def _breakdown(view: View) -> str:
+    group = view.group
     definition = next(iter(group.metrics.values()))
     title = f"{compare.heading(definition, unit=False)}, mean over the tiles of each scene"
-    frame, grey = compare.scene_table(group), pages.baselines_of(group)
+    frame, grey = compare.scene_table(group), view.grey
     if len(frame.columns) > len(frame):
         # Scenes down: hundreds of them side by side would be read by nobody.
         return table(frame.T, title, baselines=grey, corner="scene")

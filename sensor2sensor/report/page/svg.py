@@ -66,7 +66,9 @@ def ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
     )
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
-    return [i * step for i in range(first, last + 1)]
+    found = [i * step for i in range(first, last + 1)]
+    # Of ranks the first is the one that is looked for.
+    return [1.0, *(value for value in found if value > 1)] if whole else found
 
 
 def tick_text(value: float) -> str:
@@ -129,13 +131,11 @@ class Panel:
     Attributes:
         rows: Its lines from the top.
         top: Where the first line begins; less without a title.
-        width: Of the whole drawing.
         whole: Whether its axis has whole numbers alone.
     """
 
     rows: Sequence[Row]
     top: float = TOP
-    width: float = WIDTH
     whole: bool = False
 
     @property
@@ -147,7 +147,7 @@ class Panel:
     def left(self) -> float:
         """Where the frame begins, right of the labels."""
         widest = max((len(row.label) for row in self.rows), default=0)
-        return min(widest * LETTER * self._size / 11 + 10, 0.45 * self.width)
+        return min(widest * LETTER * self._size / 11 + 10, 0.45 * WIDTH)
 
     @property
     def _size(self) -> float:
@@ -160,7 +160,7 @@ class Panel:
 
     def axis(self, values: Sequence[float]) -> Scale:
         """A scale of the frame's width."""
-        return scale(values, self.left + 6, self.width - RIGHT)
+        return scale(values, self.left + 6, WIDTH - RIGHT)
 
     def y(self, position: int) -> float:
         """Middle of a line."""
@@ -178,8 +178,7 @@ class Panel:
         """
         bottom = self.top + self.pitch * len(self.rows)
         parts = [
-            f'<svg class="panel{" wide" * (self.width > WIDTH)}" '
-            f'viewBox="0 0 {n(self.width)} {n(self.height)}" role="img" '
+            f'<svg class="panel" viewBox="0 0 {n(WIDTH)} {n(self.height)}" role="img" '
             f'aria-label="{text(alt)}">',
             f'<text class="t" x="0" y="13">{text(title)}</text>' if title else "",
         ]
@@ -189,8 +188,7 @@ class Panel:
             parts.append(f'<text class="x" x="{x}" y="{n(bottom + 13)}">{tick_text(value)}</text>')
         if unit not in ("", "1"):
             parts.append(
-                f'<text class="u" x="{n(self.width - RIGHT)}" y="{n(bottom + 26)}">{text(unit)}'
-                "</text>"
+                f'<text class="u" x="{n(WIDTH - RIGHT)}" y="{n(bottom + 26)}">{text(unit)}</text>'
             )
         for position, row in enumerate(self.rows):
             parts.append(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Digits or a dash for none, with what the report puts behind them: a spread, a mark, brackets.
+TALL = 24  # rows beyond which a table scrolls within itself, its heads in sight
 _NUMBER = re.compile(r"^[+\-−±]?(\d|\.\d|∞|–$|n/a)")
 
 
@@ -54,8 +55,9 @@ def table(
         grey = ' class="baseline"' if name in baselines else ""
         lines.append(f'<tr{grey}><th scope="row">{drawn(str(name))}</th>{body}</tr>')
     told = f'<p class="note">{text(note)}</p>' if note else ""
+    tall = " tall" if len(frame) > TALL else ""
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}">'
+        f'<div class="scroll{tall}" role="region" tabindex="0" aria-label="{text(caption)}">'
         f'<table class="sort"><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>{told}"
     )

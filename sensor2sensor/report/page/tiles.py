@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from sensor2sensor.report.page.pictures import Album
 from sensor2sensor.report.page.section import folded, note
 from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.page.tables import table
+from sensor2sensor.report.page.view import View
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,10 +62,11 @@ def _sheet(result: Result, entry: Picture, album: Album, place: str) -> str:
     return f"<figure>{picture}<figcaption>{rank}{text(said)} {ticked}</figcaption></figure>"
 
 
-def worst(group: Group, place: str) -> str:
+def worst(view: View) -> str:
     """The tiles on which the runs of a group fare worst, each to be ticked."""
+    group, place = view.group, view.key
     name, definition = next(iter(group.metrics.items()))
-    frame = worst_tiles(group, name)
+    frame = worst_tiles(group, view.found, name)
     if frame.empty:
         return ""
     head = compare.heading(definition, unit=False)
@@ -84,7 +87,7 @@ def worst(group: Group, place: str) -> str:
     return table(told, title, corner="tile", label=lambda t: tick(t, place)) + note(CARE)
 
 
-def worst_tiles(group: Group, name: str) -> pd.DataFrame:
+def worst_tiles(group: Group, found: Sequence[compare.Entrant], name: str) -> pd.DataFrame:
     """Tiles from the worst on, by the mean of a metric over runs; first those without a value.
 
     A tile on which no entrant has a value is left out: its truth leaves the metric undefined.
@@ -94,7 +97,6 @@ def worst_tiles(group: Group, name: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    found = compare.entrants(group)
     runs = [e.table[name] for e in found if not e.baseline and e.has(name)]
     if not runs:
         return pd.DataFrame()
@@ -111,6 +113,8 @@ def worst_tiles(group: Group, name: str) -> pd.DataFrame:
     if base is not None:
         frame["baseline"] = base.table[name].reindex(values.index)
     every = pd.concat([e.table[name] for e in found if e.has(name)], axis=1)
-    known = frame[np.isfinite(every).any(axis=1)]
-    order = known.sort_values(["failed", "mean"], ascending=[False, higher], kind="stable")
+    known = frame.loc[np.isfinite(every.reindex(frame.index).to_numpy()).any(axis=1).tolist()]
+    order: pd.DataFrame = known.sort_values(
+        ["failed", "mean"], ascending=[False, higher], kind="stable"
+    )
     return order.head(WORST)

@@ -38,7 +38,8 @@ def wall(group: Group, album: Album, place: str) -> str:
     )
     table = (
         '<div class="scroll wall" role="region" tabindex="0" aria-label="Fixed tiles"><table>'
-        f'<thead><tr><th scope="col">tile</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<thead><tr><th scope="col">tile</th>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+        "</div>"
     )
     return table + note(ABOUT)
 
