@@ -101,6 +101,9 @@ COMMANDS = {
 }
 # A checkout's own: schemas are of no use to who installed the library, and models are not in it.
 OF_CHECKOUTS = {
+    "published": Command(
+        "sensor2sensor.report.arisgan", "write docs/arisgan.md: ARISGAN's rows, metrics as coded"
+    ),
     "show": Command("show", "a sheet of samples exactly as the network of an experiment gets them"),
     "schemas": Command(
         "sensor2sensor.schemas", "write schemas/*.json anew from the models behind them"

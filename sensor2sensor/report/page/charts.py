@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensor2sensor.report import compare
-from sensor2sensor.report.file import Gain
+from sensor2sensor.report.comparison import Comparison
 from sensor2sensor.report.load import Group
 from sensor2sensor.report.page.svg import Panel, Row, n, panels, rows_of, text
+from sensor2sensor.report.page.view import Gains
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,41 +25,40 @@ WHISKER = 1.5  # interquartile ranges, Tukey 1977
 STRETCH = 1.6
 
 
-def gain_panels(group: Group, gains: Mapping[str, Mapping[str, Gain]], over: str) -> str:
+def gain_panels(group: Group, gains: Gains, over: str) -> str:
     """Mean paired gain with its interval, a panel per metric; right of 0 is better.
 
     Args:
         group: Whose metrics have panels.
-        gains: By run and metric.
+        gains: By model and metric.
         over: The baseline.
     """
     titles = compare.labels(group)
     drawings = []
     for name, definition in group.metrics.items():
-        known = {run: row[name] for run, row in gains.items() if name in row}
-        if any(gain.mean is not None for gain in known.values()):
+        known = {model: row[name] for model, row in gains.items() if name in row}
+        if any(one.mean is not None for one in known.values()):
             drawings.append(_gain_panel(titles[name], definition.unit, known, over))
     return panels(drawings)
 
 
-def _gain_panel(title: str, unit: str, gains: Mapping[str, Gain], over: str) -> str:
+def _gain_panel(title: str, unit: str, gains: Mapping[str, Comparison], over: str) -> str:
     panel = Panel(rows_of(list(gains), [False] * len(gains)))
-    ends = [compare.interval(gain) for gain in gains.values()]
-    means = [gain.mean for gain in gains.values() if gain.mean is not None]
-    axis = panel.axis([0.0, *means, *(end for pair in ends if pair for end in pair)])
+    ends = [end for one in gains.values() for end in (one.mean, one.low, one.high)]
+    axis = panel.axis([0.0, *(end for end in ends if end is not None)])
     top, bottom = panel.top, panel.y(len(gains) - 1) + panel.pitch / 2
     marks = [f'<path class="zero" d="M{n(axis(0))} {n(top - 2)}V{n(bottom)}"/>']
-    for position, (run, gain) in enumerate(gains.items()):
-        if gain.mean is None:
+    for position, (model, one) in enumerate(gains.items()):
+        if one.mean is None:
             continue
-        y, x, pair = panel.y(position), axis(gain.mean), compare.interval(gain)
-        told = f"{run}: {gain_in_words(gain)}"
-        line = "" if pair is None else f'<path d="M{n(axis(pair[0]))} {n(y)}H{n(axis(pair[1]))}"/>'
+        y, told, line = panel.y(position), f"{model}: {in_words(one)}", ""
+        if one.low is not None and one.high is not None:
+            line = f'<path d="M{n(axis(one.low))} {n(y)}H{n(axis(one.high))}"/>'
         # Shape and fill too, since not everybody sees the colours.
-        mark = _mark(gain.verdict if pair else "none", x, y)
-        marks.append(f'<g class="v {gain.verdict}"><title>{text(told)}</title>{line}{mark}</g>')
+        mark = _mark(one.verdict, axis(one.mean), y)
+        marks.append(f'<g class="v {one.verdict}"><title>{text(told)}</title>{line}{mark}</g>')
     alt = f"{title}: gain over {over}. " + "; ".join(
-        f"{run} {gain_in_words(gain)}" for run, gain in gains.items()
+        f"{model} {in_words(one)}" for model, one in gains.items()
     )
     return panel.drawn(title, unit, axis, "".join(marks), alt)
 
@@ -70,13 +70,13 @@ def _mark(verdict: str, x: float, y: float) -> str:
     return f'<circle{hollow} cx="{n(x)}" cy="{n(y)}" r="4"/>'
 
 
-def gain_in_words(gain: Gain) -> str:
-    """``+0.12 (0.02 to 0.2), better``."""
-    if gain.mean is None:
+def in_words(one: Comparison) -> str:
+    """``+0.12 (0.02 to 0.2), p 0.01, better``."""
+    if one.mean is None:
         return "no value"
-    ends, words = compare.interval(gain), {"open": "undecided", "none": "no verdict"}
-    spread = "" if ends is None else f" ({ends[0]:.3g} to {ends[1]:.3g})"
-    return f"{gain.mean:+.3g}{spread}, {words.get(gain.verdict, gain.verdict)}"
+    words = {"open": "undecided", "none": "no verdict"}.get(one.verdict, one.verdict)
+    spread = "" if one.low is None else f" ({one.low:.3g} to {one.high:.3g})"
+    return ", ".join(filter(None, (f"{one.mean:+.3g}{spread}", compare.p_in_words(one), words)))
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sensor2sensor.report import compare
-from sensor2sensor.report.file import Gain
+from sensor2sensor.report.comparison import Comparison
 from sensor2sensor.report.load import Group, Results
 from sensor2sensor.report.page.svg import text
-from sensor2sensor.report.page.view import View
+from sensor2sensor.report.page.view import View, taken_over
 
 LINES = 5  # on each side
 
@@ -37,11 +36,14 @@ def conclusions(results: Results, views: Sequence[View]) -> Conclusions:
     """
     # The groups with most runs first: what was compared most is what is asked about.
     order = sorted(views, key=lambda view: -len(view.group.results))
-    told = [sentence for view in order if (sentence := _of_group(view))]
-    can = (_scope(results), *told)
-    if len(can) > LINES:
-        can = (*can[: LINES - 1], _of_others(order[LINES - 2 :]))
-    return Conclusions(can, tuple(filter(None, _cannot(results, views)))[:LINES])
+    told = [(view, sentence) for view in order if (sentence := _of_group(view))]
+    lines = [sentence for _, sentence in told]
+    if len(lines) > LINES - 1:
+        lines = [*lines[: LINES - 2], _of_others([view for view, _ in told[LINES - 2 :]])]
+    elif len(lines) < LINES - 1 and told:
+        lines[1:1] = filter(None, [_of_models(told[0][0])])
+    cannot = tuple(filter(None, _cannot(results, views)))[:LINES]
+    return Conclusions((_scope(results), *lines), cannot)
 
 
 def _count(number: int, word: str) -> str:
@@ -63,79 +65,95 @@ def _scope(results: Results) -> str:
     )
 
 
-def _first(view: View) -> tuple[str, Mapping[str, Gain]]:
-    """The run of the best mean rank and its gains over the strongest baseline; both empty."""
+def _first(view: View) -> tuple[str, Mapping[str, Comparison]]:
+    """The model of the best mean rank and how it compares with the strongest baseline."""
     gains = view.gains(view.overs[-1]) if view.overs else {}
-    if not gains:
-        return "", {}
-    order = [str(label) for label in view.ranks.index if label in gains]
-    run = order[0] if order else next(iter(gains))
-    return run, gains[run]
+    return next(iter(gains.items()), ("", {}))
 
 
-def _verdicts(gains: Mapping[str, Gain]) -> Counter[str]:
-    return Counter(gain.verdict for gain in gains.values())
+def _verdicts(found: Iterable[Comparison]) -> Counter[str]:
+    return Counter(one.verdict for one in found)
 
 
 def _of_group(view: View) -> str:
-    """How the run of the best mean rank fares against the strongest baseline."""
-    run, gains = _first(view)
-    if not gains:
+    """How the model of the best mean rank fares against the strongest baseline."""
+    model, row = _first(view)
+    if not row:
         return ""
-    over, counts = view.overs[-1], _verdicts(gains)
-    total = _count(len(gains), "metric")
+    first = f"{model} has the best mean rank and is" if len(view.models) > 1 else f"{model} is"
+    fared = _fared(view.overs[-1], row.values(), len(row))
+    return f"{view.title}: {first} {fared} ({taken_over(row.values())})."
+
+
+def _fared(other: str, found: Iterable[Comparison], total: int) -> str:
+    """``better than bicubic in 7 of 12 metrics, worse in 1, undecided in 4``."""
+    counts = _verdicts(found)
     told = {
         "better than": counts["better"],
         "worse than": counts["worse"],
         "not told apart from": counts["open"] + counts["none"],
     }
-    known = [(words, count) for words, count in told.items() if count]
-    (words, count), *others = known
-    parts = [f"{words} {over} in {count} of {total}"]
-    parts += [f"{words.split(' than')[0].split(' from')[0]} in {count}" for words, count in others]
-    first = f"{run} has the best mean rank and is" if len(view.group.results) > 1 else f"{run} is"
-    behind = compare.independent_groups(view.group, over)
-    return f"{view.title}: {first} {', '.join(parts)} ({behind})."
+    (words, count), *others = [(words, count) for words, count in told.items() if count]
+    short = {"worse than": "worse", "not told apart from": "undecided"}
+    return ", ".join([
+        f"{words} {other} in {count} of {_count(total, 'metric')}",
+        *(f"{short[words]} in {count}" for words, count in others),
+    ])  # fmt: skip
+
+
+def _of_models(view: View) -> str:
+    """How the two models of the best mean ranks fare against each other."""
+    if len(view.models) < 2:
+        return ""
+    first, second = (entrant.label for entrant in view.models[:2])
+    forth = [one for one in view.pairs if (one.first, one.second) == (first, second)]
+    back = [one for one in view.pairs if (one.first, one.second) == (second, first)]
+    if not forth and not back:
+        return ""
+    if forth:
+        return f"{view.title}: {first} is {_fared(second, forth, len(forth))}."
+    return f"{view.title}: {second} is {_fared(first, back, len(back))}."
 
 
 def _of_others(views: Sequence[View]) -> str:
     """Groups that have no line of their own, counted."""
-    first = [_first(view) for view in views]
-    known = [gains for _, gains in first if gains]
-    most = sum(2 * _verdicts(gains)["better"] > len(gains) for gains in known)
+    rows = [row for view in views if (row := _first(view)[1])]
+    most = sum(2 * _verdicts(row.values())["better"] > len(row) for row in rows)
     return (
-        f"In {most} of {_count(len(known), 'further group')} the run of the best mean rank is "
+        f"In {most} of {_count(len(rows), 'further group')} the model of the best mean rank is "
         "better than the strongest baseline in most metrics."
     )
 
 
 def _cannot(results: Results, views: Sequence[View]) -> list[str]:
-    groups = [view.group for view in views]
-    every = [g for v in views for over in v.overs for g in compare.gains_of(v.group, over)]
-    few = [g for g in groups if any("only" in x.note for x in compare.gains_of(g))]
-    silent = sum(gain.verdict in ("open", "none") for gain in every)
-    seen = [g for g in groups if (_seen(g) or 0) > 0]
+    every = [one for view in views for one in view.every]
+    groups = _count(len(views), "group")
+    few = sum(any("only" in one.note for one in view.every) for view in views)
+    silent = sum(one.verdict in ("open", "none") for one in every)
+    seen = sum((_seen(view.group) or 0) > 0 for view in views)
+    models = [model for view in views for model in view.models]
+    once = sum(len(model.results) < 2 for model in models)
     return [
-        f"Nothing about other scenes in {len(few)} of {_count(len(groups), 'group')}: fewer than "
-        "four scenes are behind their intervals, which speak of these scenes only."
+        f"Nothing about other scenes in {few} of {groups}: fewer than four scenes are behind their "
+        "intervals, which speak of these scenes only."
         if few
         else "",
-        f"Nothing from {silent} of {len(every)} comparisons with a baseline: their intervals "
-        "include 0, or a tile has no finite value."
+        f"Nothing about another training: {once} of {_count(len(models), 'model')} were trained "
+        "once, and another seed may change their order."
+        if once
+        else "",
+        f"Nothing from {silent} of {len(every)} comparisons with a baseline: not significant after "
+        "Holm's correction, or a tile has no finite value."
         if silent
         else "",
-        "Nothing about one model against another beyond their ranks, which have no interval."
-        if any(len(g.results) > 1 for g in groups)
-        else "",
-        f"Nothing about new ground in {len(seen)} of {_count(len(groups), 'group')}: training saw "
-        "part of what is scored."
+        f"Nothing about new ground in {seen} of {groups}: training saw part of what is scored."
         if seen
         else "",
         f"Nothing about {_count(len(results.skipped), 'file')} that could not be read: see Skipped."
         if results.skipped
         else "",
         "Nothing about other sensors, regions or seasons than those of the data sets, and nothing "
-        "about single pixels: a good score is a mean.",
+        "about single pixels: a score is a mean.",
     ]
 
 

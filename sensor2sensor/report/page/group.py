@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sensor2sensor.report import compare, cross_sensor, pages, published
 from sensor2sensor.report.load import Group
-from sensor2sensor.report.page import charts, coverage, curves, tiles, wall
+from sensor2sensor.report.page import charts, coverage, curves, gains, tiles, wall
+from sensor2sensor.report.page import parts as parts_of
 from sensor2sensor.report.page.pictures import Album
 from sensor2sensor.report.page.section import Section, filled, folded, note
 from sensor2sensor.report.page.svg import text
@@ -14,9 +15,9 @@ from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import View
 
 BOXES = (
-    "Baselines in grey, then the runs from the best mean rank down. Box: quartiles; line: median; "
-    "diamond: mean; whiskers: 1.5 interquartile ranges; dots: tiles beyond them. An arrow counts "
-    "tiles beyond the axis."
+    "Baselines in grey, then the models from the best mean rank down. Box: quartiles; line: "
+    "median; diamond: mean; whiskers: 1.5 interquartile ranges; dots: tiles beyond them. An arrow "
+    "counts tiles beyond the axis."
 )
 RANKS = (
     "1 is best. A circle is larger where more metrics give that rank; the bar is their mean. All "
@@ -47,12 +48,13 @@ def section(view: View, album: Album) -> Section:
     key, group = view.key, view.group
     overs = " and ".join(view.overs) or "a baseline"
     parts = (
-        Section(f"{key}-gain", f"Gain over {overs}", _gains(view), short="Gain"),
+        Section(f"{key}-gain", f"Gain over {overs}", gains.over_baselines(view), short="Gain"),
+        Section(f"{key}-pairs", "Model against model", gains.between_models(view)),
         Section(f"{key}-scores", "Scores", _scores(view)),
         Section(f"{key}-ranks", "Ranks", _ranks(view)),
         Section(f"{key}-boxes", "Distribution over tiles", _boxes(view), short="Distribution"),
         Section(f"{key}-frr", "Frequencies restored", _frequencies(group), short="Frequencies"),
-        Section(f"{key}-parts", "Breakdown", _breakdown(view)),
+        Section(f"{key}-parts", "Breakdown", parts_of.broken_down(view)),
         Section(f"{key}-cover", "Coverage of intervals", coverage.coverage(group),
                 short="Coverage"),
         Section(f"{key}-wall", "The same tiles by every model", wall.wall(group, album, key),
@@ -66,16 +68,17 @@ def section(view: View, album: Album) -> Section:
 
 def _head(view: View) -> str:
     """What is behind the group, as a row of numbers, and its whole name."""
-    facts, gains = view.group.facts, compare.gains_of(view.group)
-    blocks = max((g.blocks or 0 for g in gains), default=0)
-    scenes = max((g.scenes or 0 for g in gains), default=0)
+    facts = view.group.facts
+    blocks = max((one.blocks for one in view.every), default=0)
+    scenes = max((one.scenes for one in view.every), default=0)
     shared = facts.dataset.split_policy["ground_shared"].get(facts.split)
-    runs, others = len(view.group.results), len(view.grey)
+    runs, models, others = len(view.group.results), len(view.models), len(view.grey)
     numbers = {
         "tiles": f"{facts.tiles:,}",
         "blocks of ground": blocks or None,
         "scene" if scenes == 1 else "scenes": scenes or None,
-        "run" if runs == 1 else "runs": runs,
+        "model" if models == 1 else "models": models,
+        "runs, seeds among them": runs if runs > len(view.models) else None,
         "baseline" if others == 1 else "baselines": others,
         "of the ground seen in training": None if shared is None else f"{100 * shared:.1f} %",
     }
@@ -85,53 +88,6 @@ def _head(view: View) -> str:
         if value is not None
     )
     return f'<p class="whole">{text(view.group.title)}</p><ul class="facts">{items}</ul>'
-
-
-def _gains(view: View) -> str:
-    told = []
-    for over in view.overs:
-        frame, gains = compare.gain_table(view.group, over), view.gains(over)
-        if frame is None:
-            continue
-        upright = len(frame) <= pages.UPRIGHT_RUNS
-        told += [
-            f"<h4>Over {text(over)}</h4>" if len(view.overs) > 1 else "",
-            _key(over),
-            charts.gain_panels(view.group, gains, over),
-            note(_about_gains(view.group, over)),
-            folded("As a table", table(frame.T if upright else frame, f"Gain over {over}",
-                                       corner="metric" if upright else "run")),
-        ]  # fmt: skip
-    inner = "".join(folded(part.title, _gains(part)) for part in view.strata)
-    return "".join(told) + (inner if told else "") or note("No baseline was evaluated.")
-
-
-def _key(over: str) -> str:
-    marks = {
-        "better": '<circle cx="7" cy="6" r="4"/>',
-        "worse": '<rect x="3.4" y="2.4" width="7.2" height="7.2"/>',
-        "open": '<circle class="hollow" cx="7" cy="6" r="4"/>',
-    }
-    words = {"better": f"better than {over}", "worse": f"worse than {over}", "open": "undecided"}
-    items = "".join(
-        f'<li><svg viewBox="0 0 14 12" aria-hidden="true"><g class="v {kind}">{mark}</g></svg>'
-        f"{text(words[kind])}</li>"
-        for kind, mark in marks.items()
-    )
-    return f'<ul class="legend">{items}</ul>'
-
-
-def _about_gains(group: Group, over: str) -> str:
-    few = ", unless too few of its pixels lie within the stratum"
-    within = "" if group.stratum is None else few
-    return (
-        "Runs from the best mean rank down. Mean paired difference per tile, signed so that right "
-        "of zero is better for every metric, with its 95 % interval: Student's t with the "
-        "cluster-robust variances of blocks "
-        f"of ground and of scenes; here {compare.independent_groups(group, over)}. No verdict "
-        f"where a tile has no finite value{within}. A scene is told from others by "
-        f"{group.facts.scene_unit}."
-    )
 
 
 def _scores(view: View) -> str:
@@ -144,10 +100,10 @@ def _scores(view: View) -> str:
         told += "“Pooled” is over all pixels at once, as published numbers are. "
     told += compare.lacking(group) + pages.behind(group) + pages.ground(group)
     body = table(frame, "Mean ± standard deviation over tiles", best=pages.best(group, frame),
-                 baselines=view.grey, corner="run", note=told)  # fmt: skip
+                 baselines=view.grey, corner="model", note=told)  # fmt: skip
     pooled = published.pooled_table(group) if group.stratum is None else None
     if pooled is not None:
-        body += table(pooled, published.title(group), baselines=view.grey, corner="run")
+        body += table(pooled, published.title(group), baselines=view.grey, corner="model")
     return body + "".join(folded(part.title, _scores(part)) for part in view.strata)
 
 
@@ -155,16 +111,14 @@ def _ranks(view: View) -> str:
     if len(view.ranks) < 2:
         return ""
     ranked = table(view.ranks, "Rank of the mean, metric by metric", baselines=view.grey,
-                   corner="run")  # fmt: skip
+                   corner="model")  # fmt: skip
     body = charts.rank_panel(view.ranks, view.grey) + note(RANKS) + folded("As a table", ranked)
     return body + "".join(folded(part.title, _ranks(part)) for part in view.strata)
 
 
 def _boxes(view: View) -> str:
-    runs = {entrant.label: entrant for entrant in view.found if not entrant.baseline}
     baselines = [entrant for entrant in view.found if entrant.baseline]
-    found = [*baselines, *(runs[label] for label in view.ordered(runs))]
-    return charts.box_panels(view.group, found) + note(BOXES)
+    return charts.box_panels(view.group, [*baselines, *view.models]) + note(BOXES)
 
 
 def _frequencies(group: Group) -> str:
@@ -187,14 +141,3 @@ def _frequencies(group: Group) -> str:
     }
     told += [folded(f"Bands, sites and flow of {label}", body) for label, body in tabled.items()]
     return "".join(told) + note(cross_sensor.WARNING) if told else ""
-
-
-def _breakdown(view: View) -> str:
-    group = view.group
-    definition = next(iter(group.metrics.values()))
-    title = f"{compare.heading(definition, unit=False)}, mean over the tiles of each scene"
-    frame, grey = compare.scene_table(group), view.grey
-    if len(frame.columns) > len(frame):
-        # Scenes down: hundreds of them side by side would be read by nobody.
-        return table(frame.T, title, baselines=grey, corner="scene")
-    return table(frame, title, baselines=grey, corner="run")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sensor2sensor.report import compare
 from sensor2sensor.report.baselines import gained_over
-from sensor2sensor.report.file import Gain
+from sensor2sensor.report.board import Board
+from sensor2sensor.report.comparison import Comparison
 from sensor2sensor.report.load import Group
+from sensor2sensor.report.paired import over_baseline, pairs
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MOST_MODELS = 20  # of which every two are compared; a table of more is read by nobody
+Gains = Mapping[str, Mapping[str, Comparison]]  # by model and metric
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,28 @@ class View:
     group: Group
     title: str
     key: str
+    _gains: dict[str, Gains] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
+    def board(self) -> Board:
+        """Its scores side by side."""
+        return Board(self.group)
+
+    @property
     def found(self) -> list[compare.Entrant]:
         """Its entrants."""
-        return compare.entrants(self.group)
+        return self.board.entrants
 
     @cached_property
     def grey(self) -> frozenset[str]:
         """Labels of the baselines."""
         return frozenset(entrant.label for entrant in self.found if entrant.baseline)
+
+    @cached_property
+    def models(self) -> list[compare.Entrant]:
+        """Its models, seeds as one, from the best mean rank down."""
+        own = {entrant.label: entrant for entrant in self.found if not entrant.baseline}
+        return [own[label] for label in self.ordered(own)]
 
     @cached_property
     def ranks(self) -> pd.DataFrame:
@@ -62,7 +79,28 @@ class View:
             return ()
         return tuple(View(part, part.title, self.key) for part in self.group.strata)
 
-    def gains(self, over: str) -> Mapping[str, Mapping[str, Gain]]:
-        """Gains over a baseline by run and metric, from the best mean rank down."""
-        found = compare.gaining(self.group, over)
-        return {run: found[run] for run in self.ordered(found)}
+    def gains(self, over: str) -> Gains:
+        """Comparisons with a baseline, one family, from the best mean rank down."""
+        if over not in self._gains:
+            told: dict[str, dict[str, Comparison]] = {}
+            for one in over_baseline(self.group, over, board=self.board):
+                told.setdefault(one.first, {})[one.metric] = one
+            self._gains[over] = {label: told[label] for label in self.ordered(told)}
+        return self._gains[over]
+
+    @cached_property
+    def every(self) -> list[Comparison]:
+        """Every comparison with a baseline that is shown."""
+        rows = [row for over in self.overs for row in self.gains(over).values()]
+        return [one for row in rows for one in row.values()]
+
+    @cached_property
+    def pairs(self) -> list[Comparison]:
+        """Every model against every other and each baseline, one family; of too many none."""
+        return pairs(self.group, self.board) if 2 <= len(self.models) <= MOST_MODELS else []
+
+
+def taken_over(found: Iterable[Comparison]) -> str:
+    """What intervals are over, and for what: ``intervals over 6 blocks, for …``."""
+    told = {", ".join(filter(None, (one.over, one.note))) for one in found if one.over}
+    return f"intervals over {' or '.join(sorted(told))}" if told else "no interval"
