@@ -1,7 +1,6 @@
 "use strict";
 const all = (what, of = document) => Array.from(of.querySelectorAll(what));
 const the = (id) => document.getElementById(id);
-document.documentElement.classList.add("js");
 
 // Contents: the section that is read is marked; on a narrow screen they come in from the side.
 const side = the("side"), opener = the("open"), veil = the("veil");
@@ -168,13 +167,13 @@ document.addEventListener("click", (e) => {
   light.showModal();
   show(pictures().indexOf(pressed));
 });
-const deeds = {
+const moves = {
   before: () => show(shown - 1), after: () => show(shown + 1), in: () => zoom(1.5), out: () => zoom(1 / 1.5), fit, close: () => light.close(),
 };
-light.addEventListener("click", (e) => deeds[e.target.dataset?.do]?.());
+light.addEventListener("click", (e) => moves[e.target.dataset?.do]?.());
 light.addEventListener("keydown", (e) => {
   const step = 80, keys = {
-    "+": deeds.in, "=": deeds.in, "-": deeds.out, 0: fit, PageUp: deeds.before, PageDown: deeds.after,
+    "+": moves.in, "=": moves.in, "-": moves.out, 0: fit, PageUp: moves.before, PageDown: moves.after,
     ArrowLeft: () => move(step, 0), ArrowRight: () => move(-step, 0), ArrowUp: () => move(0, step), ArrowDown: () => move(0, -step),
   };
   if (!keys[e.key] || e.ctrlKey || e.metaKey || e.altKey) return;
