@@ -34,6 +34,7 @@ from sensor2sensor.core import files  # noqa: E402
 
 RUNS, TILES, METRICS = 50, 2000, 8
 SCENES, BLOCKS = 20, 100
+SEASONS = ("winter", "spring", "summer", "autumn")
 METHODS = ("model", "nearest", "bicubic")
 SHEET_PX = (1489, 311)  # of a sheet of six panels
 TILE_PX, FIXED = (256, 256), 8
@@ -123,36 +124,33 @@ def _run(folder: Path, template: dict[str, Any], names: list[str], number: int, 
     table = folder / f"{stem}.csv"
     files.write_csv(table, ("name", "scene", "split", "method", *names), rows)
     csv = {"file": table.name, "rows": len(rows), "sha256": files.sha256(table)}
+    about = {"kind": "text", "unit": "", "about": "made up"}
+    kinds = dict.fromkeys(("name", "scene", "block", "season"), about)
+    kinds["cloud_share"] = {**about, "kind": "number", "unit": "1"}
+    places = [
+        (f"inv__{t:05d}_0x0", f"inv/{t % SCENES}", f"b{t % BLOCKS}", SEASONS[t % 4], (t % 50) / 50)
+        for t in range(tiles)
+    ]
+    known = folder / f"{stem}_tiles.csv"
+    files.write_csv(known, tuple(kinds), places)
+    told = {"file": known.name, "rows": tiles, "sha256": files.sha256(known), "columns": kinds}
     gallery, fixed = [], []
     for rank in RANKS:
         name = f"inv__{int(rng.integers(tiles)):05d}_0x0"
         entry = _picture(folder / f"{stem}_gallery" / f"{rank}.png", SHEET_PX, rng)
-        told = {"rank": rank, "tile": name, "caption": f"{rank} by HPSI, tile {name}"}
-        gallery.append({"file": entry, **told})
+        caption = f"{rank} by HPSI, tile {name}"
+        gallery.append({"file": entry, "rank": rank, "tile": name, "caption": caption})
     for place in range(FIXED):
         for panel in ("input", "model", "bicubic", "truth"):
             # Of one seed where runs share a picture, as they do with truth and baseline.
             own = rng if panel == "model" else np.random.default_rng((place, len(panel)))
             path = folder / f"{stem}_gallery" / f"fixed-{place + 1}-{panel}.png"
             entry, name = _picture(path, TILE_PX, own), f"inv__{place:05d}_0x0"
-            told = {"rank": "fixed", "tile": name, "caption": f"{panel}, tile {name}"}
-            fixed.append({"file": entry, **told, "panel": panel})
-    # The interval is that of the template about a mean of its own.
-    gain = {
-        base: {metric: _moved(told, 0.004 * (number - 20)) for metric, told in row.items()}
-        for base, row in template["gain"].items()
-    }
-    changes = {"experiment": f"bench/run{number:02d}", "tiles": tiles, "csv": csv, "gain": gain}
-    changes |= {"gallery": gallery, "fixed": fixed, "seed": number}
+            words = {"rank": "fixed", "tile": name, "caption": f"{panel}, tile {name}"}
+            fixed.append({"file": entry, **words, "panel": panel})
+    changes = {"experiment": f"bench/run{number:02d}", "tiles": tiles, "csv": csv}
+    changes |= {"gallery": gallery, "fixed": fixed, "seed": number, "tile_facts": told}
     files.write_json(folder / f"{stem}.json", {**template, **changes})
-
-
-def _moved(gain: dict[str, Any], by: float) -> dict[str, Any]:
-    ends = ("mean", "t_low", "t_high", "bootstrap_low", "bootstrap_high")
-    moved = {end: None if gain[end] is None else gain[end] + by - gain["mean"] for end in ends}
-    moved |= {"t_low": by - 0.02, "t_high": by + 0.02}
-    verdict = "better" if by > 0.02 else "worse" if by < -0.02 else "open"
-    return {**gain, **moved, "verdict": verdict}
 
 
 def _picture(path: Path, size: tuple[int, int], rng: np.random.Generator) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sensor2sensor.report.comparison import Comparison
+from sensor2sensor.report.comparison import Comparison, tests
 from sensor2sensor.report.load import Group, Results
 from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.page.view import View, taken_over
@@ -91,10 +91,12 @@ def _fared(other: str, found: Iterable[Comparison], total: int) -> str:
     told = {
         "better than": counts["better"],
         "worse than": counts["worse"],
-        "not told apart from": counts["open"] + counts["none"],
+        "not told apart from": counts["open"],
+        "without a verdict against": counts["none"],
     }
     (words, count), *others = [(words, count) for words, count in told.items() if count]
     short = {"worse than": "worse", "not told apart from": "undecided"}
+    short |= {"without a verdict against": "without a verdict"}
     return ", ".join([
         f"{words} {other} in {count} of {_count(total, 'metric')}",
         *(f"{short[words]} in {count}" for words, count in others),
@@ -108,7 +110,7 @@ def _of_models(view: View) -> str:
     first, second = (entrant.label for entrant in view.models[:2])
     forth = [one for one in view.pairs if (one.first, one.second) == (first, second)]
     back = [one for one in view.pairs if (one.first, one.second) == (second, first)]
-    if not forth and not back:
+    if not tests([*forth, *back]):
         return ""
     if forth:
         return f"{view.title}: {first} is {_fared(second, forth, len(forth))}."

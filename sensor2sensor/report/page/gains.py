@@ -90,6 +90,8 @@ def between_models(view: View) -> str:
         return ""
     if not view.pairs:
         return note(f"More than {MOST_MODELS} models are compared with the baselines alone.")
+    if not comparison.tests(view.pairs):
+        return note(f"No verdict between models: {view.board.why or 'too little ground'}.")
     import pandas as pd
 
     names = [entrant.label for entrant in view.models]
