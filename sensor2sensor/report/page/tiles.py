@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensor2sensor.config.exclusion import exclusion_text
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.report import compare
 from sensor2sensor.report.file import Picture
 from sensor2sensor.report.load import Group, Result
@@ -34,7 +36,11 @@ CARE = (
 
 
 def tick(tile: str, place: str) -> str:
-    """A box to tick a tile with; all boxes of one tile on the page go together."""
+    """A box to tick a tile with; all boxes of one tile go together. A name no list can hold: none."""
+    try:
+        exclusion_text([tile])
+    except InputError:
+        return text(tile)
     return (
         f'<label class="tick"><input type="checkbox" data-tile="{text(tile)}" '
         f'data-set="{text(place)}"> {text(tile)}</label>'
