@@ -36,7 +36,7 @@ CARE = (
 
 
 def tick(tile: str, place: str) -> str:
-    """A box to tick a tile with; all boxes of one tile go together. A name no list can hold: none."""
+    """A box to tick a tile with, which all of one tile share; none where no list can hold it."""
     try:
         exclusion_text([tile])
     except InputError:

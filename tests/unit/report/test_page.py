@@ -124,7 +124,7 @@ def test_ten_lines_at_the_top_are_those_of_the_results(source):
     top = source[source.index('<header id="top">') : source.index("</header>")]
     lines = [re.sub("<.*?>", "", line) for line in re.findall("<li>(.*?)</li>", top)]
     assert 4 <= len(lines) <= 10
-    assert lines[0].startswith("3 evaluations of 2 runs on 1 data set, in 2 groups")
+    assert lines[0].startswith("3 evaluations of 3 runs on 1 data set, in 2 groups")
     assert "sis2/good has the best mean rank and is better than bicubic in" in lines[1]
     assert any("Nothing about other scenes in 2 of 2 groups" in line for line in lines)
 
