@@ -94,6 +94,7 @@ def evaluate_run(
         ConfigError: The data set was built anew since the run began.
     """
     load_tensorflow()
+    from calibrate import section_of
     from models.loading import find_gan_class, import_modules
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.applied import applied_predictor, undrawn
@@ -107,7 +108,8 @@ def evaluate_run(
     if (known := baseline_of(run, experiment.contract)) is not None:
         import_modules(modules, root)  # metrics of the user's
         scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
-        about = {"baseline": True, "options": options, "elsewhere": elsewhere}
+        held = section_of((experiment, run, None), None, split, draws, elsewhere)
+        about = {"baseline": True, "options": options, "elsewhere": elsewhere, "intervals": held}
         return Session(*scored, **about).score(undrawn(known, draws))
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
     experiment, gan, step = trained(experiment, run, gan_class, gan, at)
@@ -115,7 +117,8 @@ def evaluate_run(
     scored = (experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
     judge = gan.discriminator
     predictor = applied_predictor(experiment, gan.generator, draws, discriminator=judge)
-    about = {"named_step": at, "options": options, "elsewhere": elsewhere}
+    held = section_of((experiment, run, step), gan, split, draws, elsewhere)
+    about = {"named_step": at, "options": options, "elsewhere": elsewhere, "intervals": held}
     return Session(*scored, **about).score(predictor)
 
 

@@ -62,6 +62,8 @@ tile. What they cannot tell is how errors grow with the roughness of the ground:
 a town may be rougher than the edges of a sea. The gradient is the truth's alone, over all bands, so
 that every method is scored on the same pixels.
 """
+TRUST_ABOUT = """What a prediction adds to its input ([there](trust.md), with all formulas and
+limits): consistency, synthesis, and improvement, omission and hallucination, the distance named."""
 ARISGAN_ABOUT = """As coded by a publication, faults included, on images divided by their norm; for
 comparison with its numbers and for nothing else (`sensor2sensor/metrics/arisgan.py`)."""
 FREQUENCY_ABOUT = """Of profile `torchsisr`, in percent, from mean amplitudes by ring in dB (Nyquist
@@ -92,12 +94,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def definitions() -> str:
     """A section for each profile."""
     from benchmarks.metric_formulas import ARISGAN, FORMULAS, FREQUENCY, Formula
-    from sensor2sensor.config.vocabulary import ARROWS, TABLES, MetricInfo, metric_info
+    from sensor2sensor.config.vocabulary import (
+        ARROWS,
+        TABLES,
+        TRUST_METRICS,
+        MetricInfo,
+        metric_info,
+    )
     from sensor2sensor.evaluation.definitions import definitions as told
 
     def line(name: str, info: MetricInfo, formula: Formula) -> tuple[str, ...]:
         words = (f"`{name}`", f"{info.label} {ARROWS[info.better]}", formula.text, info.unit)
-        return (*words, formula.range, formula.undefined, info.paper.replace("|", "\\|"))
+        return (*words, formula.range, formula.undefined, _plain(info.paper))
 
     head = ("column", "metric", "formula", "unit", "range", "undefined", "source")
     parts = []
@@ -105,6 +113,12 @@ def definitions() -> str:
         about = PROFILES.get(profile, "")
         rows = [line(name, info, FORMULAS[name]) for name, info in entered.items()]
         parts.append(f"## Profile {profile}\n\n{about}\n\n{table(head, rows)}")
+    trusted = [
+        (f"`{name}`", f"{info.label} {ARROWS[info.better]}", info.unit, info.paper)
+        for name, info in TRUST_METRICS.items()
+    ]
+    rows = table(("column", "metric", "unit", "what"), ([_plain(c) for c in r] for r in trusted))
+    parts.append(f"## Profile trust\n\n{TRUST_ABOUT}\n\n{rows}")
     known = told("arisgan", tuple(ARISGAN))
     rows = []
     for name, formula in ARISGAN.items():
@@ -120,6 +134,11 @@ def definitions() -> str:
     head = ("name", "what", "formula", "range")
     parts.append(f"## Frequency analysis\n\n{FREQUENCY_ABOUT}\n\n{table(head, frequencies)}")
     return "\n".join(parts)
+
+
+def _plain(text: str) -> str:
+    """Text in a cell, where a bar would end it."""
+    return text.replace("|", "\\|")
 
 
 def agreement(before: str) -> str:

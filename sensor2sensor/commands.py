@@ -89,7 +89,8 @@ COMMANDS = {
         "the file of weights for LPIPS, of public ones, without torch",
     ),
     "report": Command(
-        "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
+        "sensor2sensor.report.terminal",
+        "every evaluation compared: one page to show, and tables to read",
     ),
     "verify": Command(
         "sensor2sensor.verify", "SHA-256 and counts of data sets against what they promise"
@@ -111,6 +112,7 @@ OF_CHECKOUTS = {
     "metrics": Command(
         "benchmarks.metrics_page", "docs/metrics.md: formulas, agreement with others, sensitivity"
     ),
+    "calibrate": Command("calibrate", "intervals of a run, from blocks of val it never looked at"),
     "schemas": Command(
         "sensor2sensor.schemas", "write schemas/*.json anew from the models behind them"
     ),

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from sensor2sensor.config import declared
+from sensor2sensor.config import declared, trust
 from sensor2sensor.core.errors import ModelContractError
 
 # Of one published model: the normalisation with the table `scaling`, and the profile of its scores.
@@ -21,7 +21,7 @@ NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2", DSEN2C
 STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
 TORCHSISR = "torchsisr"
 EXTENDED = "extended"  # standard's metrics, and behind them what costs more or needs more
-PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR, EXTENDED)
+PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR, EXTENDED, *trust.VARIANTS)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
 NATIVE_LAYER = "native_grid"  # behind it all bands have the input grid's pixel; files begin there
 # Stands for what only a data set's contract knows: the unit of its target bands.
@@ -74,6 +74,8 @@ MAPS_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == P
 CLOUD_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == DSEN2CR}
 SISR_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == TORCHSISR}
 EXTENDED_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == EXTENDED}
+# Of three images, on two grids: no function of target and prediction alone, so not registered.
+TRUST_METRICS = {entry["name"]: MetricInfo(**entry) for entry in trust.ENTRIES}
 # Profile pix2pix-maps: what was published, by its published names, and what stands beside it.
 PUBLISHED_MAPS = {"ssim": "ssim_compat", "psnr": "psnr", "l1": "l1_compat", "hp_l1": "hp_l1_compat"}
 MAPS_TABLE = (*PUBLISHED_MAPS.values(), "ssim", "l1_scaled", "laplacian_l1")
@@ -98,6 +100,7 @@ LOSSES = {
 }
 TABLES = {STANDARD: METRICS, PIX2PIX_MAPS: MAPS_METRICS, DSEN2CR: CLOUD_METRICS}
 TABLES |= {TORCHSISR: SISR_METRICS, EXTENDED: EXTENDED_METRICS}
+_EVERY = (*TABLES.values(), TRUST_METRICS)
 # The metric that needs a file of weights, and the one of five scales with the pixels that it needs:
 # the coarsest, a sixteenth, must hold a window of 11.
 LPIPS, LPIPS_PX, MS_SSIM, MS_SSIM_PX = "lpips", 64, "ms_ssim", 161
@@ -123,23 +126,30 @@ def undefined(
         no_ndvi: Why these bands have no NDVI; None where they have one.
         colour: Whether red, green and blue are declared.
     """
-    found = {}
-    if profile in (STANDARD, DSEN2CR, EXTENDED) and bands == 1:
-        found["sam"] = "undefined for one band"
-    if profile == EXTENDED and tile_px is not None and tile_px < MS_SSIM_PX:
-        found[MS_SSIM] = f"undefined below {MS_SSIM_PX} px"
-    if profile == EXTENDED and tile_px is not None and tile_px < LPIPS_PX:
-        found[LPIPS] = f"undefined below {LPIPS_PX} px"
-    if profile == EXTENDED and not colour:
+    found = {} if bands > 1 else dict.fromkeys(_angles(profile), "undefined for one band")
+    if profile != EXTENDED:
+        return found
+    for name, least_px in ((MS_SSIM, MS_SSIM_PX), (LPIPS, LPIPS_PX)):
+        if tile_px is not None and tile_px < least_px:
+            found[name] = f"undefined below {least_px} px"
+    if not colour:
         found[LPIPS] = "undefined without red, green and blue"
-    if profile == EXTENDED and no_ndvi is not None:
+    if no_ndvi is not None:
         found[NDVI] = no_ndvi
     return found
 
 
+def _angles(profile: str) -> list[str]:
+    """Metrics of a profile that are angles between spectra."""
+    if profile in trust.VARIANTS:
+        angles = [trust.SPECTRAL, *(f"{name}_sam" for name in trust.CLASSES)]
+        return sorted(set(angles).intersection(trust.VARIANTS[profile].metrics))
+    return ["sam"] if profile in (STANDARD, DSEN2CR, EXTENDED) else []
+
+
 def metric_info(name: str) -> MetricInfo | None:
     """What is known of a metric of any profile; None for one that is not declared."""
-    return next((table[name] for table in TABLES.values() if name in table), None)
+    return next((table[name] for table in _EVERY if name in table), None)
 
 
 def adversarial(name: str) -> bool:

@@ -26,6 +26,7 @@ from sensor2sensor.evaluation.predict import check, drawn_of
 from sensor2sensor.evaluation.scoring import Ground, Scores, counted, over_draws
 from sensor2sensor.evaluation.sisr import Sisr, SisrScorer, scorer_of
 from sensor2sensor.evaluation.summary import Gain, Statistics, gain, spared, statistics
+from sensor2sensor.evaluation.trust import TrustScorer
 from sensor2sensor.predictors.baselines import DoNothing
 from sensor2sensor.predictors.protocol import Predictor
 
@@ -85,6 +86,7 @@ class Evaluation:
         copies: Methods that give the input back as it is.
         detail: Bands, sites and spectra of profile torchsisr.
         lpips: The weights that ``lpips`` was computed with.
+        trust: What of profile trust compared predictions with their input.
     """
 
     rows: tuple[TileScores, ...]
@@ -103,6 +105,7 @@ class Evaluation:
     copies: frozenset[str] = frozenset()
     detail: Detail | None = None
     lpips: LpipsFile | None = None
+    trust: TrustScorer | None = None
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -276,7 +279,8 @@ def evaluate(
         InputError: No tile is left, or a predictor returns another shape.
     """
     check(predictors, profile)
-    scorer, table = scorer_of(contract, profile, sisr, lpips), read_split(dataset_dir)
+    scorer = scorer_of(contract, profile, sisr, predictors, lpips)
+    table = read_split(dataset_dir)
     pool = Pool(scorer.powers)
     places = _places(table)
     filters = enforce_suffix, exclude_suffix, exclude_tiles
@@ -324,5 +328,6 @@ def evaluate(
         pooled=pool.result(),
         detail=detail,
         lpips=lpips,
+        trust=scorer if isinstance(scorer, TrustScorer) else None,
         copies=frozenset(n for n, p in predictors.items() if isinstance(p, DoNothing)),
     )

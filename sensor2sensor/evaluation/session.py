@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,7 @@ from sensor2sensor.config.vocabulary import EXTENDED, TORCHSISR
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.lpips_file import open_lpips
+from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.dataset.ledger import read_split
@@ -24,10 +25,13 @@ from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, 
 from sensor2sensor.evaluation.recipe import recipe_of
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
 from sensor2sensor.evaluation.sisr import sisr_of
+from sensor2sensor.evaluation.supported import with_interpolation
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.evaluation.tile_facts import FactSheet
+from sensor2sensor.evaluation.trust_maps import write_trust_maps
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.predictors.draws import draws_of
+from sensor2sensor.predictors.interval_words import coverage_lines
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.registry import baselines
 
@@ -72,6 +76,7 @@ class Session:
         baseline: Whether the model is the baseline of its name.
         named_step: The step, where it was asked for and is part of the files' names.
         options: What ``--set`` said of the evaluation.
+        intervals: How much of test the model's intervals hold; None: it has none.
         elsewhere: The data set that is scored, where it is not the one trained on.
     """
 
@@ -87,6 +92,7 @@ class Session:
         baseline: bool = False,
         named_step: int | None = None,
         options: Sequence[str] = (),
+        intervals: Mapping[str, Any] | None = None,
         elsewhere: Elsewhere | None = None,
     ) -> None:
         self._experiment, self._elsewhere = experiment, elsewhere
@@ -95,10 +101,13 @@ class Session:
         self._split = split
         self._profile = profile
         config = experiment.config
+        # Of val what training looks at: calibration blocks must choose no recipe either.
+        watched = split == "val" and elsewhere is None
+        names = unread(experiment) if watched else experiment.excluded.names
         self._filters: Filters = {
             "enforce_suffix": config.enforce_suffix or None,
             "exclude_suffix": config.exclude_suffix or None,
-            "exclude_tiles": experiment.excluded.names & self._names(experiment.excluded.names),
+            "exclude_tiles": names & self._names(names),
         }
         # Before a tile is read: what is built anew meanwhile must not pass for what was scored.
         digest = files.sha256(self._place[0] / CONTRACT_FILE)
@@ -116,6 +125,7 @@ class Session:
             baseline=baseline,
             named_step=named_step,
             options=tuple(options),
+            intervals=intervals,
             seed=None if baseline else experiment.SEED,
             recipe=recipe_of(config, experiment.excluded, options, experiment.run.resolved),
         )
@@ -136,6 +146,8 @@ class Session:
         # With the same filters: a line fitted on other tiles would be another baseline.
         place = self._place
         known = baselines(*place, **self._filters, without=itself)
+        if itself is None:
+            known = with_interpolation(place[1], self._profile, known)
         predictors: dict[str, Predictor] = {MODEL: predictor, **known}
         sheet = FactSheet(*place, self._seen())
         lpips = experiment.environment.lpips_weights
@@ -155,9 +167,9 @@ class Session:
         folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
         pictures: list[dict[str, Any]] = []
+        named = experiment.config.sample_tiles
         # Before the JSON, which lists it; and no picture is worth the scores.
         with decoration("the gallery", logger.warning):
-            named = experiment.config.sample_tiles
             pictures = write_gallery(
                 evaluation, predictors, *place, shelf, named=named, **self._filters
             )
@@ -174,9 +186,18 @@ class Session:
         if (detail := evaluation.detail) is not None:
             with decoration("the curves and mosaics", logger.warning):
                 pictures += write_detail(detail, evaluation.cross_sensor, shelf)
+        sections: dict[str, Any] = {}
+        maps: list[dict[str, Any]] = []
+        if (trust := evaluation.trust) is not None:
+            with decoration("the maps of trust", logger.warning):
+                maps = write_trust_maps(
+                    evaluation, predictors, *place, shelf, named=named, **self._filters
+                )
+            sections["trust"] = {**trust.facts(), "maps": maps}
         table, facts = write(
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
             baselines=known, gallery=pictures, fixed=fixed, facts=sheet,
+            sections=sections,
         )  # fmt: skip
         console = console or Console(markup=False, highlight=False)  # [v1] in a path is no style
         title = f"{experiment.name} at step {self.subject.step}, {self.subject.dataset}"
@@ -193,7 +214,9 @@ class Session:
             console.print(words, soft_wrap=True)
         for line in self._told():
             console.print(line, soft_wrap=True)
-        console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)
+        console.print(
+            f"wrote {table}, {facts.name} and {len(pictures) + len(maps)} pictures", soft_wrap=True
+        )
         return evaluation
 
     @property
@@ -229,9 +252,11 @@ class Session:
         return {name: found.of(name) for name in found.tiles}
 
     def _told(self) -> list[str]:
-        """Lines on which tiles were scored."""
+        """Lines on the model's intervals, and on which tiles were scored."""
+        held = self.subject.intervals
+        tried = [] if held is None else coverage_lines(held)
         if self._elsewhere is None:
-            return left_out(self._experiment, self._split)
+            return [*tried, *left_out(self._experiment, self._split)]
         count = len(self._filters["exclude_tiles"])
         named = [f"exclude_tiles leaves out {count} of its tiles"] if count else []
-        return [*self._elsewhere.lines(), *named]
+        return [*tried, *self._elsewhere.lines(), *named]

@@ -17,7 +17,7 @@ from tests.unit.metrics import oracles
 
 RANGES = np.array([[0.02, 0.5], [0.03, 0.62], [0.0, 0.7], [0.1, 0.4]])
 COLOUR = (2, 1, 0)
-LARGER = {"ms_ssim"}  # than the images here
+ASK_MORE = {"ms_ssim", "lpips"}  # pixels, weights
 SIZES = {"batch": [None, 40, 40], "batch and size": [None, None, None]}
 
 
@@ -57,7 +57,7 @@ def test_the_graph_equals_the_operations_run_one_by_one():
     assert list(scorable.numpy()) == [True, False, True]
     inputs = replace(inputs, red_nir=(2, 3))
     for profile, table in TABLES.items():
-        names = tuple(name for name in table if name not in LARGER)
+        names = tuple(name for name in table if name not in ASK_MORE)
         asked = options(4, colour=COLOUR, red_nir=(2, 3), names=names, profile=profile)
         for name, values in compute(truth, guess, **asked).items():
             expected = np.where(scorable, REGISTRY[name](inputs), np.nan)

@@ -207,7 +207,8 @@ def test_the_profile_has_what_standard_has_and_more_behind_it():
         standard = profile_metrics("standard", colour=colour)
         names = profile_metrics("extended", colour=colour)
         assert names[: len(standard)] == standard
-        assert names[len(standard) :] == tuple(EXTENDED_METRICS)
+        assert (*names[len(standard) :], "lpips") == tuple(EXTENDED_METRICS)
+        assert profile_metrics("extended", colour=colour, lpips=True) == (*names, "lpips")
     assert not set(EXTENDED_METRICS) & set(METRICS)
 
 
