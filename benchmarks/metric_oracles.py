@@ -183,7 +183,7 @@ ORACLES = (
     ),
     Oracle("ssim", "piq", "ssim, downsample False", _piq("ssim", downsample=False)),
     Oracle("ms_ssim", "piq", "multi_scale_ssim", _piq("multi_scale_ssim")),
-    Oracle("hpsi", "piq", "haarpsi", _piq("haarpsi")),
+    Oracle("hpsi", "piq", "haarpsi", _piq("haarpsi"), within=SINGLE),
 )  # fmt: skip
 
 

@@ -53,7 +53,8 @@ WHY = """### Why `extended` is a profile of its own
 Tables on disk keep their columns: evaluations from before and after share one. Verdicts are
 corrected for how many metrics a table has (Holm), so that more columns would cost every other
 metric power. MS-SSIM, NDVI and LPIPS need what not every data set has: 161 pixels, two bands, a
-file of weights. And they take time. Metrics of both profiles have the same names and values;
+file of weights. And they take time: of a tile of 256 × 256 pixels and four bands 0.5 s of one core
+in place of 0.4, and LPIPS more. Metrics of both profiles have the same names and values;
 profiles never share a table.
 
 **Thirds of the gradient are those of each tile** and not of a data set: a tile then has all three,
@@ -61,6 +62,18 @@ a third of its pixels each, no pair of methods loses a tile, and a tile's score 
 tile. What they cannot tell is how errors grow with the roughness of the ground: the smooth third of
 a town may be rougher than the edges of a sea. The gradient is the truth's alone, over all bands, so
 that every method is scored on the same pixels.
+
+**LPIPS needs a file of weights**, which nothing here downloads. `s2s lpips-weights --help` says
+which two public files it is made of, without PyTorch (`.pth` of any version, read and never run,
+`.safetensors` or `.npz`). `"lpips_weights": "lpips_alex.npz"` in `environment.json`, relative to
+`data_root`, gives the column; the evaluation notes the file's SHA-256 and backbone, and reports
+keep two files apart. The file is an `.npz` of float32 arrays: `format` "sensor2sensor lpips 1",
+`backbone` (`alex`, `vgg`), `kernel_i` [rows, columns, in, out] and `bias_i` of each convolution,
+`head_l` [channels] of each layer that is looked at. Backbones trained on ImageNet were not at hand
+here: the tests make random ones and hold the distance against a forward pass in NumPy. With random
+backbones of torchvision and the published linear heads it is that of the package lpips 0.1.4 to
+seven digits, AlexNet (0.0013810) and VGG16 (0.0023884). The networks know photos taken on the
+ground; what they call near need not be so in reflectance.
 """
 TRUST_ABOUT = """What a prediction adds to its input ([there](trust.md), with all formulas and
 limits): consistency, synthesis, and improvement, omission and hallucination, the distance named."""
@@ -71,8 +84,8 @@ frequency of the target = 1): T the target's, I that of the input enlarged bicub
 prediction's. One value for a data set and band, not for a tile; FRR stands nowhere without FRO and
 noise."""
 AGREEMENT_ABOUT = """One generated image of 176 × 176 pixels and four bands, and a prediction that
-is blurred, 5 % brighter and noisy. A difference is relative where the value is above 1. Libraries
-that were not installed when the page was written (piq needs torch) have no row. No library has
+is blurred, 5 % brighter and noisy. A difference is relative where the value is above 1. Rows of a
+library that is not installed (piq needs torch) stay as they were last written. No library has
 HF-LSD, HP-L1, errors by gradient or NDVI errors, which the tests recompute from their formulas."""
 SENSITIVITY_ABOUT = """The truth of generated parcels in four bands, spoilt in one way at a time. A
 cell is what the metric loses by it, as a share of what it loses by bicubic interpolation by 4; from

@@ -87,7 +87,7 @@ class LpipsFile:
     Attributes:
         path: The file.
         backbone: A key of :data:`BACKBONES`.
-        sha256: Of the file, ``sha256:…``.
+        sha256: Of the file.
     """
 
     path: Path
