@@ -1,4 +1,4 @@
-"""Tables as files: which there are, what their captions say, and that they hold the same numbers."""
+"""Tables as files: which there are, what their captions say, and that numbers are the same."""
 
 from __future__ import annotations
 
