@@ -104,6 +104,7 @@ OF_CHECKOUTS = {
         "sensor2sensor.report.arisgan", "write docs/arisgan.md: ARISGAN's rows, metrics as coded"
     ),
     "show": Command("show", "a sheet of samples exactly as the network of an experiment gets them"),
+    "calibrate": Command("calibrate", "intervals of a run, from blocks of val it never looked at"),
     "schemas": Command(
         "sensor2sensor.schemas", "write schemas/*.json anew from the models behind them"
     ),

@@ -83,6 +83,7 @@ class Subject:
         baseline: Whether the model is the baseline of its name, which is then not compared with it.
         named_step: The step, where it was asked for and is part of the files' names.
         options: What ``--set`` said of the evaluation.
+        intervals: How much of test the model's intervals hold (section ``intervals``); None: none.
         seed: Of the experiment; None of a baseline, which draws nothing.
         recipe: SHA-256 of the resolved experiment without its seed; None where nobody knows it.
         scored_on: The data set that was scored where it is not the one trained on, and what is
@@ -103,6 +104,7 @@ class Subject:
     baseline: bool = False
     named_step: int | None = None
     options: tuple[str, ...] = ()
+    intervals: Mapping[str, Any] | None = None
     seed: int | None = None
     recipe: str | None = None
     scored_on: Mapping[str, Any] | None = None
@@ -240,6 +242,7 @@ def document(
         **({"cross_sensor": evaluation.cross_sensor} if evaluation.detail is not None else {}),
         # Only where something was said: other files stay as they were before there was a --set.
         **({"set": list(subject.options)} if subject.options else {}),
+        **({"intervals": dict(subject.intervals)} if subject.intervals else {}),
         "csv": dict(csv),
         "gallery": gallery,
         **further,

@@ -112,6 +112,7 @@ def _add_windows(add: Callable[..., object]) -> None:
 
 def _add_output(add: Callable[..., object]) -> None:
     add("--dtype", choices=DTYPES, help="float32, int16 (reflectance x 10000) or uint8")
+    add("--intervals", action="store_true", help="lower and upper ends, of a calibrated model")
     add("--quicklook", action="store_true", help="a PNG beside it")
     add("--preview", action="store_true", help="a page to compare input and prediction on")
     add("--as-dataset", action="store_true", help="folders images/ and gt/ as Inria has them")
@@ -311,7 +312,7 @@ def _remove_pictures(out: Path) -> None:
 
 def _told(written: Written) -> Told:
     said = written.provenance
-    keys = ("software", "windows", "batch", "dtype", "nodata")
+    keys = ("software", "windows", "batch", "dtype", "nodata", "intervals")
     return Told(
         {"name": said["method"], **said["model"]},
         {"name": said["scene"], **said["facts"]},

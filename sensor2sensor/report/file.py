@@ -134,6 +134,50 @@ class CrossSensor(_Frozen):
         return [f"MTF {mtf} (half width {self.half_width})"]
 
 
+class BandCoverage(_Frozen):
+    """How much of the test blocks lies within the intervals of one band.
+
+    ``coverage`` is the mean over blocks of a block's share, which is what the promise is about;
+    ``std`` (N - 1; None of one block), ``lowest`` and ``highest`` are over blocks. ``q`` is half a
+    width in ``unit``, with score ``spread`` in spreads; ``width`` the mean width in ``unit``.
+    """
+
+    unit: str
+    q: float
+    calibration_blocks: int
+    coverage: float
+    std: float | None
+    lowest: float
+    highest: float
+    width: float
+    blocks: int
+    pixels: int
+
+
+class Intervals(_Frozen):
+    """Calibrated intervals of the model, tried on test.
+
+    ``called`` is the name they are shown under (``conformal, 23 blocks``), ``promise`` what may be
+    concluded, which belongs wherever a coverage is shown; ``shift`` says in what test is of another
+    kind than the calibration's ground, where nothing is promised at all.
+    """
+
+    level: float
+    score: Literal["absolute", "spread"]
+    draws: int
+    called: str
+    calibrated: bool
+    calibration_blocks: int
+    promise: str
+    calibrated_on: str
+    edge_px: int
+    quantile_error: float
+    tiles: int
+    test_blocks: int
+    bands: dict[str, BandCoverage]
+    shift: list[str]
+
+
 class Table(_Frozen):
     """The CSV that the JSON vouches for."""
 
@@ -180,7 +224,8 @@ class ScoredOn(_Frozen):
     """A data set that was scored and not trained on, and how much of it training has seen.
 
     ``ground`` says how that is known: by coordinates (``crs``), by ``group``, or ``unknown``.
-    ``seen_tiles`` of ``tiles`` show ground of the other's train split; None where nobody knows.
+    ``seen_tiles`` of ``tiles`` show ground of the other's train split, ``beside_tiles`` more lie in
+    its blocks; None where nobody knows. ``shared`` names the blocks or groups that both show.
     """
 
     name: str
@@ -189,6 +234,7 @@ class ScoredOn(_Frozen):
     ground: Literal["crs", "group", "unknown"]
     tiles: int
     seen_tiles: int | None
+    beside_tiles: int | None = None
     shared: list[str] = []
     note: str = ""
 
@@ -244,7 +290,7 @@ class EvaluationFile(_Frozen):
     fixed: list[Picture] = []  # the same tiles for every run of a data set and split
     tile_facts: TileFacts | None = None
     trust: dict[str, Any] | None = None
-    intervals: dict[str, Any] | None = None
+    intervals: Intervals | None = None  # of a run with calibrated intervals, on test
 
     @property
     def columns(self) -> list[str]:

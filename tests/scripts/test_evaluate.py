@@ -14,6 +14,7 @@ import train
 from sensor2sensor import report
 from sensor2sensor.config.vocabulary import METRICS
 from tests.doors import call_door, run_door
+from tests.evaluations import score_tables
 from tests.fakes_dataset import make_dataset
 
 pytestmark = pytest.mark.slow
@@ -97,7 +98,7 @@ def test_evaluating_again_gives_the_same_files(workspace):
 
 def test_val_is_scored_without_touching_test_and_stands_apart(workspace):
     folder = evaluations(workspace)
-    (before,) = folder.glob("a__edsr_*.csv")
+    (before,) = score_tables(folder, "a__edsr_*.csv")
     content = before.read_bytes()
     assert call(workspace, evaluate, "--exp", "a/edsr", "--split", "val").returncode == 0
     val = before.with_name(f"{before.stem}_val.csv")
@@ -109,7 +110,7 @@ def test_val_is_scored_without_touching_test_and_stands_apart(workspace):
 
 def scored(root, experiment):
     """The table of an experiment's only run, without its name, and what the JSON says."""
-    (table,) = evaluations(root).glob(f"{experiment.replace('/', '__')}_*.csv")
+    (table,) = score_tables(evaluations(root), f"{experiment.replace('/', '__')}_*.csv")
     return table.read_text(), json.loads(table.with_suffix(".json").read_text())
 
 
@@ -144,7 +145,7 @@ def test_mixed_precision_trains_resumes_and_evaluates(workspace):
 
 
 def test_the_csv_has_the_promised_columns(trained):
-    (table,) = evaluations(trained).glob("a__edsr_*.csv")
+    (table,) = score_tables(evaluations(trained), "a__edsr_*.csv")
     with table.open(newline="") as stream:
         rows = list(csv.reader(stream))
     assert rows[0] == [
@@ -232,7 +233,7 @@ def test_an_l2_experiment_is_scored_under_the_published_profile(workspace):
     write_experiment(workspace, "a/l2", L2)
     done = call(workspace, train, "--exp", "a/l2", "--split", "val")
     assert done.returncode == 0, done.stderr[-2000:]
-    (table,) = evaluations(workspace).glob("a__l2_*.csv")
+    (table,) = score_tables(evaluations(workspace), "a__l2_*.csv")
     assert {row["split"] for row in csv.DictReader(table.open())} == {"val"}
     (result,) = (r for r in report.load(evaluations(workspace)).results if "l2" in r.path.name)
     assert result.facts.profile == "arisgan"
@@ -249,7 +250,7 @@ def test_a_step_is_scored_beside_the_last_and_told_apart(workspace):
     changes = {"steps": 2, "val_freq": 1, "monitor": {"metric": "gen_l1"}}
     write_experiment(workspace, "a/steps", {**DEFAULT, **changes})
     assert call(workspace, train, "--exp", "a/steps").returncode == 0
-    (last,) = evaluations(workspace).glob("a__steps_*.csv")
+    (last,) = score_tables(evaluations(workspace), "a__steps_*.csv")
     content = last.read_bytes()
     done = call(workspace, evaluate, "--exp", "a/steps", "--step", "1")
     assert done.returncode == 0, done.stderr[-2000:]
@@ -264,9 +265,11 @@ def test_a_step_is_scored_beside_the_last_and_told_apart(workspace):
     }  # fmt: skip
     (run,) = (workspace / "experiments" / "a" / "steps" / "logs").glob("*/run.json")
     best = json.loads(run.read_text())["best"]["step"]
-    written = {p.name: p.read_bytes() for p in evaluations(workspace).glob("a__steps_*.csv")}
+    written = {
+        p.name: p.read_bytes() for p in score_tables(evaluations(workspace), "a__steps_*.csv")
+    }
     assert call(workspace, evaluate, "--exp", "a/steps", "--step", "best").returncode == 0
-    found = {p.name: p.read_bytes() for p in evaluations(workspace).glob("a__steps_*.csv")}
+    found = {p.name: p.read_bytes() for p in score_tables(evaluations(workspace), "a__steps_*.csv")}
     assert (found, best in (1, 2)) == (written, True)
 
 
