@@ -85,7 +85,8 @@ COMMANDS = {
         "sensor2sensor.inference.door", "an exported model over whole products (needs onnxruntime)"
     ),
     "report": Command(
-        "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
+        "sensor2sensor.report.terminal",
+        "every evaluation compared: one page to show, and tables to read",
     ),
     "verify": Command(
         "sensor2sensor.verify", "SHA-256 and counts of data sets against what they promise"

@@ -27,6 +27,7 @@ __all__ = [
     "competing",
     "correction",
     "entrants",
+    "gain_cell",
     "gain_table",
     "gaining",
     "gains_of",
@@ -186,7 +187,7 @@ def interval(gain: Gain) -> tuple[float, float] | None:
     return gain.t_low, gain.t_high
 
 
-def _gain_cell(one: Comparison) -> str:
+def gain_cell(one: Comparison) -> str:
     """Mean and verdict, then interval and limits: ``+0.1 ✓``, ``0.02 to 0.2, p 0.01 for this …``.
 
     A gain on some tiles only says on how many. The p-value is the corrected one.
@@ -217,7 +218,7 @@ def gain_table(group: Group, over: str | None = None) -> pd.DataFrame | None:
     if not found:
         return None
     columns = {
-        text: [_gain_cell(own[name]) if name in own else NOTHING for own in found.values()]
+        text: [gain_cell(own[name]) if name in own else NOTHING for own in found.values()]
         for name, text in headings(group).items()
     }
     return pd.DataFrame(columns, index=list(found))
