@@ -129,6 +129,7 @@ def breakdown(
     by: str,
     metric: str | None = None,
     over: str | None = None,
+    board: Board | None = None,
 ) -> Breakdown:
     """Break one metric down by one fact.
 
@@ -137,12 +138,13 @@ def breakdown(
         by: One of :func:`facts`.
         metric: The first of the group by default.
         over: Baseline to compare with; the reference by default.
+        board: Of the group, where the caller keeps one.
 
     Raises:
         InputError: The group cannot be broken down by that.
     """
     known, metric = facts(group), metric or next(iter(group.metrics))
-    board, base = board_of(group), over or group.reference
+    board, base = board or board_of(group), over or group.reference
     if by not in known or board.facts is None:
         why = suggestion(by, known) if known else board.why or "all tiles are alike in all facts"
         raise InputError(f"no breakdown by '{by}'", where=group.title, hint=why)

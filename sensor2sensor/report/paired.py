@@ -16,17 +16,23 @@ from sensor2sensor.report.entrants import Entrant
 from sensor2sensor.report.load import Group
 
 
-def over_baseline(group: Group, over: str) -> list[Comparison]:
-    """Every model against a baseline in all metrics, as one family; empty without the baseline."""
-    board = board_of(group)
+def over_baseline(group: Group, over: str, board: Board | None = None) -> list[Comparison]:
+    """Every model against a baseline in all metrics, as one family; empty without the baseline.
+
+    Args:
+        group: The group.
+        over: The baseline.
+        board: Of the group, where the caller keeps one.
+    """
+    board = board or board_of(group)
     if over not in board.kept:
         board.kept[over] = family(against(board, beside(board.entrants, over)))
     return board.kept[over]
 
 
-def pairs(group: Group) -> list[Comparison]:
+def pairs(group: Group, board: Board | None = None) -> list[Comparison]:
     """Every model against every other and each baseline, in all metrics, as one family."""
-    board = board_of(group)
+    board = board or board_of(group)
     found = [entrant for entrant in board.entrants if not entrant.given]
     models = [e for e in found if e.results]
     others = [e for e in found if not e.results]
