@@ -116,6 +116,7 @@ def _tables(group: Group, console: Console) -> None:
         if gains is not None:
             title = f"Gain over {over}, positive is better; "
             _table(title + compare.independent_groups(group, over), gains, set(), console)
+            console.print(compare.correction(group, over), soft_wrap=True)
 
 
 def _table(title: str, table: pd.DataFrame, grey: set[str], console: Console) -> None:
