@@ -109,6 +109,7 @@ def definitions() -> str:
     from benchmarks.metric_formulas import ARISGAN, FORMULAS, FREQUENCY, Formula
     from sensor2sensor.config.vocabulary import (
         ARROWS,
+        EXTENDED,
         TABLES,
         TRUST_METRICS,
         MetricInfo,
@@ -125,7 +126,8 @@ def definitions() -> str:
     for profile, entered in TABLES.items():
         about = PROFILES.get(profile, "")
         rows = [line(name, info, FORMULAS[name]) for name, info in entered.items()]
-        parts.append(f"## Profile {profile}\n\n{about}\n\n{table(head, rows)}")
+        why = f"\n{WHY}" if profile == EXTENDED else ""
+        parts.append(f"## Profile {profile}\n\n{about}\n\n{table(head, rows)}{why}")
     trusted = [
         (f"`{name}`", f"{info.label} {ARROWS[info.better]}", info.unit, info.paper)
         for name, info in TRUST_METRICS.items()
@@ -234,7 +236,7 @@ def _cell(value: float, digits: int) -> str:
 
 def page(before: str = "") -> str:
     """The text of the page."""
-    return "\n".join((HEAD, definitions(), WHY, agreement(before), sensitivity(), study()))
+    return "\n".join((HEAD, definitions(), agreement(before), sensitivity(), study()))
 
 
 def differences(text: str, other: str) -> list[str]:

@@ -58,8 +58,10 @@ class Convolution:
 
 
 def _alex() -> tuple[Convolution, ...]:
-    rows = ((0, 3, 64, 11, 4, 0), (3, 64, 192, 5, 1, 3), (6, 192, 384, 3, 1, 3))
-    rows += ((8, 384, 256, 3, 1, 0), (10, 256, 256, 3, 1, 0))
+    rows = (
+        (0, 3, 64, 11, 4, 0), (3, 64, 192, 5, 1, 3), (6, 192, 384, 3, 1, 3),
+        (8, 384, 256, 3, 1, 0), (10, 256, 256, 3, 1, 0),
+    )  # fmt: skip
     return tuple(Convolution(*row, looked_at=True) for row in rows)
 
 

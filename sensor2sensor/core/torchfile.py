@@ -32,8 +32,11 @@ _TENSOR, _PARAMETER = "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_
 _ORDERED = "collections OrderedDict"
 _KNOWN = {*_TYPES, _TENSOR, _PARAMETER, _ORDERED}
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file from before version 1.6
-_DAMAGED = (OSError, EOFError, ValueError, RuntimeError, KeyError, IndexError, TypeError)
-_DAMAGED = (*_DAMAGED, zipfile.BadZipFile, zlib.error, struct.error, AttributeError)  # type: ignore[assignment]
+# Whatever zipfile, struct and a stack of the wrong things raise for damaged or odd files.
+_DAMAGED = (
+    OSError, EOFError, ValueError, RuntimeError, KeyError, IndexError, TypeError, AttributeError,
+    zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
 _SILENT = {"PROTO", "FRAME"}
 _PUT, _GET = {"BINPUT", "LONG_BINPUT", "PUT"}, {"BINGET", "LONG_BINGET", "GET"}
 _SAID = {
@@ -151,15 +154,16 @@ def _arrays(state: Any, numbers: Callable[[_Storage], bytes]) -> Arrays:
 def _followed(stream: io.BytesIO) -> Any:
     """What one pickle describes, in plain values; the stream is left behind its end."""
     stack: list[Any] = []
-    memo: dict[int, Any] = {}
+    memo: dict[Any, Any] = {}
     for op, said, _ in pickletools.genops(stream):
         name = op.name
         if name == "STOP":
             return stack.pop()
+        place = len(memo) if said is None else said
         if name in _PUT or name == "MEMOIZE":
-            memo[len(memo) if said is None else int(said)] = stack[-1]
+            memo[place] = stack[-1]
         elif name in _GET:
-            stack.append(memo[int(said)])
+            stack.append(memo[place])
         elif name not in _SILENT:
             _follow(name, said, stack)
     raise EOFError("it breaks off")

@@ -49,8 +49,8 @@ def lpips(inputs: MetricInputs) -> tf.Tensor:
         tf.gather(image, inputs.colour, axis=-1)
         for image in (inputs.scaled_target, inputs.scaled_prediction)
     )
-    fed = [2.0 * tf.clip_by_value(tf.cast(i, tf.float32), 0.0, 1.0) - 1.0 for i in images]
-    value = tf.cast(distance(*fed, inputs.lpips), tf.float64)
+    x, y = (2.0 * tf.clip_by_value(tf.cast(i, tf.float32), 0.0, 1.0) - 1.0 for i in images)
+    value = tf.cast(distance(x, y, inputs.lpips), tf.float64)
     whole = tf.reduce_all(inputs.valid, axis=[1, 2])
     return tf.where(whole, value, tf.constant(NAN, tf.float64))
 
