@@ -52,7 +52,7 @@ const deeds = {
     return [out, back, state()];
   },
   async sorting() {
-    const table = $("#g1-scores table.sort"), head = every("thead th", table).find((th) => th.textContent.includes("PSNR"));
+    const table = $("#g1-scores table.sort"), head = every("thead th", table).find((th) => th.textContent.includes("SSIM"));
     const seen = [labels(table)];
     for (let i = 0; i < 3; i++) {
       $("button", head).click();
