@@ -40,7 +40,9 @@ def _short(group: Group) -> str:
     facts = group.facts
     profile = "" if facts.profile == "standard" else f", profile {facts.profile}"
     split = "" if facts.split == "test" else f", split {facts.split}"
-    return f"{facts.dataset.name}{profile}{split}"
+    there = facts.scored_on
+    trained = "" if there is None else f", trained on {there.trained_on.name}"
+    return f"{facts.dataset.name}{profile}{split}{trained}"
 
 
 def section(view: View, album: Album) -> Section:
@@ -71,7 +73,7 @@ def _head(view: View) -> str:
     facts = view.group.facts
     blocks = max((one.blocks for one in view.every), default=0)
     scenes = max((one.scenes for one in view.every), default=0)
-    shared = facts.dataset.split_policy["ground_shared"].get(facts.split)
+    shared = view.seen
     runs, models, others = len(view.group.results), len(view.models), len(view.grey)
     numbers = {
         "tiles": f"{facts.tiles:,}",
