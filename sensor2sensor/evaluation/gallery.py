@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sensor2sensor.config.trust import DISTANCES
 from sensor2sensor.core import files
 from sensor2sensor.dataset.display import view
 from sensor2sensor.evaluation.definitions import info
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.records import TileRecord
 
 # By likeness to the eye first: the worst RMSE is that of the brightest tile, snow or cloud.
-RANKED_BY = ("hpsi", "hpsi_bands", "ssim", "rmse")
+RANKED_BY = ("hpsi", "hpsi_bands", "ssim", "rmse", *(f"improvement_{name}" for name in DISTANCES))
 # Errors are shown up to this share of the value range; fixed, so that sheets compare.
 ERROR_SHARE = 0.25
 PANEL_INCH = 2.1

@@ -26,6 +26,7 @@ from sensor2sensor.evaluation.predict import check, drawn_of
 from sensor2sensor.evaluation.scoring import Ground, Scores, counted, over_draws
 from sensor2sensor.evaluation.sisr import Sisr, SisrScorer, scorer_of
 from sensor2sensor.evaluation.summary import Gain, Statistics, gain, spared, statistics
+from sensor2sensor.evaluation.trust import TrustScorer
 from sensor2sensor.predictors.baselines import DoNothing
 from sensor2sensor.predictors.protocol import Predictor
 
@@ -83,6 +84,7 @@ class Evaluation:
         pooled: Scores over all pixels at once, of a profile that has them.
         copies: Methods that give the input back as it is.
         detail: Bands, sites and spectra of profile torchsisr.
+        trust: What of profile trust compared predictions with their input.
     """
 
     rows: tuple[TileScores, ...]
@@ -100,6 +102,7 @@ class Evaluation:
     pooled: Pooled | None = None
     copies: frozenset[str] = frozenset()
     detail: Detail | None = None
+    trust: TrustScorer | None = None
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -271,7 +274,7 @@ def evaluate(
         InputError: No tile is left, or a predictor returns another shape.
     """
     check(predictors, profile)
-    scorer, table = scorer_of(contract, profile, sisr), read_split(dataset_dir)
+    scorer, table = scorer_of(contract, profile, sisr, predictors), read_split(dataset_dir)
     pool = Pool(scorer.powers)
     places = _places(table)
     filters = enforce_suffix, exclude_suffix, exclude_tiles
@@ -318,5 +321,6 @@ def evaluate(
         batch_size=batch_size,
         pooled=pool.result(),
         detail=detail,
+        trust=scorer if isinstance(scorer, TrustScorer) else None,
         copies=frozenset(n for n, p in predictors.items() if isinstance(p, DoNothing)),
     )

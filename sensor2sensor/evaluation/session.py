@@ -24,8 +24,10 @@ from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, 
 from sensor2sensor.evaluation.recipe import recipe_of
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
 from sensor2sensor.evaluation.sisr import sisr_of
+from sensor2sensor.evaluation.supported import with_interpolation
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.evaluation.tile_facts import FactSheet
+from sensor2sensor.evaluation.trust_maps import write_trust_maps
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.predictors.draws import draws_of
 from sensor2sensor.predictors.interval_words import coverage_lines
@@ -143,6 +145,8 @@ class Session:
         # With the same filters: a line fitted on other tiles would be another baseline.
         place = self._place
         known = baselines(*place, **self._filters, without=itself)
+        if itself is None:
+            known = with_interpolation(place[1], self._profile, known)
         predictors: dict[str, Predictor] = {MODEL: predictor, **known}
         sheet = FactSheet(*place, self._seen())
         evaluation = evaluate(
@@ -160,9 +164,9 @@ class Session:
         folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
         pictures: list[dict[str, Any]] = []
+        named = experiment.config.sample_tiles
         # Before the JSON, which lists it; and no picture is worth the scores.
         with decoration("the gallery", logger.warning):
-            named = experiment.config.sample_tiles
             pictures = write_gallery(
                 evaluation, predictors, *place, shelf, named=named, **self._filters
             )
@@ -179,9 +183,18 @@ class Session:
         if (detail := evaluation.detail) is not None:
             with decoration("the curves and mosaics", logger.warning):
                 pictures += write_detail(detail, evaluation.cross_sensor, shelf)
+        sections: dict[str, Any] = {}
+        maps: list[dict[str, Any]] = []
+        if (trust := evaluation.trust) is not None:
+            with decoration("the maps of trust", logger.warning):
+                maps = write_trust_maps(
+                    evaluation, predictors, *place, shelf, named=named, **self._filters
+                )
+            sections["trust"] = {**trust.facts(), "maps": maps}
         table, facts = write(
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
             baselines=known, gallery=pictures, fixed=fixed, facts=sheet,
+            sections=sections,
         )  # fmt: skip
         console = console or Console(markup=False, highlight=False)  # [v1] in a path is no style
         title = f"{experiment.name} at step {self.subject.step}, {self.subject.dataset}"
@@ -198,7 +211,9 @@ class Session:
             console.print(words, soft_wrap=True)
         for line in self._told():
             console.print(line, soft_wrap=True)
-        console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)
+        console.print(
+            f"wrote {table}, {facts.name} and {len(pictures) + len(maps)} pictures", soft_wrap=True
+        )
         return evaluation
 
     @property

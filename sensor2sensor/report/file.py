@@ -239,6 +239,44 @@ class ScoredOn(_Frozen):
     note: str = ""
 
 
+class Matched(_Frozen):
+    """A target band and the input band that measures the same, by ``name`` or ``wavelength``."""
+
+    target: str
+    input: str
+    by: Literal["name", "wavelength"]
+
+
+class Trust(_Frozen):
+    """How profile trust, and its kin, held predictions against their input.
+
+    ``maps`` are pictures of the tiles of the gallery: each pixel's class, and the departure from
+    what the input supports. ``lines`` are slope and offset from the input's unit, of a swath.
+    """
+
+    distance: str
+    distance_in_words: str
+    as_coded: bool
+    quantile: float
+    gamma: float
+    temperature: float | None
+    border_px: int
+    shift_limit_px: float
+    matched: list[Matched]
+    left_out: list[str]
+    unmeasured: list[str]
+    unit: str
+    up: str
+    down: str
+    lines: dict[str, list[float]] | None
+    maps: list[Picture]
+
+    def told(self) -> list[str]:
+        """What the scores depend on besides the profile."""
+        bands = ", ".join(one.target for one in self.matched)
+        return [f"bands {bands}", f"distance {self.distance} ({self.distance_in_words})"]
+
+
 class Inference(_Frozen):
     """What the generator kept of its training mode."""
 
@@ -289,7 +327,7 @@ class EvaluationFile(_Frozen):
     gallery: list[Picture]
     fixed: list[Picture] = []  # the same tiles for every run of a data set and split
     tile_facts: TileFacts | None = None
-    trust: dict[str, Any] | None = None
+    trust: Trust | None = None  # of profile trust and its kin
     intervals: Intervals | None = None  # of a run with calibrated intervals, on test
 
     @property

@@ -36,6 +36,8 @@ def conditions(facts: EvaluationFile) -> list[str]:
     parts += masks_in_words(facts.strata.values())
     if facts.cross_sensor is not None:
         parts += facts.cross_sensor.told()
+    if facts.trust is not None:
+        parts += facts.trust.told()
     if facts.metrics_version != METRICS_VERSION:
         parts.append(f"metrics of version {facts.metrics_version}")
     return parts
