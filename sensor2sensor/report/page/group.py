@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sensor2sensor.report import compare, cross_sensor, pages, published
 from sensor2sensor.report.load import Group
-from sensor2sensor.report.page import charts, coverage, curves, gains, tiles, wall
+from sensor2sensor.report.page import charts, coverage, curves, gains, tiles, trust, wall
 from sensor2sensor.report.page import parts as parts_of
 from sensor2sensor.report.page.pictures import Album
 from sensor2sensor.report.page.section import Section, filled, folded, note
@@ -57,6 +57,8 @@ def section(view: View, album: Album) -> Section:
         Section(f"{key}-boxes", "Distribution over tiles", _boxes(view), short="Distribution"),
         Section(f"{key}-frr", "Frequencies restored", _frequencies(group), short="Frequencies"),
         Section(f"{key}-parts", "Breakdown", parts_of.broken_down(view)),
+        Section(f"{key}-trust", "Trust: improved, left out, made up", trust.trust(view, album),
+                short="Trust"),
         Section(f"{key}-cover", "Coverage of intervals", coverage.coverage(group),
                 short="Coverage"),
         Section(f"{key}-wall", "The same tiles by every model", wall.wall(group, album, key),

@@ -66,6 +66,26 @@ def evaluated(folder, name, level, where, number, **said):
     return placed
 
 
+TRUST = {
+    "distance": "nd", "distance_in_words": "normalised difference", "as_coded": False,
+    "quantile": 0.75, "gamma": 0.05, "temperature": None, "border_px": 0, "shift_limit_px": 5.0,
+    "matched": [{"target": "B02", "input": "Oa04", "by": "wavelength"}], "left_out": ["B12"],
+    "unmeasured": [], "unit": "reflectance", "up": "bicubic", "down": "mean", "lines": None,
+    "maps": [],
+}  # fmt: skip
+SHARES = {"improvement": 0.6, "omission": 0.3, "hallucination": 0.1}
+
+
+@pytest.fixture(scope="module")
+def trusted(tmp_path_factory):
+    """The page of one evaluation of profile trust."""
+    where = made.facts()
+    columns = {f"{name}_nd": np.full(len(where), share) for name, share in SHARES.items()}
+    methods = {"model": columns, "nearest": columns}
+    one = made.result("sis2/trusted", methods, where, profile="trust", trust=TRUST)
+    return page(report.Results(tmp_path_factory.mktemp("trust"), (one,), ()))
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder, where = tmp_path_factory.mktemp("evaluation"), made.facts()
@@ -190,6 +210,15 @@ def test_parts_coverage_and_what_was_skipped_are_shown(source):
     assert "a shifted domain (another season), where nothing is promised" in shown
     assert "91.3" in shown
     assert "cut.json" in shown and "not JSON" in shown
+
+
+def test_trust_is_a_bar_of_what_was_improved_left_out_and_made_up(trusted):
+    section = re.search(r'id="g1-trust".*?</section>', trusted, re.S)[0]
+    bars = re.findall(r'class="k-(\w+)" x="[\d.]+" y="[\d.]+" width="([\d.]+)"', section)
+    wide = sum(float(width) for _, width in bars[:3])
+    for (name, width), (known, share) in zip(bars, [*SHARES.items()] * 2, strict=True):
+        assert name == known and float(width) / wide == pytest.approx(share, abs=0.002)
+    assert "normalised difference" in section and "B02 of Oa04" in section and "B12" in section
 
 
 def test_the_page_is_written_beside_the_evaluations_or_where_it_is_asked_for(results, tmp_path):
