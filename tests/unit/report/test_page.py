@@ -177,7 +177,7 @@ def test_ticked_tiles_become_the_file_that_an_experiment_reads(visited, tmp_path
 def test_a_picture_opens_larger_zooms_and_moves(visited):
     for observed in visited:
         seen = observed["light"]
-        assert seen["open"] and seen["closed"] and seen["next"] and "best tile" in seen["said"]
+        assert seen["open"] and seen["closed"] and seen["next"] and "tile000" in seen["said"]
         assert seen["wheel"] > 1.2 and seen["key"] == pytest.approx(1.5, abs=0.01)
         assert seen["panned"] == pytest.approx(-80) and seen["dragged"] == pytest.approx([30, 15])
         assert seen["pinch"] == pytest.approx(2.5, rel=0.01)
