@@ -73,17 +73,32 @@ TRUST = {
     "unmeasured": [], "unit": "reflectance", "up": "bicubic", "down": "mean", "lines": None,
     "maps": [],
 }  # fmt: skip
+# Their shares, and built-in metrics of the same directions that lend them their definitions.
 SHARES = {"improvement": 0.6, "omission": 0.3, "hallucination": 0.1}
+LENT = {"cc": "improvement_nd", "rmse": "omission_nd", "l1": "hallucination_nd"}
 
 
 @pytest.fixture(scope="module")
 def trusted(tmp_path_factory):
     """The page of one evaluation of profile trust."""
     where = made.facts()
-    columns = {f"{name}_nd": np.full(len(where), share) for name, share in SHARES.items()}
+    shares = zip(LENT, SHARES.values(), strict=True)
+    columns = {name: np.full(len(where), share) for name, share in shares}
     methods = {"model": columns, "nearest": columns}
     one = made.result("sis2/trusted", methods, where, profile="trust", trust=TRUST)
-    return page(report.Results(tmp_path_factory.mktemp("trust"), (one,), ()))
+
+    def named(row):
+        return {LENT[name]: value for name, value in row.items()}
+
+    changes = {
+        "metrics": named(one.facts.metrics),
+        "summary": {method: named(row) for method, row in one.facts.summary.items()},
+        "gain": {method: named(row) for method, row in one.facts.gain.items()},
+    }
+    facts, table = one.facts.model_copy(update=changes), one.table.rename(columns=LENT)
+    changed = replace(one, facts=facts, table=table)
+    changed.__dict__["tile_facts"] = one.tile_facts
+    return page(report.Results(tmp_path_factory.mktemp("trust"), (changed,), ()))
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +192,8 @@ def test_ticked_tiles_become_the_file_that_an_experiment_reads(visited, tmp_path
 def test_a_picture_opens_larger_zooms_and_moves(visited):
     for observed in visited:
         seen = observed["light"]
-        assert seen["open"] and seen["closed"] and seen["next"] and "tile000" in seen["said"]
+        assert seen["open"] and seen["closed"]
+        assert (seen["said"], seen["next"]) == ("input: tile000", "truth: tile000")
         assert seen["wheel"] > 1.2 and seen["key"] == pytest.approx(1.5, abs=0.01)
         assert seen["panned"] == pytest.approx(-80) and seen["dragged"] == pytest.approx([30, 15])
         assert seen["pinch"] == pytest.approx(2.5, rel=0.01)
