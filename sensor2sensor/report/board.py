@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,7 @@ from sensor2sensor.report.load import Group, Result
 from sensor2sensor.report.places import facts_of
 
 Pair = tuple[Entrant, Entrant]
+KEPT = 4  # boards: of a group and its strata, not of all groups, whose scores may fill a memory
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Board:
         names: The tiles, in the order of the first result.
         facts: What is known of each, in that order; None where that is not known of all.
         why: Why there are none.
+        kept: Families of comparisons that were made of it, by baseline.
 
     Raises:
         InputError: The results of the group must not share a table.
@@ -70,7 +73,8 @@ class Board:
         self._metrics = group.metrics
         self._tables = {e.label: e.table.reindex(self.names) for e in self.entrants}
         self._known: dict[tuple[str, str], _Column] = {}
-        self._alike: dict[tuple[int, str], Bools] = {}
+        self._alike = {id(result): self._undefined(result) for result in group.results}
+        self.kept: dict[str, list[Comparison]] = {}
 
     def compare(
         self, metric: str, pairs: Sequence[Pair], where: Bools | None = None
@@ -96,6 +100,10 @@ class Board:
             found |= zip(numbers, self._tested(metric, own, shown), strict=True)
         return [found[number] for number in range(len(having))]
 
+    def scores(self, entrant: Entrant, metric: str) -> Floats:
+        """Values of one metric over all tiles; NaN where undefined, ``+inf`` where perfect."""
+        return self._column(entrant, metric).values
+
     def _column(self, entrant: Entrant, metric: str) -> _Column:
         key = (entrant.label, metric)
         if key not in self._known:
@@ -110,18 +118,16 @@ class Board:
         defined = np.isfinite(values) | (np.isnan(values) & np.isfinite(whole))
         alike = np.ones(len(values), dtype=bool)
         for result in entrant.results:
-            alike &= self._undefined(result, metric)
+            alike &= self._alike[id(result)][metric]
         return _Column(values, defined, alike)
 
-    def _undefined(self, result: Result, metric: str) -> Bools:
-        """By the rule of the evaluation: over all of its methods."""
-        columns = [
-            rows(result.table[["name", "method", metric]], method)[metric]
-            .reindex(self.names)
-            .to_numpy(dtype=np.float64)
-            for method in result.methods
-        ]
-        return undefined_alike(np.stack(columns))
+    def _undefined(self, result: Result) -> dict[str, Bools]:
+        """By the rule of the evaluation: over all of its methods, by metric."""
+        names = [name for name in self._metrics if name in result.table.columns]
+        told = result.table[["name", "method", *names]]
+        tables = [rows(told, method).reindex(self.names)[names] for method in result.methods]
+        stacked = np.stack([table.to_numpy(dtype=np.float64) for table in tables])
+        return dict(zip(names, undefined_alike(stacked).T, strict=True))
 
     def _usable(self, metric: str, pair: Pair, shown: Bools) -> Bools:
         first, second = (self._column(one, metric).values for one in pair)
@@ -164,18 +170,15 @@ class Board:
         self, metric: str, pair: Pair, places: tuple[list[str], list[str]], shown: Bools
     ) -> Comparison:
         """What is known without a test, and why there is none."""
-        columns = [self._column(one, metric) for one in pair]
         usable, values = self._usable(metric, pair, shown), self._differences(metric, pair, shown)
-        # Of a baseline nothing is known but its values: its evaluations are those of the runs.
-        runs = [one.alike for one, entrant in zip(columns, pair, strict=True) if entrant.results]
-        alike = np.logical_and.reduce(runs)
-        spared = alike | (columns[0].defined & columns[1].defined)
-        note = limits_of(*places)
-        if not ((usable | spared)[shown].all() and values.size):
-            note = f"no verdict: finite on {values.size} of {int(shown.sum())} tiles"
+        note, count = limits_of(*places), int(shown.sum())
+        first, second = 0, 0
+        if values.size < count or not count:
+            whole, first, second = self._lost(metric, pair, usable, shown)
+            lacking = f"no verdict: finite on {values.size} of {count} tiles"
+            note = note if whole and values.size else lacking
         if any(one.given for one in pair):
             note = f"no verdict: perfect {BY_DEFINITION}"
-        first, second = (self._failed(one, metric, alike, shown) for one in columns)
         return Comparison(
             first=pair[0].label,
             second=pair[1].label,
@@ -183,12 +186,22 @@ class Board:
             mean=float(values.mean()) if values.size else None,
             better_share=float((values > 0).mean()) if values.size else None,
             count=int(values.size),
-            left_out=int((~usable & shown).sum()),
+            left_out=count - int(values.size),
             failed=(first, second),
             blocks=len(set(places[0])),
             scenes=len(set(places[1])),
             note=note,
         )
+
+    def _lost(self, metric: str, pair: Pair, usable: Bools, shown: Bools) -> tuple[bool, int, int]:
+        """Whether the tiles left out cost no verdict, and on how many either side failed."""
+        columns = [self._column(one, metric) for one in pair]
+        # Of a baseline nothing is known but its values: its evaluations are those of the runs.
+        runs = [one.alike for one, entrant in zip(columns, pair, strict=True) if entrant.results]
+        alike = np.logical_and.reduce(runs)
+        spared = alike | (columns[0].defined & columns[1].defined)
+        first, second = (self._failed(one, metric, alike, shown) for one in columns)
+        return bool((usable | spared)[shown].all()), first, second
 
     def _failed(self, column: _Column, metric: str, alike: Bools, shown: Bools) -> int:
         """Tiles without a value where the metric has one; a perfect tile is no failure."""
@@ -207,6 +220,20 @@ class Board:
             first.label, second.label, metric, None, count=usable,
             left_out=int(shown.sum()) - usable, note=f"no verdict: {self.why}",
         )  # fmt: skip
+
+
+_BOARDS: OrderedDict[tuple[object, ...], Board] = OrderedDict()
+
+
+def board_of(group: Group) -> Board:
+    """The board of a group; the last ones are kept, since every table of a report asks for it."""
+    # A board holds its group and so its results, whose ids are nobody else's as long as it is kept.
+    key = (group.stratum, group.title, *map(id, group.results))
+    if key not in _BOARDS:
+        _BOARDS[key] = Board(group)
+        while len(_BOARDS) > KEPT:
+            _BOARDS.popitem(last=False)
+    return _BOARDS[key]
 
 
 def of_gain(first: str, second: str, metric: str, gain: Gain) -> Comparison:

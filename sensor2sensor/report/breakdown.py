@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensor2sensor.core.clustered import Bools
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.strata import AT
-from sensor2sensor.report.board import Board
+from sensor2sensor.report.board import Board, board_of
+from sensor2sensor.report.compare import NOTHING, number, share
 from sensor2sensor.report.comparison import Comparison, family
-from sensor2sensor.report.entrants import Entrant, values
+from sensor2sensor.report.entrants import Entrant
 from sensor2sensor.report.load import Group
 from sensor2sensor.report.paired import against, beside
 from sensor2sensor.report.places import facts_of
@@ -91,6 +93,10 @@ class Breakdown:
     parts: tuple[Part, ...]
     cells: tuple[Cell, ...]
 
+    def comparisons(self) -> list[Comparison]:
+        """Those of all cells."""
+        return [cell.comparison for cell in self.cells if cell.comparison is not None]
+
 
 Place = tuple[Part, Board, str]  # a part, the board it is on, and the column of its scores
 
@@ -132,13 +138,13 @@ def breakdown(
         by: One of :func:`facts`.
         metric: The first of the group by default.
         over: Baseline to compare with; the reference by default.
-        board: Of the group, where there is one already.
+        board: Of the group, where the caller keeps one.
 
     Raises:
         InputError: The group cannot be broken down by that.
     """
     known, metric = facts(group), metric or next(iter(group.metrics))
-    board, base = board or Board(group), over or group.reference
+    board, base = board or board_of(group), over or group.reference
     if by not in known or board.facts is None:
         why = suggestion(by, known) if known else board.why or "all tiles are alike in all facts"
         raise InputError(f"no breakdown by '{by}'", where=group.title, hint=why)
@@ -201,7 +207,7 @@ def _by_stratum(board: Board, metric: str) -> list[Place]:
     assert board.facts is not None  # a board without facts has no breakdown
     places = [(_part("whole tiles", list(board.names), board.facts), board, metric)]
     for part in board.group.strata:
-        column, own = f"{metric}{AT}{part.stratum}", Board(part)
+        column, own = f"{metric}{AT}{part.stratum}", board_of(part)
         if column in part.metrics and own.facts is not None:
             places.append((_part(str(part.stratum), list(own.names), own.facts), own, column))
     return places
@@ -209,22 +215,63 @@ def _by_stratum(board: Board, metric: str) -> list[Place]:
 
 def _cells(places: Sequence[Place], base: str | None) -> tuple[Cell, ...]:
     """Every entrant on every part; all comparisons are corrected together."""
+    shown = [board.names.isin(part.tiles) for part, board, _ in places]
     made = [
-        against(board, beside(board.entrants, base), [column], board.names.isin(part.tiles))
-        for part, board, column in places
+        against(board, beside(board.entrants, base), [column], where)
+        for (_, board, column), where in zip(places, shown, strict=True)
     ]
     corrected = iter(family([one for own in made for one in own]))
     cells: list[Cell] = []
-    for (part, board, column), own in zip(places, made, strict=True):
+    for (part, board, column), where, own in zip(places, shown, made, strict=True):
         compared = {one.first: one for one in (next(corrected) for _ in own)}
-        cells += [_cell(part, e, column, compared.get(e.label)) for e in board.entrants]
+        for entrant in board.entrants:
+            mean, count = _mean(board, entrant, column, where)
+            cells.append(Cell(part, entrant.label, mean, count, compared.get(entrant.label)))
     return tuple(cells)
 
 
-def _cell(part: Part, entrant: Entrant, column: str, compared: Comparison | None) -> Cell:
-    if not entrant.has(column):
-        return Cell(part, entrant.label, None, 0, None)
-    finite = values(entrant, column)
-    own = finite[finite.index.isin(part.tiles)]
-    mean = None if own.empty or entrant.given else float(own.mean())
-    return Cell(part, entrant.label, mean, len(own), compared)
+def _mean(board: Board, entrant: Entrant, column: str, where: Bools) -> tuple[float | None, int]:
+    """Mean over the finite values of a part, and how many there are."""
+    if not entrant.has(column) or entrant.given:
+        return None, 0
+    own = board.scores(entrant, column)[where]
+    finite = own[np.isfinite(own)]
+    return float(finite.mean()) if finite.size else None, int(finite.size)
+
+
+def frame(found: Breakdown) -> pd.DataFrame:
+    """A row for each entrant and a column for each part, with its tiles and blocks."""
+    import pandas as pd
+
+    labels = list(dict.fromkeys(cell.label for cell in found.cells))
+    cells = {(cell.part.label, cell.label): _text(cell) for cell in found.cells}
+    columns = {
+        _heading(part, found.unit): [cells.get((part.label, label), NOTHING) for label in labels]
+        for part in found.parts
+    }
+    return pd.DataFrame(columns, index=labels)
+
+
+def _heading(part: Part, unit: str) -> str:
+    """``≤ 0.1 px`` with what is behind it on a second line."""
+    ranged = (unit and part.label[0] in "≤>") or " to " in part.label
+    told = f"{part.label} {unit}".rstrip() if ranged else part.label
+    return f"{told}\n({_many(len(part.tiles), 'tile')}, {_many(part.blocks, 'block')})"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _text(cell: Cell) -> str:
+    """Mean, then the gain with its verdict and interval."""
+    if cell.mean is None:
+        return NOTHING
+    part = share(cell.count, len(cell.part.tiles))
+    mean = f"{number(cell.mean)}{part and f' ({part})'}"
+    one = cell.comparison
+    if one is None or one.mean is None:
+        return mean
+    mark = {"better": " ✓", "worse": " ✗"}.get(one.verdict, "")
+    ends = "" if one.low is None or one.high is None else f", {one.low:.2g} to {one.high:.2g}"
+    return f"{mean}\n{one.mean:+.3g}{mark}{ends}"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOTHING",
     "Entrant",
+    "best_cells",
     "compared",
     "compared_with",
     "competing",
@@ -132,6 +133,20 @@ def summary_table(group: Group) -> pd.DataFrame:
     columns["undefined"] = [str(int(np.isnan(own).sum())) for own in cells]
     columns["infinite"] = [str(int(np.isinf(own).sum())) for own in cells]
     return pd.DataFrame(columns, index=[e.label for e in found])
+
+
+def best_cells(group: Group, table: pd.DataFrame) -> pd.DataFrame:
+    """True for the best mean of each metric, in the shape of a :func:`summary_table`."""
+    import pandas as pd
+
+    # NaN, and so never best, where tiles are lacking or scores hold by definition.
+    found, marks = means(group).reindex(table.index), table.map(lambda _: False)
+    for name, text in headings(group).items():
+        column = found[name]
+        target = column.max() if group.metrics[name].better == "higher" else column.min()
+        # Equal and not near: who shares the best mean shares the bold.
+        marks[text] = (column == target).to_numpy()
+    return pd.DataFrame(marks, dtype=bool)
 
 
 def rank_table(group: Group) -> pd.DataFrame:

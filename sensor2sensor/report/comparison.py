@@ -98,14 +98,19 @@ def tests(found: Sequence[Comparison]) -> int:
     return sum(one.p is not None for one in found)
 
 
-def told(found: Sequence[Comparison]) -> str:
-    """What stands beneath a table: how its verdicts were corrected, and what was left out."""
+def told(found: Sequence[Comparison], of: str = "metrics") -> str:
+    """What stands beneath a table: how its verdicts were corrected, and what was left out.
+
+    Args:
+        found: Every comparison of the table.
+        of: What it has beside methods.
+    """
     count, untested = tests(found), len(found) - tests(found)
     without = f"; {untested} without a test" if untested else ""
     failed = sum(any(one.failed) for one in found)
     lost = f" In {failed} a side failed on tiles: these have no verdict." if failed else ""
     return (
         f"Verdicts after Holm's correction over the {count} tests of this table (one family: all "
-        f"its metrics and methods{without}): at most 5 % of such tables hold any false verdict. "
+        f"its {of} and methods{without}): at most 5 % of such tables hold any false verdict. "
         f"Intervals are of each comparison by itself.{lost}"
     )

@@ -204,9 +204,10 @@ def _gains_over(group: Group, over: str) -> str:
     told = (
         "Mean paired difference per tile, signed so that positive is better for every metric. "
         "Interval: 95 %, Student's t with the cluster-robust variances of blocks of ground and of "
-        f"scenes; here: {compare.independent_groups(group, over)}. ✓ wholly better, ✗ wholly "
-        f"worse than {over}; no verdict where a tile has no finite value{_spared(group)}. "
-        f"A scene is told from others by {group.facts.scene_unit}."
+        f"scenes; here: {compare.independent_groups(group, over)}. ✓ better, ✗ worse than "
+        f"{over}; no verdict where a tile has no finite value{_spared(group)}. "
+        f"{compare.correction(group, over)} A scene is told from others by "
+        f"{group.facts.scene_unit}."
     )
     alt = f"gain over {over} per metric with intervals"
     upright = table.T if len(table) <= UPRIGHT_RUNS else table

@@ -10,31 +10,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sensor2sensor.core.clustered import Bools
-from sensor2sensor.report.board import Board, Pair
+from sensor2sensor.report.board import Board, Pair, board_of
 from sensor2sensor.report.comparison import Comparison, family
 from sensor2sensor.report.entrants import Entrant
 from sensor2sensor.report.load import Group
 
 
-def over_baseline(
-    group: Group, over: str, metrics: Sequence[str] | None = None, board: Board | None = None
-) -> list[Comparison]:
-    """Every model against a baseline, as one family; empty without the baseline.
+def over_baseline(group: Group, over: str, board: Board | None = None) -> list[Comparison]:
+    """Every model against a baseline in all metrics, as one family; empty without the baseline.
 
     Args:
         group: The group.
         over: The baseline.
-        metrics: All of the group by default.
-        board: Of the group, where there is one already.
+        board: Of the group, where the caller keeps one.
     """
-    board = board or Board(group)
-    chosen = beside(board.entrants, over)
-    return family(against(board, chosen, metrics))
+    board = board or board_of(group)
+    if over not in board.kept:
+        board.kept[over] = family(against(board, beside(board.entrants, over)))
+    return board.kept[over]
 
 
 def pairs(group: Group, board: Board | None = None) -> list[Comparison]:
     """Every model against every other and each baseline, in all metrics, as one family."""
-    board = board or Board(group)
+    board = board or board_of(group)
     found = [entrant for entrant in board.entrants if not entrant.given]
     models = [e for e in found if e.results]
     others = [e for e in found if not e.results]

@@ -85,23 +85,27 @@ class Sheet:
 
 
 def one_line(text: object) -> str:
-    """Detail behind its value: ``0.712 ± 0.040``."""
-    return " ".join(str(text).split())
+    """Detail behind its value: ``0.712 ± 0.040``, ``+0.2 ✓ (0.1 to 0.3)``."""
+    value, _, detail = str(text).partition("\n")
+    own = " ".join(detail.split())
+    # A spread needs no brackets, and a unit has some.
+    told = own if own[:1] in "±(" else f"({own})"
+    return f"{value} {told}" if own else value
 
 
 def markdown(sheet: Sheet, level: int = 2) -> str:
     """The sheet as Markdown with a heading, its table and its caption."""
     told = sheet.upright()
-    head = ["", *(_marked(one_line(name)) for name in told.table.columns)]
+    head = ["", *(plain(one_line(name)) for name in told.table.columns)]
     lines = [f"| {' | '.join(head)} |", f"|---|{'---|' * len(told.table.columns)}"]
     for label, row in zip(told.table.index, told.cells(), strict=True):
-        shown = [f"**{_marked(text)}**" if best else _marked(text) for text, best in row]
-        lines.append(f"| {' | '.join([_marked(one_line(label)), *shown])} |")
+        shown = [f"**{plain(text)}**" if best else plain(text) for text, best in row]
+        lines.append(f"| {' | '.join([plain(one_line(label)), *shown])} |")
     table = "\n".join(lines)
-    return f"{'#' * level} {_marked(told.title)}\n\n{table}\n\n{_marked(told.caption)}\n"
+    return f"{'#' * level} {plain(told.title)}\n\n{table}\n\n{plain(told.caption)}\n"
 
 
-def _marked(text: str) -> str:
+def plain(text: str) -> str:
     """Text that Markdown shows as it is: names come from folders of other people."""
     return _MARKDOWN.sub(r"\\\1", text)
 
@@ -122,7 +126,7 @@ def latex(sheet: Sheet) -> str:
         f"% needs the packages {needs}",
         r"\begin{table}[tbp]",
         r"\centering\small",
-        f"\\caption{{{escaped(f'{told.title}. {told.caption}')}}}",
+        f"\\caption[{{{escaped(told.title)}}}]{{{escaped(f'{told.title}. {told.caption}')}}}",
         f"\\label{{tab:{re.sub('[^a-z0-9]+', '-', told.name.lower()).strip('-')}}}",
         *([r"\resizebox{\textwidth}{!}{%", *inner, "}"] if wide else inner),
         r"\end{table}",

@@ -177,7 +177,7 @@ def test_gains_are_shown_over_the_baseline_that_beats_the_reference_too(group, f
     assert cell.startswith(f"{folder[1].gains['mean_colour']['psnr'].mean:+.3g}")
     body = gains(load(folder[0])).body
     assert "gain over mean_colour per metric" in body and "Gain over mean_colour:" in body
-    assert "wholly worse than mean_colour" in body and "wholly worse than do_nothing" in body
+    assert "✗ worse than mean_colour" in body and "✗ worse than do_nothing" in body
     assert terminal.main(["--evaluation", str(folder[0])]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "Gain over do_nothing, positive" in text and "Gain over mean_colour, positive" in text

@@ -55,7 +55,7 @@ def test_markdown_has_one_row_for_each_and_names_that_do_no_harm() -> None:
     lines = sheets.markdown(sheet()).splitlines()
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 4 and {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {4}
-    assert "**-0.25 ✓ -0.3 to 0.1**" in table[2] and r"\|\<b\>\*" in table[2]
+    assert "**-0.25 ✓ (-0.3 to 0.1)**" in table[2] and r"\|\<b\>\*" in table[2]
     assert lines[0] == r"## Title\_1" and lines[-1] == "5 % of 3 tiles"
 
 
