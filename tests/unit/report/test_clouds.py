@@ -157,7 +157,7 @@ def test_nobody_is_ranked_or_marked_for_what_holds_by_definition(group):
     assert copy not in places.index and list(places["mean rank"]) == [1.0, 2.0]
     # The infinite PSNR of the copy makes no tile perfect for the others.
     assert compare.means(inside)["psnr@reproduction"].notna().all()
-    marks = pages._best(inside, table)
+    marks = compare.best_cells(inside, table)
     assert not marks.loc[copy].any() and marks.loc[RUN].any()
     assert copy in compare.rank_table(part(group, "clear")).index
     cells = compare.gain_table(inside).loc[RUN]
