@@ -70,7 +70,7 @@ def mode_in_words(inference: Any) -> str:
     many = f" (mean over {inference.draws} draws)" if inference.draws > 1 else ""
     parts = [f"dropout on{many}"] if inference.dropout else []
     if inference.norm == "batch":
-        last = "" if inference.last_batch is None else f" and a last of {inference.last_batch}"
+        last = "" if inference.last_batch is None else f", the last of {inference.last_batch}"
         parts.append(f"moments of batches of {inference.batch_size}{last}")
     return ", ".join(parts)
 

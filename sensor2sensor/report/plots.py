@@ -70,7 +70,7 @@ def _clean(axes: Axes, title: str, unit: str) -> None:
 def _say_empty(axes: Axes, words: str) -> None:
     """Of a panel in which nothing is drawn: bare, its axis would pass for one with a mark at 0."""
     axes.set_xticks([])
-    place = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    place: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
     axes.text(0.5, 0.5, words, fontsize=8, color="#555555", **place)
 
 
