@@ -211,9 +211,8 @@ class Session:
             console.print(words, soft_wrap=True)
         for line in self._told():
             console.print(line, soft_wrap=True)
-        console.print(
-            f"wrote {table}, {facts.name} and {len(pictures) + len(maps)} pictures", soft_wrap=True
-        )
+        count = sum(map(len, (pictures, fixed, maps)))
+        console.print(f"wrote {table}, {facts.name} and {count} pictures", soft_wrap=True)
         return evaluation
 
     @property
