@@ -103,8 +103,9 @@ def _scores(view: View) -> str:
     if any(result.facts.pooled for result in group.results):
         told += "“Pooled” is over all pixels at once, as published numbers are. "
     told += compare.lacking(group) + pages.behind(group) + pages.ground(group)
-    body = table(frame, "Mean ± standard deviation over tiles", best=pages.best(group, frame),
-                 baselines=view.grey, corner="model", note=told)  # fmt: skip
+    best = compare.best_cells(group, frame)
+    body = table(frame, "Mean ± standard deviation over tiles", best=best, baselines=view.grey,
+                 corner="model", note=told)  # fmt: skip
     pooled = published.pooled_table(group) if group.stratum is None else None
     if pooled is not None:
         body += table(pooled, published.title(group), baselines=view.grey, corner="model")
