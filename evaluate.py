@@ -7,6 +7,7 @@
   python evaluate.py --exp sis2/s3/l1loss --split val            # while a recipe is being chosen
   python evaluate.py --exp maps/t7 --set inference.dropout=true --set inference.norm=batch --draws 4
   python evaluate.py --exp sis2/s3/l1loss --step best            # the best validation's checkpoint
+  python evaluate.py --exp sis2/s3/l1loss --dataset cur_arctic   # on ground of another data set
 
 Writes a row per tile and method to _evaluation/sis2__s3__l1loss_<timestamp>.csv, a .json with what
 the numbers mean, and pictures of the best, median and worst tile. summary_eval.ipynb compares them.
@@ -28,10 +29,11 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import ExperimentFile, load_experiment_file
 from sensor2sensor.config.places import find_experiment
 from sensor2sensor.config.vocabulary import PROFILES
-from sensor2sensor.core.cli import add_set, main_guard, parser, positive
+from sensor2sensor.core.cli import add_set, add_split, main_guard, parser, positive
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
+from sensor2sensor.evaluation.elsewhere import Elsewhere, add_data
 from sensor2sensor.evaluation.parts import parts_of
 from sensor2sensor.training.baseline import baseline_of
 from sensor2sensor.training.steps import add_step, chosen_step
@@ -56,15 +58,9 @@ def arguments() -> argparse.ArgumentParser:
         "--draws", type=positive, metavar="N", help="of dropout: score the mean over N"
     )
     add_split(made)
+    add_data(made)
     add_step(made)
     return made
-
-
-def add_split(made: argparse.ArgumentParser) -> None:
-    """The option that keeps ``test`` unseen while recipes are chosen; train.py has it too."""
-    made.add_argument(
-        "--split", choices=("test", "val"), default="test", help="split to score (default: test)"
-    )
 
 
 def evaluate_run(
@@ -77,6 +73,7 @@ def evaluate_run(
     at: int | None = None,
     options: Sequence[str] = (),
     draws: int | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Evaluation:
     """Score one run on a whole split, print the tables, write the files.
 
@@ -90,12 +87,14 @@ def evaluate_run(
         at: The checkpoint's step, which the files then name; the newest by default.
         options: What ``--set`` said of the evaluation, to be noted.
         draws: How many draws of dropout a score is the mean of.
+        elsewhere: Another data set to score it on.
 
     Raises:
         CheckpointError: The weights were not restored; nothing is scored then.
         ConfigError: The data set was built anew since the run began.
     """
     load_tensorflow()
+    from calibrate import section_of
     from models.loading import find_gan_class, import_modules
     from sensor2sensor.evaluation.session import Session
     from sensor2sensor.training.applied import applied_predictor, undrawn
@@ -109,14 +108,18 @@ def evaluate_run(
     if (known := baseline_of(run, experiment.contract)) is not None:
         import_modules(modules, root)  # metrics of the user's
         scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
-        return Session(*scored, baseline=True, options=options).score(undrawn(known, draws))
+        held = section_of((experiment, run, None), None, split, draws, elsewhere)
+        about = {"baseline": True, "options": options, "elsewhere": elsewhere, "intervals": held}
+        return Session(*scored, **about).score(undrawn(known, draws))
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
     experiment, gan, step = trained(experiment, run, gan_class, gan, at)
     chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
     scored = (experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
     judge = gan.discriminator
     predictor = applied_predictor(experiment, gan.generator, draws, discriminator=judge)
-    return Session(*scored, named_step=at, options=options).score(predictor)
+    held = section_of((experiment, run, step), gan, split, draws, elsewhere)
+    about = {"named_step": at, "options": options, "elsewhere": elsewhere, "intervals": held}
+    return Session(*scored, **about).score(predictor)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -134,10 +137,12 @@ def main(args: argparse.Namespace) -> int:
     at = chosen_step(run, args.step, experiment.contract)
     if baseline_of(run, experiment.contract) is None:
         check_by_name(experiment.config.model_name, environment.models_root)
+    other = None if args.dataset is None else Elsewhere.of(experiment, args.dataset, args.split)
     if args.profile is not None:
-        parts_of(experiment.contract, args.profile)  # refuses a data set that it cannot score
+        data = experiment if other is None else other
+        parts_of(data.contract, args.profile)  # refuses a data set that it cannot score
     chosen = {"profile": args.profile, "split": args.split, "at": at, "draws": args.draws}
-    evaluate_run(experiment, run, options=args.set, **chosen)
+    evaluate_run(experiment, run, options=args.set, elsewhere=other, **chosen)
     return 0
 
 

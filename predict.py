@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -29,9 +29,9 @@ from sensor2sensor.core.cli import add_set, main_guard, parser, positive
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
-from sensor2sensor.dataset.form import Form
 from sensor2sensor.inference.command import add_arguments, predict_all
-from sensor2sensor.inference.method import Method
+from sensor2sensor.inference.intervals import bounded
+from sensor2sensor.inference.method import Method, refuse_unlike
 from sensor2sensor.predictors.tiling import baseline_tiling, known_window, widest
 from sensor2sensor.training.baseline import baseline_of, refuse_draws
 from sensor2sensor.training.run_file import refuse_other_data
@@ -42,7 +42,13 @@ Member = tuple[Experiment, Run, int | None]
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    made = parser(__doc__ or "", prog="predict.py")
+    made = add_members(parser(__doc__ or "", prog="predict.py"))
+    add_arguments(made)
+    return made
+
+
+def add_members(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add the options that say what predicts; calibrate.py has them, too."""
     add = made.add_argument
     add(
         "--exp", required=True, nargs="+", metavar="EXP",
@@ -53,13 +59,10 @@ def arguments() -> argparse.ArgumentParser:
         help="run to apply (default: the latest); several: mean and spread",
     )  # fmt: skip
     add_step(made)
-    allowed = ["inference.dropout", "inference.norm"]
-    about = ("a setting of the prediction alone", "inference.dropout=true", allowed)
-    add_set(made, *about, ExperimentFile.model_fields)
-    add(
-        "--samples", type=positive, default=1, metavar="N", help="draws of dropout: mean and spread"
-    )
-    add_arguments(made)
+    about = ("a setting of the prediction alone", "inference.dropout=true")
+    add_set(made, *about, ["inference.dropout", "inference.norm"], ExperimentFile.model_fields)
+    about_draws = "draws of dropout: mean and spread"
+    add("--samples", type=positive, default=1, metavar="N", help=about_draws)
     return made
 
 
@@ -83,27 +86,18 @@ def members_of(args: argparse.Namespace) -> list[Member]:
                 check_by_name(experiment.config.model_name, environment.models_root)
             else:
                 refuse_draws(exp, args.set, args.samples, len(args.exp) * len(stamps))
-    first = members[0][0]
-    for experiment, _, _ in members[1:]:
-        if _bare(experiment) != _bare(first):
-            what = f"{experiment.name} and {first.name} do not take and make the same bands"
-            raise ConfigError(what, where="--exp", hint="spread has a meaning among equals alone")
+    refuse_unlike([(experiment.name, experiment.form) for experiment, _, _ in members])
     return members
 
 
-def _bare(experiment: Experiment) -> Form:
-    # Of two data sets of one form the ranges differ, which the networks have inside.
-    blank = {"name": "", "input_ranges": (), "target_ranges": ()}
-    return experiment.form.model_copy(update=blank)
-
-
-def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Method:
+def method_of(members: list[Member], samples: int, batch: int | None, gan: Any = None) -> Method:
     """What predicts, its weights restored.
 
     Args:
         members: Of :func:`members_of`.
         samples: Draws of dropout.
         batch: Windows at once; None: as many as in training; with a halo, much larger, one.
+        gan: The model of a single member, where it is built already.
 
     Raises:
         CheckpointError: Weights were not restored.
@@ -123,9 +117,9 @@ def method_of(members: Sequence[Member], samples: int, batch: int | None) -> Met
 
     predictors, tilings, told = [], [], []
     for one, its_run, at in members:
-        model, root = one.config.model_name, one.environment.models_root
-        gan_class = find_gan_class(model, root, print, one.config.modules)
-        made = led(one, its_run, gan_class, at, samples)
+        names = one.config.model_name, one.environment.models_root, print, one.config.modules
+        gan_class = find_gan_class(*names) if gan is None else type(gan)
+        made = led(one, its_run, gan_class, at, samples, gan)
         predictors += made.predictors
         tilings.append(made.tiling)
         told.append(made.provenance)
@@ -139,9 +133,13 @@ def main(args: argparse.Namespace) -> int:
     members = members_of(args)
     experiment = members[0][0]
     trained = [one for one, run, _ in members if baseline_of(run, one.contract) is None]
+
+    def make() -> Method:
+        made = method_of(members, args.samples, args.batch)
+        return bounded(made, members) if args.intervals else made
+
     return predict_all(
-        experiment.form, experiment.config.model_name, args,
-        lambda: method_of(members, args.samples, args.batch),
+        experiment.form, experiment.config.model_name, args, make,
         experiment.exp_dir / "predictions", window=known_window(trained),
     )  # fmt: skip
 

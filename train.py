@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from evaluate import add_split, evaluate_run
+from evaluate import evaluate_run
 from experiment import Experiment
 from models.loading import (
     check_by_name,
@@ -32,7 +32,7 @@ from models.loading import (
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.config.places import find_experiment
-from sensor2sensor.core.cli import add_set, main_guard, parser
+from sensor2sensor.core.cli import add_set, add_split, main_guard, parser
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.baseline import check_baseline, fit_baseline, try_metrics

@@ -11,7 +11,7 @@ import sys
 
 NAMES = (
     "startup", "step40", "reader", "pictures", "loop", "step", "clouds", "gain", "coverage",
-    "predict",
+    "predict", "report",
 )  # fmt: skip
 
 

@@ -26,8 +26,9 @@ sys.path.insert(0, str(ROOT))
 import clouds  # noqa: E402 - after the path above
 from benchmarks import trainings  # noqa: E402
 from main_job import RUNS, Job  # noqa: E402
+from sensor2sensor.core.clustered import undefined_alike  # noqa: E402
 from sensor2sensor.dataset.ledger import SplitRow, read_split  # noqa: E402
-from sensor2sensor.evaluation.summary import gain, undefined_alike  # noqa: E402
+from sensor2sensor.evaluation.summary import gain  # noqa: E402
 
 EXPERIMENT = "real/dsen2cr_multidate"
 LOSSES = {"carl": {"gen_carl": 1}, "l1": {"gen_l1": 1}}

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from sensor2sensor.core import files  # noqa: E402 - after the path above
-from sensor2sensor.evaluation.summary import clusters_of, limits_of, t_interval  # noqa: E402
+from sensor2sensor.core.clustered import clusters_of, limits_of, t_interval  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "coverage.json"
 RUNS = 2000

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from sensor2sensor.config.vocabulary import ARROWS
-from sensor2sensor.evaluation.summary import Gain, gain, statistics, undefined_alike
+from sensor2sensor.core.clustered import undefined_alike
+from sensor2sensor.evaluation.summary import Gain, gain, statistics
 
 BEGIN = "<!-- seeds: begin, written by python -m benchmarks.seeds -->"
 END = "<!-- seeds: end -->"

@@ -27,7 +27,8 @@ sys.path.insert(0, str(ROOT))
 import sisr  # noqa: E402 - after the path above
 from benchmarks import trainings  # noqa: E402
 from main_job import RUNS, Job  # noqa: E402
-from sensor2sensor.evaluation.summary import gain, undefined_alike  # noqa: E402
+from sensor2sensor.core.clustered import undefined_alike  # noqa: E402
+from sensor2sensor.evaluation.summary import gain  # noqa: E402
 
 ARMS = ("plain", "registered", "undistorted")
 PAIRS = (("registered", "plain"), ("undistorted", "registered"))

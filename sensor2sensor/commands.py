@@ -85,7 +85,8 @@ COMMANDS = {
         "sensor2sensor.inference.door", "an exported model over whole products (needs onnxruntime)"
     ),
     "report": Command(
-        "sensor2sensor.report.terminal", "the tables of every evaluation, model by model"
+        "sensor2sensor.report.terminal",
+        "every evaluation compared: one page to show, and tables to read",
     ),
     "verify": Command(
         "sensor2sensor.verify", "SHA-256 and counts of data sets against what they promise"
@@ -100,7 +101,11 @@ COMMANDS = {
 }
 # A checkout's own: schemas are of no use to who installed the library, and models are not in it.
 OF_CHECKOUTS = {
+    "published": Command(
+        "sensor2sensor.report.arisgan", "write docs/arisgan.md: ARISGAN's rows, metrics as coded"
+    ),
     "show": Command("show", "a sheet of samples exactly as the network of an experiment gets them"),
+    "calibrate": Command("calibrate", "intervals of a run, from blocks of val it never looked at"),
     "schemas": Command(
         "sensor2sensor.schemas", "write schemas/*.json anew from the models behind them"
     ),

@@ -10,6 +10,7 @@ from sensor2sensor.config.vocabulary import REGISTERED, SIMULATED
 
 FORMAT_VERSION = 1
 KEY_COLUMNS = ("name", "scene", "split", "method")  # of the table, before the metrics
+TILES_SUFFIX = "_tiles.csv"  # of the table of facts per tile, beside that of the scores
 MODEL = "model"  # the method that is no baseline
 PUBLISHED = "onnx"  # model_name of a file of others: applied like a baseline, compared like a run
 # Parts of profile torchsisr: whole tiles, seen another way.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.config.evaluations import PUBLISHED
 from sensor2sensor.config.jsonc import JsonDocument, Key
 from sensor2sensor.config.validate import report
-from sensor2sensor.core.errors import ConfigErrors
+from sensor2sensor.core.errors import ConfigErrors, InputError
 from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.core.paths import expanded
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sensor2sensor.config.experiment_file import ExperimentFile
 
 KEY = "exclude_tiles"
+COMMENT = "#"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,32 @@ class Excluded:
 
     def text(self) -> str:
         """The names, one a line."""
-        return "".join(f"{name}\n" for name in sorted(self.names))
+        return exclusion_text(self.names)
+
+
+def exclusion_text(names: Iterable[str], about: Sequence[str] = ()) -> str:
+    """Content of a file that :func:`read_excluded` reads these names from: sorted, one a line.
+
+    Args:
+        names: Of tiles; each stands once.
+        about: Lines of a comment at its top: which report they were ticked in, say.
+
+    Raises:
+        InputError: A name cannot stand in such a file: it would be read as another one.
+    """
+    chosen = sorted(set(names))
+    for name in chosen:
+        if not name or name != _named_by(name) or len(name.splitlines()) > 1:
+            hint = f"filter it by its suffix, or build the data set without {COMMENT} in names"
+            raise InputError(f"'{name}' cannot be listed by name", where=KEY, hint=hint)
+    # A line break within a remark would make a name of what follows it.
+    told = [" ".join(line.split()) for line in about]
+    return "".join(f"{line}\n" for line in [*(f"{COMMENT} {line}" for line in told), *chosen])
+
+
+def _named_by(line: str) -> str:
+    """The name on a line, without what follows the sign of a comment; empty where there is none."""
+    return line.partition(COMMENT)[0].strip()
 
 
 def beside_its_file(config: ExperimentFile, document: JsonDocument) -> ExperimentFile:
@@ -90,5 +117,4 @@ def read_excluded(
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         text = f"cannot read {path} ({reason}); give a file with a name of a tile on each line"
         raise ConfigErrors(report(document, {(KEY,): [text]})) from error
-    names = (line.partition("#")[0].strip() for line in lines)
-    return Excluded(frozenset(filter(None, names)), named)
+    return Excluded(frozenset(filter(None, map(_named_by, lines))), named)

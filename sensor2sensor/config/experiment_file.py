@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sensor2sensor.config.cadence import CadenceKeys
+from sensor2sensor.config.calibration import CalibrationKeys
 from sensor2sensor.config.compose import compose
 from sensor2sensor.config.cross_sensor import CrossSensorKeys
 from sensor2sensor.config.exclusion import beside_its_file
@@ -25,7 +26,7 @@ from sensor2sensor.config.network_settings import (
     InferenceSettings,
     VggSettings,
 )
-from sensor2sensor.config.optimisation import OptimizerKeys
+from sensor2sensor.config.optimisation import OptimizerKeys, Schedule
 from sensor2sensor.config.scaling import ScalingKeys
 from sensor2sensor.config.validate import at_key, fields_of, report, validate
 from sensor2sensor.config.vocabulary import LOSSES, adversarial
@@ -45,28 +46,14 @@ Enlargement = Annotated[float, Field(ge=1)]
 Ends = Annotated[list[Enlargement], Field(min_length=2, max_length=2)]
 
 
-class Schedule(BaseModel):
-    """How the learning rate changes over a training."""
-
-    model_config = STRICT
-
-    kind: Literal["constant", "linear", "cosine"] = Field(
-        default="constant", description="Shape of the decay"
-    )
-    start: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.0, description="Share of the steps before the decay begins (pix2pix: 0.5)"
-    )
-    final: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.0, description="Share of learning_rate that would be left after the last step"
-    )
-
-
 def _required_unless_extended(schema: dict[str, Any]) -> None:
     """For editors: what a file leaves out may stand in the one it extends."""
     schema["anyOf"] = [{"required": ["extends"]}, {"required": schema.pop("required")}]
 
 
-class ExperimentFile(CadenceKeys, OptimizerKeys, ScalingKeys, CrossSensorKeys, ExpectsKeys):
+class ExperimentFile(
+    CadenceKeys, OptimizerKeys, ScalingKeys, CrossSensorKeys, ExpectsKeys, CalibrationKeys
+):
     """One experiment: model, data set and every parameter of its training."""
 
     model_config = ConfigDict(

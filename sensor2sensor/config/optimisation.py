@@ -6,8 +6,26 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from sensor2sensor.config.network_settings import STRICT
+
 if TYPE_CHECKING:
-    from sensor2sensor.config.experiment_file import ExperimentFile, Schedule
+    from sensor2sensor.config.experiment_file import ExperimentFile
+
+
+class Schedule(BaseModel):
+    """How the learning rate changes over a training."""
+
+    model_config = STRICT
+
+    kind: Literal["constant", "linear", "cosine"] = Field(
+        default="constant", description="Shape of the decay"
+    )
+    start: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Share of the steps before the decay begins (pix2pix: 0.5)"
+    )
+    final: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0, description="Share of learning_rate that would be left after the last step"
+    )
 
 
 class OptimizerKeys(BaseModel):

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from sensor2sensor.config import declared
+from sensor2sensor.config import declared, trust
 from sensor2sensor.core.errors import ModelContractError
 
 # Of one published model: the normalisation with the table `scaling`, and the profile of its scores.
@@ -20,7 +20,7 @@ DSEN2CR = "dsen2cr"
 NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2", DSEN2CR)
 STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
 TORCHSISR = "torchsisr"
-PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR)
+PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR, *trust.VARIANTS)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
 NATIVE_LAYER = "native_grid"  # behind it all bands have the input grid's pixel; files begin there
 # Stands for what only a data set's contract knows: the unit of its target bands.
@@ -72,6 +72,8 @@ METRICS = {name: info for name, info in _KNOWN.items() if info.profile == STANDA
 MAPS_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == PIX2PIX_MAPS}
 CLOUD_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == DSEN2CR}
 SISR_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == TORCHSISR}
+# Of three images, on two grids: no function of target and prediction alone, so not registered.
+TRUST_METRICS = {entry["name"]: MetricInfo(**entry) for entry in trust.ENTRIES}
 # Profile pix2pix-maps: what was published, by its published names, and what stands beside it.
 PUBLISHED_MAPS = {"ssim": "ssim_compat", "psnr": "psnr", "l1": "l1_compat", "hp_l1": "hp_l1_compat"}
 MAPS_TABLE = (*PUBLISHED_MAPS.values(), "ssim", "l1_scaled", "laplacian_l1")
@@ -96,19 +98,26 @@ LOSSES = {
 }
 TABLES = {STANDARD: METRICS, PIX2PIX_MAPS: MAPS_METRICS, DSEN2CR: CLOUD_METRICS}
 TABLES[TORCHSISR] = SISR_METRICS
+_EVERY = (*TABLES.values(), TRUST_METRICS)
 _ANSWERS = frozenset({"disc_real", "disc_fake"})
 FEATURES = frozenset({"features_real", "features_fake"})
 
 
 def undefined(profile: str, bands: int) -> dict[str, str]:
     """Metrics that no tile of ``bands`` target bands can have, and why."""
-    lone = profile in (STANDARD, DSEN2CR) and bands == 1
-    return {"sam": "undefined for one band"} if lone else {}
+    if bands > 1:
+        return {}
+    if profile in trust.VARIANTS:
+        angles = [trust.SPECTRAL, *(f"{name}_sam" for name in trust.CLASSES)]
+        names = set(angles).intersection(trust.VARIANTS[profile].metrics)
+    else:
+        names = {"sam"} if profile in (STANDARD, DSEN2CR) else set()
+    return dict.fromkeys(sorted(names), "undefined for one band")
 
 
 def metric_info(name: str) -> MetricInfo | None:
     """What is known of a metric of any profile; None for one that is not declared."""
-    return next((table[name] for table in TABLES.values() if name in table), None)
+    return next((table[name] for table in _EVERY if name in table), None)
 
 
 def adversarial(name: str) -> bool:

@@ -161,6 +161,13 @@ def parser(
     return made
 
 
+def add_split(made: argparse.ArgumentParser) -> None:
+    """The option that keeps ``test`` unseen while recipes are chosen."""
+    made.add_argument(
+        "--split", choices=("test", "val"), default="test", help="split to score (default: test)"
+    )
+
+
 def add_set(
     made: argparse.ArgumentParser,
     what: str,

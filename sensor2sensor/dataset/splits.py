@@ -224,7 +224,7 @@ def _share(train: Sequence[TilePlace], other: Sequence[TilePlace]) -> float:
     inside = total = 0.0
     for epsg in sorted({place.epsg for place in other}):
         # United first: ground that tiles share would count as often as there are tiles on it.
-        ground = shapely.union_all([_square(p, epsg) for p in other if p.epsg == epsg])
+        ground = shapely.union_all([square_in(p, epsg) for p in other if p.epsg == epsg])
         box = shapely.box(*ground.bounds)
         # What an earlier zone counted; zones overlap by design, for all of a product's tile.
         ground = ground.difference(_united([p for p in other if p.epsg < epsg], epsg, box))
@@ -238,11 +238,11 @@ def _united(places: Sequence[TilePlace], epsg: int, near: Any) -> Any:
     import shapely
 
     # Only what is near can meet it, and a union of squares costs time.
-    squares = (_square(place, epsg) for place in places)
+    squares = (square_in(place, epsg) for place in places)
     return shapely.union_all([square for square in squares if square.intersects(near)])
 
 
-def _square(place: TilePlace, epsg: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def square_in(place: TilePlace, epsg: int) -> Any:
     """A tile as a polygon in a UTM zone, its own or another."""
     import shapely
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sensor2sensor.config.trust import CLASSES, OPENSR_TEST, SYNTHESIS, VARIANTS, as_coded
 from sensor2sensor.config.vocabulary import (
     BAND_UNIT,
     DSEN2CR,
@@ -54,6 +55,10 @@ def within_strata(profile: str, metrics: Sequence[str]) -> tuple[str, ...]:
 
     Not those that divide an image by a norm or maximum of its own: that of a part is another.
     """
+    if profile in VARIANTS:
+        # Pixel by pixel on the target's grid; the others look at pixels of the input.
+        inner = metrics if not VARIANTS[profile].as_coded else ()
+        return tuple(m for m in inner if m == SYNTHESIS or m.startswith(CLASSES))
     has = profile in (STANDARD, DSEN2CR, TORCHSISR)
     return tuple(m for m in metrics if m not in WHOLE_IMAGE) if has else ()
 
@@ -92,6 +97,8 @@ def definitions(
             found[name] |= CLOUDS.get(name, {})
         if profile == TORCHSISR:
             found[name] |= SISR.get(name, {})
+        if profile == OPENSR_TEST:
+            found[name] |= as_coded(name)
         if profile == "arisgan":
             paper = "as coded in ARISGAN, see sensor2sensor.metrics.arisgan"
             found[name] |= {"paper": paper, **ARISGAN.get(name, {})}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sensor2sensor.config.trust import DISTANCES
 from sensor2sensor.core import files
 from sensor2sensor.dataset.display import view
 from sensor2sensor.evaluation.definitions import info
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.records import TileRecord
 
 # By likeness to the eye first: the worst RMSE is that of the brightest tile, snow or cloud.
-RANKED_BY = ("hpsi", "hpsi_bands", "ssim", "rmse")
+RANKED_BY = ("hpsi", "hpsi_bands", "ssim", "rmse", *(f"improvement_{name}" for name in DISTANCES))
 # Errors are shown up to this share of the value range; fixed, so that sheets compare.
 ERROR_SHARE = 0.25
 PANEL_INCH = 2.1
@@ -125,7 +126,8 @@ def _sheet(panels: _Panels, title: str) -> bytes:
     return buffer.getvalue()
 
 
-def _input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
+def input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
+    """The input in its own colours on the target's grid, ``[H, W, 3]`` in 0..1."""
     from sensor2sensor.dataset.upsampling import upsample
 
     spec = contract.input
@@ -135,14 +137,16 @@ def _input_picture(tile: TileRecord, contract: DatasetContract) -> Images:
     return shown.picture(np.asarray(upsample(tile, "nearest")))
 
 
-def _guesses(batch: Sequence[TileRecord], predictors: Mapping[str, Predictor]) -> Guesses:
+def guesses_of(
+    batch: Sequence[TileRecord], predictors: Mapping[str, Predictor], draws: int = SHOWN_DRAWS
+) -> Guesses:
     """What each predictor makes of a batch, ``[B, H, W, Ct]`` by the title of its panel."""
     # l2 divides an image by its norm, which a network never learns: the truth's own lends it.
     targets = [tile.target.astype(np.float64) for tile in batch]
     norms = [float(np.sqrt(np.sum(np.square(target)))) for target in targets]
     guesses = {}
     for name, predictor in predictors.items():
-        for number, draw in enumerate(draws_of(predictor)[:SHOWN_DRAWS], start=1):
+        for number, draw in enumerate(draws_of(predictor)[:draws], start=1):
             made = list(np.asarray(draw(batch)))
             shown_as = name if number == 1 else f"{name}, draw {number}"
             if predictor.normalised:
@@ -159,7 +163,7 @@ def _panels(
     ranges = contract.target_ranges()
     photo = contract.target.dtype == "uint8"
     shown = view(contract.target.bands, ranges, contract.colour(), photo=photo)
-    images = {"input": _input_picture(tile, contract)}
+    images = {"input": input_picture(tile, contract)}
     images |= {name: shown.picture(guess) for name, guess in guesses.items()}
     images["truth"] = shown.picture(tile.target)
     errors = {
@@ -236,7 +240,7 @@ def write_gallery(
     for number, batch in enumerate(batches(tiles, size)):
         here = [position for position in wanted if position // size == number]
         # In the batches of the scores, which a tile's neighbours may be part of.
-        guesses = _guesses(batch, shown) if here else {}
+        guesses = guesses_of(batch, shown) if here else {}
         for position in here:
             pick, place = wanted[position], position % size
             own = {title: images[place] for title, images in guesses.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS
@@ -19,8 +20,13 @@ from sensor2sensor.evaluation.summary import plain
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.evaluation.tile_facts import FactSheet
 
+SHORT = 8  # digits of a hash in the name of a file
 INFERENCE = "inference."  # begins the keys that say how a generator is applied
+
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Filters(TypedDict):
@@ -83,6 +89,11 @@ class Subject:
         baseline: Whether the model is the baseline of its name, which is then not compared with it.
         named_step: The step, where it was asked for and is part of the files' names.
         options: What ``--set`` said of the evaluation.
+        intervals: How much of test the model's intervals hold (section ``intervals``); None: none.
+        seed: Of the experiment; None of a baseline, which draws nothing.
+        recipe: SHA-256 of the resolved experiment without its seed; None where nobody knows it.
+        scored_on: The data set that was scored where it is not the one trained on, and what is
+            known of the ground both have; None otherwise.
     """
 
     experiment: str
@@ -99,6 +110,10 @@ class Subject:
     baseline: bool = False
     named_step: int | None = None
     options: tuple[str, ...] = ()
+    intervals: Mapping[str, Any] | None = None
+    seed: int | None = None
+    recipe: str | None = None
+    scored_on: Mapping[str, Any] | None = None
 
     @property
     def stem(self) -> str:
@@ -110,7 +125,8 @@ def stem(subject: Subject, profile: str, split: str = "test") -> str:
     """File stem; what is not the rule is named, so that none overwrites another.
 
     That is a profile but ``standard``, a split but ``test``, a mode of inference and a step that
-    was asked for, and the size of a batch whose moments are taken.
+    was asked for, the size of a batch whose moments are taken, and a data set but that of the run,
+    with the beginning of its hash: built anew, it is another one.
     """
     # Suffixes for what is not the rule alone: names of evaluations on disk stay as they are.
     named = [part for part in (profile, split) if part not in ("standard", "test")]
@@ -120,6 +136,9 @@ def stem(subject: Subject, profile: str, split: str = "test") -> str:
         named.append(f"draws-{subject.inference.draws}")
     if subject.named_step is not None:
         named.append(f"step-{subject.named_step}")
+    if subject.scored_on is not None:
+        digest = subject.dataset_sha256.split(":")[-1]
+        named.append(f"on-{subject.dataset}-{digest[:SHORT]}")
     return "_".join([subject.stem, *named])
 
 
@@ -180,6 +199,7 @@ def document(
     baselines: Mapping[str, Any],
     csv: Mapping[str, Any],
     gallery: list[dict[str, Any]],
+    further: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The JSON beside the table."""
     return {
@@ -189,6 +209,8 @@ def document(
         "timestamp": subject.timestamp,
         "model_name": subject.model_name,
         "model_is_baseline": subject.baseline,
+        "seed": subject.seed,
+        "recipe": subject.recipe,
         "step": subject.step,
         "weights": subject.weights,
         "clipped_pixels": subject.clipped_pixels,
@@ -196,6 +218,7 @@ def document(
         # Only where something is kept: other files stay as they were before it could be.
         **({"inference": subject.inference.noted()} if subject.inference else {}),
         "dataset": _dataset(subject, contract),
+        "scored_on": None if subject.scored_on is None else dict(subject.scored_on),
         "split": evaluation.split,
         "filters": dict(subject.filters),
         "profile": evaluation.profile,
@@ -225,8 +248,10 @@ def document(
         **({"cross_sensor": evaluation.cross_sensor} if evaluation.detail is not None else {}),
         # Only where something was said: other files stay as they were before there was a --set.
         **({"set": list(subject.options)} if subject.options else {}),
+        **({"intervals": dict(subject.intervals)} if subject.intervals else {}),
         "csv": dict(csv),
         "gallery": gallery,
+        **further,
     }
 
 
@@ -238,6 +263,9 @@ def write(
     *,
     baselines: Mapping[str, Any],
     gallery: list[dict[str, Any]] | None = None,
+    fixed: list[dict[str, Any]] | None = None,
+    facts: FactSheet | None = None,
+    sections: Mapping[str, Any] = NOTHING,
 ) -> tuple[Path, Path]:
     """Write ``<stem>.csv`` and ``<stem>.json``; the JSON comes last and vouches for the CSV.
 
@@ -248,12 +276,15 @@ def write(
         contract: The data set's contract.
         baselines: The baselines among the methods, each with ``describe()``.
         gallery: Entries of :func:`sensor2sensor.evaluation.gallery.write_gallery`.
+        fixed: Those of :func:`sensor2sensor.evaluation.fixed.write_fixed`.
+        facts: What is known of each tile, written as ``<stem>_tiles.csv``.
+        sections: Further ones of the JSON by their names, ``trust`` and ``intervals``.
 
     Returns:
         The two paths.
     """
     base = stem(subject, evaluation.profile, evaluation.split)
-    table, facts = folder / f"{base}.csv", folder / f"{base}.json"
+    table, path = folder / f"{base}.csv", folder / f"{base}.json"
     # Behind all metrics: a reader of a table without strata finds its columns in their places.
     counted = [part.column(PIXELS) for part in evaluation.strata]
     rows = [
@@ -267,6 +298,10 @@ def write(
     files.write_csv(table, (*KEY_COLUMNS, *evaluation.columns, *counted), rows)
     # Last comes what vouches: interrupted in between, a table without it is skipped.
     csv = {"file": table.name, "rows": len(rows), "sha256": files.sha256(table)}
-    content = document(evaluation, subject, contract, baselines, csv, gallery or [])
-    files.write_json(facts, content)
-    return table, facts
+    further: dict[str, Any] = {"fixed": fixed or []}
+    if facts is not None:
+        further["tile_facts"] = facts.write(folder, base)
+    further |= {name: section for name, section in sections.items() if section is not None}
+    content = document(evaluation, subject, contract, baselines, csv, gallery or [], further)
+    files.write_json(path, content)
+    return table, path

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.config.evaluations import part_in_words
+from sensor2sensor.config.trust import VARIANTS
 from sensor2sensor.config.vocabulary import CLOUD_PARTS, DSEN2CR, INPUT, TORCHSISR, TRUTH
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.strata import Stratum, strata_of
 from sensor2sensor.evaluation.lowside import refuse
+from sensor2sensor.evaluation.supported import refuse_trust
 from sensor2sensor.predictors.baselines import DoNothing, same_bands
 from sensor2sensor.predictors.protocol import Images
 from sensor2sensor.predictors.registry import find
@@ -64,6 +66,8 @@ def parts_of(contract: DatasetContract, profile: str) -> tuple[Part, ...]:
     """
     if profile == TORCHSISR:
         refuse(contract)
+    if profile in VARIANTS:
+        refuse_trust(contract, profile)
     strata = strata_of(contract)
     if profile != DSEN2CR:
         return tuple(Part(one.name, one.extra, one.values) for one in strata)

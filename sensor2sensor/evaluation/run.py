@@ -13,6 +13,7 @@ import numpy as np
 
 from sensor2sensor.config.evaluations import BY_DEFINITION
 from sensor2sensor.config.vocabulary import BAND_UNIT, INPUT
+from sensor2sensor.core.clustered import Bools, undefined_alike
 from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, select_records
@@ -24,21 +25,15 @@ from sensor2sensor.evaluation.pooled import Pool, Pooled
 from sensor2sensor.evaluation.predict import check, drawn_of
 from sensor2sensor.evaluation.scoring import Ground, Scores, counted, over_draws
 from sensor2sensor.evaluation.sisr import Sisr, SisrScorer, scorer_of
-from sensor2sensor.evaluation.summary import (
-    Bools,
-    Gain,
-    Statistics,
-    gain,
-    spared,
-    statistics,
-    undefined_alike,
-)
+from sensor2sensor.evaluation.summary import Gain, Statistics, gain, spared, statistics
+from sensor2sensor.evaluation.trust import TrustScorer
 from sensor2sensor.predictors.baselines import DoNothing
 from sensor2sensor.predictors.protocol import Predictor
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
+    from sensor2sensor.evaluation.tile_facts import FactSheet
 
 BATCH = 8  # tiles in memory at a time
 
@@ -89,6 +84,7 @@ class Evaluation:
         pooled: Scores over all pixels at once, of a profile that has them.
         copies: Methods that give the input back as it is.
         detail: Bands, sites and spectra of profile torchsisr.
+        trust: What of profile trust compared predictions with their input.
     """
 
     rows: tuple[TileScores, ...]
@@ -106,6 +102,7 @@ class Evaluation:
     pooled: Pooled | None = None
     copies: frozenset[str] = frozenset()
     detail: Detail | None = None
+    trust: TrustScorer | None = None
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -252,6 +249,7 @@ def evaluate(
     exclude_tiles: Collection[str] = (),
     seed: int = 0,
     sisr: Sisr | None = None,
+    facts: FactSheet | None = None,
 ) -> Evaluation:
     """Score every predictor on every tile of a split.
 
@@ -269,13 +267,14 @@ def evaluate(
         exclude_tiles: Names of tiles left out, as in training.
         seed: Seed of the bootstrap intervals.
         sisr: How profile ``torchsisr`` scores; as is sound by default.
+        facts: Takes in each tile, for what is known of it beside its scores.
 
     Raises:
         ConfigError: The profile is unknown or cannot score a predictor or the data set.
         InputError: No tile is left, or a predictor returns another shape.
     """
     check(predictors, profile)
-    scorer, table = scorer_of(contract, profile, sisr), read_split(dataset_dir)
+    scorer, table = scorer_of(contract, profile, sisr, predictors), read_split(dataset_dir)
     pool = Pool(scorer.powers)
     places = _places(table)
     filters = enforce_suffix, exclude_suffix, exclude_tiles
@@ -303,6 +302,8 @@ def evaluate(
                 found[method].append(row)
         # After the scores, which refuse tiles that are smaller than a window.
         pool.add(draws, scorer.see(held, masks))
+        if facts is not None:
+            facts.see(batch)
     # Method by method, whatever the batch size: the order of rows in tables already written.
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(
@@ -320,5 +321,6 @@ def evaluate(
         batch_size=batch_size,
         pooled=pool.result(),
         detail=detail,
+        trust=scorer if isinstance(scorer, TrustScorer) else None,
         copies=frozenset(n for n, p in predictors.items() if isinstance(p, DoNothing)),
     )

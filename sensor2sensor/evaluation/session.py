@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,16 +12,25 @@ from sensor2sensor.config.evaluations import MODEL, PUBLISHED, mode_in_words
 from sensor2sensor.config.vocabulary import TORCHSISR
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
+from sensor2sensor.dataset.calibration import unread
+from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.dataset.exclusion import left_out
+from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.evaluation.cross_output import show_detail, write_detail
+from sensor2sensor.evaluation.fixed import write_fixed
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.joined import write_joined
 from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, stem, write
+from sensor2sensor.evaluation.recipe import recipe_of
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
 from sensor2sensor.evaluation.sisr import sisr_of
+from sensor2sensor.evaluation.supported import with_interpolation
 from sensor2sensor.evaluation.tables import show
+from sensor2sensor.evaluation.tile_facts import FactSheet
+from sensor2sensor.evaluation.trust_maps import write_trust_maps
 from sensor2sensor.pipeline.clipping import clipped_share, in_words
 from sensor2sensor.predictors.draws import draws_of
+from sensor2sensor.predictors.interval_words import coverage_lines
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.registry import baselines
 
@@ -30,7 +39,9 @@ if TYPE_CHECKING:
 
     from sensor2sensor.config.environment import Environment
     from sensor2sensor.config.exclusion import Excluded
+    from sensor2sensor.core.runs import Run
     from sensor2sensor.dataset.contract import DatasetContract
+    from sensor2sensor.evaluation.elsewhere import Elsewhere
     from sensor2sensor.pipeline.normalisation import Normalisation
 
 logger = logging.getLogger(__name__)
@@ -46,6 +57,7 @@ class ExperimentView(Protocol):
     environment: Environment
     excluded: Excluded
     normaliser: Normalisation
+    run: Run
     SEED: int
     BATCH_SIZE: int
 
@@ -63,6 +75,8 @@ class Session:
         baseline: Whether the model is the baseline of its name.
         named_step: The step, where it was asked for and is part of the files' names.
         options: What ``--set`` said of the evaluation.
+        intervals: How much of test the model's intervals hold; None: it has none.
+        elsewhere: The data set that is scored, where it is not the one trained on.
     """
 
     def __init__(
@@ -77,30 +91,42 @@ class Session:
         baseline: bool = False,
         named_step: int | None = None,
         options: Sequence[str] = (),
+        intervals: Mapping[str, Any] | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
-        self._experiment = experiment
+        self._experiment, self._elsewhere = experiment, elsewhere
+        own = (experiment.dataset_dir, experiment.contract)
+        self._place = own if elsewhere is None else (elsewhere.folder, elsewhere.contract)
         self._split = split
         self._profile = profile
         config = experiment.config
+        # Of val what training looks at: calibration blocks must choose no recipe either.
+        watched = split == "val" and elsewhere is None
+        names = unread(experiment) if watched else experiment.excluded.names
         self._filters: Filters = {
             "enforce_suffix": config.enforce_suffix or None,
             "exclude_suffix": config.exclude_suffix or None,
-            "exclude_tiles": experiment.excluded.names,
+            "exclude_tiles": names & self._names(names),
         }
+        # Before a tile is read: what is built anew meanwhile must not pass for what was scored.
+        digest = files.sha256(self._place[0] / CONTRACT_FILE)
         self.subject = Subject(
             experiment=experiment.name,
             timestamp=timestamp,
             model_name=config.model_name,
             step=step,
-            dataset=config.dataset,
-            # Before a tile is read: what is built anew meanwhile must not pass for what was scored.
-            dataset_sha256=files.sha256(experiment.dataset_dir / "dataset.json"),
+            dataset=config.dataset if elsewhere is None else elsewhere.name,
+            dataset_sha256=digest,
+            scored_on=None if elsewhere is None else elsewhere.as_json(digest),
             filters=noted(self._filters),
             weights=weights,
             inference_statistics="none" if baseline else config.applied_statistics,
             baseline=baseline,
             named_step=named_step,
             options=tuple(options),
+            intervals=intervals,
+            seed=None if baseline else experiment.SEED,
+            recipe=recipe_of(config, experiment.excluded, options, experiment.run.resolved),
         )
 
     def score(self, predictor: Predictor, console: Console | None = None) -> Evaluation:
@@ -116,11 +142,12 @@ class Session:
         name = self.subject.model_name
         itself = name if self.subject.baseline and name != PUBLISHED else None
         # With the same filters: a line fitted on other tiles would be another baseline.
-        known = baselines(
-            experiment.dataset_dir, experiment.contract, **self._filters, without=itself
-        )
+        place = self._place
+        known = baselines(*place, **self._filters, without=itself)
+        if itself is None:
+            known = with_interpolation(place[1], self._profile, known)
         predictors: dict[str, Predictor] = {MODEL: predictor, **known}
-        place = (experiment.dataset_dir, experiment.contract)
+        sheet = FactSheet(*place, self._seen())
         evaluation = evaluate(
             predictors,
             *place,
@@ -129,6 +156,7 @@ class Session:
             batch_size=experiment.BATCH_SIZE if self._by_batch else BATCH,
             seed=experiment.SEED,
             sisr=sisr_of(experiment) if self._profile == TORCHSISR else None,
+            facts=sheet,
             **self._filters,
         )
         kept = self._inference(len(draws_of(predictor)), len(evaluation.of(MODEL)))
@@ -137,9 +165,9 @@ class Session:
         folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
         pictures: list[dict[str, Any]] = []
+        named = experiment.config.sample_tiles
         # Before the JSON, which lists it; and no picture is worth the scores.
         with decoration("the gallery", logger.warning):
-            named = experiment.config.sample_tiles
             pictures = write_gallery(
                 evaluation, predictors, *place, shelf, named=named, **self._filters
             )
@@ -148,15 +176,29 @@ class Session:
                 predictor, *place, self._split, shelf, named=named,
                 by_batch=self._by_batch and experiment.BATCH_SIZE > 1, **self._filters,
             )  # fmt: skip
+        fixed: list[dict[str, Any]] = []
+        with decoration("the pictures of the fixed tiles", logger.warning):
+            fixed = write_fixed(
+                evaluation, predictors, *place, shelf, by_batch=self._by_batch, **self._filters
+            )
         if (detail := evaluation.detail) is not None:
             with decoration("the curves and mosaics", logger.warning):
                 pictures += write_detail(detail, evaluation.cross_sensor, shelf)
+        sections: dict[str, Any] = {}
+        maps: list[dict[str, Any]] = []
+        if (trust := evaluation.trust) is not None:
+            with decoration("the maps of trust", logger.warning):
+                maps = write_trust_maps(
+                    evaluation, predictors, *place, shelf, named=named, **self._filters
+                )
+            sections["trust"] = {**trust.facts(), "maps": maps}
         table, facts = write(
             evaluation, folder, replace(self.subject, clipped_pixels=clipped), place[1],
-            baselines=known, gallery=pictures,
+            baselines=known, gallery=pictures, fixed=fixed, facts=sheet,
+            sections=sections,
         )  # fmt: skip
         console = console or Console(markup=False, highlight=False)  # [v1] in a path is no style
-        title = f"{experiment.name} at step {self.subject.step}, {experiment.config.dataset}"
+        title = f"{experiment.name} at step {self.subject.step}, {self.subject.dataset}"
         show(evaluation, place[1], title, console)
         if evaluation.detail is not None:
             show_detail(evaluation.cross_sensor, console)
@@ -168,9 +210,10 @@ class Session:
         if clipped is not None:
             words = in_words({self._split: clipped}, legacy=experiment.normaliser.legacy)
             console.print(words, soft_wrap=True)
-        for line in left_out(experiment, self._split):
+        for line in self._told():
             console.print(line, soft_wrap=True)
-        console.print(f"wrote {table}, {facts.name} and {len(pictures)} pictures", soft_wrap=True)
+        count = sum(map(len, (pictures, fixed, maps)))
+        console.print(f"wrote {table}, {facts.name} and {count} pictures", soft_wrap=True)
         return evaluation
 
     @property
@@ -192,5 +235,27 @@ class Session:
         experiment = self._experiment
         if experiment.normaliser.bounds is None:
             return None
-        place = (experiment.dataset_dir, experiment.contract)
-        return clipped_share(*place, experiment.normaliser, self._split, **self._filters)
+        return clipped_share(*self._place, experiment.normaliser, self._split, **self._filters)
+
+    def _names(self, excluded: frozenset[str]) -> frozenset[str]:
+        """The excluded tiles that the data set has, where it is another than the run's own."""
+        if self._elsewhere is None or not excluded:
+            return excluded
+        return frozenset(row.name for row in read_split(self._place[0]))
+
+    def _seen(self) -> dict[str, bool | None] | None:
+        """By name whether training has seen a tile's ground; None on the run's own data set."""
+        if self._elsewhere is None:
+            return None
+        found = self._elsewhere.overlap
+        return {name: found.of(name) for name in found.tiles}
+
+    def _told(self) -> list[str]:
+        """Lines on the model's intervals, and on which tiles were scored."""
+        held = self.subject.intervals
+        tried = [] if held is None else coverage_lines(held)
+        if self._elsewhere is None:
+            return [*tried, *left_out(self._experiment, self._split)]
+        count = len(self._filters["exclude_tiles"])
+        named = [f"exclude_tiles leaves out {count} of its tiles"] if count else []
+        return [*tried, *self._elsewhere.lines(), *named]

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sensor2sensor.config.trust import VARIANTS
 from sensor2sensor.config.vocabulary import LR_RMSE, REGISTERED, SIMULATED, TORCHSISR, TRUTH
 from sensor2sensor.evaluation.detail import Detail, Motion
 from sensor2sensor.evaluation.lowside import LowSide
 from sensor2sensor.evaluation.parts import Masks, Part
 from sensor2sensor.evaluation.scoring import References, Scorer, Scores
-from sensor2sensor.predictors.protocol import Images
+from sensor2sensor.evaluation.trust import TrustScorer
+from sensor2sensor.predictors.protocol import Images, Predictor
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
@@ -138,12 +140,25 @@ def sisr_of(experiment: Any) -> Sisr:
     return replace(how, register=moved if config.registration.test else None, motion=motion)
 
 
-def scorer_of(contract: DatasetContract, profile: str, how: Sisr | None = None) -> Scorer:
+def scorer_of(
+    contract: DatasetContract,
+    profile: str,
+    how: Sisr | None = None,
+    predictors: Mapping[str, Predictor] | None = None,
+) -> Scorer:
     """The scorer of a profile.
+
+    Args:
+        contract: The data set's contract.
+        profile: Metric conventions.
+        how: How profile ``torchsisr`` scores.
+        predictors: Those of the evaluation.
 
     Raises:
         ConfigError: The profile cannot score such a data set.
     """
     if profile == TORCHSISR:
         return SisrScorer(contract, how or Sisr())
+    if profile in VARIANTS:
+        return TrustScorer(contract, profile, predictors or {})
     return Scorer(contract, profile)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensor2sensor.core.clustered import CONFIDENCE
 from sensor2sensor.core.seeds import Purpose, rng
-from sensor2sensor.evaluation.summary import CONFIDENCE
 from sensor2sensor.predictors.protocol import Images
 
 Floats = npt.NDArray[np.float64]

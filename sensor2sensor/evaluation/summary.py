@@ -8,14 +8,20 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from sensor2sensor.core.clustered import (
+    CONFIDENCE,
+    Bools,
+    Floats,
+    clusters_of,
+    limits_of,
+    sums_over,
+    t_interval,
+    undefined_alike,
+    verdict,
+)
 from sensor2sensor.core.seeds import Purpose, rng
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-CONFIDENCE = 0.95
-FEWEST_CLUSTERS = 4  # three means say next to nothing about their spread
 REPLICATES = 2000
 
 
@@ -70,7 +76,8 @@ class Gain:
 
     Attributes:
         mean: Mean over the tiles where both have a finite value; None without any.
-        t_low: Lower end of the 95 % interval of :func:`t_interval`; None where there is none.
+        t_low: Lower end of the 95 % interval of
+            :func:`~sensor2sensor.core.clustered.t_interval`; None where there is none.
         t_high: Upper end.
         degrees_of_freedom: Of Student's t.
         bootstrap_low: Lower end of the 95 % percentile interval over resampled clusters of one
@@ -103,125 +110,17 @@ class Gain:
     note: str
 
 
-def clusters_of(blocks: Sequence[str], scenes: Sequence[str]) -> dict[str, Sequence[str]]:
-    """The groups that an interval is taken over, for tiles of one block or scene are alike.
-
-    Both kinds, unless one lies within the other: where every block lies in one scene, or every
-    scene in one block (a site that no overpass shares with another), the larger ones alone, whose
-    effect holds that of their parts. Fewer than four scenes say nothing about others: the blocks
-    alone are left.
-
-    Returns:
-        Each tile's group by kind, ``block`` or ``scene``; empty below four blocks.
-    """
-    if len(set(blocks)) < FEWEST_CLUSTERS:
-        return {}
-    if len(set(scenes)) < FEWEST_CLUSTERS:
-        return {"block": blocks}
-    # Nested: one pair for each of the smaller ones, whose spread the sum would count twice.
-    pairs = len(set(zip(blocks, scenes, strict=True)))
-    if pairs == len(set(blocks)):
-        return {"scene": scenes}
-    if pairs == len(set(scenes)):
-        return {"block": blocks}
-    return {"block": blocks, "scene": scenes}
-
-
-def limits_of(blocks: Sequence[str], scenes: Sequence[str]) -> str:
-    """What an interval over these groups cannot speak for, or why there is none."""
-    if (count := len(set(blocks))) < FEWEST_CLUSTERS:
-        return f"no verdict below {FEWEST_CLUSTERS} blocks ({count} here)"
-    if (count := len(set(scenes))) < FEWEST_CLUSTERS:
-        return "for this scene only" if count == 1 else f"for these {count} scenes only"
-    return ""
-
-
-def _sums(values: Floats, groups: Sequence[str]) -> Floats:
-    """Sum over each group: ``[..., tiles]`` to ``[..., groups]``."""
-    labels = np.asarray(groups)
-    # Stable: sums that are taken in another order differ in their last digits.
-    order = np.argsort(labels, kind="stable")
-    _, begins = np.unique(labels[order], return_index=True)
-    sums: Floats = np.add.reduceat(values[..., order], begins, axis=-1)
-    return sums
-
-
-def cluster_variance(differences: Floats, groups: Sequence[str]) -> Floats:
-    """Cluster-robust variance of the mean over the last axis, with the factor G / (G - 1).
-
-    Liang & Zeger 1986. With one tile in each of the G groups it is the ordinary s^2 / n.
-
-    Args:
-        differences: ``[..., tiles]``.
-        groups: Cluster of each tile, at least two of them.
-    """
-    count = len(set(groups))
-    # Summed before they are squared: errors of one group that share a sign do not average out.
-    sums = _sums(differences - differences.mean(axis=-1, keepdims=True), groups)
-    variance: Floats = count / (count - 1) * (sums**2).sum(axis=-1) / differences.shape[-1] ** 2
-    return variance
-
-
-def t_interval(
-    differences: Floats, clusters: Sequence[Sequence[str]]
-) -> tuple[Floats, Floats, Floats]:
-    """Student's t interval of the mean under the effects of one or two kinds of clusters.
-
-    The variance is the sum of the cluster-robust ones. The usual two-way form (Cameron, Gelbach &
-    Miller 2011) subtracts that of the cells, which turns negative with few clusters; without it the
-    interval is too wide where neither kind has an effect. Degrees of freedom by Satterthwaite 1946.
-
-    Args:
-        differences: ``[..., tiles]``.
-        clusters: For each kind the cluster of each tile.
-
-    Returns:
-        Lower end, upper end and degrees of freedom (infinite without any spread), ``[...]``.
-    """
-    from scipy.stats import t
-
-    values = np.asarray(differences, dtype=np.float64)
-    # A gain differs from ground to ground (one forest on all dates) and from overpass to overpass
-    # (one haze on all ground): V_blocks alone takes tiles under one sky for independent, and was
-    # seen to cover 22 % where scenes matter (benchmarks.coverage).
-    variances = np.stack([cluster_variance(values, groups) for groups in clusters])
-    freedoms = np.array([len(set(groups)) - 1 for groups in clusters], dtype=np.float64)
-    total, squares = variances.sum(axis=0), np.tensordot(1 / freedoms, variances**2, axes=1)
-    # Satterthwaite: the kind that holds most of the variance decides how far its few groups carry.
-    freedom = np.divide(total**2, squares, out=np.full_like(total, np.inf), where=squares > 0)
-    half = t.ppf(0.5 + CONFIDENCE / 2, freedom) * np.sqrt(total)
-    mean = values.mean(axis=-1)
-    return mean - half, mean + half, freedom
-
-
 def bootstrap_interval(
     differences: Floats, groups: Sequence[str], generator: np.random.Generator
 ) -> tuple[float, float]:
     """Percentile interval of the mean over clusters drawn with replacement."""
-    sums, counts = _sums(differences, groups), _sums(np.ones_like(differences), groups)
+    sums, counts = sums_over(differences, groups), sums_over(np.ones_like(differences), groups)
     drawn = generator.integers(0, len(sums), size=(REPLICATES, len(sums)))
     # A ratio of sums, for clusters hold different numbers of tiles.
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     tail = (1.0 - CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)
-
-
-def verdict(low: float | None, high: float | None) -> str:
-    """``better``, ``worse``, ``open`` or ``none``: see :class:`Gain`."""
-    if low is None or high is None:
-        return "none"
-    return "better" if low > 0 else "worse" if high < 0 else "open"
-
-
-def undefined_alike(columns: Sequence[Sequence[float]] | Floats) -> Bools:
-    """Tiles where a metric is NaN, or infinite, for every method: the truth leaves it so.
-
-    A constant truth has no correlation, whoever predicts it. A value that only some methods lack is
-    their own failure, and one that only some have infinite is a gain that no mean can hold.
-    """
-    values = np.asarray(columns, dtype=np.float64)
-    return np.asarray(np.isnan(values).all(axis=0) | np.isposinf(values).all(axis=0))
 
 
 def gain(

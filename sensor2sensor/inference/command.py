@@ -12,11 +12,9 @@ from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport, above_zero, comma_list, finite, positive, say
 from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
 from sensor2sensor.dataset.form import Form
-from sensor2sensor.inference import as_dataset
+from sensor2sensor.inference import as_dataset, beside
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import DTYPES, NODATA, Dtype
-from sensor2sensor.inference.preview import write_preview
-from sensor2sensor.inference.quicklook import write_quicklook
 from sensor2sensor.inference.region import cropped, told_part
 from sensor2sensor.inference.run import (
     PredictOptions,
@@ -29,7 +27,8 @@ from sensor2sensor.inference.run import (
 from sensor2sensor.inference.scenes.opening import open_scene, paths_of
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.scene import Scene
-from sensor2sensor.inference.stac import Told, pictured, write_sidecar
+from sensor2sensor.inference.stac import Told, write_sidecar
+from sensor2sensor.inference.trust import refuse_trustless
 from sensor2sensor.products.s2_images import kept_open
 
 Make = Callable[[], Method]
@@ -112,8 +111,10 @@ def _add_windows(add: Callable[..., object]) -> None:
 
 def _add_output(add: Callable[..., object]) -> None:
     add("--dtype", choices=DTYPES, help="float32, int16 (reflectance x 10000) or uint8")
+    add("--intervals", action="store_true", help="lower and upper ends, of a calibrated model")
     add("--quicklook", action="store_true", help="a PNG beside it")
     add("--preview", action="store_true", help="a page to compare input and prediction on")
+    add("--trust", action="store_true", help="a map beside it: how far it departs from its input")
     add("--as-dataset", action="store_true", help="folders images/ and gt/ as Inria has them")
 
 
@@ -154,6 +155,11 @@ def predict_all(
     options = scene_options(args)
     if args.as_dataset:
         as_dataset.refuse_other(form)
+        if args.intervals:
+            hint = "predict them into a file of their own"
+            raise InputError("a photo has no bounds", where="--intervals", hint=hint)
+    if args.trust:
+        refuse_trustless(form)
     jobs = _jobs(paths_of(args.product), name, args.out, folder or Path(), args.as_dataset)
     _refuse_overwriting(jobs, [*(job.path for job in jobs), *model], args)
     method: Method | None = None
@@ -223,28 +229,17 @@ def _refuse_overwriting(
     """
     taken = {path.resolve() for path in kept}
     for job in jobs:
-        beside = list(_companions(job, args))
-        for path in [job.out, *beside]:
+        others = list(beside.companions(job.out, args))
+        for path in [job.out, *others]:
             place = path.resolve()
             if place in taken or taken.intersection(place.parents):
                 what = f"{path.name} would be written over what is read"
                 raise InputError(what, where=f"--out {job.out}", hint="name another folder")
         begun = job.out.exists() or job.out.with_name(f"{job.out.name}{files.PART_SUFFIX}").exists()
-        strange = [path for path in beside if path.exists()]
+        strange = [path for path in others if path.exists()]
         if strange and not begun and not args.force:
             what = f"is there already, and {job.out.name} is not"
             raise OutputExistsError(what, where=strange[0], hint="name another, or add --force")
-
-
-def _companions(job: Job, args: argparse.Namespace) -> Iterator[Path]:
-    """What is written beside a prediction."""
-    yield job.out.with_suffix(".json")
-    if args.quicklook:
-        yield job.out.with_suffix(".png")
-    if args.preview:
-        yield job.out.with_suffix(".html")
-    if args.as_dataset:
-        yield as_dataset.mask_path(job.out.parents[1], job.out.stem)
 
 
 def _stem(path: Path) -> str:
@@ -282,17 +277,15 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
     how = PredictOptions(args.window_px, args.overlap_px, args.batch, dtype, nodata, args.force)
 
     def finish(written: Written) -> None:
-        for ending in (".json", ".png", ".html"):
-            files.sweep_of(job.out.with_suffix(ending))
-        beside = _beside(job, scene, method, args)
+        shown, trust = beside.write_beside(job.out, scene, method, args)
         if args.as_dataset:
             as_dataset.write_mask(job.out.parents[1], job.out.stem, scene, method.name)
-        write_sidecar(written.cog, _told(written), beside)
+        write_sidecar(written.cog, _told(written), shown, trust)
 
     for line in notices_of(method, layout_of(method, scene, how), how):
         say(f"{scene.name}: {line}")
     if args.force:
-        _remove_pictures(job.out)
+        beside.remove(job.out)
     written = predict(method, scene, job.out, how, finish)
     rows, columns = scene.frame.shape
     state = "is there already" if written.current else "written"
@@ -303,15 +296,9 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
     return written.current
 
 
-def _remove_pictures(out: Path) -> None:
-    """Take away the pictures of a prediction that is made anew: they would show another."""
-    for name in pictured(out):
-        files.remove(out.with_name(name))
-
-
 def _told(written: Written) -> Told:
     said = written.provenance
-    keys = ("software", "windows", "batch", "dtype", "nodata")
+    keys = ("software", "windows", "batch", "dtype", "nodata", "intervals")
     return Told(
         {"name": said["method"], **said["model"]},
         {"name": said["scene"], **said["facts"]},
@@ -324,17 +311,3 @@ def _natural(form: Form) -> Dtype:
     """Photos are bytes to whoever opens them; all else is written as it is."""
     eight = all(band.value_range == (0.0, 255.0) for band in form.target.bands)
     return "uint8" if eight else "float32"
-
-
-def _beside(job: Job, scene: Scene, method: Method, args: argparse.Namespace) -> list[Path]:
-    quicklook, page = (job.out.with_suffix(ending) for ending in (".png", ".html"))
-    # Of the same prediction, or of one that is no more; what else lies there is not ours.
-    earlier = [path for path in (quicklook, page) if path.name in pictured(job.out)]
-    made = []
-    if args.quicklook:
-        made.append(quicklook)
-        write_quicklook(quicklook, job.out, method.form)
-    if args.preview:
-        made.append(page)
-        write_preview(page, scene, job.out, method)
-    return [*made, *(path for path in earlier if path not in made and path.exists())]

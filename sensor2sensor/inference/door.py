@@ -47,8 +47,11 @@ def run(args: argparse.Namespace) -> int:
     found = open_exported(path, args.threads, args.batch)
     method = Method(
         found.name, (found.predictor,), found.form, found.tiling, found.batch_size,
-        found.provenance,
+        found.provenance, found.intervals if args.intervals else None,
     )  # fmt: skip
+    if args.intervals and found.intervals is None:
+        hint = "calibrate its run, then export it again"
+        raise InputError("its file holds no intervals", where=path, hint=hint)
     nodata = PUBLIC_NODATA if found.from_card else NODATA
     if found.from_card:
         args.dtype = args.dtype or "int16"

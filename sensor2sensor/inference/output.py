@@ -19,6 +19,7 @@ REFLECTANCE_STEP = 1e-4
 NODATA = -32768
 PUBLIC_NODATA = -10000  # of sentinel2_superresolution, whose users' scripts ask for it
 _EIGHT_BIT = (0.0, 255.0)
+TRUST_SUFFIX = "_trust"  # out_trust.tif lies beside out.tif
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class OutputBand:
         unit: Of its values.
         wavelength_nm: Of its centre; None: it has none.
         kind: ``prediction`` of one predictor; ``mean`` and ``std`` over several; ``lower`` and
-            ``upper`` end of an interval; ``trust`` in [0, 1].
+            ``upper`` end of an interval; ``trust``: how far a prediction departs from its input.
         value_range: What its source fixes (0 and 255 of photos); None: nothing.
     """
 
@@ -43,7 +44,8 @@ class OutputBand:
     @property
     def description(self) -> str:
         """``B02``, ``B02_std``: a mean bears the plain name, for it is what one looks for."""
-        return self.name if self.kind in ("prediction", "mean") else f"{self.name}_{self.kind}"
+        plain = ("prediction", "mean", "trust")
+        return self.name if self.kind in plain else f"{self.name}_{self.kind}"
 
 
 def output_bands(form: Form, kinds: Sequence[Kind] = ("prediction",)) -> tuple[OutputBand, ...]:
@@ -101,7 +103,7 @@ def storage(dtype: Dtype, bands: Sequence[OutputBand], nodata: int = NODATA) -> 
     if dtype == "float32":
         return Storage(dtype, 1.0, float("nan"))
     for band in bands:
-        if dtype == "int16" and band.unit != "reflectance" and band.kind != "trust":
+        if dtype == "int16" and band.unit != "reflectance":
             what = f"int16 counts reflectances in steps of 0.0001; {band.name} is in {band.unit}"
             hint = "8-bit pictures are uint8" if band.value_range == _EIGHT_BIT else "write float32"
             raise InputError(what, where="--dtype", hint=hint)

@@ -26,8 +26,9 @@ from sensor2sensor.core.progress import progress
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.geo.grids import up
 from sensor2sensor.inference.cog import WrittenCog, read_cog, write_cog
+from sensor2sensor.inference.finishing import bands_of, interval_notices, interval_tags
 from sensor2sensor.inference.method import Method
-from sensor2sensor.inference.output import NODATA, Dtype, Kind, output_bands, storage
+from sensor2sensor.inference.output import NODATA, Dtype, storage
 from sensor2sensor.inference.quicklook import colours
 from sensor2sensor.inference.scenes.scene import Image, Scene, placed
 from sensor2sensor.inference.strips import Layout, Strips, blended_layout, halo_layout
@@ -98,7 +99,7 @@ def predict(
     """
     _refuse_normalised(method)
     layout = layout_of(method, scene, options)
-    bands = output_bands(method.form, kinds_of(method))
+    bands = bands_of(method)
     storage(options.dtype, bands, options.nodata)  # refused before hours of work
     provenance = provenance_of(method, scene, layout, options)
     text = files.json_text(provenance)
@@ -120,7 +121,7 @@ def predict(
             told = write_cog(
                 out, scene.frame, bands, _kept(strips, folder, f"{method.name} {scene.name}"),
                 dtype=options.dtype, nodata=options.nodata,
-                tags={REQUEST_TAG: request, PROVENANCE_TAG: text},
+                tags={REQUEST_TAG: request, PROVENANCE_TAG: text, **interval_tags(method)},
                 colour=colours(method.form.target),
             )  # fmt: skip
         written = Written(told, provenance)
@@ -170,7 +171,11 @@ def refuse_window(asked_px: int | None, only: tuple[int, int] | None, name: str)
 
 
 def notices_of(method: Method, layout: Layout, options: PredictOptions) -> list[str]:
-    """What the user has to read of how a method is led."""
+    """What the user has to read of a method's intervals, and of how it is led."""
+    return [*interval_notices(method), *_led(method, layout, options)]
+
+
+def _led(method: Method, layout: Layout, options: PredictOptions) -> list[str]:
     halo = method.tiling.halo_px
     if options.overlap_px is None:
         return []
@@ -183,11 +188,6 @@ def notices_of(method: Method, layout: Layout, options: PredictOptions) -> list[
     if layout.halo_px > up(halo, layout.align_px):
         return [f"--overlap-px {options.overlap_px}: more than {seen}: slower, for the same result"]
     return []
-
-
-def kinds_of(method: Method) -> tuple[Kind, ...]:
-    """The kinds of bands: of several predictors their mean and their spread."""
-    return ("prediction",) if len(method.predictors) == 1 else ("mean", "std")
 
 
 def provenance_of(
@@ -205,6 +205,8 @@ def provenance_of(
         "method": method.name,
         "predictors": [one.describe() for one in method.predictors],
         "model": dict(method.provenance),
+        # Only where there are such: other requests stay those from before.
+        **({"intervals": method.intervals.told()} if method.intervals else {}),
         "dataset": method.form.name,
         "scene": scene.name,
         "facts": dict(scene.facts),

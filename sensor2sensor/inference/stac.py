@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,8 +20,11 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.geo.projections import ground_width_m
 from sensor2sensor.inference.cog import WrittenCog
-from sensor2sensor.inference.output import OutputBand, Storage
+from sensor2sensor.inference.output import TRUST_SUFFIX, OutputBand, Storage
 from sensor2sensor.inference.scenes.scene import Frame
+
+if TYPE_CHECKING:
+    from sensor2sensor.inference.trust import WrittenTrust
 
 VERSION = "1.1.0"
 _SCHEMA = "https://stac-extensions.github.io/{}/schema.json"
@@ -55,22 +58,25 @@ def sidecar_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def write_sidecar(written: WrittenCog, told: Told, beside: Sequence[Path] = ()) -> Path:
+def write_sidecar(
+    written: WrittenCog, told: Told, beside: Sequence[Path] = (), trust: WrittenTrust | None = None
+) -> Path:
     """Write the sidecar of a prediction.
 
     Args:
         written: The prediction.
         told: How it was made.
         beside: Its quicklook and preview, in the same folder.
+        trust: How far it departs from its input, in the same folder.
     """
     path = sidecar_path(written.path)
-    files.write_json(path, sidecar(written, told, beside))
+    files.write_json(path, sidecar(written, told, beside, trust))
     return path
 
 
 def is_prediction(path: Path) -> bool:
-    """Whether a sidecar beside an image says that it is a prediction, or a picture of one."""
-    beside = sidecar_path(path)
+    """Whether a sidecar beside an image says that it is a prediction, a picture or map of one."""
+    beside = sidecar_path(path.with_stem(path.stem.removesuffix(TRUST_SUFFIX)))
     try:
         return beside.is_file() and "s2s:model" in files.read_json(beside)["properties"]
     except (InputError, KeyError, TypeError):
@@ -88,13 +94,17 @@ def pictured(path: Path) -> tuple[str, ...]:
     return tuple(name for name in named if Path(name).suffix in _KINDS)
 
 
-def sidecar(written: WrittenCog, told: Told, beside: Sequence[Path] = ()) -> dict[str, Any]:
+def sidecar(
+    written: WrittenCog, told: Told, beside: Sequence[Path] = (), trust: WrittenTrust | None = None
+) -> dict[str, Any]:
     """A STAC item, or where place or time is not known the same without being one."""
     times = {key: told.scene[key] for key in _TIMES if told.scene.get(key)}
     timed = "datetime" in times or {"start_datetime", "end_datetime"} <= times.keys()
     ground = _ground(written.frame)
     assets = {"prediction": _asset(written)}
     assets |= {file.suffix.lstrip("."): _beside(file) for file in beside}
+    if trust is not None:
+        assets["trust"] = {**_asset(trust.cog), "s2s:trust": trust.facts}
     properties = {"datetime": None, **times, **_properties(written, told), **_place(written.frame)}
     if not timed or ground is None:
         lack = "time" if ground is not None else "place" if timed else "place and time"

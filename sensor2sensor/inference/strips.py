@@ -21,6 +21,7 @@ from sensor2sensor.core.errors import InputError, ModelContractError
 from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.geo.grids import PixelWindow, up
 from sensor2sensor.inference.cutting import blended_starts, blending, core_side, cut
+from sensor2sensor.inference.finishing import bands_of, finished
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.scenes.scene import Image, Mask, Scene
 from sensor2sensor.predictors.protocol import Predictor
@@ -154,14 +155,13 @@ class Strips:
     @property
     def channels(self) -> int:
         """Bands of the result."""
-        bands = len(self.method.form.target.bands)
-        return bands if len(self.method.predictors) == 1 else 2 * bands
+        return len(bands_of(self.method))
 
     def __len__(self) -> int:
         return len(self.layout.tops)
 
     def __getitem__(self, strip: int) -> Image:
-        """``[h, W, C]`` physical, NaN where there is none; of several predictors mean and spread.
+        """``[h, W, C]`` physical, NaN where there is none, in the bands of the file.
 
         Raises:
             ModelContractError: The model makes another shape, or what is no number of input that
@@ -171,7 +171,7 @@ class Strips:
         top, end = at.tops[strip], at.ends[strip]
         if not at.overlap_px:
             found, inner = self._row(strip), slice(top - at.rows[strip], end - at.rows[strip])
-            return self._finished(found.values[:, inner], found.valid[inner])
+            return self.finished(found.values[:, inner], found.valid[inner])
         reaching = at.reaching(strip)
         self._kept = {row: one for row, one in self._kept.items() if row in reaching}
         values, valid = None, np.zeros((end - top, at.shape[1]), np.bool_)
@@ -190,14 +190,15 @@ class Strips:
             values[:, :seen] += weighted
             valid[:seen] |= one.valid[part]
         assert values is not None, "a strip begins with a row of windows"
-        return self._finished(values, valid)
+        return self.finished(values, valid)
 
-    def _finished(self, values: Image, valid: Mask) -> Image:
+    def finished(self, values: Image, valid: Mask) -> Image:
+        """The bands of the file ``[h, w, B]`` from ``[N, h, w, C]``, NaN where not valid."""
         finite = np.isfinite(values).all(axis=(0, -1))
         if (valid & ~finite).any():
             what = "makes values that are no numbers of input that is whole"
             raise ModelContractError(what, where=self.method.name)
-        made = np.array(values[0]) if len(values) == 1 else spread(values)
+        made = finished(self.method, values)
         made[~valid] = np.nan
         return made
 
@@ -241,13 +242,13 @@ class Strips:
         """
         for row in range(first, len(self.layout.rows)):
             held: list[_Window] = []
-            for windows in self._read(row):
+            for windows in self.read(row):
                 if held:
                     yield held, False
                 held = windows
             yield held, True
 
-    def _read(self, row: int) -> Iterator[list[_Window]]:
+    def read(self, row: int) -> Iterator[list[_Window]]:
         """The windows of a row with anything in them, as many at a time as go into one call."""
         at, waiting = self.layout, list[_Window]()
         sides = [side + 2 * at.halo_px for side in at.window]
@@ -271,11 +272,11 @@ class Strips:
         if not windows:
             return
         records = [record for _, _, record in windows]
-        made = np.stack([self._asked(one, records) for one in self.method.predictors], axis=1)
+        made = np.stack([self.asked(one, records) for one in self.method.predictors], axis=1)
         for (column, valid, _), image in zip(windows, made, strict=True):
             yield column, valid, image
 
-    def _asked(self, predictor: Predictor, records: Sequence[TileRecord]) -> Image:
+    def asked(self, predictor: Predictor, records: Sequence[TileRecord]) -> Image:
         """``[B, h, w, C]``, in halves where memory does not bear all at once."""
         try:
             made = predictor(records)
@@ -301,7 +302,7 @@ class Strips:
         self.batch_size = min(self.batch_size, half)
         logger.warning("memory does not bear %d windows at once: %d", len(records), half)
         parts = (records[:half], records[half:])
-        return np.concatenate([self._asked(predictor, part) for part in parts])
+        return np.concatenate([self.asked(predictor, part) for part in parts])
 
     def _advice(self) -> str:
         return "the model takes no smaller one" if self.layout.overlap_px else "--window-px"
@@ -322,20 +323,6 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
         while (item := coming.result()) is not None:
             coming = pool.submit(one)
             yield item
-
-
-def spread(values: Image) -> Image:
-    """Mean and standard deviation of N predictions ``[N, h, W, C] -> [h, W, 2 C]``.
-
-    The deviation is the estimate from a sample (N - 1).
-    """
-    count, bands = len(values), values.shape[-1]
-    made = np.empty((*values.shape[1:3], 2 * bands), np.float32)
-    for band in range(bands):  # in float64 all of them would be many strips
-        one = values[..., band].astype(np.float64)
-        made[..., band] = mean = one.sum(axis=0) / count
-        made[..., bands + band] = np.sqrt(((one - mean) ** 2).sum(axis=0) / (count - 1))
-    return made
 
 
 def _is_of_memory(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from sensor2sensor.config.trust import VARIANTS
 from sensor2sensor.config.vocabulary import (
     CLOUD_METRICS,
     CLOUD_TABLE,
@@ -58,11 +59,16 @@ def _known(profile: str) -> tuple[str, ...]:
     tables = {"standard": METRICS, "arisgan": arisgan.METRICS, PIX2PIX_MAPS: maps}
     tables[DSEN2CR] = dict.fromkeys((*CLOUD_TABLE, *CLOUD_METRICS))
     tables[TORCHSISR] = dict.fromkeys((*SISR_TABLE, *SISR_METRICS))
+    tables |= {name: variant.metrics for name, variant in VARIANTS.items()}
     return tuple(tables[profile])
 
 
 def _choose(profile: str, names: Sequence[str] | None, *, colour: bool) -> tuple[str, ...]:
     known = _known(profile)
+    if profile in VARIANTS:
+        what = f"profile {profile!r} needs the input beside target and prediction"
+        hint = "sensor2sensor.metrics.trust computes it"
+        raise ConfigError(what, where="metrics", hint=hint)
     for name in names or ():
         if name not in known:
             raise ConfigError(

@@ -8,7 +8,13 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from sensor2sensor.config.evaluations import KEY_COLUMNS
-from sensor2sensor.config.vocabulary import STANDARD, TABLES, MetricInfo, check_term
+from sensor2sensor.config.vocabulary import (
+    STANDARD,
+    TABLES,
+    TRUST_METRICS,
+    MetricInfo,
+    check_term,
+)
 from sensor2sensor.core.blame import line_in, sentence, source_of
 from sensor2sensor.core.errors import ModelContractError, Sensor2SensorError
 from sensor2sensor.dataset.strata import PIXELS
@@ -21,7 +27,7 @@ REGISTRY: dict[str, Metric] = {}
 PLACES: dict[str, Places] = {}
 DECLARED: dict[str, MetricInfo] = {}
 # Columns of an evaluation's table that are no metrics, and marks of a stratum (``rmse@cloudy``).
-TAKEN = frozenset({*KEY_COLUMNS, PIXELS})
+TAKEN = frozenset({*KEY_COLUMNS, PIXELS, *TRUST_METRICS})
 _MAKERS: dict[str, str] = {}
 
 

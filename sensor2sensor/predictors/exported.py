@@ -25,6 +25,7 @@ from sensor2sensor.dataset.records import dense_record
 from sensor2sensor.dataset.upsampling import OWN_GRID, upsample
 from sensor2sensor.geo.grids import up
 from sensor2sensor.predictors.card import OURS, Card, mapping, read_card
+from sensor2sensor.predictors.intervals import Intervals
 from sensor2sensor.predictors.model import ImagePredictor
 from sensor2sensor.predictors.onnx_model import OnnxModel
 from sensor2sensor.predictors.protocol import Images
@@ -55,6 +56,7 @@ class Exported:
         batch_size: Windows per call.
         provenance: Plain JSON.
         from_card: Whether it is a model of the public tool, whose users know its files.
+        intervals: The quantiles of its calibrated intervals; None: it has none.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Exported:
     batch_size: int
     provenance: Mapping[str, Any]
     from_card: bool = False
+    intervals: Intervals | None = None
 
 
 class ExportedPredictor(ImagePredictor):
@@ -185,7 +188,8 @@ def open_exported(path: Path, threads: int | None = None, batch: int | None = No
         crops=said.crops, align_px=said.tiling.align_px, where=model,
     )  # fmt: skip
     provenance = {**said.provenance, "file": said.model, "sha256": said.sha256}
-    return Exported(beside.stem, predictor, said.form, said.tiling, batch, provenance)
+    about = (said.form, said.tiling, batch, provenance)
+    return Exported(beside.stem, predictor, *about, intervals=said.intervals)
 
 
 def _described_by(path: Path) -> Path:

@@ -26,6 +26,7 @@ from sensor2sensor.geo.grids import up
 from sensor2sensor.predictors import export, onnx_file
 from sensor2sensor.predictors.exported import ExportedPredictor, network_of
 from sensor2sensor.predictors.given import given_at_once
+from sensor2sensor.predictors.intervals import Intervals
 from sensor2sensor.predictors.model import ModelPredictor
 from sensor2sensor.predictors.protocol import Images, Predictor
 from sensor2sensor.predictors.sidecar import Format, Sidecar, Upsampling, digest, write_sidecar
@@ -115,7 +116,7 @@ def plan_of(experiment: Any, generator: Any) -> Plan:
 
 def write(
     plan: Plan, normaliser: Any, folder: Path, stem: str, kind: Format, provenance: dict[str, Any],
-    *, generator: Any = None,
+    *, generator: Any = None, intervals: Intervals | None = None,
 ) -> tuple[Path, Sidecar]:  # fmt: skip
     """Write a file that was seen to do what it should, and its sidecar; or neither.
 
@@ -128,6 +129,7 @@ def write(
         provenance: Where the weights come from.
         generator: The generator itself, which the file has to equal, too, on the size it was made
             for; None: it computes in other than float32.
+        intervals: Its quantiles, where it was calibrated.
 
     Returns:
         The sidecar's path and the sidecar.
@@ -150,6 +152,7 @@ def write(
         format=kind, model=model.name, sha256=digest(model), form=plan.form, tiling=plan.tiling,
         input_upsampling=plan.upsampling, size_px=plan.size_px, crops=plan.crops,
         batch_size=plan.batch_size, measured=measured, provenance=provenance,
+        intervals=intervals,
     )  # fmt: skip
     path = folder / f"{stem}.json"
     write_sidecar(path, said)

@@ -16,6 +16,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.bands import Frozen
 from sensor2sensor.dataset.form import Form
+from sensor2sensor.predictors.intervals import Intervals
 from sensor2sensor.predictors.tiling import Tiling
 
 Format = Literal["onnx", "savedmodel"]
@@ -43,6 +44,7 @@ class Sidecar(Frozen):
         measured: How it differs from the generator: ``parity`` in each target band's unit,
             ``parity_share`` the largest in shares of a band's range.
         provenance: Experiment, run, step, weights, data set, version: plain JSON.
+        intervals: The quantiles of its calibrated intervals; None: it was not calibrated.
     """
 
     sidecar_version: Literal[1] = 1
@@ -58,6 +60,8 @@ class Sidecar(Frozen):
     precision: str = "float32"
     measured: dict[str, Any] = Field(default_factory=dict)
     provenance: dict[str, Any] = Field(default_factory=dict)
+    # Not written where there is none: other files stay those from before.
+    intervals: Annotated[Intervals | None, Field(exclude_if=lambda said: said is None)] = None
 
 
 def read_sidecar(path: Path) -> tuple[Sidecar, Path]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sensor2sensor.report.cross_sensor import superresolution
 from sensor2sensor.report.load import Group, Result, Results, Skipped, load
+from sensor2sensor.report.page import save
 from sensor2sensor.report.pages import (
     Page,
     boxes,
@@ -32,6 +33,7 @@ __all__ = [
     "load",
     "overview",
     "ranks",
+    "save",
     "scenes",
     "summary",
     "superresolution",

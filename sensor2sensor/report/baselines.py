@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from sensor2sensor.config import evaluations
 from sensor2sensor.config.evaluations import MODEL
+from sensor2sensor.report.board import of_gain
+from sensor2sensor.report.comparison import family
 from sensor2sensor.report.load import Group, Result
 
 
@@ -51,5 +53,8 @@ def unproven(results: Sequence[Result]) -> list[str]:
 
 
 def _better(result: Result, over: str) -> bool:
+    """Whether any gain is proven, after Holm's correction over the metrics of the result."""
     gains = result.facts.gain.get(over, {})
-    return any(gains[name].verdict == "better" for name in result.facts.metrics if name in gains)
+    names = [name for name in result.facts.metrics if name in gains]
+    found = family([of_gain("", over, name, gains[name]) for name in names])
+    return any(one.verdict == "better" for one in found)

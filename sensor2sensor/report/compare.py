@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor2sensor.config.evaluations import BY_DEFINITION, MODEL
+from sensor2sensor.config.evaluations import BY_DEFINITION
 from sensor2sensor.config.vocabulary import ARROWS
-from sensor2sensor.dataset.strata import split_column
+from sensor2sensor.report.comparison import Comparison, told
+from sensor2sensor.report.entrants import Entrant, compared, competing, entrants, means, values
 from sensor2sensor.report.file import Definition, Gain
-from sensor2sensor.report.load import Group, Result
+from sensor2sensor.report.load import Group
+from sensor2sensor.report.paired import over_baseline
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = [
+    "NOTHING",
+    "Entrant",
+    "best_cells",
+    "compared",
+    "compared_with",
+    "competing",
+    "correction",
+    "entrants",
+    "gain_cell",
+    "gain_table",
+    "gaining",
+    "gains_of",
+    "heading",
+    "headings",
+    "independent_groups",
+    "interval",
+    "labels",
+    "lacking",
+    "means",
+    "number",
+    "of_a_profile",
+    "rank_table",
+    "scene_table",
+    "share",
+    "summary_table",
+    "values",
+]
 NOTHING = "–"
 
 
@@ -56,131 +84,9 @@ def number(value: float | None) -> str:
     return f"{value:.4f}" if size < 0.1 else f"{value:.3f}"
 
 
-@dataclass(frozen=True)
-class Entrant:
-    """One line of a group's tables.
-
-    Attributes:
-        label: Experiment or baseline.
-        baseline: Whether it is a baseline.
-        table: Its rows, indexed by tile.
-        pooled: Its scores over all pixels at once, by metric.
-        given: Whether its scores hold by definition, so that it competes with nobody.
-    """
-
-    label: str
-    baseline: bool
-    table: pd.DataFrame
-    pooled: Mapping[str, float | None] = field(default_factory=dict)
-    given: bool = False
-
-    def has(self, metric: str) -> bool:
-        """Whether it was scored in a metric; those of a user's module not all runs have."""
-        return metric in self.table.columns
-
-
-def entrants(group: Group) -> list[Entrant]:
-    """Baselines once (they depend on the data set alone), then every run.
-
-    A baseline that has a run of its own stands there only: twice, it would cost others a rank.
-    """
-    runs = {result.itself for result in group.results}
-    taken = {MODEL, *runs}
-    # The first result that has it speaks for a baseline: beside any model it scores the same.
-    order: dict[str, Result] = {}
-    for result in group.results:
-        order |= {m: result for m in result.methods if m not in {*taken, *order}}
-    found = [
-        Entrant(name, True, _baseline(group, name), *_told(result, name, group.stratum))
-        for name, result in order.items()
-    ]
-    for result in group.results:
-        own, baseline = _rows(result.table, MODEL), result.itself is not None
-        told = _told(result, MODEL, group.stratum)
-        found.append(Entrant(group.label(result), baseline, own, *told))
-    return found
-
-
-def _told(
-    result: Result, method: str, stratum: str | None
-) -> tuple[Mapping[str, float | None], bool]:
-    return result.pooled(method), result.given(method, stratum)
-
-
 def of_a_profile(part: Group) -> bool:
     """Whether the parts of a group are a profile's own, and not the data set's strata."""
     return any(stratum.stratum for stratum in part.facts.strata.values())
-
-
-def competing(group: Group) -> list[Entrant]:
-    """The entrants whose scores say something about them."""
-    return [entrant for entrant in entrants(group) if not entrant.given]
-
-
-def _baseline(group: Group, name: str) -> pd.DataFrame:
-    """A baseline's rows of the first result, with the metrics that only others scored it in."""
-    first, *others = (_rows(r.table, name) for r in group.results if name in r.methods)
-    for other in others:
-        # By name of the tile: what a baseline scores there is the same beside any model.
-        first = first.join(other[[c for c in other.columns if c not in first.columns]])
-    return first
-
-
-def _rows(table: pd.DataFrame, method: str) -> pd.DataFrame:
-    return table[table["method"] == method].set_index("name")
-
-
-def values(entrant: Entrant, metric: str) -> pd.Series:
-    """Finite values of one metric; undefined and infinite tiles are left out."""
-    import pandas as pd
-
-    if not entrant.has(metric):
-        return pd.Series(dtype=float)
-    column = entrant.table[metric]
-    finite: pd.Series = column[np.isfinite(column)]
-    return finite
-
-
-def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
-    """One metric of each entrant, all on the same tiles.
-
-    Left out for all are tiles where it is NaN for every entrant, since the truth leaves it so, and
-    tiles where one is perfect, since no mean holds an infinite PSNR. Within a stratum also those
-    with too few of its pixels for one that has a value on the whole tile. An entrant without a
-    finite value on one of the others cannot be compared: its column is empty, as without the
-    metric.
-    """
-    import pandas as pd
-
-    having = {i: e.table[metric] for i, e in enumerate(found) if e.has(metric)}
-    frame = pd.DataFrame(having)
-    # An infinite error is no perfection and stays: its owner has failed there.
-    perfect = (frame == np.inf).any(axis=1) & (better == "higher")
-    shared = ~(frame.isna().all(axis=1) | perfect)
-    name = split_column(metric)[0]
-    # A value on the whole tile and none within: too few pixels, and no fault of the method's.
-    whole = pd.DataFrame({i: found[i].table[name] for i in having})
-    defined = np.isfinite(frame) | (frame.isna() & np.isfinite(whole))
-    # Who fails on the hard tiles must not be judged on the easy ones that are left to it.
-    usable = [i for i in having if defined[i][shared].all()]
-    rest = frame.loc[shared, usable].dropna()  # tiles with too few pixels for one of those left
-    empty = pd.Series(dtype=float)
-    return [rest[i] if i in rest.columns else empty for i in range(len(found))]
-
-
-def means(group: Group) -> pd.DataFrame:
-    """Mean on the tiles all share: a row per entrant, a column per metric.
-
-    NaN for an entrant that cannot be compared; without those whose scores hold by definition.
-    """
-    import pandas as pd
-
-    found = competing(group)
-    data = {
-        name: [column.mean() for column in compared(found, name, definition.better)]
-        for name, definition in group.metrics.items()
-    }
-    return pd.DataFrame(data, index=[e.label for e in found])
 
 
 def share(count: int, total: int) -> str:
@@ -210,8 +116,10 @@ def _mean_cell(entrant: Entrant, metric: str) -> str:
     finite = values(entrant, metric)
     part = share(len(finite), len(entrant.table))
     pooled = f", pooled {number(entrant.pooled[metric])}" if metric in entrant.pooled else ""
+    spread = entrant.seed_spread(metric)
+    luck = "" if spread is None else f", seeds ± {number(spread)}"
     # pandas' std has n - 1 below it, as that of the evaluation's own tables.
-    return f"{number(finite.mean())}\n± {number(finite.std())}{part and f' ({part})'}{pooled}"
+    return f"{number(finite.mean())}\n± {number(finite.std())}{part and f' ({part})'}{luck}{pooled}"
 
 
 def summary_table(group: Group) -> pd.DataFrame:
@@ -225,6 +133,20 @@ def summary_table(group: Group) -> pd.DataFrame:
     columns["undefined"] = [str(int(np.isnan(own).sum())) for own in cells]
     columns["infinite"] = [str(int(np.isinf(own).sum())) for own in cells]
     return pd.DataFrame(columns, index=[e.label for e in found])
+
+
+def best_cells(group: Group, table: pd.DataFrame) -> pd.DataFrame:
+    """True for the best mean of each metric, in the shape of a :func:`summary_table`."""
+    import pandas as pd
+
+    # NaN, and so never best, where tiles are lacking or scores hold by definition.
+    found, marks = means(group).reindex(table.index), table.map(lambda _: False)
+    for name, text in headings(group).items():
+        column = found[name]
+        target = column.max() if group.metrics[name].better == "higher" else column.min()
+        # Equal and not near: who shares the best mean shares the bold.
+        marks[text] = (column == target).to_numpy()
+    return pd.DataFrame(marks, dtype=bool)
 
 
 def rank_table(group: Group) -> pd.DataFrame:
@@ -265,47 +187,68 @@ def interval(gain: Gain) -> tuple[float, float] | None:
     return gain.t_low, gain.t_high
 
 
-def _gain_cell(gain: Gain) -> str:
-    """Mean and verdict, then interval and limits: ``+0.1 ✓``, ``0.02 to 0.2 for this scene only``.
+def gain_cell(one: Comparison) -> str:
+    """Mean and verdict, then interval and limits: ``+0.1 ✓``, ``0.02 to 0.2, p 0.01 for this …``.
 
-    A gain on some tiles only says on how many.
+    A gain on some tiles only says on how many. The p-value is the corrected one.
     """
-    ends, mark = interval(gain), {"better": " ✓", "worse": " ✗"}.get(gain.verdict, "")
+    gain, mark = one.gain(), {"better": " ✓", "worse": " ✗"}.get(one.verdict, "")
+    ends = interval(gain)
     mean = NOTHING if gain.mean is None else f"{gain.mean:+.3g}{mark}"
-    spread = [] if ends is None else [f"{ends[0]:.2g} to {ends[1]:.2g}"]
+    spread = [] if ends is None else [f"{ends[0]:.2g} to {ends[1]:.2g}, {p_in_words(one)}"]
     part = share(gain.count, gain.count + gain.left_out)
     told = [f"({part})"] if part and part not in gain.note else []
     return f"{mean}\n{' '.join([*spread, *told, gain.note])}".rstrip()
 
 
+def p_in_words(one: Comparison) -> str:
+    """The p-value after the correction: ``p 0.012``, ``p < 0.0001``."""
+    p = one.corrected
+    return "" if p is None else "p < 0.0001" if p < 1e-4 else f"p {p:.2g}"
+
+
 def gain_table(group: Group, over: str | None = None) -> pd.DataFrame | None:
-    """Gain of each run over a baseline, the reference by default; None without baselines."""
+    """Gain of each model over a baseline, the reference by default; None without baselines.
+
+    Verdicts are those after Holm's correction over the whole table.
+    """
     import pandas as pd
 
-    found = gaining(group, over)
+    found = compared_with(group, over)
     if not found:
         return None
     columns = {
-        text: [_gain_cell(gains[name]) if name in gains else NOTHING for gains in found.values()]
+        text: [gain_cell(own[name]) if name in own else NOTHING for own in found.values()]
         for name, text in headings(group).items()
     }
     return pd.DataFrame(columns, index=list(found))
 
 
+def compared_with(group: Group, over: str | None = None) -> dict[str, dict[str, Comparison]]:
+    """Comparisons with a baseline by model and metric, of one family; over the reference."""
+    found: dict[str, dict[str, Comparison]] = {}
+    for one in over_baseline(group, over or group.reference or ""):
+        found.setdefault(one.first, {})[one.metric] = one
+    return found
+
+
 def gaining(group: Group, over: str | None = None) -> dict[str, dict[str, Gain]]:
-    """Gains over a baseline by run and metric, without a run that is it; over the reference."""
-    base = over or group.reference
+    """Gains over a baseline by model and metric, verdicts corrected; over the reference."""
     return {
-        group.label(result): {n: result.facts.gain[base][n] for n in result.facts.metrics}
-        for result in group.results
-        # The baseline's own run has no gain over itself: 0 on every tile would tell nothing.
-        if base is not None and base in result.facts.gain
+        label: {name: one.gain() for name, one in own.items()}
+        for label, own in compared_with(group, over).items()
     }
 
 
 def gains_of(group: Group, over: str | None = None) -> list[Gain]:
     """Every gain of :func:`gain_table`."""
     return [gain for gains in gaining(group, over).values() for gain in gains.values()]
+
+
+def correction(group: Group, over: str | None = None) -> str:
+    """What stands beneath :func:`gain_table`: how verdicts were corrected; empty without any."""
+    found = [one for own in compared_with(group, over).values() for one in own.values()]
+    return told(found) if found else ""
 
 
 def independent_groups(group: Group, over: str | None = None) -> str:

@@ -134,6 +134,50 @@ class CrossSensor(_Frozen):
         return [f"MTF {mtf} (half width {self.half_width})"]
 
 
+class BandCoverage(_Frozen):
+    """How much of the test blocks lies within the intervals of one band.
+
+    ``coverage`` is the mean over blocks of a block's share, which is what the promise is about;
+    ``std`` (N - 1; None of one block), ``lowest`` and ``highest`` are over blocks. ``q`` is half a
+    width in ``unit``, with score ``spread`` in spreads; ``width`` the mean width in ``unit``.
+    """
+
+    unit: str
+    q: float
+    calibration_blocks: int
+    coverage: float
+    std: float | None
+    lowest: float
+    highest: float
+    width: float
+    blocks: int
+    pixels: int
+
+
+class Intervals(_Frozen):
+    """Calibrated intervals of the model, tried on test.
+
+    ``called`` is the name they are shown under (``conformal, 23 blocks``), ``promise`` what may be
+    concluded, which belongs wherever a coverage is shown; ``shift`` says in what test is of another
+    kind than the calibration's ground, where nothing is promised at all.
+    """
+
+    level: float
+    score: Literal["absolute", "spread"]
+    draws: int
+    called: str
+    calibrated: bool
+    calibration_blocks: int
+    promise: str
+    calibrated_on: str
+    edge_px: int
+    quantile_error: float
+    tiles: int
+    test_blocks: int
+    bands: dict[str, BandCoverage]
+    shift: list[str]
+
+
 class Table(_Frozen):
     """The CSV that the JSON vouches for."""
 
@@ -142,13 +186,95 @@ class Table(_Frozen):
     sha256: str
 
 
+class FactColumn(_Frozen):
+    """What a column of the facts per tile holds; a flag is ``true`` or ``false``."""
+
+    kind: Literal["text", "number", "flag"]
+    unit: str
+    about: str
+
+
+class TileFacts(Table):
+    """The table of facts per tile, ``<stem>_tiles.csv``; an empty cell is an unknown fact."""
+
+    columns: dict[str, FactColumn]
+
+
 class Picture(_Frozen):
-    """One sheet of the gallery, relative to the evaluation folder."""
+    """One sheet of the gallery, relative to the evaluation folder.
+
+    ``panel`` is what a picture of rank ``fixed`` shows: ``input``, ``truth``, or the method.
+    """
 
     file: str
     rank: str
     tile: str
     caption: str
+    panel: str | None = None
+
+
+class Trained(_Frozen):
+    """The data set that a run was trained on."""
+
+    name: str
+    sha256: str
+
+
+class ScoredOn(_Frozen):
+    """A data set that was scored and not trained on, and how much of it training has seen.
+
+    ``ground`` says how that is known: by coordinates (``crs``), by ``group``, or ``unknown``.
+    ``seen_tiles`` of ``tiles`` show ground of the other's train split, ``beside_tiles`` more lie in
+    its blocks; None where nobody knows. ``shared`` names the blocks or groups that both show.
+    """
+
+    name: str
+    sha256: str
+    trained_on: Trained
+    ground: Literal["crs", "group", "unknown"]
+    tiles: int
+    seen_tiles: int | None
+    beside_tiles: int | None = None
+    shared: list[str] = []
+    note: str = ""
+
+
+class Matched(_Frozen):
+    """A target band and the input band that measures the same, by ``name`` or ``wavelength``."""
+
+    target: str
+    input: str
+    by: Literal["name", "wavelength"]
+
+
+class Trust(_Frozen):
+    """How profile trust, and its kin, held predictions against their input.
+
+    ``maps`` are pictures of the tiles of the gallery: each pixel's class, and the departure from
+    what the input supports. ``lines`` are slope and offset from the input's unit, of a swath.
+    """
+
+    distance: str
+    distance_in_words: str
+    as_coded: bool
+    quantile: float
+    gamma: float
+    temperature: float | None
+    border_px: int
+    shift_limit_px: float
+    matched: list[Matched]
+    left_out: list[str]
+    unmeasured: list[str]
+    unit: str
+    up: str
+    down: str
+    lines: dict[str, list[float]] | None
+    maps: list[Picture]
+
+    def told(self) -> list[str]:
+        """What the scores depend on besides the profile."""
+        bands = ", ".join(one.target for one in self.matched)
+        return [f"bands {bands}", f"distance {self.distance} ({self.distance_in_words})"]
 
 
 class Inference(_Frozen):
@@ -170,12 +296,15 @@ class EvaluationFile(_Frozen):
     timestamp: str
     model_name: str
     model_is_baseline: bool = False
+    seed: int | None = None
+    recipe: str | None = None  # equal ones on one data set are seeds of one model
     step: int
     weights: str = "last"
     clipped_pixels: float | None = None
     inference_statistics: str = "moving averages"  # what evaluations from before the key used
     inference: Inference | None = None
     dataset: Dataset
+    scored_on: ScoredOn | None = None  # where it is not the data set trained on
     split: str
     filters: dict[str, str | None]
     profile: str
@@ -197,6 +326,10 @@ class EvaluationFile(_Frozen):
     options: list[str] = Field(default=[], alias="set")  # what --set said of the evaluation
     csv: Table
     gallery: list[Picture]
+    fixed: list[Picture] = []  # the same tiles for every run of a data set and split
+    tile_facts: TileFacts | None = None
+    trust: Trust | None = None  # of profile trust and its kin
+    intervals: Intervals | None = None  # of a run with calibrated intervals, on test
 
     @property
     def columns(self) -> list[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from sensor2sensor.config import declared
 from sensor2sensor.config.evaluations import (
     FORMAT_VERSION,
     KEY_COLUMNS,
     PUBLISHED,
+    TILES_SUFFIX,
     mode_in_words,
     part_in_words,
 )
@@ -23,13 +24,13 @@ from sensor2sensor.dataset.strata import AT, PIXELS, split_column
 from sensor2sensor.predictors.registry import REGISTRY
 from sensor2sensor.report.file import READABLE, Definition, EvaluationFile
 from sensor2sensor.report.kinds import kind
+from sensor2sensor.report.meanings import parted
 from sensor2sensor.report.older import upgraded
+from sensor2sensor.report.tiles import Facts, tile_facts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# What their words mean is fixed by the metrics version; one of a user's module means its own words.
-BUILT_IN = frozenset(entry["name"] for entry in declared.METRICS)
 SHORT = 8  # digits of a hash that a title shows, where they tell its data sets apart
 
 
@@ -52,6 +53,11 @@ class Result:
     def methods(self) -> list[str]:
         """Model first, then baselines."""
         return self.facts.methods
+
+    @cached_property
+    def tile_facts(self) -> Facts:
+        """What is known of its tiles beside their scores, read when it is asked for."""
+        return tile_facts(self.path.parent, self.facts)
 
     @property
     def itself(self) -> str | None:
@@ -219,49 +225,8 @@ class Results:
         return tuple(
             Group(", ".join([title, f"data set {digest[:digits]}", *words]), tuple(part))
             for (_, title, digest), results in sorted(found.items(), key=lambda item: item[0])
-            for part, words in _parted(results)
+            for part, words in parted(results)
         )
-
-
-def _meaning(name: str, definition: Definition) -> dict[str, str]:
-    """What two metrics of one name must agree in to share a column."""
-    # Not the label: a new name for a column changes no number in it.
-    meaning = {"unit": definition.unit, "better": definition.better}
-    return meaning if name in BUILT_IN else {**meaning, "paper": definition.paper}
-
-
-def _parted(results: Sequence[Result]) -> list[tuple[list[Result], list[str]]]:
-    """Results apart where one name means two metrics, and words for what each part means by it.
-
-    A result without that metric stands in the first part.
-    """
-    # Results are in the order of their files: one folder always gives the same parts.
-    parts: list[list[Result]] = []
-    meanings: list[dict[str, dict[str, str]]] = []
-    for result in results:
-        own = {name: _meaning(name, d) for name, d in result.facts.metrics.items()}
-        for part, known in zip(parts, meanings, strict=True):
-            if all(known[name] == own[name] for name in known.keys() & own.keys()):
-                part.append(result)
-                known |= own
-                break
-        else:
-            parts.append([result])
-            meanings.append(own)
-    return list(zip(parts, _differing(meanings), strict=True))
-
-
-def _differing(meanings: Sequence[dict[str, dict[str, str]]]) -> list[list[str]]:
-    """``bias of unit 'percent'`` for each part and metric whose meaning is another elsewhere."""
-    said: list[list[str]] = [[] for _ in meanings]
-    for name in dict.fromkeys(name for known in meanings for name in known):
-        having = [known[name] for known in meanings if name in known]
-        facts = [f for f in having[0] if len({meaning[f] for meaning in having}) > 1]
-        for words, known in zip(said, meanings, strict=True):
-            if facts and name in known:
-                told = " and ".join(f"{fact} {known[name][fact]!r}" for fact in facts)
-                words.append(f"{name} of {told}")
-    return said
 
 
 def load(folder: Path) -> Results:
@@ -289,8 +254,15 @@ def _reason(error: InputError) -> str:
 def _orphans(folder: Path) -> Iterator[Skipped]:
     """Tables without the JSON that says what their numbers mean."""
     for path in sorted(folder.glob("*.csv")) if folder.is_dir() else []:
+        # Facts per tile belong to a table of scores, which says what happened.
+        if path.name.endswith(TILES_SUFFIX) and _scores_of(path).is_file():
+            continue
         if not path.with_suffix(".json").is_file():
             yield Skipped(path, "no .json beside it (interrupted?); run evaluate.py again")
+
+
+def _scores_of(path: Path) -> Path:
+    return path.with_name(f"{path.name.removesuffix(TILES_SUFFIX)}.csv")
 
 
 def _read(path: Path) -> Result:

@@ -22,6 +22,7 @@ from sensor2sensor.predictors.sidecar import Sidecar, read_sidecar
 from sensor2sensor.products.theia import QUANTIFICATION
 from sensor2sensor.report.baselines import stronger, unproven
 from sensor2sensor.report.compare import NOTHING, interval, number
+from sensor2sensor.report.intervals import card_lines
 from sensor2sensor.report.load import Result, load
 
 if TYPE_CHECKING:
@@ -122,8 +123,9 @@ def _of_these(folder: Path, known: Mapping[str, Any]) -> list[Result]:
 
 def card_text(subject: Subject) -> str:
     """The page."""
-    parts = (_head, _use, _bands, _data, _training, _scores, _limits, _licence)
-    return "\n\n".join("\n\n".join(part(subject)) for part in parts) + "\n"
+    parts = (_head, _use, _bands, _data, _training, _scores, _intervals, _limits, _licence)
+    texts = ("\n\n".join(part(subject)) for part in parts)
+    return "\n\n".join(text for text in texts if text) + "\n"
 
 
 def _head(of: Subject) -> Iterator[str]:
@@ -261,6 +263,10 @@ def _rows(result: Result, over: str) -> Iterator[Row]:
         others = [one for one in _worse_than(result, name) if one != over]
         verdict += f", worse than {', '.join(others)}" if others else ""
         yield metric.label + unit, number(own[name].mean), base, mean, verdict
+
+
+def _intervals(of: Subject) -> Iterator[str]:
+    return card_lines(of.said.intervals, of.results)
 
 
 def _limits(of: Subject) -> Iterator[str]:

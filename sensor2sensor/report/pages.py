@@ -119,24 +119,9 @@ def _and_strata(piece: Callable[[Group], str]) -> Callable[[Group], str]:
     return pieces
 
 
-def _baselines(group: Group) -> list[str]:
+def baselines_of(group: Group) -> list[str]:
+    """Labels of the baselines, which stand in grey."""
     return [entrant.label for entrant in compare.entrants(group) if entrant.baseline]
-
-
-def _best(group: Group, table: pd.DataFrame) -> pd.DataFrame:
-    """True for the best mean of each metric, in the shape of ``table``."""
-    import pandas as pd
-
-    # NaN, and so never bold, where tiles are lacking or scores hold by definition.
-    means = compare.means(group).reindex(table.index)
-    marks = pd.DataFrame(False, index=table.index, columns=table.columns)
-    shown = compare.headings(group)
-    for name, definition in group.metrics.items():
-        column = means[name]
-        target = column.max() if definition.better == "higher" else column.min()
-        # Equal and not near: who shares the best mean shares the bold.
-        marks[shown[name]] = (column == target).to_numpy()
-    return marks
 
 
 def ground(group: Group) -> str:
@@ -160,13 +145,13 @@ def _summary(group: Group) -> str:
         "“20 of 40” stands where tiles lack a finite value. The best is sought among those that "
         "have one on every tile the metric is defined on. "
     )
-    drawn = table_html(table, _best(group, table), _baselines(group))
+    drawn = table_html(table, compare.best_cells(group, table), baselines_of(group))
     if any(result.facts.pooled for result in group.results):
         told += "“Pooled” is over all pixels at once, as published numbers are. "
-    return drawn + note(told + compare.lacking(group) + _behind(group) + ground(group))
+    return drawn + note(told + compare.lacking(group) + behind(group) + ground(group))
 
 
-def _behind(group: Group) -> str:
+def behind(group: Group) -> str:
     """How many windows are behind the scores within a stratum, and which pixels SAM leaves out."""
     # Of the truth, so one for all; evaluations from before the count have 0.
     share = max(result.facts.sam_left_out for result in group.results)
@@ -183,7 +168,7 @@ def _ranks(group: Group) -> str:
         "1 is best. All are ranked on the same tiles; who lacks a finite value on one of them "
         "comes last. The mean is over the metrics that all have a rank in."
     )
-    return table_html(compare.rank_table(group), None, _baselines(group)) + note(told)
+    return table_html(compare.rank_table(group), None, baselines_of(group)) + note(told)
 
 
 def _gains(group: Group) -> str:
@@ -203,9 +188,10 @@ def _gains_over(group: Group, over: str) -> str:
     told = (
         "Mean paired difference per tile, signed so that positive is better for every metric. "
         "Interval: 95 %, Student's t with the cluster-robust variances of blocks of ground and of "
-        f"scenes; here: {compare.independent_groups(group, over)}. ✓ wholly better, ✗ wholly "
-        f"worse than {over}; no verdict where a tile has no finite value{_spared(group)}. "
-        f"A scene is told from others by {group.facts.scene_unit}."
+        f"scenes; here: {compare.independent_groups(group, over)}. ✓ better, ✗ worse than "
+        f"{over}; no verdict where a tile has no finite value{_spared(group)}. "
+        f"{compare.correction(group, over)} A scene is told from others by "
+        f"{group.facts.scene_unit}."
     )
     alt = f"gain over {over} per metric with intervals"
     upright = table.T if len(table) <= UPRIGHT_RUNS else table
@@ -259,7 +245,7 @@ def _pooled(group: Group) -> str:
     if table is None:
         return ""
     heading = f"<h4>{html.escape(published.title(group))}</h4>"
-    return heading + table_html(table, None, _baselines(group))
+    return heading + table_html(table, None, baselines_of(group))
 
 
 def ranks(results: Results) -> Page:
@@ -286,7 +272,7 @@ def scenes(results: Results) -> Page:
 def _scenes(group: Group) -> str:
     definition = next(iter(group.metrics.values()))
     told = f"{compare.heading(definition, unit=False)}: mean over the tiles of each scene."
-    return table_html(compare.scene_table(group), None, _baselines(group)) + note(told)
+    return table_html(compare.scene_table(group), None, baselines_of(group)) + note(told)
 
 
 def gallery(results: Results) -> Page:

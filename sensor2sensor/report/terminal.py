@@ -1,4 +1,4 @@
-"""``report``: the tables of every evaluation, on a terminal or in a log file."""
+"""``report``: every evaluation as one page, and its tables on a terminal or in a log file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from sensor2sensor.report.load import Group
 
-DOC = """Print the tables of every evaluation in _evaluation: means and spread, ranks, and gains
+DOC = """Compare every evaluation in _evaluation. Writes one self-contained HTML page, report.html
+beside them, and its tables as CSV, Markdown and LaTeX; prints means and spread, ranks, and gains
 over the strongest baselines. Results of other data sets, splits or profiles share no table.
 
   s2s report
-  s2s report --evaluation /data/experiments/_evaluation
+  s2s report --evaluation /data/experiments/_evaluation --page /tmp/report.html
 """
+TABLES = "report_tables"  # the folder of the tables, beside the page
 LOG_WIDTH = 160  # of a log file, which has no width of its own
 ABREAST = 6  # models that stand side by side
 
@@ -35,6 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="folder of evaluations (default: experiment_root/_evaluation of environment.json)",
     )
+    parser.add_argument(
+        "--page",
+        metavar="FILE",
+        help="where the page is written (default: report.html in that folder)",
+    )
+    parser.add_argument(
+        "--tables",
+        metavar="DIR",
+        help="where the tables are written as CSV, Markdown and LaTeX (default: report_tables "
+        "beside the page)",
+    )
     return cli.main_guard(_run, parser, argv)
 
 
@@ -43,7 +56,9 @@ def _run(args: argparse.Namespace) -> int:
 
     from sensor2sensor.config.environment import load_environment
     from sensor2sensor.core.paths import expanded
+    from sensor2sensor.report.exports import write_tables
     from sensor2sensor.report.load import load
+    from sensor2sensor.report.page import write_page
 
     named = args.evaluation
     folder = expanded(named) if named else load_environment(args.environment).evaluation_dir
@@ -58,6 +73,10 @@ def _run(args: argparse.Namespace) -> int:
         raise InputError("no evaluation to compare", where=folder, hint=_hint(folder))
     for group in results.groups:
         _show(group, console)
+    path, size = write_page(results, expanded(args.page) if args.page else None)
+    console.print(f"page: {path} ({size / 1e6:.1f} MB)", soft_wrap=True)
+    tables = write_tables(results, expanded(args.tables) if args.tables else path.parent / TABLES)
+    console.print(f"tables: {tables[0].parent} ({len(tables)} files)", soft_wrap=True)
     return cli.EXIT_DONE
 
 
@@ -97,6 +116,7 @@ def _tables(group: Group, console: Console) -> None:
         if gains is not None:
             title = f"Gain over {over}, positive is better; "
             _table(title + compare.independent_groups(group, over), gains, set(), console)
+            console.print(compare.correction(group, over), soft_wrap=True)
 
 
 def _table(title: str, table: pd.DataFrame, grey: set[str], console: Console) -> None:

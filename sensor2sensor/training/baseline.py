@@ -26,6 +26,7 @@ KEY = "baseline"  # in run.json
 USED = frozenset(
     {"schema_", "extends", "model_name", "dataset", "tilesize", "seed"}
     | {"enforce_suffix", "exclude_suffix", "exclude_tiles", "modules", "sample_tiles", "expects"}
+    | {"calibration"}
 )
 
 

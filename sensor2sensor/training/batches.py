@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.order import Epochs
 from sensor2sensor.dataset.recordfile import count_records, list_records, places_of
 from sensor2sensor.pipeline.batching import ReaderOptions
@@ -60,7 +61,8 @@ def reader_options(experiment: ExperimentView, environment: Environment) -> Read
         sample=config.sample_train,
         enforce_suffix=config.enforce_suffix,
         exclude_suffix=config.exclude_suffix,
-        exclude_tiles=experiment.excluded.names,
+        # One place for all: whatever reads val in a training has its names from here.
+        exclude_tiles=unread(experiment),
         decoded_cap=environment.max_shuffle_buffer,
     )
 

@@ -24,6 +24,7 @@ import tensorflow as tf
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.core.paths import plainly_named
+from sensor2sensor.predictors.intervals import SUFFIX as INTERVALS
 from sensor2sensor.training.state import STATISTICS, TrainingState
 
 logger = logging.getLogger(__name__)
@@ -146,6 +147,8 @@ def _finish_deletion(folder: Path) -> None:
     for path in sorted((folder / DELETED).glob("ckpt-*.index")):
         for data in folder.glob(f"{path.stem}.data-*"):
             files.remove(data)
+        # The quantiles of its intervals are of no other weights.
+        files.remove(folder / f"{path.stem}{INTERVALS}")
         files.remove(path)
 
 

@@ -14,6 +14,7 @@ from sensor2sensor.core.runs import Run
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.predictors import export, onnx_file
 from sensor2sensor.predictors.exported import experiment_of
+from sensor2sensor.predictors.intervals import intervals_for, place_of
 
 if TYPE_CHECKING:
     from sensor2sensor.predictors.sidecar import Format, Sidecar
@@ -96,8 +97,12 @@ def export_physical(source: Source, folder: Path, kind: Format) -> tuple[Path, S
     precision = source.experiment.config.precision
     own = gan.generator if precision == "float32" else None
     plan = physical.plan_of(seen, gan.generator)
+    held = intervals_for(
+        place_of(source.run, known["step"]), {**known, "applied": applied(source.experiment)}
+    )
     known = {**known, "trained_in": precision, "version": __version__}
-    return physical.write(plan, seen.normaliser, folder, stem, kind, known, generator=own)
+    about = (plan, seen.normaliser, folder, stem, kind, known)
+    return physical.write(*about, generator=own, intervals=held)
 
 
 def export_for_tool(
@@ -156,6 +161,12 @@ def facts(experiment: Any, run: Run, step: int) -> dict[str, Any]:
         "dataset_sha256": files.sha256(experiment.dataset_dir / "dataset.json"),
         **({"data_licence": "; ".join(licences)} if licences else {}),
     }
+
+
+def applied(experiment: Any) -> dict[str, Any]:
+    """How a generator is applied: what of its training mode it keeps, and the seed of draws."""
+    kept: dict[str, Any] = experiment.config.inference.model_dump(mode="json")
+    return {**kept, "statistics": experiment.config.applied_statistics, "seed": experiment.SEED}
 
 
 def _digest(run: Run, step: int) -> str:

@@ -8,11 +8,13 @@ from typing import Any, Protocol
 from sensor2sensor.config.validate import report
 from sensor2sensor.core.errors import ConfigErrors, InputError
 from sensor2sensor.core.names import nearest
+from sensor2sensor.dataset import calibration
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.degenerate import faults, notices
 from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.dataset.recordfile import list_records
 from sensor2sensor.dataset.verification import verify_dataset
+from sensor2sensor.predictors.conformal import fewest_blocks
 
 FILTERS = ("enforce_suffix", "exclude_suffix", "exclude_tiles")
 
@@ -45,8 +47,22 @@ def check_data(experiment: DataView) -> tuple[dict[str, int], list[str]]:
     names = {split: _names(experiment, split) for split in SPLITS}
     _refuse_unknown_tiles(experiment, names)
     counts = {split: len(found) for split, found in names.items()}
-    told = [*left_out(experiment), *notices(experiment.contract)]
+    told = [*left_out(experiment), *_set_aside(experiment), *notices(experiment.contract)]
     return counts, told + _few(experiment, counts["train"])
+
+
+def _set_aside(experiment: DataView) -> list[str]:
+    """What of val calibrates intervals, where any of it does."""
+    parts = calibration.parts_of(experiment)
+    if parts is None:
+        return []
+    level = experiment.config.calibration.level
+    try:
+        rows = calibration.tried_rows(experiment, "val")
+    except InputError as error:
+        text = f"{error.what}; {error.hint}"
+        raise ConfigErrors(report(experiment.document, {(calibration.KEY,): [text]})) from error
+    return [calibration.in_words(rows, parts, level, fewest_blocks(level))]
 
 
 def in_words(counts: Mapping[str, int], sample_train: int | None) -> str:
@@ -61,7 +77,8 @@ def _names(experiment: DataView, split: str) -> list[str]:
     """Tiles of a split behind the filters; evaluation needs test as training needs the others."""
     config = experiment.config
     try:
-        filters = config.enforce_suffix, config.exclude_suffix, experiment.excluded.names
+        names = experiment.excluded.names if split == "test" else calibration.unread(experiment)
+        filters = config.enforce_suffix, config.exclude_suffix, names
         return [ref.name for ref in list_records(experiment.dataset_dir, split, *filters)]
     except InputError as error:
         key = next((name for name in FILTERS if getattr(config, name)), "dataset")
@@ -73,8 +90,11 @@ def _refuse_unknown_tiles(experiment: DataView, names: Mapping[str, Sequence[str
     """Refuse ``sample_tiles`` that neither a sheet nor a gallery could show."""
     shown, asked = [*names["val"], *names["test"]], experiment.config.sample_tiles
     left_out = experiment.excluded.names
+    parts = calibration.parts_of(experiment)
 
     def why(name: str) -> str:
+        if parts is not None and name in parts.aside - left_out:
+            return f"'{name}' is set aside by calibration, which no sheet may show"
         if name in names["train"]:
             return f"'{name}' is of train, which sheets never show"
         if name in left_out:

@@ -14,6 +14,7 @@ import train
 from sensor2sensor import report
 from sensor2sensor.config.vocabulary import METRICS
 from tests.doors import call_door, run_door
+from tests.evaluations import score_tables
 from tests.fakes_dataset import make_dataset
 
 pytestmark = pytest.mark.slow
@@ -97,7 +98,7 @@ def test_evaluating_again_gives_the_same_files(workspace):
 
 def test_val_is_scored_without_touching_test_and_stands_apart(workspace):
     folder = evaluations(workspace)
-    (before,) = folder.glob("a__edsr_*.csv")
+    (before,) = score_tables(folder, "a__edsr_*.csv")
     content = before.read_bytes()
     assert call(workspace, evaluate, "--exp", "a/edsr", "--split", "val").returncode == 0
     val = before.with_name(f"{before.stem}_val.csv")
@@ -109,7 +110,7 @@ def test_val_is_scored_without_touching_test_and_stands_apart(workspace):
 
 def scored(root, experiment):
     """The table of an experiment's only run, without its name, and what the JSON says."""
-    (table,) = evaluations(root).glob(f"{experiment.replace('/', '__')}_*.csv")
+    (table,) = score_tables(evaluations(root), f"{experiment.replace('/', '__')}_*.csv")
     return table.read_text(), json.loads(table.with_suffix(".json").read_text())
 
 
@@ -144,7 +145,7 @@ def test_mixed_precision_trains_resumes_and_evaluates(workspace):
 
 
 def test_the_csv_has_the_promised_columns(trained):
-    (table,) = evaluations(trained).glob("a__edsr_*.csv")
+    (table,) = score_tables(evaluations(trained), "a__edsr_*.csv")
     with table.open(newline="") as stream:
         rows = list(csv.reader(stream))
     assert rows[0] == [
@@ -232,7 +233,7 @@ def test_an_l2_experiment_is_scored_under_the_published_profile(workspace):
     write_experiment(workspace, "a/l2", L2)
     done = call(workspace, train, "--exp", "a/l2", "--split", "val")
     assert done.returncode == 0, done.stderr[-2000:]
-    (table,) = evaluations(workspace).glob("a__l2_*.csv")
+    (table,) = score_tables(evaluations(workspace), "a__l2_*.csv")
     assert {row["split"] for row in csv.DictReader(table.open())} == {"val"}
     (result,) = (r for r in report.load(evaluations(workspace)).results if "l2" in r.path.name)
     assert result.facts.profile == "arisgan"
@@ -249,7 +250,7 @@ def test_a_step_is_scored_beside_the_last_and_told_apart(workspace):
     changes = {"steps": 2, "val_freq": 1, "monitor": {"metric": "gen_l1"}}
     write_experiment(workspace, "a/steps", {**DEFAULT, **changes})
     assert call(workspace, train, "--exp", "a/steps").returncode == 0
-    (last,) = evaluations(workspace).glob("a__steps_*.csv")
+    (last,) = score_tables(evaluations(workspace), "a__steps_*.csv")
     content = last.read_bytes()
     done = call(workspace, evaluate, "--exp", "a/steps", "--step", "1")
     assert done.returncode == 0, done.stderr[-2000:]
@@ -264,9 +265,11 @@ def test_a_step_is_scored_beside_the_last_and_told_apart(workspace):
     }  # fmt: skip
     (run,) = (workspace / "experiments" / "a" / "steps" / "logs").glob("*/run.json")
     best = json.loads(run.read_text())["best"]["step"]
-    written = {p.name: p.read_bytes() for p in evaluations(workspace).glob("a__steps_*.csv")}
+    written = {
+        p.name: p.read_bytes() for p in score_tables(evaluations(workspace), "a__steps_*.csv")
+    }
     assert call(workspace, evaluate, "--exp", "a/steps", "--step", "best").returncode == 0
-    found = {p.name: p.read_bytes() for p in evaluations(workspace).glob("a__steps_*.csv")}
+    found = {p.name: p.read_bytes() for p in score_tables(evaluations(workspace), "a__steps_*.csv")}
     assert (found, best in (1, 2)) == (written, True)
 
 
@@ -285,3 +288,35 @@ def test_a_step_that_is_not_there_is_refused_in_a_line(trained, asked, said):
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in evaluations(trained).iterdir()) == before
+
+
+def test_a_run_is_scored_on_another_data_set_beside_its_own(workspace):
+    """Tiles of the other one lie where those of the first were trained on, and beyond."""
+    folder = evaluations(workspace)
+    before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+    make_dataset(workspace / "data", name="alt6_else", train=4, val=1, test=3, seed=7)
+    done = call(workspace, evaluate, "--exp", "a/edsr", "--dataset", "alt6_else")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "trained on 'alt6_toy', scored on 'alt6_else'" in done.stdout
+    assert "1 of 3 tiles show ground of the train split of 'alt6_toy'" in done.stdout
+    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.name in before} == before
+    (path,) = folder.glob("a__edsr_*_on-alt6_else-*.json")
+    facts = json.loads(path.read_text())
+    other = json.loads((workspace / "data/alt6_else/64/dataset.json").read_text())
+    ranges = [[band["low"], band["high"]] for band in other["statistics"]["target"]]
+    assert list(facts["dataset"]["value_ranges"].values()) == ranges
+    told = facts["scored_on"]
+    assert (told["trained_on"]["name"], told["seen_tiles"], told["tiles"]) == ("alt6_toy", 1, 3)
+    results = {r.path.name: r for r in report.load(folder).results}
+    flags = results[path.name].tile_facts.table["seen_in_training"]
+    assert list(flags) == ["true", "false", "false"]
+    own = results[f"{path.name.partition('_on-')[0]}.json"].facts
+    assert (own.scored_on, own.seed, facts["seed"]) == (None, 1, 1)
+    assert own.recipe == facts["recipe"]
+    refused = {
+        "cur_toy": "kind degraded in training, sentinel3 there",
+        "alt6_toy": "the run was trained on 'alt6_toy'; leave out --dataset",
+    }
+    for name, said in refused.items():
+        done = call(workspace, evaluate, "--exp", "a/edsr", "--dataset", name)
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr

@@ -28,6 +28,7 @@ from sensor2sensor.training.batches import (
     train_names,
     validation_batches,
 )
+from tests.evaluations import score_tables
 from tests.fakes_dataset import make_dataset
 
 STAMP = "0715-0930"
@@ -57,7 +58,7 @@ def _call(door, place, *words):
 
 
 def _tiles(place):
-    (table,) = (place / "exp" / "_evaluation").glob("*.csv")
+    (table,) = score_tables(place / "exp" / "_evaluation")
     with table.open(newline="") as stream:
         return {row["name"] for row in csv.DictReader(stream)}
 

@@ -19,6 +19,7 @@ from sensor2sensor.core.files import sha256
 from sensor2sensor.metrics import compute
 from sensor2sensor.metrics import registry as metrics
 from tests.doors import run_door
+from tests.evaluations import score_tables
 from tests.fakes_dataset import make_dataset
 
 PAGE = Path(__file__).parents[2] / "docs" / "losses.md"
@@ -84,7 +85,7 @@ def test_they_are_trained_with_evaluated_recorded_and_told_when_they_change(home
     noted = json.loads((run / "run.json").read_text())["modules"]
     module = home.path / "mine" / "my_losses.py"
     assert noted == {"my_losses": {"file": str(module), "sha256": sha256(module)}}
-    table = next((home.path / "experiments" / "_evaluation").glob("a_*.csv"))
+    table = score_tables(home.path / "experiments" / "_evaluation", "a_*.csv")[0]
     rows = list(csv.DictReader(table.open()))
     assert list(rows[0])[-1] == "bias" and all(float(row["bias"]) >= 0 for row in rows)
     facts = json.loads(table.with_suffix(".json").read_text())["metrics"]["bias"]

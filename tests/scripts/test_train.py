@@ -18,6 +18,7 @@ from sensor2sensor.training.checkpoints import checkpoint_steps
 from sensor2sensor.training.tables import CLOCK
 from sensor2sensor.training.writers import read_log
 from tests.doors import HANG_S, call_door, run_door
+from tests.evaluations import score_tables
 from tests.fakes_dataset import make_dataset
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -134,7 +135,7 @@ def test_a_killed_run_resumes_and_ends_with_the_weights_of_an_undisturbed_one(wo
     state = tensors(folder, 8)
     assert_equal_states(state, tensors(other, 8))
     assert logged_losses(workplace, "a/b/c") == logged_losses(workplace, "undisturbed")
-    evaluated = [path.name for path in (workplace / "experiments/_evaluation").glob("*.csv")]
+    evaluated = [path.name for path in score_tables(workplace / "experiments/_evaluation")]
     assert sorted(evaluated) == ["a__b__c_0715-0930.csv", "undisturbed_0715-0930.csv"]
 
 

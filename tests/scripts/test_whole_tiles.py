@@ -10,6 +10,7 @@ import pytest
 
 import train
 from sensor2sensor.core.cli import main_guard
+from tests.evaluations import score_tables
 from tests.fakes_dataset import make_dataset
 
 MODULE = '''
@@ -88,7 +89,7 @@ def looked_at(home) -> dict[str, float]:
 
 def scored(home) -> dict[str, float]:
     """Means over the tiles that validation looked at, by the evaluation."""
-    (table,) = (home / "_evaluation").glob("a_*.csv")
+    (table,) = score_tables(home / "_evaluation", "a_*.csv")
     rows = [row for row in csv.DictReader(table.open()) if row["method"] == "model"]
     assert len(rows) == TILES
     return {name: np.mean([float(row[name]) for row in rows]) for name in MONITORED}

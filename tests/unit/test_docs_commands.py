@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import calibrate
 import evaluate
 import export
 import predict
@@ -63,7 +64,7 @@ def parse_only(monkeypatch):
         arguments.parse_args(argv)
         return 0
 
-    for module in (cli, models_door, train, evaluate, export, predict, show):
+    for module in (cli, models_door, train, evaluate, export, predict, show, calibrate):
         monkeypatch.setattr(module, "main_guard", parsed)
 
 

@@ -49,7 +49,7 @@ def look(folder: Path, contract: DatasetContract, rows: Sequence[SplitRow]) -> S
         By name the shift of the input against the target in pixels of the target, None where the
         sample shows no structure. Empty where inputs are no pictures on a grid.
     """
-    if not _comparable(contract):
+    if not comparable(contract):
         files.remove(folder / ALIGNMENT_FILE)
         return {}
     taken = [row for row in rows if row.split in SPLITS]
@@ -127,7 +127,8 @@ def lines_of(shifts: Shifts) -> list[str]:
     return said
 
 
-def _comparable(contract: DatasetContract) -> bool:
+def comparable(contract: DatasetContract) -> bool:
+    """Whether inputs are pictures on a grid that the target's is a whole number of times finer."""
     size = contract.input_px
     if contract.input.layout != "dense" or size is None or size[0] != size[1]:
         return False

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sensor2sensor.config.experiment_file import (
-    DiscriminatorSettings,
-    Schedule,
-    load_experiment_file,
-)
+from sensor2sensor.config.experiment_file import DiscriminatorSettings, load_experiment_file
 from sensor2sensor.config.layers import kept_by_run
 from sensor2sensor.config.model_defaults import suited
+from sensor2sensor.config.optimisation import Schedule
 from sensor2sensor.config.weights import GeneratorLosses, unknown_losses
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from tests.unit.config.test_compose import refused

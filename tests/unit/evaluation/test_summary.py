@@ -8,16 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sensor2sensor.core.seeds import Purpose, rng
-from sensor2sensor.evaluation.summary import (
-    bootstrap_interval,
+from sensor2sensor.core.clustered import (
     cluster_variance,
     clusters_of,
-    gain,
-    statistics,
     t_interval,
     undefined_alike,
 )
+from sensor2sensor.core.seeds import Purpose, rng
+from sensor2sensor.evaluation.summary import bootstrap_interval, gain, statistics
 
 NAN, INF = math.nan, math.inf
 

@@ -9,7 +9,7 @@ import pytest
 
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
-from sensor2sensor.report import compare, load
+from sensor2sensor.report import compare, entrants, load
 from tests.unit.report import folders
 
 GOOD, BAD = "sis2/good", "sis2/bad"
@@ -138,7 +138,7 @@ def test_what_nobody_has_a_value_of_ranks_nobody(group, monkeypatch):
     found = compare.entrants(group)
     for entrant in found:
         entrant.table["cc"] = math.nan
-    monkeypatch.setattr(compare, "entrants", lambda _: found)
+    monkeypatch.setattr(entrants, "entrants", lambda _: found)
     table = compare.rank_table(group)
     assert set(table["CC ↑"]) == {compare.NOTHING}
     others = table.drop(columns=["mean rank", "CC ↑"]).astype(int)

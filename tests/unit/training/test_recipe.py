@@ -8,8 +8,9 @@ import keras
 import pytest
 import tensorflow as tf
 
-from sensor2sensor.config.experiment_file import ExperimentFile, Schedule
+from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.config.network_settings import DiscriminatorSettings
+from sensor2sensor.config.optimisation import Schedule
 from sensor2sensor.core.errors import ModelContractError
 from sensor2sensor.pipeline.precision import computing_in
 from sensor2sensor.training.recipe import check_recipe, construct

@@ -1,0 +1,121 @@
+"""Calibrate a run's intervals on the blocks of val that its training set aside.
+
+  python -m sensor2sensor calibrate --exp sis2/s3/l1loss
+  python -m sensor2sensor calibrate --exp sis2/s3/l1loss --step best --test
+  python -m sensor2sensor calibrate --exp maps/t7 --set inference.dropout=true --samples 8
+  python -m sensor2sensor calibrate --exp sis2/s3/seed1 sis2/s3/seed2 --test
+
+For experiments with the key "calibration", whose runs train.py and evaluate.py calibrate as they
+are scored; this does it for another checkpoint, with draws of dropout, or for several runs whose
+mean is predicted. The quantiles are kept beside the checkpoint; predict.py --intervals, with the
+same options, writes lower and upper bands by them. They hold a share of the pixels of new,
+exchangeable blocks of ground on average over blocks; nothing is promised for any single one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from predict import Member, add_members, members_of, method_of
+from sensor2sensor.core.cli import main_guard, parser, positive, say
+from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.dataset.calibration import KEY, parts_of, tried_rows
+from sensor2sensor.inference.intervals import Ground, calibrated, covered, ground, home_of
+from sensor2sensor.inference.method import Method
+from sensor2sensor.predictors.interval_words import coverage_lines, quantile_lines
+from sensor2sensor.predictors.intervals import Intervals, intervals_for, keep_intervals
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    made = add_members(parser(__doc__ or "", prog="calibrate.py"))
+    made.add_argument("--batch", type=positive, metavar="N", help="tiles at once")
+    made.add_argument("--test", action="store_true", help="tell how much of test they hold, too")
+    return made
+
+
+def section_of(
+    member: Member, gan: Any, split: str, draws: int | None = None, elsewhere: Any = None
+) -> dict[str, Any] | None:
+    """Section ``intervals`` of an evaluation, after the run is calibrated where it was not yet.
+
+    Args:
+        member: Experiment, run and step of what is evaluated.
+        gan: Its model; None of a baseline.
+        split: What is scored; of another than test there is no such section.
+        draws: Of dropout.
+        elsewhere: Another data set that is scored, with ``folder`` and ``contract``.
+
+    Returns:
+        None where the experiment sets no blocks aside.
+    """
+    experiment, _, _ = member
+    if split != "test" or experiment.config.calibration is None:
+        return None
+    if not experiment.normaliser.invertible:  # by a model's own default, which no file says
+        say("calibration: no intervals, as normalisation 'l2' forgets physical values")
+        return None
+    method = method_of([member], draws or 1, None, gan)
+    made = intervals_for(home_of(method, [member]), method.provenance)
+    if made is None:
+        made = calibrate([member], method)
+    return covered(replace(method, intervals=made), ground_of(member, "test", elsewhere))
+
+
+def calibrate(members: list[Member], method: Method) -> Intervals:
+    """Calibrate a method and keep its quantiles beside the first of its members.
+
+    Raises:
+        ConfigError: An experiment sets no blocks aside, or others than the first.
+    """
+    first = members[0]
+    for experiment, _, _ in members:
+        if experiment.config.calibration is None:
+            what = f"{experiment.name} was trained on val as a whole, which chose its checkpoints"
+            raise ConfigError(what, where=KEY, hint='set it, as {"share": 0.5}, and train anew')
+        if parts_of(experiment) != parts_of(first[0]):
+            what = f"{experiment.name} and {first[0].name} set other blocks aside"
+            raise ConfigError(what, where=KEY, hint="calibrate runs of one data set and one share")
+    level = first[0].config.calibration.level
+    made = calibrated(method, ground_of(first, "val"), level)
+    keep_intervals(home_of(method, members), made)
+    return made
+
+
+def ground_of(member: Member, split: str, elsewhere: Any = None) -> Ground:
+    """The blocks of a split that an experiment tries intervals on, of val those set aside."""
+    experiment, _, _ = member
+    place = (experiment.dataset_dir, experiment.contract)
+    if elsewhere is not None:
+        place = (elsewhere.folder, elsewhere.contract)
+    return ground(*place, tried_rows(experiment, split, place[0]))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Calibrate what the command line names, and say what came of it."""
+    members = members_of(args)
+    method = method_of(members, args.samples, args.batch)
+    made = calibrate(members, method)
+    lines = quantile_lines(made)
+    if args.test:
+        held = replace(method, intervals=made)
+        lines += coverage_lines(covered(held, ground_of(members[0], "test")))
+    for line in lines:
+        say(line)
+    say(f"kept in {home_of(method, members)}")
+    return 0
+
+
+def main(words: list[str] | None = None) -> int:
+    """The door of ``calibrate``; returns the exit code."""
+    return main_guard(run, arguments(), words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""Another data set that a run is scored on, and whether it can be.
+
+What a model is given must mean there what it meant in training. So the contracts have to agree in
+all that decides what a number is; the normalisation is the run's own and goes with its weights. The
+value ranges of the metrics are those of the data set that is scored (ADR 0030).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from sensor2sensor.config.places import dataset_fault
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import ConfigError, InputError
+from sensor2sensor.dataset.contract import CONTRACT_FILE, load_contract
+from sensor2sensor.dataset.overlap import Overlap, overlap
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.bands import BandSpec
+    from sensor2sensor.dataset.contract import DatasetContract
+
+_SAME_M = 1e-3  # of a pixel's size
+
+
+def add_data(made: argparse.ArgumentParser) -> None:
+    """The option that names another data set."""
+    made.add_argument(
+        "--dataset", metavar="OTHER", help="score it on another data set of the same contract"
+    )
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another data set of the same contract.
+
+    Attributes:
+        name: Its name.
+        folder: ``<data_root>/<name>/<tilesize>``.
+        contract: Its own.
+        trained_on: Name and SHA-256 of the data set that the run was trained on.
+        overlap: What its split has of the ground that the run learned from.
+    """
+
+    name: str
+    folder: Path
+    contract: DatasetContract
+    trained_on: dict[str, str]
+    overlap: Overlap
+
+    @classmethod
+    def of(cls, experiment: Any, name: str, split: str) -> Self:
+        """The data set of that name, of the experiment's tile size.
+
+        Args:
+            experiment: That of the run, as the run has it.
+            name: The data set's.
+            split: The split that is to be scored.
+
+        Raises:
+            ConfigError: It is of another contract, or the one that the run was trained on.
+            InputError: There is none.
+        """
+        root, config = experiment.environment.data_root, experiment.config
+        if (fault := dataset_fault(root, name, config.tilesize)) is not None:
+            raise InputError(fault[1], where="--dataset")
+        folder = root / name / str(config.tilesize)
+        own = experiment.dataset_dir
+        if folder.resolve() == own.resolve():
+            hint = "leave out --dataset"
+            raise ConfigError(f"the run was trained on '{name}'", where="--dataset", hint=hint)
+        contract = load_contract(folder)
+        refuse_other_contract(experiment.contract, contract)
+        found = overlap((own, experiment.contract), (folder, contract), split)
+        known = {"name": config.dataset, "sha256": files.sha256(own / CONTRACT_FILE)}
+        return cls(name, folder, contract, known, found)
+
+    def as_json(self, sha256: str) -> dict[str, Any]:
+        """``scored_on`` of an evaluation.
+
+        Args:
+            sha256: Of the data set's contract.
+        """
+        found = self.overlap
+        return {
+            "name": self.name,
+            "sha256": sha256,
+            "trained_on": self.trained_on,
+            "ground": found.ground,
+            "tiles": len(found.tiles),
+            "seen_tiles": len(found.seen) if found.known or found.seen else None,
+            "beside_tiles": len(found.beside) if found.ground == "crs" else None,
+            "shared": list(found.shared),
+            "note": found.note,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """What whoever reads the scores has to know."""
+        found, there = self.overlap, self.trained_on["name"]
+        yield (
+            f"trained on '{there}', scored on '{self.name}': normalised as in training; value "
+            "ranges, and the baselines that are fitted, are those of the data set scored"
+        )
+        of = f"{len(found.seen)} of {len(found.tiles)} tiles"
+        learned = f"of the train split of '{there}', which the run learned from"
+        what = {"crs": "show ground", "group": "are of places"}.get(found.ground)
+        if what is not None:
+            yield f"{of} {what} {learned}{_apart(found.seen)}"
+        elif found.seen:
+            yield f"{of} are made of files {learned}{_apart(found.seen)}"
+        if found.beside:
+            yield f"{len(found.beside)} more lie beside it, in blocks of ground {learned}"
+        if found.note:
+            yield found.note
+
+
+def _apart(seen: frozenset[str]) -> str:
+    return ": these scores are not all of new ground (seen_in_training tells the tiles)" * bool(
+        seen
+    )
+
+
+def refuse_other_contract(trained: DatasetContract, scored: DatasetContract) -> None:
+    """Refuse a data set that means something else by a number than a run was trained on.
+
+    Raises:
+        ConfigError: With all that differs.
+    """
+    found = list(_differences(trained, scored))
+    if found:
+        problem = f"a run trained on '{trained.name}' cannot be scored on it: {'; '.join(found)}"
+        hint = "name a data set of the same source and options"
+        raise ConfigError(problem, where=f"--dataset {scored.name}", hint=hint)
+
+
+def _differences(trained: DatasetContract, scored: DatasetContract) -> Iterator[str]:
+    for what in ("kind", "factor"):
+        there, here = getattr(trained, what), getattr(scored, what)
+        if there != here:
+            yield f"{what} {there} in training, {here} there"
+    sizes = trained.resolution_m, scored.resolution_m
+    # Where one does not know its pixels nobody can say that they are others.
+    if None not in sizes and not math.isclose(*sizes, rel_tol=_SAME_M):  # type: ignore[arg-type]
+        yield f"pixels of {sizes[0]:g} m in training, {sizes[1]:g} m there"
+    if trained.input_px != scored.input_px:
+        yield f"input grid {_grid(trained)} in training, {_grid(scored)} there"
+    for side in ("input", "target"):
+        bands = [getattr(contract, side).bands for contract in (trained, scored)]
+        told = [[_band(band) for band in own] for own in bands]
+        if told[0] != told[1]:
+            yield f"{side} bands {_named(told[0], told[1])} in training, " + (
+                f"{_named(told[1], told[0])} there"
+            )
+
+
+def _grid(contract: DatasetContract) -> str:
+    size = contract.input_px
+    return "none" if size is None else f"{size[0]} x {size[1]}"
+
+
+def _band(band: BandSpec) -> tuple[str, ...]:
+    coarse = f"{band.native_px} px" if band.native_px > 1 else ""
+    return band.name, band.unit, coarse, "" if band.reference else "without a reference"
+
+
+def _named(own: list[tuple[str, ...]], others: list[tuple[str, ...]]) -> str:
+    """The bands in their order; with unit and grid where names alone would be the same."""
+    names = [[band[0] for band in side] for side in (own, others)]
+    if names[0] != names[1]:
+        return ", ".join(names[0])
+    return ", ".join(
+        f"{one[0]} ({', '.join(filter(None, one[1:]))})"
+        for one, other in zip(own, others, strict=True)
+        if one != other
+    )

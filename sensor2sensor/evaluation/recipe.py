@@ -1,0 +1,46 @@
+"""Which evaluations are seeds of one model: the same experiment but for its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.config.cadence import CadenceKeys
+from sensor2sensor.config.exclusion import KEY as EXCLUDED
+from sensor2sensor.config.exclusion import Excluded
+from sensor2sensor.core import files
+from sensor2sensor.core.manifest import fingerprint
+
+# Says nothing of the weights: notes, what is looked at, when it is looked, what is kept.
+NOTES = frozenset({"schema_", "extends", "sample_val", "sample_tiles", "expects", "seed"})
+NOTES |= frozenset(CadenceKeys.model_fields) - {"epochs", "monitor"}
+BATCH_SIZE = "batch_size"
+
+
+def recipe_of(config: Any, excluded: Excluded, options: Sequence[str], resolved: Path) -> str:
+    """``sha256:…`` of the resolved settings without the seed; equal ones train the same model.
+
+    Settings at their default are left out, so that a key that a later version adds changes nothing.
+    The best validation's metric stays: it says which checkpoint ``best`` is. So does how many steps
+    were asked for, but not how many were done: the evaluation's ``step`` says that.
+
+    Args:
+        config: Of the experiment, as the run has it.
+        excluded: The tiles that it leaves out, by their names: where a list lies says nothing.
+        options: What ``--set`` said of the evaluation: a batch size of it is not the training's.
+        resolved: The run's own copy of its settings.
+    """
+    found = config.model_dump(mode="json", exclude=set(NOTES), exclude_defaults=True)
+    if config.epochs is not None:
+        found.pop("steps", None)  # idle beside epochs
+    found.pop(EXCLUDED, None)
+    if excluded.names:
+        found[EXCLUDED] = excluded.sha256
+    asked = {text.partition("=")[0].strip() for text in options}
+    if BATCH_SIZE in asked and resolved.is_file():
+        found[BATCH_SIZE] = files.read_json(resolved).get(BATCH_SIZE, config.batch_size)
+    # The form that exclude_defaults gives the batch size where it is at its default: none.
+    if found.get(BATCH_SIZE) == type(config).model_fields[BATCH_SIZE].default:
+        found.pop(BATCH_SIZE)
+    return fingerprint(found)

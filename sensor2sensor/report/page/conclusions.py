@@ -1,0 +1,172 @@
+"""What a reader can conclude from the results and what not, in ten lines computed from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sensor2sensor.report.comparison import Comparison, tests
+from sensor2sensor.report.load import Results
+from sensor2sensor.report.page.svg import text
+from sensor2sensor.report.page.view import View, taken_over
+
+LINES = 5  # on each side
+
+
+@dataclass(frozen=True)
+class Conclusions:
+    """Sentences, at most five on each side.
+
+    Attributes:
+        can: What the results say.
+        cannot: What they do not say.
+    """
+
+    can: tuple[str, ...]
+    cannot: tuple[str, ...]
+
+
+def conclusions(results: Results, views: Sequence[View]) -> Conclusions:
+    """Sentences about all groups.
+
+    Args:
+        results: All that was read.
+        views: Its groups, in their order.
+    """
+    # The groups with most runs first: what was compared most is what is asked about.
+    order = sorted(views, key=lambda view: -len(view.group.results))
+    told = [(view, sentence) for view in order if (sentence := _of_group(view))]
+    lines = [sentence for _, sentence in told]
+    if len(lines) > LINES - 1:
+        lines = [*lines[: LINES - 2], _of_others([view for view, _ in told[LINES - 2 :]])]
+    elif len(lines) < LINES - 1 and told:
+        lines[1:1] = filter(None, [_of_models(told[0][0])])
+    cannot = tuple(filter(None, _cannot(results, views)))[:LINES]
+    return Conclusions((_scope(results), *lines), cannot)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _scope(results: Results) -> str:
+    runs = {(r.facts.experiment, r.facts.timestamp) for r in results.results}
+    sets = {r.facts.dataset.sha256 for r in results.results}
+    groups = len(results.groups)
+    together = (
+        "all comparable with each other"
+        if groups == 1
+        else f"in {groups} groups; only within one group are numbers comparable"
+    )
+    return (
+        f"{_count(len(results.results), 'evaluation')} of {_count(len(runs), 'run')} on "
+        f"{_count(len(sets), 'data set')}, {together}."
+    )
+
+
+def _first(view: View) -> tuple[str, Mapping[str, Comparison]]:
+    """The model of the best mean rank and how it compares with the strongest baseline."""
+    gains = view.gains(view.overs[-1]) if view.overs else {}
+    return next(iter(gains.items()), ("", {}))
+
+
+def _verdicts(found: Iterable[Comparison]) -> Counter[str]:
+    return Counter(one.verdict for one in found)
+
+
+def _of_group(view: View) -> str:
+    """How the model of the best mean rank fares against the strongest baseline."""
+    model, row = _first(view)
+    if not row:
+        return ""
+    first = f"{model} has the best mean rank and is" if len(view.models) > 1 else f"{model} is"
+    fared = _fared(view.overs[-1], row.values(), len(row))
+    return f"{view.title}: {first} {fared} ({taken_over(row.values())})."
+
+
+def _fared(other: str, found: Iterable[Comparison], total: int) -> str:
+    """``better than bicubic in 7 of 12 metrics, worse in 1, undecided in 4``."""
+    counts = _verdicts(found)
+    told = {
+        "better than": counts["better"],
+        "worse than": counts["worse"],
+        "not told apart from": counts["open"],
+        "without a verdict against": counts["none"],
+    }
+    (words, count), *others = [(words, count) for words, count in told.items() if count]
+    short = {"worse than": "worse", "not told apart from": "undecided"}
+    short |= {"without a verdict against": "without a verdict"}
+    return ", ".join([
+        f"{words} {other} in {count} of {_count(total, 'metric')}",
+        *(f"{short[words]} in {count}" for words, count in others),
+    ])  # fmt: skip
+
+
+def _of_models(view: View) -> str:
+    """How the two models of the best mean ranks fare against each other."""
+    if len(view.models) < 2:
+        return ""
+    first, second = (entrant.label for entrant in view.models[:2])
+    forth = [one for one in view.pairs if (one.first, one.second) == (first, second)]
+    back = [one for one in view.pairs if (one.first, one.second) == (second, first)]
+    if not tests([*forth, *back]):
+        return ""
+    if forth:
+        return f"{view.title}: {first} is {_fared(second, forth, len(forth))}."
+    return f"{view.title}: {second} is {_fared(first, back, len(back))}."
+
+
+def _of_others(views: Sequence[View]) -> str:
+    """Groups that have no line of their own, counted."""
+    rows = [row for view in views if (row := _first(view)[1])]
+    most = sum(2 * _verdicts(row.values())["better"] > len(row) for row in rows)
+    return (
+        f"In {most} of {_count(len(rows), 'further group')} the model of the best mean rank is "
+        "better than the strongest baseline in most metrics."
+    )
+
+
+def _cannot(results: Results, views: Sequence[View]) -> list[str]:
+    every = [one for view in views for one in view.every]
+    groups = _count(len(views), "group")
+    few = sum(any("only" in one.note for one in view.every) for view in views)
+    silent = sum(one.verdict in ("open", "none") for one in every)
+    seen = sum((view.seen or 0) > 0 for view in views)
+    models = [model for view in views for model in view.models]
+    once = sum(len(model.results) < 2 for model in models)
+    return [
+        f"Nothing about other scenes in {few} of {groups}: fewer than four scenes are behind their "
+        "intervals, which speak of these scenes only."
+        if few
+        else "",
+        f"Nothing about another training: {once} of {_count(len(models), 'model')} were trained "
+        "once, and another seed may change their order."
+        if once
+        else "",
+        f"Nothing from {silent} of {len(every)} comparisons with a baseline: not significant after "
+        "Holm's correction, or a tile has no finite value."
+        if silent
+        else "",
+        f"Nothing about new ground in {seen} of {groups}: training saw part of what is scored."
+        if seen
+        else "",
+        f"Nothing about {_count(len(results.skipped), 'file')} that could not be read: see Skipped."
+        if results.skipped
+        else "",
+        "Nothing about other sensors, regions or seasons than those of the data sets, and nothing "
+        "about single pixels: a score is a mean.",
+    ]
+
+
+def drawn(found: Conclusions) -> str:
+    """Both sides beside each other."""
+    sides = (
+        ("can", "What one can conclude", found.can),
+        ("cannot", "What one cannot", found.cannot),
+    )
+    return '<div class="sides">' + "".join(
+        f'<section class="{kind}" id="{kind}" aria-labelledby="{kind}-h"><h2 id="{kind}-h">{title}'
+        f"</h2><ul>{''.join(f'<li>{text(line)}</li>' for line in lines)}</ul></section>"
+        for kind, title, lines in sides
+    ) + "</div>"  # fmt: skip
