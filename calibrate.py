@@ -25,8 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from predict import Member, add_members, members_of, method_of
 from sensor2sensor.core.cli import main_guard, parser, positive, say
 from sensor2sensor.core.errors import ConfigError
-from sensor2sensor.dataset.calibration import KEY, parts_of
-from sensor2sensor.dataset.ledger import read_split
+from sensor2sensor.dataset.calibration import KEY, parts_of, tried_rows
 from sensor2sensor.inference.intervals import Ground, calibrated, covered, ground, home_of
 from sensor2sensor.inference.method import Method
 from sensor2sensor.predictors.interval_words import coverage_lines, quantile_lines
@@ -58,6 +57,9 @@ def section_of(
     """
     experiment, _, _ = member
     if split != "test" or experiment.config.calibration is None:
+        return None
+    if not experiment.normaliser.invertible:  # by a model's own default, which no file says
+        say("calibration: no intervals, as normalisation 'l2' forgets physical values")
         return None
     method = method_of([member], draws or 1, None, gan)
     made = intervals_for(home_of(method, [member]), method.provenance)
@@ -92,17 +94,7 @@ def ground_of(member: Member, split: str, elsewhere: Any = None) -> Ground:
     place = (experiment.dataset_dir, experiment.contract)
     if elsewhere is not None:
         place = (elsewhere.folder, elsewhere.contract)
-    config, rows = experiment.config, read_split(place[0])
-    parts = parts_of(experiment)
-    assert parts is not None, "asked of experiments that calibrate"
-    of_split = parts.calibrating if split == "val" else {r.name for r in rows if r.split == split}
-    names = frozenset(
-        name
-        for name in of_split - experiment.excluded.names
-        if name.endswith(config.enforce_suffix or "")
-        and not (config.exclude_suffix and name.endswith(config.exclude_suffix))
-    )
-    return ground(*place, rows, names)
+    return ground(*place, tried_rows(experiment, split, place[0]))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.seeds import keyed_hash
 from sensor2sensor.dataset.ledger import SplitRow, read_split
+from sensor2sensor.dataset.recordfile import select_records
 
 KEY = "calibration"  # of experiment.json, and of the hash
 
@@ -97,16 +99,47 @@ def unread(experiment: Any) -> frozenset[str]:
     return named if parts is None else named | parts.aside
 
 
-def in_words(parts: Parts, level: float, fewest: int) -> str:
+def tried_rows(experiment: Any, split: str, folder: Path | None = None) -> list[SplitRow]:
+    """The tiles of a split that intervals are calibrated or tried on, behind the filters.
+
+    Args:
+        experiment: Of the run, which sets blocks aside.
+        split: Of val those in these blocks; of test all.
+        folder: Of another data set; the experiment's by default.
+
+    Raises:
+        InputError: None is left.
+    """
+    place = folder or experiment.dataset_dir
+    config, rows = experiment.config, read_split(place)
+    filters = config.enforce_suffix or None, config.exclude_suffix or None
+    refs = select_records(rows, place, split, *filters, experiment.excluded.names)
+    names = {ref.name for ref in refs}
+    parts = parts_of(experiment) if split == "val" else None
+    if parts is not None:
+        names &= parts.calibrating
+    if not names:
+        what = "suffixes or exclude_tiles leave no tile to calibrate on"
+        raise InputError(what, where=place, hint="leave less out, or take another share")
+    return [row for row in rows if row.name in names]
+
+
+def first_block(row: SplitRow) -> str:
+    """The block that a tile counts to where it touches several: clusters must not overlap."""
+    return row.block.split("+")[0]
+
+
+def in_words(rows: Sequence[SplitRow], parts: Parts, level: float, fewest: int) -> str:
     """What is set aside, as a line for the user.
 
     Args:
+        rows: Of :func:`tried_rows`.
         parts: Of val.
         level: Of the intervals.
         fewest: The least blocks that calibrate at that level.
     """
-    count = len(parts.blocks)
-    text = f"calibration: {len(parts.calibrating)} tiles of {count} blocks of val are set aside"
+    count = len({first_block(row) for row in rows})
+    text = f"calibration: {len(rows)} tiles of {count} blocks of val are set aside"
     if parts.between:
         text += f", {len(parts.between)} that touch both parts are left out"
     if count < fewest:

@@ -155,6 +155,9 @@ def predict_all(
     options = scene_options(args)
     if args.as_dataset:
         as_dataset.refuse_other(form)
+        if args.intervals:
+            hint = "predict them into a file of their own"
+            raise InputError("a photo has no bounds", where="--intervals", hint=hint)
     if args.trust:
         refuse_trustless(form)
     jobs = _jobs(paths_of(args.product), name, args.out, folder or Path(), args.as_dataset)

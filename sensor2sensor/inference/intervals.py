@@ -18,6 +18,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, InputError, ModelContractError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.core.runs import Run
+from sensor2sensor.dataset.calibration import first_block
 from sensor2sensor.dataset.ledger import SplitRow, overpass_in
 from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs
 from sensor2sensor.dataset.when import SEASONS, date_of, hemispheres, season_of
@@ -93,24 +94,10 @@ class Ground:
         return edge_px(method, TileScene(record, method.form))
 
 
-def ground(
-    folder: Path, contract: DatasetContract, rows: Sequence[SplitRow], names: frozenset[str]
-) -> Ground:
-    """The tiles of these names, block by block.
-
-    Raises:
-        InputError: There is none.
-    """
-    chosen = [row for row in rows if row.name in names]
-    if not chosen:
-        raise InputError("no tile is left", where=folder, hint="suffixes or exclude_tiles name all")
-    ordered = sorted(chosen, key=lambda row: (first_block(row), row.name))
+def ground(folder: Path, contract: DatasetContract, rows: Sequence[SplitRow]) -> Ground:
+    """Tiles of a data set, block by block."""
+    ordered = sorted(rows, key=lambda row: (first_block(row), row.name))
     return Ground(folder, contract, tuple(ordered))
-
-
-def first_block(row: SplitRow) -> str:
-    """The block that a tile counts to."""
-    return row.block.split("+")[0]
 
 
 def calibrated(method: Method, ground: Ground, level: float) -> Intervals:

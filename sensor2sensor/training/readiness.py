@@ -57,7 +57,12 @@ def _set_aside(experiment: DataView) -> list[str]:
     if parts is None:
         return []
     level = experiment.config.calibration.level
-    return [calibration.in_words(parts, level, fewest_blocks(level))]
+    try:
+        rows = calibration.tried_rows(experiment, "val")
+    except InputError as error:
+        text = f"{error.what}; {error.hint}"
+        raise ConfigErrors(report(experiment.document, {(calibration.KEY,): [text]})) from error
+    return [calibration.in_words(rows, parts, level, fewest_blocks(level))]
 
 
 def in_words(counts: Mapping[str, int], sample_train: int | None) -> str:

@@ -13,8 +13,8 @@ import pytest
 from experiment import Experiment
 from sensor2sensor.config.calibration import CalibrationSettings
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.core.errors import ConfigError, ConfigErrors
-from sensor2sensor.dataset.calibration import divided, in_words, parts_of, unread
+from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
+from sensor2sensor.dataset.calibration import divided, in_words, parts_of, tried_rows, unread
 from sensor2sensor.dataset.ledger import read_split, write_split
 from sensor2sensor.dataset.recordfile import list_records
 from tests.fakes_dataset import make_dataset
@@ -90,9 +90,21 @@ def test_one_block_cannot_be_divided(place, tmp_path):
 
 
 def test_the_user_is_told_how_many_blocks_promise_something():
-    parts = divided(rows_of(*(f"b{n}" for n in range(10))), 0, 0.5)
-    assert "9 would promise 90 %, 5 give an estimate (uncalibrated)" in in_words(parts, 0.9, 9)
-    assert "uncalibrated" not in in_words(parts, 0.5, 1)
+    rows = rows_of(*(f"b{n}" for n in range(10)))
+    parts = divided(rows, 0, 0.5)
+    held = [row for row in rows if row.name in parts.calibrating]
+    told = in_words(held, parts, 0.9, 9)
+    assert "9 would promise 90 %, 5 give an estimate (uncalibrated)" in told
+    assert "uncalibrated" not in in_words(held, parts, 0.5, 1)
+
+
+def test_filters_may_leave_nothing_to_calibrate_on(place):
+    names = sorted(parts_of(experiment(place)).calibrating)
+    (place / "experiments" / "none").mkdir(parents=True)
+    (place / "experiments" / "none" / "bad.txt").write_text("\n".join(names))
+    with pytest.raises(InputError, match="leave no tile to calibrate on"):
+        tried_rows(experiment(place, "none", exclude_tiles="bad.txt"), "val")
+    assert [row.split for row in tried_rows(experiment(place), "test")] == ["test", "test"]
 
 
 def test_l2_has_no_physical_values_to_calibrate(place):

@@ -58,8 +58,8 @@ def method_of(place: Path, *names: str, **said: object) -> Method:
 
 def of_split(place: Path, split: str, count: int | None = None):
     rows = read_split(place)
-    names = [row.name for row in rows if row.split == split][:count]
-    return ground(place, load_contract(place), rows, frozenset(names))
+    chosen = [row for row in rows if row.split == split][:count]
+    return ground(place, load_contract(place), chosen)
 
 
 def errors(place: Path, split: str, method: Method) -> list[np.ndarray]:

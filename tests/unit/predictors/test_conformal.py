@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -61,6 +62,19 @@ def test_blocks_weigh_the_same_whatever_their_size():
     parts.close()
     assert parts.blocks == {"B02": 1} and parts.pixels == {"B02": 2}
     assert [parts.plain_quantile("B02", level) for level in (0.5, 0.51)] == [1.0, 3.0]
+
+
+def test_memory_depends_on_neither_pixels_nor_blocks():
+    peaks = []
+    for blocks in (2, 40):
+        tracemalloc.start()
+        rng, made = np.random.default_rng(0), Pooled(["B02"])
+        for _ in range(blocks):
+            made.add(rng.gamma(2, 0.01, (100_000, 1)).astype(np.float32))
+            made.close()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.05 * peaks[0] < 40 * 100_000 * 4  # of scores that were never held at once
 
 
 @pytest.mark.parametrize(("level", "fewest"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19)])
