@@ -124,22 +124,6 @@ def baselines_of(group: Group) -> list[str]:
     return [entrant.label for entrant in compare.entrants(group) if entrant.baseline]
 
 
-def best(group: Group, table: pd.DataFrame) -> pd.DataFrame:
-    """True for the best mean of each metric, in the shape of ``table``."""
-    import pandas as pd
-
-    # NaN, and so never bold, where tiles are lacking or scores hold by definition.
-    means = compare.means(group).reindex(table.index)
-    marks = pd.DataFrame(False, index=table.index, columns=table.columns)
-    shown = compare.headings(group)
-    for name, definition in group.metrics.items():
-        column = means[name]
-        target = column.max() if definition.better == "higher" else column.min()
-        # Equal and not near: who shares the best mean shares the bold.
-        marks[shown[name]] = (column == target).to_numpy()
-    return marks
-
-
 def ground(group: Group) -> str:
     """How the split was made, and how much of the scored ground training has seen."""
     policy = group.facts.dataset.split_policy
@@ -161,7 +145,7 @@ def _summary(group: Group) -> str:
         "“20 of 40” stands where tiles lack a finite value. The best is sought among those that "
         "have one on every tile the metric is defined on. "
     )
-    drawn = table_html(table, best(group, table), baselines_of(group))
+    drawn = table_html(table, compare.best_cells(group, table), baselines_of(group))
     if any(result.facts.pooled for result in group.results):
         told += "“Pooled” is over all pixels at once, as published numbers are. "
     return drawn + note(told + compare.lacking(group) + behind(group) + ground(group))
@@ -182,7 +166,7 @@ def behind(group: Group) -> str:
 def _ranks(group: Group) -> str:
     told = (
         "1 is best. All are ranked on the same tiles; who lacks a finite value on one of them "
-        "comes last. The mean is over the metrics that all have."
+        "comes last. The mean is over the metrics that all have a rank in."
     )
     return table_html(compare.rank_table(group), None, baselines_of(group)) + note(told)
 

@@ -288,3 +288,35 @@ def test_a_step_that_is_not_there_is_refused_in_a_line(trained, asked, said):
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in evaluations(trained).iterdir()) == before
+
+
+def test_a_run_is_scored_on_another_data_set_beside_its_own(workspace):
+    """Tiles of the other one lie where those of the first were trained on, and beyond."""
+    folder = evaluations(workspace)
+    before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+    make_dataset(workspace / "data", name="alt6_else", train=4, val=1, test=3, seed=7)
+    done = call(workspace, evaluate, "--exp", "a/edsr", "--dataset", "alt6_else")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "trained on 'alt6_toy', scored on 'alt6_else'" in done.stdout
+    assert "1 of 3 tiles show ground of the train split of 'alt6_toy'" in done.stdout
+    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.name in before} == before
+    (path,) = folder.glob("a__edsr_*_on-alt6_else-*.json")
+    facts = json.loads(path.read_text())
+    other = json.loads((workspace / "data/alt6_else/64/dataset.json").read_text())
+    ranges = [[band["low"], band["high"]] for band in other["statistics"]["target"]]
+    assert list(facts["dataset"]["value_ranges"].values()) == ranges
+    told = facts["scored_on"]
+    assert (told["trained_on"]["name"], told["seen_tiles"], told["tiles"]) == ("alt6_toy", 1, 3)
+    results = {r.path.name: r for r in report.load(folder).results}
+    flags = results[path.name].tile_facts.table["seen_in_training"]
+    assert list(flags) == ["true", "false", "false"]
+    own = results[f"{path.name.partition('_on-')[0]}.json"].facts
+    assert (own.scored_on, own.seed, facts["seed"]) == (None, 1, 1)
+    assert own.recipe == facts["recipe"]
+    refused = {
+        "cur_toy": "kind degraded in training, sentinel3 there",
+        "alt6_toy": "the run was trained on 'alt6_toy'; leave out --dataset",
+    }
+    for name, said in refused.items():
+        done = call(workspace, evaluate, "--exp", "a/edsr", "--dataset", name)
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.versions import __version__, library_versions
 from sensor2sensor.report.load import Result, Results
 from sensor2sensor.report.page import conclusions, group
+from sensor2sensor.report.page.crossed import crossed
 from sensor2sensor.report.page.pictures import MANY, Album
 from sensor2sensor.report.page.section import Section, contents, drawn, filled, note
 from sensor2sensor.report.page.tables import table
@@ -40,7 +41,7 @@ def page(results: Results) -> str:
         for number, (found, name) in enumerate(zip(groups, group.titles(groups), strict=True), 1)
     ]
     sections = [group.section(view, album) for view in views]
-    sections += [_read(results), _skipped(results)]
+    sections += [crossed(results), _read(results), _skipped(results)]
     sections.append(_made(results, album))
     sections = list(filled(sections))
     found = conclusions.conclusions(results, views)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sensor2sensor.report.comparison import Comparison, tests
-from sensor2sensor.report.load import Group, Results
+from sensor2sensor.report.load import Results
 from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.page.view import View, taken_over
 
@@ -132,7 +132,7 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
     groups = _count(len(views), "group")
     few = sum(any("only" in one.note for one in view.every) for view in views)
     silent = sum(one.verdict in ("open", "none") for one in every)
-    seen = sum((_seen(view.group) or 0) > 0 for view in views)
+    seen = sum((view.seen or 0) > 0 for view in views)
     models = [model for view in views for model in view.models]
     once = sum(len(model.results) < 2 for model in models)
     return [
@@ -157,11 +157,6 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
         "Nothing about other sensors, regions or seasons than those of the data sets, and nothing "
         "about single pixels: a score is a mean.",
     ]
-
-
-def _seen(group: Group) -> float | None:
-    shared: float | None = group.facts.dataset.split_policy["ground_shared"].get(group.facts.split)
-    return shared
 
 
 def drawn(found: Conclusions) -> str:

@@ -32,7 +32,11 @@ def coverage(group: Group) -> str:
     bands = dict.fromkeys(band for own in found.values() for band in own.bands)
     drawn = panels([_panel(band, list(found.items())) for band in bands])
     told = {f"{run}: {own.promise}" for run, own in found.items()}
-    shifted = [f"{run}: {'; '.join(own.shift)}" for run, own in found.items() if own.shift]
+    shifted = [
+        f"{run}: a shifted domain ({'; '.join(own.shift)}), where nothing is promised."
+        for run, own in found.items()
+        if own.shift
+    ]
     warned = "".join(f'<p class="warn">{text(line)}</p>' for line in shifted)
     promise = "".join(note(line) for line in sorted(told))
     return warned + drawn + note(ABOUT) + promise + _table(found)

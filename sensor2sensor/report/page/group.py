@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sensor2sensor.report import compare, cross_sensor, pages, published
 from sensor2sensor.report.load import Group
-from sensor2sensor.report.page import charts, coverage, curves, gains, tiles, wall
+from sensor2sensor.report.page import charts, coverage, curves, gains, tiles, trust, wall
 from sensor2sensor.report.page import parts as parts_of
 from sensor2sensor.report.page.pictures import Album
 from sensor2sensor.report.page.section import Section, filled, folded, note
@@ -40,7 +40,9 @@ def _short(group: Group) -> str:
     facts = group.facts
     profile = "" if facts.profile == "standard" else f", profile {facts.profile}"
     split = "" if facts.split == "test" else f", split {facts.split}"
-    return f"{facts.dataset.name}{profile}{split}"
+    there = facts.scored_on
+    trained = "" if there is None else f", trained on {there.trained_on.name}"
+    return f"{facts.dataset.name}{profile}{split}{trained}"
 
 
 def section(view: View, album: Album) -> Section:
@@ -55,6 +57,8 @@ def section(view: View, album: Album) -> Section:
         Section(f"{key}-boxes", "Distribution over tiles", _boxes(view), short="Distribution"),
         Section(f"{key}-frr", "Frequencies restored", _frequencies(group), short="Frequencies"),
         Section(f"{key}-parts", "Breakdown", parts_of.broken_down(view)),
+        Section(f"{key}-trust", "Trust: improved, left out, made up", trust.trust(view, album),
+                short="Trust"),
         Section(f"{key}-cover", "Coverage of intervals", coverage.coverage(group),
                 short="Coverage"),
         Section(f"{key}-wall", "The same tiles by every model", wall.wall(group, album, key),
@@ -71,7 +75,7 @@ def _head(view: View) -> str:
     facts = view.group.facts
     blocks = max((one.blocks for one in view.every), default=0)
     scenes = max((one.scenes for one in view.every), default=0)
-    shared = facts.dataset.split_policy["ground_shared"].get(facts.split)
+    shared = view.seen
     runs, models, others = len(view.group.results), len(view.models), len(view.grey)
     numbers = {
         "tiles": f"{facts.tiles:,}",
@@ -99,8 +103,9 @@ def _scores(view: View) -> str:
     if any(result.facts.pooled for result in group.results):
         told += "“Pooled” is over all pixels at once, as published numbers are. "
     told += compare.lacking(group) + pages.behind(group) + pages.ground(group)
-    body = table(frame, "Mean ± standard deviation over tiles", best=pages.best(group, frame),
-                 baselines=view.grey, corner="model", note=told)  # fmt: skip
+    best = compare.best_cells(group, frame)
+    body = table(frame, "Mean ± standard deviation over tiles", best=best, baselines=view.grey,
+                 corner="model", note=told)  # fmt: skip
     pooled = published.pooled_table(group) if group.stratum is None else None
     if pooled is not None:
         body += table(pooled, published.title(group), baselines=view.grey, corner="model")

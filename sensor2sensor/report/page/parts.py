@@ -68,7 +68,7 @@ def _table(view: View, one: Breakdown, head: str) -> str:
         }
     frame = pd.DataFrame.from_dict(rows, orient="index")
     known = [cell.comparison for cell in one.cells if cell.comparison is not None]
-    told = comparison.told(known) if known else ""
+    told = comparison.told(known, "parts") if known else ""
     caption = f"{head} by {_name(one.by).lower()}{unit}"
     return table(frame, caption, baselines=view.grey, corner=_name(one.by), note=told)
 

@@ -72,6 +72,17 @@ class View:
         """Baselines that gains are shown over; the strongest comes last."""
         return gained_over(self.group)
 
+    @property
+    def seen(self) -> float | None:
+        """Share of the scored ground that training has seen; None where nobody knows."""
+        facts = self.group.facts
+        if facts.scored_on is None:
+            shared: float | None = facts.dataset.split_policy["ground_shared"].get(facts.split)
+            return shared
+        counts = [r.facts.scored_on for r in self.group.results if r.facts.scored_on is not None]
+        known = [there.seen_tiles / there.tiles for there in counts if there.seen_tiles is not None]
+        return max(known) if len(known) == len(counts) else None
+
     @cached_property
     def strata(self) -> tuple[View, ...]:
         """Its strata; none within a stratum."""
