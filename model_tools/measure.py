@@ -64,8 +64,11 @@ def _field_px(network: Any) -> int | None:
     from sensor2sensor.networks.layers import held_layers
     from sensor2sensor.networks.reach import reach
 
-    dilated = any(np.max(getattr(x, "dilation_rate", 1)) > 1 for x in held_layers(network))
-    if network.inputs[0].shape[1] is None and not dilated:
+    layers = held_layers(network)
+    dilated = any(np.max(getattr(x, "dilation_rate", 1)) > 1 for x in layers)
+    # Hundreds of convolutions see more than that: trying would trace them all in vain.
+    deep = sum(np.max(getattr(x, "kernel_size", 1)) > 1 for x in layers) > TRIED_PX
+    if network.inputs[0].shape[1] is None and not dilated and not deep:
         # A seventh of the pixels. Who sees half a side at most meets no border on either, where
         # kernels have no holes.
         seen = reach(network, (TRIED_PX, TRIED_PX))

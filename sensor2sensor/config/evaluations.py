@@ -66,12 +66,13 @@ def mode_in_words(inference: Any) -> str:
     """What a generator kept of its training mode when it was scored.
 
     Args:
-        inference: With ``dropout``, ``draws``, ``norm`` and ``batch_size``.
+        inference: With ``dropout``, ``draws``, ``norm``, ``batch_size`` and ``last_batch``.
     """
     many = f" (mean over {inference.draws} draws)" if inference.draws > 1 else ""
     parts = [f"dropout on{many}"] if inference.dropout else []
     if inference.norm == "batch":
-        parts.append(f"moments of batches of {inference.batch_size}")
+        last = "" if inference.last_batch is None else f", the last of {inference.last_batch}"
+        parts.append(f"moments of batches of {inference.batch_size}{last}")
     return ", ".join(parts)
 
 

@@ -54,12 +54,18 @@ class Inference:
         draws: How many draws of it a score is the mean of.
         norm: ``moving``, or ``batch`` for the moments of the batch it is given.
         batch_size: Tiles of a batch.
+        last_batch: Of the last one, where the tiles do not fill it: the moments are its own.
     """
 
     dropout: bool
     draws: int
     norm: str
     batch_size: int
+    last_batch: int | None = None
+
+    def noted(self) -> dict[str, Any]:
+        """For the JSON; a last batch only where it is another."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -210,7 +216,7 @@ def document(
         "clipped_pixels": subject.clipped_pixels,
         "inference_statistics": subject.inference_statistics,
         # Only where something is kept: other files stay as they were before it could be.
-        **({"inference": asdict(subject.inference)} if subject.inference else {}),
+        **({"inference": subject.inference.noted()} if subject.inference else {}),
         "dataset": _dataset(subject, contract),
         "scored_on": None if subject.scored_on is None else dict(subject.scored_on),
         "split": evaluation.split,

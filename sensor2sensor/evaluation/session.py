@@ -139,7 +139,6 @@ class Session:
         from rich.console import Console
 
         experiment = self._experiment
-        self.subject = replace(self.subject, inference=self._inference(len(draws_of(predictor))))
         name = self.subject.model_name
         itself = name if self.subject.baseline and name != PUBLISHED else None
         # With the same filters: a line fitted on other tiles would be another baseline.
@@ -160,6 +159,8 @@ class Session:
             facts=sheet,
             **self._filters,
         )
+        kept = self._inference(len(draws_of(predictor)), len(evaluation.of(MODEL)))
+        self.subject = replace(self.subject, inference=kept)
         clipped = self._clipped()
         folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
@@ -220,12 +221,14 @@ class Session:
         """Whether what a tile is predicted with changes its prediction."""
         return self.subject.inference_statistics == "batch"
 
-    def _inference(self, draws: int) -> Inference | None:
+    def _inference(self, draws: int, tiles: int) -> Inference | None:
         dropout = self._experiment.config.inference.dropout
         if self.subject.baseline or not (dropout or self._by_batch):
             return None
         norm = "moving" if self.subject.inference_statistics == "train" else "batch"
-        return Inference(dropout, draws, norm, self._experiment.BATCH_SIZE)
+        size = self._experiment.BATCH_SIZE
+        rest = tiles % size if norm == "batch" else 0
+        return Inference(dropout, draws, norm, size, last_batch=rest or None)
 
     def _clipped(self) -> float | None:
         """Share of the split's target pixels beyond the model's bounds, None without any."""

@@ -9,6 +9,7 @@ import numpy as np
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import Kind, OutputBand, output_bands
 from sensor2sensor.inference.scenes.scene import Image
+from sensor2sensor.predictors.intervals import percent
 
 TAG = "S2S_INTERVALS"
 
@@ -42,6 +43,14 @@ def finished(method: Method, values: Image) -> Image:
 def interval_tags(method: Method) -> dict[str, str]:
     """Tags of a file that say what its intervals are; none where it has no such bands."""
     return {} if method.intervals is None else {TAG: json.dumps(method.intervals.told())}
+
+
+def interval_notices(method: Method) -> list[str]:
+    """What whoever reads the bounds has to know of them."""
+    held = method.intervals
+    if held is None:
+        return []
+    return [f"{percent(held.level)} intervals ({held.called}): {held.promise}"]
 
 
 def spread(values: Image) -> Image:

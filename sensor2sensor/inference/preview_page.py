@@ -17,6 +17,7 @@ import numpy as np
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.dataset.display import GAMMA, rgba
 from sensor2sensor.geo.projections import ground_width_m
+from sensor2sensor.inference.finishing import interval_notices
 from sensor2sensor.predictors.card import OURS
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def page(scene: Scene, method: Method, looks: Sequence[Look], places: Sequence[P
         "model": html.escape(method.name),
         "scene": html.escape(scene.name),
         "lead": html.escape(_lead(known, sizes)),
-        "notices": "".join(f"<li>{html.escape(line)}</li>" for line in scene.notices),
+        "notices": "".join(
+            f"<li>{html.escape(line)}</li>" for line in [*scene.notices, *interval_notices(method)]
+        ),
         "facts": _table(_summary(scene, method, pixel_m) | _scalars(scene)),
         "all": html.escape(_json({"method": dict(method.provenance), "scene": dict(scene.facts)})),
         "details": _DETAILS if len(places) > 1 else "",

@@ -26,7 +26,7 @@ from sensor2sensor.core.progress import progress
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.geo.grids import up
 from sensor2sensor.inference.cog import WrittenCog, read_cog, write_cog
-from sensor2sensor.inference.finishing import bands_of, interval_tags
+from sensor2sensor.inference.finishing import bands_of, interval_notices, interval_tags
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import NODATA, Dtype, storage
 from sensor2sensor.inference.quicklook import colours
@@ -171,7 +171,11 @@ def refuse_window(asked_px: int | None, only: tuple[int, int] | None, name: str)
 
 
 def notices_of(method: Method, layout: Layout, options: PredictOptions) -> list[str]:
-    """What the user has to read of how a method is led."""
+    """What the user has to read of a method's intervals, and of how it is led."""
+    return [*interval_notices(method), *_led(method, layout, options)]
+
+
+def _led(method: Method, layout: Layout, options: PredictOptions) -> list[str]:
     halo = method.tiling.halo_px
     if options.overlap_px is None:
         return []

@@ -277,7 +277,9 @@ def _slopes(measured: _Measurable, shapes: Sequence[Shape], index: int) -> Slope
 
     # Traced: outside a graph TensorFlow works out the kernels' gradients too, which nobody asked
     # for, and for a stride wider than its kernel it then writes beyond its memory (2.21, CPU).
-    @tf.function(input_signature=[form, tf.TensorSpec([count, 3], tf.int32)])  # type: ignore[untyped-decorator]
+    given = [form, tf.TensorSpec([count, 3], tf.int32)]
+
+    @tf.function(input_signature=given, autograph=False)  # type: ignore[untyped-decorator]
     def slopes(images: list[tf.Tensor], chosen: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images[index])

@@ -43,6 +43,8 @@ FINISHING = 2  # batches being expanded at a time
 MAX_PARALLEL = 8
 MIDDLE = (0.5, 0.5)
 Fetch = Callable[[int], tuple[bytes, np.int64, "np.ndarray[Any, Any]"]]
+# Nothing that a reader maps branches on a tensor, and AutoGraph would translate all that it calls.
+as_is = tf.autograph.experimental.do_not_convert
 
 
 @dataclass(frozen=True)
@@ -168,12 +170,11 @@ class BatchPlan:
             return {**tensors, "index": tf.ensure_shape(index, [])}
 
         # Deterministic: else a batch would hold what the fastest threads have ready.
-        made = source.map(sample, num_parallel_calls=self.parallel, deterministic=True)
+        made = source.map(as_is(sample), num_parallel_calls=self.parallel, deterministic=True)
         made = made.batch(self.batch_size, drop_remainder=drop_remainder)
         # Compact samples grow here to what they are as pictures, so few batches at a time.
-        made = made.map(
-            self._finish, num_parallel_calls=FINISHING if self.compact else 1, deterministic=True
-        )
+        at_once = FINISHING if self.compact else 1
+        made = made.map(as_is(self._finish), num_parallel_calls=at_once, deterministic=True)
         return made.prefetch(self.prefetch) if self.prefetch else made
 
     def _sample(self, stored: Tensors, seed: tf.Tensor) -> Tensors:

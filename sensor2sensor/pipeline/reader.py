@@ -26,7 +26,7 @@ from sensor2sensor.dataset.recordfile import (
     read_record,
 )
 from sensor2sensor.dataset.records import TileRecord
-from sensor2sensor.pipeline.batching import BatchPlan, ReaderOptions
+from sensor2sensor.pipeline.batching import BatchPlan, ReaderOptions, as_is
 from sensor2sensor.pipeline.extras import NAME, carried
 from sensor2sensor.pipeline.normalisation import Normalisation
 
@@ -129,7 +129,7 @@ def fixed_batches(
 
 def _named(batches: tf.data.Dataset, refs: Sequence[RecordRef]) -> tf.data.Dataset:
     names = tf.constant([ref.name for ref in refs])
-    return batches.map(lambda batch: {**batch, NAME: tf.gather(names, batch["index"])})
+    return batches.map(as_is(lambda batch: {**batch, NAME: tf.gather(names, batch["index"])}))
 
 
 def iterate_tiles(

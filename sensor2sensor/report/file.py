@@ -284,6 +284,7 @@ class Inference(_Frozen):
     draws: int
     norm: str
     batch_size: int
+    last_batch: int | None = None  # of evaluations from before the key nobody knows
 
 
 class EvaluationFile(_Frozen):

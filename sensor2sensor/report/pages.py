@@ -166,7 +166,7 @@ def behind(group: Group) -> str:
 def _ranks(group: Group) -> str:
     told = (
         "1 is best. All are ranked on the same tiles; who lacks a finite value on one of them "
-        "comes last. The mean is over the metrics that all have."
+        "comes last. The mean is over the metrics that all have a rank in."
     )
     return table_html(compare.rank_table(group), None, baselines_of(group)) + note(told)
 

@@ -67,6 +67,13 @@ def _clean(axes: Axes, title: str, unit: str) -> None:
     axes.locator_params(axis="x", nbins=4)
 
 
+def _say_empty(axes: Axes, words: str) -> None:
+    """Of a panel in which nothing is drawn: bare, its axis would pass for one with a mark at 0."""
+    axes.set_xticks([])
+    place: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    axes.text(0.5, 0.5, words, fontsize=8, color="#555555", **place)
+
+
 def colours(found: list[Entrant]) -> list[str]:
     """A colour per entrant: grey for baselines, then the palette."""
     runs = [e for e in found if not e.baseline]
@@ -105,6 +112,8 @@ def box_plots(group: Group) -> Figure:
         _boxes(axes, found, name)
         _clean(axes, titles[name], definition.unit)
         draw_names(axes, [entrant.label for entrant in found])
+        if not any(len(values(entrant, name)) for entrant in found):
+            _say_empty(axes, "finite on no tile")
     for axes in panels[len(metrics) :]:
         axes.set_visible(False)
     panels[0].invert_yaxis()  # baselines on top, as in the tables
@@ -123,11 +132,14 @@ def gain_plot(group: Group, over: str | None = None) -> Figure | None:
     made, grid = figure(math.ceil(len(metrics) / COLUMNS), min(COLUMNS, len(metrics)), lines)
     panels = list(grid.flat)
     for axes, (name, definition) in zip(panels, metrics.items(), strict=False):
-        axes.axvline(0.0, color="#333333", linewidth=0.9)
         for position, gains in enumerate(found.values(), start=1):
             if name in gains:
                 _gain_line(axes, position, gains[name])
         _clean(axes, titles[name], definition.unit)
+        if any(name in gains and gains[name].mean is not None for gains in found.values()):
+            axes.axvline(0.0, color="#333333", linewidth=0.9)
+        else:
+            _say_empty(axes, "finite for both on no tile")
         draw_names(axes, list(found))
         # Downwards, as the tables are read.
         axes.set_ylim(lines + 0.6, 0.4)

@@ -64,9 +64,10 @@ def test_the_files_say_what_was_kept_of_the_training_mode(trained, capsys):
     assert "as in training" not in capsys.readouterr().out
     both = scored(trained, *BOTH)
     said = capsys.readouterr().out
-    assert "scored as in training: dropout on, moments of batches of 2" in said
+    assert "scored as in training: dropout on, moments of batches of 2, the last of 1\n" in said
     content = json.loads((folder / f"one_{STAMP}_dropout-true_norm-batch.json").read_text())
-    expected = {"dropout": True, "draws": 1, "norm": "batch", "batch_size": 2}
+    # Three tiles: the last is alone, and its moments are its own.
+    expected = {"dropout": True, "draws": 1, "norm": "batch", "batch_size": 2, "last_batch": 1}
     assert content["inference"] == expected and content["inference_statistics"] == "batch"
     assert plain.values("model", "l1") != both.values("model", "l1")
     assert plain.values("nearest", "l1") == both.values("nearest", "l1")
@@ -76,7 +77,7 @@ def test_the_files_say_what_was_kept_of_the_training_mode(trained, capsys):
         np.testing.assert_array_equal(one, two)
     (group,) = load(folder).groups
     labels = {group.label(result) for result in group.results}
-    assert f"one ({STAMP}), dropout on, moments of batches of 2" in labels
+    assert f"one ({STAMP}), dropout on, moments of batches of 2, the last of 1" in labels
 
 
 def test_several_draws_are_scored_one_by_one_and_shown(trained):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -17,3 +18,15 @@ def step_by_step() -> Iterator[None]:
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights of zero, for tests that count them: to draw 55 million takes longer than the rest."""
+    kinds = [tf.keras.initializers.RandomNormal, tf.keras.initializers.VarianceScaling]
+
+    def zeros(self: Any, shape: Any, dtype: Any = None) -> tf.Tensor:
+        return tf.zeros(shape, dtype or tf.float32)
+
+    for kind in kinds:
+        monkeypatch.setattr(kind, "__call__", zeros)

@@ -43,22 +43,14 @@ def test_a_model_file_shows_two_networks_and_nothing_else(name):
         ("pix2pix", True, 512, (54_433_408, 10_880)),
     ],
 )
+@pytest.mark.usefixtures("undrawn")
 def test_parameter_counts_are_the_published_ones(name, sentinel3, size, generator):
-    tf.keras.backend.clear_session()
+    tf.keras.backend.clear_session(free_memory=False)
     made = load_gan_class(name).Generator
     gan = _without_networks(name, experiment(size=size, sentinel3=sentinel3))
     network = made(gan)
     assert counts(network) == generator
     assert network.output_shape == (None, size, size, 3)
-
-
-@pytest.mark.parametrize(("sentinel3", "trainable"), [(False, 2_768_640), (True, 2_787_072)])
-@pytest.mark.parametrize("name", ["aris-a", "pix2pix"])
-def test_discriminator_counts_are_the_published_ones(name, sentinel3, trainable):
-    gan = _without_networks(name, experiment(size=256, sentinel3=sentinel3))
-    network = type(gan).Discriminator(gan)
-    assert counts(network) == (trainable, 1_792)
-    assert network.output_shape == (None, 30, 30, 1)
 
 
 def _without_networks(name, exp):

@@ -74,11 +74,13 @@ def test_same_pads_one_before_and_two_behind_an_even_kernel():
         (22, 139_969), (94, 2_771_393), (382, 11_165_121),  # which no count could tell
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("undrawn")
 def test_counts_with_biases_are_the_published_ones(field, values):
-    tf.keras.backend.clear_session()
+    tf.keras.backend.clear_session(free_memory=False)
     assert patchgan(256, 256, 3, 3, receptive_field=field, bias=True).count_params() == values
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_biases_only_where_no_normalisation_follows():
     """2,768,705 trainable values, as PyTorch counts them; 2,766,657 for a mask of one channel."""
     for channels, values in ((3, 2_768_705), (1, 2_766_657)):

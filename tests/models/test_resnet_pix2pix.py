@@ -20,7 +20,7 @@ from tests.models.test_networks import _without_networks
 
 
 def built(size=256, **params):
-    tf.keras.backend.clear_session()
+    tf.keras.backend.clear_session(free_memory=False)
     return _without_networks("resnet_pix2pix", experiment(size=size, params=params))
 
 
@@ -46,6 +46,7 @@ def masked(**params):
     ],
     ids=["three bands", "mask thrice", "mask", "instance"],
 )
+@pytest.mark.usefixtures("undrawn")
 def test_counts_are_the_published_ones(make, params, generator, discriminator):
     """V45."""
     gan = make(**params)

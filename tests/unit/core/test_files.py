@@ -21,6 +21,20 @@ def test_write_makes_parents_and_leaves_no_leftover(tmp_path: Path) -> None:
     assert [p.name for p in target.parent.iterdir()] == ["b.txt"]
 
 
+def test_a_power_cut_finds_the_old_file_or_all_of_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, synced = tmp_path / "b.txt", []
+
+    def sync(descriptor: int) -> None:
+        place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append((place == tmp_path, target.exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    files.write_text(target, "x")
+    assert synced == [(False, False), (True, True)]  # the data before the name, then its folder
+
+
 def test_an_error_keeps_the_old_file_and_removes_the_temporary(tmp_path: Path) -> None:
     target = tmp_path / "b.txt"
     files.write_text(target, "old")

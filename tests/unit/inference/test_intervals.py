@@ -172,6 +172,7 @@ def test_the_bounds_are_bands_of_the_file_and_say_what_they_are(place, bicubic, 
     assert (said["level"], said["blocks"], said["called"]) == (0.9, 12, "conformal, 12 blocks")
     assert "marginal over blocks" in said["promise"] and first["kind"] == "lower"
     assert written.provenance["intervals"] == said
+    assert written.provenance["notices"] == [f"90 % intervals ({made.called}): {made.promise}"]
 
 
 def test_photos_have_no_interval_beyond_their_range(bicubic):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,8 +47,11 @@ def scores(level, seed, metrics):
     return found
 
 
-def evaluation(level, *, profile="standard", spoil=(), scenes=3, blocks=6):
-    """Model at ``level``, nearest at 0.3, bicubic at 0.5; ``spoil`` gives (tile, metric, value)."""
+def evaluation(level, *, profile="standard", spoil=(), undefined=(), scenes=3, blocks=6):
+    """Model at ``level``, nearest at 0.3, bicubic at 0.5; ``spoil`` gives (tile, metric, value).
+
+    Nobody has a value of the metrics that are ``undefined``.
+    """
     metrics = profile_metrics(profile)
     rows = []
     for method, quality, seed in (("model", level, 1), ("nearest", 0.3, 2), ("bicubic", 0.5, 3)):
@@ -55,6 +59,7 @@ def evaluation(level, *, profile="standard", spoil=(), scenes=3, blocks=6):
             for place, metric, value in spoil if method == "model" else ():
                 if place == tile:
                     values[metric] = value
+            values |= dict.fromkeys(undefined, math.nan)
             name = f"inv__{tile:05d}_0x0"
             place = (f"inv/{tile % scenes}", f"b{tile % blocks}")
             rows.append(TileScores(name, *place, "test", method, values, "ordinary"))
@@ -65,7 +70,8 @@ def evaluation(level, *, profile="standard", spoil=(), scenes=3, blocks=6):
 
 def add(
     folder: Path, experiment: str, level: float, *, timestamp="0715-0930", profile="standard",
-    dataset="alt6_toy", sha="ab" * 32, spoil=(), picture=True, scenes=3, blocks=6, itself=None,
+    dataset="alt6_toy", sha="ab" * 32, spoil=(), undefined=(), picture=True, scenes=3, blocks=6,
+    itself=None,
 ) -> Path:  # fmt: skip
     """Write one evaluation, that of a baseline where ``itself`` names it; returns its JSON file."""
     filters = {"enforce_suffix": None, "exclude_suffix": None}
@@ -87,7 +93,8 @@ def add(
         files.write_bytes(folder / file, buffer.getvalue())
         gallery = [{"file": file, "rank": "best", "tile": "inv__00001", "caption": "best tile"}]
     baselines = {"nearest": Named(), "bicubic": Named()}
-    made = evaluation(level, profile=profile, spoil=spoil, scenes=scenes, blocks=blocks)
+    shape = {"spoil": spoil, "undefined": undefined, "scenes": scenes, "blocks": blocks}
+    made = evaluation(level, profile=profile, **shape)
     if itself is not None:
         kept = tuple(row for row in made.rows if row.method != itself)
         methods = tuple(method for method in made.methods if method != itself)

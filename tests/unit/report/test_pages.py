@@ -90,6 +90,26 @@ def test_box_plots_have_a_panel_per_metric_with_unit_and_direction(results):
     assert labels == ["nearest", "bicubic", "sis2/bad", "sis2/good"]
 
 
+def test_a_panel_without_a_mark_says_why(tmp_path):
+    spoilt = [(tile, "cc", math.nan) for tile in range(folders.TILES)]
+    folders.add(tmp_path, "sis2/flat", 0.7, undefined=["lsd_hf"], spoil=spoilt)
+    (group,) = report.load(tmp_path).groups
+    for figure, empty, words in (
+        (plots.box_plots(group), {"HF-LSD"}, "finite on no tile"),
+        (plots.gain_plot(group), {"HF-LSD", "CC"}, "finite for both on no tile"),
+    ):
+        titles = {axes: axes.get_title(loc="left").split(" ")[0] for axes in figure.axes}
+        said = {
+            name for axes, name in titles.items() if words in [t.get_text() for t in axes.texts]
+        }
+        bare = {
+            name
+            for axes, name in titles.items()
+            if axes.get_visible() and not len(axes.get_xticks())
+        }
+        assert said == bare == empty
+
+
 def test_the_gallery_embeds_pictures_of_this_folder_only(results, tmp_path):
     assert len(images(report.gallery(results))) == 3
     path = folders.add(tmp_path / "in", "a/b", 0.7)
