@@ -88,3 +88,11 @@ def test_the_pairs_are_the_same_from_both_sides(folder):
     rows = [line for line in lines if line.startswith("| a/")]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     assert cells[0][4] == "3 : 0 of 3" and cells[1][3] == "0 : 3 of 3"
+
+
+def test_without_facts_the_list_says_why_there_are_no_pairs(tmp_path):
+    runs = (run("a/good", 0.7, 1, known=False), run("a/near", 0.51, 10, known=False))
+    made_of = exports.write_tables(Results(Path("x"), runs, ()), tmp_path)
+    assert not any("pairs" in path.name or "_by_" in path.name for path in made_of)
+    listed = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "Models against each other: no verdict: no facts per tile" in listed
