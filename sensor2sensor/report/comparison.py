@@ -112,9 +112,9 @@ def told(found: Sequence[Comparison], of: str = "metrics") -> str:
     if not count:
         return "No comparison of this table was tested, so there is no verdict."
     return (
-        f"Verdicts after Holm's correction over the {many(count, 'test')} of this table (one family: all "
-        f"its {of} and methods{without}): at most 5 % of such tables hold any false verdict. "
-        f"Intervals are of each comparison by itself.{lost}"
+        f"Verdicts after Holm's correction over the {many(count, 'test')} of this table (one "
+        f"family: all its {of} and methods{without}): at most 5 % of such tables hold any false "
+        f"verdict. Intervals are of each comparison by itself.{lost}"
     )
 
 
