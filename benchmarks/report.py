@@ -38,6 +38,7 @@ SEASONS = ("winter", "spring", "summer", "autumn")
 METHODS = ("model", "nearest", "bicubic")
 SHEET_PX = (1489, 311)  # of a sheet of six panels
 TILE_PX, FIXED = (256, 256), 8
+PANELS = ("input", "model", "bicubic", "truth")
 RANKS = ("best", "median", "worst")
 MOST_S = 60.0
 
@@ -103,11 +104,17 @@ def generate(folder: Path, runs: int, tiles: int) -> None:
             method: {name: row[name] for name in names} for method, row in template[part].items()
         }
     folder.mkdir(parents=True, exist_ok=True)
+    sheets = [_picture(SHEET_PX, seed) for seed in range(len(RANKS))]
+    panels = [_picture(TILE_PX, 10 + seed) for seed in range(FIXED * len(PANELS))]
     for number in range(runs):
-        _run(folder, template, names, number, tiles)
+        _run(folder, template, names, number, tiles, sheets, panels)
 
 
-def _run(folder: Path, template: dict[str, Any], names: list[str], number: int, tiles: int) -> None:
+def _run(
+    folder: Path, template: dict[str, Any], names: list[str], number: int, tiles: int,
+    sheets: list[bytes], panels: list[bytes],
+) -> None:  # fmt: skip
+    """One evaluation; all runs show pictures of the same content, each from files of its own."""
     rng = np.random.default_rng(number)
     stem = f"bench__run{number:02d}_0715-0930"
     rows = []
@@ -134,37 +141,34 @@ def _run(folder: Path, template: dict[str, Any], names: list[str], number: int, 
     known = folder / f"{stem}_tiles.csv"
     files.write_csv(known, tuple(kinds), places)
     told = {"file": known.name, "rows": tiles, "sha256": files.sha256(known), "columns": kinds}
-    gallery, fixed = [], []
-    for rank in RANKS:
+    shown, gallery, fixed = f"{stem}_gallery", [], []
+    for rank, data in zip(RANKS, sheets, strict=True):
         name = f"inv__{int(rng.integers(tiles)):05d}_0x0"
-        entry = _picture(folder / f"{stem}_gallery" / f"{rank}.png", SHEET_PX, rng)
-        caption = f"{rank} by HPSI, tile {name}"
-        gallery.append({"file": entry, "rank": rank, "tile": name, "caption": caption})
-    for place in range(FIXED):
-        for panel in ("input", "model", "bicubic", "truth"):
-            # Of one seed where runs share a picture, as they do with truth and baseline.
-            own = rng if panel == "model" else np.random.default_rng((place, len(panel)))
-            path = folder / f"{stem}_gallery" / f"fixed-{place + 1}-{panel}.png"
-            entry, name = _picture(path, TILE_PX, own), f"inv__{place:05d}_0x0"
-            words = {"rank": "fixed", "tile": name, "caption": f"{panel}, tile {name}"}
-            fixed.append({"file": entry, **words, "panel": panel})
+        files.write_bytes(folder / shown / f"{rank}.png", data)
+        words = {"rank": rank, "tile": name, "caption": f"{rank} by HPSI, tile {name}"}
+        gallery.append({"file": f"{shown}/{rank}.png", **words})
+    for position, data in enumerate(panels):
+        place, panel = position // len(PANELS), PANELS[position % len(PANELS)]
+        name, path = f"inv__{place:05d}_0x0", f"{shown}/fixed-{place + 1}-{panel}.png"
+        files.write_bytes(folder / path, data)
+        words = {"rank": "fixed", "tile": name, "caption": f"{panel}, tile {name}"}
+        fixed.append({"file": path, **words, "panel": panel})
     changes = {"experiment": f"bench/run{number:02d}", "tiles": tiles, "csv": csv}
     changes |= {"gallery": gallery, "fixed": fixed, "seed": number, "tile_facts": told}
     files.write_json(folder / f"{stem}.json", {**template, **changes})
 
 
-def _picture(path: Path, size: tuple[int, int], rng: np.random.Generator) -> str:
+def _picture(size: tuple[int, int], seed: int) -> bytes:
     """A picture as hard to compress as a scene is: smooth ground with fine texture on it."""
     from PIL import Image
 
-    width, height = size
+    rng, (width, height) = np.random.default_rng(seed), size
     coarse = rng.uniform(40, 200, (height // 24 + 1, width // 24 + 1, 3)).astype(np.uint8)
     ground = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
     noisy = np.asarray(ground, np.float64) + rng.normal(0, 6, (height, width, 1))
     buffer = io.BytesIO()
     Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(buffer, "PNG", compress_level=1)
-    files.write_bytes(path, buffer.getvalue())
-    return f"{path.parent.name}/{path.name}"
+    return buffer.getvalue()
 
 
 def report(result: dict[str, Any]) -> None:

@@ -133,8 +133,9 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
     few = sum(any("only" in one.note for one in view.every) for view in views)
     silent = sum(one.verdict in ("open", "none") for one in every)
     seen = sum((view.seen or 0) > 0 for view in views)
-    models = [model for view in views for model in view.models]
-    once = sum(len(model.results) < 2 for model in models)
+    # By name: a model that was scored by two profiles was trained once all the same.
+    models = {model.label: len(model.results) for view in views for model in view.models}
+    once = sum(seeds < 2 for seeds in models.values())
     return [
         f"Nothing about other scenes in {few} of {groups}: fewer than four scenes are behind their "
         "intervals, which speak of these scenes only."

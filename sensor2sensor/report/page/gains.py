@@ -97,7 +97,9 @@ def between_models(view: View) -> str:
     names = [entrant.label for entrant in view.models]
     others = [label for label in view.ordered(e.label for e in view.found) if label in view.grey]
     frame = pd.DataFrame(NOTHING, index=names, columns=[*names, *others])
-    for (first, second), counts in _counted(view.pairs).items():
+    # A pair without a test has won and lost nothing: it keeps its dash.
+    tested = [one for one in view.pairs if one.p is not None]
+    for (first, second), counts in _counted(tested).items():
         if first in frame.index and second in frame.columns:
             frame.loc[first, second] = _cell(counts["better"], counts["worse"])
         if second in frame.index and first in frame.columns:

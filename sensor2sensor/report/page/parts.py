@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from sensor2sensor.report import breakdown, compare, comparison
 from sensor2sensor.report.breakdown import Breakdown, Cell
 from sensor2sensor.report.page.section import note
-from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import View
 
@@ -34,7 +33,7 @@ def broken_down(view: View) -> str:
     definition = next(iter(group.metrics.values()))
     head = compare.heading(definition, unit=False)
     made = [breakdown.breakdown(group, by, board=view.board) for by in found]
-    told = "".join(f"<h4>{text(_name(one.by))}</h4>{_table(view, one, head)}" for one in made)
+    told = "".join(_table(view, one, head) for one in made)
     base = made[0].over
     about = (
         "Mean over the tiles of each part; how many tiles and blocks are behind it stands small. "
@@ -80,7 +79,8 @@ def _cell(cell: Cell) -> str:
     if compared is None or compared.mean is None:
         return mean + lost
     mark = {"better": " ✓", "worse": " ✗"}.get(compared.verdict, "")
-    words = ", ".join(filter(None, (f"{compared.mean:+.2g}", compare.p_in_words(compared))))
+    gain = f"{compared.mean:+.2g}".replace("-", "−", 1)
+    words = ", ".join(filter(None, (gain, compare.p_in_words(compared))))
     return f"{mean}{mark}\n{words}{f' ({part})' if part else ''}"
 
 

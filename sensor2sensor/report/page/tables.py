@@ -44,7 +44,7 @@ def table(
     head = "".join(_head(*pair) for pair in zip(names, [False, *numeric], strict=True))
     dim = [str(name) in baselines for name in frame.columns]
     lines = []
-    drawn = label or _cell
+    drawn = label or _label
     for position, name in enumerate(frame.index):
         cells = [str(cell) for cell in frame.iloc[position].tolist()]
         marks = best.iloc[position].tolist() if best is not None else [False] * len(cells)
@@ -76,6 +76,14 @@ def _kind(number: bool, best: bool, grey: bool) -> str:
 def _head(name: str, number: bool) -> str:
     kind = ' class="n"' if number else ""
     return f'<th scope="col"{kind}><span>{_cell(name)}</span></th>'
+
+
+def _label(told: str) -> str:
+    """A name that may break behind a folder or a word of its own; detail small beneath it."""
+    value, _, detail = told.partition("\n")
+    # The signs stand in no escaped letter.
+    broken = text(value).replace("/", "/<wbr>").replace("_", "_<wbr>")
+    return f"{broken}<small>{text(detail)}</small>" if detail else broken
 
 
 def _cell(told: str) -> str:
