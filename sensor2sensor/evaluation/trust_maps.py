@@ -29,7 +29,7 @@ PANEL_INCH = 2.1
 # Told apart by people who see no red or no green, too; what is not judged is next to paper.
 COLOURS = {"improvement": "#2b7bba", "omission": "#f2c45a", "hallucination": "#c2255c"}
 NOT_JUDGED = "#ececec"
-DEPARTURE_SHARE = 0.02  # of the value range, white: fixed, so that sheets compare
+DEPARTURE_SHARE = 0.05  # of the value range, white: fixed, so that sheets compare
 Classes = npt.NDArray[np.int8]
 
 
