@@ -7,6 +7,7 @@ a value in it; an empty cell means that nobody knows.
 from __future__ import annotations
 
 import csv
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
     from sensor2sensor.dataset.records import TileRecord
 
-KEYS = ("name", "scene", "block")
+logger = logging.getLogger(__name__)
+
 GAP, SHIFT, CLOUD, MASK = "time_difference_h", "shift_px", "cloud_share", "inside_mask"
 SEEN = "seen_in_training"
 HOURS_A_DAY = 24.0
@@ -203,12 +205,20 @@ def _cut_tiles(
     found: dict[str, dict[str, Fact | None]] = {}
     for inventory in sorted({row.inventory for row in rows if row.inventory}):
         path = root / inventory / str(contract.tile_px) / "tiles.csv"
-        if not path.is_file():
-            continue
-        with path.open(encoding="utf-8", newline="", errors="replace") as stream:
-            for line in csv.DictReader(stream):
-                name = made_of.get(line.get("sha256") or "")
-                if name is not None:
-                    inside, share = line.get(MASK) or None, line.get("cloud_fraction")
-                    found[name] = {CLOUD: float(share) if share else None, MASK: inside}
+        try:
+            found |= _cut_in(path, made_of) if path.is_file() else {}
+        except (OSError, ValueError, csv.Error) as error:
+            # Not worth the scores: it is no part of the data set.
+            logger.warning("%s: clouds and masks of its tiles stay unknown (%s)", path, error)
+    return found
+
+
+def _cut_in(path: Path, made_of: Mapping[str, str]) -> dict[str, dict[str, Fact | None]]:
+    found: dict[str, dict[str, Fact | None]] = {}
+    with path.open(encoding="utf-8", newline="") as stream:
+        for line in csv.DictReader(stream):
+            name = made_of.get(line.get("sha256") or "")
+            if name is not None:
+                share = line.get("cloud_fraction")
+                found[name] = {CLOUD: float(share) if share else None, MASK: line.get(MASK) or None}
     return found

@@ -102,6 +102,10 @@ def test_step_40_tells_clouds_of_the_very_files_that_records_are_made_of(monkeyp
     assert [found["b"][n] for n in ("cloud_share", "inside_mask")] == ["", ""]
     assert {row["shift_px"] for row in found.values()} == {"1.5"}
     assert {row["time_difference_h"] for row in found.values()} == {"0.5"}
+    # A table that somebody damaged costs no evaluation.
+    (folder / "tiles.csv").write_text(lines[0] + "\nx,aa,cloudy,true")
+    found, columns = facts(monkeypatch, tmp_path, contract, rows, [record("a")])
+    assert "cloud_share" not in columns and found["a"]["shift_px"] == "1.5"
     # An input made of its target was there when the target was.
     degraded = contract.model_copy(update={"kind": "degraded"})
     found, columns = facts(monkeypatch, tmp_path, degraded, rows, [record("a")])
