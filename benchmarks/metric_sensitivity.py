@@ -22,7 +22,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,13 +95,15 @@ def read(paths: list[Path], band: int, scale: float, side_px: int, count: int) -
     return np.stack(found)[:count, ..., None].astype(np.float32)
 
 
-def distortions(target: Image, seed: int = 0) -> Iterator[tuple[str, float | None, float, Image]]:
+def distortions(
+    target: Image, seed: int = 0, shifts_px: Sequence[float] | None = None
+) -> Iterator[tuple[str, float | None, float, Image]]:
     """Kind, amount, shift and the distorted patches."""
     from sensor2sensor.pipeline import bicubic, psf
 
     for mtf in MTFS:
         blurred = target if mtf is None else psf.blur(target, float(psf.sigma_px(mtf, FACTOR)))
-        for shift in SHIFTS_PX:
+        for shift in shifts_px or SHIFTS_PX:
             flow = np.zeros((*target.shape[:3], 2), np.float32)
             flow[..., 1] = shift
             yield "blur", mtf, shift, np.asarray(bicubic.warp(blurred, flow))
@@ -119,8 +121,23 @@ def distortions(target: Image, seed: int = 0) -> Iterator[tuple[str, float | Non
         yield "pattern", amount, 0.0, (target + amount * pattern).astype(np.float32)
 
 
-def study(target: Image, seed: int = 0) -> list[Row]:
-    """Score every distortion of the patches ``[B, N, N, 1]``."""
+def study(
+    target: Image,
+    seed: int = 0,
+    *,
+    kinds: Collection[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    shifts_px: Sequence[float] | None = None,
+) -> list[Row]:
+    """Score every distortion of the patches ``[B, N, N, 1]``, or some of them.
+
+    Args:
+        target: The patches.
+        seed: Of noise and pattern.
+        kinds: Kinds of distortions; all by default.
+        metrics: Metrics besides the rates; :data:`METRICS` by default.
+        shifts_px: Shifts of blurred images; :data:`SHIFTS_PX` by default.
+    """
     from sensor2sensor.metrics import fda
     from sensor2sensor.pipeline import bicubic, psf
 
@@ -129,22 +146,24 @@ def study(target: Image, seed: int = 0) -> list[Row]:
     low = np.asarray(bicubic.resize(small, *target.shape[1:3]))
     of = [fda.level_db(fda.amplitudes(image[inside]).mean(axis=0)) for image in (target, low)]
     rows = []
-    for kind, amount, shift, made in distortions(target, seed):
+    for kind, amount, shift, made in distortions(target, seed, shifts_px):
+        if kinds is not None and kind not in kinds:
+            continue
         level = fda.level_db(fda.amplitudes(made[inside]).mean(axis=0))
         found = {name: float(value[0]) for name, value in fda.rates(of[0], of[1], level).items()}
-        scores = _means(target[inside], made[inside]) | {
+        scores = _means(target[inside], made[inside], metrics or METRICS) | {
             name: found[own] for name, own in RATES.items()
         }
         rows.append(Row(kind, amount, shift, scores))
     return rows
 
 
-def _means(target: Image, made: Image) -> dict[str, float]:
+def _means(target: Image, made: Image, names: Sequence[str]) -> dict[str, float]:
     """Mean over the patches of each metric; infinite where one is perfect."""
     from sensor2sensor.metrics import compute
 
     ends = [[float(np.quantile(target, 0.001)), float(np.quantile(target, 0.999))]]
-    values = compute(target, made, value_ranges=ends, factor=float(FACTOR), names=METRICS)
+    values = compute(target, made, value_ranges=ends, factor=float(FACTOR), names=names)
     return {name: float(np.mean(value)) for name, value in values.items()}
 
 

@@ -84,6 +84,10 @@ COMMANDS = {
     "predict": Command(
         "sensor2sensor.inference.door", "an exported model over whole products (needs onnxruntime)"
     ),
+    "lpips-weights": Command(
+        "sensor2sensor.lpips_weights",
+        "the file of weights for LPIPS, of public ones, without torch",
+    ),
     "report": Command(
         "sensor2sensor.report.terminal",
         "every evaluation compared: one page to show, and tables to read",
@@ -105,6 +109,9 @@ OF_CHECKOUTS = {
         "sensor2sensor.report.arisgan", "write docs/arisgan.md: ARISGAN's rows, metrics as coded"
     ),
     "show": Command("show", "a sheet of samples exactly as the network of an experiment gets them"),
+    "metrics": Command(
+        "benchmarks.metrics_page", "docs/metrics.md: formulas, agreement with others, sensitivity"
+    ),
     "calibrate": Command("calibrate", "intervals of a run, from blocks of val it never looked at"),
     "schemas": Command(
         "sensor2sensor.schemas", "write schemas/*.json anew from the models behind them"

@@ -257,4 +257,35 @@ METRICS: tuple[dict[str, Any], ...] = (
         "paper": "mean over bands of the RMSE between the prediction, degraded by each band's MTF, and the input",
         "profile": "torchsisr",
     },
+    {
+        "name": "ms_ssim", "label": "MS-SSIM", "unit": "1", "better": "higher",
+        "paper": "Wang, Simoncelli, Bovik 2003, Asilomar, equation 7, five scales",
+        "profile": "extended",
+    },
+    {
+        "name": "rmse_smooth", "label": "RMSE, smooth third", "unit": "unit of the bands",
+        "better": "lower",
+        "paper": "rmse over the third of a tile's pixels where the truth's gradient is least",
+        "profile": "extended",
+    },
+    {
+        "name": "rmse_middle", "label": "RMSE, middle third", "unit": "unit of the bands",
+        "better": "lower",
+        "paper": "rmse over the middle third of a tile's pixels by the truth's gradient",
+        "profile": "extended",
+    },
+    {
+        "name": "rmse_edges", "label": "RMSE, edges", "unit": "unit of the bands",
+        "better": "lower",
+        "paper": "rmse over the third of a tile's pixels where the truth's gradient is steepest",
+        "profile": "extended",
+    },
+    {
+        "name": "ndvi_error", "label": "NDVI error", "unit": "1", "better": "lower",
+        "paper": "mean |Δ NDVI|; Rouse et al. 1974, NASA SP-351", "profile": "extended",
+    },
+    {
+        "name": "lpips", "label": "LPIPS", "unit": "1", "better": "lower",
+        "paper": "Zhang et al. 2018, CVPR, version 0.1 of its weights", "profile": "extended",
+    },
 )

@@ -85,6 +85,10 @@ class EnvironmentFile(BaseModel):
         default=500, description="Most decoded tiles held in memory (order is shuffled by name)"
     )
     models_root: str | None = Field(default=None, description="A further folder of model modules")
+    lpips_weights: str | None = Field(
+        default=None,
+        description="Weights of LPIPS for profile extended (s2s lpips-weights); below data_root",
+    )
     require_gpu: bool = Field(default=False, description="Refuse to train without a GPU")
 
 
@@ -118,6 +122,11 @@ class Environment:
         self.experiment_root = self._root(settings.experiment_root)
         self.s2_root = self._root(settings.s2_root)
         self.s3_root = self._root(settings.s3_root)
+        self.lpips_weights = (
+            None
+            if settings.lpips_weights is None
+            else _below(self.data_root, settings.lpips_weights)
+        )
         self.models_root = (
             None if settings.models_root is None else self._root(settings.models_root)
         )

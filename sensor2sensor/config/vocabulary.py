@@ -20,7 +20,8 @@ DSEN2CR = "dsen2cr"
 NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2", DSEN2CR)
 STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
 TORCHSISR = "torchsisr"
-PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR, *trust.VARIANTS)
+EXTENDED = "extended"  # standard's metrics, and behind them what costs more or needs more
+PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR, EXTENDED, *trust.VARIANTS)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
 NATIVE_LAYER = "native_grid"  # behind it all bands have the input grid's pixel; files begin there
 # Stands for what only a data set's contract knows: the unit of its target bands.
@@ -72,6 +73,7 @@ METRICS = {name: info for name, info in _KNOWN.items() if info.profile == STANDA
 MAPS_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == PIX2PIX_MAPS}
 CLOUD_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == DSEN2CR}
 SISR_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == TORCHSISR}
+EXTENDED_METRICS = {name: info for name, info in _KNOWN.items() if info.profile == EXTENDED}
 # Of three images, on two grids: no function of target and prediction alone, so not registered.
 TRUST_METRICS = {entry["name"]: MetricInfo(**entry) for entry in trust.ENTRIES}
 # Profile pix2pix-maps: what was published, by its published names, and what stands beside it.
@@ -97,22 +99,52 @@ LOSSES = {
     for entry in declared.LOSSES
 }
 TABLES = {STANDARD: METRICS, PIX2PIX_MAPS: MAPS_METRICS, DSEN2CR: CLOUD_METRICS}
-TABLES[TORCHSISR] = SISR_METRICS
+TABLES |= {TORCHSISR: SISR_METRICS, EXTENDED: EXTENDED_METRICS}
 _EVERY = (*TABLES.values(), TRUST_METRICS)
+# The metric that needs a file of weights, and the one of five scales with the pixels that it needs:
+# the coarsest, a sixteenth, must hold a window of 11.
+LPIPS, LPIPS_PX, MS_SSIM, MS_SSIM_PX = "lpips", 64, "ms_ssim", 161
+NDVI = "ndvi_error"
 _ANSWERS = frozenset({"disc_real", "disc_fake"})
 FEATURES = frozenset({"features_real", "features_fake"})
 
 
-def undefined(profile: str, bands: int) -> dict[str, str]:
-    """Metrics that no tile of ``bands`` target bands can have, and why."""
-    if bands > 1:
-        return {}
+def undefined(
+    profile: str,
+    bands: int,
+    tile_px: int | None = None,
+    no_ndvi: str | None = None,
+    *,
+    colour: bool = True,
+) -> dict[str, str]:
+    """Metrics that no tile of a data set can have, and why.
+
+    Args:
+        profile: Metric conventions.
+        bands: How many target bands there are.
+        tile_px: Pixels along the edge of a target.
+        no_ndvi: Why these bands have no NDVI; None where they have one.
+        colour: Whether red, green and blue are declared.
+    """
+    found = {} if bands > 1 else dict.fromkeys(_angles(profile), "undefined for one band")
+    if profile != EXTENDED:
+        return found
+    for name, least_px in ((MS_SSIM, MS_SSIM_PX), (LPIPS, LPIPS_PX)):
+        if tile_px is not None and tile_px < least_px:
+            found[name] = f"undefined below {least_px} px"
+    if not colour:
+        found[LPIPS] = "undefined without red, green and blue"
+    if no_ndvi is not None:
+        found[NDVI] = no_ndvi
+    return found
+
+
+def _angles(profile: str) -> list[str]:
+    """Metrics of a profile that are angles between spectra."""
     if profile in trust.VARIANTS:
         angles = [trust.SPECTRAL, *(f"{name}_sam" for name in trust.CLASSES)]
-        names = set(angles).intersection(trust.VARIANTS[profile].metrics)
-    else:
-        names = {"sam"} if profile in (STANDARD, DSEN2CR) else set()
-    return dict.fromkeys(sorted(names), "undefined for one band")
+        return sorted(set(angles).intersection(trust.VARIANTS[profile].metrics))
+    return ["sam"] if profile in (STANDARD, DSEN2CR, EXTENDED) else []
 
 
 def metric_info(name: str) -> MetricInfo | None:

@@ -8,6 +8,8 @@ from sensor2sensor.config.trust import CLASSES, OPENSR_TEST, SYNTHESIS, VARIANTS
 from sensor2sensor.config.vocabulary import (
     BAND_UNIT,
     DSEN2CR,
+    EXTENDED,
+    LPIPS,
     LR_RMSE,
     STANDARD,
     TORCHSISR,
@@ -37,8 +39,9 @@ SISR = {
     "psnr": {"label": "PSNR, pooled", "paper": "10 log10(L²/MSE) of the bands' mean error"},
 }
 # A spectrum is that of a whole image: cut out of it, the edges of a mask have power at every
-# frequency. The others look at single pixels, or at windows that lie inside the stratum.
-WHOLE_IMAGE = frozenset({"lsd_hf"})
+# frequency; and a network looks at whole images. The others look at single pixels, or at windows
+# that lie inside the stratum.
+WHOLE_IMAGE = frozenset({"lsd_hf", LPIPS})
 
 
 def info(column: str) -> MetricInfo:
@@ -59,7 +62,7 @@ def within_strata(profile: str, metrics: Sequence[str]) -> tuple[str, ...]:
         # Pixel by pixel on the target's grid; the others look at pixels of the input.
         inner = metrics if not VARIANTS[profile].as_coded else ()
         return tuple(m for m in inner if m == SYNTHESIS or m.startswith(CLASSES))
-    has = profile in (STANDARD, DSEN2CR, TORCHSISR)
+    has = profile in (STANDARD, DSEN2CR, TORCHSISR, EXTENDED)
     return tuple(m for m in metrics if m not in WHOLE_IMAGE) if has else ()
 
 

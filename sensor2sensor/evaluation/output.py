@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS
 from sensor2sensor.config.exclusion import Excluded
-from sensor2sensor.config.vocabulary import METRICS_VERSION, PIX2PIX_MAPS
+from sensor2sensor.config.vocabulary import LPIPS, METRICS_VERSION, PIX2PIX_MAPS
 from sensor2sensor.core import files
 from sensor2sensor.dataset.strata import PIXELS
 from sensor2sensor.evaluation.definitions import definitions
@@ -192,6 +192,15 @@ def _strata(evaluation: Evaluation) -> dict[str, Any]:
     return found
 
 
+def _metrics(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
+    """Definitions, and which file of weights is behind a metric that needs one."""
+    facts = evaluation.profile, evaluation.metrics, evaluation.unit, evaluation.undefined
+    found: dict[str, dict[str, Any]] = {n: dict(own) for n, own in definitions(*facts).items()}
+    if evaluation.lpips is not None:
+        found[LPIPS]["weights"] = evaluation.lpips.told()
+    return found
+
+
 def document(
     evaluation: Evaluation,
     subject: Subject,
@@ -222,9 +231,7 @@ def document(
         "split": evaluation.split,
         "filters": dict(subject.filters),
         "profile": evaluation.profile,
-        "metrics": definitions(
-            evaluation.profile, evaluation.metrics, evaluation.unit, evaluation.undefined
-        ),
+        "metrics": _metrics(evaluation),
         # Zero spectra have no angle; how many there were tells how much of the truth was fill.
         "sam_left_out": evaluation.sam_left_out,
         "strata": _strata(evaluation),

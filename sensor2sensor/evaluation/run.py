@@ -31,6 +31,7 @@ from sensor2sensor.predictors.baselines import DoNothing
 from sensor2sensor.predictors.protocol import Predictor
 
 if TYPE_CHECKING:
+    from sensor2sensor.core.lpips_file import LpipsFile
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
     from sensor2sensor.evaluation.tile_facts import FactSheet
@@ -84,6 +85,7 @@ class Evaluation:
         pooled: Scores over all pixels at once, of a profile that has them.
         copies: Methods that give the input back as it is.
         detail: Bands, sites and spectra of profile torchsisr.
+        lpips: The weights that ``lpips`` was computed with.
         trust: What of profile trust compared predictions with their input.
     """
 
@@ -102,6 +104,7 @@ class Evaluation:
     pooled: Pooled | None = None
     copies: frozenset[str] = frozenset()
     detail: Detail | None = None
+    lpips: LpipsFile | None = None
     trust: TrustScorer | None = None
 
     def of(self, method: str) -> list[TileScores]:
@@ -249,6 +252,7 @@ def evaluate(
     exclude_tiles: Collection[str] = (),
     seed: int = 0,
     sisr: Sisr | None = None,
+    lpips: LpipsFile | None = None,
     facts: FactSheet | None = None,
 ) -> Evaluation:
     """Score every predictor on every tile of a split.
@@ -267,6 +271,7 @@ def evaluate(
         exclude_tiles: Names of tiles left out, as in training.
         seed: Seed of the bootstrap intervals.
         sisr: How profile ``torchsisr`` scores; as is sound by default.
+        lpips: The weights of ``lpips``, of profile ``extended``; None leaves it out.
         facts: Takes in each tile, for what is known of it beside its scores.
 
     Raises:
@@ -274,7 +279,8 @@ def evaluate(
         InputError: No tile is left, or a predictor returns another shape.
     """
     check(predictors, profile)
-    scorer, table = scorer_of(contract, profile, sisr, predictors), read_split(dataset_dir)
+    scorer = scorer_of(contract, profile, sisr, predictors, lpips)
+    table = read_split(dataset_dir)
     pool = Pool(scorer.powers)
     places = _places(table)
     filters = enforce_suffix, exclude_suffix, exclude_tiles
@@ -321,6 +327,7 @@ def evaluate(
         batch_size=batch_size,
         pooled=pool.result(),
         detail=detail,
+        lpips=lpips,
         trust=scorer if isinstance(scorer, TrustScorer) else None,
         copies=frozenset(n for n, p in predictors.items() if isinstance(p, DoNothing)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from sensor2sensor.config.vocabulary import DSEN2CR, STANDARD, TRUTH, undefined
+from sensor2sensor.config.vocabulary import DSEN2CR, EXTENDED, STANDARD, TRUTH, undefined
 from sensor2sensor.dataset.bands import among
+from sensor2sensor.dataset.vegetation import red_and_nir
 from sensor2sensor.evaluation.definitions import within_strata
 from sensor2sensor.evaluation.parts import Masks, masks_of, parts_of, references
 from sensor2sensor.predictors.protocol import Images
 
 if TYPE_CHECKING:
+    from sensor2sensor.core.lpips_file import LpipsFile
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
@@ -46,6 +49,7 @@ class Scorer:
     Args:
         contract: The data set's contract.
         profile: Metric conventions.
+        lpips: The weights of ``lpips``, of profile ``extended``; None leaves it out.
 
     Raises:
         ConfigError: The profile cannot score such a data set.
@@ -59,15 +63,22 @@ class Scorer:
         undefined: Metrics that these bands cannot have, and why.
     """
 
-    def __init__(self, contract: DatasetContract, profile: str) -> None:
+    def __init__(
+        self, contract: DatasetContract, profile: str, lpips: LpipsFile | None = None
+    ) -> None:
         from sensor2sensor.metrics import POOLED, profile_metrics
 
         bands = contract.target.bands
         # A target band that nobody measured is its input: a score would be that of the input.
         self._bands = [place for place, band in enumerate(bands) if band.reference]
         self._colour = among(contract.colour(), self._bands)
-        self.names = profile_metrics(profile, colour=self._colour is not None)
-        self.undefined = undefined(profile, len(self._bands))
+        self._lpips = lpips
+        has = {"colour": self._colour is not None, "lpips": lpips is not None}
+        self.names = profile_metrics(profile, **has)
+        self._red_nir, no_ndvi = red_and_nir([bands[place] for place in self._bands])
+        facts = len(self._bands), contract.tile_px, no_ndvi or None
+        never = undefined(profile, *facts, colour=self._colour is not None)
+        self.undefined = {name: why for name, why in never.items() if name in self.names}
         self.inner = within_strata(profile, self.names)
         # Without metrics for them (profile arisgan) there are no strata: no column would be theirs.
         self.strata = parts_of(contract, profile) if self.inner else ()
@@ -133,14 +144,18 @@ class Scorer:
             value_ranges=self._ranges,
             factor=self._contract.factor,
             profile=self._profile,
-            names=names,
+            # What no tile can have is not asked for: some of it would be refused.
+            names=[name for name in names if name not in self.undefined],
             colour=self._colour,
             prediction_is_normalised=normalised,
             within=mask,
+            red_nir=self._red_nir,
+            lpips=self._lpips,
         )
         columns = {name: value.numpy() for name, value in values.items()}
-        tiles = range(len(target))
-        return [{name: float(column[i]) for name, column in columns.items()} for i in tiles]
+        tiles, lacking = range(len(target)), dict.fromkeys(self.undefined, math.nan)
+        found = [{name: float(column[i]) for name, column in columns.items()} for i in tiles]
+        return [{name: (row | lacking)[name] for name in names} for row in found]
 
     def references(self, views: Mapping[str, Sequence[TileRecord]]) -> References:
         """What predictions of a batch are held against: its truth, its input where asked."""
@@ -167,7 +182,8 @@ class Scorer:
         if self._whole_images:
             return self._counts(held, masks)
         for name, mask in masks.items():
-            self._windows[name].update(windows_within(self.inner, mask))
+            defined = [metric for metric in self.inner if metric not in self.undefined]
+            self._windows[name].update(windows_within(defined, mask))
         return [{} for _ in held[TRUTH]]
 
     def _counts(self, held: References, masks: Masks) -> list[dict[str, int]]:
@@ -190,7 +206,7 @@ class Scorer:
 
     def _left_out(self, name: str) -> float:
         # The published rule of another profile leaves out none.
-        scored = self._profile in (STANDARD, DSEN2CR) and "sam" not in self.undefined
+        scored = self._profile in (STANDARD, DSEN2CR, EXTENDED) and "sam" not in self.undefined
         return self._zero[name] / max(self._valid[name], 1) if scored else 0.0
 
     @property

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sensor2sensor.config.evaluations import MODEL, PUBLISHED, mode_in_words
-from sensor2sensor.config.vocabulary import TORCHSISR
+from sensor2sensor.config.vocabulary import EXTENDED, TORCHSISR
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
+from sensor2sensor.core.lpips_file import open_lpips
 from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.dataset.exclusion import left_out
@@ -148,6 +149,7 @@ class Session:
             known = with_interpolation(place[1], self._profile, known)
         predictors: dict[str, Predictor] = {MODEL: predictor, **known}
         sheet = FactSheet(*place, self._seen())
+        lpips = experiment.environment.lpips_weights
         evaluation = evaluate(
             predictors,
             *place,
@@ -156,6 +158,7 @@ class Session:
             batch_size=experiment.BATCH_SIZE if self._by_batch else BATCH,
             seed=experiment.SEED,
             sisr=sisr_of(experiment) if self._profile == TORCHSISR else None,
+            lpips=open_lpips(lpips) if self._profile == EXTENDED and lpips else None,
             facts=sheet,
             **self._filters,
         )

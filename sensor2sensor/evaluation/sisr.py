@@ -19,6 +19,7 @@ from sensor2sensor.evaluation.trust import TrustScorer
 from sensor2sensor.predictors.protocol import Images, Predictor
 
 if TYPE_CHECKING:
+    from sensor2sensor.core.lpips_file import LpipsFile
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.dataset.records import TileRecord
 
@@ -145,6 +146,7 @@ def scorer_of(
     profile: str,
     how: Sisr | None = None,
     predictors: Mapping[str, Predictor] | None = None,
+    lpips: LpipsFile | None = None,
 ) -> Scorer:
     """The scorer of a profile.
 
@@ -153,6 +155,7 @@ def scorer_of(
         profile: Metric conventions.
         how: How profile ``torchsisr`` scores.
         predictors: Those of the evaluation.
+        lpips: The weights of ``lpips``.
 
     Raises:
         ConfigError: The profile cannot score such a data set.
@@ -161,4 +164,4 @@ def scorer_of(
         return SisrScorer(contract, how or Sisr())
     if profile in VARIANTS:
         return TrustScorer(contract, profile, predictors or {})
-    return Scorer(contract, profile)
+    return Scorer(contract, profile, lpips)

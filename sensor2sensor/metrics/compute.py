@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,22 @@ from sensor2sensor.config.vocabulary import (
     CLOUD_METRICS,
     CLOUD_TABLE,
     DSEN2CR,
+    EXTENDED,
+    EXTENDED_METRICS,
+    LPIPS,
     MAPS_METRICS,
     MAPS_TABLE,
     METRICS,
+    NDVI,
     PIX2PIX_MAPS,
     PROFILES,
     SISR_METRICS,
     SISR_TABLE,
+    STANDARD,
     TORCHSISR,
 )
 from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.lpips_file import LpipsFile
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.metrics import arisgan
 from sensor2sensor.metrics.arrays import NAN
@@ -33,19 +40,22 @@ if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
 
 
-def profile_metrics(profile: str, *, colour: bool = True) -> tuple[str, ...]:
+def profile_metrics(profile: str, *, colour: bool = True, lpips: bool = False) -> tuple[str, ...]:
     """Names of the metrics a profile computes, in table order.
 
     Args:
         profile: Metric conventions.
         colour: Whether red, green and blue are declared: HPSI is ``hpsi`` then, else
             ``hpsi_bands``, and never both.
+        lpips: Whether there is a file of weights for ``lpips``, of profile ``extended``.
 
     Raises:
         ConfigError: For an unknown profile.
     """
     other = "hpsi_bands" if colour else "hpsi"
-    return tuple(name for name in _known(profile) if profile != "standard" or name != other)
+    left_out = {other} if profile in (STANDARD, EXTENDED) else set()
+    left_out |= set() if lpips else {LPIPS}
+    return tuple(name for name in _known(profile) if name not in left_out)
 
 
 def _known(profile: str) -> tuple[str, ...]:
@@ -59,11 +69,14 @@ def _known(profile: str) -> tuple[str, ...]:
     tables = {"standard": METRICS, "arisgan": arisgan.METRICS, PIX2PIX_MAPS: maps}
     tables[DSEN2CR] = dict.fromkeys((*CLOUD_TABLE, *CLOUD_METRICS))
     tables[TORCHSISR] = dict.fromkeys((*SISR_TABLE, *SISR_METRICS))
+    tables[EXTENDED] = dict.fromkeys((*METRICS, *EXTENDED_METRICS))
     tables |= {name: variant.metrics for name, variant in VARIANTS.items()}
     return tuple(tables[profile])
 
 
-def _choose(profile: str, names: Sequence[str] | None, *, colour: bool) -> tuple[str, ...]:
+def _choose(
+    profile: str, names: Sequence[str] | None, *, colour: bool, red_nir: bool, lpips: bool
+) -> tuple[str, ...]:
     known = _known(profile)
     if profile in VARIANTS:
         what = f"profile {profile!r} needs the input beside target and prediction"
@@ -76,8 +89,11 @@ def _choose(profile: str, names: Sequence[str] | None, *, colour: bool) -> tuple
                 where="metrics",
                 hint=suggestion(name, known),
             )
-    chosen = tuple(names) if names is not None else profile_metrics(profile, colour=colour)
-    if profile == "standard" and "hpsi" in chosen and not colour:
+    if names is None:
+        every = profile_metrics(profile, colour=colour, lpips=lpips and colour)
+        return tuple(name for name in every if red_nir or name != NDVI)
+    chosen = tuple(names)
+    if profile in (STANDARD, EXTENDED) and "hpsi" in chosen and not colour:
         raise ConfigError(
             "hpsi needs bands that are declared red, green and blue",
             where="metrics",
@@ -102,6 +118,8 @@ def compiled(
     colour: tuple[int, int, int] | None = None,
     prediction_is_normalised: bool = False,
     parted: bool = False,
+    red_nir: tuple[int, int] | None = None,
+    lpips: LpipsFile | None = None,
 ) -> Any:
     """The graph behind :func:`compute`: one trace, whatever the batch size, ranges and factor.
 
@@ -112,13 +130,17 @@ def compiled(
         colour: Positions of red, green, blue.
         prediction_is_normalised: See :func:`compute`.
         parted: Whether a part of the images is scored, by ``within`` of :func:`compute`.
+        red_nir: Positions of red and near infrared.
+        lpips: The weights of ``lpips``.
 
     Returns:
         A ``tf.function`` of truth, prediction, ranges and factor in float64, and of the part.
     """
     # By function, not by name: the module of another experiment may mean something else by it.
     metrics = tuple(REGISTRY[name] for name in names) if profile != "arisgan" else ()
-    return _compiled(profile, names, metrics, image, colour, prediction_is_normalised, parted)
+    # A user's metric may look at the bands too, so they are of every profile's graph.
+    given = colour, red_nir, lpips
+    return _compiled(profile, names, metrics, image, given, prediction_is_normalised, parted)
 
 
 @lru_cache(maxsize=32)
@@ -127,10 +149,11 @@ def _compiled(
     names: tuple[str, ...],
     metrics: tuple[Metric, ...],
     image: tuple[int | None, ...],
-    colour: tuple[int, int, int] | None,
+    given: tuple[tuple[int, int, int] | None, tuple[int, int] | None, LpipsFile | None],
     prediction_is_normalised: bool,
     parted: bool,
 ) -> Any:
+    colour, red_nir, lpips = given
     spec = tf.TensorSpec([None, *image], tf.float64)
     part = [tf.TensorSpec([None, *image[:-1]], tf.bool)] if parted else []
     ranges, factor = tf.TensorSpec([image[-1], 2], tf.float64), tf.TensorSpec([], tf.float64)
@@ -141,6 +164,7 @@ def _compiled(
         truth: tf.Tensor, guess: tf.Tensor, ranges: tf.Tensor, factor: tf.Tensor, *part: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         inputs, scorable = prepare(truth, guess, ranges, factor, colour, *part)
+        inputs = replace(inputs, red_nir=red_nir, lpips=lpips)
         if profile == "arisgan":
             values = _arisgan(inputs, names, prediction_is_normalised=prediction_is_normalised)
             # Its norm is that of the whole tile: with a hole it would be another tile's.
@@ -177,6 +201,8 @@ def compute(
     colour: Sequence[int] | None = None,
     prediction_is_normalised: bool = False,
     within: Any = None,
+    red_nir: Sequence[int] | None = None,
+    lpips: LpipsFile | None = None,
 ) -> dict[str, tf.Tensor]:
     """Score a batch, image by image, in a compiled graph; also inside a ``tf.function``.
 
@@ -187,14 +213,17 @@ def compute(
         value_ranges: ``[C, 2]`` low and high of each band (``DatasetContract.target_ranges()``).
         factor: Input pixel size over target pixel size (``DatasetContract.factor``).
         profile: ``standard``; ``arisgan`` (which normalises both images by their own norm
-            first); ``pix2pix-maps``; ``dsen2cr``; ``torchsisr``.
-        names: Metrics to compute; all of the profile by default.
+            first); ``pix2pix-maps``; ``dsen2cr``; ``torchsisr``; ``extended``.
+        names: Metrics to compute; by default all of the profile that what is given here allows.
         colour: Positions of the true-colour red, green and blue band
             (``DatasetContract.colour()``): ``hpsi`` is computed then, else ``hpsi_bands``.
         prediction_is_normalised: Profile ``arisgan`` only: the prediction comes from a network that
             was trained on l2-normalised data and is taken as it is.
         within: Pixels ``[B, H, W]`` bool that are scored, all by default. Of whole images: the
             windows of an SSIM are those whose centre lies there.
+        red_nir: Positions of red and near infrared (``dataset.vegetation.red_and_nir``), which
+            ``ndvi_error`` needs.
+        lpips: A file of weights (``core.lpips_file.open_lpips``), which ``lpips`` needs.
 
     Returns:
         ``[B]`` float64 per metric. NaN: undefined for this image (no valid pixel, a constant band
@@ -205,11 +234,14 @@ def compute(
         ConfigError: For an unknown profile or metric, or ``hpsi`` without ``colour``.
         InputError: For shapes or ranges that do not fit.
     """
-    chosen = _choose(profile, names, colour=colour is not None)
+    has = {"colour": colour is not None, "red_nir": red_nir is not None, "lpips": bool(lpips)}
+    chosen = _choose(profile, names, **has)
     truth, guess, ranges = check(target, prediction, value_ranges)
     order = None if colour is None else (colour[0], colour[1], colour[2])
     image, part = tuple(truth.shape[1:]), [] if within is None else [tf.cast(within, tf.bool)]
-    score = compiled(profile, chosen, image, order, prediction_is_normalised, bool(part))
+    pair = None if red_nir is None else (red_nir[0], red_nir[1])
+    given = order, prediction_is_normalised, bool(part), pair, lpips
+    score = compiled(profile, chosen, image, *given)
     batch = truth, guess, ranges, tf.constant(factor, tf.float64), *part
     values: dict[str, tf.Tensor] = score(*batch)
     return {name: values[name] for name in chosen}

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.lpips_file import LpipsFile
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class MetricInputs:
         colour: Positions of true-colour red, green, blue among the C bands, or None.
         seen: Pixels whose truth is finite, ``[B, H, W]`` bool, where ``valid`` is a part of them to
             which a window counts by its centre; None where windows lie wholly in ``valid``.
+        red_nir: Positions of red and near infrared among the C bands, or None.
+        lpips: The weights that ``lpips`` looks through, or None.
     """
 
     target: tf.Tensor
@@ -36,6 +39,8 @@ class MetricInputs:
     factor: tf.Tensor
     colour: tuple[int, int, int] | None = None
     seen: tf.Tensor | None = None
+    red_nir: tuple[int, int] | None = None
+    lpips: LpipsFile | None = None
 
     @cached_property
     def scaled_target(self) -> tf.Tensor:

@@ -122,16 +122,36 @@ def structural_similarity(
     return mean_over_bands(masked_mean(top / bottom, ssim_places(inputs)))
 
 
-def ssim_places(inputs: MetricInputs) -> tf.Tensor:
-    """Windows that an SSIM is the mean over: ``[B, H-10, W-10]`` bool.
+def similarity(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Luminance, and contrast times structure, of every window of an SSIM: ``[B, H-10, W-10, C]``.
 
-    They hold valid pixels only; where a part of whole images is scored, seen pixels only, and their
-    centre lies in the part.
+    Of values whose range is 1 wide; equations 6, 9 and 10 of Wang et al. 2004 with C3 = C2 / 2.
     """
-    if inputs.seen is None:
-        return whole_windows(inputs.valid, SSIM_WINDOW_PX)
+    kernel = _gaussian(SSIM_WINDOW_PX, SSIM_SIGMA_PX)
+    # All five in one: a graph of five times as many operations takes that much longer to build.
+    # SSIM keeps its own form, whose last digits are on disk.
+    moments = windows(tf.concat([x, y, x * x, y * y, x * y], axis=-1), kernel, kernel)
+    mean_x, mean_y, square_x, square_y, product = tf.split(moments, 5, axis=-1)
+    luminance = (2 * mean_x * mean_y + 0.01**2) / (mean_x**2 + mean_y**2 + 0.01**2)
+    spread_x, spread_y = square_x - mean_x**2, square_y - mean_y**2
+    structure = 2 * (product - mean_x * mean_y) + 0.03**2
+    return luminance, structure / (spread_x + spread_y + 0.03**2)
+
+
+def ssim_places(inputs: MetricInputs) -> tf.Tensor:
+    """Windows that an SSIM is the mean over: ``[B, H-10, W-10]`` bool."""
+    return ssim_windows(inputs.valid, inputs.seen)
+
+
+def ssim_windows(valid: tf.Tensor, seen: tf.Tensor | None) -> tf.Tensor:
+    """Windows that hold valid pixels only: ``[B, H, W]`` bool to ``[B, H-10, W-10]``.
+
+    Where a part of whole images is scored: seen pixels only, and their centre lies in the part.
+    """
+    if seen is None:
+        return whole_windows(valid, SSIM_WINDOW_PX)
     half = SSIM_WINDOW_PX // 2
-    return whole_windows(inputs.seen, SSIM_WINDOW_PX) & inputs.valid[:, half:-half, half:-half]
+    return whole_windows(seen, SSIM_WINDOW_PX) & valid[:, half:-half, half:-half]
 
 
 @register("cc", label="CC", unit="1", better="higher", paper="Pearson correlation, mean over bands")

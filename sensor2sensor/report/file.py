@@ -18,13 +18,14 @@ class _Frozen(BaseModel):
 
 
 class Definition(_Frozen):
-    """What a metric is; ``undefined`` says why no tile can have it."""
+    """What a metric is; ``undefined`` says why no tile can have it, ``weights`` names a network."""
 
     label: str
     unit: str
     undefined: str | None = None
     better: Literal["higher", "lower"]
     paper: str
+    weights: dict[str, str] | None = None
 
 
 class Statistics(_Frozen):

@@ -19,6 +19,8 @@ def _meaning(name: str, definition: Definition) -> dict[str, str]:
     """What two metrics of one name must agree in to share a column."""
     # Not the label: a new name for a column changes no number in it.
     meaning = {"unit": definition.unit, "better": definition.better}
+    if definition.weights is not None:  # another network is another metric
+        meaning["weights"] = definition.weights["sha256"]
     return meaning if name in BUILT_IN else {**meaning, "paper": definition.paper}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +17,7 @@ from tests.unit.metrics import oracles
 
 RANGES = np.array([[0.02, 0.5], [0.03, 0.62], [0.0, 0.7], [0.1, 0.4]])
 COLOUR = (2, 1, 0)
+ASK_MORE = {"ms_ssim", "lpips"}  # pixels, weights
 SIZES = {"batch": [None, 40, 40], "batch and size": [None, None, None]}
 
 
@@ -52,8 +55,10 @@ def test_the_graph_equals_the_operations_run_one_by_one():
     a, b, ranges = check(truth, guess, RANGES)
     inputs, scorable = prepare(a, b, tf.constant(ranges), tf.constant(6.0, tf.float64), COLOUR)
     assert list(scorable.numpy()) == [True, False, True]
+    inputs = replace(inputs, red_nir=(2, 3))
     for profile, table in TABLES.items():
-        asked = options(4, colour=COLOUR, names=tuple(table), profile=profile)
+        names = tuple(name for name in table if name not in ASK_MORE)
+        asked = options(4, colour=COLOUR, red_nir=(2, 3), names=names, profile=profile)
         for name, values in compute(truth, guess, **asked).items():
             expected = np.where(scorable, REGISTRY[name](inputs), np.nan)
             np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12, err_msg=name)
