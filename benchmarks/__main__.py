@@ -11,6 +11,7 @@ import sys
 
 NAMES = (
     "startup", "step40", "reader", "pictures", "loop", "step", "clouds", "gain", "coverage",
+    "false_rejections",
     "predict", "report",
 )  # fmt: skip
 

@@ -57,7 +57,7 @@ class Board:
         names: The tiles, in the order of the first result.
         facts: What is known of each, in that order; None where that is not known of all.
         why: Why there are none.
-        kept: Families of comparisons that were made of it, by baseline.
+        kept: Families of comparisons that were made of it: by baseline, and of each other.
 
     Raises:
         InputError: The results of the group must not share a table.

@@ -19,7 +19,7 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.strata import AT
 from sensor2sensor.report.board import Board, board_of
 from sensor2sensor.report.compare import NOTHING, number, share
-from sensor2sensor.report.comparison import Comparison, family
+from sensor2sensor.report.comparison import Comparison, family, many
 from sensor2sensor.report.entrants import Entrant
 from sensor2sensor.report.load import Group
 from sensor2sensor.report.paired import against, beside
@@ -256,11 +256,7 @@ def _heading(part: Part, unit: str) -> str:
     """``≤ 0.1 px`` with what is behind it on a second line."""
     ranged = (unit and part.label[0] in "≤>") or " to " in part.label
     told = f"{part.label} {unit}".rstrip() if ranged else part.label
-    return f"{told}\n({_many(len(part.tiles), 'tile')}, {_many(part.blocks, 'block')})"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+    return f"{told}\n({many(len(part.tiles), 'tile')}, {many(part.blocks, 'block')})"
 
 
 def _text(cell: Cell) -> str:

@@ -109,8 +109,15 @@ def told(found: Sequence[Comparison], of: str = "metrics") -> str:
     without = f"; {untested} without a test" if untested else ""
     failed = sum(any(one.failed) for one in found)
     lost = f" In {failed} a side failed on tiles: these have no verdict." if failed else ""
+    if not count:
+        return "No comparison of this table was tested, so there is no verdict."
     return (
-        f"Verdicts after Holm's correction over the {count} tests of this table (one family: all "
-        f"its {of} and methods{without}): at most 5 % of such tables hold any false verdict. "
-        f"Intervals are of each comparison by itself.{lost}"
+        f"Verdicts after Holm's correction over the {many(count, 'test')} of this table (one "
+        f"family: all its {of} and methods{without}): at most 5 % of such tables hold any false "
+        f"verdict. Intervals are of each comparison by itself.{lost}"
     )
+
+
+def many(count: int, what: str) -> str:
+    """``1 tile``, ``3 tiles``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

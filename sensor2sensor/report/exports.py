@@ -10,6 +10,7 @@ from pathlib import Path
 from sensor2sensor.core import files
 from sensor2sensor.report import sheets
 from sensor2sensor.report.load import Group, Results
+from sensor2sensor.report.printed import left_out
 from sensor2sensor.report.printed import sheets as sheets_of
 
 INDEX = "README.md"
@@ -38,6 +39,8 @@ def write_tables(results: Results, folder: Path) -> list[Path]:
             links = ", ".join(f"[{path.suffix[1:]}]({path.name})" for path in paths)
             lines.append(f"- {sheets.plain(sheet.title)}: {links}")
             made += paths
+        if why := left_out(group):
+            lines.append(f"- {sheets.plain(why)}")
         lines.append("")
     index = folder / INDEX
     files.write_text(index, "\n".join(lines))

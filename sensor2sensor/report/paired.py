@@ -15,6 +15,8 @@ from sensor2sensor.report.comparison import Comparison, family
 from sensor2sensor.report.entrants import Entrant
 from sensor2sensor.report.load import Group
 
+EACH_OTHER = "each other"  # the family of pairs among those that a board keeps; no baseline's name
+
 
 def over_baseline(group: Group, over: str, board: Board | None = None) -> list[Comparison]:
     """Every model against a baseline in all metrics, as one family; empty without the baseline.
@@ -33,12 +35,15 @@ def over_baseline(group: Group, over: str, board: Board | None = None) -> list[C
 def pairs(group: Group, board: Board | None = None) -> list[Comparison]:
     """Every model against every other and each baseline, in all metrics, as one family."""
     board = board or board_of(group)
+    if EACH_OTHER in board.kept:
+        return board.kept[EACH_OTHER]
     found = [entrant for entrant in board.entrants if not entrant.given]
     models = [e for e in found if e.results]
     others = [e for e in found if not e.results]
     chosen = [(one, two) for i, one in enumerate(models) for two in models[i + 1 :]]
     chosen += [(model, other) for model in models for other in others]
-    return family(against(board, chosen))
+    board.kept[EACH_OTHER] = family(against(board, chosen))
+    return board.kept[EACH_OTHER]
 
 
 def beside(every: Sequence[Entrant], over: str | None) -> list[Pair]:

@@ -12,7 +12,7 @@ import numpy as np
 from sensor2sensor.report import breakdown, compare, pages
 from sensor2sensor.report.baselines import gained_over
 from sensor2sensor.report.board import board_of
-from sensor2sensor.report.comparison import Comparison, tests, told
+from sensor2sensor.report.comparison import Comparison, many, tests, told
 from sensor2sensor.report.entrants import Entrant, values
 from sensor2sensor.report.load import Group
 from sensor2sensor.report.paired import over_baseline, pairs
@@ -31,7 +31,7 @@ def behind(group: Group) -> str:
     places = ""
     if board.facts is not None:
         blocks, scenes = board.facts["block"].nunique(), board.facts["scene"].nunique()
-        places = f" in {blocks} blocks of ground and {scenes} scenes"
+        places = f" in {many(blocks, 'block')} of ground and {many(scenes, 'scene')}"
     seeds = [f"{e.label}: {', '.join(map(str, e.seeds))}" for e in board.entrants if e.seeds]
     averaged = f" Seeds are averaged tile by tile first ({'; '.join(seeds)})." if seeds else ""
     return (
@@ -151,7 +151,7 @@ def against_each_other(group: Group) -> Sheet | None:
     """Every model against every other and each baseline; None of a single model."""
     found = pairs(group)
     models = [e.label for e in compare.competing(group) if e.results]
-    if len(models) < 2:
+    if len(models) < 2 or not tests(found):
         return None
     verdicts: dict[tuple[str, str], Counter[str]] = {}
     for one in found:
@@ -166,6 +166,15 @@ def against_each_other(group: Group) -> Sheet | None:
     )
     title = "Models against each other and baselines"
     return Sheet("pairs", title, table, caption, comparisons(group, found))
+
+
+def left_out(group: Group) -> str:
+    """Why no table holds models against each other, though there are several; else empty."""
+    several = sum(bool(e.results) for e in compare.competing(group)) > 1
+    if not several or tests(pairs(group)):
+        return ""
+    notes = Counter(one.note for one in pairs(group)).most_common(1)
+    return f"Models against each other: {notes[0][0]}" if notes else ""
 
 
 def _matrix(

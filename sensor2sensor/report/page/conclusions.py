@@ -141,8 +141,8 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
         "intervals, which speak of these scenes only."
         if few
         else "",
-        f"Nothing about another training: {once} of {_count(len(models), 'model')} were trained "
-        "once, and another seed may change their order."
+        f"Nothing about another training: {once} of {_count(len(models), 'model')} "
+        f"{'was' if once == 1 else 'were'} trained once, and another seed may change the order."
         if once
         else "",
         f"Nothing from {silent} of {len(every)} comparisons with a baseline: not significant after "

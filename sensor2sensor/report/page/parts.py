@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from sensor2sensor.report import breakdown, compare, comparison
 from sensor2sensor.report.breakdown import Breakdown, Cell
-from sensor2sensor.report.page.section import note
+from sensor2sensor.report.page.section import folded, note
 from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import View
 
 if TYPE_CHECKING:
     import pandas as pd
 
+OPEN = 2  # breakdowns in sight; a data set may record a dozen facts
 NAMES = {
     "time_difference_h": "time difference",
     "shift_px": "shift",
@@ -33,7 +34,12 @@ def broken_down(view: View) -> str:
     definition = next(iter(group.metrics.values()))
     head = compare.heading(definition, unit=False)
     made = [breakdown.breakdown(group, by, board=view.board) for by in found]
-    told = "".join(_table(view, one, head) for one in made)
+    told = "".join(
+        _table(view, one, head)
+        if place < OPEN
+        else folded(f"By {_name(one.by).lower()}", _table(view, one, head))
+        for place, one in enumerate(made)
+    )
     base = made[0].over
     about = (
         "Mean over the tiles of each part; how many tiles and blocks are behind it stands small. "

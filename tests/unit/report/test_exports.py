@@ -88,3 +88,18 @@ def test_the_pairs_are_the_same_from_both_sides(folder):
     rows = [line for line in lines if line.startswith("| a/")]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     assert cells[0][4] == "3 : 0 of 3" and cells[1][3] == "0 : 3 of 3"
+
+
+def test_where_nothing_is_tested_the_list_says_why_there_are_no_pairs(tmp_path):
+    few = made.facts(tiles=40, blocks=3)
+    levels = {"a/good": (0.7, 1), "a/near": (0.51, 10)}
+    runs = tuple(
+        made.result(name, {"model": made.scores(*level, few), **BASELINES}, few)
+        for name, level in levels.items()
+    )
+    made_of = exports.write_tables(Results(Path("x"), runs, ()), tmp_path)
+    assert not any("pairs" in path.name for path in made_of)
+    listed = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "Models against each other: no verdict below 4 blocks (3 here)" in listed
+    gains = (tmp_path / "alt6-toy_gain_over_bicubic.md").read_text(encoding="utf-8")
+    assert "No comparison of this table was tested" in gains

@@ -146,7 +146,7 @@ def test_a_baseline_that_beats_the_reference_has_a_table_of_its_own(tmp_path):
         for method in ("nearest", "bicubic"):
             said["summary"][method][name]["mean"] = None
     for gain in said["gain"]["nearest"].values():
-        gain["verdict"] = "open"
+        gain |= {"verdict": "open", "t_low": -9.0, "t_high": 9.0}
     path.write_text(json.dumps(said))
     (tmp_path / "third").mkdir()
     text = card_of(tmp_path / "third", tmp_path / "_evaluation")

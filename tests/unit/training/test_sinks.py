@@ -151,7 +151,8 @@ def test_the_board_shows_weighted_losses_the_time_of_an_epoch_and_the_graph(tmp_
             writers.scalars(start + 7, "val", {"gen_l1": 0.5})
             writers.scalars(start + 7, "epoch", {"gen_l1": 0.25}, epoch=1, seconds=9.5)
     board = EventAccumulator(str(tmp_path), {"tensors": 0}).Reload()
-    found = {tag: [e.step for e in board.Tensors(tag)] for tag in board.Tags()["tensors"]}
+    # Sorted: two files of one second are read in the order of the digits of their numbers.
+    found = {tag: sorted(e.step for e in board.Tensors(tag)) for tag in board.Tags()["tensors"]}
     losses = ("gen_lsgan", "gen_l1", "gen_l2", "disc_lsgan")
     shown = {*(f"train/{name}" for name in losses), "val/gen_l1", "epoch/gen_l1", "epoch/seconds"}
     assert set(found) == shown | {"weighted/gen_lsgan", "weighted/gen_l1"}
