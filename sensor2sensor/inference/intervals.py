@@ -172,7 +172,8 @@ def covered(method: Method, ground: Ground) -> dict[str, Any]:
             ends = np.split(tile.made[..., first:], 2, axis=-1)
             for place, name in enumerate(calibrated_bands):
                 truth = tile.truth[..., names.index(name)]
-                there = np.isfinite(truth)
+                # Nothing is predicted where the input has no data, and so nothing promised.
+                there = np.isfinite(truth) & np.isfinite(ends[0][..., place])
                 low, high = (end[..., place][there] for end in ends)
                 inside = (low <= truth[there]) & (truth[there] <= high)
                 coverage.add(block, name, inside, float((high - low).sum(dtype=np.float64)))
@@ -181,6 +182,7 @@ def covered(method: Method, ground: Ground) -> dict[str, Any]:
         band.name: {"unit": band.unit, "q": band.q, "calibration_blocks": band.blocks}
         | found[band.name]
         for band in held.bands
+        if band.name in found  # of test tiles without a pixel of it there is nothing to say
     }
     return {
         "level": held.level, "score": held.score, "draws": held.draws, "called": held.called,

@@ -17,7 +17,10 @@ from tests.fakes_dataset import make_dataset
 
 HERE = Path(__file__).parent
 MODULES = {"my-sis22": "original-sis22.txt", "blocks_all": "original-blocks.txt"}
-CODE = ("models", "sensor2sensor", "experiment.py", "train.py", "evaluate.py")
+CODE = (
+    "models", "sensor2sensor",
+    "experiment.py", "train.py", "evaluate.py", "calibrate.py", "predict.py",
+)  # fmt: skip
 # Every block that modules for the original call.
 BLOCKS = (
     "conv", "deconv", "lrelu", "relu", "prelu", "sigmoid", "batchnorm", "dropout", "pixelshuffler",

@@ -27,6 +27,7 @@ from sensor2sensor.inference.intervals import (
 )
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.run import PredictOptions, predict
+from sensor2sensor.inference.tiles import predicted
 from sensor2sensor.predictors.conformal import RELATIVE_ERROR
 from sensor2sensor.predictors.interval_words import coverage_lines, quantile_lines
 from sensor2sensor.predictors.intervals import Intervals, keep_intervals, read_intervals
@@ -128,6 +129,24 @@ def test_coverage_is_told_by_block_and_read_by_reports(place, bicubic):
     lines = coverage_lines(tried)
     assert lines[0] == "90 % intervals (conformal, 12 blocks) on 5 test blocks, by band:"
     assert lines[-1] == f"intervals are {made.promise}"
+
+
+def test_pixels_without_a_prediction_are_not_held_against_it(place, bicubic, monkeypatch):
+    method, made = bicubic
+
+    def with_gaps(method, records):
+        for one in predicted(method, records):
+            one.made[:4] = np.nan
+            yield one
+
+    monkeypatch.setattr("sensor2sensor.inference.intervals.predicted", with_gaps)
+    tried = covered(replace(method, intervals=made), of_split(place, "test"))
+    off = [one.reshape(32, 32, 3)[4:] for one in errors(place, "test", method)]
+    shares = [(one[..., 0] <= made.bands[0].q).mean() for one in off]
+    found = tried["bands"]["B02"]
+    assert found["pixels"] == 5 * 28 * 32
+    assert found["coverage"] == pytest.approx(np.mean(shares), abs=1e-3)
+    assert found["width"] == pytest.approx(2 * made.bands[0].q, rel=1e-5)
 
 
 def test_a_shifted_domain_is_named(place, bicubic):
