@@ -22,7 +22,7 @@ beside them, and its tables as CSV, Markdown and LaTeX; prints means and spread,
 over the strongest baselines. Results of other data sets, splits or profiles share no table.
 
   s2s report
-  s2s report --evaluation /data/experiments/_evaluation --page /tmp/report.html
+  s2s report --evaluation experiments/_evaluation --page report.html
 """
 TABLES = "report_tables"  # the folder of the tables, beside the page
 LOG_WIDTH = 160  # of a log file, which has no width of its own
