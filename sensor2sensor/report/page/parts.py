@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sensor2sensor.report import breakdown, compare, comparison
 from sensor2sensor.report.breakdown import Breakdown, Cell
+from sensor2sensor.report.comparison import many
 from sensor2sensor.report.page.section import folded, note
 from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import View
@@ -65,7 +66,8 @@ def _table(view: View, one: Breakdown, head: str) -> str:
     unit = f" ({one.unit})" if one.unit else ""
     rows = {}
     for part in one.parts:
-        behind = f"{part.label}\n{part.tiles and len(part.tiles)} tiles, {part.blocks} blocks"
+        counted = many(len(part.tiles), "tile"), many(part.blocks, "block")
+        behind = f"{part.label}\n{', '.join(counted)}"
         rows[behind] = {
             label: _cell(cells[part.label, label])
             for label in entrants
