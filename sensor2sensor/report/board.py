@@ -138,9 +138,10 @@ class Board:
         assert self.facts is not None  # else there is no cluster to test over
         own = self.facts[self._usable(metric, pairs[0], shown)]
         places = own["block"].tolist(), own["scene"].tolist()
-        found = [self._described(metric, pair, places, shown) for pair in pairs]
+        described = [self._described(metric, pair, places, shown) for pair in pairs]
+        found = [one for one, _ in described]
         clusters = clusters_of(*places)
-        testable = [n for n, one in enumerate(found) if not one.note.startswith("no verdict")]
+        testable = [n for n, (_, barred) in enumerate(described) if not barred]
         if not clusters or not testable:
             return found
         values = np.stack([self._differences(metric, pairs[n], shown) for n in testable])
@@ -168,18 +169,18 @@ class Board:
 
     def _described(
         self, metric: str, pair: Pair, places: tuple[list[str], list[str]], shown: Bools
-    ) -> Comparison:
-        """What is known without a test, and why there is none."""
+    ) -> tuple[Comparison, bool]:
+        """What is known without a test, and whether tiles without a value bar one."""
         usable, values = self._usable(metric, pair, shown), self._differences(metric, pair, shown)
         note, count = limits_of(*places), int(shown.sum())
-        first, second = 0, 0
+        first, second, barred = 0, 0, False
         if values.size < count or not count:
             whole, first, second = self._lost(metric, pair, usable, shown)
-            lacking = f"no verdict: finite on {values.size} of {count} tiles"
-            note = note if whole and values.size else lacking
+            if barred := not (whole and values.size):
+                note = f"no verdict: finite on {values.size} of {count} tiles"
         if any(one.given for one in pair):
-            note = f"no verdict: perfect {BY_DEFINITION}"
-        return Comparison(
+            note, barred = f"no verdict: perfect {BY_DEFINITION}", True
+        known = Comparison(
             first=pair[0].label,
             second=pair[1].label,
             metric=metric,
@@ -192,6 +193,7 @@ class Board:
             scenes=len(set(places[1])),
             note=note,
         )
+        return known, barred
 
     def _lost(self, metric: str, pair: Pair, usable: Bools, shown: Bools) -> tuple[bool, int, int]:
         """Whether the tiles left out cost no verdict, and on how many either side failed."""
