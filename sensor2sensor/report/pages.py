@@ -210,7 +210,7 @@ def overview(results: Results) -> Page:
     """What was read, and what was skipped and why."""
     import pandas as pd
 
-    lines = [_line(result) for result in results.results]
+    lines = [line_of(result) for result in results.results]
     body = table_html(pd.DataFrame(lines).set_index("experiment")) if lines else ""
     if not lines:
         body = note(NO_RESULTS.format(folder=results.folder))
@@ -220,7 +220,8 @@ def overview(results: Results) -> Page:
     return Page(body)
 
 
-def _line(result: Result) -> dict[str, str]:
+def line_of(result: Result) -> dict[str, str]:
+    """What was scored, of one evaluation."""
     facts, data = result.facts, result.facts.dataset
     return {
         "experiment": facts.experiment,

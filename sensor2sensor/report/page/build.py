@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.versions import __version__, library_versions
-from sensor2sensor.report.load import Result, Results
+from sensor2sensor.report.load import Results
 from sensor2sensor.report.page import conclusions, group
 from sensor2sensor.report.page.crossed import crossed
 from sensor2sensor.report.page.pictures import MANY, Album
 from sensor2sensor.report.page.section import Section, contents, drawn, filled, note
 from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import View
-from sensor2sensor.report.pages import Page
+from sensor2sensor.report.pages import Page, line_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +120,7 @@ def _title(results: Results) -> str:
 def _read(results: Results) -> Section:
     import pandas as pd
 
-    lines = [_line(result) for result in results.results]
+    lines = [line_of(result) for result in results.results]
     frame = pd.DataFrame(lines).set_index("experiment") if lines else pd.DataFrame()
     body = table(frame, "Every evaluation that was read")
     empty = note(
@@ -128,20 +128,6 @@ def _read(results: Results) -> Section:
         "first."
     )
     return Section("read", "What was read", body or empty)
-
-
-def _line(result: Result) -> dict[str, str]:
-    facts, data = result.facts, result.facts.dataset
-    return {
-        "experiment": facts.experiment,
-        "run": facts.timestamp,
-        "model": facts.model_name,
-        "step": str(facts.step),
-        "data set": f"{data.name}\n{data.tile_px} px, factor {data.factor:g}",
-        "split": facts.split,
-        "tiles": str(facts.tiles),
-        "profile": facts.profile,
-    }
 
 
 def _skipped(results: Results) -> Section:
