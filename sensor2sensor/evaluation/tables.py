@@ -130,7 +130,8 @@ def gain_table(
     shown = columns or evaluation.metrics
     gains = {name: evaluation.gains[baseline][name] for name in shown}
     over = " or ".join(dict.fromkeys(item.over for item in gains.values() if item.over))
-    basis = f"; intervals over {over}" if over else ""
+    # One run's table is not corrected for its number of metrics, as tables of the report are.
+    basis = f"; intervals over {over}, each metric by itself" if over else ""
     title = f"Gain of {evaluation.methods[0]} over {baseline}{place} (positive = better{basis})"
     table = _table(title, ("metric", "mean", "95 % (t)", "better on", "tiles", "verdict"))
     for name, item in gains.items():
