@@ -41,6 +41,9 @@ INTERVALS = {
 }  # fmt: skip
 
 
+ODD = {"model": {"not_finite": 3, "ordinary": 57}}
+
+
 def picture(path, size):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, (0, 90, 160)).save(path)
@@ -108,7 +111,7 @@ def results(tmp_path_factory):
     found = (
         evaluated(folder, "sis2/good", 0.7, where, 1, seed=1, intervals=INTERVALS, **seeds),
         evaluated(folder, "sis2/good", 0.7, where, 2, seed=2, timestamp="0716-0930", **seeds),
-        evaluated(folder, "sis2/bad", 0.2, where, 3),
+        evaluated(folder, "sis2/bad", 0.2, where, 3, states=ODD),
         evaluated(folder, NASTY, 0.7, where, 4, profile="arisgan"),
     )
     return report.Results(folder, found, (report.Skipped(folder / "cut.json", "not JSON"),))
@@ -226,6 +229,13 @@ def test_parts_coverage_and_what_was_skipped_are_shown(source):
     assert "a shifted domain (another season), where nothing is promised" in shown
     assert "91.3" in shown
     assert "cut.json" in shown and "not JSON" in shown
+
+
+def test_images_that_failed_are_counted(source):
+    table = re.search(r"<details><summary>Failed and unusual tiles.*?</details>", source, re.S)[0]
+    rows = re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', table)
+    counts = {re.sub("<.*?>", "", name): re.sub("<.*?>", " ", row).split() for name, row in rows}
+    assert counts["sis2/bad"][-1] == "3" and counts[GOOD][-1] == "0"
 
 
 def test_trust_is_a_bar_of_what_was_improved_left_out_and_made_up(trusted):
