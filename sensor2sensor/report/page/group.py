@@ -118,10 +118,12 @@ def _scores(view: View) -> str:
 def _failed(view: View) -> str:
     """Who failed where the truth allows a value; empty where nobody did."""
     frame = failures(view.group, view.found)
-    odd = frame.columns[frame.columns.get_loc(FAILED) + 2 :]
+    odd = frame.columns[list(frame.columns).index(FAILED) + 2 :]
     if not frame[FAILED].any() and not frame[odd].to_numpy().any():
         return ""
-    return folded("Failed and unusual tiles", table(frame, FAILURES, baselines=view.grey, corner="model"))
+    return folded(
+        "Failed and unusual tiles", table(frame, FAILURES, baselines=view.grey, corner="model")
+    )
 
 
 def _ranks(view: View) -> str:
