@@ -4,9 +4,9 @@
 
 Makes the data sets of `make real`, `real-maps`, `real-aerial`, `real-clouds` (its real dates) and
 `real-sisr` from the samples in FOLDER, trains the experiments of those jobs with every seed, half
-of the blocks of val set aside for intervals where there are several, scores them, super-resolution also by profile `trust`
-and on another data set, and writes the report. Killed and started again, it goes on after the last
-training that was finished.
+of the blocks of val set aside for intervals where there are several, scores them, super-resolution
+also by profile `trust` and on another data set, and writes the report. Killed and started again, it
+goes on after the last training that was finished.
 """
 
 from __future__ import annotations

@@ -151,7 +151,14 @@ def signed_rank(differences: Floats, groups: Sequence[str]) -> Floats | None:
     same = (means == 0).all(axis=-1)
     # Means that all are zero have no ranks, and nothing that speaks against a zero.
     ranked = np.where(same[..., None], np.arange(means.shape[-1]) - means.shape[-1] / 2, means)
-    found = np.asarray(wilcoxon(ranked, axis=-1).pvalue, dtype=np.float64)
+    # scipy takes one method for all it is given: rows with ties or zeros, which have no exact
+    # distribution there, must not make the others' p-values approximate.
+    sizes = np.sort(np.abs(ranked), axis=-1)
+    tied = (sizes[..., :1] == 0).any(axis=-1) | (np.diff(sizes, axis=-1) == 0).any(axis=-1)
+    found = np.empty(tied.shape, dtype=np.float64)
+    for rows in (tied, ~tied):
+        if rows.any():
+            found[rows] = wilcoxon(ranked[rows], axis=-1).pvalue
     return np.where(same, 1.0, found)
 
 
