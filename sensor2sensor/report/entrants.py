@@ -87,9 +87,12 @@ def entrants(group: Group) -> list[Entrant]:
         )
         for name, result in order.items()
     ]  # fmt: skip
-    models = seeds.models(group.results)
+    models, names = seeds.models(group.results), set(order)
     for model, label in zip(models, seeds.labels(group, models), strict=True):
-        found.append(_model(group, model, label))
+        # Tables know everybody by the label: an experiment may be called as a baseline is.
+        own = label if label not in names else f"{label} [run]"
+        names.add(own)
+        found.append(_model(group, model, own))
     return found
 
 

@@ -193,7 +193,8 @@ def _key(entrant: Entrant) -> Key:
     trained_on = digits(facts.dataset if there is None else there.trained_on)
     steps = {result.facts.step for result in entrant.results}
     step = steps.pop() if len(steps) == 1 else "best"
-    return ("run", facts.recipe, trained_on, step, facts.weights, facts.inference_statistics, mode)
+    applied = (facts.weights, facts.inference_statistics, mode, *facts.options)
+    return ("run", facts.recipe, trained_on, step, *applied)
 
 
 def _columns(board: _Board, key: Key) -> set[str]:
@@ -260,9 +261,9 @@ def _notes(board: _Board, names: dict[Key, str]) -> list[str]:
     notes = []
     for key, name in names.items():
         found = {c: e for (row, c), (_, e) in board.entrants.items() if row == key and e.results}
-        counts = {column: len(entrant.results) for column, entrant in found.items()}
-        if len(set(counts.values())) > 1:
-            told = ", ".join(f"{count} on {column}" for column, count in counts.items())
+        own = {column: _seeds(entrant) for column, entrant in found.items()}
+        if len(set(own.values())) > 1:
+            told = ", ".join(f"{seeds} on {column}" for column, seeds in own.items())
             notes.append(f"{name}: not the same seeds everywhere ({told}).")
         for column, entrant in found.items():
             there = entrant.results[0].facts.scored_on
@@ -272,6 +273,12 @@ def _notes(board: _Board, names: dict[Key, str]) -> list[str]:
             elif there is not None and there.seen_tiles is None:
                 notes.append(f"{name}: nobody knows how much of {column} it was trained on.")
     return notes
+
+
+def _seeds(entrant: Entrant) -> str:
+    """Its seeds in their order: ``1, 2``."""
+    seeds = [result.facts.seed for result in entrant.results if result.facts.seed is not None]
+    return ", ".join(map(str, sorted(seeds))) or "unknown"
 
 
 def _in_words(cell: Cell | None) -> str:

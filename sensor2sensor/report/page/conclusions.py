@@ -157,7 +157,10 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
     }
     seen = sum((view.seen or 0) > 0 for view in views)
     # By name: a model that was scored by two profiles was trained once all the same.
-    models = {model.label: len(model.results) for view in views for model in view.models}
+    models: dict[str, int] = {}
+    for view in views:
+        for model in view.models:
+            models[model.label] = max(len(model.results), models.get(model.label, 0))
     once = sum(seeds < 2 for seeds in models.values())
     return [
         f"Nothing about other scenes in {few} of {groups}: fewer than four scenes are behind their "

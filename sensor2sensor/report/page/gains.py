@@ -79,7 +79,8 @@ def _about(group: Group, found: Sequence[Comparison]) -> str:
         "Models from the best mean rank down. Mean paired difference per tile, signed so that "
         "right of zero is better for every metric, with its 95 % interval: Student's t with the "
         f"cluster-robust variances of blocks of ground and of scenes; here {taken_over(found)}. "
-        f"{comparison.told(found)} No verdict where a tile has no finite value{within}. A scene is "
+        f"{comparison.told(found)} No verdict where a side fails on a tile that the metric is "
+        f"defined on{within}. A scene is "
         f"told from others by {group.facts.scene_unit}."
     )
 

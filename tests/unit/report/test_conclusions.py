@@ -55,6 +55,15 @@ def test_what_came_to_no_verdict_is_parted_by_why():
     assert "significant" not in cannot
 
 
+def test_a_model_of_several_seeds_was_not_trained_once_though_one_was_scored_again():
+    seeds = [run(f"a/m-s{n}", 0.7, n, seed=n, recipe="r") for n in (0, 1)]
+    again = run("a/m-s0", 0.7, 0, seed=0, recipe="r", profile="extended")
+    results = Results(Path("x"), (*seeds, again), ())
+    views = [View(group, "d", f"g{n}") for n, group in enumerate(results.groups)]
+    cannot = " ".join(conclusions(results, views).cannot)
+    assert "1 of 2 models was trained once" in cannot
+
+
 def test_the_strongest_baseline_comes_last_whatever_the_order_of_the_file():
     levels = {"first": 0.55, "second": 0.52, "bicubic": 0.5}
     others = {name: made.scores(level, 3, WHERE) for name, level in levels.items()}

@@ -93,11 +93,20 @@ def test_trainings_on_two_builds_of_a_data_set_are_no_row():
     assert table.rows == ("bicubic", "a/1", "b/1", "a/1 [2]")
 
 
+def test_a_row_is_of_one_step_and_says_where_its_seeds_differ():
+    home = [run("a", 0.8, step=step) for step in (300, 100)]
+    (table,) = found(*home, run("a", 0.6, at=OTHER, step=100))
+    rows = {row for row, column in table.cells if column == "o at 64 px" and "step" in row}
+    assert rows == {"a/1 (0715-0930, step 100)"}
+    (table,) = found(run("a", 0.8), run("a", 0.8, at=OTHER), run("a", 0.6, seed=2, at=OTHER))
+    assert any("(1 on d at 64 px, 1, 2 on o at 64 px)" in note for note in table.notes)
+
+
 def test_what_is_lacking_or_unknown_is_said():
     results = run("a", 0.8), run("a", 0.8, seed=2), run("a", 0.8, at=OTHER, seen=None)
     (table,) = found(*results)
     told = " ".join(table.notes)
-    assert "not the same seeds everywhere (2 on d at 64 px, 1 on o at 64 px)" in told
+    assert "not the same seeds everywhere (1, 2 on d at 64 px, 1 on o at 64 px)" in told
     assert "nobody knows how much of o at 64 px it was trained on" in told
     assert table.cells["a/* (2 seeds)", "o at 64 px"].seen is None
     # A data set that was built anew is another column.

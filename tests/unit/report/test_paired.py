@@ -98,6 +98,28 @@ def test_a_tile_that_one_seed_failed_on_is_a_failure_of_the_model(seeds):
     assert "In 1 a side failed on tiles" in compare.correction(found)
 
 
+def test_an_experiment_that_is_called_as_a_baseline_is_does_not_take_its_place():
+    found = made.group(run("bicubic", 0.9, 4), run("a/good", 0.7))
+    gained = compare.compared_with(found)
+    assert set(gained) == {"bicubic [run]", "a/good"}
+    for label, level in (("bicubic [run]", 0.9), ("a/good", 0.7)):
+        own = gained[label]["ssim"]
+        assert own.mean == pytest.approx(level - 0.5, abs=0.02) and own.verdict == "better"
+
+
+def test_what_another_evaluation_has_a_value_of_is_a_failure_of_one_without_baselines():
+    spoilt = made.scores(0.7, 1, WHERE)
+    for values in spoilt.values():
+        values[:12] = np.nan
+    alone = made.result("a/fails", {"model": spoilt}, WHERE)
+    (one, *_) = [
+        found
+        for found in paired.pairs(made.group(alone, run("a/good", 0.6)))
+        if (found.first, found.second) == ("a/fails", "bicubic")
+    ]
+    assert (one.left_out, one.failed, one.verdict) == (12, (12, 0), "none")
+
+
 def test_a_tile_that_nobody_has_a_value_on_is_no_failure():
     own = {name: values.copy() for name, values in made.scores(0.7, 1, WHERE).items()}
     others = {m: {n: v.copy() for n, v in b.items()} for m, b in BASELINES.items()}
