@@ -37,7 +37,7 @@ class _Column:
 
     Attributes:
         values: NaN where undefined, ``+inf`` where perfect.
-        defined: Where it has a value, or lacks it only since a stratum has few pixels there.
+        defined: Where it has a value.
         alike: Where every method of its evaluations lacks it, so that the truth leaves it so.
     """
 
@@ -114,9 +114,7 @@ class Board:
     def _read(self, entrant: Entrant, metric: str) -> _Column:
         table = self._tables[entrant.label]
         values = table[metric].to_numpy(dtype=np.float64)
-        whole = table[split_column(metric)[0]].to_numpy(dtype=np.float64)
-        # A value on the whole tile and none within: too few pixels, and no fault of the method's.
-        defined = np.isfinite(values) | (np.isnan(values) & np.isfinite(whole))
+        defined = np.isfinite(values)
         alike = np.ones(len(values), dtype=bool)
         for result in entrant.results:
             alike &= self._alike[id(result)][metric]

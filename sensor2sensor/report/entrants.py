@@ -187,10 +187,8 @@ def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
     """One metric of each entrant, all on the same tiles.
 
     Left out for all are tiles where it is NaN for every entrant, since the truth leaves it so, and
-    tiles where one is perfect, since no mean holds an infinite PSNR. Within a stratum also those
-    with too few of its pixels for one that has a value on the whole tile. An entrant without a
-    finite value on one of the others cannot be compared: its column is empty, as without the
-    metric.
+    tiles where one is perfect, since no mean holds an infinite PSNR. An entrant without a finite
+    value on one of the others cannot be compared: its column is empty, as without the metric.
     """
     import pandas as pd
 
@@ -199,10 +197,7 @@ def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
     # An infinite error is no perfection and stays: its owner has failed there.
     perfect = (frame == np.inf).any(axis=1) & (better == "higher")
     shared = ~(frame.isna().all(axis=1) | perfect)
-    name = split_column(metric)[0]
-    # A value on the whole tile and none within: too few pixels, and no fault of the method's.
-    whole = pd.DataFrame({i: found[i].table[name] for i in having})
-    defined = np.isfinite(frame) | (frame.isna() & np.isfinite(whole))
+    defined = np.isfinite(frame)
     # Who fails on the hard tiles must not be judged on the easy ones that are left to it.
     usable = [i for i in having if defined[i][shared].all()]
     rest = frame.loc[shared, usable].dropna()  # tiles with too few pixels for one of those left

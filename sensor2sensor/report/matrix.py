@@ -211,8 +211,11 @@ def _tables(board: _Board, title: str, metrics: Sequence[str] | None) -> list[Ma
     references: dict[str, str | None] = {}
     gains: dict[int, dict[tuple[str, str], tuple[float | None, str]]] = {}
     for (key, column), (group, entrant) in board.entrants.items():
-        references.setdefault(column, group.reference)
-        gained = gains.setdefault(id(group), _gains(group))
+        # One baseline a column, or its gains would not compare.
+        over = references.setdefault(column, group.reference)
+        if id(group) not in gains:
+            gains[id(group)] = _gains(group, over)
+        gained = gains[id(group)]
         for metric in wanted:
             if entrant.has(metric):
                 gain = gained.get((entrant.label, metric), (None, "none"))
@@ -236,11 +239,11 @@ def _names(board: _Board) -> dict[Key, str]:
     return names
 
 
-def _gains(group: Group) -> dict[tuple[str, str], tuple[float | None, str]]:
-    """By entrant and metric the mean gain over the group's reference, and the verdict."""
-    if group.reference is None:
+def _gains(group: Group, over: str | None) -> dict[tuple[str, str], tuple[float | None, str]]:
+    """By entrant and metric the mean gain over a baseline, and the verdict; none without it."""
+    if over is None:
         return {}
-    found = over_baseline(group, group.reference)
+    found = over_baseline(group, over)
     return {(one.first, one.metric): (one.mean, one.verdict) for one in found}
 
 

@@ -31,7 +31,7 @@ def trust(view: View, album: Album) -> str:
     if not known or known[0].facts.trust is None:
         return ""
     first = known[0].facts.trust
-    shares = _shares(view)
+    shares = shares_of(view)
     unit = "% of the weight" if first.as_coded else "% of the pixels judged"
     drawn = _bars(view, shares, unit) if shares else ""
     told = "".join(
@@ -54,7 +54,7 @@ def _maps(result: Result, album: Album) -> str:
     )
 
 
-def _shares(view: View) -> dict[str, dict[str, float]]:
+def shares_of(view: View) -> dict[str, dict[str, float]]:
     """Mean share of each class by entrant; those without all three left out."""
     names = {c: m for c in CLASSES for m in view.group.metrics if m.startswith(f"{c}_")}
     if len(names) < len(CLASSES):

@@ -75,3 +75,15 @@ def test_the_strongest_baseline_comes_last_whatever_the_order_of_the_file():
     # Who fails on a tile is the stronger of nobody.
     failing = run("a", 0.7, 1, {**others, "first": spoilt})
     assert gained_over(made.group(failing)) == ("bicubic", "first", "second")
+
+
+def test_intervals_that_held_less_than_they_aim_at_are_told():
+    band = {"unit": "1", "q": 0.02, "calibration_blocks": 20, "coverage": 0.77, "std": 0.04,
+            "lowest": 0.6, "highest": 0.9, "width": 0.04, "blocks": 12, "pixels": 9}  # fmt: skip
+    said = {"level": 0.9, "score": "absolute", "draws": 1, "called": "conformal, 20 blocks",
+            "calibrated": True, "calibration_blocks": 20, "promise": "marginal", "edge_px": 0,
+            "calibrated_on": "part of val", "quantile_error": 0.0, "tiles": 40, "test_blocks": 8,
+            "shift": [], "bands": {"B02": band}}  # fmt: skip
+    _, cannot = told(run("a", 0.7, 1, intervals=said), run("b", 0.6, 2))
+    assert "as if they held 90 %: 1 of 1 evaluation with intervals held less" in cannot
+    assert "the least 77 %" in cannot

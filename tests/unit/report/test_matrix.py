@@ -152,3 +152,15 @@ def test_of_seeds_a_tile_counts_that_any_failed_on_and_perfect_is_no_failure():
     told = failures(made.group(*results)).loc["a/* (2 seeds)"]
     assert (told["failed"], told["failed in"]) == (2, "SSIM 2")
     assert told["constant prediction"] == 2 and told["tiles"] == 20
+
+
+def test_gains_of_a_column_are_over_one_baseline():
+    nearest = {"nearest": made.scores(0.4, 3, WHERE)}
+    home = made.result(
+        "b/1", {"model": made.scores(0.9, 1, WHERE), **nearest}, WHERE,
+        recipe="sha256:b", seed=1, dataset=OTHER,
+    )  # fmt: skip
+    (table,) = found(run("a", 0.8), run("a", 0.8, at=OTHER), home)
+    over = {row: table.cells[row, "o at 64 px"].gain for row in ("a/1", "b/1")}
+    assert table.references["o at 64 px"] == "nearest"
+    assert over["a/1"] is None and over["b/1"] == pytest.approx(0.5, abs=0.02)
