@@ -88,6 +88,7 @@ class Subject:
         inference: What is kept of the training mode; None: nothing.
         baseline: Whether the model is the baseline of its name, which is then not compared with it.
         named_step: The step, where it was asked for and is part of the files' names.
+        at_best: Whether the run's best validation is that of this step; None: it keeps none.
         options: What ``--set`` said of the evaluation.
         intervals: How much of test the model's intervals hold (section ``intervals``); None: none.
         seed: Of the experiment; None of a baseline, which draws nothing.
@@ -109,6 +110,7 @@ class Subject:
     inference: Inference | None = None
     baseline: bool = False
     named_step: int | None = None
+    at_best: bool | None = None
     options: tuple[str, ...] = ()
     intervals: Mapping[str, Any] | None = None
     seed: int | None = None
@@ -221,6 +223,7 @@ def document(
         "seed": subject.seed,
         "recipe": subject.recipe,
         "step": subject.step,
+        "at_best": subject.at_best,
         "weights": subject.weights,
         "clipped_pixels": subject.clipped_pixels,
         "inference_statistics": subject.inference_statistics,

@@ -13,6 +13,7 @@ from sensor2sensor.config.vocabulary import EXTENDED, TORCHSISR
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.lpips_file import open_lpips
+from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.dataset.exclusion import left_out
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from sensor2sensor.config.environment import Environment
     from sensor2sensor.config.exclusion import Excluded
-    from sensor2sensor.core.runs import Run
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.evaluation.elsewhere import Elsewhere
     from sensor2sensor.pipeline.normalisation import Normalisation
@@ -126,6 +126,7 @@ class Session:
             inference_statistics="none" if baseline else config.applied_statistics,
             baseline=baseline,
             named_step=named_step,
+            at_best=None if baseline else _at_best(experiment.run, step),
             options=tuple(options),
             intervals=intervals,
             seed=None if baseline else experiment.SEED,
@@ -264,3 +265,9 @@ class Session:
         count = len(self._filters["exclude_tiles"] & self._experiment.excluded.names)
         named = [f"exclude_tiles leaves out {count} of its tiles"] if count else []
         return [*tried, *self._elsewhere.lines(), *named]
+
+
+def _at_best(run: Run, step: int) -> bool | None:
+    """Whether the run's best validation is that of a step; None of a run that keeps no best."""
+    best = read_run_json(run).get("best")
+    return None if best is None else int(best["step"]) == step

@@ -304,6 +304,7 @@ class EvaluationFile(_Frozen):
     seed: int | None = None
     recipe: str | None = None  # equal ones on one data set are seeds of one model
     step: int
+    at_best: bool | None = None  # the run's best validation is that of this step
     weights: str = "last"
     clipped_pixels: float | None = None
     inference_statistics: str = "moving averages"  # what evaluations from before the key used

@@ -188,6 +188,8 @@ def test_val_of_the_same_ground_shows_no_block_that_calibrates(copied):
     from sensor2sensor.evaluation.elsewhere import Elsewhere
     from sensor2sensor.evaluation.session import Session
 
+    copied.run.logs_dir.mkdir(parents=True)
+    copied.run.run_json.write_text('{"started": "2026-01-01T00:00:00Z"}')
     same = Elsewhere.of(copied, "alt4_same", "val")
     kept = [
         Session(copied, "0101-0000", 2, "standard", split="val", elsewhere=one)._filters
