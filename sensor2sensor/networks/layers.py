@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 
-
 _HOLDERS = (keras.layers.Layer, Mapping, list, tuple, set)
 
 

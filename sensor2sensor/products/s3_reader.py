@@ -1,10 +1,10 @@
 """Windows of the netCDF files of a Sentinel-3 OLCI product.
 
 Each variable's file is opened once, by h5netcdf, and each method makes one hyperslab read per
-variable: scale, offset and fill are applied by xarray to the window alone. (Opening a whole file
-with xarray describes every variable of 27 files to read one of each: three times as long.) Real files are chunked and deflated, in
-the worst case as one chunk, so every read inflates whole chunks: ask for one large window rather
-than for many small ones.
+variable: scale, offset and fill are applied by xarray to the window alone. (To open files with
+xarray describes every variable of 27 files, to read one of each: it takes three times as long.)
+Real files are chunked and deflated, in the worst case as one chunk, so every read inflates whole
+chunks: ask for one large window rather than for many small ones.
 """
 
 from __future__ import annotations
