@@ -109,9 +109,11 @@ class Session:
         self._split = split
         self._profile = profile
         config = experiment.config
-        # Of val what training looks at: calibration blocks must choose no recipe either.
-        watched = split == "val" and elsewhere is None
-        names = unread(experiment) if watched else experiment.excluded.names
+        names = experiment.excluded.names
+        # Of val what training looks at: calibration blocks must choose no recipe either, by
+        # whatever data set they are shown.
+        if split == "val":
+            names = unread(experiment) if elsewhere is None else names | elsewhere.overlap.aside
         self._filters: Filters = {
             "enforce_suffix": config.enforce_suffix or None,
             "exclude_suffix": config.exclude_suffix or None,
@@ -164,7 +166,7 @@ class Session:
         if itself is None:
             known = with_interpolation(place[1], self._profile, known)
         predictors: dict[str, Predictor] = {MODEL: predictor, **known}
-        sheet = FactSheet(*place, self._seen())
+        sheet = FactSheet(*place, *self._ground())
         lpips = experiment.environment.lpips_weights
         evaluation = evaluate(
             predictors,
@@ -261,12 +263,12 @@ class Session:
             return excluded
         return frozenset(row.name for row in read_split(self._place[0]))
 
-    def _seen(self) -> dict[str, bool | None] | None:
-        """By name whether training has seen a tile's ground; None on the run's own data set."""
+    def _ground(self) -> tuple[dict[str, bool | None], ...]:
+        """By name whether training, and whether val, shows a tile's ground; of another data set."""
         if self._elsewhere is None:
-            return None
+            return ()
         found = self._elsewhere.overlap
-        return {name: found.of(name) for name in found.tiles}
+        return tuple({n: of(n) for n in found.tiles} for of in (found.of, found.of_val))
 
     def _told(self) -> list[str]:
         """Lines on the model's intervals, and on which tiles were scored."""
@@ -274,7 +276,7 @@ class Session:
         tried = [] if held is None else coverage_lines(held)
         if self._elsewhere is None:
             return [*tried, *left_out(self._experiment, self._split)]
-        count = len(self._filters["exclude_tiles"])
+        count = len(self._filters["exclude_tiles"] & self._experiment.excluded.names)
         named = [f"exclude_tiles leaves out {count} of its tiles"] if count else []
         return [*tried, *self._elsewhere.lines(), *named]
 
