@@ -4,9 +4,9 @@
 
 Makes the data sets of `make real`, `real-maps`, `real-aerial`, `real-clouds` (its real dates) and
 `real-sisr` from the samples in FOLDER, trains the experiments of those jobs with every seed, half
-of the blocks of val set aside for intervals, scores them, super-resolution also by profile `trust`
-and on another data set, and writes the report. Killed and started again, it goes on after the last
-training that was finished.
+of the blocks of val set aside for intervals where there are several, scores them, super-resolution
+also by profile `trust` and on another data set, and writes the report. Killed and started again, it
+goes on after the last training that was finished.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class System:
         sets: Stages of the job that they take.
         models: Shipped experiments by the name they have in the report.
         scorings: Options of `evaluate.py`, beside the evaluation that ends a training.
+        blocks: Whether val has blocks enough to set some aside.
     """
 
     folder: str
@@ -49,6 +50,7 @@ class System:
     sets: int
     models: dict[str, str]
     scorings: tuple[tuple[str, str], ...] = ()
+    blocks: bool = True
 
 
 def main() -> int:
@@ -120,7 +122,8 @@ def prepare_distorted(job: Job, data: Path) -> None:
 def train(job: Job, name: str, model: str, seed: int) -> None:
     """Train one model of a system with one seed, calibrate it and score it."""
     system = SYSTEMS[name]
-    content = shipped(system.models[model], seed=seed, calibration=CALIBRATION)
+    aside = CALIBRATION if system.blocks else None
+    content = shipped(system.models[model], seed=seed, calibration=aside)
     if "registration" in content:
         learnt, run_name = shipped(sisr.REGISTRATION, seed=seed), f"{name}/registration/{seed}"
         trainings.train(job, run_name, learnt, folder_of(job, learnt), split="val")
@@ -163,6 +166,7 @@ SYSTEMS = {
         lambda job, data: clouds.prepare_dates(job, data / "s2_multidate_120m"),
         1,
         {"dsen2cr": "real/dsen2cr_multidate"},
+        blocks=False,
     ),
     "sisr": System(
         "s2_chips",

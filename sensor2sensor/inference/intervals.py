@@ -53,11 +53,13 @@ class Ground:
         contract: Its contract.
         rows: Of ``split.csv``, ordered by block; a tile on several counts to the first, as in
             evaluations: blocks must not overlap.
+        left_out: Blocks that are no part of them, as intervals were calibrated on their ground.
     """
 
     folder: Path
     contract: DatasetContract
     rows: tuple[SplitRow, ...]
+    left_out: int = 0
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -94,10 +96,12 @@ class Ground:
         return edge_px(method, TileScene(record, method.form))
 
 
-def ground(folder: Path, contract: DatasetContract, rows: Sequence[SplitRow]) -> Ground:
+def ground(
+    folder: Path, contract: DatasetContract, rows: Sequence[SplitRow], left_out: int = 0
+) -> Ground:
     """Tiles of a data set, block by block."""
     ordered = sorted(rows, key=lambda row: (first_block(row), row.name))
-    return Ground(folder, contract, tuple(ordered))
+    return Ground(folder, contract, tuple(ordered), left_out)
 
 
 def calibrated(method: Method, ground: Ground, level: float) -> Intervals:
@@ -191,6 +195,8 @@ def covered(method: Method, ground: Ground) -> dict[str, Any]:
         "quantile_error": held.quantile_error, "tiles": len(ground.rows),
         "test_blocks": len(set(ground.blocks.values())), "bands": bands,
         "shift": shift(held, ground),
+        # Only where there are such: on the data set trained on there cannot be any.
+        **({"left_out_blocks": ground.left_out} if ground.left_out else {}),
     }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ ABSOLUTE, SPREAD = "absolute", "spread"
 _MEMBER = ("experiment", "run", "step", "checkpoint_sha256", "applied")
 # A spread of 0 would make an interval a point: below this share of a band's range it is that.
 FLOOR_SHARE = 1e-3
+_PATIENCE_S = 60.0
 
 
 class BandQuantile(Frozen):
@@ -230,9 +231,16 @@ def read_intervals(path: Path) -> tuple[Intervals, ...]:
 
 
 def keep_intervals(path: Path, made: Intervals) -> None:
-    """Keep quantiles in a file, in place of those of the same members, mode and draws."""
-    others = [one for one in read_intervals(path) if _of(one) != _of(made)]
-    files.write_json(path, _Kept(modes=(*others, made)).model_dump(mode="json"))
+    """Keep quantiles in a file, in place of those of the same members, mode and draws.
+
+    Raises:
+        InputError: The file is another's or damaged, or another process holds it for long.
+    """
+    # Another mode of this checkpoint may be calibrated at the same time: neither loses the other's,
+    # nor is the work of minutes lost for a file that is written in a moment.
+    with files.lock(path.with_name(f".{path.name}.lock"), _PATIENCE_S):
+        others = [one for one in read_intervals(path) if _of(one) != _of(made)]
+        files.write_json(path, _Kept(modes=(*others, made)).model_dump(mode="json"))
 
 
 def intervals_for(path: Path, provenance: Mapping[str, Any]) -> Intervals | None:

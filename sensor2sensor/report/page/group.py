@@ -99,8 +99,8 @@ def _head(view: View) -> str:
 def _scores(view: View) -> str:
     group, frame = view.group, compare.summary_table(view.group)
     told = (
-        "Mean ± standard deviation over tiles; best mean in bold, baselines in grey. Undefined "
-        "and infinite values are counted, never averaged. "
+        "Mean ± standard deviation over tiles, baselines in grey. Undefined and infinite values "
+        "are counted, never averaged. Bold is best by the mean on the tiles that all share. "
     )
     if any(result.facts.pooled for result in group.results):
         told += "“Pooled” is over all pixels at once, as published numbers are. "

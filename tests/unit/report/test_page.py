@@ -207,8 +207,8 @@ def test_ten_lines_at_the_top_are_those_of_the_results(source):
     lines = [unescape(re.sub("<.*?>", "", line)) for line in re.findall("<li>(.*?)</li>", top)]
     assert 6 <= len(lines) <= 10
     assert lines[0].startswith("4 evaluations of 4 runs on 1 data set, in 2 groups")
-    first = f"alt6_toy: {GOOD} has the best mean rank and is better than bicubic in 3 of 3 metrics"
-    assert lines[1].startswith(f"{first} (intervals over 12 blocks and 5 scenes")
+    first = f"of 2 models {GOOD} has the best mean rank; it is better than bicubic in 3 of 3"
+    assert lines[1].startswith(f"alt6_toy: {first} metrics (intervals over 12 blocks and 5 scenes")
     assert lines[2] == f"alt6_toy: {GOOD} is better than sis2/bad in 3 of 3 metrics."
     assert any("2 of 3 models were trained once" in line for line in lines)
     assert any("Nothing about 1 file that could not be read" in line for line in lines)
