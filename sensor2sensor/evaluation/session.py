@@ -23,7 +23,15 @@ from sensor2sensor.evaluation.cross_output import show_detail, write_detail
 from sensor2sensor.evaluation.fixed import write_fixed
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.joined import write_joined
-from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, stem, write
+from sensor2sensor.evaluation.output import (
+    Filters,
+    Inference,
+    Subject,
+    noted,
+    refuse_taken,
+    stem,
+    write,
+)
 from sensor2sensor.evaluation.recipe import recipe_of
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
 from sensor2sensor.evaluation.sisr import sisr_of
@@ -140,10 +148,17 @@ class Session:
         Args:
             predictor: The run's generator with its weights restored, or its baseline.
             console: Where to print; the terminal by default.
+
+        Raises:
+            OutputExistsError: Another experiment's evaluation has the names of these files.
         """
         from rich.console import Console
 
         experiment = self._experiment
+        folder = experiment.environment.evaluation_dir
+        draws = len(draws_of(predictor))
+        asked = replace(self.subject, inference=self._inference(draws, 0))
+        refuse_taken(folder, stem(asked, self._profile, self._split), asked)
         name = self.subject.model_name
         itself = name if self.subject.baseline and name != PUBLISHED else None
         # With the same filters: a line fitted on other tiles would be another baseline.
@@ -166,10 +181,9 @@ class Session:
             facts=sheet,
             **self._filters,
         )
-        kept = self._inference(len(draws_of(predictor)), len(evaluation.of(MODEL)))
+        kept = self._inference(draws, len(evaluation.of(MODEL)))
         self.subject = replace(self.subject, inference=kept)
         clipped = self._clipped()
-        folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
         pictures: list[dict[str, Any]] = []
         named = experiment.config.sample_tiles
