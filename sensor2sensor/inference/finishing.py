@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -57,6 +57,12 @@ def interval_notices(method: Method, shift: Sequence[str]) -> list[str]:
     if held is None:
         return []
     return [f"{percent(held.level)} intervals ({held.called}): {held.promised(shift)}"]
+
+
+def told_shift(tags: Mapping[str, str]) -> list[str]:
+    """What :func:`interval_tags` were told of another kind; none where a file has no such tags."""
+    told: list[str] = json.loads(tags.get(TAG, "{}")).get("shift", [])
+    return told
 
 
 def spread(values: Image) -> Image:

@@ -26,6 +26,7 @@ from sensor2sensor.inference.intervals import (
     shift,
 )
 from sensor2sensor.inference.method import Method
+from sensor2sensor.inference.preview import write_preview
 from sensor2sensor.inference.run import (
     PredictOptions,
     layout_of,
@@ -221,6 +222,9 @@ def test_what_was_calibrated_for_another_kind_of_scene_promises_nothing_here(
     assert said["shift"] == [told] and written.provenance["intervals"] == said
     assert written.provenance["notices"][:2] == ["odd", told]
     assert any(said["promise"] in one for one in written.provenance["notices"][2:])
+    write_preview(tmp_path / "out.html", coarse, out, using)
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "where nothing is promised" in page and "marginal over blocks" not in page
     # So of windows whose borders show, and of no other way to lead it.
     scene = ArrayScene(image, 4)
     for px, words in ((1, ["--overlap-px 1: borders of windows show"]), (12, []), (None, [])):
