@@ -12,8 +12,9 @@ import logging
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -34,30 +35,55 @@ ATTEMPTS = 100
 # Not the file that a link leads to, whose content would be replaced; and a pipe without a writer
 # must not hold us up.
 CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_PAUSE_S = 0.02
+
+
+class InUseError(InputError):
+    """Another process holds a lock; it may be free in a moment."""
 
 
 @contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock(path: Path, wait_s: float = 0.0) -> Iterator[None]:
     """Hold a lock file that names process and host.
 
     A lock whose process is dead is taken over. Folders made for it go with it if nothing else was
     put there.
 
+    Args:
+        path: Of the lock file.
+        wait_s: How long another's lock is waited for, seconds; by default not at all.
+
     Raises:
-        InputError: Another live process holds it, what stands there is no file, or the system has
-            no such locks.
+        InUseError: Another live process holds it.
+        InputError: What stands there is no file, or the system has no such locks.
     """
     path = Path(path)
     require_posix(path)
     made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _by_kernel(path) if _grants_locks(path.parent) else _by_content(path):
+        with ExitStack() as held:
+            _hold(held, path, wait_s)
             yield
     finally:
         for folder in made:
             with suppress(OSError):  # it holds results
                 folder.rmdir()
+
+
+def _hold(held: ExitStack, path: Path, wait_s: float) -> None:
+    """Enter the lock, as soon as it is free."""
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            kind = _by_kernel if _grants_locks(path.parent) else _by_content
+            held.enter_context(kind(path))
+        except InUseError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def require_posix(path: Path) -> None:
@@ -132,7 +158,7 @@ def _taken(path: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
-    raise InputError("the lock file keeps changing", where=path, hint="try again")
+    raise InUseError("the lock file keeps changing", where=path, hint="try again")
 
 
 def _opened(path: Path) -> tuple[int, bool]:
@@ -242,9 +268,9 @@ def _described(content: str) -> str:
     return f"process {words[0]} on {words[1]}" if len(words) > 1 else "another process"
 
 
-def _in_use(path: Path, holder: str, hint: str | None = None) -> InputError:
+def _in_use(path: Path, holder: str, hint: str | None = None) -> InUseError:
     by_hand = f"wait for it, or delete {path.name} if that process is gone"
     # ".out.tif.lock" guards one file of a folder, ".lock" all of it.
     own = path.name.removeprefix(".").removesuffix(".lock").rstrip(".")
     guarded = path.with_name(own) if own and own != "lock" else path.parent
-    return InputError(f"in use by {holder}", where=guarded, hint=hint or by_hand)
+    return InUseError(f"in use by {holder}", where=guarded, hint=hint or by_hand)

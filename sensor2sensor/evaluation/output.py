@@ -12,6 +12,7 @@ from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS
 from sensor2sensor.config.exclusion import Excluded
 from sensor2sensor.config.vocabulary import LPIPS, METRICS_VERSION, PIX2PIX_MAPS
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.dataset.strata import PIXELS
 from sensor2sensor.evaluation.definitions import definitions
 from sensor2sensor.evaluation.published import published
@@ -88,6 +89,7 @@ class Subject:
         inference: What is kept of the training mode; None: nothing.
         baseline: Whether the model is the baseline of its name, which is then not compared with it.
         named_step: The step, where it was asked for and is part of the files' names.
+        at_best: Whether the run's best validation is that of this step; None: it keeps none.
         options: What ``--set`` said of the evaluation.
         intervals: How much of test the model's intervals hold (section ``intervals``); None: none.
         seed: Of the experiment; None of a baseline, which draws nothing.
@@ -109,6 +111,7 @@ class Subject:
     inference: Inference | None = None
     baseline: bool = False
     named_step: int | None = None
+    at_best: bool | None = None
     options: tuple[str, ...] = ()
     intervals: Mapping[str, Any] | None = None
     seed: int | None = None
@@ -140,6 +143,29 @@ def stem(subject: Subject, profile: str, split: str = "test") -> str:
         digest = subject.dataset_sha256.split(":")[-1]
         named.append(f"on-{subject.dataset}-{digest[:SHORT]}")
     return "_".join([subject.stem, *named])
+
+
+def refuse_taken(folder: Path, base: str, subject: Subject) -> None:
+    """Refuse to write over an evaluation of another experiment whose files have the same names.
+
+    Args:
+        folder: ``Environment.evaluation_dir``.
+        base: :func:`stem` of what is to be written.
+        subject: What is to be evaluated.
+
+    Raises:
+        OutputExistsError: ``x/y__z`` and ``x__y/z`` have runs of one minute.
+    """
+    path = folder / f"{base}.json"
+    try:
+        there = files.read_json(path)
+    except InputError:
+        return  # none, or one that no report reads: a new one takes its place
+    other = there.get("experiment") if isinstance(there, dict) else None
+    if isinstance(other, str) and other != subject.experiment:
+        what = f"holds the scores of '{other}'; those of '{subject.experiment}' have the same name"
+        hint = f"move {base}* to another folder, or rename one of the two experiments"
+        raise OutputExistsError(what, where=path, hint=hint)
 
 
 def _asked(subject: Subject) -> list[str]:
@@ -221,6 +247,7 @@ def document(
         "seed": subject.seed,
         "recipe": subject.recipe,
         "step": subject.step,
+        "at_best": subject.at_best,
         "weights": subject.weights,
         "clipped_pixels": subject.clipped_pixels,
         "inference_statistics": subject.inference_statistics,

@@ -27,6 +27,7 @@ ABSOLUTE, SPREAD = "absolute", "spread"
 _MEMBER = ("experiment", "run", "step", "checkpoint_sha256", "applied")
 # A spread of 0 would make an interval a point: below this share of a band's range it is that.
 FLOOR_SHARE = 1e-3
+_PATIENCE_S = 60.0
 
 
 class BandQuantile(Frozen):
@@ -73,6 +74,7 @@ class Intervals(Frozen):
         seasons: Meteorological seasons in which they were seen, where dates and places are known.
         members: Of each model that predicts: experiment, run, step, digest, how it is applied.
         draws: Draws of dropout of each.
+        doubt: Why nobody knows whether the weights had seen the blocks; empty where they had not.
     """
 
     format_version: Literal[1] = 1
@@ -89,6 +91,7 @@ class Intervals(Frozen):
     seasons: tuple[str, ...] = ()
     members: tuple[dict[str, Any], ...] = ()
     draws: Annotated[int, Field(ge=1)] = 1
+    doubt: Annotated[str, Field(exclude_if=lambda of: not of)] = ""
 
     @property
     def called(self) -> str:
@@ -98,7 +101,13 @@ class Intervals(Frozen):
     @property
     def promise(self) -> str:
         """What may be concluded, as a sentence; to be shown wherever intervals are."""
+        if self.doubt:
+            return f"an estimate, no promise of {percent(self.level)}: {self.doubt}"
         return promise(self.level, calibrated=self.calibrated)
+
+    def doubted(self, why: str) -> Intervals:
+        """The same, called uncalibrated where the weights may have seen the calibration blocks."""
+        return self.model_copy(update={"calibrated": False, "doubt": why}) if why else self
 
     def told(self) -> dict[str, Any]:
         """What a file of predictions says of its intervals, plain JSON."""
@@ -230,9 +239,16 @@ def read_intervals(path: Path) -> tuple[Intervals, ...]:
 
 
 def keep_intervals(path: Path, made: Intervals) -> None:
-    """Keep quantiles in a file, in place of those of the same members, mode and draws."""
-    others = [one for one in read_intervals(path) if _of(one) != _of(made)]
-    files.write_json(path, _Kept(modes=(*others, made)).model_dump(mode="json"))
+    """Keep quantiles in a file, in place of those of the same members, mode and draws.
+
+    Raises:
+        InputError: The file is another's or damaged, or another process holds it for long.
+    """
+    # Another mode of this checkpoint may be calibrated at the same time: neither loses the other's,
+    # nor is the work of minutes lost for a file that is written in a moment.
+    with files.lock(path.with_name(f".{path.name}.lock"), _PATIENCE_S):
+        others = [one for one in read_intervals(path) if _of(one) != _of(made)]
+        files.write_json(path, _Kept(modes=(*others, made)).model_dump(mode="json"))
 
 
 def intervals_for(path: Path, provenance: Mapping[str, Any]) -> Intervals | None:

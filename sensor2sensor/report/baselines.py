@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from sensor2sensor.config import evaluations
 from sensor2sensor.config.evaluations import MODEL
 from sensor2sensor.report.board import of_gain
 from sensor2sensor.report.comparison import family
+from sensor2sensor.report.entrants import means
 from sensor2sensor.report.load import Group, Result
 
 
 def gained_over(group: Group) -> tuple[str, ...]:
-    """The group's reference, then those that beat it beside any result; empty without one."""
+    """The group's reference, then those that beat it, the strongest last; empty without one.
+
+    The strongest is that of the best mean rank among them.
+    """
     reference = group.reference
     if reference is None:
         return ()
@@ -20,7 +26,23 @@ def gained_over(group: Group) -> tuple[str, ...]:
     found = (
         over for result in group.results for over in stronger(result, reference, group.stratum)
     )
-    return tuple(dict.fromkeys((reference, *found)))
+    others = tuple(dict.fromkeys(name for name in found if name != reference))
+    return (reference, *(_weakest_first(group, others) if others[1:] else others))
+
+
+def _weakest_first(group: Group, names: Sequence[str]) -> list[str]:
+    """Baselines by their mean rank among each other, the best last; of equals in their order."""
+    every = means(group)
+    scores = every.loc[[name for name in names if name in every.index]]
+    placed = dict.fromkeys(names, 0.0)
+    for name, definition in group.metrics.items():
+        if not definition.undefined:
+            lower = definition.better == "lower"
+            order = scores[name].rank(ascending=lower, method="min", na_option="bottom")
+            for base in scores.index:
+                placed[base] += order[base]
+    # One without a mean of its own to compare stands first.
+    return sorted(names, key=lambda base: -placed[base] if base in scores.index else -np.inf)
 
 
 def stronger(result: Result, reference: str, stratum: str | None = None) -> tuple[str, ...]:

@@ -185,9 +185,11 @@ def _parts(table: pd.DataFrame, by: str, edges: tuple[float, ...]) -> list[Part]
         labels = column[known].tolist()
         order = sorted(set(labels))
     own = dict(zip(table.index[known], labels, strict=True))
-    told = {label: [n for n in own if own[n] == label] for label in order}
-    told[UNKNOWN] = list(table.index[~known])
-    return [_part(label, names, table) for label, names in told.items() if names]
+    told = [(label, [n for n in own if own[n] == label]) for label in order]
+    # A part of its own: a value may itself be called so.
+    nothing = UNKNOWN if UNKNOWN not in order else f"{UNKNOWN} (no value)"
+    told.append((nothing, list(table.index[~known])))
+    return [_part(label, names, table) for label, names in told if names]
 
 
 def _ranges(edges: tuple[float, ...]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 from sensor2sensor.core import files
@@ -14,6 +15,7 @@ from sensor2sensor.report.printed import left_out
 from sensor2sensor.report.printed import sheets as sheets_of
 
 INDEX = "README.md"
+LONGEST = 60  # letters of a data set's name in a file's: with all that follows it must be one
 
 
 def write_tables(results: Results, folder: Path) -> list[Path]:
@@ -49,14 +51,20 @@ def write_tables(results: Results, folder: Path) -> list[Path]:
 
 def _named(results: Results) -> Iterator[tuple[Group, str]]:
     """Every group and its strata, each with what its files begin with."""
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     for group in results.groups:
-        base = _base(group)
-        taken[base] = number = taken.get(base, 0) + 1
-        base = base if number == 1 else f"{base}-{number}"
+        base = _free(_base(group), taken)
         yield group, base
         for part in group.strata:
-            yield part, f"{base}_within-{_plain(str(part.stratum))}"
+            yield part, _free(f"{base}_within-{_plain(str(part.stratum))}", taken)
+
+
+def _free(base: str, taken: set[str]) -> str:
+    """The name, or the first numbered one that no other has; file systems may ignore case."""
+    numbered = (f"{base}-{number}" for number in count(2))
+    free = next(name for name in chain([base], numbered) if name.lower() not in taken)
+    taken.add(free.lower())
+    return free
 
 
 def _base(group: Group) -> str:
@@ -66,4 +74,4 @@ def _base(group: Group) -> str:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")[:LONGEST]

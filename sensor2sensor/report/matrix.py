@@ -188,7 +188,12 @@ def _key(entrant: Entrant) -> Key:
     if facts.recipe is None:
         return ("run", facts.experiment, facts.timestamp)
     mode = None if facts.inference is None else facts.inference.model_dump_json()
-    return ("run", facts.recipe, facts.weights, facts.inference_statistics, mode)
+    there = facts.scored_on
+    # A recipe names its data set; one that was built anew has other trainings.
+    trained_on = digits(facts.dataset if there is None else there.trained_on)
+    steps = {result.facts.step for result in entrant.results}
+    step = steps.pop() if len(steps) == 1 else "best"
+    return ("run", facts.recipe, trained_on, step, facts.weights, facts.inference_statistics, mode)
 
 
 def _columns(board: _Board, key: Key) -> set[str]:

@@ -45,8 +45,8 @@ def scores(group: Group) -> Sheet:
     table = compare.summary_table(group)
     caption = (
         "Mean ± standard deviation over tiles; “seeds ±” is the standard deviation of the means of "
-        "seeds. The best mean is bold, sought among those with a value on every tile that the "
-        "metric is defined on. Undefined and infinite values are counted, never averaged. "
+        "seeds. Undefined and infinite values are counted, never averaged. Bold is best by the "
+        "mean on the tiles that all share: without those where one is perfect. "
         f"{compare.lacking(group)}{behind(group)}"
     )
     numbers = _frame(row for e in compare.entrants(group) for row in _scores(group, e))

@@ -24,9 +24,9 @@ SHORT = 8  # digits of a recipe that tell two of one name apart
 def models(results: Sequence[Result]) -> Models:
     """The results, those that are seeds of one model together; in the order of their firsts.
 
-    Seeds share the recipe and how the generator was applied, and differ in the seed. A run that was
-    scored at several steps, or repeated with one seed, says nothing about seeds: such results stand
-    alone, unless the step tells them apart.
+    Seeds share the recipe, how the generator was applied and how long it was trained, and differ in
+    the seed. A run that was repeated with one seed says nothing about seeds: it stands alone. Of
+    runs that were scored at steps of their own, those at their best validations go together.
     """
     found: dict[tuple[object, ...], list[Result]] = {}
     for result in results:
@@ -47,17 +47,23 @@ def _recipe(result: Result) -> tuple[object, ...]:
 
 
 def _apart(alike: Sequence[Result]) -> Models:
-    """One model where every seed is there once; else by step, and alone where that is no help."""
-    if _once(alike):
-        return [tuple(alike)]
+    """Those of one step as one model where every seed is there once; then those at their best."""
     steps: dict[int, list[Result]] = {}
     for result in alike:
         steps.setdefault(result.facts.step, []).append(result)
-    return [
-        model
-        for own in steps.values()
-        for model in ([tuple(own)] if _once(own) else [(result,) for result in own])
-    ]
+    # A training that was stopped half way has the recipe of a whole one, and is no seed of it.
+    found = [model for own in steps.values() for model in _model(own)]
+    alone = [result for model in found if len(model) == 1 for result in model]
+    best = [result for result in alone if result.facts.at_best]
+    if len(best) < 2 or not _once(best):
+        return found
+    taken = {id(result) for result in best}
+    return [*(model for model in found if id(model[0]) not in taken), tuple(best)]
+
+
+def _model(results: Sequence[Result]) -> Models:
+    """The results as one model; each alone where a seed is there twice."""
+    return [tuple(results)] if _once(results) else [(result,) for result in results]
 
 
 def _once(results: Sequence[Result]) -> bool:
@@ -72,6 +78,8 @@ def label(group: Group, model: Sequence[Result]) -> str:
     common = _beginning(names)
     shared = names[0] if len(names) == 1 else f"{common}*" if common else f"{names[0]} and others"
     told = f"{shared} ({len(model)} seeds)"
+    if len({result.facts.step for result in model}) > 1:
+        told = f"{told}, each at its best validation"
     if (mode := model[0].facts.inference) is not None:
         told = f"{told}, {mode_in_words(mode)}"
     return told

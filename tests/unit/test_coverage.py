@@ -26,7 +26,7 @@ def test_blocks_alone_cover_far_too_seldom_where_scenes_differ(shape) -> None:
 @pytest.mark.parametrize("effect", list(coverage.EFFECTS))
 def test_unequal_cells_cover_nearly_as_often(effect) -> None:
     where = coverage.design(12, 12, equal=False)
-    assert coverage.simulate(where, effect, runs=RUNS)["coverage"] >= 0.88
+    assert coverage.simulate(where, effect, runs=RUNS)["coverage"] >= 0.91
 
 
 @pytest.mark.parametrize("kind", coverage.NESTED)

@@ -66,9 +66,16 @@ def _scope(results: Results) -> str:
 
 
 def _first(view: View) -> tuple[str, Mapping[str, Comparison]]:
-    """The model of the best mean rank and how it compares with the strongest baseline."""
+    """The model of the best mean rank of those compared with the strongest baseline, and how."""
     gains = view.gains(view.overs[-1]) if view.overs else {}
     return next(iter(gains.items()), ("", {}))
+
+
+def _ahead(view: View) -> list[str]:
+    """The models of the best mean rank: several where they share it."""
+    ranks = view.ranks["mean rank"]
+    own = {model.label: ranks[model.label] for model in view.models if model.label in ranks.index}
+    return [label for label, rank in own.items() if rank == min(own.values())]
 
 
 def _verdicts(found: Iterable[Comparison]) -> Counter[str]:
@@ -80,9 +87,20 @@ def _of_group(view: View) -> str:
     model, row = _first(view)
     if not row:
         return ""
-    first = f"{model} has the best mean rank and is" if len(view.models) > 1 else f"{model} is"
-    fared = _fared(view.overs[-1], row.values(), len(row))
-    return f"{view.title}: {first} {fared} ({taken_over(row.values())})."
+    over, ahead = view.overs[-1], _ahead(view)
+    many = f"of {len(view.models)} models"
+    if len(view.models) == 1:
+        first = f"{model} is"
+    elif model not in ahead:
+        # It was scored without this baseline, or holds by definition.
+        best = f"{ahead[0]} has the best mean rank" if ahead else "none has a rank"
+        first = f"{many} {best}, and is not compared with {over}; {model} is"
+    elif ahead[1:]:
+        first = f"{many} {len(ahead)} share the best mean rank; {model} among them is"
+    else:
+        first = f"{many} {model} has the best mean rank; it is"
+    tested = taken_over(row.values())
+    return f"{view.title}: {first} {_fared(over, row.values(), len(row))} ({tested})."
 
 
 def _fared(other: str, found: Iterable[Comparison], total: int) -> str:
@@ -122,8 +140,8 @@ def _of_others(views: Sequence[View]) -> str:
     rows = [row for view in views if (row := _first(view)[1])]
     most = sum(2 * _verdicts(row.values())["better"] > len(row) for row in rows)
     return (
-        f"In {most} of {_count(len(rows), 'further group')} the model of the best mean rank is "
-        "better than the strongest baseline in most metrics."
+        f"In {most} of {_count(len(rows), 'further group')} the first of the models by mean rank "
+        "is better than the strongest baseline in most metrics."
     )
 
 
@@ -131,7 +149,12 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
     every = [one for view in views for one in view.every]
     groups = _count(len(views), "group")
     few = sum(any("only" in one.note for one in view.every) for view in views)
-    silent = sum(one.verdict in ("open", "none") for one in every)
+    counts = _verdicts(every)
+    silent = counts["open"] + counts["none"]
+    reasons = {
+        "not significant after Holm's correction": counts["open"],
+        "not tested, for the reason beneath its gain": counts["none"],
+    }
     seen = sum((view.seen or 0) > 0 for view in views)
     # By name: a model that was scored by two profiles was trained once all the same.
     models = {model.label: len(model.results) for view in views for model in view.models}
@@ -145,8 +168,8 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
         f"{'was' if once == 1 else 'were'} trained once, and another seed may change the order."
         if once
         else "",
-        f"Nothing from {silent} of {len(every)} comparisons with a baseline: not significant after "
-        "Holm's correction, or a tile has no finite value."
+        f"Nothing from {silent} of {len(every)} comparisons with a baseline: "
+        f"{', '.join(f'{number} {why}' for why, number in reasons.items() if number)}."
         if silent
         else "",
         f"Nothing about new ground in {seen} of {groups}: training saw part of what is scored."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sensor2sensor.report import compare, cross_sensor, pages, published
+from sensor2sensor.report.failures import FAILED, failures
 from sensor2sensor.report.load import Group
 from sensor2sensor.report.page import charts, coverage, curves, gains, tiles, trust, wall
 from sensor2sensor.report.page import parts as parts_of
@@ -19,6 +20,7 @@ BOXES = (
     "median; diamond: mean; whiskers: 1.5 interquartile ranges; dots: tiles beyond them. An arrow "
     "counts tiles beyond the axis."
 )
+FAILURES = "Tiles without a finite value where another method has one, and states of images"
 RANKS = (
     "1 is best. A circle is larger where more metrics give that rank; the bar is their mean. All "
     "are ranked on the same tiles; who lacks a finite value on one of them comes last."
@@ -97,8 +99,8 @@ def _head(view: View) -> str:
 def _scores(view: View) -> str:
     group, frame = view.group, compare.summary_table(view.group)
     told = (
-        "Mean ± standard deviation over tiles; best mean in bold, baselines in grey. Undefined "
-        "and infinite values are counted, never averaged. "
+        "Mean ± standard deviation over tiles, baselines in grey. Undefined and infinite values "
+        "are counted, never averaged. Bold is best by the mean on the tiles that all share. "
     )
     if any(result.facts.pooled for result in group.results):
         told += "“Pooled” is over all pixels at once, as published numbers are. "
@@ -109,7 +111,19 @@ def _scores(view: View) -> str:
     pooled = published.pooled_table(group) if group.stratum is None else None
     if pooled is not None:
         body += table(pooled, published.title(group), baselines=view.grey, corner="model")
+    body += _failed(view)
     return body + "".join(folded(part.title, _scores(part)) for part in view.strata)
+
+
+def _failed(view: View) -> str:
+    """Who failed where the truth allows a value; empty where nobody did."""
+    frame = failures(view.group, view.found)
+    odd = frame.columns[list(frame.columns).index(FAILED) + 2 :]
+    if not frame[FAILED].any() and not frame[odd].to_numpy().any():
+        return ""
+    return folded(
+        "Failed and unusual tiles", table(frame, FAILURES, baselines=view.grey, corner="model")
+    )
 
 
 def _ranks(view: View) -> str:

@@ -88,6 +88,15 @@ def test_the_signed_rank_is_of_cluster_means_and_counts_every_pattern_of_signs()
     assert found == pytest.approx(signed_by_hand(means))
 
 
+def test_a_signed_rank_does_not_depend_on_who_is_tested_beside_it() -> None:
+    values = np.random.default_rng(5).normal(0.1, 1.0, (3, 14))
+    values[1, :2] = values[1, 2], -values[1, 2]  # ties, of which scipy has no exact distribution
+    groups = [str(tile) for tile in range(14)]
+    alone = [float(signed_rank(row, groups)) for row in values]
+    assert signed_rank(values, groups).tolist() == alone
+    assert alone[0] == pytest.approx(signed_by_hand(values[0]))
+
+
 def test_there_is_no_signed_rank_below_ten_clusters() -> None:
     values = np.ones((2, 90))
     assert signed_rank(values, [str(tile % 9) for tile in range(90)]) is None

@@ -7,12 +7,14 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from sensor2sensor.core import files, locks
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.locks import InUseError
 from tests.doors import HANG_S
 
 ROUNDS, RACERS = 60, 3
@@ -225,3 +227,21 @@ def test_what_is_no_file_is_left_as_it_is_and_named(tmp_path, request, kernel, s
     if said == "a symbolic link":
         assert place.read_text() == "precious data"
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_lock_is_waited_for_as_long_as_is_asked(tmp_path):
+    path = tmp_path / ".x.lock"
+    with files.lock(path):
+        with pytest.raises(InUseError, match="in use by process"), files.lock(path, wait_s=0.05):
+            pass
+        freed = threading.Event()
+
+        def patient():
+            with files.lock(path, wait_s=10):
+                freed.set()
+
+        waiting = threading.Thread(target=patient)
+        waiting.start()
+        assert not freed.wait(0.05)
+    waiting.join(10)
+    assert freed.is_set() and not path.exists()

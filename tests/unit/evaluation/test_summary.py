@@ -11,6 +11,7 @@ from scipy import stats
 from sensor2sensor.core.clustered import (
     cluster_variance,
     clusters_of,
+    degrees_of_freedom,
     t_interval,
     undefined_alike,
 )
@@ -62,9 +63,23 @@ def test_the_t_interval_of_equal_clusters_is_that_of_their_means():
 
 
 def test_the_cluster_variance_of_a_table_worked_out_by_hand():
-    # Clusters of 3, 2 and 1 tiles with mean 3: residuals sum to -3, 0 and 3, so 3/2 (9 + 9) / 36.
+    # Clusters of 3, 2 and 1 tiles with mean 3: residuals sum to -3, 0 and 3, and the clusters hold
+    # 1/2, 1/3 and 1/6 of the tiles, so (9 / (1/2) + 0 + 9 / (5/6)) / 36.
     values, groups = np.array([1.0, 2.0, 3.0, 2.0, 4.0, 6.0]), list("aaabbc")
-    assert cluster_variance(values, groups) == pytest.approx(0.75)
+    assert cluster_variance(values, groups) == pytest.approx(0.8)
+    # 1 / (14/36 + 0.7^2 - (1/4 + 1/36 + 1/900)), of weights 1/2, 1/6 and 1/30.
+    assert degrees_of_freedom(groups) == pytest.approx(5 / 3)
+
+
+@pytest.mark.parametrize("sizes", [(9, 8, 6, 4, 2, 1), (24, 3, 2, 1), (5, 5, 5, 5)])
+def test_the_degrees_of_freedom_are_those_of_the_quadratic_form(sizes):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    kind = (groups[:, None] == np.arange(len(sizes))).astype(float)
+    left = np.eye(len(groups)) - 1 / len(groups)  # residuals of the mean
+    adjusted = left @ kind / np.sqrt(1 - np.array(sizes) / len(groups))
+    omega = adjusted.T @ adjusted
+    expected = np.trace(omega) ** 2 / np.trace(omega @ omega)
+    assert degrees_of_freedom([str(group) for group in groups]) == pytest.approx(expected)
 
 
 def test_blocks_and_scenes_add_up_with_satterthwaites_degrees_of_freedom():

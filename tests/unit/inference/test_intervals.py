@@ -129,6 +129,9 @@ def test_coverage_is_told_by_block_and_read_by_reports(place, bicubic):
     lines = coverage_lines(tried)
     assert lines[0] == "90 % intervals (conformal, 12 blocks) on 5 test blocks, by band:"
     assert lines[-1] == f"intervals are {made.promise}"
+    out = {**tried, "left_out_blocks": 2}
+    assert coverage_lines(out)[-2].startswith("  left out: 2 more blocks, on whose ground")
+    assert report_file.Intervals.model_validate(out).left_out_blocks == 2 != read.left_out_blocks
 
 
 def test_pixels_without_a_prediction_are_not_held_against_it(place, bicubic, monkeypatch):

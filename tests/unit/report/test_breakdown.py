@@ -118,3 +118,11 @@ def test_without_facts_or_with_a_misspelt_one_it_is_refused_with_a_way_out(group
     with pytest.raises(InputError) as raised:
         breakdown.breakdown(made.group(plain), "season")
     assert "no facts per tile" in str(raised.value)
+
+
+def test_a_value_that_is_called_unknown_is_a_part_beside_the_tiles_without_a_value():
+    where = made.facts().assign(ice=["unknown", "old", ""] * (made.TILES // 3))
+    one = made.result("a", {"model": made.scores(0.7, 1, where)}, where)
+    parts = breakdown.breakdown(made.group(one), "ice").parts
+    told = {part.label: len(part.tiles) for part in parts}
+    assert told == {"old": 20, "unknown": 20, "unknown (no value)": 20}

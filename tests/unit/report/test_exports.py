@@ -103,3 +103,11 @@ def test_where_nothing_is_tested_the_list_says_why_there_are_no_pairs(tmp_path):
     assert "Models against each other: no verdict below 4 blocks (3 here)" in listed
     gains = (tmp_path / "alt6-toy_gain_over_bicubic.md").read_text(encoding="utf-8")
     assert "No comparison of this table was tested" in gains
+
+
+def test_every_group_has_files_of_its_own_that_any_file_system_takes(tmp_path):
+    sets = [("d", "aa"), ("d", "bb"), ("d-2", "cc"), ("D", "dd"), ("e" * 240, "ee")]
+    found = [run("a/m", 0.7, 1, dataset={"name": n, "sha256": digest}) for n, digest in sets]
+    paths = exports.write_tables(Results(Path("x"), tuple(found), ()), tmp_path)
+    assert len({path.name.lower() for path in paths}) == len(paths)
+    assert all(path.is_file() for path in paths)

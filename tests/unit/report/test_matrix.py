@@ -84,6 +84,15 @@ def test_without_a_run_elsewhere_there_is_no_matrix_and_profiles_never_share_one
     assert len(found(*everywhere, metrics=None)) == len(made.METRIC_NAMES)
 
 
+def test_trainings_on_two_builds_of_a_data_set_are_no_row():
+    again = {**HOME, "sha256": "cc"}
+    assert found(run("a", 0.8), run("a", 0.7, at=again, trained=again)) == ()
+    # Beside a run that was scored on both each training has a row of its own.
+    away = run("b", 0.9, at=again)
+    (table,) = found(run("a", 0.8), run("a", 0.7, at=again, trained=again), run("b", 0.9), away)
+    assert table.rows == ("bicubic", "a/1", "b/1", "a/1 [2]")
+
+
 def test_what_is_lacking_or_unknown_is_said():
     results = run("a", 0.8), run("a", 0.8, seed=2), run("a", 0.8, at=OTHER, seen=None)
     (table,) = found(*results)

@@ -41,6 +41,9 @@ INTERVALS = {
 }  # fmt: skip
 
 
+ODD = {"model": {"not_finite": 3, "ordinary": 57}}
+
+
 def picture(path, size):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, (0, 90, 160)).save(path)
@@ -108,7 +111,7 @@ def results(tmp_path_factory):
     found = (
         evaluated(folder, "sis2/good", 0.7, where, 1, seed=1, intervals=INTERVALS, **seeds),
         evaluated(folder, "sis2/good", 0.7, where, 2, seed=2, timestamp="0716-0930", **seeds),
-        evaluated(folder, "sis2/bad", 0.2, where, 3),
+        evaluated(folder, "sis2/bad", 0.2, where, 3, states=ODD),
         evaluated(folder, NASTY, 0.7, where, 4, profile="arisgan"),
     )
     return report.Results(folder, found, (report.Skipped(folder / "cut.json", "not JSON"),))
@@ -204,8 +207,8 @@ def test_ten_lines_at_the_top_are_those_of_the_results(source):
     lines = [unescape(re.sub("<.*?>", "", line)) for line in re.findall("<li>(.*?)</li>", top)]
     assert 6 <= len(lines) <= 10
     assert lines[0].startswith("4 evaluations of 4 runs on 1 data set, in 2 groups")
-    first = f"alt6_toy: {GOOD} has the best mean rank and is better than bicubic in 3 of 3 metrics"
-    assert lines[1].startswith(f"{first} (intervals over 12 blocks and 5 scenes")
+    first = f"of 2 models {GOOD} has the best mean rank; it is better than bicubic in 3 of 3"
+    assert lines[1].startswith(f"alt6_toy: {first} metrics (intervals over 12 blocks and 5 scenes")
     assert lines[2] == f"alt6_toy: {GOOD} is better than sis2/bad in 3 of 3 metrics."
     assert any("2 of 3 models were trained once" in line for line in lines)
     assert any("Nothing about 1 file that could not be read" in line for line in lines)
@@ -226,6 +229,13 @@ def test_parts_coverage_and_what_was_skipped_are_shown(source):
     assert "a shifted domain (another season), where nothing is promised" in shown
     assert "91.3" in shown
     assert "cut.json" in shown and "not JSON" in shown
+
+
+def test_images_that_failed_are_counted(source):
+    table = re.search(r"<details><summary>Failed and unusual tiles.*?</details>", source, re.S)[0]
+    rows = re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', table)
+    counts = {re.sub("<.*?>", "", name): re.sub("<.*?>", " ", row).split() for name, row in rows}
+    assert counts["sis2/bad"][-1] == "3" and counts[GOOD][-1] == "0"
 
 
 def test_trust_is_a_bar_of_what_was_improved_left_out_and_made_up(trusted):

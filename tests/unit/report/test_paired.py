@@ -74,6 +74,19 @@ def test_steps_of_one_run_are_no_seeds_and_seeds_of_a_step_are(seeds):
     ]  # fmt: skip
 
 
+def test_a_training_that_was_stopped_half_way_is_no_seed_of_a_whole_one(seeds):
+    short = run("a/m-s9", 0.3, 9, seed=9, step=10, **SEEDED)
+    found = [e.label for e in compare.entrants(made.group(*seeds, short)) if e.results]
+    assert found == [MODEL, "a/m-s9"]
+
+
+def test_seeds_at_their_best_validations_are_one_model_whatever_their_steps():
+    best = [run(f"a/m-s{n}", 0.5, n, seed=n, step=100 + n, at_best=True, **SEEDED) for n in (0, 1)]
+    other = run("a/m-s2", 0.5, 2, seed=2, step=300, at_best=False, **SEEDED)
+    found = [e.label for e in compare.entrants(made.group(*best, other)) if e.results]
+    assert found == ["a/m-s* (2 seeds), each at its best validation", "a/m-s2"]
+
+
 def test_a_tile_that_one_seed_failed_on_is_a_failure_of_the_model(seeds):
     spoilt = {name: values.copy() for name, values in made.scores(0.515, 12, WHERE).items()}
     spoilt["cc"][4] = np.nan
