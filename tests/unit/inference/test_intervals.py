@@ -25,7 +25,7 @@ from sensor2sensor.inference.intervals import (
     home_of,
     shift,
 )
-from sensor2sensor.inference.method import Method
+from sensor2sensor.inference.method import Method, at_once
 from sensor2sensor.inference.preview import write_preview
 from sensor2sensor.inference.run import (
     PredictOptions,
@@ -264,7 +264,19 @@ def test_quantiles_are_taken_for_what_they_are_of_alone(place, bicubic, tmp_path
     keep_intervals(home_of(method, members), made.model_copy(update={"level": 0.8}))
     (kept,) = read_intervals(home_of(method, members))  # one of a mode, the last
     assert kept.level == 0.8 and bounded(method, members).intervals == kept
-    for other in ({"checkpoint_sha256": "cd"}, {"draws": 8}, {"applied": {"dropout": True}}):
+    of_batch = {"applied": {"statistics": "batch"}, "batch_size": 4}
+    keep_intervals(
+        home_of(method, members),
+        made.model_copy(update={"members": ({**made.members[0], **of_batch},)}),
+    )
+    told = at_once(method_of(place, "bicubic", applied=of_batch["applied"]).provenance, 4)
+    assert bounded(replace(method, provenance=told), members).intervals.bands == made.bands
+    # Where a window is predicted alike whatever it is predicted with, it is in no provenance.
+    assert at_once(method.provenance, 4) == method.provenance
+    both = at_once({"members": [told, dict(method.provenance)]}, 2)["members"]
+    assert [one.get("batch_size") for one in both] == [2, None]
+    for other in ({"checkpoint_sha256": "cd"}, {"draws": 8}, {"applied": {"dropout": True}},
+                  {**of_batch, "batch_size": 1}):  # fmt: skip
         with pytest.raises(InputError, match="in another mode, with other draws, members"):
             bounded(method_of(place, "bicubic", **other), members)
     home_of(method, members).write_text('{"modes": 3}')
