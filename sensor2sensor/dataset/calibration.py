@@ -8,7 +8,7 @@ tile that touches blocks of both parts belongs to neither.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,19 @@ def tried_rows(experiment: Any, split: str, folder: Path | None = None) -> list[
         what = "suffixes or exclude_tiles leave no tile to calibrate on"
         raise InputError(what, where=place, hint="leave less out, or take another share")
     return [row for row in rows if row.name in names]
+
+
+def elsewhere_of(rows: Sequence[SplitRow], used: Collection[str]) -> tuple[list[SplitRow], int]:
+    """Tiles without the blocks that any used tile counts to, and how many blocks these are.
+
+    Whole blocks: of one that made a quantile no part is new ground to it.
+
+    Args:
+        rows: Of :func:`tried_rows`.
+        used: Names of tiles on ground that intervals were calibrated on.
+    """
+    known = {first_block(row) for row in rows if row.name in used}
+    return [row for row in rows if first_block(row) not in known], len(known)
 
 
 def first_block(row: SplitRow) -> str:

@@ -1,7 +1,8 @@
-"""Ground of one data set that the train split of another one shows.
+"""Ground of one data set that the train split of another one shows, or its val.
 
 Whoever scores a run on a data set that it was not trained on wants to know how it does elsewhere.
 Two data sets may still show one place: another inventory of the same overpass, a sibling, a copy.
+Val counts as well: it chose the checkpoint, and blocks of it may have calibrated intervals.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -30,17 +31,38 @@ _UNITS = re.compile(r"[+&]")
 
 
 @dataclass(frozen=True)
-class Overlap:
-    """What a split of one data set has of the ground that another one trains on.
+class Common:
+    """What tiles have of the ground that others show.
 
     Attributes:
         ground: How that is known: by coordinates (``crs``), by ``group`` (city, site, region), or
             ``unknown``.
+        seen: Names of those that show ground of the others, or are made of the same file.
+        beside: Those that show none of it but lie in a block of ground that the others show.
+        shared: Blocks of ground, or groups, that both show.
+        note: What cannot be known, and why; empty where all is known.
+    """
+
+    ground: Literal["crs", "group", "unknown"]
+    seen: frozenset[str]
+    beside: frozenset[str] = field(default_factory=frozenset)
+    shared: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What a split of one data set has of the ground that another one trains and validates on.
+
+    Attributes:
+        ground: As of :class:`Common`, of the train split.
         tiles: Names of the split's tiles.
         seen: Those that show ground of the train split, or are made of the same file.
         beside: Those that show none of it but lie in a block of ground that the train split shows.
         shared: Blocks of ground, or groups, that both show.
         note: What cannot be known, and why; empty where all is known.
+        shown: Those that show ground of val, or are made of the same file; of ``seen``, too.
+        aside: Of these, those on ground of the tiles of val that are set aside for calibration.
     """
 
     ground: Literal["crs", "group", "unknown"]
@@ -49,6 +71,8 @@ class Overlap:
     beside: frozenset[str] = field(default_factory=frozenset)
     shared: tuple[str, ...] = ()
     note: str = ""
+    shown: frozenset[str] = field(default_factory=frozenset)
+    aside: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def known(self) -> bool:
@@ -59,37 +83,69 @@ class Overlap:
         """Whether training has seen ground of a tile; None where nobody knows."""
         return True if name in self.seen else False if self.known else None
 
+    def of_val(self, name: str) -> bool | None:
+        """Whether val shows ground of a tile; None where nobody knows."""
+        return True if name in self.shown else False if self.known else None
+
 
 def overlap(
-    trained: tuple[Path, DatasetContract], scored: tuple[Path, DatasetContract], split: str
+    trained: tuple[Path, DatasetContract],
+    scored: tuple[Path, DatasetContract],
+    split: str,
+    aside: Collection[str] = (),
 ) -> Overlap:
-    """What a split has of the ground that another data set trains on.
+    """What a split has of the ground that another data set trains and validates on.
 
     Args:
         trained: Folder and contract of the data set whose train split was learned from.
         scored: Those of the data set that is scored.
         split: The split that is scored.
+        aside: Names of the tiles of val that are set aside for calibration.
 
     Raises:
         DatasetError: A table of splits is missing or damaged.
     """
-    train = [row for row in read_split(trained[0]) if row.split == "train"]
+    rows = read_split(trained[0])
     tested = [row for row in read_split(scored[0]) if row.split == split]
+    val = [row for row in rows if row.split == "val"]
+    parts = (
+        [row for row in rows if row.split == "train"],
+        val,
+        [row for row in val if row.name in aside],
+    )
+    train, shown, kept = (common(part, trained[1], tested, scored[1]) for part in parts)
     names = tuple(row.name for row in tested)
-    learned_at, here = _places(train, trained[1]), _places(tested, scored[1])
-    if len(learned_at) == len(train) and len(here) == len(tested):
-        seen, beside, shared = _by_place(learned_at, here, scored[1])
-        return Overlap("crs", names, seen, beside, shared)
+    about = (train.ground, names, train.seen, train.beside, train.shared, train.note)
+    return Overlap(*about, shown.seen, kept.seen)
+
+
+def common(
+    rows: Sequence[SplitRow],
+    theirs: DatasetContract,
+    tested: Sequence[SplitRow],
+    own: DatasetContract,
+) -> Common:
+    """What tiles of one data set have of the ground that tiles of another one show.
+
+    Args:
+        rows: Of the other.
+        theirs: Its contract.
+        tested: The tiles that are asked about.
+        own: The contract of their data set.
+    """
+    there, here = _places(rows, theirs), _places(tested, own)
+    if len(there) == len(rows) and len(here) == len(tested):
+        return Common("crs", *_by_place(there, here, own))
     # Where the ground is known it decides: two squares of one picture may lie far apart.
-    same = _same_files(train, tested)
-    if _grouped(trained[1], scored[1]):
-        learned = {unit for row in train for unit in _units(row)}
-        units = {row.name: _units(row) & learned for row in tested}
+    same = _same_files(rows, tested)
+    if _grouped(theirs, own):
+        known = {unit for row in rows for unit in _units(row)}
+        units = {row.name: _units(row) & known for row in tested}
         seen = frozenset(name for name, found in units.items() if found)
-        return Overlap("group", names, seen | same, shared=_sorted(units.values()))
-    both = f"{trained[1].name} and {scored[1].name}"
+        return Common("group", seen | same, shared=_sorted(units.values()))
+    both = f"{theirs.name} and {own.name}"
     note = f"{both} do not both say where their tiles lie: only tiles of the same file are found"
-    return Overlap("unknown", names, same, note=note)
+    return Common("unknown", same, note=note)
 
 
 def _same_files(train: Sequence[SplitRow], tested: Sequence[SplitRow]) -> frozenset[str]:

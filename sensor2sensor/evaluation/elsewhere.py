@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sensor2sensor.config.places import dataset_fault
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, InputError
+from sensor2sensor.dataset.calibration import parts_of
 from sensor2sensor.dataset.contract import CONTRACT_FILE, load_contract
 from sensor2sensor.dataset.overlap import Overlap, overlap
 
@@ -43,7 +44,8 @@ class Elsewhere:
         folder: ``<data_root>/<name>/<tilesize>``.
         contract: Its own.
         trained_on: Name and SHA-256 of the data set that the run was trained on.
-        overlap: What its split has of the ground that the run learned from.
+        overlap: What its split has of the ground that the run learned from, or was chosen by.
+        split: The split that is scored.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Elsewhere:
     contract: DatasetContract
     trained_on: dict[str, str]
     overlap: Overlap
+    split: str = "test"
 
     @classmethod
     def of(cls, experiment: Any, name: str, split: str) -> Self:
@@ -75,9 +78,11 @@ class Elsewhere:
             raise ConfigError(f"the run was trained on '{name}'", where="--dataset", hint=hint)
         contract = load_contract(folder)
         refuse_other_contract(experiment.contract, contract)
-        found = overlap((own, experiment.contract), (folder, contract), split)
+        parts = parts_of(experiment)
+        aside = frozenset() if parts is None else parts.aside
+        found = overlap((own, experiment.contract), (folder, contract), split, aside)
         known = {"name": config.dataset, "sha256": files.sha256(own / CONTRACT_FILE)}
-        return cls(name, folder, contract, known, found)
+        return cls(name, folder, contract, known, found, split)
 
     def as_json(self, sha256: str) -> dict[str, Any]:
         """``scored_on`` of an evaluation.
@@ -94,6 +99,7 @@ class Elsewhere:
             "tiles": len(found.tiles),
             "seen_tiles": len(found.seen) if found.known or found.seen else None,
             "beside_tiles": len(found.beside) if found.ground == "crs" else None,
+            "val_tiles": len(self._shown) if found.known or found.shown else None,
             "shared": list(found.shared),
             "note": found.note,
         }
@@ -105,23 +111,35 @@ class Elsewhere:
             f"trained on '{there}', scored on '{self.name}': normalised as in training; value "
             "ranges, and the baselines that are fitted, are those of the data set scored"
         )
-        of = f"{len(found.seen)} of {len(found.tiles)} tiles"
+        all_of = f"of {len(found.tiles)} tiles"
         learned = f"of the train split of '{there}', which the run learned from"
-        what = {"crs": "show ground", "group": "are of places"}.get(found.ground)
-        if what is not None:
-            yield f"{of} {what} {learned}{_apart(found.seen)}"
-        elif found.seen:
-            yield f"{of} are made of files {learned}{_apart(found.seen)}"
+        kinds = {"crs": "show ground", "group": "are of places"}
+        what = kinds.get(found.ground, "are made of files")
+        if found.known or found.seen:
+            yield f"{len(found.seen)} {all_of} {what} {learned}{_apart(found.seen, 'training')}"
         if found.beside:
             yield f"{len(found.beside)} more lie beside it, in blocks of ground {learned}"
+        watched = self._shown - found.aside
+        kept = found.aside if self.split == "val" else self._shown & found.aside
+        shown = f"{all_of} {what} of the val split of '{there}'"
+        if watched:
+            chose = "which checkpoints and recipes are chosen by"
+            yield f"{len(watched)} {shown}, {chose}{_apart(watched, 'validation')}"
+        if kept:
+            fate = ": they are left out" if self.split == "val" else _apart(kept, "validation")
+            yield f"{len(kept)} {shown} that calibrates its intervals{fate}"
         if found.note:
             yield found.note
 
+    @property
+    def _shown(self) -> frozenset[str]:
+        """Tiles on ground of val that the train split does not show as well."""
+        return self.overlap.shown - self.overlap.seen
 
-def _apart(seen: frozenset[str]) -> str:
-    return ": these scores are not all of new ground (seen_in_training tells the tiles)" * bool(
-        seen
-    )
+
+def _apart(tiles: frozenset[str], by: str) -> str:
+    told = f": these scores are not all of new ground (seen_in_{by} tells the tiles)"
+    return told if tiles else ""
 
 
 def refuse_other_contract(trained: DatasetContract, scored: DatasetContract) -> None:

@@ -12,6 +12,7 @@ from sensor2sensor.config.evaluations import FORMAT_VERSION, KEY_COLUMNS
 from sensor2sensor.config.exclusion import Excluded
 from sensor2sensor.config.vocabulary import LPIPS, METRICS_VERSION, PIX2PIX_MAPS
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.dataset.strata import PIXELS
 from sensor2sensor.evaluation.definitions import definitions
 from sensor2sensor.evaluation.published import published
@@ -142,6 +143,29 @@ def stem(subject: Subject, profile: str, split: str = "test") -> str:
         digest = subject.dataset_sha256.split(":")[-1]
         named.append(f"on-{subject.dataset}-{digest[:SHORT]}")
     return "_".join([subject.stem, *named])
+
+
+def refuse_taken(folder: Path, base: str, subject: Subject) -> None:
+    """Refuse to write over an evaluation of another experiment whose files have the same names.
+
+    Args:
+        folder: ``Environment.evaluation_dir``.
+        base: :func:`stem` of what is to be written.
+        subject: What is to be evaluated.
+
+    Raises:
+        OutputExistsError: ``x/y__z`` and ``x__y/z`` have runs of one minute.
+    """
+    path = folder / f"{base}.json"
+    try:
+        there = files.read_json(path)
+    except InputError:
+        return  # none, or one that no report reads: a new one takes its place
+    other = there.get("experiment") if isinstance(there, dict) else None
+    if isinstance(other, str) and other != subject.experiment:
+        what = f"holds the scores of '{other}'; those of '{subject.experiment}' have the same name"
+        hint = f"move {base}* to another folder, or rename one of the two experiments"
+        raise OutputExistsError(what, where=path, hint=hint)
 
 
 def _asked(subject: Subject) -> list[str]:

@@ -14,6 +14,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.lpips_file import open_lpips
 from sensor2sensor.core.runs import Run, read_run_json
+from sensor2sensor.dataset.ancestry import sources_of, trained_before
 from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.dataset.exclusion import left_out
@@ -22,7 +23,15 @@ from sensor2sensor.evaluation.cross_output import show_detail, write_detail
 from sensor2sensor.evaluation.fixed import write_fixed
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.joined import write_joined
-from sensor2sensor.evaluation.output import Filters, Inference, Subject, noted, stem, write
+from sensor2sensor.evaluation.output import (
+    Filters,
+    Inference,
+    Subject,
+    noted,
+    refuse_taken,
+    stem,
+    write,
+)
 from sensor2sensor.evaluation.recipe import recipe_of
 from sensor2sensor.evaluation.run import BATCH, Evaluation, evaluate
 from sensor2sensor.evaluation.sisr import sisr_of
@@ -101,9 +110,11 @@ class Session:
         self._split = split
         self._profile = profile
         config = experiment.config
-        # Of val what training looks at: calibration blocks must choose no recipe either.
-        watched = split == "val" and elsewhere is None
-        names = unread(experiment) if watched else experiment.excluded.names
+        names = experiment.excluded.names
+        # Of val what training looks at: calibration blocks must choose no recipe either, by
+        # whatever data set they are shown.
+        if split == "val":
+            names = unread(experiment) if elsewhere is None else names | elsewhere.overlap.aside
         self._filters: Filters = {
             "enforce_suffix": config.enforce_suffix or None,
             "exclude_suffix": config.exclude_suffix or None,
@@ -137,10 +148,17 @@ class Session:
         Args:
             predictor: The run's generator with its weights restored, or its baseline.
             console: Where to print; the terminal by default.
+
+        Raises:
+            OutputExistsError: Another experiment's evaluation has the names of these files.
         """
         from rich.console import Console
 
         experiment = self._experiment
+        folder = experiment.environment.evaluation_dir
+        draws = len(draws_of(predictor))
+        asked = replace(self.subject, inference=self._inference(draws, 0))
+        refuse_taken(folder, stem(asked, self._profile, self._split), asked)
         name = self.subject.model_name
         itself = name if self.subject.baseline and name != PUBLISHED else None
         # With the same filters: a line fitted on other tiles would be another baseline.
@@ -149,7 +167,7 @@ class Session:
         if itself is None:
             known = with_interpolation(place[1], self._profile, known)
         predictors: dict[str, Predictor] = {MODEL: predictor, **known}
-        sheet = FactSheet(*place, self._seen())
+        sheet = FactSheet(*place, *self._ground())
         lpips = experiment.environment.lpips_weights
         evaluation = evaluate(
             predictors,
@@ -163,10 +181,9 @@ class Session:
             facts=sheet,
             **self._filters,
         )
-        kept = self._inference(len(draws_of(predictor)), len(evaluation.of(MODEL)))
+        kept = self._inference(draws, len(evaluation.of(MODEL)))
         self.subject = replace(self.subject, inference=kept)
         clipped = self._clipped()
-        folder = experiment.environment.evaluation_dir
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
         pictures: list[dict[str, Any]] = []
         named = experiment.config.sample_tiles
@@ -247,20 +264,22 @@ class Session:
             return excluded
         return frozenset(row.name for row in read_split(self._place[0]))
 
-    def _seen(self) -> dict[str, bool | None] | None:
-        """By name whether training has seen a tile's ground; None on the run's own data set."""
+    def _ground(self) -> tuple[dict[str, bool | None], ...]:
+        """By name whether training, and whether val, shows a tile's ground; of another data set."""
         if self._elsewhere is None:
-            return None
+            return ()
         found = self._elsewhere.overlap
-        return {name: found.of(name) for name in found.tiles}
+        return tuple({n: of(n) for n in found.tiles} for of in (found.of, found.of_val))
 
     def _told(self) -> list[str]:
         """Lines on the model's intervals, and on which tiles were scored."""
-        held = self.subject.intervals
+        held, experiment = self.subject.intervals, self._experiment
         tried = [] if held is None else coverage_lines(held)
+        begun = sources_of(experiment.run)
+        tried += trained_before(experiment, begun, self._place, self._split)
         if self._elsewhere is None:
             return [*tried, *left_out(self._experiment, self._split)]
-        count = len(self._filters["exclude_tiles"])
+        count = len(self._filters["exclude_tiles"] & self._experiment.excluded.names)
         named = [f"exclude_tiles leaves out {count} of its tiles"] if count else []
         return [*tried, *self._elsewhere.lines(), *named]
 

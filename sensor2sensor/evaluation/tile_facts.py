@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GAP, SHIFT, CLOUD, MASK = "time_difference_h", "shift_px", "cloud_share", "inside_mask"
-SEEN = "seen_in_training"
+SEEN, SHOWN = "seen_in_training", "seen_in_validation"
 HOURS_A_DAY = 24.0
 # What sources call the time from the target to the input, and how many hours its unit has.
 _GAPS = {"time_gap_h": 1.0, "days": HOURS_A_DAY}
@@ -66,6 +66,9 @@ _COLUMNS = {
     CLOUD: Column("number", "1", "share under clouds"),
     MASK: Column("flag", "", "whether one mask of step 40 covers 80 % of it"),
     SEEN: Column("flag", "", "whether the run was trained on any of its ground"),
+    SHOWN: Column(
+        "flag", "", "whether val of the run, or its calibration, shows any of its ground"
+    ),
 }
 
 
@@ -77,6 +80,7 @@ class FactSheet:
         contract: Of the data set.
         seen: By name of a tile, whether the run learned from its ground; None of tiles where
             nobody knows. Empty where the split itself rules that out.
+        shown: Likewise, whether its val shows the ground.
 
     Raises:
         DatasetError: ``split.csv`` is missing or damaged.
@@ -87,13 +91,14 @@ class FactSheet:
         dataset_dir: Path,
         contract: DatasetContract,
         seen: Mapping[str, bool | None] | None = None,
+        shown: Mapping[str, bool | None] | None = None,
     ) -> None:
         rows = read_split(dataset_dir)
         self._contract = contract
         self._rows = {row.name: row for row in rows}
         self._north = hemispheres(rows)
         self._cut = _cut_tiles(dataset_dir, contract, rows)
-        self._seen = seen or {}
+        self._seen, self._shown = seen or {}, shown or {}
         self._strata = strata_of(contract)
         self._compared = comparable(contract)
         self._values = [e for e in contract.extras if e.role == "value" and e.shape == ()]
@@ -152,6 +157,7 @@ class FactSheet:
             CLOUD: _first(cut.get(CLOUD), *(v.get(n) for n in _CLOUDS for v in (own, shares))),
             MASK: cut.get(MASK),
             SEEN: _flag(self._seen.get(tile.name)),
+            SHOWN: _flag(self._shown.get(tile.name)),
         }
         facts |= {f"share{AT}{name}": share for name, share in shares.items()}
         return facts | {extra.name: own[extra.name] for extra in self._others}

@@ -18,6 +18,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, InputError, ModelContractError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.core.runs import Run
+from sensor2sensor.dataset.ancestry import inherited, sources_of
 from sensor2sensor.dataset.calibration import first_block
 from sensor2sensor.dataset.ledger import SplitRow, overpass_in
 from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs
@@ -53,11 +54,13 @@ class Ground:
         contract: Its contract.
         rows: Of ``split.csv``, ordered by block; a tile on several counts to the first, as in
             evaluations: blocks must not overlap.
+        left_out: Blocks that are no part of them, as intervals were calibrated on their ground.
     """
 
     folder: Path
     contract: DatasetContract
     rows: tuple[SplitRow, ...]
+    left_out: int = 0
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -94,10 +97,12 @@ class Ground:
         return edge_px(method, TileScene(record, method.form))
 
 
-def ground(folder: Path, contract: DatasetContract, rows: Sequence[SplitRow]) -> Ground:
+def ground(
+    folder: Path, contract: DatasetContract, rows: Sequence[SplitRow], left_out: int = 0
+) -> Ground:
     """Tiles of a data set, block by block."""
     ordered = sorted(rows, key=lambda row: (first_block(row), row.name))
-    return Ground(folder, contract, tuple(ordered))
+    return Ground(folder, contract, tuple(ordered), left_out)
 
 
 def calibrated(method: Method, ground: Ground, level: float) -> Intervals:
@@ -191,6 +196,8 @@ def covered(method: Method, ground: Ground) -> dict[str, Any]:
         "quantile_error": held.quantile_error, "tiles": len(ground.rows),
         "test_blocks": len(set(ground.blocks.values())), "bands": bands,
         "shift": shift(held, ground),
+        # Only where there are such: on the data set trained on there cannot be any.
+        **({"left_out_blocks": ground.left_out} if ground.left_out else {}),
     }  # fmt: skip
 
 
@@ -228,8 +235,13 @@ def bounded(method: Method, members: Sequence[Member]) -> Method:
         members: As of :func:`home_of`.
 
     Raises:
-        InputError: It was not calibrated, or not in this mode.
+        InputError: It was not calibrated, or not in this mode, or its weights had seen the ground.
     """
+    for experiment, run, *_ in members:
+        # Quantiles may have been kept before anybody asked.
+        if seen := inherited(experiment, sources_of(run)).seen:
+            hint = "train it, and what it began with, with the same key 'calibration'"
+            raise InputError(f"its intervals promise nothing: {seen}", where=method.name, hint=hint)
     path = home_of(method, members)
     found = intervals_for(path, method.provenance)
     if found is not None:

@@ -27,5 +27,7 @@ def coverage_lines(section: Mapping[str, Any]) -> list[str]:
             f"  {name}: {100 * one['coverage']:.1f} % within (blocks {ends}{over}), mean width"
             f" {one['width']:.4g} {one['unit']}"
         )
+    if out := section.get("left_out_blocks"):
+        lines.append(f"  left out: {out} more blocks, on whose ground they were calibrated")
     lines.append(f"intervals are {section['promise']}")
     return [*lines, *(f"shifted domain, so not even that: {one}" for one in section["shift"])]

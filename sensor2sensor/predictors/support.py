@@ -278,7 +278,8 @@ def matches_of(form: Form) -> tuple[Match, ...]:
     names = {_short(band.name): place for place, band in enumerate(given)}
     found = []
     for place, band in enumerate(form.target.bands):
-        if (source := names.get(_short(band.name))) is not None:
+        source = names.get(_short(band.name))
+        if source is not None and not _apart(band, given[source]):
             found.append(Match(place, source, NAME))
         elif (nearest := _nearest(band, given)) is not None:
             found.append(Match(place, nearest, WAVELENGTH))
@@ -294,6 +295,12 @@ def _nearest(band: BandSpec, given: Sequence[BandSpec]) -> int | None:
     ]
     place = int(np.argmin(far))
     return place if far[place] <= SAME_NM else None
+
+
+def _apart(one: BandSpec, other: BandSpec) -> bool:
+    # B05 is red edge to Sentinel-2 and near infrared to Landsat; where one is not known names tell.
+    known = [band.wavelength_nm for band in (one, other) if band.wavelength_nm is not None]
+    return len(known) == 2 and abs(known[0] - known[1]) > SAME_NM
 
 
 def _short(name: str) -> str:

@@ -160,7 +160,8 @@ class Intervals(_Frozen):
 
     ``called`` is the name they are shown under (``conformal, 23 blocks``), ``promise`` what may be
     concluded, which belongs wherever a coverage is shown; ``shift`` says in what test is of another
-    kind than the calibration's ground, where nothing is promised at all.
+    kind than the calibration's ground, where nothing is promised at all; ``left_out_blocks`` of
+    another data set lie on that very ground, and are not among ``test_blocks``.
     """
 
     level: float
@@ -177,6 +178,7 @@ class Intervals(_Frozen):
     test_blocks: int
     bands: dict[str, BandCoverage]
     shift: list[str]
+    left_out_blocks: int = 0
 
 
 class Table(_Frozen):
@@ -226,7 +228,8 @@ class ScoredOn(_Frozen):
 
     ``ground`` says how that is known: by coordinates (``crs``), by ``group``, or ``unknown``.
     ``seen_tiles`` of ``tiles`` show ground of the other's train split, ``beside_tiles`` more lie in
-    its blocks; None where nobody knows. ``shared`` names the blocks or groups that both show.
+    its blocks, ``val_tiles`` others show ground of its val split; None where nobody knows.
+    ``shared`` names the blocks or groups that both show.
     """
 
     name: str
@@ -236,6 +239,7 @@ class ScoredOn(_Frozen):
     tiles: int
     seen_tiles: int | None
     beside_tiles: int | None = None
+    val_tiles: int | None = None  # of evaluations from before the key nobody knows
     shared: list[str] = []
     note: str = ""
 

@@ -21,6 +21,7 @@ NAMES = {
     "cloud_share": "cloud",
     "inside_mask": "inside a mask of step 40",
     "seen_in_training": "seen in training",
+    "seen_in_validation": "seen in validation",
 }
 
 

@@ -14,7 +14,14 @@ from experiment import Experiment
 from sensor2sensor.config.calibration import CalibrationSettings
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
-from sensor2sensor.dataset.calibration import divided, in_words, parts_of, tried_rows, unread
+from sensor2sensor.dataset.calibration import (
+    divided,
+    elsewhere_of,
+    in_words,
+    parts_of,
+    tried_rows,
+    unread,
+)
 from sensor2sensor.dataset.ledger import read_split, write_split
 from sensor2sensor.dataset.recordfile import list_records
 from tests.fakes_dataset import make_dataset
@@ -146,6 +153,52 @@ def test_nothing_that_looks_at_val_opens_a_tile_that_is_set_aside(place, tmp_pat
         from sensor2sensor.training import readiness
 
         readiness._refuse_unknown_tiles(named, {"train": [], "val": shown, "test": []})
+
+
+@pytest.fixture(scope="module")
+def copied(place):
+    """The same ground as another data set, whose test tiles are what val is here."""
+    import shutil
+
+    source, folder = (place / "data" / name / "64" for name in ("alt4_toy", "alt4_copy"))
+    shutil.copytree(source, folder)
+    turned = {"val": "test", "test": "val", "train": "train"}
+    write_split(folder, [replace(row, split=turned[row.split]) for row in read_split(source)])
+    shutil.copytree(source, folder.parents[1] / "alt4_same" / "64")
+    return experiment(place, "other")
+
+
+def test_coverage_elsewhere_is_of_no_ground_that_was_calibrated_on(copied):
+    from calibrate import ground_of
+    from sensor2sensor.evaluation.elsewhere import Elsewhere
+
+    other, parts = Elsewhere.of(copied, "alt4_copy", "test"), parts_of(copied)
+    assert other.overlap.aside == parts.aside and len(other.overlap.shown) == 6
+    told = ground_of((copied, None, None), "test", other)
+    assert {row.name for row in told.rows} == parts.watched and told.left_out == 3
+    own = ground_of((copied, None, None), "test")
+    assert (len(own.rows), own.left_out) == (2, 0)
+    # A tile of another file counts to a block that one of that ground lies in.
+    rows = rows_of("r0c0", "r0c0+r1c1", "r1c1", split="test")
+    assert elsewhere_of(rows, {"test1"}) == (rows[2:], 1)
+
+
+def test_val_of_the_same_ground_shows_no_block_that_calibrates(copied):
+    """Recipes are chosen by it, whatever the data set is called."""
+    from sensor2sensor.evaluation.elsewhere import Elsewhere
+    from sensor2sensor.evaluation.session import Session
+
+    copied.run.logs_dir.mkdir(parents=True)
+    copied.run.run_json.write_text('{"started": "2026-01-01T00:00:00Z"}')
+    same = Elsewhere.of(copied, "alt4_same", "val")
+    kept = [
+        Session(copied, "0101-0000", 2, "standard", split="val", elsewhere=one)._filters
+        for one in (None, same)
+    ]
+    assert kept[0] == kept[1] and kept[0]["exclude_tiles"] == parts_of(copied).aside
+    assert "3 of 6 tiles show ground of the val split of 'alt4_toy' that calibrates" in " ".join(
+        same.lines()
+    )
 
 
 class Bounds:

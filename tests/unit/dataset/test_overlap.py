@@ -20,10 +20,10 @@ def row(name, split, x=None, y=7e6, epsg=32633, **changes):
     return replace(ROW, name=name, split=split, **place, **changes)
 
 
-def found(monkeypatch, there, here, one=CONTRACT, other=CONTRACT, split="test"):
+def found(monkeypatch, there, here, one=CONTRACT, other=CONTRACT, split="test", aside=()):
     tables = {"there": there, "here": here}
     monkeypatch.setattr(module, "read_split", lambda folder: tables[folder])
-    return overlap(("there", one), ("here", other), split)
+    return overlap(("there", one), ("here", other), split, aside)
 
 
 def test_tiles_on_ground_of_the_train_split_are_seen_whatever_their_names(monkeypatch):
@@ -74,3 +74,16 @@ def test_where_nobody_knows_the_ground_tiles_of_one_file_are_found(monkeypatch, 
     there = [row("p", "train"), row("q", "train", source_sha256="ab")]
     told = found(monkeypatch, there, [replace(row("x", "test"), **changes)])
     assert (told.ground, bool(told.seen)) == ("unknown", seen)
+
+
+def test_ground_of_val_is_told_apart_and_what_calibrates_of_it(monkeypatch):
+    """It was chosen by, or its quantiles were: none of it is new ground."""
+    there = [row("p", "train", 5e5), row("v", "val", 6e5), row("k", "val", 7e5, source_sha256="k")]
+    here = [row("of v", "test", 6e5 + 64), row("of k", "test", 7e5), row("far", "test", 9e5)]
+    told = found(monkeypatch, there, here, aside={"k"})
+    assert (told.seen, told.shown, told.aside) == (frozenset(), {"of v", "of k"}, {"of k"})
+    assert [told.of_val(name) for name in told.tiles] == [True, True, False]
+    # Where nobody knows the ground those of one file are found, and of the others nothing is said.
+    bare = [replace(one, epsg=None) for one in (replace(here[1], source_sha256="k"), here[2])]
+    told = found(monkeypatch, there, bare, aside={"k"})
+    assert (told.shown, told.aside, told.of_val("far")) == ({"of k"}, {"of k"}, None)

@@ -71,6 +71,10 @@ def test_what_only_says_how_and_where_values_are_kept_may_differ():
     (Overlap("unknown", ("p",), frozenset(), note="nobody knows"), ["nobody knows"], None, None),
     (Overlap("unknown", ("p",), frozenset({"p"}), note="nobody knows"),
      ["1 of 1 tiles are made of files"], 1, None),
+    (Overlap("crs", tuple("pqrs"), frozenset("p"), shown=frozenset("pqr"), aside=frozenset("r")),
+     ["1 of 4 tiles show ground of the val split of 'a', which checkpoints and recipes are chosen",
+      "1 of 4 tiles show ground of the val split of 'a' that calibrates its intervals: these",
+      "(seen_in_validation tells the tiles)"], 1, 0),
 ])  # fmt: skip
 def test_ground_that_training_has_seen_is_told_and_written(overlap, words, seen, beside):
     there = Elsewhere("b", None, CONTRACT, {"name": "a", "sha256": "1"}, overlap)
@@ -80,6 +84,8 @@ def test_ground_that_training_has_seen_is_told_and_written(overlap, words, seen,
     found = there.as_json("2")
     assert (found["seen_tiles"], found["beside_tiles"]) == (seen, beside)
     assert (found["name"], found["sha256"], found["trained_on"]["name"]) == ("b", "2", "a")
+    shown = len(overlap.shown - overlap.seen)
+    assert found["val_tiles"] == (shown if overlap.ground != "unknown" else None)
 
 
 def test_no_evaluation_of_another_data_set_overwrites_one():

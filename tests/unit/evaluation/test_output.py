@@ -6,19 +6,24 @@ import csv
 import io
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
+from sensor2sensor.config.exclusion import Excluded
+from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import OutputExistsError
 from sensor2sensor.evaluation import gallery
 from sensor2sensor.evaluation.definitions import definitions
 from sensor2sensor.evaluation.gallery import picks, write_gallery
 from sensor2sensor.evaluation.output import Inference, stem, write
 from sensor2sensor.evaluation.run import Evaluation, TileScores, evaluate
+from sensor2sensor.evaluation.session import Session
 from sensor2sensor.evaluation.tables import show
 from sensor2sensor.metrics import profile_metrics
 from sensor2sensor.report import load
@@ -88,6 +93,34 @@ def test_other_profiles_have_files_of_their_own():
     assert stem(toys.subject(), "arisgan") == "sis2__alt6__l1_0715-0930_arisgan"
     assert definitions("arisgan", ("sam",))["sam"]["unit"] == "radians"
     assert definitions("standard", ("sam",))["sam"]["unit"] == "degrees"
+
+
+def test_an_experiment_of_the_same_file_names_is_refused_before_it_is_scored(evaluation, tmp_path):
+    """``x/y__z`` and ``x__y/z``, whose runs began in one minute."""
+    place = toys.dataset()
+
+    def session(name, **options):
+        experiment = SimpleNamespace(
+            name=name, dataset_dir=place[0], contract=place[1], excluded=Excluded(), SEED=0,
+            environment=SimpleNamespace(evaluation_dir=tmp_path, lpips_weights=None),
+            run=SimpleNamespace(resolved=None),
+            config=ExperimentFile(model_name="bicubic", dataset="d"),
+        )  # fmt: skip
+        return Session(experiment, "0715-0930", 0, "standard", "none", baseline=True, **options)
+
+    def predict(tiles):
+        raise InterruptedError("scored")
+
+    written(evaluation, tmp_path, experiment="x/y__z", baseline=True)
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(OutputExistsError) as refused:
+        session("x__y/z").score(toys.Made(predict))
+    told = str(refused.value)
+    assert "'x/y__z'" in told and "'x__y/z'" in told and "move x__y__z_0715-0930* to" in told
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
+    for free in (session("x/y__z"), session("x__y/z", split="val"), session("x/y/z2")):
+        with pytest.raises(InterruptedError):  # its own again, and names of their own
+            free.score(toys.Made(predict))
 
 
 def test_the_name_of_a_mode_has_one_spelling_and_the_batch_that_its_moments_are_of():

@@ -73,17 +73,19 @@ def test_what_a_tile_records_becomes_a_column_and_what_is_unknown_an_empty_cell(
     tiles = [record("a", moved=3, **own, place=np.array("Paraná")), record("b", **other)]
     contract = paired((MASK, *NUMBERS, PLACE))
     seen = {"a": True, "b": None}
-    found, columns = facts(monkeypatch, tmp_path, contract, rows, tiles, seen=seen)
+    told = {"seen": seen, "shown": {"a": False, "b": True}}
+    found, columns = facts(monkeypatch, tmp_path, contract, rows, tiles, **told)
     assert found["a"] == {
         "name": "a", "scene": "S2A_20230115T100000", "block": "r1c1", "date": "2023-01-15",
         "season": "summer", "time_difference_h": "-48.0", "shift_px": found["a"]["shift_px"],
-        "cloud_share": "0.25", "seen_in_training": "true", "share@covered": "0.25",
-        "share@clear": "0.75", "correlation": "0.5", "place": "Paraná",
+        "cloud_share": "0.25", "seen_in_training": "true", "seen_in_validation": "false",
+        "share@covered": "0.25", "share@clear": "0.75", "correlation": "0.5", "place": "Paraná",
     }  # fmt: skip
     assert abs(float(found["a"]["shift_px"]) - 3) < 0.3
     assert abs(float(found["b"]["shift_px"])) < 0.3
     unknown = ("date", "season", "time_difference_h", "seen_in_training")
     assert [found["b"][name] for name in unknown] == [""] * 4
+    assert found["b"]["seen_in_validation"] == "true"
     assert found["b"]["scene"] == "inv/7" and found["b"]["cloud_share"] == "0.0"
     assert list(found["a"]) == list(columns) and columns["place"]["kind"] == "text"
 

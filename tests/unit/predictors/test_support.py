@@ -52,6 +52,17 @@ def test_bands_meet_by_name_else_by_wavelength_and_the_rest_is_said():
     assert matches_of(form({"B8A": 864.7}, {"B08": 832.8})) == ()
 
 
+def test_one_name_of_bands_that_are_known_to_be_others_is_no_match():
+    """Landsat's B05 is near infrared and its B06 short-wave; Sentinel-2 has its B8A there."""
+    landsat = {"B04": 654.6, "B05": 864.7, "B06": 1608.9}
+    given = form(landsat, {"B04": 664.6, "B05": 704.1, "B06": 740.5, "B8A": 864.7})
+    found = [(one.target, one.source, one.by) for one in matches_of(given)]
+    assert found == [(0, 0, "name"), (3, 1, "wavelength")]
+    assert "no target band" in why_not(form({"B05": 864.7}, {"B05": 704.1}))
+    # Where one of them is not known the name is all there is.
+    assert [one.by for one in matches_of(form({"B05": None}, {"B05": 704.1}))] == ["name"]
+
+
 @pytest.mark.parametrize(
     ("made", "why"),
     [
