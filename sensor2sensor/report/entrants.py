@@ -200,7 +200,7 @@ def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
     defined = np.isfinite(frame)
     # Who fails on the hard tiles must not be judged on the easy ones that are left to it.
     usable = [i for i in having if defined[i][shared].all()]
-    rest = frame.loc[shared, usable].dropna()  # tiles with too few pixels for one of those left
+    rest = frame.loc[shared, usable]
     empty = pd.Series(dtype=float)
     return [rest[i] if i in rest.columns else empty for i in range(len(found))]
 
