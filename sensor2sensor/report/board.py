@@ -22,7 +22,7 @@ from sensor2sensor.core.clustered import (
 )
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.report.comparison import Comparison
-from sensor2sensor.report.entrants import Entrant, entrants, rows
+from sensor2sensor.report.entrants import Entrant, defined_within, entrants, rows
 from sensor2sensor.report.file import Gain
 from sensor2sensor.report.load import Group, Result
 from sensor2sensor.report.places import facts_of
@@ -37,7 +37,7 @@ class _Column:
 
     Attributes:
         values: NaN where undefined, ``+inf`` where perfect.
-        defined: Where it has a value.
+        defined: Where it has a value, or lacks it only since a stratum has few pixels there.
         alike: Where every method of its evaluations lacks it, so that the truth leaves it so.
     """
 
@@ -114,7 +114,7 @@ class Board:
     def _read(self, entrant: Entrant, metric: str) -> _Column:
         table = self._tables[entrant.label]
         values = table[metric].to_numpy(dtype=np.float64)
-        defined = np.isfinite(values)
+        defined = defined_within(table, metric, self.group.facts.dataset.factor).to_numpy()
         alike = np.ones(len(values), dtype=bool)
         for result in entrant.results:
             alike &= self._alike[id(result)][metric]
