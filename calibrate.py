@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from predict import Member, add_members, members_of, method_of
 from sensor2sensor.core.cli import main_guard, parser, positive, say
 from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.dataset.ancestry import inherited, sources_of
 from sensor2sensor.dataset.calibration import KEY, elsewhere_of, parts_of, tried_rows
 from sensor2sensor.inference.intervals import Ground, calibrated, covered, ground, home_of
 from sensor2sensor.inference.method import Method
@@ -55,11 +56,14 @@ def section_of(
     Returns:
         None where the experiment sets no blocks aside, or all that is scored lies on them.
     """
-    experiment, _, _ = member
+    experiment, run, _ = member
     if split != "test" or experiment.config.calibration is None:
         return None
     if not experiment.normaliser.invertible:  # by a model's own default, which no file says
         say("calibration: no intervals, as normalisation 'l2' forgets physical values")
+        return None
+    if seen := inherited(experiment, sources_of(run)).seen:
+        say(f"calibration: no intervals, as {seen}")
         return None
     there = ground_of(member, "test", elsewhere)
     if not there.rows:
@@ -76,18 +80,24 @@ def calibrate(members: list[Member], method: Method) -> Intervals:
     """Calibrate a method and keep its quantiles beside the first of its members.
 
     Raises:
-        ConfigError: An experiment sets no blocks aside, or others than the first.
+        ConfigError: An experiment sets no blocks aside, or others than the first, or its weights
+            come from a run that looked at them.
     """
-    first = members[0]
-    for experiment, _, _ in members:
+    first, doubts = members[0], []
+    for experiment, run, _ in members:
         if experiment.config.calibration is None:
             what = f"{experiment.name} was trained on val as a whole, which chose its checkpoints"
             raise ConfigError(what, where=KEY, hint='set it, as {"share": 0.5}, and train anew')
         if parts_of(experiment) != parts_of(first[0]):
             what = f"{experiment.name} and {first[0].name} set other blocks aside"
             raise ConfigError(what, where=KEY, hint="calibrate runs of one data set and one share")
+        before = inherited(experiment, sources_of(run))
+        if before.seen:
+            hint = "train that one with the same key on the same data set, then this one anew"
+            raise ConfigError(f"{experiment.name}: {before.seen}", where=KEY, hint=hint)
+        doubts += [before.unknown] if before.unknown else []
     level = first[0].config.calibration.level
-    made = calibrated(method, ground_of(first, "val"), level)
+    made = calibrated(method, ground_of(first, "val"), level).doubted("; ".join(doubts))
     keep_intervals(home_of(method, members), made)
     return made
 

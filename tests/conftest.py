@@ -53,12 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     turns = {tests / name: turn for turn, name in enumerate(LONGEST_FILES)}
     assert all(path.is_file() for path in turns), "LONGEST_FILES names a file that is not there"
     items.sort(key=lambda item: turns.get(item.path, len(turns)))
+    slow = {path: _is_slow(path, tests) for path in {item.path for item in items}}
     for item in items:
-        if (
-            item.path.is_relative_to(tests)
-            and item.path.relative_to(tests).parts[0] in SLOW_FOLDERS
-        ):
+        if slow[item.path]:
             item.add_marker(pytest.mark.slow)
+
+
+def _is_slow(path: Path, tests: Path) -> bool:
+    return path.is_relative_to(tests) and path.relative_to(tests).parts[0] in SLOW_FOLDERS
 
 
 def pytest_collection_finish() -> None:

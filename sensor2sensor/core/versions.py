@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 
 __version__ = "0.1.0"
 
@@ -14,6 +15,11 @@ LIBRARIES = (
 
 def library_versions() -> dict[str, str]:
     """Installed versions by distribution name (absent ones left out), with Python's own."""
+    return dict(_installed())
+
+
+@cache
+def _installed() -> dict[str, str]:
     from importlib import metadata  # tenths of a second, and the package reads its version here
 
     found = {"sensor2sensor": __version__, "python": platform.python_version()}

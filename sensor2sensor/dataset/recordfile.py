@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core import files
+from sensor2sensor.core.crc32c import masked
 from sensor2sensor.core.errors import DatasetError, InputError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.records import FOOTER_BYTES, HEADER_BYTES, TileRecord, decode
@@ -42,12 +42,13 @@ def write_records(path: Path, records: Sequence[bytes]) -> list[tuple[int, int]]
     Returns:
         Offset and length of each record.
     """
-    tf = load_tensorflow()
-    with files.atomic_path(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
+    # Written and closed before atomic_path, which leaves last, renames it.
+    with files.atomic_path(path) as part, part.open("wb") as stream:
         for record in records:
-            writer.write(record)
-        # Whole on disk before atomic_path, which leaves last, renames it.
-        writer.close()
+            length = struct.pack("<Q", len(record))
+            for data in (length, record):
+                stream.write(data)
+                stream.write(struct.pack("<I", masked(data)))
     return record_places([len(record) for record in records])
 
 

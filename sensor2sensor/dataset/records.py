@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor2sensor.core.errors import DatasetError
-from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
+from sensor2sensor.dataset.example import example_class
 
 Array = npt.NDArray[Any]
 XY_DTYPE = "float32"  # metres within a tile: half a millimetre at 5 km
@@ -128,11 +128,10 @@ def encode(record: TileRecord, contract: DatasetContract, source: str = "") -> b
     Raises:
         DatasetError: Shapes or values do not follow the contract; the tile is named.
     """
-    tf = load_tensorflow()
     feature = {"name": record.name.encode("utf-8"), "source": source.encode("utf-8")}
     for key, value in _arrays(record, contract).items():
         feature[key] = _little_endian(value).tobytes()
-    example = tf.train.Example()
+    example = example_class()()
     for key in sorted(feature):
         example.features.feature[key].bytes_list.value.append(feature[key])
     # Protobuf maps have no order of their own: without this the bytes differ from run to run.
@@ -312,9 +311,8 @@ def pixels_sha256(data: bytes, contract: DatasetContract) -> str:
 def _features(data: bytes) -> dict[str, bytes]:
     from google.protobuf.message import DecodeError
 
-    tf = load_tensorflow()
     try:
-        example = tf.train.Example.FromString(data)
+        example = example_class().FromString(data)
     except DecodeError as error:
         raise DatasetError(
             f"a record cannot be parsed ({error})",

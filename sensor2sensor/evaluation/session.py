@@ -14,6 +14,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.lpips_file import open_lpips
 from sensor2sensor.core.runs import Run, read_run_json
+from sensor2sensor.dataset.ancestry import sources_of, trained_before
 from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.dataset.exclusion import left_out
@@ -272,8 +273,10 @@ class Session:
 
     def _told(self) -> list[str]:
         """Lines on the model's intervals, and on which tiles were scored."""
-        held = self.subject.intervals
+        held, experiment = self.subject.intervals, self._experiment
         tried = [] if held is None else coverage_lines(held)
+        begun = sources_of(experiment.run)
+        tried += trained_before(experiment, begun, self._place, self._split)
         if self._elsewhere is None:
             return [*tried, *left_out(self._experiment, self._split)]
         count = len(self._filters["exclude_tiles"] & self._experiment.excluded.names)

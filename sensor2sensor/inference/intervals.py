@@ -18,6 +18,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, InputError, ModelContractError
 from sensor2sensor.core.progress import progress
 from sensor2sensor.core.runs import Run
+from sensor2sensor.dataset.ancestry import inherited, sources_of
 from sensor2sensor.dataset.calibration import first_block
 from sensor2sensor.dataset.ledger import SplitRow, overpass_in
 from sensor2sensor.dataset.recordfile import RecordRef, iterate_refs
@@ -234,8 +235,13 @@ def bounded(method: Method, members: Sequence[Member]) -> Method:
         members: As of :func:`home_of`.
 
     Raises:
-        InputError: It was not calibrated, or not in this mode.
+        InputError: It was not calibrated, or not in this mode, or its weights had seen the ground.
     """
+    for experiment, run, *_ in members:
+        # Quantiles may have been kept before anybody asked.
+        if seen := inherited(experiment, sources_of(run)).seen:
+            hint = "train it, and what it began with, with the same key 'calibration'"
+            raise InputError(f"its intervals promise nothing: {seen}", where=method.name, hint=hint)
     path = home_of(method, members)
     found = intervals_for(path, method.provenance)
     if found is not None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+_HOLDERS = (keras.layers.Layer, Mapping, list, tuple, set)
+
 
 def held_layers(network: Any) -> list[Any]:
     """A network, its layers and theirs, each once, in the order they are held.
@@ -28,7 +30,9 @@ def _within(value: Any, seen: set[int]) -> Iterator[Any]:
     if isinstance(value, keras.layers.Layer):
         yield value
         # Keras lists the layers of a set in the order of their ids, so the set must come before.
-        held = sorted(vars(value).values(), key=lambda item: not _holds_set(item))
+        # Of a layer's hundred attributes few hold anything: the rest is not walked into.
+        held = [item for item in vars(value).values() if isinstance(item, _HOLDERS)]
+        held.sort(key=lambda item: not _holds_set(item))
     elif isinstance(value, Mapping):
         held = list(value.values())
     elif isinstance(value, list | tuple):

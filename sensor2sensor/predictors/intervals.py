@@ -74,6 +74,7 @@ class Intervals(Frozen):
         seasons: Meteorological seasons in which they were seen, where dates and places are known.
         members: Of each model that predicts: experiment, run, step, digest, how it is applied.
         draws: Draws of dropout of each.
+        doubt: Why nobody knows whether the weights had seen the blocks; empty where they had not.
     """
 
     format_version: Literal[1] = 1
@@ -90,6 +91,7 @@ class Intervals(Frozen):
     seasons: tuple[str, ...] = ()
     members: tuple[dict[str, Any], ...] = ()
     draws: Annotated[int, Field(ge=1)] = 1
+    doubt: Annotated[str, Field(exclude_if=lambda of: not of)] = ""
 
     @property
     def called(self) -> str:
@@ -99,7 +101,13 @@ class Intervals(Frozen):
     @property
     def promise(self) -> str:
         """What may be concluded, as a sentence; to be shown wherever intervals are."""
+        if self.doubt:
+            return f"an estimate, no promise of {percent(self.level)}: {self.doubt}"
         return promise(self.level, calibrated=self.calibrated)
+
+    def doubted(self, why: str) -> Intervals:
+        """The same, called uncalibrated where the weights may have seen the calibration blocks."""
+        return self.model_copy(update={"calibrated": False, "doubt": why}) if why else self
 
     def told(self) -> dict[str, Any]:
         """What a file of predictions says of its intervals, plain JSON."""

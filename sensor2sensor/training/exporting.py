@@ -12,6 +12,7 @@ from sensor2sensor.core.errors import OutputExistsError
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.core.versions import __version__
+from sensor2sensor.dataset.ancestry import inherited, sources_of
 from sensor2sensor.predictors import export, onnx_file
 from sensor2sensor.predictors.exported import experiment_of
 from sensor2sensor.predictors.intervals import intervals_for, place_of
@@ -100,6 +101,8 @@ def export_physical(source: Source, folder: Path, kind: Format) -> tuple[Path, S
     held = intervals_for(
         place_of(source.run, known["step"]), {**known, "applied": applied(source.experiment)}
     )
+    if inherited(source.experiment, sources_of(source.run)).seen:
+        held = None  # of ground that the weights had seen: kept before anybody asked
     known = {**known, "trained_in": precision, "version": __version__}
     about = (plan, seen.normaliser, folder, stem, kind, known)
     return physical.write(*about, generator=own, intervals=held)

@@ -14,6 +14,7 @@ from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import CheckpointError, ConfigError, InputError
 from sensor2sensor.core.runs import Run, read_run_json
+from sensor2sensor.dataset import calibration
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.upsampling import OWN_GRID
 from sensor2sensor.networks.flow import DEFAULTS, NAME, flow_network
@@ -156,6 +157,11 @@ def _differences(experiment: Any, there: Mapping[str, Any]) -> Iterator[str]:
         size = f"{config.height} x {config.width}"
         yield f"tiles of {contract.tile_px} resized to {size} have other pixels: random_crop true"
     folder = experiment.dataset_dir.parent.parent / there["folder"]
+    parts = calibration.parts_of(experiment)
+    if parts is not None:
+        kept, _ = shared_ground(folder, experiment.dataset_dir, contract, parts.calibrating)
+        if kept:
+            yield f"it was trained on ground that calibrates here: {', '.join(kept[:4])}"
     shared, unknown = shared_ground(folder, experiment.dataset_dir, contract)
     if shared:
         yield f"it was trained on ground that is test here: {', '.join(shared[:4])}"

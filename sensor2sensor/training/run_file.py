@@ -23,6 +23,7 @@ from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.manifest import differences
 from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
+from sensor2sensor.dataset.ancestry import began_from
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.data_form import data_form, form_of, other_bands, other_masks
 from sensor2sensor.training.modules import (
@@ -118,6 +119,7 @@ def begin(
         "inference_statistics": experiment.config.inference_statistics,
         "pretrained_generator": pretrained or (before or {}).get("pretrained_generator"),
         "restored_from": restored_from,
+        **began_from(before or {}, run, restored_from),
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
         **({ALIKE: alike} if alike else {}),
         **_best_so_far(before, experiment, alike),

@@ -1,9 +1,9 @@
-"""Whether a registration was trained on ground that an experiment is tested on."""
+"""Whether a registration was trained on ground that an experiment is tested or calibrated on."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from sensor2sensor.core import files
@@ -14,7 +14,9 @@ from sensor2sensor.dataset.ledger import SPLIT_FILE, SplitRow, read_split
 _NO_PLACE = re.compile(r"r\d+c\d+|\d{8}T\d{6}.*")
 
 
-def shared_ground(there: Path, own: Path, contract: DatasetContract) -> tuple[list[str], str]:
+def shared_ground(
+    there: Path, own: Path, contract: DatasetContract, names: Collection[str] | None = None
+) -> tuple[list[str], str]:
     """What a registration learned from and an experiment tests on, as far as can be known.
 
     Records are compared by their names, which pairs keep, and sites by theirs.
@@ -23,6 +25,7 @@ def shared_ground(there: Path, own: Path, contract: DatasetContract) -> tuple[li
         there: Folder of the registration's data set.
         own: Folder of the experiment's.
         contract: Of that.
+        names: Of the tiles there that nothing may have learned from; those of test by default.
 
     Returns:
         The sites and records that are shared; and, of records of other names, why nobody can tell,
@@ -34,7 +37,10 @@ def shared_ground(there: Path, own: Path, contract: DatasetContract) -> tuple[li
     if not all((there / name).is_file() for name in (CONTRACT_FILE, SPLIT_FILE)):
         return [], f"its data set {there.parent.name}/{there.name} is gone"
     trained = [row for row in read_split(there) if row.split == "train"]
-    tested = [row for row in read_split(own) if row.split == "test"]
+    rows = read_split(own)
+    if names is None:
+        names = frozenset(row.name for row in rows if row.split == "test")
+    tested = [row for row in rows if row.name in names]
     records = {row.name for row in trained} & {row.name for row in tested}
     made_of = load_contract(there).provenance.get("options", {}).get("dataset_sha256")
     if made_of == files.sha256(own / CONTRACT_FILE):  # its splits are those of here

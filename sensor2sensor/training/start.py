@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,7 +25,10 @@ from sensor2sensor.core.runs import (
     options_of,
     read_run_json,
 )
+from sensor2sensor.dataset.ancestry import inherited, trained_before
+from sensor2sensor.dataset.calibration import KEY
 
+logger = logging.getLogger(__name__)
 SMOKE_STEPS = 2
 
 
@@ -74,6 +78,7 @@ def with_pretrained(start: Start, experiment: Any, find: Callable[[], Run | None
 
     Raises:
         InputError: Both a whole state and weights alone are asked for.
+        ConfigErrors: That run looked at ground that is set aside here for calibration.
     """
     if start.resume and any(experiment.run.ckpt_dir.glob("ckpt-*.index")):
         return start
@@ -83,7 +88,29 @@ def with_pretrained(start: Start, experiment: Any, find: Callable[[], Run | None
     if found is not None and start.source is not None:
         problem = "--restore begins with a whole state, pretrained_generator with weights alone"
         raise InputError(problem, where=experiment.exp_dir / "experiment.json", hint="use one")
+    if (other := start.source or found) is not None:
+        _refuse_seen(experiment, other, "pretrained_generator" if found else "--restore")
     return replace(start, pretrained=found)
+
+
+def _refuse_seen(experiment: Any, begun: Run, by: str) -> None:
+    """Refuse weights that looked at blocks set aside for calibration, and tell of test.
+
+    Raises:
+        ConfigErrors: They did, or a run that they come from.
+    """
+    found = inherited(experiment, [begun])
+    if found.seen:
+        text = (
+            f"does not go with {by}: {found.seen}; train that recipe with the same key on the same"
+            " data set, or leave this key out"
+        )
+        raise ConfigErrors(report(experiment.document, {(KEY,): [text]}))
+    if found.unknown:
+        logger.warning("%s: intervals will be uncalibrated: %s", KEY, found.unknown)
+    place = experiment.dataset_dir, experiment.contract
+    for line in trained_before(experiment, [begun], place, "test"):
+        logger.warning("%s", line)
 
 
 def find_pretrained(experiment: Any, environment: Environment) -> Run | None:

@@ -192,6 +192,7 @@ def test_what_the_user_wrote_stays_as_it_is():
 def test_every_model_takes_the_defaults_that_suit_it(home, capsys, name):
     params = {"edsr": {"blocks": 1}, "dsen2w": {"layers": 1}, "tarsgan": {"layers": 1}}
     params |= {"carn": {"cascades": 1, "blocks": 1}, "rrdb": {"blocks": 1}}
+    params |= {"resnet_pix2pix": {"blocks": 1}, "srgan": {"blocks": 1}}
     params["dsen2cr"] = {"blocks": 1, "sar": False}  # these data have no radar
     small = {"width": 0.07, **params.get(name, {})}
     assert home.run("--check", model_name=name, params=small) == 0, capsys.readouterr().err

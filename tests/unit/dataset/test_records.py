@@ -80,6 +80,7 @@ def test_plain_tensorflow_reads_the_files(toy: Path) -> None:
         assert [data for _, data in scan_file(path) or []] == raw
         example = tf.train.Example.FromString(raw[0])
         assert example.features.feature["name"].bytes_list.value[0].decode() == path.stem
+        assert example.SerializeToString(deterministic=True) == raw[0]
 
 
 def test_index_points_to_the_nearest_pixel(toy: Path) -> None:

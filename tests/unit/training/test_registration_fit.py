@@ -18,6 +18,7 @@ from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.sources.pairs import run as pairs
 from sensor2sensor.sources.sen2venus import run as sen2venus
+from sensor2sensor.training import registration
 from sensor2sensor.training.contract import extras_for
 from sensor2sensor.training.registration import _differences
 from sensor2sensor.training.shared_ground import shared_ground
@@ -116,6 +117,19 @@ def test_an_experiment_refuses_a_registration_of_its_test_sites_and_says_what_it
         "whether 'reg' was trained on ground that is test here is not known: its data set gone/16"
         " is gone"
     )
+
+
+def test_a_registration_of_ground_that_calibrates_is_refused(environment, monkeypatch):
+    made = experiment(environment)
+    rows = read_split(environment.data_root / "second" / "32")
+    aside = frozenset(row.name for row in rows if row.block == "SO1")
+    said = "it was trained on ground that calibrates here: SO1"
+    monkeypatch.setattr(
+        registration.calibration, "parts_of", lambda of: SimpleNamespace(calibrating=aside)
+    )
+    assert said in differences(made, "first_pairs/16")
+    aside = frozenset(row.name for row in rows) - aside
+    assert said not in differences(made, "first_pairs/16")
 
 
 @pytest.mark.parametrize(
