@@ -109,13 +109,28 @@ class Intervals(Frozen):
         """The same, called uncalibrated where the weights may have seen the calibration blocks."""
         return self.model_copy(update={"calibrated": False, "doubt": why}) if why else self
 
-    def told(self) -> dict[str, Any]:
-        """What a file of predictions says of its intervals, plain JSON."""
+    def promised(self, shift: Sequence[str] = ()) -> str:
+        """What may be concluded of a prediction, as a sentence.
+
+        Args:
+            shift: In what it is of another kind than what was calibrated.
+        """
+        if not shift:
+            return self.promise
+        return f"a shifted domain, where nothing is promised: {'; '.join(shift)}"
+
+    def told(self, shift: Sequence[str] = ()) -> dict[str, Any]:
+        """What a file of predictions says of its intervals, plain JSON.
+
+        Args:
+            shift: As of :meth:`promised`.
+        """
         return {
             "level": self.level, "blocks": self.blocks, "score": self.score, "called": self.called,
-            "promise": self.promise, "q": {band.name: band.q for band in self.bands},
+            "promise": self.promised(shift), "q": {band.name: band.q for band in self.bands},
             "quantile_error": self.quantile_error, "calibrated_on": self.dataset,
             "dataset_sha256": self.dataset_sha256, "edge_px": self.edge_px,
+            **({"shift": list(shift)} if shift else {}),
         }  # fmt: skip
 
     def bounds(
