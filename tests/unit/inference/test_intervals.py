@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from predict import arguments
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.contract import load_contract
@@ -29,7 +30,11 @@ from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.run import PredictOptions, predict
 from sensor2sensor.inference.tiles import predicted
 from sensor2sensor.predictors.conformal import RELATIVE_ERROR
-from sensor2sensor.predictors.interval_words import coverage_lines, quantile_lines
+from sensor2sensor.predictors.interval_words import (
+    calibrate_command,
+    coverage_lines,
+    quantile_lines,
+)
 from sensor2sensor.predictors.intervals import Intervals, keep_intervals, read_intervals
 from sensor2sensor.predictors.registry import find
 from sensor2sensor.predictors.tiling import baseline_tiling
@@ -222,8 +227,13 @@ def test_quantiles_are_taken_for_what_they_are_of_alone(place, bicubic, tmp_path
     keep_intervals(home_of(method, members), made.model_copy(update={"level": 0.8}))
     (kept,) = read_intervals(home_of(method, members))  # one of a mode, the last
     assert kept.level == 0.8 and bounded(method, members).intervals == kept
-    for other in ({"checkpoint_sha256": "cd"}, {"draws": 8}, {"applied": {"dropout": True}}):
-        with pytest.raises(InputError, match="in another mode, with other draws, members"):
+    one = r"a/b \(0101-0000\)"
+    for other, said in (
+        ({"checkpoint_sha256": "cd"}, f"{one} with other weights of that step"),
+        ({"draws": 8}, "with --samples 1, not 8"),
+        ({"applied": {"dropout": True}}, f"{one} with dropout None, not True"),
+    ):
+        with pytest.raises(InputError, match=f"in another mode: {said}; calibrate it so: python"):
             bounded(method_of(place, "bicubic", **other), members)
     home_of(method, members).write_text('{"modes": 3}')
     with pytest.raises(InputError, match=r"holds no intervals \(modes"):
@@ -240,3 +250,17 @@ def test_members_are_the_same_in_any_order(place, bicubic, tmp_path):
     members = tuple(sorted(told, key=lambda one: one["experiment"]))
     keep_intervals(home_of(both[0], runs), made.model_copy(update={"members": members}))
     assert all(bounded(one, runs).intervals is not None for one in both)
+    # Of one alone the message tells who is too many, and of both who was not there.
+    words = ["--exp", "a", "b c", "--product", "x", "--intervals"]
+    command = calibrate_command(arguments().parse_args(words))
+    assert command == "python -m sensor2sensor calibrate --exp a 'b c'"
+    words += ["--set", "inference.dropout=true", "--step", "best", "--samples", "8"]
+    command = calibrate_command(arguments().parse_args(words))
+    assert command.endswith(" 'b c' --set inference.dropout=true --step best --samples 8")
+    alone = replace(both[0], provenance=told[1])
+    with pytest.raises(InputError, match=r"together with b \(0101-0000\); .* --exp a 'b c' --set"):
+        bounded(alone, runs, command)
+    home_of(alone, runs).unlink()
+    keep_intervals(home_of(alone, runs), made.model_copy(update={"members": (members[0],)}))
+    with pytest.raises(InputError, match=r"in another mode: without b \(0101-0000\); calibrate"):
+        bounded(both[1], runs)
