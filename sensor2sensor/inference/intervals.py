@@ -250,9 +250,12 @@ def bounded(
     found = intervals_for(path, method.provenance)
     if found is not None:
         return replace(method, intervals=found)
+    # Not the model, which several experiments are of.
+    where = ", ".join(dict.fromkeys(experiment.name for experiment, *_ in members))
     if kept := read_intervals(path):
         what = f"was calibrated in another mode: {other_mode(method.provenance, kept)}"
-        hint = "calibrate it so"
-    else:
-        what, hint = "was not calibrated", "train it with the key 'calibration', or calibrate it"
-    raise InputError(what, where=method.name, hint=f"{hint}: {command}")
+        raise InputError(what, where=where, hint=f"calibrate it so: {command}")
+    if any(experiment.config.calibration is None for experiment, *_ in members):
+        what = "was trained without the key 'calibration', and looked at all of val"
+        raise InputError(what, where=where, hint='set it, as {"share": 0.5}, and train anew')
+    raise InputError("was not calibrated", where=where, hint=f"calibrate it: {command}")

@@ -9,6 +9,13 @@ from typing import Any
 
 from sensor2sensor.predictors.intervals import SPREAD, Intervals, members_of, percent
 
+_TOLD = (
+    "experiment",
+    "run",
+    "step",
+    "checkpoint_sha256",
+    "applied",
+)  # in other words
 LAST = "last"  # the step that is taken where none is asked for
 
 
@@ -83,9 +90,10 @@ def _differences(
             yield f"{name} at step {other.get('step')}, not {one.get('step')}"
         elif one.get("checkpoint_sha256") != other.get("checkpoint_sha256"):
             yield f"{name} with other weights of that step"
-        applied, was = ({**(own.get("applied") or {})} for own in (one, other))
-        keys = [key for key in {**was, **applied} if applied.get(key) != was.get(key)]
-        yield from (f"{name} with {key} {was.get(key)}, not {applied.get(key)}" for key in keys)
+        is_now, was = ({**own, **(own.get("applied") or {})} for own in (one, other))
+        keys = [key for key in {**was, **is_now} if was.get(key) != is_now.get(key)]
+        keys = [key for key in keys if key not in _TOLD]
+        yield from (f"{name} with {key} {was.get(key)}, not {is_now.get(key)}" for key in keys)
     if draws != kept.draws:
         yield f"with --samples {kept.draws}, not {draws}"
 
