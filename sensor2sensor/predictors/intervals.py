@@ -24,7 +24,8 @@ from sensor2sensor.predictors.protocol import Images
 
 SUFFIX = ".intervals.json"
 ABSOLUTE, SPREAD = "absolute", "spread"
-_MEMBER = ("experiment", "run", "step", "checkpoint_sha256", "applied")
+# The batch size is told where what is predicted depends on it.
+_MEMBER = ("experiment", "run", "step", "checkpoint_sha256", "applied", "batch_size")
 # A spread of 0 would make an interval a point: below this share of a band's range it is that.
 FLOOR_SHARE = 1e-3
 _PATIENCE_S = 60.0
@@ -72,7 +73,8 @@ class Intervals(Frozen):
         dataset_sha256: Of its ``dataset.json``.
         scenes: Overpasses its blocks were seen by, or what else stands for scenes there.
         seasons: Meteorological seasons in which they were seen, where dates and places are known.
-        members: Of each model that predicts: experiment, run, step, digest, how it is applied.
+        members: Of each model that predicts: experiment, run, step, digest, how it is applied; with
+            ``inference.norm`` batch how many windows at once.
         draws: Draws of dropout of each.
         doubt: Why nobody knows whether the weights had seen the blocks; empty where they had not.
     """
