@@ -72,8 +72,9 @@ def other_mode(provenance: Mapping[str, Any], kept: Sequence[Intervals]) -> str:
         kept: The quantiles that there are, at least one.
     """
     members, draws = members_of(provenance)
-    told = (list(_differences(members, draws, one)) for one in kept)
-    return ", ".join(min(told, key=len))
+    told = [list(_differences(members, draws, one)) for one in kept]
+    fewest = min(told, key=len)
+    return ", ".join(fewest)
 
 
 def _differences(
