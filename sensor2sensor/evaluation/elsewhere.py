@@ -186,7 +186,7 @@ def _differences(trained: DatasetContract, scored: DatasetContract) -> Iterator[
         for one, other in zip(*bands, strict=True):
             # Satellites of one series lie closer; B05 of two sensors is red edge and infrared.
             known = one.wavelength_nm, other.wavelength_nm
-            if None not in known and abs(known[0] - known[1]) > SAME_NM:  # type: ignore[operator]
+            if None not in known and abs(known[0] - known[1]) > SAME_NM:
                 far = f"at {known[0]:g} nm in training, at {known[1]:g} nm there"
                 yield f"{side} band {one.name} {far}"
 
@@ -196,15 +196,19 @@ def made_otherwise(trained: DatasetContract, scored: DatasetContract) -> Iterato
 
     How a model does there is what it is scored for: under another blur, at another level.
     """
-    sides = trained, scored
-    kinds = (
-        [_degraded(one) for one in sides],
-        [form_of(one).level for one in sides],
-        [f"step {one.provenance['step']}" if "step" in one.provenance else None for one in sides],
-    )
-    for what, (there, here) in zip(("degraded by", "level", "made by"), kinds, strict=True):
+    for what, of in (("degraded by", _degraded), ("level", _level), ("made by", _step)):
+        there, here = of(trained), of(scored)
         if None not in (there, here) and there != here:
             yield f"{what} {there} in training, {here} there"
+
+
+def _level(contract: DatasetContract) -> str | None:
+    return form_of(contract).level
+
+
+def _step(contract: DatasetContract) -> str | None:
+    step = contract.provenance.get("step")
+    return None if step is None else f"step {step}"
 
 
 def _degraded(contract: DatasetContract) -> str | None:
