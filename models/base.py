@@ -20,7 +20,7 @@ from models.parts.norms import GENERATOR_KINDS as NORMS
 from models.parts.optimizers import adam
 from models.parts.params import read_params
 from models.parts.sensors import SENSORS, refuse_without_sensors
-from models.parts.share import adversarial_share
+from models.parts.share import adversarial_share, share_tape
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.ranges import output_bounds
 from sensor2sensor.pipeline.normalisation import refuse_beyond
@@ -198,24 +198,26 @@ def adversarial_step(
     Arguments and result are those of :func:`standard_step`, and ``gen_adversarial_share`` (see
     :mod:`models.parts.share`).
     """
-    with tf.GradientTape(persistent=True) as gen_tape:  # asked twice: for the total and the share
+    last = share_tape(model.generator)
+    with tf.GradientTape() as gen_tape, last:
         output = model.generator(input_image, training=True)
     fixed = loss_inputs(model, input_image, target, step, extras)
     alone = model.exp.DISCRIMINATOR.steps - 1
     for draw in range(alone):
         _discriminator_step(model, {**fixed, "output": tf.stop_gradient(output), "draw": draw})
-    # D looks once, on both tapes: both networks learn from the same answers.
-    with gen_tape, tf.GradientTape() as disc_tape:
+    # D looks once, on all tapes: both networks learn from the same answers.
+    with gen_tape, last, tf.GradientTape() as disc_tape:
         said = answers(model, input_image, target, judged(output, target, fixed["known"]))
         inputs = LossInputs(**fixed, **said, output=output, draw=alone)
-    with gen_tape:
+    with gen_tape, last:
         gen_total, gen_terms = weighing.weighted(inputs, model.exp.GEN_LOSS, "generator")
         adversarial = weighing.adversarial_total(gen_terms, model.exp.GEN_LOSS)
     with disc_tape:
         disc_total, disc_terms = weighing.weighted(inputs, model.exp.DISC_LOSS, "discriminator")
-    share = adversarial_share(gen_tape, adversarial, gen_total, model.generator)
+    gradients = _gradients(gen_tape, gen_total, model.generator)
+    share = adversarial_share(last, adversarial, gradients, model.generator)
     # Both tapes hold what was before either update: their order makes no difference.
-    update(model.generator_optimizer, gen_tape, gen_total, model.generator)
+    _apply(model.generator_optimizer, gradients, model.generator)
     _learn(model, disc_tape, disc_total, step)
     return {
         "total_gen_loss": gen_total,
@@ -279,6 +281,11 @@ def update(
     Raises:
         ModelContractError: A variable has no part in the total (Keras would only warn).
     """
+    _apply(optimizer, _gradients(tape, total, network), network)
+
+
+def _gradients(tape: tf.GradientTape, total: tf.Tensor, network: tf.keras.Model) -> list[tf.Tensor]:
+    """Those of :func:`update`."""
     variables = network.trainable_variables
     gradients = tape.gradient(total, variables)
     idle = [v.path for v, grad in zip(variables, gradients, strict=True) if grad is None]
@@ -288,4 +295,12 @@ def update(
             where=network.name,
             hint="connect the layer to the network's output, or make it trainable=False",
         )
-    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    return gradients
+
+
+def _apply(
+    optimizer: tf.keras.optimizers.Optimizer,
+    gradients: list[tf.Tensor],
+    network: tf.keras.Model,
+) -> None:
+    optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))

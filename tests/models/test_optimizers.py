@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from models.loading import load_gan_class
-from models.parts.optimizers import Keras2Nadam, adam
+from models.parts.optimizers import Adam, Delayed, Keras2Nadam, adam
 from sensor2sensor.config.experiment_file import Schedule
 from sensor2sensor.training.checkpoints import save
 from sensor2sensor.training.restoring import restore_latest
@@ -93,6 +93,29 @@ def test_without_the_new_keys_adam_is_made_as_before():
     made = adam(clouds.experiment(), network(), 0.9)
     before = keras.optimizers.Adam(2e-4, beta_1=0.9)
     assert {**made.get_config(), "name": ""} == {**before.get_config(), "name": ""}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "options", [{}, {"global_clipnorm": 0.5, "use_ema": True}], ids=["", "all"]
+)
+def test_adam_moves_as_that_of_keras_bit_for_bit(options, dtype):
+    falling = Delayed(keras.optimizers.schedules.CosineDecay(1e-2, 9), 2)
+
+    def values(kind):
+        random, found = np.random.default_rng(4), []
+        variables = [keras.Variable(random.normal(size=s), dtype=dtype) for s in ((3, 2), (4,))]
+        for rate in (1e-3, falling):
+            optimizer = kind(rate, beta_1=0.5, epsilon=1e-8, **options)
+            optimizer.build(variables)
+            for _ in range(12):
+                gradients = [tf.constant(random.normal(size=v.shape), v.dtype) for v in variables]
+                optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            found += [v.numpy() for v in [*variables, *optimizer.variables]]
+        return found
+
+    for one, other in zip(values(Adam), values(keras.optimizers.Adam), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def trained(kind, steps, folder=None, stop=None):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from models import base
 from models.loading import load_gan_class
-from models.parts.share import adversarial_share
+from models.parts.share import adversarial_share, share_tape
 from tests.models.standin import batch, experiment
 
 SMALL = {"width": 0.1}
@@ -23,10 +23,11 @@ def two_layers():
 def shares(judged, rest):
     """Share of ``judged`` sum(y) in ``judged`` sum(y) + ``rest`` sum(y)."""
     generator = two_layers()
-    with tf.GradientTape(persistent=True) as tape:
+    with tf.GradientTape() as tape, share_tape(generator) as last:
         total = tf.reduce_sum(generator(tf.ones([2, 4, 4, 1])))
         part, whole = judged * total, judged * total + rest * total
-    return float(adversarial_share(tape, part, whole, generator))
+    gradients = tape.gradient(whole, generator.trainable_variables)
+    return float(adversarial_share(last, part, gradients, generator))
 
 
 @pytest.mark.parametrize(

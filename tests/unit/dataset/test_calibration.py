@@ -14,6 +14,7 @@ from experiment import Experiment
 from sensor2sensor.config.calibration import CalibrationSettings
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
+from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.calibration import (
     divided,
     elsewhere_of,
@@ -199,6 +200,27 @@ def test_val_of_the_same_ground_shows_no_block_that_calibrates(copied):
     assert "3 of 6 tiles show ground of the val split of 'alt4_toy' that calibrates" in " ".join(
         same.lines()
     )
+
+
+def test_a_model_that_cannot_be_calibrated_is_scored_all_the_same(place, monkeypatch, capsys):
+    """Else one tile that it fails on would take it out of every table."""
+    import calibrate
+    from sensor2sensor.core.errors import CheckpointError, ModelContractError
+
+    member = (experiment(place, "fails"), Run(place / "experiments" / "fails", "0101-0000"), 2)
+
+    def failing(error):
+        def method_of(*_):
+            raise error
+
+        monkeypatch.setattr(calibrate, "method_of", method_of)
+
+    failing(ModelContractError("makes values that are no numbers", where="edsr"))
+    assert calibrate.section_of(member, None, "test") is None
+    assert "calibration: no intervals: edsr: makes values that are no" in capsys.readouterr().out
+    failing(CheckpointError("no checkpoint"))  # whose weights nobody knows is not scored either
+    with pytest.raises(CheckpointError):
+        calibrate.section_of(member, None, "test")
 
 
 class Bounds:
