@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +46,7 @@ __all__ = [
     "ranked",
     "scene_table",
     "share",
+    "shared_note",
     "summary_table",
     "uncompared",
     "values",
@@ -209,18 +211,35 @@ def interval(gain: Gain) -> tuple[float, float] | None:
     return gain.t_low, gain.t_high
 
 
-def gain_cell(one: Comparison) -> str:
+def gain_cell(one: Comparison, known: str = "") -> str:
     """Mean and verdict, then interval and limits: ``+0.1 ✓``, ``0.02 to 0.2, p 0.01 for this …``.
 
     A gain on some tiles only says on how many. The p-value is the corrected one.
+
+    Args:
+        one: The comparison.
+        known: A note that stands beneath the table, and in no cell.
     """
     gain, mark = one.gain(), {"better": " ✓", "worse": " ✗"}.get(one.verdict, "")
     ends = interval(gain)
-    mean = NOTHING if gain.mean is None else f"{gain.mean:+.3g}{mark}"
-    spread = [] if ends is None else [f"{ends[0]:.2g} to {ends[1]:.2g}, {p_in_words(one)}"]
+    mean = NOTHING if gain.mean is None else f"{brief(gain.mean, 3, '+')}{mark}"
+    spread = [] if ends is None else [f"{brief(ends[0])} to {brief(ends[1])}, {p_in_words(one)}"]
     part = share(gain.count, gain.count + gain.left_out)
     told = [f"({part})"] if part and part not in gain.note else []
-    return f"{mean}\n{' '.join([*spread, *told, gain.note])}".rstrip()
+    note = "" if gain.note == known else gain.note
+    return f"{mean}\n{' '.join([*spread, *told, note])}".rstrip()
+
+
+def brief(value: float, digits: int = 2, sign: str = "") -> str:
+    """So many digits that count, whole numbers in full: ``0.0012``, ``-160``."""
+    whole = 10**digits <= abs(float(f"{value:.{digits}g}")) < 1e6  # 99.6 is 100 and not 1e+02
+    return f"{value:{sign}.0f}" if whole else f"{value:{sign}.{digits}g}"
+
+
+def shared_note(found: Iterable[Comparison]) -> str:
+    """The note of all comparisons with an interval, where it is one: told beneath the table."""
+    notes = {one.note for one in found if one.over}
+    return notes.pop() if len(notes) == 1 else ""
 
 
 def p_in_words(one: Comparison) -> str:
@@ -239,8 +258,9 @@ def gain_table(group: Group, over: str | None = None) -> pd.DataFrame | None:
     found = compared_with(group, over)
     if not found:
         return None
+    known = shared_note(one for own in found.values() for one in own.values())
     columns = {
-        text: [gain_cell(own[name]) if name in own else NOTHING for own in found.values()]
+        text: [gain_cell(own[name], known) if name in own else NOTHING for own in found.values()]
         for name, text in headings(group).items()
     }
     return pd.DataFrame(columns, index=list(found))

@@ -111,7 +111,7 @@ def plain(text: str) -> str:
 
 
 def latex(sheet: Sheet) -> str:
-    """The sheet as a float for a paper; booktabs, and graphicx where it is wide."""
+    """The sheet as a float for a paper, shrunk to the page where it is wider."""
     told = sheet.upright()
     columns = len(told.table.columns)
     rows = [_row(["", *(escaped(one_line(name)) for name in told.table.columns)]), r"\midrule"]
@@ -120,15 +120,14 @@ def latex(sheet: Sheet) -> str:
         rows.append(_row([escaped(one_line(label)), *shown]))
     inner = ["\\begin{tabular}{l" + "r" * columns + "}", r"\toprule", *rows]
     inner += [r"\bottomrule", r"\end{tabular}"]
-    wide = columns > WIDEST
-    needs = "booktabs, amssymb" + (" and graphicx" if wide else "")
+    fitted = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
     return "\n".join([
-        f"% needs the packages {needs}",
+        "% needs the packages booktabs, amssymb and graphicx",
         r"\begin{table}[tbp]",
         r"\centering\small",
         f"\\caption[{{{escaped(told.title)}}}]{{{escaped(f'{told.title}. {told.caption}')}}}",
         f"\\label{{tab:{re.sub('[^a-z0-9]+', '-', told.name.lower()).strip('-')}}}",
-        *([r"\resizebox{\textwidth}{!}{%", *inner, "}"] if wide else inner),
+        *(fitted, *inner, "}"),
         r"\end{table}",
         "",
     ])  # fmt: skip

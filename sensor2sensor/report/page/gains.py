@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sensor2sensor.report import comparison
-from sensor2sensor.report.compare import NOTHING, gain_cell, headings, uncompared
+from sensor2sensor.report.compare import (
+    NOTHING,
+    gain_cell,
+    headings,
+    shared_note,
+    uncompared,
+)
 from sensor2sensor.report.comparison import Comparison
 from sensor2sensor.report.load import Group
 from sensor2sensor.report.page import charts
@@ -52,8 +58,9 @@ def _over(view: View, over: str) -> str:
 def _frame(group: Group, gains: Gains) -> pd.DataFrame:
     import pandas as pd
 
+    known = shared_note(one for row in gains.values() for one in row.values())
     columns = {
-        head: [gain_cell(row[name]) if name in row else NOTHING for row in gains.values()]
+        head: [gain_cell(row[name], known) if name in row else NOTHING for row in gains.values()]
         for name, head in headings(group).items()
     }
     return pd.DataFrame(columns, index=list(gains))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Digits or a dash for none, with what the report puts behind them: a spread, a mark, brackets.
 TALL = 24  # rows beyond which a table scrolls within itself, its heads in sight
-_NUMBER = re.compile(r"^[+\-−±]?(\d|\.\d|∞|–$|n/a)")
+_NUMBER = re.compile(r"^[+\-−±]?(\d|\.\d|∞|–(\n|$)|n/a)")
 
 
 def table(

@@ -150,7 +150,8 @@ def test_the_gain_is_over_the_strongest_baseline(group):
     good, bad = table.loc[GOOD, "RMSE ↓\n(reflectance)"], table.loc[BAD, "HPSI (colour) ↑"]
     assert good.startswith("+0.2") and "✓" in good
     assert bad.startswith("-0.29") and "✗" in bad
-    assert good.endswith(" for these 3 scenes only")
+    # What limits all of them stands once beneath the table.
+    assert good == "+0.203 ✓\n0.19 to 0.22, p < 0.0001"
     assert compare.independent_groups(group) == "intervals over 6 blocks, for these 3 scenes only"
 
 
@@ -200,3 +201,8 @@ def test_scenes_are_averaged_apart(group):
 )  # fmt: skip
 def test_numbers_keep_the_digits_that_matter(value, text):
     assert compare.number(value) == text
+
+
+def test_numbers_of_a_gain_are_told_in_full_where_they_are_large():
+    told = [compare.brief(value) for value in (-160.4, 0.00123, 99.6, 1234567.0)]
+    assert told == ["-160", "0.0012", "100", "1.2e+06"]
