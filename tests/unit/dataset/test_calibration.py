@@ -165,7 +165,12 @@ def copied(place):
     shutil.copytree(source, folder)
     turned = {"val": "test", "test": "val", "train": "train"}
     write_split(folder, [replace(row, split=turned[row.split]) for row in read_split(source)])
-    shutil.copytree(source, folder.parents[1] / "alt4_same" / "64")
+    same = folder.parents[1] / "alt4_same" / "64"
+    shutil.copytree(source, same)
+    for one in (folder, same):  # of another time, else it were the very data set trained on
+        path = one / "dataset.json"
+        path.write_text(path.read_text().replace('"alt4_toy"', f'"{one.parent.name}"'))
+    shutil.copytree(source, folder.parents[1] / "alt4_very" / "64")
     return experiment(place, "other")
 
 
@@ -192,6 +197,8 @@ def test_val_of_the_same_ground_shows_no_block_that_calibrates(copied):
     copied.run.logs_dir.mkdir(parents=True)
     copied.run.run_json.write_text('{"started": "2026-01-01T00:00:00Z"}')
     same = Elsewhere.of(copied, "alt4_same", "val")
+    with pytest.raises(ConfigError, match="the run was trained on 'alt4_very'"):
+        Elsewhere.of(copied, "alt4_very", "val")
     kept = [
         Session(copied, "0101-0000", 2, "standard", split="val", elsewhere=one)._filters
         for one in (None, same)
