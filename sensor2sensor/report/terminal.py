@@ -115,13 +115,15 @@ def _tables(group: Group, console: Console) -> None:
 
     known = {entrant.label for entrant in compare.entrants(group) if entrant.baseline}
     _table("Mean ± standard deviation over tiles", compare.summary_table(group), known, console)
-    _table("Ranks of the means, 1 is best", compare.rank_table(group), known, console)
+    if compare.ranked(group):
+        _table("Ranks of the means, 1 is best", compare.rank_table(group), known, console)
     for over in baselines.gained_over(group):
         gains = compare.gain_table(group, over)
         if gains is not None:
             title = f"Gain over {over}, positive is better; "
             _table(title + compare.independent_groups(group, over), gains, set(), console)
-            console.print(compare.correction(group, over), soft_wrap=True)
+            told = f"{compare.correction(group, over)} {compare.uncompared(group, over)}"
+            console.print(told.strip(), soft_wrap=True)
 
 
 def _table(title: str, table: pd.DataFrame, grey: set[str], console: Console) -> None:
