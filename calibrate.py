@@ -92,7 +92,9 @@ def calibrate(members: list[Member], method: Method) -> Intervals:
     first, doubts = members[0], []
     for experiment, run, _ in members:
         if experiment.config.calibration is None:
-            what = f"{experiment.name} was trained on val as a whole, which chose its checkpoints"
+            best = experiment.config.monitor is not None
+            did = "chose its checkpoints" if best else "its validations looked at"
+            what = f"{experiment.name} was trained on val as a whole, which {did}"
             raise ConfigError(what, where=KEY, hint='set it, as {"share": 0.5}, and train anew')
         if parts_of(experiment) != parts_of(first[0]):
             what = f"{experiment.name} and {first[0].name} set other blocks aside"

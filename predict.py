@@ -32,6 +32,7 @@ from sensor2sensor.core.runs import Run, check_timestamp, find_run
 from sensor2sensor.inference.command import add_arguments, predict_all
 from sensor2sensor.inference.intervals import bounded
 from sensor2sensor.inference.method import Method, at_once, refuse_unlike
+from sensor2sensor.predictors.interval_words import calibrate_command
 from sensor2sensor.predictors.tiling import baseline_tiling, known_window, widest
 from sensor2sensor.training.baseline import baseline_of, refuse_draws
 from sensor2sensor.training.run_file import refuse_other_data
@@ -136,7 +137,7 @@ def main(args: argparse.Namespace) -> int:
 
     def make() -> Method:
         made = method_of(members, args.samples, args.batch)
-        return bounded(made, members) if args.intervals else made
+        return bounded(made, members, calibrate_command(args)) if args.intervals else made
 
     return predict_all(
         experiment.form, experiment.config.model_name, args, make,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import rasterio
 
-from sensor2sensor.core.errors import InputError
+import calibrate
+from predict import arguments
+from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.form import form_of
@@ -38,7 +41,11 @@ from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.rasters import scale_notices
 from sensor2sensor.inference.tiles import predicted
 from sensor2sensor.predictors.conformal import RELATIVE_ERROR
-from sensor2sensor.predictors.interval_words import coverage_lines, quantile_lines
+from sensor2sensor.predictors.interval_words import (
+    calibrate_command,
+    coverage_lines,
+    quantile_lines,
+)
 from sensor2sensor.predictors.intervals import Intervals, keep_intervals, read_intervals
 from sensor2sensor.predictors.registry import find
 from sensor2sensor.predictors.tiling import Tiling, baseline_tiling
@@ -256,10 +263,18 @@ def photo_names() -> list[str]:
 def test_quantiles_are_taken_for_what_they_are_of_alone(place, bicubic, tmp_path):
     method, made = bicubic
     run = Run(tmp_path, "0101-0000")
-    members = [(type("E", (), {"name": "a/b"}), run, 3)]
+    experiment = SimpleNamespace(name="a/b", config=SimpleNamespace(calibration=1, monitor=None))
+    members = [(experiment, run, 3)]
     assert home_of(method, members) == run.ckpt_dir / "ckpt-3.intervals.json"
-    with pytest.raises(InputError, match="was not calibrated"):
+    with pytest.raises(InputError, match=r"^a/b: was not calibrated; calibrate it: python -m"):
         bounded(method, members)
+    experiment.config.calibration = None  # calibrate would refuse it
+    with pytest.raises(InputError, match=r"^a/b: was trained without the key .* and train anew$"):
+        bounded(method, members)
+    for monitor, words in ((None, "its validations looked at"), ({}, "chose its checkpoints")):
+        experiment.config.monitor = monitor
+        with pytest.raises(ConfigError, match=f"on val as a whole, which {words}; set it"):
+            calibrate.calibrate(members, method)
     keep_intervals(home_of(method, members), made)
     keep_intervals(home_of(method, members), made.model_copy(update={"level": 0.8}))
     (kept,) = read_intervals(home_of(method, members))  # one of a mode, the last
@@ -275,9 +290,14 @@ def test_quantiles_are_taken_for_what_they_are_of_alone(place, bicubic, tmp_path
     assert at_once(method.provenance, 4) == method.provenance
     both = at_once({"members": [told, dict(method.provenance)]}, 2)["members"]
     assert [one.get("batch_size") for one in both] == [2, None]
-    for other in ({"checkpoint_sha256": "cd"}, {"draws": 8}, {"applied": {"dropout": True}},
-                  {**of_batch, "batch_size": 1}):  # fmt: skip
-        with pytest.raises(InputError, match="in another mode, with other draws, members"):
+    one = r"a/b \(0101-0000\)"
+    for other, said in (
+        ({"checkpoint_sha256": "cd"}, f"{one} with other weights of that step"),
+        ({"draws": 8}, "with --samples 1, not 8"),
+        ({"applied": {"dropout": True}}, f"{one} with no dropout in place of dropout True"),
+        ({**of_batch, "batch_size": 1}, f"{one} with batch_size 4 in place of batch_size 1"),
+    ):
+        with pytest.raises(InputError, match=f"in another mode: {said}; calibrate it so: python"):
             bounded(method_of(place, "bicubic", **other), members)
     home_of(method, members).write_text('{"modes": 3}')
     with pytest.raises(InputError, match=r"holds no intervals \(modes"):
@@ -294,3 +314,17 @@ def test_members_are_the_same_in_any_order(place, bicubic, tmp_path):
     members = tuple(sorted(told, key=lambda one: one["experiment"]))
     keep_intervals(home_of(both[0], runs), made.model_copy(update={"members": members}))
     assert all(bounded(one, runs).intervals is not None for one in both)
+    # Of one alone the message tells who is too many, and of both who was not there.
+    words = ["--exp", "a", "b c", "--product", "x", "--intervals"]
+    command = calibrate_command(arguments().parse_args(words))
+    assert command == "python -m sensor2sensor calibrate --exp a 'b c'"
+    words += ["--set", "inference.dropout=true", "--step", "best", "--samples", "8"]
+    command = calibrate_command(arguments().parse_args(words))
+    assert command.endswith(" 'b c' --set inference.dropout=true --step best --samples 8")
+    alone = replace(both[0], provenance=told[1])
+    with pytest.raises(InputError, match=r"together with b \(0101-0000\); .* --exp a 'b c' --set"):
+        bounded(alone, runs, command)
+    home_of(alone, runs).unlink()
+    keep_intervals(home_of(alone, runs), made.model_copy(update={"members": (members[0],)}))
+    with pytest.raises(InputError, match=r"in another mode: without b \(0101-0000\); calibrate"):
+        bounded(both[1], runs)
