@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from predict import Member, add_members, members_of, method_of
 from sensor2sensor.core.cli import main_guard, parser, positive, say
-from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.errors import ConfigError, InputError, ModelContractError
 from sensor2sensor.dataset.ancestry import inherited, sources_of
 from sensor2sensor.dataset.calibration import KEY, elsewhere_of, parts_of, tried_rows
 from sensor2sensor.inference.intervals import Ground, calibrated, covered, ground, home_of
@@ -54,7 +54,8 @@ def section_of(
         elsewhere: Another data set that is scored, with ``folder``, ``contract`` and ``overlap``.
 
     Returns:
-        None where the experiment sets no blocks aside, or all that is scored lies on them.
+        None where the experiment sets no blocks aside, all that is scored lies on them, or there
+        is nothing to calibrate with; why is said.
     """
     experiment, run, _ = member
     if split != "test" or experiment.config.calibration is None:
@@ -69,11 +70,16 @@ def section_of(
     if not there.rows:
         say("calibration: no coverage, as every block scored lies on ground that calibrates")
         return None
-    method = method_of([member], draws or 1, None, gan)
-    made = intervals_for(home_of(method, [member]), method.provenance)
-    if made is None:
-        made = calibrate([member], method)
-    return covered(replace(method, intervals=made), there)
+    try:
+        method = method_of([member], draws or 1, None, gan)
+        made = intervals_for(home_of(method, [member]), method.provenance)
+        if made is None:
+            made = calibrate([member], method)
+        return covered(replace(method, intervals=made), there)
+    except (ModelContractError, InputError) as error:
+        # Values that are no numbers, a damaged file: the scores count what failed, and stay.
+        say(f"calibration: no intervals: {error}")
+        return None
 
 
 def calibrate(members: list[Member], method: Method) -> Intervals:
@@ -86,7 +92,9 @@ def calibrate(members: list[Member], method: Method) -> Intervals:
     first, doubts = members[0], []
     for experiment, run, _ in members:
         if experiment.config.calibration is None:
-            what = f"{experiment.name} was trained on val as a whole, which chose its checkpoints"
+            best = experiment.config.monitor is not None
+            did = "chose its checkpoints" if best else "its validations looked at"
+            what = f"{experiment.name} was trained on val as a whole, which {did}"
             raise ConfigError(what, where=KEY, hint='set it, as {"share": 0.5}, and train anew')
         if parts_of(experiment) != parts_of(first[0]):
             what = f"{experiment.name} and {first[0].name} set other blocks aside"

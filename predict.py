@@ -31,7 +31,8 @@ from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run, check_timestamp, find_run
 from sensor2sensor.inference.command import add_arguments, predict_all
 from sensor2sensor.inference.intervals import bounded
-from sensor2sensor.inference.method import Method, refuse_unlike
+from sensor2sensor.inference.method import Method, at_once, refuse_unlike
+from sensor2sensor.predictors.interval_words import calibrate_command
 from sensor2sensor.predictors.tiling import baseline_tiling, known_window, widest
 from sensor2sensor.training.baseline import baseline_of, refuse_draws
 from sensor2sensor.training.run_file import refuse_other_data
@@ -124,8 +125,8 @@ def method_of(members: list[Member], samples: int, batch: int | None, gan: Any =
         tilings.append(made.tiling)
         told.append(made.provenance)
     said, tiling = told[0] if len(told) == 1 else {"members": told}, widest(tilings)
-    own = experiment.BATCH_SIZE if tiling.halo_px is None else 1
-    return Method(name, predictors, form, tiling, batch or own, said)
+    size = batch or (experiment.BATCH_SIZE if tiling.halo_px is None else 1)
+    return Method(name, predictors, form, tiling, size, at_once(said, size))
 
 
 def main(args: argparse.Namespace) -> int:
@@ -136,7 +137,7 @@ def main(args: argparse.Namespace) -> int:
 
     def make() -> Method:
         made = method_of(members, args.samples, args.batch)
-        return bounded(made, members) if args.intervals else made
+        return bounded(made, members, calibrate_command(args)) if args.intervals else made
 
     return predict_all(
         experiment.form, experiment.config.model_name, args, make,

@@ -90,7 +90,7 @@ FORMULAS = {
         "≥ 0",
     ),
     "rmse_middle": Formula("`rmse` over the middle third", "≥ 0", "equal gradients leave none"),
-    "rmse_edges": Formula("`rmse` over the steepest third", "≥ 0", "a truth without gradients"),
+    "rmse_edges": Formula("`rmse` over the steepest third", "≥ 0", "equal gradients leave none"),
     "ndvi_error": Formula(
         "mean over pixels of abs(NDVI(y) - NDVI(x)), NDVI = (nir - red) / (nir + red), clipped to"
         " [-1, 1]; a prediction with nir + red < 0.02 counts 1 + abs(NDVI(x))",

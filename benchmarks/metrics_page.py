@@ -57,11 +57,13 @@ file of weights. And they take time: of a tile of 256 × 256 pixels and four ban
 in place of 0.4, and LPIPS more. Metrics of both profiles have the same names and values;
 profiles never share a table.
 
-**Thirds of the gradient are those of each tile** and not of a data set: a tile then has all three,
-a third of its pixels each, no pair of methods loses a tile, and a tile's score depends on no other
-tile. What they cannot tell is how errors grow with the roughness of the ground: the smooth third of
-a town may be rougher than the edges of a sea. The gradient is the truth's alone, over all bands, so
-that every method is scored on the same pixels.
+**Thirds of the gradient are those of each tile** and not of a data set: where gradients differ each
+part has a third of the tile's pixels. Equal ones stay together in the lower part: of a mostly flat
+tile, or one of few levels, smooth has more, and middle or edges have less or nothing (NaN). The
+truth alone decides, over all bands: every method is scored on the same pixels, no pair of methods
+loses a tile that one of them keeps, and a tile's score depends on no other tile. What they cannot
+tell is how errors grow with the roughness of the ground: the smooth third of a town may be rougher
+than the edges of a sea.
 
 **LPIPS needs a file of weights**, which nothing here downloads. `s2s lpips-weights --help` says
 which two public files it is made of, without PyTorch (`.pth` of any version, read and never run,

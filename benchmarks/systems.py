@@ -124,6 +124,7 @@ def train(job: Job, name: str, model: str, seed: int) -> None:
     system = SYSTEMS[name]
     aside = CALIBRATION if system.blocks else None
     content = shipped(system.models[model], seed=seed, calibration=aside)
+    content.pop("sample_tiles", None)  # of val, where some are set aside now
     if "registration" in content:
         learnt, run_name = shipped(sisr.REGISTRATION, seed=seed), f"{name}/registration/{seed}"
         trainings.train(job, run_name, learnt, folder_of(job, learnt), split="val")

@@ -55,20 +55,27 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(EXIT_BAD_INPUT)
 
     def _nearest(self, message: str) -> str:
-        from sensor2sensor.core.names import nearest
-
         options = [o for action in self._actions for o in action.option_strings]
         if message.startswith("the following arguments are required:"):
             # argparse looks for what is missing first, and that may be there, but misspelt.
             typed = [word.partition("=")[0] for word in self._words if word.startswith("--")]
-            slips = {word: nearest(word, options) for word in typed if word not in options}
+            slips = {word: _option_like(word, options) for word in typed if word not in options}
             found = [f"{word}: nearest {near}" for word, near in slips.items() if near]
             return f" ({'; '.join(found)})" if found else ""
         if not message.startswith("unrecognized arguments:"):
             return ""
         unknown = message.split(":", 1)[1].split()
-        near = nearest(unknown[0].split("=")[0], options) if unknown else None
+        near = _option_like(unknown[0].split("=")[0], options) if unknown else None
         return f" (nearest: {near})" if near else ""
+
+
+def _option_like(word: str, options: Sequence[str]) -> str | None:
+    """The option that a word begins, where it is one alone; else the one most like it."""
+    from sensor2sensor.core.names import nearest
+
+    # --eval is as near to --help as to --evaluation by the letters they share.
+    begun = [one for one in options if len(word) > 3 and one.startswith(word)]
+    return begun[0] if len(begun) == 1 else nearest(word, options)
 
 
 @contextmanager

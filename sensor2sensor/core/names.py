@@ -5,11 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+ALIKE = 0.5  # share of letters in common, from which on a name is near
 
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate most like ``name`` (case ignored), or None if none is near."""
+
+def nearest(name: str, candidates: Iterable[str], alike: float = ALIKE) -> str | None:
+    """The candidate most like ``name`` (case ignored), or None if none is near.
+
+    Args:
+        name: What was written.
+        candidates: What could have been meant.
+        alike: Share of letters in common that is asked for, 0 to 1.
+    """
     by_lower = {candidate.lower(): candidate for candidate in candidates}
-    found = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.5)
+    found = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=alike)
     return by_lower[found[0]] if found else None
 
 

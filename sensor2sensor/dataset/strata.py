@@ -48,6 +48,18 @@ def strata_of(contract: DatasetContract) -> tuple[Stratum, ...]:
     )
 
 
+def few(pixels: npt.NDArray[np.float64], factor: float) -> npt.NDArray[np.bool_]:
+    """Whether so many pixels of a stratum may all lie in one pixel of the input.
+
+    What a coarse image shows as one pixel has no correlation there, however good it is.
+
+    Args:
+        pixels: Counts, NaN where unknown.
+        factor: Input pixel over target pixel.
+    """
+    return np.asarray(pixels <= factor**2)
+
+
 def split_column(column: str) -> tuple[str, str | None]:
     """Metric and stratum of a column; None for the whole tile."""
     metric, _, stratum = column.partition(AT)

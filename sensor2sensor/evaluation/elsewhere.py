@@ -19,7 +19,9 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.dataset.calibration import parts_of
 from sensor2sensor.dataset.contract import CONTRACT_FILE, load_contract
+from sensor2sensor.dataset.form import form_of
 from sensor2sensor.dataset.overlap import Overlap, overlap
+from sensor2sensor.predictors.support import SAME_NM
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.bands import BandSpec
@@ -46,6 +48,7 @@ class Elsewhere:
         trained_on: Name and SHA-256 of the data set that the run was trained on.
         overlap: What its split has of the ground that the run learned from, or was chosen by.
         split: The split that is scored.
+        differs: In what its numbers were made otherwise than those of the training.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Elsewhere:
     trained_on: dict[str, str]
     overlap: Overlap
     split: str = "test"
+    differs: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, experiment: Any, name: str, split: str) -> Self:
@@ -73,7 +77,9 @@ class Elsewhere:
             raise InputError(fault[1], where="--dataset")
         folder = root / name / str(config.tilesize)
         own = experiment.dataset_dir
-        if folder.resolve() == own.resolve():
+        known = {"name": config.dataset, "sha256": files.sha256(own / CONTRACT_FILE)}
+        # A copy is no other data set, whatever it is called.
+        if files.sha256(folder / CONTRACT_FILE) == known["sha256"]:
             hint = "leave out --dataset"
             raise ConfigError(f"the run was trained on '{name}'", where="--dataset", hint=hint)
         contract = load_contract(folder)
@@ -81,8 +87,8 @@ class Elsewhere:
         parts = parts_of(experiment)
         aside = frozenset() if parts is None else parts.aside
         found = overlap((own, experiment.contract), (folder, contract), split, aside)
-        known = {"name": config.dataset, "sha256": files.sha256(own / CONTRACT_FILE)}
-        return cls(name, folder, contract, known, found, split)
+        differs = tuple(made_otherwise(experiment.contract, contract))
+        return cls(name, folder, contract, known, found, split, differs)
 
     def as_json(self, sha256: str) -> dict[str, Any]:
         """``scored_on`` of an evaluation.
@@ -95,6 +101,7 @@ class Elsewhere:
             "name": self.name,
             "sha256": sha256,
             "trained_on": self.trained_on,
+            "differs": list(self.differs),
             "ground": found.ground,
             "tiles": len(found.tiles),
             "seen_tiles": len(found.seen) if found.known or found.seen else None,
@@ -111,6 +118,8 @@ class Elsewhere:
             f"trained on '{there}', scored on '{self.name}': normalised as in training; value "
             "ranges, and the baselines that are fitted, are those of the data set scored"
         )
+        if self.differs:
+            yield f"its numbers are of another making: {'; '.join(self.differs)}"
         all_of = f"of {len(found.tiles)} tiles"
         learned = f"of the train split of '{there}', which the run learned from"
         kinds = {"crs": "show ground", "group": "are of places"}
@@ -173,6 +182,40 @@ def _differences(trained: DatasetContract, scored: DatasetContract) -> Iterator[
             yield f"{side} bands {_named(told[0], told[1])} in training, " + (
                 f"{_named(told[1], told[0])} there"
             )
+            continue
+        for one, other in zip(*bands, strict=True):
+            # Satellites of one series lie closer; B05 of two sensors is red edge and infrared.
+            known = one.wavelength_nm, other.wavelength_nm
+            if None not in known and abs(known[0] - known[1]) > SAME_NM:
+                far = f"at {known[0]:g} nm in training, at {known[1]:g} nm there"
+                yield f"{side} band {one.name} {far}"
+
+
+def made_otherwise(trained: DatasetContract, scored: DatasetContract) -> Iterator[str]:
+    """In what the numbers of two data sets that mean the same were made otherwise; not refused.
+
+    How a model does there is what it is scored for: under another blur, at another level.
+    """
+    for what, of in (("degraded by", _degraded), ("level", _level), ("made by", _step)):
+        there, here = of(trained), of(scored)
+        if None not in (there, here) and there != here:
+            yield f"{what} {there} in training, {here} there"
+
+
+def _level(contract: DatasetContract) -> str | None:
+    return form_of(contract).level
+
+
+def _step(contract: DatasetContract) -> str | None:
+    step = contract.provenance.get("step")
+    return None if step is None else f"step {step}"
+
+
+def _degraded(contract: DatasetContract) -> str | None:
+    made = contract.degradation
+    if made is None:
+        return None
+    return "means" if made.mtf_nyquist is None else f"an MTF of {made.mtf_nyquist:g} at Nyquist"
 
 
 def _grid(contract: DatasetContract) -> str:

@@ -17,7 +17,7 @@ from sensor2sensor.core.clustered import Bools, undefined_alike
 from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.recordfile import iterate_refs, select_records
-from sensor2sensor.dataset.strata import split_column
+from sensor2sensor.dataset.strata import few, split_column
 from sensor2sensor.evaluation.definitions import behind_mask, info, within_strata
 from sensor2sensor.evaluation.detail import Detail
 from sensor2sensor.evaluation.parts import Part
@@ -87,6 +87,7 @@ class Evaluation:
         detail: Bands, sites and spectra of profile torchsisr.
         lpips: The weights that ``lpips`` was computed with.
         trust: What of profile trust compared predictions with their input.
+        factor: Input pixel over target pixel.
     """
 
     rows: tuple[TileScores, ...]
@@ -106,6 +107,7 @@ class Evaluation:
     detail: Detail | None = None
     lpips: LpipsFile | None = None
     trust: TrustScorer | None = None
+    factor: float = 1.0
 
     def of(self, method: str) -> list[TileScores]:
         """The rows of one method, in tile order."""
@@ -184,13 +186,15 @@ class Evaluation:
     def _defined(self, method: str, column: str) -> Bools:
         """Tiles where a method has a value, or lacks it only since a stratum has few pixels there.
 
-        Two pixels that a coarse image shows as one have no correlation with it. A method that lacks
-        the value on the whole tile too has failed there, and the stratum is no excuse.
+        A method that lacks the value on the whole tile too has failed there, or where the stratum
+        has more pixels than one of the input shows: there the stratum is no excuse.
         """
         rows = self.within(method, column)
         inside = np.array([row.values[column] for row in rows])
-        whole = np.array([row.values[split_column(column)[0]] for row in rows])
-        return np.asarray(np.isfinite(inside) | (np.isnan(inside) & np.isfinite(whole)))
+        metric, part = split_column(column)
+        whole = np.array([row.values[metric] for row in rows])
+        small = few(np.array([row.pixels.get(part or "", np.nan) for row in rows]), self.factor)
+        return np.asarray(np.isfinite(inside) | (np.isnan(inside) & np.isfinite(whole) & small))
 
     def _gain(self, other: str, column: str, undefined: Bools) -> Gain:
         first = self.methods[0]
@@ -330,4 +334,5 @@ def evaluate(
         lpips=lpips,
         trust=scorer if isinstance(scorer, TrustScorer) else None,
         copies=frozenset(n for n, p in predictors.items() if isinstance(p, DoNothing)),
+        factor=contract.factor,
     )

@@ -34,13 +34,27 @@ def refuse_trust(contract: DatasetContract, profile: str) -> Support:
         return support
     grid = contract.input_px
     if grid is None or contract.tile_px % grid[0] or contract.tile_px % grid[1]:
-        what = f"profile '{profile}' is coded for inputs coarser by a whole factor"
-        raise ConfigError(what, where=contract.name, hint="take --profile trust")
+        why = "the input is a swath"
+        if grid is not None:
+            why = f"a tile of {contract.tile_px} pixels does not end with an input pixel"
+            if contract.factor != int(contract.factor):
+                why = f"the factor is {contract.factor:g}"
+        what = f"profile '{profile}' is coded for tiles of whole input pixels, and here {why}"
+        raise ConfigError(what, where=contract.name, hint=_instead(contract))
     if contract.tile_px <= 2 * VARIANTS[profile].border_px:
         what = f"profile '{profile}' leaves out {VARIANTS[profile].border_px} pixels at each side"
         hint = f"nothing of tiles of {contract.tile_px} is left; take --profile trust"
         raise ConfigError(what, where=contract.name, hint=hint)
     return support
+
+
+def _instead(contract: DatasetContract) -> str:
+    """What to do about tiles that cut an input pixel."""
+    factor, tile_px = int(contract.factor), contract.tile_px
+    if contract.input_px is None or factor != contract.factor:
+        return "take --profile trust"
+    whole = tile_px // factor * factor
+    return f"take --profile trust, or tiles of {whole} or {whole + factor} pixels (factor {factor})"
 
 
 def calibrated(

@@ -282,7 +282,7 @@ def _one(job: Job, scene: Scene, method: Method, args: argparse.Namespace, nodat
             as_dataset.write_mask(job.out.parents[1], job.out.stem, scene, method.name)
         write_sidecar(written.cog, _told(written), shown, trust)
 
-    for line in notices_of(method, layout_of(method, scene, how), how):
+    for line in notices_of(method, scene, layout_of(method, scene, how), how):
         say(f"{scene.name}: {line}")
     if args.force:
         beside.remove(job.out)

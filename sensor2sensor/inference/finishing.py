@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -40,17 +41,28 @@ def finished(method: Method, values: Image) -> Image:
     return np.concatenate([made, *ends], axis=-1)
 
 
-def interval_tags(method: Method) -> dict[str, str]:
-    """Tags of a file that say what its intervals are; none where it has no such bands."""
-    return {} if method.intervals is None else {TAG: json.dumps(method.intervals.told())}
+def interval_tags(method: Method, shift: Sequence[str]) -> dict[str, str]:
+    """Tags of a file that say what its intervals are; none where it has no such bands.
+
+    Args:
+        method: What predicts.
+        shift: In what the prediction is of another kind than what was calibrated.
+    """
+    return {} if method.intervals is None else {TAG: json.dumps(method.intervals.told(shift))}
 
 
-def interval_notices(method: Method) -> list[str]:
-    """What whoever reads the bounds has to know of them."""
+def interval_notices(method: Method, shift: Sequence[str]) -> list[str]:
+    """What whoever reads the bounds has to know of them; arguments as of :func:`interval_tags`."""
     held = method.intervals
     if held is None:
         return []
-    return [f"{percent(held.level)} intervals ({held.called}): {held.promise}"]
+    return [f"{percent(held.level)} intervals ({held.called}): {held.promised(shift)}"]
+
+
+def told_shift(tags: Mapping[str, str]) -> list[str]:
+    """What :func:`interval_tags` were told of another kind; none where a file has no such tags."""
+    told: list[str] = json.loads(tags.get(TAG, "{}")).get("shift", [])
+    return told
 
 
 def spread(values: Image) -> Image:

@@ -28,6 +28,7 @@ from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.scenes.tile import TileScene
 from sensor2sensor.inference.tiles import Predicted, edge_px, predicted
 from sensor2sensor.predictors.conformal import Coverage, Pooled
+from sensor2sensor.predictors.interval_words import other_mode
 from sensor2sensor.predictors.intervals import (
     Intervals,
     floors_of,
@@ -227,12 +228,15 @@ def home_of(method: Method, members: Sequence[Member]) -> Path:
     return place_of(runs[first["experiment"], first["run"]], first.get("step"))
 
 
-def bounded(method: Method, members: Sequence[Member]) -> Method:
+def bounded(
+    method: Method, members: Sequence[Member], command: str = "python -m sensor2sensor calibrate"
+) -> Method:
     """A method that writes the ends of its intervals, too.
 
     Args:
         method: What predicts.
         members: As of :func:`home_of`.
+        command: What calibrates it.
 
     Raises:
         InputError: It was not calibrated, or not in this mode, or its weights had seen the ground.
@@ -246,9 +250,12 @@ def bounded(method: Method, members: Sequence[Member]) -> Method:
     found = intervals_for(path, method.provenance)
     if found is not None:
         return replace(method, intervals=found)
-    if read_intervals(path):
-        what = "was calibrated in another mode, with other draws, members or weights"
-        hint = "calibrate it so, with the same options"
-    else:
-        what, hint = "was not calibrated", "train it with the key 'calibration', or calibrate it"
-    raise InputError(what, where=method.name, hint=f"{hint}: python -m sensor2sensor calibrate")
+    # Not the model, which several experiments are of.
+    where = ", ".join(dict.fromkeys(experiment.name for experiment, *_ in members))
+    if kept := read_intervals(path):
+        what = f"was calibrated in another mode: {other_mode(method.provenance, kept)}"
+        raise InputError(what, where=where, hint=f"calibrate it so: {command}")
+    if any(experiment.config.calibration is None for experiment, *_ in members):
+        what = "was trained without the key 'calibration', and looked at all of val"
+        raise InputError(what, where=where, hint='set it, as {"share": 0.5}, and train anew')
+    raise InputError("was not calibrated", where=where, hint=f"calibrate it: {command}")

@@ -39,6 +39,23 @@ class Method:
     intervals: Intervals | None = None
 
 
+def at_once(provenance: Mapping[str, Any], batch_size: int) -> dict[str, Any]:
+    """A provenance with the batch size, where it moves what is predicted: ``inference.norm`` batch.
+
+    Args:
+        provenance: Of a method, or of each of its members.
+        batch_size: Windows per call.
+    """
+    if "members" in provenance:
+        return {
+            **provenance,
+            "members": [at_once(one, batch_size) for one in provenance["members"]],
+        }
+    told = dict(provenance)
+    moved = told.get("applied", {}).get("statistics") == "batch"
+    return {**told, "batch_size": batch_size} if moved else told
+
+
 def refuse_unlike(forms: Sequence[tuple[str, Form]]) -> None:
     """Refuse to predict by several models that do not take and make the same.
 

@@ -22,6 +22,7 @@ from sensor2sensor.dataset.contract import InputSpec, TargetSpec
 from sensor2sensor.dataset.display import PHOTO_GAMMA, RGB_NAMES, brightness, clear_range
 from sensor2sensor.dataset.upsampling import upsample
 from sensor2sensor.geo.grids import PixelWindow, up
+from sensor2sensor.inference.finishing import told_shift
 from sensor2sensor.inference.preview_page import Look, Place, page
 from sensor2sensor.inference.quicklook import colours, exponent, physical, stretch
 from sensor2sensor.inference.scenes.scene import Image, Scene
@@ -61,10 +62,11 @@ def write_preview(path: Path, scene: Scene, cog: Path, method: Method) -> None:
         looks = _looks(form, names, overview)
         windows = _details(looks[0], overview, scene, step) if step > 1 else []
         details = [_read(scene, form, source, window, 1) for window in windows]
+        shift = told_shift(source.tags())
     places = [Place("Whole", whole, overview)]
     for number, (window, sides) in enumerate(zip(windows, details, strict=True), 1):
         places.append(Place(f"Detail {number}", window, sides))
-    files.write_text(path, page(scene, method, looks, places))
+    files.write_text(path, page(scene, method, looks, places, shift))
 
 
 def _names(source: Any, form: Form, shape: tuple[int, int], cog: Path) -> list[str]:

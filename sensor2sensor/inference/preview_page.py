@@ -63,8 +63,15 @@ class Place:
     sides: Mapping[str, Image]
 
 
-def page(scene: Scene, method: Method, looks: Sequence[Look], places: Sequence[Place]) -> str:
-    """The page: self-contained, within ``PAGE_BYTES``; equal input gives equal bytes."""
+def page(
+    scene: Scene, method: Method, looks: Sequence[Look], places: Sequence[Place],
+    shift: Sequence[str] = (),
+) -> str:  # fmt: skip
+    """The page: self-contained, within ``PAGE_BYTES``; equal input gives equal bytes.
+
+    ``shift`` is in what the prediction is of another kind than what its intervals were made for.
+    """
+    told = [*scene.notices, *interval_notices(method, shift)]
     pictures, looks, note = _pictures(looks, places)
     pixel_m = pixel_size_m(scene.frame)
     sizes = _sizes(method, scene, pixel_m)
@@ -86,9 +93,7 @@ def page(scene: Scene, method: Method, looks: Sequence[Look], places: Sequence[P
         "model": html.escape(method.name),
         "scene": html.escape(scene.name),
         "lead": html.escape(_lead(known, sizes)),
-        "notices": "".join(
-            f"<li>{html.escape(line)}</li>" for line in [*scene.notices, *interval_notices(method)]
-        ),
+        "notices": "".join(f"<li>{html.escape(line)}</li>" for line in told),
         "facts": _table(_summary(scene, method, pixel_m) | _scalars(scene)),
         "all": html.escape(_json({"method": dict(method.provenance), "scene": dict(scene.facts)})),
         "details": _DETAILS if len(places) > 1 else "",

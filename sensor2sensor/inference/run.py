@@ -30,7 +30,7 @@ from sensor2sensor.inference.finishing import bands_of, interval_notices, interv
 from sensor2sensor.inference.method import Method
 from sensor2sensor.inference.output import NODATA, Dtype, storage
 from sensor2sensor.inference.quicklook import colours
-from sensor2sensor.inference.scenes.scene import Image, Scene, placed
+from sensor2sensor.inference.scenes.scene import Image, Scene, Shift, placed
 from sensor2sensor.inference.strips import Layout, Strips, blended_layout, halo_layout
 from sensor2sensor.sources.geotiffs import opened
 
@@ -102,6 +102,7 @@ def predict(
     bands = bands_of(method)
     storage(options.dtype, bands, options.nodata)  # refused before hours of work
     provenance = provenance_of(method, scene, layout, options)
+    shift = shift_of(method, scene, layout, options)
     text = files.json_text(provenance)
     request = hashlib.sha256(text.encode()).hexdigest()
     # Beside the folder of strips, which goes when the file is there.
@@ -121,7 +122,7 @@ def predict(
             told = write_cog(
                 out, scene.frame, bands, _kept(strips, folder, f"{method.name} {scene.name}"),
                 dtype=options.dtype, nodata=options.nodata,
-                tags={REQUEST_TAG: request, PROVENANCE_TAG: text, **interval_tags(method)},
+                tags={REQUEST_TAG: request, PROVENANCE_TAG: text, **interval_tags(method, shift)},
                 colour=colours(method.form.target),
             )  # fmt: skip
         written = Written(told, provenance)
@@ -170,9 +171,22 @@ def refuse_window(asked_px: int | None, only: tuple[int, int] | None, name: str)
         raise InputError(what, where="--window-px", hint="leave it out")
 
 
-def notices_of(method: Method, layout: Layout, options: PredictOptions) -> list[str]:
+def notices_of(method: Method, scene: Scene, layout: Layout, options: PredictOptions) -> list[str]:
     """What the user has to read of a method's intervals, and of how it is led."""
-    return [*interval_notices(method), *_led(method, layout, options)]
+    shift = shift_of(method, scene, layout, options)
+    return [*interval_notices(method, shift), *_led(method, layout, options)]
+
+
+def shift_of(method: Method, scene: Scene, layout: Layout, options: PredictOptions) -> list[str]:
+    """In what a prediction is of another kind than those that intervals were calibrated on."""
+    told = [str(notice) for notice in scene.notices if isinstance(notice, Shift)]
+    asked, own = options.overlap_px, method.tiling
+    if asked is not None and own.halo_px is not None and layout.halo_px < own.halo_px:
+        told.append(f"--overlap-px {asked}: borders of windows show")
+    several = len(layout.rows) * len(layout.columns) > 1
+    if asked is not None and own.halo_px is None and asked < own.overlap_px and several:
+        told.append(f"--overlap-px {asked}: windows overlap by less than {own.overlap_px} pixels")
+    return told
 
 
 def _led(method: Method, layout: Layout, options: PredictOptions) -> list[str]:
@@ -194,7 +208,7 @@ def provenance_of(
     method: Method, scene: Scene, layout: Layout, options: PredictOptions
 ) -> dict[str, Any]:
     """All that the values depend on, as plain JSON; equal requests have equal ones."""
-    frame = asdict(scene.frame)
+    frame, shift = asdict(scene.frame), shift_of(method, scene, layout, options)
     led = {
         "halo_px": layout.halo_px, "overlap_px": layout.overlap_px, "align_px": layout.align_px,
         "window_px": list(layout.window), "windows": len(layout.rows) * len(layout.columns),
@@ -206,11 +220,11 @@ def provenance_of(
         "predictors": [one.describe() for one in method.predictors],
         "model": dict(method.provenance),
         # Only where there are such: other requests stay those from before.
-        **({"intervals": method.intervals.told()} if method.intervals else {}),
+        **({"intervals": method.intervals.told(shift)} if method.intervals else {}),
         "dataset": method.form.name,
         "scene": scene.name,
         "facts": dict(scene.facts),
-        "notices": [*scene.notices, *notices_of(method, layout, options)],
+        "notices": [*scene.notices, *notices_of(method, scene, layout, options)],
         "frame": frame,
         "windows": led,
         "batch": options.batch or method.batch_size,

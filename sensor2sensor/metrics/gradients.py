@@ -1,10 +1,12 @@
 """Errors where the truth is smooth, where it is in between, and at its edges.
 
-Terciles are those of each tile and not of a data set: a tile then has all three parts, a third of
-its pixels each, so that no pair of methods loses a tile, the mean over tiles weighs none by how
-rough it is, and the score of a tile depends on no other tile and on no pass before it. What that
-cannot tell is how errors grow with the roughness of the ground: the smooth third of a town may be
-rougher than the edges of a sea.
+Terciles are those of each tile and not of a data set: where gradients differ each part has a third
+of the tile's pixels, so that the mean over tiles weighs none by how rough it is, and the score of a
+tile depends on no other tile and on no pass before it. Equal gradients stay together in the lower
+part: of a mostly flat tile smooth has more, and middle or edges less or nothing. The truth alone
+decides, so that no pair of methods loses a tile that one of them keeps. What that cannot tell is
+how errors grow with the roughness of the ground: the smooth third of a town may be rougher than the
+edges of a sea.
 """
 
 from __future__ import annotations
@@ -43,8 +45,9 @@ def steepness(image: tf.Tensor) -> tf.Tensor:
 def tercile(inputs: MetricInputs, which: int) -> tf.Tensor:
     """The pixels of one third of a truth's gradients, ``[B, H-2, W-2]`` bool.
 
-    The least third (rounded up) and whatever equals its largest is smooth; beyond the second third
-    are edges. The outermost ring has no gradient and belongs to none.
+    The least third (rounded up) and whatever equals its largest is smooth; beyond the second third,
+    and whatever equals the largest of that, are edges: of many equal gradients none may be. The
+    outermost ring has no gradient and belongs to none.
     """
     values, known = steepness(inputs.scaled_target), whole_sobel(inputs.valid)
     infinity = tf.constant(float("inf"), values.dtype)
@@ -103,5 +106,5 @@ def rmse_middle(inputs: MetricInputs) -> tf.Tensor:
     profile=EXTENDED,
 )
 def rmse_edges(inputs: MetricInputs) -> tf.Tensor:
-    """RMSE at the truth's edges: blur and misregistration show here; NaN without any gradient."""
+    """RMSE at the truth's edges: blur and shifts show here; NaN where equal ones leave none."""
     return _rmse(inputs, EDGES, "rmse_edges")

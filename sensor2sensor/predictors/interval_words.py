@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import argparse
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sensor2sensor.predictors.intervals import SPREAD, Intervals, percent
+from sensor2sensor.predictors.intervals import SPREAD, Intervals, members_of, percent
+
+_TOLD = (
+    "experiment",
+    "run",
+    "step",
+    "checkpoint_sha256",
+    "applied",
+)  # in other words
+LAST = "last"  # the step that is taken where none is asked for
 
 
 def quantile_lines(made: Intervals) -> list[str]:
@@ -31,3 +42,62 @@ def coverage_lines(section: Mapping[str, Any]) -> list[str]:
         lines.append(f"  left out: {out} more blocks, on whose ground they were calibrated")
     lines.append(f"intervals are {section['promise']}")
     return [*lines, *(f"shifted domain, so not even that: {one}" for one in section["shift"])]
+
+
+def calibrate_command(asked: argparse.Namespace) -> str:
+    """The command that calibrates what a prediction was asked of, with the same options.
+
+    Args:
+        asked: What the command line of the prediction says.
+    """
+    words = ["python", "-m", "sensor2sensor", "calibrate", "--exp", *asked.exp]
+    if stamps := [stamp for stamp in asked.timestamp if stamp]:
+        words += ["--timestamp", *stamps]
+    words += [word for text in asked.set for word in ("--set", text)]
+    named = {
+        "step": None if asked.step == LAST else asked.step,
+        "samples": None if asked.samples == 1 else asked.samples,
+        "batch": asked.batch,
+        "environment": asked.environment,
+    }
+    words += [w for key, value in named.items() if value for w in (f"--{key}", str(value))]
+    return shlex.join(words)
+
+
+def other_mode(provenance: Mapping[str, Any], kept: Sequence[Intervals]) -> str:
+    """In what quantiles are of something else than a method, of those most like it.
+
+    Args:
+        provenance: Of the method.
+        kept: The quantiles that there are, at least one.
+    """
+    members, draws = members_of(provenance)
+    told = [list(_differences(members, draws, one)) for one in kept]
+    fewest = min(told, key=len)
+    return ", ".join(fewest)
+
+
+def _differences(
+    members: Sequence[Mapping[str, Any]], draws: int, kept: Intervals
+) -> Iterator[str]:
+    now, then = ({_called(one): one for one in own} for own in (members, kept.members))
+    if new := [name for name in now if name not in then]:
+        yield f"without {' and '.join(new)}"
+    if gone := [name for name in then if name not in now]:
+        yield f"together with {' and '.join(gone)}"
+    for name in (name for name in now if name in then):
+        one, other = now[name], then[name]
+        if one.get("step") != other.get("step"):
+            yield f"{name} at step {other.get('step')}, not {one.get('step')}"
+        elif one.get("checkpoint_sha256") != other.get("checkpoint_sha256"):
+            yield f"{name} with other weights of that step"
+        is_now, was = ({**own, **(own.get("applied") or {})} for own in (one, other))
+        keys = [key for key in {**was, **is_now} if was.get(key) != is_now.get(key)]
+        keys = [key for key in keys if key not in _TOLD]
+        yield from (f"{name} with {key} {was.get(key)}, not {is_now.get(key)}" for key in keys)
+    if draws != kept.draws:
+        yield f"with --samples {kept.draws}, not {draws}"
+
+
+def _called(member: Mapping[str, Any]) -> str:
+    return f"{member.get('experiment')} ({member.get('run')})"

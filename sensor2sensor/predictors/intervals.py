@@ -24,7 +24,8 @@ from sensor2sensor.predictors.protocol import Images
 
 SUFFIX = ".intervals.json"
 ABSOLUTE, SPREAD = "absolute", "spread"
-_MEMBER = ("experiment", "run", "step", "checkpoint_sha256", "applied")
+# The batch size is told where what is predicted depends on it.
+_MEMBER = ("experiment", "run", "step", "checkpoint_sha256", "applied", "batch_size")
 # A spread of 0 would make an interval a point: below this share of a band's range it is that.
 FLOOR_SHARE = 1e-3
 _PATIENCE_S = 60.0
@@ -72,7 +73,8 @@ class Intervals(Frozen):
         dataset_sha256: Of its ``dataset.json``.
         scenes: Overpasses its blocks were seen by, or what else stands for scenes there.
         seasons: Meteorological seasons in which they were seen, where dates and places are known.
-        members: Of each model that predicts: experiment, run, step, digest, how it is applied.
+        members: Of each model that predicts: experiment, run, step, digest, how it is applied; with
+            ``inference.norm`` batch how many windows at once.
         draws: Draws of dropout of each.
         doubt: Why nobody knows whether the weights had seen the blocks; empty where they had not.
     """
@@ -109,13 +111,28 @@ class Intervals(Frozen):
         """The same, called uncalibrated where the weights may have seen the calibration blocks."""
         return self.model_copy(update={"calibrated": False, "doubt": why}) if why else self
 
-    def told(self) -> dict[str, Any]:
-        """What a file of predictions says of its intervals, plain JSON."""
+    def promised(self, shift: Sequence[str] = ()) -> str:
+        """What may be concluded of a prediction, as a sentence.
+
+        Args:
+            shift: In what it is of another kind than what was calibrated.
+        """
+        if not shift:
+            return self.promise
+        return f"a shifted domain, where nothing is promised: {'; '.join(shift)}"
+
+    def told(self, shift: Sequence[str] = ()) -> dict[str, Any]:
+        """What a file of predictions says of its intervals, plain JSON.
+
+        Args:
+            shift: As of :meth:`promised`.
+        """
         return {
             "level": self.level, "blocks": self.blocks, "score": self.score, "called": self.called,
-            "promise": self.promise, "q": {band.name: band.q for band in self.bands},
+            "promise": self.promised(shift), "q": {band.name: band.q for band in self.bands},
             "quantile_error": self.quantile_error, "calibrated_on": self.dataset,
             "dataset_sha256": self.dataset_sha256, "edge_px": self.edge_px,
+            **({"shift": list(shift)} if shift else {}),
         }  # fmt: skip
 
     def bounds(

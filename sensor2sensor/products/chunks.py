@@ -72,7 +72,13 @@ def _simple(dataset: Any) -> bool:
         return False
     if dataset.fletcher32 or dataset.scaleoffset is not None:
         return False
-    return bool(int(np.prod(dataset.chunks)) * dataset.dtype.itemsize >= LARGE_BYTES)
+    return large(dataset)
+
+
+def large(variable: Any) -> bool:
+    """Whether a variable of h5py's or h5netcdf's is stored in chunks that are."""
+    shape = variable.chunks
+    return shape is not None and int(np.prod(shape)) * variable.dtype.itemsize >= LARGE_BYTES
 
 
 def _less(part: slice, start: int) -> slice:

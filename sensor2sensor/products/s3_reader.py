@@ -234,7 +234,7 @@ class S3Reader:
         self, name: str, variable: str, array: Any, rows: slice, cols: slice
     ) -> npt.NDArray[Any]:
         """The window with xarray's scale, offset and fill, large chunks inflated once."""
-        local = self._files.local_path(name)
+        local = self._files.local_path(name) if chunks.large(array) else None
         stored = chunks.read_window(Path(local), variable, rows, cols) if local else None
         # Flags and detectors stay integers; all else is packed: stored * scale + offset.
         if name in RAW_FILES:

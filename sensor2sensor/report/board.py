@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sensor2sensor.config.evaluations import BY_DEFINITION
+from sensor2sensor.config.trust import CLASSES
 from sensor2sensor.core.clustered import (
     Bools,
     Floats,
@@ -21,7 +22,7 @@ from sensor2sensor.core.clustered import (
 )
 from sensor2sensor.dataset.strata import split_column
 from sensor2sensor.report.comparison import Comparison
-from sensor2sensor.report.entrants import Entrant, entrants, rows
+from sensor2sensor.report.entrants import Entrant, defined_within, entrants, rows
 from sensor2sensor.report.file import Gain
 from sensor2sensor.report.load import Group, Result
 from sensor2sensor.report.places import facts_of
@@ -113,9 +114,7 @@ class Board:
     def _read(self, entrant: Entrant, metric: str) -> _Column:
         table = self._tables[entrant.label]
         values = table[metric].to_numpy(dtype=np.float64)
-        whole = table[split_column(metric)[0]].to_numpy(dtype=np.float64)
-        # A value on the whole tile and none within: too few pixels, and no fault of the method's.
-        defined = np.isfinite(values) | (np.isnan(values) & np.isfinite(whole))
+        defined = defined_within(table, metric, self.group.facts.dataset.factor).to_numpy()
         alike = np.ones(len(values), dtype=bool)
         for result in entrant.results:
             alike &= self._alike[id(result)][metric]
@@ -180,6 +179,8 @@ class Board:
                 note = f"no verdict: finite on {values.size} of {count} tiles"
         if any(one.given for one in pair):
             note, barred = f"no verdict: perfect {BY_DEFINITION}", True
+        elif any(self._adds_nothing(one, metric) for one in pair):
+            note, barred = f"no verdict: the score of what adds nothing holds {BY_DEFINITION}", True
         known = Comparison(
             first=pair[0].label,
             second=pair[1].label,
@@ -195,12 +196,22 @@ class Board:
         )
         return known, barred
 
+    def _adds_nothing(self, entrant: Entrant, metric: str) -> bool:
+        """Whether it is the interpolation that a metric of trust is told by: all omission."""
+        trust = self.group.facts.trust
+        if trust is None or trust.as_coded:
+            return False
+        named = {entrant.label, *(str(result.itself) for result in entrant.results)}
+        return trust.up in named and split_column(metric)[0].rpartition("_")[0] in CLASSES
+
     def _lost(self, metric: str, pair: Pair, usable: Bools, shown: Bools) -> tuple[bool, int, int]:
         """Whether the tiles left out cost no verdict, and on how many either side failed."""
         columns = [self._column(one, metric) for one in pair]
         # Of a baseline nothing is known but its values: its evaluations are those of the runs.
         runs = [one.alike for one, entrant in zip(columns, pair, strict=True) if entrant.results]
-        alike = np.logical_and.reduce(runs)
+        # An evaluation without baselines knows of nobody else: a value of the other side does.
+        nobody = ~np.isfinite([one.values for one in columns]).any(axis=0)
+        alike = np.logical_and.reduce([*runs, nobody])
         spared = alike | (columns[0].defined & columns[1].defined)
         first, second = (self._failed(one, metric, alike, shown) for one in columns)
         return bool((usable | spared)[shown].all()), first, second

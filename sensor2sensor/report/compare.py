@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOTHING",
+    "UNRANKED",
     "Entrant",
     "best_cells",
     "compared",
@@ -41,12 +42,18 @@ __all__ = [
     "number",
     "of_a_profile",
     "rank_table",
+    "ranked",
     "scene_table",
     "share",
     "summary_table",
+    "uncompared",
     "values",
 ]
 NOTHING = "–"
+UNRANKED = (
+    "No ranks: what adds nothing is consistent by construction and hallucinates nothing, so a mean "
+    "over these scores would reward it."
+)
 
 
 def heading(definition: Definition, *, unit: bool = True) -> str:
@@ -108,6 +115,16 @@ def lacking(group: Group) -> str:
     return f"No {'; no '.join(parts)}: not among the metrics of these runs (–). "
 
 
+def uncompared(group: Group, over: str) -> str:
+    """Which models were scored without a baseline and so have no gain; empty where none."""
+    having = {one.first for one in over_baseline(group, over)}
+    names = [e.label for e in entrants(group) if e.results and not e.baseline]
+    missing = [name for name in names if name not in having]
+    if not having or not missing:
+        return ""
+    return f"Not compared, since scored without {over}: {', '.join(missing)}. "
+
+
 def _mean_cell(entrant: Entrant, metric: str) -> str:
     if not entrant.has(metric):
         return NOTHING
@@ -147,6 +164,11 @@ def best_cells(group: Group, table: pd.DataFrame) -> pd.DataFrame:
         # Equal and not near: who shares the best mean shares the bold.
         marks[text] = (column == target).to_numpy()
     return pd.DataFrame(marks, dtype=bool)
+
+
+def ranked(group: Group) -> bool:
+    """Whether a mean rank says who is better: no share of trust is good by itself."""
+    return group.facts.trust is None
 
 
 def rank_table(group: Group) -> pd.DataFrame:

@@ -114,7 +114,7 @@ def told(found: Sequence[Comparison], of: str = "metrics") -> str:
     return (
         f"Verdicts after Holm's correction over the {many(count, 'test')} of this table (one "
         f"family: all its {of} and methods{without}): at most 5 % of such tables hold any false "
-        f"verdict. Intervals are of each comparison by itself.{lost}"
+        f"verdict. Intervals are of each comparison by itself, p-values after the correction.{lost}"
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sensor2sensor.config.evaluations import MODEL
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.dataset.strata import AT, PIXELS, split_column
+from sensor2sensor.dataset.strata import AT, PIXELS, few, split_column
 from sensor2sensor.report import seeds
 from sensor2sensor.report.kinds import kind
 from sensor2sensor.report.load import Group, Result
@@ -87,9 +87,12 @@ def entrants(group: Group) -> list[Entrant]:
         )
         for name, result in order.items()
     ]  # fmt: skip
-    models = seeds.models(group.results)
+    models, names = seeds.models(group.results), set(order)
     for model, label in zip(models, seeds.labels(group, models), strict=True):
-        found.append(_model(group, model, label))
+        # Tables know everybody by the label: an experiment may be called as a baseline is.
+        own = label if label not in names else f"{label} [run]"
+        names.add(own)
+        found.append(_model(group, model, own))
     return found
 
 
@@ -180,26 +183,43 @@ def values(entrant: Entrant, metric: str) -> pd.Series:
     return finite
 
 
-def compared(found: list[Entrant], metric: str, better: str) -> list[pd.Series]:
+def defined_within(table: pd.DataFrame, metric: str, factor: float) -> pd.Series:
+    """Tiles where an entrant has a value, or lacks it only since a stratum has few pixels there.
+
+    By the rule of the evaluation: the whole tile has a value, and one pixel of the input may show
+    all that the tile has of the stratum.
+
+    Args:
+        table: Its rows.
+        metric: Column of the scores.
+        factor: Input pixel over target pixel.
+    """
+    values, (name, part) = table[metric], split_column(metric)
+    counted = f"{PIXELS}{AT}{part}"
+    found: pd.Series = np.isfinite(values)
+    if counted in table.columns:
+        small = few(table[counted].to_numpy(dtype=np.float64), factor)
+        found |= values.isna() & np.isfinite(table[name]) & small
+    return found
+
+
+def compared(group: Group, found: list[Entrant], metric: str) -> list[pd.Series]:
     """One metric of each entrant, all on the same tiles.
 
     Left out for all are tiles where it is NaN for every entrant, since the truth leaves it so, and
     tiles where one is perfect, since no mean holds an infinite PSNR. Within a stratum also those
-    with too few of its pixels for one that has a value on the whole tile. An entrant without a
-    finite value on one of the others cannot be compared: its column is empty, as without the
-    metric.
+    with too few of its pixels for one (:func:`defined_within`). An entrant without a finite value
+    on one of the others cannot be compared: its column is empty, as without the metric.
     """
     import pandas as pd
 
     having = {i: e.table[metric] for i, e in enumerate(found) if e.has(metric)}
     frame = pd.DataFrame(having)
     # An infinite error is no perfection and stays: its owner has failed there.
-    perfect = (frame == np.inf).any(axis=1) & (better == "higher")
+    perfect = (frame == np.inf).any(axis=1) & (group.metrics[metric].better == "higher")
     shared = ~(frame.isna().all(axis=1) | perfect)
-    name = split_column(metric)[0]
-    # A value on the whole tile and none within: too few pixels, and no fault of the method's.
-    whole = pd.DataFrame({i: found[i].table[name] for i in having})
-    defined = np.isfinite(frame) | (frame.isna() & np.isfinite(whole))
+    factor = group.facts.dataset.factor
+    defined = pd.DataFrame({i: defined_within(found[i].table, metric, factor) for i in having})
     # Who fails on the hard tiles must not be judged on the easy ones that are left to it.
     usable = [i for i in having if defined[i][shared].all()]
     rest = frame.loc[shared, usable].dropna()  # tiles with too few pixels for one of those left
@@ -216,7 +236,6 @@ def means(group: Group) -> pd.DataFrame:
 
     found = competing(group)
     data = {
-        name: [column.mean() for column in compared(found, name, definition.better)]
-        for name, definition in group.metrics.items()
+        name: [column.mean() for column in compared(group, found, name)] for name in group.metrics
     }
     return pd.DataFrame(data, index=[e.label for e in found])

@@ -235,6 +235,7 @@ class ScoredOn(_Frozen):
     name: str
     sha256: str
     trained_on: Trained
+    differs: list[str] = []  # in what its numbers were made otherwise than in training
     ground: Literal["crs", "group", "unknown"]
     tiles: int
     seen_tiles: int | None

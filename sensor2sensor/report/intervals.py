@@ -9,6 +9,7 @@ import pandas as pd
 
 from sensor2sensor.predictors.interval_words import quantile_lines
 from sensor2sensor.predictors.intervals import Intervals
+from sensor2sensor.report.kinds import other_data_in_words, seen_in_words
 from sensor2sensor.report.load import Result
 
 if TYPE_CHECKING:
@@ -52,10 +53,14 @@ def card_lines(held: Intervals | None, results: Sequence[Result]) -> Iterator[st
     about, promise = quantile_lines(held)
     yield "## Intervals"
     yield f"{about}. They are {promise}. `--intervals` writes their lower and upper ends."
-    tried = [found for one in results if (found := one.facts.intervals) is not None]
+    tried = [(one.facts, own) for one in results if (own := one.facts.intervals) is not None]
     if not tried:
         yield "They were not tried on test: `evaluate.py` does it."
-    for one in tried:
+    several = any(facts.scored_on is not None for facts, _ in tried)
+    for facts, one in tried:
+        if several:
+            other = other_data_in_words(facts)
+            yield f"On {other}: {seen_in_words(facts)}." if other else "On its own data set:"
         yield _table(one)
         if one.shift:
             yield f"Shifted domain, where nothing is promised: {'; '.join(one.shift)}."

@@ -49,6 +49,29 @@ def data_in_words(facts: EvaluationFile) -> str:
     return ", ".join([f"{data.name} at {data.tile_px} px", *_listed(facts)])
 
 
+def other_data_in_words(facts: EvaluationFile) -> str:
+    """The data set that was scored, where it is not the one trained on; empty where it is."""
+    data = facts.dataset
+    return "" if facts.scored_on is None else f"data set `{data.name}` ({digits(data)})"
+
+
+def seen_in_words(facts: EvaluationFile) -> str:
+    """What training has seen of the ground of another data set; empty of the run's own."""
+    there = facts.scored_on
+    if there is None:
+        return ""
+    if there.seen_tiles is None:
+        return "nobody knows which of its ground training has seen"
+    told = [f"{there.seen_tiles} of {there.tiles} tiles show ground of the train split"]
+    if there.beside_tiles:
+        told.append(f"{there.beside_tiles} more lie beside it")
+    if there.val_tiles is None:
+        told.append("how many that of the val split nobody knows")
+    elif there.val_tiles:
+        told.append(f"{there.val_tiles} show ground of the val split")
+    return ", ".join(told)
+
+
 def digits(data: Trained | Dataset) -> str:
     """The beginning of the hash of a data set's contract."""
     return data.sha256.split(":")[-1][:SHORT]

@@ -243,6 +243,8 @@ def load(folder: Path) -> Results:
             results.append(_read(path))
         except InputError as error:
             skipped.append(Skipped(path, _reason(error)))
+        except OSError as error:
+            skipped.append(Skipped(path, f"cannot be read ({error.strerror})"))
     skipped += _orphans(folder)
     return Results(folder, tuple(results), tuple(skipped))
 
@@ -281,6 +283,8 @@ def _read(path: Path) -> Result:
         place = ".".join(str(part) for part in first["loc"])
         problem = f"not an evaluation of this version ({place}: {first['msg']})"
         raise InputError(problem, where=path, hint="run evaluate.py again") from None
+    if not facts.tiles:
+        raise InputError("scored no tile", where=path, hint="see the filters of its experiment")
     return Result(path, *upgraded(facts, _table(path.parent / facts.csv.file, facts)))
 
 

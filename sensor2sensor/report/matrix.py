@@ -193,7 +193,8 @@ def _key(entrant: Entrant) -> Key:
     trained_on = digits(facts.dataset if there is None else there.trained_on)
     steps = {result.facts.step for result in entrant.results}
     step = steps.pop() if len(steps) == 1 else "best"
-    return ("run", facts.recipe, trained_on, step, facts.weights, facts.inference_statistics, mode)
+    applied = (facts.weights, facts.inference_statistics, mode, *facts.options)
+    return ("run", facts.recipe, trained_on, step, *applied)
 
 
 def _columns(board: _Board, key: Key) -> set[str]:
@@ -210,8 +211,11 @@ def _tables(board: _Board, title: str, metrics: Sequence[str] | None) -> list[Ma
     references: dict[str, str | None] = {}
     gains: dict[int, dict[tuple[str, str], tuple[float | None, str]]] = {}
     for (key, column), (group, entrant) in board.entrants.items():
-        references.setdefault(column, group.reference)
-        gained = gains.setdefault(id(group), _gains(group))
+        # One baseline a column, or its gains would not compare.
+        over = references.setdefault(column, group.reference)
+        if id(group) not in gains:
+            gains[id(group)] = _gains(group, over)
+        gained = gains[id(group)]
         for metric in wanted:
             if entrant.has(metric):
                 gain = gained.get((entrant.label, metric), (None, "none"))
@@ -235,11 +239,11 @@ def _names(board: _Board) -> dict[Key, str]:
     return names
 
 
-def _gains(group: Group) -> dict[tuple[str, str], tuple[float | None, str]]:
-    """By entrant and metric the mean gain over the group's reference, and the verdict."""
-    if group.reference is None:
+def _gains(group: Group, over: str | None) -> dict[tuple[str, str], tuple[float | None, str]]:
+    """By entrant and metric the mean gain over a baseline, and the verdict; none without it."""
+    if over is None:
         return {}
-    found = over_baseline(group, group.reference)
+    found = over_baseline(group, over)
     return {(one.first, one.metric): (one.mean, one.verdict) for one in found}
 
 
@@ -260,9 +264,9 @@ def _notes(board: _Board, names: dict[Key, str]) -> list[str]:
     notes = []
     for key, name in names.items():
         found = {c: e for (row, c), (_, e) in board.entrants.items() if row == key and e.results}
-        counts = {column: len(entrant.results) for column, entrant in found.items()}
-        if len(set(counts.values())) > 1:
-            told = ", ".join(f"{count} on {column}" for column, count in counts.items())
+        own = {column: _seeds(entrant) for column, entrant in found.items()}
+        if len(set(own.values())) > 1:
+            told = ", ".join(f"{seeds} on {column}" for column, seeds in own.items())
             notes.append(f"{name}: not the same seeds everywhere ({told}).")
         for column, entrant in found.items():
             there = entrant.results[0].facts.scored_on
@@ -272,6 +276,12 @@ def _notes(board: _Board, names: dict[Key, str]) -> list[str]:
             elif there is not None and there.seen_tiles is None:
                 notes.append(f"{name}: nobody knows how much of {column} it was trained on.")
     return notes
+
+
+def _seeds(entrant: Entrant) -> str:
+    """Its seeds in their order: ``1, 2``."""
+    seeds = [result.facts.seed for result in entrant.results if result.facts.seed is not None]
+    return ", ".join(map(str, sorted(seeds))) or "unknown"
 
 
 def _in_words(cell: Cell | None) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensor2sensor.config.evaluations import mode_in_words
 from sensor2sensor.config.vocabulary import adversarial
 from sensor2sensor.core import files
 from sensor2sensor.core.runs import Run, read_run_json
@@ -20,8 +19,8 @@ from sensor2sensor.predictors.card import OURS
 from sensor2sensor.predictors.exported import open_exported, output_of, trained_on
 from sensor2sensor.predictors.sidecar import Sidecar, read_sidecar
 from sensor2sensor.products.theia import QUANTIFICATION
-from sensor2sensor.report.baselines import stronger, unproven
-from sensor2sensor.report.compare import NOTHING, interval, number
+from sensor2sensor.report.card_scores import Row, score_limits, score_lines, table
+from sensor2sensor.report.compare import NOTHING
 from sensor2sensor.report.intervals import card_lines
 from sensor2sensor.report.load import Result, load
 
@@ -34,7 +33,6 @@ _KINDS = {
     "degraded": "an image of the target's bands, as a coarser sensor sees them,",
     "paired": "an image of its own, paired with the target,",
 }
-Row = Sequence[object]
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Subject:
         contract: Of the data set it was trained on.
         settings: What the run's ``experiment.json`` says (:func:`mlm.said_of`).
         facts: Its ``run.json``.
-        results: Evaluations of these weights.
+        results: Evaluations of these weights, those of its own data set first.
     """
 
     stem: str
@@ -114,11 +112,12 @@ def _media(path: Path) -> str:
 def _of_these(folder: Path, known: Mapping[str, Any]) -> list[Result]:
     """Evaluations of the weights that were exported: of no other run, and of no other step."""
     wanted = known.get("experiment"), known.get("run"), known.get("step")
-    return [
+    found = [
         result
         for result in load(folder).results
         if (result.facts.experiment, result.facts.timestamp, result.facts.step) == wanted
     ]
+    return sorted(found, key=lambda result: result.facts.scored_on is not None)
 
 
 def card_text(subject: Subject) -> str:
@@ -164,7 +163,7 @@ def _bands(of: Subject) -> Iterator[str]:
         for side, bands, ranges in sides
         for place, band in enumerate(bands)
     ]
-    yield _table(heads, rows)
+    yield table(heads, rows)
     yield "Ranges are the 0.1 % and 99.9 % quantiles of the train split, or the ends of the type."
 
 
@@ -189,7 +188,7 @@ def _data(of: Subject) -> Iterator[str]:
         (name, info.count, info.blocks or NOTHING, _share(shared.get(name)))
         for name, info in contract.splits.items()
     ]
-    yield _table(heads, rows)
+    yield table(heads, rows)
     if filters := [key for key in _FILTERS if of.settings.get(key)]:
         yield f"Some tiles were left out of training: `{'`, `'.join(filters)}`."
 
@@ -216,7 +215,7 @@ def _training(of: Subject) -> Iterator[str]:
         ("begun", facts.get("started")),
     ]
     yield "## Training"
-    yield _table(("", ""), rows)
+    yield table(("", ""), rows)
     share, known = of.said.measured.get("parity_share"), of.said.provenance
     if share is not None:
         yield f"The file differs from the generator by {share:.1e} of a band's range at most."
@@ -229,40 +228,7 @@ def _training(of: Subject) -> Iterator[str]:
 
 
 def _scores(of: Subject) -> Iterator[str]:
-    yield "## Scores"
-    if not of.results:
-        yield "These weights were not evaluated: `evaluate.py` scores them."
-    for result in of.results:
-        facts, first = result.facts, result.facts.reference or ""
-        mode = "" if facts.inference is None else f" ({mode_in_words(facts.inference)})"
-        yield (
-            f"Profile `{facts.profile}`{mode}, {facts.tiles} tiles of split `{facts.split}`, means"
-            " over tiles; positive gains are better, with their 95 % intervals."
-        )
-        for over in (first, *stronger(result, first)):
-            heads = "metric", "model", over or "baseline", f"gain over {over}" if over else "gain"
-            yield _table((*heads, "verdict"), _rows(result, over))
-            gains = facts.gain.get(over, {}).values()
-            over_what = sorted({gain.over for gain in gains if gain.over})
-            told = [f"Intervals over {' or '.join(over_what)}"] if over_what else []
-            if told := [*told, *sorted({gain.note for gain in gains if gain.note})]:
-                yield f"{'; '.join(told)}."
-
-
-def _rows(result: Result, over: str) -> Iterator[Row]:
-    facts, own = result.facts, result.facts.summary["model"]
-    other, gains = facts.summary.get(over, {}), facts.gain.get(over, {})
-    for name, metric in ((n, m) for n, m in facts.metrics.items() if not m.undefined):
-        unit = "" if metric.unit == "1" else f" ({metric.unit})"
-        base = number(other[name].mean) if name in other else NOTHING
-        gain = gains.get(name)
-        ends = None if gain is None else interval(gain)
-        spread = "" if ends is None else f" [{ends[0]:.2g}, {ends[1]:.2g}]"
-        mean = NOTHING if gain is None or gain.mean is None else f"{gain.mean:+.3g}{spread}"
-        verdict = NOTHING if gain is None else gain.verdict
-        others = [one for one in _worse_than(result, name) if one != over]
-        verdict += f", worse than {', '.join(others)}" if others else ""
-        yield metric.label + unit, number(own[name].mean), base, mean, verdict
+    return score_lines(of.results)
 
 
 def _intervals(of: Subject) -> Iterator[str]:
@@ -299,36 +265,10 @@ def _limits_of(of: Subject) -> Iterator[str]:
     elif seen := {name: part for name, part in shared.items() if part > 0}:
         told = ", ".join(f"{100 * part:.3g} % of '{name}'" for name, part in seen.items())
         yield f"Training saw some of the ground it is scored on: {told}."
-    if not results:
-        yield "No score is known."
-    elif over := unproven(results):
-        yield f"No gain over {' or '.join(over)} is proven: no interval lies above zero."
-    if worse := _worse(results):
-        yield f"Worse than a baseline in {worse}."
-    if behind := _worse(results, proven=False):
-        yield f"Behind a baseline in the mean, which no interval proves: {behind}."
+    yield from score_limits(results)
     if of.said.size_px is not None:
         rows, columns = of.said.size_px
         yield f"It takes {rows} x {columns} pixels at once: larger images are blended of windows."
-
-
-def _worse(results: Sequence[Result], *, proven: bool = True) -> str:
-    """Labels of metrics with the baselines that are better, whichever they are."""
-    found: dict[str, dict[str, None]] = {}
-    for result in results:
-        for name, metric in result.facts.metrics.items():
-            if overs := _worse_than(result, name, proven=proven):
-                found.setdefault(metric.label, {}).update(dict.fromkeys(overs))
-    return ", ".join(f"{label} ({', '.join(overs)})" for label, overs in found.items())
-
-
-def _worse_than(result: Result, name: str, *, proven: bool = True) -> list[str]:
-    """The baselines that are better in a metric; those of a mean without a verdict otherwise."""
-    gains = {over: said[name] for over, said in result.facts.gain.items() if name in said}
-    if proven:
-        return sorted(over for over, gain in gains.items() if gain.verdict == "worse")
-    unsure = {over: g.mean for over, g in gains.items() if g.verdict in ("open", "none")}
-    return sorted(over for over, mean in unsure.items() if mean is not None and mean < 0)
 
 
 def _licence(of: Subject) -> Iterator[str]:
@@ -336,13 +276,3 @@ def _licence(of: Subject) -> Iterator[str]:
     yield "## Licence"
     data = f"Of the data: {said}" if said else "Of the data: not stated by their data set"
     yield f"{data}. It may bind the weights. Of the weights: none stated."
-
-
-def _table(heads: Sequence[str], rows: Iterator[Row] | Sequence[Row]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(_cell(one) for one in line)} |" for line in lines)
-
-
-def _cell(value: object) -> str:
-    text = NOTHING if value is None else str(value)
-    return " ".join(text.split()).replace("|", "\\|")

@@ -126,6 +126,8 @@ def baselines_of(group: Group) -> list[str]:
 
 def ground(group: Group) -> str:
     """How the split was made, and how much of the scored ground training has seen."""
+    if group.facts.scored_on is not None:
+        return _elsewhere(group)
     policy = group.facts.dataset.split_policy
     shared = policy["ground_shared"].get(group.facts.split)
     seen = "an unknown share" if shared is None else f"{100 * shared:.1f} %"
@@ -136,14 +138,27 @@ def ground(group: Group) -> str:
     return f"Split by {by}: {seen} of the scored ground was seen in training{told}."
 
 
+def _elsewhere(group: Group) -> str:
+    """Of another data set its own policy says nothing: what the runs have seen was counted."""
+    there = [r.facts.scored_on for r in group.results if r.facts.scored_on is not None]
+    counts = [one.seen_tiles for one in there if one.seen_tiles is not None]
+    told = []
+    if counts:
+        seen = " to ".join(map(str, dict.fromkeys((min(counts), max(counts)))))
+        told.append(f"{seen} of {there[0].tiles} tiles show ground that the runs were trained on")
+    if len(counts) < len(there):
+        told.append("what some runs were trained on nobody knows")
+    return f"Scored on another data set than trained on: {'; '.join(told)}."
+
+
 def _summary(group: Group) -> str:
     table = compare.summary_table(group)
     told = (
-        "Mean ± standard deviation over tiles. Best mean in bold, baselines in grey; ↑ higher is "
+        "Mean ± standard deviation over tiles. Baselines in grey; ↑ higher is "
         "better, ↓ lower is better. Values that are undefined (a constant image has no "
         "correlation) or infinite (PSNR of a perfect one) are counted, never averaged; "
-        "“20 of 40” stands where tiles lack a finite value. The best is sought among those that "
-        "have one on every tile the metric is defined on. "
+        "“20 of 40” stands where tiles lack a finite value. Bold is best by the mean on the "
+        "tiles that all share. "
     )
     drawn = table_html(table, compare.best_cells(group, table), baselines_of(group))
     if any(result.facts.pooled for result in group.results):
@@ -164,6 +179,8 @@ def behind(group: Group) -> str:
 
 
 def _ranks(group: Group) -> str:
+    if not compare.ranked(group):
+        return note(compare.UNRANKED)
     told = (
         "1 is best. All are ranked on the same tiles; who lacks a finite value on one of them "
         "comes last. The mean is over the metrics that all have a rank in."
@@ -189,7 +206,8 @@ def _gains_over(group: Group, over: str) -> str:
         "Mean paired difference per tile, signed so that positive is better for every metric. "
         "Interval: 95 %, Student's t with the cluster-robust variances of blocks of ground and of "
         f"scenes; here: {compare.independent_groups(group, over)}. ✓ better, ✗ worse than "
-        f"{over}; no verdict where a tile has no finite value{_spared(group)}. "
+        f"{over}; no verdict where a side fails on a tile that the metric is defined "
+        f"on{_spared(group)}. "
         f"{compare.correction(group, over)} A scene is told from others by "
         f"{group.facts.scene_unit}."
     )

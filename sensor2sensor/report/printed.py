@@ -107,7 +107,7 @@ def gains(group: Group, over: str) -> Sheet | None:
         f"Mean paired difference per tile to {over}, positive is better in every metric, with its "
         "95 % interval (Student's t, cluster-robust variances of blocks of ground and of scenes) "
         f"and its corrected p-value; {compare.independent_groups(group, over)}. ✓ better, ✗ worse. "
-        f"{told(found)} {behind(group)}"
+        f"{told(found)} {compare.uncompared(group, over)}{behind(group)}"
     )
     numbers = comparisons(group, found)
     return Sheet(f"gain_over_{_plain(over)}", f"Gain over {over}", table, caption, numbers)
@@ -273,5 +273,6 @@ def sheets(group: Group) -> list[Sheet]:
     """Every table of a group."""
     gained = [gains(group, over) for over in gained_over(group)]
     parts = [broken_down(group, by) for by in breakdown.facts(group)]
-    made = [scores(group), ranks(group), *gained, against_each_other(group), *parts]
+    ranked = [ranks(group)] if compare.ranked(group) else []
+    made = [scores(group), *ranked, *gained, against_each_other(group), *parts]
     return [sheet for sheet in made if sheet is not None]

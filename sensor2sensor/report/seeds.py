@@ -43,7 +43,7 @@ def _recipe(result: Result) -> tuple[object, ...]:
     if facts.recipe is None or facts.seed is None or facts.model_is_baseline:
         return ("alone", id(result))
     mode = None if facts.inference is None else repr(facts.inference)
-    return (facts.recipe, facts.weights, facts.inference_statistics, mode, *facts.options)
+    return (facts.recipe, facts.weights, facts.inference_statistics, mode, *sorted(facts.options))
 
 
 def _apart(alike: Sequence[Result]) -> Models:
@@ -96,14 +96,27 @@ def _beginning(names: Sequence[str]) -> str:
 
 
 def labels(group: Group, found: Models) -> list[str]:
-    """Names of entries; with the step or digits of the recipe where two would be called alike."""
+    """Names of entries; with what tells them apart where several would be called alike."""
     told = [label(group, model) for model in found]
-    return [
-        f"{name} [step {model[0].facts.step}, recipe {_digest(model[0])}]"
-        if told.count(name) > 1
-        else name
-        for name, model in zip(told, found, strict=True)
-    ]
+    for more in (_weights, _options, _place):
+        told = [
+            f"{name} [{more(model)}]" if told.count(name) > 1 and more(model) else name
+            for name, model in zip(told, found, strict=True)
+        ]
+    return told
+
+
+def _weights(model: Sequence[Result]) -> str:
+    return f"step {model[0].facts.step}, recipe {_digest(model[0])}"
+
+
+def _options(model: Sequence[Result]) -> str:
+    return ", ".join(sorted(model[0].facts.options))
+
+
+def _place(model: Sequence[Result]) -> str:
+    """Where it was read: no two are of one file."""
+    return model[0].path.stem
 
 
 def _digest(result: Result) -> str:

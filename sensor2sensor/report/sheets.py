@@ -142,7 +142,8 @@ def escaped(text: str) -> str:
     """Text for LaTeX: special signs as themselves, numbers below zero with a minus."""
     # One pass: what a sign becomes holds signs that must not be replaced again.
     marked = "".join(_LATEX.get(sign, sign) for sign in _NEGATIVE.sub("−", text))
-    return marked.replace("$$", "")  # two signs of mathematics beside each other
+    # Two signs of mathematics beside each other, but for a sign that is meant.
+    return re.sub(r"(?<!\\)\$\$", "", marked)
 
 
 def write(sheet: Sheet, folder: Path) -> list[Path]:

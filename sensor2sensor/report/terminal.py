@@ -62,6 +62,11 @@ def _run(args: argparse.Namespace) -> int:
 
     named = args.evaluation
     folder = expanded(named) if named else load_environment(args.environment).evaluation_dir
+    page = expanded(args.page) if args.page else None
+    if page is not None and not page.parent.is_dir():
+        # A slip in a path would make folders that nobody looks into, with all tables in them.
+        hint = f"make {page.parent} first, or name a file in a folder that is there"
+        raise InputError("its folder is not there", where=f"--page {page}", hint=hint)
     results = load(folder)
     # [v1] in the name of an experiment is no style, and 0715-0930 no sum to be coloured.
     console = Console(markup=False, highlight=False)
@@ -73,7 +78,7 @@ def _run(args: argparse.Namespace) -> int:
         raise InputError("no evaluation to compare", where=folder, hint=_hint(folder))
     for group in results.groups:
         _show(group, console)
-    path, size = write_page(results, expanded(args.page) if args.page else None)
+    path, size = write_page(results, page)
     console.print(f"page: {path} ({size / 1e6:.1f} MB)", soft_wrap=True)
     tables = write_tables(results, expanded(args.tables) if args.tables else path.parent / TABLES)
     console.print(f"tables: {tables[0].parent} ({len(tables)} files)", soft_wrap=True)
@@ -110,13 +115,15 @@ def _tables(group: Group, console: Console) -> None:
 
     known = {entrant.label for entrant in compare.entrants(group) if entrant.baseline}
     _table("Mean ± standard deviation over tiles", compare.summary_table(group), known, console)
-    _table("Ranks of the means, 1 is best", compare.rank_table(group), known, console)
+    if compare.ranked(group):
+        _table("Ranks of the means, 1 is best", compare.rank_table(group), known, console)
     for over in baselines.gained_over(group):
         gains = compare.gain_table(group, over)
         if gains is not None:
             title = f"Gain over {over}, positive is better; "
             _table(title + compare.independent_groups(group, over), gains, set(), console)
-            console.print(compare.correction(group, over), soft_wrap=True)
+            told = f"{compare.correction(group, over)} {compare.uncompared(group, over)}"
+            console.print(told.strip(), soft_wrap=True)
 
 
 def _table(title: str, table: pd.DataFrame, grey: set[str], console: Console) -> None:

@@ -55,6 +55,8 @@ def tile_facts(folder: Path, facts: EvaluationFile) -> Facts:
         return Facts(None, f"{told.file} is not the table written with it; {AGAIN}")
     # A scene may be called NA: only numbers become NaN.
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if len(table) != facts.tiles or not {"name", "block", "scene"} <= set(table.columns):
+        return Facts(None, f"{told.file} is not of the tiles that were scored; {AGAIN}")
     numbers = [name for name, column in told.columns.items() if column.kind == "number"]
     table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce")
     return Facts(table.set_index("name"))

@@ -176,7 +176,8 @@ def _refuse_mosaic(path: Path, names: Iterable[str]) -> None:
 
 def _missing(path: Path) -> InputError:
     there = path.parent.iterdir() if path.parent.is_dir() else ()
-    near = nearest(path.name, [one.name for one in there])
+    # Whatever lies in a folder is no list of what may be named: /nope is not /opt misspelt.
+    near = nearest(path.name, [one.name for one in there], alike=0.65)
     return InputError("is not there", where=path, hint=f"nearest: '{near}'" if near else None)
 
 

@@ -17,7 +17,7 @@ from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.scenes.gridded import GriddedScene
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.reading import Read
-from sensor2sensor.inference.scenes.scene import Frame, Image
+from sensor2sensor.inference.scenes.scene import Frame, Image, Shift
 from sensor2sensor.sources.resampling import part_weights
 
 # Beyond the first the model sees another scale; between the two it hardly matters, and is said.
@@ -127,7 +127,7 @@ def scale_notices(
         )
         hint = f"{way}, --other-scale takes it as it is"
         raise InputError(what, where=where, hint=hint)
-    return [what] if ratio > _SAME else []
+    return [Shift(what)] if ratio > _SAME else []
 
 
 @dataclass(frozen=True)

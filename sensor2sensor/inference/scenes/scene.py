@@ -18,6 +18,13 @@ Image = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 
+class Shift(str):
+    """A notice of something in which a scene is of another kind than what a model was trained on.
+
+    What was promised of the model for scenes of that kind does not hold there.
+    """
+
+
 @dataclass(frozen=True)
 class Frame:
     """The grid of a prediction: its pixels, and where they lie where that is known.
@@ -87,7 +94,8 @@ class Scene(Protocol):
         facts: What the output's provenance says of it, plain JSON: product, level, baseline,
             offsets as applied, files with SHA-256 or sizes; its sensing time, where known, as
             ``datetime`` or as ``start_datetime`` and ``end_datetime`` (UTC, ISO 8601).
-        notices: Lines the user has to read: level of another kind, offsets that look applied.
+        notices: Lines the user has to read: level of another kind, offsets that look applied; a
+            :class:`Shift` where the model was trained on another kind.
     """
 
     @property

@@ -23,7 +23,7 @@ from sensor2sensor.inference.scenes.gridded import (
 )
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.radiometry import radiometric_notices
-from sensor2sensor.inference.scenes.scene import Image, frame_of
+from sensor2sensor.inference.scenes.scene import Image, Shift, frame_of
 from sensor2sensor.products.bands import esa_name
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 
@@ -179,7 +179,7 @@ def scale_notices(form: Form, input_m: float) -> tuple[str, ...]:
     if input_m == form.input_m:
         return ()
     was = "of unknown size" if form.input_m is None else f"of {form.input_m:g} m"
-    return (f"given pixels of {input_m:g} m, trained on pixels {was} (--other-scale)",)
+    return (Shift(f"given pixels of {input_m:g} m, trained on pixels {was} (--other-scale)"),)
 
 
 def _notices(product: S2Product, form: Form, read_at: Mapping[str, int]) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ def level_notices(form: Form, level: str) -> tuple[str, ...]:
     kinds = {"L1C": "at the top of the atmosphere", "L2A": "at the surface"}
     what = f"holds reflectance {kinds[level]} ({level})"
     trained = f"'{form.name}' was trained on reflectance {kinds[form.level]}"
-    return (f"{what}, {trained} ({form.level})",)
+    return (Shift(f"{what}, {trained} ({form.level})"),)
 
 
 def _facts(

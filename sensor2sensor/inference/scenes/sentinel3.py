@@ -26,7 +26,14 @@ from sensor2sensor.geo.collocation import SwathIndex, grid_geocentric_m
 from sensor2sensor.geo.grids import Grid, PixelWindow
 from sensor2sensor.inference.scenes.grids import output_grid
 from sensor2sensor.inference.scenes.options import SceneOptions
-from sensor2sensor.inference.scenes.scene import Frame, Image, Mask, SceneWindow, frame_of
+from sensor2sensor.inference.scenes.scene import (
+    Frame,
+    Image,
+    Mask,
+    SceneWindow,
+    Shift,
+    frame_of,
+)
 from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.olci import OlciSwath
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
@@ -248,7 +255,7 @@ def _pixel_notices(product: S3Product, form: Form, options: SceneOptions) -> tup
     if not options.other_scale:
         other = next((name for name, size in PIXEL_M.items() if size == trained), "another product")
         raise InputError(what, where=product.name, hint=f"use {other}, or give --other-scale")
-    return (f"{product.name}: {what}",)
+    return (Shift(f"{product.name}: {what}"),)
 
 
 def _check_whole(product: S3Product) -> None:

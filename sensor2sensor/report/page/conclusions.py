@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sensor2sensor.report import compare
 from sensor2sensor.report.comparison import Comparison, tests
 from sensor2sensor.report.load import Results
+from sensor2sensor.report.page import trust
 from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.page.view import View, taken_over
 
 LINES = 5  # on each side
+NAMED = 3  # models of a line
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def _verdicts(found: Iterable[Comparison]) -> Counter[str]:
 
 def _of_group(view: View) -> str:
     """How the model of the best mean rank fares against the strongest baseline."""
+    if not compare.ranked(view.group):
+        return _of_trust(view)
     model, row = _first(view)
     if not row:
         return ""
@@ -101,6 +106,21 @@ def _of_group(view: View) -> str:
         first = f"{many} {model} has the best mean rank; it is"
     tested = taken_over(row.values())
     return f"{view.title}: {first} {_fared(over, row.values(), len(row))} ({tested})."
+
+
+def _of_trust(view: View) -> str:
+    """What the models improve, leave out and make up: no rank says which is to be trusted."""
+    shares = trust.shares_of(view)
+    known = {m.label: shares[m.label].values() for m in view.models if m.label in shares}
+    told = [
+        f"{label} {' / '.join(f'{100 * share:.0f}' for share in own)}"
+        for label, own in list(known.items())[:NAMED]
+    ]
+    first = view.group.facts.trust
+    of = "weight" if first is not None and first.as_coded else "pixels judged"
+    if not told:
+        return ""
+    return f"{view.title}: improved / left out / made up, % of the {of}: {'; '.join(told)}."
 
 
 def _fared(other: str, found: Iterable[Comparison], total: int) -> str:
@@ -137,7 +157,11 @@ def _of_models(view: View) -> str:
 
 def _of_others(views: Sequence[View]) -> str:
     """Groups that have no line of their own, counted."""
-    rows = [row for view in views if (row := _first(view)[1])]
+    rows = [row for view in views if compare.ranked(view.group) and (row := _first(view)[1])]
+    if not rows:
+        return (
+            f"{_count(len(views), 'further group')} of profiles that rank nobody: see their Trust."
+        )
     most = sum(2 * _verdicts(row.values())["better"] > len(row) for row in rows)
     return (
         f"In {most} of {_count(len(rows), 'further group')} the first of the models by mean rank "
@@ -157,7 +181,10 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
     }
     seen = sum((view.seen or 0) > 0 for view in views)
     # By name: a model that was scored by two profiles was trained once all the same.
-    models = {model.label: len(model.results) for view in views for model in view.models}
+    models: dict[str, int] = {}
+    for view in views:
+        for model in view.models:
+            models[model.label] = max(len(model.results), models.get(model.label, 0))
     once = sum(seeds < 2 for seeds in models.values())
     return [
         f"Nothing about other scenes in {few} of {groups}: fewer than four scenes are behind their "
@@ -167,7 +194,9 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
         f"Nothing about another training: {once} of {_count(len(models), 'model')} "
         f"{'was' if once == 1 else 'were'} trained once, and another seed may change the order."
         if once
-        else "",
+        else "Nothing about another training from an interval: it is of ground, for the seeds that "
+        "were trained; what a seed changes stands beside the means as “seeds ±”.",
+        *_uncovered(views),
         f"Nothing from {silent} of {len(every)} comparisons with a baseline: "
         f"{', '.join(f'{number} {why}' for why, number in reasons.items() if number)}."
         if silent
@@ -181,6 +210,25 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
         "Nothing about other sensors, regions or seasons than those of the data sets, and nothing "
         "about single pixels: a score is a mean.",
     ]
+
+
+def _uncovered(views: Sequence[View]) -> Iterator[str]:
+    """Calibrated intervals that held less of test than they aim at."""
+    tried = [r.facts.intervals for view in views for r in view.group.results]
+    known = [one for one in tried if one is not None]
+    short = {
+        one.called: (100 * min(band.coverage for band in one.bands.values()), 100 * one.level)
+        for one in known
+        if one.bands and min(band.coverage for band in one.bands.values()) < one.level
+    }
+    if short:
+        least, level = min(short.values())
+        count = sum(one.called in short for one in known)
+        yield (
+            f"Nothing from intervals as if they held {level:g} %: {count} of "
+            f"{_count(len(known), 'evaluation')} with intervals held less of test, the least "
+            f"{least:.0f} %; see Coverage."
+        )
 
 
 def drawn(found: Conclusions) -> str:

@@ -31,6 +31,6 @@ def _drawn(one: Matrix) -> str:
     runs = {row for (row, _), cell in one.cells.items() if cell.home is not None}
     grey = set(one.rows) - runs
     overs = "; ".join(f"{column}: {over}" for column, over in one.references.items() if over)
-    told = f"Small: mean gain over the strongest baseline of the column ({overs})." if overs else ""
+    told = f"Small: mean gain over the reference of the column ({overs})." if overs else ""
     caption = f"{frame.index.name}, runs by data sets".replace("\n", " ")
     return table(frame, caption, baselines=grey, corner="model", note=told)

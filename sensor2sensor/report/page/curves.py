@@ -32,7 +32,10 @@ COLOURS = 6  # of page.css, Okabe & Ito 2008 adapted to both grounds; later runs
 HEIGHT = 190.0
 LEFT = 38.0
 # What FRR must not stand without: white noise raises it, and overshoot tells.
-RATES = {"frr": "FRR ↑", "fro": "overshoot FRO ↓"}
+RATES = {
+    "frr": ("FRR ↑", "% of the detail beyond the input"),
+    "fro": ("overshoot FRO ↓", "% of the truth's energy, too much"),
+}
 Levels = Mapping[str, Mapping[str, Sequence[float | None]]]
 
 
@@ -136,10 +139,10 @@ def rate_panels(results: Sequence[Result], group: Group, mode: str) -> str:
     if not found:
         return ""
     rows = rows_of(list(found), [entry["kind"] == "baseline" for entry in found.values()])
-    return panels([_rates(rows, found, key, title) for key, title in RATES.items()])
+    return panels([_rates(rows, found, key, *told) for key, told in RATES.items()])
 
 
-def _rates(rows: Sequence[Row], found: Mapping[str, Any], key: str, title: str) -> str:
+def _rates(rows: Sequence[Row], found: Mapping[str, Any], key: str, title: str, unit: str) -> str:
     cells = [entry["rates"].get("mean", {}).get(key, {}) for entry in found.values()]
     known = [cell for cell in cells if cell.get("value") is not None]
     ends = [cell[e] for cell in known for e in ("low", "high", "value") if cell[e] is not None]
@@ -163,4 +166,4 @@ def _rates(rows: Sequence[Row], found: Mapping[str, Any], key: str, title: str) 
             f'<circle{hollow} cx="{n(axis(value))}" cy="{n(y)}" r="4"/></g>'
         )
     alt = f"{title}, mean over bands: " + "; ".join(told)
-    return panel.drawn(title, "% of the detail beyond the input", axis, "".join(marks), alt)
+    return panel.drawn(title, unit, axis, "".join(marks), alt)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sensor2sensor.report import comparison
-from sensor2sensor.report.compare import NOTHING, gain_cell, headings
+from sensor2sensor.report.compare import NOTHING, gain_cell, headings, uncompared
 from sensor2sensor.report.comparison import Comparison
 from sensor2sensor.report.load import Group
 from sensor2sensor.report.page import charts
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 UPRIGHT = 5  # so few models fit as columns beside each other
 ABOUT_PAIRS = (
     "Row against column: ✓ counts metrics in which the row is better, ✗ those in which it is "
-    "worse; the rest is undecided. "
+    "worse; the rest is undecided. A larger family than that of the gains: a pair may be decided "
+    "there and not here. Quote the one whose question was asked beforehand. "
 )
 
 
@@ -44,7 +45,8 @@ def _over(view: View, over: str) -> str:
                    corner="metric" if upright else "model")  # fmt: skip
     head = f"<h4>Over {text(over)}</h4>" if len(view.overs) > 1 else ""
     drawn = _key(over) + charts.gain_panels(view.group, gains, over)
-    return head + drawn + note(_about(view.group, found)) + folded("As a table", tabled)
+    about = _about(view.group, found) + " " + uncompared(view.group, over)
+    return head + drawn + note(about) + folded("As a table", tabled)
 
 
 def _frame(group: Group, gains: Gains) -> pd.DataFrame:
@@ -79,7 +81,8 @@ def _about(group: Group, found: Sequence[Comparison]) -> str:
         "Models from the best mean rank down. Mean paired difference per tile, signed so that "
         "right of zero is better for every metric, with its 95 % interval: Student's t with the "
         f"cluster-robust variances of blocks of ground and of scenes; here {taken_over(found)}. "
-        f"{comparison.told(found)} No verdict where a tile has no finite value{within}. A scene is "
+        f"{comparison.told(found)} No verdict where a side fails on a tile that the metric is "
+        f"defined on{within}. A scene is "
         f"told from others by {group.facts.scene_unit}."
     )
 

@@ -44,7 +44,8 @@ def _short(group: Group) -> str:
     split = "" if facts.split == "test" else f", split {facts.split}"
     there = facts.scored_on
     trained = "" if there is None else f", trained on {there.trained_on.name}"
-    return f"{facts.dataset.name}{profile}{split}{trained}"
+    left_out = ", without excluded tiles" if facts.filters.get("exclude_tiles") else ""
+    return f"{facts.dataset.name}{profile}{split}{trained}{left_out}"
 
 
 def section(view: View, album: Album) -> Section:
@@ -77,7 +78,7 @@ def _head(view: View) -> str:
     facts = view.group.facts
     blocks = max((one.blocks for one in view.every), default=0)
     scenes = max((one.scenes for one in view.every), default=0)
-    shared = view.seen
+    shared, ground = view.seen, "ground" if facts.scored_on is None else "tiles on ground"
     runs, models, others = len(view.group.results), len(view.models), len(view.grey)
     numbers = {
         "tiles": f"{facts.tiles:,}",
@@ -86,7 +87,7 @@ def _head(view: View) -> str:
         "model" if models == 1 else "models": models,
         "runs, seeds among them": runs if runs > len(view.models) else None,
         "baseline" if others == 1 else "baselines": others,
-        "of the ground seen in training": None if shared is None else f"{100 * shared:.1f} %",
+        f"of the {ground} seen in training": None if shared is None else f"{100 * shared:.1f} %",
     }
     items = "".join(
         f"<li><b>{value}</b> {text(name)}</li>"
@@ -127,6 +128,8 @@ def _failed(view: View) -> str:
 
 
 def _ranks(view: View) -> str:
+    if not compare.ranked(view.group):
+        return note(compare.UNRANKED) if view.group.stratum is None else ""
     if len(view.ranks) < 2:
         return ""
     ranked = table(view.ranks, "Rank of the mean, metric by metric", baselines=view.grey,

@@ -25,7 +25,7 @@ class Album:
         many: Whether there are so many that all are smaller.
         count: Pictures embedded.
         size: Their bytes, encoded.
-        missing: Files that were not there.
+        missing: Files that were not there, or no picture.
     """
 
     many: bool = False
@@ -44,14 +44,20 @@ class Album:
         return MANY_EDGE_PX if self.many else EDGE_PX
 
     def image(self, result: Result, entry: Picture, alt: str) -> str:
-        """One picture of an evaluation as a button that enlarges it; a line where it is missing."""
+        """One picture of an evaluation as a button that enlarges it; a line without it."""
         path = result.path.parent / entry.file
         # A JSON from elsewhere must not bring files from outside its folder into the page.
         inside = path.resolve().is_relative_to(result.path.parent.resolve())
         if not inside or not path.is_file():
-            self.missing.append(entry.file)
-            return f'<p class="note">{text(entry.file)} is missing; run evaluate.py again</p>'
-        return self.button(path, alt)
+            return self._without(entry, "is missing")
+        try:
+            return self.button(path, alt)
+        except OSError:  # what Pillow says of a file that was cut
+            return self._without(entry, "cannot be read")
+
+    def _without(self, entry: Picture, why: str) -> str:
+        self.missing.append(entry.file)
+        return f'<p class="note">{text(entry.file)} {why}; run evaluate.py again</p>'
 
     def button(self, path: Path, alt: str) -> str:
         """An image file as a button that enlarges it."""

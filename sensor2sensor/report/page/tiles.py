@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ from sensor2sensor.report.page.view import View
 if TYPE_CHECKING:
     import pandas as pd
 
-WORST = 20  # tiles of a group that are listed
+WORST = 20  # tiles of a group that are listed, at most, and a share: of few tiles all are no worst
+WORST_SHARE = 0.2
 OPEN = 3  # runs whose pictures are open; those of more would be a page of their own
 SPECTRA = "spectra-"
 ABOUT = (
@@ -69,7 +71,7 @@ def _sheet(result: Result, entry: Picture, album: Album, place: str) -> str:
 
 
 def worst(view: View) -> str:
-    """The tiles on which the runs of a group fare worst, each to be ticked."""
+    """The tiles that are hard for every run of a group, each to be ticked."""
     group, place = view.group, view.key
     name, definition = next(iter(group.metrics.items()))
     frame = worst_tiles(group, view.found, name)
@@ -78,8 +80,8 @@ def worst(view: View) -> str:
     head = compare.heading(definition, unit=False)
     columns = {
         "scene": frame["scene"],
-        f"{head}\nmean of the runs": [compare.number(v) for v in frame["mean"]],
-        "worst run": [compare.number(v) for v in frame["worst"]],
+        f"{head}\nbest run": [compare.number(v) for v in frame["best"]],
+        "mean of the runs": [compare.number(v) for v in frame["mean"]],
     }
     if "baseline" in frame:
         columns[str(group.reference)] = [compare.number(v) for v in frame["baseline"]]
@@ -89,17 +91,18 @@ def worst(view: View) -> str:
 
     told = pd.DataFrame(columns, index=frame.index)
     many = len(group.results) > 1
-    title = f"The {len(told)} worst tiles by {head}" + (" over all runs" if many else "")
+    title = f"The {len(told)} worst tiles by {head}" + (" of the best run there" if many else "")
     return table(told, title, corner="tile", label=lambda t: tick(t, place)) + note(CARE)
 
 
 def worst_tiles(group: Group, found: Sequence[compare.Entrant], name: str) -> pd.DataFrame:
-    """Tiles from the worst on, by the mean of a metric over runs; first those without a value.
+    """Tiles from the worst on, by the run that does best there; first those that all failed on.
 
-    A tile on which no entrant has a value is left out: its truth leaves the metric undefined.
+    What one run fails on and another does not is that run's fault and none of the tile's. A tile on
+    which no entrant has a value is left out: its truth leaves the metric undefined.
 
     Returns:
-        ``scene, mean, worst, failed`` and, with a reference, ``baseline``, by tile.
+        ``scene, best, mean, failed`` and, with a reference, ``baseline``, by tile.
     """
     import pandas as pd
 
@@ -107,13 +110,15 @@ def worst_tiles(group: Group, found: Sequence[compare.Entrant], name: str) -> pd
     if not runs:
         return pd.DataFrame()
     values = pd.concat(runs, axis=1)
-    finite = values.where(np.isfinite(values))
     higher = group.metrics[name].better == "higher"
+    # A perfect run has no finite PSNR, and fails least of all.
+    perfect = (values == np.inf) & higher
+    finite, held = values.where(np.isfinite(values)), values.where(np.isfinite(values) | perfect)
     frame = pd.DataFrame({
         "scene": found[-1].table["scene"].reindex(values.index),
+        "best": held.max(axis=1) if higher else held.min(axis=1),
         "mean": finite.mean(axis=1),
-        "worst": finite.min(axis=1) if higher else finite.max(axis=1),
-        "failed": finite.isna().sum(axis=1),
+        "failed": held.isna().sum(axis=1),
     })  # fmt: skip
     base = next((e for e in found if e.label == group.reference and e.has(name)), None)
     if base is not None:
@@ -121,6 +126,6 @@ def worst_tiles(group: Group, found: Sequence[compare.Entrant], name: str) -> pd
     every = pd.concat([e.table[name] for e in found if e.has(name)], axis=1)
     known = frame.loc[np.isfinite(every.reindex(frame.index).to_numpy()).any(axis=1).tolist()]
     order: pd.DataFrame = known.sort_values(
-        ["failed", "mean"], ascending=[False, higher], kind="stable"
+        "best", ascending=higher, kind="stable", na_position="first"
     )
-    return order.head(WORST)
+    return order.head(min(WORST, math.ceil(WORST_SHARE * len(order))))

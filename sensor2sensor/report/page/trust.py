@@ -19,6 +19,10 @@ ABOUT = (
     "nearest to what the input shows, hallucination far from both. A method that adds nothing is "
     "all omission, so read it beside its synthesis. Distance: {distance}."
 )
+CODED = (
+    "Means of the weights that OpenSR-test gives every pixel: each has part in all three, and "
+    "bicubic, which adds nothing, is not all omission. No shares of pixels. Distance: {distance}."
+)
 
 
 def trust(view: View, album: Album) -> str:
@@ -27,14 +31,15 @@ def trust(view: View, album: Album) -> str:
     if not known or known[0].facts.trust is None:
         return ""
     first = known[0].facts.trust
-    shares = _shares(view)
-    drawn = _bars(view, shares) if shares else ""
+    shares = shares_of(view)
+    unit = "% of the weight" if first.as_coded else "% of the pixels judged"
+    drawn = _bars(view, shares, unit) if shares else ""
     told = "".join(
         folded(f"Maps of {view.group.label(result)}", _maps(result, album), shown=number < OPEN)
         for number, result in enumerate(known)
     )
     bands = ", ".join(f"{one.target} of {one.input}" for one in first.matched)
-    about = ABOUT.format(distance=first.distance_in_words)
+    about = (CODED if first.as_coded else ABOUT).format(distance=first.distance_in_words)
     left = f" Not held against the input: {', '.join(first.left_out)}." if first.left_out else ""
     return drawn + note(f"{about} Bands: {bands}.{left}") + told
 
@@ -49,7 +54,7 @@ def _maps(result: Result, album: Album) -> str:
     )
 
 
-def _shares(view: View) -> dict[str, dict[str, float]]:
+def shares_of(view: View) -> dict[str, dict[str, float]]:
     """Mean share of each class by entrant; those without all three left out."""
     names = {c: m for c in CLASSES for m in view.group.metrics if m.startswith(f"{c}_")}
     if len(names) < len(CLASSES):
@@ -61,7 +66,7 @@ def _shares(view: View) -> dict[str, dict[str, float]]:
     return {k: v for k, v in found.items() if all(math.isfinite(share) for share in v.values())}
 
 
-def _bars(view: View, shares: Mapping[str, Mapping[str, float]]) -> str:
+def _bars(view: View, shares: Mapping[str, Mapping[str, float]], unit: str) -> str:
     rows = rows_of(list(shares), [label in view.grey for label in shares])
     panel = Panel(rows, top=6)
     axis = Scale(0.0, 100.0, panel.left + 6, panel.axis([0.0, 1.0]).end)
@@ -75,7 +80,7 @@ def _bars(view: View, shares: Mapping[str, Mapping[str, float]]) -> str:
         f'height="10"/></svg>{name}</li>'
         for name in CLASSES
     )
-    drawn = panel.drawn("", "% of the pixels judged", axis, marks, alt)
+    drawn = panel.drawn("", unit, axis, marks, alt)
     return f'<ul class="legend">{legend}</ul>' + panels([drawn])
 
 

@@ -127,6 +127,10 @@ def test_command_line_errors_are_one_line_with_exit_code(
         made.parse_args(["--tilesiz", "3"])
     assert caught.value.code == 2
     assert "nearest: --tilesize" in capsys.readouterr().err
+    made.add_argument("--evaluation")
+    with pytest.raises(SystemExit):
+        made.parse_args(["--eval", "x"])  # which shares as many letters with --help
+    assert "nearest: --evaluation" in capsys.readouterr().err
 
     def fail(_: object) -> int:
         raise errors.InputError("bad", where="x", hint="mend")

@@ -14,6 +14,7 @@ from experiment import Experiment
 from sensor2sensor.config.calibration import CalibrationSettings
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
+from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.calibration import (
     divided,
     elsewhere_of,
@@ -164,7 +165,12 @@ def copied(place):
     shutil.copytree(source, folder)
     turned = {"val": "test", "test": "val", "train": "train"}
     write_split(folder, [replace(row, split=turned[row.split]) for row in read_split(source)])
-    shutil.copytree(source, folder.parents[1] / "alt4_same" / "64")
+    same = folder.parents[1] / "alt4_same" / "64"
+    shutil.copytree(source, same)
+    for one in (folder, same):  # of another time, else it were the very data set trained on
+        path = one / "dataset.json"
+        path.write_text(path.read_text().replace('"alt4_toy"', f'"{one.parent.name}"'))
+    shutil.copytree(source, folder.parents[1] / "alt4_very" / "64")
     return experiment(place, "other")
 
 
@@ -191,6 +197,8 @@ def test_val_of_the_same_ground_shows_no_block_that_calibrates(copied):
     copied.run.logs_dir.mkdir(parents=True)
     copied.run.run_json.write_text('{"started": "2026-01-01T00:00:00Z"}')
     same = Elsewhere.of(copied, "alt4_same", "val")
+    with pytest.raises(ConfigError, match="the run was trained on 'alt4_very'"):
+        Elsewhere.of(copied, "alt4_very", "val")
     kept = [
         Session(copied, "0101-0000", 2, "standard", split="val", elsewhere=one)._filters
         for one in (None, same)
@@ -199,6 +207,27 @@ def test_val_of_the_same_ground_shows_no_block_that_calibrates(copied):
     assert "3 of 6 tiles show ground of the val split of 'alt4_toy' that calibrates" in " ".join(
         same.lines()
     )
+
+
+def test_a_model_that_cannot_be_calibrated_is_scored_all_the_same(place, monkeypatch, capsys):
+    """Else one tile that it fails on would take it out of every table."""
+    import calibrate
+    from sensor2sensor.core.errors import CheckpointError, ModelContractError
+
+    member = (experiment(place, "fails"), Run(place / "experiments" / "fails", "0101-0000"), 2)
+
+    def failing(error):
+        def method_of(*_):
+            raise error
+
+        monkeypatch.setattr(calibrate, "method_of", method_of)
+
+    failing(ModelContractError("makes values that are no numbers", where="edsr"))
+    assert calibrate.section_of(member, None, "test") is None
+    assert "calibration: no intervals: edsr: makes values that are no" in capsys.readouterr().out
+    failing(CheckpointError("no checkpoint"))  # whose weights nobody knows is not scored either
+    with pytest.raises(CheckpointError):
+        calibrate.section_of(member, None, "test")
 
 
 class Bounds:

@@ -10,7 +10,7 @@ from sensor2sensor.config.exclusion import Excluded
 from sensor2sensor.config.experiment_file import ExperimentFile
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.overlap import Overlap
-from sensor2sensor.evaluation.elsewhere import Elsewhere, refuse_other_contract
+from sensor2sensor.evaluation.elsewhere import Elsewhere, made_otherwise, refuse_other_contract
 from sensor2sensor.evaluation.fixed import fixed_tiles, write_fixed
 from sensor2sensor.evaluation.output import stem
 from sensor2sensor.evaluation.recipe import recipe_of
@@ -47,6 +47,9 @@ def test_a_data_set_that_means_something_else_by_a_number_is_refused_with_all_th
             "target", [bands[0].model_copy(update={"unit": "DN"}), *bands[1:]]
         ),
         "pixels of 10 m in training, 20 m there": changed(resolution_m=20.0),
+        "target band B04 at 664.6 nm in training, at 1610 nm there": with_bands(
+            "target", [*bands[:2], bands[2].model_copy(update={"wavelength_nm": 1610.0})]
+        ),
     }  # fmt: skip
     for words, contract in cases.items():
         with pytest.raises(ConfigError) as refused:
@@ -60,6 +63,25 @@ def test_what_only_says_how_and_where_values_are_kept_may_differ():
     bands = [b.model_copy(update={"wavelength_nm": b.wavelength_nm + 3}) for b in stored.bands]
     stored = stored.model_copy(update={"bands": tuple(bands)})
     refuse_other_contract(CONTRACT, changed(split_policy=policy, target=stored, resolution_m=None))
+
+
+def test_numbers_of_another_making_are_scored_and_told():
+    blurred = CONTRACT.degradation.model_copy(update={"method": "mtf", "mtf_nyquist": 0.2})
+    provenance = [{"step": step, "options": {"level": level}}
+                  for step, level in (("50", "L2A"), ("53", "L1C"))]  # fmt: skip
+    trained = CONTRACT.model_copy(update={"provenance": provenance[0]})
+    other = changed(degradation=blurred, provenance=provenance[1])
+    refuse_other_contract(trained, other)
+    told = list(made_otherwise(trained, other))
+    assert told == [
+        "degraded by means in training, an MTF of 0.2 at Nyquist there",
+        "level L2A in training, L1C there", "made by step 50 in training, step 53 there",
+    ]  # fmt: skip
+    assert list(made_otherwise(trained, trained)) == list(made_otherwise(CONTRACT, trained)) == []
+    known = {"name": "a", "sha256": "1"}
+    there = Elsewhere("b", None, other, known, Overlap("crs", (), frozenset()), differs=tuple(told))
+    assert there.as_json("2")["differs"] == told
+    assert "its numbers are of another making: degraded by means" in " ".join(there.lines())
 
 
 @pytest.mark.parametrize(("overlap", "words", "seen", "beside"), [

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import rasterio
 
-from sensor2sensor.core.errors import InputError
+import calibrate
+from predict import arguments
+from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.form import form_of
@@ -25,14 +28,27 @@ from sensor2sensor.inference.intervals import (
     home_of,
     shift,
 )
-from sensor2sensor.inference.method import Method
-from sensor2sensor.inference.run import PredictOptions, predict
+from sensor2sensor.inference.method import Method, at_once
+from sensor2sensor.inference.preview import write_preview
+from sensor2sensor.inference.run import (
+    PredictOptions,
+    layout_of,
+    predict,
+    provenance_of,
+    shift_of,
+)
+from sensor2sensor.inference.scenes.options import SceneOptions
+from sensor2sensor.inference.scenes.rasters import scale_notices
 from sensor2sensor.inference.tiles import predicted
 from sensor2sensor.predictors.conformal import RELATIVE_ERROR
-from sensor2sensor.predictors.interval_words import coverage_lines, quantile_lines
+from sensor2sensor.predictors.interval_words import (
+    calibrate_command,
+    coverage_lines,
+    quantile_lines,
+)
 from sensor2sensor.predictors.intervals import Intervals, keep_intervals, read_intervals
 from sensor2sensor.predictors.registry import find
-from sensor2sensor.predictors.tiling import baseline_tiling
+from sensor2sensor.predictors.tiling import Tiling, baseline_tiling
 from sensor2sensor.report import file as report_file
 from tests.fakes_dataset import make_dataset
 from tests.unit.inference.arrays import ArrayScene
@@ -197,6 +213,39 @@ def test_the_bounds_are_bands_of_the_file_and_say_what_they_are(place, bicubic, 
     assert written.provenance["notices"] == [f"90 % intervals ({made.called}): {made.promise}"]
 
 
+def test_what_was_calibrated_for_another_kind_of_scene_promises_nothing_here(
+    place, bicubic, tmp_path
+):
+    method, made = bicubic
+    using = replace(method, intervals=made)
+    image = np.concatenate([landscape(20, 24), landscape(20, 24, 1)[..., :1]], axis=-1)
+    notices = ("odd", *scale_notices(20.0, 40.0, SceneOptions(other_scale=True), "x"))
+    coarse, out = ArrayScene(image, 4, notices=notices), tmp_path / "out.tif"
+    written = predict(using, coarse, out)
+    told = "has pixels of 20 m, and the model was trained on 40 m"
+    with rasterio.open(out) as source:
+        said = json.loads(source.tags()["S2S_INTERVALS"])
+    assert said["promise"] == f"a shifted domain, where nothing is promised: {told}"
+    assert said["shift"] == [told] and written.provenance["intervals"] == said
+    assert written.provenance["notices"][:2] == ["odd", told]
+    assert any(said["promise"] in one for one in written.provenance["notices"][2:])
+    write_preview(tmp_path / "out.html", coarse, out, using)
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "where nothing is promised" in page and "marginal over blocks" not in page
+    # So of windows whose borders show, and of no other way to lead it.
+    scene = ArrayScene(image, 4)
+    for px, words in ((1, ["--overlap-px 1: borders of windows show"]), (12, []), (None, [])):
+        options = PredictOptions(window_px=32, overlap_px=px)
+        layout = layout_of(using, scene, options)
+        found = provenance_of(using, scene, layout, options)["intervals"]
+        assert found.get("shift", []) == words
+        assert (found["promise"] == made.promise) is not bool(words)
+    blended = replace(using, tiling=Tiling(None, (32, 32), 4, 16))
+    for px, words in ((4, 1), (16, 0)):
+        options = PredictOptions(overlap_px=px)
+        assert len(shift_of(blended, scene, layout_of(blended, scene, options), options)) == words
+
+
 def test_photos_have_no_interval_beyond_their_range(bicubic):
     _, made = bicubic
     bands = [band.model_copy(update={"value_range": (0.0, 255.0), "q": 9.0}) for band in made.bands]
@@ -214,16 +263,41 @@ def photo_names() -> list[str]:
 def test_quantiles_are_taken_for_what_they_are_of_alone(place, bicubic, tmp_path):
     method, made = bicubic
     run = Run(tmp_path, "0101-0000")
-    members = [(type("E", (), {"name": "a/b"}), run, 3)]
+    experiment = SimpleNamespace(name="a/b", config=SimpleNamespace(calibration=1, monitor=None))
+    members = [(experiment, run, 3)]
     assert home_of(method, members) == run.ckpt_dir / "ckpt-3.intervals.json"
-    with pytest.raises(InputError, match="was not calibrated"):
+    with pytest.raises(InputError, match=r"^a/b: was not calibrated; calibrate it: python -m"):
         bounded(method, members)
+    experiment.config.calibration = None  # calibrate would refuse it
+    with pytest.raises(InputError, match=r"^a/b: was trained without the key .* and train anew$"):
+        bounded(method, members)
+    for monitor, words in ((None, "its validations looked at"), ({}, "chose its checkpoints")):
+        experiment.config.monitor = monitor
+        with pytest.raises(ConfigError, match=f"on val as a whole, which {words}; set it"):
+            calibrate.calibrate(members, method)
     keep_intervals(home_of(method, members), made)
     keep_intervals(home_of(method, members), made.model_copy(update={"level": 0.8}))
     (kept,) = read_intervals(home_of(method, members))  # one of a mode, the last
     assert kept.level == 0.8 and bounded(method, members).intervals == kept
-    for other in ({"checkpoint_sha256": "cd"}, {"draws": 8}, {"applied": {"dropout": True}}):
-        with pytest.raises(InputError, match="in another mode, with other draws, members"):
+    of_batch = {"applied": {"statistics": "batch"}, "batch_size": 4}
+    keep_intervals(
+        home_of(method, members),
+        made.model_copy(update={"members": ({**made.members[0], **of_batch},)}),
+    )
+    told = at_once(method_of(place, "bicubic", applied=of_batch["applied"]).provenance, 4)
+    assert bounded(replace(method, provenance=told), members).intervals.bands == made.bands
+    # Where a window is predicted alike whatever it is predicted with, it is in no provenance.
+    assert at_once(method.provenance, 4) == method.provenance
+    both = at_once({"members": [told, dict(method.provenance)]}, 2)["members"]
+    assert [one.get("batch_size") for one in both] == [2, None]
+    one = r"a/b \(0101-0000\)"
+    for other, said in (
+        ({"checkpoint_sha256": "cd"}, f"{one} with other weights of that step"),
+        ({"draws": 8}, "with --samples 1, not 8"),
+        ({"applied": {"dropout": True}}, f"{one} with dropout None, not True"),
+        ({**of_batch, "batch_size": 1}, f"{one} with batch_size 4, not 1"),
+    ):
+        with pytest.raises(InputError, match=f"in another mode: {said}; calibrate it so: python"):
             bounded(method_of(place, "bicubic", **other), members)
     home_of(method, members).write_text('{"modes": 3}')
     with pytest.raises(InputError, match=r"holds no intervals \(modes"):
@@ -240,3 +314,17 @@ def test_members_are_the_same_in_any_order(place, bicubic, tmp_path):
     members = tuple(sorted(told, key=lambda one: one["experiment"]))
     keep_intervals(home_of(both[0], runs), made.model_copy(update={"members": members}))
     assert all(bounded(one, runs).intervals is not None for one in both)
+    # Of one alone the message tells who is too many, and of both who was not there.
+    words = ["--exp", "a", "b c", "--product", "x", "--intervals"]
+    command = calibrate_command(arguments().parse_args(words))
+    assert command == "python -m sensor2sensor calibrate --exp a 'b c'"
+    words += ["--set", "inference.dropout=true", "--step", "best", "--samples", "8"]
+    command = calibrate_command(arguments().parse_args(words))
+    assert command.endswith(" 'b c' --set inference.dropout=true --step best --samples 8")
+    alone = replace(both[0], provenance=told[1])
+    with pytest.raises(InputError, match=r"together with b \(0101-0000\); .* --exp a 'b c' --set"):
+        bounded(alone, runs, command)
+    home_of(alone, runs).unlink()
+    keep_intervals(home_of(alone, runs), made.model_copy(update={"members": (members[0],)}))
+    with pytest.raises(InputError, match=r"in another mode: without b \(0101-0000\); calibrate"):
+        bounded(both[1], runs)

@@ -58,6 +58,10 @@ def test_words_are_files_first_then_folders_and_patterns(folder: Path) -> None:
         paths_of([str(folder / "*.png")])
     with pytest.raises(InputError, match=r"nearest: 'b\.tif'"):
         paths_of([str(folder / "bb.tif")])
+    (folder / "opt").mkdir()
+    with pytest.raises(InputError, match=r"nope: is not there$"):  # no slip for what lies there
+        paths_of([str(folder / "nope")])
+    (folder / "opt").rmdir()
     (folder / "empty").mkdir()
     with pytest.raises(InputError, match="holds nothing"):
         paths_of([str(folder / "empty")])

@@ -47,5 +47,5 @@ def test_radar_of_a_model_that_takes_none(tmp_path: Path, asked) -> None:
 def test_an_overlap_of_one_window(side_px, said) -> None:
     using = method(Smoothing(2), tiling=Tiling(None, (side_px, side_px), 1, 8))
     how, whole = PredictOptions(overlap_px=4), scene()
-    told = notices_of(using, layout_of(using, whole, how), how)
+    told = notices_of(using, whole, layout_of(using, whole, how), how)
     assert not told if said is None else said in told[0]

@@ -154,7 +154,11 @@ def test_a_truth_without_gradient_is_smooth_throughout():
     assert found["rmse_smooth"] == pytest.approx(0.01, rel=1e-5)
     assert math.isnan(found["rmse_middle"]) and math.isnan(found["rmse_edges"])
     stairs = np.repeat(np.repeat(np.eye(2, dtype=np.float32), 8, 0), 8, 1)[..., None] * [0.2, 0.2]
-    assert math.isfinite(score(stairs, stairs, THIRDS)["rmse_edges"])
+    found = score(stairs, stairs, THIRDS)
+    assert math.isfinite(found["rmse_edges"]) and math.isnan(found["rmse_middle"])
+    # Equal ones stay together, steep as they are: of a ramp all is smooth and no edges are left.
+    ramp = np.tile(np.arange(16, dtype=np.float32)[:, None] / 64, (16, 1, 2))
+    assert [math.isfinite(value) for value in score(ramp, ramp, THIRDS).values()] == [1, 0, 0]
 
 
 def test_ndvi_error_equals_its_formula_pixel_by_pixel(pair):

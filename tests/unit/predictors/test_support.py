@@ -130,6 +130,10 @@ def test_an_input_made_with_a_gaussian_meets_the_same_one_and_cut_blocks_are_lef
         # 18 pixels end within the fifth block; a Gaussian of 1.7 blocks looks beyond the edge.
         inner = {"mean": 16, "mtf": 0}[method]
         assert found.whole.sum() >= inner and not found.whole.reshape(5, 5)[-1].any()
+        # Repeated pixels give the input back where d is a mean; a Gaussian smooths them once more.
+        repeated = low.pixels[low.index - 1].astype(np.float64)
+        off = np.abs(support.down(repeated, tile).values - support.low(tile))
+        assert (off.max() < 1e-6) == (method == "mean")
 
 
 def swath(seed: int = 0, side: int = 40):

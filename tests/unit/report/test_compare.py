@@ -103,10 +103,10 @@ def test_a_tile_undefined_for_everyone_is_left_out_for_all_alike(tmp_path):
     first = found[0].table.index[0]
     for entrant in found:
         entrant.table.loc[first, "cc"] = math.nan
-    columns = compare.compared(found, "cc", "higher")
+    columns = compare.compared(group, found, "cc")
     assert [len(column) for column in columns] == [folders.TILES - 1] * 3
     found[-1].table.loc[found[-1].table.index[1], "cc"] = math.nan
-    assert [len(c) for c in compare.compared(found, "cc", "higher")][-1] == 0
+    assert [len(c) for c in compare.compared(group, found, "cc")][-1] == 0
 
 
 def test_a_perfect_tile_is_left_out_for_all_and_makes_no_one_last(tmp_path):

@@ -55,6 +55,15 @@ def test_what_came_to_no_verdict_is_parted_by_why():
     assert "significant" not in cannot
 
 
+def test_a_model_of_several_seeds_was_not_trained_once_though_one_was_scored_again():
+    seeds = [run(f"a/m-s{n}", 0.7, n, seed=n, recipe="r") for n in (0, 1)]
+    again = run("a/m-s0", 0.7, 0, seed=0, recipe="r", profile="extended")
+    results = Results(Path("x"), (*seeds, again), ())
+    views = [View(group, "d", f"g{n}") for n, group in enumerate(results.groups)]
+    cannot = " ".join(conclusions(results, views).cannot)
+    assert "1 of 2 models was trained once" in cannot
+
+
 def test_the_strongest_baseline_comes_last_whatever_the_order_of_the_file():
     levels = {"first": 0.55, "second": 0.52, "bicubic": 0.5}
     others = {name: made.scores(level, 3, WHERE) for name, level in levels.items()}
@@ -66,3 +75,15 @@ def test_the_strongest_baseline_comes_last_whatever_the_order_of_the_file():
     # Who fails on a tile is the stronger of nobody.
     failing = run("a", 0.7, 1, {**others, "first": spoilt})
     assert gained_over(made.group(failing)) == ("bicubic", "first", "second")
+
+
+def test_intervals_that_held_less_than_they_aim_at_are_told():
+    band = {"unit": "1", "q": 0.02, "calibration_blocks": 20, "coverage": 0.77, "std": 0.04,
+            "lowest": 0.6, "highest": 0.9, "width": 0.04, "blocks": 12, "pixels": 9}  # fmt: skip
+    said = {"level": 0.9, "score": "absolute", "draws": 1, "called": "conformal, 20 blocks",
+            "calibrated": True, "calibration_blocks": 20, "promise": "marginal", "edge_px": 0,
+            "calibrated_on": "part of val", "quantile_error": 0.0, "tiles": 40, "test_blocks": 8,
+            "shift": [], "bands": {"B02": band}}  # fmt: skip
+    _, cannot = told(run("a", 0.7, 1, intervals=said), run("b", 0.6, 2))
+    assert "as if they held 90 %: 1 of 1 evaluation with intervals held less" in cannot
+    assert "the least 77 %" in cannot

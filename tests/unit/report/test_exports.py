@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sensor2sensor.report import compare, exports, paired
+from sensor2sensor.report import compare, exports, paired, printed, sheets
 from sensor2sensor.report.load import Results
 from tests.unit.report import made
 
@@ -111,3 +111,16 @@ def test_every_group_has_files_of_its_own_that_any_file_system_takes(tmp_path):
     paths = exports.write_tables(Results(Path("x"), tuple(found), ()), tmp_path)
     assert len({path.name.lower() for path in paths}) == len(paths)
     assert all(path.is_file() for path in paths)
+
+
+def test_a_sign_of_money_beside_one_of_mathematics_stays():
+    assert sheets.escaped("a$<b") == r"a\$$<$b"
+    assert sheets.escaped("<>") == "$<>$"
+
+
+def test_who_was_scored_without_the_baseline_is_named_beside_the_gains():
+    alone = made.result(
+        "b/alone", {"model": made.scores(0.6, 4, WHERE), "nearest": BASELINES["nearest"]}, WHERE
+    )
+    sheet = printed.gains(made.group(run("a/good_1", 0.7, 1), alone), "bicubic")
+    assert "Not compared, since scored without bicubic: b/alone." in sheet.caption

@@ -55,6 +55,14 @@ def test_runs_are_compared_on_what_they_share_and_a_metric_of_ones_own_stands_be
     assert ranks.loc[PLAIN, "mean rank"] == ranks.loc[OWN, "mean rank"] == 1
 
 
+def test_a_page_in_a_folder_that_is_not_there_is_refused_and_makes_none(mixed, tmp_path, capsys):
+    page = tmp_path / "slip" / "report.html"
+    assert terminal.main(["--evaluation", str(mixed), "--page", str(page)]) == 2
+    said = capsys.readouterr()
+    assert f"--page {page}: its folder is not there; make {page.parent} first" in said.err
+    assert not said.out and not page.parent.exists()
+
+
 def test_what_a_run_lacks_is_said_once_on_page_and_terminal(mixed, capsys):
     said = f"No Bias of {PLAIN}: not among the metrics of these runs"
     results = load(mixed)

@@ -105,3 +105,8 @@ def test_evaluations_of_one_checkpoint_are_told_apart_by_their_files(folder):
     labels = {group.label(r) for r in group.results if r.facts.experiment == "sis2/good"}
     run = "sis2/good (0715-0930)"
     assert labels == {f"{run} [{path.stem}]" for path in (last, named)}
+
+
+def test_a_file_that_leads_nowhere_is_skipped(folder):
+    (folder / "loop.json").symlink_to("loop.json")
+    assert reasons(folder)["loop.json"].startswith("cannot be read (")

@@ -93,11 +93,20 @@ def test_trainings_on_two_builds_of_a_data_set_are_no_row():
     assert table.rows == ("bicubic", "a/1", "b/1", "a/1 [2]")
 
 
+def test_a_row_is_of_one_step_and_says_where_its_seeds_differ():
+    home = [run("a", 0.8, step=step) for step in (300, 100)]
+    (table,) = found(*home, run("a", 0.6, at=OTHER, step=100))
+    rows = {row for row, column in table.cells if column == "o at 64 px" and "step" in row}
+    assert rows == {"a/1 (0715-0930, step 100)"}
+    (table,) = found(run("a", 0.8), run("a", 0.8, at=OTHER), run("a", 0.6, seed=2, at=OTHER))
+    assert any("(1 on d at 64 px, 1, 2 on o at 64 px)" in note for note in table.notes)
+
+
 def test_what_is_lacking_or_unknown_is_said():
     results = run("a", 0.8), run("a", 0.8, seed=2), run("a", 0.8, at=OTHER, seen=None)
     (table,) = found(*results)
     told = " ".join(table.notes)
-    assert "not the same seeds everywhere (2 on d at 64 px, 1 on o at 64 px)" in told
+    assert "not the same seeds everywhere (1, 2 on d at 64 px, 1 on o at 64 px)" in told
     assert "nobody knows how much of o at 64 px it was trained on" in told
     assert table.cells["a/* (2 seeds)", "o at 64 px"].seen is None
     # A data set that was built anew is another column.
@@ -143,3 +152,15 @@ def test_of_seeds_a_tile_counts_that_any_failed_on_and_perfect_is_no_failure():
     told = failures(made.group(*results)).loc["a/* (2 seeds)"]
     assert (told["failed"], told["failed in"]) == (2, "SSIM 2")
     assert told["constant prediction"] == 2 and told["tiles"] == 20
+
+
+def test_gains_of_a_column_are_over_one_baseline():
+    nearest = {"nearest": made.scores(0.4, 3, WHERE)}
+    home = made.result(
+        "b/1", {"model": made.scores(0.9, 1, WHERE), **nearest}, WHERE,
+        recipe="sha256:b", seed=1, dataset=OTHER,
+    )  # fmt: skip
+    (table,) = found(run("a", 0.8), run("a", 0.8, at=OTHER), home)
+    over = {row: table.cells[row, "o at 64 px"].gain for row in ("a/1", "b/1")}
+    assert table.references["o at 64 px"] == "nearest"
+    assert over["a/1"] is None and over["b/1"] == pytest.approx(0.5, abs=0.02)

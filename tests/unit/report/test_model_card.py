@@ -12,7 +12,11 @@ from sensor2sensor.dataset.form import form_of
 from sensor2sensor.inference.command import scene_options
 from sensor2sensor.inference.door import arguments
 from sensor2sensor.inference.scenes.grids import output_grid
+from sensor2sensor.predictors.intervals import BandQuantile, Intervals
 from sensor2sensor.predictors.sidecar import read_sidecar, write_sidecar
+from sensor2sensor.report.intervals import card_lines
+from sensor2sensor.report.kinds import seen_in_words
+from sensor2sensor.report.load import load
 from sensor2sensor.report.model_card import write_companions
 from tests.fakes.onnx_files import OUTPUT, write_exported
 from tests.unit.report.folders import add, contract
@@ -66,6 +70,63 @@ def test_scores_stand_with_their_intervals_and_what_those_are_over(tmp_path):
     assert text.count("| metric | model |") == 1
     assert "Profile `standard`, 12 tiles of split `test`" in text
     assert "Intervals over 6 blocks" in text and "No gain over" not in text
+    assert "are each by its own interval, uncorrected for their number; `s2s report`" in text
+    assert "Not the data set" not in text
+
+
+def on(path: Path, name: str, **seen: object) -> None:
+    """The same evaluation as one of another data set, beside it."""
+    said = json.loads(path.read_text())
+    said["dataset"] |= {"name": name, "sha256": "cd" * 32}
+    trained = {"name": "alt6_toy", "sha256": "ab" * 32}
+    said["scored_on"] = {"name": name, "sha256": "cd" * 32, "trained_on": trained, "ground": "crs",
+                         "tiles": 12, **seen}  # fmt: skip
+    for gain in said["gain"]["bicubic"].values():
+        gain |= {"verdict": "worse"}
+    path.with_name(f"0{name}.json").write_text(json.dumps(said))  # before its own by name
+
+
+def test_scores_on_other_data_sets_are_named_so_with_what_training_saw_of_them(tmp_path):
+    path = add(tmp_path / "_evaluation", "a/toy", 0.8)
+    said = json.loads(path.read_text())
+    said["intervals"] = {
+        "level": 0.9, "score": "absolute", "draws": 1, "called": "conformal, 9 blocks",
+        "calibrated": True, "calibration_blocks": 9, "promise": "p", "calibrated_on": "alt6_toy",
+        "edge_px": 0, "quantile_error": 0.0, "tiles": 12, "test_blocks": 6, "bands": {},
+        "shift": [],
+    }  # fmt: skip
+    path.write_text(json.dumps(said))
+    on(path, "mix", seen_tiles=4, val_tiles=3)
+    on(path, "far", seen_tiles=None)
+    text = card_of(tmp_path, tmp_path / "_evaluation")
+    own, far, mix = (
+        text.index(f"12 tiles of split `test`{where}, means")
+        for where in ("", " of data set `far` (cdcdcdcd)", " of data set `mix` (cdcdcdcd)")
+    )
+    assert own < far < mix
+    assert "nobody knows which of its ground" in text[far:mix]
+    seen = "4 of 12 tiles show ground of the train split, 3 show ground of the val split."
+    assert seen in text[mix:] and "Not the data set" not in text[own:far]
+    # Of its own data set it is worse in nothing: what it is elsewhere is no limit of that test.
+    limits = text[text.index("## Limits") :]
+    assert "* On data set `mix` (cdcdcdcd): Worse than a baseline in HPSI" in limits
+    assert "* Worse" not in limits and "* No gain" not in limits
+    held = Intervals(
+        level=0.9, score="absolute", calibrated=True, blocks=9,
+        bands=(BandQuantile(name="B02", unit="reflectance", q=0.1, blocks=9, pixels=9),),
+    )  # fmt: skip
+    results = load(tmp_path / "_evaluation").results
+    told = list(card_lines(held, results))
+    assert "On its own data set:" in told
+    assert any(line.startswith("On data set `mix` (cdcdcdcd): 4 of 12") for line in told)
+    assert "On its own data set:" not in list(card_lines(held, results[-1:]))
+    on(path, "old", seen_tiles=0)  # of before the key
+    facts = load(tmp_path / "_evaluation").results[-2].facts
+    assert seen_in_words(facts).endswith("how many that of the val split nobody knows")
+    path.unlink()
+    (tmp_path / "again").mkdir()
+    limits = card_of(tmp_path / "again", tmp_path / "_evaluation").partition("## Limits")[2]
+    assert "* No score on the data set it was trained on is known." in limits
 
 
 @pytest.mark.parametrize(("kind", "grid"), [("sentinel3", " --tile T17XNA"), ("degraded", "")])
@@ -114,7 +175,8 @@ def test_every_baseline_that_is_better_is_named(tmp_path):
     text = card_of(tmp_path, tmp_path / "_evaluation")
     (row,) = [line for line in text.splitlines() if line.startswith("| PSNR (dB) |")]
     assert row.endswith("| better, worse than nearest |")
-    assert "* Worse than a baseline in PSNR (nearest)." in text and "Behind" not in text
+    assert "* Worse than a baseline in PSNR (nearest); each by its own interval" in text
+    assert "Behind" not in text
     said["gain"]["nearest"]["psnr"] |= {"verdict": "none"}
     path.write_text(json.dumps(said))
     (tmp_path / "unsure").mkdir()

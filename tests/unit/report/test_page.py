@@ -15,7 +15,8 @@ from sensor2sensor import report
 from sensor2sensor.config.exclusion import read_excluded
 from sensor2sensor.config.jsonc import load_jsonc
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.report.page import charts, page, svg, write_page
+from sensor2sensor.report import compare
+from sensor2sensor.report.page import charts, page, pictures, svg, tiles, write_page
 from tests.browser import browser, downloaded
 from tests.unit.report import made
 
@@ -87,7 +88,7 @@ def trusted(tmp_path_factory):
     where = made.facts()
     shares = zip(LENT, SHARES.values(), strict=True)
     columns = {name: np.full(len(where), share) for name, share in shares}
-    methods = {"model": columns, "nearest": columns}
+    methods = {"model": columns, "bicubic": columns}
     one = made.result("sis2/trusted", methods, where, profile="trust", trust=TRUST)
 
     def named(row):
@@ -247,6 +248,26 @@ def test_trust_is_a_bar_of_what_was_improved_left_out_and_made_up(trusted):
     assert "normalised difference" in section and "B02 of Oa04" in section and "B12" in section
 
 
+def test_what_adds_nothing_is_tested_against_nobody(trusted):
+    gains = re.search(r'id="g1-gain".*?</section>', trusted, re.S)[0]
+    assert "holds by definition" in unescape(gains)
+
+
+def test_tiles_to_tick_are_hard_for_every_run_and_a_perfect_one_is_not():
+    where = made.facts(tiles=10)
+    columns = {"model": np.linspace(0.1, 1.0, 10), "other": np.linspace(0.9, 0.8, 10)}
+    columns["model"][3], columns["other"][[3, 5]] = np.inf, np.nan
+    columns["model"][5] = np.nan
+    base = {"bicubic": {"cc": np.full(10, 0.5)}}
+    group = made.group(
+        *(made.result(name, {"model": {"cc": own}, **base}, where) for name, own in columns.items())
+    )
+    worst = tiles.worst_tiles(group, compare.entrants(group), "cc")
+    # Without a value first; then where even the better of the two is worst.
+    assert worst.index.tolist() == ["tile005", "tile007"]
+    assert worst.loc["tile007", "best"] == pytest.approx(columns["other"][7])
+
+
 def test_the_page_is_written_beside_the_evaluations_or_where_it_is_asked_for(results, tmp_path):
     path, size = write_page(results)
     assert path == results.folder / "report.html" and path.stat().st_size == size
@@ -267,3 +288,14 @@ def test_axes_have_round_numbers_and_boxes_are_those_of_tukey():
 
 def test_an_empty_folder_says_what_to_do(tmp_path):
     assert "Train and evaluate an experiment first" in page(report.load(tmp_path))
+
+
+def test_a_picture_that_was_cut_is_named_and_the_page_goes_on(results, tmp_path):
+    one = results.results[2]
+    entry = one.facts.gallery[0]
+    file = tmp_path / entry.file
+    file.parent.mkdir()
+    file.write_bytes((one.path.parent / entry.file).read_bytes()[:60])
+    album = pictures.Album()
+    told = album.image(replace(one, path=tmp_path / "x.json"), entry, "")
+    assert "cannot be read; run evaluate.py again" in told and album.missing == [entry.file]

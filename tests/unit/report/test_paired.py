@@ -9,6 +9,7 @@ from sensor2sensor.core.clustered import t_interval
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.report import compare, paired
 from sensor2sensor.report.comparison import LEVEL
+from sensor2sensor.report.load import Group
 from tests.unit.report import made
 
 WHERE = made.facts()
@@ -96,6 +97,52 @@ def test_a_tile_that_one_seed_failed_on_is_a_failure_of_the_model(seeds):
     assert one.verdict == "none" and one.p is None
     assert one.note == f"no verdict: finite on {made.TILES - 1} of {made.TILES} tiles"
     assert "In 1 a side failed on tiles" in compare.correction(found)
+
+
+def test_an_experiment_that_is_called_as_a_baseline_is_does_not_take_its_place():
+    found = made.group(run("bicubic", 0.9, 4), run("a/good", 0.7))
+    gained = compare.compared_with(found)
+    assert set(gained) == {"bicubic [run]", "a/good"}
+    for label, level in (("bicubic [run]", 0.9), ("a/good", 0.7)):
+        own = gained[label]["ssim"]
+        assert own.mean == pytest.approx(level - 0.5, abs=0.02) and own.verdict == "better"
+
+
+def test_what_another_evaluation_has_a_value_of_is_a_failure_of_one_without_baselines():
+    spoilt = made.scores(0.7, 1, WHERE)
+    for values in spoilt.values():
+        values[:12] = np.nan
+    alone = made.result("a/fails", {"model": spoilt}, WHERE)
+    (one, *_) = [
+        found
+        for found in paired.pairs(made.group(alone, run("a/good", 0.6)))
+        if (found.first, found.second) == ("a/fails", "bicubic")
+    ]
+    assert (one.left_out, one.failed, one.verdict) == (12, (12, 0), "none")
+
+
+def test_what_a_model_fails_on_within_a_stratum_is_its_failure_and_no_lack_of_pixels():
+    where = made.facts(tiles=60)
+    own, base = (made.scores(level, 1, where)["cc"] for level in (0.7, 0.5))
+    within = np.where(np.arange(len(where)) < 40, np.nan, own)
+    methods = {
+        "model": {"cc": own, "cc@cloudy": within},
+        "bicubic": {"cc": base, "cc@cloudy": base},
+    }
+    stratum = {"extra": "mask", "values": [1], "columns": ["cc@cloudy"], "pixels": 9, "tiles": 60}
+    one = made.result("a/m", methods, where, strata={"cloudy": stratum})
+    part = Group("cloudy", (one,), "cloudy")
+    assert compare.rank_table(part).index.tolist() == ["bicubic", "a/m"]
+    found = [c for c in paired.over_baseline(part, "bicubic") if c.metric == "cc@cloudy"]
+    assert [(c.failed, c.verdict) for c in found] == [((40, 0), "none")]
+
+
+def test_seeds_scored_by_two_settings_are_two_entries_of_two_names(seeds):
+    small = [run(f"a/m-s{n}", 0.3, 10 + n, seed=n, set=["batch_size=4"], **SEEDED) for n in (3, 4)]
+    found = compare.compared_with(made.group(*seeds, *small))
+    assert len(found) == 2
+    means = [own["ssim"].mean for own in found.values()]
+    assert means == pytest.approx([0.015, -0.2], abs=0.02)
 
 
 def test_a_tile_that_nobody_has_a_value_on_is_no_failure():
