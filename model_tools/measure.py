@@ -91,7 +91,20 @@ def measured() -> dict[str, dict[int, dict[str, Any]]]:
 def _on_the_cpu() -> None:
     # Shapes and counts are the same, and no GPU is taken from a training.
     os.environ |= {notices.LEVEL: notices.QUIET, "CUDA_VISIBLE_DEVICES": "-1"}
-    notices.load_tensorflow()
+    tf = notices.load_tensorflow()
+    # Graphs that run once or twice: to make them quick takes longer than they do.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    # Weights are counted, not looked at: to draw 55 million takes as long as all else.
+    for kind in (tf.keras.initializers.RandomNormal, tf.keras.initializers.VarianceScaling):
+        kind.__call__ = _undrawn
+    gc.set_threshold(50_000, 10, 10)  # networks are freed by hand, below
+
+
+def _undrawn(initializer: Any, shape: Any, dtype: Any = None) -> Any:
+    """Weights that are all alike; not 0, which would hide what lies behind them."""
+    import tensorflow as tf
+
+    return tf.fill(shape, tf.constant(0.01, dtype or tf.float32))
 
 
 def _measured(name: str) -> dict[int, dict[str, Any]]:

@@ -25,7 +25,7 @@ from sensor2sensor.geo.grids import PixelWindow, up
 from sensor2sensor.inference.cog import WrittenCog, read_cog, write_cog
 from sensor2sensor.inference.output import TRUST_SUFFIX, OutputBand
 from sensor2sensor.inference.quicklook import physical
-from sensor2sensor.inference.scenes.scene import Image, Scene, placed
+from sensor2sensor.inference.scenes.scene import Cropped, Image, Scene, placed
 from sensor2sensor.predictors.departure import PARTS, departure
 from sensor2sensor.predictors.support import Support, support_of
 from sensor2sensor.sources.geotiffs import opened
@@ -37,6 +37,8 @@ CORE_PX = 512
 _TAPS = 2  # input pixels that interpolation looks at beyond one
 # Of a swath: the ground of one pixel may be three wide at its edge, and its neighbours' as well.
 _SWATH_PX = 4
+_ON_SCENE = "linear between the swath's pixels, on a line fitted over the scene"
+_ON_PART = f"{_ON_SCENE}'s part alone"
 _OF, _FACTS = "S2S_TRUST_OF", "S2S_TRUST"
 _NOT_MADE = {"S2S_SYNTHETIC": "no: how far a prediction departs from what its input supports"}
 
@@ -60,6 +62,10 @@ class WrittenTrust:
         bands = ", ".join(one["target"] for one in self.facts["matched"])
         out = self.facts["left_out"]
         rest = f"; the input has no {', '.join(out)}" if out else ""
+        if self.facts["up"] == _ON_PART:
+            rest += (
+                "; held against a line fitted to this part, which hides what is off in all of it"
+            )
         return f"{self.cog.path.name}: mean {means} {self.facts['unit']} over {bands}{rest}"
 
 
@@ -191,7 +197,8 @@ class Squares:
     def facts(self) -> dict[str, Any]:
         """What is compared, and how."""
         support = self.support
-        swath = "linear between the swath's pixels, on a line fitted over the scene"
+        # Only there is a prediction: an invention that fills the part is in the line itself.
+        swath = _ON_PART if isinstance(self.scene, Cropped) else _ON_SCENE
         return {
             **support.facts(), "unit": support.unit,
             "up": swath if support.swath else "bicubic (a = -0.5)",

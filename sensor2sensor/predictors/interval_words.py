@@ -72,9 +72,8 @@ def other_mode(provenance: Mapping[str, Any], kept: Sequence[Intervals]) -> str:
         kept: The quantiles that there are, at least one.
     """
     members, draws = members_of(provenance)
-    told = [list(_differences(members, draws, one)) for one in kept]
-    fewest = min(told, key=len)
-    return ", ".join(fewest)
+    told = [", ".join(_differences(members, draws, one)) for one in kept]
+    return min(told, key=len)
 
 
 def _differences(
@@ -94,10 +93,16 @@ def _differences(
         is_now, was = ({**own, **(own.get("applied") or {})} for own in (one, other))
         keys = [key for key in {**was, **is_now} if was.get(key) != is_now.get(key)]
         keys = [key for key in keys if key not in _TOLD]
-        yield from (f"{name} with {key} {was.get(key)}, not {is_now.get(key)}" for key in keys)
+        if keys:
+            yield f"{name} with {_mode(was, keys)} in place of {_mode(is_now, keys)}"
     if draws != kept.draws:
         yield f"with --samples {kept.draws}, not {draws}"
 
 
 def _called(member: Mapping[str, Any]) -> str:
     return f"{member.get('experiment')} ({member.get('run')})"
+
+
+def _mode(member: Mapping[str, Any], keys: Sequence[str]) -> str:
+    said = {key: member.get(key) for key in keys}
+    return ", ".join(f"no {k}" if value is None else f"{k} {value}" for k, value in said.items())

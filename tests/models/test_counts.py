@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_tools import table
+from model_tools import measure, table
 from model_tools.measure import measured
 from models.loading import list_models
 
@@ -92,6 +92,14 @@ def test_every_model_has_its_numbers_here():
     # Not of the original: their numbers are their own (carn, rrdb: test_carn_rrdb.py).
     others = set(list_models()) - {"edsr", "dsen2cr", "carn", "rrdb", "registration"}
     assert set(GENERATORS) == set(DISCRIMINATORS) == others
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_process():
+    """The cores are busy with other tests: a second one would only load TensorFlow once more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "PROCESSES", 1)
+        yield
 
 
 @pytest.mark.parametrize("bands", BANDS)

@@ -32,6 +32,7 @@ WIDER = {**EDSR["params"], "width": 0.125}
 GAN = {
     **DEFAULT, "dataset": "cur_toy", "input_upsampling": "nearest",
     "params": {"width": 0.0625, "blocks": 1, "discriminator": True},
+    "discriminator": {"receptive_field": 16},  # of the fewest layers
     "gen_loss": {"gen_gan": 1, "gen_l1": 100}, "disc_loss": {"disc_bce": 1},
 }  # fmt: skip
 L2 = {**DEFAULT, "gen_loss": {"gen_l1": 1}, "disc_loss": {}, "normalisation": "l2"}

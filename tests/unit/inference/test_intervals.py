@@ -294,8 +294,8 @@ def test_quantiles_are_taken_for_what_they_are_of_alone(place, bicubic, tmp_path
     for other, said in (
         ({"checkpoint_sha256": "cd"}, f"{one} with other weights of that step"),
         ({"draws": 8}, "with --samples 1, not 8"),
-        ({"applied": {"dropout": True}}, f"{one} with dropout None, not True"),
-        ({**of_batch, "batch_size": 1}, f"{one} with batch_size 4, not 1"),
+        ({"applied": {"dropout": True}}, f"{one} with no dropout in place of dropout True"),
+        ({**of_batch, "batch_size": 1}, f"{one} with batch_size 4 in place of batch_size 1"),
     ):
         with pytest.raises(InputError, match=f"in another mode: {said}; calibrate it so: python"):
             bounded(method_of(place, "bicubic", **other), members)

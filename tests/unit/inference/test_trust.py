@@ -195,3 +195,10 @@ def test_a_swath_in_another_unit_is_held_against_its_line_over_the_scene(tmp_pat
         assert slope == pytest.approx(0.02, rel=0.06) and offset == pytest.approx(-0.04, abs=0.02)
     assert found[64][lit][:, 0].min() > 5 * found[64][~lit][:, 0].max()
     np.testing.assert_allclose(found[32], found[64], atol=1e-5)  # no seam where squares meet
+    # Of a part there is no other prediction, and whoever looks at it has to know that.
+    part = Cropped(one, PixelWindow(0, 0, 32, 32))
+    path = prediction(tmp_path, planted[:32, :32], part.frame, "part.tif")
+    told = write_trust(path, part, swath)
+    assert told.facts["up"] == f"{written.facts['up']}'s part alone"
+    assert "fitted to this part" in told.told and "this part" not in written.told
+    assert known_trust(path).told == told.told
