@@ -139,7 +139,13 @@ class Session:
             options=tuple(options),
             intervals=intervals,
             seed=None if baseline else experiment.SEED,
-            recipe=recipe_of(config, experiment.excluded, options, experiment.run.resolved),
+            recipe=recipe_of(
+                config,
+                experiment.excluded,
+                options,
+                experiment.run.resolved,
+                read_run_json(experiment.run),
+            ),
         )
 
     def score(self, predictor: Predictor, console: Console | None = None) -> Evaluation:

@@ -8,7 +8,9 @@ from PIL import Image
 
 from sensor2sensor.config.exclusion import Excluded
 from sensor2sensor.config.experiment_file import ExperimentFile
+from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.overlap import Overlap
 from sensor2sensor.evaluation.elsewhere import Elsewhere, made_otherwise, refuse_other_contract
 from sensor2sensor.evaluation.fixed import fixed_tiles, write_fixed
@@ -186,3 +188,22 @@ def test_a_batch_size_of_the_evaluation_is_not_the_trainings(tmp_path):
     known = recipe_of(trained, Excluded(), (), resolved)
     assert recipe_of(asked, Excluded(), ("batch_size=16",), resolved) == known
     assert recipe_of(asked, Excluded(), (), resolved) != known
+
+
+def test_a_run_that_weights_were_taken_of_stands_for_its_recipe_and_not_for_its_name(tmp_path):
+    def known(name, *, step=200, key="registration", **settings):
+        """Recipe of a run that took weights of that one."""
+        run = Run(tmp_path / name, "0101-0000")
+        files.write_json(run.resolved, {"model_name": "registration", "seed": 0, **settings})
+        files.write_json(run.run_json, {"started": "2026-11-28T13:00:00Z"})
+        named = name if key == "pretrained_generator" else {"run": name, "train": True}
+        made = {"model_name": "carn", "dataset": "d", key: named}
+        config = ExperimentFile.model_validate(made)
+        taken = {key: {"experiment": str(run.exp_dir), "timestamp": run.timestamp, "step": step}}
+        return recipe_of(config, Excluded(), (), tmp_path / "none.json", taken)
+
+    for key in ("registration", "pretrained_generator"):
+        alike = {known(f"{key}/r{seed}", key=key, seed=seed) for seed in (0, 1)}
+        other = known(f"{key}/other", key=key, learning_rate=1e-3)
+        short = known(f"{key}/short", key=key, step=100)
+        assert len({*alike, other, short}) == 3
