@@ -148,6 +148,10 @@ def _elsewhere(group: Group) -> str:
         told.append(f"{seen} of {there[0].tiles} tiles show ground that the runs were trained on")
     if len(counts) < len(there):
         told.append("what some runs were trained on nobody knows")
+    if val := max((one.val_tiles for one in there if one.val_tiles is not None), default=0):
+        told.append(f"{val} more show ground that val shows, which may have chosen the checkpoint")
+    made = dict.fromkeys(words for one in there for words in one.differs)
+    told += [f"made otherwise than in training: {', '.join(made)}"] if made else []
     return f"Scored on another data set than trained on: {'; '.join(told)}."
 
 

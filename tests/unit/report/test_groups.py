@@ -10,8 +10,8 @@ import pytest
 from sensor2sensor import report
 from sensor2sensor.config.vocabulary import METRICS, MetricInfo
 from sensor2sensor.core import files
-from sensor2sensor.report import compare, load, plots, terminal
-from tests.unit.report import folders
+from sensor2sensor.report import compare, load, pages, plots, terminal
+from tests.unit.report import folders, made
 
 PLAIN, OWN, OTHER = "a/plain", "b/own", "c/other"
 BIAS = MetricInfo("bias", "Bias", "reflectance", "lower", "mean difference")
@@ -140,3 +140,20 @@ def test_an_evaluation_with_settings_of_its_own_is_read(tmp_path):
     files.write_json(path, {**content, "set": ["batch_size=4"]})
     results = load(tmp_path)
     assert not results.skipped and results.results[0].facts.options == ["batch_size=4"]
+
+
+def test_a_group_of_another_data_set_says_what_the_runs_have_seen_of_it():
+    where = made.facts(tiles=10)
+    there = {"name": "o", "sha256": "bb", "trained_on": {"name": "d", "sha256": "aa"},
+             "differs": ["level L1C, not L2A"], "ground": "crs", "tiles": 10}  # fmt: skip
+    runs = [
+        made.result(
+            f"a/{seen}", {"model": made.scores(0.7, 1, where)}, where,
+            scored_on={**there, "seen_tiles": seen, "val_tiles": 2},
+        )
+        for seen in (4, 1)
+    ]  # fmt: skip
+    told = pages.ground(made.group(*runs))
+    assert "1 to 4 of 10 tiles show ground that the runs were trained on" in told
+    assert "2 more show ground that val shows" in told and "level L1C, not L2A" in told
+    assert "0.0 %" not in told
