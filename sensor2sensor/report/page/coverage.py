@@ -31,14 +31,16 @@ def coverage(group: Group) -> str:
         return ""
     bands = dict.fromkeys(band for own in found.values() for band in own.bands)
     drawn = panels([_panel(band, list(found.items())) for band in bands])
-    told = {f"{run}: {own.promise}" for run, own in found.items()}
+    promised: dict[str, list[str]] = {}
+    for run, own in found.items():
+        promised.setdefault(own.promise, []).append(run)
     shifted = [
         f"{run}: a shifted domain ({'; '.join(own.shift)}), where nothing is promised."
         for run, own in found.items()
         if own.shift
     ]
     warned = "".join(f'<p class="warn">{text(line)}</p>' for line in shifted)
-    promise = "".join(note(line) for line in sorted(told))
+    promise = "".join(note(f"{', '.join(runs)}: {told}") for told, runs in promised.items())
     return warned + drawn + note(ABOUT) + promise + _table(found)
 
 
