@@ -214,20 +214,21 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
 
 def _uncovered(views: Sequence[View]) -> Iterator[str]:
     """Calibrated intervals that held less of test than they aim at."""
-    tried = [r.facts.intervals for view in views for r in view.group.results]
-    known = [one for one in tried if one is not None]
-    short = {
-        one.called: (100 * min(band.coverage for band in one.bands.values()), 100 * one.level)
-        for one in known
-        if one.bands and min(band.coverage for band in one.bands.values()) < one.level
+    # Once a run and data set: a profile scores the same intervals again.
+    tried = {
+        (r.facts.experiment, r.facts.timestamp, r.facts.dataset.sha256): r.facts.intervals
+        for view in views
+        for r in view.group.results
+        if r.facts.intervals is not None
     }
-    if short:
-        least, level = min(short.values())
-        count = sum(one.called in short for one in known)
+    known = [one for one in tried.values() if one is not None and one.bands]
+    held = [(min(band.coverage for band in one.bands.values()), one.level) for one in known]
+    if short := [(share, level) for share, level in held if share < level]:
+        least, level = min(short)
         yield (
-            f"Nothing from intervals as if they held {level:g} %: {count} of "
-            f"{_count(len(known), 'evaluation')} with intervals held less of test, the least "
-            f"{least:.0f} %; see Coverage."
+            f"Nothing from intervals as if they held {100 * level:g} %: {len(short)} of "
+            f"{_count(len(held), 'run')} with intervals held less of test in some band, the least "
+            f"{100 * least:.0f} %; see Coverage."
         )
 
 

@@ -84,6 +84,9 @@ def test_intervals_that_held_less_than_they_aim_at_are_told():
             "calibrated": True, "calibration_blocks": 20, "promise": "marginal", "edge_px": 0,
             "calibrated_on": "part of val", "quantile_error": 0.0, "tiles": 40, "test_blocks": 8,
             "shift": [], "bands": {"B02": band}}  # fmt: skip
-    _, cannot = told(run("a", 0.7, 1, intervals=said), run("b", 0.6, 2))
-    assert "as if they held 90 %: 1 of 1 evaluation with intervals held less" in cannot
+    good = {**said, "bands": {"B02": {**band, "coverage": 0.95}}}
+    _, cannot = told(
+        run("a", 0.7, 1, intervals=said), run("b", 0.6, 2, intervals=good), run("c", 0.5, 4)
+    )
+    assert "as if they held 90 %: 1 of 2 runs with intervals held less of test" in cannot
     assert "the least 77 %" in cannot
