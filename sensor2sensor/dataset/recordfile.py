@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
+
 from sensor2sensor.core import files
-from sensor2sensor.core.crc32c import masked
 from sensor2sensor.core.errors import DatasetError, InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.contract import SPLITS, DatasetContract
@@ -48,8 +49,14 @@ def write_records(path: Path, records: Sequence[bytes]) -> list[tuple[int, int]]
             length = struct.pack("<Q", len(record))
             for data in (length, record):
                 stream.write(data)
-                stream.write(struct.pack("<I", masked(data)))
+                stream.write(struct.pack("<I", _masked(data)))
     return record_places([len(record) for record in records])
+
+
+def _masked(data: bytes) -> int:
+    """CRC-32C of some bytes as a TFRecord holds it."""
+    found: int = google_crc32c.value(data)
+    return (((found >> 15) | (found << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def record_places(lengths: Sequence[int]) -> list[tuple[int, int]]:
