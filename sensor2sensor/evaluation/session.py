@@ -122,6 +122,7 @@ class Session:
         }
         # Before a tile is read: what is built anew meanwhile must not pass for what was scored.
         digest = files.sha256(self._place[0] / CONTRACT_FILE)
+        known = {} if baseline else read_run_json(experiment.run)
         self.subject = Subject(
             experiment=experiment.name,
             timestamp=timestamp,
@@ -135,17 +136,11 @@ class Session:
             inference_statistics="none" if baseline else config.applied_statistics,
             baseline=baseline,
             named_step=named_step,
-            at_best=None if baseline else _at_best(experiment.run, step),
+            at_best=_at_best(known, step),
             options=tuple(options),
             intervals=intervals,
             seed=None if baseline else experiment.SEED,
-            recipe=recipe_of(
-                config,
-                experiment.excluded,
-                options,
-                experiment.run.resolved,
-                read_run_json(experiment.run),
-            ),
+            recipe=recipe_of(config, experiment.excluded, options, experiment.run.resolved, known),
         )
 
     def score(self, predictor: Predictor, console: Console | None = None) -> Evaluation:
@@ -290,7 +285,7 @@ class Session:
         return [*tried, *self._elsewhere.lines(), *named]
 
 
-def _at_best(run: Run, step: int) -> bool | None:
-    """Whether the run's best validation is that of a step; None of a run that keeps no best."""
-    best = read_run_json(run).get("best")
+def _at_best(known: Mapping[str, Any], step: int) -> bool | None:
+    """Whether the best validation that a ``run.json`` keeps is that of a step; None without one."""
+    best = known.get("best")
     return None if best is None else int(best["step"]) == step
