@@ -59,7 +59,7 @@ class _Name:
 
 @dataclass(frozen=True)
 class _Storage:
-    """Numbers beside the pickle."""
+    """Numbers in an entry of their own, which the pickle names; read as bytes, never unpickled."""
 
     dtype: str
     key: str
