@@ -88,7 +88,7 @@ def degrees_of_freedom(groups: Sequence[str]) -> float:
 
     Groups of one size have G - 1. Where few hold most of the tiles there are fewer, for the spread
     is then known from those few: with G - 1 an interval of blocks of 9, 8, 6, 4, 2 and 1 tiles was
-    seen to reject true nulls in 8 % of runs, and of 24, 3, 2 and 1 in 35 % (Imbens & Kolesár 2016;
+    seen to reject true nulls in 8 % of runs, and of 24, 3, 2 and 1 in 29 % (Imbens & Kolesár 2016;
     benchmarks.false_rejections).
 
     Args:
