@@ -90,9 +90,10 @@ def entrants(group: Group) -> list[Entrant]:
     models, names = seeds.models(group.results), set(order)
     for model, label in zip(models, seeds.labels(group, models), strict=True):
         # Tables know everybody by the label: an experiment may be called as a baseline is.
-        own = label if label not in names else f"{label} [run]"
-        names.add(own)
-        found.append(_model(group, model, own))
+        while label in names:
+            label = f"{label} [run]"
+        names.add(label)
+        found.append(_model(group, model, label))
     return found
 
 

@@ -45,7 +45,7 @@ def conclusions(results: Results, views: Sequence[View]) -> Conclusions:
         lines = [*lines[: LINES - 2], _of_others([view for view, _ in told[LINES - 2 :]])]
     elif len(lines) < LINES - 1 and told:
         lines[1:1] = filter(None, [_of_models(told[0][0])])
-    cannot = tuple(filter(None, _cannot(results, views)))[:LINES]
+    cannot = tuple(_cannot(results, views))[:LINES]
     return Conclusions((_scope(results), *lines), cannot)
 
 
@@ -186,42 +186,38 @@ def _cannot(results: Results, views: Sequence[View]) -> list[str]:
         for model in view.models:
             models[model.label] = max(len(model.results), models.get(model.label, 0))
     once = sum(seeds < 2 for seeds in models.values())
-    return [
+    # Only so many find room: what spoils the numbers first, what holds of every report last.
+    lines = {
+        f"Nothing about new ground in {seen} of {groups}: training saw part of what is "
+        "scored.": seen,
+        f"Nothing about {_count(len(results.skipped), 'file')} that could not be read: see "
+        "Skipped.": results.skipped,
         f"Nothing about other scenes in {few} of {groups}: fewer than four scenes are behind their "
-        "intervals, which speak of these scenes only."
-        if few
-        else "",
+        "intervals, which speak of these scenes only.": few,
         f"Nothing about another training: {once} of {_count(len(models), 'model')} "
-        f"{'was' if once == 1 else 'were'} trained once, and another seed may change the order."
-        if once
-        else "Nothing about another training from an interval: it is of ground, for the seeds that "
-        "were trained; what a seed changes stands beside the means as “seeds ±”.",
-        *_uncovered(views),
+        f"{'was' if once == 1 else 'were'} trained once, and another seed may change the "
+        "order.": once,
+        **dict.fromkeys(_uncovered(views), True),
         f"Nothing from {silent} of {len(every)} comparisons with a baseline: "
-        f"{', '.join(f'{number} {why}' for why, number in reasons.items() if number)}."
-        if silent
-        else "",
-        f"Nothing about new ground in {seen} of {groups}: training saw part of what is scored."
-        if seen
-        else "",
-        f"Nothing about {_count(len(results.skipped), 'file')} that could not be read: see Skipped."
-        if results.skipped
-        else "",
+        f"{', '.join(f'{number} {why}' for why, number in reasons.items() if number)}.": silent,
         "Nothing about other sensors, regions or seasons than those of the data sets, and nothing "
-        "about single pixels: a score is a mean.",
-    ]
+        "about single pixels: a score is a mean.": True,
+        "Nothing about another training from an interval: it is of ground, for the seeds that were "
+        "trained; what a seed changes stands beside the means as “seeds ±”.": not once,
+    }
+    return [line for line, holds in lines.items() if holds]
 
 
 def _uncovered(views: Sequence[View]) -> Iterator[str]:
     """Calibrated intervals that held less of test than they aim at."""
-    # Once a run and data set: a profile scores the same intervals again.
+    # Once a run: a profile tries the same intervals again, and elsewhere they promise nothing.
     tried = {
-        (r.facts.experiment, r.facts.timestamp, r.facts.dataset.sha256): r.facts.intervals
+        (r.facts.experiment, r.facts.timestamp): r.facts.intervals
         for view in views
         for r in view.group.results
-        if r.facts.intervals is not None
+        if r.facts.scored_on is None
     }
-    known = [one for one in tried.values() if one is not None and one.bands]
+    known = [one for one in tried.values() if one and one.bands]
     held = [(min(band.coverage for band in one.bands.values()), one.level) for one in known]
     if short := [(share, level) for share, level in held if share < level]:
         least, level = min(short)

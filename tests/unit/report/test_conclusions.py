@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sensor2sensor.report.baselines import gained_over
-from sensor2sensor.report.load import Results
+from sensor2sensor.report.load import Results, Skipped
 from sensor2sensor.report.page.conclusions import conclusions
 from sensor2sensor.report.page.view import View
 from tests.unit.report import made
@@ -90,3 +90,19 @@ def test_intervals_that_held_less_than_they_aim_at_are_told():
     )
     assert "as if they held 90 %: 1 of 2 runs with intervals held less of test" in cannot
     assert "the least 77 %" in cannot
+
+
+def test_what_spoils_the_numbers_is_told_before_what_holds_of_every_report():
+    where = made.facts(tiles=40, blocks=8, scenes=3)
+    policy = {"by": "block", "ground_shared": {"test": 0.2}}
+    runs = [
+        made.result(
+            name, {"model": made.scores(0.5, draw, where), "bicubic": made.scores(0.5, 3, where)},
+            where, dataset={"split_policy": policy},
+        )
+        for name, draw in (("a", 1), ("b", 2))
+    ]  # fmt: skip
+    results = Results(Path("x"), tuple(runs), (Skipped(Path("cut.json"), "not JSON"),))
+    cannot = conclusions(results, [View(results.groups[0], "d", "g1")]).cannot
+    assert len(cannot) == 5
+    assert "training saw part" in cannot[0] and "1 file that could not be read" in cannot[1]
