@@ -32,9 +32,10 @@ from models.loading import (
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.config.places import find_experiment
-from sensor2sensor.core.cli import add_set, add_split, main_guard, parser
+from sensor2sensor.core.cli import main_guard
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
+from sensor2sensor.training.arguments import arguments
 from sensor2sensor.training.baseline import check_baseline, fit_baseline, try_metrics
 from sensor2sensor.training.readiness import check_data, in_words
 from sensor2sensor.training.start import (
@@ -47,22 +48,6 @@ from sensor2sensor.training.start import (
     with_pretrained,
 )
 from sensor2sensor.training.tracking import refuse_untracked
-
-
-def arguments() -> argparse.ArgumentParser:
-    """The command line."""
-    made = parser(__doc__ or "", prog="train.py")
-    made.add_argument("--exp", required=True, help="experiment below experiment_root: a/b/c")
-    made.add_argument("--timestamp", metavar="MMDD-hhmm", help="name of the run (default: now)")
-    made.add_argument("--restore", metavar="TIMESTAMP", help="new run from the state of that one")
-    made.add_argument("--resume", action="store_true", help="continue the latest run in its folder")
-    made.add_argument("--check", action="store_true", help="validate everything, train nothing")
-    made.add_argument(
-        "--smoke", action="store_true", help="two steps and all that follows; kept nowhere"
-    )
-    add_set(made, "a setting above those of experiment.json", "gen_loss.gen_l1=50")
-    add_split(made)
-    return made
 
 
 def main(args: argparse.Namespace) -> int:
@@ -147,4 +132,4 @@ def _use(
 
 
 if __name__ == "__main__":
-    sys.exit(main_guard(main, arguments()))
+    sys.exit(main_guard(main, arguments(__doc__ or "")))
