@@ -3,6 +3,7 @@
   python train.py --exp sis2/s3/l1loss
   python train.py --exp sis2/s3/l1loss --resume             # continue the latest run in its folder
   python train.py --exp sis2/s3/l1loss --restore 0715-0930  # a new run from the state of that one
+  python train.py --exp sis2/s3/l1loss --fork 0715-0930 --at best   # from its weights, from step 0
   python train.py --exp sis2/s3/l1loss --check              # validate everything, train nothing
   python train.py --exp sis2/s3/l1loss --set steps=500      # with another value than the file's
 
@@ -35,7 +36,7 @@ from sensor2sensor.config.places import find_experiment
 from sensor2sensor.core.cli import main_guard
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
-from sensor2sensor.training.arguments import arguments
+from sensor2sensor.training.arguments import command_line
 from sensor2sensor.training.baseline import check_baseline, fit_baseline, try_metrics
 from sensor2sensor.training.readiness import check_data, in_words
 from sensor2sensor.training.start import (
@@ -47,11 +48,15 @@ from sensor2sensor.training.start import (
     throwaway,
     with_pretrained,
 )
+from sensor2sensor.training.time_limit import TimeLimit
 from sensor2sensor.training.tracking import refuse_untracked
+
+arguments = partial(command_line, __doc__ or "")
 
 
 def main(args: argparse.Namespace) -> int:
     """Check everything, train, evaluate."""
+    args.limit = TimeLimit(args.max_minutes)
     environment = load_environment(args.environment)
     if not args.smoke:
         return run(args, environment)
@@ -73,7 +78,7 @@ def run(
     folder = find_experiment(args.exp, environment)
     timestamp, start = choose_start(
         folder, timestamp=args.timestamp, restore=args.restore, resume=args.resume,
-        now=datetime.now(),
+        fork=args.fork, at=args.at, now=datetime.now(),
     )  # fmt: skip
     kept = taken_up(Run(folder, timestamp), start, print)
     experiment = Experiment(args.exp, environment, timestamp=timestamp, options=args.set, kept=kept)
@@ -125,11 +130,13 @@ def _use(
         made = rehearse(gan_class, experiment, environment, start, print)
         print(f"{experiment.name}: in order; {tiles}, {made}")
         return 0
-    outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
+    about = {"start": start, "steps": steps, "limit": args.limit, "say": print}
+    outcome = train(gan_class, experiment, environment, **about)
     if outcome.exit_code == 0:
-        evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
+        with args.limit.interrupting(f"training is done; evaluate.py --exp {args.exp} scores it"):
+            evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
     return outcome.exit_code
 
 
 if __name__ == "__main__":
-    sys.exit(main_guard(main, arguments(__doc__ or "")))
+    sys.exit(main_guard(main, arguments()))
