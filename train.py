@@ -36,7 +36,7 @@ from sensor2sensor.config.places import find_experiment
 from sensor2sensor.core.cli import main_guard
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
-from sensor2sensor.training.arguments import command_line
+from sensor2sensor.training.arguments import arguments
 from sensor2sensor.training.baseline import check_baseline, fit_baseline, try_metrics
 from sensor2sensor.training.readiness import check_data, in_words
 from sensor2sensor.training.start import (
@@ -50,8 +50,6 @@ from sensor2sensor.training.start import (
 )
 from sensor2sensor.training.time_limit import TimeLimit
 from sensor2sensor.training.tracking import refuse_untracked
-
-arguments = partial(command_line, __doc__ or "")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -139,4 +137,4 @@ def _use(
 
 
 if __name__ == "__main__":
-    sys.exit(main_guard(main, arguments()))
+    sys.exit(main_guard(main, arguments(__doc__ or "")))

@@ -17,6 +17,7 @@ from sensor2sensor.dataset.ancestry import FORKED, PRETRAINED
 
 # Says nothing of the weights: notes, what is looked at, when it is looked, what is kept.
 NOTES = frozenset({"schema_", "extends", "sample_val", "sample_tiles", "expects", "seed"})
+NOTES |= {"deterministic"}  # the order of sums: rounding, as between two devices
 NOTES |= frozenset(CadenceKeys.model_fields) - {"epochs", "monitor"}
 BATCH_SIZE, REGISTRATION = "batch_size", "registration"
 PARENTS = frozenset({REGISTRATION, PRETRAINED})  # that name another run

@@ -8,7 +8,7 @@ from sensor2sensor.core.cli import above_zero, add_set, add_split, parser
 from sensor2sensor.training.points import point
 
 
-def command_line(description: str) -> argparse.ArgumentParser:
+def arguments(description: str = "") -> argparse.ArgumentParser:
     """The options of ``train.py``, whose own text is the description."""
     made = parser(description, prog="train.py")
     made.add_argument("--exp", required=True, help="experiment below experiment_root: a/b/c")
