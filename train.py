@@ -5,6 +5,8 @@
   python train.py --exp sis2/s3/l1loss --restore 0715-0930  # a new run from the state of that one
   python train.py --exp sis2/s3/l1loss --check              # validate everything, train nothing
   python train.py --exp sis2/s3/l1loss --set steps=500      # with another value than the file's
+  python train.py --exp 'sis2/*/*'                          # one after the other, finished ones not
+  python train.py --exp sis2/s3/l1loss --sweep gen_loss.gen_l1=10,25,50,100   # compared on val
 
 In the background: mkdir -p nohup; nohup python train.py --exp sis2/s3/l1loss > nohup/l1loss.log &
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,13 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from evaluate import evaluate_run
 from experiment import Experiment
-from models.loading import (
-    check_by_name,
-    find_gan_class,
-    find_modules,
-    import_modules,
-    is_baseline,
-)  # fmt: skip
+from models import loading
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.config.places import find_experiment
@@ -37,7 +34,10 @@ from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.arguments import arguments
 from sensor2sensor.training.baseline import check_baseline, fit_baseline, try_metrics
+from sensor2sensor.training.campaign import Campaign
+from sensor2sensor.training.jobs import Job, jobs_of
 from sensor2sensor.training.readiness import check_data, in_words
+from sensor2sensor.training.standing import Alike, View, in_process, silent, unchanged
 from sensor2sensor.training.start import (
     SMOKE_STEPS,
     Start,
@@ -52,6 +52,37 @@ from sensor2sensor.training.tracking import refuse_untracked
 
 def main(args: argparse.Namespace) -> int:
     """Check everything, train, evaluate."""
+    environment = load_environment(args.environment)
+    jobs = jobs_of(args.exp, environment, args.set, args.sweep)
+    if args.list or (jobs.several and not (args.resume and args.timestamp)):
+        asked = partial(_asked, args, environment), partial(_alike, args)
+        return Campaign(args, jobs, environment, *asked).run(Path(__file__), one)
+    return one(args)
+
+
+def _asked(args: argparse.Namespace, environment: Environment, job: Job) -> View:
+    """The experiment of one of several trainings."""
+    options = (*args.set, *job.options)
+    return lambda timestamp, kept: Experiment(
+        job.exp, environment, timestamp=timestamp, options=options, kept=kept
+    )
+
+
+def _alike(args: argparse.Namespace, job: Job) -> Alike:
+    """Whether a run has its settings; the model is asked in a process that gives memory back."""
+    return partial(in_process, _is_alike, args.environment, job.exp, (*args.set, *job.options))
+
+
+def _is_alike(environment: str | None, exp: str, options: tuple[str, ...], timestamp: str) -> bool:
+    settings = load_environment(environment)
+    experiment = Experiment(exp, settings, timestamp=timestamp, options=options)
+    load_tensorflow()
+    named = experiment.config.model_name, settings.models_root, silent, experiment.config.modules
+    return unchanged(experiment.suited_to(loading.find_gan_class(*named), silent))
+
+
+def one(args: argparse.Namespace) -> int:
+    """Train one experiment, or try it in folders that are thrown away."""
     environment = load_environment(args.environment)
     if not args.smoke:
         return run(args, environment)
@@ -75,16 +106,17 @@ def run(
         folder, timestamp=args.timestamp, restore=args.restore, resume=args.resume,
         now=datetime.now(),
     )  # fmt: skip
+    start = replace(start, tag=args.tag)
     kept = taken_up(Run(folder, timestamp), start, print)
     experiment = Experiment(args.exp, environment, timestamp=timestamp, options=args.set, kept=kept)
     name, root = experiment.config.model_name, environment.models_root
     with located(experiment.document):
         counts, notices = check_data(experiment)
-        find_modules(experiment.config.modules, root)
-        if is_baseline(name, root):
+        loading.find_modules(experiment.config.modules, root)
+        if loading.is_baseline(name, root):
             return _fit(args, experiment, start)
         refuse_untracked(environment)
-        check_by_name(name, root)
+        loading.check_by_name(name, root)
         find = partial(find_pretrained, experiment, home or environment)
         start = with_pretrained(start, experiment, find)
         for line in notices:
@@ -98,7 +130,7 @@ def _fit(args: argparse.Namespace, experiment: Experiment, start: Start) -> int:
         print(line)
     if modules := experiment.config.modules:
         load_tensorflow()
-        import_modules(modules, experiment.environment.models_root)
+        loading.import_modules(modules, experiment.environment.models_root)
         try_metrics(experiment)
     if not args.check:
         load_tensorflow()
@@ -118,7 +150,7 @@ def _use(
     from sensor2sensor.training.run import train
 
     name, modules = experiment.config.model_name, experiment.config.modules
-    gan_class = find_gan_class(name, environment.models_root, print, modules)
+    gan_class = loading.find_gan_class(name, environment.models_root, print, modules)
     experiment = experiment.suited_to(gan_class, print)
     if args.check:
         tiles = in_words(counts, experiment.config.sample_train)
