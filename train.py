@@ -34,10 +34,7 @@ from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.arguments import arguments
 from sensor2sensor.training.baseline import check_baseline, fit_baseline, try_metrics
-from sensor2sensor.training.campaign import Campaign
-from sensor2sensor.training.jobs import Job, jobs_of
 from sensor2sensor.training.readiness import check_data, in_words
-from sensor2sensor.training.standing import Alike, View, in_process, silent, unchanged
 from sensor2sensor.training.start import (
     SMOKE_STEPS,
     Start,
@@ -48,37 +45,13 @@ from sensor2sensor.training.start import (
     with_pretrained,
 )
 from sensor2sensor.training.tracking import refuse_untracked
+from several import campaign_of
 
 
 def main(args: argparse.Namespace) -> int:
     """Check everything, train, evaluate."""
-    environment = load_environment(args.environment)
-    jobs = jobs_of(args.exp, environment, args.set, args.sweep)
-    if args.list or (jobs.several and not (args.resume and args.timestamp)):
-        asked = partial(_asked, args, environment), partial(_alike, args)
-        return Campaign(args, jobs, environment, *asked).run(Path(__file__), one)
-    return one(args)
-
-
-def _asked(args: argparse.Namespace, environment: Environment, job: Job) -> View:
-    """The experiment of one of several trainings."""
-    options = (*args.set, *job.options)
-    return lambda timestamp, kept: Experiment(
-        job.exp, environment, timestamp=timestamp, options=options, kept=kept
-    )
-
-
-def _alike(args: argparse.Namespace, job: Job) -> Alike:
-    """Whether a run has its settings; the model is asked in a process that gives memory back."""
-    return partial(in_process, _is_alike, args.environment, job.exp, (*args.set, *job.options))
-
-
-def _is_alike(environment: str | None, exp: str, options: tuple[str, ...], timestamp: str) -> bool:
-    settings = load_environment(environment)
-    experiment = Experiment(exp, settings, timestamp=timestamp, options=options)
-    load_tensorflow()
-    named = experiment.config.model_name, settings.models_root, silent, experiment.config.modules
-    return unchanged(experiment.suited_to(loading.find_gan_class(*named), silent))
+    campaign = campaign_of(args)
+    return one(args) if campaign is None else campaign.run(Path(__file__), one)
 
 
 def one(args: argparse.Namespace) -> int:

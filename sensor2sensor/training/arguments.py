@@ -15,7 +15,7 @@ def natural(text: str) -> int:
     return value
 
 
-def arguments(description: str) -> argparse.ArgumentParser:
+def arguments(description: str = "") -> argparse.ArgumentParser:
     """The options of ``train.py``, whose own text is the description."""
     made = parser(description, prog="train.py")
     made.add_argument(
