@@ -9,11 +9,10 @@ from pathlib import Path
 from sensor2sensor.core.errors import CheckpointError, InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.core.runs import Run, read_run_json
-from sensor2sensor.training.rows import EPOCH, read_log
+from sensor2sensor.training.rows import EPOCH, JSONL, read_log
 
 LAST, BEST = "last", "best"
 ALIKE = "validated_alike_since"  # the step behind which all validations looked at the same tiles
-LOG = "metrics.jsonl"
 _EPOCH = re.compile(r"epoch:([1-9]\d*)")
 
 
@@ -78,7 +77,7 @@ def best_step(run: Run) -> int:
 
 def _step_of_epoch(run: Run, number: int) -> int:
     """The step that completed an epoch, as the run's log has it."""
-    log = run.logs_dir / LOG
+    log = run.logs_dir / JSONL
     rows = read_log(log) if log.is_file() else []
     ends = {row[EPOCH]: row["step"] for row in rows if row["kind"] == EPOCH}
     if not ends:

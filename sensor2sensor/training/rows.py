@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
+JSONL = "metrics.jsonl"
 EPOCH = "epoch"  # the kind of rows that sum up an epoch
 SECONDS = "seconds"  # how long an epoch took
 

@@ -31,6 +31,7 @@ from sensor2sensor.training.points import LAST, step_at
 
 logger = logging.getLogger(__name__)
 SMOKE_STEPS = 2
+TAG = "tag"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Start:
         pretrained: Begin with the weights of this other run's generator.
         fork: Begin with the weights of all networks of this other run.
         at: The step of the checkpoint of ``source`` or ``fork``; None: the newest.
+        tag: What ``--tag`` calls the run; None: what it was called before, if anything.
     """
 
     resume: bool = False
@@ -50,10 +52,18 @@ class Start:
     pretrained: Run | None = None
     fork: Run | None = None
     at: int | None = None
+    tag: str | None = None
 
     def weights_of(self, run: Run) -> Run | None:
         """Whose weights ``run`` begins with, its own where it is resumed; None: new ones."""
         return run if self.resume else self.source or self.fork or self.pretrained
+
+
+def tagged(run: Run, start: Start) -> dict[str, str]:
+    """What ``run.json`` keeps of ``--tag``: now, or when the run began; nothing without one."""
+    before = read_run_json(run).get(TAG) if run.run_json.is_file() else None
+    tag = before if start.tag is None else start.tag
+    return {} if tag is None else {TAG: tag}
 
 
 def begun_with(run: Run, key: str = PRETRAINED) -> tuple[Run, dict[str, Any]] | None:

@@ -21,10 +21,9 @@ from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.training.board import Board
 from sensor2sensor.training.checkpoints import reason_of
+from sensor2sensor.training.rows import JSONL as JSONL
 from sensor2sensor.training.rows import Row, row_of
 from sensor2sensor.training.rows import read_log as read_log
-
-JSONL = "metrics.jsonl"
 
 logger = logging.getLogger(__name__)
 

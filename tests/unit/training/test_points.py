@@ -9,7 +9,8 @@ import pytest
 
 from sensor2sensor.core.errors import CheckpointError, InputError
 from sensor2sensor.core.runs import Run, write_run_json
-from sensor2sensor.training.points import LOG, point, step_at
+from sensor2sensor.training.points import point, step_at
+from sensor2sensor.training.rows import JSONL
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def run(tmp_path):
     write_run_json(run, {"started": "2026-07-15T09:30:00Z", "best": {"step": 3}})
     rows = [{"step": 3, "kind": "val"}, {"step": 3, "kind": "epoch", "epoch": 1}]
     rows += [{"step": s, "kind": "epoch", "epoch": e} for s, e in ((5, 2), (8, 4))]
-    (run.logs_dir / LOG).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (run.logs_dir / JSONL).write_text("".join(json.dumps(row) + "\n" for row in rows))
     run.ckpt_dir.mkdir(parents=True)
     for step in (3, 8, 10):
         (run.ckpt_dir / f"ckpt-{step}.index").touch()
@@ -48,7 +49,7 @@ def test_what_the_run_does_not_have_is_told_with_what_it_has(run, text, error, s
 
 
 def test_a_run_in_steps_has_no_epochs_and_one_without_monitor_no_best(run):
-    (run.logs_dir / LOG).write_text('{"step": 3, "kind": "train"}\n')
+    (run.logs_dir / JSONL).write_text('{"step": 3, "kind": "train"}\n')
     with pytest.raises(InputError, match="counts no epochs, or has ended none; name a step"):
         step_at(run, "epoch:1")
     write_run_json(run, {"started": "2026-07-15T09:30:00Z"})
