@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -75,6 +76,7 @@ def run(
         folder, timestamp=args.timestamp, restore=args.restore, resume=args.resume,
         now=datetime.now(),
     )  # fmt: skip
+    start = replace(start, tag=args.tag)
     kept = taken_up(Run(folder, timestamp), start, print)
     experiment = Experiment(args.exp, environment, timestamp=timestamp, options=args.set, kept=kept)
     name, root = experiment.config.model_name, environment.models_root

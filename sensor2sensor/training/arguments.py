@@ -18,6 +18,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
     made.add_argument(
         "--smoke", action="store_true", help="two steps and all that follows; kept nowhere"
     )
+    made.add_argument("--tag", metavar="TEXT", help="a word for the run, to find it by (s2s runs)")
     add_set(made, "a setting above those of experiment.json", "gen_loss.gen_l1=50")
     add_split(made)
     return made

@@ -40,15 +40,24 @@ class Start:
         resume: Continue the run's own folder.
         source: Begin with the state of this other run.
         pretrained: Begin with the weights of this other run's generator.
+        tag: What to call the run; None: as it was called, if it was.
     """
 
     resume: bool = False
     source: Run | None = None
     pretrained: Run | None = None
+    tag: str | None = None
 
     def weights_of(self, run: Run) -> Run | None:
         """Whose weights ``run`` begins with, its own where it is resumed; None: new ones."""
         return run if self.resume else self.source or self.pretrained
+
+
+def tagged(start: Start, run: Run) -> dict[str, str]:
+    """The entry of ``run.json`` on a run's tag; none where it has none."""
+    before = read_run_json(run).get("tag") if run.run_json.is_file() else None
+    tag = before if start.tag is None else start.tag
+    return {} if tag is None else {"tag": tag}
 
 
 def begun_with(run: Run) -> tuple[Run, dict[str, Any]] | None:

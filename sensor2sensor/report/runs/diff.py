@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.manifest import flat
 from sensor2sensor.report.runs.found import UNREADABLE, Seen, evaluations_of, tables_of
+
+if TYPE_CHECKING:
+    from sensor2sensor.report.entrants import Entrant
+    from sensor2sensor.report.load import Group, Result
 
 ABSENT = "–"
 SHORT = 10  # digits of a hash
@@ -118,36 +122,42 @@ def scored(first: Seen, second: Seen, evaluations: Path) -> list[Scored]:
     return [row for group in results.groups for row in _group(group, first, second)]
 
 
-def _is_of(result: Any, seen: Seen) -> bool:
+def _is_of(result: Result, seen: Seen) -> bool:
     facts = result.facts
     return (facts.experiment, facts.timestamp) == (seen.experiment, seen.run.timestamp)
 
 
-def _alone(result: Any) -> Any:
+def _alone(result: Result) -> Result:
     return replace(result, facts=result.facts.model_copy(update={"recipe": None}))
 
 
-def _group(group: Any, first: Seen, second: Seen) -> list[Scored]:
-    from sensor2sensor.report import compare, paired
+def _group(group: Group, first: Seen, second: Seen) -> list[Scored]:
+    from sensor2sensor.report import compare
+    from sensor2sensor.report.board import board_of
+    from sensor2sensor.report.comparison import family
+    from sensor2sensor.report.paired import against
 
-    every = [entrant for entrant in paired.board_of(group).entrants if entrant.results]
-    sides = [
-        next((e for e in every if _is_of(e.results[0], seen)), None) for seen in (first, second)
-    ]
-    one, two = sides
-    if one is None or two is None:
+    board = board_of(group)
+    every = [entrant for entrant in board.entrants if entrant.results]
+    sides = [[e for e in every if _is_of(e.results[0], seen)] for seen in (first, second)]
+    if not all(sides):
         return []
-    board = paired.board_of(group)
-    found = paired.family(paired.against(board, [(two, one)]))
+    (one, *_), (two, *_) = sides
     titles = compare.headings(group, unit=False)
+
+    def mean(entrant: Entrant, metric: str) -> str:
+        return compare.number(float(compare.values(entrant, metric).mean()))
+
     return [
         Scored(
-            group.title, titles[told.metric],
-            *(compare.number(float(compare.values(side, told.metric).mean())) for side in (one, two)),
+            group.title,
+            titles[told.metric],
+            mean(one, told.metric),
+            mean(two, told.metric),
             compare.gain_cell(told).replace("\n", "  "),
         )
-        for told in found
-    ]  # fmt: skip
+        for told in family(against(board, [(two, one)]))
+    ]
 
 
 def refuse(first: Seen, second: Seen) -> None:

@@ -251,7 +251,7 @@ def _tested(
             content = files.read_json(path)
             own = (content["experiment"], content["timestamp"]) == (experiment, run.timestamp)
             summary = content["summary"][MODEL]
-            name = metric if metric in summary else next(iter(summary))
+            name = metric if metric is not None and metric in summary else next(iter(summary))
             value, step = number(summary[name]["mean"]), int(content["step"])
         except (InputError, OSError, KeyError, TypeError, ValueError, StopIteration):
             continue  # the report says what is wrong with it

@@ -6,8 +6,9 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,10 @@ def values_of(row: Row) -> list[str]:
 def read_log(path: Path) -> Log:
     """The end of a log; an empty one where there is none."""
     lines = lines_of(path)
-    train = list(rows([line for line in lines if kind_of(line) == TRAIN][-SPEED_ROWS:]))
-    return Log(train, list(rows(line for line in lines if kind_of(line) == VAL)))
+    train = islice((line for line in reversed(lines) if kind_of(line) == TRAIN), SPEED_ROWS)
+    # Looked for as bytes first: of a hundred rows one is a validation.
+    looks = (line for line in lines if b'"val"' in line and kind_of(line) == VAL)
+    return Log(list(rows(train))[::-1], list(rows(looks)))
 
 
 def lines_of(path: Path, most_bytes: int = MOST_BYTES) -> list[bytes]:
@@ -106,7 +109,7 @@ def kind_of(line: bytes) -> str:
     return found[1].decode() if found else ""
 
 
-def rows(lines: Iterator[bytes] | Sequence[bytes]) -> Iterator[Row]:
+def rows(lines: Iterable[bytes]) -> Iterator[Row]:
     """The rows of lines; what is none, as a kill leaves it, is passed over."""
     for line in lines:
         try:
