@@ -15,6 +15,7 @@ from sensor2sensor.config.cadence import CadenceKeys
 from sensor2sensor.config.calibration import CalibrationKeys
 from sensor2sensor.config.compose import compose
 from sensor2sensor.config.cross_sensor import CrossSensorKeys
+from sensor2sensor.config.engine import EngineKeys
 from sensor2sensor.config.exclusion import beside_its_file
 from sensor2sensor.config.expects import ExpectsKeys
 from sensor2sensor.config.jsonc import JsonDocument, Key, Table, load_jsonc
@@ -52,7 +53,13 @@ def _required_unless_extended(schema: dict[str, Any]) -> None:
 
 
 class ExperimentFile(
-    CadenceKeys, OptimizerKeys, ScalingKeys, CrossSensorKeys, ExpectsKeys, CalibrationKeys
+    CadenceKeys,
+    EngineKeys,
+    OptimizerKeys,
+    ScalingKeys,
+    CrossSensorKeys,
+    ExpectsKeys,
+    CalibrationKeys,
 ):
     """One experiment: model, data set and every parameter of its training."""
 

@@ -16,6 +16,7 @@ from sensor2sensor.core.runs import Run, read_run_json
 
 # Says nothing of the weights: notes, what is looked at, when it is looked, what is kept.
 NOTES = frozenset({"schema_", "extends", "sample_val", "sample_tiles", "expects", "seed"})
+NOTES |= {"deterministic"}  # the order of sums: rounding, as between two devices
 NOTES |= frozenset(CadenceKeys.model_fields) - {"epochs", "monitor"}
 BATCH_SIZE, REGISTRATION = "batch_size", "registration"
 PARENTS = frozenset({REGISTRATION, "pretrained_generator"})  # that name another run

@@ -11,7 +11,6 @@ from typing import Any
 import tensorflow as tf
 
 from sensor2sensor.core.errors import TrainingError
-from sensor2sensor.training.contract import GANModel, step_caller
 from sensor2sensor.training.watch import LossWatch
 
 # Not at every step: reading losses waits for the device.
@@ -76,14 +75,14 @@ class Actions:
 
 
 def train_loop(
-    model: GANModel, batches: Any, plan: Plan, actions: Actions, watch: LossWatch
+    call: Callable[[Any, Any], Any], batches: Any, plan: Plan, actions: Actions, watch: LossWatch
 ) -> int:
     """Train from ``plan.start`` to ``plan.steps`` or until asked to stop.
 
     The state after the last step is always saved, and never one with a non-finite loss before it.
 
     Args:
-        model: A checked model.
+        call: One step, ``(batch, step) -> losses``: a :class:`~.compiled.Step`.
         batches: Endless batches of dict(input, target, index, ...), the first for ``plan.start``.
         plan: When to do what.
         actions: What to do.
@@ -97,10 +96,9 @@ def train_loop(
     """
     iterator = iter(batches)
     clock = _Clock(plan.start)
-    step, stopping, call = plan.start, actions.stop_requested(), None
+    step, stopping = plan.start, actions.stop_requested()
     while step < plan.steps and not stopping:
         batch = next(iterator)
-        call = call or step_caller(model, batch)
         with actions.around(step + 1):
             losses = _one_step(call, batch, step, watch.where)
         step += 1

@@ -62,7 +62,7 @@ def train(
         stack.enter_context(files.lock(experiment.run.lock))
         refuse_overwriting(experiment.run, start)
         # Before the model is made: layers without a seed of their own draw from the global one.
-        make_repeatable(experiment.SEED, device)
+        make_repeatable(experiment.SEED, device, experiment.config.deterministic)
         own = users_files(gan_class, experiment)
         with files.undone_on_failure(experiment.run.logs_dir), blaming(*own):
             try_own_metrics(experiment.contract)
@@ -74,8 +74,10 @@ def train(
         return session.run(steps or experiment.STEPS)
 
 
-def make_repeatable(seed: int, device: str) -> None:
-    """Fix the seeds of weights and dropout; on CPU also the order of every sum.
+def make_repeatable(seed: int, device: str, deterministic: bool | None = None) -> None:
+    """Fix the seeds of weights and dropout, and the order of every sum.
+
+    ``deterministic`` says whether that too; None: on a CPU, where it costs next to nothing.
 
     Names of layers decide on the order of some sums in TensorFlow's graphs, and Keras numbers them
     through a process: a training after others would differ by rounding from the same one alone.
@@ -85,5 +87,5 @@ def make_repeatable(seed: int, device: str) -> None:
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(derive(seed, Purpose.INIT) % 2**32)  # NumPy's seed has 32 bits
     # On a GPU it slows convolutions down and refuses operations that have no ordered kernel.
-    if device == "CPU":
+    if device == "CPU" if deterministic is None else deterministic:
         tf.config.experimental.enable_op_determinism()

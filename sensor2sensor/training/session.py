@@ -29,12 +29,11 @@ from sensor2sensor.training.batches import (
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.board import graph_of
 from sensor2sensor.training.cadence import EpochMeans, cadence
+from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
     extras_for,
-    retraced,
-    trace_step,
     users_files,
 )
 from sensor2sensor.training.histograms import Histograms
@@ -126,7 +125,9 @@ class Session:
     def begin(self, start: Start, steps: int, device: str) -> None:
         """Trace the first step and restore; only then is anything of the run written."""
         self.first = self._batches()
-        trace_step(self.model, form := self.first.element_spec)
+        form = self.first.element_spec
+        self.step = compiled_step(self.model, form, jit_compile=self.experiment.config.jit_compile)
+        self.step.prepare()
         check_step(self.model, self.experiment)
         self.statistics.attempt(form["input"])
         self.graph = partial(graph_of, self.model.generator, form["input"])
@@ -210,7 +211,7 @@ class Session:
         if look_lost:
             self._sample(self.begun)  # the run was killed between its checkpoint and this look
         batches = self._batches() if self.begun else self.first
-        return train_loop(self.model, batches, plan, actions, watch)
+        return train_loop(self.step, batches, plan, actions, watch)
 
     def _histograms(self) -> Histograms:
         return Histograms(
@@ -262,7 +263,7 @@ class Session:
         # A module of ARISGAN's returns no losses: its weights have to tell.
         if not losses:
             self._refuse_unsound(step)
-        if not self.warned and retraced(self.model, step - self.begun):
+        if not self.warned and self.step.retraced(step - self.begun):
             self.warned = True
             logger.warning("train_step was traced anew at every step; it captures a new object")
 

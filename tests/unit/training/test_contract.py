@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from sensor2sensor.core.errors import InputError, ModelContractError, OutputExistsError
 from sensor2sensor.core.runs import Run, write_run_json
+from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.contract import (
     accepted_extras,
     build_networks,
     check_model,
     extras_for,
-    step_caller,
 )
 from sensor2sensor.training.measured import seen_by
 from sensor2sensor.training.start import choose_start
@@ -69,7 +69,7 @@ def test_extras_reach_a_step_that_takes_them():
 
     fields = {**batch(0), "mask": tf.ones([2, 8, 8, 1])}
     del fields["index"]
-    losses = step_caller(Model(), fields)(fields, tf.constant(0, tf.int64))
+    losses = compiled_step(Model(), fields)(fields, tf.constant(0, tf.int64))
     assert float(losses["sum"]) == 128.0
 
 
