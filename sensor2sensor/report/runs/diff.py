@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from sensor2sensor.report.runs.found import UNREADABLE, Seen, evaluations_of, ta
 if TYPE_CHECKING:
     from sensor2sensor.report.entrants import Entrant
     from sensor2sensor.report.load import Group, Result
+
+Pair = tuple[Seen, Seen]
 
 ABSENT = "–"
 SHORT = 10  # digits of a hash
@@ -100,26 +102,28 @@ def shown(value: object) -> str:
     return f"{text[:SHORT]}…" if is_hash else text
 
 
-def scored(first: Seen, second: Seen, evaluations: Path) -> list[Scored]:
+def scored(pair: Pair, evaluations: Path) -> list[Scored]:
     """Every metric of evaluations that may be compared, with the interval that the report has.
 
     Args:
-        first: A run.
-        second: Another one; gains are its own.
+        pair: A run, and another one whose gains are told.
         evaluations: ``_evaluation``.
     """
-    from sensor2sensor.report.load import Results, read_all
+    from sensor2sensor.report.load import read_all
 
     tables = tables_of(evaluations)
-    paths = [evaluations_of(seen.experiment, seen.run, tables) for seen in (first, second)]
-    if not all(paths):
-        return []
-    read = [read_all(own)[0] for own in paths]
+    one, two = (read_all(evaluations_of(seen.experiment, seen.run, tables))[0] for seen in pair)
+    return compared(pair, (*one, *two))
+
+
+def compared(pair: Pair, results: Sequence[Result]) -> list[Scored]:
+    """Every metric of the evaluations of two runs that may stand in one table."""
+    from sensor2sensor.report.load import Results
+
     # Seeds of one recipe are one entry of a table: here they are what is compared.
-    apart = [[_alone(result) for result in own if _is_of(result, seen)]
-             for own, seen in zip(read, (first, second), strict=True)]  # fmt: skip
-    results = Results(evaluations, tuple([*apart[0], *apart[1]]), ())
-    return [row for group in results.groups for row in _group(group, first, second)]
+    own = [_alone(result) for result in results if any(_is_of(result, seen) for seen in pair)]
+    groups = Results(Path(), tuple(own), ()).groups
+    return [row for group in groups for row in _group(group, pair)]
 
 
 def _is_of(result: Result, seen: Seen) -> bool:
@@ -131,7 +135,7 @@ def _alone(result: Result) -> Result:
     return replace(result, facts=result.facts.model_copy(update={"recipe": None}))
 
 
-def _group(group: Group, first: Seen, second: Seen) -> list[Scored]:
+def _group(group: Group, pair: Pair) -> list[Scored]:
     from sensor2sensor.report import compare
     from sensor2sensor.report.board import board_of
     from sensor2sensor.report.comparison import family
@@ -139,7 +143,7 @@ def _group(group: Group, first: Seen, second: Seen) -> list[Scored]:
 
     board = board_of(group)
     every = [entrant for entrant in board.entrants if entrant.results]
-    sides = [[e for e in every if _is_of(e.results[0], seen)] for seen in (first, second)]
+    sides = [[e for e in every if _is_of(e.results[0], seen)] for seen in pair]
     if not all(sides):
         return []
     (one, *_), (two, *_) = sides

@@ -73,7 +73,7 @@ def _diff(args: argparse.Namespace) -> int:
             console.print(_drawn(title, ("", "A", "B"), rows))
     if alike := [title for title, differences in parts.items() if not differences]:
         console.print(f"alike: {', '.join(alike)}", soft_wrap=True)
-    scores = scored(first, second, environment.evaluation_dir)
+    scores = scored((first, second), environment.evaluation_dir)
     for title in dict.fromkeys(one.title for one in scores):
         own = [one for one in scores if one.title == title]
         rows4 = [(one.metric, one.first, one.second, one.gain) for one in own]
