@@ -114,7 +114,7 @@ def fit_baseline(experiment: ExperimentView, start: Start) -> None:
     )
     made = entry.make(experiment.contract, train)
     kept = {"name": entry.name, "fitted_on": _fitted_on(train) if entry.fitted else None}
-    done = {"status": "done", KEY: {**kept, **made.describe()}, **tagged(start, run)}
+    done = {"status": "done", KEY: {**kept, **made.describe()}, **tagged(run, start)}
     with files.undone_on_failure(run.logs_dir):
         run_file.begin(experiment, steps=0, device="CPU", restored_from=None, further=done)
 

@@ -151,7 +151,7 @@ class Session:
             restored_from=restored,
             model=module_identity(self.source),
             pretrained=pretrained,
-            further={**found, **noted(self.experiment), **tagged(start, self.experiment.run)},
+            further={**found, **noted(self.experiment), **tagged(self.experiment.run, start)},
         )
 
     def run(self, steps: int) -> Outcome:

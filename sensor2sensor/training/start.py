@@ -30,6 +30,7 @@ from sensor2sensor.dataset.calibration import KEY
 
 logger = logging.getLogger(__name__)
 SMOKE_STEPS = 2
+TAG = "tag"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Start:
         resume: Continue the run's own folder.
         source: Begin with the state of this other run.
         pretrained: Begin with the weights of this other run's generator.
-        tag: What to call the run; None: as it was called, if it was.
+        tag: What ``--tag`` calls the run; None: what it was called before, if anything.
     """
 
     resume: bool = False
@@ -53,11 +54,11 @@ class Start:
         return run if self.resume else self.source or self.pretrained
 
 
-def tagged(start: Start, run: Run) -> dict[str, str]:
-    """The entry of ``run.json`` on a run's tag; none where it has none."""
-    before = read_run_json(run).get("tag") if run.run_json.is_file() else None
+def tagged(run: Run, start: Start) -> dict[str, str]:
+    """What ``run.json`` keeps of ``--tag``: now, or when the run began; nothing without one."""
+    before = read_run_json(run).get(TAG) if run.run_json.is_file() else None
     tag = before if start.tag is None else start.tag
-    return {} if tag is None else {"tag": tag}
+    return {} if tag is None else {TAG: tag}
 
 
 def begun_with(run: Run) -> tuple[Run, dict[str, Any]] | None:
