@@ -15,7 +15,7 @@ from sensor2sensor.predictors.entries import TrainSplit
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.registry import find
 from sensor2sensor.training import run_file
-from sensor2sensor.training.start import Start
+from sensor2sensor.training.start import Start, tagged
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
@@ -114,7 +114,7 @@ def fit_baseline(experiment: ExperimentView, start: Start) -> None:
     )
     made = entry.make(experiment.contract, train)
     kept = {"name": entry.name, "fitted_on": _fitted_on(train) if entry.fitted else None}
-    done = {"status": "done", KEY: {**kept, **made.describe()}}
+    done = {"status": "done", KEY: {**kept, **made.describe()}, **tagged(run, start)}
     with files.undone_on_failure(run.logs_dir):
         run_file.begin(experiment, steps=0, device="CPU", restored_from=None, further=done)
 

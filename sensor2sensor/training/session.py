@@ -50,7 +50,7 @@ from sensor2sensor.training.registration import noted
 from sensor2sensor.training.rows import EPOCH
 from sensor2sensor.training.samples import SampleRow
 from sensor2sensor.training.sinks import sinks_for
-from sensor2sensor.training.start import Start
+from sensor2sensor.training.start import Start, tagged
 from sensor2sensor.training.state import TrainingState, applied_rate
 from sensor2sensor.training.terms import Terms
 from sensor2sensor.training.validation import Monitor, sheet_path, write_sheet
@@ -151,7 +151,7 @@ class Session:
             restored_from=restored,
             model=module_identity(self.source),
             pretrained=pretrained,
-            further={**found, **noted(self.experiment)},
+            further={**found, **noted(self.experiment), **tagged(self.experiment.run, start)},
         )
 
     def run(self, steps: int) -> Outcome:

@@ -30,6 +30,7 @@ from sensor2sensor.dataset.calibration import KEY
 
 logger = logging.getLogger(__name__)
 SMOKE_STEPS = 2
+TAG = "tag"
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,24 @@ class Start:
         resume: Continue the run's own folder.
         source: Begin with the state of this other run.
         pretrained: Begin with the weights of this other run's generator.
+        tag: What ``--tag`` calls the run; None: what it was called before, if anything.
     """
 
     resume: bool = False
     source: Run | None = None
     pretrained: Run | None = None
+    tag: str | None = None
 
     def weights_of(self, run: Run) -> Run | None:
         """Whose weights ``run`` begins with, its own where it is resumed; None: new ones."""
         return run if self.resume else self.source or self.pretrained
+
+
+def tagged(run: Run, start: Start) -> dict[str, str]:
+    """What ``run.json`` keeps of ``--tag``: now, or when the run began; nothing without one."""
+    before = read_run_json(run).get(TAG) if run.run_json.is_file() else None
+    tag = before if start.tag is None else start.tag
+    return {} if tag is None else {TAG: tag}
 
 
 def begun_with(run: Run) -> tuple[Run, dict[str, Any]] | None:
