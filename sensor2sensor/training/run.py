@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOCK = ".lock"
 AFRESH = Start()
 
 
@@ -63,7 +62,7 @@ def train(
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignal(say, limit))
         # Before anything is tidied: what another process writes looks like a kill's leftovers.
-        stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
+        stack.enter_context(files.lock(experiment.run.lock))
         refuse_overwriting(experiment.run, start)
         # Before the model is made: layers without a seed of their own draw from the global one.
         make_repeatable(experiment.SEED, device, experiment.config.deterministic)
