@@ -6,14 +6,15 @@ One small GAN with all that a resumed run has to remember: dropout, batch normal
 refreshed statistics, WGAN-GP with two critic steps, warm-up, a falling learning rate, averaged
 weights, epochs, the best validations and patience. It is run by ``train.py`` as a user runs it and
 ended by KILL, TERM or INT, some of them twice, at random moments: while TensorFlow starts, in a
-step, a save or a look, wherever the signal meets it. ``--resume`` takes it up again until it is done. Then
+step, a save or a look, wherever the signal meets it. ``--resume`` takes it up again until it is
+done. Then
 
-* every tensor of its last checkpoint and of the best equals that of the undisturbed run, bit for bit;
+* every tensor of its last checkpoint and of the best is that of the undisturbed run, bit for bit;
 * ``metrics.jsonl`` has each step once, with the same numbers; TensorBoard's files, each point once;
 * ``run.json`` names the same best; nothing lies about that the undisturbed run does not have;
 * no life ended but by its signal, with the exit code of it, and none printed a traceback.
 
-Returns 1 where any of that is not so. The seed is that of the moments; ``--folder`` keeps all files.
+Returns 1 where any of that is not so. ``--seed`` is that of the moments; ``--folder`` keeps all.
 """
 
 from __future__ import annotations
