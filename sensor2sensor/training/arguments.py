@@ -7,7 +7,7 @@ import argparse
 from sensor2sensor.core.cli import add_set, add_split, parser
 
 
-def arguments(description: str) -> argparse.ArgumentParser:
+def arguments(description: str = "") -> argparse.ArgumentParser:
     """The options of ``train.py``, whose own text is the description."""
     made = parser(description, prog="train.py")
     made.add_argument("--exp", required=True, help="experiment below experiment_root: a/b/c")
