@@ -12,6 +12,7 @@ In the background: mkdir -p nohup; nohup python train.py --exp sis2/s3/l1loss > 
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import tempfile
 from datetime import datetime
@@ -116,18 +117,25 @@ def _use(
     load_tensorflow()
     from sensor2sensor.training.rehearsal import rehearse
     from sensor2sensor.training.run import train
+    from sensor2sensor.training.strategy import choose_devices
 
+    devices = choose_devices(environment, experiment.config, print)
+    say = print if devices.chief else logging.debug
     name, modules = experiment.config.model_name, experiment.config.modules
-    gan_class = find_gan_class(name, environment.models_root, print, modules)
-    experiment = experiment.suited_to(gan_class, print)
+    gan_class = find_gan_class(name, environment.models_root, say, modules)
+    experiment = experiment.suited_to(gan_class, say)
     if args.check:
         tiles = in_words(counts, experiment.config.sample_train)
-        made = rehearse(gan_class, experiment, environment, start, print)
+        made = rehearse(gan_class, experiment, environment, start, say, devices)
         print(f"{experiment.name}: in order; {tiles}, {made}")
         return 0
-    outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
-    if outcome.exit_code == 0:
-        evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
+    about = {"start": start, "steps": steps, "say": say, "devices": devices}
+    outcome = train(gan_class, experiment, environment, **about)
+    try:
+        if outcome.exit_code == 0 and devices.chief:
+            evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
+    finally:
+        devices.part()
     return outcome.exit_code
 
 

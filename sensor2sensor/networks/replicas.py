@@ -37,7 +37,9 @@ def own_part(whole: tf.Tensor, size: Any, axis: int = 0) -> tf.Tensor:
     if count() == 1:
         return whole
     first = tf.distribute.get_replica_context().replica_id_in_sync_group * size
-    return whole[(slice(None),) * axis + (slice(first, first + size),)]
+    begin, sizes = [0] * whole.shape.rank, [-1] * whole.shape.rank
+    begin[axis], sizes[axis] = first, size
+    return tf.slice(whole, begin, sizes)  # not by indices, which would forget a size that is known
 
 
 def mean_of_all(value: tf.Tensor) -> tf.Tensor:

@@ -38,6 +38,12 @@ class StopSignal:
         requested, self._begun = self.requested, True
         return requested
 
+    def heed(self, agreed: bool) -> bool:
+        """Whether to end, by what all workers agree on; what another has been told counts here."""
+        if agreed and not self.requested:
+            self.received = signal.SIGTERM
+        return agreed
+
     @property
     def exit_code(self) -> int:
         """143 after SIGTERM, 130 after SIGINT, 0 without a signal."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -16,10 +17,12 @@ from sensor2sensor.core.seeds import Purpose, derive
 from sensor2sensor.metrics.compute import try_own_metrics
 from sensor2sensor.training import run_file
 from sensor2sensor.training.contract import ExperimentView, GANModel, users_files
+from sensor2sensor.training.follower import Follower
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.session import Outcome, Say, Session
 from sensor2sensor.training.start import Start, refuse_overwriting
+from sensor2sensor.training.strategy import ONE, Devices
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
@@ -38,6 +41,7 @@ def train(
     start: Start = AFRESH,
     steps: int | None = None,
     say: Say = logger.info,
+    devices: Devices = ONE,
 ) -> Outcome:
     """Train ``experiment`` in its run folder until ``steps`` are done or a signal comes.
 
@@ -48,29 +52,40 @@ def train(
         start: Afresh, resumed, or from another run's state.
         steps: Total steps; the experiment's by default.
         say: Where lines for the user go.
+        devices: What it trains on; a worker that is not the chief writes nothing.
 
     Raises:
         OutputExistsError: The folder holds checkpoints and the run is not resumed.
         CheckpointError: The state asked for cannot be restored.
         ModelContractError: The model does not offer what is called.
-        TrainingError: A loss is not finite, memory or disk is full.
+        TrainingError: A loss is not finite, memory or disk is full, or a worker is gone.
         InputError: Another process trains in this folder.
     """
-    device = run_file.choose_device(environment.require_gpu)
+    here = devices.replicas // devices.workers
+    device = run_file.choose_device(environment.require_gpu, here)
+    kind = Session if devices.chief else Follower
     with ExitStack() as stack:
+        stack.enter_context(devices.guarded(experiment.name))
         stop = stack.enter_context(StopSignal(say))
-        # Before anything is tidied: what another process writes looks like a kill's leftovers.
-        stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
-        refuse_overwriting(experiment.run, start)
+        if devices.chief:
+            # Before anything is tidied: what another process writes looks like a kill's leftovers.
+            stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
+            refuse_overwriting(experiment.run, start)
+        else:
+            # A module may write summaries by itself.
+            experiment.output.LOGS = stack.enter_context(TemporaryDirectory())
         # Before the model is made: layers without a seed of their own draw from the global one.
         make_repeatable(experiment.SEED, device, experiment.config.deterministic)
         own = users_files(gan_class, experiment)
-        with files.undone_on_failure(experiment.run.logs_dir), blaming(*own):
+        undone: AbstractContextManager[None] = nullcontext()
+        if devices.chief:
+            undone = files.undone_on_failure(experiment.run.logs_dir)
+        with undone, blaming(*own):
             try_own_metrics(experiment.contract)
             # The map of the weights that are taken up, not that of the data set as it is now.
             weights = start.weights_of(experiment.run)
             experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
-            session = Session(gan_class, experiment, environment, say, stop)
+            session = kind(gan_class, experiment, environment, say, stop, devices)
             session.begin(start, steps or experiment.STEPS, device)
         return session.run(steps or experiment.STEPS)
 

@@ -29,7 +29,6 @@ from sensor2sensor.training.batches import (
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.board import graph_of
 from sensor2sensor.training.cadence import EpochMeans, cadence
-from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
@@ -47,11 +46,13 @@ from sensor2sensor.training.modules import module_identity
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import check_step, construct
 from sensor2sensor.training.registration import noted
+from sensor2sensor.training.replicated import step_on
 from sensor2sensor.training.rows import EPOCH
 from sensor2sensor.training.samples import SampleRow
 from sensor2sensor.training.sinks import sinks_for
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState, applied_rate
+from sensor2sensor.training.strategy import ONE, Devices
 from sensor2sensor.training.terms import Terms
 from sensor2sensor.training.validation import Monitor, sheet_path, write_sheet
 from sensor2sensor.training.watch import LossWatch
@@ -90,13 +91,15 @@ class Session:
         environment: Environment,
         say: Say,
         stop: StopSignal,
+        devices: Devices = ONE,
     ) -> None:
-        self.experiment, self.environment = experiment, environment
+        self.experiment, self.environment, self.devices = experiment, environment, devices
         self.say, self.stop = say, stop
         self.folder = experiment.run.ckpt_dir
         self.options = reader_options(experiment, environment)
         self.source, self.files = source_of(gan_class), users_files(gan_class, experiment)
-        self.model = construct(gan_class, experiment)
+        with devices.scope():
+            self.model = construct(gan_class, experiment)
         displaced = experiment.config.displaced(experiment.contract.extras)
         self.extras = extras_for(self.model, experiment.contract, displaced)
         self.chain = chain_of(experiment)
@@ -124,11 +127,7 @@ class Session:
 
     def begin(self, start: Start, steps: int, device: str) -> None:
         """Trace the first step and restore; only then is anything of the run written."""
-        self.first = self._batches()
-        form = self.first.element_spec
-        self.step = compiled_step(self.model, form, jit_compile=self.experiment.config.jit_compile)
-        self.step.prepare()
-        check_step(self.model, self.experiment)
+        form = self._trace()
         self.statistics.attempt(form["input"])
         self.graph = partial(graph_of, self.model.generator, form["input"])
         for place in (self.experiment.run.logs_dir, self.experiment.run.samples_dir):
@@ -138,7 +137,7 @@ class Session:
         restored, pretrained = take_up(
             self.model, self.state, self.experiment, start, module=self.source, say=self.say
         )
-        self.begun = restored["step"] if restored else 0
+        self.begun = self.devices.share(self.state, restored["step"] if restored else 0)
         self._greet(steps, device)
         resumed = restored is not None and start.resume
         known = run_file.measured_before(self.experiment.run, self.source) if resumed else None
@@ -151,8 +150,17 @@ class Session:
             restored_from=restored,
             model=module_identity(self.source),
             pretrained=pretrained,
-            further={**found, **noted(self.experiment)},
+            further={**self.devices.facts(), **found, **noted(self.experiment)},
         )
+
+    def _trace(self) -> Any:
+        """Trace the first step; returns the form of its batches."""
+        self.first = self._batches()
+        form, config = self.first.element_spec, self.experiment.config
+        self.step = step_on(self.devices, self.model, form, jit_compile=config.jit_compile)
+        self.step.prepare()
+        check_step(self.model, self.experiment)
+        return form
 
     def run(self, steps: int) -> Outcome:
         """Train, and keep ``run.json`` true whatever happens."""
@@ -196,7 +204,7 @@ class Session:
             self._report,
             self._save,
             self._sample,
-            self.stop.asked,
+            self._stop_asked,
             self._histograms().around,
         )
         weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
@@ -212,6 +220,9 @@ class Session:
             self._sample(self.begun)  # the run was killed between its checkpoint and this look
         batches = self._batches() if self.begun else self.first
         return train_loop(self.step, batches, plan, actions, watch)
+
+    def _stop_asked(self) -> bool:
+        return self.stop.heed(self.step.agreed(self.stop.asked()))
 
     def _histograms(self) -> Histograms:
         return Histograms(
