@@ -3,8 +3,11 @@
   python train.py --exp sis2/s3/l1loss
   python train.py --exp sis2/s3/l1loss --resume             # continue the latest run in its folder
   python train.py --exp sis2/s3/l1loss --restore 0715-0930  # a new run from the state of that one
+  python train.py --exp sis2/s3/l1loss --fork 0715-0930 --at best   # from its weights, from step 0
   python train.py --exp sis2/s3/l1loss --check              # validate everything, train nothing
   python train.py --exp sis2/s3/l1loss --set steps=500      # with another value than the file's
+  python train.py --exp 'sis2/*/*'                          # one after the other, finished ones not
+  python train.py --exp sis2/s3/l1loss --sweep gen_loss.gen_l1=10,25,50,100   # compared on val
 
 In the background: mkdir -p nohup; nohup python train.py --exp sis2/s3/l1loss > nohup/l1loss.log &
 """
@@ -12,9 +15,9 @@ In the background: mkdir -p nohup; nohup python train.py --exp sis2/s3/l1loss > 
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,13 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from evaluate import evaluate_run
 from experiment import Experiment
-from models.loading import (
-    check_by_name,
-    find_gan_class,
-    find_modules,
-    import_modules,
-    is_baseline,
-)  # fmt: skip
+from models import loading
 from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.config.experiment_file import located
 from sensor2sensor.config.places import find_experiment
@@ -48,11 +45,20 @@ from sensor2sensor.training.start import (
     throwaway,
     with_pretrained,
 )
+from sensor2sensor.training.time_limit import TimeLimit
 from sensor2sensor.training.tracking import refuse_untracked
+from several import campaign_of
 
 
 def main(args: argparse.Namespace) -> int:
     """Check everything, train, evaluate."""
+    args.limit = TimeLimit(args.max_minutes)
+    campaign = campaign_of(args)
+    return one(args) if campaign is None else campaign.run(Path(__file__), one)
+
+
+def one(args: argparse.Namespace) -> int:
+    """Train one experiment, or try it in folders that are thrown away."""
     environment = load_environment(args.environment)
     if not args.smoke:
         return run(args, environment)
@@ -74,18 +80,19 @@ def run(
     folder = find_experiment(args.exp, environment)
     timestamp, start = choose_start(
         folder, timestamp=args.timestamp, restore=args.restore, resume=args.resume,
-        now=datetime.now(),
+        fork=args.fork, at=args.at, now=datetime.now(),
     )  # fmt: skip
+    start = replace(start, tag=args.tag)
     kept = taken_up(Run(folder, timestamp), start, print)
     experiment = Experiment(args.exp, environment, timestamp=timestamp, options=args.set, kept=kept)
     name, root = experiment.config.model_name, environment.models_root
     with located(experiment.document):
         counts, notices = check_data(experiment)
-        find_modules(experiment.config.modules, root)
-        if is_baseline(name, root):
+        loading.find_modules(experiment.config.modules, root)
+        if loading.is_baseline(name, root):
             return _fit(args, experiment, start)
         refuse_untracked(environment)
-        check_by_name(name, root)
+        loading.check_by_name(name, root)
         find = partial(find_pretrained, experiment, home or environment)
         start = with_pretrained(start, experiment, find)
         for line in notices:
@@ -99,7 +106,7 @@ def _fit(args: argparse.Namespace, experiment: Experiment, start: Start) -> int:
         print(line)
     if modules := experiment.config.modules:
         load_tensorflow()
-        import_modules(modules, experiment.environment.models_root)
+        loading.import_modules(modules, experiment.environment.models_root)
         try_metrics(experiment)
     if not args.check:
         load_tensorflow()
@@ -120,22 +127,21 @@ def _use(
     from sensor2sensor.training.strategy import choose_devices
 
     devices = choose_devices(environment, experiment.config, print)
-    say = print if devices.chief else logging.debug
+    say = devices.said(print)
     name, modules = experiment.config.model_name, experiment.config.modules
-    gan_class = find_gan_class(name, environment.models_root, say, modules)
+    gan_class = loading.find_gan_class(name, environment.models_root, say, modules)
     experiment = experiment.suited_to(gan_class, say)
     if args.check:
         tiles = in_words(counts, experiment.config.sample_train)
         made = rehearse(gan_class, experiment, environment, start, say, devices)
         print(f"{experiment.name}: in order; {tiles}, {made}")
         return 0
-    about = {"start": start, "steps": steps, "say": say, "devices": devices}
+    about = {"start": start, "steps": steps, "limit": args.limit, "say": say, "devices": devices}
     outcome = train(gan_class, experiment, environment, **about)
-    try:
+    with devices.parting():
         if outcome.exit_code == 0 and devices.chief:
-            evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
-    finally:
-        devices.part()
+            with args.limit.interrupting(f"trained; evaluate.py --exp {args.exp} scores it"):
+                evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
     return outcome.exit_code
 
 

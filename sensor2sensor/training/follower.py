@@ -29,10 +29,16 @@ class Follower(Session):
         """Train for as long as the chief does."""
         environment, experiment = self.environment, self.experiment
         frequencies = environment.ckpt_freq, environment.sample_freq, environment.log_freq
-        plan = cadence(Plan(self.begun, steps, *frequencies), experiment)
+        plan = self.plan = cadence(Plan(self.begun, steps, *frequencies), experiment)
         watch = LossWatch(experiment.name, partial(train_names, experiment, self.options))
         nothing: Callable[..., None] = lambda *given: None  # noqa: E731
-        actions = Actions(nothing, nothing, nothing, self._stop_asked)
+        actions = Actions(
+            nothing,
+            nothing,
+            nothing,
+            self._stop_asked,
+            enough=lambda: self.devices.any_of(False),
+        )
         batches = self._batches() if self.begun else self.first
         step = train_loop(self.step, batches, plan, actions, watch)
         return Outcome(step, self.stop.exit_code, self.model)

@@ -23,13 +23,13 @@ from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.session import Outcome, Say, Session
 from sensor2sensor.training.start import Start, refuse_overwriting
 from sensor2sensor.training.strategy import ONE, Devices
+from sensor2sensor.training.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
 
 logger = logging.getLogger(__name__)
 
-LOCK = ".lock"
 AFRESH = Start()
 
 
@@ -40,10 +40,11 @@ def train(
     *,
     start: Start = AFRESH,
     steps: int | None = None,
+    limit: TimeLimit | None = None,
     say: Say = logger.info,
     devices: Devices = ONE,
 ) -> Outcome:
-    """Train ``experiment`` in its run folder until ``steps`` are done or a signal comes.
+    """Train ``experiment`` in its run folder until ``steps`` are done, or something ends it.
 
     Args:
         gan_class: ``class GAN`` of the model's module.
@@ -51,6 +52,7 @@ def train(
         environment: Frequencies, folders and whether a GPU is required.
         start: Afresh, resumed, or from another run's state.
         steps: Total steps; the experiment's by default.
+        limit: When it has to end by itself; None: no limit.
         say: Where lines for the user go.
         devices: What it trains on; a worker that is not the chief writes nothing.
 
@@ -66,10 +68,10 @@ def train(
     kind = Session if devices.chief else Follower
     with ExitStack() as stack:
         stack.enter_context(devices.guarded(experiment.name))
-        stop = stack.enter_context(StopSignal(say))
+        stop = stack.enter_context(StopSignal(say, limit))
         if devices.chief:
             # Before anything is tidied: what another process writes looks like a kill's leftovers.
-            stack.enter_context(files.lock(experiment.run.ckpt_dir / LOCK))
+            stack.enter_context(files.lock(experiment.run.lock))
             refuse_overwriting(experiment.run, start)
         else:
             # A module may write summaries by itself.

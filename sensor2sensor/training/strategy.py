@@ -61,6 +61,10 @@ class Devices:
         """Whether this process restores, looks, logs and saves."""
         return self.worker == 0
 
+    def said(self, say: Say) -> Say:
+        """Where lines for the user go: nowhere, of a worker that is not the chief."""
+        return say if self.chief else lambda line: None
+
     @contextmanager
     def guarded(self, where: str) -> Iterator[None]:
         """Within it the loss of a worker is told in one line.
@@ -79,10 +83,15 @@ class Devices:
                 hint="see what the first that ended says, then start all of them with --resume",
             ) from error
 
-    def part(self) -> None:
-        """Wait at the end for the chief: TensorFlow takes a worker that leaves for a dead one."""
-        with suppress(*LOST):
-            self.any_of(False)
+    @contextmanager
+    def parting(self) -> Iterator[None]:
+        """What the chief does when training is done; the others wait until it is."""
+        try:
+            yield
+        finally:
+            # TensorFlow takes a worker that leaves for a dead one.
+            with suppress(*LOST):
+                self.any_of(False)
 
     def scope(self) -> AbstractContextManager[Any]:
         """What variables have to be made within."""
