@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -17,6 +18,7 @@ from sensor2sensor.metrics.compute import try_own_metrics
 from sensor2sensor.training import run_file
 from sensor2sensor.training.contract import ExperimentView, GANModel, users_files
 from sensor2sensor.training.interrupts import StopSignal
+from sensor2sensor.training.memory import one_line_without_memory
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.session import Outcome, Say, Session
 from sensor2sensor.training.start import Start, refuse_overwriting
@@ -65,14 +67,17 @@ def train(
         # Before the model is made: layers without a seed of their own draw from the global one.
         make_repeatable(experiment.SEED, device, experiment.config.deterministic)
         own = users_files(gan_class, experiment)
-        with files.undone_on_failure(experiment.run.logs_dir), blaming(*own):
+        memory = partial(one_line_without_memory, experiment.name, experiment.config.batch_size)
+        before = memory("before the first step")
+        with before, files.undone_on_failure(experiment.run.logs_dir), blaming(*own):
             try_own_metrics(experiment.contract)
             # The map of the weights that are taken up, not that of the data set as it is now.
             weights = start.weights_of(experiment.run)
             experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
             session = Session(gan_class, experiment, environment, say, stop)
             session.begin(start, steps or experiment.STEPS, device)
-        return session.run(steps or experiment.STEPS)
+        with memory("at a look or a checkpoint"):
+            return session.run(steps or experiment.STEPS)
 
 
 def make_repeatable(seed: int, device: str, deterministic: bool | None = None) -> None:

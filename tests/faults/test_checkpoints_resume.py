@@ -21,10 +21,10 @@ from sensor2sensor.core.errors import (
 )
 from sensor2sensor.core.runs import read_run_json, write_run_json
 from sensor2sensor.training.checkpoints import checkpoint_steps
+from sensor2sensor.training.rows import GAUGES
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
-from sensor2sensor.training.tables import CLOCK
 from sensor2sensor.training.writers import JSONL, read_log
 from tests.fakes_dataset import make_dataset
 from tests.fakes_looks import plain_looks
@@ -85,7 +85,7 @@ def assert_equal_models(one, two):
 
 def log_of(exp):
     rows = read_log(exp.run.logs_dir / JSONL)
-    return [{k: v for k, v in row.items() if k not in CLOCK} for row in rows]
+    return [{k: v for k, v in row.items() if k not in GAUGES} for row in rows]
 
 
 @pytest.fixture(scope="module")
