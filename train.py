@@ -34,6 +34,7 @@ from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.arguments import arguments
 from sensor2sensor.training.baseline import check_baseline, fit_baseline, try_metrics
+from sensor2sensor.training.overfit import STEPS, for_trial, try_to_learn
 from sensor2sensor.training.readiness import check_data, in_words
 from sensor2sensor.training.start import (
     SMOKE_STEPS,
@@ -57,11 +58,13 @@ def main(args: argparse.Namespace) -> int:
 def one(args: argparse.Namespace) -> int:
     """Train one experiment, or try it in folders that are thrown away."""
     environment = load_environment(args.environment)
-    if not args.smoke:
+    if not (args.smoke or args.overfit):
         return run(args, environment)
+    every, steps = (STEPS, None) if args.overfit else (SMOKE_STEPS, SMOKE_STEPS)
     with tempfile.TemporaryDirectory() as folder:
-        trial = throwaway(environment, find_experiment(args.exp, environment), Path(folder))
-        return run(args, trial, steps=SMOKE_STEPS, home=environment)
+        exp_dir = find_experiment(args.exp, environment)
+        trial = throwaway(environment, exp_dir, Path(folder), every)
+        return run(for_trial(args) if args.overfit else args, trial, steps, home=environment)
 
 
 def run(
@@ -130,6 +133,8 @@ def _use(
         made = rehearse(gan_class, experiment, environment, start, print)
         print(f"{experiment.name}: in order; {tiles}, {made}")
         return 0
+    if args.overfit:
+        return try_to_learn(gan_class, experiment, environment, start, print)
     outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
     if outcome.exit_code == 0:
         evaluate_run(experiment, experiment.run, outcome.model, split=args.split)

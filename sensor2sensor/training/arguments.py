@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sensor2sensor.core.cli import add_set, add_split, parser
+from sensor2sensor.core.cli import add_set, add_split, parser, positive
 
 
 def natural(text: str) -> int:
@@ -29,6 +29,10 @@ def arguments(description: str = "") -> argparse.ArgumentParser:
     made.add_argument(
         "--smoke", action="store_true", help="two steps and all that follows; kept nowhere"
     )
+    made.add_argument(
+        "--overfit", type=positive, metavar="N",
+        help="200 steps on N tiles, and whether that can learn; kept nowhere",
+    )  # fmt: skip
     made.add_argument("--tag", metavar="NAME", help="a word by which `s2s runs` finds the run")
     made.add_argument(
         "--sweep", action="append", default=[], metavar="KEY=A,B",
