@@ -3,6 +3,7 @@
   python train.py --exp sis2/s3/l1loss
   python train.py --exp sis2/s3/l1loss --resume             # continue the latest run in its folder
   python train.py --exp sis2/s3/l1loss --restore 0715-0930  # a new run from the state of that one
+  python train.py --exp sis2/s3/l1loss --fork 0715-0930 --at best   # from its weights, from step 0
   python train.py --exp sis2/s3/l1loss --check              # validate everything, train nothing
   python train.py --exp sis2/s3/l1loss --set steps=500      # with another value than the file's
   python train.py --exp 'sis2/*/*'                          # one after the other, finished ones not
@@ -45,12 +46,14 @@ from sensor2sensor.training.start import (
     throwaway,
     with_pretrained,
 )
+from sensor2sensor.training.time_limit import TimeLimit
 from sensor2sensor.training.tracking import refuse_untracked
 from several import campaign_of
 
 
 def main(args: argparse.Namespace) -> int:
     """Check everything, train, evaluate."""
+    args.limit = TimeLimit(args.max_minutes)
     campaign = campaign_of(args)
     return one(args) if campaign is None else campaign.run(Path(__file__), one)
 
@@ -80,7 +83,7 @@ def run(
     folder = find_experiment(args.exp, environment)
     timestamp, start = choose_start(
         folder, timestamp=args.timestamp, restore=args.restore, resume=args.resume,
-        now=datetime.now(),
+        fork=args.fork, at=args.at, now=datetime.now(),
     )  # fmt: skip
     start = replace(start, tag=args.tag)
     kept = taken_up(Run(folder, timestamp), start, print)
@@ -135,9 +138,11 @@ def _use(
         return 0
     if args.overfit:
         return try_to_learn(gan_class, experiment, environment, start, print)
-    outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
+    about = {"start": start, "steps": steps, "limit": args.limit, "say": print}
+    outcome = train(gan_class, experiment, environment, **about)
     if outcome.exit_code == 0:
-        evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
+        with args.limit.interrupting(f"training is done; evaluate.py --exp {args.exp} scores it"):
+            evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
     return outcome.exit_code
 
 
