@@ -17,6 +17,7 @@ from sensor2sensor.training.run_file import RunFile
 from sensor2sensor.training.validation import Monitor
 
 WARNINGS = "warnings"  # in run.json
+FEWEST_STEPS = 200  # before which nothing is held against a baseline
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Alarms:
             experiment.DISC_LOSS if judge is not None else {},
             judged_from=experiment.config.generator_warmup,
             # A model needs its time; what is worse by then has little left to catch up in.
-            compared_from=-(-steps // 2),
+            compared_from=max(FEWEST_STEPS, -(-steps // 2)),
         )
         self._tried = False
 

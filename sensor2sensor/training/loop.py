@@ -65,25 +65,28 @@ class Actions:
         report: ``(step, mean losses, pace or None)``.
         save: Write a checkpoint.
         sample: Look at the validation tiles.
-        stop_requested: Whether a signal asks to end after this step.
+        stop_requested: Whether to end after this step: a signal has come, or the time is up.
         around: Given the number of a step, counted from 1: what it is made within.
         smaller: What to do where memory was exhausted, given the batch size.
+        enough: Whether looks have shown that no further step is worth it.
     """
 
     report: Callable[[int, Mapping[str, float], Pace | None], None]
     save: Callable[[int], None]
     sample: Callable[[int], None]
-    stop_requested: Callable[[], bool]
+    stop_requested: Callable[[int], bool]
     around: Callable[[int], AbstractContextManager[Any]] = nullcontext
     smaller: Callable[[int], str] = smaller_batch
+    enough: Callable[[], bool] = lambda: False
 
 
 def train_loop(
     call: Callable[[Any, Any], Any], batches: Any, plan: Plan, actions: Actions, watch: LossWatch
 ) -> int:
-    """Train from ``plan.start`` to ``plan.steps`` or until asked to stop.
+    """Train from ``plan.start`` to ``plan.steps``, until asked to stop or until it is enough.
 
     The state after the last step is always saved, and never one with a non-finite loss before it.
+    A stop leaves out the look that is due: it may last, and a resumed run makes up for it.
 
     Args:
         call: One step, ``(batch, step) -> losses``: a :class:`~.compiled.Step`.
@@ -100,7 +103,8 @@ def train_loop(
     """
     iterator = iter(batches)
     clock = Clock(plan.start)
-    step, stopping = plan.start, actions.stop_requested()
+    step = plan.start
+    stopping = actions.stop_requested(step) or actions.enough()
     while step < plan.steps and not stopping:
         asked = time.monotonic()
         batch = next(iterator)
@@ -111,7 +115,7 @@ def train_loop(
         watch.add(step, losses, batch["index"])
         clock.tick(step)
         # Asked once a step: a signal between two questions would end the run without its save.
-        stopping = actions.stop_requested()
+        stopping = actions.stop_requested(step)
         if stopping or plan.report_due(step):
             # Before the save: a loss that is not finite stops the run here.
             actions.report(step, watch.collect(), clock.pace(step))
@@ -119,9 +123,10 @@ def train_loop(
             with clock.paused():
                 actions.save(step)
         # After it: a kill during a look costs the look, which is made up for on resume.
-        if plan.sample_due(step):
+        if plan.sample_due(step) and (step == plan.steps or not stopping):
             with clock.paused():
                 actions.sample(step)
+            stopping = stopping or actions.enough()
     return step
 
 

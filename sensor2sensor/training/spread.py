@@ -70,9 +70,9 @@ class _Moments:
         self._squares = self._squares + (values**2).sum((0, 1, 2))
 
     def overall(self) -> NDArray[Any]:
-        mean = self._sum / np.maximum(self._count, 1)
-        return np.sqrt(np.maximum(self._squares / np.maximum(self._count, 1) - mean**2, 0.0))
+        count = np.maximum(self._count, 1)
+        variance = self._squares / count - (self._sum / count) ** 2
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
     def between(self) -> NDArray[Any]:
-        between: NDArray[Any] = np.asarray(np.nanstd(np.stack(self._means), axis=0))
-        return between
+        return np.asarray(np.nanstd(np.stack(self._means), axis=0))
