@@ -12,7 +12,8 @@ from functools import partial
 from sensor2sensor.training.batches import train_names
 from sensor2sensor.training.cadence import cadence
 from sensor2sensor.training.loop import Actions, Plan, train_loop
-from sensor2sensor.training.session import Outcome, Session
+from sensor2sensor.training.outcome import Outcome
+from sensor2sensor.training.session import Session
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.watch import LossWatch
 

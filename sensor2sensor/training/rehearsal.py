@@ -57,7 +57,7 @@ def rehearse(
         ModelContractError: The model does not keep its contract, or raises an error of its own.
         CheckpointError: The run could not begin with what is asked for.
     """
-    choose_device(environment.require_gpu, devices.replicas // devices.workers)
+    choose_device(environment.require_gpu, devices.here)
     module, weights = source_of(gan_class), start.weights_of(experiment.run)
     files = users_files(gan_class, experiment)
     try_own_metrics(experiment.contract)

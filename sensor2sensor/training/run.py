@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,10 @@ from sensor2sensor.training import run_file
 from sensor2sensor.training.contract import ExperimentView, GANModel, users_files
 from sensor2sensor.training.follower import Follower
 from sensor2sensor.training.interrupts import StopSignal
+from sensor2sensor.training.memory import one_line_without_memory
 from sensor2sensor.training.normaliser import normaliser_for
-from sensor2sensor.training.session import Outcome, Say, Session
+from sensor2sensor.training.outcome import Outcome
+from sensor2sensor.training.session import Say, Session
 from sensor2sensor.training.start import Start, refuse_overwriting
 from sensor2sensor.training.strategy import ONE, Devices
 from sensor2sensor.training.time_limit import TimeLimit
@@ -63,8 +66,7 @@ def train(
         TrainingError: A loss is not finite, memory or disk is full, or a worker is gone.
         InputError: Another process trains in this folder.
     """
-    here = devices.replicas // devices.workers
-    device = run_file.choose_device(environment.require_gpu, here)
+    device = run_file.choose_device(environment.require_gpu, devices.here)
     kind = Session if devices.chief else Follower
     with ExitStack() as stack:
         stack.enter_context(devices.guarded(experiment.name))
@@ -82,14 +84,16 @@ def train(
         undone: AbstractContextManager[None] = nullcontext()
         if devices.chief:
             undone = files.undone_on_failure(experiment.run.logs_dir)
-        with undone, blaming(*own):
+        memory = partial(one_line_without_memory, experiment.name, experiment.config.batch_size)
+        with memory("before the first step"), undone, blaming(*own):
             try_own_metrics(experiment.contract)
             # The map of the weights that are taken up, not that of the data set as it is now.
             weights = start.weights_of(experiment.run)
             experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
             session = kind(gan_class, experiment, environment, say, stop, devices)
             session.begin(start, steps or experiment.STEPS, device)
-        return session.run(steps or experiment.STEPS)
+        with memory("at a look or a checkpoint"):
+            return session.run(steps or experiment.STEPS)
 
 
 def make_repeatable(seed: int, device: str, deterministic: bool | None = None) -> None:

@@ -57,6 +57,11 @@ class Devices:
         return 1 if self.strategy is None else int(self.strategy.num_replicas_in_sync)
 
     @property
+    def here(self) -> int:
+        """Devices of this process."""
+        return self.replicas // self.workers
+
+    @property
     def chief(self) -> bool:
         """Whether this process restores, looks, logs and saves."""
         return self.worker == 0
