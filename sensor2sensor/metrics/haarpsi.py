@@ -202,9 +202,10 @@ def hpsi(inputs: MetricInputs) -> tf.Tensor:
     constant.
     """
     x, y = (tf.split(image, inputs.planes.bands, axis=-1) for image in _on_255(inputs))
-    x, y = ([bands[place] for place in inputs.colour] for bands in (x, y))
+    colour = inputs.colour or ()
+    x, y = ([bands[place] for place in colour] for bands in (x, y))
     value = _of_bands(x, y, _untouched(inputs.valid, halve=True))
-    return _unless_flat(value, inputs, inputs.colour)
+    return _unless_flat(value, inputs, colour)
 
 
 @register(

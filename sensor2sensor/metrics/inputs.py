@@ -19,7 +19,7 @@ class MetricInputs:
     """A batch, its value ranges and its geometry.
 
     Attributes:
-        truth: As it is given, ``[B, H, W, C]`` float64 in physical units; NaN = no data.
+        truth: As it is given, ``[B, H, W, C]`` in physical units; NaN = no data.
         guess: The same for the prediction.
         usable: Pixels where both are finite in every band, ``[B, H, W]`` bool.
         valid: Pixels whose truth is finite in every band, ``[B, H, W]`` bool.
@@ -49,12 +49,12 @@ class MetricInputs:
     def target(self) -> tf.Tensor:
         """Truth ``[B, H, W, C]`` float64 in physical units, 0 where invalid."""
         # 0, not NaN: NaN spreads through windows and FFTs, and 0 * NaN comes back in gradients.
-        return tf.where(self.usable[..., tf.newaxis], self.truth, 0.0)
+        return tf.where(self.usable[..., tf.newaxis], tf.cast(self.truth, tf.float64), 0.0)
 
     @cached_property
     def prediction(self) -> tf.Tensor:
         """The same for the prediction."""
-        return tf.where(self.usable[..., tf.newaxis], self.guess, 0.0)
+        return tf.where(self.usable[..., tf.newaxis], tf.cast(self.guess, tf.float64), 0.0)
 
     @cached_property
     def scaled_target(self) -> tf.Tensor:
@@ -115,13 +115,15 @@ def check_ranges(value_ranges: Any, channels: int) -> np.ndarray:
 def check(
     target: Any, prediction: Any, value_ranges: Any
 ) -> tuple[tf.Tensor, tf.Tensor, np.ndarray]:
-    """The two batches and the value ranges in float64.
+    """The two batches, both float32 or both float64, and the value ranges in float64.
 
     Raises:
         InputError: On shapes or ranges that do not fit.
     """
-    truth = tf.cast(tf.convert_to_tensor(target), tf.float64)
-    guess = tf.cast(tf.convert_to_tensor(prediction), tf.float64)
+    truth, guess = tf.convert_to_tensor(target), tf.convert_to_tensor(prediction)
+    # Of float32, which records are, the graph makes float64 where it turns them anyway.
+    if truth.dtype != tf.float32 or guess.dtype != tf.float32:
+        truth, guess = tf.cast(truth, tf.float64), tf.cast(guess, tf.float64)
     check_shapes(truth, guess)
     return truth, guess, check_ranges(value_ranges, int(truth.shape[-1]))
 
@@ -137,8 +139,8 @@ def prepare(
     """Mark what can be scored.
 
     Args:
-        truth: ``[B, H, W, C]`` float64, physical units, NaN = no data.
-        guess: Prediction of the same shape and units.
+        truth: ``[B, H, W, C]`` float32 or float64, physical units, NaN = no data.
+        guess: Prediction of the same shape, type and units.
         ranges: ``[C, 2]`` float64 low and high of each band.
         factor: Input pixel size over target pixel size, scalar float64.
         colour: Positions of red, green, blue among the C bands.
@@ -149,7 +151,7 @@ def prepare(
         valid or the prediction is not finite on a valid one (which must never pass for no data).
     """
     valid = tf.reduce_all(tf.math.is_finite(truth), axis=-1)
-    broken = valid & tf.reduce_any(~tf.math.is_finite(guess), axis=-1)
+    broken = valid & ~tf.reduce_all(tf.math.is_finite(guess), axis=-1)
     usable = valid & ~broken
     seen, valid = (None, valid) if part is None else (valid, valid & part)
     # Broken outside a part too: a window that reaches it would be scored as if it were black.

@@ -73,8 +73,9 @@ def places(valid: tf.Tensor, bands: int, row_px: Any = None) -> Places:
     every = flat(turned)
     # The last row ends with its last window: behind it there is no pixel left.
     every = every if row_px is None else every[: size_of(every, 0) - (row_px - wide)]
-    weight = tf.cast(tf.tile(every, [1, bands]), tf.float64)
-    return Places(weight, tf.reduce_sum(weight, axis=0))
+    weight = tf.cast(every, tf.float64)
+    count = tf.reduce_sum(weight, axis=0)
+    return Places(tf.tile(weight, [1, bands]), tf.tile(count, [bands]))
 
 
 def step(x: tf.Tensor, by: Any, size: int) -> tf.Tensor:
@@ -172,7 +173,7 @@ class Planes:
         scale = usable.weight / self.planes(inputs.spans)
         # Of NaN, where nothing is usable, it makes 0; a choice among three arrays takes longer.
         self.target, self.prediction = (
-            tf.math.multiply_no_nan(flat(pixels_first(images)), scale)
+            tf.math.multiply_no_nan(tf.cast(flat(pixels_first(images)), tf.float64), scale)
             for images in (inputs.truth, inputs.guess)
         )
 
@@ -185,8 +186,9 @@ class Planes:
         return tf.transpose(tf.reshape(of_planes, [self.bands, -1]))
 
     def images(self, flattened: tf.Tensor) -> tf.Tensor:
-        """``[H * W, N]`` to ``[H, W, N]``."""
-        return tf.reshape(flattened, [self.height_px, self.row_px, -1])
+        """``[..., H * W, N]`` to ``[..., H, W, N]``."""
+        last = [self.height_px, self.row_px, size_of(flattened, -1)]
+        return tf.reshape(flattened, [*flattened.shape[:-2], *last])
 
     def norm(self, x: tf.Tensor) -> tf.Tensor:
         """Root of the sum of squares over bands: ``[H * W, N]`` to ``[H * W, B]``."""
@@ -198,26 +200,34 @@ class Planes:
         """The pixels that are scored."""
         return places(self._inputs.valid, self.bands)
 
+    def mean(self, x: tf.Tensor) -> tf.Tensor:
+        """Mean over the pixels that are scored, of values that are 0 where nothing is usable."""
+        if self._inputs.seen is None:
+            return tf.reduce_sum(x, axis=0) / self.pixels.count
+        return self.pixels.mean(x)
+
     @cached_property
-    def moments(self) -> tf.Tensor:
-        """Sum and difference of prediction and truth, then their squares: ``[4, H * W, N]``.
+    def moments(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Sum and difference of prediction and truth, and their squares: each ``[2, H * W, N]``.
 
         All second moments of the pair follow from these two variances, and the difference of a
         perfect prediction is 0 to the last digit. SSIM and UIQI slide their windows over them.
         """
         # Two variances in place of two and a covariance: xy = ((x + y)² - (x - y)²) / 4.
-        both, difference = self.prediction + self.target, self.prediction - self.target
-        return tf.stack([both, difference, both * both, difference * difference])
+        pair = tf.stack([self.prediction + self.target, self.prediction - self.target])
+        return pair, pair * pair
 
     @cached_property
     def square_error(self) -> tf.Tensor:
         """Mean squared difference, in squared value ranges: ``[B, C]``."""
-        return self.fold(self.pixels.mean(self.moments[3]))
+        return self.fold(self.mean(self.moments[1][1]))
 
     @cached_property
     def centred(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Truth and prediction less their means over the pixels, 0 where not scored."""
-        return self.pixels.centred(self.target), self.pixels.centred(self.prediction)
+        weight = self.pixels.weight
+        truth, guess = ((x - self.mean(x)) * weight for x in (self.target, self.prediction))
+        return truth, guess
 
     @cached_property
     def ends(self) -> tuple[tuple[tf.Tensor, tf.Tensor], ...]:
@@ -225,7 +235,7 @@ class Planes:
         found = []
         for x, centred in zip((self.target, self.prediction), self.centred, strict=True):
             # A centred plane holds 0 where it is not scored, which lies between its two ends.
-            mean = self.pixels.mean(x)
+            mean = self.mean(x)
             least, most = tf.reduce_min(centred, axis=0), tf.reduce_max(centred, axis=0)
             found.append((mean + least, mean + most))
         return tuple(found)

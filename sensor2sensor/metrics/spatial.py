@@ -24,6 +24,7 @@ from sensor2sensor.metrics.planes import (
     pearson,
     places,
     separable,
+    size_of,
 )
 from sensor2sensor.metrics.registry import register
 
@@ -72,7 +73,7 @@ def l1(inputs: MetricInputs) -> tf.Tensor:
 def mean_error(inputs: MetricInputs) -> tf.Tensor:
     """Mean absolute difference in value ranges: ``[B, C]``."""
     planes = inputs.planes
-    return planes.fold(planes.pixels.mean(tf.abs(planes.moments[1])))
+    return planes.fold(planes.mean(tf.abs(planes.moments[0][1])))
 
 
 @register(
@@ -120,10 +121,9 @@ def structural_similarity(inputs: MetricInputs, grey: float = 0.0) -> tf.Tensor:
     """
     need(inputs, SSIM_WINDOW_PX, "ssim")
     planes = inputs.planes
-    shape = [4, planes.height_px, planes.row_px, -1]
     kernel = _gaussian(SSIM_WINDOW_PX, SSIM_SIGMA_PX)
-    means = separable(tf.reshape(planes.moments, shape), kernel)
-    both, apart, both2, apart2 = (flat(part) for part in tf.unstack(means, num=4))
+    means = [separable(planes.images(moment), kernel) for moment in planes.moments]
+    both, apart, both2, apart2 = (flat(one[i]) for one in means for i in (0, 1))
     # Of s = x + y and d = x - y: 4 xy = s² - d², 2 (x² + y²) = s² + d², and so of their variances.
     bright = (both - planes.planes(2.0 * (inputs.lows / inputs.spans + grey))) ** 2 + 2 * 0.01**2
     apart = apart**2
@@ -221,7 +221,7 @@ def hp_l1(inputs: MetricInputs) -> tf.Tensor:
     """
     # Zeros at the border would be an edge of their own, as high as the image is bright.
     planes = inputs.planes
-    error = planes.images(planes.moments[1])
+    error = planes.images(planes.moments[0])[1]
     error = tf.pad(error, [[1, 1], [1, 1], [0, 0]], mode="REFLECT")
     row_px = planes.row_px + 2
     where = places(whole_crosses(inputs.valid), planes.bands, row_px)
@@ -246,12 +246,14 @@ def uiqi(inputs: MetricInputs) -> tf.Tensor:
     need(inputs, UIQI_WINDOW_PX, "uiqi")
     planes = inputs.planes
     row_px, area = planes.row_px, UIQI_WINDOW_PX**2
-    sums = boxes(flat(planes.moments), row_px, UIQI_WINDOW_PX)
+    sums = [boxes(flat(moment), row_px, UIQI_WINDOW_PX) for moment in planes.moments]
     where = places(whole_windows(inputs.valid, UIQI_WINDOW_PX), planes.bands, row_px)
-    # The four moments lie one behind the other, and windows that run from one into the next count
-    # as little as those that run from row to row.
-    count, image_px = tf.shape(where.weight)[0], planes.height_px * row_px
-    both, apart, both2, apart2 = (sums[i * image_px : i * image_px + count] for i in range(4))
+    # Sum and difference lie one behind the other, and windows that run from one into the other
+    # count as little as those that run from row to row.
+    count, image_px = size_of(where.weight, 0), planes.height_px * row_px
+    both, apart, both2, apart2 = (
+        one[start : start + count] for one in sums for start in (0, image_px)
+    )
     both, apart = both**2, apart**2
     # In units that drop out of the quotients: 4 xy = s² - d², 2 (x² + y²) = s² + d².
     spread, noise = area * both2 - both, area * apart2 - apart

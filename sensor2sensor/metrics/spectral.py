@@ -68,7 +68,7 @@ def ergas(inputs: MetricInputs) -> tf.Tensor:
     """
     # Of the truth: that of the prediction would reward an image that is too bright.
     planes = inputs.planes
-    mean = planes.fold(planes.pixels.mean(planes.target))
+    mean = planes.fold(planes.mean(planes.target))
     relative = planes.square_error / mean**2
     relative = tf.where(mean == 0.0, tf.constant(NAN, mean.dtype), relative)
     return 100.0 / inputs.factor * tf.sqrt(tf.reduce_mean(relative, axis=-1))

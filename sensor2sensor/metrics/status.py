@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from sensor2sensor.metrics.arrays import FLOAT32_STEP
-from sensor2sensor.metrics.inputs import prepare
+from sensor2sensor.metrics.inputs import check, prepare
 
 STATES = (
     "ordinary",
@@ -31,18 +31,19 @@ def states(target: Any, prediction: Any) -> list[str]:
     Returns:
         One of :data:`STATES` per image; the last that applies in their order.
     """
-    truth = tf.cast(tf.convert_to_tensor(target), tf.float64)
-    guess = tf.cast(tf.convert_to_tensor(prediction), tf.float64)
+    unit = np.array([[0.0, 1.0]] * np.shape(target)[-1])
+    truth, guess, _ = check(target, prediction, unit)
     state = np.zeros(truth.shape[0], dtype=np.int64)
-    for number, test in enumerate(_tests(tuple(truth.shape[1:]))(truth, guess), start=1):
+    found = _tests(tuple(truth.shape[1:]), truth.dtype)(truth, guess)
+    for number, test in enumerate(found, start=1):
         state = np.where(test.numpy(), number, state)
     return [STATES[i] for i in state]
 
 
 @lru_cache(maxsize=32)
-def _tests(image: tuple[int, ...]) -> Any:
+def _tests(image: tuple[int, ...], dtype: tf.DType) -> Any:
     """The graph that tells whether each state but the first applies, of images of one size."""
-    spec = tf.TensorSpec([None, *image], tf.float64)
+    spec = tf.TensorSpec([None, *image], dtype)
     unit = tf.constant([[0.0, 1.0]] * image[-1], tf.float64)
 
     @tf.function(input_signature=(spec, spec), autograph=False)  # type: ignore[untyped-decorator]
