@@ -117,12 +117,14 @@ def bare_side(model: Any, batches: list[dict[str, Any]]) -> Callable[[int], None
 
 def loop_side(model: Any, batches: list[dict[str, Any]], folder: str) -> Callable[[int], None]:
     """The loop of ``train.py`` with its writers."""
+    from sensor2sensor.training.compiled import compiled_step
     from sensor2sensor.training.interrupts import StopSignal
     from sensor2sensor.training.loop import Actions, Plan, train_loop
     from sensor2sensor.training.watch import LossWatch
     from sensor2sensor.training.writers import Writers
 
     writers = Writers(Path(folder), start_step=0)
+    step = compiled_step(model, batches[0])
     stop = StopSignal(print)
 
     def report(step: int, losses: Any, speed: float | None) -> None:
@@ -132,10 +134,10 @@ def loop_side(model: Any, batches: list[dict[str, Any]], folder: str) -> Callabl
         return None
 
     def run(steps: int) -> None:
-        actions = Actions(report, nothing, nothing, lambda: stop.requested)
+        actions = Actions(report, nothing, nothing, lambda step: stop.requested)
         plan = Plan(start=0, steps=steps, ckpt_freq=10_000, sample_freq=1_000)
         source: Iterator[dict[str, Any]] = cycle(batches)
-        train_loop(model, source, plan, actions, LossWatch("benchmark", lambda numbers: []))
+        train_loop(step, source, plan, actions, LossWatch("benchmark", lambda numbers: []))
 
     return run
 

@@ -92,6 +92,10 @@ COMMANDS = {
         "sensor2sensor.report.terminal",
         "every evaluation compared: one page to show, and tables to read",
     ),
+    "runs": Command(
+        "sensor2sensor.report.runs.command",
+        "every run: state, step, speed, best; a page of curves; diff, note, prune, timelapse",
+    ),
     "verify": Command(
         "sensor2sensor.verify", "SHA-256 and counts of data sets against what they promise"
     ),

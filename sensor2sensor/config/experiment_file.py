@@ -15,6 +15,7 @@ from sensor2sensor.config.cadence import CadenceKeys
 from sensor2sensor.config.calibration import CalibrationKeys
 from sensor2sensor.config.compose import compose
 from sensor2sensor.config.cross_sensor import CrossSensorKeys
+from sensor2sensor.config.engine import EngineKeys
 from sensor2sensor.config.exclusion import beside_its_file
 from sensor2sensor.config.expects import ExpectsKeys
 from sensor2sensor.config.jsonc import JsonDocument, Key, Table, load_jsonc
@@ -28,6 +29,7 @@ from sensor2sensor.config.network_settings import (
 )
 from sensor2sensor.config.optimisation import OptimizerKeys, Schedule
 from sensor2sensor.config.scaling import ScalingKeys
+from sensor2sensor.config.seeds import SeedsKeys, uppermost_of_seeds
 from sensor2sensor.config.validate import at_key, fields_of, report, validate
 from sensor2sensor.config.vocabulary import LOSSES, adversarial
 from sensor2sensor.config.weights import (
@@ -52,8 +54,9 @@ def _required_unless_extended(schema: dict[str, Any]) -> None:
 
 
 class ExperimentFile(
-    CadenceKeys, OptimizerKeys, ScalingKeys, CrossSensorKeys, ExpectsKeys, CalibrationKeys
-):
+    CadenceKeys, EngineKeys, OptimizerKeys, ScalingKeys, CrossSensorKeys, ExpectsKeys,
+    CalibrationKeys, SeedsKeys,
+):  # fmt: skip
     """One experiment: model, data set and every parameter of its training."""
 
     model_config = ConfigDict(
@@ -266,7 +269,7 @@ def load_experiment_file(
         ConfigError: Missing or unreadable.
         ConfigErrors: Everything that is wrong with it.
     """
-    document = compose(path, _read, options, _tables, kept)
+    document = uppermost_of_seeds(compose(path, _read, options, _tables, kept))
     data = document.data
     declares = bool(data.get("modules")) or users_model(str(data.get("model_name")))
     if isinstance(document, Composed):

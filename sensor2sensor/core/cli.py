@@ -88,6 +88,13 @@ def called_as(words: str) -> Iterator[None]:
         _called.reset(token)
 
 
+@contextmanager
+def part_of(prog: str, word: str) -> Iterator[None]:
+    """Let what a word of a door's command line opens go by that door's words and its own."""
+    with called_as(f"{_called.get() or prog} {word}"):
+        yield
+
+
 def positive(text: str) -> int:
     """A whole number of 1 or more, as a type of an option."""
     value = int(text)

@@ -181,6 +181,26 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
+def remove_folder(path: Path, within: Path) -> None:
+    """Remove a folder and all in it; counts as one write for :func:`crash_at_write`.
+
+    Links in it are removed, not what they lead to.
+
+    Args:
+        path: The folder; nothing happens where there is none.
+        within: The folder that it must lie in, links followed.
+
+    Raises:
+        InputError: It leads elsewhere.
+    """
+    inside = path.resolve().is_relative_to(within.resolve()) and path.resolve() != within.resolve()
+    if path.is_symlink() or not inside:
+        raise InputError(f"leads outside of {within}", where=path, hint="remove it by hand")
+    if path.is_dir():
+        _crash.tick(None)
+        shutil.rmtree(path)
+
+
 def sweep(folder: Path) -> int:
     """Delete temporary files that a killed run left in ``folder``; returns how many."""
     if not Path(folder).is_dir():

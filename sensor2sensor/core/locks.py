@@ -71,6 +71,43 @@ def lock(path: Path, wait_s: float = 0.0) -> Iterator[None]:
                 folder.rmdir()
 
 
+def holder(path: Path) -> str | None:
+    """Which live process holds a lock, in words; None where nobody does. Nothing is changed.
+
+    Args:
+        path: Of the lock file.
+    """
+    try:
+        content = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # none there, or another's that cannot be opened to be locked either
+        return None
+    words, told = content.split(), _described(content)
+    if not POSIX:  # where nobody can hold one
+        return None
+    local = len(words) > 1 and words[0].isdigit() and words[1] == os.uname().nodename
+    if local and not _alive(int(words[0])):
+        return None
+    if content.endswith(BY_CONTENT):
+        return told
+    # Tried last, and shared: for a moment it stands in the way of who begins to hold it.
+    return told if _locked(path) else None
+
+
+def _locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | CAREFULLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in NO_LOCKS
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def _hold(held: ExitStack, path: Path, wait_s: float) -> None:
     """Enter the lock, as soon as it is free."""
     until = time.monotonic() + wait_s

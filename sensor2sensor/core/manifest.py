@@ -27,7 +27,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     Keys of mappings within are named with dots: ``gen_loss.gen_l1``.
     """
     absent = "nothing"
-    old, new = _flat(old), _flat(new)
+    old, new = flat(old), flat(new)
     return [
         f"{key}: {old.get(key, absent)} (there) against {new.get(key, absent)} (asked)"
         for key in [*old, *(key for key in new if key not in old)]
@@ -35,11 +35,12 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, their keys joined by dots; an empty one is a value."""
+    found: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            found[f"{prefix}{key}"] = value
+    return found

@@ -52,6 +52,16 @@ class Run:
         return self.logs_dir / "experiment.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that trains."""
+        return self.ckpt_dir / ".lock"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All that is the run's own, its logs last: without them nobody would find the others."""
+        return self.ckpt_dir, self.samples_dir, self.model_dir, self.logs_dir
+
+    @property
     def excluded(self) -> Path:
         """The run's own copy of the names of tiles it leaves out, where it leaves out any."""
         return self.logs_dir / "exclude_tiles.txt"

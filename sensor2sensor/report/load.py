@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -236,17 +236,23 @@ def load(folder: Path) -> Results:
         folder: ``_evaluation``; an absent folder holds no results.
     """
     folder = Path(folder)
+    paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    results, skipped = read_all(paths)
+    return Results(folder, results, (*skipped, *_orphans(folder)))
+
+
+def read_all(paths: Iterable[Path]) -> tuple[tuple[Result, ...], tuple[Skipped, ...]]:
+    """The evaluations that can be read, and the others with the reason."""
     results: list[Result] = []
     skipped: list[Skipped] = []
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+    for path in paths:
         try:
             results.append(_read(path))
         except InputError as error:
             skipped.append(Skipped(path, _reason(error)))
         except OSError as error:
             skipped.append(Skipped(path, f"cannot be read ({error.strerror})"))
-    skipped += _orphans(folder)
-    return Results(folder, tuple(results), tuple(skipped))
+    return tuple(results), tuple(skipped)
 
 
 def _reason(error: InputError) -> str:

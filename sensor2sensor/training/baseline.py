@@ -15,7 +15,7 @@ from sensor2sensor.predictors.entries import TrainSplit
 from sensor2sensor.predictors.protocol import Predictor
 from sensor2sensor.predictors.registry import find
 from sensor2sensor.training import run_file
-from sensor2sensor.training.start import Start
+from sensor2sensor.training.start import Start, tagged
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
@@ -59,13 +59,14 @@ def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:
 
     Raises:
         ConfigError: The data set lacks what it needs.
-        InputError: ``--restore``: there is no state.
+        InputError: ``--restore`` or ``--fork``: there is no state.
         OutputExistsError: The run exists already.
     """
     name, run = experiment.config.model_name, experiment.run
-    if start.source is not None:
+    if start.source is not None or start.fork is not None:
         problem = f"{name} is a baseline and has no state to restore"
-        raise InputError(problem, where=experiment.name, hint="leave out --restore")
+        hint = f"leave out {'--fork' if start.source is None else '--restore'}"
+        raise InputError(problem, where=experiment.name, hint=hint)
     if run.run_json.is_file() and not start.resume:
         raise OutputExistsError(
             "holds a run", where=run.logs_dir, hint="take another --timestamp, or --resume"
@@ -114,7 +115,7 @@ def fit_baseline(experiment: ExperimentView, start: Start) -> None:
     )
     made = entry.make(experiment.contract, train)
     kept = {"name": entry.name, "fitted_on": _fitted_on(train) if entry.fitted else None}
-    done = {"status": "done", KEY: {**kept, **made.describe()}}
+    done = {"status": "done", KEY: {**kept, **made.describe()}, **tagged(run, start)}
     with files.undone_on_failure(run.logs_dir):
         run_file.begin(experiment, steps=0, device="CPU", restored_from=None, further=done)
 

@@ -190,7 +190,7 @@ def check_model(model: Any, name: str) -> None:
     lone = model.discriminator is None
     _expect(model, "generator_optimizer", keras.optimizers.Optimizer, where, optional=False)
     _expect(model, "discriminator_optimizer", keras.optimizers.Optimizer, where, optional=lone)
-    # By what retraced() asks of it, not by a class of TensorFlow's.
+    # By what is asked of it (compiled.Step), not by a class of TensorFlow's.
     if not hasattr(getattr(model, "train_step", None), "experimental_get_tracing_count"):
         hint = "decorate it with @tf.function"
         raise ModelContractError("train_step is not a tf.function", where=where, hint=hint)
@@ -295,50 +295,8 @@ def build_networks(model: GANModel, experiment: ExperimentView) -> None:
         model.discriminator([image, tf.zeros(shape)], training=False)
 
 
-def step_caller(model: GANModel, batch: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
-    """``(batch, step) -> losses`` with the fields of ``batch`` that ``train_step`` takes."""
-    extras = _extras(model, batch)
-
-    def call(fields: Mapping[str, Any], step: Any) -> Any:
-        further = {name: fields[name] for name in extras}
-        return model.train_step(fields["input"], fields["target"], step, **further)
-
-    return call
-
-
-def _extras(model: GANModel, batch: Mapping[str, Any]) -> list[str]:
-    takes = accepted_extras(model)
-    return [name for name in batch if name not in {"input", "target"} and takes(name)]
-
-
-def trace_step(model: GANModel, batch: Mapping[str, Any]) -> None:
-    """Trace ``train_step`` for batches of this form, computing nothing.
-
-    Whatever the step would refuse at its first call is raised here; that call finds the trace.
-
-    Args:
-        model: A model with every variable made.
-        batch: ``tf.TensorSpec`` by field, the ``element_spec`` of the training's batches.
-    """
-    import tensorflow as tf
-
-    further = {name: batch[name] for name in _extras(model, batch)}
-    step = tf.TensorSpec([], tf.int64)
-    model.train_step.get_concrete_function(batch["input"], batch["target"], step, **further)
-
-
 def users_files(gan_class: Any, experiment: ExperimentView) -> list[Path]:
     """The files of a model and of the further ``modules`` of its experiment, imported."""
     names = [f"models.{name}" for name in experiment.config.modules]
     found = [getattr(sys.modules.get(name), "__file__", None) for name in names]
     return [source_of(gan_class), *(Path(path) for path in found if path)]
-
-
-def retraced(model: GANModel, steps: int) -> bool:
-    """Whether ``train_step`` was traced anew at nearly every one of ``steps`` calls.
-
-    It is traced once per shape; a Python number among its arguments or a fresh object that it
-    captures makes it trace at every call, which is many times slower.
-    """
-    # Few steps prove nothing: an optimizer that makes its variables traces twice.
-    return steps > 3 and int(model.train_step.experimental_get_tracing_count()) >= steps

@@ -12,11 +12,11 @@ from sensor2sensor.metrics.compute import try_own_metrics
 from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.batches import chain_of, options_of_looks, reader_options, train_batches
 from sensor2sensor.training.beginning import take_up
+from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
     extras_for,
-    trace_step,
     users_files,
 )
 from sensor2sensor.training.layer_statistics import InferenceStatistics
@@ -67,7 +67,7 @@ def rehearse(
         extras = extras_for(model, experiment.contract, displaced)
         chain = chain_of(experiment)
         form = train_batches(experiment, options, extras=extras, chain=chain).element_spec
-        trace_step(model, form)
+        compiled_step(model, form, jit_compile=experiment.config.jit_compile).prepare()
         check_step(model, experiment)
         options_of_looks(experiment, options, model, say)
         kind = experiment.config.inference_statistics

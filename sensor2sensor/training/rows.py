@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
+JSONL = "metrics.jsonl"
 EPOCH = "epoch"  # the kind of rows that sum up an epoch
 SECONDS = "seconds"  # how long an epoch took
+STEPS_PER_S = "steps_per_s"
+# What clocks and gauges say: another thing in each run, however equal the numbers are.
+GAUGES = frozenset(
+    {STEPS_PER_S, "img_per_s", "step_ms", "data_wait", "memory_mib", "gpu_peak_mib", SECONDS}
+)
 
 
 def row_of(step: int, kind: str, values: Mapping[str, float], facts: Mapping[str, float]) -> Row:
@@ -18,6 +26,11 @@ def row_of(step: int, kind: str, values: Mapping[str, float], facts: Mapping[str
     """
     row: Row = {"step": step, "kind": kind, **facts, **values}
     return {key: _finite(value) for key, value in row.items()}
+
+
+def read_log(path: Path) -> list[Row]:
+    """Rows of a ``metrics.jsonl``, in order."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _finite(value: Any) -> Any:

@@ -21,9 +21,9 @@ from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.training.board import Board
 from sensor2sensor.training.checkpoints import reason_of
+from sensor2sensor.training.rows import JSONL as JSONL
 from sensor2sensor.training.rows import Row, row_of
-
-JSONL = "metrics.jsonl"
+from sensor2sensor.training.rows import read_log as read_log
 
 logger = logging.getLogger(__name__)
 
@@ -191,8 +191,3 @@ def _step_of(line: str) -> float:
     except (json.JSONDecodeError, KeyError, TypeError):
         # A row that a kill cut in two: after every step, so it is dropped.
         return math.inf
-
-
-def read_log(path: Path) -> list[Row]:
-    """Rows of a ``metrics.jsonl``, in order."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

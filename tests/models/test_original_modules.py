@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 MODULES = {"my-sis22": "original-sis22.txt", "blocks_all": "original-blocks.txt"}
 CODE = (
     "models", "sensor2sensor",
-    "experiment.py", "train.py", "evaluate.py", "calibrate.py", "predict.py",
+    "experiment.py", "train.py", "several.py", "evaluate.py", "calibrate.py", "predict.py",
 )  # fmt: skip
 # Every block that modules for the original call.
 BLOCKS = (

@@ -14,7 +14,7 @@ from sensor2sensor.config.network_settings import DiscriminatorSettings
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.networks.chain import field_px, in_words
 from sensor2sensor.networks.reach import reach
-from sensor2sensor.training.contract import trace_step
+from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.recipe import check_recipe, check_step, construct
 from tests.models.family import small_gan
 from tests.models.standin import batch, experiment
@@ -172,7 +172,7 @@ def test_a_step_of_its_own_refuses_what_it_does_not_heed(key):
 
     gan = construct(Own, exp)
     image, target = (tf.TensorSpec(side.shape) for side in batch(exp))
-    trace_step(gan, {"input": image, "target": target})
+    compiled_step(gan, {"input": image, "target": target}).prepare()
     with pytest.raises(ConfigError, match=rf"discriminator\.{key}: .* does not heed it"):
         check_step(gan, exp)
     gan.heeded = {key}

@@ -14,6 +14,7 @@ from sensor2sensor.report.load import Results
 from sensor2sensor.report.page import conclusions, group
 from sensor2sensor.report.page.crossed import crossed
 from sensor2sensor.report.page.pictures import MANY, Album
+from sensor2sensor.report.page.pieces import put_in, read
 from sensor2sensor.report.page.section import Section, contents, drawn, filled, note
 from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import View
@@ -22,7 +23,6 @@ from sensor2sensor.report.pages import Page, line_of
 if TYPE_CHECKING:
     import pandas as pd
 
-HERE = Path(__file__).parent
 NAME = "report.html"
 USED = ("python", "numpy", "pandas", "pydantic")  # what makes this page
 
@@ -46,26 +46,18 @@ def page(results: Results) -> str:
     sections = list(filled(sections))
     found = conclusions.conclusions(results, views)
     title = _title(results)
-    return _filled(
+    return put_in(
         {
             "title": html.escape(title),
-            "style": (HERE / "page.css").read_text("utf-8"),
+            "style": read("page.css"),
             "contents": contents(sections),
             "conclusions": conclusions.drawn(found),
             "sections": "".join(drawn(section) for section in sections),
-            "script": (HERE / "page.js").read_text("utf-8"),
-        }
+            "enlarged": read("enlarged.html"),
+            "script": read("common.js") + read("enlarged.js") + read("page.js"),
+        },
+        read("page.html"),
     )
-
-
-def _filled(values: dict[str, str]) -> str:
-    """The template with its values; each is put in once, so that none is looked for in another."""
-    pieces = (HERE / "page.html").read_text("utf-8").split("{{")
-    made = [pieces[0]]
-    for piece in pieces[1:]:
-        name, _, rest = piece.partition("}}")
-        made += [values[name], rest]
-    return "".join(made)
 
 
 def write_page(results: Results, path: Path | None = None) -> tuple[Path, int]:

@@ -9,14 +9,14 @@ import pytest
 import tensorflow as tf
 
 from sensor2sensor.core.errors import ModelContractError, TrainingError
-from sensor2sensor.training import loop
+from sensor2sensor.training import pace
 from sensor2sensor.training.checkpoints import save
-from sensor2sensor.training.contract import retraced
+from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.restoring import restore_latest
 from sensor2sensor.training.state import TrainingState, build_optimizers
 from sensor2sensor.training.watch import LossWatch
-from tests.unit.training.tiny import batches, fresh
+from tests.unit.training.tiny import batch, batches, fresh
 
 
 class Diary:
@@ -37,7 +37,7 @@ class Diary:
         if self.write:
             self.write(step)
 
-    def stop(self):
+    def stop(self, step):
         self.asked += 1
         return self.stop_after is not None and self.asked > self.stop_after
 
@@ -48,7 +48,8 @@ def run(
 ):  # fmt: skip
     plan = Plan(start, steps, ckpt_freq, sample_freq, log_freq)
     watch = LossWatch("a/b", lambda numbers: [f"tile{n}" for n in numbers], frozenset(unweighted))
-    return train_loop(model, batches(start, poisoned=poisoned), plan, diary.actions(), watch)
+    step = compiled_step(model, batch(start))
+    return train_loop(step, batches(start, poisoned=poisoned), plan, diary.actions(), watch)
 
 
 def trained(start=0, steps=6, folder=None, restore=False):
@@ -73,7 +74,7 @@ def test_checkpoints_samples_and_reports_come_when_due():
 def test_the_time_of_saves_and_looks_is_in_no_speed(monkeypatch):
     """A clock that only saves and looks move: no time is left for the steps."""
     now = [0.0]
-    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
 
     def passes(step):
         now[0] += 100.0
@@ -145,7 +146,7 @@ def test_train_step_is_traced_once():
     build_optimizers(model)  # else the first trace makes their slots and is done again without
     run(model, Diary(), steps=8)
     assert model.train_step.experimental_get_tracing_count() == 1
-    assert not retraced(model, 8)
+    assert not compiled_step(model, batch(0)).retraced(8)
 
 
 def test_a_model_that_traces_anew_is_noticed():
@@ -159,8 +160,8 @@ def test_a_model_that_traces_anew_is_noticed():
     other = Retracing()
     for step in range(5):
         other.train_step(0, 0, step)
-    assert retraced(other, 5)
-    assert not retraced(model, 5)
+    assert compiled_step(other, batch(0)).retraced(5)
+    assert not compiled_step(model, batch(0)).retraced(5)
 
 
 def test_memory_running_out_proposes_half_the_batch():

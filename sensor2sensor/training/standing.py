@@ -1,0 +1,151 @@
+"""How far a training that is asked for has come: nothing yet, a part of it, all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from sensor2sensor.config.layers import Kept, kept_by_run
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import ConfigError, InputError
+from sensor2sensor.core.runs import Run, list_runs, new_timestamp, options_of, read_run_json
+from sensor2sensor.training.run_file import changed_settings, refuse_changed, settings
+
+# Given the timestamp of a run and what it keeps of --set: the experiment as it is asked for.
+View = Callable[[str | None, Kept | None], Any]
+# Whether a run has the settings that are asked for, once the model's own defaults are known.
+Alike = Callable[[str], bool]
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What there is of a training.
+
+    Attributes:
+        run: The run that has its settings; None: it has not begun.
+        finished: Whether that is trained to its last step and evaluated.
+        step: Steps done.
+    """
+
+    run: Run | None = None
+    finished: bool = False
+    step: int = 0
+
+    def __str__(self) -> str:
+        if self.run is None:
+            return "not begun"
+        if self.finished:
+            return f"finished ({self.run.timestamp})"
+        return f"unfinished ({self.run.timestamp}, step {self.step})"
+
+
+def standing(view: View, alike: Alike, evaluations: Path, split: str) -> Standing:
+    """The newest run that has the settings which are asked for, a finished one before others.
+
+    Args:
+        view: The experiment as it is asked for.
+        alike: Asked where a run differs in what no file says, which may be the model's default.
+        evaluations: The folder of all evaluations.
+        split: The split that a finished run is evaluated on.
+
+    Raises:
+        ConfigError: The experiment cannot be used.
+    """
+    asked = view(None, None)
+    known: list[Standing] = []
+    for run in reversed(list_runs(asked.exp_dir)):
+        if not _has_its_settings(run, view, alike):
+            continue
+        record = read_run_json(run)
+        done = BASELINE in record or record["steps"] >= asked.STEPS
+        done = done and record["status"] == "done"
+        finished = done and evaluated(run, asked.name, evaluations, split)
+        known.append(Standing(run, finished, record["step"]))
+    return next((one for one in known if one.finished), known[0] if known else Standing())
+
+
+def _has_its_settings(run: Run, view: View, alike: Alike) -> bool:
+    """Whether resuming a run with what is asked for would train nothing else than that."""
+    if not run.resolved.is_file():
+        return False
+    try:
+        asked = view(run.timestamp, None)
+        kept = kept_by_run(run.resolved, options_of(run))
+        # What --set said of it then and nobody says now would hold on, were it resumed.
+        if kept and settings(view(run.timestamp, kept).config) != settings(asked.config):
+            return False
+    except ConfigError:
+        return False
+    if unchanged(asked):
+        return True
+    changes = changed_settings(run, asked.config, asked.document)
+    names = [tuple(text.split(":")[0].split(".")) for text in changes]
+    stated = any(asked.document.names(name) for name in names)
+    return alike(run.timestamp) if names and not stated else False
+
+
+def unchanged(experiment: Any) -> bool:
+    """Whether a run could be resumed with an experiment as it is asked for."""
+    try:
+        refuse_changed(experiment)
+    except ConfigError:
+        return False
+    return True
+
+
+def in_process(fn: Callable[..., bool], *given: Any) -> bool:
+    """``fn(*given)`` in a process of its own: what it imports is not kept in memory here."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(fn, *given).result()
+
+
+def silent(line: str) -> None:
+    """Takes a line that was told when the run began."""
+
+
+def evaluated(run: Run, name: str, folder: Path, split: str) -> bool:
+    """Whether the last state of a run was scored on a split, whatever else was."""
+    step = read_run_json(run)["step"]
+    wanted = {"experiment": name, "timestamp": run.timestamp, "split": split, "step": step}
+    stem = f"{name.replace('/', '__')}_{run.timestamp}"
+    near = [path for path in sorted(folder.glob("*.json")) if path.name.startswith(stem)]
+    return any(wanted.items() <= _facts(path).items() for path in near)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """What an evaluation's JSON says of itself at its top; nothing where it cannot be read."""
+    try:
+        content = files.read_json(path)
+    except InputError:
+        return {}  # a damaged one proves nothing: the run is scored again
+    plain = (str, int, float, type(None))
+    return {k: v for k, v in content.items() if isinstance(v, plain)}
+
+
+def reserved(exp_dir: Path, now: datetime) -> str:
+    """A name for a new run that no other process takes meanwhile: two of one minute differ.
+
+    Its folder of checkpoints is made, and :func:`released` where nothing came of it.
+    """
+    while True:
+        stamp = new_timestamp(exp_dir, now)
+        folder = Run(exp_dir, stamp).ckpt_dir
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return stamp
+
+
+def released(run: Run) -> None:
+    """Remove what :func:`reserved` made, where no run has begun there."""
+    folder = run.ckpt_dir
+    if not run.logs_dir.exists() and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
