@@ -12,6 +12,11 @@ Row = dict[str, Any]
 JSONL = "metrics.jsonl"
 EPOCH = "epoch"  # the kind of rows that sum up an epoch
 SECONDS = "seconds"  # how long an epoch took
+STEPS_PER_S = "steps_per_s"
+# What clocks and gauges say: another thing in each run, however equal the numbers are.
+GAUGES = frozenset(
+    {STEPS_PER_S, "img_per_s", "step_ms", "data_wait", "memory_mib", "gpu_peak_mib", SECONDS}
+)
 
 
 def row_of(step: int, kind: str, values: Mapping[str, float], facts: Mapping[str, float]) -> Row:
@@ -23,10 +28,10 @@ def row_of(step: int, kind: str, values: Mapping[str, float], facts: Mapping[str
     return {key: _finite(value) for key, value in row.items()}
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def read_log(path: Path) -> list[Row]:
     """Rows of a ``metrics.jsonl``, in order."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

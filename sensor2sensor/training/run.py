@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -17,9 +18,11 @@ from sensor2sensor.metrics.compute import try_own_metrics
 from sensor2sensor.training import run_file
 from sensor2sensor.training.contract import ExperimentView, GANModel, users_files
 from sensor2sensor.training.interrupts import StopSignal
+from sensor2sensor.training.memory import one_line_without_memory
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.session import Outcome, Say, Session
 from sensor2sensor.training.start import Start, refuse_overwriting
+from sensor2sensor.training.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
@@ -36,9 +39,10 @@ def train(
     *,
     start: Start = AFRESH,
     steps: int | None = None,
+    limit: TimeLimit | None = None,
     say: Say = logger.info,
 ) -> Outcome:
-    """Train ``experiment`` in its run folder until ``steps`` are done or a signal comes.
+    """Train ``experiment`` in its run folder until ``steps`` are done, or something ends it.
 
     Args:
         gan_class: ``class GAN`` of the model's module.
@@ -46,6 +50,7 @@ def train(
         environment: Frequencies, folders and whether a GPU is required.
         start: Afresh, resumed, or from another run's state.
         steps: Total steps; the experiment's by default.
+        limit: When it has to end by itself; None: no limit.
         say: Where lines for the user go.
 
     Raises:
@@ -57,21 +62,24 @@ def train(
     """
     device = run_file.choose_device(environment.require_gpu)
     with ExitStack() as stack:
-        stop = stack.enter_context(StopSignal(say))
+        stop = stack.enter_context(StopSignal(say, limit))
         # Before anything is tidied: what another process writes looks like a kill's leftovers.
         stack.enter_context(files.lock(experiment.run.lock))
         refuse_overwriting(experiment.run, start)
         # Before the model is made: layers without a seed of their own draw from the global one.
         make_repeatable(experiment.SEED, device, experiment.config.deterministic)
         own = users_files(gan_class, experiment)
-        with files.undone_on_failure(experiment.run.logs_dir), blaming(*own):
+        memory = partial(one_line_without_memory, experiment.name, experiment.config.batch_size)
+        before = memory("before the first step")
+        with before, files.undone_on_failure(experiment.run.logs_dir), blaming(*own):
             try_own_metrics(experiment.contract)
             # The map of the weights that are taken up, not that of the data set as it is now.
             weights = start.weights_of(experiment.run)
             experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
             session = Session(gan_class, experiment, environment, say, stop)
             session.begin(start, steps or experiment.STEPS, device)
-        return session.run(steps or experiment.STEPS)
+        with memory("at a look or a checkpoint"):
+            return session.run(steps or experiment.STEPS)
 
 
 def make_repeatable(seed: int, device: str, deterministic: bool | None = None) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core import files
 from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.core.decoration import decoration
-from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.networks.chain import in_words
 from sensor2sensor.training import checkpoints, run_file
+from sensor2sensor.training.alarms import Alarms
 from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.batches import (
     chain_of,
@@ -40,10 +40,12 @@ from sensor2sensor.training.histograms import Histograms
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.keeping import Keeper
 from sensor2sensor.training.layer_statistics import InferenceStatistics, statistics_batches
-from sensor2sensor.training.lines import disk_line, look_line, report_line
+from sensor2sensor.training.lines import disk_line, end_line, look_line, report_line
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.measured import measured
+from sensor2sensor.training.memory import memory_line, need_of, smaller_batch, taken_mib
 from sensor2sensor.training.modules import module_identity
+from sensor2sensor.training.pace import Pace
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import check_step, construct
 from sensor2sensor.training.registration import noted
@@ -53,8 +55,9 @@ from sensor2sensor.training.sinks import sinks_for
 from sensor2sensor.training.start import Start, tagged
 from sensor2sensor.training.state import TrainingState, applied_rate
 from sensor2sensor.training.terms import Terms
+from sensor2sensor.training.time_limit import LOOK, SAVE
 from sensor2sensor.training.validation import Monitor, sheet_path, write_sheet
-from sensor2sensor.training.watch import LossWatch
+from sensor2sensor.training.watch import LossWatch, last_good
 from sensor2sensor.training.writers import JSONL, Writers, read_log
 
 if TYPE_CHECKING:
@@ -71,7 +74,7 @@ class Outcome:
 
     Attributes:
         step: Steps done in all.
-        exit_code: 0; 143 or 130 after a signal and a clean save.
+        exit_code: 0; after a clean save 143 or 130 where a signal, 124 where the time ended it.
         model: The trained model.
     """
 
@@ -111,7 +114,7 @@ class Session:
             applied_generator(experiment, self.model.generator),
         )
         self.state = TrainingState(self.model, statistics=self.statistics.variables)
-        seen = options_of_looks(experiment, self.options, self.model, say)
+        self.seen = seen = options_of_looks(experiment, self.options, self.model, say)
         self.monitor = Monitor(
             experiment,
             experiment.normaliser,
@@ -127,7 +130,7 @@ class Session:
         self.first = self._batches()
         form = self.first.element_spec
         self.step = compiled_step(self.model, form, jit_compile=self.experiment.config.jit_compile)
-        self.step.prepare()
+        traced = self.step.prepare()
         check_step(self.model, self.experiment)
         self.statistics.attempt(form["input"])
         self.graph = partial(graph_of, self.model.generator, form["input"])
@@ -135,11 +138,14 @@ class Session:
             files.sweep(place)
         for phrase in checkpoints.tidy(self.folder):
             logger.warning("%s: %s", self.folder, phrase)
-        restored, pretrained = take_up(
+        restored, taken = take_up(
             self.model, self.state, self.experiment, start, module=self.source, say=self.say
         )
         self.begun = restored["step"] if restored else 0
         self._greet(steps, device)
+        self.need = need_of(traced.graph, self.model, self.state.nbytes, self.options.batch_size)
+        self.say(memory_line(self.need))
+        self.alarms = Alarms(self.experiment, self.seen, self.monitor, steps)
         resumed = restored is not None and start.resume
         known = run_file.measured_before(self.experiment.run, self.source) if resumed else None
         asked = self.experiment, self.options
@@ -150,8 +156,13 @@ class Session:
             device=device,
             restored_from=restored,
             model=module_identity(self.source),
-            pretrained=pretrained,
-            further={**found, **noted(self.experiment), **tagged(self.experiment.run, start)},
+            further={
+                **taken,
+                **found,
+                **noted(self.experiment),
+                **self.alarms.kept(resumed),
+                **tagged(self.experiment.run, start),
+            },
         )
 
     def run(self, steps: int) -> Outcome:
@@ -167,12 +178,14 @@ class Session:
         except BaseException as error:
             self._note_failure(error)
             raise
-        done = step >= steps
-        self.run_file.update(status="done" if done else "interrupted", step=step)
-        if self.stop.exit_code and step and not done:
-            self.say(
-                f"stopped after step {step} of {steps}, all is saved; --resume goes on from there"
-            )
+        early = self.keeper.worn_out() if step < steps else None
+        done = early is not None or step >= steps
+        reason = early if done else self.stop.reason
+        told = {} if reason is None else {"reason": reason}
+        self.run_file.update(status="done" if done else "interrupted", step=step, **told)
+        line = end_line(step, steps, early=early, stopped=self.stop.reason)
+        if line is not None:
+            self.say(line)
         return Outcome(step, self.stop.exit_code, self.model)
 
     def _note_failure(self, error: BaseException) -> None:
@@ -194,17 +207,20 @@ class Session:
         )
         actions = Actions(
             self._report,
-            self._save,
-            self._sample,
-            self.stop.asked,
+            self.stop.limit.timed(SAVE, self._save),
+            self.stop.limit.timed(LOOK, self._sample),
+            self._stop_asked,
             self._histograms().around,
+            smaller=partial(smaller_batch, need=self.need),
+            enough=lambda: self.keeper.worn_out() is not None,
         )
         weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
         unweighted = frozenset(name for name, weight in weights.items() if weight == 0)
         names_of = partial(train_names, experiment, self.options)
         plan = self.plan = cadence(asked, experiment)
         look_lost = self._go_on()
-        watch = LossWatch(experiment.name, names_of, unweighted)
+        way_back = partial(last_good, self.folder)
+        watch = self.watch = LossWatch(experiment.name, names_of, unweighted, way_back)
         if plan.saves:
             free = shutil.disk_usage(self.folder).free
             self.say(disk_line(self.state.nbytes, plan.saves, free, self.keeper.most(plan)))
@@ -212,6 +228,13 @@ class Session:
             self._sample(self.begun)  # the run was killed between its checkpoint and this look
         batches = self._batches() if self.begun else self.first
         return train_loop(self.step, batches, plan, actions, watch)
+
+    def _stop_asked(self, step: int) -> bool:
+        if step >= self.plan.steps:
+            return self.stop.requested  # nothing is left to be cut short
+        begun = step > self.begun
+        coming = [SAVE] * (begun and self.plan.save_due(step))
+        return self.stop.asked(coming + [LOOK] * (begun and self.plan.sample_due(step)))
 
     def _histograms(self) -> Histograms:
         return Histograms(
@@ -225,6 +248,7 @@ class Session:
         """Take up what the log knows; whether a look, the row of an epoch or a sheet is lacking."""
         rows, begun = read_log(self.experiment.run.logs_dir / JSONL), self.begun
         self.keeper.resume(rows, self.run_file.alike_since)
+        self.alarms.resume(rows, self.run_file, begun)
         if self.experiment.config.monitor is not None:
             self.run_file.update(best=self.keeper.best)
         if self.plan.epochs is not None:
@@ -253,13 +277,13 @@ class Session:
         if self.begun >= steps:
             self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
 
-    def _report(self, step: int, losses: Mapping[str, float], speed: float | None) -> None:
-        facts = {} if speed is None else {"steps_per_s": round(speed, 4)}
+    def _report(self, step: int, losses: Mapping[str, float], pace: Pace | None) -> None:
+        facts = taken_mib() | ({} if pace is None else pace.facts(self.options.batch_size))
         rate = {"learning_rate": applied_rate(self.model.generator_optimizer)}
         self.writers.scalars(step, "train", {**losses, **rate}, **facts)
         self.epoch.add(step, {**losses, **rate})
-        size = self.options.batch_size
-        self.say(report_line(step, self.plan.steps, losses, steps_per_s=speed, batch_size=size))
+        self.say(report_line(step, self.plan.steps, losses, facts))
+        self.alarms.read(step, "train", losses, self.run_file)
         # A module of ARISGAN's returns no losses: its weights have to tell.
         if not losses:
             self._refuse_unsound(step)
@@ -270,11 +294,7 @@ class Session:
     def _refuse_unsound(self, step: int) -> None:
         broken = self.state.unsound()
         if broken is not None:
-            raise TrainingError(
-                f"variable {broken} is not finite at step {step}",
-                where=self.experiment.name,
-                hint="lower learning_rate; a checkpoint before it is sound",
-            )
+            raise self.watch.broken(broken, step)
 
     def _save(self, step: int) -> None:
         # A checkpoint is used with statistics measured under its own weights.
@@ -290,9 +310,10 @@ class Session:
     def _sample(self, step: int) -> None:
         terms = Terms(self.model, self.extras, step)
         with self.statistics.in_use(step) as generator:
-            scores, rows = self.monitor.look(generator, terms)
+            scores, rows, spread = self.monitor.look(generator, terms)
         if not self.writers.holds(step, "val"):
-            self.writers.scalars(step, "val", scores)
+            self.writers.scalars(step, "val", scores, **spread)
+            self.alarms.read(step, "val", {**scores, **spread}, self.run_file)
         self._close_epoch(step, scores, terms.means())
         self.say(look_line(step, scores))
         self._keep_best(step, scores)
