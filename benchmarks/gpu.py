@@ -43,6 +43,7 @@ from sensor2sensor.core import files  # noqa: E402
 LIMITS_S = {"device": 40, "speed": 120, "outputs-cpu": 40, "outputs": 40, "curve": 50, "wait": 40,
             "xla": 600}  # fmt: skip
 NO_GPU = 2
+LEAST_S = 5  # a part is not begun with less
 GOALS_FOR = ("H100", "H200")
 GOALS = (
     ("pix2pix 256 px batch 1", "bfloat16", "img_per_s", 150.0),
@@ -62,6 +63,9 @@ def main() -> int:
                 print("TensorFlow finds no GPU: python -m sensor2sensor doctor says why;"
                       " --device cpu --tiny tries the benchmark itself")  # fmt: skip
                 return NO_GPU
+    if run.path is None:
+        print(f"nothing was found: {'; '.join(faults(run.result))}")
+        return 1
     run.finish()
     for line in report(run.result):
         print(line)
@@ -99,7 +103,8 @@ class Run:
 
     def __init__(self, asked: argparse.Namespace, work: Path) -> None:
         self.asked, self.work = asked, work
-        self.start, self.path = time.monotonic(), None
+        self.start = time.monotonic()
+        self.path: Path | None = None
         self.result: dict[str, Any] = {"what": __doc__.split("\n")[0], "tiny": asked.tiny}
 
     def parts(self, names: tuple[str, ...]) -> int:
@@ -107,7 +112,7 @@ class Run:
         began = time.monotonic()
         left = 60 * self.asked.minutes - (began - self.start)
         limit = min(sum(LIMITS_S[name] for name in names), left)
-        if limit < 5:
+        if limit < LEAST_S:
             return self._note(names, "left out: no time was left", 1)
         code, said = self._watch(names, limit)
         cut = time.monotonic() - began >= limit
@@ -155,6 +160,10 @@ class Run:
         if self.path is None:
             self._open()
         digest(self.result)
+        self._write()
+
+    def _write(self) -> None:
+        assert self.path is not None
         files.write_json(self.path, self.result)
 
     def _open(self) -> None:
@@ -172,7 +181,7 @@ class Run:
         digest(self.result)
         self.result["seconds"] = round(time.monotonic() - self.start, 1)
         self.result["faults"] = faults(self.result)
-        files.write_json(self.path, self.result)
+        self._write()
 
 
 def digest(result: dict[str, Any]) -> None:
@@ -226,7 +235,7 @@ def faults(result: dict[str, Any]) -> list[str]:
     # Four steps of a tiny network are no curve.
     if not result["tiny"] and not result.get("curve", {}).get("within", True):
         found.append("bfloat16 leaves the noise of seeds")
-    if binding(result):
+    if "device" in result and binding(result):
         found += [f"{what} {got:.3g} < {least:g}" for what, got, least in goals(result)
                   if got < least]  # fmt: skip
     return found

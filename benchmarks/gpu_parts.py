@@ -38,11 +38,11 @@ TINY_CASES = (Case("pix2pix", 64, 2, params={"width": 0.1}),)
 TINY_EDSR = Case("edsr", 64, 2, params={"blocks": 2, "width": 0.1})
 # Largest relative distance from the CPU in float32, |a - b| / |b| over all numbers of a kind: of
 # float32 the order of sums, of TF32 (10 bits) and bfloat16 (7 bits) the rounding of every product
-# through some forty layers, forward and back.
+# through some forty layers, forward and back. On a CPU bfloat16 was off by 0.003, 0.0002 and 0.16.
 TOLERANCES = {
     "float32": {"output": 1e-4, "losses": 1e-4, "gradients": 1e-2},
-    "tf32": {"output": 1e-2, "losses": 1e-2, "gradients": 0.2},
-    "bfloat16": {"output": 5e-2, "losses": 5e-2, "gradients": 0.5},
+    "tf32": {"output": 1e-2, "losses": 1e-2, "gradients": 0.1},
+    "bfloat16": {"output": 5e-2, "losses": 5e-2, "gradients": 0.4},
 }
 
 
