@@ -95,10 +95,12 @@ def train_batches(
     start_step: int = 0,
     extras: Collection[str] | None = None,
     chain: StageChain | None = None,
+    ahead: bool = True,
 ) -> Any:
     """Endless batches of the train split, the first for the step after ``start_step``.
 
-    With a ``chain`` they are read in physical values and prepared by it.
+    With a ``chain`` they are read in physical values and prepared by it. ``ahead``: one GPU takes
+    whole batches, which are copied there before it asks; several take their parts from the host.
     """
     batches = training_batches(
         experiment.dataset_dir,
@@ -108,7 +110,7 @@ def train_batches(
         start_step=start_step,
         extras=extras,
     )
-    gpus = tf.config.list_logical_devices("GPU")
+    gpus = tf.config.list_logical_devices("GPU") if ahead else []
     batches = ahead_on(gpus[0].name, batches) if gpus else batches
     return batches if chain is None else StagedBatches(batches, chain, start_step)
 
