@@ -90,6 +90,10 @@ class EnvironmentFile(BaseModel):
         description="Weights of LPIPS for profile extended (s2s lpips-weights); below data_root",
     )
     require_gpu: bool = Field(default=False, description="Refuse to train without a GPU")
+    strategy: Literal["auto", "one", "mirrored", "multi_worker"] = Field(
+        default="auto",
+        description="Devices that train together: auto takes all GPUs of this machine, one or many",
+    )
 
 
 class Environment:
