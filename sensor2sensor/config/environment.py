@@ -75,7 +75,7 @@ class EnvironmentFile(BaseModel):
     csv: Literal[",", ";", "\t"] | None = Field(
         default=None, description="Separator of steps.csv and epochs.csv; null: no such tables"
     )
-    tracking: Literal["wandb"] | None = Field(
+    tracking: Literal["wandb", "mlflow"] | None = Field(
         default=None, description="Where trainings are followed beside TensorBoard; null: nowhere"
     )
     tracking_names: Literal["own", "pix2pix-maps"] = Field(
