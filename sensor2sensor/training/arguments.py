@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sensor2sensor.core.cli import above_zero, add_set, add_split, parser
+from sensor2sensor.core.cli import above_zero, add_set, add_split, parser, positive
 from sensor2sensor.training.points import point
 
 
@@ -37,6 +37,10 @@ def arguments(description: str = "") -> argparse.ArgumentParser:
     made.add_argument(
         "--smoke", action="store_true", help="two steps and all that follows; kept nowhere"
     )
+    made.add_argument(
+        "--overfit", type=positive, metavar="N",
+        help="200 steps on N tiles, and whether that can learn; kept nowhere",
+    )  # fmt: skip
     made.add_argument(
         "--max-minutes",
         metavar="N",

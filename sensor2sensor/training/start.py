@@ -263,20 +263,23 @@ def refuse_overwriting(run: Run, start: Start) -> None:
         )
 
 
-def throwaway(environment: Environment, exp_dir: Path, folder: Path) -> Environment:
+def throwaway(
+    environment: Environment, exp_dir: Path, folder: Path, every: int = SMOKE_STEPS
+) -> Environment:
     """The same environment with another ``experiment_root`` that holds this experiment alone.
 
     Args:
         environment: The real one.
         exp_dir: The experiment's folder below its ``experiment_root``.
         folder: An empty folder; the trial writes there and nowhere else.
+        every: Steps between its checkpoints, and between its looks.
     """
     name = exp_dir.relative_to(environment.experiment_root)
     # Not a copy: what it extends is found from where it stands, and messages name its lines.
     content = {"extends": str((exp_dir / "experiment.json").absolute())}
     files.write_json(folder / name / "experiment.json", content)
     changes = {
-        "experiment_root": str(folder), "ckpt_freq": SMOKE_STEPS, "sample_freq": SMOKE_STEPS,
+        "experiment_root": str(folder), "ckpt_freq": every, "sample_freq": every,
         "tracking": None,
     }  # fmt: skip
     return Environment(environment.path, environment.settings.model_copy(update=changes))
