@@ -26,7 +26,7 @@ EXPERIMENT = {
 def data(tmp_path_factory):
     """A data set, and one whose targets are noise that has nothing to do with the inputs."""
     root = tmp_path_factory.mktemp("data")
-    make_dataset(root, train=8, val=2, test=2)
+    make_dataset(root, train=8, val=1, test=1)
     rng, degraded = np.random.default_rng(1), fakes_dataset._degraded
 
     def unrelated(name, target, wide, factor):
@@ -36,7 +36,7 @@ def data(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(fakes_dataset, "_degraded", unrelated)
-        make_dataset(root, name="noise", train=8, val=2, test=2)
+        make_dataset(root, name="noise", train=8, val=1, test=1)
     return root
 
 
@@ -67,7 +67,7 @@ def test_seeds_are_runs_of_their_own_and_one_entry_of_reports(call, tmp_path):
         (5, ["seed=5"], "pair"), (6, ["seed=6"], "pair"),
     ]  # fmt: skip
     assert all("seeds" not in json.loads((r / "experiment.json").read_text()) for r in runs)
-    (group,) = load(tmp_path / "experiments/_evaluation").groups()
+    (group,) = load(tmp_path / "experiments/_evaluation").groups
     (model,) = [entrant for entrant in entrants(group) if not entrant.baseline]
     assert (model.label, model.seeds) == ("seeded (2 seeds)", (5, 6))
     listed = call("seeded", "--list", seeds=[5, 6, 7])
@@ -78,7 +78,7 @@ def test_seeds_are_runs_of_their_own_and_one_entry_of_reports(call, tmp_path):
 
 @pytest.mark.slow
 def test_whether_model_and_data_can_learn(call, tmp_path):
-    fast = {"batch_size": 8, "learning_rate": 1e-3}
+    fast = {"learning_rate": 1e-3}
     can = call("can", "--overfit", "8", **fast)
     assert can.returncode == 0, can.stderr
     (told,) = [line for line in can.stdout.splitlines() if line.startswith("can: ")]
