@@ -262,6 +262,7 @@ class Session:
             start_step=self.begun,
             extras=self.extras,
             chain=self.chain,
+            ahead=self.devices.replicas == 1,
         )
 
     def _greet(self, steps: int, device: str) -> None:
