@@ -3,6 +3,7 @@
   python train.py --exp sis2/s3/l1loss
   python train.py --exp sis2/s3/l1loss --resume             # continue the latest run in its folder
   python train.py --exp sis2/s3/l1loss --restore 0715-0930  # a new run from the state of that one
+  python train.py --exp sis2/s3/l1loss --fork 0715-0930 --at best   # from its weights, from step 0
   python train.py --exp sis2/s3/l1loss --check              # validate everything, train nothing
   python train.py --exp sis2/s3/l1loss --set steps=500      # with another value than the file's
   python train.py --exp 'sis2/*/*'                          # one after the other, finished ones not
@@ -34,6 +35,7 @@ from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.arguments import arguments
 from sensor2sensor.training.baseline import check_baseline, fit_baseline, try_metrics
+from sensor2sensor.training.overfit import STEPS, for_trial, try_to_learn
 from sensor2sensor.training.readiness import check_data, in_words
 from sensor2sensor.training.start import (
     SMOKE_STEPS,
@@ -44,12 +46,14 @@ from sensor2sensor.training.start import (
     throwaway,
     with_pretrained,
 )
+from sensor2sensor.training.time_limit import TimeLimit
 from sensor2sensor.training.tracking import refuse_untracked
 from several import campaign_of
 
 
 def main(args: argparse.Namespace) -> int:
     """Check everything, train, evaluate."""
+    args.limit = TimeLimit(args.max_minutes)
     campaign = campaign_of(args)
     return one(args) if campaign is None else campaign.run(Path(__file__), one)
 
@@ -57,11 +61,13 @@ def main(args: argparse.Namespace) -> int:
 def one(args: argparse.Namespace) -> int:
     """Train one experiment, or try it in folders that are thrown away."""
     environment = load_environment(args.environment)
-    if not args.smoke:
+    if not (args.smoke or args.overfit):
         return run(args, environment)
+    every, steps = (STEPS, None) if args.overfit else (SMOKE_STEPS, SMOKE_STEPS)
     with tempfile.TemporaryDirectory() as folder:
-        trial = throwaway(environment, find_experiment(args.exp, environment), Path(folder))
-        return run(args, trial, steps=SMOKE_STEPS, home=environment)
+        exp_dir = find_experiment(args.exp, environment)
+        trial = throwaway(environment, exp_dir, Path(folder), every)
+        return run(for_trial(args) if args.overfit else args, trial, steps, home=environment)
 
 
 def run(
@@ -77,7 +83,7 @@ def run(
     folder = find_experiment(args.exp, environment)
     timestamp, start = choose_start(
         folder, timestamp=args.timestamp, restore=args.restore, resume=args.resume,
-        now=datetime.now(),
+        fork=args.fork, at=args.at, now=datetime.now(),
     )  # fmt: skip
     start = replace(start, tag=args.tag)
     kept = taken_up(Run(folder, timestamp), start, print)
@@ -130,9 +136,13 @@ def _use(
         made = rehearse(gan_class, experiment, environment, start, print)
         print(f"{experiment.name}: in order; {tiles}, {made}")
         return 0
-    outcome = train(gan_class, experiment, environment, start=start, steps=steps, say=print)
+    if args.overfit:
+        return try_to_learn(gan_class, experiment, environment, start, print)
+    about = {"start": start, "steps": steps, "limit": args.limit, "say": print}
+    outcome = train(gan_class, experiment, environment, **about)
     if outcome.exit_code == 0:
-        evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
+        with args.limit.interrupting(f"training is done; evaluate.py --exp {args.exp} scores it"):
+            evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
     return outcome.exit_code
 
 

@@ -134,7 +134,7 @@ def loop_side(model: Any, batches: list[dict[str, Any]], folder: str) -> Callabl
         return None
 
     def run(steps: int) -> None:
-        actions = Actions(report, nothing, nothing, lambda: stop.requested)
+        actions = Actions(report, nothing, nothing, lambda step: stop.requested)
         plan = Plan(start=0, steps=steps, ckpt_freq=10_000, sample_freq=1_000)
         source: Iterator[dict[str, Any]] = cycle(batches)
         train_loop(step, source, plan, actions, LossWatch("benchmark", lambda numbers: []))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sensor2sensor.config.environment import CHECKOUT, Environment, load_environment, unused_root
-from sensor2sensor.core import cli, geodata
+from sensor2sensor.core import cli, cuda, geodata
 from sensor2sensor.core.errors import MissingExtraError, Sensor2SensorError
 from sensor2sensor.core.notices import EXTRA, load_tensorflow
 from sensor2sensor.core.versions import library_versions
@@ -154,6 +154,10 @@ def _devices(report: _Report) -> None:
         tf = load_tensorflow()
     except MissingExtraError:  # told of among the versions
         return
+    for kind, text in cuda.findings(
+        tf.sysconfig.get_build_info(), cuda.ask_driver(), cuda.find_libraries()
+    ):
+        getattr(report, kind)(text)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         _try_gpu(report, gpu.name)

@@ -82,7 +82,7 @@ def learning_rate(
     if schedule.kind == "constant":
         return rate
     # One step at least falls: a decay over 0 updates would divide by 0.
-    held = min(round(schedule.start * experiment.STEPS), experiment.STEPS - 1)
+    held = schedule.falling_after(experiment.STEPS)
     # Keras' schedules count updates, of which a critic has several a step.
     falling = (experiment.STEPS - held) * updates_per_step
     schedules = tf.keras.optimizers.schedules

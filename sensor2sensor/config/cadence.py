@@ -29,6 +29,10 @@ class MonitorSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     metric: str = Field(description="A metric, or a loss of the experiment: lower is better then")
+    patience: Count | None = Field(
+        default=None,
+        description="Validations without a better value that end the training; null: steps alone",
+    )
 
 
 class CadenceKeys(BaseModel):

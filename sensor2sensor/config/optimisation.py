@@ -27,6 +27,10 @@ class Schedule(BaseModel):
         default=0.0, description="Share of learning_rate that would be left after the last step"
     )
 
+    def falling_after(self, steps: int) -> int | None:
+        """Steps of so many before the rate begins to fall, which leave no trace of their number."""
+        return None if self.kind == "constant" else min(round(self.start * steps), steps - 1)
+
 
 class OptimizerKeys(BaseModel):
     """Which optimizer; ``ExperimentFile`` has its rate, schedule, β1, clipping and averaging."""

@@ -1,8 +1,8 @@
 """What the runs that a run began with looked at, of the ground that this one keeps for later.
 
-Weights that are taken over (``pretrained_generator``, ``--restore``) bring along what they were
-learned from and chosen by. Blocks that are set aside for calibration are unseen only if those runs
-left them alone, too; and a tile of test that one of them trained on is no new ground.
+Weights that are taken over (``pretrained_generator``, ``--restore``, ``--fork``) bring along what
+they were learned from and chosen by. Blocks that are set aside for calibration are unseen only if
+those runs left them alone, too; and a tile of test that one of them trained on is no new ground.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from sensor2sensor.dataset.contract import CONTRACT_FILE, DatasetContract, load_
 from sensor2sensor.dataset.ledger import SplitRow, read_split
 from sensor2sensor.dataset.overlap import common
 
-BEGAN_FROM = "began_from"  # of run.json: a resumed run notes itself in restored_from
+# Of run.json. A resumed run notes itself in restored_from, so what it began with has a key.
+BEGAN_FROM, RESTORED = "began_from", "restored_from"
+PRETRAINED, FORKED = "pretrained_generator", "forked_from"  # weights that were taken over
 _UNREADABLE = (Sensor2SensorError, OSError, KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -40,16 +42,17 @@ class Inherited:
 def began_from(
     before: Mapping[str, Any], run: Run, restored_from: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """The entry of ``run.json`` on the other run whose state a resumed run once began with.
+    """The entries of ``run.json`` on the other run that a resumed run once began with.
 
     Args:
         before: Its ``run.json`` until now.
         run: The run.
         restored_from: What is noted now; of a run that is resumed itself.
     """
-    then = before.get(BEGAN_FROM) or before.get("restored_from")
+    then = before.get(BEGAN_FROM) or before.get(RESTORED)
     kept = then is not None and then["timestamp"] != run.timestamp and then != restored_from
-    return {BEGAN_FROM: then} if kept else {}
+    forked = {FORKED: before[FORKED]} if FORKED in before else {}
+    return {BEGAN_FROM: then, **forked} if kept else forked
 
 
 def ancestors(begun: Sequence[Run]) -> list[Run]:
@@ -69,12 +72,12 @@ def ancestors(begun: Sequence[Run]) -> list[Run]:
 
 
 def sources_of(run: Run) -> list[Run]:
-    """The runs whose state or generator a run began with; none where its ``run.json`` is gone."""
+    """The runs whose state or weights a run began with; none where its ``run.json`` is gone."""
     try:
         content = read_run_json(run)
-        taken = content.get("pretrained_generator")
-        found = [] if taken is None else [Run(Path(taken["experiment"]), taken["timestamp"])]
-        for key in ("restored_from", BEGAN_FROM):
+        taken = [content[key] for key in (PRETRAINED, FORKED) if content.get(key) is not None]
+        found = [Run(Path(kept["experiment"]), kept["timestamp"]) for kept in taken]
+        for key in (RESTORED, BEGAN_FROM):
             kept = content.get(key)
             if kept is not None and kept["timestamp"] != run.timestamp:
                 found.append(Run(run.exp_dir, kept["timestamp"]))

@@ -13,13 +13,14 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.core.runs import Run, read_run_json
+from sensor2sensor.dataset.ancestry import FORKED, PRETRAINED
 
 # Says nothing of the weights: notes, what is looked at, when it is looked, what is kept.
 NOTES = frozenset({"schema_", "extends", "sample_val", "sample_tiles", "expects", "seed"})
 NOTES |= {"deterministic"}  # the order of sums: rounding, as between two devices
 NOTES |= frozenset(CadenceKeys.model_fields) - {"epochs", "monitor"}
 BATCH_SIZE, REGISTRATION = "batch_size", "registration"
-PARENTS = frozenset({REGISTRATION, "pretrained_generator"})  # that name another run
+PARENTS = frozenset({REGISTRATION, PRETRAINED})  # that name another run
 
 
 def recipe_of(
@@ -55,6 +56,8 @@ def recipe_of(
     for key in PARENTS & set(found):
         if (parent := _of_parent((taken or {}).get(key))) is not None:
             found[key] = {**found[key], "run": parent} if key == REGISTRATION else parent
+    if (parent := _of_parent((taken or {}).get(FORKED))) is not None:
+        found[FORKED] = parent  # no key asks for it: a command did
     # The form that exclude_defaults gives the batch size where it is at its default: none.
     if found.get(BATCH_SIZE) == type(config).model_fields[BATCH_SIZE].default:
         found.pop(BATCH_SIZE)
@@ -76,4 +79,6 @@ def _of_parent(taken: Mapping[str, Any] | None) -> str | None:
         parent = _of_parent(own.get(key))
         if parent is not None:
             kept[key] = {**kept[key], "run": parent} if key == REGISTRATION else parent
+    if (parent := _of_parent(own.get(FORKED))) is not None:
+        kept[FORKED] = parent
     return fingerprint({**kept, "step": taken.get("step")})

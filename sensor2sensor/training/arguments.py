@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from sensor2sensor.core.cli import add_set, add_split, parser
+from sensor2sensor.core.cli import above_zero, add_set, add_split, parser, positive
+from sensor2sensor.training.points import point
 
 
 def natural(text: str) -> int:
@@ -24,10 +25,27 @@ def arguments(description: str = "") -> argparse.ArgumentParser:
     )  # fmt: skip
     made.add_argument("--timestamp", metavar="MMDD-hhmm", help="name of the run (default: now)")
     made.add_argument("--restore", metavar="TIMESTAMP", help="new run from the state of that one")
+    made.add_argument("--fork", metavar="TIMESTAMP", help="new run from the weights of that one")
+    made.add_argument(
+        "--at",
+        metavar="N|epoch:N|best|last",
+        type=point,
+        help="with --restore or --fork: the checkpoint of that run to begin with (default: last)",
+    )
     made.add_argument("--resume", action="store_true", help="continue the latest run in its folder")
     made.add_argument("--check", action="store_true", help="validate everything, train nothing")
     made.add_argument(
         "--smoke", action="store_true", help="two steps and all that follows; kept nowhere"
+    )
+    made.add_argument(
+        "--overfit", type=positive, metavar="N",
+        help="200 steps on N tiles, and whether that can learn; kept nowhere",
+    )  # fmt: skip
+    made.add_argument(
+        "--max-minutes",
+        metavar="N",
+        type=above_zero,
+        help="end in time to save within N minutes, with exit code 124; --resume goes on",
     )
     made.add_argument("--tag", metavar="NAME", help="a word by which `s2s runs` finds the run")
     made.add_argument(

@@ -59,13 +59,14 @@ def check_baseline(experiment: ExperimentView, start: Start) -> list[str]:
 
     Raises:
         ConfigError: The data set lacks what it needs.
-        InputError: ``--restore``: there is no state.
+        InputError: ``--restore`` or ``--fork``: there is no state.
         OutputExistsError: The run exists already.
     """
     name, run = experiment.config.model_name, experiment.run
-    if start.source is not None:
+    if start.source is not None or start.fork is not None:
         problem = f"{name} is a baseline and has no state to restore"
-        raise InputError(problem, where=experiment.name, hint="leave out --restore")
+        hint = f"leave out {'--fork' if start.source is None else '--restore'}"
+        raise InputError(problem, where=experiment.name, hint=hint)
     if run.run_json.is_file() and not start.resume:
         raise OutputExistsError(
             "holds a run", where=run.logs_dir, hint="take another --timestamp, or --resume"

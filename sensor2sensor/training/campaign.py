@@ -12,7 +12,7 @@ from sensor2sensor.config.places import find_experiment
 from sensor2sensor.core.cli import EXIT_BAD_INPUT, EXIT_DONE
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.runs import Run
-from sensor2sensor.training.chain import Chain, refuse_of_one, split_of
+from sensor2sensor.training.chain import Chain, is_trial, refuse_of_one, split_of
 from sensor2sensor.training.jobs import Job, Jobs
 from sensor2sensor.training.standing import Alike, View, released, reserved, standing
 from sensor2sensor.training.sweep_table import lines_of, table
@@ -68,7 +68,7 @@ class Campaign:
             for line in chain.listed():
                 self._say(line)
             return EXIT_DONE
-        trial = self.args.check or self.args.smoke
+        trial = is_trial(self.args)
         if self.jobs.swept and not trial:
             metrics = {job.exp: self._monitored(job) for job in self.jobs.jobs}
             if not chain.rehearsed():
@@ -96,7 +96,7 @@ class Campaign:
         self._say(f"== {number} of 0 to {len(jobs) - 1}: {job.label}, {known}")
         own = {**vars(self.args), "exp": job.exp, "set": [*self.args.set, *job.options]}
         own |= {"split": split_of(self.args)}
-        if self.args.check or self.args.smoke:
+        if is_trial(self.args):
             return here(argparse.Namespace(**own))
         if known.finished:
             return EXIT_DONE

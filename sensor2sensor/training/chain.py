@@ -22,15 +22,15 @@ from sensor2sensor.core.errors import InputError, Sensor2SensorError
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.training.jobs import Job, Jobs
 from sensor2sensor.training.standing import Standing, released, reserved
+from sensor2sensor.training.time_limit import EXIT_TIME_UP
 
 Say = Callable[[str], None]
 # SIGHUP, too: a training in a session of its own is not told that the terminal is closed.
-EXIT_TIME_UP = 124
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STOPPED = frozenset({EXIT_TIME_UP, *(128 + number for number in SIGNALS)})
 # Options of train.py: those that each training is given too, and those that name one run alone.
 PASSED_ON = ("environment", "debug", "log_level", "check", "smoke", "tag")
-OF_ONE = ("timestamp", "restore")
+OF_ONE = ("timestamp", "restore", "fork", "at")
 
 
 @dataclass
@@ -56,7 +56,7 @@ def refuse_of_one(args: argparse.Namespace, jobs: Jobs) -> None:
     Raises:
         InputError: One of them is given.
     """
-    named = next((name for name in OF_ONE if getattr(args, name, None) is not None), None)
+    named = next((name for name in OF_ONE if getattr(args, name) is not None), None)
     if named is not None:
         first = jobs.jobs[0]
         own = "".join(f" --set {text}" for text in first.options)
@@ -89,7 +89,7 @@ class Chain:
         self._standing_of, self._folder_of, self._say = standing_of, folder_of, say
         self._signal: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
-        minutes = getattr(args, "max_minutes", None)
+        minutes = args.max_minutes
         self._end = None if minutes is None else time.monotonic() + 60 * minutes
         self.results = [Result(job, fault=job.fault) for job in jobs.jobs]
 
@@ -150,7 +150,7 @@ class Chain:
 
     def _each(self) -> int | None:
         """Run one job after the other; the exit code of what ended the chain early, or None."""
-        trial = self.args.check or self.args.smoke
+        trial = is_trial(self.args)
         total = len(self.results)
         for number, result in enumerate(self.results, start=1):
             if result.fault is not None or (result.standing.finished and not trial):
@@ -199,7 +199,7 @@ class Chain:
         """The words of the command that trains one job."""
         words = ["--exp", job.exp, "--split", split_of(self.args)]
         for name in PASSED_ON:
-            value = getattr(self.args, name, None)
+            value = getattr(self.args, name)
             option = f"--{name.replace('_', '-')}"
             if value is True:
                 words.append(option)
@@ -222,7 +222,7 @@ class Chain:
         done = [result for result in self.results if result.code == EXIT_DONE]
         before = [r for r in self.results if r.standing.finished and r.code is None and not r.fault]
         left = [r for r in self.results if r not in (*failed, *done, *before)]
-        what = "checked" if self.args.check else "tried" if self.args.smoke else "trained"
+        what = "tried" if is_trial(self.args) else "trained"
         counts = [f"{len(done)} {what}", f"{len(before)} finished before", f"{len(failed)} failed"]
         self._say(f"== {', '.join(counts)}{f', {len(left)} left' if left else ''}")
         for result in failed:
@@ -233,6 +233,11 @@ class Chain:
             self._say("the same command goes on from here")
             return stopped
         return EXIT_SOME_FAILED if failed else EXIT_DONE
+
+
+def is_trial(args: argparse.Namespace) -> bool:
+    """Whether nothing of the trainings is kept, so that none is finished either."""
+    return bool(args.check or args.smoke or args.overfit)
 
 
 def split_of(args: argparse.Namespace) -> str:

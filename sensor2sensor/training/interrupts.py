@@ -1,48 +1,69 @@
-"""SIGTERM and SIGINT: the first asks the loop to finish its step and save, the second kills."""
+"""What ends a training early: SIGTERM, SIGINT or its time; a second signal kills."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
+
+from sensor2sensor.training.time_limit import EXIT_TIME_UP, TimeLimit
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopSignal:
-    """Remembers the first signal while its block runs.
+    """Remembers the first signal while its block runs, and that the time is up.
 
     Args:
         say: Where the one line for the user goes.
+        limit: When the training has to end by itself.
 
     Attributes:
         received: The signal, or None.
+        limit: As given.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], limit: TimeLimit | None = None) -> None:
         self.received: signal.Signals | None = None
-        self._say, self._begun = say, False
+        self.limit = TimeLimit(None) if limit is None else limit
+        self._say, self._begun, self._time_up = say, False, False
         self._before: dict[signal.Signals, object] = {}
 
     @property
     def requested(self) -> bool:
-        """Whether the loop is asked to stop."""
+        """Whether a signal asks the loop to stop."""
         return self.received is not None
 
-    def asked(self) -> bool:
-        """The same, for the loop: before its first step, and after each.
+    def asked(self, coming: Iterable[str] = ()) -> bool:
+        """Whether the loop ends here; asked before its first step, and after each.
 
         From the first question on a signal is followed by the end of a step and a save.
+
+        Args:
+            coming: What is due before the next step, for :meth:`TimeLimit.near`.
         """
         requested, self._begun = self.requested, True
-        return requested
+        near = self.limit.near(coming)  # asked always, for it measures what lies between
+        if near and not requested and not self._time_up:
+            self._time_up = True
+            self._say(f"{self.limit}: ending here, while there is time to save")
+        return requested or self._time_up
+
+    @property
+    def reason(self) -> str | None:
+        """What ended the training early: ``SIGTERM``, ``--max-minutes 55``; None: nothing has."""
+        if self.received is not None:
+            return self.received.name
+        return str(self.limit) if self._time_up else None
 
     @property
     def exit_code(self) -> int:
-        """143 after SIGTERM, 130 after SIGINT, 0 without a signal."""
+        """143 after SIGTERM, 130 after SIGINT, 124 where the time is up, 0 without any of them."""
         # As a shell reports a process that a signal has ended.
-        return 0 if self.received is None else 128 + self.received.value
+        if self.received is not None:
+            return 128 + self.received.value
+        return EXIT_TIME_UP if self._time_up else 0
 
     def __enter__(self) -> StopSignal:
         # Python delivers signals to the main thread only; elsewhere they are not ours to take.

@@ -1,7 +1,7 @@
 """Which checkpoints of a run stay: the newest, every so many, and those of the best validations.
 
-What is best is read from the log, which is what a resumed run knows of itself, so it costs no file
-that could disagree with it.
+Also when validations have become no better for so long that the run ends. What is best is read from
+the log, which is what a resumed run knows of itself, so it costs no file that could disagree.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Keeper:
     ) -> None:
         self._folder, self._config, self._epochs, self._say = folder, config, epochs, say
         self._values: dict[int, float] = {}
+        self._looks: set[int] = set()
         self._told, self._since = False, 0
 
     def resume(self, rows: Iterable[Mapping[str, Any]], since: int = 0) -> None:
@@ -56,10 +57,14 @@ class Keeper:
 
     def note(self, step: int, scores: Mapping[str, float | None]) -> None:
         """Take in a validation; a score that is undefined or infinite is no best."""
-        if (monitor := self._config.monitor) is not None and step > self._since:
-            value = scores.get(monitor.metric)
-            if value is not None and math.isfinite(value):
-                self._values[step] = value
+        monitor = self._config.monitor
+        # A run whose monitor was changed did not look at this metric before.
+        if monitor is None or step <= self._since or monitor.metric not in scores:
+            return
+        self._looks.add(step)
+        value = scores[monitor.metric]
+        if value is not None and math.isfinite(value):
+            self._values[step] = value
 
     @property
     def best(self) -> dict[str, Any] | None:
@@ -76,6 +81,22 @@ class Keeper:
         monitor = self._config.monitor
         sign = -1.0 if monitor is not None and better(monitor.metric) == "higher" else 1.0
         return sorted(known, key=lambda step: (sign * self._values[step], step))
+
+    def worn_out(self) -> str | None:
+        """Why the run ends before its last step: ``patience`` validations brought nothing better.
+
+        An undefined value is none that is better. Each call reads what the log holds: a resumed
+        run ends where an undisturbed one does, and one with a raised patience goes on.
+        """
+        monitor = self._config.monitor
+        if monitor is None or monitor.patience is None:
+            return None
+        best = next(iter(self._best(list(self._values))), 0)
+        vain = sum(step > best for step in self._looks)
+        if vain < monitor.patience:
+            return None
+        since = f"since step {best} ({self._values[best]:.4g})" if best else "at all"
+        return f"no better {monitor.metric} in {vain} validations {since}"
 
     def prune(self) -> None:
         """Delete what nothing keeps; the newest checkpoint always stays."""

@@ -64,3 +64,20 @@ def look_line(step: int, scores: Mapping[str, float]) -> str:
     """What a look at the validation tiles has found: the mean of each metric."""
     parts = [f"{name} {value:.4g}" for name, value in scores.items()]
     return "  ".join([f"step {step}, validation", *parts])
+
+
+def end_line(step: int, steps: int, *, early: str | None, stopped: str | None) -> str | None:
+    """What is said of a run that has ended before its last step; None of another.
+
+    Args:
+        step: Steps done.
+        steps: Steps in total.
+        early: Why no further step is worth it.
+        stopped: What has stopped it.
+    """
+    if early is not None:
+        way = "raise monitor.patience and --resume to go on"
+        return f"done after step {step} of {steps}: {early}; {way}"
+    if stopped is not None and 0 < step < steps:
+        return f"stopped after step {step} of {steps}, all is saved; --resume goes on from there"
+    return None

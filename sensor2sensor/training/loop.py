@@ -63,23 +63,26 @@ class Actions:
         report: ``(step, mean losses, steps per second or None)``.
         save: Write a checkpoint.
         sample: Look at the validation tiles.
-        stop_requested: Whether a signal asks to end after this step.
+        stop_requested: Whether to end after this step: a signal has come, or the time is up.
         around: Given the number of a step, counted from 1: what it is made within.
+        enough: Whether looks have shown that no further step is worth it.
     """
 
     report: Callable[[int, Mapping[str, float], float | None], None]
     save: Callable[[int], None]
     sample: Callable[[int], None]
-    stop_requested: Callable[[], bool]
+    stop_requested: Callable[[int], bool]
     around: Callable[[int], AbstractContextManager[Any]] = nullcontext
+    enough: Callable[[], bool] = lambda: False
 
 
 def train_loop(
     call: Callable[[Any, Any], Any], batches: Any, plan: Plan, actions: Actions, watch: LossWatch
 ) -> int:
-    """Train from ``plan.start`` to ``plan.steps`` or until asked to stop.
+    """Train from ``plan.start`` to ``plan.steps``, until asked to stop or until it is enough.
 
     The state after the last step is always saved, and never one with a non-finite loss before it.
+    A stop leaves out the look that is due: it may last, and a resumed run makes up for it.
 
     Args:
         call: One step, ``(batch, step) -> losses``: a :class:`~.compiled.Step`.
@@ -96,7 +99,8 @@ def train_loop(
     """
     iterator = iter(batches)
     clock = _Clock(plan.start)
-    step, stopping = plan.start, actions.stop_requested()
+    step = plan.start
+    stopping = actions.stop_requested(step) or actions.enough()
     while step < plan.steps and not stopping:
         batch = next(iterator)
         with actions.around(step + 1):
@@ -105,7 +109,7 @@ def train_loop(
         watch.add(step, losses, batch["index"])
         clock.tick(step)
         # Asked once a step: a signal between two questions would end the run without its save.
-        stopping = actions.stop_requested()
+        stopping = actions.stop_requested(step)
         if stopping or plan.report_due(step):
             # Before the save: a loss that is not finite stops the run here.
             actions.report(step, watch.collect(), clock.steps_per_s(step))
@@ -113,9 +117,10 @@ def train_loop(
             with clock.paused():
                 actions.save(step)
         # After it: a kill during a look costs the look, which is made up for on resume.
-        if plan.sample_due(step):
+        if plan.sample_due(step) and (step == plan.steps or not stopping):
             with clock.paused():
                 actions.sample(step)
+            stopping = stopping or actions.enough()
     return step
 
 

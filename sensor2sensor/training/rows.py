@@ -23,10 +23,10 @@ def row_of(step: int, kind: str, values: Mapping[str, float], facts: Mapping[str
     return {key: _finite(value) for key, value in row.items()}
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def read_log(path: Path) -> list[Row]:
     """Rows of a ``metrics.jsonl``, in order."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

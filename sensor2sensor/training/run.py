@@ -20,6 +20,7 @@ from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.session import Outcome, Say, Session
 from sensor2sensor.training.start import Start, refuse_overwriting
+from sensor2sensor.training.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
@@ -36,9 +37,10 @@ def train(
     *,
     start: Start = AFRESH,
     steps: int | None = None,
+    limit: TimeLimit | None = None,
     say: Say = logger.info,
 ) -> Outcome:
-    """Train ``experiment`` in its run folder until ``steps`` are done or a signal comes.
+    """Train ``experiment`` in its run folder until ``steps`` are done, or something ends it.
 
     Args:
         gan_class: ``class GAN`` of the model's module.
@@ -46,6 +48,7 @@ def train(
         environment: Frequencies, folders and whether a GPU is required.
         start: Afresh, resumed, or from another run's state.
         steps: Total steps; the experiment's by default.
+        limit: When it has to end by itself; None: no limit.
         say: Where lines for the user go.
 
     Raises:
@@ -57,7 +60,7 @@ def train(
     """
     device = run_file.choose_device(environment.require_gpu)
     with ExitStack() as stack:
-        stop = stack.enter_context(StopSignal(say))
+        stop = stack.enter_context(StopSignal(say, limit))
         # Before anything is tidied: what another process writes looks like a kill's leftovers.
         stack.enter_context(files.lock(experiment.run.lock))
         refuse_overwriting(experiment.run, start)

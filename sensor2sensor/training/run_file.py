@@ -23,7 +23,7 @@ from sensor2sensor.core.errors import ConfigError, ConfigErrors
 from sensor2sensor.core.manifest import differences
 from sensor2sensor.core.runs import Run, options_of, read_run_json, write_run_json
 from sensor2sensor.core.versions import library_versions
-from sensor2sensor.dataset.ancestry import began_from
+from sensor2sensor.dataset.ancestry import PRETRAINED, began_from
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.data_form import data_form, form_of, other_bands, other_masks
 from sensor2sensor.training.modules import (
@@ -32,13 +32,14 @@ from sensor2sensor.training.modules import (
     modules_identity,
     vgg_identity,
 )
+from sensor2sensor.training.points import ALIKE as ALIKE
+from sensor2sensor.training.points import steps_there
 
 LOOKED_AT = "sample_val"  # says at which tiles validations look
 # None touches what the steps so far have made of the weights.
 MAY_CHANGE = frozenset({"steps", LOOKED_AT, "sample_tiles", "expects"})
 MAY_CHANGE |= frozenset(CadenceKeys.model_fields)
 RESTORE = "start a new run (--restore takes over this one's state)"
-ALIKE = "validated_alike_since"  # the step behind which all validations looked at the same tiles
 SCHEMA = "schema_"  # for editors; says nothing about a run
 Settings = dict[str, Any]
 Facts = dict[str, Any]
@@ -70,7 +71,6 @@ def begin(
     device: str,
     restored_from: dict[str, Any] | None,
     model: dict[str, str | None] | None = None,
-    pretrained: dict[str, Any] | None = None,
     further: Mapping[str, Any] = NOTHING,
     argv: Sequence[str] | None = None,
 ) -> RunFile:
@@ -117,7 +117,7 @@ def begin(
         "seed": experiment.SEED,
         "normalisation": experiment.normaliser.state(),
         "inference_statistics": experiment.config.inference_statistics,
-        "pretrained_generator": pretrained or (before or {}).get("pretrained_generator"),
+        PRETRAINED: (before or {}).get(PRETRAINED),
         "restored_from": restored_from,
         **began_from(before or {}, run, restored_from),
         "resumed": [*(before or {}).get("resumed", []), *([now] if before else [])],
@@ -167,7 +167,7 @@ def measured_before(run: Run, source: Path) -> dict[str, Any] | None:
 def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     """Refuse to resume a run with other settings or data than it was started with.
 
-    ``steps`` or ``epochs`` may be raised, unless the learning rate falls towards the last of them;
+    ``steps`` or ``epochs`` may be raised, unless the learning rate has begun to fall towards them;
     ``sample_val``, ``sample_tiles``, and what says when to look and what to keep, touch no weight.
     A key that did not exist when the run began counts as having had its default.
 
@@ -188,12 +188,13 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     # Of a list the names count: where it lies now is another place in another container.
     free = MAY_CHANGE | ({EXCLUDED} if same else set())
     found = [t for t in changes if t.split(":")[0].split(".")[0] not in free]
-    if config.learning_rate_schedule.kind != "constant":
-        then, now = _steps(files.read_json(run.resolved), experiment), experiment.STEPS
-        if then != now:
-            key = "steps" if config.epochs is None else f"epochs {config.epochs}, in steps"
-            change = f"{then} (there) against {now} (asked)"
-            found.append(f"{key}: {change}, and the learning rate falls towards the last of them")
+    then, now = _steps(files.read_json(run.resolved), experiment), experiment.STEPS
+    begun = config.learning_rate_schedule.falling_after(min(then, now))
+    if then != now and begun is not None and (done := _furthest(run)) > begun:
+        key = "steps" if config.epochs is None else f"epochs {config.epochs}, in steps"
+        change = f"{then} (there) against {now} (asked)"
+        falls = f"falls towards the last of them, after {begun} steps of {done} that are done"
+        found.append(f"{key}: {change}, and the learning rate {falls}")
     vgg, now_vgg = read_run_json(run).get("vgg"), vgg_identity(experiment)
     if vgg is not None and now_vgg is not None and vgg["sha256"] != now_vgg["sha256"]:
         found.append(f"vgg.weights: {now_vgg['file']} holds other weights")
@@ -205,6 +206,10 @@ def refuse_changed(experiment: ExperimentView, way_out: str = RESTORE) -> None:
     if found:
         problem = f"changed since the run began: {'; '.join(found)}"
         raise ConfigError(problem, where=run.logs_dir, hint=f"undo it, or {way_out}")
+
+
+def _furthest(run: Run) -> int:
+    return max(steps_there(run.ckpt_dir), default=0)
 
 
 def _steps(then: Settings, experiment: ExperimentView) -> int:

@@ -40,7 +40,7 @@ from sensor2sensor.training.histograms import Histograms
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.keeping import Keeper
 from sensor2sensor.training.layer_statistics import InferenceStatistics, statistics_batches
-from sensor2sensor.training.lines import disk_line, look_line, report_line
+from sensor2sensor.training.lines import disk_line, end_line, look_line, report_line
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.measured import measured
 from sensor2sensor.training.modules import module_identity
@@ -53,6 +53,7 @@ from sensor2sensor.training.sinks import sinks_for
 from sensor2sensor.training.start import Start, tagged
 from sensor2sensor.training.state import TrainingState, applied_rate
 from sensor2sensor.training.terms import Terms
+from sensor2sensor.training.time_limit import LOOK, SAVE
 from sensor2sensor.training.validation import Monitor, sheet_path, write_sheet
 from sensor2sensor.training.watch import LossWatch
 from sensor2sensor.training.writers import JSONL, Writers, read_log
@@ -71,7 +72,7 @@ class Outcome:
 
     Attributes:
         step: Steps done in all.
-        exit_code: 0; 143 or 130 after a signal and a clean save.
+        exit_code: 0; after a clean save 143 or 130 where a signal, 124 where the time ended it.
         model: The trained model.
     """
 
@@ -135,7 +136,7 @@ class Session:
             files.sweep(place)
         for phrase in checkpoints.tidy(self.folder):
             logger.warning("%s: %s", self.folder, phrase)
-        restored, pretrained = take_up(
+        restored, taken = take_up(
             self.model, self.state, self.experiment, start, module=self.source, say=self.say
         )
         self.begun = restored["step"] if restored else 0
@@ -150,8 +151,12 @@ class Session:
             device=device,
             restored_from=restored,
             model=module_identity(self.source),
-            pretrained=pretrained,
-            further={**found, **noted(self.experiment), **tagged(self.experiment.run, start)},
+            further={
+                **taken,
+                **found,
+                **noted(self.experiment),
+                **tagged(self.experiment.run, start),
+            },
         )
 
     def run(self, steps: int) -> Outcome:
@@ -167,12 +172,14 @@ class Session:
         except BaseException as error:
             self._note_failure(error)
             raise
-        done = step >= steps
-        self.run_file.update(status="done" if done else "interrupted", step=step)
-        if self.stop.exit_code and step and not done:
-            self.say(
-                f"stopped after step {step} of {steps}, all is saved; --resume goes on from there"
-            )
+        early = self.keeper.worn_out() if step < steps else None
+        done = early is not None or step >= steps
+        reason = early if done else self.stop.reason
+        told = {} if reason is None else {"reason": reason}
+        self.run_file.update(status="done" if done else "interrupted", step=step, **told)
+        line = end_line(step, steps, early=early, stopped=self.stop.reason)
+        if line is not None:
+            self.say(line)
         return Outcome(step, self.stop.exit_code, self.model)
 
     def _note_failure(self, error: BaseException) -> None:
@@ -194,10 +201,11 @@ class Session:
         )
         actions = Actions(
             self._report,
-            self._save,
-            self._sample,
-            self.stop.asked,
+            self.stop.limit.timed(SAVE, self._save),
+            self.stop.limit.timed(LOOK, self._sample),
+            self._stop_asked,
             self._histograms().around,
+            enough=lambda: self.keeper.worn_out() is not None,
         )
         weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
         unweighted = frozenset(name for name, weight in weights.items() if weight == 0)
@@ -212,6 +220,13 @@ class Session:
             self._sample(self.begun)  # the run was killed between its checkpoint and this look
         batches = self._batches() if self.begun else self.first
         return train_loop(self.step, batches, plan, actions, watch)
+
+    def _stop_asked(self, step: int) -> bool:
+        if step >= self.plan.steps:
+            return self.stop.requested  # nothing is left to be cut short
+        begun = step > self.begun
+        coming = [SAVE] * (begun and self.plan.save_due(step))
+        return self.stop.asked(coming + [LOOK] * (begun and self.plan.sample_due(step)))
 
     def _histograms(self) -> Histograms:
         return Histograms(

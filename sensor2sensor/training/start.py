@@ -25,8 +25,9 @@ from sensor2sensor.core.runs import (
     options_of,
     read_run_json,
 )
-from sensor2sensor.dataset.ancestry import inherited, trained_before
+from sensor2sensor.dataset.ancestry import FORKED, PRETRAINED, inherited, trained_before
 from sensor2sensor.dataset.calibration import KEY
+from sensor2sensor.training.points import LAST, step_at
 
 logger = logging.getLogger(__name__)
 SMOKE_STEPS = 2
@@ -41,17 +42,21 @@ class Start:
         resume: Continue the run's own folder.
         source: Begin with the state of this other run.
         pretrained: Begin with the weights of this other run's generator.
+        fork: Begin with the weights of all networks of this other run.
+        at: The step of the checkpoint of ``source`` or ``fork``; None: the newest.
         tag: What ``--tag`` calls the run; None: what it was called before, if anything.
     """
 
     resume: bool = False
     source: Run | None = None
     pretrained: Run | None = None
+    fork: Run | None = None
+    at: int | None = None
     tag: str | None = None
 
     def weights_of(self, run: Run) -> Run | None:
         """Whose weights ``run`` begins with, its own where it is resumed; None: new ones."""
-        return run if self.resume else self.source or self.pretrained
+        return run if self.resume else self.source or self.fork or self.pretrained
 
 
 def tagged(run: Run, start: Start) -> dict[str, str]:
@@ -61,12 +66,16 @@ def tagged(run: Run, start: Start) -> dict[str, str]:
     return {} if tag is None else {TAG: tag}
 
 
-def begun_with(run: Run) -> tuple[Run, dict[str, Any]] | None:
-    """The run whose generator ``run`` began with, and what its ``run.json`` keeps of it, or None.
+def begun_with(run: Run, key: str = PRETRAINED) -> tuple[Run, dict[str, Any]] | None:
+    """The run whose weights ``run`` began with, and what its ``run.json`` keeps of it, or None.
 
     That names one checkpoint, whatever ``pretrained_generator`` has come to mean since.
+
+    Args:
+        run: The run.
+        key: Of ``run.json``: :data:`PRETRAINED` or :data:`FORKED`.
     """
-    kept = read_run_json(run).get("pretrained_generator") if run.run_json.is_file() else None
+    kept = read_run_json(run).get(key) if run.run_json.is_file() else None
     return None if kept is None else (Run(Path(kept["experiment"]), kept["timestamp"]), kept)
 
 
@@ -87,19 +96,27 @@ def with_pretrained(start: Start, experiment: Any, find: Callable[[], Run | None
         find: The run that ``pretrained_generator`` names, or None.
 
     Raises:
-        InputError: Both a whole state and weights alone are asked for.
+        InputError: The weights of two runs are asked for.
         ConfigErrors: That run looked at ground that is set aside here for calibration.
     """
     if start.resume and any(experiment.run.ckpt_dir.glob("ckpt-*.index")):
         return start
-    if start.resume and (begun := begun_with(experiment.run)) is not None:
-        return replace(start, pretrained=begun[0])
+    if start.resume:
+        if (forked := begun_with(experiment.run, FORKED)) is not None:
+            return replace(start, fork=forked[0])
+        if (begun := begun_with(experiment.run)) is not None:
+            return replace(start, pretrained=begun[0])
     found = find()
-    if found is not None and start.source is not None:
-        problem = "--restore begins with a whole state, pretrained_generator with weights alone"
-        raise InputError(problem, where=experiment.exp_dir / "experiment.json", hint="use one")
-    if (other := start.source or found) is not None:
-        _refuse_seen(experiment, other, "pretrained_generator" if found else "--restore")
+    asked = {"--restore": start.source, "--fork": start.fork, PRETRAINED: found}
+    given = {by: run for by, run in asked.items() if run is not None}
+    if len(given) > 1:
+        option = next(iter(given))
+        held = "a whole state" if start.source else "the weights of all networks"
+        problem = f"{option} begins with {held}, pretrained_generator with those of a generator"
+        hint = f"use one: --set {PRETRAINED}=null drops that of the file"
+        raise InputError(problem, where=experiment.exp_dir / "experiment.json", hint=hint)
+    for by, run in given.items():
+        _refuse_seen(experiment, run, by)
     return replace(start, pretrained=found)
 
 
@@ -169,8 +186,10 @@ def choose_start(
     restore: str | None,
     resume: bool,
     now: datetime,
+    fork: str | None = None,
+    at: str | int | None = None,
 ) -> tuple[str, Start]:
-    """Read ``--timestamp``, ``--restore`` and ``--resume``.
+    """Read ``--timestamp``, ``--restore``, ``--fork``, ``--at`` and ``--resume``.
 
     Args:
         exp_dir: The experiment's folder.
@@ -178,22 +197,45 @@ def choose_start(
         restore: The run whose state a new run begins with.
         resume: Continue the named or the latest run in its folder.
         now: Local time, for the name of a new run.
+        fork: The run whose weights a new run begins with.
+        at: The point of that run, as :func:`points.point` gives it.
 
     Returns:
         The run's timestamp and where it begins.
 
     Raises:
         InputError: No such run, a timestamp of another form, or options that exclude each other.
+        CheckpointError: The run has no checkpoint at that point.
         OutputExistsError: A new run would start over existing checkpoints.
     """
-    if resume and restore is not None:
-        raise InputError("--resume continues a run, --restore starts a new one", hint="use one")
+    _refuse_together(restore=restore, fork=fork, resume=resume, at=at)
     if resume:
         return find_run(exp_dir, timestamp).timestamp, Start(resume=True)
     chosen = check_timestamp(timestamp) if timestamp else new_timestamp(exp_dir, now)
-    start = Start(source=find_run(exp_dir, restore) if restore is not None else None)
+    named = restore or fork
+    other = None if named is None else find_run(exp_dir, named)
+    step = None if other is None else step_at(other, LAST if at is None else at)
+    start = Start(source=other, at=step) if restore else Start(fork=other, at=step)
     refuse_overwriting(Run(exp_dir, chosen), start)
     return chosen, start
+
+
+def _refuse_together(
+    *, restore: str | None, fork: str | None, resume: bool, at: str | int | None
+) -> None:
+    if resume and (restore or fork):
+        option = "--restore" if restore else "--fork"
+        raise InputError(f"--resume continues a run, {option} starts a new one", hint="use one")
+    if restore and fork:
+        problem = "--restore begins with a whole state, --fork with weights alone"
+        raise InputError(problem, hint="use one")
+    if resume and at is not None:
+        # Going back would mean to write over what came after, which no command does.
+        problem = "--resume goes on from the newest checkpoint and takes no --at"
+        raise InputError(problem, hint="--restore TIMESTAMP --at ... begins a new run there")
+    if at is not None and not (restore or fork):
+        problem = "--at says where in another run to begin"
+        raise InputError(problem, hint="name that run with --restore or --fork")
 
 
 def taken_up(run: Run, start: Start, say: Callable[[str], None]) -> Kept | None:
@@ -221,20 +263,23 @@ def refuse_overwriting(run: Run, start: Start) -> None:
         )
 
 
-def throwaway(environment: Environment, exp_dir: Path, folder: Path) -> Environment:
+def throwaway(
+    environment: Environment, exp_dir: Path, folder: Path, every: int = SMOKE_STEPS
+) -> Environment:
     """The same environment with another ``experiment_root`` that holds this experiment alone.
 
     Args:
         environment: The real one.
         exp_dir: The experiment's folder below its ``experiment_root``.
         folder: An empty folder; the trial writes there and nowhere else.
+        every: Steps between its checkpoints, and between its looks.
     """
     name = exp_dir.relative_to(environment.experiment_root)
     # Not a copy: what it extends is found from where it stands, and messages name its lines.
     content = {"extends": str((exp_dir / "experiment.json").absolute())}
     files.write_json(folder / name / "experiment.json", content)
     changes = {
-        "experiment_root": str(folder), "ckpt_freq": SMOKE_STEPS, "sample_freq": SMOKE_STEPS,
+        "experiment_root": str(folder), "ckpt_freq": every, "sample_freq": every,
         "tracking": None,
     }  # fmt: skip
     return Environment(environment.path, environment.settings.model_copy(update=changes))

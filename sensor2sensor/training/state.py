@@ -150,6 +150,11 @@ def applied_rate(optimizer: Any) -> float:
     return rate
 
 
+def networks(model: GANModel) -> list[str]:
+    """Attributes that hold networks, by name, the generator first."""
+    return [name for name, held in _holders(model) if isinstance(held, keras.layers.Layer)]
+
+
 def _holders(model: GANModel) -> Iterator[tuple[str, Any]]:
     """Attributes that hold state, by name; lists and dicts of such are opened.
 

@@ -6,16 +6,14 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
-from sensor2sensor.core.errors import CheckpointError, InputError
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.core.runs import Run, read_run_json
+from sensor2sensor.core.runs import Run
 from sensor2sensor.training.baseline import baseline_of
-from sensor2sensor.training.run_file import ALIKE
+from sensor2sensor.training.points import BEST, LAST, best_step, steps_there
 
 if TYPE_CHECKING:
     from sensor2sensor.dataset.contract import DatasetContract
-
-LAST, BEST = "last", "best"
 
 
 def add_step(made: argparse.ArgumentParser) -> None:
@@ -54,20 +52,7 @@ def chosen_step(run: Run, asked: str | int, contract: DatasetContract) -> int | 
         return None
     if baseline_of(run, contract) is not None:
         raise InputError("a baseline has no checkpoints", where=run.run_json, hint="omit --step")
-    step = _best(run) if asked == BEST else int(asked)
-    there = [int(path.stem.partition("-")[2]) for path in run.ckpt_dir.glob("ckpt-*.index")]
+    step = best_step(run) if asked == BEST else int(asked)
+    there = steps_there(run.ckpt_dir)
     # One evaluation of the same weights, under one name.
     return None if there and step == max(there) else step
-
-
-def _best(run: Run) -> int:
-    content = read_run_json(run)
-    best = content.get("best")
-    if best is None:
-        why, hint = "no validation has had a value yet", "take --step last, or train on"
-        if content.get(ALIKE):
-            why = f"no validation since step {content[ALIKE]} has had a value yet"
-        if "best" not in content:
-            why, hint = "its experiment states no monitor", 'train with "monitor": {"metric": "l1"}'
-        raise CheckpointError(f"has no best checkpoint: {why}", where=run.run_json, hint=hint)
-    return int(best["step"])

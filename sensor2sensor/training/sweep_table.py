@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from sensor2sensor.config.cadence import better
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.training.chain import Result
+from sensor2sensor.training.points import ALIKE
 from sensor2sensor.training.rows import JSONL, read_log
-from sensor2sensor.training.run_file import ALIKE
 
 WARNING = (
     "chosen by val alone; the best of several looks better than it is, the more of them the more,"

@@ -74,10 +74,7 @@ def test_a_run_ends_well_without_any_of_them(tmp_path, caplog):
     for place in (folder / "samples", folder / "model", evaluation / "a_0715-0930_gallery"):
         place.write_text("a file where a folder has to be")
     call = ["--environment", str(tmp_path / "environment.json"), "--exp", "a"]
-    assert (
-        main_guard(train.main, train.arguments(train.__doc__), [*call, "--timestamp", "0715-0930"])
-        == 0
-    )
+    assert main_guard(train.main, train.arguments(), [*call, "--timestamp", "0715-0930"]) == 0
     assert checkpoint_steps(folder / "ckpt" / "0715-0930") == [2]
     assert json.loads((evaluation / "a_0715-0930.json").read_text())["gallery"] == []
     assert "the sample sheet of step 2 is left out" in caplog.text

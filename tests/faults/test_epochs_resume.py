@@ -315,6 +315,9 @@ def test_epochs_may_be_raised_unless_the_rate_falls_towards_the_last(environment
     assert exp.STEPS == 4
     other = experiment(environment, "falling", epochs=2, **falling)
     run_file.begin(exp, steps=4, device="CPU", restored_from=None)
+    run_file.refuse_changed(other)  # no step has been made yet
+    exp.run.ckpt_dir.mkdir(parents=True)
+    (exp.run.ckpt_dir / "ckpt-4.index").touch()
     with pytest.raises(ConfigError, match=r"epochs 2, in steps: 4 \(there\) against 7 \(asked\)"):
         run_file.refuse_changed(other)
 

@@ -71,8 +71,8 @@ def run_of(place, name, dataset="alt4_toy", calibration=None, sha256=None, **con
     return run
 
 
-def taken(run):
-    return {"pretrained_generator": {"experiment": str(run.exp_dir), "timestamp": run.timestamp}}
+def taken(run, key="pretrained_generator"):
+    return {key: {"experiment": str(run.exp_dir), "timestamp": run.timestamp}}
 
 
 def test_weights_bring_along_what_they_were_chosen_by(place):
@@ -83,8 +83,9 @@ def test_weights_bring_along_what_they_were_chosen_by(place):
         parent = run_of(place, "parent", calibration={"share": share, "level": 0.9})
         assert bool(inherited(asked, [parent]).seen) is seen
     # A parent that left them alone began with one that did not.
-    parent = run_of(place, "parent", calibration={"share": 0.5}, **taken(plain))
-    assert inherited(asked, [parent]).seen == f"plain/{STAMP} looked at all of val"
+    for key in ("pretrained_generator", "forked_from"):
+        parent = run_of(place, "parent", calibration={"share": 0.5}, **taken(plain, key))
+        assert inherited(asked, [parent]).seen == f"plain/{STAMP} looked at all of val"
     assert inherited(asked, []).seen == inherited(made(place, "p", calibration=None), [plain]).seen
 
 
@@ -122,6 +123,8 @@ def test_a_training_is_refused_before_it_begins(place, caplog):
         with_pretrained(Start(), asked, lambda: plain)
     with pytest.raises(ConfigErrors, match="does not go with --restore: plain/"):
         with_pretrained(Start(source=plain), asked, lambda: None)
+    with pytest.raises(ConfigErrors, match="does not go with --fork: plain/"):
+        with_pretrained(Start(fork=plain), asked, lambda: None)
     assert with_pretrained(Start(), asked, lambda: far).pretrained == far
     without = made(place, "without", calibration=None)
     assert with_pretrained(Start(), without, lambda: plain).pretrained == plain
@@ -147,6 +150,9 @@ def test_a_run_that_is_restored_from_itself_remembers_where_it_began(place):
     kept = began_from({"restored_from": other}, run, own)
     assert began_from({"restored_from": own, **kept}, run, own) == kept
     assert began_from({"restored_from": own}, run, own) == {}
+    forked = {"forked_from": {"experiment": "elsewhere", "timestamp": STAMP}}
+    assert began_from({"restored_from": own, **kept, **forked}, run, own) == {**kept, **forked}
+    assert began_from({"restored_from": own, **forked}, run, own) == forked
     run_of(place, "resumed", calibration={"share": 0.5}, restored_from=own, **kept)
     assert sources_of(run) == [Run(run.exp_dir, "0102-0000")]
     run_of(place, "resumed", calibration={"share": 0.5}, restored_from=own)

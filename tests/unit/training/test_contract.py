@@ -9,7 +9,12 @@ import keras
 import pytest
 import tensorflow as tf
 
-from sensor2sensor.core.errors import InputError, ModelContractError, OutputExistsError
+from sensor2sensor.core.errors import (
+    CheckpointError,
+    InputError,
+    ModelContractError,
+    OutputExistsError,
+)
 from sensor2sensor.core.runs import Run, write_run_json
 from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.contract import (
@@ -149,8 +154,9 @@ def experiment_dir(tmp_path):
     return tmp_path
 
 
-def start(folder, timestamp=None, restore=None, resume=False):
-    return choose_start(folder, timestamp=timestamp, restore=restore, resume=resume, now=NOW)
+def start(folder, timestamp=None, restore=None, resume=False, **further):
+    asked = {"timestamp": timestamp, "restore": restore, "resume": resume, **further}
+    return choose_start(folder, now=NOW, **asked)
 
 
 def test_resume_takes_the_run_that_started_last(experiment_dir):
@@ -167,6 +173,29 @@ def test_restore_starts_a_new_folder(experiment_dir):
     timestamp, begin = start(experiment_dir, restore="1231-2359")
     assert timestamp == "0715-0930"
     assert begin.source == Run(experiment_dir, "1231-2359")
+
+
+def test_a_fork_starts_a_new_folder_at_the_point_that_is_named(experiment_dir):
+    timestamp, begin = start(experiment_dir, fork="1231-2359", at=2)
+    assert timestamp == "0715-0930"
+    assert (begin.fork, begin.source, begin.at) == (Run(experiment_dir, "1231-2359"), None, 2)
+    assert start(experiment_dir, restore="1231-2359", at="last")[1].at is None
+    with pytest.raises(CheckpointError, match="no checkpoint at step 3; checkpoints there: ckpt-2"):
+        start(experiment_dir, restore="1231-2359", at=3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"resume": True, "at": 2}, "from the newest checkpoint and takes no --at; --restore"),
+        ({"at": 2}, "name that run with --restore or --fork"),
+        ({"resume": True, "fork": "1231-2359"}, "--fork starts a new one; use one"),
+        ({"restore": "1231-2359", "fork": "1231-2359"}, "--fork with weights alone; use one"),
+    ],
+)
+def test_options_that_exclude_each_other_say_so(experiment_dir, asked, said):
+    with pytest.raises(InputError, match=said):
+        start(experiment_dir, **asked)
 
 
 def test_a_new_run_never_starts_over_checkpoints(experiment_dir):

@@ -37,7 +37,7 @@ class Diary:
         if self.write:
             self.write(step)
 
-    def stop(self):
+    def stop(self, step):
         self.asked += 1
         return self.stop_after is not None and self.asked > self.stop_after
 

@@ -116,15 +116,35 @@ def test_another_value_of_a_new_or_old_key_is_refused(begun, now, named):
         refuse_changed(begun(of_old(), **now))
 
 
-def test_steps_may_be_raised_only_where_no_schedule_ends_with_them(begun):
+def test_steps_may_be_raised_until_a_schedule_begins_to_fall_towards_them(begun):
     constant = begun(steps=10).config.model_dump(mode="json")
     refuse_changed(begun(constant, steps=20))
     cosine = {"learning_rate_schedule": {"kind": "cosine"}}
     falling = begun(steps=10, **cosine).config.model_dump(mode="json")
     looks = {"sample_val": 3, "sample_tiles": ["a"], "expects": {"target_bands": 3}}
     refuse_changed(begun(falling, steps=10, **looks, **cosine))
-    with pytest.raises(ConfigError, match=r"steps: 10 \(there\) against 20 .*learning rate falls"):
-        refuse_changed(begun(falling, steps=20, **cosine))
+    late = {"learning_rate_schedule": {"kind": "linear", "start": 0.5}}
+    held = begun(steps=10, **late).config.model_dump(mode="json")
+    for done, asked, then in (
+        (4, late, held),
+        (5, late, held),
+        (6, late, held),
+        (1, cosine, falling),
+    ):
+        exp = begun(then, steps=20, **asked)
+        exp.run.ckpt_dir.mkdir(parents=True, exist_ok=True)
+        (exp.run.ckpt_dir / f"ckpt-{done}.index").touch()
+        if done in (4, 5):
+            refuse_changed(exp)  # so far all steps are those of either length
+            continue
+        begins = 5 if asked is late else 0
+        there = max(done, 6)
+        said = rf"steps: 10 \(there\) against 20 .*falls .*after {begins} steps of {there} that are"
+        with pytest.raises(ConfigError, match=said):
+            refuse_changed(exp)
+        shorter = begun(then, steps=8, **asked)
+        with pytest.raises(ConfigError, match=r"steps: 10 \(there\) against 8 "):
+            refuse_changed(shorter)
 
 
 PUBLISHED = {"scale": 2000, "max_val_sar": 2}
