@@ -94,7 +94,7 @@
     }
     if (panel.better && panel.metric) for (const c of made) {
       const extreme = Math[panel.better === "higher" ? "max" : "min"](...c.values), i = c.values.indexOf(extreme);
-      if (c.steps.length > 1) parts.push(`<circle class="best ${runs[c.run].key.split(" ")[0]}" cx="${n(x(c.steps[i]))}" cy="${n(y(c.raw[i]))}" r="3.4"><title>best of ${esc(runs[c.run].name)}: ${told(extreme)} at ${c.steps[i]}</title></circle>`);
+      if (c.steps.length > 1) parts.push(`<circle class="best ${runs[c.run].key.split(" ")[0]}${mood(c)}" cx="${n(x(c.steps[i]))}" cy="${n(y(c.raw[i]))}" r="3.4"><title>best of ${esc(runs[c.run].name)}: ${told(extreme)} at ${c.steps[i]}</title></circle>`);
     }
     parts.push(`<text class="u" x="${n(w - RIGHT)}" y="${n(H + 26)}">step</text>`);
     const svg = plot.querySelector("svg");
