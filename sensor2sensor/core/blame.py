@@ -75,6 +75,10 @@ def _innermost(paths: Sequence[Path], error: BaseException) -> tuple[str, int | 
     return found
 
 
+# By name: TensorFlow's cannot be imported on this floor.
+EXHAUSTED = ("MemoryError", "ResourceExhaustedError")
+
+
 @contextmanager
 def blaming(*modules: Path) -> Iterator[None]:
     """Turn what a user's module raises into one line with its file and line.
@@ -92,6 +96,9 @@ def blaming(*modules: Path) -> Iterator[None]:
     except Sensor2SensorError:
         raise
     except Exception as error:
+        # Of a batch or an image that is too large: no line of the module is at fault.
+        if type(error).__name__ in EXHAUSTED:
+            raise
         found = _innermost(modules, error)
         if found is None:
             raise

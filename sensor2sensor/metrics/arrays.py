@@ -1,4 +1,4 @@
-"""Shared arithmetic of the metrics: masked means, sliding windows, Pearson correlation.
+"""Shared arithmetic of the metrics: masked means and sliding windows.
 
 Everything works in float64. Differences of large sums (variances of nearly constant images) lose
 all digits in float32, and a metric that is noise on smooth sea ice would be worse than none.
@@ -48,8 +48,14 @@ def whole_windows(valid: tf.Tensor, size_px: int) -> tf.Tensor:
     Returns:
         ``[B, H-size+1, W-size+1]`` bool.
     """
-    invalid = tf.cast(tf.logical_not(valid), tf.float32)[..., tf.newaxis]
-    return tf.nn.max_pool2d(invalid, size_px, 1, "VALID")[..., 0] == 0.0
+    # By bytes, and windows twice as wide in each step: a pool looks at every pixel of each window.
+    span = 1
+    while span < size_px:
+        more = min(span, size_px - span)
+        valid = valid[:, :-more] & valid[:, more:]
+        valid = valid[:, :, :-more] & valid[:, :, more:]
+        span += more
+    return valid
 
 
 def masked_mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -68,39 +74,6 @@ def masked_mean(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return total / tf.reduce_sum(weight, axis=[1, 2])
 
 
-def spread(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Largest minus smallest value over the pixels of ``mask``: ``[B, H, W, C]`` -> ``[B, C]``."""
-    chosen = mask[..., tf.newaxis]
-    infinity = tf.constant(np.inf, x.dtype)
-    highest = tf.reduce_max(tf.where(chosen, x, -infinity), axis=[1, 2])
-    return highest - tf.reduce_min(tf.where(chosen, x, infinity), axis=[1, 2])
-
-
 def magnitude(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Largest absolute value over the pixels of ``mask``: ``[B, H, W, C]`` -> ``[B, C]``."""
     return tf.reduce_max(tf.where(mask[..., tf.newaxis], tf.abs(x), 0.0), axis=[1, 2])
-
-
-def pearson(
-    x: tf.Tensor, y: tf.Tensor, mask: tf.Tensor, noise_x: tf.Tensor, noise_y: tf.Tensor
-) -> tf.Tensor:
-    """Pearson correlation per band; NaN where either image is constant.
-
-    Args:
-        x: ``[B, H, W, C]`` float64.
-        y: Like ``x``.
-        mask: Pixels to use, ``[B, H, W]`` bool.
-        noise_x: Spread up to which ``x`` counts as constant, ``[B, C]`` (rounding of its source).
-        noise_y: The same for ``y``.
-
-    Returns:
-        ``[B, C]`` in [-1, 1].
-    """
-    # Centred first: E[xy] - E[x]E[y] loses its digits on bright, smooth images.
-    dx = x - masked_mean(x, mask)[:, tf.newaxis, tf.newaxis]
-    dy = y - masked_mean(y, mask)[:, tf.newaxis, tf.newaxis]
-    scale = tf.sqrt(masked_mean(dx * dx, mask) * masked_mean(dy * dy, mask))
-    constant = (spread(x, mask) <= noise_x) | (spread(y, mask) <= noise_y) | (scale == 0.0)
-    value = tf.math.divide_no_nan(masked_mean(dx * dy, mask), scale)
-    # Rounding carries a perfect correlation a last digit beyond 1.
-    return tf.where(constant, tf.constant(NAN, x.dtype), tf.clip_by_value(value, -1.0, 1.0))

@@ -120,6 +120,7 @@ def compiled(
     parted: bool = False,
     red_nir: tuple[int, int] | None = None,
     lpips: LpipsFile | None = None,
+    dtype: tf.DType = tf.float32,
 ) -> Any:
     """The graph behind :func:`compute`: one trace, whatever the batch size, ranges and factor.
 
@@ -132,6 +133,7 @@ def compiled(
         parted: Whether a part of the images is scored, by ``within`` of :func:`compute`.
         red_nir: Positions of red and near infrared.
         lpips: The weights of ``lpips``.
+        dtype: Of truth and prediction.
 
     Returns:
         A ``tf.function`` of truth, prediction, ranges and factor in float64, and of the part.
@@ -140,7 +142,7 @@ def compiled(
     metrics = tuple(REGISTRY[name] for name in names) if profile != "arisgan" else ()
     # A user's metric may look at the bands too, so they are of every profile's graph.
     given = colour, red_nir, lpips
-    return _compiled(profile, names, metrics, image, given, prediction_is_normalised, parted)
+    return _compiled(profile, names, metrics, image, given, prediction_is_normalised, parted, dtype)
 
 
 @lru_cache(maxsize=32)
@@ -152,9 +154,10 @@ def _compiled(
     given: tuple[tuple[int, int, int] | None, tuple[int, int] | None, LpipsFile | None],
     prediction_is_normalised: bool,
     parted: bool,
+    dtype: tf.DType,
 ) -> Any:
     colour, red_nir, lpips = given
-    spec = tf.TensorSpec([None, *image], tf.float64)
+    spec = tf.TensorSpec([None, *image], dtype)
     part = [tf.TensorSpec([None, *image[:-1]], tf.bool)] if parted else []
     ranges, factor = tf.TensorSpec([image[-1], 2], tf.float64), tf.TensorSpec([], tf.float64)
 
@@ -240,7 +243,7 @@ def compute(
     order = None if colour is None else (colour[0], colour[1], colour[2])
     image, part = tuple(truth.shape[1:]), [] if within is None else [tf.cast(within, tf.bool)]
     pair = None if red_nir is None else (red_nir[0], red_nir[1])
-    given = order, prediction_is_normalised, bool(part), pair, lpips
+    given = order, prediction_is_normalised, bool(part), pair, lpips, truth.dtype
     score = compiled(profile, chosen, image, *given)
     batch = truth, guess, ranges, tf.constant(factor, tf.float64), *part
     values: dict[str, tf.Tensor] = score(*batch)

@@ -6,8 +6,9 @@ import math
 
 import tensorflow as tf
 
-from sensor2sensor.metrics.arrays import FLOAT32_STEP, NAN, magnitude, masked_mean, spread
+from sensor2sensor.metrics.arrays import FLOAT32_STEP, NAN
 from sensor2sensor.metrics.inputs import MetricInputs
+from sensor2sensor.metrics.planes import Planes
 from sensor2sensor.metrics.registry import register
 
 # Variance of rounding to steps of 1e-4 (uniform over a step: step^2 / 12), in units of the value
@@ -41,39 +42,49 @@ def lsd_hf(inputs: MetricInputs) -> tf.Tensor:
         (whose edges have power at every frequency), and without any ring beyond the input's
         Nyquist frequency, as at factor 1.
     """
-    constant = spread(inputs.target, inputs.valid) <= 4 * FLOAT32_STEP * magnitude(
-        inputs.target, inputs.valid
-    )
+    planes = inputs.planes
+    low, high = planes.ends[0]
+    constant = planes.fold(high - low <= 4 * FLOAT32_STEP * planes.magnitudes[0])
     whole = tf.reduce_all(inputs.valid, axis=[1, 2])
     defined = whole & ~tf.reduce_any(constant, axis=-1)
-    truth = _level_db(inputs.scaled_target, inputs.valid)
-    guess = _level_db(inputs.scaled_prediction, inputs.valid)
-    side = tf.reduce_min(tf.shape(inputs.target)[1:3])
+    truth, guess = (_level_db(image, planes) for image in planes.centred)
+    side = tf.minimum(planes.height_px, planes.row_px)
     ring = tf.cast(tf.range(tf.shape(truth)[0]), tf.float64) / tf.cast(side, tf.float64)
     # One sample every factor pixels: the input's Nyquist frequency in cycles per target pixel.
     beyond = tf.cast(ring > 0.5 / inputs.factor, tf.float64)
     # Without a ring this is 0 / 0: undefined, as it should be.
-    mean = tf.tensordot(beyond, tf.abs(guess - truth), axes=1) / tf.reduce_sum(beyond)
-    return tf.where(defined, tf.reduce_mean(mean, axis=-1), tf.constant(NAN, tf.float64))
+    mean = tf.linalg.matvec(tf.abs(guess - truth), beyond, transpose_a=True)
+    mean = tf.reduce_mean(planes.fold(mean / tf.reduce_sum(beyond)), axis=-1)
+    return tf.where(defined, mean, tf.constant(NAN, tf.float64))
 
 
-def _level_db(image: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
-    """Power spectral density by ring in dB: ``[B, H, W, C]`` -> ``[side // 2 + 1, B, C]``.
+def _level_db(centred: tf.Tensor, planes: Planes) -> tf.Tensor:
+    """Power spectral density by ring in dB: ``[H * W, N]`` -> ``[side // 2 + 1, N]``.
 
     Ring k holds the frequencies around k steps of the shorter side; corners beyond 0.5 cycles per
     pixel belong to none.
     """
-    size = tf.shape(image)
+    height, width = planes.height_px, planes.row_px
     # Without a window the step between opposite borders would be power at every frequency.
-    window = (_hann(size[1])[:, tf.newaxis] * _hann(size[2]))[..., tf.newaxis]
-    detail = (image - masked_mean(image, valid)[:, tf.newaxis, tf.newaxis]) * window
-    # fft2d takes the last two axes.
-    spectrum = tf.signal.fft2d(tf.cast(tf.transpose(detail, [0, 3, 1, 2]), tf.complex128))
-    power = tf.transpose(tf.abs(spectrum) ** 2, [2, 3, 0, 1]) / tf.reduce_sum(window**2)
-    side = tf.reduce_min(size[1:3])
-    radius = tf.sqrt(_frequency(size[1])[:, tf.newaxis] ** 2 + _frequency(size[2]) ** 2)
+    window = _hann(height)[:, tf.newaxis] * _hann(width)
+    # rfft2d takes the last two axes.
+    detail = tf.transpose(planes.images(centred), [2, 0, 1]) * window
+    spectrum = tf.signal.rfft2d(detail)
+    power = tf.math.real(spectrum) ** 2 + tf.math.imag(spectrum) ** 2
+    # The spectrum of real numbers is its own mirror image: half of it is computed, and what has a
+    # mirror image in the other half counts twice.
+    half = width // 2 + 1
+    column = tf.range(half)
+    alone = (column == 0) | (2 * column == width)
+    twice = tf.where(alone, tf.ones([half], tf.float64), tf.constant(2.0, tf.float64))
+    power = tf.reshape(power * twice, [-1, height * half])
+    side = tf.minimum(height, width)
+    radius = tf.sqrt(_frequency(height)[:, tf.newaxis] ** 2 + _frequency(width)[:half] ** 2)
     ring = tf.cast(tf.round(radius * tf.cast(side, tf.float64)), tf.int32)
-    rings = tf.math.unsorted_segment_mean(power, ring, tf.reduce_max(ring) + 1)
+    ring, count = tf.reshape(ring, [-1]), tf.reduce_max(ring) + 1
+    members = tf.math.unsorted_segment_sum(tf.tile(twice, [height]), ring, count)
+    rings = tf.math.unsorted_segment_sum(tf.transpose(power), ring, count)
+    rings /= (members * tf.reduce_sum(window**2))[:, tf.newaxis]
     return DECIBEL * tf.math.log(rings[: side // 2 + 1] + POWER_FLOOR)
 
 

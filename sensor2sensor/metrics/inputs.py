@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.lpips_file import LpipsFile
+from sensor2sensor.metrics.planes import Planes
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,9 @@ class MetricInputs:
     """A batch, its value ranges and its geometry.
 
     Attributes:
-        target: Truth ``[B, H, W, C]`` float64 in physical units, 0 where invalid.
-        prediction: The same for the prediction.
+        truth: As it is given, ``[B, H, W, C]`` in physical units; NaN = no data.
+        guess: The same for the prediction.
+        usable: Pixels where both are finite in every band, ``[B, H, W]`` bool.
         valid: Pixels whose truth is finite in every band, ``[B, H, W]`` bool.
         lows: Lower end of each band's value range, ``[C]`` physical units.
         spans: Width of each band's value range, ``[C]`` physical units.
@@ -31,8 +33,9 @@ class MetricInputs:
         lpips: The weights that ``lpips`` looks through, or None.
     """
 
-    target: tf.Tensor
-    prediction: tf.Tensor
+    truth: tf.Tensor
+    guess: tf.Tensor
+    usable: tf.Tensor
     valid: tf.Tensor
     lows: tf.Tensor
     spans: tf.Tensor
@@ -43,6 +46,17 @@ class MetricInputs:
     lpips: LpipsFile | None = None
 
     @cached_property
+    def target(self) -> tf.Tensor:
+        """Truth ``[B, H, W, C]`` float64 in physical units, 0 where invalid."""
+        # 0, not NaN: NaN spreads through windows and FFTs, and 0 * NaN comes back in gradients.
+        return tf.where(self.usable[..., tf.newaxis], tf.cast(self.truth, tf.float64), 0.0)
+
+    @cached_property
+    def prediction(self) -> tf.Tensor:
+        """The same for the prediction."""
+        return tf.where(self.usable[..., tf.newaxis], tf.cast(self.guess, tf.float64), 0.0)
+
+    @cached_property
     def scaled_target(self) -> tf.Tensor:
         """The target with each band's value range mapped to [0, 1], not clipped."""
         return (self.target - self.lows) / self.spans
@@ -51,6 +65,11 @@ class MetricInputs:
     def scaled_prediction(self) -> tf.Tensor:
         """The prediction with each band's value range mapped to [0, 1], not clipped."""
         return (self.prediction - self.lows) / self.spans
+
+    @cached_property
+    def planes(self) -> Planes:
+        """The batch with its pixels first, where windows and sums cost least."""
+        return Planes(self)
 
     @cached_property
     def difference(self) -> tf.Tensor:
@@ -96,13 +115,15 @@ def check_ranges(value_ranges: Any, channels: int) -> np.ndarray:
 def check(
     target: Any, prediction: Any, value_ranges: Any
 ) -> tuple[tf.Tensor, tf.Tensor, np.ndarray]:
-    """The two batches and the value ranges in float64.
+    """The two batches, both float32 or both float64, and the value ranges in float64.
 
     Raises:
         InputError: On shapes or ranges that do not fit.
     """
-    truth = tf.cast(tf.convert_to_tensor(target), tf.float64)
-    guess = tf.cast(tf.convert_to_tensor(prediction), tf.float64)
+    truth, guess = tf.convert_to_tensor(target), tf.convert_to_tensor(prediction)
+    # Of float32, which records are, the graph makes float64 where it turns them anyway.
+    if truth.dtype != tf.float32 or guess.dtype != tf.float32:
+        truth, guess = tf.cast(truth, tf.float64), tf.cast(guess, tf.float64)
     check_shapes(truth, guess)
     return truth, guess, check_ranges(value_ranges, int(truth.shape[-1]))
 
@@ -118,8 +139,8 @@ def prepare(
     """Mark what can be scored.
 
     Args:
-        truth: ``[B, H, W, C]`` float64, physical units, NaN = no data.
-        guess: Prediction of the same shape and units.
+        truth: ``[B, H, W, C]`` float32 or float64, physical units, NaN = no data.
+        guess: Prediction of the same shape, type and units.
         ranges: ``[C, 2]`` float64 low and high of each band.
         factor: Input pixel size over target pixel size, scalar float64.
         colour: Positions of red, green, blue among the C bands.
@@ -130,15 +151,15 @@ def prepare(
         valid or the prediction is not finite on a valid one (which must never pass for no data).
     """
     valid = tf.reduce_all(tf.math.is_finite(truth), axis=-1)
-    broken = valid & tf.reduce_any(~tf.math.is_finite(guess), axis=-1)
-    usable = (valid & ~broken)[..., tf.newaxis]
+    broken = valid & ~tf.reduce_all(tf.math.is_finite(guess), axis=-1)
+    usable = valid & ~broken
     seen, valid = (None, valid) if part is None else (valid, valid & part)
     # Broken outside a part too: a window that reaches it would be scored as if it were black.
     scorable = tf.reduce_any(valid, axis=[1, 2]) & ~tf.reduce_any(broken, axis=[1, 2])
     inputs = MetricInputs(
-        # 0, not NaN: NaN spreads through windows and FFTs, and 0 * NaN comes back in gradients.
-        target=tf.where(usable, truth, 0.0),
-        prediction=tf.where(usable, guess, 0.0),
+        truth=truth,
+        guess=guess,
+        usable=usable,
         valid=valid,
         lows=ranges[:, 0],
         spans=ranges[:, 1] - ranges[:, 0],

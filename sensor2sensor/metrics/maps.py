@@ -14,7 +14,7 @@ from sensor2sensor.metrics.inputs import MetricInputs
 from sensor2sensor.metrics.registry import register
 from sensor2sensor.metrics.spatial import (
     hp_l1,
-    laplacian,
+    mean_error,
     mean_over_bands,
     structural_similarity,
     whole_crosses,
@@ -42,8 +42,8 @@ def ssim_compat(inputs: MetricInputs) -> tf.Tensor:
     It is another number than on [0, 1]: the luminance (2ab + C1) / (a² + b² + C1) of two means a, b
     changes with a shift of both. A dark grey and a bright one are opposites here.
     """
-    x, y = symmetric(inputs.scaled_target), symmetric(inputs.scaled_prediction)
-    return structural_similarity(inputs, x, y, SPAN)
+    # With twice the contrast, against constants of twice the span: all that differs is its black.
+    return structural_similarity(inputs, grey=0.5)
 
 
 @register(
@@ -69,13 +69,18 @@ def l1_compat(inputs: MetricInputs) -> tf.Tensor:
 )
 def l1_scaled(inputs: MetricInputs) -> tf.Tensor:
     """Mean absolute error in units of each band's value range."""
-    error = tf.abs(inputs.difference / inputs.spans)
-    return mean_over_bands(masked_mean(error, inputs.valid))
+    return mean_over_bands(mean_error(inputs))
 
 
 def high_pass(image: tf.Tensor) -> tf.Tensor:
-    """The published filter: ``[B, H, W, C] -> [B, H, W, 1]``, bands summed, zeros around."""
-    return laplacian(pad(tf.reduce_sum(image, axis=-1, keepdims=True), 1, 1))
+    """The published filter: ``[B, H, W, C] -> [B, H, W, 1]``, bands summed, zeros around.
+
+    [0 -1 0; -1 4 -1; 0 -1 0].
+    """
+    summed = tf.reduce_sum(image, axis=-1, keepdims=True)
+    padded = pad(summed, 1, 1)
+    around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
+    return 4.0 * summed - around
 
 
 @register(

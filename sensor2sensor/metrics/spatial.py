@@ -14,17 +14,18 @@ import tensorflow as tf
 
 from sensor2sensor.config.vocabulary import BAND_UNIT
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.metrics.arrays import (
-    FLOAT32_STEP,
-    magnitude,
-    masked_mean,
-    pad,
-    pearson,
-    spread,
-    whole_windows,
-    windows,
-)
+from sensor2sensor.metrics.arrays import FLOAT32_STEP, whole_windows, windows
 from sensor2sensor.metrics.inputs import MetricInputs
+from sensor2sensor.metrics.planes import (
+    boxes,
+    flat,
+    laplacian4,
+    laplacian8,
+    pearson,
+    places,
+    separable,
+    size_of,
+)
 from sensor2sensor.metrics.registry import register
 
 SSIM_WINDOW_PX = 11
@@ -42,7 +43,7 @@ def mean_over_bands(per_band: tf.Tensor) -> tf.Tensor:
 
 def need(inputs: MetricInputs, size_px: int, name: str) -> None:
     """Refuse images smaller than the metric's window, where their size is known."""
-    height, width = inputs.target.shape[1:3]
+    height, width = inputs.truth.shape[1:3]
     if any(side is not None and side < size_px for side in (height, width)):
         raise InputError(
             f"{name} needs images of at least {size_px} x {size_px} pixels, not {height} x {width}",
@@ -60,13 +61,19 @@ def need(inputs: MetricInputs, size_px: int, name: str) -> None:
 )
 def rmse(inputs: MetricInputs) -> tf.Tensor:
     """Root mean square error over pixels and bands, in physical units."""
-    return tf.sqrt(mean_over_bands(masked_mean(inputs.difference**2, inputs.valid)))
+    return tf.sqrt(mean_over_bands(inputs.planes.square_error * inputs.spans**2))
 
 
 @register("l1", label="L1", unit=BAND_UNIT, better="lower", paper="mean absolute difference")
 def l1(inputs: MetricInputs) -> tf.Tensor:
     """Mean absolute error over pixels and bands, in physical units."""
-    return mean_over_bands(masked_mean(tf.abs(inputs.difference), inputs.valid))
+    return mean_over_bands(mean_error(inputs) * inputs.spans)
+
+
+def mean_error(inputs: MetricInputs) -> tf.Tensor:
+    """Mean absolute difference in value ranges: ``[B, C]``."""
+    planes = inputs.planes
+    return planes.fold(planes.mean(tf.abs(planes.moments[0][1])))
 
 
 @register(
@@ -78,8 +85,7 @@ def psnr(inputs: MetricInputs) -> tf.Tensor:
     +inf for identical images: perfect, to be counted and never averaged.
     """
     # One logarithm over all bands: the mean of the bands' PSNR would be another number.
-    error = (inputs.difference / inputs.spans) ** 2
-    return -10.0 / math.log(10.0) * tf.math.log(mean_over_bands(masked_mean(error, inputs.valid)))
+    return -10.0 / math.log(10.0) * tf.math.log(mean_over_bands(inputs.planes.square_error))
 
 
 def _gaussian(size_px: int, sigma_px: float) -> list[float]:
@@ -103,23 +109,28 @@ def ssim(inputs: MetricInputs) -> tf.Tensor:
     Gaussian window 11 x 11, sigma 1.5, population covariance, K = (0.01, 0.03), L = 1 after scaling
     each band by its value range; mean over the windows that fit into the image, then over bands.
     """
-    return structural_similarity(inputs, inputs.scaled_target, inputs.scaled_prediction, 1.0)
+    return structural_similarity(inputs)
 
 
-def structural_similarity(
-    inputs: MetricInputs, x: tf.Tensor, y: tf.Tensor, span: float
-) -> tf.Tensor:
-    """SSIM of a target and a prediction whose value range is ``span`` wide: ``[B]``."""
+def structural_similarity(inputs: MetricInputs, grey: float = 0.0) -> tf.Tensor:
+    """SSIM of a target and a prediction whose value range is 1 wide: ``[B]``.
+
+    Args:
+        inputs: The batch.
+        grey: Where in the value range the luminance is 0: 0.5 of images in [-1, 1].
+    """
     need(inputs, SSIM_WINDOW_PX, "ssim")
+    planes = inputs.planes
     kernel = _gaussian(SSIM_WINDOW_PX, SSIM_SIGMA_PX)
-    mean_x, mean_y = windows(x, kernel, kernel), windows(y, kernel, kernel)
-    var_x = windows(x * x, kernel, kernel) - mean_x**2
-    var_y = windows(y * y, kernel, kernel) - mean_y**2
-    cov = windows(x * y, kernel, kernel) - mean_x * mean_y
-    c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
-    top = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
-    bottom = (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
-    return mean_over_bands(masked_mean(top / bottom, ssim_places(inputs)))
+    means = [separable(planes.images(moment), kernel) for moment in planes.moments]
+    both, apart, both2, apart2 = (flat(one[i]) for one in means for i in (0, 1))
+    # Of s = x + y and d = x - y: 4 xy = s² - d², 2 (x² + y²) = s² + d², and so of their variances.
+    bright = (both - planes.planes(2.0 * (inputs.lows / inputs.spans + grey))) ** 2 + 2 * 0.01**2
+    apart = apart**2
+    spread, noise = both2 - both**2 + 2 * 0.03**2, apart2 - apart
+    value = (bright - apart) * (spread - noise) / ((bright + apart) * (spread + noise))
+    where = places(ssim_places(inputs), planes.bands)
+    return mean_over_bands(planes.fold(where.mean(value)))
 
 
 def similarity(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -157,16 +168,9 @@ def ssim_windows(valid: tf.Tensor, seen: tf.Tensor | None) -> tf.Tensor:
 @register("cc", label="CC", unit="1", better="higher", paper="Pearson correlation, mean over bands")
 def cc(inputs: MetricInputs) -> tf.Tensor:
     """Pearson correlation over all pixels, per band, mean over bands; NaN if a band is constant."""
-    x, y, mask = inputs.target, inputs.prediction, inputs.valid
-    noise_x = 4 * FLOAT32_STEP * magnitude(x, mask)
-    noise_y = 4 * FLOAT32_STEP * magnitude(y, mask)
-    return mean_over_bands(pearson(x, y, mask, noise_x, noise_y))
-
-
-def _zhou_laplacian(x: tf.Tensor) -> tf.Tensor:
-    """Response of [-1 -1 -1; -1 8 -1; -1 -1 -1] where it fits: ``[B, H-2, W-2, C]``."""
-    # Nine times the centre less the sum of all nine is 8 and eight times -1.
-    return 9.0 * x[:, 1:-1, 1:-1] - windows(x, [1.0] * 3, [1.0] * 3)
+    planes = inputs.planes
+    noise = [4 * FLOAT32_STEP * magnitude for magnitude in planes.magnitudes]
+    return mean_over_bands(planes.fold(pearson(*planes.centred, planes.pixels, *noise)))
 
 
 @register(
@@ -186,12 +190,12 @@ def scc(inputs: MetricInputs) -> tf.Tensor:
     frequencies.
     """
     need(inputs, 4, "scc")
-    x, y = inputs.target, inputs.prediction
-    mask = whole_windows(inputs.valid, LAPLACIAN_PX)
-    noise_x = LAPLACIAN_NOISE * magnitude(x, inputs.valid)
-    noise_y = LAPLACIAN_NOISE * magnitude(y, inputs.valid)
-    high_x, high_y = _zhou_laplacian(x), _zhou_laplacian(y)
-    return mean_over_bands(pearson(high_x, high_y, mask, noise_x, noise_y))
+    planes = inputs.planes
+    where = places(whole_windows(inputs.valid, LAPLACIAN_PX), planes.bands, planes.row_px)
+    noise = [LAPLACIAN_NOISE * magnitude for magnitude in planes.magnitudes]
+    pair = planes.target, planes.prediction
+    high = [where.centred(laplacian8(x, planes.row_px)) for x in pair]
+    return mean_over_bands(planes.fold(pearson(high[0], high[1], where, *noise)))
 
 
 def whole_crosses(valid: tf.Tensor) -> tf.Tensor:
@@ -216,16 +220,12 @@ def hp_l1(inputs: MetricInputs) -> tf.Tensor:
     response of the difference is the difference of the responses.
     """
     # Zeros at the border would be an edge of their own, as high as the image is bright.
-    error = pad(inputs.difference / inputs.spans, 1, 1, "REFLECT")
-    response = tf.abs(laplacian(error))
-    return mean_over_bands(masked_mean(response, whole_crosses(inputs.valid)))
-
-
-def laplacian(padded: tf.Tensor) -> tf.Tensor:
-    """Response of [0 -1 0; -1 4 -1; 0 -1 0] where it fits: ``[B, H+2, W+2, C] -> [B, H, W, C]``."""
-    inner = padded[:, 1:-1, 1:-1]
-    around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
-    return 4.0 * inner - around
+    planes = inputs.planes
+    error = planes.images(planes.moments[0])[1]
+    error = tf.pad(error, [[1, 1], [1, 1], [0, 0]], mode="REFLECT")
+    row_px = planes.row_px + 2
+    where = places(whole_crosses(inputs.valid), planes.bands, row_px)
+    return mean_over_bands(planes.fold(where.mean(tf.abs(laplacian4(flat(error), row_px)))))
 
 
 @register(
@@ -244,21 +244,24 @@ def uiqi(inputs: MetricInputs) -> tf.Tensor:
     and one that is zero in both images counts 1.
     """
     need(inputs, UIQI_WINDOW_PX, "uiqi")
-    box = [1.0 / UIQI_WINDOW_PX] * UIQI_WINDOW_PX
-    x, y = inputs.target, inputs.prediction
-    mean_x, mean_y = windows(x, box, box), windows(y, box, box)
-    squares = mean_x**2 + mean_y**2
-    variances = windows(x * x + y * y, box, box) - squares
-    cov = windows(x * y, box, box) - mean_x * mean_y
-    luminance = tf.where(squares > 0.0, tf.math.divide_no_nan(2 * mean_x * mean_y, squares), 1.0)
-    flat = variances <= 1e-12 * squares  # float64 rounding of the two sums
+    planes = inputs.planes
+    row_px, area = planes.row_px, UIQI_WINDOW_PX**2
+    sums = [boxes(flat(moment), row_px, UIQI_WINDOW_PX) for moment in planes.moments]
+    where = places(whole_windows(inputs.valid, UIQI_WINDOW_PX), planes.bands, row_px)
+    # Sum and difference lie one behind the other, and windows that run from one into the other
+    # count as little as those that run from row to row.
+    count, image_px = size_of(where.weight, 0), planes.height_px * row_px
+    both, apart, both2, apart2 = (
+        one[start : start + count] for one in sums for start in (0, image_px)
+    )
+    both, apart = both**2, apart**2
+    # In units that drop out of the quotients: 4 xy = s² - d², 2 (x² + y²) = s² + d².
+    spread, noise = area * both2 - both, area * apart2 - apart
+    squares, variances = both + apart, spread + noise
+    luminance = tf.math.divide_no_nan(both - apart, squares)
     # A Python 1.0 in first place would be float32 in a graph and float64 outside of one.
-    one = tf.constant(1.0, x.dtype)
-    structure = tf.where(flat, one, tf.math.divide_no_nan(2 * cov, variances))
-    mask = whole_windows(inputs.valid, UIQI_WINDOW_PX)
-    return mean_over_bands(masked_mean(luminance * structure, mask))
-
-
-def is_constant(x: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
-    """Whether every band is constant up to float32 rounding: ``[B, H, W, C]`` -> ``[B]`` bool."""
-    return tf.reduce_all(spread(x, valid) <= 4 * FLOAT32_STEP * magnitude(x, valid), axis=-1)
+    one = tf.ones_like(squares)
+    flat_there = variances <= 1e-12 * squares  # float64 rounding of the two sums
+    structure = tf.where(flat_there, one, tf.math.divide_no_nan(spread - noise, variances))
+    value = tf.where(squares > 0.0, luminance, one) * structure
+    return mean_over_bands(planes.fold(where.mean(value)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sensor2sensor.metrics.arrays import NAN, masked_mean
+from sensor2sensor.metrics.arrays import NAN
 from sensor2sensor.metrics.inputs import MetricInputs
 from sensor2sensor.metrics.registry import register
 
@@ -25,17 +25,21 @@ def sam(inputs: MetricInputs) -> tf.Tensor:
     as 2 atan2(|u - v|, |u + v|) of the unit spectra u, v: equal to the clipped arc cosine, without
     its loss of all digits near zero, and 90 degrees where v is zero.
     """
-    if inputs.target.shape[-1] == 1:
-        return tf.fill(tf.shape(inputs.target)[:1], tf.constant(NAN, tf.float64))
+    if inputs.truth.shape[-1] == 1:
+        return tf.fill(tf.shape(inputs.truth)[:1], tf.constant(NAN, tf.float64))
     # An angle is blind to gain: a prediction twice as bright is perfect. Read it beside RMSE.
-    norm_x = tf.norm(inputs.target, axis=-1, keepdims=True)
-    norm_y = tf.norm(inputs.prediction, axis=-1, keepdims=True)
-    u = tf.math.divide_no_nan(inputs.target, norm_x)
-    v = tf.math.divide_no_nan(inputs.prediction, norm_y)
+    planes = inputs.planes
+    spans = planes.planes(inputs.spans)
+    x, y = planes.target * spans, planes.prediction * spans
+    norm_x, norm_y = planes.norm(x), planes.norm(y)
+    u = tf.math.divide_no_nan(x, tf.tile(norm_x, [1, planes.bands]))
+    v = tf.math.divide_no_nan(y, tf.tile(norm_y, [1, planes.bands]))
     # Kahan's form of the angle between two vectors.
-    angle = 2.0 * tf.atan2(tf.norm(u - v, axis=-1), tf.norm(u + v, axis=-1))
-    mask = inputs.valid & has_angle(inputs.target)
-    return masked_mean(angle[..., tf.newaxis], mask)[:, 0] * (180.0 / math.pi)
+    angle = 2.0 * tf.atan2(planes.norm(u - v), planes.norm(u + v))
+    valid = tf.reshape(tf.transpose(inputs.valid, [1, 2, 0]), tf.shape(norm_x))
+    weight = tf.cast(valid & (norm_x >= ZERO_NORM), angle.dtype)
+    total = tf.reduce_sum(angle * weight, axis=0)
+    return total / tf.reduce_sum(weight, axis=0) * (180.0 / math.pi)
 
 
 def has_angle(truth: tf.Tensor) -> tf.Tensor:
@@ -63,7 +67,8 @@ def ergas(inputs: MetricInputs) -> tf.Tensor:
     ratio h/l = target pixel / input pixel = 1 / factor. NaN where a band of the target has mean 0.
     """
     # Of the truth: that of the prediction would reward an image that is too bright.
-    mean = masked_mean(inputs.target, inputs.valid)
-    square = masked_mean(inputs.difference**2, inputs.valid)
-    relative = tf.where(mean == 0.0, tf.constant(NAN, mean.dtype), square / mean**2)
+    planes = inputs.planes
+    mean = planes.fold(planes.mean(planes.target))
+    relative = planes.square_error / mean**2
+    relative = tf.where(mean == 0.0, tf.constant(NAN, mean.dtype), relative)
     return 100.0 / inputs.factor * tf.sqrt(tf.reduce_mean(relative, axis=-1))

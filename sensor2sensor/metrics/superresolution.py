@@ -7,7 +7,6 @@ import math
 import tensorflow as tf
 
 from sensor2sensor.config.vocabulary import BAND_UNIT, LR_RMSE, TORCHSISR
-from sensor2sensor.metrics.arrays import masked_mean
 from sensor2sensor.metrics.inputs import MetricInputs
 from sensor2sensor.metrics.registry import register
 from sensor2sensor.metrics.spatial import mean_over_bands
@@ -27,8 +26,8 @@ def psnr_bands(inputs: MetricInputs) -> tf.Tensor:
     Never below ``psnr``, whose one logarithm is of the bands' mean error: a band that is bad moves
     this mean less.
     """
-    error = masked_mean((inputs.difference / inputs.spans) ** 2, inputs.valid)
-    return mean_over_bands(-10.0 / math.log(10.0) * tf.math.log(error))
+    decibel = -10.0 / math.log(10.0) * tf.math.log(inputs.planes.square_error)
+    return mean_over_bands(decibel)
 
 
 @register(
@@ -41,7 +40,7 @@ def psnr_bands(inputs: MetricInputs) -> tf.Tensor:
 )
 def rmse_bands(inputs: MetricInputs) -> tf.Tensor:
     """Mean of the bands' own RMSE, in physical units; never above ``rmse``."""
-    return mean_over_bands(tf.sqrt(masked_mean(inputs.difference**2, inputs.valid)))
+    return mean_over_bands(tf.sqrt(inputs.planes.square_error) * inputs.spans)
 
 
 @register(

@@ -13,10 +13,10 @@ import numpy as np
 from sensor2sensor.dataset.order import Epochs
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.loop import Plan
-from sensor2sensor.training.rows import SECONDS
+from sensor2sensor.training.rows import GAUGES, SECONDS
 
 RATE = "learning_rate"
-FACTS = frozenset({"step", "kind", "steps_per_s"})  # of a row of kind train: no means
+FACTS = GAUGES | {"step", "kind"}  # of a row of kind train: no means
 
 
 @dataclass(frozen=True)

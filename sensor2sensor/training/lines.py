@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from sensor2sensor.core.progress import duration
+from sensor2sensor.training.rows import STEPS_PER_S
 
 GIB = 2**30
+NONE: Mapping[str, float] = MappingProxyType({})
+GAUGED: Mapping[str, Callable[[float], str]] = MappingProxyType({  # in this order
+    "img_per_s": "{:.1f} img/s".format,
+    "step_ms": "{:.0f} ms/step".format,
+    "data_wait": "{:.0%} wait".format,
+    "memory_mib": lambda mib: size_in_words(mib * 2**20),
+    "gpu_peak_mib": lambda mib: f"GPU {size_in_words(mib * 2**20)}",
+})  # fmt: skip
 SHOWN = ("total_gen_loss", "total_disc_loss")
 
 
@@ -21,15 +31,17 @@ def disk_line(bytes_each: int, saves: int, free_bytes: int, most: int | None = N
     """
     fewer = most is not None and most < saves
     need = bytes_each * (most if most is not None and fewer else saves)
-    line = f"checkpoints: {saves} of {_size(bytes_each)}, {f'{most} at a time, ' if fewer else ''}"
-    line += f"{_size(need)} in all, {_size(free_bytes)} free"
+    together = f"{most} at a time, " if fewer else ""
+    line = f"checkpoints: {saves} of {size_in_words(bytes_each)}, {together}"
+    line += f"{size_in_words(need)} in all, {size_in_words(free_bytes)} free"
     if need > free_bytes:
         way = "lower keep_last" if fewer else "raise ckpt_freq in environment.json"
         line += f"; THIS IS NOT ENOUGH: {way} or free space"
     return line
 
 
-def _size(count: float) -> str:
+def size_in_words(count: float) -> str:
+    """``1.4 GiB`` or ``31.0 MiB``."""
     return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / 2**20:.1f} MiB"
 
 
@@ -37,11 +49,9 @@ def report_line(
     step: int,
     steps: int,
     losses: Mapping[str, float],
-    *,
-    steps_per_s: float | None,
-    batch_size: int,
+    facts: Mapping[str, float] = NONE,
 ) -> str:
-    """One report: step, losses, images a second, time left.
+    """One report: step, losses, how fast it goes and on how much memory, time left.
 
     The totals come first, then every term as it is logged: unweighted.
 
@@ -49,14 +59,13 @@ def report_line(
         step: Steps done.
         steps: Steps in total.
         losses: Mean of each logged value since the last report.
-        steps_per_s: Speed; None before there is one.
-        batch_size: Images in a step.
+        facts: What the log has of these steps, by the names of :data:`~.rows.GAUGES`.
     """
     order = [n for n in SHOWN if n in losses] + [n for n in losses if n not in SHOWN]
     parts = [f"step {step}/{steps}", *(f"{name} {losses[name]:.4g}" for name in order)]
-    if steps_per_s is not None:
-        parts.append(f"{steps_per_s * batch_size:.1f} img/s")
-        parts.append(f"{duration((steps - step) / steps_per_s)} left")
+    parts += [form(facts[name]) for name, form in GAUGED.items() if name in facts]
+    if STEPS_PER_S in facts:
+        parts.append(f"{duration((steps - step) / facts[STEPS_PER_S])} left")
     return "  ".join(parts)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from sensor2sensor.core.errors import TrainingError
+from sensor2sensor.training.memory import smaller_batch
+from sensor2sensor.training.pace import Clock, Pace
 from sensor2sensor.training.watch import LossWatch
 
 # Not at every step: reading losses waits for the device.
@@ -60,19 +62,21 @@ class Actions:
     """What the loop calls; each takes the number of steps done.
 
     Attributes:
-        report: ``(step, mean losses, steps per second or None)``.
+        report: ``(step, mean losses, pace or None)``.
         save: Write a checkpoint.
         sample: Look at the validation tiles.
         stop_requested: Whether to end after this step: a signal has come, or the time is up.
         around: Given the number of a step, counted from 1: what it is made within.
+        smaller: What to do where memory was exhausted, given the batch size.
         enough: Whether looks have shown that no further step is worth it.
     """
 
-    report: Callable[[int, Mapping[str, float], float | None], None]
+    report: Callable[[int, Mapping[str, float], Pace | None], None]
     save: Callable[[int], None]
     sample: Callable[[int], None]
     stop_requested: Callable[[int], bool]
     around: Callable[[int], AbstractContextManager[Any]] = nullcontext
+    smaller: Callable[[int], str] = smaller_batch
     enough: Callable[[], bool] = lambda: False
 
 
@@ -98,13 +102,15 @@ def train_loop(
         TrainingError: A loss is not finite, or memory runs out.
     """
     iterator = iter(batches)
-    clock = _Clock(plan.start)
+    clock = Clock(plan.start)
     step = plan.start
     stopping = actions.stop_requested(step) or actions.enough()
     while step < plan.steps and not stopping:
+        asked = time.monotonic()
         batch = next(iterator)
+        clock.waited(asked)
         with actions.around(step + 1):
-            losses = _one_step(call, batch, step, watch.where)
+            losses = _one_step(call, batch, step, watch, actions)
         step += 1
         watch.add(step, losses, batch["index"])
         clock.tick(step)
@@ -112,7 +118,7 @@ def train_loop(
         stopping = actions.stop_requested(step)
         if stopping or plan.report_due(step):
             # Before the save: a loss that is not finite stops the run here.
-            actions.report(step, watch.collect(), clock.steps_per_s(step))
+            actions.report(step, watch.collect(), clock.pace(step))
         if stopping or plan.save_due(step):
             with clock.paused():
                 actions.save(step)
@@ -124,40 +130,13 @@ def train_loop(
     return step
 
 
-def _one_step(call: Callable[[Any, Any], Any], batch: Any, step: int, where: str) -> Any:
+def _one_step(
+    call: Callable[[Any, Any], Any], batch: Any, step: int, watch: LossWatch, actions: Actions
+) -> Any:
     """Run one step; ``step`` is passed as a tensor, as a Python number would be traced anew."""
     try:
         return call(batch, tf.constant(step, tf.int64))
     except tf.errors.ResourceExhaustedError as error:
         size = int(batch["input"].shape[0])
-        hint = f"try batch_size {size // 2}" if size > 1 else "try a smaller tilesize or width"
         problem = f"out of memory at step {step + 1} with batch_size {size}"
-        raise TrainingError(problem, where=where, hint=hint) from error
-
-
-class _Clock:
-    """The speed of training; the first step, which traces, does not count."""
-
-    def __init__(self, start: int) -> None:
-        self._since: float | None = None
-        self._since_step = start
-
-    def tick(self, step: int) -> None:
-        """Count a step as done."""
-        if self._since is None:
-            self._since, self._since_step = time.monotonic(), step
-
-    def steps_per_s(self, step: int) -> float | None:
-        """Steps per second since the last call; None where nothing was timed."""
-        now, done = time.monotonic(), step - self._since_step
-        elapsed = now - self._since if self._since is not None else 0.0
-        self._since, self._since_step = now, step
-        return done / elapsed if done and elapsed > 0 else None
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leave the time of this block out of the speed."""
-        start = time.monotonic()
-        yield
-        if self._since is not None:
-            self._since += time.monotonic() - start
+        raise TrainingError(problem, where=watch.where, hint=actions.smaller(size)) from error

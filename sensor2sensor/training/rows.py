@@ -12,6 +12,11 @@ Row = dict[str, Any]
 JSONL = "metrics.jsonl"
 EPOCH = "epoch"  # the kind of rows that sum up an epoch
 SECONDS = "seconds"  # how long an epoch took
+STEPS_PER_S = "steps_per_s"
+# What clocks and gauges say: another thing in each run, however equal the numbers are.
+GAUGES = frozenset(
+    {STEPS_PER_S, "img_per_s", "step_ms", "data_wait", "memory_mib", "gpu_peak_mib", SECONDS}
+)
 
 
 def row_of(step: int, kind: str, values: Mapping[str, float], facts: Mapping[str, float]) -> Row:

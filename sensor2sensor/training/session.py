@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.blame import blaming, source_of
 from sensor2sensor.core.decoration import decoration
-from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.networks.chain import in_words
 from sensor2sensor.training import checkpoints, run_file
+from sensor2sensor.training.alarms import Alarms
 from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.batches import (
     chain_of,
@@ -29,7 +28,6 @@ from sensor2sensor.training.batches import (
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.board import graph_of
 from sensor2sensor.training.cadence import EpochMeans, cadence
-from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
@@ -43,19 +41,24 @@ from sensor2sensor.training.layer_statistics import InferenceStatistics, statist
 from sensor2sensor.training.lines import disk_line, end_line, look_line, report_line
 from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.measured import measured
+from sensor2sensor.training.memory import memory_line, need_of, smaller_batch, taken_mib
 from sensor2sensor.training.modules import module_identity
+from sensor2sensor.training.outcome import Outcome
+from sensor2sensor.training.pace import Pace
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import check_step, construct
 from sensor2sensor.training.registration import noted
+from sensor2sensor.training.replicated import step_on
 from sensor2sensor.training.rows import EPOCH
 from sensor2sensor.training.samples import SampleRow
 from sensor2sensor.training.sinks import sinks_for
 from sensor2sensor.training.start import Start, tagged
 from sensor2sensor.training.state import TrainingState, applied_rate
+from sensor2sensor.training.strategy import ONE, Devices
 from sensor2sensor.training.terms import Terms
 from sensor2sensor.training.time_limit import LOOK, SAVE
 from sensor2sensor.training.validation import Monitor, sheet_path, write_sheet
-from sensor2sensor.training.watch import LossWatch
+from sensor2sensor.training.watch import LossWatch, last_good
 from sensor2sensor.training.writers import JSONL, Writers, read_log
 
 if TYPE_CHECKING:
@@ -64,21 +67,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        step: Steps done in all.
-        exit_code: 0; after a clean save 143 or 130 where a signal, 124 where the time ended it.
-        model: The trained model.
-    """
-
-    step: int
-    exit_code: int
-    model: GANModel
 
 
 class Session:
@@ -91,13 +79,15 @@ class Session:
         environment: Environment,
         say: Say,
         stop: StopSignal,
+        devices: Devices = ONE,
     ) -> None:
-        self.experiment, self.environment = experiment, environment
+        self.experiment, self.environment, self.devices = experiment, environment, devices
         self.say, self.stop = say, stop
         self.folder = experiment.run.ckpt_dir
         self.options = reader_options(experiment, environment)
         self.source, self.files = source_of(gan_class), users_files(gan_class, experiment)
-        self.model = construct(gan_class, experiment)
+        with devices.scope():
+            self.model = construct(gan_class, experiment)
         displaced = experiment.config.displaced(experiment.contract.extras)
         self.extras = extras_for(self.model, experiment.contract, displaced)
         self.chain = chain_of(experiment)
@@ -112,7 +102,7 @@ class Session:
             applied_generator(experiment, self.model.generator),
         )
         self.state = TrainingState(self.model, statistics=self.statistics.variables)
-        seen = options_of_looks(experiment, self.options, self.model, say)
+        self.seen = seen = options_of_looks(experiment, self.options, self.model, say)
         self.monitor = Monitor(
             experiment,
             experiment.normaliser,
@@ -125,11 +115,7 @@ class Session:
 
     def begin(self, start: Start, steps: int, device: str) -> None:
         """Trace the first step and restore; only then is anything of the run written."""
-        self.first = self._batches()
-        form = self.first.element_spec
-        self.step = compiled_step(self.model, form, jit_compile=self.experiment.config.jit_compile)
-        self.step.prepare()
-        check_step(self.model, self.experiment)
+        form, traced = self._trace()
         self.statistics.attempt(form["input"])
         self.graph = partial(graph_of, self.model.generator, form["input"])
         for place in (self.experiment.run.logs_dir, self.experiment.run.samples_dir):
@@ -139,8 +125,13 @@ class Session:
         restored, taken = take_up(
             self.model, self.state, self.experiment, start, module=self.source, say=self.say
         )
-        self.begun = restored["step"] if restored else 0
+        self.begun = self.devices.share(self.state, restored["step"] if restored else 0)
         self._greet(steps, device)
+        self.need = need_of(
+            traced.graph, self.model, self.state.nbytes, self.options.batch_size, self.devices.here
+        )
+        self.say(memory_line(self.need))
+        self.alarms = Alarms(self.experiment, self.seen, self.monitor, steps)
         resumed = restored is not None and start.resume
         known = run_file.measured_before(self.experiment.run, self.source) if resumed else None
         asked = self.experiment, self.options
@@ -152,12 +143,20 @@ class Session:
             restored_from=restored,
             model=module_identity(self.source),
             further={
-                **taken,
-                **found,
-                **noted(self.experiment),
+                **self.devices.facts(), **taken, **found, **noted(self.experiment),
+                **self.alarms.kept(resumed),
                 **tagged(self.experiment.run, start),
             },
-        )
+        )  # fmt: skip
+
+    def _trace(self) -> tuple[Any, Any]:
+        """Trace the first step; returns the form of its batches, and its concrete function."""
+        self.first = self._batches()
+        form, config = self.first.element_spec, self.experiment.config
+        self.step = step_on(self.devices, self.model, form, jit_compile=config.jit_compile)
+        traced = self.step.prepare()
+        check_step(self.model, self.experiment)
+        return form, traced
 
     def run(self, steps: int) -> Outcome:
         """Train, and keep ``run.json`` true whatever happens."""
@@ -205,14 +204,16 @@ class Session:
             self.stop.limit.timed(LOOK, self._sample),
             self._stop_asked,
             self._histograms().around,
-            enough=lambda: self.keeper.worn_out() is not None,
+            smaller=partial(smaller_batch, need=self.need),
+            enough=lambda: self.devices.any_of(self.keeper.worn_out() is not None),
         )
         weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
         unweighted = frozenset(name for name, weight in weights.items() if weight == 0)
         names_of = partial(train_names, experiment, self.options)
         plan = self.plan = cadence(asked, experiment)
         look_lost = self._go_on()
-        watch = LossWatch(experiment.name, names_of, unweighted)
+        way_back = partial(last_good, self.folder)
+        watch = self.watch = LossWatch(experiment.name, names_of, unweighted, way_back)
         if plan.saves:
             free = shutil.disk_usage(self.folder).free
             self.say(disk_line(self.state.nbytes, plan.saves, free, self.keeper.most(plan)))
@@ -222,11 +223,13 @@ class Session:
         return train_loop(self.step, batches, plan, actions, watch)
 
     def _stop_asked(self, step: int) -> bool:
-        if step >= self.plan.steps:
-            return self.stop.requested  # nothing is left to be cut short
         begun = step > self.begun
         coming = [SAVE] * (begun and self.plan.save_due(step))
-        return self.stop.asked(coming + [LOOK] * (begun and self.plan.sample_due(step)))
+        coming += [LOOK] * (begun and self.plan.sample_due(step))
+        # After the last step nothing is left to be cut short.
+        last = step >= self.plan.steps
+        wanted = self.stop.requested if last else self.stop.asked(coming)
+        return self.stop.heed(self.step.agreed(wanted))
 
     def _histograms(self) -> Histograms:
         return Histograms(
@@ -240,6 +243,7 @@ class Session:
         """Take up what the log knows; whether a look, the row of an epoch or a sheet is lacking."""
         rows, begun = read_log(self.experiment.run.logs_dir / JSONL), self.begun
         self.keeper.resume(rows, self.run_file.alike_since)
+        self.alarms.resume(rows, self.run_file, begun)
         if self.experiment.config.monitor is not None:
             self.run_file.update(best=self.keeper.best)
         if self.plan.epochs is not None:
@@ -258,6 +262,7 @@ class Session:
             start_step=self.begun,
             extras=self.extras,
             chain=self.chain,
+            ahead=self.devices.replicas == 1,
         )
 
     def _greet(self, steps: int, device: str) -> None:
@@ -268,13 +273,13 @@ class Session:
         if self.begun >= steps:
             self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
 
-    def _report(self, step: int, losses: Mapping[str, float], speed: float | None) -> None:
-        facts = {} if speed is None else {"steps_per_s": round(speed, 4)}
+    def _report(self, step: int, losses: Mapping[str, float], pace: Pace | None) -> None:
+        facts = taken_mib() | ({} if pace is None else pace.facts(self.options.batch_size))
         rate = {"learning_rate": applied_rate(self.model.generator_optimizer)}
         self.writers.scalars(step, "train", {**losses, **rate}, **facts)
         self.epoch.add(step, {**losses, **rate})
-        size = self.options.batch_size
-        self.say(report_line(step, self.plan.steps, losses, steps_per_s=speed, batch_size=size))
+        self.say(report_line(step, self.plan.steps, losses, facts))
+        self.alarms.read(step, "train", losses, self.run_file)
         # A module of ARISGAN's returns no losses: its weights have to tell.
         if not losses:
             self._refuse_unsound(step)
@@ -285,11 +290,7 @@ class Session:
     def _refuse_unsound(self, step: int) -> None:
         broken = self.state.unsound()
         if broken is not None:
-            raise TrainingError(
-                f"variable {broken} is not finite at step {step}",
-                where=self.experiment.name,
-                hint="lower learning_rate; a checkpoint before it is sound",
-            )
+            raise self.watch.broken(broken, step)
 
     def _save(self, step: int) -> None:
         # A checkpoint is used with statistics measured under its own weights.
@@ -305,9 +306,10 @@ class Session:
     def _sample(self, step: int) -> None:
         terms = Terms(self.model, self.extras, step)
         with self.statistics.in_use(step) as generator:
-            scores, rows = self.monitor.look(generator, terms)
+            scores, rows, spread = self.monitor.look(generator, terms)
         if not self.writers.holds(step, "val"):
-            self.writers.scalars(step, "val", scores)
+            self.writers.scalars(step, "val", scores, **spread)
+            self.alarms.read(step, "val", {**scores, **spread}, self.run_file)
         self._close_epoch(step, scores, terms.means())
         self.say(look_line(step, scores))
         self._keep_best(step, scores)

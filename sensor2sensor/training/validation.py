@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,12 @@ from sensor2sensor.dataset.statistics import QUANTILES
 from sensor2sensor.metrics import compute, profile_metrics
 from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.samples import FloatArray, SampleRow, sheet
+from sensor2sensor.training.spread import Spread
 from sensor2sensor.training.terms import Terms
+
+if TYPE_CHECKING:
+    from sensor2sensor.dataset.records import TileRecord
+    from sensor2sensor.predictors.protocol import Predictor
 
 # Those of the ARISGAN paper, and L1; HPSI in the variant that the data set has.
 MONITORED = ("hpsi", "hpsi_bands", "ergas", "scc", "ssim", "psnr", "hp_l1", "l1")
@@ -59,11 +64,10 @@ class Monitor:
         asked = experiment.config.monitor
         names = MONITORED if asked is None else dict.fromkeys((*MONITORED, asked.metric))
         self.monitored = tuple(name for name in names if name in known)
-        self._rows: list[SampleRow] = []
 
     def look(
         self, generator: Any, terms: Terms | None = None
-    ) -> tuple[dict[str, float], list[SampleRow]]:
+    ) -> tuple[dict[str, float], list[SampleRow], dict[str, float]]:
         """Predict every validation tile.
 
         Args:
@@ -73,12 +77,15 @@ class Monitor:
         Returns:
             Mean over the tiles of each metric of :data:`MONITORED` and of that of ``monitor`` (NaN
             where none is defined), and of each loss of ``terms``,
-            and for the sheet the tiles that are named, else the first :data:`SHEET_ROWS`.
+            for the sheet the tiles that are named, else the first :data:`SHEET_ROWS`, and how much
+            the output varies (:meth:`~.spread.Spread.shares`).
         """
         values: dict[str, list[float]] = {name: [] for name in self.monitored}
         rows: list[SampleRow] = []
+        spread = Spread(self._ranges[self._scored, 1] - self._ranges[self._scored, 0])
         for batch in self._batches:
             prediction, truth = self._seen(generator, batch, terms)
+            spread.add(prediction[..., self._scored], truth[..., self._scored])
             for name, scores in self._scores(truth, prediction).items():
                 values[name].extend(float(score) for score in scores)
             if len(rows) < SHEET_ROWS:
@@ -89,7 +96,17 @@ class Monitor:
         else:
             rows = rows[:SHEET_ROWS]
         losses = {} if terms is None else terms.means()
-        return {name: _mean(found) for name, found in values.items()} | losses, rows
+        scores = {name: _mean(found) for name, found in values.items()}
+        return scores | losses, rows, spread.shares()
+
+    def scores_of(self, predictor: Predictor, tiles: Iterable[TileRecord]) -> dict[str, float]:
+        """The same metrics of what predicts tiles in physical values, a baseline."""
+        values: dict[str, list[float]] = {name: [] for name in self.monitored}
+        for tile in tiles:
+            truth = np.asarray(tile.target, np.float32)[np.newaxis]
+            for name, scores in self._scores(truth, predictor([tile])).items():
+                values[name].append(float(scores[0]))
+        return {name: _mean(found) for name, found in values.items()}
 
     def _seen(
         self, generator: Any, batch: Any, terms: Terms | None = None

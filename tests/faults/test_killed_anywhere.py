@@ -24,6 +24,7 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import files
 from sensor2sensor.core.runs import read_run_json
 from sensor2sensor.training import checkpoints
+from sensor2sensor.training.rows import GAUGES
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.writers import Log
@@ -145,7 +146,8 @@ def facts_of(exp) -> dict:
 
 
 def curves(exp) -> dict:
-    clock = {"_timestamp", "_runtime", "_step", "_wandb", "train/steps_per_s", "epoch/seconds"}
+    clock = {"_timestamp", "_runtime", "_step", "_wandb"}
+    clock |= {f"{kind}/{name}" for kind in ("train", "epoch") for name in GAUGES}
     rows = history(exp.run.logs_dir).items()
     # Histograms and pictures that its process had not written are in no log to tell them from.
     shown = {"train", "val", "epoch"}

@@ -15,7 +15,7 @@ import pytest
 
 import train
 from sensor2sensor.training.checkpoints import checkpoint_steps
-from sensor2sensor.training.tables import CLOCK
+from sensor2sensor.training.rows import GAUGES
 from sensor2sensor.training.writers import read_log
 from tests.doors import HANG_S, call_door, run_door
 from tests.evaluations import score_tables
@@ -170,7 +170,7 @@ def test_an_experiment_composed_of_files_and_options_stays_what_it_was(workplace
 
 def logged_losses(workplace, exp):
     rows = read_log(workplace / "experiments" / exp / "logs/0715-0930/metrics.jsonl")
-    return [{k: v for k, v in row.items() if k not in CLOCK} for row in rows]
+    return [{k: v for k, v in row.items() if k not in GAUGES} for row in rows]
 
 
 @pytest.mark.slow

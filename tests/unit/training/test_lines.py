@@ -6,21 +6,23 @@ import pytest
 
 from sensor2sensor.training.lines import disk_line, look_line, report_line
 from sensor2sensor.training.loop import Plan
+from sensor2sensor.training.pace import Pace
 
 MIB, GIB = 2**20, 2**30
 
 
 def test_a_report_has_step_losses_speed_and_time_left():
     losses = {"gen_l1": 0.0421, "total_disc_loss": 0.5, "total_gen_loss": 4.21}
-    line = report_line(200, 1000, losses, steps_per_s=4.0, batch_size=8)
+    facts = {**Pace(4.0, 0.123).facts(8), "memory_mib": 1536.0}
+    line = report_line(200, 1000, losses, facts)
     assert line.split("  ") == [
         "step 200/1000", "total_gen_loss 4.21", "total_disc_loss 0.5", "gen_l1 0.0421",
-        "32.0 img/s", "3:20 left",
+        "32.0 img/s", "250 ms/step", "12% wait", "1.5 GiB", "3:20 left",
     ]  # fmt: skip
 
 
 def test_before_there_is_a_speed_none_is_claimed():
-    assert report_line(1, 9, {"gen": 1.0}, steps_per_s=None, batch_size=8) == "step 1/9  gen 1"
+    assert report_line(1, 9, {"gen": 1.0}, {}) == "step 1/9  gen 1"
 
 
 def test_a_look_names_its_metrics():

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from sensor2sensor.core.errors import ModelContractError, TrainingError
-from sensor2sensor.training import loop
+from sensor2sensor.training import pace
 from sensor2sensor.training.checkpoints import save
 from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.loop import Actions, Plan, train_loop
@@ -74,7 +74,7 @@ def test_checkpoints_samples_and_reports_come_when_due():
 def test_the_time_of_saves_and_looks_is_in_no_speed(monkeypatch):
     """A clock that only saves and looks move: no time is left for the steps."""
     now = [0.0]
-    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
 
     def passes(step):
         now[0] += 100.0

@@ -15,6 +15,7 @@ from experiment import Experiment
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core.errors import MissingExtraError
 from sensor2sensor.training import tracking
+from sensor2sensor.training.rows import GAUGES
 from sensor2sensor.training.run import train
 from sensor2sensor.training.start import Start, throwaway
 from sensor2sensor.training.tracking import IDENTITY, Tracker, refuse_untracked
@@ -28,7 +29,7 @@ OFFLINE = pytest.mark.skipif(
     importlib.util.find_spec("wandb") is None,
     reason="wandb is not installed (pip install -r requirements/wandb.txt)",
 )
-CLOCK = {"_timestamp", "_runtime", "_step", "_wandb", "train/steps_per_s"}
+CLOCK = {"_timestamp", "_runtime", "_step", "_wandb", *(f"train/{name}" for name in GAUGES)}
 
 
 @pytest.fixture(autouse=True)

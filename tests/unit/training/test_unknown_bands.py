@@ -47,7 +47,7 @@ def test_the_monitor_sees_measured_bands_alone(made, band, moves):
     monitor = Monitor(exp, exp.normaliser, validation_batches(exp, options))
 
     def scores(by):
-        found, _ = monitor.look(lambda x, training: guesses((len(x), 32, 32, 4), band, by))
+        found, _, _ = monitor.look(lambda x, training: guesses((len(x), 32, 32, 4), band, by))
         return found
 
     one, other = scores(0.0), scores(0.2)
