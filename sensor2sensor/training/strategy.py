@@ -49,7 +49,7 @@ class Devices:
     strategy: Any = None
     workers: int = 1
     worker: int = 0
-    _functions: dict[str, Any] = field(default_factory=dict, compare=False)
+    _functions: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     @cached_property
     def replicas(self) -> int:
@@ -122,26 +122,29 @@ class Devices:
         """Whether any worker says so; all of them have to ask."""
         if self.workers == 1:
             return wanted
-        return bool(self._summed(np.array([wanted], np.float32), chief_alone=False)[0] > 0.0)
+        (said,) = self._exchanged("any", [np.array(wanted, np.float32)])
+        return bool(said > 0.0)
 
-    def of_chief(self, values: Any) -> Any:
-        """The chief's array instead of this worker's; all of them have to ask."""
-        return values if self.workers == 1 else self._summed(values, chief_alone=True)
+    def of_chief(self, values: list[Any]) -> list[Any]:
+        """The chief's arrays instead of this worker's; all of them have to ask."""
+        return values if self.workers == 1 else self._exchanged("chief", values)
 
-    def _summed(self, values: Any, *, chief_alone: bool) -> Any:
-        key = f"{values.dtype}{values.shape}{chief_alone}"
+    def _exchanged(self, what: str, values: list[Any]) -> list[Any]:
+        key = what, *((value.dtype.name, value.shape) for value in values)
         if key not in self._functions:
-            self._functions[key] = _sum_over(self.strategy, chief_alone)
-        return self._functions[key](tf.constant(values)).numpy()
+            # Once: to trace it anew would be an exchange of another number.
+            self._functions[key] = _sum_over(self.strategy, chief_alone=what == "chief")
+        return [found.numpy() for found in self._functions[key](*map(tf.constant, values))]
 
     def share(self, state: TrainingState, step: int) -> int:
         """Give every worker the chief's state; returns the chief's ``step``."""
         if self.workers == 1:
             return step
-        for variables in state.groups.values():
-            for variable in variables:
-                variable.assign(self.of_chief(variable.numpy()))
-        return int(self.of_chief(np.array([step], np.int32))[0])
+        variables = [v for held in state.groups.values() for v in held]
+        *values, begun = self.of_chief([*(v.numpy() for v in variables), np.array(step, np.int32)])
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return int(begun)
 
     def refuse_diverged(self, state: TrainingState, where: str) -> None:
         """Refuse a step after which the devices do not hold the same.
@@ -162,7 +165,7 @@ class Devices:
             for _, variable in held
         ]
         own = np.array([found[0] for found in sums], np.uint32).view(np.int32)
-        elsewhere = self.of_chief(own) != own
+        elsewhere = self.of_chief([own])[0] != own
         differing = [
             name
             for (name, _), found, other in zip(held, sums, elsewhere, strict=True)
@@ -182,19 +185,19 @@ ONE = Devices()
 
 
 def _sum_over(strategy: Any, chief_alone: bool) -> Any:
-    """A function that sums an array over all workers, or takes the chief's."""
+    """A function that sums arrays over all workers, or takes the chief's."""
 
-    def replica(values: tf.Tensor) -> tf.Tensor:
+    def replica(*values: tf.Tensor) -> list[tf.Tensor]:
         context = tf.distribute.get_replica_context()
-        if chief_alone:
-            first = tf.equal(context.replica_id_in_sync_group, 0)
-            values = tf.where(first, values, tf.zeros_like(values))
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+        first = tf.equal(context.replica_id_in_sync_group, 0)
+        # Made here, for an exchange asks where a value lies.
+        own = [tf.where(first | (not chief_alone), v, tf.zeros_like(v)) for v in values]
+        return [context.all_reduce(tf.distribute.ReduceOp.SUM, value) for value in own]
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def whole(values: tf.Tensor) -> tf.Tensor:
-        found = strategy.run(replica, args=(values,))
-        return strategy.experimental_local_results(found)[0]
+    def whole(*values: tf.Tensor) -> list[tf.Tensor]:
+        found = strategy.run(replica, args=values)
+        return [strategy.experimental_local_results(value)[0] for value in found]
 
     return whole
 
