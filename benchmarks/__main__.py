@@ -10,9 +10,8 @@ import subprocess
 import sys
 
 NAMES = (
-    "startup", "step40", "reader", "pictures", "loop", "step", "clouds", "gain", "coverage",
-    "false_rejections",
-    "predict", "report",
+    "startup", "step40", "reader", "metrics_speed", "pictures", "loop", "step", "clouds", "gain",
+    "coverage", "false_rejections", "predict", "report",
 )  # fmt: skip
 
 
