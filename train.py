@@ -65,8 +65,7 @@ def one(args: argparse.Namespace) -> int:
         return run(args, environment)
     every, steps = (STEPS, None) if args.overfit else (SMOKE_STEPS, SMOKE_STEPS)
     with tempfile.TemporaryDirectory() as folder:
-        exp_dir = find_experiment(args.exp, environment)
-        trial = throwaway(environment, exp_dir, Path(folder), every)
+        trial = throwaway(environment, find_experiment(args.exp, environment), Path(folder), every)
         return run(for_trial(args) if args.overfit else args, trial, steps, home=environment)
 
 
@@ -76,10 +75,7 @@ def run(
     steps: int | None = None,
     home: Environment | None = None,
 ) -> int:
-    """Train and evaluate in the folders of ``environment``; returns the exit code.
-
-    ``home`` is where other runs are looked for, if that is elsewhere.
-    """
+    """Train and evaluate in the folders of ``environment``; ``home`` has the other runs."""
     folder = find_experiment(args.exp, environment)
     timestamp, start = choose_start(
         folder, timestamp=args.timestamp, restore=args.restore, resume=args.resume,
@@ -127,22 +123,26 @@ def _use(
     load_tensorflow()
     from sensor2sensor.training.rehearsal import rehearse
     from sensor2sensor.training.run import train
+    from sensor2sensor.training.strategy import choose_devices
 
+    devices = choose_devices(environment, experiment.config, print)
+    say = devices.said(print)
     name, modules = experiment.config.model_name, experiment.config.modules
-    gan_class = loading.find_gan_class(name, environment.models_root, print, modules)
-    experiment = experiment.suited_to(gan_class, print)
+    gan_class = loading.find_gan_class(name, environment.models_root, say, modules)
+    experiment = experiment.suited_to(gan_class, say)
     if args.check:
+        made = rehearse(gan_class, experiment, environment, start, say, devices)
         tiles = in_words(counts, experiment.config.sample_train)
-        made = rehearse(gan_class, experiment, environment, start, print)
-        print(f"{experiment.name}: in order; {tiles}, {made}")
+        say(f"{experiment.name}: in order; {tiles}, {made}")
         return 0
     if args.overfit:
-        return try_to_learn(gan_class, experiment, environment, start, print)
-    about = {"start": start, "steps": steps, "limit": args.limit, "say": print}
+        return try_to_learn(gan_class, experiment, environment, start, say)
+    about = {"start": start, "steps": steps, "limit": args.limit, "say": say, "devices": devices}
     outcome = train(gan_class, experiment, environment, **about)
-    if outcome.exit_code == 0:
-        with args.limit.interrupting(f"training is done; evaluate.py --exp {args.exp} scores it"):
-            evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
+    with devices.parting():
+        if outcome.exit_code == 0 and devices.chief:
+            with args.limit.interrupting(f"trained; evaluate.py --exp {args.exp} scores it"):
+                evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
     return outcome.exit_code
 
 

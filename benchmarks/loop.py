@@ -117,18 +117,23 @@ def bare_side(model: Any, batches: list[dict[str, Any]]) -> Callable[[int], None
 
 def loop_side(model: Any, batches: list[dict[str, Any]], folder: str) -> Callable[[int], None]:
     """The loop of ``train.py`` with its writers."""
+    from sensor2sensor.training.collapse import Signs
     from sensor2sensor.training.compiled import compiled_step
     from sensor2sensor.training.interrupts import StopSignal
     from sensor2sensor.training.loop import Actions, Plan, train_loop
+    from sensor2sensor.training.memory import taken_mib
     from sensor2sensor.training.watch import LossWatch
     from sensor2sensor.training.writers import Writers
 
     writers = Writers(Path(folder), start_step=0)
     step = compiled_step(model, batches[0])
     stop = StopSignal(print)
+    signs = Signs({"disc_bce": 1.0}, judged_from=0, compared_from=0)
 
-    def report(step: int, losses: Any, speed: float | None) -> None:
-        writers.scalars(step, "train", losses, steps_per_s=speed or 0.0)
+    def report(step: int, losses: Any, pace: Any) -> None:
+        gauges = taken_mib() | ({} if pace is None else pace.facts(BATCH))
+        writers.scalars(step, "train", losses, **gauges)
+        signs.read({"step": step, "kind": "train", **losses})
 
     def nothing(step: int) -> None:
         return None

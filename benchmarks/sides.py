@@ -98,6 +98,26 @@ class Side:
             gan = load_gan_class(case.model)(view)
         return gan, compiled_step(gan, self.form, jit_compile=self.name == XLA).function
 
+    def begin_as(self, other: Side) -> None:
+        """Take the weights and moments of another that has not trained: no step is traced anew."""
+        for mine, its in zip(self.variables, other.variables, strict=True):
+            mine.assign(its)
+        self.done = 0
+
+    @property
+    def variables(self) -> list[Any]:
+        """Of networks and optimizers, the state of dropout with them."""
+        gan = self.gan
+        parts = (gan.generator, gan.discriminator, gan.generator_optimizer)
+        found = [
+            v for part in (*parts, gan.discriminator_optimizer) if part for v in part.variables
+        ]
+        return found + [
+            layer.seed_generator.state
+            for layer in _layers(gan.generator)
+            if hasattr(layer, "seed_generator")
+        ]
+
     def step(self, batch: tuple[Any, Any]) -> dict[str, Any]:
         """Train on ``(input, target)``; the losses, not yet waited for."""
         import tensorflow as tf
@@ -117,6 +137,11 @@ class Side:
 
         number = tf.TensorSpec([], tf.int64)
         return self.function.get_concrete_function(*self.form.values(), number)
+
+
+def _layers(network: Any) -> list[Any]:
+    """Every layer of a network, those in chains too."""
+    return [one for one in network._flatten_layers() if one is not network]
 
 
 def batches_of(case: Case, count: int, seed: int = 0) -> list[tuple[Any, Any]]:

@@ -23,6 +23,7 @@ from models.parts.sensors import SENSORS, refuse_without_sensors
 from models.parts.share import adversarial_share, share_tape
 from sensor2sensor.core.errors import ConfigError, ModelContractError
 from sensor2sensor.dataset.ranges import output_bounds
+from sensor2sensor.networks import replicas
 from sensor2sensor.pipeline.normalisation import refuse_beyond
 
 if TYPE_CHECKING:
@@ -253,8 +254,13 @@ def _learn(model: Any, tape: tf.GradientTape, total: tf.Tensor, step: tf.Tensor)
     if not start:
         now()
         return
+    begun = tf.cast(step, tf.int64) >= start
+    if replicas.count() > 1:
+        with replicas.where(begun):
+            now()
+        return
     # Not an update by a gradient of 0: Adam's count would go on, and its first steps be too large.
-    tf.cond(tf.cast(step, tf.int64) >= start, lambda: (now(), True)[1], lambda: False)
+    tf.cond(begun, lambda: (now(), True)[1], lambda: False)
 
 
 def regression_step(

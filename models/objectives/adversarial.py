@@ -14,6 +14,7 @@ from models.objectives.registry import IMAGES, LossInputs, register
 from sensor2sensor.config.vocabulary import FEATURES
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.seeds import Purpose, derive
+from sensor2sensor.networks import replicas
 from sensor2sensor.networks.layers import held_layers
 
 EPSILON = 1e-8  # of a probability that rounded to 0 or 1: its log ends at -18.4
@@ -158,12 +159,12 @@ def disc_lsgan(inputs: LossInputs) -> tf.Tensor:
 
 def _relativistic(more: tf.Tensor, less: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
     """-mean ln σ(more - mean(less)) - mean ln(1 - σ(less - mean(more)))."""
-    lead = more - tf.reduce_mean(less)
+    lead = more - replicas.mean_of_all(tf.reduce_mean(less))
     above = tf.math.log_sigmoid(lead)
     if smoothing:  # cross-entropy against 1 - smoothing
         above = (1.0 - smoothing) * above + smoothing * tf.math.log_sigmoid(-lead)
     # 1 - σ(a) is σ(-a), hence the difference the other way round.
-    below = tf.math.log_sigmoid(tf.reduce_mean(more) - less)
+    below = tf.math.log_sigmoid(replicas.mean_of_all(tf.reduce_mean(more)) - less)
     return -tf.reduce_mean(above) - tf.reduce_mean(below)
 
 
@@ -291,11 +292,13 @@ def _mean_per_image(answers: tf.Tensor) -> tf.Tensor:
 def _shares(inputs: LossInputs) -> tf.Tensor:
     """One number in [0, 1) per image, ``[B, 1, 1, 1]``, of seed, update and step alone."""
     key = derive(inputs.seed, Purpose.PENALTY, inputs.draw)
-    return tf.random.stateless_uniform(
-        [tf.shape(inputs.target)[0], 1, 1, 1],
+    images = tf.shape(inputs.target)[0]
+    whole = tf.random.stateless_uniform(
+        [images * replicas.count(), 1, 1, 1],
         seed=tf.stack([tf.constant(key, tf.int64), tf.cast(inputs.step, tf.int64)]),
         alg="philox",  # the same on every device; the default depends on it
     )
+    return replicas.own_part(whole, images)
 
 
 def _refuse_batchnorm(discriminator: tf.keras.Model) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from models.objectives.registry import IMAGES, LossInputs, register
+from sensor2sensor.networks import replicas
 
 SSIM_WINDOW_PX = 11
 
@@ -77,7 +78,7 @@ def gen_l2(inputs: LossInputs) -> tf.Tensor:
 )
 def gen_rmse(inputs: LossInputs) -> tf.Tensor:
     """Root of the mean squared error of the whole batch; gradient 0 where the images agree."""
-    return safe_root(gen_l2(inputs))
+    return safe_root(replicas.mean_of_all(gen_l2(inputs)))
 
 
 def safe_root(squared: tf.Tensor) -> tf.Tensor:

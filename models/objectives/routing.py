@@ -17,6 +17,7 @@ from models.objectives.registry import REGISTRY, LossInputs
 from sensor2sensor.config.vocabulary import LOSSES, adversarial
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.networks import replicas
 from sensor2sensor.pipeline.psf import short
 from sensor2sensor.pipeline.sensor import grouped, picked
 
@@ -175,5 +176,5 @@ def _supervised(name: str, inputs: LossInputs) -> Any:
             where=f"gen_loss.{name}",
             hint="use gen_l1, gen_l2 or gen_smooth_l1",
         )
-    share = tf.reduce_mean(tf.cast(known, tf.float32))
+    share = replicas.mean_of_all(tf.reduce_mean(tf.cast(known, tf.float32)))
     return tf.math.divide_no_nan(term(unknown_as_truth(inputs)), share)

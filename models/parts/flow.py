@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from sensor2sensor.core.seeds import Purpose, derive
+from sensor2sensor.networks import replicas
 from sensor2sensor.pipeline import bicubic
 from sensor2sensor.pipeline.flow import compose, standardised
 
@@ -51,7 +52,9 @@ def synthetic_flow(like: tf.Tensor, most_px: float, seed: int, step: tf.Tensor) 
     """
     key = [derive(seed, Purpose.FLOW) % (1 << 31), step]
     count, height, width = tf.unstack(tf.shape(like)[:3])
-    drawn = tf.random.stateless_uniform([10, count, 1, 1, 2], tf.cast(tf.stack(key), tf.int64))
+    whole = [10, count * replicas.count(), 1, 1, 2]
+    drawn = tf.random.stateless_uniform(whole, tf.cast(tf.stack(key), tf.int64))
+    drawn = replicas.own_part(drawn, count, axis=1)
     turn, phase, waves, lean, place, edge, share, size, sign, _ = tf.unstack(drawn)
     row = (tf.cast(tf.range(height), tf.float32) + 0.5)[:, tf.newaxis, tf.newaxis]
     column = (tf.cast(tf.range(width), tf.float32) + 0.5)[tf.newaxis, :, tf.newaxis]

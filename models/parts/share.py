@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from sensor2sensor.networks import replicas
+
 
 def share_tape(generator: tf.keras.Model) -> tf.GradientTape:
     """A tape for :func:`adversarial_share`, which must see the generator run and what judges it.
@@ -41,7 +43,9 @@ def adversarial_share(
         return tf.zeros([])
     place = _last_kernel(generator)
     adversarial = tape.gradient(judged, generator.trainable_variables[place])
-    part, rest = tf.norm(adversarial), tf.norm(gradients[place] - adversarial)
+    # Of the gradients that are applied: norms of their parts on several devices are no parts.
+    adversarial, whole = map(replicas.mean_of_all, (adversarial, gradients[place]))
+    part, rest = tf.norm(adversarial), tf.norm(whole - adversarial)
     return tf.math.divide_no_nan(part, part + rest)
 
 

@@ -75,7 +75,7 @@ class EnvironmentFile(BaseModel):
     csv: Literal[",", ";", "\t"] | None = Field(
         default=None, description="Separator of steps.csv and epochs.csv; null: no such tables"
     )
-    tracking: Literal["wandb"] | None = Field(
+    tracking: Literal["wandb", "mlflow"] | None = Field(
         default=None, description="Where trainings are followed beside TensorBoard; null: nowhere"
     )
     tracking_names: Literal["own", "pix2pix-maps"] = Field(
@@ -90,6 +90,10 @@ class EnvironmentFile(BaseModel):
         description="Weights of LPIPS for profile extended (s2s lpips-weights); below data_root",
     )
     require_gpu: bool = Field(default=False, description="Refuse to train without a GPU")
+    strategy: Literal["auto", "one", "mirrored", "multi_worker"] = Field(
+        default="auto",
+        description="Devices that train together: auto takes all GPUs of this machine, one or many",
+    )
 
 
 class Environment:

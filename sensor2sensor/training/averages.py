@@ -32,7 +32,7 @@ def averages(model: GANModel) -> list[tuple[Any, Any]]:
     """
     optimizer = model.generator_optimizer
     # Keras makes them of zeros and fills them at the first update.
-    if not optimizer.use_ema or int(optimizer.iterations) == 0:
+    if not optimizer.use_ema or int(optimizer.iterations.numpy()) == 0:
         return []
     # Keras lists them nowhere in public: the names that it makes of the variables' paths tell.
     kept = [variable for variable in optimizer.variables if variable.name.endswith("_average")]

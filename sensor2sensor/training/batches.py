@@ -23,6 +23,7 @@ from sensor2sensor.training.stages import Stage, StageChain, StagedBatches
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
 
+AHEAD = 2  # batches on the GPU beside the one it computes with
 # By their key in experiment.json, in the order they run in: degraded images are registered by
 # construction, and the stage that makes them says which those are ("real", false, [B]).
 MAKERS: dict[str, Callable[[ExperimentView], Stage]] = {
@@ -94,10 +95,12 @@ def train_batches(
     start_step: int = 0,
     extras: Collection[str] | None = None,
     chain: StageChain | None = None,
+    ahead: bool = True,
 ) -> Any:
     """Endless batches of the train split, the first for the step after ``start_step``.
 
-    With a ``chain`` they are read in physical values and prepared by it.
+    With a ``chain`` they are read in physical values and prepared by it. ``ahead``: one GPU takes
+    whole batches, which are copied there before it asks; several take their parts from the host.
     """
     batches = training_batches(
         experiment.dataset_dir,
@@ -107,7 +110,19 @@ def train_batches(
         start_step=start_step,
         extras=extras,
     )
+    gpus = tf.config.list_logical_devices("GPU") if ahead else []
+    batches = ahead_on(gpus[0].name, batches) if gpus else batches
     return batches if chain is None else StagedBatches(batches, chain, start_step)
+
+
+def ahead_on(device: str, batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The same batches, :data:`AHEAD` of them copied to a device while it computes.
+
+    Those with texts among them are left as they are: no GPU holds a text.
+    """
+    if any(spec.dtype == tf.string for spec in batches.element_spec.values()):
+        return batches
+    return batches.apply(tf.data.experimental.prefetch_to_device(device, AHEAD))
 
 
 def validation_batches(experiment: ExperimentView, options: ReaderOptions) -> tf.data.Dataset:

@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STOPPED = frozenset({EXIT_TIME_UP, *(128 + number for number in SIGNALS)})
 # Options of train.py: those that each training is given too, and those that name one run alone.
-PASSED_ON = ("environment", "debug", "log_level", "check", "smoke", "tag")
+PASSED_ON = ("environment", "debug", "log_level", "check", "smoke", "overfit", "tag")
 OF_ONE = ("timestamp", "restore", "fork", "at")
 
 

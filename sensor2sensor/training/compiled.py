@@ -76,6 +76,10 @@ class Step:
                 hint="set jit_compile to false",
             ) from error
 
+    def agreed(self, wanted: bool) -> bool:
+        """Whether to end here; among several workers: whether any of them wants to."""
+        return wanted
+
     def retraced(self, steps: int) -> bool:
         """Whether it was traced anew at nearly every one of ``steps`` calls.
 

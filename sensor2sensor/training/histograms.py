@@ -91,7 +91,7 @@ def _moments(model: GANModel, name: str) -> Moments:
     if optimizer is None or not hasattr(optimizer, "beta_1"):
         return 0, []
     found = [v for v in optimizer.variables if v.path.endswith(MOMENT)]
-    return int(optimizer.iterations), [np.array(v, np.float64) for v in found]
+    return int(optimizer.iterations.numpy()), [np.array(v, np.float64) for v in found]
 
 
 def _gradients(model: GANModel, name: str, before: Moments) -> list[NDArray[np.float64]]:

@@ -57,6 +57,12 @@ class StopSignal:
             return self.received.name
         return str(self.limit) if self._time_up else None
 
+    def heed(self, agreed: bool) -> bool:
+        """Whether to end, by what all workers agree on; what another has been told counts here."""
+        if agreed and self.reason is None:
+            self.received = signal.SIGTERM
+        return agreed
+
     @property
     def exit_code(self) -> int:
         """143 after SIGTERM, 130 after SIGINT, 124 where the time is up, 0 without any of them."""

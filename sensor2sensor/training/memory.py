@@ -70,7 +70,9 @@ class Need:
         return max(0, min(most, int((self.free - self.fixed) / each)))
 
 
-def need_of(graph: Any, model: GANModel, variables_bytes: int, batch_size: int) -> Need:
+def need_of(
+    graph: Any, model: GANModel, variables_bytes: int, batch_size: int, devices: int = 1
+) -> Need:
     """What a traced step needs.
 
     Args:
@@ -78,12 +80,15 @@ def need_of(graph: Any, model: GANModel, variables_bytes: int, batch_size: int) 
         model: Its networks have a gradient for each weight that is trained.
         variables_bytes: Weights, moments, averages.
         batch_size: Images in a step.
+        devices: Those of this machine that share it.
     """
-    step = int(KERNELS * peak_bytes(graph)) + ONCE
+    gpu = bool(tf.config.list_physical_devices("GPU"))
+    # GPUs have a memory each, and the graph holds what all of them do.
+    step = int(KERNELS * peak_bytes(graph) / (devices if gpu else 1)) + ONCE
     networks = [net for net in (model.generator, model.discriminator) if net is not None]
     weights = [v for network in networks for v in network.trainable_variables]
     fixed = sum(math.prod(v.shape) * v.value.dtype.size for v in weights) + ONCE
-    if tf.config.list_physical_devices("GPU"):
+    if gpu:
         most = _gpu_bytes()
         free = None if most is None else max(0, most - variables_bytes)
         return Need(variables_bytes, step, fixed, free, batch_size)

@@ -12,7 +12,6 @@ from sensor2sensor.metrics.compute import try_own_metrics
 from sensor2sensor.training.applied import applied_generator
 from sensor2sensor.training.batches import chain_of, options_of_looks, reader_options, train_batches
 from sensor2sensor.training.beginning import take_up
-from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
@@ -22,9 +21,11 @@ from sensor2sensor.training.contract import (
 from sensor2sensor.training.layer_statistics import InferenceStatistics
 from sensor2sensor.training.normaliser import normaliser_for
 from sensor2sensor.training.recipe import check_step, construct
+from sensor2sensor.training.replicated import step_on
 from sensor2sensor.training.run_file import choose_device
 from sensor2sensor.training.start import Start
 from sensor2sensor.training.state import TrainingState
+from sensor2sensor.training.strategy import ONE, Devices
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
@@ -36,6 +37,7 @@ def rehearse(
     environment: Environment,
     start: Start,
     say: Callable[[str], None],
+    devices: Devices = ONE,
 ) -> str:
     """Construct the model, trace its first step on batches of its form, fill it as asked.
 
@@ -45,6 +47,7 @@ def rehearse(
         environment: Whether a GPU is required.
         start: What the run would begin with; the model is thrown away.
         say: Takes the lines of that.
+        devices: What it would train on.
 
     Returns:
         How large the networks are.
@@ -54,20 +57,22 @@ def rehearse(
         ModelContractError: The model does not keep its contract, or raises an error of its own.
         CheckpointError: The run could not begin with what is asked for.
     """
-    choose_device(environment.require_gpu)
+    choose_device(environment.require_gpu, devices.here)
     module, weights = source_of(gan_class), start.weights_of(experiment.run)
     files = users_files(gan_class, experiment)
     try_own_metrics(experiment.contract)
     with tempfile.TemporaryDirectory() as folder, blaming(*files):
         experiment.output.LOGS = str(Path(folder) / "logs")  # a module may write as it is made
         experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
-        model = construct(gan_class, experiment)
+        with devices.scope():
+            model = construct(gan_class, experiment)
         options = reader_options(experiment, environment)
         displaced = experiment.config.displaced(experiment.contract.extras)
         extras = extras_for(model, experiment.contract, displaced)
         chain = chain_of(experiment)
         form = train_batches(experiment, options, extras=extras, chain=chain).element_spec
-        compiled_step(model, form, jit_compile=experiment.config.jit_compile).prepare()
+        jit_compile = experiment.config.jit_compile
+        step_on(devices, model, form, jit_compile=jit_compile).prepare()
         check_step(model, experiment)
         options_of_looks(experiment, options, model, say)
         kind = experiment.config.inference_statistics

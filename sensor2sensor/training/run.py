@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -17,11 +18,14 @@ from sensor2sensor.core.seeds import Purpose, derive
 from sensor2sensor.metrics.compute import try_own_metrics
 from sensor2sensor.training import run_file
 from sensor2sensor.training.contract import ExperimentView, GANModel, users_files
+from sensor2sensor.training.follower import Follower
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.memory import one_line_without_memory
 from sensor2sensor.training.normaliser import normaliser_for
-from sensor2sensor.training.session import Outcome, Say, Session
+from sensor2sensor.training.outcome import Outcome
+from sensor2sensor.training.session import Say, Session
 from sensor2sensor.training.start import Start, refuse_overwriting
+from sensor2sensor.training.strategy import ONE, Devices
 from sensor2sensor.training.time_limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ def train(
     steps: int | None = None,
     limit: TimeLimit | None = None,
     say: Say = logger.info,
+    devices: Devices = ONE,
 ) -> Outcome:
     """Train ``experiment`` in its run folder until ``steps`` are done, or something ends it.
 
@@ -52,31 +57,40 @@ def train(
         steps: Total steps; the experiment's by default.
         limit: When it has to end by itself; None: no limit.
         say: Where lines for the user go.
+        devices: What it trains on; a worker that is not the chief writes nothing.
 
     Raises:
         OutputExistsError: The folder holds checkpoints and the run is not resumed.
         CheckpointError: The state asked for cannot be restored.
         ModelContractError: The model does not offer what is called.
-        TrainingError: A loss is not finite, memory or disk is full.
+        TrainingError: A loss is not finite, memory or disk is full, or a worker is gone.
         InputError: Another process trains in this folder.
     """
-    device = run_file.choose_device(environment.require_gpu)
+    device = run_file.choose_device(environment.require_gpu, devices.here)
+    kind = Session if devices.chief else Follower
     with ExitStack() as stack:
+        stack.enter_context(devices.guarded(experiment.name))
         stop = stack.enter_context(StopSignal(say, limit))
-        # Before anything is tidied: what another process writes looks like a kill's leftovers.
-        stack.enter_context(files.lock(experiment.run.lock))
-        refuse_overwriting(experiment.run, start)
+        if devices.chief:
+            # Before anything is tidied: what another process writes looks like a kill's leftovers.
+            stack.enter_context(files.lock(experiment.run.lock))
+            refuse_overwriting(experiment.run, start)
+        else:
+            # A module may write summaries by itself.
+            experiment.output.LOGS = stack.enter_context(TemporaryDirectory())
         # Before the model is made: layers without a seed of their own draw from the global one.
         make_repeatable(experiment.SEED, device, experiment.config.deterministic)
         own = users_files(gan_class, experiment)
+        undone: AbstractContextManager[None] = nullcontext()
+        if devices.chief:
+            undone = files.undone_on_failure(experiment.run.logs_dir)
         memory = partial(one_line_without_memory, experiment.name, experiment.config.batch_size)
-        before = memory("before the first step")
-        with before, files.undone_on_failure(experiment.run.logs_dir), blaming(*own):
+        with memory("before the first step"), undone, blaming(*own):
             try_own_metrics(experiment.contract)
             # The map of the weights that are taken up, not that of the data set as it is now.
             weights = start.weights_of(experiment.run)
             experiment = experiment.normalised_by(normaliser_for(gan_class, experiment, weights))
-            session = Session(gan_class, experiment, environment, say, stop)
+            session = kind(gan_class, experiment, environment, say, stop, devices)
             session.begin(start, steps or experiment.STEPS, device)
         with memory("at a look or a checkpoint"):
             return session.run(steps or experiment.STEPS)

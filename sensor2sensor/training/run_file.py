@@ -325,13 +325,15 @@ def git_state() -> dict[str, Any]:
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
 
 
-def gpu_label(name: str, seen: int) -> str:
-    """What is said of the GPU that trains: without a strategy TensorFlow computes on the first."""
+def gpu_label(name: str, seen: int, used: int = 1) -> str:
+    """What is said of the GPUs that train: without a strategy TensorFlow computes on the first."""
+    if used > 1:
+        return f"GPU ({name}, {used} of them)"
     return f"GPU ({name})" if seen == 1 else f"GPU ({name}, the first of {seen}; no other is used)"
 
 
-def choose_device(require_gpu: bool) -> str:
-    """Name the device that TensorFlow will use.
+def choose_device(require_gpu: bool, used: int = 1) -> str:
+    """Name the devices that TensorFlow will use on this machine, ``used`` of them.
 
     Raises:
         ConfigError: The environment requires a GPU and TensorFlow sees none.
@@ -341,7 +343,7 @@ def choose_device(require_gpu: bool) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
-        return gpu_label(details.get("device_name", gpus[0].name), len(gpus))
+        return gpu_label(details.get("device_name", gpus[0].name), len(gpus), used)
     if require_gpu:
         hint = "run `python -m sensor2sensor doctor`, or set require_gpu to false"
         raise ConfigError("require_gpu is true and TensorFlow sees no GPU", hint=hint)

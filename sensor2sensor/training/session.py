@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,6 @@ from sensor2sensor.training.batches import (
 from sensor2sensor.training.beginning import take_up
 from sensor2sensor.training.board import graph_of
 from sensor2sensor.training.cadence import EpochMeans, cadence
-from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.contract import (
     ExperimentView,
     GANModel,
@@ -45,15 +43,18 @@ from sensor2sensor.training.loop import Actions, Plan, train_loop
 from sensor2sensor.training.measured import measured
 from sensor2sensor.training.memory import memory_line, need_of, smaller_batch, taken_mib
 from sensor2sensor.training.modules import module_identity
+from sensor2sensor.training.outcome import Outcome
 from sensor2sensor.training.pace import Pace
 from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import check_step, construct
 from sensor2sensor.training.registration import noted
+from sensor2sensor.training.replicated import step_on
 from sensor2sensor.training.rows import EPOCH
 from sensor2sensor.training.samples import SampleRow
 from sensor2sensor.training.sinks import sinks_for
 from sensor2sensor.training.start import Start, tagged
 from sensor2sensor.training.state import TrainingState, applied_rate
+from sensor2sensor.training.strategy import ONE, Devices
 from sensor2sensor.training.terms import Terms
 from sensor2sensor.training.time_limit import LOOK, SAVE
 from sensor2sensor.training.validation import Monitor, sheet_path, write_sheet
@@ -68,21 +69,6 @@ logger = logging.getLogger(__name__)
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        step: Steps done in all.
-        exit_code: 0; after a clean save 143 or 130 where a signal, 124 where the time ended it.
-        model: The trained model.
-    """
-
-    step: int
-    exit_code: int
-    model: GANModel
-
-
 class Session:
     """A constructed model with its state, batches and writers."""
 
@@ -93,13 +79,15 @@ class Session:
         environment: Environment,
         say: Say,
         stop: StopSignal,
+        devices: Devices = ONE,
     ) -> None:
-        self.experiment, self.environment = experiment, environment
+        self.experiment, self.environment, self.devices = experiment, environment, devices
         self.say, self.stop = say, stop
         self.folder = experiment.run.ckpt_dir
         self.options = reader_options(experiment, environment)
         self.source, self.files = source_of(gan_class), users_files(gan_class, experiment)
-        self.model = construct(gan_class, experiment)
+        with devices.scope():
+            self.model = construct(gan_class, experiment)
         displaced = experiment.config.displaced(experiment.contract.extras)
         self.extras = extras_for(self.model, experiment.contract, displaced)
         self.chain = chain_of(experiment)
@@ -127,11 +115,7 @@ class Session:
 
     def begin(self, start: Start, steps: int, device: str) -> None:
         """Trace the first step and restore; only then is anything of the run written."""
-        self.first = self._batches()
-        form = self.first.element_spec
-        self.step = compiled_step(self.model, form, jit_compile=self.experiment.config.jit_compile)
-        traced = self.step.prepare()
-        check_step(self.model, self.experiment)
+        form, traced = self._trace()
         self.statistics.attempt(form["input"])
         self.graph = partial(graph_of, self.model.generator, form["input"])
         for place in (self.experiment.run.logs_dir, self.experiment.run.samples_dir):
@@ -141,9 +125,11 @@ class Session:
         restored, taken = take_up(
             self.model, self.state, self.experiment, start, module=self.source, say=self.say
         )
-        self.begun = restored["step"] if restored else 0
+        self.begun = self.devices.share(self.state, restored["step"] if restored else 0)
         self._greet(steps, device)
-        self.need = need_of(traced.graph, self.model, self.state.nbytes, self.options.batch_size)
+        self.need = need_of(
+            traced.graph, self.model, self.state.nbytes, self.options.batch_size, self.devices.here
+        )
         self.say(memory_line(self.need))
         self.alarms = Alarms(self.experiment, self.seen, self.monitor, steps)
         resumed = restored is not None and start.resume
@@ -157,13 +143,20 @@ class Session:
             restored_from=restored,
             model=module_identity(self.source),
             further={
-                **taken,
-                **found,
-                **noted(self.experiment),
+                **self.devices.facts(), **taken, **found, **noted(self.experiment),
                 **self.alarms.kept(resumed),
                 **tagged(self.experiment.run, start),
             },
-        )
+        )  # fmt: skip
+
+    def _trace(self) -> tuple[Any, Any]:
+        """Trace the first step; returns the form of its batches, and its concrete function."""
+        self.first = self._batches()
+        form, config = self.first.element_spec, self.experiment.config
+        self.step = step_on(self.devices, self.model, form, jit_compile=config.jit_compile)
+        traced = self.step.prepare()
+        check_step(self.model, self.experiment)
+        return form, traced
 
     def run(self, steps: int) -> Outcome:
         """Train, and keep ``run.json`` true whatever happens."""
@@ -212,7 +205,7 @@ class Session:
             self._stop_asked,
             self._histograms().around,
             smaller=partial(smaller_batch, need=self.need),
-            enough=lambda: self.keeper.worn_out() is not None,
+            enough=lambda: self.devices.any_of(self.keeper.worn_out() is not None),
         )
         weights = {**experiment.GEN_LOSS, **experiment.DISC_LOSS}
         unweighted = frozenset(name for name, weight in weights.items() if weight == 0)
@@ -230,11 +223,13 @@ class Session:
         return train_loop(self.step, batches, plan, actions, watch)
 
     def _stop_asked(self, step: int) -> bool:
-        if step >= self.plan.steps:
-            return self.stop.requested  # nothing is left to be cut short
         begun = step > self.begun
         coming = [SAVE] * (begun and self.plan.save_due(step))
-        return self.stop.asked(coming + [LOOK] * (begun and self.plan.sample_due(step)))
+        coming += [LOOK] * (begun and self.plan.sample_due(step))
+        # After the last step nothing is left to be cut short.
+        last = step >= self.plan.steps
+        wanted = self.stop.requested if last else self.stop.asked(coming)
+        return self.stop.heed(self.step.agreed(wanted))
 
     def _histograms(self) -> Histograms:
         return Histograms(
@@ -267,6 +262,7 @@ class Session:
             start_step=self.begun,
             extras=self.extras,
             chain=self.chain,
+            ahead=self.devices.replicas == 1,
         )
 
     def _greet(self, steps: int, device: str) -> None:

@@ -12,6 +12,7 @@ from sensor2sensor.training.contract import ExperimentView
 from sensor2sensor.training.run_file import settings
 from sensor2sensor.training.tables import Tables
 from sensor2sensor.training.tracking import Tracker
+from sensor2sensor.training.tracking_mlflow import STORE, MlflowTracker
 from sensor2sensor.training.writers import Sink
 
 if TYPE_CHECKING:
@@ -32,5 +33,9 @@ def sinks_for(
     if environment.tracking is not None:
         title = f"{experiment.name} {run.timestamp}"
         known = settings(experiment.config)
-        sinks.append(Tracker(run.logs_dir, title, known, environment.tracking_names))
+        told = title, known, environment.tracking_names
+        if environment.tracking == "mlflow":
+            sinks.append(MlflowTracker(run.logs_dir, environment.experiment_root / STORE, *told))
+        else:
+            sinks.append(Tracker(run.logs_dir, *told))
     return sinks

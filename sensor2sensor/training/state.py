@@ -121,7 +121,7 @@ def constant_rates(model: GANModel) -> list[tuple[Any, float]]:
     """
     optimizers = [v for v in vars(model).values() if isinstance(v, keras.optimizers.Optimizer)]
     rates = [v for o in optimizers for v in o.variables if v.name == "learning_rate"]
-    return [(variable, float(variable)) for variable in rates]
+    return [(variable, float(variable.numpy())) for variable in rates]
 
 
 def base_image(model: GANModel) -> list[tuple[Any, Any]]:
@@ -143,9 +143,9 @@ def applied_rate(optimizer: Any) -> float:
     updates, which has gone up since.
     """
     # The schedule is private to the optimizer, which asks it at its own count alone.
-    done = int(optimizer.iterations)
+    done = int(optimizer.iterations.numpy())
     optimizer.iterations.assign(max(done - 1, 0))
-    rate = float(optimizer.learning_rate)
+    rate = float(tf.convert_to_tensor(optimizer.learning_rate))
     optimizer.iterations.assign(done)
     return rate
 

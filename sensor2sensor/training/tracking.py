@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
 
 PROJECT = "sensor2sensor"
+# MLflow's small package leaves its file to two others.
+NEEDED = MappingProxyType({"wandb": ("wandb",), "mlflow": ("mlflow", "sqlalchemy", "alembic")})
 IDENTITY = "wandb.json"
 SAMPLES = "samples"
 # vktr274/pix2pix-maps logged means over an epoch by these names, L1 without its weight; D's two
@@ -47,11 +49,12 @@ def refuse_untracked(environment: Environment) -> None:
     Raises:
         MissingExtraError: It is not.
     """
-    if environment.tracking is not None and find_spec(environment.tracking) is None:
+    asked = environment.tracking
+    if asked is not None and any(find_spec(name) is None for name in NEEDED[asked]):
         raise MissingExtraError(
-            f"tracking: {environment.tracking} is not installed",
+            f"tracking: {asked} is not installed",
             where=environment.path,
-            hint="pip install -r requirements/wandb.txt, or set tracking to null",
+            hint=f"pip install -r requirements/{asked}.txt, or set tracking to null",
         )
 
 

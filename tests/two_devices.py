@@ -1,0 +1,281 @@
+"""What two devices make of the steps of one, in a process of its own: TensorFlow splits its CPU.
+
+    python -m tests.two_devices FOLDER
+
+Writes what each scenario found to ``FOLDER/found.json``; ``tests/faults/test_two_devices.py``
+judges it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from experiment import Experiment
+from models import base
+from models.parts.norms import batchnorm
+from models.parts.optimizers import adam
+from sensor2sensor.config.environment import load_environment
+from sensor2sensor.config.experiment_file import DiscriminatorSettings
+from sensor2sensor.core.errors import Sensor2SensorError
+from sensor2sensor.core.runs import read_run_json
+from sensor2sensor.training.compiled import compiled_step
+from sensor2sensor.training.contract import build_networks
+from sensor2sensor.training.replicated import step_on
+from sensor2sensor.training.run import make_repeatable, train
+from sensor2sensor.training.start import Start
+from sensor2sensor.training.state import TrainingState, build_optimizers
+from sensor2sensor.training.strategy import ONE, choose_devices
+from tests.fakes_dataset import make_dataset
+from tests.fakes_looks import plain_looks
+from tests.models.standin import experiment
+from tests.unit.training.tiny import TinyGAN
+
+BATCH, SIDE = 8, 16
+
+
+class Small:
+    """Two networks of two layers with the optimizers and the step of the models here."""
+
+    heeded = frozenset({"start"})
+
+    def __init__(self, exp, norm=()):
+        self.exp, self.norm = exp, list(norm)
+        self.generator, self.discriminator = self.Generator(), self.Discriminator()
+        self.generator_optimizer = adam(exp, self.generator)
+        self.discriminator_optimizer = adam(exp, self.discriminator)
+        self.loss_object = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def layers(self, x, last):
+        x = keras.layers.Conv2D(4, 3, padding="same", activation="tanh")(x)
+        for make in self.norm:
+            x = make()(x)
+        return keras.layers.Conv2D(last, 3, padding="same")(x)
+
+    def Generator(self):
+        inputs = keras.Input((SIDE, SIDE, self.exp.INPUT_CHANNELS))
+        return keras.Model(inputs, self.layers(inputs, 3), name="generator")
+
+    def Discriminator(self):
+        pair = [keras.Input((SIDE, SIDE, n)) for n in (self.exp.INPUT_CHANNELS, 3)]
+        x = self.layers(keras.layers.Concatenate()(pair), 1)
+        return keras.Model(pair, x, name="discriminator")
+
+    @tf.function(autograph=False)
+    def train_step(self, input_image, target, step):
+        return base.standard_step(self, input_image, target, step)
+
+
+class ByItself(TinyGAN):
+    """Moves a weight without an optimizer."""
+
+    @tf.function
+    def train_step(self, input_image, target, step):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.abs(target - self.generator(input_image, training=True)))
+        weight = self.generator.trainable_variables[0]
+        weight.assign_sub(0.1 * tape.gradient(loss, weight.value))
+        return {"gen": loss}
+
+
+class Nested(TinyGAN):
+    """Applies its gradients where AutoGraph makes a branch."""
+
+    @tf.function
+    def train_step(self, input_image, target, step):
+        weights = self.generator.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.abs(target - self.generator(input_image, training=True)))
+        gradients = tape.gradient(loss, weights)
+        if step > 1:
+            self.generator_optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return {"gen": loss}
+
+
+class Branching(TinyGAN):
+    """Needs AutoGraph, where it applies nothing, and Keras' own losses; no dropout."""
+
+    def __init__(self, experiment=None):
+        super().__init__(experiment, dropout=0.0)
+        # Not Adam, which makes whole steps out of what is rounding in a gradient of 0.
+        self.generator_optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+
+    @tf.function
+    def train_step(self, input_image, target, step):
+        weights = self.generator.trainable_variables
+        with tf.GradientTape() as tape:
+            output = self.generator(input_image, training=True)
+            loss = keras.losses.MeanSquaredError()(target, output)
+            if step > 0:
+                loss = 2.0 * loss
+        gradients = tape.gradient(loss, weights)
+        self.generator_optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return {"gen": loss}
+
+
+def devices():
+    """Two, of the kind that ``mirrored`` makes."""
+    asked = SimpleNamespace(settings=SimpleNamespace(strategy="mirrored"))
+    return choose_devices(asked, SimpleNamespace(batch_size=BATCH, jit_compile=False), print)
+
+
+def made(where, gan_class, exp, **options):
+    make_repeatable(1, "CPU")
+    with where.scope():
+        model = gan_class(exp, **options)
+        build_networks(model, exp)
+        build_optimizers(model)
+    return model
+
+
+def trained(where, gan_class, exp, *, steps=3, **options):
+    """A model after some steps, and the losses of each."""
+    model = made(where, gan_class, exp, **options)
+    shape = (BATCH, exp.IMG_HEIGHT, exp.IMG_WIDTH)
+    form = {
+        "input": tf.TensorSpec((*shape, exp.INPUT_CHANNELS)),
+        "target": tf.TensorSpec((*shape, 3)),
+    }
+    step = step_on(where, model, form) if where is not ONE else compiled_step(model, form)
+    step.prepare()
+    losses = []
+    for number in range(steps):
+        draw = np.random.default_rng(number)
+        batch = {n: tf.constant(draw.normal(0, 0.3, s.shape), s.dtype) for n, s in form.items()}
+        found = step(batch, tf.constant(number, tf.int64))
+        losses.append({name: float(value) for name, value in found.items()})
+    return model, losses
+
+
+def compared(gan_class, exp, **options):
+    """The largest difference of variables and of losses, against how far the training moved."""
+    start = TrainingState(made(ONE, gan_class, exp, **options))
+    (one, said), (two, told) = (
+        trained(where, gan_class, exp, **options) for where in (ONE, devices())
+    )
+    states = TrainingState(one), TrainingState(two)
+    assert states[0].architecture() == states[1].architecture()
+    pairs = [
+        (u.numpy().astype(float), v.numpy().astype(float), w.numpy().astype(float))
+        for g in states[0].groups
+        for u, v, w in zip(*(s.groups[g] for s in (*states, start)), strict=True)
+        if u.dtype.is_floating
+    ]
+    return {
+        "differ": max(float(np.abs(u - v).max()) for u, v, _ in pairs),
+        "moved": max(float(np.abs(u - w).max()) for u, _, w in pairs),
+        "losses": max(
+            abs(a[n] - b[n]) / max(abs(a[n]), 1e-2)
+            for a, b in zip(said, told, strict=True)
+            for n in a
+        ),
+        "names": sorted(said[0]) == sorted(told[0]),
+    }
+
+
+def refusal(act):
+    """What an error says, or None."""
+    try:
+        act()
+    except Sensor2SensorError as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def draws_of_dropout():
+    """Whether the two devices drop alike."""
+    where = devices()
+    with where.scope():
+        layer = keras.layers.Dropout(0.5, seed=3)
+
+    from sensor2sensor.networks import replicas
+
+    @tf.function(autograph=False)
+    def both():
+        with replicas.as_one():
+            return where.strategy.run(lambda: layer(tf.ones([1, 64]), training=True))
+
+    first, second = (value.numpy() for value in where.copies(both()))
+    return bool(np.array_equal(first, second))
+
+
+def resumed(folder):
+    """Two steps on one device, two on two; and the other way round; against four on one."""
+    make_dataset(folder / "data", train=8, val=2, test=1)
+    (folder / "environment.json").write_text('{"ckpt_freq": 2, "sample_freq": 4}')
+    environment = load_environment(folder / "environment.json")
+    exp_dir = environment.experiment_root / "a"
+    exp_dir.mkdir(parents=True)
+    settings = {
+        "model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 64, "steps": 4, "batch_size": 4,
+        "seed": 5, "sample_val": 2,
+    }  # fmt: skip
+    (exp_dir / "experiment.json").write_text(json.dumps(settings))
+
+    def go(stamp, *turns):
+        for number, where in enumerate(turns):
+            exp = Experiment("a", environment, timestamp=stamp)
+            steps = 4 if len(turns) == 1 else 2 * (number + 1)
+            start, quiet = Start(resume=number > 0), {"say": lambda line: None}
+            outcome = train(
+                Branching, exp, environment, start=start, steps=steps, devices=where, **quiet
+            )
+        state = TrainingState(outcome.model)
+        values = [v.numpy().astype(float) for vs in state.groups.values() for v in vs]
+        return values, read_run_json(exp.run)
+
+    two = devices()
+    with plain_looks():
+        whole, _ = go("0101-0000", ONE)
+        there, noted = go("0101-0001", ONE, two)
+        back, _ = go("0101-0002", two, ONE)
+
+    def apart(values):
+        return max(float(np.abs(a - b).max()) for a, b in zip(whole, values, strict=True))
+
+    return {
+        "there": apart(there),
+        "back": apart(back),
+        "noted": {key: noted[key] for key in ("strategy", "replicas", "workers", "resumed")},
+    }
+
+
+def main(folder: Path) -> None:
+    """Run every scenario."""
+    critic = experiment(
+        size=SIDE, seed=3, batch_size=BATCH, learning_rate=1e-2, optimizer="nadam_keras2",
+        gen_loss={"gen_rmse": 1.0, "gen_wstein": 1.0, "gen_gan": None, "gen_l1": None},
+        disc_loss={"disc_wstein": 1.0, "disc_gp": 10.0, "disc_bce": None}, gradient_clip=0.05,
+        ema=0.9, discriminator=DiscriminatorSettings(norm="instance", start=1, steps=2),
+    )  # fmt: skip
+    normed = experiment(
+        size=SIDE, seed=3, batch_size=BATCH, learning_rate=1e-2,
+        gen_loss={"gen_l1": 1.0, "gen_gan": 0.3, "gen_ragan": 0.3},
+        disc_loss={"disc_bce": 1.0, "disc_ragan": 0.5},
+    )  # fmt: skip
+    tiny = SimpleNamespace(IMG_HEIGHT=8, IMG_WIDTH=8, INPUT_CHANNELS=2)
+    tiny.INPUT_HEIGHT = tiny.INPUT_WIDTH = 8
+    two = devices()
+    found = {
+        "resumed": resumed(folder),
+        "critic": compared(Small, critic),
+        "normed": compared(Small, normed, norm=[batchnorm]),
+        "autograph": compared(Branching, tiny),
+        "dropout": draws_of_dropout(),
+        "by itself": refusal(lambda: trained(two, ByItself, tiny)),
+        "nested": refusal(lambda: trained(two, Nested, tiny)),
+    }
+    (folder / "found.json").write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    parts = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, parts)
+    main(Path(sys.argv[1]))
