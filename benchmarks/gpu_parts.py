@@ -126,7 +126,7 @@ def _matmul_tflops(side: int, kind: str) -> float:
 def speed(asked: argparse.Namespace) -> None:
     """Every case plain, in float32 and in bfloat16."""
     cases = TINY_CASES if asked.tiny else CASES
-    sides = (PLAIN, BFLOAT16) if asked.tiny else (PLAIN, FLOAT32, BFLOAT16)
+    sides = (PLAIN,) if asked.tiny else (PLAIN, FLOAT32, BFLOAT16)
     pairs = [(case, name) for case in cases for name in sides]
     _measure_all([*pairs, (TINY_EDSR if asked.tiny else EDSR, BFLOAT16)], asked)
 

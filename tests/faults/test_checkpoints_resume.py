@@ -61,10 +61,10 @@ def experiment(environment, name, timestamp="0715-0930", **changes):
     return Experiment(name, environment, timestamp=timestamp)
 
 
-def go(environment, exp, *, start=None, steps=None, model=TinyGAN):
+def go(environment, exp, *, start=None, steps=None, model=TinyGAN, limit=None):
     said = []
-    outcome = train(model, exp, environment, start=start or Start(), steps=steps, say=said.append)
-    return outcome, said
+    about = {"start": start or Start(), "steps": steps, "limit": limit, "say": said.append}
+    return train(model, exp, environment, **about), said
 
 
 def state_of(model):
