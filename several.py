@@ -11,7 +11,7 @@ from sensor2sensor.config.environment import Environment, load_environment
 from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.training.campaign import Campaign
 from sensor2sensor.training.jobs import Job, jobs_of
-from sensor2sensor.training.standing import Alike, View, in_process, silent, unchanged
+from sensor2sensor.training.standing import Alike, Aside, View, silent, unchanged
 
 
 def campaign_of(args: argparse.Namespace) -> Campaign | None:
@@ -26,8 +26,9 @@ def campaign_of(args: argparse.Namespace) -> Campaign | None:
     one_of_them = args.resume and args.timestamp
     if not args.list and (one_of_them or not jobs.several):
         return None
-    asked = partial(_asked, args, environment)
-    return Campaign(args, jobs, environment, asked, partial(_alike, args))
+    aside = Aside()
+    views = partial(_asked, args, environment), partial(_alike, args, aside)
+    return Campaign(args, jobs, environment, *views, aside)
 
 
 def _asked(args: argparse.Namespace, environment: Environment, job: Job) -> View:
@@ -38,9 +39,9 @@ def _asked(args: argparse.Namespace, environment: Environment, job: Job) -> View
     )
 
 
-def _alike(args: argparse.Namespace, job: Job) -> Alike:
+def _alike(args: argparse.Namespace, aside: Aside, job: Job) -> Alike:
     """Whether a run has its settings; the model is asked in a process that gives memory back."""
-    return partial(in_process, _is_alike, args.environment, job.exp, (*args.set, *job.options))
+    return partial(aside, _is_alike, args.environment, job.exp, (*args.set, *job.options))
 
 
 def _is_alike(environment: str | None, exp: str, options: tuple[str, ...], timestamp: str) -> bool:

@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 NAMES = (
-    "startup", "step40", "reader", "pictures", "loop", "step", "train_step", "clouds", "gain",
-    "coverage", "false_rejections",
+    "startup", "step40", "reader", "pictures", "loop", "deterministic", "step", "train_step",
+    "clouds", "gain", "coverage", "false_rejections",
     "predict", "report",
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.training.rows import SECONDS
 
@@ -43,7 +44,11 @@ class Board:
         self._weights = {name: w for name, w in weights.items() if w not in (None, 0, 1)}
 
     def resume(self, start_step: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Begin a further file of events, as TensorBoard expects of a run that goes on."""
+        """Begin a further file of events, as TensorBoard expects of a run that goes on.
+
+        What a killed run had told beyond its checkpoint is taken out of the others.
+        """
+        forget_beyond(self._logs_dir, start_step)
         self._events = tf.summary.create_file_writer(str(self._logs_dir))
         if start_step == 0 and self._graph is not None:
             with decoration("the graph in TensorBoard", logger.warning):
@@ -82,6 +87,41 @@ class Board:
         if not failed:
             self.flush()
         self._events.close()
+
+
+def forget_beyond(logs_dir: Path, step: int) -> None:
+    """Take the events of later steps out of the files of a run, which is about to repeat them.
+
+    A file without any is left as it is; so is all that is older than one that holds an earlier
+    step, for the run told one step after the other.
+    """
+    for path in sorted(logs_dir.glob("events.out.tfevents.*"), reverse=True):
+        kept: list[bytes] = []
+        later = earlier = False
+        for record in _records(path):
+            event = tf.compat.v1.Event.FromString(record)
+            later |= event.step > step
+            earlier |= 0 < event.step <= step
+            if event.step <= step:
+                kept.append(record)
+        if later:
+            _rewrite(path, kept)
+        if earlier:
+            return
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    """Records of a file of events, up to one that a kill cut in two."""
+    try:
+        yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    except tf.errors.DataLossError:
+        return
+
+
+def _rewrite(path: Path, records: Sequence[bytes]) -> None:
+    with files.atomic_path(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
+        for record in records:
+            writer.write(record)
 
 
 def graph_of(network: Any, images: tf.TensorSpec) -> tf.Graph:

@@ -14,7 +14,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.chain import Chain, is_trial, refuse_of_one, split_of
 from sensor2sensor.training.jobs import Job, Jobs
-from sensor2sensor.training.standing import Alike, View, released, reserved, standing
+from sensor2sensor.training.standing import Alike, Aside, View, released, reserved, standing
 from sensor2sensor.training.sweep_table import lines_of, table
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Campaign:
         environment: Machine settings.
         view_of: The experiment of a job as it is asked for.
         alike_of: For a job, whether a run has its settings and the model's own defaults.
+        aside: The process that is asked for that.
         say: Takes lines.
     """
 
@@ -44,10 +45,12 @@ class Campaign:
         environment: Environment,
         view_of: Callable[[Job], View],
         alike_of: Callable[[Job], Alike],
+        aside: Aside,
         say: Say = print,
     ) -> None:
         self.args, self.jobs, self.environment = args, jobs, environment
-        self._view_of, self._alike_of, self._say = view_of, alike_of, say
+        self._view_of, self._alike_of, self._aside = view_of, alike_of, aside
+        self._say = say
 
     def run(self, door: Path, here: Here) -> int:
         """Train what is not finished, each in a process of its own; returns the exit code.
@@ -63,7 +66,7 @@ class Campaign:
         if self.args.only is not None:
             return self._only(self.args.only, here)
         chain = Chain(self.jobs, self.args, door, self._standing, self._folder, self._say)
-        chain.look()
+        self._look(chain)
         if self.args.list:
             for line in chain.listed():
                 self._say(line)
@@ -75,7 +78,7 @@ class Campaign:
                 return EXIT_BAD_INPUT
         code = chain.run()
         if self.jobs.swept and not trial:
-            chain.look()
+            self._look(chain)
             for exp, metric in metrics.items():
                 own = [result for result in chain.results if result.job.exp == exp]
                 table(exp, lines_of(own, metric), metric, self._say)
@@ -93,6 +96,7 @@ class Campaign:
         if job.fault is not None:
             raise InputError(job.fault)
         known = self._standing(job)
+        self._aside.close()
         self._say(f"== {number} of 0 to {len(jobs) - 1}: {job.label}, {known}")
         own = {**vars(self.args), "exp": job.exp, "set": [*self.args.set, *job.options]}
         own |= {"split": split_of(self.args)}
@@ -108,6 +112,13 @@ class Campaign:
             return here(argparse.Namespace(**own))
         finally:
             released(run)
+
+    def _look(self, chain: Chain) -> None:
+        """Find out how far each job has come; the process that was asked ends before trainings."""
+        try:
+            chain.look()
+        finally:
+            self._aside.close()
 
     def _standing(self, job: Job) -> Standing:
         places = self.environment.evaluation_dir, split_of(self.args)

@@ -99,10 +99,23 @@ def unchanged(experiment: Any) -> bool:
     return True
 
 
-def in_process(fn: Callable[..., bool], *given: Any) -> bool:
-    """``fn(*given)`` in a process of its own: what it imports is not kept in memory here."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(fn, *given).result()
+class Aside:
+    """A process that functions are called in: what they import is gone when it is closed."""
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __call__(self, fn: Callable[..., bool], *given: Any) -> bool:
+        """``fn(*given)`` there; the process begins with the first call."""
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        return self._pool.submit(fn, *given).result()
+
+    def close(self) -> None:
+        """End the process."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._pool = None
 
 
 def silent(line: str) -> None:

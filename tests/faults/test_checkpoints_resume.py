@@ -1,4 +1,4 @@
-"""Rows 28 and 34 of the fault table: a resumed run is the uninterrupted one; NaN stops a run."""
+"""Rows 28, 34 and 39 of the fault table: what resumes is the same; NaN and full memory stop it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sensor2sensor.core.errors import (
     TrainingError,
 )
 from sensor2sensor.core.runs import read_run_json, write_run_json
+from sensor2sensor.training import alarms
 from sensor2sensor.training.checkpoints import checkpoint_steps
 from sensor2sensor.training.rows import GAUGES
 from sensor2sensor.training.run import train
@@ -61,10 +62,10 @@ def experiment(environment, name, timestamp="0715-0930", **changes):
     return Experiment(name, environment, timestamp=timestamp)
 
 
-def go(environment, exp, *, start=None, steps=None, model=TinyGAN):
+def go(environment, exp, *, start=None, steps=None, model=TinyGAN, limit=None):
     said = []
-    outcome = train(model, exp, environment, start=start or Start(), steps=steps, say=said.append)
-    return outcome, said
+    about = {"start": start or Start(), "steps": steps, "limit": limit, "say": said.append}
+    return train(model, exp, environment, **about), said
 
 
 def state_of(model):
@@ -239,6 +240,62 @@ def test_a_model_without_losses_is_stopped_before_a_bad_checkpoint(environment):
     with pytest.raises(TrainingError, match=told):
         go(environment, exp, model=Silent)
     assert checkpoint_steps(exp.run.ckpt_dir) == [3]
+
+
+class Growing(TinyGAN):
+    """Wants 64 TiB in its fifth step, or as soon as it is looked at."""
+
+    at_step = True
+
+    def Generator(self):
+        network = super().Generator()
+        if self.at_step:
+            return network
+
+        class Looked(keras.Model):
+            def call(self, x, training=False):
+                made = network(x, training=training)
+                return made if training else made + tf.zeros([2**44])[0]
+
+        whole = Looked()
+        whole.build((None, self.size, self.size, self.bands))
+        return whole
+
+    @tf.function
+    def train_step(self, input_image, target, step):
+        wanted = tf.where(step == 4, tf.constant(2**44, tf.int64), 1)
+        return {"gen": tf.reduce_mean(input_image) + tf.reduce_sum(tf.random.uniform([wanted]))}
+
+
+class GrowingAtLooks(Growing):
+    at_step = False
+
+
+@pytest.mark.parametrize(
+    ("model", "when"), [(Growing, "at step 5"), (GrowingAtLooks, "at a look or a check")]
+)
+def test_a_full_memory_is_one_line_with_a_batch_size_to_try(environment, model, when):
+    exp = experiment(environment, f"full-{model.__name__}", batch_size=4)
+    told = f"out of memory {when}.* with batch_size 4; try batch_size 2$"
+    with pytest.raises(TrainingError, match=told):
+        go(environment, exp, model=model)
+    assert checkpoint_steps(exp.run.ckpt_dir) == [3]
+    assert read_run_json(exp.run)["status"] == "failed"
+
+
+def test_a_resumed_run_has_warned_of_what_an_uninterrupted_one_has(
+    environment, monkeypatch, caplog
+):
+    monkeypatch.setattr(alarms, "FEWEST_STEPS", 1)
+    one, two = experiment(environment, "warned"), experiment(environment, "warned-twice")
+    go(environment, one)
+    go(environment, two, steps=3)
+    go(environment, two, start=Start(resume=True))
+    warned = [read_run_json(exp.run)["warnings"] for exp in (one, two)]
+    assert warned[0] == warned[1]
+    assert [(found["sign"], found["step"]) for found in warned[0]] == [("worse", 3)]
+    assert read_run_json(one.run)["held_against"]["name"] == "bicubic"
+    assert caplog.text.count("worse than bicubic by every metric") == 2  # once a run
 
 
 def test_a_run_folder_explains_itself(environment, whole):

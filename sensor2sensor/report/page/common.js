@@ -25,8 +25,8 @@ function sort(head, place) {
   const body = head.closest("table").tBodies[0], rows = [...body.rows];
   rows.forEach((row, i) => { row.dataset.was ??= i; });
   const was = head.getAttribute("aria-sort");
-  const numeric = head.classList.contains("n");
-  const first = numeric && /↑/.test(head.textContent) ? "descending" : "ascending";
+  const numeric = head.classList.contains("n") || "most" in head.dataset;
+  const first = numeric && (/↑/.test(head.textContent) || "most" in head.dataset) ? "descending" : "ascending";
   const other = first === "ascending" ? "descending" : "ascending";
   const now = was === null ? first : was === first ? other : null;
   all("th", head.parentElement).forEach((th) => th.removeAttribute("aria-sort"));

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.manifest import flat
+from sensor2sensor.dataset.ancestry import BEGAN_FROM, FORKED, PRETRAINED
 from sensor2sensor.report.runs.found import UNREADABLE, Seen, evaluations_of, tables_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ SHORT = 10  # digits of a hash
 PARTS = {
     "data": ("dataset", "data", "exclude_tiles", "normalisation"),
     "code": ("git", "model", "modules", "vgg"),
-    "beginning": ("restored_from", "began_from", "pretrained_generator", "registration"),
+    "beginning": ("restored_from", BEGAN_FROM, FORKED, PRETRAINED, "registration"),
     "machine": ("device", "versions"),
 }
 SETTINGS = "settings"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -31,6 +31,12 @@ NAME = "runs.html"
 TICKED = 12  # runs whose curves are drawn unless others are ticked: the newest, and what runs
 SHEETS = 40  # of a run, that its slider leads to
 DIGITS = 5  # of a number of a curve
+# Columns of the table, and how they stand and sort: of numbers the most first.
+MOST, RIGHT = " data-most", ' class="n"'
+HEADS = {
+    "experiment": "", "run": "", "tag": "", "state": "", "step": RIGHT + MOST,
+    "img/s": RIGHT + MOST, "best validation": MOST, "evaluation": MOST, "begun": RIGHT, "note": "",
+}  # fmt: skip
 SMALLEST_S = 5  # between two refreshments
 
 
@@ -213,11 +219,7 @@ def _card(line: _Line) -> str:
 def _table(lines: Sequence[_Line], now: datetime) -> str:
     if not lines:
         return _none("run")
-    heads = (
-        ("experiment", ""), ("run", ""), ("tag", ""), ("state", ""), ("step", "n"), ("img/s", "n"),
-        ("best validation", ""), ("evaluation", ""), ("begun", "n"), ("note", ""),
-    )  # fmt: skip
-    head = "".join(f'<th class="{kind}" scope="col">{name}</th>' for name, kind in heads)
+    head = "".join(f'<th{kind} scope="col">{name}</th>' for name, kind in HEADS.items())
     body = "".join(_row(line, now) for line in lines)
     return (
         f'<div class="scroll tall"><table class="sort"><thead><tr>{head}</tr></thead>'
@@ -239,12 +241,15 @@ def _row(line: _Line, now: datetime) -> str:
     shown[0], shown[9] = _broken(seen.experiment), note
     shown[3] = f'<i class="dot {state}"></i>{shown[3]}'
     row = "".join(
-        f'<td class="{"n" if place in (4, 5, 8) else ""}"'
-        f"{f' data-v="{values[place]}"' if place in values else ''}>{cell}</td>"
-        for place, cell in enumerate(shown)
+        f"<td{RIGHT if RIGHT in kind else ''}{_sorted_by(place, values)}>{cell}</td>"
+        for place, (cell, kind) in enumerate(zip(shown, HEADS.values(), strict=True))
         if place
     )
     return f'<tr data-run="{line.number}"><th scope="row">{shown[0]}</th>{row}</tr>'
+
+
+def _sorted_by(place: int, values: Mapping[int, object]) -> str:
+    return f' data-v="{values[place]}"' if place in values else ""
 
 
 def _data(lines: Sequence[_Line], found: Sequence[Panel], now: datetime) -> str:

@@ -12,7 +12,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.locks import holder
 from sensor2sensor.core.runs import TIMESTAMP, Run
-from sensor2sensor.dataset.ancestry import BEGAN_FROM
+from sensor2sensor.dataset.ancestry import BEGAN_FROM, FORKED, PRETRAINED
 from sensor2sensor.report.runs.found import Seen, evaluations_of
 
 _NAMED = re.compile(r'"(?:pretrained_generator|run)"\s*:\s*"([^"]+)"')
@@ -95,7 +95,7 @@ def _sources(run: Run) -> list[Run]:
     except (InputError, OSError):
         return []
     found = []
-    for key in ("pretrained_generator", "registration", "restored_from", BEGAN_FROM):
+    for key in (PRETRAINED, FORKED, "registration", "restored_from", BEGAN_FROM):
         kept = content.get(key) if isinstance(content, dict) else None
         if not isinstance(kept, dict) or not isinstance(kept.get("timestamp"), str):
             continue

@@ -45,7 +45,7 @@
   // A range without the few values that would press all others into a line; those lie on its edge.
   function cropped(values, low, high) {
     const sorted = values.toSorted((a, b) => a - b), at = (q) => sorted[Math.round(q * (sorted.length - 1))];
-    const [first, last] = [at(0.05), at(0.95)], room = 1.5 * (last - first) || Infinity;
+    const [first, last] = [at(0.1), at(0.9)], room = 2.5 * (last - first) || Infinity;
     return [Math.max(low, first - room), Math.min(high, last + room)];
   }
   // The mean of all before, each of less weight than the next, as TensorBoard has it.
@@ -69,7 +69,9 @@
     let low = Infinity, high = -Infinity;
     for (const c of made) for (const v of state.smooth ? c.soft : c.raw) { low = Math.min(low, v); high = Math.max(high, v); }
     if (state.crop) [low, high] = cropped(made.flatMap((c) => (state.smooth ? c.soft : c.raw)), low, high);
-    const air = 0.05 * (high - low) || Math.abs(high) * 0.1 || 1;
+    // What is constant but for rounding has no range.
+    const flat = high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high));
+    const air = flat ? Math.abs(high) * 0.1 || 1 : 0.05 * (high - low);
     low -= air; high += air;
     const marks = log ? decades(low, high) : ticks(low, high), names = marks.map((v) => told(back(v)));
     const left = Math.max(26, 8 + LETTER * Math.max(...names.map((t) => t.length)));
@@ -92,7 +94,7 @@
     }
     if (panel.better && panel.metric) for (const c of made) {
       const extreme = Math[panel.better === "higher" ? "max" : "min"](...c.values), i = c.values.indexOf(extreme);
-      if (c.steps.length > 1) parts.push(`<circle class="best ${runs[c.run].key.split(" ")[0]}" cx="${n(x(c.steps[i]))}" cy="${n(y(c.raw[i]))}" r="3.4"><title>best of ${esc(runs[c.run].name)}: ${told(extreme)} at ${c.steps[i]}</title></circle>`);
+      if (c.steps.length > 1) parts.push(`<circle class="best ${runs[c.run].key.split(" ")[0]}${mood(c)}" cx="${n(x(c.steps[i]))}" cy="${n(y(c.raw[i]))}" r="3.4"><title>best of ${esc(runs[c.run].name)}: ${told(extreme)} at ${c.steps[i]}</title></circle>`);
     }
     parts.push(`<text class="u" x="${n(w - RIGHT)}" y="${n(H + 26)}">step</text>`);
     const svg = plot.querySelector("svg");
@@ -127,9 +129,9 @@
     const place = Math.max(0, Math.min(rows.indexOf(first) - 5, rows.length - most));
     const shown = rows.slice(place, place + most);
     tip.innerHTML = `<p>step ${at}${state.smooth && shown.some(({ c }) => c.kind === "train") ? ", not smoothed" : ""}</p>` + shown.map((row) => {
-      const { c, i } = row, name = runs[c.run].name, kind = c.kind === "train" && !panels[plot.dataset.panel].metric ? "" : "";
+      const { c, i } = row, { name } = runs[c.run];
       const own = c.steps[i] === at ? "" : ` <small>at ${c.steps[i]}</small>`;
-      return `<div class="${row === first ? "up" : ""}"><svg viewBox="0 0 22 8"><path class="s ${runs[c.run].key}${c.kind === "train" ? " thin" : ""}" d="M1 4H21"/></svg><span><bdi>${esc(name)}${kind}</bdi></span><b>${told(Number(c.values[i].toPrecision(5)))}${own}</b></div>`;
+      return `<div class="${row === first ? "up" : ""}"><svg viewBox="0 0 22 8"><path class="s ${runs[c.run].key}${c.kind === "train" ? " thin" : ""}" d="M1 4H21"/></svg><span><bdi>${esc(name)}</bdi></span><b>${told(Number(c.values[i].toPrecision(5)))}${own}</b></div>`;
     }).join("") + (rows.length > most ? `<p>${most} of ${rows.length}</p>` : "");
     tip.hidden = false;
     const t = tip.getBoundingClientRect();

@@ -245,3 +245,16 @@ def test_a_lock_is_waited_for_as_long_as_is_asked(tmp_path):
         assert not freed.wait(0.05)
     waiting.join(10)
     assert freed.is_set() and not path.exists()
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_who_holds_a_lock_is_told_without_touching_it(tmp_path, request, kernel):
+    if not kernel:
+        request.getfixturevalue("no_locks")
+    path = tmp_path / ".lock"
+    assert locks.holder(path) is None and not path.exists()
+    with files.lock(path):
+        assert locks.holder(path) == f"process {os.getpid()} on {os.uname().nodename}"
+    path.write_text(f"{_dead()} {locks.BY_CONTENT}")
+    before = path.stat()
+    assert locks.holder(path) is None and path.stat() == before

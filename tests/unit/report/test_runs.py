@@ -255,6 +255,7 @@ def test_failed_runs_go_and_nothing_else_does(root, runs, held, tmp_path):
         "d/0101-0003 began with it": make_run(root, "a", "0101-0003", **failed),
         "e/0101-0004 began with it": make_run(root, "e", "0101-0003", **failed),
         "e/experiment.json names it": make_run(root, "a", "0101-0005", **failed),
+        "f/0101-0010 began with it": make_run(root, "a", "0101-0010", **failed),
         "it was evaluated (a_0101-0006.json)": make_run(root, "a", "0101-0006", **failed),
         "in use by process": make_run(root, "a", "0101-0007", **failed),
         "leads outside of": make_run(root, "a", "0101-0008", **failed),
@@ -265,6 +266,7 @@ def test_failed_runs_go_and_nothing_else_does(root, runs, held, tmp_path):
     make_run(root, "c", "0101-0002", pretrained_generator=begun)
     make_run(root, "d", "0101-0003", registration={**begun, "timestamp": "0101-0003"})
     make_run(root, "e", "0101-0004", restored_from={"timestamp": "0101-0003", "step": 40})
+    make_run(root, "f", "0101-0010", forked_from={**begun, "timestamp": "0101-0010"})
     (root / "e" / "experiment.json").write_text('{"pretrained_generator": "a/0101-0005"}')
     table(root / "_evaluation", "a", 0.5, "0101-0006")
     held(kept["in use by process"])
@@ -278,9 +280,9 @@ def test_failed_runs_go_and_nothing_else_does(root, runs, held, tmp_path):
     assert code == 0 and gone.logs_dir.is_dir()
     assert f"{gone.exp_dir.name}/0101-0001, failed at step 40: 5 files" in out
     assert all(reason in out for reason in kept) and "a/0101-0009" not in out
-    assert "would delete 1 of 9 runs" in out
+    assert "would delete 1 of 10 runs" in out
     code, out, _ = runs("prune", "--failed", "--yes")
-    assert code == 0 and "deleted 1 of 9 runs" in out
+    assert code == 0 and "deleted 1 of 10 runs" in out
     assert not any(folder.exists() for folder in gone.folders)
     assert all(run.run_json.is_file() for run in [*kept.values(), done])
     assert (outside / "precious").is_file()

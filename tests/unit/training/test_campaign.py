@@ -7,6 +7,7 @@ is as in ``train.py``.
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from sensor2sensor.core.runs import Run
 from sensor2sensor.training import chain
 from sensor2sensor.training.arguments import arguments
 from sensor2sensor.training.jobs import jobs_of
-from sensor2sensor.training.standing import reserved, standing
+from sensor2sensor.training.standing import Aside, reserved, standing
 from tests.doors import HANG_S
 from tests.fakes_dataset import make_dataset
 
@@ -282,6 +283,13 @@ def test_a_run_is_that_of_an_experiment_only_with_its_settings(place):
     (path,) = environment.evaluation_dir.glob("e_*.json")
     path.write_text(path.read_text().replace('"test"', '"val"'))
     assert found("batch_size=3").startswith("unfinished")
+
+
+def test_what_is_asked_aside_is_imported_elsewhere():
+    aside = Aside()
+    assert aside(math.isfinite, 1.0)
+    assert not aside(math.isfinite, math.inf)
+    aside.close()
 
 
 def test_two_runs_of_one_minute_have_two_names(tmp_path):

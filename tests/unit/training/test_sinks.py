@@ -91,6 +91,16 @@ def undisturbed(place):
     return go(place, "0715-0930", WATCHED)
 
 
+def points(logs):
+    """Names and steps of all points in a run's files of events, in order."""
+    found = []
+    for path in sorted(logs.glob("events.out.tfevents.*")):
+        for raw in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(raw)
+            found += [(value.tag, event.step) for value in event.summary.value]
+    return found
+
+
 def test_tables_of_a_killed_and_resumed_run_are_those_of_an_undisturbed_one(place, undisturbed):
     def until_six(line):
         if line.startswith("step 6/"):
@@ -98,8 +108,15 @@ def test_tables_of_a_killed_and_resumed_run_are_those_of_an_undisturbed_one(plac
 
     with pytest.raises(KilledError):
         go(place, "0716-0930", WATCHED, say=until_six)
+    logs = place / "experiments" / "a" / "logs" / "0716-0930"
+    assert ("train/gen", 6) in points(logs)  # told, and about to be told again
+    (killed,) = logs.glob("events.*")
+    with killed.open("r+b") as stream:  # a kill cuts the last record in two
+        stream.truncate(killed.stat().st_size - 3)
     logs, weights = go(place, "0716-0930", WATCHED, start=Start(resume=True))
     whole, expected = undisturbed
+    assert sorted(points(logs)) == sorted(points(whole))
+    assert [s for tag, s in points(logs) if tag == "train/gen"] == [2, 4, 6, 8]
     assert (logs / STEPS).read_bytes() == (whole / STEPS).read_bytes()
     assert all(np.array_equal(a, b) for a, b in zip(weights, expected, strict=True))
     with (logs / STEPS).open(newline="") as stream:
