@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from sensor2sensor.config.caching import CacheKeys
 from sensor2sensor.config.jsonc import JsonDocument, Key, load_jsonc
 from sensor2sensor.config.validate import report, validate
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
@@ -27,13 +28,17 @@ FILE = "environment.json"
 _ABOVE = Path(__file__).resolve().parents[2]
 CHECKOUT = _ABOVE if (_ABOVE / "pyproject.toml").is_file() else None
 EXAMPLE = "the environment.json of the repository shows the form"
-ROOTS = ("project_root", "data_root", "experiment_root", "s2_root", "s3_root", "models_root")
+ROOTS = (
+    "project_root", "data_root", "experiment_root", "s2_root", "s3_root", "models_root",
+    "cache_dir",
+)  # fmt: skip
 
 # Roots that are made where they are not there: a mistaken one would go unnoticed.
 _MADE = ("data_root", "experiment_root")
 # Values that a variable, which is text, has to be turned into.
 _SCALARS = (
     "sample_freq", "ckpt_freq", "log_freq", "histograms", "max_shuffle_buffer", "require_gpu",
+    "cache_gib",
 )  # fmt: skip
 _BARE = re.compile(r"\$([A-Za-z_]\w*)")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)(?::-([^{}]*))?\}")
@@ -43,7 +48,7 @@ A_WINDOWS_PATH = "is a Windows path, and this is no Windows; WSL has D: at /mnt/
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
-class EnvironmentFile(BaseModel):
+class EnvironmentFile(CacheKeys):
     """The keys of ``environment.json`` as written; relative roots are relative to the file."""
 
     model_config = ConfigDict(
@@ -131,6 +136,9 @@ class Environment:
             if settings.lpips_weights is None
             else _below(self.data_root, settings.lpips_weights)
         )
+        self.cache = settings.cache
+        self.cache_gib = settings.cache_gib
+        self.cache_dir = None if settings.cache_dir is None else self._root(settings.cache_dir)
         self.models_root = (
             None if settings.models_root is None else self._root(settings.models_root)
         )

@@ -12,7 +12,8 @@ MISSPELT, RIGHT = "enfore_suffix", "enforce_suffix"
 # Keys of environment.json that are looked for in an experiment, since they are about its training.
 _OF_THE_MACHINE = (
     "sample_freq", "ckpt_freq", "log_freq", "histograms", "csv", "tracking", "tracking_names",
-    "max_shuffle_buffer", "require_gpu", "data_root", "models_root",
+    "max_shuffle_buffer", "require_gpu", "data_root", "models_root", "cache", "cache_gib",
+    "cache_dir",
 )  # fmt: skip
 # By name, what is to be said instead.
 FOREIGN = {

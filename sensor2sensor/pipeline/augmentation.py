@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
+
+from sensor2sensor.pipeline.pixel_map import PixelMap, enlarged
 
 Rotation = bool | Literal["flip"]
 Resize = float | tuple[float, float]
@@ -69,54 +71,63 @@ class Picture:
         values: ``[h, w, C]``.
         method: How it is resampled; classes have no mean.
         coarse: Whether it has one pixel where the target has ``factor`` squared.
+        table: Of a picture that is a :class:`PixelMap`, whose ``values`` are its index.
     """
 
     values: tf.Tensor
     method: Method = "bilinear"
     coarse: bool = False
+    table: tf.Tensor | None = None
 
 
 def augment(
-    image: tf.Tensor,
+    image: tf.Tensor | PixelMap,
     target: tf.Tensor,
-    seed: tf.Tensor | Sequence[int],
+    seed: tf.Tensor | Sequence[int] | None,
     spec: AugmentSpec,
     extras: Sequence[Picture] = (),
-) -> tuple[tf.Tensor, ...]:
+) -> tuple[Any, ...]:
     """Apply one draw to all pictures of a sample.
 
     Args:
-        image: ``[h, w, Ci]``; with a ``factor`` above 1 the coarse picture.
+        image: ``[h, w, Ci]``; with a ``factor`` above 1 the coarse picture. A map's tile has the
+            wanted size, or a window is cut from it: its numbers bear no resizing.
         target: ``[h, w, Ct]``.
-        seed: Two integers that key the draw.
+        seed: Two integers that key the draw; None for the middle of all that may be drawn.
         spec: What may be drawn.
         extras: Further pictures, masks among them.
 
     Returns:
-        Image, target and extras of ``[height, width, C]``.
+        Image, target and extras of ``[height, width, C]``; the image a map where it was one.
     """
     # Named, since the algorithm that TensorFlow would choose is another one on another device.
     # All six whatever is asked for: an option turned off leaves the draws of the others.
-    draw = tf.random.stateless_uniform([6], seed, alg="philox")
+    drawn = seed is not None
+    draw = tf.random.stateless_uniform([6], seed, alg="philox") if drawn else tf.fill([6], 0.5)
     coarse = spec.factor > 1
-    pictures = [Picture(image, coarse=coarse), Picture(target), *extras]
-    return tuple(_transform(picture, draw, spec) for picture in pictures)
+    mapped = isinstance(image, PixelMap)
+    first = Picture(image.index, table=image.table) if mapped else Picture(image, coarse=coarse)
+    return tuple(_transform(picture, draw, spec) for picture in (first, Picture(target), *extras))
 
 
-def _transform(picture: Picture, draw: tf.Tensor, spec: AugmentSpec) -> tf.Tensor:
+def _transform(picture: Picture, draw: tf.Tensor, spec: AugmentSpec) -> tf.Tensor | PixelMap:
     height, width = spec.size(coarse=picture.coarse)
-    values = fit(picture, spec, draw[0:2])
+    values, table = fit(picture, spec, draw[0:2]), picture.table
     if spec.resizes:
         # The jitter of pix2pix, there always 286 / 256 (Isola et al. 2017, appendix 6.2).
         least, largest = spec.factors
         factor = least + draw[2] * (largest - least)
         size = tf.cast(tf.round(factor * [float(height), float(width)]), tf.int32)
         # Of any pixel, not of whole coarse ones: an input on its own grid refuses random_resize.
-        values = crop(_resize(values, size, picture.method), height, width, draw[3:5])
+        if table is None:
+            values = crop(_resize(values, size, picture.method), height, width, draw[3:5])
+        else:
+            start = corner(size, height, width, draw[3:5])
+            table, values = enlarged(PixelMap(table, values), size, start, height, width)
     if spec.random_rotate:
         values = _symmetry(values, draw[5], spec)
     values.set_shape([height, width, values.shape[-1]])
-    return values
+    return values if table is None else PixelMap(table, values)
 
 
 def fit(picture: Picture, spec: AugmentSpec, where: tf.Tensor | Sequence[float]) -> tf.Tensor:
@@ -148,11 +159,23 @@ def crop(
 
     These are ``cell`` pixels apart, from the upper-left corner on.
     """
-    room = (tf.shape(picture)[:2] - [height, width]) // cell
+    start = corner(tf.shape(picture)[:2], height, width, where, cell)
+    # Of a known size, unlike picture[a : a + height].
+    return tf.slice(picture, tf.concat([start, [0]], 0), [height, width, picture.shape[-1]])
+
+
+def corner(
+    size: tf.Tensor,
+    height: int,
+    width: int,
+    where: tf.Tensor | Sequence[float],
+    cell: int = 1,
+) -> tf.Tensor:
+    """First row and column, int32, of the window that :func:`crop` cuts from a picture so large."""
+    room = (size - [height, width]) // cell
     places = tf.cast(room + 1, tf.float32) * tf.cast(where, tf.float32)
     # A draw just below 1 is rounded up to room + 1 places where there are many.
-    start = tf.minimum(tf.cast(places, tf.int32), room) * cell
-    return picture[start[0] : start[0] + height, start[1] : start[1] + width]
+    return tf.minimum(tf.cast(places, tf.int32), room) * cell
 
 
 def _symmetry(picture: tf.Tensor, draw: tf.Tensor, spec: AugmentSpec) -> tf.Tensor:

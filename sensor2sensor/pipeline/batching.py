@@ -7,7 +7,7 @@ and gathered once for the whole batch.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,32 +16,31 @@ import tensorflow as tf
 
 from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.dataset.contract import DatasetContract, ExtraSpec
+from sensor2sensor.dataset.record_cache import CacheOptions
 from sensor2sensor.dataset.upsampling import OWN_GRID
 from sensor2sensor.pipeline.augmentation import (
     AugmentSpec,
-    Picture,
     Resize,
     Rotation,
     augment,
-    fit,
 )
 from sensor2sensor.pipeline.extras import as_picture, from_picture
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.own_grid import native_px, own_factor, own_grid_problems
+from sensor2sensor.pipeline.pixel_map import PixelMap
 from sensor2sensor.pipeline.tensors import (
     EXTRA,
     Tensors,
     expand,
     gather_pixels,
     on_own_grid,
-    pad_table,
     parse,
     physical,
 )
 
 FINISHING = 2  # batches being expanded at a time
 MAX_PARALLEL = 8
-MIDDLE = (0.5, 0.5)
+READS = 16  # records read at a time, each a tenth of a decoded sample or less
 Fetch = Callable[[int], tuple[bytes, np.int64, "np.ndarray[Any, Any]"]]
 # Nothing that a reader maps branches on a tensor, and AutoGraph would translate all that it calls.
 as_is = tf.autograph.experimental.do_not_convert
@@ -66,6 +65,7 @@ class ReaderOptions:
         exclude_suffix: Leave out records whose name ends so.
         exclude_tiles: Leave out records of these names.
         decoded_cap: Most decoded samples to hold in memory at a time (at least a batch is held).
+        cache: Where records of training batches are kept once read; None: nowhere.
     """
 
     batch_size: int = 16
@@ -82,6 +82,7 @@ class ReaderOptions:
     exclude_suffix: str | None = None
     exclude_tiles: frozenset[str] = frozenset()
     decoded_cap: int = 500
+    cache: CacheOptions | None = None
 
     @property
     def filters(self) -> tuple[str | None, str | None, frozenset[str]]:
@@ -126,10 +127,11 @@ class BatchPlan:
             and not self.bicubic
             and not self.own
             and whole
-            and not moves.resizes
             # The norm of a whole tile is not that of its table, in which each pixel stands once.
             and (normalisation is None or normalisation.elementwise)
         )
+        # Where pixels are but exchanged, a target is moved as it is stored: half the bytes.
+        self.late = self.compact and not moves.resizes
         self.parallel, self.prefetch = bounds(options)
 
     def _check(self, options: ReaderOptions) -> None:
@@ -163,19 +165,31 @@ class BatchPlan:
     ) -> tf.data.Dataset:
         """Read, parse, transform and batch what ``source`` numbers."""
 
-        def sample(k: tf.Tensor) -> Tensors:
+        def read(k: tf.Tensor) -> tuple[tf.Tensor, ...]:
             data, index, seed = tf.numpy_function(fetch, [k], [tf.string, tf.int64, tf.int32])
-            stored = parse(tf.ensure_shape(data, []), self.contract, self.extras)
-            tensors = self._sample(stored, tf.ensure_shape(seed, [2]))
-            return {**tensors, "index": tf.ensure_shape(index, [])}
+            return tuple(map(tf.ensure_shape, (data, index, seed), ([], [], [2])))
+
+        def sample(data: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> Tensors:
+            stored = parse(data, self.contract, self.extras)
+            return {**self._sample(stored, seed), "index": index}
 
         # Deterministic: else a batch would hold what the fastest threads have ready.
-        made = source.map(as_is(sample), num_parallel_calls=self.parallel, deterministic=True)
-        made = made.batch(self.batch_size, drop_remainder=drop_remainder)
+        records = source.map(as_is(read), num_parallel_calls=READS, deterministic=True)
+        made = records.map(as_is(sample), num_parallel_calls=self.parallel, deterministic=True)
+        # Tables are of any length; what fills them up is a row that no index points at.
+        shapes = tf.nest.map_structure(lambda spec: spec.shape, made.element_spec)
+        made = made.padded_batch(self.batch_size, shapes, drop_remainder=drop_remainder)
         # Compact samples grow here to what they are as pictures, so few batches at a time.
         at_once = FINISHING if self.compact else 1
         made = made.map(as_is(self._finish), num_parallel_calls=at_once, deterministic=True)
-        return made.prefetch(self.prefetch) if self.prefetch else made
+        made = made.prefetch(self.prefetch) if self.prefetch else made
+        threads = tf.data.Options()
+        # Reads wait for a disk or a share and not for a core: as many threads as the machine has
+        # cores would leave it waiting with them.
+        threads.threading.private_threadpool_size = READS + self.parallel + FINISHING
+        # Samples are made beside each other; to cut each operation of one up costs more than it is.
+        threads.threading.max_intra_op_parallelism = 1
+        return made.with_options(threads)
 
     def _sample(self, stored: Tensors, seed: tf.Tensor) -> Tensors:
         """One sample, augmented: compact (pixel table and index map) or as pictures."""
@@ -186,44 +200,36 @@ class BatchPlan:
             for e in moving
         ]
         if self.compact:
-            # The map is cut and turned in the image's stead, one number a pixel and not 21; no step
-            # of that may interpolate, which numbers of pixels would not bear.
-            image, target = stored["input_index"][..., tf.newaxis], stored["target"]
+            table = physical(stored["input_pixels"], self.contract.input.bands)
+            image = PixelMap(table, stored["input_index"][..., tf.newaxis])
         else:
             image = (
                 on_own_grid(stored, self.contract)
                 if self.own
                 else expand(stored, self.contract, bicubic=self.bicubic)
             )
-            target = physical(stored["target"], self.contract.target.bands)
-        image, target, *moved = self._geometry(image, target, seed, pictures)
+        target = stored["target"]
+        target = target if self.late else physical(target, self.contract.target.bands)
+        image, target, *moved = augment(
+            image, target, seed if self.augmented else None, self.spec, pictures
+        )
         extras |= {e.name: from_picture(e, p) for e, p in zip(moving, moved, strict=True)}
         sample = {"target": target, "extras": extras}
         if self.compact:
-            table = pad_table(stored["input_pixels"], self.contract.input.max_pixels)
-            return {**sample, "table": table, "map": image[..., 0]}
+            return {**sample, "table": image.table, "map": image.index[..., 0]}
         return {**sample, "input": image}
-
-    def _geometry(
-        self, image: tf.Tensor, target: tf.Tensor, seed: tf.Tensor, extras: Sequence[Picture]
-    ) -> tuple[tf.Tensor, ...]:
-        drawn = self.spec.resizes or self.spec.random_rotate or self.spec.random_crop
-        if self.augmented and drawn:
-            return augment(image, target, seed, self.spec, extras=extras)
-        pictures = [Picture(image, coarse=self.own), Picture(target), *extras]
-        return tuple(fit(picture, self.spec, MIDDLE) for picture in pictures)
 
     def _finish(self, batch: Tensors) -> Tensors:
         """Physical values, normalisation and, for compact samples, the gather."""
         target = batch["target"]
+        target = physical(target, self.contract.target.bands) if self.late else target
         normalisation = self.normalisation
         if not self.compact:
             image = batch["input"]
             image = image if normalisation is None else normalisation.input(image)
         else:
-            target = physical(target, self.contract.target.bands)
             # An OLCI pixel stands for 900 of the target's: what is done to the table is cheap.
-            table = physical(batch["table"], self.contract.input.bands)
+            table = batch["table"]
             table = table if normalisation is None else normalisation.input(table)
             image = gather_pixels(table, batch["map"])
         made = {"input": image, "target": target, "index": batch["index"], **batch["extras"]}

@@ -18,6 +18,7 @@ import tensorflow as tf
 from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, sample_at
+from sensor2sensor.dataset.record_cache import reading
 from sensor2sensor.dataset.recordfile import (
     RecordRef,
     iterate_refs,
@@ -67,11 +68,13 @@ def training_batches(
     taken = carried(contract, extras, texts=False)
     plan = BatchPlan(contract, normalisation, options, taken, augmented=True)
 
+    read = reading(dataset_dir, [refs[index] for index in chosen], options.cache)
+
     def fetch(k: int) -> tuple[bytes, np.int64, np.ndarray[Any, Any]]:
         epoch, i, place = sample_at(options.seed, int(k), len(chosen), shuffle=options.shuffle)
         index = int(chosen[place])
         pair = np.array(augmentation_seed(options.seed, epoch, i), dtype=np.int32)
-        return read_record(refs[index]), np.int64(index), pair
+        return read(refs[index]), np.int64(index), pair
 
     # A run that goes on begins in the middle of an epoch; nothing before it is read.
     # All batches are of one shape: another one would trace the train step again.

@@ -76,18 +76,10 @@ def gather_pixels(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
 
     One gather from the joined tables; TensorFlow's batched gather takes twice as long.
     """
-    size, rows, columns = tf.shape(table)[0], table.shape[1], table.shape[2]
+    (size, rows), columns = tf.unstack(tf.shape(table)[:2]), table.shape[2]
     # The rows of a tile come after those of the tiles before it.
     first = tf.range(size)[:, tf.newaxis, tf.newaxis] * rows - 1
     return tf.gather(tf.reshape(table, [-1, columns]), tf.cast(index, tf.int32) + first)
-
-
-def pad_table(table: tf.Tensor, rows: int) -> tf.Tensor:
-    """Fill a pixel table ``[K, C]`` with zeros to a fixed number of rows."""
-    columns = table.shape[-1]
-    # Tables of a batch have one length; no index points at the zeros.
-    padded = tf.pad(table, [[0, rows - tf.shape(table)[0]], [0, 0]])
-    return tf.ensure_shape(padded, [rows, columns])
 
 
 def on_own_grid(tensors: Tensors, contract: DatasetContract) -> tf.Tensor:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.order import Epochs
+from sensor2sensor.dataset.record_cache import GIB, CacheOptions
 from sensor2sensor.dataset.recordfile import count_records, list_records, places_of
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.reader import fixed_batches, training_batches
@@ -65,7 +66,14 @@ def reader_options(experiment: ExperimentView, environment: Environment) -> Read
         # One place for all: whatever reads val in a training has its names from here.
         exclude_tiles=unread(experiment),
         decoded_cap=environment.max_shuffle_buffer,
+        cache=_cache(environment),
     )
+
+
+def _cache(environment: Environment) -> CacheOptions | None:
+    if environment.cache is None:
+        return None
+    return CacheOptions(environment.cache, int(environment.cache_gib * GIB), environment.cache_dir)
 
 
 def options_of_looks(

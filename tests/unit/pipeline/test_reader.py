@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 import tensorflow as tf
 
 from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.dataset import record_cache
 from sensor2sensor.dataset.contract import load_contract
 from sensor2sensor.dataset.order import sample_at
-from sensor2sensor.dataset.recordfile import list_records
+from sensor2sensor.dataset.recordfile import RecordRef, list_records
 from sensor2sensor.dataset.upsampling import upsample as on_grid
 from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, augment, fit
-from sensor2sensor.pipeline.batching import ReaderOptions, bounds
+from sensor2sensor.pipeline.batching import READS, ReaderOptions, bounds
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import fixed_batches, iterate_tiles, training_batches
 from tests.fakes_dataset import glinting, make_dataset
@@ -81,15 +83,54 @@ def test_values_are_those_of_the_records(toys: dict[str, Path]) -> None:
             assert np.array_equal(batch["input"][place], on_grid(tiles[index], "nearest"))
 
 
-def test_both_paths_give_equal_bits(toys: dict[str, Path]) -> None:
-    """A resize factor of 1 + 1e-9 takes the path over the full grid without changing a pixel."""
-    options = replace(OPTIONS["turned"], random_resize=None)
-    slow = replace(options, random_resize=1.0 + 1e-9)
-    for a, b in zip(
-        _take(toys["sentinel3"], options, 4), _take(toys["sentinel3"], slow, 4), strict=True
-    ):
+@pytest.mark.parametrize("toy", ["degraded", "sentinel3"])
+@pytest.mark.parametrize("case", ["turned", "resized", "cropped", "cropped and resized"])
+def test_both_paths_give_equal_bits(
+    toys: dict[str, Path], toy: str, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Moved as a table and a map, a picture is what it is when moved pixel by pixel."""
+    cut = replace(OPTIONS["cropped"], random_resize=(1.2, 1.6))
+    options = cut if case == "cropped and resized" else OPTIONS[case]
+    mapped = _take(toys[toy], options, 4)
+    monkeypatch.setattr(Normalisation, "elementwise", False)
+    for a, b in zip(mapped, _take(toys[toy], options, 4), strict=True):
         for key in a:
             np.testing.assert_array_equal(a[key], b[key])
+
+
+def test_a_resumed_run_reads_nothing_of_what_came_before(
+    toys: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late it goes on: a million steps on, the first record read is the first needed."""
+    read: list[str] = []
+    real = record_cache.read_record
+
+    def noted(ref: RecordRef) -> bytes:
+        read.append(ref.name)
+        return real(ref)
+
+    monkeypatch.setattr(record_cache, "read_record", noted)
+    (batch,) = _take(toys["degraded"], OPTIONS["resized"], 1, start=1_000_000)
+    names = [ref.name for ref in list_records(toys["degraded"], "train")]
+    assert set(batch["index"]) == {sample_at(3, 2_000_000 + k, 5)[2] for k in range(2)}
+    assert {names[i] for i in batch["index"]} <= set(read)
+    assert len(read) < 100  # what is read ahead
+
+
+def test_records_are_read_beside_each_other_on_any_number_of_cores(
+    toys: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share answers late, not slowly: READS reads have to be under way for one to go on."""
+    together, real = threading.Barrier(READS), record_cache.read_record
+
+    def waits(ref: RecordRef) -> bytes:
+        together.wait(timeout=20)
+        return real(ref)
+
+    monkeypatch.setattr(record_cache, "read_record", waits)
+    folder = toys["degraded"]
+    contract, options = load_contract(folder), replace(OPTIONS["turned"], sample=2, batch_size=1)
+    assert next(iter(training_batches(folder, contract, None, options)))["index"] >= 0
 
 
 def test_bicubic_equals_that_of_the_records(toys: dict[str, Path]) -> None:
