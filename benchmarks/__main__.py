@@ -1,6 +1,7 @@
 """Run every benchmark, or those named: ``python -m benchmarks [startup step40 reader …]``.
 
 Each prints its ratios with the figures of both sides and writes benchmarks/results/<name>.json.
+What needs a GPU is a command of its own: ``python -m benchmarks.gpu``.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ import subprocess
 import sys
 
 NAMES = (
-    "startup", "step40", "reader", "pictures", "loop", "deterministic", "step", "clouds", "gain",
-    "coverage", "false_rejections",
-    "predict", "report",
+    "startup", "step40", "reader", "metrics_speed", "pictures", "loop", "deterministic", "step",
+    "train_step", "clouds", "gain", "coverage", "false_rejections", "predict", "report",
 )  # fmt: skip
 
 

@@ -19,13 +19,13 @@ import tensorflow as tf
 
 from experiment import Experiment
 from models import base
+from models.loading import load_gan_class
 from models.parts.norms import batchnorm
 from models.parts.optimizers import adam
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.experiment_file import DiscriminatorSettings
 from sensor2sensor.core.errors import Sensor2SensorError
 from sensor2sensor.core.runs import read_run_json
-from sensor2sensor.training.compiled import compiled_step
 from sensor2sensor.training.contract import build_networks
 from sensor2sensor.training.replicated import step_on
 from sensor2sensor.training.run import make_repeatable, train
@@ -98,13 +98,28 @@ class Nested(TinyGAN):
         return {"gen": loss}
 
 
-class Branching(TinyGAN):
-    """Needs AutoGraph, where it applies nothing, and Keras' own losses; no dropout."""
+# Needs AutoGraph, has a loss of Keras, and no Adam, which makes whole steps out of what is rounding
+# in a gradient of 0.
+MODULE = """
+import keras
+import tensorflow as tf
 
-    def __init__(self, experiment=None):
-        super().__init__(experiment, dropout=0.0)
-        # Not Adam, which makes whole steps out of what is rounding in a gradient of 0.
+
+class GAN:
+    def __init__(self, experiment):
+        self.exp = experiment
+        self.generator, self.discriminator = self.Generator(), self.Discriminator()
         self.generator_optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+
+    def Generator(self):
+        exp = self.exp
+        inputs = keras.Input((exp.IMG_HEIGHT, exp.IMG_WIDTH, exp.INPUT_CHANNELS))
+        x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
+        x = keras.layers.BatchNormalization()(x)
+        return keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same")(x))
+
+    def Discriminator(self):
+        return None
 
     @tf.function
     def train_step(self, input_image, target, step):
@@ -115,8 +130,10 @@ class Branching(TinyGAN):
             if step > 0:
                 loss = 2.0 * loss
         gradients = tape.gradient(loss, weights)
-        self.generator_optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        self.generator_optimizer.apply_gradients(zip(gradients, weights))
         return {"gen": loss}
+"""
+RUN = "0101-0000"  # of one device
 
 
 def devices():
@@ -135,47 +152,49 @@ def made(where, gan_class, exp, **options):
 
 
 def trained(where, gan_class, exp, *, steps=3, **options):
-    """A model after some steps, and the losses of each."""
+    """Floating variables before and after some steps, and the losses of each."""
     model = made(where, gan_class, exp, **options)
+    state = TrainingState(model)
+    before = floats(state)
     shape = (BATCH, exp.IMG_HEIGHT, exp.IMG_WIDTH)
     form = {
         "input": tf.TensorSpec((*shape, exp.INPUT_CHANNELS)),
         "target": tf.TensorSpec((*shape, 3)),
     }
-    step = step_on(where, model, form) if where is not ONE else compiled_step(model, form)
-    step.prepare()
+    step = step_on(where, model, form)
+    if where is not ONE:
+        step.prepare()
     losses = []
+    # Few steps of one device are made faster than traced.
+    tf.config.run_functions_eagerly(where is ONE)
     for number in range(steps):
         draw = np.random.default_rng(number)
         batch = {n: tf.constant(draw.normal(0, 0.3, s.shape), s.dtype) for n, s in form.items()}
         found = step(batch, tf.constant(number, tf.int64))
         losses.append({name: float(value) for name, value in found.items()})
-    return model, losses
+    tf.config.run_functions_eagerly(False)
+    return before, floats(state), losses
+
+
+def floats(state):
+    return [v.numpy() for vs in state.groups.values() for v in vs if v.dtype.is_floating]
 
 
 def compared(gan_class, exp, **options):
     """The largest difference of variables and of losses, against how far the training moved."""
-    start = TrainingState(made(ONE, gan_class, exp, **options))
-    (one, said), (two, told) = (
-        trained(where, gan_class, exp, **options) for where in (ONE, devices())
-    )
-    states = TrainingState(one), TrainingState(two)
-    assert states[0].architecture() == states[1].architecture()
-    pairs = [
-        (u.numpy().astype(float), v.numpy().astype(float), w.numpy().astype(float))
-        for g in states[0].groups
-        for u, v, w in zip(*(s.groups[g] for s in (*states, start)), strict=True)
-        if u.dtype.is_floating
-    ]
+    start, one, said = trained(ONE, gan_class, exp, **options)
+    _, two, told = trained(devices(), gan_class, exp, **options)
+
+    def apart(these, those):
+        return max(float(np.abs(a - b).max()) for a, b in zip(these, those, strict=True))
+
+    values = [[np.array([*losses.values()]) for losses in steps] for steps in (said, told)]
+    scale = max(float(np.abs(step).max()) for step in values[0])
     return {
-        "differ": max(float(np.abs(u - v).max()) for u, v, _ in pairs),
-        "moved": max(float(np.abs(u - w).max()) for u, _, w in pairs),
-        "losses": max(
-            abs(a[n] - b[n]) / max(abs(a[n]), 1e-2)
-            for a, b in zip(said, told, strict=True)
-            for n in a
-        ),
-        "names": sorted(said[0]) == sorted(told[0]),
+        "differ": apart(one, two),
+        "moved": apart(one, start),
+        "losses": apart(*values) / scale,
+        "names": [*said[0]] == [*told[0]],
     }
 
 
@@ -205,45 +224,44 @@ def draws_of_dropout():
     return bool(np.array_equal(first, second))
 
 
-def resumed(folder):
-    """Two steps on one device, two on two; and the other way round; against four on one."""
+def placed(folder):
+    """A workplace with an experiment whose model is :data:`MODULE`."""
     make_dataset(folder / "data", train=8, val=2, test=1)
-    (folder / "environment.json").write_text('{"ckpt_freq": 2, "sample_freq": 4}')
-    environment = load_environment(folder / "environment.json")
-    exp_dir = environment.experiment_root / "a"
+    (folder / "mine").mkdir()
+    (folder / "mine" / "light.py").write_text(MODULE)
+    told = {"ckpt_freq": 1, "sample_freq": 1000, "log_freq": 1, "models_root": "mine"}
+    for name, further in {"one": {}, "workers": {"strategy": "multi_worker"}}.items():
+        (folder / f"{name}.json").write_text(json.dumps({**told, **further}))
+    exp_dir = folder / "experiments" / "a"
     exp_dir.mkdir(parents=True)
     settings = {
-        "model_name": "pix2pix", "dataset": "alt6_toy", "tilesize": 64, "steps": 4, "batch_size": 4,
-        "seed": 5, "sample_val": 2,
+        "model_name": "light", "dataset": "alt6_toy", "tilesize": 64, "steps": 1000, "seed": 5,
+        "batch_size": 4, "sample_val": 2, "discriminator": None, "keep_last": None,
+        "gen_loss": {"gen_gan": None, "gen_l1": 1.0},
     }  # fmt: skip
     (exp_dir / "experiment.json").write_text(json.dumps(settings))
+    return load_environment(folder / "one.json")
+
+
+def resumed(environment):
+    """A step on one device, one on two, one on one again; against three on one."""
+    gan_class = load_gan_class("light", environment.models_root)
 
     def go(stamp, *turns):
-        for number, where in enumerate(turns):
+        for steps, where, resume in turns:
             exp = Experiment("a", environment, timestamp=stamp)
-            steps = 4 if len(turns) == 1 else 2 * (number + 1)
-            start, quiet = Start(resume=number > 0), {"say": lambda line: None}
-            outcome = train(
-                Branching, exp, environment, start=start, steps=steps, devices=where, **quiet
-            )
-        state = TrainingState(outcome.model)
-        values = [v.numpy().astype(float) for vs in state.groups.values() for v in vs]
-        return values, read_run_json(exp.run)
+            quiet = {"say": lambda line: None, "start": Start(resume=resume), "steps": steps}
+            outcome = train(gan_class, exp, environment, devices=where, **quiet)
+            noted = read_run_json(exp.run)
+            told = {key: noted[key] for key in ("strategy", "replicas", "workers", "step")}
+            yield [v.numpy().astype(float) for v in outcome.model.generator.variables], told
 
     two = devices()
     with plain_looks():
-        whole, _ = go("0101-0000", ONE)
-        there, noted = go("0101-0001", ONE, two)
-        back, _ = go("0101-0002", two, ONE)
-
-    def apart(values):
-        return max(float(np.abs(a - b).max()) for a, b in zip(whole, values, strict=True))
-
-    return {
-        "there": apart(there),
-        "back": apart(back),
-        "noted": {key: noted[key] for key in ("strategy", "replicas", "workers", "resumed")},
-    }
+        ((whole, _),) = go(RUN, (3, ONE, False))
+        turns = list(go("0101-0001", (1, ONE, False), (2, two, True), (3, ONE, True)))
+    apart = max(float(np.abs(a - b).max()) for a, b in zip(whole, turns[-1][0], strict=True))
+    return {"apart": apart, "noted": [told for _, told in turns]}
 
 
 def main(folder: Path) -> None:
@@ -259,14 +277,16 @@ def main(folder: Path) -> None:
         gen_loss={"gen_l1": 1.0, "gen_gan": 0.3, "gen_ragan": 0.3},
         disc_loss={"disc_bce": 1.0, "disc_ragan": 0.5},
     )  # fmt: skip
+    environment = placed(folder)
+    light = load_gan_class("light", environment.models_root)
     tiny = SimpleNamespace(IMG_HEIGHT=8, IMG_WIDTH=8, INPUT_CHANNELS=2)
     tiny.INPUT_HEIGHT = tiny.INPUT_WIDTH = 8
     two = devices()
     found = {
-        "resumed": resumed(folder),
+        "resumed": resumed(environment),
         "critic": compared(Small, critic),
         "normed": compared(Small, normed, norm=[batchnorm]),
-        "autograph": compared(Branching, tiny),
+        "autograph": compared(light, tiny),
         "dropout": draws_of_dropout(),
         "by itself": refusal(lambda: trained(two, ByItself, tiny)),
         "nested": refusal(lambda: trained(two, Nested, tiny)),

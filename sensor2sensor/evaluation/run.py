@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensor2sensor.config.evaluations import BY_DEFINITION
+from sensor2sensor.config.evaluations import BY_DEFINITION, MODEL
 from sensor2sensor.config.vocabulary import BAND_UNIT, INPUT
 from sensor2sensor.core.clustered import Bools, undefined_alike
 from sensor2sensor.core.progress import progress
@@ -20,6 +20,7 @@ from sensor2sensor.dataset.recordfile import iterate_refs, select_records
 from sensor2sensor.dataset.strata import few, split_column
 from sensor2sensor.evaluation.definitions import behind_mask, info, within_strata
 from sensor2sensor.evaluation.detail import Detail
+from sensor2sensor.evaluation.kept import NOTHING, Kept
 from sensor2sensor.evaluation.parts import Part
 from sensor2sensor.evaluation.pooled import Pool, Pooled
 from sensor2sensor.evaluation.predict import check, drawn_of
@@ -258,6 +259,7 @@ def evaluate(
     sisr: Sisr | None = None,
     lpips: LpipsFile | None = None,
     facts: FactSheet | None = None,
+    kept: Kept = NOTHING,
 ) -> Evaluation:
     """Score every predictor on every tile of a split.
 
@@ -277,6 +279,7 @@ def evaluate(
         sisr: How profile ``torchsisr`` scores; as is sound by default.
         lpips: The weights of ``lpips``, of profile ``extended``; None leaves it out.
         facts: Takes in each tile, for what is known of it beside its scores.
+        kept: What is known of baselines' scores; takes in what is not.
 
     Raises:
         ConfigError: The profile is unknown or cannot score a predictor or the data set.
@@ -289,6 +292,7 @@ def evaluate(
     places = _places(table)
     filters = enforce_suffix, exclude_suffix, exclude_tiles
     refs = select_records(table, dataset_dir, split, *filters)[:limit]
+    kept.look({n: p for n, p in predictors.items() if n != MODEL}, [ref.name for ref in refs])
     tiles = progress(iterate_refs(refs, contract), total=len(refs), desc="evaluate", unit="tile")
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
     detail = scorer.detail(len(refs)) if isinstance(scorer, SisrScorer) else None
@@ -302,8 +306,11 @@ def evaluate(
         if detail is not None:
             detail.begin(views, held, [places[tile.name][1] for tile in batch])
         for method, predictor in predictors.items():
-            drawn = drawn_of(method, predictor, views, detail)
-            scored = [scorer(held, g, masks, normalised=predictor.normalised) for g in drawn]
+            scored = kept.of(method, batch)
+            if scored is None:
+                drawn = drawn_of(method, predictor, views, detail)
+                scored = [scorer(held, g, masks, normalised=predictor.normalised) for g in drawn]
+                kept.add(method, batch, scored)
             draws[method] = [scores for scores, _ in scored]
             scores, states = over_draws(scored)
             for tile, values, state, within in zip(batch, scores, states, pixels, strict=True):

@@ -23,6 +23,7 @@ from sensor2sensor.evaluation.cross_output import show_detail, write_detail
 from sensor2sensor.evaluation.fixed import write_fixed
 from sensor2sensor.evaluation.gallery import write_gallery
 from sensor2sensor.evaluation.joined import write_joined
+from sensor2sensor.evaluation.kept import Kept
 from sensor2sensor.evaluation.output import (
     Filters,
     Inference,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from sensor2sensor.config.environment import Environment
     from sensor2sensor.config.exclusion import Excluded
+    from sensor2sensor.core.lpips_file import LpipsFile
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.evaluation.elsewhere import Elsewhere
     from sensor2sensor.pipeline.normalisation import Normalisation
@@ -169,21 +171,26 @@ class Session:
             known = with_interpolation(place[1], self._profile, known)
         predictors: dict[str, Predictor] = {MODEL: predictor, **known}
         sheet = FactSheet(*place, *self._ground())
-        lpips = experiment.environment.lpips_weights
+        weights = experiment.environment.lpips_weights
+        lpips = open_lpips(weights) if self._profile == EXTENDED and weights else None
+        size = experiment.BATCH_SIZE if self._by_batch else BATCH
+        kept = Kept.scores(folder, self._profile, self._known_by(size, lpips))
         evaluation = evaluate(
             predictors,
             *place,
             split=self._split,
             profile=self._profile,
-            batch_size=experiment.BATCH_SIZE if self._by_batch else BATCH,
+            batch_size=size,
             seed=experiment.SEED,
             sisr=sisr_of(experiment) if self._profile == TORCHSISR else None,
-            lpips=open_lpips(lpips) if self._profile == EXTENDED and lpips else None,
+            lpips=lpips,
             facts=sheet,
+            kept=kept,
             **self._filters,
         )
-        kept = self._inference(draws, len(evaluation.of(MODEL)))
-        self.subject = replace(self.subject, inference=kept)
+        kept.write()
+        mode = self._inference(draws, len(evaluation.of(MODEL)))
+        self.subject = replace(self.subject, inference=mode)
         clipped = self._clipped()
         shelf = folder / f"{stem(self.subject, self._profile, self._split)}_gallery"
         pictures: list[dict[str, Any]] = []
@@ -232,11 +239,21 @@ class Session:
         if clipped is not None:
             words = in_words({self._split: clipped}, legacy=experiment.normaliser.legacy)
             console.print(words, soft_wrap=True)
-        for line in self._told():
+        for line in (*kept.lines, *self._told()):
             console.print(line, soft_wrap=True)
         count = sum(map(len, (pictures, fixed, maps)))
         console.print(f"wrote {table}, {facts.name} and {count} pictures", soft_wrap=True)
         return evaluation
+
+    def _known_by(self, batch_size: int, lpips: LpipsFile | None) -> dict[str, Any]:
+        """What the scores of a baseline follow from, besides profile, code and the baseline."""
+        return {
+            "dataset_sha256": self.subject.dataset_sha256,
+            "split": self._split,
+            "filters": dict(self.subject.filters),
+            "batch_size": batch_size,
+            "lpips": None if lpips is None else lpips.sha256,
+        }
 
     @property
     def _by_batch(self) -> bool:

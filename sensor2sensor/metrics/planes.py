@@ -78,22 +78,17 @@ def places(valid: tf.Tensor, bands: int, row_px: Any = None) -> Places:
     return Places(tf.tile(weight, [1, bands]), tf.tile(count, [bands]))
 
 
-def step(x: tf.Tensor, by: Any, size: int) -> tf.Tensor:
-    """Sums of ``size`` values that lie ``by`` places of ``[L, N]`` apart; a power of two.
+def boxes(x: tf.Tensor, row_px: Any, size_px: int) -> tf.Tensor:
+    """Sums over square windows of flattened pixels ``[L, N]``; 2, or a multiple of it, wide.
 
     Each sum is made of its own values alone: a running one would carry the rounding of all before.
     """
-    done = 1
-    while done < size:
-        # Twice as long by one addition: 8 values take three.
-        x = x[: -done * by] + x[done * by :]
-        done *= 2
+    for by in (row_px, 1):
+        # Pairs first: half as many terms are left.
+        x = x[:-by] + x[by:]
+        count = size_of(x, 0) - (size_px - 2) * by
+        x = tf.add_n([x[i * by : i * by + count] for i in range(0, size_px, 2)])
     return x
-
-
-def boxes(x: tf.Tensor, row_px: Any, size_px: int) -> tf.Tensor:
-    """Sums over square windows of flattened pixels ``[L, N]``; a power of two wide."""
-    return step(step(x, row_px, size_px), 1, size_px)
 
 
 def laplacian8(x: tf.Tensor, row_px: Any) -> tf.Tensor:

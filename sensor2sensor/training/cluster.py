@@ -22,36 +22,37 @@ _FIRST_PORT, _PORTS = 12_000, 20_000
 def cluster_resolver() -> Any:
     """TensorFlow's resolver of the cluster that this process belongs to; its workers are equal.
 
+    What Slurm says is written into ``TF_CONFIG``, so that the two are one to TensorFlow.
+
     Raises:
         ConfigError: Neither says so, or it says something else.
     """
-    if TF_CONFIG in os.environ:
-        _check(os.environ[TF_CONFIG])
-        return tf.distribute.cluster_resolver.TFConfigClusterResolver()
-    if SLURM in os.environ:
-        return _of_slurm()
-    raise ConfigError(
-        f"'multi_worker' finds neither {TF_CONFIG} nor Slurm's variables",
-        where="strategy",
-        hint="start it with srun, one task a machine, or set it to 'auto' in environment.json",
-    )
+    if TF_CONFIG not in os.environ and SLURM in os.environ:
+        os.environ[TF_CONFIG] = json.dumps(_of_slurm())
+    if TF_CONFIG not in os.environ:
+        raise ConfigError(
+            f"'multi_worker' finds neither {TF_CONFIG} nor Slurm's variables",
+            where="strategy",
+            hint="start it with srun, one task a machine, or set it to 'auto' in environment.json",
+        )
+    _check(os.environ[TF_CONFIG])
+    return tf.distribute.cluster_resolver.TFConfigClusterResolver()
 
 
-def _of_slurm() -> Any:
-    """One task a machine with all its GPUs, or a share of them for each of several."""
-    gpus = len(tf.config.list_physical_devices("GPU"))
+def _of_slurm() -> dict[str, Any]:
+    """The tasks of this job step, in the order of its nodes."""
     # Two jobs may share a machine, so each has a port of its own.
     port = _FIRST_PORT + int(os.environ.get("SLURM_JOB_ID", "0")) % _PORTS
-    # Slurm itself says which GPUs a task sees (--gpus-per-task).
-    options = {"port_base": port, "gpus_per_node": gpus, "auto_set_gpu": False}
+    # It counts GPUs to give them away, which Slurm has done: as many as tasks, one for each.
+    options = {"gpus_per_node": int(os.environ[SLURM]), "gpus_per_task": 1, "auto_set_gpu": False}
     try:
-        made = tf.distribute.cluster_resolver.SlurmClusterResolver(**options)
-        made.cluster_spec()  # only then does it know the number of this task
-    except (RuntimeError, ValueError) as error:
-        raise ConfigError(
-            f"Slurm's variables make no cluster: {error}", where="strategy"
-        ) from error
-    return made
+        made = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=port, **options)
+        workers = made.cluster_spec().as_dict()["worker"]
+    except (RuntimeError, ValueError, AssertionError) as error:
+        problem = f"Slurm's variables make no cluster: {error}"
+        raise ConfigError(problem, where="strategy", hint=f"set {TF_CONFIG}") from error
+    task = {"type": "worker", "index": made.task_id}
+    return {"cluster": {"worker": workers}, "task": task}
 
 
 def _check(text: str) -> None:

@@ -166,7 +166,8 @@ class Session:
             if not self.begun:
                 write_pictures(self.model, model_dir, self.say)
             self.writers = Writers(logs_dir, start_step=self.begun, sinks=sinks)
-            with blaming(*self.files), self.writers:
+            lost = self.devices.guarded(self.experiment.name)
+            with blaming(*self.files), self.writers, lost:
                 step = self._loop(steps)
         except BaseException as error:
             self._note_failure(error)

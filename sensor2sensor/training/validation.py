@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Those of the ARISGAN paper, and L1; HPSI in the variant that the data set has.
 MONITORED = ("hpsi", "hpsi_bands", "ergas", "scc", "ssim", "psnr", "hp_l1", "l1")
 SHEET_ROWS = 5
+# One by one, as many models are trained, a tile costs twice as much to score.
+SCORED_AT_A_TIME = 8
 
 
 class Monitor:
@@ -80,32 +82,37 @@ class Monitor:
             for the sheet the tiles that are named, else the first :data:`SHEET_ROWS`, and how much
             the output varies (:meth:`~.spread.Spread.shares`).
         """
-        values: dict[str, list[float]] = {name: [] for name in self.monitored}
         rows: list[SampleRow] = []
         spread = Spread(self._ranges[self._scored, 1] - self._ranges[self._scored, 0])
-        for batch in self._batches:
-            prediction, truth = self._seen(generator, batch, terms)
-            spread.add(prediction[..., self._scored], truth[..., self._scored])
-            for name, scores in self._scores(truth, prediction).items():
-                values[name].extend(float(score) for score in scores)
-            if len(rows) < SHEET_ROWS:
-                rows.extend(_rows(batch, prediction, truth))
+
+        def seen() -> Iterator[tuple[FloatArray, FloatArray]]:
+            for batch in self._batches:
+                prediction, truth = self._seen(generator, batch, terms)
+                spread.add(prediction[..., self._scored], truth[..., self._scored])
+                if len(rows) < SHEET_ROWS:
+                    rows.extend(_rows(batch, prediction, truth))
+                yield prediction, truth
+
+        scores = self._means(seen())
         if self._shown is not None:
             shown = [_rows(batch, *self._seen(generator, batch)) for batch in self._shown]
             rows = [row for found in shown for row in found]
         else:
             rows = rows[:SHEET_ROWS]
         losses = {} if terms is None else terms.means()
-        scores = {name: _mean(found) for name, found in values.items()}
         return scores | losses, rows, spread.shares()
 
     def scores_of(self, predictor: Predictor, tiles: Iterable[TileRecord]) -> dict[str, float]:
         """The same metrics of what predicts tiles in physical values, a baseline."""
+        truths = ((tile, np.asarray(tile.target, np.float32)[np.newaxis]) for tile in tiles)
+        return self._means((predictor([tile]), truth) for tile, truth in truths)
+
+    def _means(self, pairs: Iterable[tuple[FloatArray, FloatArray]]) -> dict[str, float]:
+        """Mean of each metric over the tiles of batches of prediction and truth."""
         values: dict[str, list[float]] = {name: [] for name in self.monitored}
-        for tile in tiles:
-            truth = np.asarray(tile.target, np.float32)[np.newaxis]
-            for name, scores in self._scores(truth, predictor([tile])).items():
-                values[name].append(float(scores[0]))
+        for prediction, truth in _gathered(pairs):
+            for name, scores in self._scores(truth, prediction).items():
+                values[name].extend(float(score) for score in scores)
         return {name: _mean(found) for name, found in values.items()}
 
     def _seen(
@@ -159,6 +166,25 @@ class Monitor:
             ends = [np.quantile(seen, q, axis=0) for q in QUANTILES[:2]]
         ranges = np.stack(ends, axis=-1).astype(np.float32)
         return _view(contract.input, ranges, contract.colour("input"))
+
+
+def _gathered(
+    pairs: Iterable[tuple[FloatArray, FloatArray]],
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Batches of at least :data:`SCORED_AT_A_TIME` tiles, and what is left at the end."""
+    waiting: list[tuple[FloatArray, FloatArray]] = []
+    for pair in pairs:
+        waiting.append(pair)
+        if sum(len(truth) for _, truth in waiting) >= SCORED_AT_A_TIME:
+            yield _joined(waiting)
+            waiting = []
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(pairs: list[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    prediction, truth = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    return prediction, truth
 
 
 def _view(spec: Any, ranges: FloatArray, display: tuple[int, int, int] | None) -> View:

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
+import socket
 import subprocess
 import sys
+import time
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.doors import HANG_S
 from tests.real_data import REPOSITORY
+from tests.two_devices import RUN
+
+QUIET = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+CHIEFS, OTHERS = "0101-0010", "0101-0011"
 
 # The largest differences seen were 1.3e-5 in variables, 8e-5 of a loss (with batch normalisation,
 # whose variance is a difference of two sums on several devices) and 1.4e-5 after a resumption.
@@ -22,14 +32,19 @@ SAME, LOSSES = 1e-4, 2e-4
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("devices")
-    command = [sys.executable, "-m", "tests.two_devices", str(folder)]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+def folder(tmp_path_factory):
+    """A workplace in which the scenarios have been."""
+    made = tmp_path_factory.mktemp("devices")
+    command = [sys.executable, "-m", "tests.two_devices", str(made)]
     done = subprocess.run(
-        command, cwd=REPOSITORY, env=quiet, capture_output=True, text=True, timeout=HANG_S
+        command, cwd=REPOSITORY, env=QUIET, capture_output=True, text=True, timeout=HANG_S
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    return made
+
+
+@pytest.fixture(scope="module")
+def found(folder):
     return json.loads((folder / "found.json").read_text())
 
 
@@ -55,11 +70,11 @@ def test_the_devices_drop_differently(found):
 
 
 def test_what_one_device_saved_two_go_on_with_and_the_other_way_round(found):
-    seen = found["resumed"]
-    assert seen["there"] < SAME and seen["back"] < SAME
-    assert {**seen["noted"], "resumed": len(seen["noted"]["resumed"])} == {
-        "strategy": "mirrored", "replicas": 2, "workers": 1, "resumed": 1,
-    }  # fmt: skip
+    assert found["resumed"]["apart"] < SAME
+    one, two = ("one", 1), ("mirrored", 2)
+    told = [(n["strategy"], n["replicas"]) for n in found["resumed"]["noted"]]
+    assert told == [one, two, one]
+    assert [n["step"] for n in found["resumed"]["noted"]] == [1, 2, 3]
 
 
 def test_a_step_that_moves_a_weight_by_itself_is_refused(found):
@@ -70,3 +85,67 @@ def test_a_step_that_moves_a_weight_by_itself_is_refused(found):
 def test_a_step_that_updates_in_a_branch_is_refused(found):
     assert "within a tf.function, tf.cond or tf.while_loop" in found["nested"]
     assert "replicas.where(condition)" in found["nested"]
+
+
+def test_a_signal_to_one_of_two_workers_ends_both_at_one_step(folder):
+    """Over the loopback; the other worker than the chief leaves nothing behind."""
+    ports = free_ports()
+    started = [begin_worker(folder, number, ports) for number in range(2)]
+    exp_dir = folder / "experiments" / "a"
+    try:
+        wait_for(exp_dir / "ckpt" / CHIEFS / "ckpt-2.index", started)
+        started[1].send_signal(signal.SIGTERM)
+        said = [worker.communicate(timeout=HANG_S)[0] for worker in started]
+    finally:
+        for worker in started:
+            worker.kill()
+    assert [worker.returncode for worker in started] == [143, 143], said
+    step = int(re.search(r"stopped after step (\d+) of 1000, all is saved", said[0])[1])
+    run = json.loads((exp_dir / "logs" / CHIEFS / "run.json").read_text())
+    told = {"status": "interrupted", "step": step, "strategy": "multi_worker", "workers": 2}
+    assert told.items() <= run.items()
+    assert (exp_dir / "ckpt" / CHIEFS / f"ckpt-{step}.index").is_file()
+    assert "img/s" in said[0] and "img/s" not in said[1]
+    assert not [*exp_dir.rglob(f"*{OTHERS}*")]
+    one, two = (weights_of(exp_dir / "ckpt" / stamp) for stamp in (RUN, CHIEFS))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        np.testing.assert_allclose(value, two[name], atol=SAME, err_msg=name)
+
+
+def free_ports():
+    """Two that nobody listens at."""
+    with socket.socket() as one, socket.socket() as two:
+        for each in (one, two):
+            each.bind(("localhost", 0))
+        return [each.getsockname()[1] for each in (one, two)]
+
+
+def begin_worker(folder, number, ports):
+    cluster = {"worker": [f"localhost:{port}" for port in ports]}
+    task = {"type": "worker", "index": number}
+    command = [
+        sys.executable, "train.py", "--environment", str(folder / "workers.json"), "--exp", "a",
+        "--timestamp", [CHIEFS, OTHERS][number],
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env={**QUIET, "TF_CONFIG": json.dumps({"cluster": cluster, "task": task})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(file, workers):
+    end = time.monotonic() + HANG_S
+    while not file.is_file() and time.monotonic() < end:
+        assert all(worker.poll() is None for worker in workers), workers[0].communicate()[0]
+        time.sleep(0.2)
+
+
+def weights_of(ckpt):
+    reader = tf.train.load_checkpoint(str(ckpt / "ckpt-2"))
+    names = [name for name in reader.get_variable_to_shape_map() if name.startswith("generator")]
+    return {name: reader.get_tensor(name) for name in names}
