@@ -81,6 +81,7 @@ ROWS = {
     ],
     "39 no GPU, memory full": [
         "unit/training/test_run_file.py::test_a_missing_gpu_is_named_only_where_one_is_required",
+        "faults/test_checkpoints_resume.py::test_a_full_memory_is_one_line_with_a_batch_size_to_try",
         "unit/training/test_loop.py::test_memory_running_out_proposes_half_the_batch",
         "unit/training/test_memory.py::test_memory_that_runs_out_before_a_step_or_at_a_look_is_one_line",
     ],
