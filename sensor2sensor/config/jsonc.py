@@ -102,8 +102,8 @@ def load_jsonc(path: Path, example: str | None = None) -> JsonDocument:
         example: Where a file of its kind that works is found; the hint where no slip is likely.
 
     Raises:
-        ConfigError: Missing, not readable, too large, too deep, not UTF-8, or not JSON; with line, column and
-            the likely slip.
+        ConfigError: Missing, not readable, too large, too deep, not UTF-8, or not JSON; with line,
+            column and the likely slip.
     """
     text = blank_comments(_text(path))
     if (line := _deep_line(text)) is not None:

@@ -71,7 +71,7 @@ def test_a_name_that_is_no_text_is_shown_and_linked(root, runs):
     assert (code, err) == (0, "") and "1 runs" in out
     source = (root / "runs.html").read_text("utf-8")
     assert r"lat\xfc" in source
-    (shown,) = {link for link in re.findall(r'src="([^":]+)"', source)}
+    (shown,) = set(re.findall(r'src="([^":]+)"', source))
     assert (root / os.fsdecode(unquote_to_bytes(shown))).is_file()
     (told,) = json.loads(runs("--json")[1])
     assert Path(told["folder"]) == run.logs_dir
