@@ -34,7 +34,7 @@ CASES = (
 )
 # The paper's large network; 128 px and 4 images keep a large GPU busy and fit a small one.
 EDSR = Case("edsr", 128, 4, params={"blocks": 32, "width": 4.0, "residual_scale": 0.1})
-TINY_CASES = (Case("pix2pix", 64, 2, params={"width": 0.1}),)
+TINY = Case("pix2pix", 64, 2, params={"width": 0.1})
 TINY_EDSR = Case("edsr", 64, 2, params={"blocks": 2, "width": 0.1})
 # Largest relative distance from the CPU in float32, |a - b| / |b| over all numbers of a kind: of
 # float32 the order of sums, of TF32 (10 bits) and bfloat16 (7 bits) the rounding of every product
@@ -124,17 +124,23 @@ def _matmul_tflops(side: int, kind: str) -> float:
 
 
 def speed(asked: argparse.Namespace) -> None:
-    """Every case plain, in float32 and in bfloat16."""
-    cases = TINY_CASES if asked.tiny else CASES
-    sides = (PLAIN,) if asked.tiny else (PLAIN, FLOAT32, BFLOAT16)
-    pairs = [(case, name) for case in cases for name in sides]
-    _measure_all([*pairs, (TINY_EDSR if asked.tiny else EDSR, BFLOAT16)], asked)
+    """pix2pix plain, in float32 and in bfloat16, and the large edsr."""
+    pairs = [(case, name) for case in CASES[:2] for name in (PLAIN, FLOAT32, BFLOAT16)]
+    pairs.append((EDSR, BFLOAT16))
+    _measure_all([(TINY, PLAIN), (TINY_EDSR, BFLOAT16)] if asked.tiny else pairs, asked)
 
 
 def xla(asked: argparse.Namespace) -> None:
-    """What XLA makes of bfloat16: last, since to compile takes most of the time."""
-    cases = (TINY_EDSR,) if asked.tiny else (CASES[0], CASES[1], EDSR, CASES[2], CASES[3])
+    """What XLA makes of bfloat16; to compile takes most of the time."""
+    cases = (TINY_EDSR,) if asked.tiny else (*CASES[:2], EDSR)
     _measure_all([(case, XLA) for case in cases], asked)
+
+
+def aris(asked: argparse.Namespace) -> None:
+    """aris-a in all forms."""
+    pairs = [(case, name) for case in CASES[2:] for name in (PLAIN, FLOAT32, BFLOAT16)]
+    pairs += [(case, XLA) for case in CASES[2:]]
+    _measure_all([(TINY_EDSR, FLOAT32)] if asked.tiny else pairs, asked)
 
 
 def _measure_all(pairs: Sequence[tuple[Case, str]], asked: argparse.Namespace) -> None:
@@ -320,11 +326,12 @@ def _fed(data: Path, case: Case, steps: int) -> dict[str, float]:
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "device": device,
     "speed": speed,
+    "xla": xla,
     "outputs-cpu": outputs_cpu,
     "outputs": outputs,
     "curve": curve,
     "wait": wait,
-    "xla": xla,
+    "aris": aris,
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Training steps of this repository against a plain one, and bfloat16 against float32.
 
-    python -m benchmarks.train_step [--rounds 5] [--curve-steps 150] [--no-curves]
+    python -m benchmarks.train_step [--rounds 5] [--curve-steps 150] [--parts aris-a pix2pix curves]
 
 ``plain`` (:mod:`benchmarks.plain`) is a ``tf.function`` step as ARISGAN describes it, with its
 summaries; ``float32`` and ``bfloat16`` are models/ as an experiment has them. All train on the same
@@ -31,11 +31,13 @@ from benchmarks.sides import BFLOAT16, FLOAT32, OLCI_BANDS, PLAIN, Case, Side, b
 from sensor2sensor.core import files  # noqa: E402
 
 SIDES = (PLAIN, FLOAT32, BFLOAT16)
-CASES = (Case("aris-a", 256, 1, OLCI_BANDS), Case("pix2pix", 64, 8))
+CASES = {"aris-a": Case("aris-a", 256, 1, OLCI_BANDS), "pix2pix": Case("pix2pix", 64, 8)}
+PARTS = (*CASES, "curves")
 CURVE = Case("pix2pix", 64, 8, params={"width": 0.25})
 SEEDS = 3
 SLACK, FASTER = 1.03, 1.4
 FLAGS = ("avx512_bf16", "amx_bf16")
+RESULT = ROOT / "benchmarks" / "results" / "train_step.json"
 PICTURE = ROOT / "docs" / "images" / "bfloat16_curves.png"
 
 
@@ -44,20 +46,30 @@ def main() -> int:
     made = argparse.ArgumentParser(description=__doc__)
     made.add_argument("--rounds", type=int, default=5)
     made.add_argument("--curve-steps", type=int, default=150)
-    made.add_argument("--no-curves", action="store_true", help="times alone; nothing is written")
+    made.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="the rest is kept")
     asked = made.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    result: dict[str, Any] = {"cpus": os.cpu_count(), "bfloat16_in_cpu": multiplies_bfloat16()}
-    result["steps"] = {case.name: in_turns(case, asked.rounds) for case in CASES}
-    if not asked.no_curves:
-        found = curves(CURVE, (FLOAT32, BFLOAT16), SEEDS, asked.curve_steps)
-        result["curves"] = {"case": CURVE.name, "steps": asked.curve_steps}
-        result["curves"] |= compared(found, FLOAT32)
-        draw(found, PICTURE)
-        files.write_json(ROOT / "benchmarks" / "results" / "train_step.json", result)
+    result: dict[str, Any] = {"steps": {}}
+    if set(asked.parts) < set(PARTS) and RESULT.is_file():
+        result = files.read_json(RESULT)
+    result |= {"cpus": os.cpu_count(), "bfloat16_in_cpu": multiplies_bfloat16()}
+    for part in asked.parts:  # each written at once: all of them take minutes
+        if part == "curves":
+            result["curves"] = curved(asked.curve_steps)
+        else:
+            case = CASES[part]
+            result["steps"][case.name] = in_turns(case, asked.rounds)
+        files.write_json(RESULT, result)
     for line in report(result):
         print(line)
     return 1 if missed(result) else 0
+
+
+def curved(steps: int) -> dict[str, Any]:
+    """Train three seeds of both precisions, draw them, and hold them against each other."""
+    found = curves(CURVE, (FLOAT32, BFLOAT16), SEEDS, steps)
+    draw(found, PICTURE)
+    return {"case": CURVE.name, "steps": steps, **compared(found, FLOAT32)}
 
 
 def multiplies_bfloat16() -> list[str]:

@@ -93,7 +93,7 @@ def test_it_runs_with_tensorflow_and_the_listed_wheels_alone(bare: Path, tmp_pat
     assert set(result["parts"]) == set(gpu.LIMITS_S)
     assert "float32 means float32 itself" in done.stdout
     plain, ours = (result["speed"][f"{name} 64 px batch 2"] for name in ("pix2pix", "edsr"))
-    assert set(plain) == {"plain"} and set(ours) == {"bfloat16", "bfloat16+xla"}
+    assert set(plain) == {"plain"} and set(ours) == {"float32", "bfloat16", "bfloat16+xla"}
     for side in (*plain.values(), *ours.values()):
         assert side["img_per_s"] > 0 and side["tflops"] > 0 and "peak_mib" in side
     # Rounded otherwise, and not by much: a comparison of a side with itself would say 0.

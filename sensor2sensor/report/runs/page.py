@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.report.page.pieces import put_in, read
 from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.runs import listing
@@ -70,7 +71,7 @@ class _Line:
 
     def link(self, path: Path) -> str:
         """A path as the page names it."""
-        return quote(Path(os.path.relpath(path, self.folder)).as_posix())
+        return quote(os.fsencode(Path(os.path.relpath(path, self.folder)).as_posix()))
 
 
 def write_page(runs: Sequence[Seen], path: Path, now: datetime, every: int | None = None) -> int:
@@ -88,7 +89,7 @@ def write_page(runs: Sequence[Seen], path: Path, now: datetime, every: int | Non
     Raises:
         InputError: It cannot be written there.
     """
-    data = page(runs, path.absolute().parent, now, every).encode("utf-8")
+    data = page(runs, path.absolute().parent, now, every).encode("utf-8", ESCAPED)
     try:
         files.write_bytes(path, data)
     except OSError as error:
