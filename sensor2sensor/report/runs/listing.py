@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.config.cadence import better
@@ -46,8 +47,9 @@ ORDERS: dict[str, Callable[[Seen], Any]] = {
 
 
 def chosen(
-    found: Sequence[Seen], experiments: Collection[str], tag: str | None, states: Collection[str]
-) -> list[Seen]:
+    found: Sequence[Seen], experiments: Collection[str], tag: str | None,
+    states: Collection[str], root: Path,
+) -> list[Seen]:  # fmt: skip
     """The runs that all filters leave.
 
     Args:
@@ -55,28 +57,46 @@ def chosen(
         experiments: Patterns of a shell (``aris-*/land/*``), or folders of experiments; empty: all.
         tag: A pattern of their tag; None: any or none.
         states: Their states; empty: any.
+        root: ``experiment_root``.
 
     Raises:
         InputError: A pattern fits no experiment.
     """
     known = {seen.experiment for seen in found}
+    meant: set[str] = set()
     for pattern in experiments:
-        if not any(fits(name, pattern) for name in known):
+        fitting = {name for name in known if fits(name, pattern, root)}
+        meant |= fitting
+        if not fitting:
             hint = suggestion(pattern, known) if known else "there is no run at all"
             raise InputError(f"no run of an experiment '{pattern}'", hint=hint)
     return [
         seen
         for seen in found
-        if (not experiments or any(fits(seen.experiment, one) for one in experiments))
+        if (not experiments or seen.experiment in meant)
         and (tag is None or fnmatchcase(seen.tag or "", tag))
         and (not states or seen.state in states)
     ]
 
 
-def fits(experiment: str, pattern: str) -> bool:
-    """Whether an experiment is named by a pattern, or lies in a folder of that name."""
-    pattern = pattern.strip("/")
-    return fnmatchcase(experiment, pattern) or experiment.startswith(f"{pattern}/")
+def fits(experiment: str, pattern: str, root: Path) -> bool:
+    """Whether an experiment is named by a pattern, or lies in a folder of that name.
+
+    As for ``train.py``: ``*`` stands for a part of one name, ``**`` for any number of folders, and
+    a folder that is called ``run[1]`` is that one and not ``run1``.
+    """
+    typed = pattern.strip("/")
+    if experiment == typed or experiment.startswith(f"{typed}/"):
+        return True
+    return not (root / typed).exists() and _matches(experiment.split("/"), typed.split("/"))
+
+
+def _matches(names: Sequence[str], parts: Sequence[str]) -> bool:
+    if not parts:
+        return not names
+    if parts[0] == "**":
+        return any(_matches(names[count:], parts[1:]) for count in range(len(names) + 1))
+    return bool(names) and fnmatchcase(names[0], parts[0]) and _matches(names[1:], parts[1:])
 
 
 def ordered(found: Sequence[Seen], by: str, *, reverse: bool = False) -> list[Seen]:
