@@ -129,7 +129,9 @@ def table(found: Sequence[Seen], now: datetime) -> Table:
 
 def cells(seen: Seen, now: datetime) -> list[str]:
     """The cells of a run: experiment, run, tag, state, step, speed, best, test, age, note."""
-    note = seen.reason or (seen.notes[-1].text if seen.notes else "")
+    # What somebody wrote says more than what the run found itself: it knew of that.
+    own = seen.notes[-1].text if seen.notes else ""
+    note = seen.reason or own or (seen.warnings[-1] if seen.warnings else "")
     return [
         seen.experiment, seen.run.timestamp, seen.tag or "", state_in_words(seen, now),
         step_in_words(seen), speed_in_words(seen), score_in_words(seen.best),
@@ -199,6 +201,7 @@ def as_json(seen: Seen) -> dict[str, Any]:
             key: score and {"metric": score.metric, "value": score.value, "step": score.step}
             for key, score in scores.items()
         },
+        "warnings": list(seen.warnings),
         "notes": [note.model_dump() for note in seen.notes],
         "folder": str(seen.run.logs_dir),
     }  # fmt: skip
@@ -208,4 +211,6 @@ def counted(found: Sequence[Seen]) -> str:
     """``12 runs: 1 running, 10 done, 1 failed``."""
     counts = {state: sum(seen.state == state for seen in found) for state in STATES}
     parts = [f"{count} {state}" for state, count in counts.items() if count]
+    warned = sum(bool(seen.warnings) for seen in found)
+    parts += [f"{warned} with warnings"] if warned else []
     return f"{len(found)} {'run' if len(found) == 1 else 'runs'}: {', '.join(parts)}"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.report.runs import listing
 from sensor2sensor.report.runs.found import find_runs
 from sensor2sensor.report.runs.listing import chosen
+from sensor2sensor.report.runs.page import page, write_page
 from sensor2sensor.report.runs.prune import examined
 from tests.unit.report.made_runs import make_run
 
@@ -98,3 +102,23 @@ def test_a_pattern_means_what_it_means_to_train(tmp_path):
     assert names("**/b") == {"sw/deep/er/b"}
     with pytest.raises(InputError, match=r"no run of an experiment 'run\[2\]'"):
         names("run[2]")  # it is there, has no run, and run2 is not meant
+
+
+def test_what_training_warned_of_is_told(tmp_path):
+    told = {"sign": "constant", "step": 40, "text": "the output is constant", "see": "docs/t.md#c"}
+    make_run(tmp_path, "a", warnings=[told, {"step": "x"}, 7])
+    make_run(tmp_path, "b", warnings="what")
+    one, two = find_runs(tmp_path, tmp_path / "_evaluation")
+    sentence = "step 40: the output is constant; see docs/t.md#c"
+    assert (one.warnings, two.warnings, two.state) == ((sentence,), (), "done")
+    now = datetime(2026, 7, 16, tzinfo=UTC)
+    assert listing.cells(one, now)[-1] == sentence and sentence in page([one], tmp_path, now)
+    assert listing.as_json(one)["warnings"] == [sentence]
+    assert listing.counted([one, two]) == "2 runs: 2 done, 1 with warnings"
+
+
+def test_a_name_that_is_no_text_costs_no_page(tmp_path):
+    make_run(tmp_path, os.fsdecode(b"lat\xfc"), sheets=(10,))
+    found = find_runs(tmp_path, tmp_path / "_evaluation")
+    assert write_page(found, tmp_path / "runs.html", datetime(2026, 7, 16, tzinfo=UTC))
+    assert "lat%FC/samples" in (tmp_path / "runs.html").read_text()
