@@ -124,7 +124,8 @@ def _chosen(args: argparse.Namespace, environment: Environment) -> list[Seen]:
 def _print_json(runs: Sequence[Seen]) -> None:
     from sensor2sensor.report.runs.listing import as_json
 
-    print(json.dumps([as_json(seen) for seen in runs], indent=2, ensure_ascii=False))
+    # In ASCII: JSON itself escapes a name that is no text, and whoever reads it has that name.
+    print(json.dumps([as_json(seen) for seen in runs], indent=2))
 
 
 def _print_table(runs: Sequence[Seen], environment: Environment) -> None:

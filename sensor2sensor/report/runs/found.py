@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -245,11 +246,10 @@ def _settings(run: Run) -> _Settings:
 
 
 def _updated(run: Run) -> datetime | None:
-    times = [
-        datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        for path in (run.run_json, run.logs_dir / JSONL)
-        if path.is_file()
-    ]
+    times = []
+    for path in (run.run_json, run.logs_dir / JSONL):
+        with suppress(OSError):  # there is none, or it went just now
+            times.append(datetime.fromtimestamp(path.stat().st_mtime, UTC))
     return max(times, default=None)
 
 

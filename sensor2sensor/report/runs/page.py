@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import quote
 
 from sensor2sensor.core import files
-from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.report.page.pieces import put_in, read
 from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.runs import listing
@@ -71,8 +71,7 @@ class _Line:
 
     def link(self, path: Path) -> str:
         """A path as the page names it."""
-        # Its bytes: an old disk has names that are no UTF-8.
-        return quote(os.fsencode(os.path.relpath(path, self.folder)))
+        return quote(os.fsencode(Path(os.path.relpath(path, self.folder)).as_posix()))
 
 
 def write_page(runs: Sequence[Seen], path: Path, now: datetime, every: int | None = None) -> int:

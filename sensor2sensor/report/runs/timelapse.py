@@ -13,6 +13,7 @@ from typing import Any
 from sensor2sensor.core import files
 from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.report.page.pieces import put_in, read
 from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.runs.curves import Panel, panels
