@@ -112,7 +112,8 @@ def _chosen(args: argparse.Namespace, environment: Environment) -> list[Seen]:
         if state not in STATES:
             raise InputError(f"--state: no state '{state}'", hint=suggestion(state, STATES))
     found = all_runs(environment, args.metric)
-    runs = ordered(chosen(found, args.experiments, args.tag, states), args.sort)
+    root = environment.experiment_root
+    runs = ordered(chosen(found, args.experiments, args.tag, states, root), args.sort)
     if args.reverse:
         runs = runs[::-1]
     return runs[-args.limit :] if args.limit else runs

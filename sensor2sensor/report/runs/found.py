@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sensor2sensor.config.evaluations import MODEL
 from sensor2sensor.core import files
@@ -37,6 +37,25 @@ class _Best(BaseModel):
     value: float
 
 
+class _Warning(BaseModel):
+    """What training found wrong with itself, and the heading of the docs to read."""
+
+    step: int
+    text: str
+    see: str = ""
+
+    def __str__(self) -> str:
+        return f"step {self.step}: {self.text}{self.see and f'; see {self.see}'}"
+
+
+def _is_warning(value: object) -> bool:
+    try:
+        _Warning.model_validate(value)
+    except ValidationError:
+        return False
+    return True
+
+
 class _Facts(BaseModel):
     """What the table needs of ``run.json``; old runs lack some of it, later ones have more."""
 
@@ -49,6 +68,13 @@ class _Facts(BaseModel):
     reason: str | None = None
     tag: str | None = None
     best: _Best | None = None
+    warnings: tuple[_Warning, ...] = ()
+
+    @field_validator("warnings", mode="before")
+    @classmethod
+    def _readable(cls, value: object) -> list[object]:
+        """Those that can be told: what else stands there makes no run unreadable."""
+        return [one for one in value if _is_warning(one)] if isinstance(value, list) else []
 
 
 class _Settings(BaseModel):
@@ -80,6 +106,7 @@ class Seen:
         best: Its best validation.
         test: What its evaluation says of the same metric, or of its first.
         notes: What was noted of it, the earliest first.
+        warnings: What it warned of itself, as it was told.
     """
 
     run: Run
@@ -98,6 +125,7 @@ class Seen:
     best: Score | None = None
     test: Score | None = None
     notes: tuple[Note, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -186,6 +214,7 @@ def look_at(run: Run, root: Path, tables: Mapping[str, Path], metric: str | None
         saved=facts.step, steps=facts.steps, steps_per_s=log.steps_per_s,
         batch_size=settings.batch_size, model=settings.model_name, tag=facts.tag, best=best,
         test=_tested(experiment, run, tables, asked), notes=notes,
+        warnings=tuple(map(str, facts.warnings)),
     )  # fmt: skip
 
 

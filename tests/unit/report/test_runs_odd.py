@@ -83,10 +83,10 @@ def test_a_name_that_is_no_text_is_shown_and_linked(root, runs):
 
 def test_a_command_is_told_from_what_stands_behind_an_option(root, runs):
     make_run(root, "a", status="failed", tag="prune")
-    for words in (["--debug", "prune", "--failed"], ["--yes", "prune", "--failed"]):
+    for words in (["--debug", "prune", "--failed"], ["--dead", "prune", "--failed"]):
         assert "of 1 runs" in runs(*words)[1]
     assert "unrecognized arguments: --json" in runs("--json", "prune", "--failed")[2]
-    assert "1 runs: " in runs("--tag", "prune")[1] or "1 run: " in runs("--tag", "prune")[1]
+    assert "1 run: 1 failed" in runs("--tag", "prune")[1]
 
 
 @pytest.mark.parametrize(
