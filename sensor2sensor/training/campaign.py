@@ -135,7 +135,7 @@ class Campaign:
     def _standing(self, job: Job) -> Standing:
         places = self.environment.evaluation_dir, split_of(self.args)
         asked = self._view_of(job), self._alike_of(job)
-        return standing(*asked, *places, [name_of(text) for text in job.point])
+        return standing(*asked, *places, [name_of(text) for text in job.point], self._say)
 
     def _standing_alone(self, job: Job) -> Standing:
         try:

@@ -216,7 +216,7 @@ class Chain:
         # A session of its own: Ctrl-C comes from here alone, once.
         self._child = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own door
         if self._signal is not None:  # while it was being started
-            self._child.send_signal(_passed_on(self._signal))
+            self._child.send_signal(self._signal)
         code = self._child.wait()
         self._child = None
         result.code = 128 - code if code < 0 else code
@@ -227,16 +227,16 @@ class Chain:
 
     def _words(self, job: Job) -> list[str]:
         """The words of the command that trains one job."""
-        words = ["--exp", job.exp, "--split", split_of(self.args)]
+        words = [f"--exp={job.exp}", "--split", split_of(self.args)]
         for name in PASSED_ON:
             value = getattr(self.args, name)
             option = f"--{name.replace('_', '-')}"
             if value is True:
                 words.append(option)
             elif value not in (None, False):
-                words += [option, str(value)]
+                words.append(f"{option}={value}")  # which may begin with a hyphen
         for text in (*self.args.set, *job.options):
-            words += ["--set", text]
+            words.append(f"--set={text}")
         if self._end is not None:
             words += ["--max-minutes", f"{max(self._end - time.monotonic(), 1) / 60:.4f}"]
         return words
@@ -244,7 +244,7 @@ class Chain:
     def _forward(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
         if self._child is not None:
-            self._child.send_signal(_passed_on(number))
+            self._child.send_signal(number)
 
     def _told(self, stopped: int | None) -> int:
         """Say what came of all; returns the exit code."""
@@ -274,11 +274,6 @@ def is_trial(args: argparse.Namespace) -> bool:
 def split_of(args: argparse.Namespace) -> str:
     """The split that runs are scored on: a sweep chooses, and who chooses does not look at test."""
     return "val" if args.sweep else str(args.split)
-
-
-def _passed_on(number: int) -> int:
-    """The signal that makes a training save and end: a closed terminal would end it at once."""
-    return signal.SIGTERM if number == signal.SIGHUP else number
 
 
 def _in_words(result: Result) -> str:

@@ -50,9 +50,14 @@ class Standing:
         return f"unfinished ({self.run.timestamp}, step {self.step})"
 
 
+def silent(line: str) -> None:
+    """Takes a line that was told when the run began."""
+
+
 def standing(
-    view: View, alike: Alike, evaluations: Path, split: str, exact: Collection[str] = ()
-) -> Standing:
+    view: View, alike: Alike, evaluations: Path, split: str, exact: Collection[str] = (),
+    say: Callable[[str], None] = silent,
+) -> Standing:  # fmt: skip
     """The newest run that has the settings which are asked for, a finished one before others.
 
     A run that began with another's weights is none: nobody who asks again would get the same.
@@ -64,14 +69,19 @@ def standing(
         split: The split that a finished run is evaluated on.
         exact: Keys whose value must be the same, though a run may be resumed with another.
 
+        say: Takes a line for each run that is passed over because its files are damaged.
+
     Raises:
         ConfigError: The experiment cannot be used.
     """
     asked = view(None, None)
     known: list[Standing] = []
-    for run in reversed(list_runs(asked.exp_dir)):
+    for run in reversed(list_runs(asked.exp_dir, passed_over=say)):
         record = read_run_json(run)
         if not record.keys() >= FACTS or _begun_elsewhere(run, record):
+            continue
+        if (damage := _damage(run)) is not None:
+            say(damage)
             continue
         if not _has_its_settings(run, view, alike) or not _equal(run, asked.config, exact):
             continue
@@ -80,6 +90,17 @@ def standing(
         finished = done and evaluated(run, asked.name, evaluations, split)
         known.append(Standing(run, finished, record["step"]))
     return next((one for one in known if one.finished), known[0] if known else Standing())
+
+
+def _damage(run: Run) -> str | None:
+    """What is wrong with a run's own copy of its settings, where there is one."""
+    if not run.resolved.is_file():
+        return None
+    try:
+        kept = files.read_json(run.resolved)
+    except (InputError, OSError) as error:
+        return f"passed over: {error}"
+    return None if isinstance(kept, dict) else f"passed over: {run.resolved}: is no JSON object"
 
 
 def _begun_elsewhere(run: Run, record: Mapping[str, Any]) -> bool:
@@ -148,10 +169,6 @@ class Aside:
         if self._pool is not None:
             self._pool.shutdown()
         self._pool = None
-
-
-def silent(line: str) -> None:
-    """Takes a line that was told when the run began."""
 
 
 def evaluated(run: Run, name: str, folder: Path, split: str) -> bool:

@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from sensor2sensor.config.cadence import better
 from sensor2sensor.core import files
@@ -127,7 +128,7 @@ def table(
     if apart:
         say(f"none is marked: these runs differ in {', '.join(apart)}, so they do not compare")
     elif best is not None:
-        say(f"* {WARNING}: python evaluate.py --exp {exp} --timestamp {best.runs[0]}")
+        say(f"* {WARNING}: python evaluate.py --exp {quote(exp)} --timestamp {best.runs[0]}")
 
 
 def _shown(line: Line) -> str:

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sensor2sensor.config.evaluations import MODEL
 from sensor2sensor.core import files
@@ -18,7 +18,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.locks import holder
 from sensor2sensor.core.runs import Run
 from sensor2sensor.core.times import parse_utc
-from sensor2sensor.report.runs.logs import JSONL, Log, Score, number, read_log
+from sensor2sensor.report.runs.logs import JSONL, MOST_STEPS, Log, Score, number, read_log
 from sensor2sensor.report.runs.notes import Note, notes_of
 
 # What a run has beside others of its kind; an experiment may be called so elsewhere.
@@ -28,6 +28,7 @@ DEAD = "dead"  # it says that it runs, and its process is gone
 UNREADABLE = "unreadable"
 STATES = (RUNNING, DONE, INTERRUPTED, FAILED, DEAD, UNREADABLE)
 Kind = TypeVar("Kind", bound=BaseModel)
+Count = Annotated[int, Field(ge=0, lt=MOST_STEPS)]
 
 
 class _Best(BaseModel):
@@ -62,8 +63,8 @@ class _Facts(BaseModel):
 
     started: str
     status: str
-    step: int = 0
-    steps: int = 0
+    step: Count = 0
+    steps: Count = 0
     reason: str | None = None
     tag: str | None = None
     best: _Best | None = None
@@ -79,7 +80,7 @@ class _Facts(BaseModel):
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    batch_size: int | None = None
+    batch_size: Count | None = None
     model_name: str | None = None
     monitor: Mapping[str, Any] | None = None
 

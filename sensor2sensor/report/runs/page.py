@@ -71,7 +71,8 @@ class _Line:
 
     def link(self, path: Path) -> str:
         """A path as the page names it."""
-        return quote(os.fsencode(Path(os.path.relpath(path, self.folder)).as_posix()))
+        # Its bytes: an old disk has names that are no UTF-8.
+        return quote(os.fsencode(os.path.relpath(path, self.folder)))
 
 
 def write_page(runs: Sequence[Seen], path: Path, now: datetime, every: int | None = None) -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core import files
-from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.report.page.pieces import put_in, read

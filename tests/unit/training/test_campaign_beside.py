@@ -13,11 +13,13 @@ from experiment import Experiment
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.core.runs import Run
-from sensor2sensor.training.chain import Result, _fault, _passed_on
-from sensor2sensor.training.jobs import Job, jobs_of
+from sensor2sensor.core.runs import Run, find_run
+from sensor2sensor.training import interrupts
+from sensor2sensor.training.arguments import arguments
+from sensor2sensor.training.chain import SIGNALS, Chain, Result, _fault
+from sensor2sensor.training.jobs import Job, Jobs, jobs_of
 from sensor2sensor.training.rows import read_log
-from sensor2sensor.training.standing import Standing, standing
+from sensor2sensor.training.standing import FACTS, Standing, standing
 from sensor2sensor.training.sweep_table import lines_of, table, unlike
 from several import campaign_of
 from tests.doors import HANG_S
@@ -136,11 +138,39 @@ def test_a_table_takes_what_is_whole_and_marks_what_compares(tmp_path):
     assert any(line.startswith("*") for line in told(results, ("steps",)))
 
 
-def test_what_ends_a_training_is_told_and_a_closed_terminal_lets_it_save(tmp_path):
+def test_what_ends_a_training_is_told(tmp_path):
     run = Run(tmp_path, "0101-0000")
     run.logs_dir.mkdir(parents=True)
     run.run_json.write_text('{"started": "2026-')  # cut with its process
     assert _fault(run, 137) == "ended by SIGKILL"
     assert _fault(run, 200) == _fault(None, 200) == "exit code 200, the reason stands above"
-    assert _passed_on(signal.SIGHUP) == signal.SIGTERM
-    assert _passed_on(signal.SIGINT) == signal.SIGINT
+    assert SIGNALS == interrupts.SIGNALS  # each goes on as it is, and a training saves on each
+
+
+def test_damaged_files_of_an_old_run_are_passed_over_with_a_line(tmp_path):
+    for stamp, record, kept in (
+        ("0101-0000", '{"star', "{}"),
+        ("0101-0001", json.dumps(dict.fromkeys(FACTS, 1) | {"started": "2026"}), '{"mod'),
+    ):
+        run = Run(tmp_path, stamp)
+        run.logs_dir.mkdir(parents=True)
+        run.run_json.write_text(record)
+        run.resolved.write_text(kept)
+    asked, said = SimpleNamespace(exp_dir=tmp_path, name="a", STEPS=4), []
+    found = standing(lambda *_: asked, lambda _: True, tmp_path, "val", say=said.append)
+    assert found == Standing() and len(said) == 2
+    assert all(line.startswith("passed over: ") and "not valid JSON" in line for line in said)
+    # Of one that is named nobody else's damage counts.
+    assert find_run(tmp_path, "0101-0001") == Run(tmp_path, "0101-0001")
+    with pytest.raises(InputError, match=r"0101-0000/run\.json"):
+        find_run(tmp_path, None)
+
+
+def test_words_of_a_training_may_begin_with_a_hyphen(tmp_path):
+    given = ["--exp", "a", "--tag=-x", "--set", "loss=-1"]
+    args = arguments("").parse_args(given)
+    job = Job("-top", ("gen_loss.gen_l1=-2",))
+    words = Chain(Jobs((job,), True), args, *[None] * 5)._words(job)
+    made = arguments("").parse_args(words)
+    assert (made.exp, made.tag) == ("-top", "-x")
+    assert made.set == ["loss=-1", "gen_loss.gen_l1=-2"]
