@@ -31,9 +31,10 @@ def notes_of(run: Run) -> tuple[Note, ...]:
     """Its notes, the earliest first; one that says so where they cannot be read."""
     try:
         return _read(run)
-    except (InputError, OSError) as error:
-        why = error.what if isinstance(error, InputError) else error.strerror
-        return (Note(time="", text=f"{NAME} cannot be read: {why}"),)
+    except InputError as error:
+        return (Note(time="", text=f"{NAME} cannot be read: {error.what}"),)
+    except OSError as error:  # another user's
+        return (Note(time="", text=f"{NAME} cannot be read: {error.strerror}"),)
 
 
 def add_note(run: Run, text: str, now: datetime) -> None:

@@ -71,7 +71,8 @@ class _Line:
 
     def link(self, path: Path) -> str:
         """A path as the page names it."""
-        return quote(os.fsencode(Path(os.path.relpath(path, self.folder)).as_posix()))
+        # Its bytes: an old disk has names that are no UTF-8.
+        return quote(os.fsencode(os.path.relpath(path, self.folder)))
 
 
 def write_page(runs: Sequence[Seen], path: Path, now: datetime, every: int | None = None) -> int:
@@ -236,7 +237,7 @@ def _row(line: _Line, now: datetime) -> str:
     # What is sorted by, where that is not what is shown.
     values = {4: seen.step, 5: seen.images_per_s or "", 8: began,
               6: seen.best.value if seen.best else "", 7: seen.test.value if seen.test else ""}
-    note = text("; ".join([seen.reason, *(f"{n.time[:16].replace('T', ' ')} {n.text}".strip()
+    note = text("; ".join([seen.reason, *seen.warnings, *(f"{n.time[:16].replace('T', ' ')} {n.text}".strip()
                                           for n in seen.notes)]).removeprefix("; "))
     shown = [text(cell) for cell in cells]
     shown[0], shown[9] = _broken(seen.experiment), note
@@ -289,5 +290,5 @@ def _short(values: Sequence[float]) -> list[Any]:
 
 def _words(seen: Seen) -> str:
     """What a filter looks into."""
-    notes = " ".join(note.text for note in seen.notes)
+    notes = " ".join([*(note.text for note in seen.notes), *seen.warnings])
     return " ".join([seen.name, seen.tag or "", seen.state, seen.model or "", notes]).lower()

@@ -13,12 +13,14 @@ import pytest
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.config.jsonc import load_jsonc
-from sensor2sensor.core.errors import ConfigError
+from sensor2sensor.core.errors import ConfigError, InputError
+from sensor2sensor.core.runs import Run
 from sensor2sensor.report.runs import command
-from sensor2sensor.report.runs.found import find_runs
+from sensor2sensor.report.runs.found import Seen, find_runs
+from sensor2sensor.report.runs.named import take
 from sensor2sensor.report.runs.timelapse import write_timelapse
 from sensor2sensor.training.jobs import jobs_of
-from tests.unit.report.made_runs import make_run
+from tests.unit.report.made_runs import STARTED, make_run
 
 NOW = datetime(2026, 7, 16, 9, 30, tzinfo=UTC)
 # Root may read whatever rights forbid, but not this: from its beginning it gives an I/O error.
@@ -77,3 +79,44 @@ def test_a_name_that_is_no_text_is_shown_and_linked(root, runs):
     assert Path(told["folder"]) == run.logs_dir
     (seen,) = find_runs(root, root / "_evaluation")
     assert write_timelapse(seen, root / "lapse.html")[0] == 1
+
+
+def test_a_command_is_told_from_what_stands_behind_an_option(root, runs):
+    make_run(root, "a", status="failed", tag="prune")
+    for words in (["--debug", "prune", "--failed"], ["--dead", "prune", "--failed"]):
+        assert "of 1 runs" in runs(*words)[1]
+    assert "unrecognized arguments: --json" in runs("--json", "prune", "--failed")[2]
+    assert "1 run: 1 failed" in runs("--tag", "prune")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "left"),
+    [
+        (["2019-2020"], "2019-2020/0101-0001", []),
+        (["2019-2020", "hello"], "2019-2020/0101-0001", ["hello"]),
+        (["2019-2020/0101-0000"], "2019-2020/0101-0000", []),
+        (["2019-2020", "0101-0000"], "2019-2020/0101-0000", []),
+        (["sea/2019-2020/", "2019-2020"], "sea/2019-2020/0101-0000", ["2019-2020"]),
+    ],
+)
+def test_an_experiment_may_be_called_by_years(tmp_path, words, name, left):
+    named = [("2019-2020", "0101-0000"), ("2019-2020", "0101-0001"), ("sea/2019-2020", "0101-0000")]
+    found = [Seen(Run(tmp_path / exp, stamp), exp, "done") for exp, stamp in named]
+    seen, rest = take(words, found)
+    assert (seen.name, rest) == (name, left)
+    with pytest.raises(InputError, match=r"valid: 0101-0000, 0101-0001\)|0101-0000, 0101-0001$"):
+        take(["9999-9999"], found)
+
+
+def test_numbers_without_end_are_no_numbers(root, runs):
+    run = make_run(root, "a", status="failed")
+    digits = "9" * 400
+    with (run.logs_dir / "metrics.jsonl").open("a") as log:
+        log.write(f'{{"step": 110, "kind": "train", "steps_per_s": {digits}}}\n')
+        log.write(f'{{"step": {digits}, "kind": "val", "ssim": {digits}}}\n')
+    other = make_run(root, "b")
+    other.run_json.write_text(f'{{"started": "{STARTED}", "status": "running", "steps": {digits}}}')
+    code, out, err = runs("--html")
+    assert (code, err) == (0, "") and "2 runs" in out
+    code, out, _ = runs("--json")
+    assert (code, [one["step"] for one in json.loads(out)]) == (0, [0, 110])

@@ -103,7 +103,7 @@ def test_trainings_that_begin_at_once_share_one_new_file(tmp_path, monkeypatch):
     runs, points, _ = history(tmp_path / "_mlflow")
     assert sorted(run.info.run_name for run in runs) == ["one", "two"]
     assert runs[0].data.params == {
-        "weights.B02 _10 m_": "1.0", "weights.B02 _10 m__2": "2.0", "weights.__/a/b": "3.0",
+        "weights.B02 _10 m_": "1.0", "weights.B02 _10 m__2": "2.0", "weights__./a/b": "3.0",
     }  # fmt: skip
     assert list(points) == ["val/r² _red_"]
 
