@@ -23,8 +23,10 @@ def campaign_of(args: argparse.Namespace) -> Campaign | None:
     """
     environment = load_environment(args.environment)
     jobs = jobs_of(args.exp, environment, args.set, args.sweep)
-    one_of_them = args.resume and args.timestamp
-    if not args.list and (one_of_them or not jobs.several):
+    # Of seeds alone: a pattern and a sweep mean many, however few they are.
+    one_of_them = args.resume and args.timestamp and not (jobs.wild or jobs.swept)
+    whole = args.list or args.only is not None
+    if not whole and (one_of_them or not jobs.several):
         return None
     aside = Aside()
     views = partial(_asked, args, environment), partial(_alike, args, aside)

@@ -102,8 +102,8 @@ def load_jsonc(path: Path, example: str | None = None) -> JsonDocument:
         example: Where a file of its kind that works is found; the hint where no slip is likely.
 
     Raises:
-        ConfigError: Missing, too large, too deep, not UTF-8, or not JSON; with line, column and
-            the likely slip.
+        ConfigError: Missing, not readable, too large, too deep, not UTF-8, or not JSON; with line,
+            column and the likely slip.
     """
     text = blank_comments(_text(path))
     if (line := _deep_line(text)) is not None:
@@ -146,6 +146,8 @@ def _text(path: Path) -> str:
         raise ConfigError("no such file", where=path) from None
     except IsADirectoryError:
         raise ConfigError("is a folder, not a file", where=path) from None
+    except OSError as error:  # another user's, or on a share that is gone
+        raise ConfigError(f"cannot be read ({error.strerror})", where=path) from None
     if len(raw) > MAX_BYTES:
         problem = f"{len(raw)} bytes; a configuration has at most {MAX_BYTES}"
         raise ConfigError(problem, where=path)

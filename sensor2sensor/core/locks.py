@@ -84,12 +84,11 @@ def holder(path: Path) -> str | None:
     words, told = content.split(), _described(content)
     if not POSIX:  # where nobody can hold one
         return None
-    local = len(words) > 1 and words[0].isdigit() and words[1] == os.uname().nodename
-    if local and not _alive(int(words[0])):
-        return None
     if content.endswith(BY_CONTENT):
-        return told
-    # Tried last, and shared: for a moment it stands in the way of who begins to hold it.
+        local = len(words) > 1 and words[0].isdigit() and words[1] == os.uname().nodename
+        return None if local and not _alive(int(words[0])) else told
+    # The kernel knows, not the number: a container has numbers of its own, and its host's name.
+    # Shared: for a moment it stands in the way of who begins to hold it.
     return told if _locked(path) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -92,15 +93,27 @@ def options_of(run: Run) -> list[str]:
     return list(read_run_json(run).get("set", [])) if run.run_json.is_file() else []
 
 
-def list_runs(exp_dir: Path) -> list[Run]:
-    """Runs that have a readable run.json, oldest start first.
+def list_runs(exp_dir: Path, passed_over: Callable[[str], None] | None = None) -> list[Run]:
+    """Runs that have a run.json, oldest start first.
 
     The start is taken from run.json since the folder's name has no year.
+
+    Args:
+        exp_dir: The experiment's folder.
+        passed_over: Takes a line for each whose run.json is damaged; None: that is an error.
+
+    Raises:
+        InputError: A run.json is damaged.
     """
     started: list[tuple[str, str, Run]] = []
     for path in sorted(Path(exp_dir).glob("logs/*/run.json")):
         run = Run(Path(exp_dir), path.parent.name)
-        started.append((read_run_json(run)["started"], run.timestamp, run))
+        try:
+            started.append((read_run_json(run)["started"], run.timestamp, run))
+        except (InputError, OSError) as error:
+            if passed_over is None:
+                raise
+            passed_over(f"passed over: {error}")
     return [run for _, _, run in sorted(started, key=lambda entry: entry[:2])]
 
 
@@ -116,20 +129,21 @@ def find_run(exp_dir: Path, timestamp: str | None) -> Run:
     Raises:
         InputError: There is no such run; the existing ones are named.
     """
-    runs = {run.timestamp: run for run in list_runs(exp_dir)}
+    if timestamp is not None and (named := Run(Path(exp_dir), timestamp)).run_json.is_file():
+        read_run_json(named)  # whatever is wrong with others
+        return named
+    runs = [run.timestamp for run in list_runs(exp_dir)]
     if timestamp is None:
         found = latest_run(exp_dir)
         if found is None:
             raise InputError("no run yet", where=exp_dir, hint="start one with train.py")
         return found
-    if timestamp not in runs:
-        hint = f"runs there: {', '.join(runs) or 'none'}"
-        # The settings are written before run.json: a kill in between leaves them alone.
-        if Run(Path(exp_dir), timestamp).resolved.is_file():
-            # Not with --timestamp alone: --restore and --set were noted nowhere yet.
-            hint = "it was killed before it began; repeat the command that was cut off"
-        raise InputError(f"no run '{timestamp}'", where=exp_dir, hint=hint)
-    return runs[timestamp]
+    hint = f"runs there: {', '.join(runs) or 'none'}"
+    # The settings are written before run.json: a kill in between leaves them alone.
+    if Run(Path(exp_dir), timestamp).resolved.is_file():
+        # Not with --timestamp alone: --restore and --set were noted nowhere yet.
+        hint = "it was killed before it began; repeat the command that was cut off"
+    raise InputError(f"no run '{timestamp}'", where=exp_dir, hint=hint)
 
 
 def new_timestamp(exp_dir: Path, now: datetime) -> str:

@@ -8,14 +8,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sensor2sensor.config.layers import name_of
 from sensor2sensor.config.places import find_experiment
 from sensor2sensor.core.cli import EXIT_BAD_INPUT, EXIT_DONE
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.chain import Chain, is_trial, refuse_of_one, split_of
 from sensor2sensor.training.jobs import Job, Jobs
-from sensor2sensor.training.standing import Alike, Aside, View, released, reserved, standing
-from sensor2sensor.training.sweep_table import lines_of, table
+from sensor2sensor.training.standing import (
+    Alike,
+    Aside,
+    View,
+    claimed,
+    released,
+    reserved,
+    standing,
+)
+from sensor2sensor.training.sweep_table import lines_of, table, unlike
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
@@ -65,7 +74,8 @@ class Campaign:
         refuse_of_one(self.args, self.jobs)
         if self.args.only is not None:
             return self._only(self.args.only, here)
-        chain = Chain(self.jobs, self.args, door, self._standing, self._folder, self._say)
+        asked = self._standing, self._standing_alone, self._folder
+        chain = Chain(self.jobs, self.args, door, *asked, self._say)
         self._look(chain)
         if self.args.list:
             for line in chain.listed():
@@ -81,7 +91,8 @@ class Campaign:
             self._look(chain)
             for exp, metric in metrics.items():
                 own = [result for result in chain.results if result.job.exp == exp]
-                table(exp, lines_of(own, metric), metric, self._say)
+                apart = unlike(own, self.jobs.swept)
+                table(exp, lines_of(own, metric), metric, self._say, apart)
         elif not trial and any(job.seed is not None for job in self.jobs.jobs):
             self._say("seeds of one experiment stand as one entry in `s2s report`")
         return code
@@ -95,23 +106,24 @@ class Campaign:
         job = jobs[number]
         if job.fault is not None:
             raise InputError(job.fault)
-        known = self._standing(job)
-        self._aside.close()
-        self._say(f"== {number} of 0 to {len(jobs) - 1}: {job.label}, {known}")
         own = {**vars(self.args), "exp": job.exp, "set": [*self.args.set, *job.options]}
         own |= {"split": split_of(self.args)}
+        head = f"== {number} of 0 to {len(jobs) - 1}: {job.label}"
         if is_trial(self.args):
+            self._say(head)
             return here(argparse.Namespace(**own))
-        if known.finished:
-            return EXIT_DONE
-        run = known.run or Run(
-            self._folder(job.exp), reserved(self._folder(job.exp), datetime.now())
-        )
-        own |= {"timestamp": run.timestamp, "resume": known.run is not None}
-        try:
-            return here(argparse.Namespace(**own))
-        finally:
-            released(run)
+        folder = self._folder(job.exp)
+        with claimed(folder, own["set"]):
+            known = self._standing_alone(job)
+            self._say(f"{head}, {known}")
+            if known.finished:
+                return EXIT_DONE
+            run = known.run or Run(folder, reserved(folder, datetime.now()))
+            own |= {"timestamp": run.timestamp, "resume": known.run is not None}
+            try:
+                return here(argparse.Namespace(**own))
+            finally:
+                released(run)
 
     def _look(self, chain: Chain) -> None:
         """Find out how far each job has come; the process that was asked ends before trainings."""
@@ -122,7 +134,14 @@ class Campaign:
 
     def _standing(self, job: Job) -> Standing:
         places = self.environment.evaluation_dir, split_of(self.args)
-        return standing(self._view_of(job), self._alike_of(job), *places)
+        asked = self._view_of(job), self._alike_of(job)
+        return standing(*asked, *places, [name_of(text) for text in job.point], self._say)
+
+    def _standing_alone(self, job: Job) -> Standing:
+        try:
+            return self._standing(job)
+        finally:
+            self._aside.close()
 
     def _folder(self, exp: str) -> Path:
         return find_experiment(exp, self.environment)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +20,10 @@ from types import FrameType
 
 from sensor2sensor.core.cli import EXIT_DONE, EXIT_SOME_FAILED
 from sensor2sensor.core.errors import InputError, Sensor2SensorError
+from sensor2sensor.core.locks import InUseError, holder
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.training.jobs import Job, Jobs
-from sensor2sensor.training.standing import Standing, released, reserved
+from sensor2sensor.training.standing import Standing, claimed, released, reserved
 from sensor2sensor.training.time_limit import EXIT_TIME_UP
 
 Say = Callable[[str], None]
@@ -42,12 +44,14 @@ class Result:
         standing: What there is of it.
         code: Exit code of its process; None: none was started.
         fault: Why it failed; None: it did not.
+        elsewhere: Who trains it now; None: nobody else.
     """
 
     job: Job
     standing: Standing = field(default_factory=Standing)
     code: int | None = None
     fault: str | None = None
+    elsewhere: str | None = None
 
 
 def refuse_of_one(args: argparse.Namespace, jobs: Jobs) -> None:
@@ -60,7 +64,9 @@ def refuse_of_one(args: argparse.Namespace, jobs: Jobs) -> None:
     if named is not None:
         first = jobs.jobs[0]
         own = "".join(f" --set {text}" for text in first.options)
-        problem = f"--{named} names one run, and these are {len(jobs.jobs)} trainings"
+        count = len(jobs.jobs)
+        what = "this is a training of several" if count == 1 else f"these are {count} trainings"
+        problem = f"--{named} names one run, and {what}"
         raise InputError(problem, hint=f"name one of them, as --exp {first.exp}{own}")
 
 
@@ -72,6 +78,7 @@ class Chain:
         args: The command line.
         door: The file ``train.py``.
         standing_of: How far a job has come.
+        again: The same, asked between trainings: nothing that it takes stays behind.
         folder_of: The folder of an experiment, by its name.
         say: Takes lines.
     """
@@ -82,11 +89,13 @@ class Chain:
         args: argparse.Namespace,
         door: Path,
         standing_of: Callable[[Job], Standing],
+        again: Callable[[Job], Standing],
         folder_of: Callable[[str], Path],
         say: Say,
     ) -> None:
         self.jobs, self.args, self.door = jobs, args, door
-        self._standing_of, self._folder_of, self._say = standing_of, folder_of, say
+        self._standing_of, self._again = standing_of, again
+        self._folder_of, self._say = folder_of, say
         self._signal: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
         minutes = args.max_minutes
@@ -105,7 +114,7 @@ class Chain:
                 continue
             try:
                 result.standing = self._standing_of(result.job)
-            except Sensor2SensorError as error:
+            except (Sensor2SensorError, OSError) as error:
                 if self.jobs.swept or not wild:
                     raise
                 result.fault = str(error)
@@ -158,8 +167,8 @@ class Chain:
                 continue
             if (stopped := self._before_next()) is not None:
                 return stopped
-            self._say(f"== {number}/{total} {result.job.label}: {_beginning(result, trial)}")
-            code = self._train(result, trial)
+            head = f"{number}/{total} {result.job.label}"
+            code = self._train(head, result) if trial else self._alone(head, result)
             if code in STOPPED:
                 return code
             if self._signal is not None:  # at the last step: the training is done, the chain stops
@@ -171,14 +180,37 @@ class Chain:
             return 128 + self._signal
         return EXIT_TIME_UP if self._end is not None and time.monotonic() >= self._end else None
 
-    def _train(self, result: Result, trial: bool) -> int:
-        """One job in a process of its own; its exit code as a shell tells it."""
-        folder, known = self._folder_of(result.job.exp), result.standing.run
-        words: list[str] = []
-        run = known
-        if not trial:
-            run = known or Run(folder, reserved(folder, datetime.now()))
-            words = ["--timestamp", run.timestamp, *(["--resume"] if known else [])]
+    def _alone(self, head: str, result: Result) -> int | None:
+        """Train a job that nobody else trains or has trained meanwhile; None where somebody has."""
+        try:
+            folder = self._folder_of(result.job.exp)
+            with claimed(folder, (*self.args.set, *result.job.options)):
+                result.standing = self._again(result.job)
+                known = result.standing.run
+                if result.standing.finished:
+                    self._say(f"== {head}: {result.standing}")
+                    return None
+                if known is not None and (process := holder(known.lock)) is not None:
+                    raise InUseError(f"in use by {process}")
+                run = known or Run(folder, reserved(folder, datetime.now()))
+                try:
+                    return self._train(head, result, run)
+                finally:
+                    released(run)
+        except InUseError as error:
+            result.elsewhere = str(error.what)
+            self._say(f"== {head}: {result.elsewhere}, which trains it; the next goes on")
+        except (Sensor2SensorError, OSError) as error:
+            result.fault = str(error)
+            self._say(f"== {head}: failed ({result.fault}); the next goes on")
+        return None
+
+    def _train(self, head: str, result: Result, run: Run | None = None) -> int:
+        """One job in a process of its own, or a trial of it; its exit code as a shell tells it."""
+        self._say(f"== {head}: {_beginning(result, run is None)}")
+        resumed = run is not None and result.standing.run is not None
+        words = [] if run is None else ["--timestamp", run.timestamp]
+        words += ["--resume"] if resumed else []
         command = [sys.executable, str(self.door), *self._words(result.job), *words]
         sys.stdout.flush()
         # A session of its own: Ctrl-C comes from here alone, once.
@@ -188,8 +220,6 @@ class Chain:
         code = self._child.wait()
         self._child = None
         result.code = 128 - code if code < 0 else code
-        if run is not None and not trial:
-            released(run)
         if result.code not in STOPPED and result.code != EXIT_DONE:
             result.fault = _fault(run, result.code)
             self._say(f"== {result.job.label}: failed ({result.fault}); the next goes on")
@@ -197,16 +227,16 @@ class Chain:
 
     def _words(self, job: Job) -> list[str]:
         """The words of the command that trains one job."""
-        words = ["--exp", job.exp, "--split", split_of(self.args)]
+        words = [f"--exp={job.exp}", "--split", split_of(self.args)]
         for name in PASSED_ON:
             value = getattr(self.args, name)
             option = f"--{name.replace('_', '-')}"
             if value is True:
                 words.append(option)
             elif value not in (None, False):
-                words += [option, str(value)]
+                words.append(f"{option}={value}")  # which may begin with a hyphen
         for text in (*self.args.set, *job.options):
-            words += ["--set", text]
+            words.append(f"--set={text}")
         if self._end is not None:
             words += ["--max-minutes", f"{max(self._end - time.monotonic(), 1) / 60:.4f}"]
         return words
@@ -228,11 +258,12 @@ class Chain:
         for result in failed:
             self._say(f"  failed: {result.job.label}: {result.fault}")
         for result in left:
-            self._say(f"  left: {result.job.label}")
+            told = f": {result.elsewhere}" if result.elsewhere else ""
+            self._say(f"  left: {result.job.label}{told}")
         if stopped is not None:
             self._say("the same command goes on from here")
             return stopped
-        return EXIT_SOME_FAILED if failed else EXIT_DONE
+        return EXIT_SOME_FAILED if failed or left else EXIT_DONE
 
 
 def is_trial(args: argparse.Namespace) -> bool:
@@ -259,10 +290,11 @@ def _beginning(result: Result, trial: bool) -> str:
 
 def _fault(run: Run | None, code: int) -> str:
     """Why a training failed: what its run.json says, or its exit code."""
-    if code > 128:
+    if code - 128 in signal.valid_signals():  # others are exit codes of a library's own
         return f"ended by {signal.Signals(code - 128).name}"
     if run is not None and run.run_json.is_file():
-        record = read_run_json(run)
-        if record["status"] == "failed":
-            return str(record["reason"])
+        with suppress(InputError):  # it may have been cut with its process
+            record = read_run_json(run)
+            if record.get("status") == "failed":
+                return str(record.get("reason"))
     return f"exit code {code}, the reason stands above"

@@ -1,4 +1,4 @@
-"""What ends a training early: SIGTERM, SIGINT or its time; a second signal kills."""
+"""What ends a training early: SIGTERM, SIGINT, SIGHUP or its time; a second signal kills."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from types import FrameType, TracebackType
 
 from sensor2sensor.training.time_limit import EXIT_TIME_UP, TimeLimit
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# SIGHUP: the terminal is closed, or the connection to it.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopSignal:
@@ -65,7 +66,7 @@ class StopSignal:
 
     @property
     def exit_code(self) -> int:
-        """143 after SIGTERM, 130 after SIGINT, 124 where the time is up, 0 without any of them."""
+        """143 after SIGTERM, 130 after SIGINT, 129 after SIGHUP, 124 when time is up, else 0."""
         # As a shell reports a process that a signal has ended.
         if self.received is not None:
             return 128 + self.received.value
@@ -75,7 +76,8 @@ class StopSignal:
         # Python delivers signals to the main thread only; elsewhere they are not ours to take.
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                self._before[number] = signal.signal(number, self._first)
+                if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._first)  # else it is nohup's
         return self
 
     def __exit__(
@@ -90,8 +92,10 @@ class StopSignal:
     def _first(self, number: int, frame: FrameType | None) -> None:
         self.received = signal.Signals(number)
         # The system's own action needs no return to Python: it works in the middle of a long step.
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        for each in self._before:
+            # A closed terminal tells twice, itself and by its shell; that hurries nobody.
+            again = signal.SIG_IGN if each == signal.SIGHUP else signal.SIG_DFL
+            signal.signal(each, again)
         what = "finishing this step and saving"
         if not self._begun:
             what = "stopping before a step is done, there is nothing new to save"

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,11 +58,13 @@ class Jobs:
         jobs: The trainings.
         several: Whether the call is one for many, though these may be few.
         swept: The keys of the sweep.
+        wild: Whether they are named by a pattern.
     """
 
     jobs: tuple[Job, ...]
     several: bool
     swept: tuple[str, ...] = ()
+    wild: bool = False
 
 
 def jobs_of(
@@ -80,9 +82,10 @@ def jobs_of(
         sweeps: What ``--sweep`` says: ``key.path=value,value``.
 
     Raises:
-        InputError: There is no such experiment, or a sweep has no values.
+        InputError: There is no such experiment, or a sweep has no values, or its key is said twice.
         ConfigErrors: A value of the sweep cannot be used.
     """
+    _refuse_twice(options, sweeps)
     points = _points(sweeps)
     wild = bool(WILD.search(exp)) and not _is_experiment(exp, environment)
     names = _matching(exp, environment) if wild else [_name(exp, environment)]
@@ -98,7 +101,22 @@ def jobs_of(
                 found.append(Job(name, fault=str(error)))
     swept = tuple(name_of(text) for text in sweeps)
     seeded = any(job.seed is not None for job in found)
-    return Jobs(tuple(found), bool(wild or sweeps or seeded), swept)
+    return Jobs(tuple(found), bool(wild or sweeps or seeded), swept, wild)
+
+
+def _refuse_twice(options: Sequence[str], sweeps: Sequence[str]) -> None:
+    """Refuse a key that two sweeps set: the later one alone would count, under both names."""
+    keys = [name_of(text) for text in sweeps]
+    for first, second in combinations(keys, 2):
+        if first == second or first.startswith(f"{second}.") or second.startswith(f"{first}."):
+            said = (
+                f"--sweep sets '{second}' twice"
+                if first == second
+                else (f"--sweep sets both '{first}' and '{second}', one of which holds the other")
+            )
+            raise InputError(said, hint="name all values of a key in one --sweep")
+    for key in {name_of(text) for text in options}.intersection(keys):
+        raise InputError(f"--set and --sweep both set '{key}'", hint="leave one of them out")
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -13,7 +13,7 @@ class Outcome:
 
     Attributes:
         step: Steps done in all.
-        exit_code: 0; after a clean save 143 or 130 where a signal, 124 where the time ended it.
+        exit_code: 0; after a clean save 143, 130 or 129 by a signal, 124 where the time ended it.
         model: The trained model.
     """
 

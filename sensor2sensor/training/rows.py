@@ -29,8 +29,18 @@ def row_of(step: int, kind: str, values: Mapping[str, float], facts: Mapping[str
 
 
 def read_log(path: Path) -> list[Row]:
-    """Rows of a ``metrics.jsonl``, in order."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """Rows of a ``metrics.jsonl``, in order; what is none, as a kill leaves it, is passed over."""
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return [row for line in lines if (row := _row(line)) is not None]
+
+
+def _row(line: str) -> Row | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(row, dict) and type(row.get("step")) is int
+    return row if whole and isinstance(row.get("kind"), str) else None
 
 
 def _finite(value: Any) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
@@ -14,13 +17,15 @@ from sensor2sensor.config.layers import Kept, kept_by_run
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.runs import Run, list_runs, new_timestamp, options_of, read_run_json
-from sensor2sensor.training.run_file import changed_settings, refuse_changed, settings
+from sensor2sensor.dataset.ancestry import BEGAN_FROM, FORKED, RESTORED
+from sensor2sensor.training.run_file import MAY_CHANGE, changed_settings, refuse_changed, settings
 
 # Given the timestamp of a run and what it keeps of --set: the experiment as it is asked for.
 View = Callable[[str | None, Kept | None], Any]
 # Whether a run has the settings that are asked for, once the model's own defaults are known.
 Alike = Callable[[str], bool]
 BASELINE = "baseline"
+FACTS = frozenset({"status", "step", "steps", "dataset"})  # what lacks them is no training's
 
 
 @dataclass(frozen=True)
@@ -45,29 +50,77 @@ class Standing:
         return f"unfinished ({self.run.timestamp}, step {self.step})"
 
 
-def standing(view: View, alike: Alike, evaluations: Path, split: str) -> Standing:
+def silent(line: str) -> None:
+    """Takes a line that was told when the run began."""
+
+
+def standing(
+    view: View, alike: Alike, evaluations: Path, split: str, exact: Collection[str] = (),
+    say: Callable[[str], None] = silent,
+) -> Standing:  # fmt: skip
     """The newest run that has the settings which are asked for, a finished one before others.
+
+    A run that began with another's weights is none: nobody who asks again would get the same.
 
     Args:
         view: The experiment as it is asked for.
         alike: Asked where a run differs in what no file says, which may be the model's default.
         evaluations: The folder of all evaluations.
         split: The split that a finished run is evaluated on.
+        exact: Keys whose value must be the same, though a run may be resumed with another.
+
+        say: Takes a line for each run that is passed over because its files are damaged.
 
     Raises:
         ConfigError: The experiment cannot be used.
     """
     asked = view(None, None)
     known: list[Standing] = []
-    for run in reversed(list_runs(asked.exp_dir)):
-        if not _has_its_settings(run, view, alike):
-            continue
+    for run in reversed(list_runs(asked.exp_dir, passed_over=say)):
         record = read_run_json(run)
+        if not record.keys() >= FACTS or _begun_elsewhere(run, record):
+            continue
+        if (damage := _damage(run)) is not None:
+            say(damage)
+            continue
+        if not _has_its_settings(run, view, alike) or not _equal(run, asked.config, exact):
+            continue
         done = BASELINE in record or record["steps"] >= asked.STEPS
         done = done and record["status"] == "done"
         finished = done and evaluated(run, asked.name, evaluations, split)
         known.append(Standing(run, finished, record["step"]))
     return next((one for one in known if one.finished), known[0] if known else Standing())
+
+
+def _damage(run: Run) -> str | None:
+    """What is wrong with a run's own copy of its settings, where there is one."""
+    if not run.resolved.is_file():
+        return None
+    try:
+        kept = files.read_json(run.resolved)
+    except (InputError, OSError) as error:
+        return f"passed over: {error}"
+    return None if isinstance(kept, dict) else f"passed over: {run.resolved}: is no JSON object"
+
+
+def _begun_elsewhere(run: Run, record: Mapping[str, Any]) -> bool:
+    """Whether ``--fork`` or ``--restore`` gave a run the state of another one."""
+    taken = (record.get(key) for key in (RESTORED, BEGAN_FROM))
+    others = any(kept is not None and kept.get("timestamp") != run.timestamp for kept in taken)
+    return others or record.get(FORKED) is not None
+
+
+def _equal(run: Run, config: Any, keys: Collection[str]) -> bool:
+    """Whether a run's own copy has the same value under each of the keys that may change."""
+    free = [key.split(".") for key in keys if key.split(".")[0] in MAY_CHANGE]
+    then, now = (files.read_json(run.resolved), settings(config)) if free else ({}, {})
+    return all(_under(then, key) == _under(now, key) for key in free)
+
+
+def _under(found: Any, key: Sequence[str]) -> Any:
+    for part in key:
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
 
 
 def _has_its_settings(run: Run, view: View, alike: Alike) -> bool:
@@ -118,10 +171,6 @@ class Aside:
         self._pool = None
 
 
-def silent(line: str) -> None:
-    """Takes a line that was told when the run began."""
-
-
 def evaluated(run: Run, name: str, folder: Path, split: str) -> bool:
     """Whether the last state of a run was scored on a split, whatever else was."""
     step = read_run_json(run)["step"]
@@ -139,6 +188,23 @@ def _facts(path: Path) -> dict[str, Any]:
         return {}  # a damaged one proves nothing: the run is scored again
     plain = (str, int, float, type(None))
     return {k: v for k, v in content.items() if isinstance(v, plain)}
+
+
+@contextmanager
+def claimed(exp_dir: Path, options: Sequence[str]) -> Iterator[None]:
+    """Keep other calls from a training until it is done: they would begin the same anew.
+
+    Args:
+        exp_dir: The experiment's folder.
+        options: What ``--set`` says of this training.
+
+    Raises:
+        InUseError: Another call has it.
+        OSError: Nothing can be written there.
+    """
+    name = hashlib.sha256(json.dumps(list(options)).encode()).hexdigest()[:12]
+    with files.lock(exp_dir / f".training-{name}.lock"):
+        yield
 
 
 def reserved(exp_dir: Path, now: datetime) -> str:

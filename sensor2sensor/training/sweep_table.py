@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from sensor2sensor.config.cadence import better
+from sensor2sensor.core import files
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.training.chain import Result
 from sensor2sensor.training.points import ALIKE
@@ -17,6 +20,10 @@ WARNING = (
     "chosen by val alone; the best of several looks better than it is, the more of them the more,"
     " and one seed a value says little: repeat the best with other seeds, then score test once"
 )
+# Of a run's own copy: what says which tiles validations look at, and how they are cut.
+LOOKS = ("dataset", "tilesize", "img_height", "img_width", "sample_val", "exclude_tiles")
+LOOKS += ("enforce_suffix", "exclude_suffix")
+LENGTH = ("steps", "epochs")
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,23 @@ def lines_of(results: Sequence[Result], metric: str) -> list[Line]:
     return made
 
 
-def table(exp: str, lines: Sequence[Line], metric: str, say: Callable[[str], None]) -> None:
+def unlike(results: Sequence[Result], swept: Collection[str] = ()) -> list[str]:
+    """Keys by which the validations of runs do not compare: other tiles, or another length.
+
+    Args:
+        results: Of the jobs of one experiment, with the runs that they have now.
+        swept: The keys of the sweep: a length that is swept is what is compared.
+    """
+    runs = [result.standing.run for result in results if result.standing.run]
+    copies = [files.read_json(run.resolved) for run in runs]
+    keys = LOOKS if {*LENGTH} & {*swept} else (*LOOKS, *LENGTH)
+    return [key for key in keys if len({json.dumps(copy.get(key)) for copy in copies}) > 1]
+
+
+def table(
+    exp: str, lines: Sequence[Line], metric: str, say: Callable[[str], None],
+    apart: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Tell the lines, the best of them marked, and what that is worth.
 
     Args:
@@ -87,20 +110,23 @@ def table(exp: str, lines: Sequence[Line], metric: str, say: Callable[[str], Non
         lines: One a value.
         metric: What they are compared by.
         say: Takes lines.
+        apart: What :func:`unlike` found.
     """
     direction = better(metric)
     # A mean over fewer seeds is no rival of one over all.
     whole = [line for line in lines if line.values and not line.lacking]
     choose = max if direction == "higher" else min
-    best = choose(whole, key=lambda line: line.mean) if whole else None
+    best = choose(whole, key=lambda line: line.mean) if whole and not apart else None
     say(f"{exp}: best validation by {metric} ({direction} is better)")
     names = [" ".join(line.point) for line in lines]
     width = max(map(len, names))
     for name, line in zip(names, lines, strict=True):
         mark = "*" if line is best and len(whole) > 1 else " "
         say(f"{mark} {name:{width}}  {_shown(line)}")
-    if best is not None:
-        say(f"* {WARNING}: python evaluate.py --exp {exp} --timestamp {best.runs[0]}")
+    if apart:
+        say(f"none is marked: these runs differ in {', '.join(apart)}, so they do not compare")
+    elif best is not None:
+        say(f"* {WARNING}: python evaluate.py --exp {quote(exp)} --timestamp {best.runs[0]}")
 
 
 def _shown(line: Line) -> str:

@@ -11,6 +11,8 @@ import json
 import logging
 import math
 import os
+import posixpath
+import re
 import tempfile
 import time
 import uuid
@@ -27,7 +29,10 @@ from sensor2sensor.training.tracking import PROJECT, PUBLISHED, SAMPLES
 IDENTITY = "mlflow.json"
 STORE = "_mlflow"  # below experiment_root
 TAG = "sensor2sensor.run"
+WAIT_S = 120.0  # for other trainings that begin; the first one makes the file in some 10 s
 MOST_LETTERS = 500  # of a parameter, in every version
+LONGEST_NAME = 250
+_UNKNOWN = re.compile(r"[^\w. :/-]")
 
 
 class MlflowTracker:
@@ -66,8 +71,10 @@ class MlflowTracker:
         for noisy in ("mlflow.store.db.utils", "alembic"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         self._entities = entities
-        self._client = MlflowClient(tracking_uri=self._place())
-        self._run_id = self._found()
+        # Made and migrated at its first use: two processes at once would leave a file that is none.
+        with files.lock(self._store / ".lock", WAIT_S):
+            self._client = MlflowClient(tracking_uri=self._place())
+            self._run_id = self._found()
         self._known = {key: self._steps(key) for key in self._keys()}
         for row in rows:
             told = {name: v for name, v in row.items() if name not in ("step", "kind")}
@@ -96,7 +103,8 @@ class MlflowTracker:
             return run_id
         run = self._client.create_run(gathered, tags={TAG: identity}, run_name=self._title)
         run_id = str(run.info.run_id)
-        parameters = [self._entities.Param(k, v) for k, v in _flat(self._settings)]
+        named = _parameters(self._settings)
+        parameters = [self._entities.Param(name, value) for name, value in named.items()]
         self._client.log_batch(run_id, params=parameters[:100])
         for begin in range(100, len(parameters), 100):  # no more at a time
             self._client.log_batch(run_id, params=parameters[begin : begin + 100])
@@ -121,7 +129,8 @@ class MlflowTracker:
     def scalars(self, step: int, kind: str, values: Mapping[str, float], **facts: float) -> None:
         """Add values and facts to what is known of a step."""
         known = self._names if kind == EPOCH else {}
-        row = {known.get(name, f"{kind}/{name}"): v for name, v in {**facts, **values}.items()}
+        every = {**facts, **values}.items()
+        row = {_allowed(known.get(name, f"{kind}/{name}")): value for name, value in every}
         now, made = int(time.time() * 1000), []
         for key, value in row.items():
             steps = self._known.setdefault(key, set())
@@ -148,6 +157,24 @@ class MlflowTracker:
     def close(self, *, failed: bool) -> None:
         """End the run there."""
         self._client.set_terminated(self._run_id, status="FAILED" if failed else "FINISHED")
+
+
+def _parameters(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings by names that MLflow takes; two that it would take for one are told apart."""
+    named: dict[str, str] = {}
+    for name, value in _flat(settings):
+        allowed, count = _allowed(name), 1
+        while allowed in named:
+            count += 1
+            allowed = f"{_allowed(name)[: LONGEST_NAME - 4]}_{count}"
+        named[allowed] = value
+    return named
+
+
+def _allowed(name: str) -> str:
+    """A name without what MLflow refuses: other signs, and what no path has."""
+    path = posixpath.normpath(_UNKNOWN.sub("_", name).lstrip("/"))
+    return path.replace("..", "__")[:LONGEST_NAME] if path != "." else "_"
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:

@@ -30,16 +30,16 @@ sys.exit(stop.exit_code)
 """
 
 
-def start(seconds, repository):
+def start(seconds, repository, *before):
     process = subprocess.Popen(
-        [sys.executable, "-c", LONG_STEPS, str(seconds)],
+        [*before, sys.executable, "-c", LONG_STEPS, str(seconds)],
         stdout=subprocess.PIPE, text=True, cwd=repository,
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_first_signal_lets_the_step_finish(number, repository):
     process = start(0, repository)
     process.send_signal(number)
@@ -58,6 +58,24 @@ def test_the_second_signal_stops_at_once(number, repository):
     out, _ = process.communicate(timeout=HANG_S)
     assert process.returncode == -number
     assert "saved" not in out
+
+
+def test_a_closed_terminal_that_tells_twice_does_not_cut_the_save():
+    said = []
+    with StopSignal(said.append) as stop:
+        assert not stop.asked()
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)  # of the shell that ends with it
+        assert stop.asked() and (stop.exit_code, stop.reason) == (129, "SIGHUP")
+    assert len(said) == 1
+
+
+def test_nohup_is_heeded(repository):
+    process = start(0, repository, "nohup")
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=HANG_S)
+    assert "SIGHUP" not in out and process.returncode == 143
 
 
 def test_before_the_first_step_no_save_is_promised():

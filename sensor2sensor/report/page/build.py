@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.core.versions import __version__, library_versions
 from sensor2sensor.report.load import Results
 from sensor2sensor.report.page import conclusions, group
@@ -74,7 +75,7 @@ def write_page(results: Results, path: Path | None = None) -> tuple[Path, int]:
         InputError: The file cannot be written there.
     """
     path = results.folder / NAME if path is None else path
-    data = page(results).encode("utf-8")
+    data = page(results).encode("utf-8", ESCAPED)
     try:
         files.write_bytes(path, data)
     except OSError as error:

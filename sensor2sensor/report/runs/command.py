@@ -37,18 +37,16 @@ LOG_WIDTH = 200  # of a log file, which has no width of its own
 def main(argv: Sequence[str] | None = None) -> int:
     """List runs, or do what the first word says; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    made = _arguments()
+    valued = {o for a in made._actions if a.nargs != 0 for o in a.option_strings}
     for place, word in enumerate(words):
-        # What stands behind an option is its value: a tag may be called as a command is.
-        if word in VERBS and (not place or not _takes_value(words[place - 1])):
+        # What stands behind such an option is its value: a tag may be called as a command is.
+        if word in VERBS and (not place or words[place - 1].replace("_", "-") not in valued):
             verbs = importlib.import_module("sensor2sensor.report.runs.verbs")
             rest = [*words[:place], *words[place + 1 :]]
             with cli.part_of("s2s runs", word):
                 return int(getattr(verbs, word)(rest))
-    return cli.main_guard(_run, _arguments(), words)
-
-
-def _takes_value(word: str) -> bool:
-    return word.startswith("-") and word != "--debug" and "=" not in word
+    return cli.main_guard(_run, made, words)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -114,7 +112,8 @@ def _chosen(args: argparse.Namespace, environment: Environment) -> list[Seen]:
         if state not in STATES:
             raise InputError(f"--state: no state '{state}'", hint=suggestion(state, STATES))
     found = all_runs(environment, args.metric)
-    runs = ordered(chosen(found, args.experiments, args.tag, states), args.sort)
+    root = environment.experiment_root
+    runs = ordered(chosen(found, args.experiments, args.tag, states, root), args.sort)
     if args.reverse:
         runs = runs[::-1]
     return runs[-args.limit :] if args.limit else runs
@@ -123,7 +122,8 @@ def _chosen(args: argparse.Namespace, environment: Environment) -> list[Seen]:
 def _print_json(runs: Sequence[Seen]) -> None:
     from sensor2sensor.report.runs.listing import as_json
 
-    print(json.dumps([as_json(seen) for seen in runs], indent=2, ensure_ascii=False))
+    # In ASCII: JSON itself escapes a name that is no text, and whoever reads it has that name.
+    print(json.dumps([as_json(seen) for seen in runs], indent=2))
 
 
 def _print_table(runs: Sequence[Seen], environment: Environment) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sensor2sensor.config.evaluations import MODEL
 from sensor2sensor.core import files
@@ -17,7 +18,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.locks import holder
 from sensor2sensor.core.runs import Run
 from sensor2sensor.core.times import parse_utc
-from sensor2sensor.report.runs.logs import JSONL, Log, Score, number, read_log
+from sensor2sensor.report.runs.logs import JSONL, MOST_STEPS, Log, Score, number, read_log
 from sensor2sensor.report.runs.notes import Note, notes_of
 
 # What a run has beside others of its kind; an experiment may be called so elsewhere.
@@ -27,12 +28,32 @@ DEAD = "dead"  # it says that it runs, and its process is gone
 UNREADABLE = "unreadable"
 STATES = (RUNNING, DONE, INTERRUPTED, FAILED, DEAD, UNREADABLE)
 Kind = TypeVar("Kind", bound=BaseModel)
+Count = Annotated[int, Field(ge=0, lt=MOST_STEPS)]
 
 
 class _Best(BaseModel):
     step: int
     metric: str
     value: float
+
+
+class _Warning(BaseModel):
+    """What training found wrong with itself, and the heading of the docs to read."""
+
+    step: int
+    text: str
+    see: str = ""
+
+    def __str__(self) -> str:
+        return f"step {self.step}: {self.text}{self.see and f'; see {self.see}'}"
+
+
+def _is_warning(value: object) -> bool:
+    try:
+        _Warning.model_validate(value)
+    except ValidationError:
+        return False
+    return True
 
 
 class _Facts(BaseModel):
@@ -42,17 +63,24 @@ class _Facts(BaseModel):
 
     started: str
     status: str
-    step: int = 0
-    steps: int = 0
+    step: Count = 0
+    steps: Count = 0
     reason: str | None = None
     tag: str | None = None
     best: _Best | None = None
+    warnings: tuple[_Warning, ...] = ()
+
+    @field_validator("warnings", mode="before")
+    @classmethod
+    def _readable(cls, value: object) -> list[object]:
+        """Those that can be told: what else stands there makes no run unreadable."""
+        return [one for one in value if _is_warning(one)] if isinstance(value, list) else []
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    batch_size: int | None = None
+    batch_size: Count | None = None
     model_name: str | None = None
     monitor: Mapping[str, Any] | None = None
 
@@ -78,6 +106,7 @@ class Seen:
         best: Its best validation.
         test: What its evaluation says of the same metric, or of its first.
         notes: What was noted of it, the earliest first.
+        warnings: What it warned of itself, as it was told.
     """
 
     run: Run
@@ -96,6 +125,7 @@ class Seen:
     best: Score | None = None
     test: Score | None = None
     notes: tuple[Note, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -184,6 +214,7 @@ def look_at(run: Run, root: Path, tables: Mapping[str, Path], metric: str | None
         saved=facts.step, steps=facts.steps, steps_per_s=log.steps_per_s,
         batch_size=settings.batch_size, model=settings.model_name, tag=facts.tag, best=best,
         test=_tested(experiment, run, tables, asked), notes=notes,
+        warnings=tuple(map(str, facts.warnings)),
     )  # fmt: skip
 
 
@@ -216,11 +247,10 @@ def _settings(run: Run) -> _Settings:
 
 
 def _updated(run: Run) -> datetime | None:
-    times = [
-        datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        for path in (run.run_json, run.logs_dir / JSONL)
-        if path.is_file()
-    ]
+    times = []
+    for path in (run.run_json, run.logs_dir / JSONL):
+        with suppress(OSError):  # there is none, or it went just now
+            times.append(datetime.fromtimestamp(path.stat().st_mtime, UTC))
     return max(times, default=None)
 
 

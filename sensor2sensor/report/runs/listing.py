@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.config.cadence import better
@@ -46,8 +47,9 @@ ORDERS: dict[str, Callable[[Seen], Any]] = {
 
 
 def chosen(
-    found: Sequence[Seen], experiments: Collection[str], tag: str | None, states: Collection[str]
-) -> list[Seen]:
+    found: Sequence[Seen], experiments: Collection[str], tag: str | None,
+    states: Collection[str], root: Path,
+) -> list[Seen]:  # fmt: skip
     """The runs that all filters leave.
 
     Args:
@@ -55,28 +57,46 @@ def chosen(
         experiments: Patterns of a shell (``aris-*/land/*``), or folders of experiments; empty: all.
         tag: A pattern of their tag; None: any or none.
         states: Their states; empty: any.
+        root: ``experiment_root``.
 
     Raises:
         InputError: A pattern fits no experiment.
     """
     known = {seen.experiment for seen in found}
+    meant: set[str] = set()
     for pattern in experiments:
-        if not any(fits(name, pattern) for name in known):
+        fitting = {name for name in known if fits(name, pattern, root)}
+        meant |= fitting
+        if not fitting:
             hint = suggestion(pattern, known) if known else "there is no run at all"
             raise InputError(f"no run of an experiment '{pattern}'", hint=hint)
     return [
         seen
         for seen in found
-        if (not experiments or any(fits(seen.experiment, one) for one in experiments))
+        if (not experiments or seen.experiment in meant)
         and (tag is None or fnmatchcase(seen.tag or "", tag))
         and (not states or seen.state in states)
     ]
 
 
-def fits(experiment: str, pattern: str) -> bool:
-    """Whether an experiment is named by a pattern, or lies in a folder of that name."""
-    pattern = pattern.strip("/")
-    return fnmatchcase(experiment, pattern) or experiment.startswith(f"{pattern}/")
+def fits(experiment: str, pattern: str, root: Path) -> bool:
+    """Whether an experiment is named by a pattern, or lies in a folder of that name.
+
+    As for ``train.py``: ``*`` stands for a part of one name, ``**`` for any number of folders, and
+    a folder that is called ``run[1]`` is that one and not ``run1``.
+    """
+    typed = pattern.strip("/")
+    if experiment == typed or experiment.startswith(f"{typed}/"):
+        return True
+    return not (root / typed).exists() and _matches(experiment.split("/"), typed.split("/"))
+
+
+def _matches(names: Sequence[str], parts: Sequence[str]) -> bool:
+    if not parts:
+        return not names
+    if parts[0] == "**":
+        return any(_matches(names[count:], parts[1:]) for count in range(len(names) + 1))
+    return bool(names) and fnmatchcase(names[0], parts[0]) and _matches(names[1:], parts[1:])
 
 
 def ordered(found: Sequence[Seen], by: str, *, reverse: bool = False) -> list[Seen]:
@@ -109,7 +129,9 @@ def table(found: Sequence[Seen], now: datetime) -> Table:
 
 def cells(seen: Seen, now: datetime) -> list[str]:
     """The cells of a run: experiment, run, tag, state, step, speed, best, test, age, note."""
-    note = seen.reason or (seen.notes[-1].text if seen.notes else "")
+    # What somebody wrote says more than what the run found itself: it knew of that.
+    own = seen.notes[-1].text if seen.notes else ""
+    note = seen.reason or own or (seen.warnings[-1] if seen.warnings else "")
     return [
         seen.experiment, seen.run.timestamp, seen.tag or "", state_in_words(seen, now),
         step_in_words(seen), speed_in_words(seen), score_in_words(seen.best),
@@ -179,6 +201,7 @@ def as_json(seen: Seen) -> dict[str, Any]:
             key: score and {"metric": score.metric, "value": score.value, "step": score.step}
             for key, score in scores.items()
         },
+        "warnings": list(seen.warnings),
         "notes": [note.model_dump() for note in seen.notes],
         "folder": str(seen.run.logs_dir),
     }  # fmt: skip
@@ -188,4 +211,6 @@ def counted(found: Sequence[Seen]) -> str:
     """``12 runs: 1 running, 10 done, 1 failed``."""
     counts = {state: sum(seen.state == state for seen in found) for state in STATES}
     parts = [f"{count} {state}" for state, count in counts.items() if count]
+    warned = sum(bool(seen.warnings) for seen in found)
+    parts += [f"{warned} with warnings"] if warned else []
     return f"{len(found)} {'run' if len(found) == 1 else 'runs'}: {', '.join(parts)}"

@@ -20,6 +20,7 @@ JSONL = "metrics.jsonl"
 MOST_BYTES = 2**23  # of the end of a log: some 30,000 rows
 TRAIN, VAL = "train", "val"
 SPEED_ROWS = 5
+MOST_STEPS = 2**53  # a file that names more was damaged, and they are no exact float
 _KIND = re.compile(rb'"kind":\s*"(\w+)"')
 FACTS = frozenset({"step", "kind", "steps_per_s", "epoch", "seconds"})
 
@@ -72,8 +73,12 @@ class Log:
 
 def number(value: object) -> float | None:
     """A finite number, or None for anything else."""
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if known and math.isfinite(value) else None  # type: ignore[arg-type]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # an int of hundreds of digits
+        return None
 
 
 def values_of(row: Row) -> list[str]:
@@ -116,5 +121,5 @@ def rows(lines: Iterable[bytes]) -> Iterator[Row]:
             row = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(row, dict) and type(row.get("step")) is int:
+        if isinstance(row, dict) and type(row.get("step")) is int and abs(row["step"]) < MOST_STEPS:
             yield row

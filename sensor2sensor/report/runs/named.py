@@ -27,16 +27,21 @@ def take(
     """
     if not words:
         raise InputError("names no run", hint="a/b/c/MMDD-hhmm, or a/b/c for its latest run")
-    first, *rest = words
-    if TIMESTAMP.fullmatch(first):
-        return _by_timestamp(first, found, beside), rest
-    typed, _, last = first.strip("/").rpartition("/")
-    if TIMESTAMP.fullmatch(last):
+    first, rest = words[0].strip("/"), list(words[1:])
+    typed, _, last = first.rpartition("/")
+    if TIMESTAMP.fullmatch(last) and not _only_experiment(first, found):
+        if not typed:
+            return _by_timestamp(first, found, beside), rest
         return _run(typed, last, found), rest
-    if rest and TIMESTAMP.fullmatch(rest[0]):
-        return _run(first.strip("/"), rest[0], found), rest[1:]
-    own = _of(first.strip("/"), found)
-    return own[-1], rest
+    if rest and TIMESTAMP.fullmatch(rest[0]) and not _only_experiment(rest[0], found):
+        return _run(first, rest[0], found), rest[1:]
+    return _of(first, found)[-1], rest
+
+
+def _only_experiment(name: str, found: Sequence[Seen]) -> bool:
+    """Whether an experiment is called like a run, as ``sea/2019-2020`` of some years, and none is."""
+    a_run = any(seen.name == name or seen.run.timestamp == name for seen in found)
+    return not a_run and any(seen.experiment == name for seen in found)
 
 
 def _by_timestamp(stamp: str, found: Sequence[Seen], beside: Seen | None) -> Seen:
@@ -45,7 +50,7 @@ def _by_timestamp(stamp: str, found: Sequence[Seen], beside: Seen | None) -> See
     if len(near or own) == 1:
         return (near or own)[0]
     if not own:
-        known = [seen.run.timestamp for seen in found]
+        known = {seen.run.timestamp for seen in found}
         hint = suggestion(stamp, known) if known else "there is no run at all"
         raise InputError(f"no run '{stamp}'", hint=hint)
     more = f" and {len(own) - FEW} more" if len(own) > FEW else ""

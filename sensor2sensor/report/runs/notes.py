@@ -33,6 +33,8 @@ def notes_of(run: Run) -> tuple[Note, ...]:
         return _read(run)
     except InputError as error:
         return (Note(time="", text=f"{NAME} cannot be read: {error.what}"),)
+    except OSError as error:  # another user's
+        return (Note(time="", text=f"{NAME} cannot be read: {error.strerror}"),)
 
 
 def add_note(run: Run, text: str, now: datetime) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.report.page.pieces import put_in, read
 from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.runs import listing
@@ -70,7 +71,8 @@ class _Line:
 
     def link(self, path: Path) -> str:
         """A path as the page names it."""
-        return quote(Path(os.path.relpath(path, self.folder)).as_posix())
+        # Its bytes: an old disk has names that are no UTF-8.
+        return quote(os.fsencode(os.path.relpath(path, self.folder)))
 
 
 def write_page(runs: Sequence[Seen], path: Path, now: datetime, every: int | None = None) -> int:
@@ -88,7 +90,7 @@ def write_page(runs: Sequence[Seen], path: Path, now: datetime, every: int | Non
     Raises:
         InputError: It cannot be written there.
     """
-    data = page(runs, path.absolute().parent, now, every).encode("utf-8")
+    data = page(runs, path.absolute().parent, now, every).encode("utf-8", ESCAPED)
     try:
         files.write_bytes(path, data)
     except OSError as error:
@@ -235,7 +237,7 @@ def _row(line: _Line, now: datetime) -> str:
     # What is sorted by, where that is not what is shown.
     values = {4: seen.step, 5: seen.images_per_s or "", 8: began,
               6: seen.best.value if seen.best else "", 7: seen.test.value if seen.test else ""}
-    note = text("; ".join([seen.reason, *(f"{n.time[:16].replace('T', ' ')} {n.text}".strip()
+    note = text("; ".join([seen.reason, *seen.warnings, *(f"{n.time[:16].replace('T', ' ')} {n.text}".strip()
                                           for n in seen.notes)]).removeprefix("; "))
     shown = [text(cell) for cell in cells]
     shown[0], shown[9] = _broken(seen.experiment), note
@@ -288,5 +290,5 @@ def _short(values: Sequence[float]) -> list[Any]:
 
 def _words(seen: Seen) -> str:
     """What a filter looks into."""
-    notes = " ".join(note.text for note in seen.notes)
+    notes = " ".join([*(note.text for note in seen.notes), *seen.warnings])
     return " ".join([seen.name, seen.tag or "", seen.state, seen.model or "", notes]).lower()

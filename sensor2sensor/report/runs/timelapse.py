@@ -12,6 +12,7 @@ from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.report.page.pieces import put_in, read
 from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.runs.curves import Panel, panels
@@ -50,7 +51,7 @@ def write_timelapse(seen: Seen, path: Path) -> tuple[int, int]:
     if not frames:
         hint = "look at one: a kill may have cut them"
         raise InputError("no sheet can be read", where=seen.run.samples_dir, hint=hint)
-    data = _page(seen, frames, len(every)).encode("utf-8")
+    data = _page(seen, frames, len(every)).encode("utf-8", ESCAPED)
     files.write_bytes(path, data)
     return len(frames), len(data)
 

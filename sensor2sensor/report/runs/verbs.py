@@ -149,8 +149,8 @@ def _prune(args: argparse.Namespace) -> int:
         raise InputError("says not which runs", hint="add --failed, or --dead, or both")
     environment = load_environment(args.environment)
     found = all_runs(environment)
-    asked = chosen(found, args.experiments, None, states)
     root = environment.experiment_root
+    asked = chosen(found, args.experiments, None, states, root)
     listed = examined(asked, found, root, tables_of(environment.evaluation_dir))
     if not listed:
         print(f"no run in {root} is {' or '.join(states)}")

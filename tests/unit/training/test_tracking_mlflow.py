@@ -6,6 +6,8 @@ import importlib.util
 import io
 import json
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
@@ -81,6 +83,29 @@ def test_a_killed_and_resumed_run_is_one_run_whose_steps_are_there_once(tmp_path
     assert run.info.status == "FINISHED"
     assert run.data.params == {"batch_size": "1", "gen_loss.gen_l1": "50.0"}
     assert (logs / IDENTITY).is_file()
+
+
+@HERE
+def test_trainings_that_begin_at_once_share_one_new_file(tmp_path, monkeypatch):
+    for name in ("TRACKING_URI", "EXPERIMENT_NAME"):
+        monkeypatch.delenv(f"MLFLOW_{name}", raising=False)
+    together = threading.Barrier(2)
+
+    def begin(name):
+        (tmp_path / name).mkdir()
+        weights = {"B02 (10 m)": 1.0, "B02 [10 m]": 2.0, "../a//b": 3.0}
+        tracker = MlflowTracker(tmp_path / name, tmp_path / "_mlflow", name, {"weights": weights})
+        together.wait()
+        tracker.resume(0, [{"step": 1, "kind": "val", "r² (red)": 0.5}])
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(begin, ("one", "two")))
+    runs, points, _ = history(tmp_path / "_mlflow")
+    assert sorted(run.info.run_name for run in runs) == ["one", "two"]
+    assert runs[0].data.params == {
+        "weights.B02 _10 m_": "1.0", "weights.B02 _10 m__2": "2.0", "weights__./a/b": "3.0",
+    }  # fmt: skip
+    assert list(points) == ["val/r² _red_"]
 
 
 def test_settings_are_told_flat_and_without_nulls():
