@@ -21,8 +21,10 @@ WARNING = (
     " and one seed a value says little: repeat the best with other seeds, then score test once"
 )
 # Of a run's own copy: what says which tiles validations look at, and how they are cut.
-LOOKS = ("dataset", "tilesize", "img_height", "img_width", "sample_val", "exclude_tiles")
-LOOKS += ("enforce_suffix", "exclude_suffix")
+LOOKS = (
+    "dataset", "tilesize", "img_height", "img_width", "sample_val", "exclude_tiles",
+    "enforce_suffix", "exclude_suffix",
+)  # fmt: skip
 LENGTH = ("steps", "epochs")
 
 

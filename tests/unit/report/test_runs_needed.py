@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from datetime import UTC, datetime
 
@@ -13,7 +12,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.report.runs import listing
 from sensor2sensor.report.runs.found import find_runs
 from sensor2sensor.report.runs.listing import chosen
-from sensor2sensor.report.runs.page import page, write_page
+from sensor2sensor.report.runs.page import page
 from sensor2sensor.report.runs.prune import examined
 from tests.unit.report.made_runs import make_run
 
@@ -115,10 +114,3 @@ def test_what_training_warned_of_is_told(tmp_path):
     assert listing.cells(one, now)[-1] == sentence and sentence in page([one], tmp_path, now)
     assert listing.as_json(one)["warnings"] == [sentence]
     assert listing.counted([one, two]) == "2 runs: 2 done, 1 with warnings"
-
-
-def test_a_name_that_is_no_text_costs_no_page(tmp_path):
-    make_run(tmp_path, os.fsdecode(b"lat\xfc"), sheets=(10,))
-    found = find_runs(tmp_path, tmp_path / "_evaluation")
-    assert write_page(found, tmp_path / "runs.html", datetime(2026, 7, 16, tzinfo=UTC))
-    assert "lat%FC/samples" in (tmp_path / "runs.html").read_text()
