@@ -70,7 +70,10 @@ def test_the_files_say_what_was_kept_of_the_training_mode(trained, capsys):
     expected = {"dropout": True, "draws": 1, "norm": "batch", "batch_size": 2, "last_batch": 1}
     assert content["inference"] == expected and content["inference_statistics"] == "batch"
     assert plain.values("model", "l1") != both.values("model", "l1")
-    assert plain.values("nearest", "l1") == both.values("nearest", "l1")
+    # But for the order of sums, which is that of the tiles scored together: there 3, here 2 and 1.
+    np.testing.assert_allclose(
+        plain.values("nearest", "l1"), both.values("nearest", "l1"), rtol=1e-13
+    )
     fresh = TinyGAN(experiment(environment, "one"))
     restore_for_inference(fresh, model.exp.run, kind="batch")
     for one, two in zip(fresh.generator.variables, model.generator.variables, strict=True):
