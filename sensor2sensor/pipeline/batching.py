@@ -188,12 +188,13 @@ class BatchPlan:
         at_once = FINISHING if self.compact else 1
         made = made.map(as_is(self._finish), num_parallel_calls=at_once, deterministic=True)
         made = made.prefetch(self.prefetch) if self.prefetch else made
-        if self.reads is None:
-            return made
-        # Reads wait for a share and not for a core: TensorFlow's threads, one a core, would all
-        # wait with them. More threads cost the samples up to a fifth of their time, so on request.
         threads = tf.data.Options()
-        threads.threading.private_threadpool_size = self.reads + self.parallel + FINISHING
+        # Samples are made beside each other: to cut up the operations of one, too, costs a sixth.
+        threads.threading.max_intra_op_parallelism = 1
+        if self.reads is not None:
+            # Reads wait for a share and not for a core: TensorFlow's threads, one a core, would all
+            # wait with them. More threads cost the samples up to a fifth, so they are asked for.
+            threads.threading.private_threadpool_size = self.reads + self.parallel + FINISHING
         return made.with_options(threads)
 
     def _sample(self, stored: Tensors, seed: tf.Tensor) -> Tensors:
