@@ -1,4 +1,4 @@
-"""Keys of ``environment.json`` on where records that were read are kept."""
+"""Keys of ``environment.json`` on data sets that lie on a slow share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ _NO_FOLDER = '"disk" needs a folder on this machine: "cache_dir": "${TMPDIR:-/tm
 
 
 class CacheKeys(BaseModel):
-    """The part of the machine's settings that says where records are kept."""
+    """The part of the machine's settings that says how records are read and kept."""
+
+    parallel_reads: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        default=None,
+        description="Records read at a time, for a share that answers late; null: one a core",
+    )
 
     cache: Literal["memory", "disk"] | None = Field(
         default=None,

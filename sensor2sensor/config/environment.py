@@ -38,7 +38,7 @@ _MADE = ("data_root", "experiment_root")
 # Values that a variable, which is text, has to be turned into.
 _SCALARS = (
     "sample_freq", "ckpt_freq", "log_freq", "histograms", "max_shuffle_buffer", "require_gpu",
-    "cache_gib",
+    "cache_gib", "parallel_reads",
 )  # fmt: skip
 _BARE = re.compile(r"\$([A-Za-z_]\w*)")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)(?::-([^{}]*))?\}")
@@ -136,6 +136,7 @@ class Environment:
             if settings.lpips_weights is None
             else _below(self.data_root, settings.lpips_weights)
         )
+        self.parallel_reads = settings.parallel_reads
         self.cache = settings.cache
         self.cache_gib = settings.cache_gib
         self.cache_dir = None if settings.cache_dir is None else self._root(settings.cache_dir)

@@ -13,7 +13,7 @@ MISSPELT, RIGHT = "enfore_suffix", "enforce_suffix"
 _OF_THE_MACHINE = (
     "sample_freq", "ckpt_freq", "log_freq", "histograms", "csv", "tracking", "tracking_names",
     "max_shuffle_buffer", "require_gpu", "data_root", "models_root", "cache", "cache_gib",
-    "cache_dir",
+    "cache_dir", "parallel_reads",
 )  # fmt: skip
 # By name, what is to be said instead.
 FOREIGN = {

@@ -40,7 +40,6 @@ from sensor2sensor.pipeline.tensors import (
 
 FINISHING = 2  # batches being expanded at a time
 MAX_PARALLEL = 8
-READS = 16  # records read at a time, each a tenth of a decoded sample or less
 Fetch = Callable[[int], tuple[bytes, np.int64, "np.ndarray[Any, Any]"]]
 # Nothing that a reader maps branches on a tensor, and AutoGraph would translate all that it calls.
 as_is = tf.autograph.experimental.do_not_convert
@@ -66,6 +65,7 @@ class ReaderOptions:
         exclude_tiles: Leave out records of these names.
         decoded_cap: Most decoded samples to hold in memory at a time (at least a batch is held).
         cache: Where records of training batches are kept once read; None: nowhere.
+        reads: Records read at a time; None: as many as are decoded at a time.
     """
 
     batch_size: int = 16
@@ -83,6 +83,7 @@ class ReaderOptions:
     exclude_tiles: frozenset[str] = frozenset()
     decoded_cap: int = 500
     cache: CacheOptions | None = None
+    reads: int | None = None
 
     @property
     def filters(self) -> tuple[str | None, str | None, frozenset[str]]:
@@ -103,7 +104,7 @@ class BatchPlan:
         augmented: bool,
     ) -> None:
         self.contract, self.normalisation, self.extras = contract, normalisation, extras
-        self.batch_size = options.batch_size
+        self.batch_size, self.reads = options.batch_size, options.reads
         spec, tile = contract.input, contract.tile_px
         coarse = spec.layout == "pixels" or spec.grid is not None
         self.bicubic = options.input_upsampling == "bicubic" and coarse
@@ -174,8 +175,12 @@ class BatchPlan:
             return {**self._sample(stored, seed), "index": index}
 
         # Deterministic: else a batch would hold what the fastest threads have ready.
-        records = source.map(as_is(read), num_parallel_calls=READS, deterministic=True)
-        made = records.map(as_is(sample), num_parallel_calls=self.parallel, deterministic=True)
+        together = {"num_parallel_calls": self.parallel, "deterministic": True}
+        if self.reads is None:
+            made = source.map(as_is(lambda k: sample(*read(k))), **together)
+        else:
+            read_ahead = source.map(as_is(read), num_parallel_calls=self.reads, deterministic=True)
+            made = read_ahead.map(as_is(sample), **together)
         # Tables are of any length; what fills them up is a row that no index points at.
         shapes = tf.nest.map_structure(lambda spec: spec.shape, made.element_spec)
         made = made.padded_batch(self.batch_size, shapes, drop_remainder=drop_remainder)
@@ -183,12 +188,12 @@ class BatchPlan:
         at_once = FINISHING if self.compact else 1
         made = made.map(as_is(self._finish), num_parallel_calls=at_once, deterministic=True)
         made = made.prefetch(self.prefetch) if self.prefetch else made
+        if self.reads is None:
+            return made
+        # Reads wait for a share and not for a core: TensorFlow's threads, one a core, would all
+        # wait with them. More threads cost the samples up to a fifth of their time, so on request.
         threads = tf.data.Options()
-        # Reads wait for a disk or a share and not for a core: as many threads as the machine has
-        # cores would leave it waiting with them.
-        threads.threading.private_threadpool_size = READS + self.parallel + FINISHING
-        # Samples are made beside each other; to cut each operation of one up costs more than it is.
-        threads.threading.max_intra_op_parallelism = 1
+        threads.threading.private_threadpool_size = self.reads + self.parallel + FINISHING
         return made.with_options(threads)
 
     def _sample(self, stored: Tensors, seed: tf.Tensor) -> Tensors:

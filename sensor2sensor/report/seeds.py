@@ -22,7 +22,7 @@ SHORT = 8  # digits of a recipe that tell two of one name apart
 
 
 def models(results: Sequence[Result]) -> Models:
-    """The results, those that are seeds of one model together; in the order of their firsts.
+    """The results, seeds of one model together and in their order; models by their firsts.
 
     Seeds share the recipe, how the generator was applied and how long it was trained, and differ in
     the seed. A run that was repeated with one seed says nothing about seeds: it stands alone. Of
@@ -32,8 +32,13 @@ def models(results: Sequence[Result]) -> Models:
     for result in results:
         found.setdefault(_recipe(result), []).append(result)
     place = {id(result): number for number, result in enumerate(results)}
-    every = [model for alike in found.values() for model in _apart(alike)]
+    every = [model for alike in found.values() for model in map(_by_seed, _apart(alike))]
     return sorted(every, key=lambda model: min(place[id(result)] for result in model))
+
+
+def _by_seed(model: tuple[Result, ...]) -> tuple[Result, ...]:
+    # Not by file: "…-2.json", a second run of one minute, comes before "….json".
+    return tuple(sorted(model, key=lambda result: result.facts.seed or 0))
 
 
 def _recipe(result: Result) -> tuple[object, ...]:

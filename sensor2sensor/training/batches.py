@@ -67,6 +67,7 @@ def reader_options(experiment: ExperimentView, environment: Environment) -> Read
         exclude_tiles=unread(experiment),
         decoded_cap=environment.max_shuffle_buffer,
         cache=_cache(environment),
+        reads=environment.parallel_reads,
     )
 
 

@@ -50,7 +50,7 @@ def test_batches_are_the_same_and_the_second_epoch_does_without_the_files(
     toy: Path, tmp_path: Path, kind: str
 ) -> None:
     plain = ReaderOptions(batch_size=5, random_resize=1.3)
-    kept = replace(plain, cache=CacheOptions(kind, AMPLE, tmp_path / "near"))
+    kept = replace(plain, cache=CacheOptions(kind, AMPLE, tmp_path / "near"), reads=5)
 
     def take(options: ReaderOptions, n: int) -> list[dict[str, np.ndarray]]:
         batches = training_batches(toy, load_contract(toy), None, options)

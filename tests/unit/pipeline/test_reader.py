@@ -17,7 +17,7 @@ from sensor2sensor.dataset.order import sample_at
 from sensor2sensor.dataset.recordfile import RecordRef, list_records
 from sensor2sensor.dataset.upsampling import upsample as on_grid
 from sensor2sensor.pipeline.augmentation import AugmentSpec, Picture, augment, fit
-from sensor2sensor.pipeline.batching import READS, ReaderOptions, bounds
+from sensor2sensor.pipeline.batching import ReaderOptions, bounds
 from sensor2sensor.pipeline.normalisation import Normalisation
 from sensor2sensor.pipeline.reader import fixed_batches, iterate_tiles, training_batches
 from tests.fakes_dataset import glinting, make_dataset
@@ -120,8 +120,8 @@ def test_a_resumed_run_reads_nothing_of_what_came_before(
 def test_records_are_read_beside_each_other_on_any_number_of_cores(
     toys: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A share answers late, not slowly: READS reads have to be under way for one to go on."""
-    together, real = threading.Barrier(READS), record_cache.read_record
+    """A share answers late, not slowly: sixteen have to be under way for one to go on."""
+    together, real = threading.Barrier(16), record_cache.read_record
 
     def waits(ref: RecordRef) -> bytes:
         together.wait(timeout=20)
@@ -129,7 +129,7 @@ def test_records_are_read_beside_each_other_on_any_number_of_cores(
 
     monkeypatch.setattr(record_cache, "read_record", waits)
     folder = toys["degraded"]
-    contract, options = load_contract(folder), replace(OPTIONS["turned"], sample=2, batch_size=1)
+    contract, options = load_contract(folder), replace(OPTIONS["turned"], batch_size=1, reads=16)
     assert next(iter(training_batches(folder, contract, None, options)))["index"] >= 0
 
 
