@@ -115,11 +115,13 @@ def draw(found: dict[str, list[list[float]]], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
-    for name, colour in zip(found, ("#1f4e79", "#d1751a"), strict=True):
+    # The first broad and pale: where both agree, the second runs within it.
+    styles = ({"color": "#8fb4d9", "lw": 4}, {"color": "#b3470f", "lw": 1})
+    for name, style in zip(found, styles, strict=True):
         for seed, curve in enumerate(found[name]):
             means = [statistics.mean(curve[max(0, at - 9) : at + 1]) for at in range(len(curve))]
             label = name if seed == 0 else None
-            axes.plot(range(1, len(means) + 1), means, color=colour, lw=1.1, label=label)
+            axes.plot(range(1, len(means) + 1), means, label=label, **style)
     axes.set(
         xlabel="step",
         ylabel="L1 in training, mean of 10 steps",
