@@ -113,7 +113,7 @@ def evaluate_run(
         return Session(*scored, **about).score(undrawn(known, draws))
     gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
     experiment, gan, step = trained(experiment, run, gan_class, gan, at)
-    chosen = profile or ("arisgan" if experiment.NORMALISATION == "l2" else "standard")
+    chosen = profile or experiment.config.usual_profile
     scored = (experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
     judge = gan.discriminator
     predictor = applied_predictor(experiment, gan.generator, draws, discriminator=judge)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from sensor2sensor.config.network_settings import STRICT
 from sensor2sensor.config.validate import at_key
-from sensor2sensor.config.vocabulary import DSEN2CR
+from sensor2sensor.config.vocabulary import ARISGAN, DSEN2CR, STANDARD
 
 # Either lays the largest value that a model sees between 0.1 and 10,000. float32 tells one digital
 # number from the next far beyond; no start of weights and no epsilon of an optimizer fits there.
@@ -39,6 +39,12 @@ class ScalingKeys(BaseModel):
     scaling: Scaling | None = Field(
         default=None, description="Numbers of normalisation dsen2cr; null: as published"
     )
+
+    @property
+    def usual_profile(self) -> str:
+        """Metric conventions of evaluations that ask for none."""
+        # What is divided by each tile's own norm has no physical values that others could score.
+        return ARISGAN if self.normalisation == "l2" else STANDARD
 
     @model_validator(mode="after")
     def _scaling_of_its_normalisation(self) -> Self:

@@ -18,10 +18,10 @@ from sensor2sensor.core.errors import ModelContractError
 # Of one published model: the normalisation with the table `scaling`, and the profile of its scores.
 DSEN2CR = "dsen2cr"
 NORMALISATIONS = ("symmetric", "reflectance", "standard", "minmax", "l2", DSEN2CR)
-STANDARD, PIX2PIX_MAPS = "standard", "pix2pix-maps"
+STANDARD, ARISGAN, PIX2PIX_MAPS = "standard", "arisgan", "pix2pix-maps"
 TORCHSISR = "torchsisr"
 EXTENDED = "extended"  # standard's metrics, and behind them what costs more or needs more
-PROFILES = (STANDARD, "arisgan", PIX2PIX_MAPS, DSEN2CR, TORCHSISR, EXTENDED, *trust.VARIANTS)
+PROFILES = (STANDARD, ARISGAN, PIX2PIX_MAPS, DSEN2CR, TORCHSISR, EXTENDED, *trust.VARIANTS)
 BASE_LAYER = "base"  # the frozen layer of a generator that adds to its upsampled input
 NATIVE_LAYER = "native_grid"  # behind it all bands have the input grid's pixel; files begin there
 # Stands for what only a data set's contract knows: the unit of its target bands.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.config.layers import Kept, kept_by_run
+from sensor2sensor.config.vocabulary import STANDARD
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, InputError
 from sensor2sensor.core.runs import Run, list_runs, new_timestamp, options_of, read_run_json
@@ -68,7 +69,6 @@ def standing(
         evaluations: The folder of all evaluations.
         split: The split that a finished run is evaluated on.
         exact: Keys whose value must be the same, though a run may be resumed with another.
-
         say: Takes a line for each run that is passed over because its files are damaged.
 
     Raises:
@@ -87,7 +87,8 @@ def standing(
             continue
         done = BASELINE in record or record["steps"] >= asked.STEPS
         done = done and record["status"] == "done"
-        finished = done and evaluated(run, asked.name, evaluations, split)
+        usual = STANDARD if BASELINE in record else asked.config.usual_profile
+        finished = done and evaluated(run, asked.name, evaluations, split, usual)
         known.append(Standing(run, finished, record["step"]))
     return next((one for one in known if one.finished), known[0] if known else Standing())
 
@@ -171,10 +172,11 @@ class Aside:
         self._pool = None
 
 
-def evaluated(run: Run, name: str, folder: Path, split: str) -> bool:
-    """Whether the last state of a run was scored on a split, whatever else was."""
+def evaluated(run: Run, name: str, folder: Path, split: str, profile: str) -> bool:
+    """Whether the last state of a run was scored on a split of its own data, whatever else was."""
     step = read_run_json(run)["step"]
     wanted = {"experiment": name, "timestamp": run.timestamp, "split": split, "step": step}
+    wanted |= {"profile": profile, "scored_on": None}
     stem = f"{name.replace('/', '__')}_{run.timestamp}"
     near = [path for path in sorted(folder.glob("*.json")) if path.name.startswith(stem)]
     return any(wanted.items() <= _facts(path).items() for path in near)

@@ -105,6 +105,11 @@ def test_a_run_is_a_value_of_a_sweep_only_with_that_value_and_its_own_beginning(
         assert found() == "not", beginning
     files.write_json(run.run_json, {**whole, "restored_from": {"timestamp": run.timestamp}})
     assert found() == "finished"  # a resumed one notes itself
+    scored = environment.evaluation_dir / "e_0715-0930.json"
+    facts = json.loads(scored.read_text())
+    for other in ({"scored_on": {"name": "alt6_b"}}, {"profile": "extended"}, {"step": 2}):
+        files.write_json(scored, {**facts, **other})
+        assert found() == "unfinished", other
 
 
 def result(tmp_path, number, settings, rows):
