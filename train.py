@@ -136,7 +136,7 @@ def _use(
         say(f"{experiment.name}: in order; {tiles}, {made}")
         return 0
     if args.overfit:
-        return try_to_learn(gan_class, experiment, environment, start, say)
+        return try_to_learn(gan_class, experiment, environment, start, args.limit, say)
     about = {"start": start, "steps": steps, "limit": args.limit, "say": say, "devices": devices}
     outcome = train(gan_class, experiment, environment, **about)
     with devices.parting():

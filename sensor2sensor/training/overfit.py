@@ -22,6 +22,7 @@ from sensor2sensor.core.cli import EXIT_DONE, EXIT_SOME_FAILED
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
     from sensor2sensor.training.start import Start
+    from sensor2sensor.training.time_limit import TimeLimit
 
 STEPS = 200
 # Measured with tiny networks on 8 tiles of 64 pixels: pix2pix went to 0.18 of its beginning, edsr,
@@ -114,15 +115,19 @@ def try_to_learn(
     experiment: Any,
     environment: Environment,
     start: Start,
+    limit: TimeLimit,
     say: Callable[[str], None],
 ) -> int:
     """Train on a few tiles and tell what came of it; 0 where it learned, 1 where not.
+
+    One that a signal or the time has cut short tells nothing, and has the exit code of a training.
 
     Args:
         gan_class: ``class GAN`` of the model's module.
         experiment: With the settings of :func:`for_trial`.
         environment: Whose ``experiment_root`` is thrown away.
         start: Afresh, or with a generator that was trained before.
+        limit: When it has to end.
         say: Takes lines.
     """
     from sensor2sensor.training.applied import applied_generator
@@ -139,7 +144,7 @@ def try_to_learn(
     # Weights of the seed, as the training is about to draw them again.
     generator = applied_generator(experiment, construct(gan_class, experiment).generator)
     before = _error(experiment, generator, tiles)
-    outcome = train(gan_class, experiment, environment, start=start, say=say)
+    outcome = train(gan_class, experiment, environment, start=start, limit=limit, say=say)
     if outcome.exit_code != EXIT_DONE:
         return outcome.exit_code
     generator = applied_generator(experiment, outcome.model.generator)
