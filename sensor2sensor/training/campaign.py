@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sensor2sensor.config.layers import name_of
 from sensor2sensor.config.places import find_experiment
-from sensor2sensor.core.cli import EXIT_BAD_INPUT, EXIT_DONE
+from sensor2sensor.core.cli import EXIT_DONE
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.training.chain import Chain, is_trial, refuse_of_one, split_of
@@ -84,8 +84,8 @@ class Campaign:
         trial = is_trial(self.args)
         if self.jobs.swept and not trial:
             metrics = {job.exp: self._monitored(job) for job in self.jobs.jobs}
-            if not chain.rehearsed():
-                return EXIT_BAD_INPUT
+            if (refused := chain.rehearsed()) != EXIT_DONE:
+                return refused
         code = chain.run()
         if self.jobs.swept and not trial:
             self._look(chain)

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
-from sensor2sensor.core.cli import EXIT_DONE, EXIT_SOME_FAILED
+from sensor2sensor.core.cli import EXIT_BAD_INPUT, EXIT_DONE, EXIT_SOME_FAILED
 from sensor2sensor.core.errors import InputError, Sensor2SensorError
 from sensor2sensor.core.locks import InUseError, holder
 from sensor2sensor.core.runs import Run, read_run_json
@@ -127,13 +127,16 @@ class Chain:
             for number, result in enumerate(self.results)
         ]
 
-    def rehearsed(self) -> bool:
-        """Whether ``--check`` passes each job that has not begun; what it says of others is told.
+    def rehearsed(self) -> int:
+        """0 where ``--check`` passes each job that has not begun, 2 where not, 124 without time.
 
         A value that the model alone can judge would else be refused after hours of the others.
         """
         new = [r for r in self.results if r.standing.run is None and r.fault is None]
-        for result in new:
+        for number, result in enumerate(new):
+            if (stopped := self._before_next()) is not None:
+                self._say(f"== {number} of {len(new)} values checked, then the time was up")
+                return stopped
             command = [sys.executable, str(self.door), *self._words(result.job), "--check"]
             # What goes wrong stands on the other stream.
             done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
@@ -142,7 +145,7 @@ class Chain:
                 self._say(f"== {result.job.label}: {result.fault}")
         wrong = [result for result in new if result.fault is not None]
         self._say(f"== {len(new) - len(wrong)} of {len(new)} values checked are in order")
-        return not wrong
+        return EXIT_BAD_INPUT if wrong else EXIT_DONE
 
     def run(self) -> int:
         """Train what is not finished; returns the exit code of the whole."""

@@ -77,7 +77,7 @@ def one(args):
     files.write_text(experiment.run.logs_dir / "metrics.jsonl", log)
     record.update(status="done", step=experiment.STEPS)
     facts = {{"experiment": args.exp, "timestamp": args.timestamp, "split": args.split,
-             "step": experiment.STEPS}}
+             "step": experiment.STEPS, "profile": "standard", "scored_on": None}}
     name = f"{{args.exp.replace('/', '__')}}_{{args.timestamp}}.json"
     files.write_json(environment.evaluation_dir / name, facts)
     return 0
@@ -230,6 +230,8 @@ def test_a_sweep_is_checked_whole_trained_in_order_and_compared_on_val(place):
     assert code == 2 and "1 of 2 values checked are in order" in out
     assert [made[-1] for made in calls(place)] == [True, True]  # nothing but --check
     assert not (place / "experiments/s/ckpt").exists()
+    code, out = call(place, *sweep, "--max-minutes", "0.00001")
+    assert (code, calls(place)) == (124, []) and "0 of 3 values checked" in out
 
     code, out = call(place, *sweep)
     assert code == 0, out
