@@ -169,8 +169,19 @@ def _by_kernel(path: Path) -> Iterator[None]:
     finally:
         # Removed while it is held: whoever opened it before finds another file at the path, or
         # none, and tries again.
-        path.unlink(missing_ok=True)
+        _remove(path)
         os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove our lock file. One that has to stay is free: nobody locks it, its process ends.
+
+    Its error would hide the one that ends the block: a folder that may not be written any more.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("%s stays behind, which holds nothing: %s", path, error.strerror or error)
 
 
 def _taken(path: Path) -> int:
@@ -233,7 +244,7 @@ def _by_content(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def _take_over(path: Path) -> None:
@@ -267,7 +278,7 @@ def _made(path: Path) -> bool:
         with _naming(path):
             os.write(descriptor, f"{_own_name()} {BY_CONTENT}".encode())
     except BaseException:
-        path.unlink()  # empty, it would name nobody and be held for ever
+        _remove(path)  # empty, it would name nobody and be held for ever
         raise
     finally:
         os.close(descriptor)

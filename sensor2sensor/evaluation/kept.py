@@ -104,7 +104,11 @@ class Kept:
             logger.warning("%s (it is no file of scores)", again)
             return None
         scores: list[Line] = document["scores"]
-        if document["sha256"] != fingerprint([document["key"], scores]):
+        try:
+            digest = fingerprint([document["key"], scores])
+        except ValueError:  # NaN and infinities, which we write as text, and no JSON has
+            digest = None
+        if document["sha256"] != digest:
             logger.warning("%s (it is damaged: its SHA-256 is another)", again)
             return None
         # Ordinary after an update, or where a fit or the tiles changed: no reason for concern.
@@ -148,6 +152,7 @@ NOTHING = Kept(None, {})
 def _made_by() -> dict[str, str]:
     """What computes scores and baselines: the code of this package and the libraries beneath."""
     import numpy
+    import scipy
     import tensorflow
 
     root, digest = Path(__file__).parents[1], hashlib.sha256()
@@ -159,4 +164,5 @@ def _made_by() -> dict[str, str]:
         "code": digest.hexdigest(),
         "tensorflow": tensorflow.__version__,
         "numpy": numpy.__version__,
+        "scipy": scipy.__version__,  # bilinear_fit's triangulation
     }

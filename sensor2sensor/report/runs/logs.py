@@ -23,7 +23,7 @@ TRAIN, VAL = "train", "val"
 SPEED_ROWS = 5
 MOST_STEPS = 2**53  # a file that names more was damaged, and they are no exact float
 _KIND = re.compile(rb'"kind":\s*"(\w+)"')
-FACTS = frozenset({"step", "kind", "steps_per_s", "epoch", "seconds"})
+FACTS = frozenset({"step", "kind", "steps_per_s", "epoch", "seconds", "final"})
 
 
 @dataclass(frozen=True)

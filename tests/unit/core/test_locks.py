@@ -278,3 +278,28 @@ def test_a_full_disk_names_the_lock_and_leaves_none(tmp_path, monkeypatch, reque
         pytest.fail("it is held")
     assert error.value.filename == str(lock)
     assert not lock.exists()
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_lock_that_cannot_be_removed_hides_no_error(
+    tmp_path, monkeypatch, request, caplog, kernel
+):
+    """As in a folder that nobody may write any more; it is free all the same."""
+    if not kernel:
+        request.getfixturevalue("no_locks")
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    lock = tmp_path / ".lock"
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(InputError, match="ckpt-20 is kept"),
+        files.lock(lock),
+    ):
+        patched.setattr(Path, "unlink", refuse)
+        raise InputError("ckpt-20 is kept")
+    assert f"{lock} stays behind, which holds nothing: Permission denied" in caplog.text
+    if kernel:
+        with files.lock(lock):
+            pass
