@@ -173,7 +173,7 @@ class Session:
         sheet = FactSheet(*place, *self._ground())
         weights = experiment.environment.lpips_weights
         lpips = open_lpips(weights) if self._profile == EXTENDED and weights else None
-        size = experiment.BATCH_SIZE if self._by_batch else BATCH
+        size = self._at_a_time
         kept = Kept.scores(folder, self._profile, self._known_by(size, lpips))
         evaluation = evaluate(
             predictors,
@@ -259,6 +259,12 @@ class Session:
     def _by_batch(self) -> bool:
         """Whether what a tile is predicted with changes its prediction."""
         return self.subject.inference_statistics == "batch"
+
+    @property
+    def _at_a_time(self) -> int:
+        """Tiles scored together: where they are predicted by batches, whole ones of these."""
+        alone = self._experiment.BATCH_SIZE if self._by_batch else BATCH
+        return -(-BATCH // alone) * alone
 
     def _inference(self, draws: int, tiles: int) -> Inference | None:
         dropout = self._experiment.config.inference.dropout
