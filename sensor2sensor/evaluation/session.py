@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from sensor2sensor.core.lpips_file import LpipsFile
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.evaluation.elsewhere import Elsewhere
+    from sensor2sensor.evaluation.shares import Helpers
     from sensor2sensor.pipeline.normalisation import Normalisation
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Session:
         options: What ``--set`` said of the evaluation.
         intervals: How much of test the model's intervals hold; None: it has none.
         elsewhere: The data set that is scored, where it is not the one trained on.
+        helpers: Processes that score a share each, of the run's own data.
     """
 
     def __init__(
@@ -105,8 +107,9 @@ class Session:
         options: Sequence[str] = (),
         intervals: Mapping[str, Any] | None = None,
         elsewhere: Elsewhere | None = None,
+        helpers: Helpers | None = None,
     ) -> None:
-        self._experiment, self._elsewhere = experiment, elsewhere
+        self._experiment, self._elsewhere, self._helpers = experiment, elsewhere, helpers
         own = (experiment.dataset_dir, experiment.contract)
         self._place = own if elsewhere is None else (elsewhere.folder, elsewhere.contract)
         self._split = split
@@ -186,6 +189,7 @@ class Session:
             lpips=lpips,
             facts=sheet,
             kept=kept,
+            helpers=self._helpers,
             **self._filters,
         )
         kept.write()
