@@ -161,9 +161,10 @@ def _warn(reason: str) -> None:
 def _by_kernel(path: Path) -> Iterator[None]:
     descriptor = _taken(path)
     try:
-        # Written over, then cut: emptied first, it would for a moment name nobody.
-        os.pwrite(descriptor, _own_name().encode(), 0)
-        os.ftruncate(descriptor, len(_own_name().encode()))
+        with _naming(path):
+            # Written over, then cut: emptied first, it would for a moment name nobody.
+            os.pwrite(descriptor, _own_name().encode(), 0)
+            os.ftruncate(descriptor, len(_own_name().encode()))
         yield
     finally:
         # Removed while it is held: whoever opened it before finds another file at the path, or
@@ -263,10 +264,24 @@ def _made(path: Path) -> bool:
     except FileExistsError:
         return False
     try:
-        os.write(descriptor, f"{_own_name()} {BY_CONTENT}".encode())
+        with _naming(path):
+            os.write(descriptor, f"{_own_name()} {BY_CONTENT}".encode())
+    except BaseException:
+        path.unlink()  # empty, it would name nobody and be held for ever
+        raise
     finally:
         os.close(descriptor)
     return True
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file where writing by a descriptor fails: the system names none then."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _refuse_if_held(path: Path) -> None:

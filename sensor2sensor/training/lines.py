@@ -76,7 +76,7 @@ def look_line(step: int, scores: Mapping[str, float]) -> str:
 
 
 def end_line(step: int, steps: int, *, early: str | None, stopped: str | None) -> str | None:
-    """What is said of a run that has ended before its last step; None of another.
+    """What is said of a run that ends without an evaluation, or before its last step; else None.
 
     Args:
         step: Steps done.
@@ -89,4 +89,6 @@ def end_line(step: int, steps: int, *, early: str | None, stopped: str | None) -
         return f"done after step {step} of {steps}: {early}; {way}"
     if stopped is not None and 0 < step < steps:
         return f"stopped after step {step} of {steps}, all is saved; --resume goes on from there"
+    if stopped is not None and step:
+        return f"stopped after the last of {steps} steps, all is saved; evaluate.py scores it"
     return None

@@ -189,6 +189,8 @@ class Session:
             self.run_file.update(status="failed", reason=reason)
         except OSError as second:
             logger.warning("%s: not updated (%s)", self.experiment.run.run_json, second)
+        if isinstance(error, OSError):
+            self.say(f"stopped: {last_good(self.folder)}")
 
     def _loop(self, steps: int) -> int:
         environment, experiment = self.environment, self.experiment

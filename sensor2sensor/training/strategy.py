@@ -176,7 +176,7 @@ class Devices:
         # Integers: a sum of floats with 0 loses a sign, and TensorFlow sums no unsigned numbers.
         key = every, words.shape
         if key not in self._functions:
-            # Once: to trace it anew would be an exchange of another number. Concrete, for TensorFlow
+            # Once: to trace it anew would be an exchange of another number. Concrete, as TensorFlow
             # warns of what is traced for many shapes.
             spec = tf.TensorSpec(words.shape, tf.int32)
             self._functions[key] = _sum_over(self.strategy, every).get_concrete_function(spec)
