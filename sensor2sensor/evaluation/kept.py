@@ -25,7 +25,6 @@ from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.evaluation.scoring import Scores
 
 if TYPE_CHECKING:
-    from sensor2sensor.dataset.records import TileRecord
     from sensor2sensor.predictors.protocol import Predictor
 
 logger = logging.getLogger(__name__)
@@ -117,24 +116,26 @@ class Kept:
             return None
         return scores
 
-    def of(self, method: str, batch: Sequence[TileRecord]) -> list[Batch] | None:
-        """Scores and states of the next tiles of a method; None where they are not known."""
-        if method not in self._known:
-            return None
+    def knows(self, method: str) -> bool:
+        """Whether the scores of a method are known."""
+        return method in self._known
+
+    def of(self, method: str, count: int) -> list[Batch]:
+        """Scores and states of the next tiles of a method that is known."""
         start = self._place[method]
-        self._place[method] += len(batch)
-        lines = self._known[method][start : start + len(batch)]
+        self._place[method] += count
+        lines = self._known[method][start : start + count]
         values = [{name: float(value) for name, value in line[2].items()} for line in lines]
         return [(values, [line[1] for line in lines])]
 
-    def add(self, method: str, batch: Sequence[TileRecord], scored: Sequence[Batch]) -> None:
+    def add(self, method: str, names: Sequence[str], scored: Sequence[Batch]) -> None:
         """Take in the scores of the next tiles of a method."""
         if method not in self._new:
             return
         ((scores, states),) = scored  # baselines draw nothing
-        for tile, values, state in zip(batch, scores, states, strict=True):
+        for name, values, state in zip(names, scores, states, strict=True):
             # As text: JSON has no NaN, and what is written is what float() gives back, bit for bit.
-            self._new[method].append([tile.name, state, {n: repr(v) for n, v in values.items()}])
+            self._new[method].append([name, state, {n: repr(v) for n, v in values.items()}])
 
     def write(self) -> None:
         """Write what was computed; scores are worth more than the files that spare the next run."""

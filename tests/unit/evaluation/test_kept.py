@@ -107,15 +107,15 @@ def test_a_damaged_or_foreign_file_is_computed_anew_with_a_line(place, tmp_path,
 
 def test_undefined_and_perfect_values_survive(place, tmp_path):
     kept = Kept(tmp_path, {"split": "test"})
-    predictor, tiles = baselines(*place)["bicubic"], [type("Tile", (), {"name": "a"})()]
+    predictor = baselines(*place)["bicubic"]
     values = {"psnr": math.inf, "cc": math.nan, "rmse": 0.1 + 0.2}
     kept.look({"bicubic": predictor}, ["a"])
-    kept.add("bicubic", tiles, [([values], ["perfect"])])
+    kept.add("bicubic", ["a"], [([values], ["perfect"])])
     kept.write()
     assert json.loads(next(tmp_path.iterdir()).read_text())["scores"][0][2]["psnr"] == "inf"
     other = Kept(tmp_path, {"split": "test"})
     other.look({"bicubic": predictor}, ["a"])
-    ((scores, states),) = other.of("bicubic", tiles)
+    ((scores, states),) = other.of("bicubic", 1)
     assert states == ["perfect"] and repr(scores[0]) == repr(values)
 
 
