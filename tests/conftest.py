@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from sensor2sensor.core.memory import resident_bytes
 from tests.real_data import REPOSITORY, SAMPLES, samples
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -39,6 +40,10 @@ LONGEST_FILES = (
     "faults/test_pretrained.py",
 )
 
+# What the process held when garbage was last looked for, and by how much it grows until the next.
+HELD = pytest.StashKey[int]()
+GROWN_BYTES = 256 * 2**20
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have pytest-xdist hand out files in the order below, not by their number of tests."""
@@ -67,6 +72,21 @@ def pytest_collection_finish() -> None:
     """Look for garbage seldom, and never among what was imported: TensorFlow's graphs are large."""
     gc.freeze()
     gc.set_threshold(50_000, 10, 10)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Free what a test left in cycles, where the process has grown: TensorFlow gives nothing back.
+
+    Whatever its tensors once took it keeps for others. Of networks of 55 million weights, which
+    are few objects, so many wait to be found by the way that a worker came to hold 11 GB.
+    """
+    done = yield
+    held = resident_bytes() or 0
+    if held > item.config.stash.get(HELD, 0) + GROWN_BYTES:
+        gc.collect()
+        item.config.stash[HELD] = resident_bytes() or 0
+    return done
 
 
 @pytest.fixture(autouse=True)
