@@ -46,7 +46,12 @@ GROWN_BYTES = 256 * 2**20
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have pytest-xdist hand out files in the order below, not by their number of tests."""
+    """Have pytest-xdist hand out files in the order below, not by their number of tests.
+
+    Garbage is looked for seldom from here on: a quarter of the time in which every worker reads the
+    test modules went into looking for some among their syntax trees.
+    """
+    gc.set_threshold(50_000, 10, 10)
     if hasattr(config.option, "loadscopereorder"):  # absent without pytest-xdist
         config.option.loadscopereorder = False
 
@@ -69,9 +74,8 @@ def _is_slow(path: Path, tests: Path) -> bool:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage seldom, and never among what was imported: TensorFlow's graphs are large."""
+    """Never look for garbage among what was imported: TensorFlow is large."""
     gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
 
 
 @pytest.hookimpl(wrapper=True)
