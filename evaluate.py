@@ -54,9 +54,7 @@ def arguments() -> argparse.ArgumentParser:
     may_be_set = ["batch_size", "inference.dropout", "inference.norm"]
     about = ("a setting of the evaluation alone", "batch_size=4", may_be_set)
     add_set(made, *about, ExperimentFile.model_fields)
-    made.add_argument(
-        "--draws", type=positive, metavar="N", help="of dropout: score the mean over N"
-    )
+    made.add_argument("--draws", type=positive, metavar="N", help="of dropout: score the mean of N")
     add_split(made)
     add_data(made)
     add_step(made)
@@ -74,6 +72,7 @@ def evaluate_run(
     options: Sequence[str] = (),
     draws: int | None = None,
     elsewhere: Elsewhere | None = None,
+    team: Any = None,
 ) -> Evaluation:
     """Score one run on a whole split, print the tables, write the files.
 
@@ -88,6 +87,7 @@ def evaluate_run(
         options: What ``--set`` said of the evaluation, to be noted.
         draws: How many draws of dropout a score is the mean of.
         elsewhere: Another data set to score it on.
+        team: Makes of experiment and model the processes that score a share each.
 
     Raises:
         CheckpointError: The weights were not restored; nothing is scored then.
@@ -103,23 +103,23 @@ def evaluate_run(
     from sensor2sensor.training.trained import trained
 
     refuse_other_data(experiment)
-    name, root = experiment.config.model_name, experiment.environment.models_root
-    modules = experiment.config.modules
+    config, root = experiment.config, experiment.environment.models_root
     if (known := baseline_of(run, experiment.contract)) is not None:
-        import_modules(modules, root)  # metrics of the user's
+        import_modules(config.modules, root)  # metrics of the user's
         scored = (experiment, run.timestamp, 0, profile or "standard", "none", split)
         held = section_of((experiment, run, None), None, split, draws, elsewhere)
         about = {"baseline": True, "options": options, "elsewhere": elsewhere, "intervals": held}
         return Session(*scored, **about).score(undrawn(known, draws))
-    gan_class = type(gan) if gan is not None else find_gan_class(name, root, print, modules)
+    named = config.model_name, root, print, config.modules
+    gan_class = type(gan) if gan is not None else find_gan_class(*named)
     experiment, gan, step = trained(experiment, run, gan_class, gan, at)
     chosen = profile or experiment.config.usual_profile
     scored = (experiment, run.timestamp, step, chosen, weights_in_use(gan), split)
-    judge = gan.discriminator
+    judge, helpers = gan.discriminator, team and team(experiment, gan)
     predictor = applied_predictor(experiment, gan.generator, draws, discriminator=judge)
     held = section_of((experiment, run, step), gan, split, draws, elsewhere)
     about = {"named_step": at, "options": options, "elsewhere": elsewhere, "intervals": held}
-    return Session(*scored, **about).score(predictor)
+    return Session(*scored, **about, helpers=helpers).score(predictor)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -139,8 +139,7 @@ def main(args: argparse.Namespace) -> int:
         check_by_name(experiment.config.model_name, environment.models_root)
     other = None if args.dataset is None else Elsewhere.of(experiment, args.dataset, args.split)
     if args.profile is not None:
-        data = experiment if other is None else other
-        parts_of(data.contract, args.profile)  # refuses a data set that it cannot score
+        parts_of((other or experiment).contract, args.profile)  # refuses what it cannot score
     chosen = {"profile": args.profile, "split": args.split, "at": at, "draws": args.draws}
     evaluate_run(experiment, run, options=args.set, elsewhere=other, **chosen)
     return 0

@@ -1,10 +1,12 @@
-"""What ``train.py`` composes where one call asks for several trainings; imported by that door."""
+"""What ``train.py`` composes of several trainings and processes; imported by that door alone."""
 
 from __future__ import annotations
 
 import argparse
 from functools import partial
+from typing import TYPE_CHECKING
 
+from evaluate import evaluate_run
 from experiment import Experiment
 from models.loading import find_gan_class
 from sensor2sensor.config.environment import Environment, load_environment
@@ -12,6 +14,32 @@ from sensor2sensor.core.notices import load_tensorflow
 from sensor2sensor.training.campaign import Campaign
 from sensor2sensor.training.jobs import Job, jobs_of
 from sensor2sensor.training.standing import Alike, Aside, View, silent, unchanged
+
+if TYPE_CHECKING:
+    from sensor2sensor.training.outcome import Outcome
+    from sensor2sensor.training.strategy import Devices
+
+
+def evaluate_trained(
+    experiment: Experiment, outcome: Outcome, devices: Devices, split: str
+) -> None:
+    """Evaluate what was trained to its end; of several processes each scores a share of the tiles.
+
+    Raises:
+        TrainingError: A process is gone, or could not score its share; nothing is written then.
+    """
+    from sensor2sensor.evaluation.shares import helped
+    from sensor2sensor.training.helping import Team, help_out
+
+    model, place = outcome.model, (experiment.dataset_dir, experiment.contract)
+    with devices.guarded(experiment.name, f"then score it: evaluate.py --exp {experiment.name}"):
+        if not devices.chief:
+            help_out(devices, experiment, model, partial(helped, *place))
+            return
+        team = partial(Team, devices) if devices.workers > 1 else None
+        with devices.parting():
+            if outcome.exit_code == 0:
+                evaluate_run(experiment, experiment.run, model, split=split, team=team)
 
 
 def campaign_of(args: argparse.Namespace) -> Campaign | None:

@@ -48,7 +48,7 @@ from sensor2sensor.training.start import (
 )
 from sensor2sensor.training.time_limit import TimeLimit
 from sensor2sensor.training.tracking import refuse_untracked
-from several import campaign_of
+from several import campaign_of, evaluate_trained
 
 
 def main(args: argparse.Namespace) -> int:
@@ -139,10 +139,8 @@ def _use(
         return try_to_learn(gan_class, experiment, environment, start, args.limit, say)
     about = {"start": start, "steps": steps, "limit": args.limit, "say": say, "devices": devices}
     outcome = train(gan_class, experiment, environment, **about)
-    with devices.parting():
-        if outcome.exit_code == 0 and devices.chief:
-            with args.limit.interrupting(f"trained; evaluate.py --exp {args.exp} scores it"):
-                evaluate_run(experiment, experiment.run, outcome.model, split=args.split)
+    with args.limit.interrupting(f"trained; evaluate.py --exp {args.exp} scores it"):
+        evaluate_trained(experiment, outcome, devices, args.split)
     return outcome.exit_code
 
 

@@ -30,11 +30,11 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from sensor2sensor.core.memory import peak_resident_bytes  # noqa: E402
+from sensor2sensor.core.memory import GIB, peak_resident_bytes  # noqa: E402
 from sensor2sensor.dataset import record_cache  # noqa: E402
 from sensor2sensor.dataset.contract import DatasetContract, load_contract  # noqa: E402
 from sensor2sensor.dataset.ledger import read_split, write_split  # noqa: E402
-from sensor2sensor.dataset.record_cache import GIB, CacheOptions  # noqa: E402
+from sensor2sensor.dataset.record_cache import CacheOptions  # noqa: E402
 from sensor2sensor.pipeline.batching import ReaderOptions  # noqa: E402
 from sensor2sensor.pipeline.normalisation import Normalisation  # noqa: E402
 from sensor2sensor.pipeline.reader import training_batches  # noqa: E402

@@ -101,8 +101,15 @@ class Nested(TinyGAN):
 # Needs AutoGraph, has a loss of Keras, and no Adam, which makes whole steps out of what is rounding
 # in a gradient of 0.
 MODULE = """
+import os
+
 import keras
 import tensorflow as tf
+
+if os.environ.get("DIES"):  # as a machine does that fails while it scores its share
+    from sensor2sensor.evaluation import shares
+
+    shares.helped = lambda *told: os.kill(os.getpid(), 9)
 
 
 class GAN:
@@ -226,7 +233,7 @@ def draws_of_dropout():
 
 def placed(folder):
     """A workplace with an experiment whose model is :data:`MODULE`."""
-    make_dataset(folder / "data", train=8, val=2, test=1)
+    make_dataset(folder / "data", train=8, val=2, test=11)
     (folder / "mine").mkdir()
     (folder / "mine" / "light.py").write_text(MODULE)
     told = {"ckpt_freq": 1, "sample_freq": 1000, "log_freq": 1, "models_root": "mine"}

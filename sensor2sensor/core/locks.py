@@ -161,15 +161,27 @@ def _warn(reason: str) -> None:
 def _by_kernel(path: Path) -> Iterator[None]:
     descriptor = _taken(path)
     try:
-        # Written over, then cut: emptied first, it would for a moment name nobody.
-        os.pwrite(descriptor, _own_name().encode(), 0)
-        os.ftruncate(descriptor, len(_own_name().encode()))
+        with _naming(path):
+            # Written over, then cut: emptied first, it would for a moment name nobody.
+            os.pwrite(descriptor, _own_name().encode(), 0)
+            os.ftruncate(descriptor, len(_own_name().encode()))
         yield
     finally:
         # Removed while it is held: whoever opened it before finds another file at the path, or
         # none, and tries again.
-        path.unlink(missing_ok=True)
+        _remove(path)
         os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove our lock file. One that has to stay is free: nobody locks it, its process ends.
+
+    Its error would hide the one that ends the block: a folder that may not be written any more.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("%s stays behind, which holds nothing: %s", path, error.strerror or error)
 
 
 def _taken(path: Path) -> int:
@@ -232,7 +244,7 @@ def _by_content(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def _take_over(path: Path) -> None:
@@ -263,10 +275,24 @@ def _made(path: Path) -> bool:
     except FileExistsError:
         return False
     try:
-        os.write(descriptor, f"{_own_name()} {BY_CONTENT}".encode())
+        with _naming(path):
+            os.write(descriptor, f"{_own_name()} {BY_CONTENT}".encode())
+    except BaseException:
+        _remove(path)  # empty, it would name nobody and be held for ever
+        raise
     finally:
         os.close(descriptor)
     return True
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file where writing by a descriptor fails: the system names none then."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _refuse_if_held(path: Path) -> None:

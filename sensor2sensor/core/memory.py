@@ -6,8 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-KIB = 1024
+KIB, GIB = 1024, 2**30
 CGROUPS = Path("/sys/fs/cgroup")
+
+
+def size_in_words(count: float) -> str:
+    """``1.4 GiB`` or ``31.0 MiB``."""
+    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / 2**20:.1f} MiB"
 
 
 def resident_bytes() -> int | None:

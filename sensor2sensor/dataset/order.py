@@ -60,6 +60,14 @@ def chosen_sample(seed: int, n: int, size: int | None) -> npt.NDArray[np.int64]:
     return np.sort(picked).astype(np.int64)
 
 
+def looked_at(n: int, size: int | None) -> npt.NDArray[np.int64]:
+    """Indices of the records that validations look at: the same for every seed of a model.
+
+    Else the curves of its seeds would differ by their tiles, and look as if they differed by seed.
+    """
+    return chosen_sample(0, n, size)
+
+
 @dataclass(frozen=True)
 class Epochs:
     """How steps make epochs. Batches cross epochs: one ends with the batch that completes it.

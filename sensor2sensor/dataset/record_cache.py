@@ -22,14 +22,13 @@ from typing import Literal, Protocol
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.locks import require_posix
-from sensor2sensor.core.memory import available_bytes
+from sensor2sensor.core.memory import available_bytes, size_in_words
 from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.dataset.recordfile import RecordRef, read_record, write_records
 from sensor2sensor.dataset.records import FOOTER_BYTES, HEADER_BYTES
 
 logger = logging.getLogger(__name__)
 
-GIB = 2**30
 USED, LOCK = "used_bytes", ".lock"
 MOST_OF_FREE = 0.5  # of the memory that is free: a training on the CPU needs the rest
 Read = Callable[[RecordRef], bytes]
@@ -138,16 +137,18 @@ class DiskShelf:
 
     def put(self, ref: RecordRef, data: bytes) -> None:
         """Keep a record if there is room; a disk that is full is said once."""
-        if self._full or ref in self:
+        if self._full:
             return
+        path = self._path(ref)
         try:
-            # Written under the lock, so that processes that share the folder keep its limit.
+            # Written under the lock, so that processes that share the folder keep its limit. What
+            # stands there is damaged, or another process kept it a moment ago.
             with self._locked():
-                used = self._used() + _framed(len(data))
+                used = self._used() - _size(path) + _framed(len(data))
                 self._full = used > self._limit
                 if not self._full:
                     self._count(used)
-                    write_records(self._path(ref), [data])
+                    write_records(path, [data])
         except OSError as error:
             self._full = True
             logger.warning(
@@ -209,9 +210,9 @@ def reading(
     if missing > shelf.room:
         kept = max(shelf.room, 0)
         logger.warning(
-            "cache: there is room for %.2f of %.2f GiB of records; the others are read from %s"
+            "cache: there is room for %s of %s of records; the others are read from %s"
             " every time; raise cache_gib, or see what else lies in cache_dir",
-            kept / GIB, missing / GIB, dataset_dir,
+            size_in_words(kept), size_in_words(missing), dataset_dir,
         )  # fmt: skip
 
     def read(ref: RecordRef) -> bytes:
@@ -244,7 +245,7 @@ def _in_memory(dataset_dir: Path, limit_bytes: int, digest: str) -> MemoryShelf:
     most = limit_bytes if free is None else min(limit_bytes, int(MOST_OF_FREE * free))
     if most < limit_bytes:
         logger.warning(
-            "cache: at most %.2f GiB of records are kept, half of the memory that is free, and not"
-            " the %.2f of cache_gib", most / GIB, limit_bytes / GIB,
+            "cache: at most %s of records are kept, half of the memory that is free, and not"
+            " the %s of cache_gib", size_in_words(most), size_in_words(limit_bytes),
         )  # fmt: skip
     return MemoryShelf(most)

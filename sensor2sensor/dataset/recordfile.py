@@ -2,8 +2,9 @@
 
 The frame of a TFRecord is a 64-bit length, its masked CRC, the data and the data's CRC. Reading at
 an offset needs no pass over the records before it, so packed files cost random access nothing. The
-CRCs are not looked at again here: ``dataset.verification.verify_dataset`` compares the SHA-256 of
-the whole file, which also sees what a CRC cannot (a file cut between two records).
+data's CRC is checked with every reading, hours after a training began and in whatever cache, too;
+``dataset.verification.verify_dataset`` compares the SHA-256 of the whole file, which also sees what
+a CRC cannot (a file cut between two records).
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def read_record(ref: RecordRef) -> bytes:
     """The serialised record at a place in a file.
 
     Raises:
-        DatasetError: The file is missing, too short, compressed, or another record lies there.
+        DatasetError: The file is missing, too short, compressed or damaged, or another record lies
+            there.
     """
     try:
         descriptor = os.open(ref.path, os.O_RDONLY)
@@ -86,9 +88,11 @@ def read_record(ref: RecordRef) -> bytes:
         # pread keeps no position: nothing to seek, and nothing for threads to share.
         head = os.pread(descriptor, HEADER_BYTES, ref.offset)
         data = os.pread(descriptor, ref.length, ref.offset + HEADER_BYTES)
+        foot = os.pread(descriptor, FOOTER_BYTES, ref.offset + HEADER_BYTES + ref.length)
     finally:
         os.close(descriptor)
-    if len(head) < HEADER_BYTES or _length(head) != ref.length or len(data) < ref.length:
+    whole = len(head) == HEADER_BYTES and _length(head) == ref.length and len(data) == ref.length
+    if not whole or foot != struct.pack("<I", _masked(data)):
         raise DatasetError(
             f"is damaged at byte {ref.offset}",
             where=ref.path,

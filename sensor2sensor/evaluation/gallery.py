@@ -15,7 +15,8 @@ from sensor2sensor.config.trust import DISTANCES
 from sensor2sensor.core import files
 from sensor2sensor.dataset.display import view
 from sensor2sensor.evaluation.definitions import info
-from sensor2sensor.evaluation.run import Evaluation, batches
+from sensor2sensor.evaluation.run import Evaluation
+from sensor2sensor.evaluation.shares import batches
 from sensor2sensor.predictors.draws import draws_of
 from sensor2sensor.predictors.protocol import Images, Predictor
 

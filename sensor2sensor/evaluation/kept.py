@@ -25,7 +25,6 @@ from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.evaluation.scoring import Scores
 
 if TYPE_CHECKING:
-    from sensor2sensor.dataset.records import TileRecord
     from sensor2sensor.predictors.protocol import Predictor
 
 logger = logging.getLogger(__name__)
@@ -104,7 +103,11 @@ class Kept:
             logger.warning("%s (it is no file of scores)", again)
             return None
         scores: list[Line] = document["scores"]
-        if document["sha256"] != fingerprint([document["key"], scores]):
+        try:
+            digest = fingerprint([document["key"], scores])
+        except ValueError:  # NaN and infinities, which we write as text, and no JSON has
+            digest = None
+        if document["sha256"] != digest:
             logger.warning("%s (it is damaged: its SHA-256 is another)", again)
             return None
         # Ordinary after an update, or where a fit or the tiles changed: no reason for concern.
@@ -113,24 +116,26 @@ class Kept:
             return None
         return scores
 
-    def of(self, method: str, batch: Sequence[TileRecord]) -> list[Batch] | None:
-        """Scores and states of the next tiles of a method; None where they are not known."""
-        if method not in self._known:
-            return None
+    def knows(self, method: str) -> bool:
+        """Whether the scores of a method are known."""
+        return method in self._known
+
+    def of(self, method: str, count: int) -> list[Batch]:
+        """Scores and states of the next tiles of a method that is known."""
         start = self._place[method]
-        self._place[method] += len(batch)
-        lines = self._known[method][start : start + len(batch)]
+        self._place[method] += count
+        lines = self._known[method][start : start + count]
         values = [{name: float(value) for name, value in line[2].items()} for line in lines]
         return [(values, [line[1] for line in lines])]
 
-    def add(self, method: str, batch: Sequence[TileRecord], scored: Sequence[Batch]) -> None:
+    def add(self, method: str, names: Sequence[str], scored: Sequence[Batch]) -> None:
         """Take in the scores of the next tiles of a method."""
         if method not in self._new:
             return
         ((scores, states),) = scored  # baselines draw nothing
-        for tile, values, state in zip(batch, scores, states, strict=True):
+        for name, values, state in zip(names, scores, states, strict=True):
             # As text: JSON has no NaN, and what is written is what float() gives back, bit for bit.
-            self._new[method].append([tile.name, state, {n: repr(v) for n, v in values.items()}])
+            self._new[method].append([name, state, {n: repr(v) for n, v in values.items()}])
 
     def write(self) -> None:
         """Write what was computed; scores are worth more than the files that spare the next run."""
@@ -148,6 +153,7 @@ NOTHING = Kept(None, {})
 def _made_by() -> dict[str, str]:
     """What computes scores and baselines: the code of this package and the libraries beneath."""
     import numpy
+    import scipy
     import tensorflow
 
     root, digest = Path(__file__).parents[1], hashlib.sha256()
@@ -159,4 +165,5 @@ def _made_by() -> dict[str, str]:
         "code": digest.hexdigest(),
         "tensorflow": tensorflow.__version__,
         "numpy": numpy.__version__,
+        "scipy": scipy.__version__,  # bilinear_fit's triangulation
     }

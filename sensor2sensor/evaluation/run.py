@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,17 @@ import numpy as np
 from sensor2sensor.config.evaluations import BY_DEFINITION, MODEL
 from sensor2sensor.config.vocabulary import BAND_UNIT, INPUT
 from sensor2sensor.core.clustered import Bools, undefined_alike
-from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.ledger import SplitRow, read_split
-from sensor2sensor.dataset.recordfile import iterate_refs, select_records
+from sensor2sensor.dataset.recordfile import select_records
 from sensor2sensor.dataset.strata import few, split_column
 from sensor2sensor.evaluation.definitions import behind_mask, info, within_strata
 from sensor2sensor.evaluation.detail import Detail
 from sensor2sensor.evaluation.kept import NOTHING, Kept
 from sensor2sensor.evaluation.parts import Part
 from sensor2sensor.evaluation.pooled import Pool, Pooled
-from sensor2sensor.evaluation.predict import check, drawn_of
-from sensor2sensor.evaluation.scoring import Ground, Scores, counted, over_draws
+from sensor2sensor.evaluation.predict import check
+from sensor2sensor.evaluation.scoring import Ground, Scores, over_draws
+from sensor2sensor.evaluation.shares import Examiner, Helpers, shared
 from sensor2sensor.evaluation.sisr import Sisr, SisrScorer, scorer_of
 from sensor2sensor.evaluation.summary import Gain, Statistics, gain, spared, statistics
 from sensor2sensor.evaluation.trust import TrustScorer
@@ -34,7 +33,6 @@ from sensor2sensor.predictors.protocol import Predictor
 if TYPE_CHECKING:
     from sensor2sensor.core.lpips_file import LpipsFile
     from sensor2sensor.dataset.contract import DatasetContract
-    from sensor2sensor.dataset.records import TileRecord
     from sensor2sensor.evaluation.tile_facts import FactSheet
 
 BATCH = 8  # tiles in memory at a time
@@ -231,12 +229,6 @@ class Evaluation:
         return counts
 
 
-def batches(tiles: Iterator[TileRecord], size: int) -> Iterator[list[TileRecord]]:
-    """The tiles in their order, ``size`` at a time; fewer at the end."""
-    while batch := list(islice(tiles, size)):
-        yield batch
-
-
 def _places(rows: Sequence[SplitRow]) -> dict[str, tuple[str, str]]:
     """Overpass and block of each record."""
     # A tile on the edge of two blocks counts to the first: clusters must not overlap.
@@ -260,6 +252,7 @@ def evaluate(
     lpips: LpipsFile | None = None,
     facts: FactSheet | None = None,
     kept: Kept = NOTHING,
+    helpers: Helpers | None = None,
 ) -> Evaluation:
     """Score every predictor on every tile of a split.
 
@@ -280,6 +273,7 @@ def evaluate(
         lpips: The weights of ``lpips``, of profile ``extended``; None leaves it out.
         facts: Takes in each tile, for what is known of it beside its scores.
         kept: What is known of baselines' scores; takes in what is not.
+        helpers: Processes that score a share each, of a profile without ``sisr`` and ``lpips``.
 
     Raises:
         ConfigError: The profile is unknown or cannot score a predictor or the data set.
@@ -293,34 +287,31 @@ def evaluate(
     filters = enforce_suffix, exclude_suffix, exclude_tiles
     refs = select_records(table, dataset_dir, split, *filters)[:limit]
     kept.look({n: p for n, p in predictors.items() if n != MODEL}, [ref.name for ref in refs])
-    tiles = progress(iterate_refs(refs, contract), total=len(refs), desc="evaluate", unit="tile")
     found: dict[str, list[TileScores]] = {name: [] for name in predictors}
     detail = scorer.detail(len(refs)) if isinstance(scorer, SisrScorer) else None
-    for batch in batches(tiles, batch_size):
-        # One truth and one set of masks for all methods: scores are compared tile by tile.
-        views = scorer.views(batch)
-        held = scorer.references(views)
-        masks = scorer.masks(batch, held)
-        pixels = counted(masks, len(batch))
+    asked = {name: p for name, p in predictors.items() if not kept.knows(name)}
+    blocks = {name: block for name, (_, block) in places.items()}
+    examiner = Examiner(contract, asked, scorer, facts, detail, blocks)
+    groups = (
+        examiner.groups(refs, batch_size)
+        if helpers is None
+        else shared(examiner, refs, batch_size, split, profile, dataset_dir, helpers)
+    )
+    for group in groups:
         draws: dict[str, list[Scores]] = {}
-        if detail is not None:
-            detail.begin(views, held, [places[tile.name][1] for tile in batch])
-        for method, predictor in predictors.items():
-            scored = kept.of(method, batch)
-            if scored is None:
-                drawn = drawn_of(method, predictor, views, detail)
-                scored = [scorer(held, g, masks, normalised=predictor.normalised) for g in drawn]
-                kept.add(method, batch, scored)
+        for method in predictors:
+            scored = group.draws.get(method) or kept.of(method, len(group.names))
+            kept.add(method, group.names, scored)
             draws[method] = [scores for scores, _ in scored]
             scores, states = over_draws(scored)
-            for tile, values, state, within in zip(batch, scores, states, pixels, strict=True):
-                place = places[tile.name]
-                row = TileScores(tile.name, *place, split, method, values, state, within)
+            pairs = zip(group.names, scores, states, group.pixels, strict=True)
+            for name, values, state, within in pairs:
+                row = TileScores(name, *places[name], split, method, values, state, within)
                 found[method].append(row)
-        # After the scores, which refuse tiles that are smaller than a window.
-        pool.add(draws, scorer.see(held, masks))
+        pool.add(draws, group.seen.counts)
+        scorer.take(group.seen)
         if facts is not None:
-            facts.see(batch)
+            facts.see(group.measured)
     # Method by method, whatever the batch size: the order of rows in tables already written.
     rows = tuple(row for method in predictors for row in found[method])
     return Evaluation(

@@ -43,6 +43,23 @@ class Ground:
     windows: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What is behind the scores of some tiles: plain numbers, which add up in any order.
+
+    Attributes:
+        counts: Of each tile what its pooled scores are means over, by column; empty without any.
+        zero: Pixels that SAM leaves out, of whole tiles (:data:`WHOLE`) and within each part.
+        valid: Pixels with a truth, of the same.
+        windows: As of :class:`Ground`, by part.
+    """
+
+    counts: list[dict[str, int]]
+    zero: dict[str, int]
+    valid: dict[str, int]
+    windows: dict[str, dict[str, int]]
+
+
 class Scorer:
     """Scores one batch of one method under the data set's fixed value ranges.
 
@@ -166,38 +183,45 @@ class Scorer:
         """Pixels of each part that have a truth, ``[B, H, W]``."""
         return masks_of(self.strata, tiles, held)
 
-    def see(self, held: References, masks: Masks) -> list[dict[str, int]]:
-        """Count what is behind the scores of a batch, whole and within each part.
-
-        Returns:
-            For each image what its pooled scores are means over, by column; empty without any.
-        """
+    def see(self, held: References, masks: Masks) -> Seen:
+        """What is behind the scores of a batch, whole and within each part."""
         from sensor2sensor.metrics import windows_within, zero_truth
 
         parts = {p.name: within(held[p.against], masks[p.name]) for p in self.strata}
-        for name, truth in {WHOLE: held[TRUTH], **parts}.items():
-            zero, valid = zero_truth(truth)
-            self._zero[name] += zero
-            self._valid[name] += valid
+        whole = {WHOLE: held[TRUTH], **parts}
+        pixels = {name: zero_truth(truth) for name, truth in whole.items()}
+        zero, valid = ({name: found[i] for name, found in pixels.items()} for i in range(2))
         if self._whole_images:
-            return self._counts(held, masks)
-        for name, mask in masks.items():
-            defined = [metric for metric in self.inner if metric not in self.undefined]
-            self._windows[name].update(windows_within(defined, mask))
-        return [{} for _ in held[TRUTH]]
+            counts, windows = self._counts(held, masks)
+            return Seen(counts, zero, valid, windows)
+        defined = [metric for metric in self.inner if metric not in self.undefined]
+        windows = {name: windows_within(defined, mask) for name, mask in masks.items()}
+        return Seen([{} for _ in held[TRUTH]], zero, valid, windows)
 
-    def _counts(self, held: References, masks: Masks) -> list[dict[str, int]]:
+    def take(self, seen: Seen) -> None:
+        """Add up what was seen, here or by another process."""
+        self._zero.update(seen.zero)
+        self._valid.update(seen.valid)
+        for name, windows in seen.windows.items():
+            self._windows[name].update(windows)
+
+    def _counts(
+        self, held: References, masks: Masks
+    ) -> tuple[list[dict[str, int]], dict[str, dict[str, int]]]:
+        """Of each image what pooled scores are means over, and the windows of each part."""
         from sensor2sensor.metrics import POOLED, support
 
         known = np.isfinite(held[TRUTH]).all(axis=-1)
         behind = {"": support(held[TRUTH], known)}
+        windows = {}
         for part in self.strata:
             mark = part.column("")
             behind[mark] = support(held[part.against], masks[part.name])
-            self._windows[part.name]["ssim"] += int(behind[mark]["windows"].sum())
+            windows[part.name] = {"ssim": int(behind[mark]["windows"].sum())}
         kinds = {f"{n}{mark}": (mark, kind) for mark in behind for n, (kind, _) in POOLED.items()}
         images = range(len(held[TRUTH]))
-        return [{c: int(behind[m][kind][i]) for c, (m, kind) in kinds.items()} for i in images]
+        counts = [{c: int(behind[m][kind][i]) for c, (m, kind) in kinds.items()} for i in images]
+        return counts, windows
 
     @property
     def sam_left_out(self) -> float:

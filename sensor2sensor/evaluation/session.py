@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from sensor2sensor.core.lpips_file import LpipsFile
     from sensor2sensor.dataset.contract import DatasetContract
     from sensor2sensor.evaluation.elsewhere import Elsewhere
+    from sensor2sensor.evaluation.shares import Helpers
     from sensor2sensor.pipeline.normalisation import Normalisation
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Session:
         options: What ``--set`` said of the evaluation.
         intervals: How much of test the model's intervals hold; None: it has none.
         elsewhere: The data set that is scored, where it is not the one trained on.
+        helpers: Processes that score a share each, of the run's own data.
     """
 
     def __init__(
@@ -105,8 +107,9 @@ class Session:
         options: Sequence[str] = (),
         intervals: Mapping[str, Any] | None = None,
         elsewhere: Elsewhere | None = None,
+        helpers: Helpers | None = None,
     ) -> None:
-        self._experiment, self._elsewhere = experiment, elsewhere
+        self._experiment, self._elsewhere, self._helpers = experiment, elsewhere, helpers
         own = (experiment.dataset_dir, experiment.contract)
         self._place = own if elsewhere is None else (elsewhere.folder, elsewhere.contract)
         self._split = split
@@ -173,7 +176,7 @@ class Session:
         sheet = FactSheet(*place, *self._ground())
         weights = experiment.environment.lpips_weights
         lpips = open_lpips(weights) if self._profile == EXTENDED and weights else None
-        size = experiment.BATCH_SIZE if self._by_batch else BATCH
+        size = self._at_a_time
         kept = Kept.scores(folder, self._profile, self._known_by(size, lpips))
         evaluation = evaluate(
             predictors,
@@ -186,6 +189,7 @@ class Session:
             lpips=lpips,
             facts=sheet,
             kept=kept,
+            helpers=self._helpers,
             **self._filters,
         )
         kept.write()
@@ -259,6 +263,12 @@ class Session:
     def _by_batch(self) -> bool:
         """Whether what a tile is predicted with changes its prediction."""
         return self.subject.inference_statistics == "batch"
+
+    @property
+    def _at_a_time(self) -> int:
+        """Tiles scored together: where they are predicted by batches, whole ones of these."""
+        alone = self._experiment.BATCH_SIZE if self._by_batch else BATCH
+        return -(-BATCH // alone) * alone
 
     def _inference(self, draws: int, tiles: int) -> Inference | None:
         dropout = self._experiment.config.inference.dropout

@@ -11,6 +11,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ _GAPS = {"time_gap_h": 1.0, "days": HOURS_A_DAY}
 # Extras and strata that tell of clouds, the plainest first.
 _CLOUDS = ("cloud", "cloudy", "covered")
 Fact = str | float
+Measured = dict[str, Any]  # what the record of a tile tells, as JSON
 
 
 @dataclass(frozen=True)
@@ -97,16 +99,28 @@ class FactSheet:
         self._contract = contract
         self._rows = {row.name: row for row in rows}
         self._north = hemispheres(rows)
-        self._cut = _cut_tiles(dataset_dir, contract, rows)
+        self._dataset_dir = dataset_dir
         self._seen, self._shown = seen or {}, shown or {}
         self._strata = strata_of(contract)
         self._compared = comparable(contract)
         self._values = [e for e in contract.extras if e.role == "value" and e.shape == ()]
         self._found: list[dict[str, Fact | None]] = []
 
-    def see(self, tiles: Sequence[TileRecord]) -> None:
-        """Take in a batch, in the order of the split."""
-        self._found += [self._facts(tile) for tile in tiles]
+    def measured(self, tiles: Sequence[TileRecord]) -> list[Measured]:
+        """What only the records of some tiles tell."""
+        return [
+            {
+                "name": tile.name,
+                "own": {e.name: _scalar(tile.extras[e.name]) for e in self._values},
+                "shares": {s.name: float(s.of(tile).mean()) for s in self._strata},
+                "shift": self._shift(self._rows[tile.name], tile),
+            }
+            for tile in tiles
+        ]
+
+    def see(self, found: Sequence[Measured]) -> None:
+        """Take in what was measured of the next tiles, in the order of the split."""
+        self._found += [self._facts(**one) for one in found]
 
     def table(self) -> tuple[dict[str, Column], list[tuple[Fact, ...]]]:
         """The columns that hold anything, and a row for each tile."""
@@ -141,25 +155,30 @@ class FactSheet:
         taken = {*_COLUMNS, *_GAPS, *_CLOUDS}
         return [extra for extra in self._values if extra.name not in taken]
 
-    def _facts(self, tile: TileRecord) -> dict[str, Fact | None]:
-        row = self._rows[tile.name]
-        day, own = date_of(row), {e.name: _scalar(tile.extras[e.name]) for e in self._values}
-        shares = {s.name: float(s.of(tile).mean()) for s in self._strata}
-        cut = self._cut.get(tile.name, {})
+    @cached_property
+    def _cut(self) -> dict[str, dict[str, Fact | None]]:
+        return _cut_tiles(self._dataset_dir, self._contract, list(self._rows.values()))
+
+    def _facts(
+        self, name: str, own: Mapping[str, Fact | None], shares: Mapping[str, float],
+        shift: float | None,
+    ) -> dict[str, Fact | None]:  # fmt: skip
+        row, cut = self._rows[name], self._cut.get(name, {})
+        day = date_of(row)
         facts: dict[str, Fact | None] = {
-            "name": tile.name,
+            "name": name,
             "scene": row.seen_by,
             "block": row.block.split("+")[0],
             "date": None if day is None else day.isoformat(),
-            "season": season_of(row, day, self._north[tile.name]) or None,
+            "season": season_of(row, day, self._north[name]) or None,
             GAP: self._gap(row, own),
-            SHIFT: self._shift(row, tile),
+            SHIFT: shift,
             CLOUD: _first(cut.get(CLOUD), *(v.get(n) for n in _CLOUDS for v in (own, shares))),
             MASK: cut.get(MASK),
-            SEEN: _flag(self._seen.get(tile.name)),
-            SHOWN: _flag(self._shown.get(tile.name)),
+            SEEN: _flag(self._seen.get(name)),
+            SHOWN: _flag(self._shown.get(name)),
         }
-        facts |= {f"share{AT}{name}": share for name, share in shares.items()}
+        facts |= {f"share{AT}{part}": share for part, share in shares.items()}
         return facts | {extra.name: own[extra.name] for extra in self._others}
 
     def _gap(self, row: SplitRow, own: Mapping[str, Fact | None]) -> Fact | None:

@@ -15,7 +15,8 @@ from sensor2sensor.core import files
 from sensor2sensor.dataset.display import view
 from sensor2sensor.dataset.upsampling import upsample
 from sensor2sensor.evaluation.gallery import picks
-from sensor2sensor.evaluation.run import Evaluation, batches
+from sensor2sensor.evaluation.run import Evaluation
+from sensor2sensor.evaluation.shares import batches
 from sensor2sensor.evaluation.trust import TrustScorer
 from sensor2sensor.predictors.departure import departure
 from sensor2sensor.predictors.draws import draws_of

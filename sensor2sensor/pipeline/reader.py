@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.dataset.contract import DatasetContract
-from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, sample_at
+from sensor2sensor.dataset.order import augmentation_seed, chosen_sample, looked_at, sample_at
 from sensor2sensor.dataset.record_cache import reading
 from sensor2sensor.dataset.recordfile import (
     RecordRef,
@@ -97,6 +97,8 @@ def fixed_batches(
 ) -> tf.data.Dataset:
     """Every chosen record of a split once, not augmented; the last batch may be smaller.
 
+    Which are chosen does not depend on the seed (:func:`~sensor2sensor.dataset.order.looked_at`).
+
     Args:
         dataset_dir: The data set's folder.
         contract: Its contract.
@@ -113,7 +115,7 @@ def fixed_batches(
         physical units, whole where the normalised one is clipped.
     """
     refs = list_records(dataset_dir, split, *options.filters)
-    chosen = chosen_sample(options.seed, len(refs), options.sample)
+    chosen = looked_at(len(refs), options.sample)
     if order is not None:
         chosen = rng(options.seed, order).permutation(chosen)
     chosen = chosen[:limit]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from sensor2sensor.core.memory import GIB
 from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.order import Epochs
-from sensor2sensor.dataset.record_cache import GIB, CacheOptions
+from sensor2sensor.dataset.record_cache import CacheOptions
 from sensor2sensor.dataset.recordfile import count_records, list_records, places_of
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.pipeline.reader import fixed_batches, training_batches

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.ancestry import FORKED
 from sensor2sensor.training import checkpoints, restoring, run_file
@@ -61,9 +62,13 @@ def take_up(
 
     Raises:
         CheckpointError: What is asked for is missing, damaged or of another architecture.
-        ConfigError: The run was begun with other settings or data.
+        ConfigError: The run was begun with other settings or data, or more steps are done than it
+            is to have.
     """
     restored = _restore(model, state, experiment, start, module, say, repair)
+    if restored and restored["step"] > experiment.STEPS:
+        problem = f"{experiment.STEPS} steps are asked for, and {restored['step']} are done"
+        raise ConfigError(problem, where=experiment.name, hint="raise 'steps' (or 'epochs')")
     return restored, {} if restored else _take_over(model, experiment, start, say)
 
 

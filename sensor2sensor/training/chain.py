@@ -24,11 +24,10 @@ from sensor2sensor.core.locks import InUseError, holder
 from sensor2sensor.core.runs import Run, read_run_json
 from sensor2sensor.training.jobs import Job, Jobs
 from sensor2sensor.training.standing import Standing, claimed, released, reserved
-from sensor2sensor.training.time_limit import EXIT_TIME_UP
+from sensor2sensor.training.time_limit import EXIT_TIME_UP, SIGNALS
 
 Say = Callable[[str], None]
-# SIGHUP, too: a training in a session of its own is not told that the terminal is closed.
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# All of them: a training in a session of its own is not told that the terminal is closed.
 STOPPED = frozenset({EXIT_TIME_UP, *(128 + number for number in SIGNALS)})
 # Options of train.py: those that each training is given too, and those that name one run alone.
 PASSED_ON = ("environment", "debug", "log_level", "check", "smoke", "overfit", "tag")

@@ -11,7 +11,9 @@ Beside these a checkpoint holds the statistics of batch normalisation that infer
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -35,6 +37,9 @@ ARCHITECTURE, SCRATCH, DAMAGED = "architecture.json", ".saving", "damaged"
 DELETED = ".deleted"
 FORMAT_VERSION = 1
 VALUE = ".ATTRIBUTES/VARIABLE_VALUE"  # ends the name of a variable in a checkpoint
+# Causes that TensorFlow tells in the system's own words, and those that no free space mends.
+CAUSES = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM)
+NO_RIGHT = frozenset(map(os.strerror, CAUSES[2:]))
 # What TensorFlow raises for truncated, flipped, missing and empty bundle files.
 DAMAGE = (tf.errors.OpError, IndexError, OSError, ValueError, AssertionError)
 
@@ -76,10 +81,11 @@ def save(folder: Path, state: TrainingState, step: int) -> Path:
             with files.atomic_path(folder / part.name) as temporary:
                 part.replace(temporary)
     except (OSError, tf.errors.OpError) as error:
-        kept = checkpoint_steps(folder)
-        hint = f"free space and --resume (ckpt-{kept[-1]} is kept)" if kept else "free space"
-        reason = f"cannot write checkpoint {step}: {reason_of(error)}"
-        raise TrainingError(reason, where=folder, hint=hint) from error
+        kept, why = checkpoint_steps(folder), reason_of(error)
+        hint = "make it writable" if why in NO_RIGHT else "free space"
+        hint = f"{hint} and --resume (ckpt-{kept[-1]} is kept)" if kept else hint
+        problem = f"cannot write checkpoint {step}: {why}"
+        raise TrainingError(problem, where=folder, hint=hint) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder / f"ckpt-{step}"
@@ -90,9 +96,9 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = str(getattr(error, "message", error)).strip() or type(error).__name__
-    line = text.splitlines()[0]
-    # TensorFlow puts the path of the scratch file before the cause.
-    return "No space left on device" if "No space left" in text else line[:200]
+    # TensorFlow puts the node and the path of the scratch file before the cause.
+    causes = (os.strerror(number) for number in CAUSES)
+    return next((cause for cause in causes if cause in text), text.splitlines()[0][:200])
 
 
 def _write_architecture(folder: Path, state: TrainingState) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.config.vocabulary import METRICS
 from sensor2sensor.core.manifest import fingerprint
-from sensor2sensor.dataset.order import chosen_sample
+from sensor2sensor.dataset.order import looked_at
 from sensor2sensor.dataset.recordfile import iterate_refs, list_records
 from sensor2sensor.pipeline.batching import ReaderOptions
 from sensor2sensor.predictors.entries import TrainSplit
@@ -59,7 +59,7 @@ def held_against(
     if not entries or not whole or not experiment.normaliser.invertible:
         return None
     refs = list_records(experiment.dataset_dir, "val", *options.filters)
-    chosen = chosen_sample(options.seed, len(refs), experiment.config.sample_val)
+    chosen = looked_at(len(refs), experiment.config.sample_val)
     seen = [refs[int(place)] for place in chosen]
     name, tiles = entries[-1].name, fingerprint([ref.name for ref in seen])
     if known is not None and (known["name"], known["tiles"]) == (name, tiles):

@@ -7,10 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
 
-from sensor2sensor.training.time_limit import EXIT_TIME_UP, TimeLimit
-
-# SIGHUP: the terminal is closed, or the connection to it.
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from sensor2sensor.training.time_limit import EXIT_TIME_UP, SIGNALS, TimeLimit
 
 
 class StopSignal:

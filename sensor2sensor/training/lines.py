@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from sensor2sensor.core.memory import size_in_words
 from sensor2sensor.core.progress import duration
 from sensor2sensor.training.rows import STEPS_PER_S
 
-GIB = 2**30
 NONE: Mapping[str, float] = MappingProxyType({})
 GAUGED: Mapping[str, Callable[[float], str]] = MappingProxyType({  # in this order
     "img_per_s": "{:.1f} img/s".format,
@@ -38,11 +38,6 @@ def disk_line(bytes_each: int, saves: int, free_bytes: int, most: int | None = N
         way = "lower keep_last" if fewer else "raise ckpt_freq in environment.json"
         line += f"; THIS IS NOT ENOUGH: {way} or free space"
     return line
-
-
-def size_in_words(count: float) -> str:
-    """``1.4 GiB`` or ``31.0 MiB``."""
-    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / 2**20:.1f} MiB"
 
 
 def report_line(
@@ -76,7 +71,7 @@ def look_line(step: int, scores: Mapping[str, float]) -> str:
 
 
 def end_line(step: int, steps: int, *, early: str | None, stopped: str | None) -> str | None:
-    """What is said of a run that has ended before its last step; None of another.
+    """What is said of a run that ends without an evaluation, or before its last step; else None.
 
     Args:
         step: Steps done.
@@ -89,4 +84,6 @@ def end_line(step: int, steps: int, *, early: str | None, stopped: str | None) -
         return f"done after step {step} of {steps}: {early}; {way}"
     if stopped is not None and 0 < step < steps:
         return f"stopped after step {step} of {steps}, all is saved; --resume goes on from there"
+    if stopped is not None and step:
+        return f"stopped after the last of {steps} steps, all is saved; evaluate.py scores it"
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -44,6 +44,10 @@ class Plan:
     def sample_due(self, step: int) -> bool:
         """Whether the validation tiles are looked at after ``step`` steps."""
         return step > 0 and (step == self.steps or step % self.sample_freq == 0)
+
+    def final(self, step: int) -> bool:
+        """Whether a look is due because ``step`` is the last one: a longer run has none there."""
+        return self.sample_due(step) and not replace(self, steps=0).sample_due(step)
 
     def save_due(self, step: int) -> bool:
         """Whether a checkpoint is written after ``step`` steps."""

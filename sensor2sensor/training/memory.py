@@ -16,10 +16,9 @@ from typing import Any
 import tensorflow as tf
 
 from sensor2sensor.core.errors import TrainingError
-from sensor2sensor.core.memory import available_bytes, resident_bytes
+from sensor2sensor.core.memory import available_bytes, resident_bytes, size_in_words
 from sensor2sensor.training.contract import GANModel
 from sensor2sensor.training.footprint import peak_bytes
-from sensor2sensor.training.lines import size_in_words
 
 KERNELS, ONCE = 1.15, 80 * 2**20
 SMALLER = "take smaller images (img_height, img_width) or a narrower model"

@@ -12,6 +12,7 @@ Row = dict[str, Any]
 JSONL = "metrics.jsonl"
 EPOCH = "epoch"  # the kind of rows that sum up an epoch
 SECONDS = "seconds"  # how long an epoch took
+FINAL = "final"  # of a look that is due because the run ends there, and not by how often it looks
 STEPS_PER_S = "steps_per_s"
 # What clocks and gauges say: another thing in each run, however equal the numbers are.
 GAUGES = frozenset(

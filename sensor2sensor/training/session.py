@@ -49,7 +49,7 @@ from sensor2sensor.training.pictures import write_pictures
 from sensor2sensor.training.recipe import check_step, construct
 from sensor2sensor.training.registration import noted
 from sensor2sensor.training.replicated import step_on
-from sensor2sensor.training.rows import EPOCH
+from sensor2sensor.training.rows import EPOCH, FINAL
 from sensor2sensor.training.samples import SampleRow
 from sensor2sensor.training.sinks import sinks_for
 from sensor2sensor.training.start import Start, tagged
@@ -189,6 +189,8 @@ class Session:
             self.run_file.update(status="failed", reason=reason)
         except OSError as second:
             logger.warning("%s: not updated (%s)", self.experiment.run.run_json, second)
+        if isinstance(error, OSError):
+            self.say(f"stopped: {last_good(self.folder)}")
 
     def _loop(self, steps: int) -> int:
         environment, experiment = self.environment, self.experiment
@@ -243,6 +245,9 @@ class Session:
     def _go_on(self) -> bool:
         """Take up what the log knows; whether a look, the row of an epoch or a sheet is lacking."""
         rows, begun = read_log(self.experiment.run.logs_dir / JSONL), self.begun
+        # The look that ended a shorter run: one that was to be as long from the start had none, and
+        # takes neither its best nor its patience from there.
+        rows = [row for row in rows if not row.get(FINAL) or self.plan.sample_due(row["step"])]
         self.keeper.resume(rows, self.run_file.alike_since)
         self.alarms.resume(rows, self.run_file, begun)
         if self.experiment.config.monitor is not None:
@@ -272,7 +277,7 @@ class Session:
         if self.model.discriminator is not None and (seen := in_words(self.model.discriminator)):
             self.say(f"the discriminator gives {seen}")
         if self.begun >= steps:
-            self.say(f"nothing to train: {self.begun} of {steps} steps are done; raise 'steps'")
+            self.say(f"nothing to train: all {steps} steps are done; 'steps' may be raised")
 
     def _report(self, step: int, losses: Mapping[str, float], pace: Pace | None) -> None:
         facts = taken_mib() | ({} if pace is None else pace.facts(self.options.batch_size))
@@ -309,7 +314,8 @@ class Session:
         with self.statistics.in_use(step) as generator:
             scores, rows, spread = self.monitor.look(generator, terms)
         if not self.writers.holds(step, "val"):
-            self.writers.scalars(step, "val", scores, **spread)
+            final = {FINAL: True} if self.plan.final(step) else {}
+            self.writers.scalars(step, "val", scores, **spread, **final)
             self.alarms.read(step, "val", {**scores, **spread}, self.run_file)
         self._close_epoch(step, scores, terms.means())
         self.say(look_line(step, scores))

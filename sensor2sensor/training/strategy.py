@@ -23,7 +23,11 @@ from sensor2sensor.training.cluster import cluster_resolver
 from sensor2sensor.training.state import TrainingState
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from sensor2sensor.config.environment import Environment
+
+    Words = npt.NDArray[np.int32]
 
 Say = Callable[[str], None]
 KEY = "strategy"
@@ -50,6 +54,7 @@ class Devices:
     workers: int = 1
     worker: int = 0
     _functions: dict[Any, Any] = field(default_factory=dict, compare=False)
+    _broken: list[bool] = field(default_factory=list, compare=False)
 
     @cached_property
     def replicas(self) -> int:
@@ -71,8 +76,14 @@ class Devices:
         return say if self.chief else lambda line: None
 
     @contextmanager
-    def guarded(self, where: str) -> Iterator[None]:
+    def guarded(
+        self, where: str, then: str = "then start all of them with --resume"
+    ) -> Iterator[None]:
         """Within it the loss of a worker is told in one line.
+
+        Args:
+            where: The experiment.
+            then: What to do after a look at what went wrong.
 
         Raises:
             TrainingError: A worker is gone, or has failed.
@@ -85,18 +96,29 @@ class Devices:
             raise TrainingError(
                 f"worker {self.worker} of {self.workers} has lost the others",
                 where=where,
-                hint="see what the first that ended says, then start all of them with --resume",
+                hint=f"see what the first that ended says, {then}",
             ) from error
 
     @contextmanager
     def parting(self) -> Iterator[None]:
-        """What the chief does when training is done; the others wait until it is."""
+        """What the chief does when training is done; the others help and wait until it is."""
         try:
             yield
         finally:
-            # TensorFlow takes a worker that leaves for a dead one.
-            with suppress(*LOST):
-                self.any_of(False)
+            # TensorFlow takes a worker that leaves for a dead one. Where an exchange was broken
+            # off, another would wait for ever: there it may.
+            if not self._broken:
+                with suppress(*LOST):
+                    self.gathered(b"")
+
+    @contextmanager
+    def unbroken(self) -> Iterator[None]:
+        """Exchanges that belong together; a signal may end them in between, and then all is."""
+        try:
+            yield
+        except BaseException:
+            self._broken.append(True)
+            raise
 
     def scope(self) -> AbstractContextManager[Any]:
         """What variables have to be made within."""
@@ -120,21 +142,45 @@ class Devices:
 
     def any_of(self, wanted: bool) -> bool:
         """Whether any worker says so; all of them have to ask."""
+        return wanted if self.workers == 1 else bool(self._table(np.array([wanted])).any())
+
+    def gathered(self, message: bytes) -> list[bytes]:
+        """What every worker says, in their order; all of them have to ask."""
         if self.workers == 1:
-            return wanted
-        (said,) = self._exchanged("any", [np.array(wanted, np.float32)])
-        return bool(said > 0.0)
+            return [message]
+        with self.unbroken():
+            sizes = self._table(np.array([len(message)]))[:, 0]
+            room = int(sizes.max())
+            table = self._table(_words(message.ljust(room, b"\0"))) if room else sizes
+        return [row.tobytes()[:size] for row, size in zip(table, sizes, strict=True)]
 
     def of_chief(self, values: list[Any]) -> list[Any]:
-        """The chief's arrays instead of this worker's; all of them have to ask."""
-        return values if self.workers == 1 else self._exchanged("chief", values)
+        """The chief's arrays instead of this worker's, bit for bit; all of them have to ask."""
+        if self.workers == 1:
+            return values
+        words = _words(b"".join(value.tobytes() for value in values))
+        found = self._exchanged(words, self.replicas).tobytes()
+        ends = np.cumsum([value.nbytes for value in values])
+        return [
+            np.frombuffer(found[end - value.nbytes : end], value.dtype).reshape(value.shape)
+            for end, value in zip(ends, values, strict=True)
+        ]
 
-    def _exchanged(self, what: str, values: list[Any]) -> list[Any]:
-        key = what, *((value.dtype.name, value.shape) for value in values)
+    def _table(self, row: Words) -> Words:
+        """Numbers of every worker, a row for each; all of them have to bring as many."""
+        table = np.zeros((self.workers, len(row)), np.int32)
+        table[self.worker] = row
+        return self._exchanged(table, self.here)
+
+    def _exchanged(self, words: Words, every: int) -> Words:
+        # Integers: a sum of floats with 0 loses a sign, and TensorFlow sums no unsigned numbers.
+        key = every, words.shape
         if key not in self._functions:
-            # Once: to trace it anew would be an exchange of another number.
-            self._functions[key] = _sum_over(self.strategy, chief_alone=what == "chief")
-        return [found.numpy() for found in self._functions[key](*map(tf.constant, values))]
+            # Once: to trace it anew would be an exchange of another number. Concrete, as TensorFlow
+            # warns of what is traced for many shapes.
+            spec = tf.TensorSpec(words.shape, tf.int32)
+            self._functions[key] = _sum_over(self.strategy, every).get_concrete_function(spec)
+        return np.asarray(self._functions[key](tf.constant(words)))
 
     def share(self, state: TrainingState, step: int) -> int:
         """Give every worker the chief's state; returns the chief's ``step``."""
@@ -164,7 +210,7 @@ class Devices:
             [zlib.crc32(copy.numpy().tobytes()) for copy in self.copies(variable)]
             for _, variable in held
         ]
-        own = np.array([found[0] for found in sums], np.uint32).view(np.int32)
+        own = np.array([found[0] for found in sums], np.uint32)
         elsewhere = self.of_chief([own])[0] != own
         differing = [
             name
@@ -184,20 +230,23 @@ class Devices:
 ONE = Devices()
 
 
-def _sum_over(strategy: Any, chief_alone: bool) -> Any:
-    """A function that sums arrays over all workers, or takes the chief's."""
+def _words(message: bytes) -> Words:
+    return np.frombuffer(message + bytes(-len(message) % 4), np.int32)
 
-    def replica(*values: tf.Tensor) -> list[tf.Tensor]:
+
+def _sum_over(strategy: Any, every: int) -> Any:
+    """A function that sums the arrays of one in so many devices; of all in all, the first's."""
+
+    def replica(words: tf.Tensor) -> tf.Tensor:
         context = tf.distribute.get_replica_context()
-        first = tf.equal(context.replica_id_in_sync_group, 0)
+        first = tf.equal(context.replica_id_in_sync_group % every, 0)
         # Made here, for an exchange asks where a value lies.
-        own = [tf.where(first | (not chief_alone), v, tf.zeros_like(v)) for v in values]
-        return [context.all_reduce(tf.distribute.ReduceOp.SUM, value) for value in own]
+        own = tf.where(first, words, tf.zeros_like(words))
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def whole(*values: tf.Tensor) -> list[tf.Tensor]:
-        found = strategy.run(replica, args=values)
-        return [strategy.experimental_local_results(value)[0] for value in found]
+    def whole(words: tf.Tensor) -> tf.Tensor:
+        return strategy.experimental_local_results(strategy.run(replica, args=(words,)))[0]
 
     return whole
 

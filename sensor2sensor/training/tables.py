@@ -15,7 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sensor2sensor.core import files
-from sensor2sensor.training.rows import EPOCH, GAUGES, Row, row_of
+from sensor2sensor.training.rows import EPOCH, FINAL, GAUGES, Row, row_of
 
 STEPS, EPOCHS = "steps.csv", "epochs.csv"
 
@@ -106,5 +106,5 @@ class _Table:
 
 
 def _cells(row: Row) -> Row:
-    left_out = GAUGES | ({"kind"} if row["kind"] == EPOCH else frozenset())
+    left_out = GAUGES | {FINAL} | ({"kind"} if row["kind"] == EPOCH else frozenset())
     return {name: value for name, value in row.items() if name not in left_out}

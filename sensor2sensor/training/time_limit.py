@@ -14,6 +14,8 @@ from sensor2sensor.core.errors import Sensor2SensorError
 
 # As `timeout` reports a command whose time is up: for a queue both mean "go on with --resume".
 EXIT_TIME_UP = 124
+# SIGHUP: the terminal is closed, or the connection to it.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SAVE, LOOK = "save", "look"
 # Left for what nothing measures: the last lines of all files, and the end of TensorFlow.
 SPARE_S, SPARE_SHARE = 10.0, 0.05
@@ -27,6 +29,19 @@ class TimeUpError(Sensor2SensorError):
     """``--max-minutes`` are over in the middle of something that can be done again."""
 
     exit_code = EXIT_TIME_UP
+
+
+class SignalledError(Sensor2SensorError):
+    """A signal came in the middle of something that can be done again.
+
+    Args:
+        number: Of the signal.
+        hint: What to do later.
+    """
+
+    def __init__(self, number: int, hint: str) -> None:
+        super().__init__(f"ended by {signal.Signals(number).name}", hint=hint)
+        self.exit_code = 128 + number  # as a shell reports it
 
 
 class TimeLimit:
@@ -87,29 +102,42 @@ class TimeLimit:
 
     @contextmanager
     def interrupting(self, hint: str) -> Iterator[None]:
-        """Break off what the block does when the time is up; nothing is half-written by that.
+        """Break off what the block does at a signal, or when the time is up.
+
+        Nothing is half-written by that.
 
         Args:
             hint: What to do later.
 
         Raises:
             TimeUpError: It is.
+            SignalledError: SIGTERM, SIGINT or SIGHUP came.
         """
         # Python delivers signals to the main thread only.
-        if self.minutes is None or threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def up(number: int, frame: object) -> NoReturn:
             raise TimeUpError(f"{self} are over", hint=hint)
 
-        before = signal.signal(signal.SIGALRM, up)
+        def told(number: int, frame: object) -> NoReturn:
+            raise SignalledError(number, hint)
+
+        handlers: dict[signal.Signals, Callable[[int, object], NoReturn]] = {
+            number: told for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN
+        }
+        if self.minutes is not None:
+            handlers[signal.SIGALRM] = up
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
-            # A timer of 0 would be none.
-            signal.setitimer(
-                signal.ITIMER_REAL, max(self._ends - self._spare - self._clock(), 1e-3)
-            )
+            if self.minutes is not None:
+                # A timer of 0 would be none.
+                left = max(self._ends - self._spare - self._clock(), 1e-3)
+                signal.setitimer(signal.ITIMER_REAL, left)
             yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+            if self.minutes is not None:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            for number, handler in before.items():
+                signal.signal(number, handler)

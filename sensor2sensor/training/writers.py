@@ -22,8 +22,8 @@ from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import TrainingError
 from sensor2sensor.training.board import Board
 from sensor2sensor.training.checkpoints import reason_of
+from sensor2sensor.training.rows import FINAL, Row, row_of
 from sensor2sensor.training.rows import JSONL as JSONL
-from sensor2sensor.training.rows import Row, row_of
 from sensor2sensor.training.rows import read_log as read_log
 
 logger = logging.getLogger(__name__)
@@ -140,7 +140,8 @@ class Writers:
             TrainingError: The log cannot be written.
         """
         self.log.scalars(step, kind, values, **facts)
-        self._each(lambda sink: sink.scalars(step, kind, values, **facts))
+        told = {name: fact for name, fact in facts.items() if name != FINAL}  # for --resume alone
+        self._each(lambda sink: sink.scalars(step, kind, values, **told))
 
     def holds(self, step: int, kind: str) -> bool:
         """Whether the log already held a row of this kind and step when it was opened."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import files
+from sensor2sensor.core.errors import ConfigError
 from sensor2sensor.core.runs import read_run_json
 from tests.fakes_dataset import make_dataset
 from tests.fakes_looks import plain_looks
@@ -69,3 +70,24 @@ def test_patience_ends_a_run_at_the_same_step_however_it_was_resumed(environment
     assert (raised.step, read_run_json(exp.run)["status"]) == (8, "done")
     whole, _ = of_epochs.go(environment, asked("patient-at-once", 3), model=Souring)
     of_epochs.steps_of.assert_equal_models(raised.model, whole.model)
+
+
+def test_the_look_that_ended_a_shorter_run_counts_for_nothing_in_a_longer_one(environment):
+    """Steps are raised after 5: the look there is no third one beside those of every two steps."""
+
+    def asked(name, steps):
+        monitor = {"metric": "gen_l1", "patience": 2}
+        changes = {"epochs": "left out", "steps": steps, "monitor": monitor, "val_freq": 2}
+        return of_epochs.experiment(environment, name, **changes)
+
+    whole, _ = of_epochs.go(environment, asked("long", 12), model=Souring)
+    of_epochs.go(environment, asked("short", 5), model=Souring)
+    raised = asked("short", 12)
+    outcome, _ = of_epochs.go(environment, raised, start=of_epochs.RESUME, model=Souring)
+    assert outcome.step == whole.step == 8
+    of_epochs.steps_of.assert_equal_models(outcome.model, whole.model)
+    assert [(row["step"], row.get("final")) for row in of_epochs.rows(raised, "val")] == [
+        (2, None), (4, None), (5, True), (6, None), (8, None),
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match="6 steps are asked for, and 8 are done"):
+        of_epochs.go(environment, asked("short", 6), start=of_epochs.RESUME, model=Souring)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +20,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.doors import HANG_S
+import evaluate
+from tests.doors import HANG_S, call_door
 from tests.real_data import REPOSITORY
 from tests.two_devices import RUN
 
@@ -113,6 +115,41 @@ def test_a_signal_to_one_of_two_workers_ends_both_at_one_step(folder):
         np.testing.assert_allclose(value, two[name], atol=SAME, err_msg=name)
 
 
+@pytest.mark.slow
+def test_two_workers_write_the_scores_of_one_or_nothing(folder):
+    """Each scores its share; where one dies of it, one line says so and no score is written."""
+    scores, run = folder / "experiments" / "_evaluation", ("--set", "steps=2", "--timestamp")
+    said, codes = ended(folder, [(*run, "0101-0020"), (*run, OTHERS)], {"DIES": "1"})
+    assert codes == [1, -signal.SIGKILL], said
+    (line,) = [line for line in said[0].splitlines() if line.startswith("train.py: ")]
+    assert "a: worker 0 of 2 has lost the others; see what" in line
+    assert line.endswith("then score it: evaluate.py --exp a") and not scores.exists()
+    again = ("--resume", *run, "0101-0020")
+    said, codes = ended(folder, [again, again])
+    assert codes == [0, 0] and "pictures" in said[0] and "pictures" not in said[1], said
+    two = {path.relative_to(scores): path.read_bytes() for path in scores.rglob("*.*")}
+    shutil.rmtree(scores)
+    place = ("--environment", folder / "one.json", "--exp", "a", "--timestamp", "0101-0020")
+    assert call_door(evaluate, *place).returncode == 0
+    one = {path.relative_to(scores): path.read_bytes() for path in scores.rglob("*.*")}
+    assert one == two and len([name for name in one if name.suffix != ".png"]) == 5
+
+
+def ended(folder, words, other=None):
+    """What two workers say, and how they end; the second one has the variables ``other``, too."""
+    ports = free_ports()
+    started = [
+        begin_worker(folder, number, ports, words[number], other if number else None)
+        for number in range(2)
+    ]
+    try:
+        said = [worker.communicate(timeout=HANG_S)[0] for worker in started]
+    finally:
+        for worker in started:
+            worker.kill()
+    return said, [worker.returncode for worker in started]
+
+
 def free_ports():
     """Two that nobody listens at."""
     with socket.socket() as one, socket.socket() as two:
@@ -121,17 +158,21 @@ def free_ports():
         return [each.getsockname()[1] for each in (one, two)]
 
 
-def begin_worker(folder, number, ports):
+def begin_worker(folder, number, ports, words=None, variables=None):
     cluster = {"worker": [f"localhost:{port}" for port in ports]}
     task = {"type": "worker", "index": number}
     command = [
         sys.executable, "train.py", "--environment", str(folder / "workers.json"), "--exp", "a",
-        "--timestamp", [CHIEFS, OTHERS][number],
+        *(words or ("--timestamp", [CHIEFS, OTHERS][number])),
     ]  # fmt: skip
     return subprocess.Popen(
         command,
         cwd=REPOSITORY,
-        env={**QUIET, "TF_CONFIG": json.dumps({"cluster": cluster, "task": task})},
+        env={
+            **QUIET,
+            "TF_CONFIG": json.dumps({"cluster": cluster, "task": task}),
+            **(variables or {}),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -112,11 +112,22 @@ def _chosen(args: argparse.Namespace, environment: Environment) -> list[Seen]:
         if state not in STATES:
             raise InputError(f"--state: no state '{state}'", hint=suggestion(state, STATES))
     found = all_runs(environment, args.metric)
+    _refuse_unknown_metric(args.metric, found)
     root = environment.experiment_root
     runs = ordered(chosen(found, args.experiments, args.tag, states, root), args.sort)
     if args.reverse:
         runs = runs[::-1]
     return runs[-args.limit :] if args.limit else runs
+
+
+def _refuse_unknown_metric(name: str | None, found: Sequence[Seen]) -> None:
+    """Refuse what is no metric or loss of ours and what no run has logged either."""
+    from sensor2sensor.config.vocabulary import LOSSES, METRICS
+    from sensor2sensor.core.names import suggestion
+
+    known = {*METRICS, *LOSSES}
+    if name is not None and name not in known and not any(seen.best for seen in found):
+        raise InputError(f"--metric: no run has '{name}'", hint=suggestion(name, known))
 
 
 def _print_json(runs: Sequence[Seen]) -> None:
@@ -132,7 +143,10 @@ def _print_table(runs: Sequence[Seen], environment: Environment) -> None:
     from sensor2sensor.report.runs.listing import counted, table
 
     if not runs:
-        print(f"no run in {environment.experiment_root}; train.py --exp begins one")
+        there = len(all_runs(environment))
+        root = environment.experiment_root
+        none = f"none of the {there} runs in {root} is so" if there else f"no run in {root}"
+        print(none if there else f"{none}; train.py --exp begins one")
         return
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:

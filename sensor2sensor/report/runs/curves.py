@@ -16,7 +16,19 @@ MOST_BYTES = 2**26  # of the end of a log
 MOST_ROWS = 1200  # that are read of it, evenly
 POINTS, FEWEST = 240, 24  # of a curve: at best, and where there are very many
 IN_ALL = 260_000  # points of a page: some three megabytes
-SPEED, RATE = "steps_per_s", "learning_rate"
+SPEED = "steps_per_s"
+# What is no loss: how fast it goes, what it takes, what is only watched.
+WATCHED = {
+    "learning_rate": "learning rate",
+    SPEED: "steps a second",
+    "img_per_s": "images a second",
+    "step_ms": "a step [ms]",
+    "data_wait": "share of time waiting for data",
+    "memory_mib": "memory [MiB]",
+    "gpu_peak_mib": "peak memory of the GPU [MiB]",
+    "output_spread": "spread of the output over the target's",
+    "output_spread_between_tiles": "the same between tiles",
+}
 
 Points = tuple[list[int], list[float]]
 
@@ -44,9 +56,14 @@ class Panel:
         """Whether it is a metric of validations, and no loss."""
         return self.name in METRICS
 
+    @property
+    def loss(self) -> bool:
+        """Whether it is a loss: neither a metric nor what is only watched."""
+        return not self.metric and self.name not in WATCHED
+
 
 def panels(runs: Sequence[Run]) -> list[Panel]:
-    """Every value that any run has logged: metrics, totals, terms, then the rest."""
+    """Every value that any run has logged: metrics, totals, terms, then what is watched."""
     read = [_read(run) for run in runs]
     names = dict.fromkeys(name for one in read for kind in one.values() for name in kind)
     curves = sum(len(kind) for one in read for kind in one.values())
@@ -101,7 +118,7 @@ def thinned(points: Points, most: int) -> Points:
 def _title(name: str) -> str:
     if name in METRICS:
         return f"{METRICS[name].label} {ARROWS[METRICS[name].better]}"
-    return {SPEED: "steps a second", RATE: "learning rate"}.get(name, name)
+    return WATCHED.get(name, name)
 
 
 def _better(name: str) -> str:
@@ -112,8 +129,8 @@ def _better(name: str) -> str:
 def _rank(panel: Panel) -> int:
     if panel.metric:
         return 0
-    if panel.name in (SPEED, RATE):
-        return 4
+    if panel.name in WATCHED:
+        return 4 + list(WATCHED).index(panel.name)
     if panel.name.startswith("total_"):
         return 1
     return 2 if panel.looks else 3

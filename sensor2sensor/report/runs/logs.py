@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.config.cadence import better
+from sensor2sensor.config.vocabulary import METRICS
 
 Row = dict[str, Any]
 
@@ -22,7 +23,7 @@ TRAIN, VAL = "train", "val"
 SPEED_ROWS = 5
 MOST_STEPS = 2**53  # a file that names more was damaged, and they are no exact float
 _KIND = re.compile(rb'"kind":\s*"(\w+)"')
-FACTS = frozenset({"step", "kind", "steps_per_s", "epoch", "seconds"})
+FACTS = frozenset({"step", "kind", "steps_per_s", "epoch", "seconds", "final"})
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,12 @@ class Log:
         return known[len(known) // 2] if known else None
 
     def best(self, metric: str | None) -> Score | None:
-        """The best validation by a metric, or by the first one that validations have."""
-        name = metric or next((name for row in self.looks for name in values_of(row)), None)
+        """The best validation by a metric, or by the first one that validations have.
+
+        Losses and what is only watched (the spread of the output) are taken where they are named.
+        """
+        names = (name for row in self.looks for name in values_of(row) if name in METRICS)
+        name = metric or next(names, None)
         if name is None:
             return None
         known = [

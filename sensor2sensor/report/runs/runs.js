@@ -163,7 +163,7 @@
     the("picked").textContent = `${runs.filter((_, i) => drawnRun(i)).length} of ${left} drawn`;
     the("smoothed").textContent = state.smooth ? state.smooth.toFixed(2) : "off";
     plots.forEach(draw);
-    for (const id of ["validation", "losses"]) {
+    for (const id of ["validation", "losses", "watched"]) {
       const own = all(".plot", the(id));
       if (own.length) the(id).hidden = own.every((plot) => plot.hidden);
     }

@@ -261,3 +261,45 @@ def test_who_holds_a_lock_is_told_without_touching_it(tmp_path, request, kernel)
     path.write_text(f"{_dead()} {locks.BY_CONTENT}")
     before = path.stat()
     assert locks.holder(path) is None and path.stat() == before
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_full_disk_names_the_lock_and_leaves_none(tmp_path, monkeypatch, request, kernel):
+    """Written by descriptor: the system names no file. An empty one would be held for ever."""
+    if not kernel:
+        request.getfixturevalue("no_locks")
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite" if kernel else "write", full)
+    lock = tmp_path / ".lock"
+    with pytest.raises(OSError, match="No space left") as error, files.lock(lock):
+        pytest.fail("it is held")
+    assert error.value.filename == str(lock)
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_lock_that_cannot_be_removed_hides_no_error(
+    tmp_path, monkeypatch, request, caplog, kernel
+):
+    """As in a folder that nobody may write any more; it is free all the same."""
+    if not kernel:
+        request.getfixturevalue("no_locks")
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    lock = tmp_path / ".lock"
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(InputError, match="ckpt-20 is kept"),
+        files.lock(lock),
+    ):
+        patched.setattr(Path, "unlink", refuse)
+        raise InputError("ckpt-20 is kept")
+    assert f"{lock} stays behind, which holds nothing: Permission denied" in caplog.text
+    if kernel:
+        with files.lock(lock):
+            pass

@@ -127,6 +127,23 @@ def test_a_kill_leaves_whole_records_or_none_and_damage_is_read_over(
     assert DiskShelf(folder, toy, AMPLE).room == AMPLE - _bytes(folder)
 
 
+@pytest.mark.parametrize("at", [0, 40, -2])
+def test_flipped_bits_are_read_over_and_mended(toy: Path, tmp_path: Path, at: int) -> None:
+    """In the frame, the data or its checksum: what is trained on is what the data set holds."""
+    refs = list_records(toy, "train")
+    read = reading(toy, refs, CacheOptions("disk", AMPLE, tmp_path / "near"))
+    wanted = [read(ref) for ref in refs]
+    kept = sorted((tmp_path / "near").rglob("*.tfrecord"))
+    whole = [path.read_bytes() for path in kept]
+    for path, data in zip(kept, whole, strict=True):
+        damaged = bytearray(data)
+        damaged[at] ^= 4
+        path.write_bytes(damaged)
+    assert [read(ref) for ref in refs] == wanted
+    assert [path.read_bytes() for path in kept] == whole
+    assert DiskShelf(tmp_path / "near", toy, AMPLE).room == AMPLE - _bytes(tmp_path / "near")
+
+
 def test_a_folder_that_cannot_be_used_is_done_without(
     toy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

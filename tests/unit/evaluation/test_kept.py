@@ -83,7 +83,7 @@ def test_what_the_scores_follow_from_is_part_of_the_key(place, tmp_path, monkeyp
     assert run(place, tmp_path, fitted=[1.0, 2.0])[1] == 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "digit", "foreign"])
+@pytest.mark.parametrize("damage", ["cut", "digit", "infinite", "foreign"])
 def test_a_damaged_or_foreign_file_is_computed_anew_with_a_line(place, tmp_path, damage, caplog):
     plain = run(place, tmp_path)[0]
     path = next((tmp_path / FOLDER).iterdir())
@@ -94,6 +94,8 @@ def test_a_damaged_or_foreign_file_is_computed_anew_with_a_line(place, tmp_path,
         path.write_text(text[: len(text) // 2])
     elif damage == "digit":
         path.write_text(text.replace(value, "0.5", 1))
+    elif damage == "infinite":
+        path.write_text(text.replace(f'"{value}"', "Infinity", 1))
     else:
         files.write_json(path, {"scores": 1})
     with caplog.at_level(logging.WARNING):
@@ -105,15 +107,15 @@ def test_a_damaged_or_foreign_file_is_computed_anew_with_a_line(place, tmp_path,
 
 def test_undefined_and_perfect_values_survive(place, tmp_path):
     kept = Kept(tmp_path, {"split": "test"})
-    predictor, tiles = baselines(*place)["bicubic"], [type("Tile", (), {"name": "a"})()]
+    predictor = baselines(*place)["bicubic"]
     values = {"psnr": math.inf, "cc": math.nan, "rmse": 0.1 + 0.2}
     kept.look({"bicubic": predictor}, ["a"])
-    kept.add("bicubic", tiles, [([values], ["perfect"])])
+    kept.add("bicubic", ["a"], [([values], ["perfect"])])
     kept.write()
     assert json.loads(next(tmp_path.iterdir()).read_text())["scores"][0][2]["psnr"] == "inf"
     other = Kept(tmp_path, {"split": "test"})
     other.look({"bicubic": predictor}, ["a"])
-    ((scores, states),) = other.of("bicubic", tiles)
+    ((scores, states),) = other.of("bicubic", 1)
     assert states == ["perfect"] and repr(scores[0]) == repr(values)
 
 

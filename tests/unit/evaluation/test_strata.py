@@ -218,7 +218,7 @@ def test_windows_and_zero_truth_are_counted_within_each_stratum(cloudy):
     mask = np.stack([mask_of(0), mask_of(5)])
     for part in (slice(0, 1), slice(1, 2)):
         masks = {"cloudy": mask[part] > 0, "clear": mask[part] == 0, "snow": mask[part] == 9}
-        scorer.see({TRUTH: target[part]}, masks)
+        scorer.take(scorer.see({TRUTH: target[part]}, masks))
     clouds, clear, snow = (scorer.grounds[name] for name in ("cloudy", "clear", "snow"))
     assert scorer.sam_left_out == pytest.approx(4 / 64)
     assert clouds.sam_left_out == pytest.approx(4 / 12) and clear.sam_left_out == 0.0

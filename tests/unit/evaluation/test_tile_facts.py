@@ -52,7 +52,7 @@ def facts(monkeypatch, tmp_path, contract, rows, tiles, **options):
     """Rows of the table by name, read as a report does."""
     monkeypatch.setattr(tile_facts, "read_split", lambda folder: rows)
     sheet = FactSheet(tmp_path / "data" / "toy" / str(PX), contract, **options)
-    sheet.see(tiles)
+    sheet.see(sheet.measured(tiles))
     told = sheet.write(tmp_path, "a")
     with (tmp_path / told["file"]).open(newline="") as stream:
         return {row["name"]: row for row in csv.DictReader(stream)}, told["columns"]
@@ -119,7 +119,7 @@ def written(tmp_path_factory):
     """A folder with one evaluation and its facts per tile."""
     folder, place = tmp_path_factory.mktemp("facts"), toys.dataset("sentinel3")
     sheet, tiles = FactSheet(*place), list(iterate_tiles(*place, "test"))
-    sheet.see(tiles)
+    sheet.see(sheet.measured(tiles))
     # Made-up scores: what they are is not looked at, and computing them takes longer.
     rows = tuple(TileScores(t.name, f"inv_toy/{i}", "b", "test", "model", {"ssim": 0.5}, "ordinary")
                  for i, t in enumerate(tiles, start=8))  # fmt: skip

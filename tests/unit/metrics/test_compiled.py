@@ -74,6 +74,24 @@ def test_batch_size_ranges_and_factor_cost_no_new_trace():
     assert graph.experimental_get_tracing_count() == 1
 
 
+def test_the_bits_of_a_score_do_not_follow_what_else_is_scored():
+    truth, guess = images(11)
+    truth[1, 5:9], guess[5, 3, 3] = np.nan, np.inf
+    parts = np.stack([oracles.texture(90 + i, (40, 40, 1))[..., 0] > 0.3 for i in range(11)])
+    found = {}
+    for profile, table in TABLES.items():
+        names = tuple(name for name in table if name not in ASK_MORE)
+        given = {"colour": COLOUR, "red_nir": (2, 3), "profile": profile, "names": names}
+        for chosen in ([1], [3], range(11), (4, 3), (10, 9, 8, 7, 6, 3, 2, 1)):
+            some = list(chosen)
+            part = {"within": parts[some]} if profile == "dsen2cr" else {}
+            scores = compute(truth[some], guess[some], **options(4, **given, **part))
+            for name, values in scores.items():
+                for image, value in zip(some, values.numpy(), strict=True):
+                    known = found.setdefault((profile, name, image), value)
+                    assert value.tobytes() == known.tobytes(), (profile, name, image, some)
+
+
 def test_an_image_without_known_bands_is_refused():
     spec = tf.TensorSpec([None] * 4, tf.float32)
     outer = tf.function(lambda a, b: compute(a, b, **options(3)), input_signature=[spec, spec])

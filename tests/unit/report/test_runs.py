@@ -165,6 +165,9 @@ def test_filters_and_order(root, runs):
         2, "", "s2s runs: no run of an experiment 'z'; valid: x/one, x/two, y/one\n",
     )  # fmt: skip
     assert runs("--state", "faild")[2].endswith("no state 'faild'; nearest: 'failed'\n")
+    said = "s2s runs: --metric: no run has 'sism'; nearest: 'ssim'\n"
+    assert runs("--metric", "sism") == (2, "", said)
+    assert runs("--tag", "other")[:2] == (0, f"none of the 3 runs in {root} is so\n")
     code, out, _ = runs()
     assert code == 0 and "ssim 0.8 at 80" in out and out.endswith("3 runs: 2 done, 1 failed\n")
 
@@ -305,6 +308,8 @@ def test_curves_are_thinned_to_means(root):
     assert next(iter(found)) == "ssim" and found["ssim"].title == "SSIM ↑"
     assert [found["gen_l1"].train[0][0], found["gen_l1"].looks[0][1][0][-1]] == [0, 100]
     assert found["steps_per_s"].train[0][1][1] == [4.0] * 10
+    assert [name for name, panel in found.items() if panel.loss] == ["total_gen_loss", "gen_l1"]
+    assert found["output_spread"].title == "spread of the output over the target's"
 
 
 def test_a_page_is_written_anew_until_it_is_stopped(root, runs, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sensor2sensor.training.lines import disk_line, look_line, report_line
+from sensor2sensor.training.lines import disk_line, end_line, look_line, report_line
 from sensor2sensor.training.loop import Plan
 from sensor2sensor.training.pace import Pace
 
@@ -40,3 +40,12 @@ def test_the_need_for_disk_is_said_before_it_is_there():
 def test_the_checkpoints_to_come_are_counted_as_they_will_be_written(start, steps):
     plan = Plan(start, steps, ckpt_freq=4, sample_freq=100)
     assert plan.saves == sum(plan.save_due(step) for step in range(start + 1, steps + 1))
+
+
+def test_a_run_that_is_stopped_says_what_is_left_to_do():
+    said = end_line(40, 100, early=None, stopped="SIGTERM")
+    assert said == "stopped after step 40 of 100, all is saved; --resume goes on from there"
+    said = end_line(100, 100, early=None, stopped="SIGTERM")
+    assert said == "stopped after the last of 100 steps, all is saved; evaluate.py scores it"
+    assert end_line(100, 100, early=None, stopped=None) is None
+    assert end_line(0, 100, early=None, stopped="SIGTERM") is None

@@ -8,7 +8,14 @@ import time
 import pytest
 
 from sensor2sensor.training.interrupts import StopSignal
-from sensor2sensor.training.time_limit import EXIT_TIME_UP, LOOK, SAVE, TimeLimit, TimeUpError
+from sensor2sensor.training.time_limit import (
+    EXIT_TIME_UP,
+    LOOK,
+    SAVE,
+    SignalledError,
+    TimeLimit,
+    TimeUpError,
+)
 
 
 class Clock:
@@ -111,3 +118,25 @@ def test_what_can_be_done_again_is_broken_off_when_the_time_is_up():
         time.sleep(60)
     with TimeLimit(None).interrupting("later"):
         pass
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_breaks_it_off_too_and_says_what_to_do_later(number: int, code: int):
+    before = signal.getsignal(number)
+    for limit in (TimeLimit(None), TimeLimit(60)):
+        with (
+            pytest.raises(SignalledError, match=r"ended by SIG\w+; later") as error,
+            limit.interrupting("later"),
+        ):
+            signal.raise_signal(number)
+        assert error.value.exit_code == code
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with TimeLimit(None).interrupting("later"):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
