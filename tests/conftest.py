@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from sensor2sensor.core.memory import resident_bytes
 from tests.real_data import REPOSITORY, SAMPLES, samples
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -39,9 +40,18 @@ LONGEST_FILES = (
     "faults/test_pretrained.py",
 )
 
+# What the process held when garbage was last looked for, and by how much it grows until the next.
+HELD = pytest.StashKey[int]()
+GROWN_BYTES = 256 * 2**20
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have pytest-xdist hand out files in the order below, not by their number of tests."""
+    """Have pytest-xdist hand out files in the order below, not by their number of tests.
+
+    Garbage is looked for seldom from here on: a quarter of the time in which every worker reads the
+    test modules went into looking for some among their syntax trees.
+    """
+    gc.set_threshold(50_000, 10, 10)
     if hasattr(config.option, "loadscopereorder"):  # absent without pytest-xdist
         config.option.loadscopereorder = False
 
@@ -64,9 +74,23 @@ def _is_slow(path: Path, tests: Path) -> bool:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage seldom, and never among what was imported: TensorFlow's graphs are large."""
+    """Never look for garbage among what was imported: TensorFlow is large."""
     gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Free what a test left in cycles, where the process has grown: TensorFlow gives nothing back.
+
+    Whatever its tensors once took it keeps for others. Of networks of 55 million weights, which
+    are few objects, so many wait to be found by the way that a worker came to hold 11 GB.
+    """
+    done = yield
+    held = resident_bytes() or 0
+    if held > item.config.stash.get(HELD, 0) + GROWN_BYTES:
+        gc.collect()
+        item.config.stash[HELD] = resident_bytes() or 0
+    return done
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,7 @@ def generator(size=256, **params):
         ({}, 54_425_856),
     ],
 )
-def test_counts_under_the_published_settings(params, values):
+def test_counts_under_the_published_settings(undrawn, params, values):
     assert generator(**params).count_params() == values
 
 

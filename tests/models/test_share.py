@@ -65,7 +65,7 @@ def test_training_is_bit_for_bit_the_same_with_and_without_the_share(monkeypatch
 
 
 @pytest.mark.slow
-def test_share_follows_the_weight_and_is_zero_while_nothing_is_judged():
+def test_share_follows_the_weight_and_is_zero_while_nothing_is_judged(step_by_step):
     def first(weight, **settings):
         _, rows = train(1, gen_loss={"gen_gan": weight, "gen_l1": 1.0}, **settings)
         return rows[0]["gen_adversarial_share"]

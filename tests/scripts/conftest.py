@@ -13,6 +13,7 @@ import pytest
 import show
 import train
 from tests.doors import call_door
+from tests.fakes import __main__ as generate
 from tests.real_data import REPOSITORY
 from tests.unit.preprocess.tifs_archive import archive, scenes, select
 
@@ -32,7 +33,8 @@ def small_job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """``main`` of a script of examples/, called with words: every stage, few filters and blocks.
 
     What needs TensorFlow for a picture or a training is called in this process, where that and the
-    graphs of the metrics are made once; every other stage is a process, as for a user.
+    graphs of the metrics are made once, and so is the generator of archives, whose workers would
+    load all of it again; every other stage is a process, as for a user.
     """
     monkeypatch.syspath_prepend(str(REPOSITORY / "examples"))
     main_job = importlib.import_module("main_job")
@@ -52,6 +54,9 @@ def small_job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         command: Sequence[str], variables: Mapping[str, str] | None = None, **options: Any
     ) -> None:
         name = Path(command[0]).name
+        if command[:2] == ["-m", "tests.fakes"]:
+            assert generate.main([*command[2:], "--workers", "1"]) == 0
+            return
         if name == "show.py":
             assert show.main(list(command[1:])) == 0
             return
