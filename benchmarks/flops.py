@@ -43,6 +43,8 @@ PEAKS = {
     "RTX 3090": (71.0, 35.6, 35.6),
 }
 COLUMNS = ("bfloat16", "tf32", "float32")
+# Behind the name of a card they make it another card, or a part of it.
+OTHERS = frozenset({"Ti", "SUPER", "Super", "Laptop", "Max", "D", "MIG"})
 
 
 def peak_tflops(device: str, precision: str) -> float | None:
@@ -53,6 +55,8 @@ def peak_tflops(device: str, precision: str) -> float | None:
         precision: One of :data:`COLUMNS`.
     """
     words = device.replace("-", " ").split()
+    if OTHERS & set(words):
+        return None
     for name, peaks in PEAKS.items():
         wanted = name.split()
         if any(words[at : at + len(wanted)] == wanted for at in range(len(words))):

@@ -208,7 +208,11 @@ def test_operations_are_those_that_run() -> None:
         ("NVIDIA L40S", 362.1),
         ("NVIDIA L4", 121.0),
         ("NVIDIA GH200 480GB", 989.4),
-        ("NVIDIA GeForce RTX 4090 Laptop GPU", 165.2),
+        ("NVIDIA GeForce RTX 4090", 165.2),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", None),  # another chip
+        ("NVIDIA GeForce RTX 4090 D", None),
+        ("NVIDIA GeForce RTX 3090 Ti", None),
+        ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", None),  # a seventh of one
         ("Tesla T4", None),
         ("CPU", None),
     ],
