@@ -118,12 +118,12 @@ def table(
     # A mean over fewer seeds is no rival of one over all.
     whole = [line for line in lines if line.values and not line.lacking]
     choose = max if direction == "higher" else min
-    best = choose(whole, key=lambda line: line.mean) if whole and not apart else None
+    best = choose(whole, key=lambda line: line.mean) if len(whole) > 1 and not apart else None
     say(f"{exp}: best validation by {metric} ({direction} is better)")
     names = [" ".join(line.point) for line in lines]
     width = max(map(len, names))
     for name, line in zip(names, lines, strict=True):
-        mark = "*" if line is best and len(whole) > 1 else " "
+        mark = "*" if line is best else " "
         say(f"{mark} {name:{width}}  {_shown(line)}")
     if apart:
         say(f"none is marked: these runs differ in {', '.join(apart)}, so they do not compare")

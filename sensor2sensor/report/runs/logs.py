@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -55,8 +56,8 @@ class Log:
     @property
     def steps_per_s(self) -> float | None:
         """Speed over the last rows; their median, since looks and saves slow some of them."""
-        known = sorted(v for row in self.train if (v := number(row.get("steps_per_s"))) is not None)
-        return known[len(known) // 2] if known else None
+        known = [v for row in self.train if (v := number(row.get("steps_per_s"))) is not None]
+        return statistics.median(known) if known else None
 
     def best(self, metric: str | None) -> Score | None:
         """The best validation by a metric, or by the first one that validations have.

@@ -134,6 +134,7 @@ def test_a_table_takes_what_is_whole_and_marks_what_compares(tmp_path):
         return lines
 
     assert [line[0] for line in told(results)[1:3]] == [" ", "*"]
+    assert not any("*" in line for line in told(results[:1]))  # one value is chosen from nothing
     results.append(result(tmp_path, 3, {**plain, "steps": 8, "sample_val": 2}, rows))
     assert told(results)[-1] == (
         "none is marked: these runs differ in sample_val, steps, so they do not compare"
