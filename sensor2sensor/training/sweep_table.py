@@ -128,7 +128,9 @@ def table(
     if apart:
         say(f"none is marked: these runs differ in {', '.join(apart)}, so they do not compare")
     elif best is not None:
-        say(f"* {WARNING}: python evaluate.py --exp {quote(exp)} --timestamp {best.runs[0]}")
+        # The checkpoint of that look: the run went on, and its last may be another thing.
+        command = f"python evaluate.py --exp {quote(exp)} --timestamp {best.runs[0]} --step best"
+        say(f"* {WARNING}: {command}")
 
 
 def _shown(line: Line) -> str:

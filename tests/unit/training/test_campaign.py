@@ -245,7 +245,7 @@ def test_a_sweep_is_checked_whole_trained_in_order_and_compared_on_val(place):
         ["gen_loss.gen_l1=100", "1", "at"], ["*", "gen_loss.gen_l1=50", "0.5"],
         ["gen_loss.gen_l1=75", "0.75", "at"],
     ]  # fmt: skip
-    assert "chosen by val alone" in out and f"--timestamp {made[1][2]}" in out
+    assert "chosen by val alone" in out and f"--timestamp {made[1][2]} --step best" in out
     assert call(place, *sweep)[0] == 0
     assert calls(place) == []  # all are there
 
