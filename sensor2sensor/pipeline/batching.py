@@ -167,7 +167,10 @@ class BatchPlan:
         """Read, parse, transform and batch what ``source`` numbers."""
 
         def read(k: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            data, index, seed = tf.numpy_function(fetch, [k], [tf.string, tf.int64, tf.int32])
+            kinds = [tf.string, tf.int64, tf.int32]
+            # A pure function of k. Were it said to have a state, reads would wait for each other
+            # where operations are to be deterministic, as a training on a CPU asks.
+            data, index, seed = tf.numpy_function(fetch, [k], kinds, stateful=False)
             return tuple(map(tf.ensure_shape, (data, index, seed), ([], [], [2])))
 
         def sample(data: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> Tensors:

@@ -13,6 +13,7 @@ import calibrate
 import evaluate
 import export
 import predict
+import several
 import train
 from sensor2sensor import report
 from sensor2sensor.__main__ import main as commands
@@ -50,7 +51,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for module in (recordfile, clipping, reader):
             patch.setattr(module, "read_record", noted(recordfile.read_record))
-        patch.setattr(train, "evaluate_run", lambda *_, **__: None)
+        patch.setattr(several, "evaluate_run", lambda *_, **__: None)
         done = call(root, train, "--exp", "a/edsr", "--timestamp", STAMP)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "10 tiles of 10 blocks of val are set aside" in done.stdout

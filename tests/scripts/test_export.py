@@ -21,6 +21,7 @@ import rasterio
 
 import export
 import predict
+import several
 import train
 from sensor2sensor.core import cli, files
 from sensor2sensor.inference.door import main as infer
@@ -67,7 +68,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir(parents=True)
     (folder / "experiment.json").write_text(json.dumps(EXPERIMENT))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "evaluate_run", lambda *_, **__: None)  # nothing here is of its scores
+        patch.setattr(
+            several, "evaluate_run", lambda *_, **__: None
+        )  # nothing here is of its scores
         assert door(train, root, "--exp", "a/own", "--timestamp", STAMP) == 0
     return root
 

@@ -13,6 +13,7 @@ import rasterio
 
 import export
 import predict
+import several
 import train
 from sensor2sensor.inference.door import main as predict_exported
 from sensor2sensor.inference.scenes.opening import open_scene
@@ -42,7 +43,9 @@ def place(tmp_path_factory) -> Path:
         root, "a/bicubic", {"model_name": "bicubic", "dataset": "alt4_toy", "tilesize": 64}
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "evaluate_run", lambda *_, **__: None)  # nothing here is of its scores
+        patch.setattr(
+            several, "evaluate_run", lambda *_, **__: None
+        )  # nothing here is of its scores
         for name in ("a/edsr", "a/other", "a/bicubic"):
             done = call(root, train, "--exp", name, "--timestamp", STAMP)
             assert done.returncode == 0, done.stderr[-2000:]

@@ -120,7 +120,12 @@ def test_a_resumed_run_reads_nothing_of_what_came_before(
 def test_records_are_read_beside_each_other_on_any_number_of_cores(
     toys: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A share answers late, not slowly: sixteen have to be under way for one to go on."""
+    """A share answers late, not slowly: sixteen have to be under way for one to go on.
+
+    As in a training on a CPU, whose operations are to be deterministic.
+    """
+    tf.random.set_seed(0)
+    tf.config.experimental.enable_op_determinism()
     together, met, real = threading.Barrier(16), threading.Event(), record_cache.read_record
 
     def waits(ref: RecordRef) -> bytes:
