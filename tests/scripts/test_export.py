@@ -68,9 +68,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir(parents=True)
     (folder / "experiment.json").write_text(json.dumps(EXPERIMENT))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            several, "evaluate_run", lambda *_, **__: None
-        )  # nothing here is of its scores
+        patch.setattr(several, "evaluate_run", lambda *_, **__: None)  # of no interest
         assert door(train, root, "--exp", "a/own", "--timestamp", STAMP) == 0
     return root
 

@@ -43,9 +43,7 @@ def place(tmp_path_factory) -> Path:
         root, "a/bicubic", {"model_name": "bicubic", "dataset": "alt4_toy", "tilesize": 64}
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            several, "evaluate_run", lambda *_, **__: None
-        )  # nothing here is of its scores
+        patch.setattr(several, "evaluate_run", lambda *_, **__: None)  # of no interest
         for name in ("a/edsr", "a/other", "a/bicubic"):
             done = call(root, train, "--exp", name, "--timestamp", STAMP)
             assert done.returncode == 0, done.stderr[-2000:]
