@@ -39,6 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from sensor2sensor.core import files  # noqa: E402
+from sensor2sensor.training.rows import GAUGES  # noqa: E402
 from tests.fakes_dataset import make_dataset  # noqa: E402
 
 STAMP = "0715-0930"
@@ -57,7 +58,6 @@ SETTINGS: dict[str, Any] = {
     "monitor": {"metric": "gen_l1", "patience": 10_000},
 }  # fmt: skip
 TILES = 10  # five steps an epoch
-CLOCK = frozenset({"steps_per_s", "seconds"})
 STEP = re.compile(r"^step (\d+)/", re.MULTILINE)
 
 
@@ -262,11 +262,11 @@ def _tensors(whole: Path, shot: Path, step: int) -> Iterator[str]:
 
 def _rows(place: Path) -> list[dict[str, Any]]:
     lines = (logs(place) / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k not in CLOCK} for line in lines]
+    return [{k: v for k, v in json.loads(line).items() if k not in GAUGES} for line in lines]
 
 
 def _points(place: Path) -> list[tuple[int, str]]:
-    """Step and name of every point that TensorBoard shows, in its files' order; clocks left out."""
+    """Step and name of every point that TensorBoard shows, in its files' order; gauges left out."""
     import tensorflow as tf
 
     found = []
@@ -274,7 +274,7 @@ def _points(place: Path) -> list[tuple[int, str]]:
         for raw in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(raw)
             found += [(event.step, value.tag) for value in event.summary.value]
-    return sorted(point for point in found if point[1].rpartition("/")[2] not in CLOCK)
+    return sorted(point for point in found if point[1].rpartition("/")[2] not in GAUGES)
 
 
 def _first_other(one: list[Any], other: list[Any]) -> str:
