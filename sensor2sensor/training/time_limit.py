@@ -44,6 +44,18 @@ class SignalledError(Sensor2SensorError):
         self.exit_code = 128 + number  # as a shell reports it
 
 
+class _BrokenOff(BaseException):
+    """Carries an error past whatever takes an ordinary one for its own.
+
+    Keras makes a RuntimeError of what is raised within a layer, and what only adorns the results
+    (:mod:`sensor2sensor.core.decoration`) goes on after any.
+    """
+
+    def __init__(self, error: Sensor2SensorError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class TimeLimit:
     """When a training has to end, and whether another step would still leave time for its save.
 
@@ -119,10 +131,10 @@ class TimeLimit:
             return
 
         def up(number: int, frame: object) -> NoReturn:
-            raise TimeUpError(f"{self} are over", hint=hint)
+            raise _BrokenOff(TimeUpError(f"{self} are over", hint=hint))
 
         def told(number: int, frame: object) -> NoReturn:
-            raise SignalledError(number, hint)
+            raise _BrokenOff(SignalledError(number, hint))
 
         handlers: dict[signal.Signals, Callable[[int, object], NoReturn]] = {
             number: told for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN
@@ -136,6 +148,8 @@ class TimeLimit:
                 left = max(self._ends - self._spare - self._clock(), 1e-3)
                 signal.setitimer(signal.ITIMER_REAL, left)
             yield
+        except _BrokenOff as broken:
+            raise broken.error from None
         finally:
             if self.minutes is not None:
                 signal.setitimer(signal.ITIMER_REAL, 0)

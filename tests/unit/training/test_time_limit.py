@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
+from sensor2sensor.core.decoration import decoration
 from sensor2sensor.training.interrupts import StopSignal
 from sensor2sensor.training.time_limit import (
     EXIT_TIME_UP,
@@ -140,3 +142,22 @@ def test_a_signal_that_is_ignored_stays_so():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def _within_a_layer() -> None:
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except Exception as error:
+        raise RuntimeError("Exception encountered when calling Conv2D.call()") from error
+
+
+def _within_a_picture() -> None:
+    with decoration("the gallery", print):
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("where", [_within_a_layer, _within_a_picture])
+def test_nothing_takes_what_breaks_it_off_for_its_own_error(where: Callable[[], None]):
+    limit, said = TimeLimit(None), "ended by SIGTERM; later"
+    with pytest.raises(SignalledError, match=said), limit.interrupting("later"):
+        where()
