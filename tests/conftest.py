@@ -82,8 +82,8 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Free what a test left in cycles, where the process has grown: TensorFlow gives nothing back.
 
-    Whatever its tensors once took it keeps for others. Of networks of 55 million weights, which
-    are few objects, so many wait to be found by the way that a worker came to hold 11 GB.
+    Whatever its tensors once took it keeps for others. A network of 55 million weights is few
+    objects, which may wait long to be found by the way; a worker was seen to hold 11 GB.
     """
     done = yield
     held = resident_bytes() or 0

@@ -38,8 +38,9 @@ DELETED = ".deleted"
 FORMAT_VERSION = 1
 VALUE = ".ATTRIBUTES/VARIABLE_VALUE"  # ends the name of a variable in a checkpoint
 # Causes that TensorFlow tells in the system's own words, and those that no free space mends.
-CAUSES = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM)
-NO_RIGHT = frozenset(map(os.strerror, CAUSES[2:]))
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NO_RIGHT = (errno.EACCES, errno.EROFS, errno.EPERM)
+CAUSES = tuple(map(os.strerror, (*NO_ROOM, *NO_RIGHT)))
 # What TensorFlow raises for truncated, flipped, missing and empty bundle files.
 DAMAGE = (tf.errors.OpError, IndexError, OSError, ValueError, AssertionError)
 
@@ -82,7 +83,7 @@ def save(folder: Path, state: TrainingState, step: int) -> Path:
                 part.replace(temporary)
     except (OSError, tf.errors.OpError) as error:
         kept, why = checkpoint_steps(folder), reason_of(error)
-        hint = "make it writable" if why in NO_RIGHT else "free space"
+        hint = "make it writable" if why in map(os.strerror, NO_RIGHT) else "free space"
         hint = f"{hint} and --resume (ckpt-{kept[-1]} is kept)" if kept else hint
         problem = f"cannot write checkpoint {step}: {why}"
         raise TrainingError(problem, where=folder, hint=hint) from error
@@ -97,8 +98,7 @@ def reason_of(error: BaseException) -> str:
         return error.strerror
     text = str(getattr(error, "message", error)).strip() or type(error).__name__
     # TensorFlow puts the node and the path of the scratch file before the cause.
-    causes = (os.strerror(number) for number in CAUSES)
-    return next((cause for cause in causes if cause in text), text.splitlines()[0][:200])
+    return next((cause for cause in CAUSES if cause in text), text.splitlines()[0][:200])
 
 
 def _write_architecture(folder: Path, state: TrainingState) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import CheckpointError, TrainingError
 from sensor2sensor.core.runs import Run
+from sensor2sensor.training import checkpoints
 from sensor2sensor.training.checkpoints import (
     DAMAGED,
     SCRATCH,
@@ -249,3 +254,29 @@ def test_a_full_disk_is_one_line_and_keeps_the_previous_checkpoint(tmp_path, rep
     assert checkpoint_steps(tmp_path) == [2]
     _, state = make(width=400)
     assert restore_latest(tmp_path, state, repair=True) == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"), [(errno.EACCES, "make it writable"), (errno.ENOSPC, "free space")]
+)
+def test_what_tensorflow_cannot_write_is_told_in_the_systems_words(tmp_path, number, hint):
+    """It names node and scratch file before the cause; free space mends no missing right."""
+
+    def refuse(prefix: str) -> None:
+        said = (
+            f"{{{{function_node __wrapped__SaveV2}}}} {prefix}; {os.strerror(number)} [Op:SaveV2]"
+        )
+        raise tf.errors.PermissionDeniedError(None, None, said)
+
+    (tmp_path / "ckpt-20.index").touch()
+    state = SimpleNamespace(
+        step=tf.Variable(0, dtype=tf.int64),
+        architecture=dict,
+        checkpoint=SimpleNamespace(write=refuse),
+    )
+    with pytest.raises(TrainingError) as error:
+        checkpoints.save(tmp_path, state, 30)
+    assert str(error.value) == (
+        f"{tmp_path}: cannot write checkpoint 30: {os.strerror(number)};"
+        f" {hint} and --resume (ckpt-20 is kept)"
+    )
