@@ -15,6 +15,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.geo.drawings import EDGES
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess.inventory.table import Inventory, read_inventory
+from sensor2sensor.products import snap
 
 _LOG = logging.getLogger(__name__)
 _SUFFIX = re.compile(r"(?<=.)\.kml$", re.IGNORECASE)
@@ -41,6 +42,7 @@ class TileOptions:
         level: ``L1C`` or ``L2A``, or None for either.
         unknown_cloud: ``refuse`` or ``accept`` scenes whose clouds nothing tells of.
         mask_edges: how edges of masks run, ``parallel`` or ``great-circle``.
+        backend: what collocates, ``own`` or ``snap``.
     """
 
     tile_px: int
@@ -57,6 +59,7 @@ class TileOptions:
     level: str | None
     unknown_cloud: str = "refuse"
     mask_edges: str = "parallel"
+    backend: str = "own"
 
     @property
     def cloud_must_be_known(self) -> bool:
@@ -69,6 +72,8 @@ class TileOptions:
         # Masks were great circles before there was a choice: options of then stay what they were.
         if not self.masks or self.mask_edges == OLD_MASK_EDGES:
             del plain["mask_edges"]
+        if self.backend == "own":  # as all was before there was a choice
+            del plain["backend"]
         return {"version": VERSION, **plain}
 
     def deciding(self) -> dict[str, Any]:
@@ -185,6 +190,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep the folder's scenes that the selection lacks (a union of several selections)",
     )
+    add(
+        "--backend",
+        choices=("own", "snap"),
+        default="own",
+        help="what collocates: this package, or SNAP by esa-snappy (own)",
+    )
     add("--force", action="store_true", help="replace tiles that were made with other options")
 
 
@@ -212,7 +223,25 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
         # Without a limit there is nothing that an unknown share could break.
         unknown_cloud="accept" if args.max_cloud == 1.0 else args.unknown_cloud,
         mask_edges=args.mask_edges,
+        backend=_backend(args, inventory),
     )
+
+
+def _backend(args: argparse.Namespace, inventory: Inventory) -> str:
+    """What collocates; for Sentinel-2 alone there is nothing to.
+
+    Raises:
+        InputError: SNAP is asked for on another grid than its own.
+        MissingExtraError: it is not there.
+    """
+    if inventory.sentinel2_only or args.backend == "own":
+        return "own"
+    resolution_m = int(inventory.options["resolution_m"])
+    if resolution_m != snap.RESOLUTION_M:
+        what = f"--backend snap works at {snap.RESOLUTION_M} m, {inventory.name} at {resolution_m}"
+        raise InputError(what, hint="leave --backend out")
+    snap.require_snap()
+    return "snap"
 
 
 def mask_names(text: str) -> tuple[str, ...]:
