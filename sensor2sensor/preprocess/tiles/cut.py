@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensor2sensor.core.times import hours_from
-from sensor2sensor.geo.grids import Grid
 from sensor2sensor.preprocess.tiles.draw import Screen
 from sensor2sensor.preprocess.tiles.folder import SceneLog
-from sensor2sensor.preprocess.tiles.pair import OpenPair, partner_at_fault
+from sensor2sensor.preprocess.tiles.pair import OpenPair
 from sensor2sensor.preprocess.tiles.shift import DriftMeter
 from sensor2sensor.preprocess.tiles.tile import CutTile, shift_cells, valid_fraction
 from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import Quality
-from sensor2sensor.products.sentinel3 import S3Product
 
 READ_AHEAD = 8  # tiles held in memory while Sentinel-3 is read
 OLCI_SHARE = 0.95  # least share of a tile with a valid OLCI pixel
@@ -196,16 +194,10 @@ class Cutter:
     def _start_reading_olci(self) -> Future[OlciWindow]:
         """The swath over the scene; its reading starts with the first call."""
         if self._swath is None:
-            assert self.pair.s3 is not None
-            self._swath = self._background.submit(_over, self.pair.s3, self.pair.grid)
+            self._swath = self._background.submit(self.pair.olci)
         return self._swath
 
     @cached_property
     def _drift_meter(self) -> DriftMeter:
         image, reduction = self.pair.overview_in_red()
         return DriftMeter(image, reduction, self._start_reading_olci().result())
-
-
-def _over(product: S3Product, grid: Grid) -> OlciWindow:
-    with partner_at_fault():
-        return OlciWindow(product, grid)

@@ -18,6 +18,7 @@ from sensor2sensor.preprocess import shift_limit
 from sensor2sensor.preprocess.inventory.table import Inventory, read_inventory
 from sensor2sensor.preprocess.shift_limit import SHIFT_QUALITY, ShiftLimit
 from sensor2sensor.preprocess.tiles.words import mask_names, oversampled, target_bands
+from sensor2sensor.products import snap
 
 VERSION = 2  # of the tiles' content and layout; raised when equal options give other files
 OLD_MASK_EDGES = "great-circle"  # what options with masks and without a word of edges mean
@@ -27,6 +28,7 @@ _UNUSED: dict[str, Any] = {
     "max_timediff_h": None,
     "max_shift_m": None,
     "oversample": {},
+    "backend": "own",  # as all was before there was a choice
 }
 _OF_SHIFT = ("shift_quality", "unknown_shift")
 
@@ -56,6 +58,7 @@ class TileOptions:
         shift_quality: with ``max_shift_m``, a shift of less quality counts as unknown.
         unknown_shift: with ``max_shift_m``, ``drop`` or ``keep`` tiles of unknown shift.
         oversample: by name of a mask, how many times as often as elsewhere places inside are tried.
+        backend: what collocates, ``own`` or ``snap``.
     """
 
     tile_px: int
@@ -78,6 +81,7 @@ class TileOptions:
     shift_quality: float = SHIFT_QUALITY
     unknown_shift: str = "drop"
     oversample: Mapping[str, float] = field(default_factory=dict)
+    backend: str = "own"
 
     @property
     def shift_limit(self) -> ShiftLimit | None:
@@ -236,6 +240,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep the folder's scenes that the selection lacks (a union of several selections)",
     )
+    add(
+        "--backend",
+        choices=("own", "snap"),
+        default="own",
+        help="what collocates: this package, or SNAP by esa-snappy (own)",
+    )
     add("--force", action="store_true", help="replace tiles that were made with other options")
 
 
@@ -270,7 +280,25 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
         shift_quality=args.shift_quality,
         unknown_shift=args.unknown_shift,
         oversample=oversampled(args.oversample, masks),
+        backend=_backend(args, inventory),
     )
+
+
+def _backend(args: argparse.Namespace, inventory: Inventory) -> str:
+    """What collocates; for Sentinel-2 alone there is nothing to.
+
+    Raises:
+        InputError: SNAP is asked for on another grid than its own.
+        MissingExtraError: it is not there.
+    """
+    if inventory.sentinel2_only or args.backend == "own":
+        return "own"
+    resolution_m = int(inventory.options["resolution_m"])
+    if resolution_m != snap.RESOLUTION_M:
+        what = f"--backend snap works at {snap.RESOLUTION_M} m, {inventory.name} at {resolution_m}"
+        raise InputError(what, hint="leave --backend out")
+    snap.require_snap()
+    return "snap"
 
 
 def _check_ranges(args: argparse.Namespace) -> None:
