@@ -21,6 +21,7 @@ from sensor2sensor.core.containers import (
     is_control_file,
     is_metadata,
     is_old_metadata,
+    is_open_product,
     is_unread_container,
     unfinished,
 )
@@ -29,6 +30,7 @@ from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.paths import fault_of
 from sensor2sensor.core.progress import progress
 from sensor2sensor.products.acquisitions import s2_order, s3_order
+from sensor2sensor.products.s2_open import is_open_form
 from sensor2sensor.products.sentinel2 import MANIFEST as S2_MANIFEST
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
@@ -48,7 +50,8 @@ _NAME_HINTS = {
 }
 # Other products of these satellites share an archive's folders and are none of our failures.
 _OTHER_PRODUCT = re.compile(
-    r"S1[A-D]_|S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A))",
+    r"S1[A-D]_|S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A)"
+    r"|T?\d{1,2}[A-Z]{3}_\d{8}|OPER_MSI_L(?:1C|2A)_TL_)",
     re.IGNORECASE,
 )
 # What names of members say of an archive that cannot be opened, or holds another one.
@@ -220,7 +223,9 @@ def _is_product_folder(path: Path) -> bool:
         content = list(path.iterdir())
     except OSError:  # told when the walk, or a reader, comes to it
         return named
-    return _has_metadata(content) or (named and not any(_holds_product(one) for one in content))
+    if _has_metadata(content) or is_open_product([one.name for one in content]):
+        return True
+    return named and not any(_holds_product(one) for one in content)
 
 
 def _has_metadata(content: Iterable[Path]) -> bool:
@@ -241,8 +246,10 @@ def _holds_product(path: Path, depth: int = 0) -> bool:
         content = list(path.iterdir())
     except OSError:
         return False
-    if _has_metadata(content) or depth >= MAX_DEPTH:
-        return _has_metadata(content)
+    if _has_metadata(content) or is_open_product([one.name for one in content]):
+        return True
+    if depth >= MAX_DEPTH:
+        return False
     # What a product itself has inside, like GRANULE, is not searched to its end.
     return (named or depth == 0) and any(_holds_product(one, depth + 1) for one in content)
 
@@ -282,4 +289,9 @@ def _claims(path: Path, kind: str) -> bool:
 def _kind_by(files: ProductFiles) -> str | None:
     if files.exists(S3_MANIFEST):
         return "S3"
-    return "S2" if any(files.exists(name) for name in _S2_FILES) else None
+    if any(files.exists(name) for name in _S2_FILES):
+        return "S2"
+    try:
+        return "S2" if is_open_form(files) else None
+    except ProductError:  # its reader says what is wrong with it
+        return "S2"

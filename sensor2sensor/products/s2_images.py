@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -74,9 +75,12 @@ def open_raster(files: ProductFiles, member: str) -> Iterator[Any]:
 
 def _opened(path: str) -> Any:
     import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
 
-    # A product folder is known: listing it for side files at every open only costs time.
-    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+    # A product folder is known: listing it for side files at every open only costs time. Where an
+    # image lies is known too, and some say it in such a side file alone.
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(path)
 
 
@@ -96,7 +100,7 @@ def read_window(
         if (source.height, source.width) != grid.shape:
             raise ProductError(
                 f"image is {source.width} x {source.height} pixels, "
-                f"MTD_TL.xml says {grid.width_px} x {grid.height_px}",
+                f"its metadata say {grid.width_px} x {grid.height_px}",
                 where=files.where(member),
             )
         return _padded(source, 1, window, overview)

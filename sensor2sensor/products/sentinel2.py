@@ -1,4 +1,4 @@
-"""Sentinel-2 MSI products, Level-1C and Level-2A, in a `.SAFE` folder or a zip.
+"""Sentinel-2 MSI products, Level-1C and Level-2A: `.SAFE`, and the forms of the open buckets.
 
     product = open_s2(Path("S2A_MSIL2A_….SAFE"))
     reflectance, quality = product.read_reflectance(("B02", "B03", "B04"), 10, window)
@@ -31,6 +31,7 @@ from sensor2sensor.products.reading import (
 )
 from sensor2sensor.products.s2_files import located, metadata_files
 from sensor2sensor.products.s2_metadata import product_facts
+from sensor2sensor.products.s2_open import is_open_form, open_fields
 from sensor2sensor.products.s2_tile import tile_facts
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class S2Product:
         metadata_files: the product and the tile XML.
         warnings: what is unusual but usable, like an unknown baseline.
         files: access to the product's files.
+        layout: `SAFE`; `COG` (bands with a STAC item) or `tile` (bands with `metadata.xml`).
+        listing: what a STAC item says of its files' sizes and checksums.
     """
 
     path: Path
@@ -99,6 +102,8 @@ class S2Product:
     metadata_files: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...] = field(repr=False)
     files: ProductFiles = field(repr=False, compare=False)
+    layout: str = "SAFE"
+    listing: tuple[ListedFile, ...] = field(default=(), repr=False)
 
     @property
     def granule(self) -> str:
@@ -270,10 +275,17 @@ class S2Product:
 
     @cached_property
     def listed(self) -> tuple[ListedFile, ...]:
-        """What `manifest.safe` says of each file; nothing where the product lacks it."""
+        """What `manifest.safe` or a STAC item says of each file; nothing where there is none."""
+        if self.layout != "SAFE":
+            return self.listing
         if not self.files.exists(MANIFEST):
             return ()
         return listed_files(read_xml(self.files, MANIFEST))
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether anything tells what its files must be: the open buckets often do not."""
+        return self.layout == "SAFE" or any(one.checksum for one in self.listed)
 
     def cut_short(self, members: Sequence[str]) -> list[str]:
         """Which of these files are empty or of another size than the manifest says."""
@@ -285,6 +297,11 @@ class S2Product:
         Args:
             members: files to check (see `members_for`); None checks all listed ones present.
         """
+        if self.layout != "SAFE":
+            here = checksums_of(self.listed, str(self.path))
+            known = [one for one in here if self.files.exists(one)]
+            wanted = known if members is None else [one for one in members if one in here]
+            return verify_checksums(self.files, here, wanted)
         where = self.files.where(MANIFEST)
         if not self.files.exists(MANIFEST):
             return [f"{where}: file is missing, nothing can be verified"]
@@ -316,6 +333,8 @@ def open_s2(path: Path) -> S2Product:
             element.
     """
     files = open_files(path)
+    if is_open_form(files):
+        return S2Product(path=path, **open_fields(files), files=files)
     product_xml, tile_xml = metadata_files(files)
     facts = product_facts(read_xml(files, product_xml))
     tile = tile_facts(read_xml(files, tile_xml))
