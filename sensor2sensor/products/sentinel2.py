@@ -332,7 +332,11 @@ def open_s2(path: Path) -> S2Product:
         ProductError: no product, hostile, or its metadata are damaged; names product, file and
             element.
     """
-    files = open_files(path)
+    return read_s2(path, open_files(path))
+
+
+def read_s2(path: Path, files: ProductFiles) -> S2Product:
+    """The product at a path whose files are open; ProductError as `open_s2`."""
     if is_open_form(files):
         return S2Product(path=path, **open_fields(files), files=files)
     product_xml, tile_xml = metadata_files(files)

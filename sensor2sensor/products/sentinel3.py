@@ -166,7 +166,11 @@ def open_s3(path: Path) -> S3Product:
     Raises:
         ProductError: no product, hostile, or its manifest is damaged; names product and element.
     """
-    files = open_files(path)
+    return read_s3(path, open_files(path))
+
+
+def read_s3(path: Path, files: ProductFiles) -> S3Product:
+    """The product at a path whose files are open; ProductError as `open_s3`."""
     if not files.exists(MANIFEST):
         what, hint = no_metadata(files.names(), "Sentinel-3", MANIFEST)
         raise ProductError(what, where=path, hint=hint)

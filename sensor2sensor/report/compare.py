@@ -10,6 +10,7 @@ import numpy as np
 
 from sensor2sensor.config.evaluations import BY_DEFINITION
 from sensor2sensor.config.vocabulary import ARROWS
+from sensor2sensor.core.page.svg import NOTHING, number
 from sensor2sensor.report.comparison import Comparison, told
 from sensor2sensor.report.entrants import Entrant, compared, competing, entrants, means, values
 from sensor2sensor.report.file import Definition, Gain
@@ -51,7 +52,6 @@ __all__ = [
     "uncompared",
     "values",
 ]
-NOTHING = "–"
 UNRANKED = (
     "No ranks: what adds nothing is consistent by construction and hallucinates nothing, so a mean "
     "over these scores would reward it."
@@ -78,19 +78,6 @@ def labels(group: Group) -> dict[str, str]:
 def _apart(told: dict[str, str]) -> dict[str, str]:
     twice = {text for text, count in Counter(told.values()).items() if count > 1}
     return {name: f"{name}: {text}" if text in twice else text for name, text in told.items()}
-
-
-def number(value: float | None) -> str:
-    """Enough digits to tell neighbours apart, a dash for no value."""
-    if value is None or not np.isfinite(value):
-        return NOTHING
-    size = abs(value)
-    # Runs differ in the third digit: of SSIM the third decimal, of reflectance the fourth.
-    if size >= 10:
-        return f"{value:.1f}" if size >= 100 else f"{value:.2f}"
-    if 0 < size < 0.001:
-        return f"{value:.1e}"
-    return f"{value:.4f}" if size < 0.1 else f"{value:.3f}"
 
 
 def of_a_profile(part: Group) -> bool:

@@ -234,7 +234,7 @@ def _is_product(folder: Path) -> bool:
 
 
 def _products(folder: Path) -> Iterator[Path]:
-    from sensor2sensor.products.discovery import candidates
+    from sensor2sensor.products.candidates import candidates
 
     yield from candidates(folder)
     for below in sorted(folder.iterdir()):  # Theia's products, which archives do not hold

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.page.pieces import read
+from sensor2sensor.core.page.section import Section, note
+from sensor2sensor.core.page.tables import table
+from sensor2sensor.core.page.whole import whole
 from sensor2sensor.core.streams import ESCAPED
 from sensor2sensor.core.versions import __version__, library_versions
 from sensor2sensor.report.load import Results
 from sensor2sensor.report.page import conclusions, group
 from sensor2sensor.report.page.crossed import crossed
 from sensor2sensor.report.page.pictures import MANY, Album
-from sensor2sensor.report.page.pieces import put_in, read
-from sensor2sensor.report.page.section import Section, contents, drawn, filled, note
-from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import View
 from sensor2sensor.report.pages import Page, line_of
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "report.html"
+HERE, SCRIPT = Path(__file__).parent, "page.js"
+TICKED = '<aside id="ticked" aria-live="polite" aria-label="Ticked tiles" hidden></aside>\n'
 USED = ("python", "numpy", "pandas", "pydantic")  # what makes this page
 
 
@@ -44,21 +47,9 @@ def page(results: Results) -> str:
     sections = [group.section(view, album) for view in views]
     sections += [crossed(results), _read(results), _skipped(results)]
     sections.append(_made(results, album))
-    sections = list(filled(sections))
-    found = conclusions.conclusions(results, views)
-    title = _title(results)
-    return put_in(
-        {
-            "title": html.escape(title),
-            "style": read("page.css"),
-            "contents": contents(sections),
-            "conclusions": conclusions.drawn(found),
-            "sections": "".join(drawn(section) for section in sections),
-            "enlarged": read("enlarged.html"),
-            "script": read("common.js") + read("enlarged.js") + read("page.js"),
-        },
-        read("page.html"),
-    )
+    lead = conclusions.drawn(conclusions.conclusions(results, views))
+    kind, script = "Evaluation report", read(SCRIPT, HERE)
+    return whole(kind, _title(results), lead, sections, beside=TICKED, script=script)
 
 
 def write_page(results: Results, path: Path | None = None) -> tuple[Path, int]:

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sensor2sensor.core.page.svg import text
 from sensor2sensor.report import compare
 from sensor2sensor.report.comparison import Comparison, tests
 from sensor2sensor.report.load import Results
 from sensor2sensor.report.page import trust
-from sensor2sensor.report.page.svg import text
 from sensor2sensor.report.page.view import View, taken_over
 
 LINES = 5  # on each side

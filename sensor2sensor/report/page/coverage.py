@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sensor2sensor.core.page.section import note
+from sensor2sensor.core.page.svg import Panel, n, panels, rows_of, text
+from sensor2sensor.core.page.tables import table
 from sensor2sensor.report.compare import number
 from sensor2sensor.report.load import Group
-from sensor2sensor.report.page.section import note
-from sensor2sensor.report.page.svg import Panel, n, panels, rows_of, text
-from sensor2sensor.report.page.tables import table
 
 if TYPE_CHECKING:
     from sensor2sensor.report.file import BandCoverage, Intervals

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from sensor2sensor.core.page.section import Section, folded, note
+from sensor2sensor.core.page.svg import text
+from sensor2sensor.core.page.tables import table
 from sensor2sensor.report.load import Results
 from sensor2sensor.report.matrix import Matrix, matrix
-from sensor2sensor.report.page.section import Section, folded, note
-from sensor2sensor.report.page.svg import text
-from sensor2sensor.report.page.tables import table
 
 
 def crossed(results: Results) -> Section:

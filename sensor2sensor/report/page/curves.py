@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sensor2sensor.config.evaluations import MODEL
-from sensor2sensor.report.load import Group, Result
-from sensor2sensor.report.page.svg import (
+from sensor2sensor.core.page.svg import (
     FOOT,
     RIGHT,
     TOP,
@@ -26,6 +25,7 @@ from sensor2sensor.report.page.svg import (
     ticks,
     told_apart,
 )
+from sensor2sensor.report.load import Group, Result
 
 TARGET, INPUT = "target", "input"
 COLOURS = 6  # of page.css, Okabe & Ito 2008 adapted to both grounds; later runs share a thin line

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sensor2sensor.core.page.section import folded, note
+from sensor2sensor.core.page.svg import text
+from sensor2sensor.core.page.tables import table
 from sensor2sensor.report import comparison
 from sensor2sensor.report.compare import (
     NOTHING,
@@ -17,9 +20,6 @@ from sensor2sensor.report.compare import (
 from sensor2sensor.report.comparison import Comparison
 from sensor2sensor.report.load import Group
 from sensor2sensor.report.page import charts
-from sensor2sensor.report.page.section import folded, note
-from sensor2sensor.report.page.svg import text
-from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import MOST_MODELS, Gains, View, taken_over
 
 if TYPE_CHECKING:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sensor2sensor.core.page.section import Section, filled, folded, note
+from sensor2sensor.core.page.svg import text
+from sensor2sensor.core.page.tables import table
 from sensor2sensor.report import compare, cross_sensor, pages, published
 from sensor2sensor.report.failures import FAILED, failures
 from sensor2sensor.report.load import Group
 from sensor2sensor.report.page import charts, coverage, curves, gains, tiles, trust, wall
 from sensor2sensor.report.page import parts as parts_of
 from sensor2sensor.report.page.pictures import Album
-from sensor2sensor.report.page.section import Section, filled, folded, note
-from sensor2sensor.report.page.svg import text
-from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import View
 
 BOXES = (

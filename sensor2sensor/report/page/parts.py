@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sensor2sensor.core.page.section import folded, note
+from sensor2sensor.core.page.tables import table
 from sensor2sensor.report import breakdown, compare, comparison
 from sensor2sensor.report.breakdown import Breakdown, Cell
 from sensor2sensor.report.comparison import many
-from sensor2sensor.report.page.section import folded, note
-from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import View
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sensor2sensor.core.page.svg import text
 from sensor2sensor.report.file import Picture
 from sensor2sensor.report.load import Result
-from sensor2sensor.report.page.svg import text
 
 QUALITY = 84  # of WebP; the PNG beside the evaluation is without loss
 EDGE_PX = 1800

@@ -10,13 +10,13 @@ import numpy as np
 
 from sensor2sensor.config.exclusion import exclusion_text
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.page.section import folded, note
+from sensor2sensor.core.page.svg import text
+from sensor2sensor.core.page.tables import table
 from sensor2sensor.report import compare
 from sensor2sensor.report.file import Picture
 from sensor2sensor.report.load import Group, Result
 from sensor2sensor.report.page.pictures import Album
-from sensor2sensor.report.page.section import folded, note
-from sensor2sensor.report.page.svg import text
-from sensor2sensor.report.page.tables import table
 from sensor2sensor.report.page.view import View
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 
 from sensor2sensor.config.trust import CLASSES
+from sensor2sensor.core.page.section import folded, note
+from sensor2sensor.core.page.svg import Panel, Scale, n, panels, rows_of, text
 from sensor2sensor.report import compare
 from sensor2sensor.report.load import Result
 from sensor2sensor.report.page.pictures import Album
-from sensor2sensor.report.page.section import folded, note
-from sensor2sensor.report.page.svg import Panel, Scale, n, panels, rows_of, text
 from sensor2sensor.report.page.view import View
 
 OPEN = 3  # models whose maps are open

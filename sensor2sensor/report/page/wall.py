@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sensor2sensor.config.evaluations import MODEL
+from sensor2sensor.core.page.section import note
+from sensor2sensor.core.page.svg import shortened, text, told_apart
 from sensor2sensor.report.file import Picture
 from sensor2sensor.report.load import Group, Result
 from sensor2sensor.report.page.pictures import Album
-from sensor2sensor.report.page.section import note
-from sensor2sensor.report.page.svg import shortened, text, told_apart
 from sensor2sensor.report.page.tiles import tick
 
 INPUT, TRUTH = "input", "truth"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sensor2sensor.report.page.svg import (
+from sensor2sensor.core.page.svg import (
     FOOT, LETTER, RIGHT, TOP, WIDTH, Scale, n, scale, text, tick_text, ticks,
 )  # fmt: skip
 from sensor2sensor.report.runs.curves import Panel, Points

@@ -19,8 +19,8 @@ from urllib.parse import quote
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.streams import ESCAPED
-from sensor2sensor.report.page.pieces import put_in, read
-from sensor2sensor.report.page.svg import text
+from sensor2sensor.core.page.pieces import put_in, read
+from sensor2sensor.core.page.svg import text
 from sensor2sensor.report.runs import listing
 from sensor2sensor.report.runs.curves import Panel, panels
 from sensor2sensor.report.runs.drawn import COLOURS, DASHES, drawn

@@ -15,8 +15,9 @@ from sensor2sensor import report
 from sensor2sensor.config.exclusion import read_excluded
 from sensor2sensor.config.jsonc import load_jsonc
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.page import boxes, svg
 from sensor2sensor.report import compare
-from sensor2sensor.report.page import charts, page, pictures, svg, tiles, write_page
+from sensor2sensor.report.page import page, pictures, tiles, write_page
 from tests.browser import browser, downloaded
 from tests.unit.report import made
 
@@ -281,7 +282,7 @@ def test_axes_have_round_numbers_and_boxes_are_those_of_tukey():
     assert svg.ticks(0.6, 7.4, whole=True) == [1.0, 2, 4, 6]
     assert svg.told_apart(["a/b/one", "a/b/two"]) == ["one", "two"]
     values = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9, 100])
-    box = charts.box(values)
+    box = boxes.box(values)
     assert (box.first, box.median, box.third) == tuple(np.percentile(values, (25, 50, 75)))
     assert (box.low, box.high, box.beyond.tolist()) == (1.0, 9.0, [100.0])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sensor2sensor.report.page.svg import text
+from sensor2sensor.core.page.svg import text
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
-from sensor2sensor.report.page.svg import text
+from sensor2sensor.core.page.svg import text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,23 +39,56 @@ def table(
     """
     if frame.empty:
         return ""
-    numeric = [_is_numeric(frame.iloc[:, c].tolist()) for c in range(frame.shape[1])]
-    names = [corner or str(frame.index.name or ""), *(str(name) for name in frame.columns)]
-    head = "".join(_head(*pair) for pair in zip(names, [False, *numeric], strict=True))
-    dim = [str(name) in baselines for name in frame.columns]
+    marks = None if best is None else [best.iloc[row].tolist() for row in range(len(frame))]
+    return listed(
+        [corner or str(frame.index.name or ""), *map(str, frame.columns)],
+        [[str(name), *map(str, frame.iloc[row].tolist())] for row, name in enumerate(frame.index)],
+        caption,
+        best=marks,
+        baselines=baselines,
+        note=note,
+        label=label,
+    )
+
+
+def listed(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    caption: str,
+    *,
+    best: Sequence[Sequence[bool]] | None = None,
+    baselines: Collection[str] = (),
+    note: str = "",
+    label: Callable[[str], str] | None = None,
+) -> str:
+    """Rows of cells as a table that sorts by a click on its heads; the first cell is its label.
+
+    Args:
+        heads: Of the labels, then of each column.
+        rows: Cells as text.
+        caption: As of :func:`table`, and so the others.
+        best: True for cells in bold, without the labels.
+        baselines: Labels of rows, or of columns, in grey.
+        note: Small print below.
+        label: Makes the HTML of a row's label.
+    """
+    if not rows:
+        return ""
+    numeric = [_is_numeric([row[c] for row in rows]) for c in range(1, len(heads))]
+    head = "".join(_head(*pair) for pair in zip(heads, [False, *numeric], strict=True))
+    dim = [name in baselines for name in heads[1:]]
     lines = []
     drawn = label or _label
-    for position, name in enumerate(frame.index):
-        cells = [str(cell) for cell in frame.iloc[position].tolist()]
-        marks = best.iloc[position].tolist() if best is not None else [False] * len(cells)
+    for position, (name, *cells) in enumerate(rows):
+        marks = best[position] if best is not None else [False] * len(cells)
         body = "".join(
             f"<td{_kind(number, mark, grey)}>{_cell(cell)}</td>"
             for cell, number, mark, grey in zip(cells, numeric, marks, dim, strict=True)
         )
         grey = ' class="baseline"' if name in baselines else ""
-        lines.append(f'<tr{grey}><th scope="row">{drawn(str(name))}</th>{body}</tr>')
+        lines.append(f'<tr{grey}><th scope="row">{drawn(name)}</th>{body}</tr>')
     told = f'<p class="note">{text(note)}</p>' if note else ""
-    tall = " tall" if len(frame) > TALL else ""
+    tall = " tall" if len(rows) > TALL else ""
     return (
         f'<div class="scroll{tall}" role="region" tabindex="0" aria-label="{text(caption)}">'
         f'<table class="sort"><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>'

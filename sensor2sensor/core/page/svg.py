@@ -16,6 +16,7 @@ TOP, FOOT = 24.0, 30.0  # title above, numbers of the axis and unit below
 LETTER = 6.1  # width of a letter of 11 units, on the average of a sans-serif
 LONGEST = 24  # letters of a label
 TICKS = 4
+NOTHING = "–"  # no value
 
 
 def text(value: str) -> str:
@@ -74,6 +75,19 @@ def ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
 def tick_text(value: float) -> str:
     """A number of an axis, with a true minus sign."""
     return f"{value:.6g}".replace("-", "−")
+
+
+def number(value: float | None) -> str:
+    """Enough digits to tell neighbours apart, a dash for no value."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    size = abs(value)
+    # Runs differ in the third digit: of SSIM the third decimal, of reflectance the fourth.
+    if size >= 10:
+        return f"{value:.1f}" if size >= 100 else f"{value:.2f}"
+    if 0 < size < 0.001:
+        return f"{value:.1e}"
+    return f"{value:.4f}" if size < 0.1 else f"{value:.3f}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 
 
 def read(name: str, folder: Path = HERE) -> str:
-    """A piece that lies in a folder, by default that of the report's page."""
+    """A piece that lies in a folder, by default that of every page."""
     return (folder / name).read_text("utf-8")
 
 

@@ -1,0 +1,129 @@
+"""What may be a product below an archive's folder: folders and zips, none of them opened.
+
+The archive may be flat or in folders like `YYYY/MM`.
+"""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from typing import TYPE_CHECKING
+
+from sensor2sensor.core.containers import (
+    PRODUCT_SUFFIXES,
+    is_companion,
+    is_control_file,
+    is_metadata,
+    is_old_metadata,
+    is_open_product,
+    is_unread_container,
+)
+from sensor2sensor.products.forms import OTHER_PRODUCT, claims_any, shows_any
+from sensor2sensor.products.sentinel2 import MANIFEST as S2_MANIFEST
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from pathlib import Path
+
+MAX_DEPTH = 8
+_LOG = logging.getLogger(__name__)
+
+
+def candidates(root: Path) -> list[Path]:
+    """What may be a product below a folder: its folders and zips, by name, none opened."""
+    return [path for path in _candidates(root) if not OTHER_PRODUCT.match(path.name)]
+
+
+def _candidates(root: Path) -> Iterator[Path]:
+    """Product folders and zips below an archive, without descending into products."""
+    pending = [(root, 0)]
+    seen: set[tuple[int, int]] = set()
+    while pending:
+        folder, depth = pending.pop()
+        try:
+            status = folder.stat()
+            content = sorted(folder.iterdir(), reverse=True)
+        except OSError as error:
+            _LOG.warning("%s: passed over, it cannot be listed (%s)", folder, error)
+            continue
+        # A link that leads back up must not make the walk endless.
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for path in content:
+            if path.name.startswith(".") or is_companion(path.name):
+                continue
+            try:
+                if is_control_file(path):
+                    continue
+                is_folder = path.is_dir()
+                is_item = (_is_product_folder if is_folder else _is_archive)(path)
+                is_item = is_item or _is_lost_link(path)
+            except OSError as error:
+                _LOG.warning("%s: passed over, it cannot be looked at (%s)", path, error)
+                continue
+            if is_item or (is_folder and depth >= MAX_DEPTH):
+                yield path
+            elif is_folder:
+                pending.append((path, depth + 1))
+
+
+def _is_product_folder(path: Path) -> bool:
+    """Whether metadata lie in a folder, or its name promises them and no product lies inside."""
+    named = path.name.lower().endswith(PRODUCT_SUFFIXES)
+    try:
+        content = list(path.iterdir())
+    except OSError:  # told when the walk, or a reader, comes to it
+        return named
+    return _is_product(content) or (named and not any(_holds_product(one) for one in content))
+
+
+def _is_product(content: Collection[Path]) -> bool:
+    return has_metadata(content) or is_open_product([one.name for one in content])
+
+
+def has_metadata(content: Iterable[Path]) -> bool:
+    """Whether the metadata of a product, in whatever state, are among a folder's content."""
+    names = {one.name for one in content}
+    if any(is_metadata(name) or is_old_metadata(name) for name in names):
+        return True
+    return {S2_MANIFEST, "granule"} <= {name.lower() for name in names}  # all but the metadata
+
+
+def _holds_product(path: Path, depth: int = 0) -> bool:
+    """Whether something inside a folder called a product is or holds it (unpacked on Windows)."""
+    named = path.name.lower().endswith(PRODUCT_SUFFIXES) or claims_any(path)
+    if is_companion(path.name):
+        return False
+    if not path.is_dir():
+        return named and _is_archive(path)
+    try:
+        content = list(path.iterdir())
+    except OSError:
+        return False
+    if _is_product(content) or depth >= MAX_DEPTH:
+        return _is_product(content)
+    # What a product itself has inside, like GRANULE, is not searched to its end.
+    return (named or depth == 0) and any(_holds_product(one, depth + 1) for one in content)
+
+
+def _is_archive(path: Path) -> bool:
+    # A pipe may bear any name, and whoever opens it waits for ever.
+    if not path.is_file() or path.name.lower() == S2_MANIFEST:
+        return False
+    if path.suffix.lower() in (".zip", *PRODUCT_SUFFIXES):
+        return True
+    # Some providers hand out zips without a suffix; chips and exports bear product names too.
+    if claims_any(path):
+        return is_unread_container(path.name) or zipfile.is_zipfile(path)
+    return is_unread_container(path.name) and shows_any(path)
+
+
+def _is_lost_link(path: Path) -> bool:
+    """Whether a link that leads nowhere (a share that is away, git-annex) is called a product."""
+    if not path.is_symlink() or path.exists():
+        return False
+    ending = path.suffix.lower()
+    if ending in PRODUCT_SUFFIXES:
+        return path.name.lower() != S2_MANIFEST
+    return claims_any(path) and (ending in ("", ".zip") or is_unread_container(path.name))

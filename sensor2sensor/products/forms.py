@@ -1,0 +1,115 @@
+"""Forms in which products of both sensors are kept, and how each is told.
+
+What a product is, its files say: each form has a function that sees it and one that reads it, and a
+further form is a further line of `FORMS`. A name is a hint only: it decides whether something
+unreadable was meant to be a product, and so whether it is reported or passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensor2sensor.core.archives import FolderFiles, ProductFiles
+from sensor2sensor.core.containers import glimpse
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.products.s2_open import is_open_form
+from sensor2sensor.products.sentinel2 import S2Product, read_s2
+from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
+from sensor2sensor.products.sentinel3 import S3Product, read_s3
+
+
+@dataclass(frozen=True)
+class Form:
+    """How products of a sensor are kept.
+
+    Attributes:
+        sensor: `S2` or `S3`.
+        shows: whether files are of this form: by their names, and where these leave it open by a
+            STAC item among them.
+        read: the product at a path, given its files; ProductError where they are damaged.
+    """
+
+    sensor: str
+    shows: Callable[[ProductFiles], bool]
+    read: Callable[[Path, ProductFiles], S2Product | S3Product]
+
+
+def _is_sen3(files: ProductFiles) -> bool:
+    return files.exists(S3_MANIFEST)
+
+
+def _is_safe(files: ProductFiles) -> bool:
+    return any(files.exists(name) for name in ("MTD_MSIL1C.xml", "MTD_MSIL2A.xml"))
+
+
+def _is_open_form(files: ProductFiles) -> bool:
+    try:
+        return is_open_form(files)
+    except ProductError:  # its reader says what is wrong with it
+        return True
+
+
+# The first that shows counts; what a name alone calls a product is read as the first of its sensor.
+FORMS = (
+    Form("S3", _is_sen3, read_s3),
+    Form("S2", _is_safe, read_s2),
+    Form("S2", _is_open_form, read_s2),
+)
+
+TILE_HINT = re.compile(r"_(T\d{2}[A-Z]{3})(?=_|\.|$)", re.IGNORECASE)
+NAME_HINTS = {
+    "S2": re.compile(r"S2[A-D]_(?:(?:OPER|USER)_PRD_)?MSIL(1C|2A)_", re.IGNORECASE),
+    "S3": re.compile(r"S3[A-D]_OL_1_E[FR]R_", re.IGNORECASE),
+}
+# Other products of these satellites share an archive's folders and are none of our failures.
+OTHER_PRODUCT = re.compile(
+    r"S1[A-D]_|S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A)"
+    r"|T?\d{1,2}[A-Z]{3}_\d{8}|OPER_MSI_L(?:1C|2A)_TL_)",
+    re.IGNORECASE,
+)
+# What names of members say of an archive that cannot be opened, or holds another one.
+_MEMBER_HINTS = {
+    "S2": re.compile(
+        r"MTD_MSIL(?:1C|2A)\.xml|GRANULE[/\\]L(?:1C|2A)_T|S2[A-D]_MSIL(?:1C|2A)_\w+\.(?:SAFE|zip)",
+        re.IGNORECASE,
+    ),
+    "S3": re.compile(r"Oa\d\d_radiance\.nc|S3[A-D]_OL_1_E[FR]R_\w+\.(?:SEN3|zip)", re.IGNORECASE),
+}
+_SUFFIX_HINTS = {"S2": (".safe",), "S3": (".sen3",)}
+
+
+def form_of(files: ProductFiles) -> Form | None:
+    """The form of a product's files; None where they are of none."""
+    return next((form for form in FORMS if form.shows(files)), None)
+
+
+def form_named(sensor: str) -> Form:
+    """The form to read what is called a product of a sensor, whatever its files show."""
+    return next(form for form in FORMS if form.sensor == sensor)
+
+
+def claims(path: Path, sensor: str) -> bool:
+    """Whether the name says that this was meant to be a product of a sensor."""
+    named = NAME_HINTS[sensor].match(path.name) is not None
+    return named or path.name.lower().endswith(_SUFFIX_HINTS[sensor])
+
+
+def claims_any(path: Path) -> bool:
+    """Whether the name is that of a product of either sensor."""
+    return any(hint.match(path.name) for hint in NAME_HINTS.values())
+
+
+def shows(path: Path, sensor: str) -> bool:
+    """Whether what can be seen of an archive's members, or of a folder, is of a product."""
+    if path.is_dir():
+        form = form_of(FolderFiles(path))
+        return form is not None and form.sensor == sensor
+    return _MEMBER_HINTS[sensor].search(glimpse(path)) is not None
+
+
+def shows_any(path: Path) -> bool:
+    """Whether it is a product of either sensor by what can be seen of it."""
+    return any(shows(path, sensor) for sensor in NAME_HINTS)
