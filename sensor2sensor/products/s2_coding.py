@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.archives import FolderFiles
@@ -32,15 +31,16 @@ from sensor2sensor.products.s2_metadata import (
     stated_offsets,
     stated_quantification,
 )
-from sensor2sensor.products.s2_radiometry import far_below
+from sensor2sensor.products.s2_radiometry import far_below, overview_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy.typing as npt
 
     from sensor2sensor.core.archives import ProductFiles
     from sensor2sensor.core.xml import Element
+    from sensor2sensor.products.sentinel2 import S2Product
 
 SIDECAR = "s2_radiometry.json"
 STANDARD_OFFSET, STANDARD_QUANTIFICATION = -1000.0, 10_000.0
@@ -59,14 +59,16 @@ class Radiometry:
     Attributes:
         quantification: digital numbers per unit reflectance.
         offsets: offset in digital numbers by band.
+        source: what told them.
         warnings: what contradicts it, though it counts less.
-        said_in: the sidecar that decided, below the product; empty for none there.
+        files: those below the product that told them, beside what describes it.
     """
 
     quantification: float
     offsets: dict[str, float]
+    source: str
     warnings: tuple[str, ...] = ()
-    said_in: str = ""
+    files: tuple[str, ...] = ()
 
 
 def radiometry(
@@ -98,12 +100,15 @@ def radiometry(
     if product_xml is not None and described.applied is None:
         level = LEVELS[product_xml.name]
         offsets, warnings = stated_offsets(product_xml, level, _known(described))
-        return Radiometry(stated_quantification(product_xml, level), offsets, warnings)
+        quantification = stated_quantification(product_xml, level)
+        return Radiometry(quantification, offsets, "product XML", warnings)
     return _by_baseline(files, described, images)
 
 
-def _uniform(offset: float, quantification: float = STANDARD_QUANTIFICATION) -> Radiometry:
-    return Radiometry(quantification, dict.fromkeys(S2_BANDS, offset))
+def _uniform(
+    offset: float, source: str, quantification: float = STANDARD_QUANTIFICATION, **more: Any
+) -> Radiometry:
+    return Radiometry(quantification, dict.fromkeys(S2_BANDS, offset), source, **more)
 
 
 def _known(described: Described) -> str:
@@ -122,8 +127,9 @@ def _said(files: ProductFiles) -> Radiometry | None:
             what = f"holds {', '.join(said) or 'nothing'}, not offset and quantification"
             raise ProductError(what, where=where, hint=_SAY_SO)
         found = {key: _plain_number(value, key, where) for key, value in said.items()}
-        made = _uniform(found["offset"], found.get("quantification", STANDARD_QUANTIFICATION))
-        return Radiometry(made.quantification, made.offsets, said_in=SIDECAR if inside else "")
+        quantification = found.get("quantification", STANDARD_QUANTIFICATION)
+        inner = (SIDECAR,) if inside else ()
+        return _uniform(found["offset"], SIDECAR, quantification, files=inner)
     return None
 
 
@@ -156,8 +162,8 @@ def _applied(
     if others and not _shown_applied(others, numbers):
         what = "its item says that the offset was applied to its COGs, and these are JPEG 2000"
         raise ProductError(what, where=files.path, hint=_SAY_SO)
-    made = _uniform(0.0, round(1.0 / min(scales), 6))
-    return Radiometry(made.quantification, made.offsets, warnings)
+    quantification = round(1.0 / min(scales), 6)
+    return _uniform(0.0, "boa_offset_applied", quantification, warnings=warnings)
 
 
 def _shown_applied(bands: list[str], numbers: Callable[[str], npt.NDArray[Any]]) -> bool:
@@ -201,7 +207,7 @@ def _by_item(
             raise ProductError(what, where=files.path, hint=_SAY_SO)
         warnings = (f"raster:bands says that numbers of baseline {baseline} have no offset",)
     without: dict[str, float] = dict.fromkeys(S2_BANDS, 0.0)
-    return Radiometry(round(1.0 / scale, 6), without | offsets, warnings)
+    return Radiometry(round(1.0 / scale, 6), without | offsets, "raster:bands", warnings)
 
 
 def _by_baseline(
@@ -209,10 +215,10 @@ def _by_baseline(
 ) -> Radiometry:
     baseline = _known(described)
     if baseline in KNOWN_BASELINES and baseline < FIRST_WITH_OFFSETS:
-        return _uniform(0.0)
+        return _uniform(0.0, "baseline")
     as_made = all(name.lower().endswith(".jp2") for name in images.values())
     if baseline in KNOWN_BASELINES and (as_made or described.applied is False):
-        return _uniform(STANDARD_OFFSET)
+        return _uniform(STANDARD_OFFSET, "baseline")
     lacking = "no boa_offset_applied, no raster:bands" if described.codings else "no STAC item"
     what = f"nothing says whether its numbers carry an offset (baseline {baseline}; {lacking})"
     raise ProductError(what, where=files.path, hint=_SAY_SO)
@@ -230,7 +236,23 @@ def _told(text: str, name: str) -> None:
         _LOG.warning("%s, and maybe others: %s", name, text)
 
 
-def sidecar_beside(path: Path) -> Path | None:
-    """A sidecar that lies beside a product, for fingerprints; None without one."""
-    found = path.parent / SIDECAR
-    return found if found.is_file() else None
+def moved_back(product: S2Product, bands: Iterable[str], resolution_m: int) -> str | None:
+    """Why the offset of an open bucket's product cannot be believed; None where it can.
+
+    Flags of such products are known to be wrong for some of 2022, 2023 and 2025: where dark ground
+    lies far below zero, the offset was taken off before. A SAFE, and the user's word, are believed.
+    """
+    if product.layout == "SAFE" or product.offset_source == SIDECAR:
+        return None
+    dark = [band for band in bands if product.offsets[band] < 0.0]
+    if not _shown_applied(dark, lambda band: _seen(product, band, resolution_m)):
+        return None
+    return (
+        f"numbers look as if the offset had been applied already, which {product.offset_source}"
+        f" denies: {_SAY_SO}"
+    )
+
+
+def _seen(product: S2Product, band: str, resolution_m: int) -> npt.NDArray[Any]:
+    member, grid = product.band_member(band, resolution_m), product.grids[resolution_m]
+    return overview_of(product.files, member, grid, product.nodata)

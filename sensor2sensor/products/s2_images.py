@@ -16,7 +16,7 @@ from sensor2sensor.products.quality import CLOUD_MASK_TYPES, from_classi, from_s
 from sensor2sensor.products.reading import naming_damage, read_xml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
 
@@ -145,6 +145,27 @@ def read_nearest(
         planes = [_padded(source, band, window, 1) for band in source.indexes]
     stack = np.stack(planes).astype(np.uint8)
     return stack[:, (rows - y)[:, None], (columns - x)[None, :]]
+
+
+def mask_of(
+    files: ProductFiles,
+    images: Mapping[tuple[str, int], str],
+    masks: Mapping[str, str],
+    resolution_m: int,
+) -> tuple[str, str]:
+    """Which mask of a product serves at a resolution: its source and its file, `none` and ''."""
+    # The scene classification exists at 20 and 60 m: for 10 m the finer one serves.
+    finest_first = (resolution_m, 20, 60) if resolution_m != 60 else (60, 20)
+    for resolution in finest_first:
+        member = images.get(("SCL", resolution))
+        if member is not None and files.exists(member):
+            return "SCL", member
+    # Planes of a JPEG 2000 since baseline 04.00, polygons of a GML before; never both.
+    for kind in ("MSK_CLASSI", "MSK_CLOUDS"):
+        member = masks.get(kind)
+        if member is not None and files.exists(member):
+            return kind, member
+    return "none", ""
 
 
 def read_quality(

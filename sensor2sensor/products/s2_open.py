@@ -93,7 +93,6 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
     numbers = partial(_numbers, files, grids, images)
     coded = radiometry(files, described, bands, papers.product_xml, numbers)
     told(files.path.name, coded.warnings)
-    said_in = [coded.said_in] if coded.said_in else []
     return {
         "name": described.name,
         "level": described.level,
@@ -115,9 +114,10 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
         "masks": _masks(files, described),
         "tile_time": described.tile_time,
         "datastrip": described.datastrip,
-        "metadata_files": (*described.sources, *said_in),
+        "metadata_files": (*described.sources, *coded.files),
         "layout": "COG" if papers.item else "tile",
         "listing": described.listed,
+        "offset_source": coded.source,
     }
 
 

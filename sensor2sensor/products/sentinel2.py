@@ -27,6 +27,7 @@ from sensor2sensor.products.reading import (
     listed_files,
     read_xml,
     verify_checksums,
+    verify_listed,
     wrong_sizes,
 )
 from sensor2sensor.products.s2_files import located, metadata_files
@@ -77,6 +78,8 @@ class S2Product:
         files: access to the product's files.
         layout: `SAFE`; `COG` (bands with a STAC item) or `tile` (bands with `metadata.xml`).
         listing: what a STAC item says of its files' sizes and checksums.
+        offset_source: what told the offsets: the product XML, or one of the sources that
+            `s2_coding` asks in an open bucket's form.
     """
 
     path: Path
@@ -104,6 +107,7 @@ class S2Product:
     files: ProductFiles = field(repr=False, compare=False)
     layout: str = "SAFE"
     listing: tuple[ListedFile, ...] = field(default=(), repr=False)
+    offset_source: str = "product XML"
 
     @property
     def granule(self) -> str:
@@ -210,7 +214,7 @@ class S2Product:
             ProductError: a band is not there, or its file is damaged (names it).
         """
         numbers = [self.read_dn(band, resolution_m, window, overview=overview) for band in bands]
-        # By the number as stored: with an offset, 0 would pass for a reflectance of -0.1.
+        # As stored: with an offset, 0 would pass for a reflectance of -0.1.
         empty = np.stack([dn == self.nodata for dn in numbers])
         full = np.any([dn == self.saturated for dn in numbers], axis=0)
         if overview > 1:
@@ -276,10 +280,8 @@ class S2Product:
     @cached_property
     def listed(self) -> tuple[ListedFile, ...]:
         """What `manifest.safe` or a STAC item says of each file; nothing where there is none."""
-        if self.layout != "SAFE":
+        if self.layout != "SAFE" or not self.files.exists(MANIFEST):
             return self.listing
-        if not self.files.exists(MANIFEST):
-            return ()
         return listed_files(read_xml(self.files, MANIFEST))
 
     @property
@@ -298,10 +300,7 @@ class S2Product:
             members: files to check (see `members_for`); None checks all listed ones present.
         """
         if self.layout != "SAFE":
-            here = checksums_of(self.listed, str(self.path))
-            known = [one for one in here if self.files.exists(one)]
-            wanted = known if members is None else [one for one in members if one in here]
-            return verify_checksums(self.files, here, wanted)
+            return verify_listed(self.files, self.listed, members)
         where = self.files.where(MANIFEST)
         if not self.files.exists(MANIFEST):
             return [f"{where}: file is missing, nothing can be verified"]
@@ -311,18 +310,7 @@ class S2Product:
         return verify_checksums(self.files, here, members)
 
     def _quality_source(self, resolution_m: int) -> tuple[str, str]:
-        # The scene classification exists at 20 and 60 m: for 10 m the finer one serves.
-        finest_first = (resolution_m, 20, 60) if resolution_m != 60 else (60, 20)
-        for resolution in finest_first:
-            member = self.images.get(("SCL", resolution))
-            if member is not None and self.files.exists(member):
-                return "SCL", member
-        # Planes of a JPEG 2000 since baseline 04.00, polygons of a GML before; never both.
-        for kind in ("MSK_CLASSI", "MSK_CLOUDS"):
-            member = self.masks.get(kind)
-            if member is not None and self.files.exists(member):
-                return kind, member
-        return "none", ""
+        return s2_images.mask_of(self.files, self.images, self.masks, resolution_m)
 
 
 def open_s2(path: Path) -> S2Product:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -13,12 +12,14 @@ import pytest
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.preprocess.inventory.scan import check_sentinel2
 from sensor2sensor.products import s2_coding
 from sensor2sensor.products.discovery import find_s2, find_s3
 from sensor2sensor.products.quality import CLOUD
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from tests.fakes.open_buckets import as_cogs, as_tile
 from tests.fakes.s2 import make_s2
+from tests.real_data import samples
 
 BANDS = ("B02", "B04")
 SIZE = 192
@@ -175,6 +176,23 @@ def test_a_flag_of_cogs_says_nothing_of_the_ground_segments_jpeg2000(safes, tmp_
     assert "these are JPEG 2000" in unknown(folder)
 
 
+def test_a_flag_that_numbers_belie_is_not_believed(safes, tmp_path):
+    """`boa_offset_applied: false` of numbers whose offset is gone: in circulation since 2022."""
+    folder = as_cogs(safes["L2A", "05.09"], tmp_path, applied=True)
+    assert s2_coding.moved_back(open_s2(folder), BANDS, 10) is None
+    flag = "earthsearch:boa_offset_applied"
+    edited(folder, lambda content: content["properties"].update({flag: False}))
+    product = open_s2(folder)
+    assert product.offset_source == "raster:bands" and product.offsets["B02"] == -1000.0
+    doubt = s2_coding.moved_back(product, BANDS, 10)
+    assert doubt is not None and "raster:bands denies" in doubt and s2_coding.SIDECAR in doubt
+    (problem,) = check_sentinel2(product, bands=BANDS, resolution_m=10, verify=False)
+    assert problem == doubt
+    (folder / s2_coding.SIDECAR).write_text('{"offset": 0}')
+    assert s2_coding.moved_back(open_s2(folder), BANDS, 10) is None
+    assert s2_coding.moved_back(open_s2(safes["L2A", "05.09"]), BANDS, 10) is None
+
+
 def test_what_contradicts_is_told_once_and_kept(safes, tmp_path, caplog):
     s2_coding._TOLD.clear()
     folder = as_cogs(safes["L2A", "05.09"], tmp_path, applied=True)
@@ -245,7 +263,7 @@ def test_bands_that_are_there_twice_or_elsewhere_are_named(safes, tmp_path):
         open_s2(folder)
 
 
-REAL = Path(os.environ.get("SENSOR2SENSOR_REAL_DATA", "/nowhere")) / "s2_multidate_120m"
+REAL = samples() / "s2_multidate_120m"
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs the real samples")
