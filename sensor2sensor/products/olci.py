@@ -204,8 +204,7 @@ class OlciWindow(OlciSwath):
         """Nearest OLCI pixel of each pixel of a tile's grid."""
         points = grid_geocentric_m(grid)
         radius_m = self.radius_m(points)
-        nearest, _ = self.index.nearest(points, radius_m)
-        number, rows, count = self.numbered(nearest)
+        number, rows, count = self.numbered(self._nearest(grid, points, radius_m))
         table = self._table(rows)
         # Number 0 is no pixel: what it shows stands before the table's first row.
         quality = np.append(np.uint32(Quality.OLCI_NONE), table.quality)[number]
@@ -214,6 +213,12 @@ class OlciWindow(OlciSwath):
         quality = quality.astype(np.uint32)
         time = self._mean_time(rows[:count])
         return OlciTile(number, quality, radiance, table, count, radius_m, time)
+
+    def _nearest(
+        self, grid: Grid, points: NDArray[np.float64], radius_m: float
+    ) -> NDArray[np.int64]:
+        """Flat window index of the pixel nearest to each point of a tile, -1 for none."""
+        return self.index.nearest(points, radius_m)[0]
 
     def _mean_time(self, used: NDArray[np.int64]) -> datetime:
         """Mean sensing time of pixels; of the whole window where there are none."""

@@ -21,10 +21,12 @@ from sensor2sensor.geo.masks import prepared, project_mask
 from sensor2sensor.preprocess.tiles.options import TileOptions
 from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
+from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import CLOUD
 from sensor2sensor.products.s2_coding import moved_back
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
+from sensor2sensor.products.snap import SnapWindow
 
 
 class PartnerError(ProductError):
@@ -110,6 +112,18 @@ class OpenPair:
         edges = self.options.mask_edges
         drawn = (prepared(path, edges) for path in self.task.masks.values())
         return [project_mask(mask, self.grid, edges) for mask in drawn]
+
+    def olci(self) -> OlciWindow:
+        """The swath over the scene, with what collocates it.
+
+        Raises:
+            PartnerError: no pixel of it lies over the scene, or a file is damaged.
+        """
+        assert self.s3 is not None
+        with partner_at_fault():
+            if self.options.backend == "snap":
+                return SnapWindow(self.s3, self.grid, self._s2_path)
+            return OlciWindow(self.s3, self.grid)
 
     def overview_in_red(self) -> tuple[NDArray[np.float32], int]:
         """The whole scene in the band nearest to red, reduced to about 150 m, and the reduction."""
