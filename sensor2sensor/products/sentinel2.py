@@ -110,6 +110,11 @@ class S2Product:
     offset_source: str = "product XML"
 
     @property
+    def parts(self) -> tuple[S2Product, ...]:
+        """The products it is made of: see `products.s2_parts`."""
+        return (self,)
+
+    @property
     def granule(self) -> str:
         """The folder that holds the granule, with its slash."""
         return self.metadata_files[1].rpartition("/")[0] + "/"
