@@ -242,6 +242,11 @@ def moved_back(product: S2Product, bands: Iterable[str], resolution_m: int) -> s
     Flags of such products are known to be wrong for some of 2022, 2023 and 2025: where dark ground
     lies far below zero, the offset was taken off before. A SAFE, and the user's word, are believed.
     """
+    doubts = (_doubt(part, bands, resolution_m) for part in product.parts)
+    return next(filter(None, doubts), None)
+
+
+def _doubt(product: S2Product, bands: Iterable[str], resolution_m: int) -> str | None:
     if product.layout == "SAFE" or product.offset_source == SIDECAR:
         return None
     dark = [band for band in bands if product.offsets[band] < 0.0]

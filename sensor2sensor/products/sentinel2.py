@@ -105,9 +105,9 @@ class S2Product:
     metadata_files: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...] = field(repr=False)
     files: ProductFiles = field(repr=False, compare=False)
-    layout: str = "SAFE"
-    listing: tuple[ListedFile, ...] = field(default=(), repr=False)
-    offset_source: str = "product XML"
+    layout: str = field(default="SAFE", kw_only=True)
+    listing: tuple[ListedFile, ...] = field(default=(), repr=False, kw_only=True)
+    offset_source: str = field(default="product XML", kw_only=True)
 
     @property
     def parts(self) -> tuple[S2Product, ...]:
