@@ -101,6 +101,11 @@ class S2Product:
     files: ProductFiles = field(repr=False, compare=False)
 
     @property
+    def parts(self) -> tuple[S2Product, ...]:
+        """The products it is made of: see `products.s2_parts`."""
+        return (self,)
+
+    @property
     def granule(self) -> str:
         """The folder that holds the granule, with its slash."""
         return self.metadata_files[1].rpartition("/")[0] + "/"

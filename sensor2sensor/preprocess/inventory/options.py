@@ -149,7 +149,7 @@ def parse_options(args: argparse.Namespace) -> Options:
         timediff_h=_hours(args.timediff, args.s2_only),
         level=args.level,
         resolution_m=args.resolution,
-        bands=_bands(args.bands),
+        bands=parse_bands(args.bands),
         s2_only=args.s2_only,
         s3_type=None if args.s2_only else args.s3_type,
     )
@@ -175,7 +175,8 @@ def _hours(timediff: float | None, s2_only: bool) -> float | None:
     return timediff
 
 
-def _bands(text: str) -> tuple[str, ...]:
+def parse_bands(text: str) -> tuple[str, ...]:
+    """Names of Sentinel-2 bands from `B02,B03`; InputError for others, and for one named twice."""
     from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
 
     bands = cli.comma_list(text)
