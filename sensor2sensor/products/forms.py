@@ -14,6 +14,8 @@ from pathlib import Path
 
 from sensor2sensor.core.archives import FolderFiles, ProductFiles
 from sensor2sensor.core.containers import glimpse
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.products.s2_open import is_open_form
 from sensor2sensor.products.sentinel2 import S2Product, read_s2
 from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
 from sensor2sensor.products.sentinel3 import S3Product, read_s3
@@ -25,7 +27,8 @@ class Form:
 
     Attributes:
         sensor: `S2` or `S3`.
-        shows: whether files are of this form; by their names, nothing is read.
+        shows: whether files are of this form: by their names, and where these leave it open by a
+            STAC item among them.
         read: the product at a path, given its files; ProductError where they are damaged.
     """
 
@@ -42,8 +45,19 @@ def _is_safe(files: ProductFiles) -> bool:
     return any(files.exists(name) for name in ("MTD_MSIL1C.xml", "MTD_MSIL2A.xml"))
 
 
+def _is_open_form(files: ProductFiles) -> bool:
+    try:
+        return is_open_form(files)
+    except ProductError:  # its reader says what is wrong with it
+        return True
+
+
 # The first that shows counts; what a name alone calls a product is read as the first of its sensor.
-FORMS = (Form("S3", _is_sen3, read_s3), Form("S2", _is_safe, read_s2))
+FORMS = (
+    Form("S3", _is_sen3, read_s3),
+    Form("S2", _is_safe, read_s2),
+    Form("S2", _is_open_form, read_s2),
+)
 
 TILE_HINT = re.compile(r"_(T\d{2}[A-Z]{3})(?=_|\.|$)", re.IGNORECASE)
 NAME_HINTS = {
@@ -52,7 +66,8 @@ NAME_HINTS = {
 }
 # Other products of these satellites share an archive's folders and are none of our failures.
 OTHER_PRODUCT = re.compile(
-    r"S1[A-D]_|S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A))",
+    r"S1[A-D]_|S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A)"
+    r"|T?\d{1,2}[A-Z]{3}_\d{8}|OPER_MSI_L(?:1C|2A)_TL_)",
     re.IGNORECASE,
 )
 # What names of members say of an archive that cannot be opened, or holds another one.

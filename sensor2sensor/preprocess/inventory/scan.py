@@ -232,6 +232,8 @@ def check_sentinel2(
     product: S2Product, *, bands: Sequence[str], resolution_m: int, verify: bool
 ) -> list[str]:
     """What is wrong with a product, as far as these bands need it."""
+    from sensor2sensor.products.s2_coding import moved_back
+
     lacking = [f"missing {item}" for item in product.missing(bands, resolution_m)]
     if lacking:
         others = [str(other) for other in product.resolutions if not product.missing(bands, other)]
@@ -239,6 +241,8 @@ def check_sentinel2(
     # Sizes first: a checksum reads the file whole.
     members = product.members_for(bands, resolution_m)
     broken = product.cut_short(members)
+    if not broken and (doubt := moved_back(product, bands, resolution_m)):
+        broken = [doubt]
     return broken if broken or not verify else product.verify(members)
 
 
