@@ -79,8 +79,12 @@ def test_steps_in_parts_are_sound_shell():
 
 @pytest.mark.parametrize(
     ("task", "code", "words", "requeued"),
-    [("3", 0, "--part 3/8", ""), ("3", 143, "--part 3/8", "requeue 77_3\n"), (None, 1, "--merge 8", "")],
-)  # fmt: skip
+    [
+        ("3", 0, "--part 3/8", ""),
+        ("3", 143, "--part 3/8", "requeue 77_3\n"),
+        (None, 1, "--merge 8", ""),
+    ],
+)
 def test_a_task_of_an_array_does_its_part_and_a_job_without_one_joins(
     tmp_path, monkeypatch, task, code, words, requeued
 ):
