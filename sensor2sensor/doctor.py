@@ -14,6 +14,7 @@ from sensor2sensor.core import cli, cuda, geodata
 from sensor2sensor.core.errors import MissingExtraError, Sensor2SensorError
 from sensor2sensor.core.notices import EXTRA, load_tensorflow
 from sensor2sensor.core.versions import library_versions
+from sensor2sensor.products import snap
 
 ROOTS = ("data_root", "experiment_root", "s2_root", "s3_root")
 DRIVERS = ("JP2OpenJPEG", "GTiff")
@@ -145,6 +146,11 @@ def _tools(report: _Report) -> None:
         report.good("Graphviz (pictures of the networks)")
     else:
         report.hint("no Graphviz: model/ gets a text summary instead of a picture")
+    if (found := snap.missing()) is None:
+        report.good("SNAP (--backend snap of step 40; found, not started)")
+    else:
+        what, way = found
+        report.hint(f"no SNAP, for --backend snap of step 40 alone: {what}; {way}")
 
 
 def _devices(report: _Report) -> None:

@@ -20,6 +20,7 @@ from sensor2sensor.preprocess.quality.measured import (
     PARTS,
     Measured,
     numbers_of,
+    processes,
     read_measured,
     write_both,
 )
@@ -97,7 +98,7 @@ def look(path: Path, workers: int, shared: Shared) -> Dataset:
     lost = []
     measure = partial(_measure, path, contract)
     for row, found in parallel_map(
-        measure, new, workers=workers, label=lambda row: row.name, desc="measured"
+        measure, new, workers=processes(workers, len(new)), label=_name, desc="measured"
     ):
         if isinstance(found, Failure):
             lost.append(f"{row.name}: {found.reason}")
@@ -140,6 +141,10 @@ def mark(row: SplitRow) -> str:
 
 def _ref(path: Path, row: SplitRow) -> RecordRef:
     return RecordRef(row.name, path / row.file, row.offset, row.length)
+
+
+def _name(row: SplitRow) -> str:
+    return row.name
 
 
 def _measure(path: Path, contract: DatasetContract, row: SplitRow) -> Numbers:

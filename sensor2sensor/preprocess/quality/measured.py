@@ -22,6 +22,7 @@ from sensor2sensor.core.streams import ESCAPED
 
 PARTS = ("mean", "std", "min", "max")
 LEAST_PIXELS = 16  # of fewer a deviation is chance: a small tile has four pixels of OLCI
+A_PROCESS = 150  # tiles that are worth another process
 _HEAD = ("tile", "sha256")
 
 
@@ -49,6 +50,11 @@ class Measured:
         """The numbers ``[B, 4]`` by tile and what it was made of."""
         keys = zip(self.tiles, self.sha256, strict=True)
         return dict(zip(keys, self.values, strict=True))
+
+
+def processes(workers: int, new: int) -> int:
+    """How many processes measure new tiles: to start one takes longer than a hundred tiles."""
+    return max(1, min(workers, new // A_PROCESS))
 
 
 def numbers_of(values: NDArray[np.floating]) -> NDArray[np.float64]:

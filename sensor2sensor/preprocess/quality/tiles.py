@@ -18,6 +18,7 @@ from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.preprocess.quality.measured import (
     Measured,
     numbers_of,
+    processes,
     read_measured,
     write_both,
 )
@@ -116,7 +117,7 @@ def look(path: Path, workers: int = 1) -> Folder:
     measure = partial(_measure, path, [b["name"] for b in bare.targets], len(bare.inputs))
     lost = []
     for row, found in parallel_map(
-        measure, new, workers=workers, label=lambda row: row.tile, desc="measured"
+        measure, new, workers=processes(workers, len(new)), label=_name, desc="measured"
     ):
         if isinstance(found, Failure):
             lost.append(f"{row.tile}: {found.reason}")
@@ -126,6 +127,10 @@ def look(path: Path, workers: int = 1) -> Folder:
     values = np.array([known[row.tile, row.sha256] for row in there]).reshape(-1, len(names), 4)
     tiles, digests = tuple(r.tile for r in there), tuple(r.sha256 for r in there)
     return Folder(path, manifest, rows, Measured(tuple(names), tiles, digests, values), lost)
+
+
+def _name(row: TileRow) -> str:
+    return row.tile
 
 
 def _measure(path: Path, targets: Sequence[str], inputs: int, row: TileRow) -> NDArray[np.float64]:

@@ -58,14 +58,6 @@ class Tile:
     overpass: str
     shift_quality: float | None = None
 
-    def unknown_shift(self, least_quality: float) -> str | None:
-        """Why the shift is not known, or None: a low peak is chance, whatever it says in metres."""
-        if self.shift_m is None:
-            return "shift between the sensors not known"
-        if self.shift_quality is not None and self.shift_quality < least_quality:
-            return f"shift not known: quality {self.shift_quality:g} is below {least_quality:g}"
-        return None
-
     @property
     def sha256(self) -> str:
         """Of its tif."""

@@ -8,13 +8,11 @@ from typing import Any
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.degradation import MTF_NYQUIST
+from sensor2sensor.preprocess import shift_limit
+from sensor2sensor.preprocess.shift_limit import SHIFT_QUALITY, ShiftLimit
 from sensor2sensor.sources.writer import options as shared
 
 VERSION = 1  # of the records' content and layout; raised when equal options give other bytes
-# The peak of two unrelated synthetic pictures of 20 km reaches 0.20 by chance (0.26 where 38 % is
-# masked), and 1.4 % of crops of other real scenes lie above 0.25; of cut-outs smaller than that a
-# quarter does. Where the true peak is 0.24 high, nine of ten shifts are right to 50 m.
-SHIFT_QUALITY = 0.25
 _OF_SHIFT = ("shift_quality", "unknown_shift")
 
 
@@ -62,14 +60,14 @@ class DatasetOptions:
             key: list(value) if isinstance(value, tuple) else value
             for key, value in vars(self).items()
             # What decides nothing must not tell data sets from before those options apart.
-            if key not in ("inventory", "dataset", *(() if self.limits_shift else _OF_SHIFT))
+            if key not in ("inventory", "dataset", *(_OF_SHIFT if self.max_shift_m is None else ()))
         }
         return {"version": VERSION, **plain}
 
     @property
-    def limits_shift(self) -> bool:
-        """Whether the shift between the sensors decides on tiles."""
-        return self.max_shift_m is not None
+    def shift_limit(self) -> ShiftLimit | None:
+        """How far the sensors may be shifted; None where the shift decides nothing."""
+        return shift_limit.limit_of(self.max_shift_m, self.shift_quality, self.unknown_shift)
 
     def command(self, inventory: str) -> str:
         """The command line that builds this from an inventory."""
@@ -135,26 +133,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help=f"transfer at the coarse Nyquist frequency, for --degradation mtf ({MTF_NYQUIST})",
     )
-    add(
-        "--max-shift",
-        type=float,
-        default=None,
-        metavar="M",
-        help="leave out tiles whose sensors are shifted by more metres (default: no limit)",
-    )
-    add(
-        "--shift-quality",
-        type=float,
-        default=SHIFT_QUALITY,
-        metavar="Q",
-        help=f"with --max-shift: a shift of less quality is unknown (0 to 1; {SHIFT_QUALITY:g})",
-    )
-    add(
-        "--unknown-shift",
-        choices=("drop", "keep"),
-        default="drop",
-        help="with --max-shift: what becomes of tiles whose shift is unknown (drop)",
-    )
+    shift_limit.add_arguments(add)
 
 
 def from_arguments(args: argparse.Namespace) -> DatasetOptions:
@@ -205,14 +184,10 @@ def _check_ranges(args: argparse.Namespace, factors: tuple[int, ...]) -> None:
                 not factors or not all(2 <= f <= args.tilesize for f in factors),
                 f"--factors {args.factors} must be between 2 and the tilesize",
             ),
-            (args.max_shift is not None and args.max_shift < 0, "--max-shift is negative"),
-            (
-                not 0 <= args.shift_quality <= 1,
-                f"--shift-quality {args.shift_quality} is not in [0, 1]",
-            ),
         )
         if bad
     ]
+    wrong += shift_limit.wrong_values(args)
     wrong += shared.dataset_name_fault(args.dataset)
     if wrong:
         raise InputError("; ".join(wrong), hint="see --help")

@@ -115,12 +115,10 @@ def _item(tile: Tile, options: DatasetOptions) -> Item:
 
 def _judged(tile: Tile, options: DatasetOptions) -> tuple[str, str]:
     """Why the shift between the sensors rules a tile out, or what is to be said of it if not."""
-    if options.max_shift_m is None or not tile.s3:
-        return "", ""
-    unknown = tile.unknown_shift(options.shift_quality)
-    if unknown is not None or tile.shift_m is None:
-        return (unknown or "", "") if options.unknown_shift == "drop" else ("", f"kept: {unknown}")
-    return ("", "") if tile.shift_m <= options.max_shift_m else (f"shift of {tile.shift_m:g} m", "")
+    limit = options.shift_limit
+    return (
+        ("", "") if limit is None or not tile.s3 else limit.judged(tile.shift_m, tile.shift_quality)
+    )
 
 
 def _shifted(items: Sequence[Item]) -> tuple[int, int]:

@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensor2sensor.core.times import hours_from
-from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tiles.draw import Screen, positions
+from sensor2sensor.preprocess.tiles.draw import Screen
 from sensor2sensor.preprocess.tiles.folder import SceneLog
-from sensor2sensor.preprocess.tiles.pair import OpenPair, partner_at_fault
+from sensor2sensor.preprocess.tiles.pair import OpenPair
 from sensor2sensor.preprocess.tiles.shift import DriftMeter
-from sensor2sensor.preprocess.tiles.tile import CutTile
+from sensor2sensor.preprocess.tiles.tile import CutTile, shift_cells, valid_fraction
 from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import Quality
-from sensor2sensor.products.sentinel3 import S3Product
 
 READ_AHEAD = 8  # tiles held in memory while Sentinel-3 is read
 OLCI_SHARE = 0.95  # least share of a tile with a valid OLCI pixel
@@ -72,7 +70,7 @@ class Cutter:
             if not ahead:
                 return
             for tile in ahead:
-                whole = self._sentinel3(tile)
+                whole = self._completed(tile)
                 if whole is not None:
                     self._found += 1
                     yield whole
@@ -80,7 +78,9 @@ class Cutter:
     def facts(self) -> dict[str, Any]:
         """What the scene log says beside its tiles."""
         s2, s3, options = self.pair.s2, self.pair.s3, self.options
+        said = {} if s2.layout == "SAFE" else {"offset_source": s2.offset_source}
         return {
+            **said,
             "asked": self.pair.task.asked(self.pair.names),
             "s2": s2.name,
             "s3": s3.name if s3 else None,
@@ -109,7 +109,7 @@ class Cutter:
     def _places(self) -> Iterator[tuple[int, int]]:
         """The draw of the scene, after the last tile there is."""
         task = self.pair.task
-        places = positions(self.pair.grid, self.options, task.draw_key, task.scene)
+        places = self._screen.ordered(task.draw_key, task.scene)
         if self._last is not None:
             # Seeded, so the draw comes by the last tile again after all that was tried before it.
             places = dropwhile(lambda place: place != self._last, places)
@@ -152,40 +152,54 @@ class Cutter:
             margin=around,
             quality=word | dn_word[inner],
             inside_mask=self._screen.inside_mask(x, y),
+            draw_weight=self._screen.times(x, y) if opt.oversample else None,
         )
 
-    def _sentinel3(self, tile: CutTile) -> CutTile | None:
-        """The tile with its OLCI pixels, or None where too few of them are valid."""
-        if self.pair.s3 is None:
-            return tile
+    def _completed(self, tile: CutTile) -> CutTile | None:
+        """The tile with its OLCI pixels and the drift, or None with its reason counted.
+
+        The drift is measured last: it costs more than all the rest of a tile.
+        """
+        whole = tile if self.pair.s3 is None else self._with_olci(tile)
+        reason = self._valid_reason(whole)
+        if reason is None and whole.olci is not None:
+            whole = replace(whole, drift=self._drift_meter.measure(whole.grid))
+            reason = self._shift_reason(whole)
+        if reason is not None:
+            self._rejected[reason] += 1
+            return None
+        if whole.olci is not None:
+            self._radii_m.append(round(whole.olci.radius_m, 3))
+        return whole
+
+    def _with_olci(self, tile: CutTile) -> CutTile:
         swath = self._start_reading_olci().result()
         self._bits_given |= swath.quality_given
         olci = swath.tile(tile.grid)
-        if olci.valid_fraction < OLCI_SHARE:
-            self._rejected["no OLCI"] += 1
+        gap_h = hours_from(self.pair.s2.tile_time, olci.time)
+        return replace(tile, quality=tile.quality | olci.quality, olci=olci, time_gap_h=gap_h)
+
+    def _valid_reason(self, tile: CutTile) -> str | None:
+        if tile.olci is not None and tile.olci.valid_fraction < OLCI_SHARE:
+            return "no OLCI"
+        least = self.options.min_valid
+        # As the table has it: step 50 and a reader of tiles.csv come to the same verdict.
+        return "invalid" if least and valid_fraction(tile) < least else None
+
+    def _shift_reason(self, tile: CutTile) -> str | None:
+        limit = self.options.shift_limit
+        if limit is None:
             return None
-        self._radii_m.append(round(olci.radius_m, 3))
-        return replace(
-            tile,
-            quality=tile.quality | olci.quality,
-            olci=olci,
-            drift=self._drift_meter.measure(tile.grid),
-            time_gap_h=hours_from(self.pair.s2.tile_time, olci.time),
-        )
+        found = shift_cells(tile.drift)
+        return limit.rejects(found["shift_m"], found.get("shift_quality"))
 
     def _start_reading_olci(self) -> Future[OlciWindow]:
         """The swath over the scene; its reading starts with the first call."""
         if self._swath is None:
-            assert self.pair.s3 is not None
-            self._swath = self._background.submit(_over, self.pair.s3, self.pair.grid)
+            self._swath = self._background.submit(self.pair.olci)
         return self._swath
 
     @cached_property
     def _drift_meter(self) -> DriftMeter:
         image, reduction = self.pair.overview_in_red()
         return DriftMeter(image, reduction, self._start_reading_olci().result())
-
-
-def _over(product: S3Product, grid: Grid) -> OlciWindow:
-    with partner_at_fault():
-        return OlciWindow(product, grid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,35 @@ def _shuffled(
     for number in order:
         row, column = divmod(int(number), len(columns))
         yield columns[column], rows[row]
+
+
+def favoured(
+    places: Iterable[tuple[int, int]],
+    times: Callable[[int, int], float],
+    most: float,
+    generator: np.random.Generator,
+) -> Iterator[tuple[int, int]]:
+    """Places in an order in which those inside some masks come as many times as often.
+
+    Each place has its turn in the order given and is taken with a chance of ``times / most``; those
+    that were not come when all have had their turn. So until then places compete as their times
+    say, none is lost, and none comes twice.
+
+    Args:
+        places: columns and rows of tiles.
+        times: how many times as often as elsewhere a place is to be tried, at least 1.
+        most: the largest of these.
+        generator: of the chances: one is drawn for every place, whatever the masks are.
+    """
+    waiting = []
+    for x, y in places:
+        chance = generator.random() * most
+        # Asked only where it decides: a mask may have a hundred thousand corners.
+        if chance < 1.0 or chance < times(x, y):
+            yield x, y
+        else:
+            waiting.append((x, y))
+    yield from waiting
 
 
 @dataclass
@@ -141,6 +170,37 @@ class Screen:
             return None
         outline = self._outline(x, y)
         return any(covered_share(outline, mask) >= MASK_SHARE for mask in self.masks)
+
+    def times(self, x: int, y: int) -> float:
+        """How many times as often as elsewhere a tile there is tried: most of the masks it is in.
+
+        Only with ``oversample``.
+        """
+        outline, named = self._outline(x, y), zip(self.options.masks, self.masks, strict=True)
+        return max(
+            (
+                self.options.oversample[name]
+                for name, mask in named
+                if name in self.options.oversample
+                # Of a mask that is prepared this is quick, and most places lie outside.
+                and mask.intersects(outline)
+                and covered_share(outline, mask) >= MASK_SHARE
+            ),
+            default=1.0,
+        )
+
+    def ordered(self, draw_key: str, scene: int) -> Iterator[tuple[int, int]]:
+        """The places of the scene in the order in which they are tried."""
+        import shapely
+
+        grid, options = self.product.grids[self.options.resolution_m], self.options
+        places = positions(grid, options, draw_key, scene)
+        if not options.oversample:
+            return places
+        shapely.prepare(self.masks)
+        # A stream of its own: with and without, the order of equal places is the same.
+        generator = rng(options.seed, Purpose.DRAW_TILES, draw_key, scene, "oversample")
+        return favoured(places, self.times, max(options.oversample.values()), generator)
 
     def _outline(self, x: int, y: int) -> Any:
         size = self.options.tile_px

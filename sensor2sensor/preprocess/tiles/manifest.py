@@ -8,6 +8,7 @@ from typing import Any
 from sensor2sensor.core.manifest import differences
 from sensor2sensor.preprocess.tiles.options import OLD_MASK_EDGES, VERSION, Request
 from sensor2sensor.preprocess.tiles.tile import tile_bands
+from sensor2sensor.products import snap
 from sensor2sensor.products.bands import S2_PLATFORM_WAVELENGTHS_NM, S2_WAVELENGTHS_NM, mean_nm
 
 STEP = "40"
@@ -40,7 +41,9 @@ def manifest_of(
         "options": options.as_json(),
         "s3_type": inventory.options.get("s3_type"),
         "bands": [band.as_json() for band in bands],
-        "formulas": FORMULAS,
+        "formulas": {**FORMULAS, "collocation": snap.FORMULA}
+        if options.backend == "snap"
+        else FORMULAS,
     }
 
 

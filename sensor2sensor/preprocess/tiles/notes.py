@@ -14,6 +14,9 @@ ADVICE = {
     "cloud": "raise --max-cloud, or",
     "nodata": "raise --max-nodata, or",
     "saturated": "raise --max-nodata, or",
+    "invalid": "lower --min-valid, or",
+    "shift": "raise --max-shift, or",
+    "unknown shift": "keep those of unknown shift (--unknown-shift keep), or",
     "no OLCI": "its Sentinel-3 product has too few valid pixels there:",
 }
 

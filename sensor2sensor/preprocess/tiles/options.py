@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import re
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,23 @@ from sensor2sensor.config.selection import Selection, load_selection
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.geo.drawings import EDGES
 from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.preprocess import shift_limit
 from sensor2sensor.preprocess.inventory.table import Inventory, read_inventory
+from sensor2sensor.preprocess.shift_limit import SHIFT_QUALITY, ShiftLimit
+from sensor2sensor.preprocess.tiles.words import mask_names, oversampled, target_bands
+from sensor2sensor.products import snap
 
-_LOG = logging.getLogger(__name__)
-_SUFFIX = re.compile(r"(?<=.)\.kml$", re.IGNORECASE)
 VERSION = 2  # of the tiles' content and layout; raised when equal options give other files
 OLD_MASK_EDGES = "great-circle"  # what options with masks and without a word of edges mean
+# Options that came later, unused: what decides nothing must not tell tiles of before apart.
+_UNUSED: dict[str, Any] = {
+    "min_valid": 0.0,
+    "max_timediff_h": None,
+    "max_shift_m": None,
+    "oversample": {},
+    "backend": "own",  # as all was before there was a choice
+}
+_OF_SHIFT = ("shift_quality", "unknown_shift")
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,13 @@ class TileOptions:
         level: ``L1C`` or ``L2A``, or None for either.
         unknown_cloud: ``refuse`` or ``accept`` scenes whose clouds nothing tells of.
         mask_edges: how edges of masks run, ``parallel`` or ``great-circle``.
+        min_valid: least share of pixels with every band of both sensors, unsaturated.
+        max_timediff_h: pairs whose sensors looked farther apart in time are not used; None: any.
+        max_shift_m: largest shift between the sensors; None: any.
+        shift_quality: with ``max_shift_m``, a shift of less quality counts as unknown.
+        unknown_shift: with ``max_shift_m``, ``drop`` or ``keep`` tiles of unknown shift.
+        oversample: by name of a mask, how many times as often as elsewhere places inside are tried.
+        backend: what collocates, ``own`` or ``snap``.
     """
 
     tile_px: int
@@ -57,6 +75,18 @@ class TileOptions:
     level: str | None
     unknown_cloud: str = "refuse"
     mask_edges: str = "parallel"
+    min_valid: float = 0.0
+    max_timediff_h: float | None = None
+    max_shift_m: float | None = None
+    shift_quality: float = SHIFT_QUALITY
+    unknown_shift: str = "drop"
+    oversample: Mapping[str, float] = field(default_factory=dict)
+    backend: str = "own"
+
+    @property
+    def shift_limit(self) -> ShiftLimit | None:
+        """How far the sensors may be shifted; None where the shift decides nothing."""
+        return shift_limit.limit_of(self.max_shift_m, self.shift_quality, self.unknown_shift)
 
     @property
     def cloud_must_be_known(self) -> bool:
@@ -69,6 +99,9 @@ class TileOptions:
         # Masks were great circles before there was a choice: options of then stay what they were.
         if not self.masks or self.mask_edges == OLD_MASK_EDGES:
             del plain["mask_edges"]
+        unused = {name for name, value in _UNUSED.items() if plain[name] == value}
+        for name in (*unused, *(_OF_SHIFT if "max_shift_m" in unused else ())):
+            del plain[name]
         return {"version": VERSION, **plain}
 
     def deciding(self) -> dict[str, Any]:
@@ -153,6 +186,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="edges of masks: straight in degrees as a GIS draws them (parallel), or great circles,"
         " as before there was a choice",
     )
+    add(
+        "--oversample",
+        default="",
+        metavar="NAME=N",
+        help="of --masks: places inside are tried N times as often as others (a=3,b=10)",
+    )
+    add("--bands", metavar="A,B", help="target bands (those of the inventory)")
     add("--tilesize", type=int, default=256, metavar="PX", help="tile edge, pixels (256)")
     add(
         "--quantity",
@@ -162,6 +202,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tiles per scene (5); more goes on from there",
     )
     add("--overlap", type=float, default=0.5, help="least overlap of the pair (0.5)")
+    add(
+        "--max-timediff",
+        type=float,
+        metavar="HOURS",
+        help="pairs farther apart in time are not used (default: all of the inventory)",
+    )
     add("--grid", action="store_true", help="tiles of a regular grid instead of random ones")
     add("--max-cloud", type=float, default=0.1, metavar="F", help="largest cloudy share (0.1)")
     add(
@@ -177,6 +223,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="largest share without data, and of saturated pixels (0)",
     )
+    add(
+        "--min-valid",
+        type=float,
+        default=0.0,
+        metavar="F",
+        help="least share of pixels that are valid in every band of both sensors (0); 1 spares"
+        " step 50 what it would refuse",
+    )
+    shift_limit.add_arguments(add)
     # Step 50's largest default factor: a last block reaches less far beyond its tile.
     add("--margin", type=int, default=30, metavar="PX", help="Sentinel-2 pixels around a tile (30)")
     add("--no-verify", action="store_true", help="skip the products' checksums")
@@ -184,6 +239,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep",
         action="store_true",
         help="keep the folder's scenes that the selection lacks (a union of several selections)",
+    )
+    add(
+        "--backend",
+        choices=("own", "snap"),
+        default="own",
+        help="what collocates: this package, or SNAP by esa-snappy (own)",
     )
     add("--force", action="store_true", help="replace tiles that were made with other options")
 
@@ -195,57 +256,68 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
         InputError: a value is out of its range; all of them at once.
     """
     _check_ranges(args)
+    masks, alone = mask_names(args.masks), inventory.sentinel2_only
     return TileOptions(
         tile_px=args.tilesize,
         quantity=args.quantity,
         # With nothing to overlap, whatever was given must not tell equal tiles apart.
-        overlap=0.0 if inventory.sentinel2_only else args.overlap,
+        overlap=0.0 if alone else args.overlap,
         seed=args.seed,
         grid=args.grid,
         max_cloud=args.max_cloud,
         max_nodata=args.max_nodata,
         margin_px=args.margin,
-        masks=mask_names(args.masks),
+        masks=masks,
         resolution_m=int(inventory.options["resolution_m"]),
-        bands=tuple(inventory.options["bands"]),
+        bands=target_bands(args.bands, inventory),
         level=inventory.options["level"],
         # Without a limit there is nothing that an unknown share could break.
         unknown_cloud="accept" if args.max_cloud == 1.0 else args.unknown_cloud,
         mask_edges=args.mask_edges,
+        min_valid=args.min_valid,
+        max_timediff_h=None if alone else args.max_timediff,
+        max_shift_m=None if alone else args.max_shift,
+        shift_quality=args.shift_quality,
+        unknown_shift=args.unknown_shift,
+        oversample=oversampled(args.oversample, masks),
+        backend=_backend(args, inventory),
     )
 
 
-def mask_names(text: str) -> tuple[str, ...]:
-    """Names of masks from ``a,b`` (or ``a.kml,b.kml``); nothing or ``none`` for no mask.
+def _backend(args: argparse.Namespace, inventory: Inventory) -> str:
+    """What collocates; for Sentinel-2 alone there is nothing to.
 
     Raises:
-        InputError: folders, or commas alone.
+        InputError: SNAP is asked for on another grid than its own.
+        MissingExtraError: it is not there.
     """
-    word = text.strip().lower()
-    if word == "nomask":
-        _LOG.warning("--masks %s is read as none: tiles are made without masks", text.strip())
-    if word in ("", "none", "nomask"):
-        return ()
-    given = (name.strip() for name in text.split(","))
-    names = tuple(dict.fromkeys(_SUFFIX.sub("", name) for name in given if name))
-    wrong = [name for name in names if Path(name).name != name]
-    if wrong or not names:
-        what = f"--masks {text!r} is no list of mask names"
-        raise InputError(what, hint="give names of _masks/<name>.kml, or none")
-    return names
+    if inventory.sentinel2_only or args.backend == "own":
+        return "own"
+    resolution_m = int(inventory.options["resolution_m"])
+    if resolution_m != snap.RESOLUTION_M:
+        what = f"--backend snap works at {snap.RESOLUTION_M} m, {inventory.name} at {resolution_m}"
+        raise InputError(what, hint="leave --backend out")
+    snap.require_snap()
+    return "snap"
 
 
 def _check_ranges(args: argparse.Namespace) -> None:
-    wrong = [
-        f"--{name} must be 1 or more" for name in ("tilesize", "quantity") if _get(args, name) < 1
-    ]
-    for name in ("overlap", "max-cloud", "max-nodata"):
-        if not 0.0 <= _get(args, name) <= 1.0:
-            wrong.append(f"--{name} must lie in 0..1")
-    if args.margin < 0:
-        wrong.append("--margin must be 0 or more")
-    if wrong:
+    if wrong := list(_wrong_values(args)):
         raise InputError(", ".join(wrong), hint="see --help")
+
+
+def _wrong_values(args: argparse.Namespace) -> Iterator[str]:
+    for name in ("tilesize", "quantity"):
+        if _get(args, name) < 1:
+            yield f"--{name} must be 1 or more"
+    for name in ("overlap", "max-cloud", "max-nodata", "min-valid"):
+        if not 0.0 <= _get(args, name) <= 1.0:
+            yield f"--{name} must lie in 0..1"
+    if args.margin < 0:
+        yield "--margin must be 0 or more"
+    if args.max_timediff is not None and not 0.0 <= args.max_timediff < math.inf:
+        yield "--max-timediff must be a number of hours, 0 or more"
+    yield from shift_limit.wrong_values(args)
 
 
 def _get(args: argparse.Namespace, name: str) -> float:

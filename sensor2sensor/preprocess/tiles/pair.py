@@ -21,9 +21,12 @@ from sensor2sensor.geo.masks import prepared, project_mask
 from sensor2sensor.preprocess.tiles.options import TileOptions
 from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
+from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import CLOUD
+from sensor2sensor.products.s2_coding import moved_back
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
+from sensor2sensor.products.snap import SnapWindow
 
 AROUND_M = 2_000.0  # ground beside a scene that maps show
 
@@ -70,7 +73,9 @@ class OpenPair:
         """Of everything that decides the scene's tiles: inputs, options, masks."""
         # Products go by size and time of their files: to hash gigabytes at every rerun would take
         # longer than to find all tiles done.
-        s2 = [self.s2.name, _file_marks(self._s2_path, self._s2_members)]
+        s2: list[Any] = [self.s2.name, _file_marks(self._s2_path, self._s2_members)]
+        if self.s2.layout != "SAFE":  # a sidecar may lie beside it
+            s2.append([self.s2.quantification, self.s2.offsets])
         s3 = None
         if self.s3 is not None:
             s3 = [self.s3.name, _file_marks(self.s3.path, self.s3.members_in_use())]
@@ -124,6 +129,18 @@ class OpenPair:
         drawn = (prepared(path, edges) for path in self.task.masks.values())
         return [project_mask(mask, self.grid, edges) for mask in drawn]
 
+    def olci(self) -> OlciWindow:
+        """The swath over the scene, with what collocates it.
+
+        Raises:
+            PartnerError: no pixel of it lies over the scene, or a file is damaged.
+        """
+        assert self.s3 is not None
+        with partner_at_fault():
+            if self.options.backend == "snap":
+                return SnapWindow(self.s3, self.grid, self.s2, self._s2_path)
+            return OlciWindow(self.s3, self.grid)
+
     def overview_in_red(self) -> tuple[NDArray[np.float32], int]:
         """The whole scene in the band nearest to red, reduced to about 150 m, and the reduction."""
         resolution_m, reduction = self.options.resolution_m, overview_reduction(self.grid)
@@ -151,6 +168,8 @@ def _check_usable(product: S2Product, options: TileOptions) -> None:
     missing = product.missing(options.bands, options.resolution_m)
     if missing:
         raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
+    if doubt := moved_back(product, options.bands, options.resolution_m):
+        raise ProductError(doubt, where=product.name)
     # Without a mask every pixel reads as clear: a limit on clouds would hold for any of them.
     if options.cloud_must_be_known and not product.quality_given(options.resolution_m) & CLOUD:
         what = "has no cloud mask (SCL, MSK_CLASSI or MSK_CLOUDS): --max-cloud cannot be kept"

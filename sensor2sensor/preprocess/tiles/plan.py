@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,11 +101,11 @@ def plan_scenes(
     masks = find_masks(masks_dir, options.masks)
     tasks = []
     for scene in sorted(scene for scene in scenes if scene in known):
-        rows = suitable(known[scene], options.overlap, alone=request.inventory.sentinel2_only)
+        rows = suitable(known[scene], options, alone=request.inventory.sentinel2_only)
         if rows:
             tasks.append(_task(request, scene, rows, masks))
         else:
-            report.failed(f"scene {scene:05d}", _no_pair(known[scene], options.overlap))
+            report.failed(f"scene {scene:05d}", _no_pair(known[scene], options))
     for name in _idle_masks(drawn, tasks, options):
         report.note(f"mask {name} touches none of the selected scenes")
     return tasks
@@ -134,20 +135,35 @@ def _idle_masks(
 
 
 def suitable(
-    rows: Sequence[InventoryRow], overlap: float, *, alone: bool
+    rows: Sequence[InventoryRow], options: TileOptions, *, alone: bool
 ) -> Sequence[InventoryRow]:
-    """The rows that overlap enough, the smallest time gap first."""
+    """The rows that overlap enough and are near enough in time, the smallest time gap first."""
     if alone:
         return rows[:1]
-    fit = [row for row in rows if row.s3 and row.overlap is not None and row.overlap >= overlap]
+    fit = [
+        row
+        for row in _near(rows, options)
+        if row.overlap is not None and row.overlap >= options.overlap
+    ]
     # Ice drifts and clouds move between the looks: the nearest in time shows the same ground best.
     return sorted(fit, key=lambda row: (row.timediff_h or 0.0, row.index))
 
 
-def _no_pair(rows: Sequence[InventoryRow], overlap: float) -> str:
+def _near(rows: Sequence[InventoryRow], options: TileOptions) -> list[InventoryRow]:
+    """The rows with a partner that is near enough in time."""
+    most_h = math.inf if options.max_timediff_h is None else options.max_timediff_h
+    return [row for row in rows if row.s3 and (row.timediff_h or 0.0) <= most_h]
+
+
+def _no_pair(rows: Sequence[InventoryRow], options: TileOptions) -> str:
     if not any(row.s3 for row in rows):
         return "its Sentinel-3 products are gone or superseded by none near in time; repeat step 20"
-    best = max((row.overlap or 0.0 for row in rows), default=0.0)
+    near, overlap = _near(rows, options), options.overlap
+    if not near:
+        least_h = min(row.timediff_h or 0.0 for row in rows if row.s3)
+        limit = f"within {options.max_timediff_h:g} h (nearest {least_h:.2f} h)"
+        return f"no Sentinel-3 product {limit}; raise --max-timediff"
+    best = max((row.overlap or 0.0 for row in near), default=0.0)
     return f"no Sentinel-3 product overlaps it by {overlap:g} (best {best:.2f}); lower --overlap"
 
 

@@ -55,6 +55,8 @@ class TileRow:
         margin_px: target pixels kept around the tile.
         sha256: of the tif.
         overpass: platform and datatake start, ``S2A_20221005T115411``; empty where not known.
+        draw_weight: with ``--oversample``, how many times as often as elsewhere places like its own
+            were tried: one over it is its sampling weight. None where all were alike.
     """
 
     tile: str
@@ -84,11 +86,15 @@ class TileRow:
     margin_px: int | None = None
     sha256: str
     overpass: str = ""
+    draw_weight: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The row as plain JSON values, as scene logs keep it: what names its products first."""
         inside = None if self.inside_mask is None else str(self.inside_mask).lower()
         plain = {**asdict(self), "inside_mask": inside}
+        for column in _WHERE_USED:
+            if plain[column] is None:
+                del plain[column]
         return {**{column: plain[column] for column in _FIRST_IN_LOGS}, **plain}
 
     @classmethod
@@ -108,14 +114,18 @@ _FIRST_IN_LOGS = (
     *("tile", "scene", "s2", "s2date", "s3", "s3date"),
     *("overpass", "time_gap_h", "sha256"),
 )
+# Columns that a table has only where a row says anything: other tables stay those of before.
+_WHERE_USED = ("draw_weight",)
 _YES_NO = {"true": True, "false": False, "": None}
 
 
 def write_table(folder: Path, rows: Iterable[TileRow]) -> None:
     """Write ``tiles.csv`` into a folder, whole or not at all; None is an empty cell."""
-    plain = (row.as_json() for row in rows)
-    cells = ([row[column] for column in COLUMNS] for row in plain)
-    files.write_csv(folder / TABLE_FILE, COLUMNS, cells)
+    plain = [row.as_json() for row in rows]
+    told = set().union(*plain)
+    columns = [column for column in COLUMNS if column not in _WHERE_USED or column in told]
+    cells = ([row.get(column) for column in columns] for row in plain)
+    files.write_csv(folder / TABLE_FILE, columns, cells)
 
 
 def read_table(path: Path) -> list[TileRow]:

@@ -35,6 +35,8 @@ class CutTile:
         margin: the same with the pixels around it ``[h + 2 margin_px, w + 2 margin_px, bands]``.
         quality: the quality word ``[h, w]``.
         inside_mask: whether one mask covers it; None where no masks were given.
+        draw_weight: how many times as often as elsewhere such a place was tried; None where all
+            were alike.
         olci: its Sentinel-3 pixels; None for Sentinel-2 alone.
         drift: of the ground between the two looks; None where not measured.
         time_gap_h: hours from Sentinel-2 to Sentinel-3; None for Sentinel-2 alone.
@@ -47,6 +49,7 @@ class CutTile:
     margin: NDArray[np.float32]
     quality: NDArray[np.uint32]
     inside_mask: bool | None
+    draw_weight: float | None = None
     olci: OlciTile | None = None
     drift: GroundShift | None = None
     time_gap_h: float | None = None
@@ -190,30 +193,37 @@ def tile_row(tile: CutTile, pair: OpenPair, *, sha256: str) -> TileRow:
         time_gap_h=_rounded(tile.time_gap_h, 4),
         **_shares(tile, cloud_known=pair.cloud_known),
         olci_pixels=None if tile.olci is None else tile.olci.used,
-        **_shift(tile.drift),
+        **shift_cells(tile.drift),
         margin_px=options.margin_px,
         sha256=sha256,
         overpass=pair.s2.overpass,
+        draw_weight=tile.draw_weight,
     )
+
+
+def valid_fraction(tile: CutTile) -> float:
+    """Share of pixels with every band of both sensors, unsaturated, as ``tiles.csv`` has it."""
+    usable = (tile.quality & np.uint32(_UNUSABLE)) == 0
+    if tile.olci is not None:
+        usable &= np.isfinite(tile.olci.radiance).all(axis=-1)
+    return round(float(usable.mean()), 6)
 
 
 def _shares(tile: CutTile, *, cloud_known: bool) -> dict[str, Any]:
     word, olci = tile.quality, tile.olci
-    usable = (word & np.uint32(_UNUSABLE)) == 0
-    if olci is not None:
-        usable &= np.isfinite(olci.radiance).all(axis=-1)
     # A bit that no mask gives stays 0, which is no answer: the share is unknown then, not 0.
     cloud = float(((word & np.uint32(CLOUD)) != 0).mean()) if cloud_known else None
     nodata = float(((word & np.uint32(Quality.S2_NODATA)) != 0).mean())
     return {
-        "valid_fraction": _rounded(float(usable.mean()), 6),
+        "valid_fraction": valid_fraction(tile),
         "cloud_fraction": _rounded(cloud, 6),
         "nodata_fraction": _rounded(nodata, 6),
         "olci_valid_fraction": _rounded(None if olci is None else olci.valid_fraction, 6),
     }
 
 
-def _shift(drift: GroundShift | None) -> dict[str, Any]:
+def shift_cells(drift: GroundShift | None) -> dict[str, Any]:
+    """The drift as the columns of ``tiles.csv`` have it."""
     if drift is None:
         return {"shift_m": None}
     return {

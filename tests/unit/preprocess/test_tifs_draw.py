@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.shift import GroundShift
@@ -17,6 +19,7 @@ from sensor2sensor.preprocess.tiles.draw import (
     CoarseMap,
     Screen,
     band_maps,
+    favoured,
     mask_maps,
     positions,
 )
@@ -192,3 +195,49 @@ def test_no_cell_of_a_table_is_minus_zero():
     )
     row = tile_row(made, scene, sha256="")
     assert (str(row.shift_east_m), str(row.time_gap_h)) == ("0.0", "0.0")
+
+
+def test_options_of_before_say_what_they_said():
+    """Fingerprints of finished tiles hang on every key: late ones are told where they are used."""
+    known = "version tile_px quantity overlap seed grid max_cloud max_nodata margin_px masks"
+    known += " resolution_m bands level unknown_cloud"
+    assert list(OPTIONS.as_json()) == known.split()
+    used = replace(OPTIONS, min_valid=0.5, max_timediff_h=1.0, max_shift_m=9.0)
+    late = {"min_valid", "max_timediff_h", "max_shift_m", "shift_quality", "unknown_shift"}
+    assert used.as_json().keys() - OPTIONS.as_json().keys() == late
+    assert replace(OPTIONS, oversample={"a": 2.0}).as_json()["oversample"] == {"a": 2.0}
+
+
+@given(most=st.floats(1.0, 50.0), rare=st.integers(0, 30), seed=st.integers(0, 2**31))
+def test_favoured_places_are_all_places_once_and_rare_ones_come_earlier(most, rare, seed):
+    places = [(x, 0) for x in range(400)]
+
+    def order(most: float) -> list[tuple[int, int]]:
+        generator = np.random.default_rng(seed)
+        return list(favoured(places, lambda x, _: most if x < rare else 1.0, most, generator))
+
+    found = order(most)
+    assert sorted(found) == places and order(most) == found and order(1.0) == places
+    # None of the favoured waits: they come in the order they had, none later than it was.
+    assert [place for place in found if place[0] < rare] == places[:rare]
+    assert all(found.index(place) <= place[0] for place in places[:rare])
+
+
+def test_the_share_of_favoured_places_is_that_of_their_weight():
+    generator, size, most = np.random.default_rng(5), 20_000, 8.0
+    inside = generator.random(size) < 0.05
+    places = [(x, 0) for x in range(size)]
+    weights = {x: most if inside[x] else 1.0 for x, _ in places}
+    order = favoured(places, lambda x, _: weights[x], most, generator)
+    first = [weights[x] > 1.0 for x, _ in islice(order, 2000)]
+    # 8 * 0.05 / (8 * 0.05 + 0.95) = 0.296, and four standard errors of 2000 draws.
+    assert abs(np.mean(first) - 0.296) < 4 * np.sqrt(0.296 * 0.704 / 2000)
+
+
+def test_a_place_in_several_masks_counts_as_the_one_drawn_most():
+    box, far = shapely.box(499980.0, 8099000.0, 500980.0, 8100000.0), shapely.box(0, 0, 1, 1)
+    options = replace(OPTIONS, masks=("a", "b", "c"), oversample={"a": 3.0, "b": 5.0, "c": 9.0})
+    judged = screen(options=options, masks=[box, box, far])
+    assert judged.times(0, 0) == 5.0 and judged.times(500, 500) == 1.0
+    # The first place has 64 of 64 columns inside, the second 50: less than 80 %.
+    assert judged.times(36, 0) == 5.0 and judged.times(50, 0) == 1.0

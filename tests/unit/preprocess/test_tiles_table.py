@@ -68,6 +68,17 @@ def test_columns_stand_in_the_order_they_always_had(tmp_path: Path) -> None:
     assert line.startswith("00003_64x128,3,64,128,256,false,32617,500640.0,8098720.0,10.0,")
 
 
+def test_weights_of_the_draw_stand_where_they_were_asked_for(tmp_path: Path) -> None:
+    assert "draw_weight" not in FULL.as_json()
+    rows = [FULL, replace(FULL, draw_weight=4.0)]
+    write_table(tmp_path, rows)
+    header, first, second = (tmp_path / "tiles.csv").read_text().splitlines()
+    assert header.endswith(",overpass,draw_weight")
+    assert first.endswith("T171911,") and second.endswith(",4.0")
+    assert read_table(tmp_path / "tiles.csv") == rows
+    assert [TileRow.from_json(row.as_json()) for row in rows] == rows
+
+
 def test_a_table_without_newer_columns_does_not_say(tmp_path: Path) -> None:
     write_table(tmp_path, [BARE])
     table = tmp_path / "tiles.csv"

@@ -1,0 +1,77 @@
+"""Options of step 40 that are lists of names: masks, bands, masks that are drawn more often."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from pathlib import Path
+
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.names import suggestion
+from sensor2sensor.preprocess.inventory.options import parse_bands
+from sensor2sensor.preprocess.inventory.table import Inventory
+from sensor2sensor.products.bands import S2_NATIVE_RESOLUTION_M
+
+_LOG = logging.getLogger(__name__)
+_SUFFIX = re.compile(r"(?<=.)\.kml$", re.IGNORECASE)
+
+
+def mask_names(text: str) -> tuple[str, ...]:
+    """Names of masks from ``a,b`` (or ``a.kml,b.kml``); nothing or ``none`` for no mask.
+
+    Raises:
+        InputError: folders, or commas alone.
+    """
+    word = text.strip().lower()
+    if word == "nomask":
+        _LOG.warning("--masks %s is read as none: tiles are made without masks", text.strip())
+    if word in ("", "none", "nomask"):
+        return ()
+    given = (name.strip() for name in text.split(","))
+    names = tuple(dict.fromkeys(_SUFFIX.sub("", name) for name in given if name))
+    wrong = [name for name in names if Path(name).name != name]
+    if wrong or not names:
+        what = f"--masks {text!r} is no list of mask names"
+        raise InputError(what, hint="give names of _masks/<name>.kml, or none")
+    return names
+
+
+def target_bands(text: str | None, inventory: Inventory) -> tuple[str, ...]:
+    """Target bands: those asked for, else those of the inventory.
+
+    Raises:
+        InputError: Sentinel-2 has no such band, or does not measure it at that resolution.
+    """
+    resolution_m = int(inventory.options["resolution_m"])
+    if text is None:
+        return tuple(inventory.options["bands"])
+    bands = parse_bands(text)
+    coarse = [band for band in bands if S2_NATIVE_RESOLUTION_M[band] > resolution_m]
+    if coarse:
+        told = ", ".join(f"{band} at {S2_NATIVE_RESOLUTION_M[band]} m" for band in coarse)
+        what = f"--bands: the inventory is of {resolution_m} m, and Sentinel-2 measures {told}"
+        raise InputError(what, hint="leave them out, or make an inventory with --resolution")
+    return bands
+
+
+def oversampled(text: str, masks: tuple[str, ...]) -> dict[str, float]:
+    """How many times as often places inside a mask are tried, by its name; 1 is left out.
+
+    Raises:
+        InputError: it is no list of ``NAME=N``, a name is none of the masks, or N is below 1.
+    """
+    found: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, times = (piece.strip() for piece in part.partition("="))
+        name = _SUFFIX.sub("", name)
+        if name not in masks:
+            known = suggestion(name, masks) if masks else "name it in --masks as well"
+            raise InputError(f"--oversample: '{name}' is not among --masks", hint=known)
+        try:
+            found[name] = float(times)
+        except ValueError:
+            raise InputError(f"--oversample: '{part}' is no NAME=N", hint="as seaice=3") from None
+        if not 1.0 <= found[name] < math.inf:
+            raise InputError(f"--oversample: {part} is below 1, or no number", hint="as seaice=3")
+    return {name: found[name] for name in sorted(found) if found[name] > 1.0}

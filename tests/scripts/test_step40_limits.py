@@ -1,0 +1,132 @@
+"""Limits of step 40: valid pixels, hours and metres between the sensors; bands; rare masks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from pyproj import Transformer
+
+from sensor2sensor.preprocess.tiles import shift
+from tests.scripts.test_step40 import KML
+from tests.unit.preprocess.tifs_archive import folder_of, rows_of, scenes, select, step40, tree
+
+
+def rejected(root, tile: int = 64) -> Counter[str]:
+    facts = json.loads((folder_of(root, tile) / "manifest.json").read_text())["scenes"].values()
+    return sum((Counter(one["rejected"]) for one in facts), Counter())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--min-valid", "1.2"), "--min-valid must lie in 0..1"),
+        (("--min-valid", "nan"), "--min-valid must lie in 0..1"),
+        (("--max-timediff", "-1"), "--max-timediff must be a number of hours, 0 or more"),
+        (("--max-timediff", "inf"), "--max-timediff must be a number of hours, 0 or more"),
+        (("--max-shift", "-1"), "--max-shift -1 is no length of 0 m or more"),
+        (("--max-shift", "nan"), "--max-shift nan is no length of 0 m or more"),
+        (("--shift-quality", "1.5"), "--shift-quality 1.5 is not in [0, 1]"),
+        (("--bands", "B2"), "--bands: no Sentinel-2 band 'B2'"),
+        (("--bands", "B02,B02"), "--bands B02,B02 names a band twice"),
+        (("--bands", "B11,B04"), "is of 10 m, and Sentinel-2 measures B11 at 20 m"),
+        (("--oversample", "ice=3"), "--oversample: 'ice' is not among --masks"),
+        (("--masks", "a,b", "--oversample", "a=0.5"), "--oversample: a=0.5 is below 1"),
+        (("--masks", "a,b", "--oversample", "a=nan"), "--oversample: a=nan is below 1"),
+        (("--masks", "a,b", "--oversample", "a:3"), "'a:3' is not among --masks"),
+        (("--masks", "a,b", "--oversample", "a=x"), "--oversample: 'a=x' is no NAME=N"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line_before_anything_is_read(both, capsys, given, said):
+    assert step40(both, *given) == 2
+    error = capsys.readouterr().err.strip()
+    assert said in error and len(error.splitlines()) == 1
+    assert not folder_of(both).exists()
+
+
+def test_unused_limits_leave_tiles_and_fingerprints_as_they_were(both, capsys):
+    assert step40(both, "--quantity", "1") == 0
+    before = tree(folder_of(both))
+    idle = ("--min-valid", "0", "--shift-quality", "0.5", "--unknown-shift", "keep")
+    assert step40(both, "--quantity", "1", *idle) == 0
+    assert "2 already there" in capsys.readouterr().out and tree(folder_of(both)) == before
+    assert step40(both, "--quantity", "1", "--min-valid", "0.5") == 2
+    told = "holds tiles of other options: min_valid: nothing (there) against 0.5 (asked)"
+    assert told in capsys.readouterr().err
+
+
+def test_pairs_farther_apart_in_time_are_not_used(both, capsys):
+    first, second = scenes(both)
+    assert step40(both, "--quantity", "1", "--max-timediff", "0.4") == 1
+    assert [int(row["scene"]) for row in rows_of(folder_of(both))] == [first]
+    said = "no Sentinel-3 product within 0.4 h (nearest 0.50 h); raise --max-timediff"
+    assert f"scene {second:05d}: {said}" in capsys.readouterr().out
+
+
+def test_tiles_beyond_a_limit_are_rejected_and_counted_by_reason(both, capsys, monkeypatch):
+    monkeypatch.setattr(shift, "EXTENT_M", 2400.0)  # in so small a scene all tiles would share one
+    select(both, scenes(both)[0])
+    asked = ("--grid", "--quantity", "99", "--force")
+    assert step40(both, *asked, tile=128) == 0
+    rows = rows_of(folder_of(both, 128))
+    shares = sorted(float(row["valid_fraction"]) for row in rows)
+    least = sorted(float(row["shift_quality"]) for row in rows)[len(rows) // 3]
+    sure = [row for row in rows if float(row["shift_quality"]) >= least]
+    limit = sorted(float(row["shift_m"]) for row in sure)[len(sure) // 2]
+    near = [row["tile"] for row in sure if float(row["shift_m"]) <= limit]
+    assert 0 < len(near) < len(sure) < len(rows)
+    given = ("--max-shift", str(limit), "--shift-quality", str(least))
+    assert step40(both, *asked, *given, tile=128) == 0
+    assert [row["tile"] for row in rows_of(folder_of(both, 128))] == near
+    counts = rejected(both, 128)
+    assert counts["shift"] == len(sure) - len(near)
+    assert counts["unknown shift"] == len(rows) - len(sure)
+    assert step40(both, *asked, "--max-shift", "0", "--min-valid", str(shares[-1]), tile=128) == 1
+    counts = rejected(both, 128)
+    assert counts["invalid"] == sum(share < shares[-1] for share in shares)
+    assert counts["invalid"] + counts["shift"] + counts["unknown shift"] == len(rows)
+    assert "no tile passes" in capsys.readouterr().out
+
+
+def test_other_bands_than_the_inventory_has(both, capsys):
+    import rasterio
+
+    select(both, scenes(both)[0])
+    assert step40(both, "--quantity", "1") == 0
+    [plain] = rows_of(folder_of(both))
+    assert step40(both, "--quantity", "1", "--bands", "B04,B02", "--force") == 0
+    [row] = rows_of(folder_of(both))
+    assert row["tile"] == plain["tile"]  # the draw does not depend on bands
+    with rasterio.open(folder_of(both) / f"{row['tile']}.tif") as tif:
+        assert tif.descriptions[2:5] == ("B04", "B02", "Oa01")
+    assert step40(both, "--quantity", "1", "--bands", "B08", "--force") == 1
+    assert "lacks B08 at 10 m" in capsys.readouterr().out
+
+
+def test_a_rare_mask_is_drawn_more_often_and_weights_are_kept(both):
+    to_degrees = Transformer.from_crs(32617, 4326, always_xy=True)
+    west, north, side = 499980.0, 8100000.0, 1000.0  # a sixteenth of the scene
+    steps = ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
+    ring = " ".join(
+        "{},{}".format(*to_degrees.transform(west + side * x, north - side * y)) for x, y in steps
+    )
+    select(both, scenes(both)[0])
+    masks = both / "data" / "_masks"
+    masks.mkdir()
+    (masks / "rare.kml").write_text(KML.format(ring=ring))
+    asked = ("--masks", "rare", "--quantity")
+    assert step40(both, *asked, "6") == 0
+    plain = rows_of(folder_of(both))
+    assert "draw_weight" not in plain[0]
+    often = ("--oversample", "rare.kml=40")
+    assert step40(both, *asked, "2", *often, "--force") == 0
+    assert step40(both, *asked, "6", *often) == 0  # the draw goes on after the second
+    rows, grown = rows_of(folder_of(both)), tree(folder_of(both))
+    inside = [row["inside_mask"] == "true" for row in rows]
+    assert sum(inside) > sum(row["inside_mask"] == "true" for row in plain)
+    assert [float(row["draw_weight"]) for row in rows] == [
+        40.0 if is_in else 1.0 for is_in in inside
+    ]
+    assert step40(both, *asked, "6", *often, "--force") == 0
+    assert tree(folder_of(both)) == grown
