@@ -26,7 +26,7 @@ from sensor2sensor.preprocess.quality.outliers import Outlier, outliers
 from sensor2sensor.preprocess.quality.tile_page import page_of
 from sensor2sensor.preprocess.tiles.table import OLCI_SUFFIX, TABLE_FILE, TileRow, read_table
 
-MASKS, INVENTORIES = "_masks", "_inventory"
+INVENTORIES = "_inventory"
 
 
 @dataclass(frozen=True)
