@@ -128,7 +128,7 @@ class OpenPair:
         assert self.s3 is not None
         with partner_at_fault():
             if self.options.backend == "snap":
-                return SnapWindow(self.s3, self.grid, self._s2_path)
+                return SnapWindow(self.s3, self.grid, self.s2, self._s2_path)
             return OlciWindow(self.s3, self.grid)
 
     def overview_in_red(self) -> tuple[NDArray[np.float32], int]:
