@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sensor2sensor.core import cli
 from sensor2sensor.core.cluster import require_folders
+from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.parts import Part, Parts, of_a_part, of_the_whole
+from sensor2sensor.preprocess.quality.tiles import write_quality
 from sensor2sensor.preprocess.tiles import notes
 from sensor2sensor.preprocess.tiles.folder import Leaving, TileFolder
 from sensor2sensor.preprocess.tiles.options import Request, add_arguments, read_request
@@ -86,6 +88,9 @@ def run(args: argparse.Namespace) -> int:
         if leaving.logs and not leaving.replaced:
             _drop(folder, leaving, request, report, safe=all_worked_through)
         parts.clear()
+        if tiles:
+            with decoration("the quality page", report.note):
+                report.note(f"open {write_quality(folder.path, request.workers)}")
     report.note(f"{tiles} tiles in {folder.path}")
     return report.finish()
 
