@@ -201,6 +201,11 @@ def refuse_unfinished(path: Path) -> None:
         raise ProductError(what, where=path, hint="finish it, or delete it")
 
 
+def is_whole(path: Path) -> bool:
+    """Whether nothing beside a product says that it is unfinished, or one part of several."""
+    return unfinished(path) is None and not _has_parts(path)
+
+
 def is_control_file(path: Path) -> bool:
     """Whether a file tells of an unfinished one that lies beside it, and is no more than that."""
     whole = path.with_suffix("")
