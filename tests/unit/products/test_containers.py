@@ -12,12 +12,15 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.preprocess.inventory.scan import check_sentinel2
 from sensor2sensor.products.discovery import find_s2, find_s3
+from sensor2sensor.products.s2_images import kept_open
 from sensor2sensor.products.sentinel2 import open_s2
+from sensor2sensor.products.sentinel3 import open_s3
 from tests.unit.products.packed import NAME, only, pack, told
 
 Maker = Callable[..., Path]
@@ -62,15 +65,36 @@ def test_a_zip_of_the_old_format_is_named_as_such(tmp_path: Path) -> None:
     assert "old format" in line
 
 
-@pytest.mark.parametrize(
-    ("suffix", "kind"), [("tar", "tar"), ("tar.gz", "gzip"), ("tgz", "gzip"), ("zip", "tar")]
-)
-def test_tars_are_named_with_the_way_out(safe: Path, suffix: str, kind: str) -> None:
-    with tarfile.open(safe.parent / f"{NAME}.{suffix}", "w:gz" if kind == "gzip" else "w") as tar:
+TARS = {
+    "tar": "w", "SAFE.tar": "w", "tar.gz": "w:gz", "tgz": "w:gz", "tar.bz2": "w:bz2",
+    "txz": "w:xz", "zip": "w",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", TARS)
+def test_tars_are_read_in_place(safe: Path, suffix: str) -> None:
+    before = open_s2(safe).read_reflectance(("B02",), 10)[0]
+    with tarfile.open(safe.parent / f"{NAME}.{suffix}", TARS[suffix]) as tar:
         tar.add(safe, safe.name)
+    if suffix != "zip":  # a tar beside what was unpacked from it is a copy
+        assert only(safe.parent).path == safe
     shutil.rmtree(safe)
-    (line,) = told(safe.parent)
-    assert f"is a {kind} archive, only .zip is read in place; unpack it" in line
+    product = only(safe.parent)
+    assert np.array_equal(product.read_reflectance(("B02",), 10)[0], before, equal_nan=True)
+    with kept_open():
+        assert np.array_equal(product.read_reflectance(("B02",), 10)[0], before, equal_nan=True)
+    assert [path.name for path in safe.parent.iterdir()] == [f"{NAME}.{suffix}"]
+
+
+def test_sentinel_3_in_a_tar_is_read(tmp_path: Path, s3_product: Maker) -> None:
+    folder = s3_product()
+    with tarfile.open(tmp_path / f"{folder.name}.tar.gz", "w:gz") as tar:
+        tar.add(folder, folder.name)
+    plain = open_s3(folder)
+    (product,), failures = find_s3(tmp_path)
+    assert failures == [] and product.name == plain.name and product.verify() == []
+    with product.open() as reader:
+        assert np.isfinite(reader.tie_geolocation()[0]).any()
 
 
 @pytest.mark.parametrize(
@@ -161,20 +185,26 @@ def test_the_last_part_of_a_split_zip_is_no_damage(safe: Path, first_part_there:
 
 @pytest.mark.parametrize(
     ("method", "name"),
-    [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA"), (9, "Deflate64"), (93, "Zstandard")],
+    [(9, "Deflate64"), (93, "Zstandard"), (95, "xz")],
 )
 def test_a_compression_that_is_not_read_in_place_is_named(
     safe: Path, method: int, name: str
 ) -> None:
-    real = method if method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA) else 8
-    path = pack(safe, safe.parent / f"{NAME}.zip", method=real)
-    if real != method:
-        data = bytearray(path.read_bytes())
-        for entry in re.finditer(b"PK\x01\x02", bytes(data)):
-            struct.pack_into("<H", data, entry.start() + 10, method)
-        path.write_bytes(data)
+    path = pack(safe, safe.parent / f"{NAME}.zip")
+    data = bytearray(path.read_bytes())
+    for entry in re.finditer(b"PK\x01\x02", bytes(data)):
+        struct.pack_into("<H", data, entry.start() + 10, method)
+    path.write_bytes(data)
     (line,) = told(safe.parent)
-    assert f"is compressed with {name}, only Deflate is read in place; unpack it" in line
+    assert f"is compressed with {name}; read are Deflate, bzip2 and LZMA; unpack it" in line
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_python_inflates_is_read_for_gdal(safe: Path, method: int) -> None:
+    before = open_s2(safe).read_reflectance(("B02",), 10)[0]
+    pack(safe, safe.parent / f"{NAME}.zip", method=method)
+    found = only(safe.parent).read_reflectance(("B02",), 10)[0]
+    assert np.array_equal(found, before, equal_nan=True)
 
 
 def test_a_zip_in_a_zip_is_named(safe: Path) -> None:
@@ -211,14 +241,19 @@ def a_zip_inside(safe: Path, path: Path) -> None:
     inner.unlink()
 
 
-def lzma(safe: Path, path: Path) -> None:
-    pack(shutil.copytree(safe, path.with_name("copy")), path, method=zipfile.ZIP_LZMA)
+def zstd(safe: Path, path: Path) -> None:
+    with tarfile.open(path.with_name("x.tar"), "w") as archive:
+        archive.add(safe, safe.name)
+    path.write_bytes(b"\x28\xb5\x2f\xfd" + path.with_name("x.tar").read_bytes())
+    path.with_name("x.tar").unlink()
 
 
 def tar(mode: str) -> Callable[[Path, Path], None]:
     def make(safe: Path, path: Path) -> None:
         with tarfile.open(path, mode) as archive:
             archive.add(safe, safe.name)
+            (safe / "link").symlink_to("/etc/passwd")
+            archive.add(safe / "link", f"{safe.name}/link")
 
     return make
 
@@ -229,9 +264,9 @@ def tar(mode: str) -> Callable[[Path, Path], None]:
         (two_in_one, "both.zip", "holds 2 products (a.SAFE, b.SAFE)"),
         (cut_short, "scene1.zip", "not a readable zip archive"),
         (a_zip_inside, "bulk.zip", "holds another archive inside"),
-        (lzma, "scene1.zip", "is compressed with LZMA"),
-        (tar("w"), "scene1.tar", "is a tar archive"),
-        (tar("w:gz"), "scene1.tgz", "is a gzip archive"),
+        (zstd, f"{NAME}.tar.zst", "is a Zstandard archive; read are zip, and tar"),
+        (tar("w"), "scene1.tar", "link' is a link"),
+        (tar("w:gz"), "scene1.tgz", "link' is a link"),
     ],
 )
 def test_an_unread_product_under_a_name_of_the_user_is_told(
