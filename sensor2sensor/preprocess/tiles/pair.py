@@ -29,6 +29,8 @@ from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 from sensor2sensor.products.snap import SnapWindow
 
+AROUND_M = 2_000.0  # ground beside a scene that maps show
+
 
 class PartnerError(ProductError):
     """The Sentinel-3 product of a scene cannot be used; its next partner may do."""
@@ -110,6 +112,20 @@ class OpenPair:
         found = {"Sentinel-2": project(self.s2.footprint, crs)}
         if self.s3 is not None:
             found["Sentinel-3"] = project(self.s3.footprint, crs)
+        return found
+
+    def outlines_m(self) -> dict[str, list[list[list[float]]]]:
+        """Lines of the footprints' edges in and around the scene, metres of its grid, for maps.
+
+        None of a product that covers all of it.
+        """
+        around = self.grid.polygon().buffer(AROUND_M, join_style="mitre")
+        found = {}
+        for name, outline in self.footprints.items():
+            edges = outline.boundary.simplify(AROUND_M / 20).intersection(around)
+            parts = getattr(edges, "geoms", [edges])
+            lines = [line for line in parts if line.geom_type == "LineString" and not line.is_empty]
+            found[name] = [np.rint(np.asarray(line.coords)[:, :2]).tolist() for line in lines]
         return found
 
     @cached_property

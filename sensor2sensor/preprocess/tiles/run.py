@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sensor2sensor.core import cli, files
 from sensor2sensor.core.cluster import require_folders
+from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.parallel import Failure, parallel_map
+from sensor2sensor.preprocess.quality.tiles import write_quality
 from sensor2sensor.preprocess.tiles import notes
 from sensor2sensor.preprocess.tiles.folder import Leaving, TileFolder
 from sensor2sensor.preprocess.tiles.options import Request, add_arguments, read_request
@@ -74,6 +76,9 @@ def run(args: argparse.Namespace) -> int:
         # After the manifest is written: none ever lists a file that is gone.
         if leaving.logs and not leaving.replaced:
             _drop(folder, leaving, request, report, safe=all_worked_through)
+        if tiles:
+            with decoration("the quality page", report.note):
+                report.note(f"open {write_quality(folder.path, request.workers)}")
     report.note(f"{tiles} tiles in {folder.path}")
     return report.finish()
 

@@ -91,7 +91,8 @@ def _cut(task: SceneTask, names: Pair) -> SceneResult:
             folder.clear_scene(task.scene)
         _draw_overlay(pair, log)
     # Last of all: a scene that was killed before is done again.
-    log.facts, log.status = cutter.facts(), "done"
+    log.facts = {**cutter.facts(), "outlines_m": pair.outlines_m()}
+    log.status = "done"
     folder.write_log(log)
     return _result(log, pair, skipped=False)
 
