@@ -71,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     with nullcontext() if args.dry_run else files.lock(place.with_name(f".{place.stem}.lock")):
         old = existing_inventory(env, name)
         options = options.agreed_with(old, place)
-        s2, s3 = scan(env, options, verify=args.verify, workers=args.workers)
+        keep = not args.dry_run
+        s2, s3 = scan(env, options, verify=args.verify, workers=args.workers, keep=keep)
         options = replace(options, level=s2.level)
         planned = plan(s2.sightings, s3.sightings, options.window, old.rows, old.products)
         planned, later = first_scenes(planned, args.limit)

@@ -57,6 +57,8 @@ class TileRow:
         overpass: platform and datatake start, ``S2A_20221005T115411``; empty where not known.
         draw_weight: with ``--oversample``, how many times as often as elsewhere places like its own
             were tried: one over it is its sampling weight. None where all were alike.
+        cloud_source: what told of its clouds, where that is no mask of the product's own: a mask
+            of ``--cloud-mask`` with its limit, or the scene's own percentage.
     """
 
     tile: str
@@ -87,6 +89,7 @@ class TileRow:
     sha256: str
     overpass: str = ""
     draw_weight: float | None = None
+    cloud_source: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The row as plain JSON values, as scene logs keep it: what names its products first."""
@@ -115,7 +118,7 @@ _FIRST_IN_LOGS = (
     *("overpass", "time_gap_h", "sha256"),
 )
 # Columns that a table has only where a row says anything: other tables stay those of before.
-_WHERE_USED = ("draw_weight",)
+_WHERE_USED = ("draw_weight", "cloud_source")
 _YES_NO = {"true": True, "false": False, "": None}
 
 
