@@ -25,9 +25,8 @@ DOORS = {"train.py": train, "evaluate.py": evaluate, "predict.py": predict}
 
 
 def commands(block: str) -> list[str]:
-    """Lines of a block; a here-document is one of them, a line that goes on is joined."""
-    joined = block.replace("\\\n", " ")
-    return re.findall(r"^.*<<'END'\n(?:.*\n)*?END$|^.+$", joined, re.MULTILINE)
+    """Lines of a block; a here-document is one of them."""
+    return re.findall(r"^.*<<'END'\n(?:.*\n)*?END$|^.+$", block, re.MULTILINE)
 
 
 def done(command: str, environment: dict[str, str]) -> str:
