@@ -28,6 +28,7 @@ _UNUSED: dict[str, Any] = {
     "max_timediff_h": None,
     "max_shift_m": None,
     "oversample": {},
+    "correct_shift": False,
     "backend": "own",  # as all was before there was a choice
 }
 _OF_SHIFT = ("shift_quality", "unknown_shift")
@@ -58,6 +59,7 @@ class TileOptions:
         shift_quality: with ``max_shift_m``, a shift of less quality counts as unknown.
         unknown_shift: with ``max_shift_m``, ``drop`` or ``keep`` tiles of unknown shift.
         oversample: by name of a mask, how many times as often as elsewhere places inside are tried.
+        correct_shift: OLCI pixels are kept as well at the places that a sure drift says.
         backend: what collocates, ``own`` or ``snap``.
     """
 
@@ -81,6 +83,7 @@ class TileOptions:
     shift_quality: float = SHIFT_QUALITY
     unknown_shift: str = "drop"
     oversample: Mapping[str, float] = field(default_factory=dict)
+    correct_shift: bool = False
     backend: str = "own"
 
     @property
@@ -232,6 +235,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " step 50 what it would refuse",
     )
     shift_limit.add_arguments(add)
+    add(
+        "--correct-shift",
+        action="store_true",
+        help="keep OLCI pixels also where a drift that is sure says that they show the ground",
+    )
     # Step 50's largest default factor: a last block reaches less far beyond its tile.
     add("--margin", type=int, default=30, metavar="PX", help="Sentinel-2 pixels around a tile (30)")
     add("--no-verify", action="store_true", help="skip the products' checksums")
@@ -280,6 +288,7 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
         shift_quality=args.shift_quality,
         unknown_shift=args.unknown_shift,
         oversample=oversampled(args.oversample, masks),
+        correct_shift=args.correct_shift and not alone,
         backend=_backend(args, inventory),
     )
 
