@@ -9,6 +9,7 @@ sphere, where neither meridian nor pole is special, and only then projected.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -73,7 +74,7 @@ def project_vertices(geometry: Any, crs: str) -> Any:
     return _polygons_only(moved)
 
 
-def unproject(geometry: Any, epsg: int) -> Any:
+def unproject(geometry: Any, epsg: int | str) -> Any:
     """Bring a projected geometry back to longitude/latitude degrees, vertex by vertex."""
     import shapely
 
@@ -81,6 +82,25 @@ def unproject(geometry: Any, epsg: int) -> Any:
     return shapely.transform(
         geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     )
+
+
+def bridged(footprints: Sequence[Any], gap_m: float) -> Any:
+    """One footprint of several that follow each other, what lies between them closed.
+
+    Args:
+        footprints: shapely geometries in degrees; edges are great circles.
+        gap_m: width up to which a gap between two of them is none.
+
+    Returns:
+        A shapely geometry in degrees.
+    """
+    import shapely
+
+    crs = _equal_area_at(_cap([one for part in footprints for one in polygons_of(part)])[0])
+    whole = shapely.union_all([project(part, crs) for part in footprints])
+    for width_m in (0.5 * gap_m, -0.5 * gap_m):  # mitred: corners come back as they were
+        whole = whole.buffer(width_m, join_style="mitre")
+    return unproject(_polygons_only(whole), crs)
 
 
 def covered_share(area: Any, cover: Any) -> float:

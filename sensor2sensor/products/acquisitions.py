@@ -25,6 +25,9 @@ Product = TypeVar("Product", S2Product, S3Product)
 # NR is made within three hours of sensing, NT within a month with consolidated orbit and auxiliary
 # data: of one acquisition the non-time-critical product is the final one.
 _TIMELINESS_RANK = {"NR": 0, "ST": 1, "NT": 2}
+# The last row of a frame and the first of the next are 44 ms apart; the times in manifests are
+# rounded in many ways.
+_SEAM = timedelta(seconds=1)
 # Footprints of one datastrip differ by baseline (the oldest are coarse outlines); another datastrip
 # shows the same ground only where it covers nearly all of it.
 _SAME_STRIP_SHARE, _SAME_GROUND_SHARE = 0.5, 0.95
@@ -58,6 +61,16 @@ class Acquisition:
         shorter = min(self.stop - self.start, other.stop - other.start)
         return self.start == other.start or 2 * shared > shorter
 
+    def goes_on_in(self, other: Acquisition) -> bool:
+        """Whether `other` is the next frame of the Sentinel-3 pass that this one is a frame of.
+
+        No two passes of a satellite touch, so its times tell; frames may share some rows.
+        """
+        if (self.platform, self.scope) != (other.platform, other.scope) or self.same_as(other):
+            return False
+        in_order = self.start < other.start and self.stop < other.stop
+        return in_order and other.start - self.stop <= _SEAM
+
     def noted(self) -> list[str]:
         """The form it has in the manifest of step 20."""
         what = [self.platform, self.scope, format_utc(self.start), format_utc(self.stop)]
@@ -68,6 +81,11 @@ def acquisition_of(noted: Sequence[str]) -> Acquisition:
     """The acquisition of a manifest's note."""
     platform, scope, start, stop, *part = noted
     return Acquisition(platform, scope, parse_utc(start), parse_utc(stop), *part)
+
+
+def frame_of(product: S3Product) -> Acquisition:
+    """What a Sentinel-3 product shows."""
+    return Acquisition(product.platform, product.product_type, product.start, product.stop)
 
 
 class Leaders:
@@ -170,8 +188,7 @@ def _s3_groups(products: list[S3Product]) -> list[list[S3Product]]:
     leaders = Leaders()
     frames: dict[Acquisition, list[S3Product]] = {}
     for product in sorted(products, key=_s3_rank, reverse=True):
-        seen = Acquisition(product.platform, product.product_type, product.start, product.stop)
-        leader = leaders.of(seen)
+        leader = leaders.of(frame_of(product))
         if leader not in frames:
             leaders.add(leader)
         frames.setdefault(leader, []).append(product)

@@ -29,6 +29,7 @@ from sensor2sensor.geo.footprints import unproject
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.s3_pass import S3Pass
 from sensor2sensor.products.s3_reader import S3Reader
 from sensor2sensor.products.sentinel3 import S3Product
 
@@ -44,7 +45,7 @@ class OlciTable:
 
     Attributes:
         xy_m: eastings and northings in the tile's UTM zone ``[K, 2]``.
-        rowcol: row and column in the product's image ``[K, 2]``.
+        rowcol: row and column in the product's image ``[K, 2]``; rows of joined frames count on.
         radiance: mW m-2 sr-1 nm-1 ``[K, 21]``, NaN at fill.
         sun_zenith_deg: ``[K]``.
         solar_flux: mW m-2 nm-1 of the pixel's detector ``[K, 21]``.
@@ -95,14 +96,14 @@ class OlciSwath:
     """The swath over a grid: every variable read once, positions searchable.
 
     Args:
-        product: the Sentinel-3 product.
+        product: the Sentinel-3 product, or frames of one pass joined.
         grid: the ground.
 
     Raises:
         ProductError: no pixel of the product lies over the grid, or a file is damaged.
     """
 
-    def __init__(self, product: S3Product, grid: Grid) -> None:
+    def __init__(self, product: S3Product | S3Pass, grid: Grid) -> None:
         self.grid = grid
         # Once for all tiles: a variable may be one deflated chunk, inflated whole for any window.
         with product.open() as reader:
@@ -112,7 +113,7 @@ class OlciSwath:
         self.xy_m = np.stack(local_grid(grid.epsg, lon, lat), axis=-1)
 
     def _read(
-        self, product: S3Product, reader: S3Reader, rows: slice, columns: slice
+        self, product: S3Product | S3Pass, reader: S3Reader, rows: slice, columns: slice
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Read what is kept of the pixels; returns their latitude and longitude."""
         lat, lon = reader.geolocation(rows, columns)
@@ -192,7 +193,7 @@ class OlciWindow(OlciSwath):
     """The swath over a Sentinel-2 scene, with all that step 40 keeps of a pixel."""
 
     def _read(
-        self, product: S3Product, reader: S3Reader, rows: slice, columns: slice
+        self, product: S3Product | S3Pass, reader: S3Reader, rows: slice, columns: slice
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         places = super()._read(product, reader, rows, columns)
         self.quality_given = reader.quality_given()
@@ -260,7 +261,7 @@ class OlciWindow(OlciSwath):
         )
 
 
-def _window_over(product: S3Product, reader: S3Reader, grid: Grid) -> SwathWindow:
+def _window_over(product: S3Product | S3Pass, reader: S3Reader, grid: Grid) -> SwathWindow:
     """Rows and columns of the swath that can lie over a grid or its surroundings."""
     lat, lon, row_step, column_step = reader.tie_geolocation()
     west, south, east, north = grid.bounds
@@ -269,7 +270,7 @@ def _window_over(product: S3Product, reader: S3Reader, grid: Grid) -> SwathWindo
     window = find_window(
         (lon, lat),
         (row_step, column_step),
-        (product.rows, product.columns),
+        reader.shape,
         (centre.x, centre.y),
         radius_m,
     )

@@ -6,6 +6,7 @@ from tests.fakes.archive import make_archive
 from tests.fakes.pair import make_pair
 from tests.fakes.s2 import make_s2
 from tests.fakes.s3 import make_s3
+from tests.fakes.s3frames import make_frames
 from tests.fakes.world import World
 
-__all__ = ["World", "make_archive", "make_pair", "make_s2", "make_s3"]
+__all__ = ["World", "make_archive", "make_frames", "make_pair", "make_s2", "make_s3"]

@@ -146,7 +146,8 @@ def make_s2(
     resolutions: Sequence[int] = (10, 20, 60), cloud: float = 0.1, nodata_wedge: float = 0.0,
     zip: bool = False, checksum: str = "SHA3-256", epsg: int = 32617, ulx: float | None = None,
     uly: float | None = None, seed: int = 0, sky: Sky | None = None, quality_masks: bool = True,
-    generated: datetime | None = None,
+    generated: datetime | None = None, part: tuple[float, float] = (0.0, 1.0),
+    strip: datetime | None = None,
 ) -> Path:  # fmt: skip
     """Write a Sentinel-2 product in the real format and return its path.
 
@@ -172,6 +173,8 @@ def make_s2(
         sky: clouds shared with other products; made from `cloud` by default.
         quality_masks: write every quality mask, not the cloud mask alone.
         generated: generation time; some hours after sensing by default.
+        part: from which to which share of the tile, from its top, there are data.
+        strip: start of the datastrip, and the tile's own time; 4 s after sensing by default.
 
     Returns:
         The `.SAFE` folder or the `.zip`.
@@ -185,8 +188,8 @@ def make_s2(
         DEFAULT_CORNER_M[0] if ulx is None else ulx,
         DEFAULT_CORNER_M[1] if uly is None else uly,
     )
-    grid = Tile(epsg, float(corner[0]), float(corner[1]), size_px, nodata_wedge)
-    identity = Identity(level, platform, baseline, tile, sensing, generated=generated)
+    grid = Tile(epsg, float(corner[0]), float(corner[1]), size_px, nodata_wedge, part)
+    identity = Identity(level, platform, baseline, tile, sensing, generated=generated, strip=strip)
     clouds = sky if sky is not None else ground.sky(sensing, cloud, grid.view(60))
     noise_seed = digest_seed(seed, f"{platform}{sensing.isoformat()}{tile}")
     writer = _Writer(

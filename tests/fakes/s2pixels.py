@@ -24,13 +24,14 @@ NOISE = 0.0007  # reflectance
 
 @dataclass(frozen=True)
 class Tile:
-    """The grid of one tile and its nodata wedge."""
+    """The grid of one tile, its nodata wedge and the part of it from top to bottom it holds."""
 
     epsg: int
     ulx_m: float
     uly_m: float
     size_px: int
     wedge: float
+    part: tuple[float, float] = (0.0, 1.0)
 
     def side(self, resolution_m: int) -> int:
         """Pixels per side."""
@@ -64,17 +65,20 @@ class Tile:
         return low + SWATH_SLANT * (s / 2 - np.asarray(down_m, float))
 
     def nodata(self, resolution_m: int) -> NDArray[np.bool_]:
-        """Return where the swath does not reach."""
+        """Return where the swath, or the part of it, does not reach."""
         steps = (np.arange(self.side(resolution_m)) + 0.5) * resolution_m
-        return steps[None, :] < self.edge_m(steps)[:, None]
+        top, bottom = (share * self.extent_m for share in self.part)
+        other_part = (steps < top) | (steps >= bottom)
+        return (steps[None, :] < self.edge_m(steps)[:, None]) | other_part[:, None]
 
     def footprint_m(self) -> list[tuple[float, float]]:
         """Return the outline of the valid part, closed, clockwise, in metres."""
         s = self.extent_m
-        down = np.linspace(0.0, s, 9) if self.wedge > 0 else np.array([0.0, s])
+        top, bottom = (share * s for share in self.part)
+        down = np.linspace(top, bottom, 9) if self.wedge > 0 else np.array([top, bottom])
         left = np.clip(self.edge_m(down), 0.0, s)
         west = [(self.ulx_m + x, self.uly_m - y) for x, y in zip(left, down, strict=True)]
-        east = [(self.ulx_m + s, self.uly_m), (self.ulx_m + s, self.uly_m - s)]
+        east = [(self.ulx_m + s, self.uly_m - y) for y in (top, bottom)]
         ring = [west[0], *east, *west[:0:-1], west[0]]
         return [p for i, p in enumerate(ring) if i == 0 or p != ring[i - 1]]
 

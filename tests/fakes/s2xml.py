@@ -62,6 +62,7 @@ class Identity:
     relative_orbit: int = 26
     absolute_orbit: int = 36812
     generated: datetime | None = None
+    strip: datetime | None = None
 
     @property
     def generation(self) -> datetime:
@@ -71,7 +72,7 @@ class Identity:
     @property
     def tile_sensing(self) -> datetime:
         """Start of the data strip: a little before the datatake reaches the tile."""
-        return self.sensing + timedelta(seconds=4)
+        return self.strip or self.sensing + timedelta(seconds=4)
 
     @property
     def baseline_name(self) -> str:

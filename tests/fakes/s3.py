@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -237,12 +238,7 @@ def _world(world: World | None, seed: int, centre: tuple[float, float] | None) -
 
 
 def make_s3(
-    folder: Path, *, world: World | None = None, platform: str = "S3A",
-    start: datetime = DEFAULT_START, rows: int = 161, columns: int = 161,
-    collection: str = "003", product_type: str = "OL_1_EFR", timeliness: str = "NT",
-    centre_lonlat: tuple[float, float] | None = None, zip: bool = False,
-    single_chunk: bool = False, seed: int = 0, cloud: float = 0.1, sky: Sky | None = None,
-    copies_in_place: bool = False,
+    folder: Path, *, zip: bool = False, single_chunk: bool = False, **options: Any
 ) -> Path:  # fmt: skip
     """Write an OLCI Level-1 product in the real format and return its path.
 
@@ -267,6 +263,16 @@ def make_s3(
     Returns:
         The `.SEN3` folder or the `.zip`.
     """
+    return write_product(folder, *measured(**options), single_chunk=single_chunk, zip=zip)
+
+
+def measured(
+    *, world: World | None = None, platform: str = "S3A", start: datetime = DEFAULT_START,
+    rows: int = 161, columns: int = 161, collection: str = "003", product_type: str = "OL_1_EFR",
+    timeliness: str = "NT", centre_lonlat: tuple[float, float] | None = None, seed: int = 0,
+    cloud: float = 0.1, sky: Sky | None = None, copies_in_place: bool = False,
+) -> tuple[Identity, Measurement]:  # fmt: skip
+    """Return what a pass measures, with the names and numbers of its product: see `make_s3`."""
     ground = _world(world, seed, centre_lonlat)
     factor = {"OL_1_EFR": 1, "OL_1_ERR": 4}[product_type]
     centre = centre_lonlat if centre_lonlat is not None else ground.centre_lonlat
@@ -277,7 +283,13 @@ def make_s3(
     clouds = sky if sky is not None else ground.sky(start, cloud)
     frame = expose(ground, swath, start, clouds)
     noise = digest_seed(seed, identity.name[:31])
-    data = Measurement(frame, day_of_year(start), collection, noise)
+    return identity, Measurement(frame, day_of_year(start), collection, noise)
+
+
+def write_product(
+    folder: Path, identity: Identity, data: Measurement, *, single_chunk: bool, zip: bool
+) -> Path:
+    """Write a product of what was measured; return its path."""
     writer = _Writer(Path(folder) / identity.name, identity, data, single_chunk)
     writer.radiances()
     writer.coordinates()
@@ -285,6 +297,7 @@ def make_s3(
     writer.instrument()
     counts = writer.flags()
     writer.removed()
-    manifest = manifest_xml(writer.folder, identity, _outline(frame), swath.tie_step, counts)
+    frame = data.frame
+    manifest = manifest_xml(writer.folder, identity, _outline(frame), frame.swath.tie_step, counts)
     write(writer.folder / "xfdumanifest.xml", manifest)
     return pack(writer.folder) if zip else writer.folder

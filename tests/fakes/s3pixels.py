@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -19,6 +19,7 @@ FWHM_M = 300.0  # of the point spread, at full resolution
 FILL = 65535
 _FINE_PIXELS = 400_000
 _LAND = len(spectra.MATERIALS)
+ROW_US = 44001  # from one row to the next, at full resolution
 
 
 @dataclass(frozen=True)
@@ -188,10 +189,32 @@ class Measurement:
         return np.rint(120.0 * np.clip(self.frame.ground[_LAND], 0, 1)).astype(np.int16)
 
 
+class Cut(Measurement):
+    """Some rows of a measurement: the same numbers."""
+
+    def __init__(self, whole: Measurement, rows: slice) -> None:
+        self._whole, self._rows = whole, rows
+        self.collection, self.flux = whole.collection, whole.flux
+        self.detectors, self.invalid = whole.detectors[rows], whole.invalid[rows]
+        frame = whole.frame
+        by_row = ("lon", "lat", "sun_zenith_deg", "sun_azimuth_deg", "view_zenith_deg")
+        cut = {name: getattr(frame, name)[rows] for name in (*by_row, "view_azimuth_deg")}
+        swath = replace(frame.swath, rows=rows.stop - rows.start)
+        self.frame = replace(frame, swath=swath, ground=frame.ground[:, rows], **cut)
+
+    def radiance(self, band: str) -> NDArray[np.uint16]:
+        """Return the stored radiance of a band."""
+        return self._whole.radiance(band)[self._rows]
+
+    def flags(self) -> NDArray[np.uint32]:
+        """Return the quality flags."""
+        return self._whole.flags()[self._rows]
+
+
 def row_times_us(swath: Swath, start: datetime) -> NDArray[np.int64]:
     """Return the time stamps of the rows in microseconds since 2000-01-01."""
     from tests.fakes.sky import EPOCH
 
     elapsed = start - EPOCH
     first = (elapsed.days * 86400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds
-    return first + np.arange(swath.rows, dtype=np.int64) * 44001 * swath.factor
+    return first + np.arange(swath.rows, dtype=np.int64) * ROW_US * swath.factor

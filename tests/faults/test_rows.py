@@ -1,4 +1,4 @@
-"""Which tests hold rows 23 to 39 of the fault table: models, records, trainings."""
+"""Which tests hold rows 1 to 20 and 23 to 39 of the fault table: archives, tiles, trainings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,72 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 ROWS = {
+    "1 to 3 archives that leave their folder, bombs, links": [
+        "faults/test_rows_archive.py::test_rows_1_to_3_hostile_archives",
+        "unit/core/test_archives.py::test_bombs_are_refused",
+    ],
+    "4 a zip that is cut, damaged or none": [
+        "faults/test_rows_archive.py::test_row_4_damaged_zips",
+    ],
+    "5 an archive on a read-only share": [
+        "faults/test_products_zips.py::test_an_archive_on_a_read_only_share_is_read_in_place",
+    ],
+    "6 and 7 hostile metadata, fields that lack or make no sense": [
+        "faults/test_rows_archive.py::test_rows_6_and_7_metadata",
+        "faults/test_products_damage.py::test_an_unknown_baseline_is_a_warning_with_its_offsets",
+    ],
+    "8 one reflectance whatever the baseline": [
+        "unit/products/test_sentinel2.py::test_the_three_baselines_give_the_same_ground",
+    ],
+    "9 an image cut off": ["faults/test_rows_tiles.py::test_row_9_a_truncated_image"],
+    "10 bits flipped in an image": [
+        "faults/test_rows_tiles.py::test_row_10_flipped_bits_are_found_by_the_checksum",
+        "scripts/test_step20.py::test_a_flipped_bit_is_found_by_verify_alone",
+    ],
+    "11 a damaged netCDF": ["faults/test_rows_tiles.py::test_row_11_a_damaged_netcdf"],
+    "12 fill values, copies, saturation": [
+        "faults/test_rows_tiles.py::test_row_12_a_swath_of_fill_values_gives_no_tile",
+        "unit/products/test_sentinel3.py::test_fill_becomes_nan_and_never_detector_zero",
+    ],
+    "13 across the antimeridian, over the pole": [
+        "faults/test_rows_archive.py::test_row_13_where_degrees_have_no_areas",
+        "unit/geo/test_footprints.py::test_swath_over_the_pole_covers_a_tile_near_it",
+    ],
+    "14 no overlap, a sliver, an outline that crosses itself": [
+        "faults/test_rows_archive.py::"
+        "test_row_14_a_footprint_elsewhere_a_sliver_and_one_that_crosses_itself",
+    ],
+    "15 windows over midnight, month and year": [
+        "scripts/test_step20.py::test_pairs_over_the_turn_of_the_year",
+        "unit/preprocess/test_pairing.py::test_exactly_the_products_within_the_window_are_paired",
+    ],
+    "16 a KML that is no mask": [
+        "faults/test_rows_tiles.py::"
+        "test_row_16_a_mask_that_is_none_stops_before_anything_is_written",
+        "unit/geo/test_masks.py::test_unusable_files_are_refused_by_name",
+    ],
+    "17 killed in the middle of a write": [
+        "scripts/test_step20.py::test_a_crash_at_any_write_leaves_no_trace_after_a_rerun",
+        "scripts/test_step30.py::test_a_crash_at_any_write_leaves_no_trace_after_a_rerun",
+        "scripts/test_step40.py::test_a_crash_at_any_write_is_repaired_by_a_repeat",
+        "scripts/test_step50.py::test_killed_on_the_way_and_repeated_with_two_workers",
+    ],
+    "18 a rerun, with other options too": [
+        "scripts/test_step20.py::test_other_options_are_refused_with_the_difference",
+        "scripts/test_step40.py::test_rerun_changes_nothing_and_says_so",
+        "scripts/test_step40.py::"
+        "test_other_options_are_refused_with_the_difference_and_force_removes_what_is_listed",
+    ],
+    "19 a worker is killed": [
+        "faults/test_rows_tiles.py::test_row_19_a_worker_that_is_killed_twice_over_one_scene",
+        "unit/core/test_parallel.py::test_workers_end_with_a_parent_that_was_killed",
+    ],
+    "20 a selection or a table that does not fit": [
+        "faults/test_rows_tiles.py::test_row_20_a_selection_that_does_not_fit",
+        "unit/preprocess/test_inventory_file.py::"
+        "test_a_spreadsheet_with_bom_semicolons_commas_and_crlf_is_read",
+        "unit/config/test_config.py::test_selection_reports_all_problems",
+    ],
     "23 model_name is a path, a module of others, a module without GAN": [
         "faults/test_model_loading.py::test_a_name_is_never_a_path",
         "faults/test_model_loading.py::test_helper_modules_are_refused",

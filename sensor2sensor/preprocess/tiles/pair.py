@@ -23,6 +23,7 @@ from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
 from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import CLOUD
+from sensor2sensor.products.s2_coding import moved_back
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 from sensor2sensor.products.snap import SnapWindow
@@ -70,7 +71,9 @@ class OpenPair:
         """Of everything that decides the scene's tiles: inputs, options, masks."""
         # Products go by size and time of their files: to hash gigabytes at every rerun would take
         # longer than to find all tiles done.
-        s2 = [self.s2.name, _file_marks(self._s2_path, self._s2_members)]
+        s2: list[Any] = [self.s2.name, _file_marks(self._s2_path, self._s2_members)]
+        if self.s2.layout != "SAFE":  # a sidecar may lie beside it
+            s2.append([self.s2.quantification, self.s2.offsets])
         s3 = None
         if self.s3 is not None:
             s3 = [self.s3.name, _file_marks(self.s3.path, self.s3.members_in_use())]
@@ -119,7 +122,7 @@ class OpenPair:
         assert self.s3 is not None
         with partner_at_fault():
             if self.options.backend == "snap":
-                return SnapWindow(self.s3, self.grid, self._s2_path)
+                return SnapWindow(self.s3, self.grid, self.s2, self._s2_path)
             return OlciWindow(self.s3, self.grid)
 
     def overview_in_red(self) -> tuple[NDArray[np.float32], int]:
@@ -149,6 +152,8 @@ def _check_usable(product: S2Product, options: TileOptions) -> None:
     missing = product.missing(options.bands, options.resolution_m)
     if missing:
         raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
+    if doubt := moved_back(product, options.bands, options.resolution_m):
+        raise ProductError(doubt, where=product.name)
     # Without a mask every pixel reads as clear: a limit on clouds would hold for any of them.
     if options.cloud_must_be_known and not product.quality_given(options.resolution_m) & CLOUD:
         what = "has no cloud mask (SCL, MSK_CLASSI or MSK_CLOUDS): --max-cloud cannot be kept"

@@ -1,0 +1,206 @@
+"""Frames of one Sentinel-3 pass that follow each other, read as one product.
+
+    product = joined([open_s3(first), open_s3(next_one)])
+    with product.open() as reader:
+        radiance = reader.radiances(slice(4000, 4200), slice(2000, 2100))
+
+The ground segment cuts a pass every three minutes, wherever that is. The rows of a pass are those
+of its frames in the order of time; each is read by its own frame's scales, fill and tables.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.geo.footprints import bridged
+from sensor2sensor.products.acquisitions import frame_of, s3_order
+from sensor2sensor.products.bands import OLCI_BANDS
+from sensor2sensor.products.s3_reader import S3Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from sensor2sensor.products.sentinel3 import S3Product
+
+# Footprints end at the middles of the last and the first row: the ground of a second between them
+# is part of neither.
+SEAM_M = 7_000.0
+
+
+@dataclass(frozen=True)
+class S3Pass:
+    """Frames that follow each other, in the order of time; made by :func:`joined`."""
+
+    frames: tuple[S3Product, ...]
+
+    @property
+    def name(self) -> str:
+        """The names of its frames."""
+        return " + ".join(frame.name for frame in self.frames)
+
+    @cached_property
+    def footprint(self) -> Any:
+        """Of all frames, longitude and latitude, without the gap of a row between two of them."""
+        return bridged([frame.footprint for frame in self.frames], SEAM_M)
+
+    @contextmanager
+    def open(self) -> Iterator[S3Reader]:
+        """A reader of the rows of all frames; files are opened when first asked for.
+
+        Raises:
+            ProductError: the frames are not parts of one image.
+        """
+        with ExitStack() as stack:
+            yield PassReader([(one, stack.enter_context(one.open())) for one in self.frames])
+
+    def row_times(self, reader: S3Reader, rows: slice) -> npt.NDArray[np.datetime64]:
+        """When rows were sensed, UTC in microseconds [h]; see `S3Product.row_times`."""
+        assert isinstance(reader, PassReader), "made by open()"
+        return reader.row_times(rows)
+
+
+def joined(frames: Sequence[S3Product]) -> S3Product | S3Pass:
+    """Frames as one product; a single one is that itself.
+
+    Raises:
+        ProductError: they do not follow each other, or are of different processings.
+    """
+    if len(frames) == 1:
+        return frames[0]
+    ordered = tuple(sorted(frames, key=s3_order))
+    for one, other in pairwise(ordered):
+        if not frame_of(one).goes_on_in(frame_of(other)):
+            what = f"does not go on where {one.name} ends"
+        elif one.collection != other.collection:
+            # Their flag words have other bits.
+            what = f"is of collection {other.collection}, {one.name} of {one.collection}"
+        elif one.columns != other.columns:
+            what = f"has {other.columns} columns, {one.name} has {one.columns}"
+        else:
+            continue
+        raise ProductError(f"{what}: no next frame of it", where=other.name, hint="repeat step 20")
+    return S3Pass(ordered)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of one frame that a pass takes: those from `first` on, at `start` of the pass."""
+
+    frame: S3Product
+    reader: S3Reader
+    first: int
+    start: int
+
+    @property
+    def stop(self) -> int:
+        """Where they end in the pass."""
+        return self.start + self.frame.rows - self.first
+
+    def within(self, rows: slice) -> slice:
+        """The frame's own rows among some of the pass; empty where there are none."""
+        shift = self.first - self.start
+        start, stop = max(rows.start, self.start), min(rows.stop, self.stop)
+        return slice(start + shift, max(start, stop) + shift)
+
+
+class PassReader(S3Reader):
+    """Reads windows of the rows of all frames, as `S3Reader` those of one."""
+
+    def __init__(self, frames: Sequence[tuple[S3Product, S3Reader]]) -> None:
+        self._parts = _rows_of(frames)
+        first = frames[0][0]
+        name = " + ".join(frame.name for frame, _ in frames)
+        super().__init__(first.files, name, self._parts[-1].stop, first.columns)
+
+    def tie_geolocation(
+        self,
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], int, int]:
+        """Latitude and longitude of tie points [rows, tie columns], and their steps.
+
+        Each row has the tie points at or before it, whatever the step of its frame is: two frames
+        of such a step meet anywhere.
+        """
+        latitude, longitude, steps = [], [], set()
+        for part in self._parts:
+            lat, lon, row_step, column_step = part.reader.tie_geolocation()
+            at = np.arange(part.first, part.frame.rows) // row_step
+            latitude.append(lat[at])
+            longitude.append(lon[at])
+            steps.add((lat.shape[1], column_step))
+        if len(steps) > 1:
+            raise ProductError("its frames have other tie points", where=self.name)
+        return np.concatenate(latitude), np.concatenate(longitude), 1, column_step
+
+    def row_times(self, rows: slice) -> npt.NDArray[np.datetime64]:
+        """When rows were sensed, UTC in microseconds [h]."""
+        return np.concatenate(
+            [part.frame.row_times(part.reader, own) for part, own in self._own(rows)]
+        )
+
+    def time_stamps(self, rows: slice) -> npt.NDArray[np.datetime64] | None:
+        """Time stamps of rows as stored [h]; None where a frame lacks their file."""
+        found = [part.reader.time_stamps(own) for part, own in self._own(rows)]
+        there = [stamps for stamps in found if stamps is not None]
+        return np.concatenate(there) if len(there) == len(found) else None
+
+    @property
+    def flag_masks(self) -> dict[str, int]:
+        """Mask by flag meaning, the same in every frame."""
+        masks = [part.reader.flag_masks for part in self._parts]
+        if any(one != masks[0] for one in masks[1:]):
+            raise ProductError("the flags of its frames have other bits", where=self.name)
+        return masks[0]
+
+    def solar_flux(
+        self, rows: slice, cols: slice, bands: Sequence[str] = OLCI_BANDS
+    ) -> npt.NDArray[np.float32]:
+        """In-band solar irradiance [bands, h, w] by each frame's own table."""
+        return self._stacked(rows, lambda one, own: one.solar_flux(own, cols, bands), axis=1)
+
+    def sun_zenith(self, rows: slice, cols: slice) -> npt.NDArray[np.float32]:
+        """Sun zenith angle [h, w] in degrees, interpolated within each frame."""
+        return self._stacked(rows, lambda one, own: one.sun_zenith(own, cols))
+
+    def _window(self, name: str, variable: str, rows: slice, cols: slice) -> npt.NDArray[Any]:
+        # What every other reading of pixels goes through.
+        return self._stacked(rows, lambda one, own: one._window(name, variable, own, cols))
+
+    def _stacked(
+        self,
+        rows: slice,
+        read: Callable[[S3Reader, slice], npt.NDArray[Any]],
+        axis: int = 0,
+    ) -> npt.NDArray[Any]:
+        return np.concatenate([read(part.reader, own) for part, own in self._own(rows)], axis)
+
+    def _own(self, rows: slice) -> list[tuple[_Rows, slice]]:
+        """The frames that some rows of the pass lie in, each with its own of them."""
+        inside, _ = self._inside(rows, slice(None))
+        found = [(part, part.within(inside)) for part in self._parts]
+        return [(part, own) for part, own in found if own.stop > own.start]
+
+
+def _rows_of(frames: Sequence[tuple[S3Product, S3Reader]]) -> list[_Rows]:
+    """The rows of each frame, those left out that the frame before it has already."""
+    found: list[_Rows] = []
+    start, seen = 0, None
+    # Between start and stop rows are known to one row: better one twice than one lost.
+    stamped = all(reader.time_stamps(slice(0, 1)) is not None for _, reader in frames)
+    for frame, reader in frames:
+        times = frame.row_times(reader, slice(None))
+        half_a_row = (times[-1] - times[0]) / (2 * (len(times) - 1))
+        margin = half_a_row if stamped else -half_a_row
+        first = 0 if seen is None else int(np.searchsorted(times, seen + margin))
+        if first < frame.rows:
+            found.append(_Rows(frame, reader, first, start))
+            start, seen = found[-1].stop, times[-1]
+    return found

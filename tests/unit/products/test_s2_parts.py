@@ -1,0 +1,151 @@
+"""Parts of one tile received apart, joined: what a product of the whole tile gives."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.geo.footprints import project
+from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.s2_parts import open_parts, together
+from sensor2sensor.products.sentinel2 import S2Product, open_s2
+from tests.fakes import World, make_s2
+from tests.fakes.s2 import DEFAULT_SENSING
+
+CUT = 0.43  # of the tile, from the top: row 82.56 of 192
+COMMON = {
+    "world": World(0), "size_px": 192, "bands": ("B02", "B04", "B05"), "cloud": 0.4,
+    "quality_masks": False, "nodata_wedge": 0.1,
+}  # fmt: skip
+KINDS = {
+    "L1C": {"level": "L1C", "baseline": "04.00"},
+    "L1C, polygons": {"level": "L1C", "baseline": "03.01"},
+    "L2A": {"level": "L2A", "baseline": "05.09"},
+}
+Trio = tuple[S2Product, S2Product, S2Product]
+
+
+def _strip(number: int) -> dict[str, object]:
+    return {
+        "strip": DEFAULT_SENSING + timedelta(seconds=4 + 20 * number),
+        "generated": DEFAULT_SENSING + timedelta(hours=4 + number),
+    }
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trio]:
+    """The whole tile and its northern and southern part, by kind of product."""
+    found = {}
+    for kind, options in KINDS.items():
+        root = tmp_path_factory.mktemp("parts")
+        shares = ((0.0, 1.0), (0.0, CUT), (CUT, 1.0))
+        found[kind] = tuple(
+            open_s2(make_s2(root, **COMMON, **options, **_strip(number), part=part))
+            for number, part in enumerate(shares)
+        )
+    return found
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_pixels_clouds_and_masks_are_those_of_the_whole(made: dict[str, Trio], kind: str) -> None:
+    whole, north, south = made[kind]
+    for parts in ([north, south], [south, north]):
+        both = together(parts)
+        assert both.parts == tuple(parts)
+        window = PixelWindow(-5, 60, 150, 50)
+        for place in (None, window):
+            true, word = whole.read_reflectance(("B02", "B04"), 10, place)
+            found, said = both.read_reflectance(("B02", "B04"), 10, place)
+            np.testing.assert_array_equal(found, true, strict=True)
+            np.testing.assert_array_equal(said, word, strict=True)
+            (mask, source), (other, as_said) = (
+                one.read_quality(10, place) for one in (whole, both)
+            )
+            np.testing.assert_array_equal(other, mask, strict=True)
+            assert as_said == source == both.quality_source(10)
+        assert (word & np.uint32(Quality.S2_NODATA)).any()
+        assert both.quality_given(10) == whole.quality_given(10)
+        np.testing.assert_array_equal(
+            both.quality_overview(10, (48, 48)), whole.quality_overview(10, (48, 48))
+        )
+    assert north.read_reflectance(("B02",), 10)[1].any(), "a part has no data in the other"
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_facts_are_those_of_the_first_and_ground_that_of_all(
+    made: dict[str, Trio], kind: str
+) -> None:
+    whole, north, south = made[kind]
+    both = together([south, north])
+    assert both.name == f"{south.name} + {north.name}"
+    assert both.tile_time == south.tile_time != north.tile_time
+    assert both.overpass == whole.overpass and both.acquisition == whole.acquisition
+    assert both.baseline == whole.baseline and both.grids == whole.grids
+    ground, true = (project(one.footprint, "EPSG:32617") for one in (both, whole))
+    assert ground.symmetric_difference(true).area < 1e-3 * true.area
+    assert both.cloud_fraction == pytest.approx(whole.cloud_fraction, abs=0.02)
+    assert both.missing(("B02", "B11"), 10) == [
+        f"B11 at 10 m ({south.name})",
+        f"B11 at 10 m ({north.name})",
+    ]
+
+
+def test_an_overview_is_that_of_the_whole_but_for_the_cut(made: dict[str, Trio]) -> None:
+    whole, north, south = made["L1C"]
+    both = together([north, south])
+    true, _ = whole.read_reflectance(("B04",), 10, overview=4)
+    found, _ = both.read_reflectance(("B04",), 10, overview=4)
+    rows = np.arange(len(true))
+    away = np.abs(rows - CUT * len(true)) > 6
+    np.testing.assert_allclose(found[away], true[away], atol=2e-3)
+    assert np.isnan(found).mean() == pytest.approx(np.isnan(true).mean(), abs=0.02)
+
+
+def test_each_part_is_read_by_its_own_offset_and_mask(tmp_path: Path) -> None:
+    options = {**COMMON, "resolutions": (10,), "level": "L1C"}
+    old = make_s2(tmp_path, **options, **_strip(0), baseline="03.01", part=(0.0, CUT))
+    new = make_s2(tmp_path, **options, **_strip(1), baseline="04.00", part=(CUT, 1.0))
+    both = open_parts([new, old])
+    assert both.baseline == "04.00 + 03.01"
+    assert both.quality_source(10) == "MSK_CLASSI + MSK_CLOUDS"
+    assert both.quality_given(10) == open_s2(old).quality_given(10)
+    values, _ = both.read_reflectance(("B02",), 10)
+    for path in (old, new):
+        own, word = open_s2(path).read_reflectance(("B02",), 10)
+        has = (word & np.uint32(Quality.S2_NODATA)) == 0
+        np.testing.assert_array_equal(values[has], own[has])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"sensing": DEFAULT_SENSING + timedelta(days=5)}, "another acquisition or level"),
+        ({"platform": "S2B"}, "another acquisition or level"),
+        ({"level": "L2A"}, "another acquisition or level"),
+        ({"ulx": 500_040.0}, "another grid"),
+    ],
+)
+def test_what_is_no_part_is_refused_by_name(
+    made: dict[str, Trio], tmp_path: Path, options: dict[str, object], said: str
+) -> None:
+    first = made["L1C"][1]
+    other = make_s2(tmp_path, **{**COMMON, "bands": ("B02",), "resolutions": (10,), **options})
+    with pytest.raises(ProductError, match=said) as caught:
+        open_parts([first.path, other])
+    assert other.name.removesuffix(".SAFE") in str(caught.value)
+
+
+def test_a_damaged_part_is_named(made: dict[str, Trio], tmp_path: Path) -> None:
+    _, north, south = made["L1C"]
+    path = Path(shutil.copytree(south.path, tmp_path / south.path.name))
+    (image,) = path.rglob("*_B02.jp2")
+    image.write_bytes(image.read_bytes()[:400])
+    both = open_parts([north.path, path])
+    with pytest.raises(ProductError, match=image.name):
+        both.read_reflectance(("B02",), 10)
