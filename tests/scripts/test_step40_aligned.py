@@ -124,8 +124,11 @@ def test_where_nothing_moved_every_file_is_as_without_the_option(archives):
 def test_a_drift_is_sure_beyond_what_is_measured_of_none():
     (low, size_m), (high, less_m) = shift.SURE[0], shift.SURE[-1]
     assert size_m >= less_m
-    assert not shift.is_sure(GroundShift(9000.0, 0.0, low - 0.01))
-    assert not shift.is_sure(GroundShift(size_m, 0.0, low))
-    assert shift.is_sure(GroundShift(0.0, size_m + 0.1, low))
-    assert not shift.is_sure(GroundShift(less_m, 0.0, 1.0))
-    assert shift.is_sure(GroundShift(less_m + 0.1, 0.0, high))
+    assert not shift.is_sure(GroundShift(900.0, 0.0, low - 0.01), 3.0)
+    assert not shift.is_sure(GroundShift(size_m, 0.0, low), 3.0)
+    assert shift.is_sure(GroundShift(0.0, size_m + 0.1, low), 3.0)
+    assert not shift.is_sure(GroundShift(less_m, 0.0, 1.0), 3.0)
+    assert shift.is_sure(GroundShift(less_m + 0.1, 0.0, high), -3.0)
+    # No ground moves 2 km in a quarter of an hour; what does is a cloud.
+    assert not shift.is_sure(GroundShift(2000.0, 0.0, 1.0), 0.25)
+    assert shift.is_sure(GroundShift(2000.0, 0.0, 1.0), -1.0)

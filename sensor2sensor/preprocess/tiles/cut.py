@@ -198,7 +198,9 @@ class Cutter:
     def _aligned(self, tile: CutTile) -> OlciTile | None:
         """Its OLCI pixels where they show its ground; None where the drift is not sure."""
         drift, meter = tile.drift, self._drift_meter
-        if tile.olci is None or drift is None or not meter.whole or not is_sure(drift):
+        if tile.olci is None or drift is None or tile.time_gap_h is None:
+            return None
+        if not meter.whole or not is_sure(drift, tile.time_gap_h):
             return None
         return aligned(tile.olci, self._start_reading_olci().result(), tile.grid, drift)
 

@@ -327,6 +327,8 @@ def _wrong_values(args: argparse.Namespace) -> Iterator[str]:
     if args.max_timediff is not None and not 0.0 <= args.max_timediff < math.inf:
         yield "--max-timediff must be a number of hours, 0 or more"
     yield from shift_limit.wrong_values(args)
+    if args.correct_shift and args.backend != "own":
+        yield "--correct-shift takes other pixels than SNAP collocates: leave --backend out"
 
 
 def _get(args: argparse.Namespace, name: str) -> float:

@@ -30,13 +30,23 @@ LIMIT_M = 4_500.0  # 0.3 m/s over four hours; farther peaks are chance
 
 # From which quality on, what size of a shift is more than error: the 99th percentile of what is
 # measured of that quality where nothing moved (benchmarks/drift.py, benchmarks/results/drift.json).
-SURE = ((0.25, 100.0), (0.4, 60.0), (0.6, 40.0))
+SURE = ((0.25, 60.0), (0.6, 40.0))
+# Pack ice in a storm. A look some minutes later shows clouds where the wind has carried them, and
+# bright as they are their peak may be the highest: 6 m/s in the simulation.
+FASTEST_M_S = 1.0
 
 
-def is_sure(drift: GroundShift) -> bool:
-    """Whether a measured drift is more than what is measured where there is none."""
+def is_sure(drift: GroundShift, gap_h: float) -> bool:
+    """Whether a measured drift is more than what is measured of none, and no faster than ground.
+
+    Args:
+        drift: what was measured.
+        gap_h: hours between the looks, of either sign.
+    """
     sizes_m = [size_m for least, size_m in SURE if drift.quality >= least]
-    return bool(sizes_m) and drift.length_m > sizes_m[-1]
+    if not sizes_m:
+        return False
+    return sizes_m[-1] < drift.length_m <= sizes_m[-1] + FASTEST_M_S * 3600.0 * abs(gap_h)
 
 
 def aligned(olci: OlciTile, swath: OlciWindow, tile: Grid, drift: GroundShift) -> OlciTile | None:
