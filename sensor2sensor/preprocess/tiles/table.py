@@ -60,6 +60,8 @@ class TileRow:
             were tried: one over it is its sampling weight. None where all were alike.
         aligned_pixels: with ``--correct-shift``, how many OLCI pixels it uses by the drift; None
             where that is not sure, and no pixel moved.
+        cloud_source: what told of its clouds, where that is no mask of the product's own: a mask
+            of ``--cloud-mask`` with its limit, or the scene's own percentage.
     """
 
     tile: str
@@ -90,6 +92,7 @@ class TileRow:
     sha256: str
     overpass: str = ""
     draw_weight: float | None = None
+    cloud_source: str | None = None
     aligned_pixels: int | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -119,7 +122,7 @@ _FIRST_IN_LOGS = (
     *("overpass", "time_gap_h", "sha256"),
 )
 # Columns that a table has only where a row says anything: other tables stay those of before.
-_WHERE_USED = ("draw_weight", "aligned_pixels")
+_WHERE_USED = ("draw_weight", "cloud_source", "aligned_pixels")
 _YES_NO = {"true": True, "false": False, "": None}
 
 

@@ -211,6 +211,7 @@ def tile_row(tile: CutTile, pair: OpenPair, *, sha256: str) -> TileRow:
         overpass=pair.s2.overpass,
         draw_weight=tile.draw_weight,
         aligned_pixels=None if tile.aligned is None else tile.aligned.used,
+        cloud_source=pair.cloud_source,
     )
 
 
