@@ -112,7 +112,12 @@ def test_the_error_falls_on_bands_that_were_not_looked_at(archives):
 def test_where_nothing_moved_every_file_is_as_without_the_option(archives):
     plain = tree(cut(archives["still"]))
     asked = tree(cut(archives["still"], "--correct-shift"))
-    told = {"manifest.json", *(name for name in plain if name.startswith("scenes/"))}
+    # What says which options there were: every tile, and the table of them, is the same.
+    told = {
+        "manifest.json",
+        "quality.html",
+        *(name for name in plain if name.startswith("scenes/")),
+    }
     assert plain.keys() == asked.keys()
     assert {name for name in plain if plain[name] != asked[name]} == told
     facts = [json.loads(one["manifest.json"]) for one in (plain, asked)]

@@ -30,7 +30,7 @@ LIMIT_M = 4_500.0  # 0.3 m/s over four hours; farther peaks are chance
 
 # From which quality on, what size of a shift is more than error: the 99th percentile of what is
 # measured of that quality where nothing moved (benchmarks/drift.py, benchmarks/results/drift.json).
-SURE = ((0.25, 60.0), (0.6, 40.0))
+SURE = ((0.25, 70.0), (0.6, 40.0))
 # Pack ice in a storm. A look some minutes later shows clouds where the wind has carried them, and
 # bright as they are their peak may be the highest: 6 m/s in the simulation.
 FASTEST_M_S = 1.0
