@@ -15,7 +15,7 @@ from operator import attrgetter
 
 from sensor2sensor.preprocess.inventory.sightings import Sighting
 
-# A frame whose row nearest to the tile's middle is its very first begins after it; a row takes 44 ms.
+# A row takes 44 ms: a frame whose first row is nearest to the tile's middle begins after it.
 _FIRST_ROW = timedelta(seconds=0.03)
 Paths = frozenset[str]
 
