@@ -120,13 +120,28 @@ class FolderFiles(ProductFiles):
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        found = []
+        walked = self._walk()
+        return tuple(sorted(folder + name for folder, names in walked for name in names))
+
+    def _walk(self) -> Iterator[tuple[str, list[str]]]:
+        """Every folder, as a prefix of names, with the names of its files."""
+        root = len(str(self.path)) + 1
         # Without onerror a folder that may not be read would count as empty.
         for folder, below, files in os.walk(self.path, onerror=self._not_listed):
             below[:] = [name for name in below if not containers.is_companion(name)]
-            files = [name for name in files if not containers.is_companion(name)]
-            found += [(Path(folder) / file).relative_to(self.path).as_posix() for file in files]
-        return tuple(sorted(found))
+            inside = folder[root:].replace(os.sep, "/")
+            names = [name for name in files if not containers.is_companion(name)]
+            yield f"{inside}/" if inside else "", names
+
+    def _top(self) -> list[str]:
+        """What lies in the folder itself."""
+        return next(self._walk(), ("", []))[1]
+
+    def _spelt(self, name: str) -> str:
+        if "/" in name or "_by_case" in vars(self):
+            return super()._spelt(name)
+        # Most that are asked for in vain, like the other sensor's metadata, would lie on top.
+        return {one.casefold(): one for one in self._top()}.get(name.casefold(), name)
 
     def _not_listed(self, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):

@@ -6,21 +6,23 @@ import argparse
 import errno
 import logging
 import math
-import re
 import sys
 import traceback
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import NoReturn
 
-from sensor2sensor.core import geodata, notices, streams
+from sensor2sensor.core import geodata, interrupts, notices, streams
 from sensor2sensor.core.blame import sentence
 from sensor2sensor.core.errors import InputError, Sensor2SensorError, debugging
+from sensor2sensor.core.stepreport import EXIT_DONE as EXIT_DONE
+from sensor2sensor.core.stepreport import EXIT_SOME_FAILED as EXIT_SOME_FAILED
+from sensor2sensor.core.stepreport import StepReport as StepReport
 
 logger = logging.getLogger(__name__)
 
-EXIT_DONE, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 130, 143
 LONGEST_PATH = 1024  # shown whole in an error
 # The words a user typed where a door is a part of another command; its errors begin with them.
 _called: ContextVar[str | None] = ContextVar("called", default=None)
@@ -128,8 +130,8 @@ def parser(
         doc: The docstring; its text is shown as it stands, but for the words
             that call it in its examples.
         prog: The command's name, unless it is :func:`called_as` another.
-        steps: Also add ``--dry-run``, ``--limit``, ``--workers`` and ``--seed`` of the numbered
-            steps.
+        steps: Also add ``--dry-run``, ``--limit``, ``--workers``, ``--scheduler`` and ``--seed``
+            of the numbered steps.
         seed: Whether the step draws anything; without draws there is no ``--seed``.
     """
     called = _called.get()
@@ -167,6 +169,11 @@ def parser(
         )
         common.add_argument(
             "--workers", type=positive, default=1, metavar="N", help="processes (default 1)"
+        )
+        common.add_argument(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="tcp://host:port of a Dask scheduler, whose workers take the place of processes",
         )
     if steps and seed:
         common.add_argument(
@@ -224,7 +231,7 @@ def main_guard(
     """Parse, run, and turn errors into one line and an exit code.
 
     Returns:
-        0 done, 1 some items failed, 2 bad input, 130 interrupted.
+        0 done, 1 some items failed, 2 bad input, 130 interrupted, 143 after SIGTERM in a step.
     """
     streams.forgive()
     args = arguments.parse_args(argv)
@@ -236,11 +243,14 @@ def main_guard(
         logging.getLogger("sensor2sensor").setLevel(logging.DEBUG)
     token = debugging.set(args.debug)
     try:
-        code = fn(args)
+        with _workers_of(args):
+            code = fn(args)
         sys.stdout.flush()  # a full disk is told of here, not in a traceback of Python's end
         return code
     except Sensor2SensorError as error:
         return _fail(str(error), arguments.prog, args.debug, error.exit_code)
+    except interrupts.Terminated:
+        return _fail("ended by SIGTERM", arguments.prog, args.debug, EXIT_TERMINATED)
     except KeyboardInterrupt:
         return _fail("interrupted", arguments.prog, args.debug, EXIT_INTERRUPTED)
     except OSError as error:
@@ -252,6 +262,19 @@ def main_guard(
         return _fail(problem, arguments.prog, args.debug, EXIT_SOME_FAILED)
     finally:
         debugging.reset(token)
+
+
+@contextmanager
+def _workers_of(args: argparse.Namespace) -> Iterator[None]:
+    """What a step that has workers needs around it: their cluster, and SIGTERM like Ctrl-C."""
+    with ExitStack() as around:
+        if hasattr(args, "scheduler"):
+            around.enter_context(interrupts.raised())
+        if getattr(args, "scheduler", None):
+            from sensor2sensor.core.cluster import joined
+
+            around.enter_context(joined(args.scheduler))
+        yield
 
 
 def _system_error(error: OSError) -> str:
@@ -267,73 +290,6 @@ def _fail(message: str, prog: str, debug: bool, code: int) -> int:
     for line in message.splitlines():
         print(f"{prog}: {line}", file=sys.stderr)
     return code
-
-
-# What differs between items that failed of one cause: product names and what stands in brackets.
-_PARTICULARS = re.compile(r"\([^()]*\)|[^\s;,:]*\d{8}T\d{6}[^\s;,:]*")
-
-
-class StepReport:
-    """Counts what a step did, or in a dry run what it would do, and prints the final line."""
-
-    def __init__(self, step: str, *, dry_run: bool = False) -> None:
-        self.step = step
-        self.dry_run = dry_run
-        self.done_items: list[str] = []
-        self.skipped_items: list[str] = []
-        self.failed_items: list[tuple[str, str]] = []
-        self.notes: list[str] = []
-
-    def done(self, item: str) -> None:
-        """Count an item as done."""
-        self.done_items.append(item)
-
-    def skipped(self, item: str) -> None:
-        """Count an item as finished earlier with equal inputs and options."""
-        self.skipped_items.append(item)
-
-    def failed(self, item: str, reason: str) -> None:
-        """Count an item as failed, with the reason."""
-        self.failed_items.append((item, reason))
-
-    def note(self, text: str) -> None:
-        """Remember a line to print before the counts."""
-        self.notes.append(text)
-
-    def finish(self) -> int:
-        """Print notes, failures and counts; returns the exit code."""
-        self.tell()
-        done = "would be done" if self.dry_run else "done"
-        print(
-            f"{self.step}: {len(self.done_items)} {done}, {len(self.skipped_items)} already there,"
-            f" {len(self.failed_items)} failed",
-            flush=True,
-        )
-        return EXIT_SOME_FAILED if self.failed_items else EXIT_DONE
-
-    def tell(self) -> None:
-        """Print notes and failures once: what stops a step in the end must not hide them."""
-        for text in self.notes:
-            print(text)
-        for line in self._failures():
-            print(f"  failed: {line}")
-        self.notes.clear()
-
-    def _failures(self) -> list[str]:
-        """A line for each cause: the first item with its reason, then the others' names."""
-        causes: dict[str, list[tuple[str, str]]] = {}
-        for failed, reason in self.failed_items:
-            item = streams.one_line(failed)
-            cause = _PARTICULARS.sub("", reason.replace(item, ""))
-            causes.setdefault(cause, []).append((item, reason))
-        lines = []
-        for (item, reason), *others in causes.values():
-            line = reason if item in reason else f"{item}: {reason}"
-            if others:
-                line += f"\n          and {len(others)} more like it: "
-                line += ", ".join(name for name, _ in others)
-            lines.append(line)
-        return lines
 
 
 def say(text: str) -> None:

@@ -27,6 +27,8 @@ _COMPANIONS = {
 _METADATA = re.compile(r"(?:.*/)?(?:MTD_MSIL(?:1C|2A)\.xml|xfdumanifest\.xml)", re.IGNORECASE)
 # Until December 2016: several granules in one product, and metadata under long names.
 _OLD_METADATA = re.compile(r"S2[A-D]_(?:OPER|USER)_MTD_SAFL(?:1C|2A)_.*\.xml", re.IGNORECASE)
+# Of one tile, in the open buckets; a STAC item may have any name.
+OPEN_METADATA = ("metadata.xml", "granule_metadata.xml", "mtd_tl.xml")
 _CONTAINERS = re.compile(
     r"\.(tar|tar\.(?:gz|bz2|xz|zst)|tgz|tbz2?|txz|7z|rar|gz|bz2|xz|zst)$", re.IGNORECASE
 )
@@ -55,6 +57,15 @@ _METHODS = {
     95: "xz",
     98: "PPMd",
 }
+# Images of one band each, as the open buckets have them: named by band, or by the colour that a
+# STAC item calls it, here or in a folder by resolution.
+BAND_IMAGE = re.compile(
+    r"(?:R(?P<folder>10|20|60)m/)?(?!MSK_)(?:[^/]*[_-])?"
+    r"(?P<band>B0[1-9]|B8A|B1[0-2]|SCL|COASTAL|BLUE|GREEN|RED|REDEDGE[123]|NIR(?:08|09)?|CIRRUS"
+    r"|SWIR(?:16|22))(?:[_-](?P<size>10|20|60)m)?\.(?P<kind>tiff?|jp2)",
+    re.IGNORECASE,
+)
+_BAND_FOLDERS = {"r10m", "r20m", "r60m"}
 READ_METHODS = (0, 8)  # stored and Deflate: what GDAL and Python both read in place
 _SPLIT = "is one part of a split archive"
 _JOIN = "join the parts first (zip -s 0 NAME.zip --out WHOLE.zip, or 7z x NAME)"
@@ -76,6 +87,21 @@ def is_metadata(name: str) -> bool:
     return _METADATA.fullmatch(name) is not None and not within_companion(name)
 
 
+def is_open_product(names: Iterable[str]) -> bool:
+    """Whether files, or what lies in one folder, may be a product as the open buckets have them.
+
+    By names alone: images of single bands, and a STAC item or what describes a tile beside them.
+    """
+    listed = {name for name in names if not within_companion(name)}
+    described = any(
+        "/" not in name and (name.lower().endswith(".json") or name.lower() in OPEN_METADATA)
+        for name in listed
+    )
+    return described and any(
+        name.lower() in _BAND_FOLDERS or BAND_IMAGE.fullmatch(name) for name in listed
+    )
+
+
 def is_old_metadata(name: str) -> bool:
     """Whether a file name is that of product metadata from before December 2016."""
     return _OLD_METADATA.fullmatch(name) is not None
@@ -91,7 +117,7 @@ def product_root(names: Iterable[str], where: Path) -> str:
     roots = sorted({_folder(name) for name in listed if is_metadata(name)}, key=len)
     # A copy inside a product belongs to it.
     outer = [root for root in roots if not any(root != r and root.startswith(r) for r in roots)]
-    found = outer or _named_tops(listed)
+    found = outer or _open_roots(listed) or _named_tops(listed)
     if len(found) > 1:
         shown = ", ".join(sorted(root.rstrip("/") or "." for root in found))
         raise ProductError(
@@ -124,6 +150,17 @@ def product_folder(folder: Path) -> Path:
 
 def _folder(name: str) -> str:
     return name[: name.rfind("/") + 1]
+
+
+def _open_roots(names: list[str]) -> list[str]:
+    """Folders, with their slash, that hold a product as the open buckets have them."""
+    by_folder: dict[str, set[str]] = {}
+    for name in names:
+        folder, image = _folder(name), BAND_IMAGE.search(name)
+        by_folder.setdefault(folder, set()).add(name[len(folder) :])
+        if image is not None and image["folder"]:
+            by_folder.setdefault(name[: image.start()], set()).add(name[image.start() :])
+    return sorted(folder for folder, inside in by_folder.items() if is_open_product(inside))
 
 
 def _named_tops(names: list[str]) -> list[str]:
@@ -162,6 +199,11 @@ def refuse_unfinished(path: Path) -> None:
     """
     if (what := unfinished(path)) is not None:
         raise ProductError(what, where=path, hint="finish it, or delete it")
+
+
+def is_whole(path: Path) -> bool:
+    """Whether nothing beside a product says that it is unfinished, or one part of several."""
+    return unfinished(path) is None and not _has_parts(path)
 
 
 def is_control_file(path: Path) -> bool:

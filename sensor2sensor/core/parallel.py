@@ -1,25 +1,25 @@
-"""A map over items that survives a failing item and a killed worker."""
+"""A map over items that survives a failing item and a killed worker.
+
+Items are worked on by this process, by processes beside it (:mod:`core.pool`) or by the workers of
+a Dask scheduler (:mod:`core.cluster`), all through ``concurrent.futures``.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, wait
+from contextvars import ContextVar
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from sensor2sensor.core import streams
+from sensor2sensor.core import geodata, notices
 from sensor2sensor.core.errors import Sensor2SensorError, debugging
-from sensor2sensor.core.geodata import suspicion
 from sensor2sensor.core.progress import progress
 
 T = TypeVar("T")
 R = TypeVar("R")
+logger = logging.getLogger(__name__)
 
 # What damaged input raises now and then, and mistakes in a program nearly always.
 PROGRAMMER_ERRORS = (AssertionError, AttributeError, LookupError, NameError, TypeError)
@@ -39,11 +39,11 @@ def reason_of(error: BaseException) -> str:
         return str(error)
     kind = "out of memory" if isinstance(error, MemoryError) else type(error).__name__
     said = " ".join(f"{kind}: {error}".split())
-    return f"{said.removesuffix(':')}{suspicion(error)}"
+    return f"{said.removesuffix(':')}{geodata.suspicion(error)}"
 
 
 @dataclass(frozen=True)
-class _Attempt(Generic[T, R]):
+class Attempt(Generic[T, R]):
     """A function whose every error is the failure of its item, and of no other item.
 
     It is turned into a :class:`Failure` where it happens, in a worker too: many errors of
@@ -54,6 +54,7 @@ class _Attempt(Generic[T, R]):
     debug: bool
 
     def __call__(self, item: T) -> R | Failure[T]:
+        """The result, or why there is none."""
         try:
             return self.fn(item)
         # SystemExit too: a source of the user's may have been written as a script.
@@ -72,7 +73,49 @@ def attempt(fn: Callable[[T], R], item: T) -> R | Failure[T]:
 
     Only interruptions get through, and with ``--debug`` what looks like a mistake in the program.
     """
-    return _Attempt(fn, debugging.get())(item)
+    return Attempt(fn, debugging.get())(item)
+
+
+class Team(Protocol):
+    """Workers that are given items.
+
+    Attributes:
+        lost: What the future of an item raises whose worker died.
+        starts_over: Whether one death costs all items that are not done.
+    """
+
+    lost: type[BaseException]
+    starts_over: bool
+
+    def submit(self, work: Attempt[Any, Any], item: Any) -> Future[Any]:
+        """Give an item to the next worker that is free."""
+
+    def alone(self, work: Attempt[Any, Any], item: Any) -> Any:
+        """The result of an item that nobody else works beside; raises ``lost`` like its future."""
+
+    def result(self, future: Future[Any]) -> Any:
+        """Wait for what came of an item."""
+
+    def died(self, error: BaseException) -> str:
+        """Who died, for a message."""
+
+    def end(self, *, early: bool) -> None:
+        """No more items. Ends what is worked on where it comes early, before it returns."""
+
+
+def prepare(*, debug: bool) -> None:
+    """What a worker does before its items, wherever it is: it has none of this process's settings.
+
+    Args:
+        debug: Whether the door runs with ``--debug``.
+    """
+    debugging.set(debug)
+    notices.set_level(debug=debug)
+    geodata.set_aside()
+
+
+# Where items go instead of this process: the cluster of --scheduler, while its door is open.
+elsewhere: ContextVar[Team | None] = ContextVar("elsewhere", default=None)
 
 
 def parallel_map(
@@ -85,109 +128,78 @@ def parallel_map(
 ) -> Iterator[tuple[T, R | Failure[T]]]:
     """Apply ``fn`` to each item and yield ``(item, result or Failure)`` in the order of the items.
 
+    An item whose worker dies is tried once more, with nothing beside it.
+
     Args:
         fn: A function that can be pickled when ``workers`` is more than one.
         items: What to do.
-        workers: Processes (spawned); 1 runs in this process.
+        workers: Processes (spawned); 1 runs in this process. A team that is :data:`elsewhere`
+            comes before both.
         label: The name of an item, for messages.
         desc: What is going on, for the progress line.
     """
-    made: _Attempt[T, R] = _Attempt(fn, debugging.get())
-    told = {"desc": desc, "unit": "item"}
-    if workers > 1:
-        pooled = _pooled(made, items, workers, label)
-        yield from progress(pooled, total=len(items), **told)
-    else:
-        serial = _serial(made, items)
+    work: Attempt[T, R] = Attempt(fn, debugging.get())
+    told, team = {"desc": desc, "unit": "item"}, _team(workers)
+    if team is None:
+        serial = _serial(work, items)
         yield from progress(serial, total=len(items), **told)
+    else:
+        spread = _spread(work, items, team, label)
+        yield from progress(spread, total=len(items), **told)
 
 
-def _serial(made: _Attempt[T, R], items: Sequence[T]) -> Iterator[tuple[T, R | Failure[T]]]:
+def _team(workers: int) -> Team | None:
+    found = elsewhere.get()
+    if found is None and workers > 1:
+        from sensor2sensor.core.pool import Pool
+
+        return Pool(workers)
+    return found
+
+
+def _serial(work: Attempt[T, R], items: Sequence[T]) -> Iterator[tuple[T, R | Failure[T]]]:
     for item in items:
-        yield item, made(item)
+        yield item, work(item)
 
 
-def _pooled(
-    made: _Attempt[T, R], items: Sequence[T], workers: int, label: Callable[[T], str]
+def _spread(
+    work: Attempt[T, R], items: Sequence[T], team: Team, label: Callable[[T], str]
 ) -> Iterator[tuple[T, R | Failure[T]]]:
-    pool = _new_pool(workers)
+    early = True
     try:
-        futures = {index: pool.submit(made, item) for index, item in enumerate(items)}
+        futures = [team.submit(work, item) for item in items]
         for index, item in enumerate(items):
             try:
-                result = futures[index].result()
-            except BrokenProcessPool:
-                # It does not say whose worker died: the item that is due is tried by itself.
-                pool.shutdown(wait=False, cancel_futures=True)
-                result = _retry_alone(made, item, label(item))
-                pool = _new_pool(workers)
-                futures.update(_resubmit(pool, made, items, index + 1, futures))
+                result = team.result(futures[index])
+            except team.lost as loss:
+                later = futures[index + 1 :]
+                wait(later)  # until none is worked on beside it
+                result = _retry_alone(work, item, team, label(item), team.died(loss))
+                if team.starts_over:
+                    again = zip(items[index + 1 :], later, strict=True)
+                    futures[index + 1 :] = [
+                        team.submit(work, one) if _lost(future, team) else future
+                        for one, future in again
+                    ]
             except Exception as error:  # an item or a result that cannot be pickled
-                result = made.failure(item, error)
+                result = work.failure(item, error)
             yield item, result
+        early = False
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        team.end(early=early)
 
 
-def _new_pool(workers: int) -> ProcessPoolExecutor:
-    # A fork would copy GDAL's and TensorFlow's threads' locks in whatever state they are.
-    context = get_context("spawn")
-    told = (debugging.get(),)
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_work, initargs=told)
+def _lost(future: Future[Any], team: Team) -> bool:
+    return future.cancelled() or isinstance(future.exception(), team.lost)
 
 
-def _begin_work(debug: bool) -> None:
-    """What a worker process does before its first item."""
-    debugging.set(debug)  # a spawned process has none of its parent's variables
-    streams.forgive()
-    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this worker once its parent is gone, killed perhaps without a chance to say so.
-
-    The kernel frees the parent's locks at once: a worker that wrote on would meet the next run.
-    """
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)  # at once: what it was writing is swept by the next run
-
-
-def _resubmit(
-    pool: ProcessPoolExecutor,
-    made: _Attempt[T, R],
-    items: Sequence[T],
-    start: int,
-    futures: dict[int, Future[R | Failure[T]]],
-) -> dict[int, Future[R | Failure[T]]]:
-    """Submit again what had not finished when the pool broke."""
-    lost = [i for i in range(start, len(items)) if not _finished(futures[i])]
-    return {i: pool.submit(made, items[i]) for i in lost}
-
-
-def _finished(future: Future[Any]) -> bool:
-    if not future.done() or future.cancelled():
-        return False
-    return not isinstance(future.exception(), BrokenProcessPool)
-
-
-def _retry_alone(made: _Attempt[T, R], item: T, name: str) -> R | Failure[T]:
-    """A worker died while this item was in flight: try it once more with a process of its own."""
-    with contextlib.closing(_Single()) as single:
-        try:
-            return single.pool.submit(made, item).result()
-        except BrokenProcessPool:
-            return Failure(item, f"{name}: the worker process was killed twice (out of memory?)")
-        except Exception as error:
-            return made.failure(item, error)
-
-
-class _Single:
-    """A pool of one that ``contextlib.closing`` can end."""
-
-    def __init__(self) -> None:
-        self.pool = _new_pool(1)
-
-    def close(self) -> None:
-        self.pool.shutdown(wait=False, cancel_futures=True)
+def _retry_alone(work: Attempt[T, R], item: T, team: Team, name: str, died: str) -> R | Failure[T]:
+    """A worker died while this item was in flight: try it once more, by itself."""
+    logger.warning("%s: %s; it is tried once more, alone", name, died)
+    try:
+        result: R | Failure[T] = team.alone(work, item)
+    except team.lost as loss:
+        return Failure(item, f"{name}: {died}, and with it alone {team.died(loss)}")
+    except Exception as error:
+        return work.failure(item, error)
+    return result

@@ -52,19 +52,25 @@ class TileCodes:
         return escaped("\n".join(text.rstrip() for text in [head, *rows, *bad]))
 
 
-def count_tile_codes(s2_root: Path) -> TileCodes:
+def count_tile_codes(s2_root: Path, *, workers: int = 1, memory: Path | None = None) -> TileCodes:
     """Count the products of each tile below an archive, by content.
+
+    Args:
+        s2_root: The archive.
+        workers: Processes.
+        memory: The folder `_inventory`, where what is found is known to the next run and step 20.
 
     Raises:
         InputError: There is no such folder.
     """
-    from sensor2sensor.products.discovery import find_s2
+    from sensor2sensor.products.discovery import find
+    from sensor2sensor.products.examination import Search
 
-    found, damaged = find_s2(s2_root)
+    found, damaged = find(Search(s2_root, "S2"), workers=workers, memory=memory)
     by_tile: dict[str, list[S2Product]] = {}
     # By the metadata: folders of archives have any name.
-    for product in found:
-        by_tile.setdefault(product.tile, []).append(product)
+    for one in found:
+        by_tile.setdefault(one.product.tile, []).append(one.product)
     tiles = [_tile(tile, products) for tile, products in by_tile.items()]
     tiles.sort(key=lambda one: (-one.products, one.tile))
     bad = [(one.item.relative_to(s2_root).as_posix(), one.reason) for one in damaged]
@@ -93,7 +99,10 @@ def write(env: Environment, found: TileCodes) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The step without its notebook; returns 1 when products could not be read."""
-    return cli.main_guard(run, cli.parser(DOC, prog="tilecodes"), argv)
+    parser = cli.parser(DOC, prog="tilecodes")
+    told = "processes (default 1)"
+    parser.add_argument("--workers", type=cli.positive, default=1, metavar="N", help=told)
+    return cli.main_guard(run, parser, argv)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,7 +110,8 @@ def run(args: argparse.Namespace) -> int:
     from sensor2sensor.config.environment import load_environment
 
     env = load_environment(args.environment)
-    found = count_tile_codes(env.require("s2_root"))
+    root, memory = env.require("s2_root"), env.inventory_dir
+    found = count_tile_codes(root, workers=args.workers, memory=memory)
     report = cli.StepReport("step 10")
     report.note(TileCodes(found.tiles, ()).table())
     for tile in found.tiles:

@@ -15,13 +15,14 @@ from sensor2sensor.core.containers import (
     is_control_file,
     is_metadata,
     is_old_metadata,
+    is_open_product,
     is_unread_container,
 )
 from sensor2sensor.products.forms import OTHER_PRODUCT, claims_any, shows_any
 from sensor2sensor.products.sentinel2 import MANIFEST as S2_MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
 MAX_DEPTH = 8
@@ -74,7 +75,11 @@ def _is_product_folder(path: Path) -> bool:
         content = list(path.iterdir())
     except OSError:  # told when the walk, or a reader, comes to it
         return named
-    return has_metadata(content) or (named and not any(_holds_product(one) for one in content))
+    return _is_product(content) or (named and not any(_holds_product(one) for one in content))
+
+
+def _is_product(content: Collection[Path]) -> bool:
+    return has_metadata(content) or is_open_product([one.name for one in content])
 
 
 def has_metadata(content: Iterable[Path]) -> bool:
@@ -96,8 +101,8 @@ def _holds_product(path: Path, depth: int = 0) -> bool:
         content = list(path.iterdir())
     except OSError:
         return False
-    if has_metadata(content) or depth >= MAX_DEPTH:
-        return has_metadata(content)
+    if _is_product(content) or depth >= MAX_DEPTH:
+        return _is_product(content)
     # What a product itself has inside, like GRANULE, is not searched to its end.
     return (named or depth == 0) and any(_holds_product(one, depth + 1) for one in content)
 

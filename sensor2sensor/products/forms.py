@@ -12,11 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensor2sensor.core import xml
 from sensor2sensor.core.archives import FolderFiles, ProductFiles
 from sensor2sensor.core.containers import glimpse
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.products.s2_open import is_open_form
 from sensor2sensor.products.sentinel2 import S2Product, read_s2
 from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
 from sensor2sensor.products.sentinel3 import S3Product, read_s3
+
+_SAFE_FILES = ("MTD_MSIL1C.xml", "MTD_MSIL2A.xml")
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,16 @@ class Form:
 
     Attributes:
         sensor: `S2` or `S3`.
-        shows: whether files are of this form; by their names, nothing is read.
+        shows: whether files are of this form: by their names, and where these leave it open by a
+            STAC item among them.
         read: the product at a path, given its files; ProductError where they are damaged.
+        tiles: the tiles its metadata name, at a glance; without it the product is read for that.
     """
 
     sensor: str
     shows: Callable[[ProductFiles], bool]
     read: Callable[[Path, ProductFiles], S2Product | S3Product]
+    tiles: Callable[[ProductFiles], set[str]] | None = None
 
 
 def _is_sen3(files: ProductFiles) -> bool:
@@ -39,20 +47,43 @@ def _is_sen3(files: ProductFiles) -> bool:
 
 
 def _is_safe(files: ProductFiles) -> bool:
-    return any(files.exists(name) for name in ("MTD_MSIL1C.xml", "MTD_MSIL2A.xml"))
+    return any(files.exists(name) for name in _SAFE_FILES)
+
+
+def _tiles_of_safe(files: ProductFiles) -> set[str]:
+    texts = [files.read(one, xml.MAX_BYTES) for one in _SAFE_FILES if files.exists(one)]
+    granules = re.findall(rb'granuleIdentifier\s*=\s*"([^"]*)"', b"".join(texts))
+    return {tile for one in granules for tile in tiles_in(one.decode("latin-1"))}
+
+
+def _is_open_form(files: ProductFiles) -> bool:
+    try:
+        return is_open_form(files)
+    except ProductError:  # its reader says what is wrong with it
+        return True
 
 
 # The first that shows counts; what a name alone calls a product is read as the first of its sensor.
-FORMS = (Form("S3", _is_sen3, read_s3), Form("S2", _is_safe, read_s2))
+FORMS = (
+    Form("S3", _is_sen3, read_s3),
+    Form("S2", _is_safe, read_s2, _tiles_of_safe),
+    Form("S2", _is_open_form, read_s2),
+)
 
-TILE_HINT = re.compile(r"_(T\d{2}[A-Z]{3})(?=_|\.|$)", re.IGNORECASE)
+_TILE_HINT = re.compile(r"_(T\d{2}[A-Z]{3})(?=_|\.|$)", re.IGNORECASE)
 NAME_HINTS = {
     "S2": re.compile(r"S2[A-D]_(?:(?:OPER|USER)_PRD_)?MSIL(1C|2A)_", re.IGNORECASE),
     "S3": re.compile(r"S3[A-D]_OL_1_E[FR]R_", re.IGNORECASE),
 }
+# Since December 2016 a product is of one tile and says of which.
+_ONE_TILE = re.compile(
+    r"S2[A-D]_MSIL(?:1C|2A)_\d{8}T\d{6}_N\d{4}_R\d{3}_(T\d{2}[A-Z]{3})_\d{8}T\d{6}(?:\.|$)",
+    re.IGNORECASE,
+)
 # Other products of these satellites share an archive's folders and are none of our failures.
 OTHER_PRODUCT = re.compile(
-    r"S1[A-D]_|S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A))",
+    r"S1[A-D]_|S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A)"
+    r"|T?\d{1,2}[A-Z]{3}_\d{8}|OPER_MSI_L(?:1C|2A)_TL_)",
     re.IGNORECASE,
 )
 # What names of members say of an archive that cannot be opened, or holds another one.
@@ -98,3 +129,14 @@ def shows(path: Path, sensor: str) -> bool:
 def shows_any(path: Path) -> bool:
     """Whether it is a product of either sensor by what can be seen of it."""
     return any(shows(path, sensor) for sensor in NAME_HINTS)
+
+
+def tiles_in(name: str) -> set[str]:
+    """The tiles that a name speaks of."""
+    return {tile.upper() for tile in _TILE_HINT.findall(name)}
+
+
+def tile_named(path: Path) -> str | None:
+    """The tile of a product by a name that is whole, as the ground segment gives it."""
+    found = _ONE_TILE.match(path.name)
+    return found[1].upper() if found else None

@@ -47,7 +47,7 @@ def located(files: ProductFiles, name: str, granule: str) -> str:
         granule: the granule's folder as it is, with its slash.
     """
     parts = name.split("/")
-    if len(parts) < 3 or parts[0].upper() != "GRANULE" or files.exists(name):
+    if len(parts) < 3 or parts[0].upper() != "GRANULE":
         return name
     moved = granule + "/".join(parts[2:])
-    return moved if files.exists(moved) else name
+    return moved if moved != name and not files.exists(name) and files.exists(moved) else name

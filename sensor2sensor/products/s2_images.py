@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -15,7 +16,7 @@ from sensor2sensor.products.quality import CLOUD_MASK_TYPES, from_classi, from_s
 from sensor2sensor.products.reading import naming_damage, read_xml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
 
@@ -74,9 +75,12 @@ def open_raster(files: ProductFiles, member: str) -> Iterator[Any]:
 
 def _opened(path: str) -> Any:
     import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
 
-    # A product folder is known: listing it for side files at every open only costs time.
-    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+    # A product folder is known: listing it for side files at every open only costs time. Where an
+    # image lies is known too, and some say it in such a side file alone.
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(path)
 
 
@@ -96,7 +100,7 @@ def read_window(
         if (source.height, source.width) != grid.shape:
             raise ProductError(
                 f"image is {source.width} x {source.height} pixels, "
-                f"MTD_TL.xml says {grid.width_px} x {grid.height_px}",
+                f"its metadata say {grid.width_px} x {grid.height_px}",
                 where=files.where(member),
             )
         return _padded(source, 1, window, overview)
@@ -141,6 +145,27 @@ def read_nearest(
         planes = [_padded(source, band, window, 1) for band in source.indexes]
     stack = np.stack(planes).astype(np.uint8)
     return stack[:, (rows - y)[:, None], (columns - x)[None, :]]
+
+
+def mask_of(
+    files: ProductFiles,
+    images: Mapping[tuple[str, int], str],
+    masks: Mapping[str, str],
+    resolution_m: int,
+) -> tuple[str, str]:
+    """Which mask of a product serves at a resolution: its source and its file, `none` and ''."""
+    # The scene classification exists at 20 and 60 m: for 10 m the finer one serves.
+    finest_first = (resolution_m, 20, 60) if resolution_m != 60 else (60, 20)
+    for resolution in finest_first:
+        member = images.get(("SCL", resolution))
+        if member is not None and files.exists(member):
+            return "SCL", member
+    # Planes of a JPEG 2000 since baseline 04.00, polygons of a GML before; never both.
+    for kind in ("MSK_CLASSI", "MSK_CLOUDS"):
+        member = masks.get(kind)
+        if member is not None and files.exists(member):
+            return kind, member
+    return "none", ""
 
 
 def read_quality(

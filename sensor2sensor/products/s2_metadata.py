@@ -34,7 +34,7 @@ KNOWN_BASELINES = frozenset(
     + ["03.00", "03.01", "04.00", "05.00", "05.09", "05.10", "05.11", "05.12"]
 )
 # In use since 25 January 2022, and in all that was processed anew since, of any sensing date.
-_FIRST_WITH_OFFSETS = "04.00"
+FIRST_WITH_OFFSETS = "04.00"
 
 _INFO = "General_Info/Product_Info"
 _IMAGE = "General_Info/Product_Image_Characteristics"
@@ -84,7 +84,7 @@ def product_facts(root: Element) -> ProductFacts:
         raise ProductError(f"root element {root.name} is no Sentinel-2 product", where=root.where)
     name = product_name(root, f"{_INFO}/PRODUCT_URI", ".SAFE")
     baseline = _baseline(root)
-    offsets, warnings = _offsets(root, level, baseline)
+    offsets, warnings = stated_offsets(root, level, baseline)
     return ProductFacts(
         name=name,
         level=level,
@@ -95,7 +95,7 @@ def product_facts(root: Element) -> ProductFacts:
         tile=_tile(root, name),
         cloud_fraction=_cloud_fraction(root),
         footprint=footprint_from(root.find_all(_FOOTPRINT), _FOOTPRINT, root.where),
-        quantification=_quantification(root, level),
+        quantification=stated_quantification(root, level),
         offsets=offsets,
         wavelengths_nm=_wavelengths(root),
         nodata=_special(root, "NODATA", 0),
@@ -165,7 +165,8 @@ def _cloud_fraction(root: Element) -> float | None:
     return None if element is None else element.as_number(path) / 100.0
 
 
-def _quantification(root: Element, level: str) -> float:
+def stated_quantification(root: Element, level: str) -> float:
+    """Digital numbers per unit reflectance."""
     path = _QUANTIFICATION[level]
     value = root.number(path)
     if value <= 0.0:
@@ -181,7 +182,10 @@ def _special(root: Element, kind: str, standard: int) -> int:
     return standard
 
 
-def _offsets(root: Element, level: str, baseline: str) -> tuple[dict[str, float], tuple[str, ...]]:
+def stated_offsets(
+    root: Element, level: str, baseline: str
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Offsets in digital numbers by band, 0 where a baseline has none, and what is unusual."""
     path = _OFFSETS[level]
     found = {_band(element, path): element.as_number(path) for element in root.find_all(path)}
     absent = [band for band in S2_BANDS if band not in found]
@@ -192,7 +196,7 @@ def _offsets(root: Element, level: str, baseline: str) -> tuple[dict[str, float]
         values = ", ".join(f"{band} {value:g}" for band, value in found.items()) or "none"
         warnings = (f"unknown processing baseline {baseline}; offsets found: {values}",)
         _LOG.warning("%s: %s", root.where, warnings[0])
-    elif baseline >= _FIRST_WITH_OFFSETS and absent:
+    elif baseline >= FIRST_WITH_OFFSETS and absent:
         raise ProductError(
             f"element {path} is missing for {', '.join(absent)} (baseline {baseline} has offsets)",
             where=root.where,

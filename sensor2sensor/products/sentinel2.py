@@ -1,4 +1,4 @@
-"""Sentinel-2 MSI products, Level-1C and Level-2A, in a `.SAFE` folder or a zip.
+"""Sentinel-2 MSI products, Level-1C and Level-2A: `.SAFE`, and the forms of the open buckets.
 
     product = open_s2(Path("S2A_MSIL2A_….SAFE"))
     reflectance, quality = product.read_reflectance(("B02", "B03", "B04"), 10, window)
@@ -27,10 +27,12 @@ from sensor2sensor.products.reading import (
     listed_files,
     read_xml,
     verify_checksums,
+    verify_listed,
     wrong_sizes,
 )
 from sensor2sensor.products.s2_files import located, metadata_files
 from sensor2sensor.products.s2_metadata import product_facts
+from sensor2sensor.products.s2_open import is_open_form, open_fields
 from sensor2sensor.products.s2_tile import tile_facts
 
 if TYPE_CHECKING:
@@ -74,6 +76,10 @@ class S2Product:
         metadata_files: the product and the tile XML.
         warnings: what is unusual but usable, like an unknown baseline.
         files: access to the product's files.
+        layout: `SAFE`; `COG` (bands with a STAC item) or `tile` (bands with `metadata.xml`).
+        listing: what a STAC item says of its files' sizes and checksums.
+        offset_source: what told the offsets: the product XML, or one of the sources that
+            `s2_coding` asks in an open bucket's form.
     """
 
     path: Path
@@ -99,6 +105,9 @@ class S2Product:
     metadata_files: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...] = field(repr=False)
     files: ProductFiles = field(repr=False, compare=False)
+    layout: str = field(default="SAFE", kw_only=True)
+    listing: tuple[ListedFile, ...] = field(default=(), repr=False, kw_only=True)
+    offset_source: str = field(default="product XML", kw_only=True)
 
     @property
     def parts(self) -> tuple[S2Product, ...]:
@@ -210,7 +219,7 @@ class S2Product:
             ProductError: a band is not there, or its file is damaged (names it).
         """
         numbers = [self.read_dn(band, resolution_m, window, overview=overview) for band in bands]
-        # By the number as stored: with an offset, 0 would pass for a reflectance of -0.1.
+        # As stored: with an offset, 0 would pass for a reflectance of -0.1.
         empty = np.stack([dn == self.nodata for dn in numbers])
         full = np.any([dn == self.saturated for dn in numbers], axis=0)
         if overview > 1:
@@ -275,10 +284,15 @@ class S2Product:
 
     @cached_property
     def listed(self) -> tuple[ListedFile, ...]:
-        """What `manifest.safe` says of each file; nothing where the product lacks it."""
-        if not self.files.exists(MANIFEST):
-            return ()
+        """What `manifest.safe` or a STAC item says of each file; nothing where there is none."""
+        if self.layout != "SAFE" or not self.files.exists(MANIFEST):
+            return self.listing
         return listed_files(read_xml(self.files, MANIFEST))
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether anything tells what its files must be: the open buckets often do not."""
+        return self.layout == "SAFE" or any(one.checksum for one in self.listed)
 
     def cut_short(self, members: Sequence[str]) -> list[str]:
         """Which of these files are empty or of another size than the manifest says."""
@@ -290,6 +304,8 @@ class S2Product:
         Args:
             members: files to check (see `members_for`); None checks all listed ones present.
         """
+        if self.layout != "SAFE":
+            return verify_listed(self.files, self.listed, members)
         where = self.files.where(MANIFEST)
         if not self.files.exists(MANIFEST):
             return [f"{where}: file is missing, nothing can be verified"]
@@ -299,18 +315,7 @@ class S2Product:
         return verify_checksums(self.files, here, members)
 
     def _quality_source(self, resolution_m: int) -> tuple[str, str]:
-        # The scene classification exists at 20 and 60 m: for 10 m the finer one serves.
-        finest_first = (resolution_m, 20, 60) if resolution_m != 60 else (60, 20)
-        for resolution in finest_first:
-            member = self.images.get(("SCL", resolution))
-            if member is not None and self.files.exists(member):
-                return "SCL", member
-        # Planes of a JPEG 2000 since baseline 04.00, polygons of a GML before; never both.
-        for kind in ("MSK_CLASSI", "MSK_CLOUDS"):
-            member = self.masks.get(kind)
-            if member is not None and self.files.exists(member):
-                return kind, member
-        return "none", ""
+        return s2_images.mask_of(self.files, self.images, self.masks, resolution_m)
 
 
 def open_s2(path: Path) -> S2Product:
@@ -325,6 +330,8 @@ def open_s2(path: Path) -> S2Product:
 
 def read_s2(path: Path, files: ProductFiles) -> S2Product:
     """The product at a path whose files are open; ProductError as `open_s2`."""
+    if is_open_form(files):
+        return S2Product(path=path, **open_fields(files), files=files)
     product_xml, tile_xml = metadata_files(files)
     facts = product_facts(read_xml(files, product_xml))
     tile = tile_facts(read_xml(files, tile_xml))

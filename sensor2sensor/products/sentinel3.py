@@ -14,6 +14,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,7 +75,6 @@ class S3Product:
         footprint: shapely polygon, longitude and latitude.
         rows: image rows.
         columns: image columns.
-        listed: what the manifest says of each file.
         files: access to the product's files.
         relative_orbit: which of the 385 ground tracks it was seen from; None where it is not said.
     """
@@ -91,7 +91,6 @@ class S3Product:
     footprint: Any = field(repr=False)
     rows: int
     columns: int
-    listed: tuple[ListedFile, ...] = field(repr=False, compare=False)
     files: ProductFiles = field(repr=False, compare=False)
     relative_orbit: int | None = None
 
@@ -146,6 +145,11 @@ class S3Product:
         finally:
             reader.close()
 
+    @cached_property
+    def listed(self) -> tuple[ListedFile, ...]:
+        """What the manifest says of each file."""
+        return listed_files(read_xml(self.files, MANIFEST))
+
     def cut_short(self, members: Sequence[str]) -> list[str]:
         """Which of these files are empty or of another size than the manifest says."""
         return wrong_sizes(self.files, self.listed, members)
@@ -179,7 +183,7 @@ def read_s3(path: Path, files: ProductFiles) -> S3Product:
     general = sections["generalProductInformation"].require(_GENERAL)
     size = sections["olciProductInformation"].require(_IMAGE_SIZE)
     frame = sections["measurementFrameSet"]
-    return S3Product(
+    product = S3Product(
         path=path,
         name=product_name(general, "productName", ".SEN3"),
         platform=_platform(sections["platform"]),
@@ -192,10 +196,11 @@ def read_s3(path: Path, files: ProductFiles) -> S3Product:
         footprint=footprint_from(frame.find_all(_FOOTPRINT), _FOOTPRINT, frame.where),
         rows=_count(size, "rows"),
         columns=_count(size, "columns"),
-        listed=listed_files(manifest),
         files=files,
         relative_orbit=_orbit(sections.get("measurementOrbitReference")),
     )
+    vars(product)["listed"] = listed_files(manifest)  # it is parsed already
+    return product
 
 
 def period_in(name: str, s3_type: str) -> tuple[datetime, datetime] | None:

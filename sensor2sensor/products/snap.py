@@ -26,6 +26,8 @@ from sensor2sensor.core.errors import MissingExtraError, ProductError
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.olci import OlciWindow
+from sensor2sensor.products.s3_pass import S3Pass
+from sensor2sensor.products.sentinel2 import S2Product
 from sensor2sensor.products.sentinel3 import S3Product
 
 RESOLUTION_M = 10  # the grid of SNAP's own scene raster
@@ -55,14 +57,24 @@ class SnapWindow(OlciWindow):
     Args:
         product: the Sentinel-3 product.
         grid: of the scene, 10 m.
-        s2_path: the scene's product, as SNAP is to read it.
+        s2: the scene's product.
+        s2_path: of it, as SNAP is to read it.
 
     Raises:
-        ProductError: as :class:`OlciWindow`; a tile raises it where SNAP fails or differs.
+        ProductError: as :class:`OlciWindow`, or SNAP has no such form of product; a tile raises it
+            where SNAP fails or differs.
         MissingExtraError: esa-snappy or SNAP is missing, with the first tile.
     """
 
-    def __init__(self, product: S3Product, grid: Grid, s2_path: Path) -> None:
+    def __init__(
+        self, product: S3Product | S3Pass, grid: Grid, s2: S2Product, s2_path: Path
+    ) -> None:
+        hint = "leave --backend snap out"
+        if s2.layout != "SAFE" or len(s2.parts) > 1:
+            raise ProductError("is no single SAFE product, as SNAP reads", where=s2.name, hint=hint)
+        if isinstance(product, S3Pass):
+            what = "is joined of several frames, and SNAP reads one"
+            raise ProductError(what, where=product.name, hint=hint)
         super().__init__(product, grid)
         self._paths = s2_path, product.path
         self._products: _Products | None = None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import files
+from sensor2sensor.products.known import FOLDER
 from tests.fakes import World, make_s2, make_s3
 
 BANDS = ("B02", "B03", "B04")
@@ -59,11 +60,14 @@ def fresh_copy(root: Path):
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, hidden ones too, with its bytes."""
+    """Every file below a folder, hidden ones too, with its bytes.
+
+    Without what steps 10 and 20 know of products: it is another after another way to the same end.
+    """
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and not (path.parent.name == FOLDER and path.suffix == ".jsonl")
     }
 
 

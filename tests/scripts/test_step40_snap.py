@@ -8,14 +8,18 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sensor2sensor import doctor
-from sensor2sensor.core.errors import MissingExtraError
+from sensor2sensor.core.errors import MissingExtraError, ProductError
 from sensor2sensor.products import snap
+from sensor2sensor.products.s3_pass import S3Pass
+from sensor2sensor.products.sentinel2 import open_s2
+from sensor2sensor.products.sentinel3 import open_s3
 from tests.fakes_snap import Snap
 from tests.real_data import REPOSITORY
 from tests.unit.preprocess.tifs_archive import folder_of, rows_of, scenes, select, step40, tree
@@ -183,6 +187,9 @@ def test_without_esa_snappy_the_line_says_how_to_install_it(monkeypatch):
 REAL = """
 import pathlib, sys
 from sensor2sensor.products import snap
+from sensor2sensor.products.s3_pass import S3Pass
+from sensor2sensor.products.sentinel2 import open_s2
+from sensor2sensor.products.sentinel3 import open_s3
 
 before = sorted(pathlib.Path(sys.argv[1]).rglob("*")), list(sys.path), set(sys.modules)
 print(*snap.missing(), sep="; ")
@@ -207,3 +214,17 @@ def test_the_real_package_without_snap(tmp_path):
     told, error, unchanged = done.stdout.splitlines()
     assert told.startswith("esa-snappy is installed, but not connected to a SNAP; install SNAP 10")
     assert error == "No module named 'jpyutil'" and unchanged == "True"
+
+
+def test_what_snap_has_no_form_for_is_refused_before_it_is_asked(both, standin):
+    s2_path = next((both / "s2").glob("*.SAFE"))
+    scene = open_s2(s2_path)
+    frame = open_s3(next((both / "s3" / "2022" / "07").glob("*.SEN3")))
+    refused = [
+        (replace(scene, layout="COG"), frame, "no single SAFE product"),
+        (scene, S3Pass((frame, frame)), "joined of several frames"),
+    ]
+    for s2, s3, told in refused:
+        with pytest.raises(ProductError, match=told):
+            snap.SnapWindow(s3, scene.grids[10], s2, s2_path)
+    assert standin.calls == []

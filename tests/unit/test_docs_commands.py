@@ -18,6 +18,7 @@ import export
 import predict
 import show
 import train
+from examples import getting_data
 from models import __main__ as models_door
 from sensor2sensor import __main__ as package_door
 from sensor2sensor import commands
@@ -80,6 +81,9 @@ def door(words: list[str]) -> int:
             return 0
         assert name.startswith("benchmarks") or name in ("venv", "pip"), name
         return 0 if "benchmarks" not in name else benchmark(name, rest)
+    if name == "examples/getting_data.py":
+        getting_data.arguments().parse_args(rest)
+        return 0
     checkouts = {"train.py": train, "evaluate.py": evaluate, "export.py": export}
     checkouts["predict.py"] = predict
     if name in checkouts:

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 from sensor2sensor.core.archives import open_files
 from sensor2sensor.core.cli import say
-from sensor2sensor.core.containers import PRODUCT_SUFFIXES, is_metadata, is_old_metadata
+from sensor2sensor.core.containers import (
+    PRODUCT_SUFFIXES,
+    is_metadata,
+    is_old_metadata,
+    is_open_product,
+)
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import nearest
 from sensor2sensor.core.paths import expanded, fault_of
@@ -145,7 +150,7 @@ def _product(path: Path) -> Kind:
     if any(map(_THEIA.fullmatch, names)):
         return "theia"
     # One that is too old, or without its metadata, is refused by its reader, who says why.
-    if any(is_metadata(name) or is_old_metadata(name) for name in tops):
+    if is_open_product(names) or any(is_metadata(one) or is_old_metadata(one) for one in tops):
         return "sentinel2"
     if path.suffix.lower() in PRODUCT_SUFFIXES:
         return "sentinel3" if path.suffix.lower() == ".sen3" else "sentinel2"
@@ -225,7 +230,7 @@ def _within(path: Path, *, of_pattern: bool = False) -> list[Path]:
 def _is_product(folder: Path) -> bool:
     names = [one.name for one in folder.iterdir()]
     marks = (*map(is_metadata, names), *map(is_old_metadata, names))
-    return any(marks) or _S3 in names or any(map(_THEIA.fullmatch, names))
+    return any(marks) or is_open_product(names) or _S3 in names or any(map(_THEIA.fullmatch, names))
 
 
 def _products(folder: Path) -> Iterator[Path]:

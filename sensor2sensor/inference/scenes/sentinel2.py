@@ -22,9 +22,9 @@ from sensor2sensor.inference.scenes.gridded import (
     refined,
 )
 from sensor2sensor.inference.scenes.options import SceneOptions
-from sensor2sensor.inference.scenes.radiometry import radiometric_notices
 from sensor2sensor.inference.scenes.scene import Image, Shift, frame_of
 from sensor2sensor.products.bands import esa_name
+from sensor2sensor.products.s2_radiometry import radiometric_notices
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 
 

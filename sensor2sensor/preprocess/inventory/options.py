@@ -26,6 +26,7 @@ DEFAULT_BANDS = ("B02", "B03", "B04")
 # MGRS has no I and no O, which look like 1 and 0; its bands of latitude run from C to X.
 _TILE = re.compile(r"T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})", re.IGNORECASE)
 _MAX_WINDOW_H = 24.0 * 366
+_COARSEST_M = 1000
 
 
 def hours_label(timediff_h: float) -> str:
@@ -134,7 +135,8 @@ def arguments_parser(doc: str) -> argparse.ArgumentParser:
     add("--timediff", type=float, metavar="HOURS", help="largest distance in time, may be 2.5")
     add("--s2-only", action="store_true", help="list Sentinel-2 alone")
     add("--level", choices=("L1C", "L2A"), help="needed where the archive holds both")
-    add("--resolution", type=int, default=10, choices=(10, 20, 60), help="metres (default 10)")
+    what = "metres (default 10): 10, 20, 60, or what reduced copies have"
+    add("--resolution", type=int, default=10, metavar="M", help=what)
     default = ",".join(DEFAULT_BANDS)
     add("--bands", default=default, help=f"bands a product must have (default {default})")
     add("--s3-type", default="EFR", choices=("EFR", "ERR"), help="OLCI resolution (default EFR)")
@@ -148,7 +150,7 @@ def parse_options(args: argparse.Namespace) -> Options:
         tile=parse_tile(args.tile),
         timediff_h=_hours(args.timediff, args.s2_only),
         level=args.level,
-        resolution_m=args.resolution,
+        resolution_m=_resolution(args.resolution),
         bands=parse_bands(args.bands),
         s2_only=args.s2_only,
         s3_type=None if args.s2_only else args.s3_type,
@@ -173,6 +175,13 @@ def _hours(timediff: float | None, s2_only: bool) -> float | None:
     if not (math.isfinite(timediff) and 0 < timediff <= _MAX_WINDOW_H):
         raise InputError(f"--timediff {timediff} is no window", hint="give hours above 0")
     return timediff
+
+
+def _resolution(metres: int) -> int:
+    if not 1 <= metres <= _COARSEST_M:
+        hint = "products have 10, 20 and 60 m"
+        raise InputError(f"--resolution {metres} is no size of pixels", hint=hint)
+    return metres
 
 
 def parse_bands(text: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core import cli, files
+from sensor2sensor.core.cluster import require_folders
 from sensor2sensor.core.versions import __version__
 from sensor2sensor.preprocess.inventory.assembly import assembled
 from sensor2sensor.preprocess.inventory.notes import notes, nothing_found, scene_counts
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     options = parse_options(args)
     env = load_environment(args.environment)
+    require_folders(env.data_root, env.s2_root, env.s3_root)
     name = options.name_among(env)
     place = csv_path(env.inventory_dir, name)
     report = cli.StepReport("step 20", dry_run=args.dry_run)
@@ -69,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     with nullcontext() if args.dry_run else files.lock(place.with_name(f".{place.stem}.lock")):
         old = existing_inventory(env, name)
         options = options.agreed_with(old, place)
-        s2, s3 = scan(env, options, verify=args.verify, workers=args.workers)
+        keep = not args.dry_run
+        s2, s3 = scan(env, options, verify=args.verify, workers=args.workers, keep=keep)
         options = replace(options, level=s2.level)
         planned = plan(s2.sightings, s3.sightings, options.window, old.rows, old.products)
         planned, later = first_scenes(planned, args.limit)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sensor2sensor.core.errors import InputError, ProductError
-from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.times import utc_from
 from sensor2sensor.preprocess.inventory.sightings import (
     Sighting,
@@ -22,8 +21,10 @@ from sensor2sensor.preprocess.inventory.sightings import (
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
+    from sensor2sensor.core.parallel import Failure
     from sensor2sensor.geo.grids import Grid
     from sensor2sensor.preprocess.inventory.options import Options
+    from sensor2sensor.products.discovery import Seen
     from sensor2sensor.products.sentinel2 import S2Product
     from sensor2sensor.products.sentinel3 import S3Product
 
@@ -59,52 +60,84 @@ class Scan:
         return {one.path: one for one in self.sightings}
 
 
-def scan(env: Environment, options: Options, *, verify: bool, workers: int) -> tuple[Scan, Scan]:
+@dataclass(frozen=True)
+class How:
+    """How archives are looked through.
+
+    Attributes:
+        verify: Whether files are compared with the products' checksums.
+        workers: Processes.
+        memory: The folder `_inventory`, where what is found is known to the next run; or None.
+        keep: Whether this run writes there.
+    """
+
+    verify: bool = False
+    workers: int = 1
+    memory: Path | None = None
+    keep: bool = True
+
+
+def scan(
+    env: Environment, options: Options, *, verify: bool, workers: int, keep: bool = True
+) -> tuple[Scan, Scan]:
     """Both archives; Sentinel-3's is looked at only where and when there are scenes to pair.
+
+    Args:
+        env: Machine settings.
+        options: What is listed.
+        verify: Also compare files with the products' checksums.
+        workers: Processes.
+        keep: Whether what is found is written down for the next run.
 
     Raises:
         InputError: As `scan_sentinel2`, or an archive is not set up.
     """
     s2_root = env.require("s2_root")
     s3_root = None if options.s2_only else env.require("s3_root")
+    how = How(verify, workers, env.inventory_dir, keep)
     # Sentinel-2 first: its scenes say when, and its tile where, a Sentinel-3 product matters.
-    s2 = scan_sentinel2(s2_root, options, verify=verify, workers=workers)
+    s2 = scan_sentinel2(s2_root, options, how)
     if s3_root is None or options.window is None or options.s3_type is None:
         return s2, Scan()
     times = [scene.time for scene in s2.sightings]
     between = (min(times) - options.window, max(times) + options.window) if times else None
-    s3 = scan_sentinel3(
-        s3_root, between, options.s3_type, verify=verify, workers=workers, grid=s2.grid
-    )
-    return s2, s3
+    return s2, scan_sentinel3(s3_root, between, options.s3_type, how, grid=s2.grid)
 
 
-def scan_sentinel2(root: Path, options: Options, *, verify: bool, workers: int) -> Scan:
+def scan_sentinel2(root: Path, options: Options, how: How) -> Scan:
     """The Sentinel-2 products of a tile that are complete for the bands asked for.
 
     Args:
         root: The archive.
         options: Tile, level (None takes the only one there is), bands and resolution.
-        verify: Also compare the files these bands need with the product's checksums.
-        workers: Processes.
+        how: It is looked through.
 
     Raises:
         InputError: Nothing of this tile is there, or two levels are and none was asked for.
     """
-    from sensor2sensor.products.discovery import find_s2
+    from sensor2sensor.products.discovery import find
+    from sensor2sensor.products.examination import Closer, Search
 
-    found, damaged = find_s2(root, options.tile)
+    bands, resolution_m = options.bands, options.resolution_m
+    check = Closer(
+        f"check {','.join(bands)} {resolution_m}",
+        partial(_of_level, level=options.level),
+        partial(
+            _checked,
+            partial(check_sentinel2, bands=bands, resolution_m=resolution_m, verify=how.verify),
+        ),
+        kept=not how.verify,
+    )
+    search = Search(root, "S2", options.tile, (check,))
+    found, damaged = find(search, workers=how.workers, memory=how.memory, keep=how.keep)
     if not found and not damaged:
         hint = "step 10 lists the tile codes of the archive"
         raise InputError(f"no Sentinel-2 product of tile {options.tile}", where=root, hint=hint)
-    level = one_level([product.level for product in found], options.tile, options.level)
-    of_level = [product for product in found if product.level == level]
-    check = partial(
-        check_sentinel2, bands=options.bands, resolution_m=options.resolution_m, verify=verify
-    )
-    usable, bad = _usable(of_level, check, root, workers, "checking Sentinel-2")
+    level = one_level([one.product.level for one in found], options.tile, options.level)
+    of_level = [one for one in found if one.product.level == level]
+    usable, bad = _usable(of_level, check.name, root)
     return Scan(
-        sentinel2_sightings(usable, root, verified=verify),
+        sentinel2_sightings(usable, root, verified=how.verify),
         [*_named(damaged, root), *bad],
         seen=len(of_level) + len(damaged),
         level=level,
@@ -113,13 +146,7 @@ def scan_sentinel2(root: Path, options: Options, *, verify: bool, workers: int) 
 
 
 def scan_sentinel3(
-    root: Path,
-    between: Period | None,
-    s3_type: str,
-    *,
-    verify: bool,
-    workers: int,
-    grid: Grid | None = None,
+    root: Path, between: Period | None, s3_type: str, how: How, *, grid: Grid | None = None
 ) -> Scan:
     """The OLCI Level-1 products of S3A and S3B that were sensing within a span of time.
 
@@ -127,26 +154,70 @@ def scan_sentinel3(
         root: The archive, in YYYY/MM folders or flat.
         between: First and last moment; None counts the products and looks at none of them.
         s3_type: `EFR` (full resolution) or `ERR` (reduced).
-        verify: Also compare their files with the product's checksums.
-        workers: Processes.
+        how: It is looked through.
         grid: Of the tile; a product that lies over it has the time it saw the tile's middle, every
             other one (all without a grid) its start.
     """
-    from sensor2sensor.products.discovery import find_s3
+    from sensor2sensor.products.discovery import find
+    from sensor2sensor.products.examination import Closer, Search
 
-    found, damaged = find_s3(root)
-    of_type = [one for one in found if one.product_type == f"OL_1_{s3_type}"]
-    near = [one for one in of_type if between is not None and one.sensed_within(*between)]
-    check = partial(check_sentinel3, verify=verify)
-    usable, bad = _usable(near, check, root, workers, "checking Sentinel-3")
-    times, untimed = _times_over(usable, grid, workers)
-    timed = [one for one in usable if one.path not in untimed]
-    failures = [*_named(damaged, root), *bad]
-    failures += [(relative(path, root), reason) for path, reason in untimed.items()]
-    whole, lost = _periods(of_type, damaged, {path for path, _ in failures}, root, s3_type)
-    sightings = sentinel3_sightings(timed, root, times, verified=verify)
+    near = partial(_near, between=between, product_type=f"OL_1_{s3_type}")
+    check = Closer(
+        "check",
+        near,
+        partial(_checked, partial(check_sentinel3, verify=how.verify)),
+        kept=not how.verify,
+    )
+    over = [] if grid is None else [Closer(f"time {grid}", near, partial(_timed, grid=grid))]
+    search = Search(root, "S3", None, (check, *over))
+    found, damaged = find(search, workers=how.workers, memory=how.memory, keep=how.keep)
+    of_type = [one for one in found if one.product.product_type == f"OL_1_{s3_type}"]
+    checked = [one for one in of_type if near(one.product)]
+    usable, bad = _usable(checked, check.name, root)
+    times, untimed = _times_over(checked, [one.name for one in over], root)
+    gone = {path for path, _ in untimed}
+    timed = [one for one in usable if relative(one.path, root) not in gone]
+    failures = [*_named(damaged, root), *bad, *untimed]
+    products = [one.product for one in of_type]
+    whole, lost = _periods(products, damaged, {path for path, _ in failures}, root, s3_type)
+    sightings = sentinel3_sightings(timed, root, times, verified=how.verify)
     seen = len(whole) + len(lost)
     return Scan(sightings, failures, seen=seen, periods=whole, unusable=lost)
+
+
+def _of_level(product: S2Product, *, level: str | None) -> bool:
+    return level in (None, product.level)
+
+
+def _near(product: S3Product, *, between: Period | None, product_type: str) -> bool:
+    if between is None or product.product_type != product_type:
+        return False
+    return product.sensed_within(*between)
+
+
+def _checked(check: Callable[[_P], list[str]], product: _P) -> tuple[bool, str | None]:
+    problems = check(product)
+    return not problems, "; ".join(problems) or None
+
+
+def _timed(product: S3Product, *, grid: Grid) -> tuple[bool, str | None]:
+    """When a product saw the middle of the tile; None where it does not lie over it."""
+    from sensor2sensor.geo.footprints import overlap_fraction
+
+    outline, middle = _outline(grid)
+    # Rows are read where they matter alone: a frame elsewhere shares no ground with the tile.
+    if overlap_fraction(outline, product.footprint, grid.epsg) <= 0.0:
+        return True, None
+    return True, time_over(product, lonlat=middle).isoformat()
+
+
+@lru_cache(maxsize=1)
+def _outline(grid: Grid) -> tuple[Any, tuple[float, float]]:
+    """A tile in degrees, and the longitude and latitude of its middle."""
+    from sensor2sensor.geo.footprints import unproject
+
+    middle = unproject(grid.polygon().centroid, grid.epsg)
+    return unproject(grid.polygon(), grid.epsg), (middle.x, middle.y)
 
 
 def _periods(
@@ -168,26 +239,17 @@ def _periods(
 
 
 def _times_over(
-    products: Sequence[S3Product], grid: Grid | None, workers: int
-) -> tuple[dict[Path, datetime], dict[Path, str]]:
+    found: Sequence[Seen[S3Product]], names: Sequence[str], root: Path
+) -> tuple[dict[Path, datetime], list[tuple[str, str]]]:
     """When each product that lies over the tile saw its middle, and what cannot be read, why."""
-    from sensor2sensor.geo.footprints import overlap_fraction, unproject
-
-    if grid is None:
-        return {}, {}
-    outline = unproject(grid.polygon(), grid.epsg)
-    middle = unproject(grid.polygon().centroid, grid.epsg)
-    # Rows are read where they matter alone: a frame elsewhere shares no ground with the tile.
-    over = [one for one in products if overlap_fraction(outline, one.footprint, grid.epsg) > 0.0]
-    read = partial(time_over, lonlat=(middle.x, middle.y))
-    done = parallel_map(read, over, workers=workers, label=_label, desc="timing Sentinel-3")
     times: dict[Path, datetime] = {}
-    untimed: dict[Path, str] = {}
-    for product, time in done:
-        if isinstance(time, Failure):
-            untimed[product.path] = time.reason
-        else:
-            times[product.path] = time
+    untimed: list[tuple[str, str]] = []
+    for one in found:
+        for sound, word in (one.looks[name] for name in names if name in one.looks):
+            if not sound:
+                untimed.append((relative(one.product.path, root), str(word)))
+            elif word is not None:
+                times[one.product.path] = datetime.fromisoformat(word)
     return times, untimed
 
 
@@ -232,6 +294,8 @@ def check_sentinel2(
     product: S2Product, *, bands: Sequence[str], resolution_m: int, verify: bool
 ) -> list[str]:
     """What is wrong with a product, as far as these bands need it."""
+    from sensor2sensor.products.s2_coding import moved_back
+
     lacking = [f"missing {item}" for item in product.missing(bands, resolution_m)]
     if lacking:
         others = [str(other) for other in product.resolutions if not product.missing(bands, other)]
@@ -239,6 +303,8 @@ def check_sentinel2(
     # Sizes first: a checksum reads the file whole.
     members = product.members_for(bands, resolution_m)
     broken = product.cut_short(members)
+    if not broken and (doubt := moved_back(product, bands, resolution_m)):
+        broken = [doubt]
     return broken if broken or not verify else product.verify(members)
 
 
@@ -253,28 +319,16 @@ def check_sentinel3(product: S3Product, *, verify: bool) -> list[str]:
 
 
 def _usable(
-    products: Sequence[_P],
-    check: Callable[[_P], list[str]],
-    root: Path,
-    workers: int,
-    desc: str,
+    found: Sequence[Seen[_P]], check: str, root: Path
 ) -> tuple[list[_P], list[tuple[str, str]]]:
-    usable: list[_P] = []
-    failures: list[tuple[str, str]] = []
-    for product, problems in parallel_map(
-        check, products, workers=workers, label=_label, desc=desc
-    ):
-        if isinstance(problems, Failure):
-            failures.append((relative(product.path, root), problems.reason))
-        elif problems:
-            failures.append((relative(product.path, root), "; ".join(problems)))
-        else:
-            usable.append(product)
+    """The products that a check found sound, and what is wrong with each other one."""
+    usable = [one.product for one in found if one.looks[check][0]]
+    failures = [
+        (relative(one.product.path, root), str(one.looks[check][1]))
+        for one in found
+        if not one.looks[check][0]
+    ]
     return usable, failures
-
-
-def _label(product: S2Product | S3Product) -> str:
-    return str(product.path)
 
 
 def _named(damaged: Sequence[Failure[Path]], root: Path) -> list[tuple[str, str]]:

@@ -75,7 +75,7 @@ def sentinel2_sightings(
             root,
             _s2_facts(product, part),
             newest=product is group[0],
-            verified=verified,
+            verified=verified and product.has_checksums,
             epsg=grid_of(product).epsg,
         )
         for group, part in zip(groups, parts_of(groups), strict=True)

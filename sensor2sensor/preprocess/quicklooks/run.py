@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor2sensor.core import cli, files
+from sensor2sensor.core.cluster import require_folders
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.preprocess.inventory.rows import InventoryRow
 from sensor2sensor.preprocess.inventory.table import Inventory, read_inventory
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     env = load_environment(args.environment)
     _check(args)
+    require_folders(env.data_root, env.s2_root)
     inventory = read_inventory(env, args.inventory)
     every = plan(inventory, args.overlap)
     scenes = dict(list(every.items())[: args.limit])

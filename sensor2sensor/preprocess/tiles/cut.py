@@ -78,7 +78,9 @@ class Cutter:
     def facts(self) -> dict[str, Any]:
         """What the scene log says beside its tiles."""
         s2, s3, options = self.pair.s2, self.pair.s3, self.options
+        said = {} if s2.layout == "SAFE" else {"offset_source": s2.offset_source}
         return {
+            **said,
             "asked": self.pair.task.asked(self.pair.names),
             "s2": s2.name,
             "s3": s3.name if s3 else None,

@@ -22,6 +22,7 @@ from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
 from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import CLOUD
+from sensor2sensor.products.s2_coding import moved_back
 from sensor2sensor.products.s2_parts import open_parts
 from sensor2sensor.products.s3_pass import S3Pass, joined
 from sensor2sensor.products.sentinel2 import S2Product
@@ -71,11 +72,7 @@ class OpenPair:
         """Of everything that decides the scene's tiles: inputs, options, masks."""
         # Products go by size and time of their files: to hash gigabytes at every rerun would take
         # longer than to find all tiles done.
-        s2 = [
-            mark
-            for part in self.s2.parts
-            for mark in (part.name, _file_marks(part.path, self._members_of(part)))
-        ]
+        s2 = [mark for part in self.s2.parts for mark in self._marks_of(part)]
         s3 = [
             mark
             for frame in self._frames
@@ -127,13 +124,9 @@ class OpenPair:
         """
         assert self.s3 is not None
         with partner_at_fault():
-            if self.options.backend != "snap":
-                return OlciWindow(self.s3, self.grid)
-            if isinstance(self.s3, S3Pass) or len(self.s2.parts) > 1:
-                what = "SNAP collocates two products, and one of these is joined of several"
-                where = f"{self.s2.name}, {self.s3.name}"
-                raise ProductError(what, where=where, hint="leave --backend snap out")
-            return SnapWindow(self.s3, self.grid, self.s2.path)
+            if self.options.backend == "snap":
+                return SnapWindow(self.s3, self.grid, self.s2, self.s2.path)
+            return OlciWindow(self.s3, self.grid)
 
     def parts(self) -> dict[str, Any]:
         """How each part of a tile that was received in parts is read; nothing of a whole one."""
@@ -157,6 +150,12 @@ class OpenPair:
         image, _ = self.s2.read_reflectance(band, resolution_m, overview=reduction)
         return image[..., 0], reduction
 
+    def _marks_of(self, part: S2Product) -> list[Any]:
+        marks: list[Any] = [part.name, _file_marks(part.path, self._members_of(part))]
+        if part.layout != "SAFE":  # a sidecar may lie beside it
+            marks.append([part.quantification, part.offsets])
+        return marks
+
     def _members_of(self, part: S2Product) -> list[str]:
         bands = dict.fromkeys([*self.options.bands, red_band(self.options.bands)])
         return part.members_for(tuple(bands), self.options.resolution_m)
@@ -176,6 +175,8 @@ def _check_usable(product: S2Product, options: TileOptions) -> None:
     missing = product.missing(options.bands, options.resolution_m)
     if missing:
         raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
+    if doubt := moved_back(product, options.bands, options.resolution_m):
+        raise ProductError(doubt, where=product.name)
     # Without a mask every pixel reads as clear: a limit on clouds would hold for any of them.
     if options.cloud_must_be_known and not product.quality_given(options.resolution_m) & CLOUD:
         what = "has no cloud mask (SCL, MSK_CLASSI or MSK_CLOUDS): --max-cloud cannot be kept"

@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 
 from sensor2sensor.core import cli, files
+from sensor2sensor.core.cluster import require_folders
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.preprocess.tiles import notes
 from sensor2sensor.preprocess.tiles.folder import Leaving, TileFolder
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
         0, or 1 where a scene failed.
     """
     request = read_request(args)
+    require_folders(request.env.data_root, request.env.s2_root, request.env.s3_root)
     report = cli.StepReport("step 40", dry_run=args.dry_run)
 
     folder = TileFolder(request.folder)

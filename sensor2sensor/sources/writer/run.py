@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sensor2sensor.core import cli, files
+from sensor2sensor.core.cluster import require_folders
 from sensor2sensor.core.notices import require_tensorflow
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import DROPPED
@@ -48,6 +49,7 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     # In one line and at once, not from a worker in the middle of the run.
     if not options.dry_run:
         require_tensorflow()
+    require_folders(data_root)
     report = cli.StepReport(f"step {source.step}", dry_run=options.dry_run)
     given = source.drafts[0].split_policy.by == "given"
     listing = source.plan().first(options.limit, given=given)

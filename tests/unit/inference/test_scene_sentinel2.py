@@ -15,9 +15,9 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.inference.scenes.opening import open_scene
 from sensor2sensor.inference.scenes.options import SceneOptions
-from sensor2sensor.inference.scenes.radiometry import radiometric_notices
 from sensor2sensor.preprocess.records.inputs import read_tiles
 from sensor2sensor.preprocess.records.tiles import degraded_record, read_arrays
+from sensor2sensor.products.s2_radiometry import radiometric_notices
 from sensor2sensor.products.sentinel2 import open_s2
 from tests.fakes import World, make_s2
 from tests.unit.inference.forms import RGB, degraded, paired

@@ -15,6 +15,7 @@ from sensor2sensor.geo.footprints import unproject
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.preprocess.inventory.options import arguments_parser, parse_options
 from sensor2sensor.preprocess.inventory.scan import (
+    How,
     check_sentinel2,
     check_sentinel3,
     one_level,
@@ -78,7 +79,7 @@ def test_passes_are_chosen_by_their_sensing_period(tmp_path):
     # 33 rows of 44 ms: it is still being sensed a second after its start, and not after two.
     for seconds, count in ((0, 1), (1, 1), (2, 0)):
         between = (start + timedelta(seconds=seconds), end)
-        found = scan_sentinel3(tmp_path, between, "EFR", verify=False, workers=1)
+        found = scan_sentinel3(tmp_path, between, "EFR", How())
         assert len(found.sightings) == count
         assert (found.seen, len(found.periods)) == (1, 1)
 
@@ -90,7 +91,7 @@ def test_a_frame_is_timed_by_its_row_over_the_tile_and_others_by_their_start(tmp
     product = overpass(near, "S3A", start, rows=301, columns=257)
     grid = Grid(32617, 499980.0, 8100000.0, 10.0, 192, 192)
     between = (start, start + timedelta(hours=1))
-    found = scan_sentinel3(tmp_path, between, "EFR", verify=False, workers=1, grid=grid)
+    found = scan_sentinel3(tmp_path, between, "EFR", How(), grid=grid)
     times = {one.path.split("/")[0]: one.time for one in found.sightings}
     assert times["far"] == start
     middle = unproject(grid.polygon().centroid, grid.epsg)
@@ -128,7 +129,7 @@ def test_a_frame_whose_positions_cannot_be_read_is_named(tmp_path):
     data[: len(data) // 2] = bytes(len(data) // 2)
     file.write_bytes(data)
     grid = Grid(32617, 499980.0, 8100000.0, 10.0, 192, 192)
-    found = scan_sentinel3(tmp_path, (start, start), "EFR", verify=False, workers=1, grid=grid)
+    found = scan_sentinel3(tmp_path, (start, start), "EFR", How(), grid=grid)
     assert found.sightings == []
     assert [(path, "tie_geo_coordinates.nc" in why) for path, why in found.failures] == [
         (product.name, True)

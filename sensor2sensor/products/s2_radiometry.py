@@ -7,12 +7,19 @@ both are read 0.1 too low or too high, and nothing else tells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from sensor2sensor.products.sentinel2 import S2Product
+from sensor2sensor.products import s2_images
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sensor2sensor.core.archives import ProductFiles
+    from sensor2sensor.geo.grids import Grid
+    from sensor2sensor.products.sentinel2 import S2Product
 
 # Below -0.02 there is next to nothing: 0.3 % at most of any band of a real product of level 2A.
 # Of numbers that were moved back, all that is darker than 0.08 lies there.
@@ -53,25 +60,32 @@ def radiometric_notices(product: S2Product, read_at: Mapping[str, int]) -> tuple
 
 
 def _sampled(product: S2Product, band: str, resolution_m: int) -> npt.NDArray[np.int64]:
+    member, grid = product.band_member(band, resolution_m), product.grids[resolution_m]
+    return overview_of(product.files, member, grid, product.nodata)
+
+
+def overview_of(files: ProductFiles, member: str, grid: Grid, nodata: int) -> npt.NDArray[np.int64]:
     """Numbers of the whole scene, of an overview, away from where there are none."""
     from scipy import ndimage
 
-    grid = product.grids[resolution_m]
     overview = 1
     while max(grid.shape) > _SEEN_PX * overview and overview < 16:
         overview *= 2
-    numbers = product.read_dn(band, resolution_m, overview=overview)
+    numbers = s2_images.read_window(files, member, grid, grid.full_window, overview=overview)
     # Reduced images are low-pass: beside no data they are darker than anything there is.
-    inner = ndimage.binary_erosion(numbers != product.nodata, iterations=2, border_value=1)
+    inner = ndimage.binary_erosion(numbers != nodata, iterations=2, border_value=1)
     return np.asarray(numbers[inner], np.int64)
 
 
 def _moved_back(product: S2Product, band: str, numbers: npt.NDArray[np.int64]) -> bool:
-    offset = product.offsets[band]
-    if offset >= 0:
+    return far_below(numbers, product.offsets[band], product.quantification)
+
+
+def far_below(numbers: npt.NDArray[np.int64], offset: float, quantification: float) -> bool:
+    """Whether more numbers are far below zero with an offset than any sound scene has."""
+    if offset >= 0 or not numbers.size:
         return False
-    far_below = -offset - _BELOW_ZERO * product.quantification
-    return bool((numbers < far_below).mean() > _MANY)
+    return bool((numbers < -offset - _BELOW_ZERO * quantification).mean() > _MANY)
 
 
 def _moved_up(product: S2Product, seen: Mapping[str, npt.NDArray[np.int64]]) -> bool:

@@ -1,0 +1,274 @@
+"""Sentinel-2 as the open buckets have it: files of one band each, with no SAFE around them.
+
+Two forms are read from a local folder, or from an archive of one:
+
+* per-band GeoTIFFs (COGs) with a STAC item: `B02.tif` … or `blue.tif` …, `SCL.tif`, `<id>.json`;
+* per-band JPEG 2000 with `metadata.xml` (which is MTD_TL.xml), `tileInfo.json` or both, and
+  `productInfo.json`: flat at level 1C, in `R10m`, `R20m`, `R60m` at 2A, masks in `qi`.
+
+What they say is read in `s2_described`, how numbers become reflectance is decided in `s2_coding`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sensor2sensor.core.containers import BAND_IMAGE, OPEN_METADATA, is_open_product
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.geo.grids import Grid
+from sensor2sensor.products.bands import (
+    S2_BANDS,
+    S2_NATIVE_RESOLUTION_M,
+    S2_PLATFORM_WAVELENGTHS_NM,
+    S2_WAVELENGTHS_NM,
+)
+from sensor2sensor.products.reading import naming_damage, read_xml
+from sensor2sensor.products.s2_assets import band_of
+from sensor2sensor.products.s2_coding import radiometry, told
+from sensor2sensor.products.s2_described import (
+    Described,
+    is_item,
+    of_item,
+    of_tile,
+    read_json,
+)
+from sensor2sensor.products.s2_metadata import LEVELS, renew
+from sensor2sensor.products.s2_radiometry import overview_of
+from sensor2sensor.products.s2_tile import RESOLUTIONS_M, derived_grids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from sensor2sensor.core.archives import ProductFiles
+    from sensor2sensor.core.xml import Element
+
+_TILE_INFO = ("tileinfo.json", "tileinfo_metadata.json")
+_PRODUCT_XML = re.compile(r"(?:product_metadata|MTD_MSIL(?:1C|2A))\.xml", re.IGNORECASE)
+_MOST_JSONS = 8  # an item among a few others: a folder of hundreds is none of a product
+NODATA, SATURATED = 0, 65535
+
+
+@dataclass(frozen=True)
+class _Papers:
+    """The descriptions that lie with the images: name and content of each."""
+
+    item: tuple[str, dict[str, Any]] | None = None
+    tile_xml: tuple[str, Element] | None = None
+    tile_info: tuple[str, dict[str, Any]] | None = None
+    product_info: tuple[str, dict[str, Any]] | None = None
+    product_xml: Element | None = None
+
+    @property
+    def suffice(self) -> bool:
+        return any((self.item, self.tile_xml, self.tile_info))
+
+
+def is_open_form(files: ProductFiles) -> bool:
+    """Whether these files are a Sentinel-2 product of an open bucket."""
+    if not is_open_product(files.names()):
+        return False
+    return _papers(files).suffice
+
+
+def open_fields(files: ProductFiles) -> dict[str, Any]:
+    """What `sentinel2.S2Product` is made of, beside path and files.
+
+    Raises:
+        ProductError: it is damaged, or something that must be known is not said.
+    """
+    papers = _papers(files)
+    described = _described(files, papers)
+    members = _images(files)
+    grids, images = _placed(files, members, described)
+    bands = {band: name for (band, _), name in images.items() if band in S2_BANDS}
+    if not bands:
+        raise ProductError("holds no spectral band", where=files.path)
+    numbers = partial(_numbers, files, grids, images)
+    coded = radiometry(files, described, bands, papers.product_xml, numbers)
+    told(files.path.name, coded.warnings)
+    return {
+        "name": described.name,
+        "level": described.level,
+        "platform": described.platform,
+        "baseline": described.baseline or "unknown",
+        "sensing_start": described.sensing_start,
+        "generation_time": described.generation_time,
+        "tile": described.tile,
+        "cloud_fraction": described.cloud_fraction,
+        "footprint": _footprint(described, grids),
+        "quantification": coded.quantification,
+        "offsets": coded.offsets,
+        "wavelengths_nm": S2_PLATFORM_WAVELENGTHS_NM.get(described.platform, S2_WAVELENGTHS_NM),
+        "nodata": NODATA,
+        "saturated": SATURATED,
+        "images": images,
+        "warnings": coded.warnings,
+        "grids": grids,
+        "masks": _masks(files, described),
+        "tile_time": described.tile_time,
+        "datastrip": described.datastrip,
+        "metadata_files": (*described.sources, *coded.files),
+        "layout": "COG" if papers.item else "tile",
+        "listing": described.listed,
+        "offset_source": coded.source,
+    }
+
+
+def _papers(files: ProductFiles) -> _Papers:
+    top = [name for name in files.names() if "/" not in name]
+    by_case = {name.lower(): name for name in top}
+    found: dict[str, Any] = {}
+    for name in (one for one in OPEN_METADATA if one in by_case):
+        root = read_xml(files, by_case[name])
+        if root.name in ("Level-1C_Tile_ID", "Level-2A_Tile_ID"):
+            found.setdefault("tile_xml", (by_case[name], root))
+    jsons = [name for name in top if name.lower().endswith(".json")]
+    if (info := by_case.get("productinfo.json")) is not None:
+        found["product_info"] = (info, read_json(files, info))
+    for name in (one for one in _TILE_INFO if one in by_case):
+        content = read_json(files, by_case[name])
+        if "timestamp" in content and ("productName" in content or "tile_xml" in found):
+            found.setdefault("tile_info", (by_case[name], content))
+    others = [one for one in jsons if one.lower() not in (*_TILE_INFO, "productinfo.json")]
+    for name in others[:_MOST_JSONS]:
+        maybe = _maybe_json(files, name)
+        if maybe is not None and is_item(maybe):
+            if "item" in found:
+                what = f"holds two STAC items, {found['item'][0]} and {name}"
+                raise ProductError(what, where=files.path, hint="keep one product in a folder")
+            found["item"] = (name, maybe)
+    xml = next((name for name in top if _PRODUCT_XML.fullmatch(name)), None)
+    if xml is not None:
+        root = read_xml(files, xml)
+        renew(root)
+        found["product_xml"] = root if root.name in LEVELS else None
+    return _Papers(**found)
+
+
+def _maybe_json(files: ProductFiles, name: str) -> dict[str, Any] | None:
+    """What a JSON file says; None for one that is none, unless its name is the folder's own."""
+    try:
+        return read_json(files, name)
+    except ProductError:
+        if name.rpartition(".")[0].casefold() == files.path.name.casefold():
+            raise
+        return None
+
+
+def _described(files: ProductFiles, papers: _Papers) -> Described:
+    if papers.item is not None:
+        return of_item(files, *papers.item)
+    if papers.suffice:
+        return of_tile(files, papers.tile_xml, papers.tile_info, papers.product_info)
+    raise ProductError("has neither a STAC item nor a metadata.xml", where=files.path)
+
+
+def _images(files: ProductFiles) -> dict[tuple[str, int], str]:
+    """The file of each band by the resolution it is named by, or has by nature."""
+    found: dict[tuple[str, int], str] = {}
+    for name in files.names():
+        match = BAND_IMAGE.fullmatch(name)
+        if match is None:
+            continue
+        band = band_of(match["band"])
+        said = match["folder"] or match["size"]
+        key = band, int(said) if said else S2_NATIVE_RESOLUTION_M.get(band, 20)
+        other = found.get(key)
+        # COGs and the JPEG 2000 they were made of, whose numbers may differ: the item's own count.
+        if other is not None and _ending(other) == _ending(name):
+            what = f"holds two images of {band}, {other} and {name}"
+            raise ProductError(what, where=files.path, hint="keep one product in a folder")
+        if other is None or _ending(name) == "tif":
+            found[key] = name
+    return found
+
+
+def _ending(name: str) -> str:
+    return "jp2" if name.lower().endswith(".jp2") else "tif"
+
+
+def _placed(
+    files: ProductFiles, members: Mapping[tuple[str, int], str], described: Described
+) -> tuple[dict[int, Grid], dict[tuple[str, int], str]]:
+    """Grids by the resolution that images have, and the images by it.
+
+    One image of each resolution is opened: a copy may be reduced, whatever its description says.
+    """
+    given = described.xml.grids if described.xml else {}
+    grids: dict[int, Grid] = {}
+    images: dict[tuple[str, int], str] = {}
+    placed: dict[int, Grid] = {}
+    for (band, nominal), name in sorted(members.items(), key=lambda one: (one[0][1], one[1])):
+        if nominal not in placed:
+            placed[nominal] = _grid(files, name, given.get(nominal), described.epsg)
+        grid = placed[nominal]
+        size = int(grid.resolution_m)
+        if grids.setdefault(size, grid) != grid:
+            what = f"lies elsewhere than the other images of {size} m"
+            raise ProductError(what, where=files.where(name))
+        # Of bands that come at several sizes a reduced copy may hold the same one twice.
+        images.setdefault((band, size), name)
+    if set(grids) <= set(RESOLUTIONS_M):
+        grids = derived_grids(grids)
+    return dict(sorted(grids.items())), images
+
+
+def _grid(files: ProductFiles, name: str, given: Grid | None, epsg: int | None) -> Grid:
+    """Where an image lies, by itself or, where it does not say, by the tile's XML."""
+    import rasterio
+
+    where = files.where(name)
+    # With the listing of its folder, other than in `s2_images`: `.aux.xml` files may say it.
+    with naming_damage(files, name), rasterio.open(files.gdal_path(name)) as source:
+        shape, transform, crs = (source.height, source.width), source.transform, source.crs
+    if crs is None:
+        if given is not None and given.shape == shape:
+            return given
+        hint = "keep its .aux.xml beside it"
+        raise ProductError("has no coordinates of its own", where=where, hint=hint)
+    step, across, ulx, down, other, uly = transform[:6]
+    code = crs.to_epsg()
+    if code is None or across or down or step <= 0 or other != -step or step != round(step):
+        raise ProductError("is on no north-up grid of whole metres", where=where)
+    if epsg is not None and code != epsg:
+        raise ProductError(f"is in EPSG:{code}, its metadata say EPSG:{epsg}", where=where)
+    return Grid(code, ulx, uly, float(step), shape[1], shape[0])
+
+
+def _footprint(described: Described, grids: Mapping[int, Grid]) -> Any:
+    from sensor2sensor.geo.footprints import unproject
+
+    if described.footprint is not None:
+        return described.footprint
+    grid = next(iter(grids.values()))
+    # Without an outline of what was seen the tile counts, and the pixels decide.
+    return unproject(grid.polygon() if described.data is None else described.data, grid.epsg)
+
+
+def _masks(files: ProductFiles, described: Described) -> dict[str, str]:
+    """The tile-wide masks that are there, by type: buckets keep them in `qi`, names shortened."""
+    found = {}
+    for kind, names in {
+        "MSK_CLASSI": ("MSK_CLASSI_B00.jp2", "CLASSI_B00.jp2"),
+        "MSK_CLOUDS": ("MSK_CLOUDS_B00.gml",),
+    }.items():
+        places = [f"{folder}{name}" for name in names for folder in ("qi/", "QI_DATA/", "")]
+        there = next((place for place in places if files.exists(place)), None)
+        if there is not None:
+            found[kind] = there
+    return found
+
+
+def _numbers(
+    files: ProductFiles, grids: Mapping[int, Grid], images: Mapping[tuple[str, int], str], band: str
+) -> npt.NDArray[np.int64]:
+    """Digital numbers of the whole scene in one band, of an overview."""
+    size, name = min((size, name) for (one, size), name in images.items() if one == band)
+    return overview_of(files, name, grids[size], NODATA)
