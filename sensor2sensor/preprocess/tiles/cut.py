@@ -79,6 +79,8 @@ class Cutter:
         """What the scene log says beside its tiles."""
         s2, s3, options = self.pair.s2, self.pair.s3, self.options
         said = {} if s2.layout == "SAFE" else {"offset_source": s2.offset_source}
+        if self.pair.cloud_source is not None:
+            said["cloud_source"] = self.pair.cloud_source
         return {
             **said,
             "asked": self.pair.task.asked(self.pair.names),

@@ -20,6 +20,7 @@ from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError
+from sensor2sensor.core.page.whole import QUALITY_PAGE, QUALITY_TABLE
 from sensor2sensor.preprocess.tiles.manifest import differing, manifest_of, mean_bands, widened
 from sensor2sensor.preprocess.tiles.options import Request
 from sensor2sensor.preprocess.tiles.table import TABLE_FILE, TileRow, write_table
@@ -242,6 +243,8 @@ class TileFolder:
             files.remove(self.path / name)
         for log in logs:
             files.remove(self.log_path(log.scene))
+        for name in (QUALITY_PAGE, QUALITY_TABLE):
+            files.remove(self.path / name)
         files.remove(self.table)
         files.remove(self.manifest)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sensor2sensor.core.manifest import differences
-from sensor2sensor.preprocess.tiles.options import OLD_MASK_EDGES, VERSION, Request
+from sensor2sensor.preprocess.tiles.options import OLD_MASK_EDGES, UNKNOWN_CLOUD, VERSION, Request
 from sensor2sensor.preprocess.tiles.tile import tile_bands
 from sensor2sensor.products import snap
 from sensor2sensor.products.bands import S2_PLATFORM_WAVELENGTHS_NM, S2_WAVELENGTHS_NM, mean_nm
@@ -52,8 +52,10 @@ def widened(there: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any
     wide = dict(there)
     if wide["quantity"] < asked["quantity"]:  # the draw goes on where it stopped
         wide["quantity"] = asked["quantity"]
-    if wide.get("unknown_cloud") == "refuse":  # it only let scenes out, which may come now
-        wide["unknown_cloud"] = asked["unknown_cloud"]
+    before, now = wide.get("unknown_cloud"), asked["unknown_cloud"]
+    # It only let scenes out, which may come now.
+    if before in UNKNOWN_CLOUD and UNKNOWN_CLOUD.index(before) < UNKNOWN_CLOUD.index(now):
+        wide["unknown_cloud"] = now
     return wide
 
 

@@ -17,20 +17,23 @@ from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess import shift_limit
 from sensor2sensor.preprocess.inventory.table import Inventory, read_inventory
 from sensor2sensor.preprocess.shift_limit import SHIFT_QUALITY, ShiftLimit
-from sensor2sensor.preprocess.tiles.words import mask_names, oversampled, target_bands
+from sensor2sensor.preprocess.tiles.words import is_below, mask_names, oversampled, target_bands
 from sensor2sensor.products import snap
 
 VERSION = 2  # of the tiles' content and layout; raised when equal options give other files
 OLD_MASK_EDGES = "great-circle"  # what options with masks and without a word of edges mean
+UNKNOWN_CLOUD = ("refuse", "scene", "accept")  # the later ones let more scenes in
 # Options that came later, unused: what decides nothing must not tell tiles of before apart.
 _UNUSED: dict[str, Any] = {
     "min_valid": 0.0,
     "max_timediff_h": None,
     "max_shift_m": None,
     "oversample": {},
+    "cloud_mask": None,
     "backend": "own",  # as all was before there was a choice
 }
-_OF_SHIFT = ("shift_quality", "unknown_shift")
+# Words of an option without which they say nothing.
+_OF = {"max_shift_m": ("shift_quality", "unknown_shift"), "cloud_mask": ("cloud_mask_above",)}
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class TileOptions:
         resolution_m: of the target grid.
         bands: target bands.
         level: ``L1C`` or ``L2A``, or None for either.
-        unknown_cloud: ``refuse`` or ``accept`` scenes whose clouds nothing tells of.
+        unknown_cloud: scenes without a mask of clouds: ``refuse`` or ``accept`` them, or go by the
+            product's own percentage (``scene``).
         mask_edges: how edges of masks run, ``parallel`` or ``great-circle``.
         min_valid: least share of pixels with every band of both sensors, unsaturated.
         max_timediff_h: pairs whose sensors looked farther apart in time are not used; None: any.
@@ -59,6 +63,8 @@ class TileOptions:
         unknown_shift: with ``max_shift_m``, ``drop`` or ``keep`` tiles of unknown shift.
         oversample: by name of a mask, how many times as often as elsewhere places inside are tried.
         backend: what collocates, ``own`` or ``snap``.
+        cloud_mask: pattern of files with masks of clouds; None for the products' own.
+        cloud_mask_above: with ``cloud_mask``, a pixel is cloudy where its value is larger.
     """
 
     tile_px: int
@@ -82,6 +88,8 @@ class TileOptions:
     unknown_shift: str = "drop"
     oversample: Mapping[str, float] = field(default_factory=dict)
     backend: str = "own"
+    cloud_mask: str | None = None
+    cloud_mask_above: float = 0.0
 
     @property
     def shift_limit(self) -> ShiftLimit | None:
@@ -100,8 +108,9 @@ class TileOptions:
         if not self.masks or self.mask_edges == OLD_MASK_EDGES:
             del plain["mask_edges"]
         unused = {name for name, value in _UNUSED.items() if plain[name] == value}
-        for name in (*unused, *(_OF_SHIFT if "max_shift_m" in unused else ())):
-            del plain[name]
+        for name in unused:
+            for word in (name, *_OF.get(name, ())):
+                del plain[word]
         return {"version": VERSION, **plain}
 
     def deciding(self) -> dict[str, Any]:
@@ -212,10 +221,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-cloud", type=float, default=0.1, metavar="F", help="largest cloudy share (0.1)")
     add(
         "--unknown-cloud",
-        choices=("refuse", "accept"),
+        choices=UNKNOWN_CLOUD,
         default="refuse",
-        help="scenes without any cloud mask: fail (default), or cut tiles whatever their clouds",
+        help="scenes without any cloud mask: fail (default), go by the product's own percentage"
+        " (scene), or cut tiles whatever their clouds",
     )
+    add(
+        "--cloud-mask",
+        metavar="PATTERN",
+        help="rasters of clouds: '*_CLD.tif' in the product or beside it and beginning with its"
+        " name, 'clouds/{name}*.tif' below s2_root (default: the products' own masks)",
+    )
+    above = "--cloud-mask: cloudy where its value is larger (0); 40 of a probability in per cent"
+    add("--cloud-mask-above", type=float, default=0.0, metavar="X", help=above)
     add(
         "--max-nodata",
         type=float,
@@ -281,6 +299,8 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
         unknown_shift=args.unknown_shift,
         oversample=oversampled(args.oversample, masks),
         backend=_backend(args, inventory),
+        cloud_mask=args.cloud_mask,
+        cloud_mask_above=args.cloud_mask_above,
     )
 
 
@@ -313,6 +333,10 @@ def _wrong_values(args: argparse.Namespace) -> Iterator[str]:
     for name in ("overlap", "max-cloud", "max-nodata", "min-valid"):
         if not 0.0 <= _get(args, name) <= 1.0:
             yield f"--{name} must lie in 0..1"
+    if not math.isfinite(args.cloud_mask_above):
+        yield "--cloud-mask-above must be a number"
+    if args.cloud_mask is not None and not is_below(args.cloud_mask):
+        yield f"--cloud-mask {args.cloud_mask!r} must be a pattern of files below s2_root"
     if args.margin < 0:
         yield "--margin must be 0 or more"
     if args.max_timediff is not None and not 0.0 <= args.max_timediff < math.inf:

@@ -17,6 +17,7 @@ from sensor2sensor.core.manifest import file_fingerprint, fingerprint
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import prepared, project_mask
+from sensor2sensor.preprocess.tiles.clouds import product_with_clouds, source_of
 from sensor2sensor.preprocess.tiles.options import TileOptions
 from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
@@ -28,6 +29,8 @@ from sensor2sensor.products.s3_pass import S3Pass, joined
 from sensor2sensor.products.sentinel2 import S2Product
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 from sensor2sensor.products.snap import SnapWindow
+
+AROUND_M = 2_000.0  # ground beside a scene that maps show
 
 
 class PartnerError(ProductError):
@@ -60,12 +63,14 @@ class OpenPair:
         self.task, self.names, self.options = task, names, task.options
         self.s2: S2Product = open_parts([task.s2_root / path for path in names.s2_paths])
         _check_usable(self.s2, self.options)
+        self.s2 = product_with_clouds(self.s2, self.options, task.s2_root)
         with partner_at_fault():
             self._frames = [open_s3(task.s3_root / path) for path in names.s3_paths]
             self.s3: S3Product | S3Pass | None = joined(self._frames) if names.s3 else None
         self.grid = self.s2.grids[self.options.resolution_m]
         self.s2_bits_given = self.s2.quality_given(self.options.resolution_m)
         self.cloud_known = bool(self.s2_bits_given & CLOUD)
+        self.cloud_source = source_of(self.s2, self.options)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -78,8 +83,11 @@ class OpenPair:
             for frame in self._frames
             for mark in (frame.name, _file_marks(frame.path, frame.members_in_use()))
         ]
+        masks = [part.cloud_mask for part in self.s2.parts if part.cloud_mask is not None]
+        clouds = {"clouds": [[mask.source, mask.marks()] for mask in masks]} if masks else {}
         return fingerprint(
             {
+                **clouds,
                 "options": self.options.deciding(),
                 "facts": self.names.as_json(),
                 "s2": s2,
@@ -107,6 +115,20 @@ class OpenPair:
         found = {"Sentinel-2": project(self.s2.footprint, crs)}
         if self.s3 is not None:
             found["Sentinel-3"] = project(self.s3.footprint, crs)
+        return found
+
+    def outlines_m(self) -> dict[str, list[list[list[float]]]]:
+        """Lines of the footprints' edges in and around the scene, metres of its grid, for maps.
+
+        None of a product that covers all of it.
+        """
+        around = self.grid.polygon().buffer(AROUND_M, join_style="mitre")
+        found = {}
+        for name, outline in self.footprints.items():
+            edges = outline.boundary.simplify(AROUND_M / 20).intersection(around)
+            parts = getattr(edges, "geoms", [edges])
+            lines = [line for line in parts if line.geom_type == "LineString" and not line.is_empty]
+            found[name] = [np.rint(np.asarray(line.coords)[:, :2]).tolist() for line in lines]
         return found
 
     @cached_property
@@ -162,7 +184,7 @@ class OpenPair:
 
 
 def _check_usable(product: S2Product, options: TileOptions) -> None:
-    """The product has the level and the files the inventory was made for, and a mask of clouds.
+    """The product has the level and the files the inventory was made for.
 
     Raises:
         ProductError: it has not.
@@ -177,11 +199,6 @@ def _check_usable(product: S2Product, options: TileOptions) -> None:
         raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
     if doubt := moved_back(product, options.bands, options.resolution_m):
         raise ProductError(doubt, where=product.name)
-    # Without a mask every pixel reads as clear: a limit on clouds would hold for any of them.
-    if options.cloud_must_be_known and not product.quality_given(options.resolution_m) & CLOUD:
-        what = "has no cloud mask (SCL, MSK_CLASSI or MSK_CLOUDS): --max-cloud cannot be kept"
-        hint = "fetch it with its QI_DATA, or cut tiles unseen with --unknown-cloud accept"
-        raise ProductError(what, where=product.name, hint=hint)
 
 
 def _file_marks(path: Path, members: list[str]) -> list[Any]:

@@ -198,6 +198,7 @@ def tile_row(tile: CutTile, pair: OpenPair, *, sha256: str) -> TileRow:
         sha256=sha256,
         overpass=pair.s2.overpass,
         draw_weight=tile.draw_weight,
+        cloud_source=pair.cloud_source,
     )
 
 

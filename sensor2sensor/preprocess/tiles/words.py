@@ -37,6 +37,12 @@ def mask_names(text: str) -> tuple[str, ...]:
     return names
 
 
+def is_below(pattern: str) -> bool:
+    """Whether a pattern is of files below a folder: no absolute path, none that leaves it."""
+    path = Path(pattern)
+    return bool(pattern.strip()) and not path.is_absolute() and ".." not in path.parts
+
+
 def target_bands(text: str | None, inventory: Inventory) -> tuple[str, ...]:
     """Target bands: those asked for, else those of the inventory.
 
