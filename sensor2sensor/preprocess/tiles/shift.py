@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sensor2sensor.geo.collocation import swath_positions
+from sensor2sensor.geo.collocation import SwathSteps
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.shift import (
     GroundShift,
@@ -92,6 +92,7 @@ class DriftMeter:
         edges_m = (edge * olci.grid.resolution_m for edge in olci.grid.shape)
         # On less ground chance reaches peaks that are rare on so much: nothing is sure there.
         self.whole = min(edges_m) >= EXTENT_M
+        self._steps = SwathSteps(olci.xy_m)
 
     def measure(self, tile: Grid) -> GroundShift | None:
         """How far Oa08 shows the ground displaced, or None where too little of it is known.
@@ -121,9 +122,8 @@ class DriftMeter:
         return bilinear(self._smooth, rows, columns)
 
     def _sentinel3(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-        olci = self._olci
-        nearest, _ = olci.nearest_xy(x, y)
-        rows, columns = swath_positions(nearest, np.stack([x, y], axis=-1), olci.xy_m)
+        nearest, _ = self._olci.nearest_xy(x, y)
+        rows, columns = self._steps.positions(nearest, np.stack([x, y], axis=-1))
         known = np.isfinite(rows)
         # SciPy takes no NaN for a position: row -9 lies outside.
         value = bilinear(self._red, np.where(known, rows, -9.0), np.where(known, columns, -9.0))
