@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from sensor2sensor.products.quality import CLOUD_MASK_TYPES, from_classi, from_s
 from sensor2sensor.products.reading import naming_damage, read_xml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
     from sensor2sensor.core.xml import Element
 
 GML_MAX_BYTES = 128 * 2**20
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 _shelf: ContextVar[dict[str, Any] | None] = ContextVar("rasters kept open", default=None)
+_readers: ContextVar[Executor | None] = ContextVar("threads that read", default=None)
 
 
 @contextmanager
-def kept_open(cache_mib: int = 256) -> Iterator[None]:
+def kept_open(cache_mib: int = 256, threads: int = 1) -> Iterator[None]:
     """Inside, every raster is opened once and GDAL keeps its decoded blocks between windows.
 
     A JPEG 2000 block is decoded whole whatever small part of it is asked for, so the tiles of a
@@ -38,6 +42,7 @@ def kept_open(cache_mib: int = 256) -> Iterator[None]:
 
     Args:
         cache_mib: most memory for decoded blocks.
+        threads: that read bands at once (:func:`each_at_once`).
     """
     import rasterio
 
@@ -45,12 +50,28 @@ def kept_open(cache_mib: int = 256) -> Iterator[None]:
     token = _shelf.set(shelf)
     try:
         # rasterio hands the number on as bytes, other than GDAL's own reading of the option.
-        with rasterio.Env(GDAL_CACHEMAX=cache_mib * 2**20):
-            yield
+        with rasterio.Env(GDAL_CACHEMAX=cache_mib * 2**20), ThreadPoolExecutor(threads) as pool:
+            readers = _readers.set(pool if threads > 1 else None)
+            try:
+                yield
+            finally:
+                _readers.reset(readers)
     finally:
         _shelf.reset(token)
         for source in shelf.values():
             source.close()
+
+
+def each_at_once(read: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """What ``read`` gives of each item; each reads another file, in threads of its own or not.
+
+    Threads of ours, each with a file of its own, hand on what fails; GDAL's own lose it.
+    """
+    pool = _readers.get()
+    if pool is None:
+        return [read(item) for item in items]
+    futures = [pool.submit(copy_context().run, read, item) for item in items]
+    return [future.result() for future in futures]
 
 
 @contextmanager

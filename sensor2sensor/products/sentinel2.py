@@ -3,14 +3,13 @@
     product = open_s2(Path("S2A_MSIL2A_….SAFE"))
     reflectance, quality = product.read_reflectance(("B02", "B03", "B04"), 10, window)
 
-Reflectance = (DN + offset of the band) / quantification. Digital number 0 is no data and is set
-aside first; a reflectance may be negative and stays so.
+Reflectance = (DN + offset of the band) / quantification, below 0 too. DN 0 is no data, set aside.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -220,7 +219,8 @@ class S2Product:
         Raises:
             ProductError: a band is not there, or its file is damaged (names it).
         """
-        numbers = [self.read_dn(band, resolution_m, window, overview=overview) for band in bands]
+        read = partial(self.read_dn, resolution_m=resolution_m, window=window, overview=overview)
+        numbers = s2_images.each_at_once(read, bands)
         # As stored: with an offset, 0 would pass for a reflectance of -0.1.
         empty = np.stack([dn == self.nodata for dn in numbers])
         full = np.any([dn == self.saturated for dn in numbers], axis=0)

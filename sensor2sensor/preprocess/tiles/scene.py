@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from multiprocessing import parent_process
 
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
@@ -80,7 +82,10 @@ def _cut(task: SceneTask, names: Pair) -> SceneResult:
     if log is None or len(log.rows) > wanted:
         log = SceneLog(task.scene, pair.fingerprint)
     # Tiles share decoded blocks of Sentinel-2; one thread inflates Sentinel-3, then writes.
-    with kept_open(_cache_mib(pair)), ThreadPoolExecutor(max_workers=1) as background:
+    # Of several workers each has a processor's share already.
+    threads = 1 if parent_process() else min(os.cpu_count() or 1, len(task.options.bands))
+    cache_mib = _cache_mib(pair)
+    with kept_open(cache_mib, threads), ThreadPoolExecutor(max_workers=1) as background:
         cutter = Cutter(pair, log, background)
         written: Future[None] | None = None
         for tile in cutter.tiles():

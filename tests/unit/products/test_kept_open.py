@@ -26,9 +26,10 @@ def read_all(product: S2Product) -> list[np.ndarray]:
     return [array for pair in read for array in pair] + quality
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("packed", [False, True])
 def test_each_raster_is_opened_once(
-    s2_product: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, packed: bool
+    s2_product: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, packed: bool, threads: int
 ) -> None:
     product = open_s2(s2_product(level="L1C", nodata_wedge=0.2, zip=packed))
     expected = read_all(product)
@@ -40,7 +41,7 @@ def test_each_raster_is_opened_once(
         return opened[-1][1]
 
     monkeypatch.setattr(s2_images, "_opened", counting)
-    with s2_images.kept_open():
+    with s2_images.kept_open(threads=threads):
         values = read_all(product)
         assert not any(source.closed for _, source in opened)
     for one, other in zip(values, expected, strict=True):
@@ -52,8 +53,9 @@ def test_each_raster_is_opened_once(
     assert opened[-1][1].closed, "outside, nothing stays open"
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 def test_damage_is_named_and_leaves_nothing_open(
-    s2_product: Callable[..., Path], tmp_path: Path
+    s2_product: Callable[..., Path], tmp_path: Path, threads: int
 ) -> None:
     import shutil
 
@@ -61,9 +63,12 @@ def test_damage_is_named_and_leaves_nothing_open(
     product = open_s2(folder)
     image = folder / product.band_member("B04", 10)
     image.write_bytes(image.read_bytes()[:-2000])
-    with pytest.raises(ProductError, match=r"_B04\.jp2: unreadable"), s2_images.kept_open():
+    with (
+        pytest.raises(ProductError, match=r"_B04\.jp2: unreadable"),
+        s2_images.kept_open(threads=threads),
+    ):
         read_all(product)
-    assert s2_images._shelf.get() is None
+    assert s2_images._shelf.get() is None and s2_images._readers.get() is None
 
 
 @pytest.mark.parametrize("kept", [False, True])
