@@ -177,13 +177,24 @@ def _with_first_usable(
     raise AssertionError("a task has a partner to try, or none to need")
 
 
+def is_there(task: SceneTask) -> bool:
+    """Whether a scene has all tiles that are asked for; its products are not looked at."""
+    log = _asked_before(task, task.pairs)
+    return log is not None and log.holds(task.options.quantity)
+
+
+def _asked_before(task: SceneTask, pairs: Sequence[Pair]) -> SceneLog | None:
+    """The log of a scene that was asked for as it is now, of one of these pairs."""
+    log = TileFolder(task.folder).finished(task.scene)
+    # The bytes of a product that is gone cannot be compared, what was asked of it can.
+    asked = [task.asked(names) for names in pairs]
+    return log if log is not None and log.facts.get("asked") in asked else None
+
+
 def _kept(task: SceneTask, pairs: Sequence[Pair], error: ProductError) -> SceneResult | None:
     """The finished tiles of a scene that were made of one of these pairs; None without any."""
-    log = TileFolder(task.folder).finished(task.scene)
+    log = _asked_before(task, pairs)
     if log is None or not log.rows:
-        return None
-    # The bytes of a product that is gone cannot be compared, what was asked of it can.
-    if log.facts.get("asked") not in [task.asked(names) for names in pairs]:
         return None
     return SceneResult(
         task.scene,

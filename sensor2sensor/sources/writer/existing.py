@@ -270,8 +270,6 @@ def begin(
     folder: Path, item: Existing | None, options: Mapping[str, Any], inventory: str, made: list[str]
 ) -> None:
     """Say what is being built, so that a cut-off run can be recognised, repeated or removed."""
-    for place in (*(folder / split for split in SPLITS), folder):
-        files.sweep(place)
     old = item.listed_files() if item is not None else []
     known = list(item.inventories) if item is not None else []
     inventories = [name for name in known if name != inventory] + [inventory]
@@ -279,6 +277,12 @@ def begin(
     content = {"options": options, "inventories": inventories, "files": sorted({*made, *old})}
     if item is None or item.building != content:
         files.write_json(folder / BUILDING_FILE, content)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed runs left half written, while nobody else writes there."""
+    for place in (*(folder / split for split in SPLITS), folder):
+        files.sweep(place)
 
 
 def end(folder: Path, rows: Sequence[SplitRow]) -> None:
