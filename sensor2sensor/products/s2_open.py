@@ -37,6 +37,7 @@ from sensor2sensor.products.s2_described import (
     of_tile,
     read_json,
 )
+from sensor2sensor.products.s2_images import opened
 from sensor2sensor.products.s2_metadata import LEVELS, renew
 from sensor2sensor.products.s2_radiometry import overview_of
 from sensor2sensor.products.s2_tile import RESOLUTIONS_M, derived_grids
@@ -222,11 +223,9 @@ def _placed(
 
 def _grid(files: ProductFiles, name: str, given: Grid | None, epsg: int | None) -> Grid:
     """Where an image lies, by itself or, where it does not say, by the tile's XML."""
-    import rasterio
-
     where = files.where(name)
     # With the listing of its folder, other than in `s2_images`: `.aux.xml` files may say it.
-    with naming_damage(files, name), rasterio.open(files.gdal_path(name)) as source:
+    with naming_damage(files, name), opened(files, name) as source:
         shape, transform, crs = (source.height, source.width), source.transform, source.crs
     if crs is None:
         if given is not None and given.shape == shape:

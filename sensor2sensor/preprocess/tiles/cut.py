@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
@@ -22,7 +22,8 @@ from sensor2sensor.preprocess.tiles.tile import CutTile, shift_cells, valid_frac
 from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import Quality
 
-READ_AHEAD = 8  # tiles held in memory while Sentinel-3 is read
+READ_AHEAD = 8  # tiles read while Sentinel-3 is: it takes as long as their blocks, about
+MOST_AHEAD_BYTES = 64 * 2**20  # held of tiles of Sentinel-2 whose turn has not come
 OLCI_SHARE = 0.95  # least share of a tile with a valid OLCI pixel
 # Footprints have few corners: valid pixels lie up to 250 m outside of a real one; pixels decide.
 FOOTPRINT_ERROR_M = 500.0
@@ -48,6 +49,7 @@ class Cutter:
         self._found = len(log.rows)
         self._last = (log.rows[-1].x, log.rows[-1].y) if log.rows else None
         self._rejected: Counter[str] = Counter()
+        self._read_ahead: deque[CutTile] = deque()
         self._radii_m: list[float] = []
         self._bits_given = pair.s2_bits_given
         reach = {f"outside {name}": outline for name, outline in pair.footprints.items()}
@@ -63,17 +65,29 @@ class Cutter:
             ProductError: a product is damaged, a PartnerError where it is the Sentinel-3 one.
         """
         places = self._places()
+        seen = (tile for x, y in places if (tile := self._sentinel2(x, y)) is not None)
         while (wanted := self.options.quantity - self._found) > 0:
-            seen = (tile for x, y in places if (tile := self._sentinel2(x, y)) is not None)
             # Sentinel-3 is not waited for before these are there; no more are read than may be used
-            ahead = list(islice(seen, min(wanted, READ_AHEAD)))
-            if not ahead:
+            missing = min(wanted, self._most_ahead) - len(self._read_ahead)
+            self._read_ahead.extend(islice(seen, max(missing, 0)))
+            if not self._read_ahead:
                 return
-            for tile in ahead:
-                whole = self._completed(tile)
-                if whole is not None:
-                    self._found += 1
-                    yield whole
+            whole = self._completed(self._read_ahead.popleft())
+            if whole is not None:
+                self._found += 1
+                yield whole
+
+    @property
+    def ahead(self) -> list[CutTile]:
+        """Tiles of Sentinel-2 that come next, if Sentinel-3 shows enough of them."""
+        return list(self._read_ahead)
+
+    @property
+    def _most_ahead(self) -> int:
+        """More of them the more there are: each time they run out the scene's log is written."""
+        edge = self.options.tile_px + 2 * self.options.margin_px
+        fit = MOST_AHEAD_BYTES // (4 * edge * edge * (len(self.options.bands) + 1))
+        return max(READ_AHEAD, min(self._found, fit))
 
     def facts(self) -> dict[str, Any]:
         """What the scene log says beside its tiles."""

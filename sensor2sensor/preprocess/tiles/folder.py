@@ -12,7 +12,7 @@ and only after a run without a failure, so that no run can end with less than it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -133,14 +133,30 @@ class TileFolder:
         # By name: a repeat must not read every tile to find that there is nothing to do.
         return log if all((self.path / name).is_file() for name in log.files) else None
 
-    def write_tile(self, log: SceneLog, contents: Mapping[str, bytes]) -> None:
-        """Write the files of a tile by name, each of them in the log before it is there."""
-        log.status = "started"
-        log.files.update(dict.fromkeys(contents, ""))
-        self.write_log(log)
+    def write_tile(
+        self, log: SceneLog, contents: Mapping[str, bytes], ahead: Iterable[str] = ()
+    ) -> None:
+        """Write the files of a tile by name, each of them in the log before it is there.
+
+        Args:
+            log: of its scene.
+            contents: of its files.
+            ahead: names that may come next: listed with these, for with a log written before each
+                of thousands of tiles its writing would soon cost more than theirs.
+        """
+        if not contents.keys() <= log.files.keys():
+            log.status = "started"
+            log.files.update(dict.fromkeys([*contents, *ahead], ""))
+            self.write_log(log)
         for name, data in contents.items():
             files.write_bytes(self.path / name, data)
             log.files[name] = hashlib.sha256(data).hexdigest()
+
+    def close_log(self, log: SceneLog, facts: dict[str, Any]) -> None:
+        """Say last of all that a scene is done: one that was killed before is done again."""
+        log.files = {name: digest for name, digest in log.files.items() if digest}
+        log.facts, log.status = facts, "done"
+        self.write_log(log)
 
     def clear_scene(self, scene: int) -> None:
         """Remove the files an earlier run made for a scene, and its log last."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from sensor2sensor.config.selection import Selection
 from sensor2sensor.core import cli
+from sensor2sensor.core.containers import bare_name
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.core.names import suggestion
@@ -191,7 +192,7 @@ def _check_ids(selection: Selection, scenes: Mapping[int, Sequence[InventoryRow]
 
 def _product(text: str) -> str:
     """Name of a product without folder and extension."""
-    return Path(text).name.removesuffix(".zip").removesuffix(".SAFE")
+    return bare_name(Path(text).name)
 
 
 def _task(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sensor2sensor.geo.collocation import swath_positions
+from sensor2sensor.geo.collocation import SwathSteps
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.shift import (
     GroundShift,
@@ -38,6 +38,7 @@ class DriftMeter:
         self._smooth = box_average(overview, STEP_M / self._pixel_m)
         self._olci = olci
         self._red = olci.red_radiance()
+        self._steps = SwathSteps(olci.xy_m)
 
     def measure(self, tile: Grid) -> GroundShift | None:
         """How far Oa08 shows the ground displaced, or None where too little of it is known.
@@ -67,9 +68,8 @@ class DriftMeter:
         return bilinear(self._smooth, rows, columns)
 
     def _sentinel3(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-        olci = self._olci
-        nearest, _ = olci.nearest_xy(x, y)
-        rows, columns = swath_positions(nearest, np.stack([x, y], axis=-1), olci.xy_m)
+        nearest, _ = self._olci.nearest_xy(x, y)
+        rows, columns = self._steps.positions(nearest, np.stack([x, y], axis=-1))
         known = np.isfinite(rows)
         # SciPy takes no NaN for a position: row -9 lies outside.
         value = bilinear(self._red, np.where(known, rows, -9.0), np.where(known, columns, -9.0))

@@ -93,6 +93,14 @@ def _target_bands(targets: Sequence[str], wavelengths_nm: Mapping[str, float]) -
     return [BandInfo(band, REFLECTANCE_UNIT, wavelengths_nm[band]) for band in targets]
 
 
+def file_names(tile: CutTile, pair: OpenPair) -> list[str]:
+    """Names of the files of a tile, whether its OLCI pixels were found yet or not."""
+    given = (True, pair.s3 is not None, pair.options.margin_px > 0)
+    suffixes = (".tif", OLCI_SUFFIX, MARGIN_SUFFIX)
+    stem = tile.stem(pair.task.scene)
+    return [f"{stem}{suffix}" for suffix, has in zip(suffixes, given, strict=True) if has]
+
+
 def tile_files(tile: CutTile, pair: OpenPair) -> dict[str, bytes]:
     """The files of a tile by name: the tif, the table of OLCI pixels, the margin."""
     options, wavelengths_nm = pair.options, pair.s2.wavelengths_nm
@@ -206,7 +214,7 @@ def valid_fraction(tile: CutTile) -> float:
     """Share of pixels with every band of both sensors, unsaturated, as ``tiles.csv`` has it."""
     usable = (tile.quality & np.uint32(_UNUSABLE)) == 0
     if tile.olci is not None:
-        usable &= np.isfinite(tile.olci.radiance).all(axis=-1)
+        usable &= tile.olci.measured
     return round(float(usable.mean()), 6)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sensor2sensor.core import watched
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess.inventory.scan import check_sentinel2
@@ -163,6 +164,17 @@ def test_the_users_word_counts_before_all(safes, tmp_path, place):
     for wrong in ('{"offset": "no"}', '{"offset": 1e9}', '{"ofset": 0}', '{"offset": NaN}', "[]"):
         sidecar.write_text(wrong)
         assert s2_coding.SIDECAR in unknown(folder)
+
+
+def test_a_word_beside_a_product_is_no_news_of_before(safes, tmp_path, monkeypatch):
+    """What an inventory remembers of a product, a failure too, rests on that it was not there."""
+    monkeypatch.setattr(watched, "SETTLED_S", -1.0)
+    folder = as_cogs(safes["L2A", "05.09"], tmp_path, form="v0", applied=None)
+    packed = Path(shutil.make_archive(str(tmp_path / folder.name), "zip", tmp_path, folder.name))
+    known = {path: watched.open_watched(path)[1].basis() for path in (folder, packed)}
+    assert all(basis is not None and basis.holds(path) for path, basis in known.items())
+    (tmp_path / s2_coding.SIDECAR).write_text('{"offset": -1000}')
+    assert not any(basis.holds(path) for path, basis in known.items() if basis is not None)
 
 
 def test_a_flag_of_cogs_says_nothing_of_the_ground_segments_jpeg2000(safes, tmp_path):
