@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     notes = unlike(_there(data_root, options), tiles) if writing.add else ()
     source = TileSource(tiles, options, notes)
     code = write(source, data_root, writing)
-    if not writing.dry_run:
+    if not (writing.dry_run or writing.part):  # a part finishes no data set
         for draft in source.drafts:
             write_products(folder_of(data_root, draft), tiles)
         _write_pages(source, data_root, writing.workers)
