@@ -37,7 +37,8 @@ class Partner:
         time_gap_h: Sentinel-3's time minus Sentinel-2's; None where not known.
         overlap: Share of the scene's footprint it covers; None where not known.
         lost: Why it cannot be used (any more); empty where it can.
-        frames: How many frames of its pass the scene has, this one included.
+        frames: How many frames of its pass the scene has in rows of their own, this one included.
+        joined: How many frames are joined in it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Partner:
     overlap: float | None
     lost: str = ""
     frames: int = 1
+    joined: int = 1
 
 
 @dataclass(frozen=True)
@@ -100,14 +102,14 @@ def card_of(
 
 
 def _partner_of(row: InventoryRow, rows: Sequence[InventoryRow], inventory: Inventory) -> Partner:
-    path = str(row.s3)
-    known = inventory.products.get(path)
-    name = str(known["name"]) if known else PurePosixPath(path).name
-    why = inventory.vanished.get(path)
+    known = ((path, inventory.products.get(path)) for path in row.s3_paths)
+    names = [str(facts["name"]) if facts else PurePosixPath(path).name for path, facts in known]
+    why = inventory.lost(row)
     lost = "not in the archive any more" if why == GONE else "cannot be used, see step 20"
-    there = [one for one in rows if one.s3 not in inventory.vanished]
+    there = [one for one in rows if not inventory.lost(one)]
     frames = 1 + len(inventory.frames_beside(row, there))
-    return Partner(name, _signed_gap_h(row), row.overlap, lost if why else "", frames)
+    gap_h, lost = _signed_gap_h(row), lost if why else ""
+    return Partner(" + ".join(names), gap_h, row.overlap, lost, frames, len(names))
 
 
 def _signed_gap_h(row: InventoryRow) -> float | None:
@@ -171,6 +173,8 @@ def _partner(partner: Partner) -> str:
     notes = [partner.lost] if partner.lost else []
     if partner.frames > 1 and not partner.lost:
         notes.append(f"one of {partner.frames} frames of one pass; step 40 takes tiles from one")
+    if partner.joined > 1:
+        notes.append(f"{partner.joined} frames of one pass, joined")
     said = "".join(f'<span class="note">{html.escape(note)}</span>' for note in notes)
     name = html.escape(partner.name)
     return (

@@ -36,6 +36,7 @@ class Job:
         bands: One or three, as they are shown.
         resolution_m: The resolution they are read at.
         factor: Pixels of that grid per pixel of the picture.
+        joined: Folders or zips of the other parts of the tile.
     """
 
     scene: int
@@ -44,6 +45,7 @@ class Job:
     bands: tuple[str, ...]
     resolution_m: int
     factor: int
+    joined: tuple[Path, ...] = ()
 
     @property
     def label(self) -> str:
@@ -167,7 +169,8 @@ def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> tuple[dict[st
     data, limits = render(product, job.bands, job.resolution_m, job.factor)
     files.write_bytes(job.picture, data)
     facts = {
-        "product": product.name,
+        # That of column `s2`: the name a selection checks its scenes by.
+        "product": product.parts[0].name,
         "sensing_start": format_utc(product.sensing_start),
         "cloud_fraction": product.cloud_fraction,
         "bands": list(job.bands),
@@ -192,11 +195,13 @@ def _held(
     job: Job, before: Mapping[int, Mapping[str, Any]]
 ) -> tuple[S2Product, str, dict[str, Any] | None]:
     """The product, what a picture would be made of, and the facts of the one that still holds."""
-    from sensor2sensor.products.sentinel2 import open_s2
+    from sensor2sensor.products.s2_parts import open_parts
 
-    product = open_s2(job.product)
+    product = open_parts([job.product, *job.joined])
     seen = (product.name, job.bands, job.resolution_m, job.factor, STRETCH)
-    made_of = manifest.fingerprint([*seen, _inputs(product, job)])
+    made_of = manifest.fingerprint(
+        [*seen, [mark for part in product.parts for mark in _inputs(part, job)]]
+    )
     facts = before.get(job.scene)
     if facts is None or facts["made_of"] != made_of or not _is_whole(job, facts):
         return product, made_of, None
@@ -205,8 +210,8 @@ def _held(
 
 def _inputs(product: S2Product, job: Job) -> list[dict[str, int]]:
     """The cheap identity of the files a picture is made of."""
-    if job.product.is_file():
-        return [manifest.file_fingerprint(job.product)]
+    if product.path.is_file():
+        return [manifest.file_fingerprint(product.path)]
     # The mask that tells cloud from ground sets the stretch: it is read at the coarsest grid.
     mask = product.members_for((), max(product.grids))
     members = [*(product.band_member(band, job.resolution_m) for band in job.bands), *mask]

@@ -172,7 +172,15 @@ def _jobs(
     bands = display_bands(inventory.options["bands"])
     factor = decimation(downsample, resolution_m)
     return [
-        Job(scene, root / rows[0].s2, folder / f"{scene}.png", bands, resolution_m, factor)
+        Job(
+            scene,
+            root / rows[0].s2,
+            folder / f"{scene}.png",
+            bands,
+            resolution_m,
+            factor,
+            joined=tuple(root / path for path in rows[0].s2_joined),
+        )
         for scene, rows in scenes.items()
     ]
 

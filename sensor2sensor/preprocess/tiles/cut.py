@@ -112,6 +112,7 @@ class Cutter:
             "rejected": dict(sorted(self._rejected.items())),
             "read_in_vain": dict(sorted(self._screen.vain.items())),
             "exhausted": self._found < options.quantity,
+            **self.pair.parts(),
         }
 
     def _recall(self, facts: dict[str, Any]) -> None:

@@ -57,6 +57,9 @@ class TileRow:
         overpass: platform and datatake start, ``S2A_20221005T115411``; empty where not known.
         draw_weight: with ``--oversample``, how many times as often as elsewhere places like its own
             were tried: one over it is its sampling weight. None where all were alike.
+        s2_joined: products with other parts of the tile that ``s2`` has a part of, as inventories
+            have them; None mostly.
+        s3_joined: further frames of the pass that ``s3`` is a frame of; None mostly.
         cloud_source: what told of its clouds, where that is no mask of the product's own: a mask
             of ``--cloud-mask`` with its limit, or the scene's own percentage.
     """
@@ -89,6 +92,8 @@ class TileRow:
     sha256: str
     overpass: str = ""
     draw_weight: float | None = None
+    s2_joined: str | None = None
+    s3_joined: str | None = None
     cloud_source: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -118,7 +123,7 @@ _FIRST_IN_LOGS = (
     *("overpass", "time_gap_h", "sha256"),
 )
 # Columns that a table has only where a row says anything: other tables stay those of before.
-_WHERE_USED = ("draw_weight", "cloud_source")
+_WHERE_USED = ("draw_weight", "s2_joined", "s3_joined", "cloud_source")
 _YES_NO = {"true": True, "false": False, "": None}
 
 

@@ -197,7 +197,7 @@ def tile_row(tile: CutTile, pair: OpenPair, *, sha256: str) -> TileRow:
         ulx_m=tile.grid.ulx_m,
         uly_m=tile.grid.uly_m,
         resolution_m=options.resolution_m,
-        **asdict(pair.names),
+        **pair.names.columns(),
         time_gap_h=_rounded(tile.time_gap_h, 4),
         **_shares(tile, cloud_known=pair.cloud_known),
         olci_pixels=None if tile.olci is None else tile.olci.used,
