@@ -17,9 +17,10 @@ from typing import Any
 from sensor2sensor.core import files
 from sensor2sensor.core.manifest import differences
 from sensor2sensor.dataset.contract import load_contract
-from sensor2sensor.preprocess.records.inputs import TileSet
+from sensor2sensor.preprocess.records.inputs import Tile, TileSet
 from sensor2sensor.sources.writer.existing import PRODUCTS_FILE
 
+AND = " // "  # between products, as in tiles.csv
 HEADER = ("inventory", "s2", "s3", "tiles")
 
 
@@ -33,12 +34,18 @@ def write_products(folder: Path, tiles: TileSet) -> None:
     path, held = folder / PRODUCTS_FILE, _inventories(folder)
     before = list(csv.reader(io.StringIO(path.read_text("utf-8")))) if path.is_file() else []
     kept = [row for row in before[1:] if row and row[0] in held and row[0] != tiles.inventory]
-    counts = Counter((tile.s2, tile.s3) for tile in tiles.tiles)
+    counts = Counter(map(_pair, tiles.tiles))
     own = [[tiles.inventory, s2, s3, str(count)] for (s2, s3), count in counts.items()]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([HEADER, *sorted([*kept, *own])])
     if not path.is_file() or path.read_text("utf-8") != text.getvalue():
         files.write_text(path, text.getvalue())
+
+
+def _pair(tile: Tile) -> tuple[str, str]:
+    """Its products, those that are joined behind the first of each sensor."""
+    s2, s3 = zip((tile.s2, tile.s3), tile.joined, strict=True)
+    return AND.join(filter(None, s2)), AND.join(filter(None, s3))
 
 
 def _inventories(folder: Path) -> dict[str, Mapping[str, Any]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sensor2sensor.core import files
 from sensor2sensor.dataset.contract import load_contract
+from sensor2sensor.preprocess.tiles.table import read_table, write_table
 from tests.fakes_tiles import grid_tiles, write_tiles
 from tests.unit.preprocess.test_tfrecords import INV, STEP, TILE, step50
 
@@ -86,3 +88,12 @@ def test_tiles_whose_options_matter_are_refused_and_nothing_is_changed(
     assert said in capsys.readouterr().err
     assert (root / "cur_toy" / str(TILE) / "dataset.json").read_bytes() == before
     assert {row["inventory"] for row in products(root)} == {INV}
+
+
+def test_products_that_were_joined_are_named_together(root: Path) -> None:
+    folder = root / "_tif" / OTHER / str(TILE)
+    rows = [replace(row, s3_joined="2022/10/NEXT.SEN3") for row in read_table(folder / "tiles.csv")]
+    write_table(folder, rows)
+    assert step50(root, "--add", inventory=OTHER) == 0
+    joined = {row["s3"] for row in products(root) if row["inventory"] == OTHER}
+    assert joined == {f"{rows[0].s3} // 2022/10/NEXT.SEN3"}
