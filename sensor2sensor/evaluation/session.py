@@ -137,6 +137,7 @@ class Session:
             dataset=config.dataset if elsewhere is None else elsewhere.name,
             dataset_sha256=digest,
             scored_on=None if elsewhere is None else elsewhere.as_json(digest),
+            aligned=experiment.contract.input.aligned,
             filters=noted(self._filters),
             weights=weights,
             inference_statistics="none" if baseline else config.applied_statistics,

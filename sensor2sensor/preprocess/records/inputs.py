@@ -15,6 +15,7 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.ledger import overpass_in
 from sensor2sensor.dataset.splits import TilePlace
 from sensor2sensor.preprocess.tiles.table import (
+    ALIGNED_SUFFIX,
     MARGIN_SUFFIX,
     OLCI_SUFFIX,
     TABLE_FILE,
@@ -59,6 +60,16 @@ class Tile:
     overpass: str
     shift_quality: float | None = None
     joined: tuple[str, str] = ("", "")
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether step 40 found where its OLCI pixels show its ground, and that is elsewhere."""
+        return f"{self.stem}{ALIGNED_SUFFIX}" in self.digests
+
+    def as_it_comes(self) -> dict[str, str]:
+        """The digests without that of the file of aligned pixels."""
+        aligned = f"{self.stem}{ALIGNED_SUFFIX}"
+        return {name: digest for name, digest in self.digests.items() if name != aligned}
 
     @property
     def sha256(self) -> str:
@@ -221,7 +232,7 @@ def _tile(row: TileRow, folder: Path, inventory: str, digests: Mapping[str, str]
 
 
 def _files_of(stem: str, digests: Mapping[str, str]) -> list[str]:
-    beside = (f"{stem}{suffix}" for suffix in (OLCI_SUFFIX, MARGIN_SUFFIX))
+    beside = (f"{stem}{suffix}" for suffix in (OLCI_SUFFIX, MARGIN_SUFFIX, ALIGNED_SUFFIX))
     return [name for name in beside if name in digests]
 
 
