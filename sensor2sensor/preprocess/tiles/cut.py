@@ -17,9 +17,9 @@ from sensor2sensor.core.times import hours_from
 from sensor2sensor.preprocess.tiles.draw import Screen
 from sensor2sensor.preprocess.tiles.folder import SceneLog
 from sensor2sensor.preprocess.tiles.pair import OpenPair
-from sensor2sensor.preprocess.tiles.shift import DriftMeter
+from sensor2sensor.preprocess.tiles.shift import DriftMeter, aligned, is_sure
 from sensor2sensor.preprocess.tiles.tile import CutTile, shift_cells, valid_fraction
-from sensor2sensor.products.olci import OlciWindow
+from sensor2sensor.products.olci import OlciTile, OlciWindow
 from sensor2sensor.products.quality import Quality
 
 READ_AHEAD = 8  # tiles read while Sentinel-3 is: it takes as long as their blocks, about
@@ -182,6 +182,8 @@ class Cutter:
         if reason is None and whole.olci is not None:
             whole = replace(whole, drift=self._drift_meter.measure(whole.grid))
             reason = self._shift_reason(whole)
+            if reason is None and self.options.correct_shift:
+                whole = replace(whole, aligned=self._aligned(whole))
         if reason is not None:
             self._rejected[reason] += 1
             return None
@@ -209,6 +211,15 @@ class Cutter:
             return None
         found = shift_cells(tile.drift)
         return limit.rejects(found["shift_m"], found.get("shift_quality"))
+
+    def _aligned(self, tile: CutTile) -> OlciTile | None:
+        """Its OLCI pixels where they show its ground; None where the drift is not sure."""
+        drift, meter = tile.drift, self._drift_meter
+        if tile.olci is None or drift is None or tile.time_gap_h is None:
+            return None
+        if not meter.whole or not is_sure(drift, tile.time_gap_h):
+            return None
+        return aligned(tile.olci, self._start_reading_olci().result(), tile.grid, drift)
 
     def _start_reading_olci(self) -> Future[OlciWindow]:
         """The swath over the scene; its reading starts with the first call."""

@@ -12,7 +12,7 @@ and only after a run without a failure, so that no run can end with less than it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -296,8 +296,16 @@ class TileFolder:
             "bands": mean_bands(manifest["bands"], tiles_seen),
             "complete": True,
             "tiles": len(rows),
+            **_aligned(manifest, rows),
             "scenes": {str(log.scene): log.facts for log in done},
             "files": {name: digest for log in done for name, digest in log.files.items()},
         }
         files.write_json(self.manifest, content)
         return len(rows)
+
+
+def _aligned(manifest: Mapping[str, Any], rows: Sequence[TileRow]) -> dict[str, int]:
+    """How many tiles have OLCI pixels at the places that the drift says, where that was asked."""
+    if not manifest["options"].get("correct_shift"):
+        return {}
+    return {"aligned_tiles": sum(row.aligned_pixels is not None for row in rows)}

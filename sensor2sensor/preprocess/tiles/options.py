@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,12 @@ from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess import shift_limit
 from sensor2sensor.preprocess.inventory.table import Inventory, read_inventory
 from sensor2sensor.preprocess.shift_limit import SHIFT_QUALITY, ShiftLimit
-from sensor2sensor.preprocess.tiles.words import is_below, mask_names, oversampled, target_bands
+from sensor2sensor.preprocess.tiles.words import (
+    check_ranges,
+    mask_names,
+    oversampled,
+    target_bands,
+)
 from sensor2sensor.products import snap
 
 VERSION = 2  # of the tiles' content and layout; raised when equal options give other files
@@ -29,6 +33,7 @@ _UNUSED: dict[str, Any] = {
     "max_timediff_h": None,
     "max_shift_m": None,
     "oversample": {},
+    "correct_shift": False,
     "cloud_mask": None,
     "backend": "own",  # as all was before there was a choice
 }
@@ -62,6 +67,7 @@ class TileOptions:
         shift_quality: with ``max_shift_m``, a shift of less quality counts as unknown.
         unknown_shift: with ``max_shift_m``, ``drop`` or ``keep`` tiles of unknown shift.
         oversample: by name of a mask, how many times as often as elsewhere places inside are tried.
+        correct_shift: OLCI pixels are kept as well at the places that a sure drift says.
         backend: what collocates, ``own`` or ``snap``.
         cloud_mask: pattern of files with masks of clouds; None for the products' own.
         cloud_mask_above: with ``cloud_mask``, a pixel is cloudy where its value is larger.
@@ -87,6 +93,7 @@ class TileOptions:
     shift_quality: float = SHIFT_QUALITY
     unknown_shift: str = "drop"
     oversample: Mapping[str, float] = field(default_factory=dict)
+    correct_shift: bool = False
     backend: str = "own"
     cloud_mask: str | None = None
     cloud_mask_above: float = 0.0
@@ -250,6 +257,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " step 50 what it would refuse",
     )
     shift_limit.add_arguments(add)
+    add(
+        "--correct-shift",
+        action="store_true",
+        help="keep OLCI pixels also where a drift that is sure says that they show the ground",
+    )
     # Step 50's largest default factor: a last block reaches less far beyond its tile.
     add("--margin", type=int, default=30, metavar="PX", help="Sentinel-2 pixels around a tile (30)")
     add("--no-verify", action="store_true", help="skip the products' checksums")
@@ -273,7 +285,7 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
     Raises:
         InputError: a value is out of its range; all of them at once.
     """
-    _check_ranges(args)
+    check_ranges(args)
     masks, alone = mask_names(args.masks), inventory.sentinel2_only
     return TileOptions(
         tile_px=args.tilesize,
@@ -298,6 +310,7 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
         shift_quality=args.shift_quality,
         unknown_shift=args.unknown_shift,
         oversample=oversampled(args.oversample, masks),
+        correct_shift=args.correct_shift and not alone,
         backend=_backend(args, inventory),
         cloud_mask=args.cloud_mask,
         cloud_mask_above=args.cloud_mask_above,
@@ -319,30 +332,3 @@ def _backend(args: argparse.Namespace, inventory: Inventory) -> str:
         raise InputError(what, hint="leave --backend out")
     snap.require_snap()
     return "snap"
-
-
-def _check_ranges(args: argparse.Namespace) -> None:
-    if wrong := list(_wrong_values(args)):
-        raise InputError(", ".join(wrong), hint="see --help")
-
-
-def _wrong_values(args: argparse.Namespace) -> Iterator[str]:
-    for name in ("tilesize", "quantity"):
-        if _get(args, name) < 1:
-            yield f"--{name} must be 1 or more"
-    for name in ("overlap", "max-cloud", "max-nodata", "min-valid"):
-        if not 0.0 <= _get(args, name) <= 1.0:
-            yield f"--{name} must lie in 0..1"
-    if not math.isfinite(args.cloud_mask_above):
-        yield "--cloud-mask-above must be a number"
-    if args.cloud_mask is not None and not is_below(args.cloud_mask):
-        yield f"--cloud-mask {args.cloud_mask!r} must be a pattern of files below s2_root"
-    if args.margin < 0:
-        yield "--margin must be 0 or more"
-    if args.max_timediff is not None and not 0.0 <= args.max_timediff < math.inf:
-        yield "--max-timediff must be a number of hours, 0 or more"
-    yield from shift_limit.wrong_values(args)
-
-
-def _get(args: argparse.Namespace, name: str) -> float:
-    return float(getattr(args, name.replace("-", "_")))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -94,7 +94,8 @@ def tasks_of(plan: Plan, shard: int, left_out: Mapping[str, str]) -> list[WriteT
     """
     tasks = []
     for split in SPLITS:
-        inside = plan.inside(split)
+        # A source may make a sample otherwise for training than for what is scored.
+        inside = [replace(item, split=split) for item in plan.inside(split)]
         for number, start in enumerate(range(0, len(inside), shard)):
             part = tuple(inside[start : start + shard])
             # Shards are numbered anew in each split, whose folder tells them apart.
