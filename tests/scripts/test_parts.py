@@ -150,6 +150,21 @@ def test_other_options_or_another_version_are_named(case, capsys, monkeypatch):
     assert "--part 2/2" in told
 
 
+@pytest.mark.parametrize(
+    ("step", "other"),
+    [(step40_here, ["--seed", "1"]), (step50, ["--train_ratio", "0.5"])],
+    ids=["40", "50"],
+)
+def test_parts_replace_nothing(root, tiles, capsys, step, other):
+    place = tiles if step is step50 else root
+    step(place)
+    made = tree(place)
+    for words in (["--part", "1/2"], ["--merge", "2"]):
+        assert step(place, *other, "--force", *words) == 2
+        assert "parts cannot replace" in capsys.readouterr().err
+    assert tree(place) == made
+
+
 def test_a_part_and_a_whole_run_never_work_in_one_folder(tmp_path):
     lock, one, two = tmp_path / ".x.lock", parts.Part(1, 2), parts.Part(2, 2)
     with parts.of_a_part(lock, one), parts.of_a_part(lock, two):

@@ -67,8 +67,12 @@ def run(args: argparse.Namespace) -> int:
             report.note(_would_remove(folder, leaving, request))
         _foresee(args.part.share(tasks) if args.part else tasks, request, report)
         return report.finish()
+    if leaving.replaced and (args.part or args.merge):  # others may be writing them
+        what = f"parts cannot replace {leaving}, made with other options"
+        hint = "first repeat the command with --limit 1 in the place of --part or --merge"
+        raise InputError(what, where=folder.path, hint=hint)
     if args.part:
-        return _make_part(folder, parts, args.part, tasks, leaving, request, report)
+        return _make_part(folder, parts, args.part, tasks, request, report)
 
     with of_the_whole(folder.path / ".lock"):
         folder.require_as_seen()
@@ -100,19 +104,10 @@ def _make_part(
     parts: Parts,
     part: Part,
     tasks: Sequence[SceneTask],
-    leaving: Leaving,
     request: Request,
     report: cli.StepReport,
 ) -> int:
-    """Make the tiles of every n-th scene, each with its log; what is of the whole folder waits.
-
-    Raises:
-        InputError: Tiles of other options would have to be removed, which others may be writing.
-    """
-    if leaving.replaced:
-        what = f"--part cannot replace {leaving}, made with other options"
-        hint = "first repeat the command with --limit 1 in the place of --part"
-        raise InputError(what, where=folder.path, hint=hint)
+    """Make the tiles of every n-th scene, each with its log; what is of the whole folder waits."""
     with of_a_part(folder.path / ".lock", part):
         parts.begin(part)
         folder.start(folder.manifest_for(request, folder.stands_for(request)))

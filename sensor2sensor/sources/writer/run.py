@@ -74,48 +74,59 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     elif options.dry_run:
         _announce(source, data_root, there, plan, tasks, report)
     else:
-        # All siblings before the first change: two runs must not mix their members.
-        part = options.part
-        if part and there.replaced:
-            what, hint = "--part cannot replace data sets", "delete them, or give another --dataset"
-            raise InputError(what, where=there.replaced[0], hint=hint)
-        with ExitStack() as locks:
-            for folder in folders:
-                lock = folder / ".lock"
-                locks.enter_context(of_a_part(lock, part) if part else of_the_whole(lock))
-            # Another run may have ended since: what it left must not be written over unseen.
-            now = look_around(source, listing, data_root, options)
-            if now != there:
-                there, plan = now, _planned(source, listing, now, report)
-                tasks = _tasks(source, data_root, there, plan, options)
-            parts = Parts(folders[0], _asked(source, listing, options), [t.file for t in tasks])
-            if options.merge:
-                tasks = _as_parts_left_them(tasks, parts, options.merge)
-            # Old files go first: a name may stand for other samples now, or in another split.
-            for folder in there.replaced:
-                remove_listed(folder)
-            held = held_options(source, options)
-            for folder in folders:
-                if not part:
-                    sweep(folder)
-                made = [task.file for task in tasks]
-                begin(folder, there.kept.get(folder), held, listing.name, made)
-            if part:
-                parts.begin(part)
-                written = write_samples(
-                    source, data_root, part.share(tasks), options.workers, report
-                )
-                told = {"refused": written.refused, "left_out": written.left_out}
-                parts.end(part, (), **told)
-                report.note(f"part {part}; --merge {part.of} joins all and finishes the data set")
-                return report.finish()
-            written = write_samples(source, data_root, tasks, options.workers, report)
-            # Before the tables, which may be refused: what was looked at is known all the same.
-            remember(source, data_root, there, listing, written.left_out)
-            tell(listing, len(written.left_out), report)
-            finish_all(source, data_root, options, there, plan, tasks, written, report)
-            parts.clear()
+        _write(source, data_root, options, listing, there, plan, tasks, report)
     return report.finish()
+
+
+def _write(
+    source: Source,
+    data_root: Path,
+    options: WriteOptions,
+    listing: Listing,
+    there: There,
+    plan: Plan,
+    tasks: list[WriteTask],
+    report: cli.StepReport,
+) -> None:
+    """Write the records of all tasks, or of a part's, and what is of the whole data sets."""
+    folders, part = [folder_of(data_root, draft) for draft in source.drafts], options.part
+    if there.replaced and (part or options.merge):  # others may be writing there
+        hint = "delete them, or give another --dataset"
+        raise InputError("parts cannot replace data sets", where=there.replaced[0], hint=hint)
+    # All siblings before the first change: two runs must not mix their members.
+    with ExitStack() as locks:
+        for folder in folders:
+            lock = folder / ".lock"
+            locks.enter_context(of_a_part(lock, part) if part else of_the_whole(lock))
+        # Another run may have ended since: what it left must not be written over unseen.
+        now = look_around(source, listing, data_root, options)
+        if now != there:
+            there, plan = now, _planned(source, listing, now, report)
+            tasks = _tasks(source, data_root, there, plan, options)
+        parts = Parts(folders[0], _asked(source, listing, options), [t.file for t in tasks])
+        if options.merge:
+            tasks = _as_parts_left_them(tasks, parts, options.merge)
+        # Old files go first: a name may stand for other samples now, or in another split.
+        for folder in there.replaced:
+            remove_listed(folder)
+        held = held_options(source, options)
+        for folder in folders:
+            if not part:
+                sweep(folder)
+            begin(folder, there.kept.get(folder), held, listing.name, [t.file for t in tasks])
+        if part:
+            parts.begin(part)
+        share = part.share(tasks) if part else tasks
+        written = write_samples(source, data_root, share, options.workers, report)
+        if part:
+            parts.end(part, (), refused=written.refused, left_out=written.left_out)
+            report.note(f"part {part}; --merge {part.of} joins all and finishes the data set")
+            return
+        # Before the tables, which may be refused: what was looked at is known all the same.
+        remember(source, data_root, there, listing, written.left_out)
+        tell(listing, len(written.left_out), report)
+        finish_all(source, data_root, options, there, plan, tasks, written, report)
+        parts.clear()
 
 
 def _asked(source: Source, listing: Listing, options: WriteOptions) -> dict[str, object]:
