@@ -175,10 +175,20 @@ def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> tuple[dict[st
         "cloud_fraction": product.cloud_fraction,
         "bands": list(job.bands),
         "stretch_reflectance": limits,
+        "outline_m": _outline_m(product, job.resolution_m),
         "made_of": made_of,
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     return facts, True
+
+
+def _outline_m(product: S2Product, resolution_m: int) -> list[list[list[float]]]:
+    """Rings of the footprint in metres of the scene's grid, to 10 m."""
+    from sensor2sensor.geo.footprints import polygons_of, project
+
+    shape = project(product.footprint, f"EPSG:{product.grids[resolution_m].epsg}").simplify(50.0)
+    rings = (polygon.exterior.coords for polygon in polygons_of(shape))
+    return [[[round(x, -1), round(y, -1)] for x, y, *_ in ring] for ring in rings]
 
 
 def _held(

@@ -43,6 +43,7 @@ class Tile:
         overpass: Platform and datatake start; empty where neither table nor product name has it.
         shift_quality: Height of the correlation peak ``shift_m`` was read from, None in tables that
             do not say.
+        joined: Further products of the ground of ``s2`` and of ``s3``, as ``tiles.csv`` has them.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Tile:
     digests: Mapping[str, str]
     overpass: str
     shift_quality: float | None = None
+    joined: tuple[str, str] = ("", "")
 
     @property
     def is_aligned(self) -> bool:
@@ -225,6 +227,7 @@ def _tile(row: TileRow, folder: Path, inventory: str, digests: Mapping[str, str]
         # Tables from before lack it; ESA's names of products begin with platform and datatake.
         overpass=row.overpass or overpass_in(Path(row.s2).name),
         shift_quality=row.shift_quality,
+        joined=(row.s2_joined or "", row.s3_joined or ""),
     )
 
 

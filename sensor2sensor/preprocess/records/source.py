@@ -25,6 +25,7 @@ class TileSource(Source):
     Args:
         tiles: What step 40 left.
         options: Of step 50.
+        notes: What else is to be said of the tiles.
     """
 
     step = "50"
@@ -34,7 +35,9 @@ class TileSource(Source):
     reasons_with_names = True
     looks_for_shift = False  # step 40 measured it over more ground than a tile
 
-    def __init__(self, tiles: TileSet, options: DatasetOptions) -> None:
+    def __init__(
+        self, tiles: TileSet, options: DatasetOptions, notes: tuple[str, ...] = ()
+    ) -> None:
         self.dataset = options.dataset
         # Of step 40 only what all inventories of a data set must share.
         shared = {key: tiles.options.get(key) for key in ("bands", "level")}
@@ -44,7 +47,7 @@ class TileSource(Source):
         self.drafts = drafts_for(options, tiles)
         _check_aligned(options, tiles)
         self._tiles: TileSet | None = tiles
-        self._asked = options
+        self._asked, self._said = options, notes
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the tiles: it goes to a worker process with every task."""
@@ -61,7 +64,7 @@ class TileSource(Source):
             facts=tiles.facts(),
             decisive=("tiles_csv_sha256", "step40"),
             listed_in="tiles.csv",
-            notes=_notes(items, asked, tiles),
+            notes=(*self._said, *_notes(items, asked, tiles)),
             left_out_by="--max-shift",
             advice=_advice(items, asked),
         )

@@ -24,6 +24,7 @@ from sensor2sensor.sources.writer.alignment import ALIGNMENT_FILE
 from sensor2sensor.sources.writer.options import WriteOptions
 
 BUILDING_FILE = "building.json"
+PRODUCTS_FILE = "products.csv"  # of step 50, in preprocess.records.products
 LEFT_OUT_FILE = "left_out.json"
 _LISTED = re.compile(rf"(?:{'|'.join(SPLITS)})/[^/\",\n]+\.tfrecord")
 SIGNS = (CONTRACT_FILE, SPLIT_FILE, BUILDING_FILE)
@@ -239,7 +240,7 @@ def remove_listed(folder: Path) -> None:
     # First: without it the folder is no data set, wherever a kill stops the rest.
     files.remove(folder / CONTRACT_FILE)
     files.remove(folder / LEFT_OUT_FILE)
-    for name in (ALIGNMENT_FILE, QUALITY_PAGE, QUALITY_TABLE):
+    for name in (ALIGNMENT_FILE, QUALITY_PAGE, QUALITY_TABLE, PRODUCTS_FILE):
         files.remove(folder / name)
     _remove_within(folder, listed)
     files.remove(folder / SPLIT_FILE)
