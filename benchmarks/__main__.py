@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 NAMES = (
-    "startup", "step40", "reader", "metrics_speed", "pictures", "loop", "deterministic", "step",
+    "startup", "step40", "workers", "reader", "metrics_speed", "pictures", "loop",
+    "deterministic", "step",
     "train_step", "clouds", "gain", "coverage", "false_rejections", "predict", "report",
     "drift",
 )  # fmt: skip
