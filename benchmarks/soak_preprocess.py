@@ -62,7 +62,8 @@ STEPS = {
     ],
 }  # fmt: skip
 SHARE = {"20": 0.15, "40": 0.6, "50": 1.0}  # of the shots that are left
-APART_S = (0.2, 6.0)  # between two shots
+AT_START = 0.15  # share of the lives that are shot at from their first moment
+APART_S = (0.2, 4.0)  # between two shots
 HANG_S = 1800.0  # ends a life that hangs; says nothing about speed
 
 
@@ -183,19 +184,32 @@ def life(place: Path, step: str, workers: int, shots: int, draw: random.Random) 
     line += ["--environment", str(place / "environment.json"), "--workers", str(workers)]
     with told.open("wb") as stream:
         child = subprocess.Popen(line, stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT)
-    while len(one.shots) < shots:
+    if shots and draw.random() > AT_START:
+        _await_work(child, place / "data")
+    while len(one.shots) < shots and "main" not in one.shots:
         try:
             child.wait(draw.uniform(*APART_S))
             break
         except subprocess.TimeoutExpired:
             workers_now = sorted(_workers(child.pid))
-            target = draw.choice([child.pid, *workers_now]) if workers_now else child.pid
-            one.shots.append("main" if target == child.pid else "worker")
-            _kill(target)
-            if target == child.pid:
-                break
+            at_worker = bool(workers_now) and draw.random() < 0.5
+            one.shots.append("worker" if at_worker else "main")
+            _kill(draw.choice(workers_now) if at_worker else child.pid)
     one.code = child.wait(HANG_S)
     return one
+
+
+def _await_work(child: subprocess.Popen[bytes], data: Path) -> None:
+    """Until a life has made a file, or has ended: on a busy machine most shots would come before.
+
+    Step 20 makes its files in the end: there its workers tell.
+    """
+    before, inventory = set(data.rglob("*")), data / "_inventory" / f"{INVENTORY}.csv"
+    while child.poll() is None:
+        working = not inventory.is_file() and any(_workers(child.pid))
+        if working or any(not p.name.startswith(".") for p in set(data.rglob("*")) - before):
+            return
+        time.sleep(0.05)
 
 
 def select_all(place: Path) -> None:
