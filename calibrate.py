@@ -27,6 +27,7 @@ from sensor2sensor.core.cli import main_guard, parser, positive, say
 from sensor2sensor.core.errors import ConfigError, InputError, ModelContractError
 from sensor2sensor.dataset.ancestry import inherited, sources_of
 from sensor2sensor.dataset.calibration import KEY, elsewhere_of, parts_of, tried_rows
+from sensor2sensor.dataset.verification import verify_dataset
 from sensor2sensor.inference.intervals import Ground, calibrated, covered, ground, home_of
 from sensor2sensor.inference.method import Method
 from sensor2sensor.predictors.interval_words import coverage_lines, quantile_lines
@@ -116,6 +117,7 @@ def ground_of(member: Member, split: str, elsewhere: Any = None) -> Ground:
     Of another data set those alone that show nothing of the ground calibrated on, maybe none.
     """
     experiment, _, _ = member
+    verify_dataset(experiment.dataset_dir if elsewhere is None else elsewhere.folder)
     if elsewhere is None:
         place = (experiment.dataset_dir, experiment.contract)
         return ground(*place, tried_rows(experiment, split))

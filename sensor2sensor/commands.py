@@ -99,6 +99,10 @@ COMMANDS = {
     "verify": Command(
         "sensor2sensor.verify", "SHA-256 and counts of data sets against what they promise"
     ),
+    "quality": Command(
+        "sensor2sensor.preprocess.quality.command",
+        "a page on tiles or a data set: counts, rejections, maps, bands, tiles unlike the others",
+    ),
     "statistics": Command(
         "sensor2sensor.statistics",
         "mean, deviation, extremes and quantiles of every band of data sets (needs TensorFlow)",

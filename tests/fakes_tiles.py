@@ -28,6 +28,7 @@ class FakeTile:
     shift_m: float | None = 12.0
     shift_quality: float | None = None
     damage: Callable[[dict[str, np.ndarray]], None] | None = None
+    moved_m: tuple[float, float] | None = None  # by --correct-shift
 
 
 def grid_tiles(columns: int, rows: int, step_px: int, **others: object) -> list[FakeTile]:
@@ -69,7 +70,10 @@ def write_tiles(
         layers = _layers(rng, tile_px, margin_px, place, with_s3=with_s3)
         if tile.damage:
             tile.damage(layers)
-        for name, data in _tile_files(stem, layers, place, margin_px, bands).items():
+        made = _tile_files(stem, layers, place, margin_px, bands)
+        if tile.moved_m is not None:
+            made[f"{stem}_aligned.npz"] = _aligned(layers, tile.moved_m)
+        for name, data in made.items():
             (folder / name).write_bytes(data)
             listed[name] = files.sha256(folder / name)
         rows.append(_tile_row(stem, tile, place, listed, with_s3=with_s3))
@@ -81,7 +85,12 @@ def write_tiles(
             "version": 1,
             "complete": True,
             "files": listed,
-            "options": {"tile_px": tile_px, "level": "L1C", "bands": ["B02", "B03", "B04"]},
+            "options": {
+                "tile_px": tile_px,
+                "level": "L1C",
+                "bands": ["B02", "B03", "B04"],
+                **({"correct_shift": True} if any(tile.moved_m for tile in tiles) else {}),
+            },
             "bands": [band.as_json() for band in bands],
         },
     )
@@ -141,6 +150,18 @@ def _tile_files(
     return made
 
 
+def _aligned(layers: dict[str, np.ndarray], moved_m: tuple[float, float]) -> bytes:
+    """Other pixels at other places: the table turned round, and moved."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        collocation=layers["collocation"].astype(np.int32)[::-1],
+        xy_m=layers["xy_m"][::-1] - moved_m,
+        radiance=layers["radiance"][::-1],
+    )
+    return buffer.getvalue()
+
+
 def _tile_row(
     stem: str, tile: FakeTile, place: Grid, listed: dict[str, str], *, with_s3: bool
 ) -> TileRow:
@@ -161,6 +182,7 @@ def _tile_row(
         shift_m=tile.shift_m if with_s3 else None,
         shift_quality=tile.shift_quality if with_s3 else None,
         margin_px=0,
+        aligned_pixels=None if tile.moved_m is None else 4,
         sha256=listed[f"{stem}.tif"],
         overpass="S2A_" + tile.s2date.partition(".")[0].translate({45: None, 58: None}),
     )

@@ -1,6 +1,7 @@
-"""A product's files, whether they lie in a folder or in a zip that is read in place.
+"""A product's files, whether they lie in a folder or in an archive that is read in place.
 
-Nothing is ever unpacked: members are read, or handed to GDAL through `/vsizip/`. An archive that
+Nothing is ever unpacked: members are read, or handed to GDAL through `/vsizip/`; tars are read in
+`tars`. An archive that
 could harm the machine that reads it is refused by name before its first member is read: names
 that leave the archive, links, bombs (by size, by ratio, by count, by overlap). Backslashes, which
 some Windows tools write into zips, are read as the separators they stand for.
@@ -8,35 +9,23 @@ some Windows tools write into zips, are read as the separators they stand for.
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import stat
-import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 
 from sensor2sensor.core import containers
-from sensor2sensor.core.archive_limits import DEFAULT_LIMITS, ArchiveLimits, refusal, refuse_bombs
 from sensor2sensor.core.errors import ProductError, withheld
-from sensor2sensor.core.paths import zip_member
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+Member = TypeVar("Member")
 _DRIVE = re.compile(r"^[A-Za-z]:")
-_READ_ERRORS = (
-    OSError,
-    RuntimeError,
-    EOFError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class ProductFiles(ABC):
@@ -68,6 +57,10 @@ class ProductFiles(ABC):
     @abstractmethod
     def gdal_path(self, name: str) -> str:
         """The path by which GDAL opens a file."""
+
+    def held(self, name: str) -> bool:
+        """Whether GDAL cannot read a file in place: then its bytes are held in memory for it."""
+        return False
 
     def local_path(self, name: str) -> Path | None:
         """Where a file lies on disk; None when it is inside an archive."""
@@ -198,20 +191,16 @@ class FolderFiles(ProductFiles):
         return withheld(error, where) or ProductError(what, where=where)
 
 
-class ZipFiles(ProductFiles):
-    """The files of a product inside a zip, its top folder (if it has one) left out of the names."""
+class MemberFiles(ProductFiles, Generic[Member]):
+    """The files of a product among the members of an archive, without the product's own folder."""
 
-    def __init__(self, path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> None:
-        super().__init__(path)
-        infos = _inspect(path, limits)
-        self._prefix = containers.product_root(infos, path)
+    def _take(self, members: Mapping[str, Member]) -> None:
+        self._prefix = containers.product_root(members, self.path)
         self._infos = {
             name[len(self._prefix) :]: info
-            for name, info in infos.items()
+            for name, info in members.items()
             if name.startswith(self._prefix) and not containers.within_companion(name)
         }
-        for name, info in self._infos.items():
-            containers.refuse_method(info.compress_type, name, path)
 
     def names(self) -> list[str]:
         """Every file, sorted."""
@@ -221,58 +210,26 @@ class ZipFiles(ProductFiles):
         """Whether there is a file of this name."""
         return self._found(name) is not None
 
-    def size(self, name: str) -> int:
-        """Size in bytes of a file, inflated."""
-        return self._info(name).file_size
-
-    def crc32(self, name: str) -> str:
-        """As the archive has it, of the file inflated."""
-        return f"{self._info(name).CRC:08x}"
-
-    def open(self, name: str) -> BinaryIO:
-        """A seekable stream held in memory: seeking in deflated data would inflate it anew."""
-        with self._member(name) as member:
-            return io.BytesIO(member.read())
-
-    def chunks(self, name: str, chunk_bytes: int = 2**22) -> Iterator[bytes]:
-        """The content of a member piece by piece; its CRC is checked at the end."""
-        with self._member(name) as member:
-            while piece := member.read(chunk_bytes):
-                yield piece
-
-    @contextmanager
-    def _member(self, name: str) -> Iterator[IO[bytes]]:
-        info = self._info(name)
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(info) as member:
-                yield member
-        except _READ_ERRORS as error:
-            where = self.where(name)
-            damaged = ProductError(f"damaged archive member: {error}", where=where)
-            raise withheld(error, where) or damaged from error
-
-    def gdal_path(self, name: str) -> str:
-        """The `/vsizip/` path of a member."""
-        # GDAL, too, takes a backslash in a member's name for a separator.
-        return zip_member(self.path, _posix(self._info(name).filename))
-
-    def _found(self, name: str) -> zipfile.ZipInfo | None:
+    def _found(self, name: str) -> str | None:
         plain = safe_name(name, self.path)
-        return self._infos.get(plain) or self._infos.get(self._spelt(plain))
+        return next((one for one in (plain, self._spelt(plain)) if one in self._infos), None)
 
-    def _info(self, name: str) -> zipfile.ZipInfo:
-        info = self._found(name)
-        if info is None:
+    def _info(self, name: str) -> Member:
+        found = self._found(name)
+        if found is None:
             raise ProductError("file is missing", where=self.where(name))
-        return info
+        return self._infos[found]
 
 
 def open_files(path: Path) -> ProductFiles:
-    """The files of a product folder or zip, wherever in it the product lies.
+    """The files of a product folder, zip or tar, wherever in it the product lies.
 
     Raises:
-        ProductError: nothing is there, it is no zip, or the zip is hostile; names the member.
+        ProductError: nothing is there, it is no archive, or it is hostile; names the member.
     """
+    from sensor2sensor.core.tars import TarFiles, is_tar
+    from sensor2sensor.core.zips import ZipFiles
+
     containers.refuse_unfinished(path)
     if path.is_dir():
         return FolderFiles(containers.product_folder(path))
@@ -285,7 +242,7 @@ def open_files(path: Path) -> ProductFiles:
         raise ProductError("no such product", where=path)
     if not path.is_file():
         raise ProductError("is neither a folder nor a file", where=path)
-    return ZipFiles(path)
+    return TarFiles(path) if is_tar(path) else ZipFiles(path)
 
 
 def safe_name(name: str, where: object) -> str:
@@ -300,51 +257,3 @@ def safe_name(name: str, where: object) -> str:
             hint="fetch the product anew from its provider",
         )
     return plain
-
-
-def _inspect(path: Path, limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-        archive_bytes = path.stat().st_size
-    except UnicodeDecodeError as error:
-        name = error.object.decode(errors="backslashreplace")
-        hint = "pack it anew with a tool that writes names as UTF-8"
-        raise ProductError(f"member name '{name}' is no UTF-8", where=path, hint=hint) from error
-    except _READ_ERRORS as error:
-        if (beyond := withheld(error, path)) is not None:
-            raise beyond from error
-        unknown = f"not a readable zip archive: {error}", "fetch it again"
-        what, hint = containers.why_no_zip(path) or unknown
-        raise ProductError(what, where=path, hint=hint) from error
-    containers.refuse_part(infos, path)
-    refuse_bombs(infos, archive_bytes, path, limits)
-    found: dict[str, zipfile.ZipInfo] = {}
-    for info in infos:
-        _refuse_member(info, path)
-        name = _posix(info.filename).removeprefix("./")
-        if not name or name.endswith("/"):
-            continue
-        # Readers differ in which of two they take: a checker and GDAL could see different bytes.
-        if name in found:
-            raise refusal(path, f"holds {name!r} twice")
-        found[name] = info
-    return found
-
-
-def _posix(name: str) -> str:
-    return name.replace("\\", "/")
-
-
-def _refuse_member(info: zipfile.ZipInfo, path: Path) -> None:
-    # As stored: zipfile cuts its own filename at a NUL, behind which a second name could hide.
-    name = _posix(info.orig_filename)
-    if name != "./":  # the archive's own folder, which some tools list
-        safe_name(name, path)
-    # Unix tools keep the file's mode in the upper half; Windows leaves it 0.
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        what = "a link" if kind == stat.S_IFLNK else "a special file"
-        raise refusal(path, f"member {info.filename!r} is {what}")
-    if info.flag_bits & 0x1:  # bit 0 of the general purpose flags (APPNOTE 4.4.4)
-        raise refusal(path, f"member {info.filename!r} is encrypted")

@@ -182,6 +182,19 @@ def parser(
     return made
 
 
+def add_parts(made: argparse.ArgumentParser) -> None:
+    """The options of a step that may be done in parts, by runs that know nothing of each other."""
+    from sensor2sensor.core.parts import part
+
+    either = made.add_argument_group("arrays of a queue").add_mutually_exclusive_group()
+    either.add_argument(
+        "--part", type=part, metavar="I/N", help="do every N-th item alone, beginning with the I-th"
+    )
+    either.add_argument(
+        "--merge", type=positive, metavar="N", help="join the N parts; refused while one is missing"
+    )
+
+
 def add_split(made: argparse.ArgumentParser) -> None:
     """The option that keeps ``test`` unseen while recipes are chosen."""
     made.add_argument(

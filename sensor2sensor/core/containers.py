@@ -27,11 +27,15 @@ _COMPANIONS = {
 _METADATA = re.compile(r"(?:.*/)?(?:MTD_MSIL(?:1C|2A)\.xml|xfdumanifest\.xml)", re.IGNORECASE)
 # Until December 2016: several granules in one product, and metadata under long names.
 _OLD_METADATA = re.compile(r"S2[A-D]_(?:OPER|USER)_MTD_SAFL(?:1C|2A)_.*\.xml", re.IGNORECASE)
+# What a user says of products, in one or beside several of them.
+SIDECAR = "s2_radiometry.json"
+BESIDE = f"../{SIDECAR}"
 # Of one tile, in the open buckets; a STAC item may have any name.
 OPEN_METADATA = ("metadata.xml", "granule_metadata.xml", "mtd_tl.xml")
 _CONTAINERS = re.compile(
     r"\.(tar|tar\.(?:gz|bz2|xz|zst)|tgz|tbz2?|txz|7z|rar|gz|bz2|xz|zst)$", re.IGNORECASE
 )
+_TARS = re.compile(r"\.(tar(?:\.(?:gz|bz2|xz))?|tgz|tbz2?|txz)$", re.IGNORECASE)
 _UNFINISHED = re.compile(
     r"\.(part|partial|crdownload|incomplete|download|filepart|aria2|tmp|opdownload)$", re.IGNORECASE
 )
@@ -66,7 +70,8 @@ BAND_IMAGE = re.compile(
     re.IGNORECASE,
 )
 _BAND_FOLDERS = {"r10m", "r20m", "r60m"}
-READ_METHODS = (0, 8)  # stored and Deflate: what GDAL and Python both read in place
+GDAL_METHODS = (0, 8)  # stored and Deflate, which GDAL reads in place
+READ_METHODS = (*GDAL_METHODS, 12, 14)  # bzip2 and LZMA, which Python reads for it
 _SPLIT = "is one part of a split archive"
 _JOIN = "join the parts first (zip -s 0 NAME.zip --out WHOLE.zip, or 7z x NAME)"
 _UNPACK = "unpack it, or pack the product again as an ordinary .zip"
@@ -170,9 +175,28 @@ def _named_tops(names: list[str]) -> list[str]:
 
 
 def is_unread_container(name: str) -> bool:
-    """Whether a file name is that of a container that is not read, or a part of one."""
+    """Whether a file name is that of another container than a zip, or a part of one."""
     kinds = (_CONTAINERS, _UNFINISHED, _PART_OF_SPLIT)
     return any(kind.search(name) is not None for kind in kinds)
+
+
+def is_tar_name(name: str) -> bool:
+    """Whether a file name is that of a tar that is read."""
+    return _TARS.search(name) is not None
+
+
+def is_product_name(name: str) -> bool:
+    """Whether a file name is that of an archive that is read, or of a product."""
+    return name.lower().endswith((".zip", *PRODUCT_SUFFIXES)) or is_tar_name(name)
+
+
+def bare_name(name: str) -> str:
+    """The name of a product without the endings of archives and of its kind: `.SAFE.zip`."""
+    plain = _TARS.sub("", name)
+    for ending in (".zip", *PRODUCT_SUFFIXES):
+        if plain.lower().endswith(ending):
+            plain = plain[: -len(ending)]
+    return plain
 
 
 def unfinished(path: Path) -> str | None:
@@ -232,7 +256,8 @@ def why_no_zip(path: Path) -> tuple[str, str] | None:
         kind = "tar"  # whose mark stands behind the first member's name
     if kind is None and (match := _CONTAINERS.search(path.name)):
         kind = f".{match[1].lower()}"
-    return None if kind is None else (f"is a {kind} archive, only .zip is read in place", _UNPACK)
+    what = f"is a {kind} archive; read are zip, and tar (packed by gzip, bzip2 or xz, too)"
+    return None if kind is None else (what, _UNPACK)
 
 
 def glimpse(path: Path) -> str:
@@ -278,7 +303,7 @@ def refuse_method(method: int, member: str, where: Path) -> None:
     """
     if method not in READ_METHODS:
         name = _METHODS.get(method, f"method {method}")
-        what = f"{member!r} is compressed with {name}, only Deflate is read in place"
+        what = f"{member!r} is compressed with {name}; read are Deflate, bzip2 and LZMA"
         raise ProductError(what, where=where, hint=_UNPACK)
 
 

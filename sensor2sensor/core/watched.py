@@ -93,6 +93,7 @@ class _WatchedFolder(FolderFiles):
 def open_watched(path: Path) -> tuple[ProductFiles, Watch]:
     """The files of a product as `core.archives.open_files` gives them, and the watch over them."""
     watch = Watch(path)
+    watch.note(containers.BESIDE)
     # All of a zip is one file, which is noted already.
     files = open_files(path)
     if not isinstance(files, FolderFiles):
@@ -143,6 +144,10 @@ class LaterFiles(ProductFiles):
         """The path by which GDAL opens a file."""
         return self._files.gdal_path(name)
 
+    def held(self, name: str) -> bool:
+        """Whether GDAL cannot read a file in place."""
+        return self._files.held(name)
+
     def local_path(self, name: str) -> Path | None:
         """Where a file lies on disk; None when it is inside an archive."""
         return self._files.local_path(name)
@@ -154,8 +159,9 @@ class LaterFiles(ProductFiles):
 
 def _stamp(path: Path, name: str) -> str:
     """How a file or folder stands; empty where there is none, or it cannot be looked at."""
+    place = path.parent / name[3:] if name.startswith("../") else f"{path}/{name}"
     try:
-        found = os.stat(f"{path}/{name}" if name else path)  # noqa: PTH116 - many, and fast
+        found = os.stat(place if name else path)  # noqa: PTH116 - many, and fast
     except OSError:
         return ""
     # The time of change is the system's own: copying a file's time of writing does not alter it.

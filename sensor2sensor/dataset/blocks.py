@@ -8,6 +8,7 @@ to the poles, and the same ground has the same block in every UTM zone, product 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from sensor2sensor.geo.projections import to_lonlat
 
 EARTH_RADIUS_M = 6_371_007.181  # sphere of the area of WGS 84, as MODIS' sinusoidal grid uses
 EDGE_POINTS = 33  # a tile's edge bends by millimetres between so many points
+_NAME = re.compile(r"r(\d+)c(\d+)")
 Floats = npt.NDArray[np.float64]
 
 
@@ -68,6 +70,22 @@ class BlockGrid:
                 west, _, east, _ = part.bounds
                 found |= self._between(row, west, east)
         return tuple(sorted(found))
+
+    def ring(self, block: str) -> tuple[Floats, Floats]:
+        """Longitudes and latitudes of points along the edges of a block, for maps.
+
+        Raises:
+            ValueError: It is no block's name.
+        """
+        found = _NAME.fullmatch(block)
+        if found is None:
+            raise ValueError(f"'{block}' is no block")
+        row, column = (int(part) for part in found.groups())
+        width, height = 360.0 / self.columns(row), 180.0 / self.rows
+        # Edges along a parallel bend in any projection: a few points between their ends.
+        across = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0])
+        up = np.repeat([0.0, 1.0], 5)
+        return (column + across) * width - 180.0, (row + up) * height - 90.0
 
     def _between(self, row: int, west: float, east: float) -> set[str]:
         columns = self.columns(row)

@@ -49,6 +49,8 @@ class InputSpec(Frozen):
             ``dense`` the target's own grid.
         pixel_m: Size of an input pixel in metres, None where nobody knows.
         display: True-colour red, green and blue bands; None where none are declared.
+        aligned: Splits whose inputs are aligned with the target: pixels stand where a shift that
+            was measured on the target says. Never of what is scored.
     """
 
     layout: Literal["pixels", "dense"]
@@ -59,6 +61,15 @@ class InputSpec(Frozen):
     grid: tuple[int, int] | None
     pixel_m: Annotated[float, Field(gt=0)] | None
     display: Annotated[tuple[str, str, str] | None, LATER] = None
+    # Not written where it says nothing: the files of other data sets are those from before it.
+    aligned: Annotated[
+        tuple[Literal["train"], ...], LATER, Field(exclude_if=lambda said: not said)
+    ] = ()
+
+    @property
+    def alignment(self) -> str:
+        """``input aligned with the target (train)``; empty where it is not."""
+        return f"input aligned with the target ({', '.join(self.aligned)})" if self.aligned else ""
 
 
 class TargetSpec(Frozen):

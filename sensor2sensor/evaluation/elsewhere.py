@@ -196,6 +196,9 @@ def made_otherwise(trained: DatasetContract, scored: DatasetContract) -> Iterato
 
     How a model does there is what it is scored for: under another blur, at another level.
     """
+    if trained.input.aligned != scored.input.aligned:
+        words = [one.input.alignment or "input as it comes" for one in (trained, scored)]
+        yield f"{words[0]} in training, {words[1]} there"
     for what, of in (("degraded by", _degraded), ("level", _level), ("made by", _step)):
         there, here = of(trained), of(scored)
         if None not in (there, here) and there != here:

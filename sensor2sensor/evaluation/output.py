@@ -96,6 +96,7 @@ class Subject:
         recipe: SHA-256 of the resolved experiment without its seed; None where nobody knows it.
         scored_on: The data set that was scored where it is not the one trained on, and what is
             known of the ground both have; None otherwise.
+        aligned: Splits of the data set trained on whose inputs are aligned with the target.
     """
 
     experiment: str
@@ -117,6 +118,7 @@ class Subject:
     seed: int | None = None
     recipe: str | None = None
     scored_on: Mapping[str, Any] | None = None
+    aligned: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -255,6 +257,8 @@ def document(
         **({"inference": subject.inference.noted()} if subject.inference else {}),
         "dataset": _dataset(subject, contract),
         "scored_on": None if subject.scored_on is None else dict(subject.scored_on),
+        # Only where they are: other files stay as they were before they could be.
+        **({"aligned": list(subject.aligned)} if subject.aligned else {}),
         "split": evaluation.split,
         "filters": dict(subject.filters),
         "profile": evaluation.profile,

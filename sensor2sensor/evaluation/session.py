@@ -19,6 +19,7 @@ from sensor2sensor.dataset.calibration import unread
 from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.dataset.exclusion import left_out
 from sensor2sensor.dataset.ledger import read_split
+from sensor2sensor.dataset.verification import verify_dataset
 from sensor2sensor.evaluation.cross_output import show_detail, write_detail
 from sensor2sensor.evaluation.fixed import write_fixed
 from sensor2sensor.evaluation.gallery import write_gallery
@@ -136,6 +137,7 @@ class Session:
             dataset=config.dataset if elsewhere is None else elsewhere.name,
             dataset_sha256=digest,
             scored_on=None if elsewhere is None else elsewhere.as_json(digest),
+            aligned=experiment.contract.input.aligned,
             filters=noted(self._filters),
             weights=weights,
             inference_statistics="none" if baseline else config.applied_statistics,
@@ -157,8 +159,12 @@ class Session:
 
         Raises:
             OutputExistsError: Another experiment's evaluation has the names of these files.
+            DatasetError: A file of the data set is missing or changed.
         """
         from rich.console import Console
+
+        # A record file that was cut between two records reads without an error.
+        verify_dataset(self._place[0])
 
         experiment = self._experiment
         folder = experiment.environment.evaluation_dir

@@ -29,6 +29,7 @@ _ECCENTRICITY_2 = 6.694379990141316e-3
 _EARTH_RADIUS_M = 6_371_008.8
 _SAME_PLACE_M = 1.0  # positions are stored to 0.1 m
 _BLOCK_PX = 64
+_CORNERS_PX = 4  # a pixel of OLCI is 30 wide at 10 m: three blocks in four lie in one
 _RADIUS_MARGIN = 1.25  # over half the diagonal of a pixel: geolocation jitters a little
 
 
@@ -174,6 +175,22 @@ class SwathIndex:
         index[inside] = self._known[found[inside].astype(np.int64)]
         return index.reshape(shape), np.asarray(distance, dtype=np.float64).reshape(shape)
 
+    def nearest_on(self, points: Floats, radius_m: float) -> Ints:
+        """As :meth:`nearest` for the pixels of a grid ``[h, w, 3]``, at a third of the time.
+
+        What is nearest to all four corners of a block is nearest to all of it, for the places
+        nearest to one pixel are convex; blocks whose corners differ are searched pixel by pixel.
+        """
+        rows, columns = (_knots(np.arange(size), _CORNERS_PX) for size in points.shape[:2])
+        corners, _ = self.nearest(points[np.ix_(rows, columns)], radius_m)
+        beside = np.pad(corners, ((0, 1), (0, 1)), mode="edge")
+        whole = (corners >= 0) & (beside[1:, :-1] == corners)
+        whole &= (beside[:-1, 1:] == corners) & (beside[1:, 1:] == corners)
+        at = np.ix_(_left_of(rows), _left_of(columns))
+        index, alone = corners[at], ~whole[at]
+        index[alone], _ = self.nearest(points[alone], radius_m)
+        return index
+
     def near(self, points: Floats) -> Floats:
         """Positions ``[rows, columns, 3]`` of the smallest block of the swath around points."""
         span = points.reshape(-1, 3)
@@ -207,33 +224,44 @@ def _span_of(found: Any, step: int = 1) -> tuple[slice, slice]:
     )
 
 
-def swath_positions(index: Ints, xy: Floats, swath_xy: Floats) -> tuple[Floats, Floats]:
-    """Fractional rows and columns of points in a swath, from their nearest pixel.
+class SwathSteps:
+    """Where points lie between the pixels of a swath; what they share is computed once.
 
     Args:
-        index: flat swath index of the nearest pixel ``[...]``, -1 for none.
-        xy: projected metres of the points ``[..., 2]``.
         swath_xy: projected metres of the swath's pixels ``[rows, columns, 2]``.
-
-    Returns:
-        Rows and columns, NaN where there is no pixel; the swath is taken as straight between
-        neighbours. Of pixels at one place, the one on the point's side of them counts.
     """
-    found = index >= 0
-    row, column = np.divmod(np.where(found, index, 0), swath_xy.shape[1])
-    down = np.gradient(swath_xy, axis=0)[row, column]
-    first, last = (end[row, column] for end in _same_place_span(swath_xy))
-    left, next_right = np.maximum(first - 1, 0), np.minimum(last + 1, swath_xy.shape[1] - 1)
-    steps = np.maximum((left < first) + (next_right > last).astype(int), 1)
-    right = (swath_xy[row, next_right] - swath_xy[row, left]) / steps[..., None]
-    away = xy - swath_xy[row, column]
-    # Cramer's rule for (rows, columns) in the basis of a step down and a step to the right.
-    area = down[..., 0] * right[..., 1] - down[..., 1] * right[..., 0]
-    area = np.where(found & (area != 0.0), area, np.nan)
-    rows = row + (away[..., 0] * right[..., 1] - away[..., 1] * right[..., 0]) / area
-    # Columns at one place are one detector shown twice: the step across starts at its far side.
-    across = (down[..., 0] * away[..., 1] - down[..., 1] * away[..., 0]) / area
-    return rows, np.where(across > 0.0, last, first) + across
+
+    def __init__(self, swath_xy: Floats) -> None:
+        self._xy = swath_xy
+        self._down = np.gradient(swath_xy, axis=0)
+        self._first, self._last = _same_place_span(swath_xy)
+
+    def positions(self, index: Ints, xy: Floats) -> tuple[Floats, Floats]:
+        """Fractional rows and columns of points, from their nearest pixel.
+
+        Args:
+            index: flat swath index of the nearest pixel ``[...]``, -1 for none.
+            xy: projected metres of the points ``[..., 2]``.
+
+        Returns:
+            Rows and columns, NaN where there is no pixel; the swath is taken as straight between
+            neighbours. Of pixels at one place, the one on the point's side of them counts.
+        """
+        found, width = index >= 0, self._xy.shape[1]
+        row, column = np.divmod(np.where(found, index, 0), width)
+        down = self._down[row, column]
+        first, last = self._first[row, column], self._last[row, column]
+        left, next_right = np.maximum(first - 1, 0), np.minimum(last + 1, width - 1)
+        steps = np.maximum((left < first) + (next_right > last).astype(int), 1)
+        right = (self._xy[row, next_right] - self._xy[row, left]) / steps[..., None]
+        away = xy - self._xy[row, column]
+        # Cramer's rule for (rows, columns) in the basis of a step down and a step to the right.
+        area = down[..., 0] * right[..., 1] - down[..., 1] * right[..., 0]
+        area = np.where(found & (area != 0.0), area, np.nan)
+        rows = row + (away[..., 0] * right[..., 1] - away[..., 1] * right[..., 0]) / area
+        # Columns at one place are one detector shown twice: the step across starts at its far side.
+        across = (down[..., 0] * away[..., 1] - down[..., 1] * away[..., 0]) / area
+        return rows, np.where(across > 0.0, last, first) + across
 
 
 def beside_itself(swath_xy: Floats) -> NDArray[np.bool_]:
@@ -269,17 +297,26 @@ def pixel_table(index: Ints) -> tuple[Ints, NDArray[np.int32]]:
         The used flat indices in ascending order ``[K]``, and for each fine pixel 0 (none) or one
         plus the row of its swath pixel in that list.
     """
-    used, inverse = np.unique(index, return_inverse=True)
-    number = inverse.reshape(index.shape).astype(np.int32)
-    if used.size and used[0] == -1:
-        return used[1:], number
-    return used, number + np.int32(1)
+    found = index >= 0
+    if not found.any():
+        return np.empty(0, np.int64), np.zeros(index.shape, np.int32)
+    low, high = int(index[found].min()), int(index.max())
+    # Marked, not sorted: a window's pixels lie on few rows of a swath. The first mark is none's.
+    place = np.where(found, index - low + 1, 0)
+    taken = np.zeros(high - low + 2, bool)
+    taken[place[found]] = True
+    return np.flatnonzero(taken) - 1 + low, np.cumsum(taken, dtype=np.int32)[place]
 
 
-def _knots(values: Floats) -> Ints:
-    """Every eighth index and the last one, at least two."""
+def _knots(values: NDArray[Any], step: int = 8) -> Ints:
+    """Every eighth index, or so, and the last one."""
     last = len(values) - 1
-    return np.unique(np.append(np.arange(0, last + 1, 8), last)).astype(np.int64)
+    return np.unique(np.append(np.arange(0, last + 1, step), last)).astype(np.int64)
+
+
+def _left_of(knots: Ints) -> Ints:
+    """The last knot at or before each index."""
+    return np.searchsorted(knots, np.arange(knots[-1] + 1), side="right") - 1
 
 
 def unproject_points(epsg: int, x: Floats, y: Floats) -> tuple[Floats, Floats]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport, above_zero, comma_list, finite, positive, say
+from sensor2sensor.core.containers import bare_name
 from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
 from sensor2sensor.dataset.form import Form
 from sensor2sensor.inference import as_dataset, beside
@@ -247,8 +248,9 @@ def _stem(path: Path) -> str:
     place = path.resolve()
     # Of a product that is named by its metadata file the name is the folder's.
     name = place.parent.name if place.suffix.lower() == ".xml" else place.name
-    for ending in (".zip", ".SAFE", ".SEN3", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".xml"):
-        if name.lower().endswith(ending.lower()):
+    name = bare_name(name)
+    for ending in (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".xml"):
+        if name.lower().endswith(ending):
             name = name[: -len(ending)]
     return name
 

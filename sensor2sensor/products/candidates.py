@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from sensor2sensor.core.containers import (
     PRODUCT_SUFFIXES,
+    bare_name,
     is_companion,
     is_control_file,
     is_metadata,
     is_old_metadata,
     is_open_product,
+    is_tar_name,
     is_unread_container,
 )
 from sensor2sensor.products.forms import OTHER_PRODUCT, claims_any, shows_any
@@ -31,7 +33,14 @@ _LOG = logging.getLogger(__name__)
 
 def candidates(root: Path) -> list[Path]:
     """What may be a product below a folder: its folders and zips, by name, none opened."""
-    return [path for path in _candidates(root) if not OTHER_PRODUCT.match(path.name)]
+    found = [path for path in _candidates(root) if not OTHER_PRODUCT.match(path.name)]
+    # A tar beside what was unpacked from it is a copy that takes long to read.
+    unpacked = {(path.parent, bare_name(path.name)) for path in found if not is_tar_name(path.name)}
+    return [path for path in found if not _is_tar_of(path, unpacked)]
+
+
+def _is_tar_of(path: Path, unpacked: Collection[tuple[Path, str]]) -> bool:
+    return is_tar_name(path.name) and (path.parent, bare_name(path.name)) in unpacked
 
 
 def _candidates(root: Path) -> Iterator[Path]:

@@ -88,8 +88,12 @@ class OlciTile:
     def valid_fraction(self) -> float:
         """Share of the tile's pixels whose OLCI pixel has all radiances and is not invalid."""
         bad = np.uint32(Quality.OLCI_NONE | Quality.OLCI_INVALID)
-        good = ((self.quality & bad) == 0) & np.isfinite(self.radiance).all(axis=-1)
-        return float(good.mean())
+        return float((((self.quality & bad) == 0) & self.measured).mean())
+
+    @cached_property
+    def measured(self) -> NDArray[np.bool_]:
+        """Whether a pixel's OLCI pixel has all radiances ``[h, w]``."""
+        return np.append(False, np.isfinite(self.table.radiance).all(axis=1))[self.collocation]
 
 
 class OlciSwath:
@@ -209,8 +213,10 @@ class OlciWindow(OlciSwath):
         table = self._table(rows)
         # Number 0 is no pixel: what it shows stands before the table's first row.
         quality = np.append(np.uint32(Quality.OLCI_NONE), table.quality)[number]
-        empty = np.full((1, len(OLCI_BANDS)), np.nan, np.float32)
-        radiance = np.concatenate([empty, table.radiance])[number]
+        empty = np.full((len(OLCI_BANDS), 1), np.nan, np.float32)
+        # Band by band, as the tif has them: pixel by pixel both ways take several times as long.
+        layers = np.take(np.concatenate([empty, table.radiance.T], axis=1), number, axis=1)
+        radiance = np.moveaxis(layers, 0, -1)
         quality = quality.astype(np.uint32)
         time = self._mean_time(rows[:count])
         return OlciTile(number, quality, radiance, table, count, radius_m, time)
@@ -219,7 +225,7 @@ class OlciWindow(OlciSwath):
         self, grid: Grid, points: NDArray[np.float64], radius_m: float
     ) -> NDArray[np.int64]:
         """Flat window index of the pixel nearest to each point of a tile, -1 for none."""
-        return self.index.nearest(points, radius_m)[0]
+        return self.index.nearest_on(points, radius_m)
 
     def _mean_time(self, used: NDArray[np.int64]) -> datetime:
         """Mean sensing time of pixels; of the whole window where there are none."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.archives import FolderFiles
+from sensor2sensor.core.containers import SIDECAR
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.products.bands import S2_BANDS
 from sensor2sensor.products.s2_described import Described, read_json
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from sensor2sensor.core.xml import Element
     from sensor2sensor.products.sentinel2 import S2Product
 
-SIDECAR = "s2_radiometry.json"
 STANDARD_OFFSET, STANDARD_QUANTIFICATION = -1000.0, 10_000.0
 _SAY_SO = (
     f'write {{"offset": -1000}}, or {{"offset": 0}} where it was taken off, into {SIDECAR}'

@@ -43,10 +43,12 @@ def located(files: ProductFiles, name: str, granule: str) -> str:
 
     Args:
         files: the product's files.
-        name: as the metadata write it, `GRANULE/<granule>/…`.
+        name: as the metadata write it, `GRANULE/<granule>/…`, or the file alone.
         granule: the granule's folder as it is, with its slash.
     """
     parts = name.split("/")
+    if len(parts) == 1:  # sen2cor of 2016 gives the image's name alone
+        return next((one for one in files.names() if one.rpartition("/")[2] == name), name)
     if len(parts) < 3 or parts[0].upper() != "GRANULE":
         return name
     moved = granule + "/".join(parts[2:])

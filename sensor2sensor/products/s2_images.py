@@ -60,20 +60,34 @@ def open_raster(files: ProductFiles, member: str) -> Iterator[Any]:
         raise ProductError("file is missing", where=files.where(member))
     import rasterio
 
-    path, shelf = files.gdal_path(member), _shelf.get()
+    shelf, key = _shelf.get(), f"{files.path}/{member}"
     # GDAL decodes the blocks of a JPEG 2000 in threads of its own, and loses what fails there: the
     # error goes to standard error, the block is whatever was in memory, and the read succeeds.
     with naming_damage(files, member), rasterio.Env(GDAL_NUM_THREADS="1"):
         if shelf is None:
-            with _opened(path) as source:
+            with _opened(files, member) as source:
                 yield source
         else:
-            if path not in shelf:
-                shelf[path] = _opened(path)
-            yield shelf[path]
+            if key not in shelf:
+                shelf[key] = _opened(files, member)
+            yield shelf[key]
 
 
-def _opened(path: str) -> Any:
+def opened(files: ProductFiles, member: str) -> Any:
+    """A rasterio dataset over one member, with all that lies beside it; to be closed."""
+    import rasterio
+    from rasterio.io import MemoryFile
+
+    if not files.held(member):
+        return rasterio.open(files.gdal_path(member))
+    with files.open(member) as stream:
+        memory = MemoryFile(stream.read())
+    source = memory.open()
+    source.memory = memory  # which has to live as long
+    return source
+
+
+def _opened(files: ProductFiles, member: str) -> Any:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
@@ -81,7 +95,7 @@ def _opened(path: str) -> Any:
     # image lies is known too, and some say it in such a side file alone.
     with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path)
+        return opened(files, member)
 
 
 def read_window(

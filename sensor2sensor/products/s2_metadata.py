@@ -46,10 +46,18 @@ _QUANTIFICATION = {
     "L1C": f"{_IMAGE}/QUANTIFICATION_VALUE",
     "L2A": f"{_IMAGE}/QUANTIFICATION_VALUES_LIST/BOA_QUANTIFICATION_VALUE",
 }
-# Level-2A before baseline 02.07 (sen2cor up to 2.5.5) marks its own elements `L2A_…` and `…_2A`.
-_OLD_NAMES = {"L1C_L2A_Quantification_Values_List": "QUANTIFICATION_VALUES_LIST"}
+# Level-2A before baseline 02.07 (sen2cor up to 2.5.5) marks its own elements `L2A_…` and `…_2A`,
+# and sen2cor up to 2.3 lists images of `Granules` by their names alone.
+_OLD_NAMES = {
+    "L1C_L2A_Quantification_Values_List": "QUANTIFICATION_VALUES_LIST",
+    "Granules": "Granule",
+    "IMAGE_ID_2A": "IMAGE_FILE",
+}
 _FOOTPRINT = "Geometric_Info/Product_Footprint/Product_Footprint/Global_Footprint/EXT_POS_LIST"
 _IMAGE_NAME = re.compile(r"_(B\d[\dA]|TCI|AOT|WVP|SCL)(?:_(10|20|60)m)?$")
+# The same where the kind stands before the tile; and what else sen2cor lists beside bands.
+_OLD_IMAGE_NAME = re.compile(r"_(AOT|WVP|SCL)_L2A_.*_(10|20|60)m$")
+_NO_BAND = re.compile(r"_(?:CLD|SNW|DEM|VIS|DDV|PVI)(?:_L2A_.*)?(?:_\d\dm)?$")
 _TILE = re.compile(r"_T(\d{2}[A-Z]{3})(?:_|$)")
 _LOG = logging.getLogger(__name__)
 
@@ -235,7 +243,9 @@ def _images(root: Element) -> dict[tuple[str, int], str]:
     suffix = ".jp2" if granule.attributes.get("imageFormat", "JPEG2000") == "JPEG2000" else ".tif"
     images = {}
     for element in granule.find_all("IMAGE_FILE"):
-        match = _IMAGE_NAME.search(element.text)
+        match = _IMAGE_NAME.search(element.text) or _OLD_IMAGE_NAME.search(element.text)
+        if match is None and _NO_BAND.search(element.text):
+            continue
         if match is None:
             raise ProductError(f"element IMAGE_FILE is {element.text!r}", where=root.where)
         # Level-1C has each band at its own resolution and does not say it; its TCI has 10 m.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from sensor2sensor.products.s2_described import (
     of_tile,
     read_json,
 )
+from sensor2sensor.products.s2_images import opened
 from sensor2sensor.products.s2_metadata import LEVELS, renew
 from sensor2sensor.products.s2_radiometry import overview_of
 from sensor2sensor.products.s2_tile import RESOLUTIONS_M, derived_grids
@@ -121,6 +122,8 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
     }
 
 
+# A form is told by them, and the product then made of them: they are read once for both.
+@lru_cache(maxsize=2)
 def _papers(files: ProductFiles) -> _Papers:
     top = [name for name in files.names() if "/" not in name]
     by_case = {name.lower(): name for name in top}
@@ -222,11 +225,9 @@ def _placed(
 
 def _grid(files: ProductFiles, name: str, given: Grid | None, epsg: int | None) -> Grid:
     """Where an image lies, by itself or, where it does not say, by the tile's XML."""
-    import rasterio
-
     where = files.where(name)
     # With the listing of its folder, other than in `s2_images`: `.aux.xml` files may say it.
-    with naming_damage(files, name), rasterio.open(files.gdal_path(name)) as source:
+    with naming_damage(files, name), opened(files, name) as source:
         shape, transform, crs = (source.height, source.width), source.transform, source.crs
     if crs is None:
         if given is not None and given.shape == shape:

@@ -30,6 +30,7 @@ from sensor2sensor.products.reading import (
     verify_listed,
     wrong_sizes,
 )
+from sensor2sensor.products.s2_clouds import CloudMask, with_mask
 from sensor2sensor.products.s2_files import located, metadata_files
 from sensor2sensor.products.s2_metadata import product_facts
 from sensor2sensor.products.s2_open import is_open_form, open_fields
@@ -76,10 +77,10 @@ class S2Product:
         metadata_files: the product and the tile XML.
         warnings: what is unusual but usable, like an unknown baseline.
         files: access to the product's files.
-        layout: `SAFE`; `COG` (bands with a STAC item) or `tile` (bands with `metadata.xml`).
+        layout: `SAFE`; `COG` (bands with a STAC item), `tile` (bands with `metadata.xml`).
         listing: what a STAC item says of its files' sizes and checksums.
-        offset_source: what told the offsets: the product XML, or one of the sources that
-            `s2_coding` asks in an open bucket's form.
+        offset_source: what told the offsets; of open buckets, what `s2_coding` believed.
+        cloud_mask: a file whose clouds count in the place of the product's own.
     """
 
     path: Path
@@ -108,6 +109,7 @@ class S2Product:
     layout: str = field(default="SAFE", kw_only=True)
     listing: tuple[ListedFile, ...] = field(default=(), repr=False, kw_only=True)
     offset_source: str = field(default="product XML", kw_only=True)
+    cloud_mask: CloudMask | None = field(default=None, kw_only=True)
 
     @property
     def parts(self) -> tuple[S2Product, ...]:
@@ -271,7 +273,8 @@ class S2Product:
     def _quality_on(self, target: Grid, resolution_m: int) -> tuple[npt.NDArray[np.uint32], str]:
         source, member = self._quality_source(resolution_m)
         tile = self.grids[resolution_m]
-        return s2_images.read_quality(self.files, source, member, tile, target), source
+        word = s2_images.read_quality(self.files, source, member, tile, target)
+        return word if self.cloud_mask is None else with_mask(word, self.cloud_mask, target), source
 
     def quality_source(self, resolution_m: int) -> str:
         """The name of the source `read_quality` uses."""
@@ -279,8 +282,8 @@ class S2Product:
 
     def quality_given(self, resolution_m: int) -> Quality:
         """The bits of the quality word this product can give; it leaves the others at 0."""
-        # No data and saturation are seen in the numbers, whatever mask there is.
-        return GIVEN_BY[self.quality_source(resolution_m)] | GIVEN_BY_NUMBERS
+        own = GIVEN_BY[self.quality_source(resolution_m)] | GIVEN_BY_NUMBERS
+        return own if self.cloud_mask is None else own & ~Quality.S2_CIRRUS | Quality.S2_CLOUD
 
     @cached_property
     def listed(self) -> tuple[ListedFile, ...]:

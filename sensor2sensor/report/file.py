@@ -311,6 +311,7 @@ class EvaluationFile(_Frozen):
     inference_statistics: str = "moving averages"  # what evaluations from before the key used
     inference: Inference | None = None
     dataset: Dataset
+    aligned: list[str] = []  # splits trained on whose inputs are aligned with the target
     scored_on: ScoredOn | None = None  # where it is not the data set trained on
     split: str
     filters: dict[str, str | None]

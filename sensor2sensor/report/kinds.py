@@ -34,6 +34,9 @@ def conditions(facts: EvaluationFile) -> list[str]:
     parts.append(f"profile '{facts.profile}'")
     # Another rule finds another cloud: 56 and 2.5 % of one patch by two published ones.
     parts += masks_in_words(facts.strata.values())
+    if facts.aligned:
+        # Its shift was measured on the target: another question than that of inputs as they come.
+        parts.append(f"trained with input aligned with the target ({', '.join(facts.aligned)})")
     if facts.cross_sensor is not None:
         parts += facts.cross_sensor.told()
     if facts.trust is not None:

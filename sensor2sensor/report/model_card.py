@@ -245,6 +245,11 @@ def _limits_of(of: Subject) -> Iterator[str]:
     yield "Values beyond the ranges above, other bands, units or pixel sizes: never seen."
     if form.level is not None:
         yield f"Trained on level {form.level}: another level has other reflectances."
+    if form.input.aligned:
+        yield (
+            "Trained with its input aligned with the target, by a shift that was measured on the"
+            " target: inputs of a prediction are not, and neither are those of the scores."
+        )
     if form.kind == "degraded":
         yield (
             "Its inputs were made of their targets: a real coarser sensor has noise, another"

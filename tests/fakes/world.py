@@ -48,12 +48,15 @@ class World:
         centre_lonlat: where OLCI passes are centred unless told otherwise.
         epsg: the UTM zone in which the ground is defined, continued past its borders.
         ice_drift_m_per_h: velocity of the sea ice, east and north.
+        moved_m: how far everything but the clouds lies from where it should, east and north: for
+            the look of one sensor at ground that moved since that of the other.
     """
 
     seed: int = 0
     centre_lonlat: tuple[float, float] = (-80.82, 72.93)
     epsg: int = 32617
     ice_drift_m_per_h: tuple[float, float] = (150.0, -90.0)
+    moved_m: tuple[float, float] = (0.0, 0.0)
 
     @property
     def centre_m(self) -> tuple[float, float]:
@@ -105,7 +108,7 @@ class World:
 
     def _strip(self, view: View, time: datetime, sky: Sky) -> Scene:
         season = cover.Season(day_of_year(time))
-        place = view.shifted(*GROUND_SHIFT_M)
+        place = view.shifted(*(s - m for s, m in zip(GROUND_SHIFT_M, self.moved_m, strict=True)))
         ground = terrain(self.seed, place)
         zenith, azimuth = self.sun(time, *self.centre_m)
         zenith = min(zenith, 75.0)

@@ -48,9 +48,15 @@ def steps(root: Path, *options: str) -> None:
     assert step40(root, "--quantity", "1", *options) == 0
 
 
+def made(root: Path) -> dict[str, bytes]:
+    """What the steps made, but what is only known of the archive, which depends on when it was."""
+    shutil.rmtree(root / "data" / "_inventory" / "_known", ignore_errors=True)
+    return tree(root / "data")
+
+
 def test_steps_20_and_40_leave_the_same_bytes(tmp_path, scheduler):
     root = archive(tmp_path / "a")  # one archive: its files' times are known to fingerprints
     steps(root)
-    alone = tree(root / "data")
+    alone = made(root)
     steps(root, "--scheduler", scheduler)
-    assert tree(root / "data") == alone and len(alone) > 10
+    assert made(root) == alone and len(alone) > 10

@@ -189,6 +189,13 @@ def test_weights_of_a_cut_file_are_not_scored(workspace):
     assert "was not restored" in refused(workspace, "--exp", "a/edsr")
 
 
+def test_a_data_set_that_changed_since_is_not_scored(workspace):
+    record = next((workspace / "data/alt6_toy/64/test").glob("*.tfrecord"))
+    whole = record.read_bytes()
+    record.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
+    assert f"{record.name}: changed since it was written" in refused(workspace, "--exp", "a/edsr")
+
+
 def test_a_run_is_scored_by_its_own_copy_when_the_experiment_was_edited(workspace):
     before = scored(workspace, "a/edsr")
     for edited in ({**EDSR, "params": WIDER}, {**EDSR, "stepps": 3}):

@@ -199,38 +199,67 @@ def _edit(product, element, value):
         path.write_text(text)
 
 
-def test_both_parts_of_a_tile_are_listed_and_said(archive, capsys):
+def _parts_of(folder, *shares):
+    """The first scene in parts, from north to south, each of a datastrip of its own."""
+    return [
+        scene(
+            folder,
+            SCENES[0],
+            part=share,
+            strip=SCENES[0] + timedelta(seconds=4 + 20 * number),
+            generated=SCENES[0] + timedelta(hours=9 + number),
+        )
+        for number, share in enumerate(shares)
+    ]
+
+
+def test_parts_of_a_tile_are_one_scene_and_said(archive, capsys):
     env, file = archive
-    north = next(env.s2_root.glob("*.SAFE"))
-    south = scene(env.s2_root, SCENES[0], generated=SCENES[0] + timedelta(hours=9))
-    whole = "72.99 -81 72.99 -80.9 72.955 -80.9 72.955 -81 72.99 -81"
-    for product, strip, ring in (
-        (north, "20221231T234001", whole.replace("72.955", "72.974")),
-        (south, "20221231T234031", whole.replace("72.99", "72.976")),
-    ):
-        _edit(product, "EXT_POS_LIST", ring)
-        _edit(product, "DATASTRIP_ID", f"S2A_OPER_MSI_L1C_DS_FAKE_20230101T040000_S{strip}_N04.00")
+    shutil.rmtree(next(env.s2_root.glob("*.SAFE")))
+    north, south = _parts_of(env.s2_root, (0.0, 0.4), (0.4, 1.0))
+    name = "inv_T17XNA_s2"
     assert step20(file, "--s2-only", timediff=None) == 0
     said = capsys.readouterr().out
-    listed = [row["s2"] for row in table(env, "inv_T17XNA_s2")]
-    assert listed[:2] == [north.name, south.name]
-    assert "2 products that each hold a part of it" in said
+    assert [(row["s2"], row["s2_joined"]) for row in table(env, name)] == [
+        (south.name, north.name),
+        (table(env, name)[1]["s2"], ""),
+    ]
+    assert "2 products that each hold a part of it, joined to one scene" in said
     assert north.name in said and south.name in said
     again = tree(env.data_root)
     assert step20(file, "--s2-only", timediff=None) == 0
     assert tree(env.data_root) == again
-    # A part that is gone is not taken for the other one.
-    shutil.rmtree(north)
+    # What is left without its other part is a scene of its own, and the whole one waits for it.
+    shutil.move(north, env.data_root.parent / "aside")
     assert step20(file, "--s2-only", timediff=None) == 0
-    inventory = read_inventory(env, "inv_T17XNA_s2")
+    inventory = read_inventory(env, name)
     assert inventory.superseded == {}
     assert inventory.vanished == {north.name: GONE}
+    assert [row.s2_paths for row in inventory.rows][2:] == [(south.name,)]
     said = capsys.readouterr().out
     assert (
         f"{north.name} is listed and is not in the archive any more: put it back, or leave" in said
     )
     assert "leave scene 00000 out of selections" in said
-    assert "scenes: 3 (2 usable now)" in said and "step 20: 0 done, 2 already there" in said
+    shutil.move(env.data_root.parent / "aside", north)
+    assert step20(file, "--s2-only", timediff=None) == 0
+    assert read_inventory(env, name).rows == inventory.rows
+
+
+def test_parts_that_an_inventory_lists_apart_stay_scenes_of_their_own(archive, capsys):
+    env, file = archive
+    shutil.rmtree(next(env.s2_root.glob("*.SAFE")))
+    (north,) = _parts_of(env.s2_root, (0.0, 0.4))
+    assert step20(file, "--s2-only", timediff=None) == 0
+    before = table(env, "inv_T17XNA_s2")
+    _, south = _parts_of(env.data_root.parent / "made", (0.0, 0.4), (0.4, 1.0))
+    shutil.move(south, env.s2_root / south.name)
+    capsys.readouterr()
+    assert step20(file, "--s2-only", timediff=None) == 0
+    rows = table(env, "inv_T17XNA_s2")
+    assert rows[:2] == before and [row["s2"] for row in rows[2:]] == [south.name]
+    assert "every part a scene of its own" in capsys.readouterr().out
+    assert north.name == rows[0]["s2"]
 
 
 def test_a_product_left_out_for_another_of_its_acquisition_is_named(archive, capsys):

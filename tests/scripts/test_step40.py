@@ -223,8 +223,9 @@ def test_a_crash_at_any_write_is_repaired_by_a_repeat(both):
             break
         assert run() == 0
         assert tree(both / "data") == whole, f"write {n}"
-    # manifest, twice a log and three files, overlay, log, table, manifest
-    assert crashed == 1 + 2 * 4 + 1 + 1 + 2
+    # manifest, a log of both tiles, three files of each, overlay, log, table, manifest, quality
+    # table and page
+    assert crashed == 1 + 1 + 2 * 3 + 1 + 1 + 2 + 2
 
 
 def test_force_interrupted_at_any_write_is_repaired_by_a_repeat(both):

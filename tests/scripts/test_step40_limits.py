@@ -28,6 +28,7 @@ def rejected(root, tile: int = 64) -> Counter[str]:
         (("--max-shift", "-1"), "--max-shift -1 is no length of 0 m or more"),
         (("--max-shift", "nan"), "--max-shift nan is no length of 0 m or more"),
         (("--shift-quality", "1.5"), "--shift-quality 1.5 is not in [0, 1]"),
+        (("--correct-shift", "--backend", "snap"), "--correct-shift takes other pixels than SNAP"),
         (("--bands", "B2"), "--bands: no Sentinel-2 band 'B2'"),
         (("--bands", "B02,B02"), "--bands B02,B02 names a band twice"),
         (("--bands", "B11,B04"), "is of 10 m, and Sentinel-2 measures B11 at 20 m"),

@@ -41,8 +41,8 @@ def test_a_second_selection_is_a_union_with_keep(both, monkeypatch):
     monkeypatch.setattr(files, "read_json", counted)
     assert step40(both, "--quantity", "2", "--keep", selection="one") == 0
     assert tree(folder_of(both)) == apart
-    # Before the lock and within it; the logs where their scene is worked on, too.
-    assert (parsed["manifest.json"], parsed[f"{first:05d}.json"]) == (2, 3)
+    # Before the lock, within it, for the quality page; logs where their scene is worked on, too.
+    assert (parsed["manifest.json"], parsed[f"{first:05d}.json"]) == (3, 3)
 
 
 @pytest.mark.parametrize("options", [(), ("--keep",)])
@@ -149,7 +149,8 @@ def test_taking_scenes_out_may_break_off_at_any_write(both):
             assert tree(folder_of(both)) == alone, f"write {n}"
         else:
             break
-    assert n == 1 + 2 + 3 + 1 + 1  # table, manifest, the tile's three files, log, overlay
+    # table, manifest, the tile's three files, log, overlay, quality table and page
+    assert n == 1 + 2 + 3 + 1 + 1 + 2
 
 
 def test_a_selection_may_name_the_inventory_s_file_and_be_named_as_a_file(both):

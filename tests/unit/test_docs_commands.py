@@ -25,6 +25,7 @@ from sensor2sensor import commands
 from sensor2sensor.config.compose import EXTENDS, OWN
 from sensor2sensor.config.experiment_file import load_experiment_file
 from sensor2sensor.core import cli
+from tests.fakes import __main__ as generate
 from tests.unit.test_commands import DOORS
 from tests.unit.test_docs import PAGES, ROOT
 
@@ -78,6 +79,9 @@ def door(words: list[str]) -> int:
             return package_door.main(rest)
         if name == "models":
             models_door.arguments().parse_args(rest)
+            return 0
+        if name == "tests.fakes":
+            generate._arguments(rest)
             return 0
         assert name.startswith("benchmarks") or name in ("venv", "pip"), name
         return 0 if "benchmarks" not in name else benchmark(name, rest)

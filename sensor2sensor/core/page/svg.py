@@ -180,13 +180,13 @@ class Panel:
         """Middle of a line."""
         return self.top + self.pitch * (position + 0.5)
 
-    def drawn(self, title: str, unit: str, axis: Scale, marks: str, alt: str) -> str:
+    def drawn(self, title: str, unit: str, axis: Scale | None, marks: str, alt: str) -> str:
         """The panel with its marks as an ``<svg>``.
 
         Args:
             title: Above the frame.
             unit: Under the axis; ``1`` is no unit.
-            axis: Of :meth:`axis`.
+            axis: Of :meth:`axis`; None where marks say their numbers themselves.
             marks: What it shows, as SVG.
             alt: Says in words what is drawn, for who cannot see it.
         """
@@ -196,8 +196,8 @@ class Panel:
             f'aria-label="{text(alt)}">',
             f'<text class="t" x="0" y="13">{text(title)}</text>' if title else "",
         ]
-        for value in ticks(axis.low, axis.high, whole=self.whole):
-            x = n(axis(value))
+        for value, at in self._ticks(axis):
+            x = n(at)
             parts.append(f'<path class="grid" d="M{x} {n(self.top)}V{n(bottom)}"/>')
             parts.append(f'<text class="x" x="{x}" y="{n(bottom + 13)}">{tick_text(value)}</text>')
         if unit not in ("", "1"):
@@ -211,6 +211,11 @@ class Panel:
                 "</text>"
             )
         return "".join(parts) + marks + "</svg>"
+
+    def _ticks(self, axis: Scale | None) -> list[tuple[float, float]]:
+        if axis is None:
+            return []
+        return [(value, axis(value)) for value in ticks(axis.low, axis.high, whole=self.whole)]
 
 
 def panels(drawings: Sequence[str]) -> str:

@@ -8,6 +8,9 @@ from sensor2sensor.core.page.pieces import put_in, read
 from sensor2sensor.core.page.section import Section, contents, drawn, filled
 from sensor2sensor.core.page.svg import text
 
+# Of the pages on quality and the numbers behind them, beside tiles and in data sets.
+QUALITY_PAGE, QUALITY_TABLE = "quality.html", "quality.csv"
+
 
 def whole(
     eyebrow: str,

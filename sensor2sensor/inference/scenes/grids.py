@@ -6,7 +6,7 @@ import math
 import re
 from pathlib import Path
 
-from sensor2sensor.core.containers import PRODUCT_SUFFIXES
+from sensor2sensor.core.containers import is_product_name
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.geo.grids import Grid
@@ -108,7 +108,7 @@ def _northing_m(name: str, zone: int, band: str, row: str) -> int:
 
 def _of_file(path: Path, resolution_m: float) -> Grid:
     """The ground of a raster or Sentinel-2 product in pixels of a size, from its upper-left on."""
-    if path.is_dir() or path.suffix.lower() in (".zip", *PRODUCT_SUFFIXES):
+    if path.is_dir() or is_product_name(path.name):
         from sensor2sensor.products.sentinel2 import open_s2
 
         grids = open_s2(path).grids

@@ -17,10 +17,12 @@ from sensor2sensor.core.containers import (
     is_metadata,
     is_old_metadata,
     is_open_product,
+    is_product_name,
 )
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import nearest
 from sensor2sensor.core.paths import expanded, fault_of
+from sensor2sensor.core.tars import is_tar
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.inference.scenes.unseen import Filled, without_unseen
 from sensor2sensor.inference.stac import is_prediction
@@ -109,7 +111,7 @@ def kind_of(path: Path, form: Form) -> Kind:
         raise InputError(f"its path {fault}", where=path)
     if not path.exists():
         raise _missing(path)
-    if path.is_dir() or path.suffix.lower() in (".zip", *PRODUCT_SUFFIXES):
+    if path.is_dir() or is_product_name(path.name):
         return _product(path)
     with path.open("rb") as stream:
         start = stream.read(16)
@@ -118,7 +120,9 @@ def kind_of(path: Path, form: Form) -> Kind:
         return "picture"
     if found == "tiff":
         return "picture" if of_pictures(form) else "stack"
-    if not found and zipfile.is_zipfile(path):  # some providers leave the ending out
+    if not found and (
+        zipfile.is_zipfile(path) or is_tar(path)
+    ):  # some providers leave the ending out
         return _product(path)
     what, hint = _REFUSED.get(found, ("is no product, GeoTIFF, PNG or JPEG", None))
     raise InputError(what, where=path, hint=hint)
@@ -155,7 +159,7 @@ def _product(path: Path) -> Kind:
     if path.suffix.lower() in PRODUCT_SUFFIXES:
         return "sentinel3" if path.suffix.lower() == ".sen3" else "sentinel2"
     _refuse_mosaic(path, tops)
-    kind = "folder" if path.is_dir() else "zip"
+    kind = "folder" if path.is_dir() else "tar" if is_tar(path) else "zip"
     hint = "a product holds MTD_MSIL1C.xml or MTD_MSIL2A.xml, xfdumanifest.xml, or *_MTD_ALL.xml"
     raise InputError(f"is a {kind} without a product in it", where=path, hint=hint)
 

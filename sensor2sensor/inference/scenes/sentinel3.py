@@ -54,7 +54,7 @@ def open_sentinel3(path: Path, form: Form, options: SceneOptions) -> SwathScene:
     assert form.resolution_m is not None, "data sets of swaths know their pixels"
     grid = output_grid(options, form.resolution_m)
     product = open_s3(path)
-    notices = _pixel_notices(product, form, options)
+    notices = (*_pixel_notices(product, form, options), *_alignment_notices(form))
     bands = _places([band.name for band in form.input.bands])
     _check_whole(product)
     swath = OlciSwath(product, grid)
@@ -256,6 +256,19 @@ def _pixel_notices(product: S3Product, form: Form, options: SceneOptions) -> tup
         other = next((name for name, size in PIXEL_M.items() if size == trained), "another product")
         raise InputError(what, where=product.name, hint=f"use {other}, or give --other-scale")
     return (Shift(f"{product.name}: {what}"),)
+
+
+def _alignment_notices(form: Form) -> tuple[str, ...]:
+    """What the user has to know of a model that was trained on pixels moved by a measured shift.
+
+    It is no other domain than that of its scores and intervals: val and test are as inputs come.
+    """
+    if not form.input.aligned:
+        return ()
+    return (
+        f"'{form.name}' was trained with its input aligned with the target; this input is not:"
+        " where the ground moved between the looks, so does what is predicted",
+    )
 
 
 def _check_whole(product: S3Product) -> None:

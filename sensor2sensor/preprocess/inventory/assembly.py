@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.parallel import Failure, parallel_map
+from sensor2sensor.preprocess.inventory.joining import whole_footprint
 from sensor2sensor.preprocess.inventory.pairing import Plan
 from sensor2sensor.preprocess.inventory.rows import InventoryRow
 from sensor2sensor.preprocess.inventory.scan import Scan
@@ -50,10 +51,18 @@ def _with_overlap(
 ) -> list[InventoryRow]:
     """The rows with the share of the scene's footprint that the partner covers."""
     s2, s3 = (scan.by_path for scan in scans)
-    pairs = [(s2[row.s2], s3[row.s3]) for row in rows if row.s3]
-    if not pairs:
+    items = [
+        (
+            f"{row.s2} x {row.s3}",
+            whole_footprint([s2[path] for path in row.s2_paths]),
+            whole_footprint([s3[path] for path in row.s3_paths]),
+            s2[row.s2].epsg,
+        )
+        for row in rows
+        if row.s3
+    ]
+    if not items:
         return list(rows)
-    items = [(f"{a.path} x {b.path}", a.footprint, b.footprint, a.epsg) for a, b in pairs]
     # In the scene's own system: degrees have no areas, and footprints may cross 180 degrees east.
     measured = parallel_map(
         _overlap, items, workers=workers, label=lambda item: item[0], desc="measuring overlap"
@@ -80,9 +89,9 @@ def _vanished(
     failures = {path: reason for scan in scans for path, reason in scan.failures}
     usable = {path for scan in scans for path in scan.by_path}
     rows = [*planned.kept, *planned.added]
-    places = {row.s2: env.s2_root for row in rows}
+    places = {path: env.s2_root for row in rows for path in row.s2_paths}
     if not options.s2_only:
-        places |= {row.s3: env.s3_root for row in rows if row.s3}
+        places |= {path: env.s3_root for row in rows for path in row.s3_paths}
     found: dict[str, str] = {}
     for path, root in places.items():
         # Another product stands for a superseded one.
@@ -103,7 +112,7 @@ def _facts(
     verified = {f["name"] for f in old.products.values() if f["checksums"] == "verified"}
     facts: dict[str, dict[str, Any]] = {}
     # A superseded product is listed still: what was known of it stays known.
-    for path in dict.fromkeys(path for row in rows for path in (row.s2, row.s3) if path):
+    for path in dict.fromkeys(one for row in rows for one in (*row.s2_paths, *row.s3_paths)):
         fact = now.get(path) or old.products.get(path)
         if fact is not None:
             facts[path] = {**fact, "checksums": _checksums(fact, verified)}

@@ -24,6 +24,7 @@ def notes(options: Options, planned: Plan, inventory: Inventory, s2: Scan, s3: S
         *planned.notes,
         *_left_out(planned, s2),
         *_unusable(inventory),
+        *_joined(inventory),
         *_divided(inventory),
         *_without_partner(planned, inventory, options.timediff_h, s3),
     ]
@@ -76,7 +77,7 @@ def _without_partner(
         return []
     times = [one.time for one in alone]
     damaged = [hours for hours in hours_apart(times, s3.unusable) if hours <= timediff_h]
-    lost = {row.s2 for row in inventory.rows if inventory.vanished.get(row.s3 or "") == GONE}
+    lost = {row.s2 for row in inventory.rows if inventory.lost(row) == GONE}
     gone = sum(one.path in lost for one in alone)
     why = []
     if damaged:
@@ -127,7 +128,9 @@ def _left_out(planned: Plan, s2: Scan) -> list[str]:
 
 def _unusable(inventory: Inventory) -> list[str]:
     """Listed products that vanished or are damaged, each with what to do."""
-    scenes = {rows[0].s2: scene for scene, rows in inventory.scenes().items()}
+    scenes = {
+        path: scene for scene, rows in inventory.scenes().items() for path in rows[0].s2_paths
+    }
     notes = []
     for path, why in inventory.vanished.items():
         what = "is listed and is not in the archive any more: put it back"
@@ -144,11 +147,19 @@ def _unusable(inventory: Inventory) -> list[str]:
     return notes
 
 
+def _joined(inventory: Inventory) -> list[str]:
+    """Scenes with frames of one pass that are joined."""
+    scenes = inventory.scenes().items()
+    across = [scene for scene, rows in scenes if any(row.s3_joined for row in rows)]
+    named = ", ".join(f"scene {scene:05d}" for scene in across)
+    return [f"scenes across two frames of one Sentinel-3 pass, joined: {named}"] if across else []
+
+
 def _divided(inventory: Inventory) -> list[str]:
-    """Scenes that lie across two frames of one pass."""
+    """Scenes that lie across two frames of one pass, which are not joined."""
     across: dict[int, None] = {}
     for scene, listed in inventory.scenes().items():
-        rows = [row for row in listed if row.s3 not in inventory.vanished]
+        rows = [row for row in listed if not inventory.lost(row)]
         if any(inventory.frames_beside(row, rows) for row in rows):
             across[scene] = None
     if not across:

@@ -9,6 +9,8 @@ the choice is kept: an inventory someone has reviewed must not change under thei
 * a listed product that is gone or damaged is superseded by the newest other one of its acquisition,
   which is appended under a new index: the pixels differ, so the old review does not hold for it.
 
+Products that belong together (frames of one pass, parts of one tile) are one row: see `joining`.
+
 Distances in time are those of the ground: from the tile's own sensing time, minutes after the
 datatake's start, to the OLCI rows over the tile, up to three minutes after the frame's start.
 """
@@ -16,6 +18,7 @@ datatake's start, to the OLCI rows over the tile, up to three minutes after the 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +27,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from sensor2sensor.core.times import format_utc, hours_between, hours_from
+from sensor2sensor.preprocess.inventory.joining import Paths, partners_of, runs_of, scenes_of
+from sensor2sensor.preprocess.inventory.joining import time_over as time_of_frames
 from sensor2sensor.preprocess.inventory.rows import InventoryRow
 from sensor2sensor.preprocess.inventory.sightings import Sighting
 from sensor2sensor.products.acquisitions import Acquisition, Leaders, acquisition_of
@@ -75,23 +80,25 @@ def plan(
     facts = facts or {}
     scenes, passes = list(scenes), list(passes)
     moved = {
-        **_moved([row.s2 for row in listed], scenes, facts),
-        **_moved([row.s3 for row in listed if row.s3], passes, facts),
+        **_moved([path for row in listed for path in row.s2_paths], scenes, facts),
+        **_moved([path for row in listed for path in row.s3_paths], passes, facts),
     }
     kept = [_follow(row, moved) for row in listed]
     known = {moved.get(path, path): fact for path, fact in facts.items()}
-    s2 = _choose(scenes, [row.s2 for row in kept], known)
-    s3 = _choose(passes, [row.s3 for row in kept if row.s3], known)
+    s2 = _choose(scenes, [path for row in kept for path in row.s2_paths], known)
+    s3 = _choose(passes, [path for row in kept for path in row.s3_paths], known)
     kept = _timed(kept, scenes, passes)
-    added = _new_rows(s2.chosen, s3.chosen, window, kept)
+    there = [frozenset(row.s2_paths) for row in kept]
+    whole, apart = scenes_of(s2.chosen, there)
+    added = _new_rows(whole, s3.chosen, window, kept)
     described = {**known, **{one.path: one.facts for one in scenes}}
     return Plan(
         [_described(row, described) for row in kept],
         [_described(row, described) for row in added],
         {**s2.superseded, **s3.superseded},
-        [*s2.notes, *s3.notes, *_part_notes(s2.chosen)],
+        [*s2.notes, *s3.notes, *_part_notes(whole, apart)],
         {**s2.left_out, **s3.left_out},
-        s2.chosen,
+        whole,
     )
 
 
@@ -100,26 +107,28 @@ def first_scenes(planned: Plan, limit: int | None) -> tuple[Plan, int]:
 
     Rows that are there stay, and so does what takes the place of a superseded product.
     """
-    there = {row.s2 for row in planned.kept} | set(planned.superseded.values())
-    new = [s2 for s2 in dict.fromkeys(row.s2 for row in planned.added) if s2 not in there]
-    room = len(new) if limit is None else max(0, limit - len({row.s2 for row in planned.kept}))
+    there, instead = {row.s2_paths for row in planned.kept}, set(planned.superseded.values())
+    new = [
+        s2
+        for s2 in dict.fromkeys(row.s2_paths for row in planned.added)
+        if s2 not in there and instead.isdisjoint(s2)
+    ]
+    room = len(new) if limit is None else max(0, limit - len(there))
     later = set(new[room:])
     first = max((row.index for row in planned.kept), default=-1) + 1
-    added = [row for row in planned.added if row.s2 not in later]
+    added = [row for row in planned.added if row.s2_paths not in later]
     numbered = [replace(row, index=first + n) for n, row in enumerate(added)]
     return replace(planned, added=numbered if later else planned.added), len(later)
 
 
-def _part_notes(scenes: Sequence[Sighting]) -> list[str]:
-    parts: dict[tuple[str, str, datetime], list[str]] = {}
-    for scene in scenes:
-        what = scene.acquisition
-        parts.setdefault((what.platform, what.scope, what.start), []).append(scene.path)
+def _part_notes(scenes: Sequence[Sighting], apart: Sequence[Sequence[Sighting]]) -> list[str]:
+    together = [(one, sorted(one.paths), "joined to one scene") for one in scenes if one.joined]
+    why = "every part a scene of its own, as this inventory has listed them"
+    said = [*together, *((parts[0], [one.path for one in parts], why) for parts in apart)]
     return [
-        f"{tile} of {platform}, {format_utc(start)}, is in {len(paths)} products that each hold a"
-        f" part of it, every part a scene of its own: {', '.join(paths)}"
-        for (platform, tile, start), paths in parts.items()
-        if len(paths) > 1
+        f"{one.acquisition.scope} of {one.acquisition.platform}, {format_utc(one.start)}, is in"
+        f" {len(paths)} products that each hold a part of it, {what}: {', '.join(paths)}"
+        for one, paths, what in said
     ]
 
 
@@ -127,11 +136,16 @@ def _timed(
     rows: Sequence[InventoryRow], scenes: Iterable[Sighting], passes: Iterable[Sighting]
 ) -> list[InventoryRow]:
     """Rows that are there with the distance in time their products say now."""
-    s2, s3 = {one.path: one.time for one in scenes}, {one.path: one.time for one in passes}
-    return [
-        _with_gap(row, s2[row.s2], s3[row.s3]) if row.s2 in s2 and row.s3 in s3 else row
-        for row in rows
-    ]
+    s2, s3 = {one.path: one for one in scenes}, {one.path: one for one in passes}
+
+    def timed(row: InventoryRow) -> InventoryRow:
+        if not row.s3 or row.s2 not in s2 or not all(path in s3 for path in row.s3_paths):
+            return row
+        frames = sorted((s3[path] for path in row.s3_paths), key=attrgetter("start"))
+        seen = time_of_frames(frames) if row.s3_joined else frames[0].time
+        return _with_gap(row, s2[row.s2].time, seen)
+
+    return [timed(row) for row in rows]
 
 
 def _described(row: InventoryRow, facts: Mapping[str, Mapping[str, Any]]) -> InventoryRow:
@@ -139,12 +153,10 @@ def _described(row: InventoryRow, facts: Mapping[str, Mapping[str, Any]]) -> Inv
     known = facts.get(row.s2)
     if known is None or "platform" not in known:  # noted by an earlier version
         return row
-    return replace(
-        row,
-        platform=known["platform"],
-        baseline=known["baseline"],
-        cloud_fraction=known["cloud_fraction"],
-    )
+    described = replace(row, platform=known["platform"], baseline=known["baseline"])
+    # Of parts it is the mean over their ground, which is measured once.
+    cloud = row.cloud_fraction if row.s2_joined else known["cloud_fraction"]
+    return replace(described, cloud_fraction=cloud)
 
 
 def _with_gap(row: InventoryRow, s2: datetime, s3: datetime) -> InventoryRow:
@@ -163,11 +175,13 @@ def _moved(
 
 
 def _follow(row: InventoryRow, moved: Mapping[str, str]) -> InventoryRow:
+    s2, *s2_joined = (moved.get(path, path) for path in row.s2_paths)
+    row = replace(row, s2=s2, s2_joined=tuple(s2_joined))
     if row.s3 is None:
-        return replace(row, s2=moved.get(row.s2, row.s2))
-    s3 = moved.get(row.s3, row.s3)
+        return row
+    s3, *s3_joined = (moved.get(path, path) for path in row.s3_paths)
     filetype = row.s3filetype if s3 == row.s3 else PurePosixPath(s3).suffix
-    return replace(row, s2=moved.get(row.s2, row.s2), s3=s3, s3filetype=filetype)
+    return replace(row, s3=s3, s3_joined=tuple(s3_joined), s3filetype=filetype)
 
 
 @dataclass(frozen=True)
@@ -230,31 +244,33 @@ def _new_rows(
 ) -> list[InventoryRow]:
     """The rows to append, by sensing time of the scene, then by distance in time."""
     # A pair of before has its row and its index already.
-    there = {(row.s2, row.s3) for row in kept}
+    there: dict[Paths, set[Paths]] = defaultdict(set)
+    for row in kept:
+        there[frozenset(row.s2_paths)].add(frozenset(row.s3_paths))
     # Numbers of rows that are superseded are not given again.
     index = max((row.index for row in kept), default=-1) + 1
     # By the time over the tile, not by the start: window and gap are those of the ground.
     passes = sorted(passes, key=lambda p: (p.time, p.path))
+    runs = runs_of(passes)
     added: list[InventoryRow] = []
     for scene in scenes:
-        for partner in _partners(scene, passes, window):
-            if (scene.path, partner.path if partner else None) not in there:
+        listed = there[scene.paths]
+        if window is None:
+            added += [] if listed else [_row(index + len(added), scene, None)]
+            continue
+        near = partners_of(scene, within_window(scene.time, passes, window), runs, listed)
+        # Ties are ordered as well: an index must not depend on how a disk lists its files.
+        for partner in sorted(near, key=lambda p: (abs(p.time - scene.time), p.time, p.path)):
+            if partner.paths not in listed:
                 added.append(_row(index + len(added), scene, partner))
     return added
 
 
-def _partners(
-    scene: Sighting, passes: Sequence[Sighting], window: timedelta | None
-) -> Sequence[Sighting | None]:
-    if window is None:
-        return [None]
-    # Ties are ordered as well: an index must not depend on how a disk lists its files.
-    near = within_window(scene.time, passes, window)
-    return sorted(near, key=lambda p: (abs(p.time - scene.time), p.time, p.path))
-
-
 def _row(index: int, scene: Sighting, partner: Sighting | None) -> InventoryRow:
-    alone = InventoryRow(index, scene.start.year, scene.start.month, scene.path, scene.start)
+    when, s2 = scene.start, (scene.path, scene.start)
+    alone = InventoryRow(index, when.year, when.month, *s2, s2_joined=scene.joined)
+    if scene.joined:
+        alone = replace(alone, cloud_fraction=scene.facts["cloud_fraction"])
     if partner is None:
         return alone
     paired = replace(
@@ -262,5 +278,6 @@ def _row(index: int, scene: Sighting, partner: Sighting | None) -> InventoryRow:
         s3=partner.path,
         s3date=partner.start,
         s3filetype=PurePosixPath(partner.path).suffix,
+        s3_joined=partner.joined,
     )
     return _with_gap(paired, scene.time, partner.time)

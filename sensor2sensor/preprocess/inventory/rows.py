@@ -31,6 +31,10 @@ HEADER = (
     "baseline",
     "cloud_fraction",
 )
+# Only tables with a product that belongs to another one have these.
+JOINED = ("s2_joined", "s3_joined")
+# No path below a root has two slashes in a row.
+_BETWEEN = "//"
 # Tables of earlier versions end with the overlap.
 _REQUIRED = HEADER[:10]
 _T = TypeVar("_T")
@@ -46,6 +50,10 @@ class InventoryRow:
     hours, `timediff_h` its absolute value. `platform`, `baseline` and `cloud_fraction` (0..1) are
     those of Sentinel-2. None is unknown; tables of earlier versions lack the last four columns,
     and their `timediff_h` is the distance of the sensing starts.
+
+    `s3_joined` are further frames of the pass that `s3` is a frame of, `s2_joined` products with
+    other parts of the tile that `s2` has a part of: each row is of all of them, `overlap` and times
+    too. Dates, `platform` and `baseline` are those of `s2` and `s3`.
     """
 
     index: int
@@ -62,11 +70,27 @@ class InventoryRow:
     platform: str | None = None
     baseline: str | None = None
     cloud_fraction: float | None = None
+    s2_joined: tuple[str, ...] = ()
+    s3_joined: tuple[str, ...] = ()
+
+    @property
+    def s2_paths(self) -> tuple[str, ...]:
+        """The Sentinel-2 products of the scene, the one of column `s2` first."""
+        return (self.s2, *self.s2_joined)
+
+    @property
+    def s3_paths(self) -> tuple[str, ...]:
+        """The Sentinel-3 products, the one of column `s3` first; none for a scene alone."""
+        return (self.s3, *self.s3_joined) if self.s3 else ()
 
     def without_partner(self) -> InventoryRow:
         """The scene alone."""
-        alone = replace(self, s3=None, s3date=None, s3filetype=None, overlap=None)
+        alone = replace(self, s3=None, s3date=None, s3filetype=None, overlap=None, s3_joined=())
         return replace(alone, timediff_h=None, time_gap_h=None)
+
+    def joined_cells(self) -> list[object]:
+        """What stands in the columns `JOINED`."""
+        return [in_a_cell(self.s2_joined), in_a_cell(self.s3_joined)]
 
     def cells(self) -> list[object]:
         """The row as it stands in the file, in the order of `HEADER`."""
@@ -86,6 +110,18 @@ class InventoryRow:
             self.baseline or "",
             _decimals(self.cloud_fraction),
         ]
+
+
+def in_a_cell(paths: Sequence[str]) -> str:
+    """Paths as one cell of a table."""
+    return f" {_BETWEEN} ".join(paths)
+
+
+def written(rows: Sequence[InventoryRow]) -> tuple[tuple[str, ...], list[list[object]]]:
+    """Header and lines of a table."""
+    if any(row.s2_joined or row.s3_joined for row in rows):
+        return (*HEADER, *JOINED), [[*row.cells(), *row.joined_cells()] for row in rows]
+    return HEADER, [row.cells() for row in rows]
 
 
 def read_rows(path: Path) -> list[InventoryRow]:
@@ -123,7 +159,8 @@ def read_rows(path: Path) -> list[InventoryRow]:
 
 def _check_header(header: list[str], path: Path) -> None:
     absent = [name for name in _REQUIRED if name not in header]
-    extra = [name for name in header if name not in HEADER or header.count(name) > 1]
+    known = (*HEADER, *JOINED)
+    extra = [name for name in header if name not in known or header.count(name) > 1]
     if absent or extra:
         what = f"columns missing: {absent or 'none'}, not known: {extra or 'none'}"
         raise InputError(what, where=path, hint=f"the columns are {','.join(HEADER)}")
@@ -147,7 +184,7 @@ def _parse_lines(
 def _parse_row(header: list[str], cells: list[str], decimal_comma: bool) -> InventoryRow:
     if len(cells) != len(header):
         raise ValueError(f"{len(cells)} cells instead of {len(header)}")
-    cell = dict.fromkeys(HEADER, "")
+    cell = dict.fromkeys((*HEADER, *JOINED), "")
     cell |= dict(zip(header, (text.strip() for text in cells), strict=True))
 
     def number(text: str) -> float:
@@ -172,6 +209,8 @@ def _parse_row(header: list[str], cells: list[str], decimal_comma: bool) -> Inve
         platform=_optional(cell["platform"], str),
         baseline=_optional(cell["baseline"], str),
         cloud_fraction=_optional(cell["cloud_fraction"], number),
+        s2_joined=_several(cell["s2_joined"]),
+        s3_joined=_several(cell["s3_joined"]),
     )
     if s3 is not None and (row.s3date is None or row.timediff_h is None):
         raise ValueError("a Sentinel-3 product without its date or time difference")
@@ -180,6 +219,10 @@ def _parse_row(header: list[str], cells: list[str], decimal_comma: bool) -> Inve
 
 def _optional(text: str, convert: Callable[[str], _T]) -> _T | None:
     return convert(text) if text else None
+
+
+def _several(text: str) -> tuple[str, ...]:
+    return tuple(_relative(one.strip()) for one in text.split(_BETWEEN)) if text else ()
 
 
 def _natural(text: str, column: str) -> int:

@@ -37,6 +37,8 @@ class Sighting:
         facts: What the manifest notes of it.
         footprint: Longitude and latitude.
         epsg: System of a Sentinel-2 product; None for the other sensor.
+        sees_tile: Whether a Sentinel-3 product lies over the tile.
+        joined: Paths of the products that belong to it: see `joining`.
     """
 
     path: str
@@ -48,6 +50,13 @@ class Sighting:
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     footprint: Any = field(default=None, repr=False, compare=False)
     epsg: int | None = field(default=None, repr=False, compare=False)
+    sees_tile: bool = False
+    joined: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Its own and those of the products that belong to it."""
+        return frozenset([self.path, *self.joined])
 
     @property
     def time(self) -> datetime:
@@ -81,7 +90,12 @@ def sentinel3_sightings(
     """Usable products, by acquisition; `times` says when those over the tile saw it."""
     return [
         _sighting(
-            product, root, _s3_facts(product, times), newest=product is group[0], verified=verified
+            product,
+            root,
+            _s3_facts(product, times),
+            newest=product is group[0],
+            verified=verified,
+            sees_tile=product.path in times,
         )
         for group in acquisitions(products)
         for product in group
@@ -106,6 +120,7 @@ def _sighting(
     newest: bool,
     verified: bool,
     epsg: int | None = None,
+    sees_tile: bool = False,
 ) -> Sighting:
     facts = {**noted, "checksums": "verified" if verified else "not checked"}
     return Sighting(
@@ -119,6 +134,7 @@ def _sighting(
         facts,
         product.footprint,
         epsg,
+        sees_tile,
     )
 
 
@@ -147,4 +163,5 @@ def _s3_facts(product: S3Product, times: Mapping[Path, datetime]) -> dict[str, A
         "time": format_utc(times.get(product.path, product.start)),
         "timeliness": product.timeliness,
         "collection": product.collection,
+        "relative_orbit": product.relative_orbit,
     }

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
-from sensor2sensor.preprocess.inventory.rows import HEADER, InventoryRow, read_rows
+from sensor2sensor.preprocess.inventory.rows import InventoryRow, read_rows, written
 
 if TYPE_CHECKING:
     from sensor2sensor.config.environment import Environment
@@ -51,13 +51,17 @@ class Inventory:
 
         As step 20 last saw the archive.
         """
-        gone = self.vanished
         return {
             rows[0].s2
             for rows in self.scenes().values()
-            if rows[0].s2 not in gone
-            and (self.sentinel2_only or any(row.s3 and row.s3 not in gone for row in rows))
+            if not any(path in self.vanished for path in rows[0].s2_paths)
+            and (self.sentinel2_only or any(row.s3 and not self.lost(row) for row in rows))
         }
+
+    def lost(self, row: InventoryRow) -> str:
+        """Why the partner of a row cannot be used; empty where it can, or where there is none."""
+        whys = [self.vanished[path] for path in row.s3_paths if path in self.vanished]
+        return whys[0] if whys else ""
 
     @property
     def sentinel2_only(self) -> bool:
@@ -70,19 +74,24 @@ class Inventory:
         Superseded products are left out; the ids of the others do not depend on that. A scene that
         has lost its last partner that way stays, with one row and no partner.
         """
-        by_product: dict[str, list[InventoryRow]] = {}
+        by_product: dict[tuple[str, ...], list[InventoryRow]] = {}
         for row in sorted(self.rows, key=lambda row: row.index):
-            by_product.setdefault(row.s2, []).append(row)
-        old = self.superseded
+            by_product.setdefault(row.s2_paths, []).append(row)
+        old = self.superseded.keys()
         return {
-            rows[0].index: [row for row in rows if row.s3 not in old] or [rows[0].without_partner()]
+            rows[0].index: [row for row in rows if old.isdisjoint(row.s3_paths)]
+            or [rows[0].without_partner()]
             for s2, rows in by_product.items()
-            if s2 not in old
+            if old.isdisjoint(s2)
         }
 
     def frames_beside(self, row: InventoryRow, rows: Sequence[InventoryRow]) -> list[InventoryRow]:
         """Those of a scene's rows that have another frame of the pass this row has one of."""
-        return [other for other in rows if other.s3 != row.s3 and self._one_pass(row, other)]
+        return [
+            other
+            for other in rows
+            if set(row.s3_paths).isdisjoint(other.s3_paths) and self._one_pass(row, other)
+        ]
 
     def _one_pass(self, one: InventoryRow, other: InventoryRow) -> bool:
         if not (one.s3date and other.s3date and one.overlap and other.overlap):
@@ -162,4 +171,4 @@ def write_inventory(env: Environment, inventory: Inventory, manifest: Mapping[st
         for leftover in table.parent.glob(f".{table.stem}{suffix}.*{files.PART_SUFFIX}"):
             leftover.unlink(missing_ok=True)
     files.write_json(manifest_path(env.inventory_dir, inventory.name), dict(manifest))
-    files.write_csv(table, HEADER, (row.cells() for row in inventory.rows))
+    files.write_csv(table, *written(inventory.rows))

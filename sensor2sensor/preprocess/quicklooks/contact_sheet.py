@@ -17,13 +17,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from sensor2sensor.core.page.pieces import put_in, read
 from sensor2sensor.core.times import format_utc, parse_utc
 from sensor2sensor.preprocess.inventory.rows import InventoryRow
 from sensor2sensor.preprocess.inventory.table import GONE, Inventory
+from sensor2sensor.preprocess.quicklooks.overview import overview
 
 # What tables of earlier versions do not say stands in the product's name.
 _NAME = re.compile(r"(?P<platform>S2[A-Z])_.*_N(?P<baseline>\d{4})_")
-_TEMPLATE = Path(__file__).with_name("contact_sheet.html")
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Partner:
         time_gap_h: Sentinel-3's time minus Sentinel-2's; None where not known.
         overlap: Share of the scene's footprint it covers; None where not known.
         lost: Why it cannot be used (any more); empty where it can.
-        frames: How many frames of its pass the scene has, this one included.
+        frames: How many frames of its pass the scene has in rows of their own, this one included.
+        joined: How many frames are joined in it.
     """
 
     name: str
@@ -43,11 +46,16 @@ class Partner:
     overlap: float | None
     lost: str = ""
     frames: int = 1
+    joined: int = 1
 
 
 @dataclass(frozen=True)
 class Card:
-    """A scene on the sheet; `picture` is the file name of its PNG beside the page."""
+    """A scene on the sheet.
+
+    `picture` is the file name of its PNG beside the page, `outline_m` rings of its footprint in
+    metres of its grid, where they are known.
+    """
 
     scene: int
     product: str
@@ -57,6 +65,7 @@ class Card:
     partners: Sequence[Partner] = ()
     platform: str | None = None
     baseline: str | None = None
+    outline_m: Sequence[Sequence[Sequence[float]]] = ()
 
 
 def contact_sheet(inventory: str, cards: Sequence[Card], *, sentinel2_only: bool) -> str:
@@ -67,9 +76,11 @@ def contact_sheet(inventory: str, cards: Sequence[Card], *, sentinel2_only: bool
         "lead": html.escape(_lead(len(cards))),
         "pair_tools": "" if sentinel2_only else _pair_tools(cards),
         "pair_sorts": "" if sentinel2_only else _PAIR_SORTS,
+        "style": read("page.css") + read("contact_sheet.css", HERE),
+        "overview": overview(cards, sentinel2_only=sentinel2_only),
         "cards": body or '<p class="empty">No scene of this inventory has a picture.</p>',
     }
-    return _fill(_TEMPLATE.read_text(encoding="utf-8"), values)
+    return put_in(values, read("contact_sheet.html", HERE))
 
 
 def card_of(
@@ -85,19 +96,20 @@ def card_of(
         cloud_fraction=facts["cloud_fraction"],
         partners=[_partner_of(row, rows, inventory) for row in rows if row.s3],
         platform=rows[0].platform or (named and named["platform"]),
+        outline_m=facts.get("outline_m", ()),  # pictures of earlier versions have none
         baseline=rows[0].baseline or (named and f"{named['baseline'][:2]}.{named['baseline'][2:]}"),
     )
 
 
 def _partner_of(row: InventoryRow, rows: Sequence[InventoryRow], inventory: Inventory) -> Partner:
-    path = str(row.s3)
-    known = inventory.products.get(path)
-    name = str(known["name"]) if known else PurePosixPath(path).name
-    why = inventory.vanished.get(path)
+    known = ((path, inventory.products.get(path)) for path in row.s3_paths)
+    names = [str(facts["name"]) if facts else PurePosixPath(path).name for path, facts in known]
+    why = inventory.lost(row)
     lost = "not in the archive any more" if why == GONE else "cannot be used, see step 20"
-    there = [one for one in rows if one.s3 not in inventory.vanished]
+    there = [one for one in rows if not inventory.lost(one)]
     frames = 1 + len(inventory.frames_beside(row, there))
-    return Partner(name, _signed_gap_h(row), row.overlap, lost if why else "", frames)
+    gap_h, lost = _signed_gap_h(row), lost if why else ""
+    return Partner(" + ".join(names), gap_h, row.overlap, lost, frames, len(names))
 
 
 def _signed_gap_h(row: InventoryRow) -> float | None:
@@ -106,11 +118,6 @@ def _signed_gap_h(row: InventoryRow) -> float | None:
     if known is not None or row.s3date is None:
         return known
     return (row.s3date - row.s2date).total_seconds() / 3600.0
-
-
-def _fill(template: str, values: Mapping[str, str]) -> str:
-    # One pass, so that a value that looks like a placeholder stays what it is.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found.group(1)], template)
 
 
 def _lead(count: int) -> str:
@@ -166,6 +173,8 @@ def _partner(partner: Partner) -> str:
     notes = [partner.lost] if partner.lost else []
     if partner.frames > 1 and not partner.lost:
         notes.append(f"one of {partner.frames} frames of one pass; step 40 takes tiles from one")
+    if partner.joined > 1:
+        notes.append(f"{partner.joined} frames of one pass, joined")
     said = "".join(f'<span class="note">{html.escape(note)}</span>' for note in notes)
     name = html.escape(partner.name)
     return (

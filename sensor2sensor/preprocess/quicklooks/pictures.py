@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import files, manifest
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.times import format_utc
 from sensor2sensor.core.versions import __version__
@@ -35,6 +36,7 @@ class Job:
         bands: One or three, as they are shown.
         resolution_m: The resolution they are read at.
         factor: Pixels of that grid per pixel of the picture.
+        joined: Folders or zips of the other parts of the tile.
     """
 
     scene: int
@@ -43,6 +45,7 @@ class Job:
     bands: tuple[str, ...]
     resolution_m: int
     factor: int
+    joined: tuple[Path, ...] = ()
 
     @property
     def label(self) -> str:
@@ -53,7 +56,7 @@ class Job:
 def foresee(jobs: Sequence[Job], folder: Path, workers: int, report: StepReport) -> set[int]:
     """Count what a run would make and what is there already; the scenes it would show."""
     shown = set()
-    look = partial(_is_there, before=_noted(folder))
+    look = partial(_is_there, before=noted(folder / CONFIG))
     found = parallel_map(look, jobs, workers=workers, label=_label, desc="pictures")
     for job, result in found:
         if isinstance(result, Failure):
@@ -72,12 +75,15 @@ def make_all(
     report: StepReport,
     *,
     keep: Collection[int] = (),
+    note: Path | None = None,
 ) -> dict[int, dict[str, Any]]:
     """Facts of each picture that is there in the end, by scene; noted in the folder as well.
 
-    What is noted of the scenes in ``keep``, which have no job, stays noted.
+    What is noted of the scenes in ``keep``, which have no job, stays noted. A ``note`` of its own
+    is a part's, beside others that write to the folder.
     """
-    before = _noted(folder)
+    own = note or folder / CONFIG
+    before = noted(folder / CONFIG) | noted(own)
     made: dict[int, dict[str, Any]] = {}
     work = partial(_make, before=before)
     results = parallel_map(work, jobs, workers=workers, label=_label, desc="pictures")
@@ -88,34 +94,67 @@ def make_all(
         made[job.scene], is_new = result
         (report.done if is_new else report.skipped)(job.label)
         if is_new and count % _SAVE_EVERY == 0 and count < len(jobs):
-            _note(folder, options, {**before, **made})
+            write_note(own, options, {**before, **made})
     kept = {scene: facts for scene, facts in before.items() if scene in keep}
-    _note(folder, options, {**kept, **made})
+    write_note(own, options, {**kept, **made})
     return made
+
+
+def joined(
+    jobs: Sequence[Job],
+    folder: Path,
+    options: Mapping[str, Any],
+    notes: Sequence[Path],
+    *,
+    keep: Collection[int] = (),
+) -> dict[int, dict[str, Any]]:
+    """As :func:`make_all`, of pictures that parts have made and noted.
+
+    Raises:
+        InputError: One of them is not there.
+    """
+    parts = {scene: facts for note in notes for scene, facts in noted(note).items()}
+    gaps = [job.label for job in jobs if not _is_whole(job, parts.get(job.scene))]
+    if gaps:
+        what = f"pictures are not as their parts left them: {', '.join(gaps[:10])}"
+        raise InputError(what, where=folder, hint="repeat these parts, or leave out --merge")
+    made = {job.scene: parts[job.scene] for job in jobs}
+    kept = {scene: facts for scene, facts in noted(folder / CONFIG).items() if scene in keep}
+    write_note(folder / CONFIG, options, {**kept, **made})
+    return made
+
+
+def _is_whole(job: Job, facts: Mapping[str, Any] | None) -> bool:
+    """Whether a picture is there as it was noted: one someone edited, or of a full disk, is not."""
+    if facts is None or not job.picture.is_file():
+        return False
+    return bool(files.sha256(job.picture) == facts["sha256"])
 
 
 def _label(job: Job) -> str:
     return job.label
 
 
-def _note(folder: Path, options: Mapping[str, Any], made: Mapping[int, Mapping[str, Any]]) -> None:
+def write_note(
+    path: Path, options: Mapping[str, Any], made: Mapping[int, Mapping[str, Any]]
+) -> None:
+    """Note what is known of pictures."""
     scenes = {str(scene): made[scene] for scene in sorted(made)}
     head = {"step": "30", "version": __version__, "options": dict(options)}
-    files.write_json(folder / CONFIG, {**head, "stretch": STRETCH, "scenes": scenes})
+    files.write_json(path, {**head, "stretch": STRETCH, "scenes": scenes})
 
 
-def _noted(folder: Path) -> dict[int, dict[str, Any]]:
+def noted(path: Path) -> dict[int, dict[str, Any]]:
     """What the last run noted of each picture; nothing when its notes are of another version."""
-    path = folder / CONFIG
     if not path.is_file():
         return {}
-    noted = files.read_json(path)
-    if not isinstance(noted, dict) or noted.get("step") != "30":
+    content = files.read_json(path)
+    if not isinstance(content, dict) or content.get("step") != "30":
         return {}
     # Another version may draw equal pixels otherwise.
-    if noted["version"] != __version__:
+    if content["version"] != __version__:
         return {}
-    return {int(scene): facts for scene, facts in noted["scenes"].items()}
+    return {int(scene): facts for scene, facts in content["scenes"].items()}
 
 
 def _is_there(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> bool:
@@ -130,38 +169,49 @@ def _make(job: Job, *, before: Mapping[int, Mapping[str, Any]]) -> tuple[dict[st
     data, limits = render(product, job.bands, job.resolution_m, job.factor)
     files.write_bytes(job.picture, data)
     facts = {
-        "product": product.name,
+        # That of column `s2`: the name a selection checks its scenes by.
+        "product": product.parts[0].name,
         "sensing_start": format_utc(product.sensing_start),
         "cloud_fraction": product.cloud_fraction,
         "bands": list(job.bands),
         "stretch_reflectance": limits,
+        "outline_m": _outline_m(product, job.resolution_m),
         "made_of": made_of,
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     return facts, True
 
 
+def _outline_m(product: S2Product, resolution_m: int) -> list[list[list[float]]]:
+    """Rings of the footprint in metres of the scene's grid, to 10 m."""
+    from sensor2sensor.geo.footprints import polygons_of, project
+
+    shape = project(product.footprint, f"EPSG:{product.grids[resolution_m].epsg}").simplify(50.0)
+    rings = (polygon.exterior.coords for polygon in polygons_of(shape))
+    return [[[round(x, -1), round(y, -1)] for x, y, *_ in ring] for ring in rings]
+
+
 def _held(
     job: Job, before: Mapping[int, Mapping[str, Any]]
 ) -> tuple[S2Product, str, dict[str, Any] | None]:
     """The product, what a picture would be made of, and the facts of the one that still holds."""
-    from sensor2sensor.products.sentinel2 import open_s2
+    from sensor2sensor.products.s2_parts import open_parts
 
-    product = open_s2(job.product)
+    product = open_parts([job.product, *job.joined])
     seen = (product.name, job.bands, job.resolution_m, job.factor, STRETCH)
-    made_of = manifest.fingerprint([*seen, _inputs(product, job)])
-    noted = before.get(job.scene)
-    if noted is None or noted["made_of"] != made_of or not job.picture.is_file():
+    made_of = manifest.fingerprint(
+        [*seen, [mark for part in product.parts for mark in _inputs(part, job)]]
+    )
+    facts = before.get(job.scene)
+    if facts is None or facts["made_of"] != made_of or not _is_whole(job, facts):
         return product, made_of, None
-    # A picture someone edited or a disk that was full leaves another one.
-    whole = files.sha256(job.picture) == noted["sha256"]
-    return product, made_of, dict(noted) if whole else None
+    return product, made_of, dict(facts)
 
 
 def _inputs(product: S2Product, job: Job) -> list[dict[str, int]]:
     """The cheap identity of the files a picture is made of."""
-    if job.product.is_file():
-        return [manifest.file_fingerprint(job.product)]
+    if product.path.is_file():
+        return [manifest.file_fingerprint(product.path)]
     # The mask that tells cloud from ground sets the stretch: it is read at the coarsest grid.
     mask = product.members_for((), max(product.grids))
     members = [*(product.band_member(band, job.resolution_m) for band in job.bands), *mask]

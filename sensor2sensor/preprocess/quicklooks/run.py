@@ -10,15 +10,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import cli, files
 from sensor2sensor.core.cluster import require_folders
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.parts import Part, Parts, of_a_part, of_the_whole
 from sensor2sensor.preprocess.inventory.rows import InventoryRow
 from sensor2sensor.preprocess.inventory.table import Inventory, read_inventory
 from sensor2sensor.preprocess.quicklooks.contact_sheet import card_of, contact_sheet
-from sensor2sensor.preprocess.quicklooks.pictures import Job, foresee, make_all
+from sensor2sensor.preprocess.quicklooks.pictures import Job, foresee, joined, make_all
 from sensor2sensor.preprocess.quicklooks.render import decimation, display_bands
 
 if TYPE_CHECKING:
@@ -67,20 +68,62 @@ def run(args: argparse.Namespace) -> int:
     folder = env.inventory_dir / inventory.name
     jobs = _jobs(env, inventory, scenes, folder, args.downsample)
     if args.dry_run:
-        shown = foresee(jobs, folder, args.workers, report)
-        _leave_only(shown | beyond, folder, report)
+        share = args.part.share(jobs) if args.part else jobs
+        shown = foresee(share, folder, args.workers, report)
+        if not args.part:
+            _leave_only(shown | beyond, folder, report)
         return report.finish()
-    with files.lock(env.inventory_dir / f".{inventory.name}.pictures.lock"):
+    # What stands in the notes of the pictures; a path or a number of workers changes none.
+    options = {name: vars(args)[name] for name in ("inventory", "overlap", "downsample")}
+    parts = Parts(folder, options, [job.label for job in jobs])
+    lock = env.inventory_dir / f".{inventory.name}.pictures.lock"
+    if args.part:
+        with of_a_part(lock, args.part):
+            parts.begin(args.part)
+            note = _pictures(parts, args.part)
+            make_all(args.part.share(jobs), folder, options, args.workers, report, note=note)
+            parts.end(args.part, report.failed_items)
+        report.note(f"part {args.part}; --merge {args.part.of} joins all and makes the page")
+        return report.finish()
+    with of_the_whole(lock):
         files.sweep(folder)
-        # What stands in the notes of the pictures; a path or a number of workers changes none.
-        options = {name: vars(args)[name] for name in ("inventory", "overlap", "downsample")}
-        made = make_all(jobs, folder, options, args.workers, report, keep=beyond)
+        if args.merge:
+            made = _joined(jobs, folder, options, parts, args.merge, report, keep=beyond)
+        else:
+            made = make_all(jobs, folder, options, args.workers, report, keep=beyond)
         _leave_only(made.keys() | beyond, folder, report)
         cards = [card_of(scene, scenes[scene], facts, inventory) for scene, facts in made.items()]
         page = contact_sheet(inventory.name, cards, sentinel2_only=inventory.sentinel2_only)
         files.write_text(folder / PAGE, page)
+        parts.clear()
     report.note(f"open {folder / PAGE}")
     return report.finish()
+
+
+def _pictures(parts: Parts, part: Part) -> Path:
+    """Where a part notes what its pictures are made of."""
+    return parts.folder / f"{part.name}-pictures.json"
+
+
+def _joined(
+    jobs: Sequence[Job],
+    folder: Path,
+    options: Mapping[str, Any],
+    parts: Parts,
+    of: int,
+    report: cli.StepReport,
+    *,
+    keep: Collection[int],
+) -> dict[int, dict[str, Any]]:
+    """Facts of the pictures that the parts have made."""
+    done = parts.collect(of)
+    left = [job for job in jobs if job.label not in done.failed]
+    for label, reason in done.failed.items():
+        report.failed(label, reason)
+    for job in left:
+        report.skipped(job.label)
+    notes = [_pictures(parts, Part(number, of)) for number in range(1, of + 1)]
+    return joined(left, folder, options, notes, keep=keep)
 
 
 def plan(inventory: Inventory, overlap: float) -> dict[int, list[InventoryRow]]:
@@ -106,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
         default=20,
         help="picture pixel in units of 10 m, at any resolution (default 20: 200 m)",
     )
+    cli.add_parts(parser)
     return parser
 
 
@@ -128,7 +172,15 @@ def _jobs(
     bands = display_bands(inventory.options["bands"])
     factor = decimation(downsample, resolution_m)
     return [
-        Job(scene, root / rows[0].s2, folder / f"{scene}.png", bands, resolution_m, factor)
+        Job(
+            scene,
+            root / rows[0].s2,
+            folder / f"{scene}.png",
+            bands,
+            resolution_m,
+            factor,
+            joined=tuple(root / path for path in rows[0].s2_joined),
+        )
         for scene, rows in scenes.items()
     ]
 

@@ -92,6 +92,7 @@ def _sentinel3(options: DatasetOptions, tiles: TileSet) -> DatasetContract:
         max_pixels=MANY_PIXELS,
         grid=None,
         pixel_m=OLCI_PIXEL_M[tiles.olci_type],
+        aligned=("train",) if options.correct_shift else (),
     )
     gap = ExtraSpec(name="time_gap_h", dtype="float32", shape=(), unit="h")
     return _draft(options, tiles, "cur", spec, kind="sentinel3", extras=(gap,))

@@ -15,6 +15,7 @@ from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.ledger import overpass_in
 from sensor2sensor.dataset.splits import TilePlace
 from sensor2sensor.preprocess.tiles.table import (
+    ALIGNED_SUFFIX,
     MARGIN_SUFFIX,
     OLCI_SUFFIX,
     TABLE_FILE,
@@ -42,6 +43,7 @@ class Tile:
         overpass: Platform and datatake start; empty where neither table nor product name has it.
         shift_quality: Height of the correlation peak ``shift_m`` was read from, None in tables that
             do not say.
+        joined: Further products of the ground of ``s2`` and of ``s3``, as ``tiles.csv`` has them.
     """
 
     name: str
@@ -57,6 +59,17 @@ class Tile:
     digests: Mapping[str, str]
     overpass: str
     shift_quality: float | None = None
+    joined: tuple[str, str] = ("", "")
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether step 40 found where its OLCI pixels show its ground, and that is elsewhere."""
+        return f"{self.stem}{ALIGNED_SUFFIX}" in self.digests
+
+    def as_it_comes(self) -> dict[str, str]:
+        """The digests without that of the file of aligned pixels."""
+        aligned = f"{self.stem}{ALIGNED_SUFFIX}"
+        return {name: digest for name, digest in self.digests.items() if name != aligned}
 
     @property
     def sha256(self) -> str:
@@ -214,11 +227,12 @@ def _tile(row: TileRow, folder: Path, inventory: str, digests: Mapping[str, str]
         # Tables from before lack it; ESA's names of products begin with platform and datatake.
         overpass=row.overpass or overpass_in(Path(row.s2).name),
         shift_quality=row.shift_quality,
+        joined=(row.s2_joined or "", row.s3_joined or ""),
     )
 
 
 def _files_of(stem: str, digests: Mapping[str, str]) -> list[str]:
-    beside = (f"{stem}{suffix}" for suffix in (OLCI_SUFFIX, MARGIN_SUFFIX))
+    beside = (f"{stem}{suffix}" for suffix in (OLCI_SUFFIX, MARGIN_SUFFIX, ALIGNED_SUFFIX))
     return [name for name in beside if name in digests]
 
 

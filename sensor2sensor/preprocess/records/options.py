@@ -31,6 +31,7 @@ class DatasetOptions:
         max_shift_m: Leave out tiles whose sensors are shifted by more.
         shift_quality: With ``max_shift_m``, a shift of less quality counts as unknown.
         unknown_shift: With ``max_shift_m``, ``drop`` or ``keep`` tiles of unknown shift.
+        correct_shift: Inputs of train are those that step 40 aligned with their targets.
         shard: Tiles packed in a file.
         block_tiles: Edge of a block of ground in tiles.
         degradation: ``mean`` or ``mtf``.
@@ -53,6 +54,7 @@ class DatasetOptions:
     seed: int
     shift_quality: float = SHIFT_QUALITY
     unknown_shift: str = "drop"
+    correct_shift: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The options that every inventory of a data set shares, as plain JSON values."""
@@ -62,6 +64,8 @@ class DatasetOptions:
             # What decides nothing must not tell data sets from before those options apart.
             if key not in ("inventory", "dataset", *(_OF_SHIFT if self.max_shift_m is None else ()))
         }
+        if not self.correct_shift:
+            del plain["correct_shift"]
         return {"version": VERSION, **plain}
 
     @property
@@ -91,6 +95,8 @@ class DatasetOptions:
             words.append(f"--max-shift {self.max_shift_m:g}")
             words.append(f"--shift-quality {self.shift_quality:g}")
             words.append(f"--unknown-shift {self.unknown_shift}")
+        if self.correct_shift:
+            words.append("--correct-shift")
         return " ".join(words)
 
 
@@ -134,6 +140,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"transfer at the coarse Nyquist frequency, for --degradation mtf ({MTF_NYQUIST})",
     )
     shift_limit.add_arguments(add)
+    add(
+        "--correct-shift",
+        action="store_true",
+        help="train on inputs at the places that step 40 found by the drift (its --correct-shift);"
+        " val and test keep them as they come",
+    )
 
 
 def from_arguments(args: argparse.Namespace) -> DatasetOptions:
@@ -160,6 +172,7 @@ def from_arguments(args: argparse.Namespace) -> DatasetOptions:
         seed=args.seed,
         shift_quality=args.shift_quality,
         unknown_shift=args.unknown_shift,
+        correct_shift=args.correct_shift,
     )
 
 

@@ -7,16 +7,24 @@ every source (`sensor2sensor.sources.writer`).
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
 from sensor2sensor.core import cli
+from sensor2sensor.core.decoration import decoration
+from sensor2sensor.dataset.contract import CONTRACT_FILE
+from sensor2sensor.preprocess.quality.dataset import Shared, write_quality
 from sensor2sensor.preprocess.records.inputs import read_tiles
-from sensor2sensor.preprocess.records.options import add_arguments, from_arguments
-from sensor2sensor.preprocess.records.source import TileSource
+from sensor2sensor.preprocess.records.options import DatasetOptions, add_arguments, from_arguments
+from sensor2sensor.preprocess.records.products import unlike, write_products
+from sensor2sensor.preprocess.records.source import TileSource, kin_of
+from sensor2sensor.sources.source import folder_of
 from sensor2sensor.sources.writer.options import write_options
 from sensor2sensor.sources.writer.run import write
+
+logger = logging.getLogger(__name__)
 
 DOC = r"""
 Make data sets out of tiles: cur_D (Sentinel-3 input) and alt<f>_D (degraded Sentinel-2 input).
@@ -46,4 +54,25 @@ def run(args: argparse.Namespace) -> int:
     env = load_environment(args.environment)
     options, writing = from_arguments(args), write_options(args)
     tiles = read_tiles(env, options.inventory, options.tile_px)
-    return write(TileSource(tiles, options), Path(env.data_root), writing)
+    data_root = Path(env.data_root)
+    notes = unlike(_there(data_root, options), tiles) if writing.add else ()
+    source = TileSource(tiles, options, notes)
+    code = write(source, data_root, writing)
+    if not (writing.dry_run or writing.part):  # a part finishes no data set
+        for draft in source.drafts:
+            write_products(folder_of(data_root, draft), tiles)
+        _write_pages(source, data_root, writing.workers)
+    return code
+
+
+def _there(data_root: Path, options: DatasetOptions) -> list[Path]:
+    """Finished data sets of the name that are there."""
+    kin = kin_of(data_root, options.dataset, options.tile_px)
+    return [folder for folder in kin if (folder / CONTRACT_FILE).is_file()]
+
+
+def _write_pages(source: TileSource, data_root: Path, workers: int) -> None:
+    shared: Shared = {}
+    for draft in source.drafts:
+        with decoration(f"the quality page of {draft.name}", logger.warning):
+            write_quality(folder_of(data_root, draft), workers, shared)

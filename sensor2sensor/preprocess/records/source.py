@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.dataset.bands import BandSpec
 from sensor2sensor.dataset.contract import DatasetContract
 from sensor2sensor.dataset.records import TileRecord
@@ -24,6 +25,7 @@ class TileSource(Source):
     Args:
         tiles: What step 40 left.
         options: Of step 50.
+        notes: What else is to be said of the tiles.
     """
 
     step = "50"
@@ -33,7 +35,9 @@ class TileSource(Source):
     reasons_with_names = True
     looks_for_shift = False  # step 40 measured it over more ground than a tile
 
-    def __init__(self, tiles: TileSet, options: DatasetOptions) -> None:
+    def __init__(
+        self, tiles: TileSet, options: DatasetOptions, notes: tuple[str, ...] = ()
+    ) -> None:
         self.dataset = options.dataset
         # Of step 40 only what all inventories of a data set must share.
         shared = {key: tiles.options.get(key) for key in ("bands", "level")}
@@ -41,8 +45,9 @@ class TileSource(Source):
         self.options = {**options.as_json(), **form, **shared}
         self.command = options.command(tiles.inventory)
         self.drafts = drafts_for(options, tiles)
+        _check_aligned(options, tiles)
         self._tiles: TileSet | None = tiles
-        self._asked = options
+        self._asked, self._said = options, notes
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the tiles: it goes to a worker process with every task."""
@@ -59,7 +64,7 @@ class TileSource(Source):
             facts=tiles.facts(),
             decisive=("tiles_csv_sha256", "step40"),
             listed_in="tiles.csv",
-            notes=_notes(items, asked),
+            notes=(*self._said, *_notes(items, asked, tiles)),
             left_out_by="--max-shift",
             advice=_advice(items, asked),
         )
@@ -67,7 +72,9 @@ class TileSource(Source):
     def read(self, item: Item) -> tuple[TileRecord, ...]:
         """The record of a tile in every data set, from one reading of its files."""
         with_s3 = any(draft.kind == "sentinel3" for draft in self.drafts)
-        arrays = read_arrays(item.payload, self.drafts[0], with_s3=with_s3)
+        # The shift is measured on the target: scores, and what chooses a model, know none of it.
+        aligned = self._asked.correct_shift and item.split == "train"
+        arrays = read_arrays(item.payload, self.drafts[0], with_s3=with_s3, aligned=aligned)
         return tuple(record_for(item.payload, arrays, draft) for draft in self.drafts)
 
     def kin(self, data_root: Path) -> list[Path]:
@@ -89,6 +96,16 @@ def kin_of(data_root: Path, dataset: str, tile_px: int) -> list[Path]:
     return sorted(found, key=lambda f: (not f.parent.name.startswith("cur"), f.parent.name))
 
 
+def _check_aligned(options: DatasetOptions, tiles: TileSet) -> None:
+    """Raise InputError where step 40 was not asked where the OLCI pixels show the ground."""
+    if options.correct_shift and not tiles.options.get("correct_shift"):
+        what = "--correct-shift, and its tiles were cut without"
+        hint = (
+            "run step 40 with --correct-shift as well (--force replaces the tiles that are there)"
+        )
+        raise InputError(what, where=tiles.inventory, hint=hint)
+
+
 def _item(tile: Tile, options: DatasetOptions) -> Item:
     left_out, remark = _judged(tile, options)
     place = tile.place
@@ -97,7 +114,7 @@ def _item(tile: Tile, options: DatasetOptions) -> Item:
         # Counts where the split is by acquisition; by block the place decides.
         unit=place.acquisition,
         made_from={
-            "tile": dict(tile.digests),
+            "tile": dict(tile.digests if options.correct_shift else tile.as_it_comes()),
             "gap": tile.time_gap_h,
             "corner": [place.ulx_m, place.uly_m],  # input_xy is measured from it
         },
@@ -127,8 +144,21 @@ def _shifted(items: Sequence[Item]) -> tuple[int, int]:
     return beyond, sum("not known" in item.left_out + item.remark for item in items)
 
 
-def _notes(items: Sequence[Item], options: DatasetOptions) -> tuple[str, ...]:
-    """What ``--max-shift`` decided, counted."""
+def _notes(items: Sequence[Item], options: DatasetOptions, tiles: TileSet) -> tuple[str, ...]:
+    """What ``--max-shift`` and ``--correct-shift`` decided, counted."""
+    return (*_limited(items, options), *_moved(items, options, tiles))
+
+
+def _moved(items: Sequence[Item], options: DatasetOptions, tiles: TileSet) -> tuple[str, ...]:
+    if not tiles.options.get("correct_shift"):
+        return ()
+    of = f"{sum(item.payload.is_aligned for item in items)} of {len(items)} tiles"
+    if not options.correct_shift:
+        return (f"step 40 found a sure shift for {of}; --correct-shift uses it for train",)
+    return (f"inputs of train are aligned with their targets where the shift is sure, in {of}",)
+
+
+def _limited(items: Sequence[Item], options: DatasetOptions) -> tuple[str, ...]:
     if options.max_shift_m is None:
         return ()
     beyond, unknown = _shifted(items)

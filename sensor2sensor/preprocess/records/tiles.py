@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from sensor2sensor.dataset.contract import DatasetContract, Degradation
 from sensor2sensor.dataset.degradation import MTF_NYQUIST, degrade
 from sensor2sensor.dataset.records import TileRecord
 from sensor2sensor.preprocess.records.inputs import Tile
-from sensor2sensor.preprocess.tiles.table import MARGIN_SUFFIX, OLCI_SUFFIX
+from sensor2sensor.preprocess.tiles.table import ALIGNED_SUFFIX, MARGIN_SUFFIX, OLCI_SUFFIX
 
 Floats = npt.NDArray[np.float32]
 
@@ -38,8 +39,16 @@ class TileArrays:
     xy_m: npt.NDArray[np.float64] | None
 
 
-def read_arrays(tile: Tile, contract: DatasetContract, *, with_s3: bool) -> TileArrays:
+def read_arrays(
+    tile: Tile, contract: DatasetContract, *, with_s3: bool, aligned: bool = False
+) -> TileArrays:
     """Read a tile's files and check them against the contract.
+
+    Args:
+        tile: What to read.
+        contract: Of a data set of the run.
+        with_s3: Sentinel-3 is asked for.
+        aligned: Its pixels are to be those that show the tile's ground, where step 40 found any.
 
     Raises:
         DatasetError: A file changed since step 40, is of another form, or holds NaN.
@@ -58,9 +67,17 @@ def read_arrays(tile: Tile, contract: DatasetContract, *, with_s3: bool) -> Tile
     target = layers[..., :-1]
     _finite(target, targets, tile.name)
     margin = _read_margin(tile, targets, target)
-    table = _read_table(tile) if with_s3 else None
     # The row numbers went through float32, which holds whole numbers up to 2**24.
-    return TileArrays(target, layers[..., -1].astype(np.int32), margin, *(table or (None, None)))
+    collocation = layers[..., -1].astype(np.int32)
+    if not with_s3:
+        return TileArrays(target, collocation, margin, None, None)
+    if aligned and tile.is_aligned:
+        table = _read_table(tile, ALIGNED_SUFFIX)
+        collocation = table["collocation"].astype(np.int32)
+    else:
+        table = _read_table(tile, OLCI_SUFFIX)
+    radiance, xy_m = table["radiance"].astype(np.float32), table["xy_m"].astype(np.float64)
+    return TileArrays(target, collocation, margin, radiance, xy_m)
 
 
 def _read_bands(path: Path, names: list[str]) -> Floats:
@@ -103,11 +120,12 @@ def _read_margin(tile: Tile, targets: list[str], target: Floats) -> Floats | Non
     return np.where(np.isfinite(wide), wide, np.float32(np.nan))
 
 
-def _read_table(tile: Tile) -> tuple[Floats, npt.NDArray[np.float64]]:
-    path = tile.folder / f"{tile.stem}{OLCI_SUFFIX}"
+def _read_table(tile: Tile, suffix: str) -> dict[str, npt.NDArray[Any]]:
+    path = tile.folder / f"{tile.stem}{suffix}"
+    wanted = ("radiance", "xy_m", *(("collocation",) if suffix == ALIGNED_SUFFIX else ()))
     try:
         with np.load(path, allow_pickle=False) as table:
-            return table["radiance"].astype(np.float32), table["xy_m"].astype(np.float64)
+            return {name: table[name] for name in wanted}
     except (OSError, KeyError, ValueError) as error:
         raise DatasetError(
             f"its table of OLCI pixels cannot be read ({error})",

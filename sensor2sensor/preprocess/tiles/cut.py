@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
@@ -17,12 +17,13 @@ from sensor2sensor.core.times import hours_from
 from sensor2sensor.preprocess.tiles.draw import Screen
 from sensor2sensor.preprocess.tiles.folder import SceneLog
 from sensor2sensor.preprocess.tiles.pair import OpenPair
-from sensor2sensor.preprocess.tiles.shift import DriftMeter
+from sensor2sensor.preprocess.tiles.shift import DriftMeter, aligned, is_sure
 from sensor2sensor.preprocess.tiles.tile import CutTile, shift_cells, valid_fraction
-from sensor2sensor.products.olci import OlciWindow
+from sensor2sensor.products.olci import OlciTile, OlciWindow
 from sensor2sensor.products.quality import Quality
 
-READ_AHEAD = 8  # tiles held in memory while Sentinel-3 is read
+READ_AHEAD = 8  # tiles read while Sentinel-3 is: it takes as long as their blocks, about
+MOST_AHEAD_BYTES = 64 * 2**20  # held of tiles of Sentinel-2 whose turn has not come
 OLCI_SHARE = 0.95  # least share of a tile with a valid OLCI pixel
 # Footprints have few corners: valid pixels lie up to 250 m outside of a real one; pixels decide.
 FOOTPRINT_ERROR_M = 500.0
@@ -48,6 +49,7 @@ class Cutter:
         self._found = len(log.rows)
         self._last = (log.rows[-1].x, log.rows[-1].y) if log.rows else None
         self._rejected: Counter[str] = Counter()
+        self._read_ahead: deque[CutTile] = deque()
         self._radii_m: list[float] = []
         self._bits_given = pair.s2_bits_given
         reach = {f"outside {name}": outline for name, outline in pair.footprints.items()}
@@ -63,22 +65,36 @@ class Cutter:
             ProductError: a product is damaged, a PartnerError where it is the Sentinel-3 one.
         """
         places = self._places()
+        seen = (tile for x, y in places if (tile := self._sentinel2(x, y)) is not None)
         while (wanted := self.options.quantity - self._found) > 0:
-            seen = (tile for x, y in places if (tile := self._sentinel2(x, y)) is not None)
             # Sentinel-3 is not waited for before these are there; no more are read than may be used
-            ahead = list(islice(seen, min(wanted, READ_AHEAD)))
-            if not ahead:
+            missing = min(wanted, self._most_ahead) - len(self._read_ahead)
+            self._read_ahead.extend(islice(seen, max(missing, 0)))
+            if not self._read_ahead:
                 return
-            for tile in ahead:
-                whole = self._completed(tile)
-                if whole is not None:
-                    self._found += 1
-                    yield whole
+            whole = self._completed(self._read_ahead.popleft())
+            if whole is not None:
+                self._found += 1
+                yield whole
+
+    @property
+    def ahead(self) -> list[CutTile]:
+        """Tiles of Sentinel-2 that come next, if Sentinel-3 shows enough of them."""
+        return list(self._read_ahead)
+
+    @property
+    def _most_ahead(self) -> int:
+        """More of them the more there are: each time they run out the scene's log is written."""
+        edge = self.options.tile_px + 2 * self.options.margin_px
+        fit = MOST_AHEAD_BYTES // (4 * edge * edge * (len(self.options.bands) + 1))
+        return max(READ_AHEAD, min(self._found, fit))
 
     def facts(self) -> dict[str, Any]:
         """What the scene log says beside its tiles."""
         s2, s3, options = self.pair.s2, self.pair.s3, self.options
         said = {} if s2.layout == "SAFE" else {"offset_source": s2.offset_source}
+        if self.pair.cloud_source is not None:
+            said["cloud_source"] = self.pair.cloud_source
         return {
             **said,
             "asked": self.pair.task.asked(self.pair.names),
@@ -96,6 +112,7 @@ class Cutter:
             "rejected": dict(sorted(self._rejected.items())),
             "read_in_vain": dict(sorted(self._screen.vain.items())),
             "exhausted": self._found < options.quantity,
+            **self.pair.parts(),
         }
 
     def _recall(self, facts: dict[str, Any]) -> None:
@@ -165,6 +182,8 @@ class Cutter:
         if reason is None and whole.olci is not None:
             whole = replace(whole, drift=self._drift_meter.measure(whole.grid))
             reason = self._shift_reason(whole)
+            if reason is None and self.options.correct_shift:
+                whole = replace(whole, aligned=self._aligned(whole))
         if reason is not None:
             self._rejected[reason] += 1
             return None
@@ -192,6 +211,15 @@ class Cutter:
             return None
         found = shift_cells(tile.drift)
         return limit.rejects(found["shift_m"], found.get("shift_quality"))
+
+    def _aligned(self, tile: CutTile) -> OlciTile | None:
+        """Its OLCI pixels where they show its ground; None where the drift is not sure."""
+        drift, meter = tile.drift, self._drift_meter
+        if tile.olci is None or drift is None or tile.time_gap_h is None:
+            return None
+        if not meter.whole or not is_sure(drift, tile.time_gap_h):
+            return None
+        return aligned(tile.olci, self._start_reading_olci().result(), tile.grid, drift)
 
     def _start_reading_olci(self) -> Future[OlciWindow]:
         """The swath over the scene; its reading starts with the first call."""

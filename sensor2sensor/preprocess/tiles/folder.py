@@ -12,7 +12,7 @@ and only after a run without a failure, so that no run can end with less than it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError
+from sensor2sensor.core.page.whole import QUALITY_PAGE, QUALITY_TABLE
 from sensor2sensor.preprocess.tiles.manifest import differing, manifest_of, mean_bands, widened
 from sensor2sensor.preprocess.tiles.options import Request
 from sensor2sensor.preprocess.tiles.table import TABLE_FILE, TileRow, write_table
@@ -132,14 +133,30 @@ class TileFolder:
         # By name: a repeat must not read every tile to find that there is nothing to do.
         return log if all((self.path / name).is_file() for name in log.files) else None
 
-    def write_tile(self, log: SceneLog, contents: Mapping[str, bytes]) -> None:
-        """Write the files of a tile by name, each of them in the log before it is there."""
-        log.status = "started"
-        log.files.update(dict.fromkeys(contents, ""))
-        self.write_log(log)
+    def write_tile(
+        self, log: SceneLog, contents: Mapping[str, bytes], ahead: Iterable[str] = ()
+    ) -> None:
+        """Write the files of a tile by name, each of them in the log before it is there.
+
+        Args:
+            log: of its scene.
+            contents: of its files.
+            ahead: names that may come next: listed with these, for with a log written before each
+                of thousands of tiles its writing would soon cost more than theirs.
+        """
+        if not contents.keys() <= log.files.keys():
+            log.status = "started"
+            log.files.update(dict.fromkeys([*contents, *ahead], ""))
+            self.write_log(log)
         for name, data in contents.items():
             files.write_bytes(self.path / name, data)
             log.files[name] = hashlib.sha256(data).hexdigest()
+
+    def close_log(self, log: SceneLog, facts: dict[str, Any]) -> None:
+        """Say last of all that a scene is done: one that was killed before is done again."""
+        log.files = {name: digest for name, digest in log.files.items() if digest}
+        log.facts, log.status = facts, "done"
+        self.write_log(log)
 
     def clear_scene(self, scene: int) -> None:
         """Remove the files an earlier run made for a scene, and its log last."""
@@ -242,6 +259,8 @@ class TileFolder:
             files.remove(self.path / name)
         for log in logs:
             files.remove(self.log_path(log.scene))
+        for name in (QUALITY_PAGE, QUALITY_TABLE):
+            files.remove(self.path / name)
         files.remove(self.table)
         files.remove(self.manifest)
 
@@ -277,8 +296,16 @@ class TileFolder:
             "bands": mean_bands(manifest["bands"], tiles_seen),
             "complete": True,
             "tiles": len(rows),
+            **_aligned(manifest, rows),
             "scenes": {str(log.scene): log.facts for log in done},
             "files": {name: digest for log in done for name, digest in log.files.items()},
         }
         files.write_json(self.manifest, content)
         return len(rows)
+
+
+def _aligned(manifest: Mapping[str, Any], rows: Sequence[TileRow]) -> dict[str, int]:
+    """How many tiles have OLCI pixels at the places that the drift says, where that was asked."""
+    if not manifest["options"].get("correct_shift"):
+        return {}
+    return {"aligned_tiles": sum(row.aligned_pixels is not None for row in rows)}

@@ -6,7 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sensor2sensor.core.manifest import differences
-from sensor2sensor.preprocess.tiles.options import OLD_MASK_EDGES, VERSION, Request
+from sensor2sensor.preprocess.tiles.options import (
+    OLD_MASK_EDGES,
+    UNKNOWN_CLOUD,
+    VERSION,
+    Request,
+    TileOptions,
+)
 from sensor2sensor.preprocess.tiles.tile import tile_bands
 from sensor2sensor.products import snap
 from sensor2sensor.products.bands import S2_PLATFORM_WAVELENGTHS_NM, S2_WAVELENGTHS_NM, mean_nm
@@ -18,6 +24,8 @@ FORMULAS = {
     "collocation": "nearest OLCI pixel on the WGS 84 ellipsoid within search_radius_m",
     "shift": "displacement of Oa08 against Sentinel-2 red over 20 km, phase correlation",
 }
+
+ALIGNED = "positions less the shift, where that exceeds 99 % of what is measured of none"
 
 
 def manifest_of(
@@ -41,9 +49,15 @@ def manifest_of(
         "options": options.as_json(),
         "s3_type": inventory.options.get("s3_type"),
         "bands": [band.as_json() for band in bands],
-        "formulas": {**FORMULAS, "collocation": snap.FORMULA}
-        if options.backend == "snap"
-        else FORMULAS,
+        "formulas": _formulas(options),
+    }
+
+
+def _formulas(options: TileOptions) -> dict[str, str]:
+    return {
+        **FORMULAS,
+        **({"collocation": snap.FORMULA} if options.backend == "snap" else {}),
+        **({"aligned": ALIGNED} if options.correct_shift else {}),
     }
 
 
@@ -52,8 +66,10 @@ def widened(there: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any
     wide = dict(there)
     if wide["quantity"] < asked["quantity"]:  # the draw goes on where it stopped
         wide["quantity"] = asked["quantity"]
-    if wide.get("unknown_cloud") == "refuse":  # it only let scenes out, which may come now
-        wide["unknown_cloud"] = asked["unknown_cloud"]
+    before, now = wide.get("unknown_cloud"), asked["unknown_cloud"]
+    # It only let scenes out, which may come now.
+    if before in UNKNOWN_CLOUD and UNKNOWN_CLOUD.index(before) < UNKNOWN_CLOUD.index(now):
+        wide["unknown_cloud"] = now
     return wide
 
 

@@ -26,8 +26,8 @@ def would_cut(task: SceneTask, result: SceneResult) -> str:
     wanted, names = task.options.quantity, _taken(task, result)
     there = result.tiles if result.tiles < wanted else 0
     number = f"{wanted - there} {'further ' if there else ''}tiles"
-    partner = f" with {names.s3}" if names.s3 else ""
-    return f"would cut {number} of {task.label}: {names.s2}{partner}"
+    partner = f" with {' + '.join(names.s3_paths)}" if names.s3 else ""
+    return f"would cut {number} of {task.label}: {' + '.join(names.s2_paths)}{partner}"
 
 
 def of_products(

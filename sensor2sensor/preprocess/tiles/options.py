@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,29 @@ from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess import shift_limit
 from sensor2sensor.preprocess.inventory.table import Inventory, read_inventory
 from sensor2sensor.preprocess.shift_limit import SHIFT_QUALITY, ShiftLimit
-from sensor2sensor.preprocess.tiles.words import mask_names, oversampled, target_bands
+from sensor2sensor.preprocess.tiles.words import (
+    check_ranges,
+    mask_names,
+    oversampled,
+    target_bands,
+)
 from sensor2sensor.products import snap
 
 VERSION = 2  # of the tiles' content and layout; raised when equal options give other files
 OLD_MASK_EDGES = "great-circle"  # what options with masks and without a word of edges mean
+UNKNOWN_CLOUD = ("refuse", "scene", "accept")  # the later ones let more scenes in
 # Options that came later, unused: what decides nothing must not tell tiles of before apart.
 _UNUSED: dict[str, Any] = {
     "min_valid": 0.0,
     "max_timediff_h": None,
     "max_shift_m": None,
     "oversample": {},
+    "correct_shift": False,
+    "cloud_mask": None,
     "backend": "own",  # as all was before there was a choice
 }
-_OF_SHIFT = ("shift_quality", "unknown_shift")
+# Words of an option without which they say nothing.
+_OF = {"max_shift_m": ("shift_quality", "unknown_shift"), "cloud_mask": ("cloud_mask_above",)}
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,8 @@ class TileOptions:
         resolution_m: of the target grid.
         bands: target bands.
         level: ``L1C`` or ``L2A``, or None for either.
-        unknown_cloud: ``refuse`` or ``accept`` scenes whose clouds nothing tells of.
+        unknown_cloud: scenes without a mask of clouds: ``refuse`` or ``accept`` them, or go by the
+            product's own percentage (``scene``).
         mask_edges: how edges of masks run, ``parallel`` or ``great-circle``.
         min_valid: least share of pixels with every band of both sensors, unsaturated.
         max_timediff_h: pairs whose sensors looked farther apart in time are not used; None: any.
@@ -58,7 +67,10 @@ class TileOptions:
         shift_quality: with ``max_shift_m``, a shift of less quality counts as unknown.
         unknown_shift: with ``max_shift_m``, ``drop`` or ``keep`` tiles of unknown shift.
         oversample: by name of a mask, how many times as often as elsewhere places inside are tried.
+        correct_shift: OLCI pixels are kept as well at the places that a sure drift says.
         backend: what collocates, ``own`` or ``snap``.
+        cloud_mask: pattern of files with masks of clouds; None for the products' own.
+        cloud_mask_above: with ``cloud_mask``, a pixel is cloudy where its value is larger.
     """
 
     tile_px: int
@@ -81,7 +93,10 @@ class TileOptions:
     shift_quality: float = SHIFT_QUALITY
     unknown_shift: str = "drop"
     oversample: Mapping[str, float] = field(default_factory=dict)
+    correct_shift: bool = False
     backend: str = "own"
+    cloud_mask: str | None = None
+    cloud_mask_above: float = 0.0
 
     @property
     def shift_limit(self) -> ShiftLimit | None:
@@ -100,8 +115,9 @@ class TileOptions:
         if not self.masks or self.mask_edges == OLD_MASK_EDGES:
             del plain["mask_edges"]
         unused = {name for name, value in _UNUSED.items() if plain[name] == value}
-        for name in (*unused, *(_OF_SHIFT if "max_shift_m" in unused else ())):
-            del plain[name]
+        for name in unused:
+            for word in (name, *_OF.get(name, ())):
+                del plain[word]
         return {"version": VERSION, **plain}
 
     def deciding(self) -> dict[str, Any]:
@@ -212,10 +228,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-cloud", type=float, default=0.1, metavar="F", help="largest cloudy share (0.1)")
     add(
         "--unknown-cloud",
-        choices=("refuse", "accept"),
+        choices=UNKNOWN_CLOUD,
         default="refuse",
-        help="scenes without any cloud mask: fail (default), or cut tiles whatever their clouds",
+        help="scenes without any cloud mask: fail (default), go by the product's own percentage"
+        " (scene), or cut tiles whatever their clouds",
     )
+    add(
+        "--cloud-mask",
+        metavar="PATTERN",
+        help="rasters of clouds: '*_CLD.tif' in the product or beside it and beginning with its"
+        " name, 'clouds/{name}*.tif' below s2_root (default: the products' own masks)",
+    )
+    above = "--cloud-mask: cloudy where its value is larger (0); 40 of a probability in per cent"
+    add("--cloud-mask-above", type=float, default=0.0, metavar="X", help=above)
     add(
         "--max-nodata",
         type=float,
@@ -232,6 +257,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " step 50 what it would refuse",
     )
     shift_limit.add_arguments(add)
+    add(
+        "--correct-shift",
+        action="store_true",
+        help="keep OLCI pixels also where a drift that is sure says that they show the ground",
+    )
     # Step 50's largest default factor: a last block reaches less far beyond its tile.
     add("--margin", type=int, default=30, metavar="PX", help="Sentinel-2 pixels around a tile (30)")
     add("--no-verify", action="store_true", help="skip the products' checksums")
@@ -255,7 +285,7 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
     Raises:
         InputError: a value is out of its range; all of them at once.
     """
-    _check_ranges(args)
+    check_ranges(args)
     masks, alone = mask_names(args.masks), inventory.sentinel2_only
     return TileOptions(
         tile_px=args.tilesize,
@@ -280,7 +310,10 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
         shift_quality=args.shift_quality,
         unknown_shift=args.unknown_shift,
         oversample=oversampled(args.oversample, masks),
+        correct_shift=args.correct_shift and not alone,
         backend=_backend(args, inventory),
+        cloud_mask=args.cloud_mask,
+        cloud_mask_above=args.cloud_mask_above,
     )
 
 
@@ -299,26 +332,3 @@ def _backend(args: argparse.Namespace, inventory: Inventory) -> str:
         raise InputError(what, hint="leave --backend out")
     snap.require_snap()
     return "snap"
-
-
-def _check_ranges(args: argparse.Namespace) -> None:
-    if wrong := list(_wrong_values(args)):
-        raise InputError(", ".join(wrong), hint="see --help")
-
-
-def _wrong_values(args: argparse.Namespace) -> Iterator[str]:
-    for name in ("tilesize", "quantity"):
-        if _get(args, name) < 1:
-            yield f"--{name} must be 1 or more"
-    for name in ("overlap", "max-cloud", "max-nodata", "min-valid"):
-        if not 0.0 <= _get(args, name) <= 1.0:
-            yield f"--{name} must lie in 0..1"
-    if args.margin < 0:
-        yield "--margin must be 0 or more"
-    if args.max_timediff is not None and not 0.0 <= args.max_timediff < math.inf:
-        yield "--max-timediff must be a number of hours, 0 or more"
-    yield from shift_limit.wrong_values(args)
-
-
-def _get(args: argparse.Namespace, name: str) -> float:
-    return float(getattr(args, name.replace("-", "_")))

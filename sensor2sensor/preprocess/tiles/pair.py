@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,20 @@ from sensor2sensor.core.manifest import file_fingerprint, fingerprint
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.masks import prepared, project_mask
+from sensor2sensor.preprocess.tiles.clouds import product_with_clouds, source_of
 from sensor2sensor.preprocess.tiles.options import TileOptions
 from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
 from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import CLOUD
 from sensor2sensor.products.s2_coding import moved_back
-from sensor2sensor.products.sentinel2 import S2Product, open_s2
+from sensor2sensor.products.s2_parts import open_parts
+from sensor2sensor.products.s3_pass import S3Pass, joined
+from sensor2sensor.products.sentinel2 import S2Product
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 from sensor2sensor.products.snap import SnapWindow
+
+AROUND_M = 2_000.0  # ground beside a scene that maps show
 
 
 class PartnerError(ProductError):
@@ -57,32 +61,37 @@ class OpenPair:
 
     def __init__(self, task: SceneTask, names: Pair) -> None:
         self.task, self.names, self.options = task, names, task.options
-        self._s2_path = task.s2_root / names.s2
-        self.s2: S2Product = open_s2(self._s2_path)
+        self.s2: S2Product = open_parts([task.s2_root / path for path in names.s2_paths])
         _check_usable(self.s2, self.options)
+        self.s2 = product_with_clouds(self.s2, self.options, task.s2_root)
         with partner_at_fault():
-            self.s3: S3Product | None = open_s3(task.s3_root / names.s3) if names.s3 else None
+            self._frames = [open_s3(task.s3_root / path) for path in names.s3_paths]
+            self.s3: S3Product | S3Pass | None = joined(self._frames) if names.s3 else None
         self.grid = self.s2.grids[self.options.resolution_m]
         self.s2_bits_given = self.s2.quality_given(self.options.resolution_m)
         self.cloud_known = bool(self.s2_bits_given & CLOUD)
+        self.cloud_source = source_of(self.s2, self.options)
 
     @cached_property
     def fingerprint(self) -> str:
         """Of everything that decides the scene's tiles: inputs, options, masks."""
         # Products go by size and time of their files: to hash gigabytes at every rerun would take
         # longer than to find all tiles done.
-        s2: list[Any] = [self.s2.name, _file_marks(self._s2_path, self._s2_members)]
-        if self.s2.layout != "SAFE":  # a sidecar may lie beside it
-            s2.append([self.s2.quantification, self.s2.offsets])
-        s3 = None
-        if self.s3 is not None:
-            s3 = [self.s3.name, _file_marks(self.s3.path, self.s3.members_in_use())]
+        s2 = [mark for part in self.s2.parts for mark in self._marks_of(part)]
+        s3 = [
+            mark
+            for frame in self._frames
+            for mark in (frame.name, _file_marks(frame.path, frame.members_in_use()))
+        ]
+        masks = [part.cloud_mask for part in self.s2.parts if part.cloud_mask is not None]
+        clouds = {"clouds": [[mask.source, mask.marks()] for mask in masks]} if masks else {}
         return fingerprint(
             {
+                **clouds,
                 "options": self.options.deciding(),
-                "facts": asdict(self.names),
+                "facts": self.names.as_json(),
                 "s2": s2,
-                "s3": s3,
+                "s3": s3 or None,
                 "masks": {name: files.sha256(path) for name, path in self.task.masks.items()},
             }
         )
@@ -92,10 +101,12 @@ class OpenPair:
         if not self.task.verify:
             return
         hint = "fetch the product again, or give --no-verify"
-        if problems := self.s2.verify(self._s2_members):
-            raise ProductError("; ".join(problems), hint=hint)
-        if self.s3 is not None and (problems := self.s3.verify(self.s3.members_in_use())):
-            raise PartnerError("; ".join(problems), hint=hint)
+        for part in self.s2.parts:
+            if problems := part.verify(self._members_of(part)):
+                raise ProductError("; ".join(problems), hint=hint)
+        for frame in self._frames:
+            if problems := frame.verify(frame.members_in_use()):
+                raise PartnerError("; ".join(problems), hint=hint)
 
     @cached_property
     def footprints(self) -> dict[str, Any]:
@@ -104,6 +115,20 @@ class OpenPair:
         found = {"Sentinel-2": project(self.s2.footprint, crs)}
         if self.s3 is not None:
             found["Sentinel-3"] = project(self.s3.footprint, crs)
+        return found
+
+    def outlines_m(self) -> dict[str, list[list[list[float]]]]:
+        """Lines of the footprints' edges in and around the scene, metres of its grid, for maps.
+
+        None of a product that covers all of it.
+        """
+        around = self.grid.polygon().buffer(AROUND_M, join_style="mitre")
+        found = {}
+        for name, outline in self.footprints.items():
+            edges = outline.boundary.simplify(AROUND_M / 20).intersection(around)
+            parts = getattr(edges, "geoms", [edges])
+            lines = [line for line in parts if line.geom_type == "LineString" and not line.is_empty]
+            found[name] = [np.rint(np.asarray(line.coords)[:, :2]).tolist() for line in lines]
         return found
 
     @cached_property
@@ -122,8 +147,23 @@ class OpenPair:
         assert self.s3 is not None
         with partner_at_fault():
             if self.options.backend == "snap":
-                return SnapWindow(self.s3, self.grid, self.s2, self._s2_path)
+                return SnapWindow(self.s3, self.grid, self.s2, self.s2.path)
             return OlciWindow(self.s3, self.grid)
+
+    def parts(self) -> dict[str, Any]:
+        """How each part of a tile that was received in parts is read; nothing of a whole one."""
+        if len(self.s2.parts) == 1:
+            return {}
+        numbers = [
+            {
+                "name": part.name,
+                "baseline": part.baseline,
+                "quantification": part.quantification,
+                "offsets": {band: part.offsets[band] for band in self.options.bands},
+            }
+            for part in self.s2.parts
+        ]
+        return {"s2_parts": numbers}
 
     def overview_in_red(self) -> tuple[NDArray[np.float32], int]:
         """The whole scene in the band nearest to red, reduced to about 150 m, and the reduction."""
@@ -132,14 +172,19 @@ class OpenPair:
         image, _ = self.s2.read_reflectance(band, resolution_m, overview=reduction)
         return image[..., 0], reduction
 
-    @cached_property
-    def _s2_members(self) -> list[str]:
+    def _marks_of(self, part: S2Product) -> list[Any]:
+        marks: list[Any] = [part.name, _file_marks(part.path, self._members_of(part))]
+        if part.layout != "SAFE":  # a sidecar may lie beside it
+            marks.append([part.quantification, part.offsets])
+        return marks
+
+    def _members_of(self, part: S2Product) -> list[str]:
         bands = dict.fromkeys([*self.options.bands, red_band(self.options.bands)])
-        return self.s2.members_for(tuple(bands), self.options.resolution_m)
+        return part.members_for(tuple(bands), self.options.resolution_m)
 
 
 def _check_usable(product: S2Product, options: TileOptions) -> None:
-    """The product has the level and the files the inventory was made for, and a mask of clouds.
+    """The product has the level and the files the inventory was made for.
 
     Raises:
         ProductError: it has not.
@@ -154,11 +199,6 @@ def _check_usable(product: S2Product, options: TileOptions) -> None:
         raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
     if doubt := moved_back(product, options.bands, options.resolution_m):
         raise ProductError(doubt, where=product.name)
-    # Without a mask every pixel reads as clear: a limit on clouds would hold for any of them.
-    if options.cloud_must_be_known and not product.quality_given(options.resolution_m) & CLOUD:
-        what = "has no cloud mask (SCL, MSK_CLASSI or MSK_CLOUDS): --max-cloud cannot be kept"
-        hint = "fetch it with its QI_DATA, or cut tiles unseen with --unknown-cloud accept"
-        raise ProductError(what, where=product.name, hint=hint)
 
 
 def _file_marks(path: Path, members: list[str]) -> list[Any]:

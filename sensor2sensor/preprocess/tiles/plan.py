@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sensor2sensor.config.selection import Selection
 from sensor2sensor.core import cli
+from sensor2sensor.core.containers import bare_name
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.manifest import fingerprint
 from sensor2sensor.core.names import suggestion
@@ -18,10 +19,10 @@ from sensor2sensor.core.times import format_utc
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.masks import find_masks, load_masks, mask_digest, project_mask
 from sensor2sensor.preprocess.inventory.options import inventory_name
-from sensor2sensor.preprocess.inventory.rows import InventoryRow
+from sensor2sensor.preprocess.inventory.rows import InventoryRow, in_a_cell
 from sensor2sensor.preprocess.tiles.options import Request, TileOptions
 from sensor2sensor.preprocess.tiles.overlay import overlay_path
-from sensor2sensor.products.sentinel2 import open_s2
+from sensor2sensor.products.s2_parts import open_parts
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,35 @@ class Pair:
     """A Sentinel-2 product and a partner of it, or None for Sentinel-2 alone.
 
     Paths are POSIX paths below the archives' roots, dates sensing starts in ISO 8601, as the
-    columns of ``tiles.csv`` have them.
+    columns of ``tiles.csv`` have them; joined are the products that belong to the first ones.
     """
 
     s2: str
     s2date: str
     s3: str | None
     s3date: str | None
+    s2_joined: tuple[str, ...] = ()
+    s3_joined: tuple[str, ...] = ()
+
+    @property
+    def s2_paths(self) -> tuple[str, ...]:
+        """The Sentinel-2 products, that of column ``s2`` first."""
+        return (self.s2, *self.s2_joined)
+
+    @property
+    def s3_paths(self) -> tuple[str, ...]:
+        """The Sentinel-3 products, that of column ``s3`` first; none for Sentinel-2 alone."""
+        return (self.s3, *self.s3_joined) if self.s3 else ()
+
+    def columns(self) -> dict[str, Any]:
+        """As ``tiles.csv`` has them."""
+        joined = {name: getattr(self, name) for name in ("s2_joined", "s3_joined")}
+        cells = {name: in_a_cell(paths) or None for name, paths in joined.items()}
+        return {**vars(self), **cells}
+
+    def as_json(self) -> dict[str, Any]:
+        """As fingerprints have it: joined products only where there are some."""
+        return {name: value for name, value in vars(self).items() if value != ()}
 
 
 @dataclass(frozen=True)
@@ -71,7 +94,7 @@ class SceneTask:
     def asked(self, pair: Pair) -> str:
         """Fingerprint of what is asked for: options, products by name, masks; not their bytes."""
         masks = {name: mask_digest(path) for name, path in self.masks.items()}
-        return fingerprint([self.options.deciding(), asdict(pair), masks])
+        return fingerprint([self.options.deciding(), pair.as_json(), masks])
 
     @property
     def label(self) -> str:
@@ -122,7 +145,8 @@ def _idle_masks(
     for task in tasks:
         if not idle:
             break
-        product = attempt(open_s2, task.s2_root / task.pairs[0].s2)
+        paths = [task.s2_root / path for path in task.pairs[0].s2_paths]
+        product = attempt(open_parts, paths)
         # A product that cannot be read, or not at this resolution, fails where it is worked on.
         if isinstance(product, Failure) or options.resolution_m not in product.grids:
             continue
@@ -191,7 +215,7 @@ def _check_ids(selection: Selection, scenes: Mapping[int, Sequence[InventoryRow]
 
 def _product(text: str) -> str:
     """Name of a product without folder and extension."""
-    return Path(text).name.removesuffix(".zip").removesuffix(".SAFE")
+    return bare_name(Path(text).name)
 
 
 def _task(
@@ -218,4 +242,5 @@ def _task(
 def _pairs(rows: Sequence[InventoryRow]) -> Iterator[Pair]:
     for row in rows:
         s3date = None if row.s3date is None else format_utc(row.s3date)
-        yield Pair(row.s2, format_utc(row.s2date), row.s3, s3date)
+        dated = (row.s2, format_utc(row.s2date), row.s3, s3date)
+        yield Pair(*dated, row.s2_joined, row.s3_joined)

@@ -9,15 +9,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 
-from sensor2sensor.core import cli, files
+from sensor2sensor.core import cli
 from sensor2sensor.core.cluster import require_folders
+from sensor2sensor.core.decoration import decoration
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
+from sensor2sensor.core.parts import Part, Parts, of_a_part, of_the_whole
+from sensor2sensor.preprocess.quality.tiles import write_quality
 from sensor2sensor.preprocess.tiles import notes
 from sensor2sensor.preprocess.tiles.folder import Leaving, TileFolder
 from sensor2sensor.preprocess.tiles.options import Request, add_arguments, read_request
 from sensor2sensor.preprocess.tiles.overlay import remove_of, remove_others
 from sensor2sensor.preprocess.tiles.plan import SceneTask, plan_scenes
-from sensor2sensor.preprocess.tiles.scene import SceneResult, cut_scene, foresee_scene
+from sensor2sensor.preprocess.tiles.scene import SceneResult, cut_scene, foresee_scene, is_there
 
 DOC = r"""
 Cut tiles out of the selected scenes: Sentinel-2 on its grid, Sentinel-3 collocated per window.
@@ -29,6 +33,7 @@ Writes _tif/<inventory>/<tilesize>/<scene>_<x>x<y>[_notinmask].tif with the tabl
 the margin beside it, tiles.csv, manifest.json, and an overlay picture per scene. Masks are KML
 files in <data_root>/_masks: --masks seaice,land takes _masks/seaice.kml and _masks/land.kml.
 With --limit N the first N of the selected scenes are cut, and what the folder holds stays (--keep).
+An array of a queue cuts them in parts (--part 3/8), and --merge 8 finishes the folder.
 """
 
 
@@ -36,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Door of step 40; returns the exit code."""
     parser = cli.parser(DOC, prog="40_create_tifs.py", steps=True)
     add_arguments(parser)
+    cli.add_parts(parser)
     return cli.main_guard(run, parser, argv)
 
 
@@ -53,14 +59,22 @@ def run(args: argparse.Namespace) -> int:
     scenes = folder.stands_for(request)
     tasks = plan_scenes(request, scenes, report)
     leaving = folder.leaving(request, scenes)
+    asked = {"options": request.options.as_json(), "selections": request.selection.name}
+    parts = Parts(folder.path, asked, [task.label for task in tasks])
 
     if args.dry_run:
         if leaving.logs:
             report.note(_would_remove(folder, leaving, request))
-        _foresee(tasks, request, report)
+        _foresee(args.part.share(tasks) if args.part else tasks, request, report)
         return report.finish()
+    if leaving.replaced and (args.part or args.merge):  # others may be writing them
+        what = f"parts cannot replace {leaving}, made with other options"
+        hint = "first repeat the command with --limit 1 in the place of --part or --merge"
+        raise InputError(what, where=folder.path, hint=hint)
+    if args.part:
+        return _make_part(folder, parts, args.part, tasks, request, report)
 
-    with files.lock(folder.path / ".lock"):
+    with of_the_whole(folder.path / ".lock"):
         folder.require_as_seen()
         folder.sweep()
         remove_others([task.overlay for task in tasks])
@@ -69,13 +83,61 @@ def run(args: argparse.Namespace) -> int:
             # Only after the new manifest is made: where that fails the old tiles are still there.
             _replace(folder, leaving, request, report)
         folder.start(manifest)
-        all_worked_through = _cut(tasks, request, report)
+        if args.merge:
+            all_worked_through = _joined(folder, parts, args.merge, tasks, report)
+        else:
+            all_worked_through = _cut(tasks, request, report)
         tiles = folder.finish(manifest)
         # After the manifest is written: none ever lists a file that is gone.
         if leaving.logs and not leaving.replaced:
             _drop(folder, leaving, request, report, safe=all_worked_through)
+        parts.clear()
+        if tiles:
+            with decoration("the quality page", report.note):
+                report.note(f"open {write_quality(folder.path, request.workers)}")
     report.note(f"{tiles} tiles in {folder.path}")
     return report.finish()
+
+
+def _make_part(
+    folder: TileFolder,
+    parts: Parts,
+    part: Part,
+    tasks: Sequence[SceneTask],
+    request: Request,
+    report: cli.StepReport,
+) -> int:
+    """Make the tiles of every n-th scene, each with its log; what is of the whole folder waits."""
+    with of_a_part(folder.path / ".lock", part):
+        parts.begin(part)
+        folder.start(folder.manifest_for(request, folder.stands_for(request)))
+        share = part.share(tasks)
+        worked_through = _cut(share, request, report)
+        parts.end(part, report.failed_items, worked_through=worked_through)
+    report.note(f"part {part}: {len(share)} of {len(tasks)} scenes; --merge {part.of} joins all")
+    return report.finish()
+
+
+def _joined(
+    folder: TileFolder, parts: Parts, of: int, tasks: Sequence[SceneTask], report: cli.StepReport
+) -> bool:
+    """Count what the parts have made; whether all scenes could be worked through.
+
+    Raises:
+        InputError: A part is not done, or what it made is not there.
+    """
+    done = parts.collect(of)
+    made = [task for task in tasks if task.label not in done.failed]
+    gaps = [task.label for task in made if not is_there(task)]
+    if gaps:
+        what = f"not as their parts left them: {', '.join(gaps[:10])}"
+        raise InputError(what, where=folder.path, hint="repeat these parts, or leave out --merge")
+    for task in tasks:
+        if task.label in done.failed:
+            report.failed(task.label, done.failed[task.label])
+        else:
+            report.skipped(task.label)
+    return all(note["worked_through"] for note in done.notes)
 
 
 def _would_remove(folder: TileFolder, leaving: Leaving, request: Request) -> str:

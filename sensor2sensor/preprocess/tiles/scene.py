@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from sensor2sensor.core import files
@@ -16,7 +17,7 @@ from sensor2sensor.preprocess.tiles.folder import SceneLog, TileFolder
 from sensor2sensor.preprocess.tiles.overlay import drawn_of, is_current, overlay_png
 from sensor2sensor.preprocess.tiles.pair import OpenPair, PartnerError, overview_reduction
 from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
-from sensor2sensor.preprocess.tiles.tile import tile_files, tile_row
+from sensor2sensor.preprocess.tiles.tile import CutTile, file_names, tile_files, tile_row
 from sensor2sensor.products.quality import CLOUD, Quality
 from sensor2sensor.products.s2_images import kept_open
 
@@ -78,22 +79,43 @@ def _cut(task: SceneTask, names: Pair) -> SceneResult:
     pair.verify()
     if log is None or len(log.rows) > wanted:
         log = SceneLog(task.scene, pair.fingerprint)
-    # Tiles share decoded blocks of Sentinel-2, while one thread inflates Sentinel-3.
-    with kept_open(), ThreadPoolExecutor(max_workers=1) as background:
+    # Tiles share decoded blocks of Sentinel-2; one thread inflates Sentinel-3, then writes.
+    with kept_open(_cache_mib(pair)), ThreadPoolExecutor(max_workers=1) as background:
         cutter = Cutter(pair, log, background)
+        written: Future[None] | None = None
         for tile in cutter.tiles():
-            if not log.rows:  # what was there goes when the first of the new ones is read
-                folder.clear_scene(task.scene)
-            folder.write_tile(log, tile_files(tile, pair))
-            sha256 = log.files[f"{tile.stem(task.scene)}.tif"]
-            log.rows.append(tile_row(tile, pair, sha256=sha256))
+            if written is not None:
+                written.result()  # one at a time: no more of them wait in memory
+            written = background.submit(_write, folder, log, tile, pair, cutter.ahead)
+        if written is not None:
+            written.result()
         if not log.rows:
             folder.clear_scene(task.scene)
         _draw_overlay(pair, log)
-    # Last of all: a scene that was killed before is done again.
-    log.facts, log.status = cutter.facts(), "done"
-    folder.write_log(log)
+    folder.close_log(log, {**cutter.facts(), "outlines_m": pair.outlines_m()})
     return _result(log, pair, skipped=False)
+
+
+def _write(
+    folder: TileFolder, log: SceneLog, tile: CutTile, pair: OpenPair, ahead: Sequence[CutTile]
+) -> None:
+    """Write a tile, list its row; names of those read ahead may go into the log with its own."""
+    if not log.rows:  # what was there goes when the first of the new ones is read
+        folder.clear_scene(pair.task.scene)
+    names = [name for one in ahead for name in file_names(one, pair)]
+    folder.write_tile(log, tile_files(tile, pair), names)
+    sha256 = log.files[f"{tile.stem(pair.task.scene)}.tif"]
+    log.rows.append(tile_row(tile, pair, sha256=sha256))
+
+
+def _cache_mib(pair: OpenPair) -> int:
+    """Room for every decoded block of the target bands: tiles lie anywhere, in any order.
+
+    At most some 970 MiB (the four bands of 10 m); it fills only as far as tiles touch blocks.
+    """
+    height, width = pair.grid.shape
+    scene_bytes = 2 * height * width * len(pair.options.bands)
+    return 64 + math.ceil(scene_bytes / 2**20)
 
 
 def _foresee(task: SceneTask, names: Pair) -> SceneResult:
@@ -176,13 +198,24 @@ def _with_first_usable(
     raise AssertionError("a task has a partner to try, or none to need")
 
 
+def is_there(task: SceneTask) -> bool:
+    """Whether a scene has all tiles that are asked for; its products are not looked at."""
+    log = _asked_before(task, task.pairs)
+    return log is not None and log.holds(task.options.quantity)
+
+
+def _asked_before(task: SceneTask, pairs: Sequence[Pair]) -> SceneLog | None:
+    """The log of a scene that was asked for as it is now, of one of these pairs."""
+    log = TileFolder(task.folder).finished(task.scene)
+    # The bytes of a product that is gone cannot be compared, what was asked of it can.
+    asked = [task.asked(names) for names in pairs]
+    return log if log is not None and log.facts.get("asked") in asked else None
+
+
 def _kept(task: SceneTask, pairs: Sequence[Pair], error: ProductError) -> SceneResult | None:
     """The finished tiles of a scene that were made of one of these pairs; None without any."""
-    log = TileFolder(task.folder).finished(task.scene)
+    log = _asked_before(task, pairs)
     if log is None or not log.rows:
-        return None
-    # The bytes of a product that is gone cannot be compared, what was asked of it can.
-    if log.facts.get("asked") not in [task.asked(names) for names in pairs]:
         return None
     return SceneResult(
         task.scene,

@@ -1,11 +1,17 @@
-"""Drift between the two looks at a tile: ice moves, and hours apart means another ground."""
+"""Drift between the two looks at a tile: ice moves, and hours apart means another ground.
+
+It is measured for every tile. With ``--correct-shift`` it is used as well: the tile's OLCI pixels
+are taken where they show its ground (ADR 0042).
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sensor2sensor.geo.collocation import swath_positions
+from sensor2sensor.geo.collocation import SwathSteps
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.shift import (
     GroundShift,
@@ -15,11 +21,56 @@ from sensor2sensor.geo.shift import (
     ground_shift,
     phase_shift,
 )
-from sensor2sensor.products.olci import OlciWindow
+from sensor2sensor.products.olci import OlciTile, OlciWindow
 
 EXTENT_M = 20_000.0  # 67 OLCI pixels: the nine of a tile of 2.56 km hold no peak
 STEP_M = 300.0  # OLCI's own pixel at nadir: a finer grid would show nothing more
 LIMIT_M = 4_500.0  # 0.3 m/s over four hours; farther peaks are chance
+
+
+# From which quality on, what size of a shift is more than error: the 99th percentile of what is
+# measured of that quality where nothing moved (benchmarks/drift.py, benchmarks/results/drift.json).
+SURE = ((0.25, 70.0), (0.6, 40.0))
+# Pack ice in a storm. A look some minutes later shows clouds where the wind has carried them, and
+# bright as they are their peak may be the highest: 6 m/s in the simulation.
+FASTEST_M_S = 1.0
+
+
+def is_sure(drift: GroundShift, gap_h: float) -> bool:
+    """Whether a measured drift is more than what is measured of none, and no faster than ground.
+
+    Args:
+        drift: what was measured.
+        gap_h: hours between the looks, of either sign.
+    """
+    sizes_m = [size_m for least, size_m in SURE if drift.quality >= least]
+    if not sizes_m:
+        return False
+    return sizes_m[-1] < drift.length_m <= sizes_m[-1] + FASTEST_M_S * 3600.0 * abs(gap_h)
+
+
+def aligned(olci: OlciTile, swath: OlciWindow, tile: Grid, drift: GroundShift) -> OlciTile | None:
+    """The OLCI pixels that show a tile's ground, at the places where that was for Sentinel-2.
+
+    Positions move, radiances do not: each pixel of the tile takes the OLCI pixel nearest to where
+    the drift has carried its ground.
+
+    Args:
+        olci: the pixels that lie over the tile.
+        swath: over the scene.
+        tile: its grid.
+        drift: how far OLCI shows the ground displaced.
+
+    Returns:
+        None where fewer pixels would have a valid one: the drift leads out of the swath, or under
+        what is flagged.
+    """
+    shown = replace(tile, ulx_m=tile.ulx_m + drift.east_m, uly_m=tile.uly_m + drift.north_m)
+    moved = swath.tile(shown)
+    if moved.valid_fraction < olci.valid_fraction:
+        return None
+    xy_m = moved.table.xy_m - [drift.east_m, drift.north_m]
+    return replace(moved, table=replace(moved.table, xy_m=xy_m))
 
 
 class DriftMeter:
@@ -38,6 +89,10 @@ class DriftMeter:
         self._smooth = box_average(overview, STEP_M / self._pixel_m)
         self._olci = olci
         self._red = olci.red_radiance()
+        edges_m = (edge * olci.grid.resolution_m for edge in olci.grid.shape)
+        # On less ground chance reaches peaks that are rare on so much: nothing is sure there.
+        self.whole = min(edges_m) >= EXTENT_M
+        self._steps = SwathSteps(olci.xy_m)
 
     def measure(self, tile: Grid) -> GroundShift | None:
         """How far Oa08 shows the ground displaced, or None where too little of it is known.
@@ -67,9 +122,8 @@ class DriftMeter:
         return bilinear(self._smooth, rows, columns)
 
     def _sentinel3(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-        olci = self._olci
-        nearest, _ = olci.nearest_xy(x, y)
-        rows, columns = swath_positions(nearest, np.stack([x, y], axis=-1), olci.xy_m)
+        nearest, _ = self._olci.nearest_xy(x, y)
+        rows, columns = self._steps.positions(nearest, np.stack([x, y], axis=-1))
         known = np.isfinite(rows)
         # SciPy takes no NaN for a position: row -9 lies outside.
         value = bilinear(self._red, np.where(known, rows, -9.0), np.where(known, columns, -9.0))

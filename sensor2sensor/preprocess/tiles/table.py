@@ -15,8 +15,9 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.slips import decoded
 
 TABLE_FILE = "tiles.csv"
-# Files of a tile beside its tif: the OLCI pixels that it uses, and the target pixels around it.
-OLCI_SUFFIX, MARGIN_SUFFIX = "_olci.npz", "_margin.tif"
+# Files of a tile beside its tif: the OLCI pixels that it uses, those that show its ground where it
+# moved (--correct-shift), and the target pixels around it.
+OLCI_SUFFIX, ALIGNED_SUFFIX, MARGIN_SUFFIX = "_olci.npz", "_aligned.npz", "_margin.tif"
 _AGAIN = "run step 40 again"
 
 
@@ -57,6 +58,13 @@ class TileRow:
         overpass: platform and datatake start, ``S2A_20221005T115411``; empty where not known.
         draw_weight: with ``--oversample``, how many times as often as elsewhere places like its own
             were tried: one over it is its sampling weight. None where all were alike.
+        s2_joined: products with other parts of the tile that ``s2`` has a part of, as inventories
+            have them; None mostly.
+        s3_joined: further frames of the pass that ``s3`` is a frame of; None mostly.
+        aligned_pixels: with ``--correct-shift``, how many OLCI pixels it uses by the drift; None
+            where that is not sure, and no pixel moved.
+        cloud_source: what told of its clouds, where that is no mask of the product's own: a mask
+            of ``--cloud-mask`` with its limit, or the scene's own percentage.
     """
 
     tile: str
@@ -87,6 +95,10 @@ class TileRow:
     sha256: str
     overpass: str = ""
     draw_weight: float | None = None
+    s2_joined: str | None = None
+    s3_joined: str | None = None
+    cloud_source: str | None = None
+    aligned_pixels: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The row as plain JSON values, as scene logs keep it: what names its products first."""
@@ -115,7 +127,7 @@ _FIRST_IN_LOGS = (
     *("overpass", "time_gap_h", "sha256"),
 )
 # Columns that a table has only where a row says anything: other tables stay those of before.
-_WHERE_USED = ("draw_weight",)
+_WHERE_USED = ("draw_weight", "s2_joined", "s3_joined", "cloud_source", "aligned_pixels")
 _YES_NO = {"true": True, "false": False, "": None}
 
 

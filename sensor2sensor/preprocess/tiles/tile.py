@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.shift import GroundShift
 from sensor2sensor.preprocess.tiles.pair import OpenPair
-from sensor2sensor.preprocess.tiles.table import MARGIN_SUFFIX, OLCI_SUFFIX, TileRow
+from sensor2sensor.preprocess.tiles.table import (
+    ALIGNED_SUFFIX,
+    MARGIN_SUFFIX,
+    OLCI_SUFFIX,
+    TileRow,
+)
 from sensor2sensor.products.bands import OLCI_BANDS, OLCI_WAVELENGTHS_NM, S2_WAVELENGTHS_NM
 from sensor2sensor.products.olci import OlciTable, OlciTile
 from sensor2sensor.products.quality import CLOUD, Quality
@@ -39,6 +44,7 @@ class CutTile:
             were alike.
         olci: its Sentinel-3 pixels; None for Sentinel-2 alone.
         drift: of the ground between the two looks; None where not measured.
+        aligned: its Sentinel-3 pixels where they show its ground; None where no pixel moved.
         time_gap_h: hours from Sentinel-2 to Sentinel-3; None for Sentinel-2 alone.
     """
 
@@ -52,6 +58,7 @@ class CutTile:
     draw_weight: float | None = None
     olci: OlciTile | None = None
     drift: GroundShift | None = None
+    aligned: OlciTile | None = None
     time_gap_h: float | None = None
 
     def stem(self, scene: int) -> str:
@@ -93,6 +100,14 @@ def _target_bands(targets: Sequence[str], wavelengths_nm: Mapping[str, float]) -
     return [BandInfo(band, REFLECTANCE_UNIT, wavelengths_nm[band]) for band in targets]
 
 
+def file_names(tile: CutTile, pair: OpenPair) -> list[str]:
+    """Names of the files of a tile, whether its OLCI pixels were found yet or not."""
+    given = (True, pair.s3 is not None, pair.options.margin_px > 0)
+    suffixes = (".tif", OLCI_SUFFIX, MARGIN_SUFFIX)
+    stem = tile.stem(pair.task.scene)
+    return [f"{stem}{suffix}" for suffix, has in zip(suffixes, given, strict=True) if has]
+
+
 def tile_files(tile: CutTile, pair: OpenPair) -> dict[str, bytes]:
     """The files of a tile by name: the tif, the table of OLCI pixels, the margin."""
     options, wavelengths_nm = pair.options, pair.s2.wavelengths_nm
@@ -103,6 +118,10 @@ def tile_files(tile: CutTile, pair: OpenPair) -> dict[str, bytes]:
     found = {f"{stem}.tif": geotiff(_layers(tile), tile.grid, bands)}
     if tile.olci is not None:
         found[f"{stem}{OLCI_SUFFIX}"] = _table_npz(tile.olci.table)
+    if tile.aligned is not None:
+        # Beside, not in place of: headline scores are of inputs as they come.
+        parts = {"collocation": tile.aligned.collocation}
+        found[f"{stem}{ALIGNED_SUFFIX}"] = _table_npz(tile.aligned.table, **parts)
     if margin := options.margin_px:
         wide = options.tile_px + 2 * margin
         grid = tile.grid.window(-margin, -margin, wide, wide)
@@ -162,10 +181,11 @@ def geotiff(data: NDArray[np.float32], grid: Grid, bands: Sequence[BandInfo]) ->
         return bytes(memory.getbuffer())
 
 
-def _table_npz(table: OlciTable) -> bytes:
+def _table_npz(table: OlciTable, **others: NDArray[np.int32]) -> bytes:
     """The table of OLCI pixels as a compressed npz; equal input gives equal bytes."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **vars(table))
+    arrays: dict[str, Any] = {**vars(table), **others}
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
@@ -189,7 +209,7 @@ def tile_row(tile: CutTile, pair: OpenPair, *, sha256: str) -> TileRow:
         ulx_m=tile.grid.ulx_m,
         uly_m=tile.grid.uly_m,
         resolution_m=options.resolution_m,
-        **asdict(pair.names),
+        **pair.names.columns(),
         time_gap_h=_rounded(tile.time_gap_h, 4),
         **_shares(tile, cloud_known=pair.cloud_known),
         olci_pixels=None if tile.olci is None else tile.olci.used,
@@ -198,6 +218,8 @@ def tile_row(tile: CutTile, pair: OpenPair, *, sha256: str) -> TileRow:
         sha256=sha256,
         overpass=pair.s2.overpass,
         draw_weight=tile.draw_weight,
+        aligned_pixels=None if tile.aligned is None else tile.aligned.used,
+        cloud_source=pair.cloud_source,
     )
 
 
@@ -205,7 +227,7 @@ def valid_fraction(tile: CutTile) -> float:
     """Share of pixels with every band of both sensors, unsaturated, as ``tiles.csv`` has it."""
     usable = (tile.quality & np.uint32(_UNUSABLE)) == 0
     if tile.olci is not None:
-        usable &= np.isfinite(tile.olci.radiance).all(axis=-1)
+        usable &= tile.olci.measured
     return round(float(usable.mean()), 6)
 
 

@@ -1,14 +1,17 @@
-"""Options of step 40 that are lists of names: masks, bands, masks that are drawn more often."""
+"""What options of step 40 may say: ranges, and lists of names of masks and bands."""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.preprocess import shift_limit
 from sensor2sensor.preprocess.inventory.options import parse_bands
 from sensor2sensor.preprocess.inventory.table import Inventory
 from sensor2sensor.products.bands import S2_NATIVE_RESOLUTION_M
@@ -35,6 +38,12 @@ def mask_names(text: str) -> tuple[str, ...]:
         what = f"--masks {text!r} is no list of mask names"
         raise InputError(what, hint="give names of _masks/<name>.kml, or none")
     return names
+
+
+def is_below(pattern: str) -> bool:
+    """Whether a pattern is of files below a folder: no absolute path, none that leaves it."""
+    path = Path(pattern)
+    return bool(pattern.strip()) and not path.is_absolute() and ".." not in path.parts
 
 
 def target_bands(text: str | None, inventory: Inventory) -> tuple[str, ...]:
@@ -75,3 +84,33 @@ def oversampled(text: str, masks: tuple[str, ...]) -> dict[str, float]:
         if not 1.0 <= found[name] < math.inf:
             raise InputError(f"--oversample: {part} is below 1, or no number", hint="as seaice=3")
     return {name: found[name] for name in sorted(found) if found[name] > 1.0}
+
+
+def check_ranges(args: argparse.Namespace) -> None:
+    """Raise InputError where a value is out of its range; all of them at once."""
+    if wrong := list(_wrong_values(args)):
+        raise InputError(", ".join(wrong), hint="see --help")
+
+
+def _wrong_values(args: argparse.Namespace) -> Iterator[str]:
+    for name in ("tilesize", "quantity"):
+        if _get(args, name) < 1:
+            yield f"--{name} must be 1 or more"
+    for name in ("overlap", "max-cloud", "max-nodata", "min-valid"):
+        if not 0.0 <= _get(args, name) <= 1.0:
+            yield f"--{name} must lie in 0..1"
+    if not math.isfinite(args.cloud_mask_above):
+        yield "--cloud-mask-above must be a number"
+    if args.cloud_mask is not None and not is_below(args.cloud_mask):
+        yield f"--cloud-mask {args.cloud_mask!r} must be a pattern of files below s2_root"
+    if args.margin < 0:
+        yield "--margin must be 0 or more"
+    if args.max_timediff is not None and not 0.0 <= args.max_timediff < math.inf:
+        yield "--max-timediff must be a number of hours, 0 or more"
+    yield from shift_limit.wrong_values(args)
+    if args.correct_shift and args.backend != "own":
+        yield "--correct-shift takes other pixels than SNAP collocates: leave --backend out"
+
+
+def _get(args: argparse.Namespace, name: str) -> float:
+    return float(getattr(args, name.replace("-", "_")))

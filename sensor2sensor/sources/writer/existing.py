@@ -11,6 +11,7 @@ from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
+from sensor2sensor.core.page.whole import QUALITY_PAGE, QUALITY_TABLE
 from sensor2sensor.dataset.contract import CONTRACT_FILE, SPLITS, DatasetContract, load_contract
 from sensor2sensor.dataset.ledger import REFUSED, SPLIT_FILE, SplitRow, read_split
 from sensor2sensor.sources.source import Listing, Source, folder_of, limit_of
@@ -23,6 +24,7 @@ from sensor2sensor.sources.writer.alignment import ALIGNMENT_FILE
 from sensor2sensor.sources.writer.options import WriteOptions
 
 BUILDING_FILE = "building.json"
+PRODUCTS_FILE = "products.csv"  # of step 50, in preprocess.records.products
 LEFT_OUT_FILE = "left_out.json"
 _LISTED = re.compile(rf"(?:{'|'.join(SPLITS)})/[^/\",\n]+\.tfrecord")
 SIGNS = (CONTRACT_FILE, SPLIT_FILE, BUILDING_FILE)
@@ -238,7 +240,8 @@ def remove_listed(folder: Path) -> None:
     # First: without it the folder is no data set, wherever a kill stops the rest.
     files.remove(folder / CONTRACT_FILE)
     files.remove(folder / LEFT_OUT_FILE)
-    files.remove(folder / ALIGNMENT_FILE)
+    for name in (ALIGNMENT_FILE, QUALITY_PAGE, QUALITY_TABLE, PRODUCTS_FILE):
+        files.remove(folder / name)
     _remove_within(folder, listed)
     files.remove(folder / SPLIT_FILE)
     files.remove(folder / BUILDING_FILE)
@@ -268,8 +271,6 @@ def begin(
     folder: Path, item: Existing | None, options: Mapping[str, Any], inventory: str, made: list[str]
 ) -> None:
     """Say what is being built, so that a cut-off run can be recognised, repeated or removed."""
-    for place in (*(folder / split for split in SPLITS), folder):
-        files.sweep(place)
     old = item.listed_files() if item is not None else []
     known = list(item.inventories) if item is not None else []
     inventories = [name for name in known if name != inventory] + [inventory]
@@ -277,6 +278,12 @@ def begin(
     content = {"options": options, "inventories": inventories, "files": sorted({*made, *old})}
     if item is None or item.building != content:
         files.write_json(folder / BUILDING_FILE, content)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed runs left half written, while nobody else writes there."""
+    for place in (*(folder / split for split in SPLITS), folder):
+        files.sweep(place)
 
 
 def end(folder: Path, rows: Sequence[SplitRow]) -> None:

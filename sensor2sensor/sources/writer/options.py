@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sensor2sensor.core import cli
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import require_tensorflow
+from sensor2sensor.core.parts import Part
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*")
 
@@ -24,6 +26,9 @@ class WriteOptions:
         force: Replace data sets that are there.
         dry_run: Say what would be done, write nothing.
         limit: Take only so many items of the listing, the first; None for all.
+        part: Write a share of the files, and leave what is of the whole data set.
+        merge: Join so many parts.
+        compact: Store inputs as scaled integers, with their error stated.
     """
 
     shard: int = 1
@@ -32,6 +37,9 @@ class WriteOptions:
     force: bool = False
     dry_run: bool = False
     limit: int | None = None
+    part: Part | None = None
+    merge: int | None = None
+    compact: bool = False
 
 
 def add_arguments(
@@ -49,11 +57,18 @@ def add_arguments(
         _add_ratios(add, *ratios)
     add("--shard", type=int, default=1, metavar="N", help="tiles packed in one file (1)")
     add(
+        "--compact",
+        action="store_true",
+        help="inputs as 16-bit integers: half the bytes, each value within half a step, which"
+        " dataset.json states",
+    )
+    add(
         "--add",
         action="store_true",
         help="add what this run lists to data sets that are there; no split of theirs changes",
     )
     add("--force", action="store_true", help="replace data sets of other options or tiles")
+    cli.add_parts(parser)
 
 
 def _add_ratios(add: Callable[..., object], train_ratio: float, val_ratio: float) -> None:
@@ -108,4 +123,14 @@ def write_options(args: argparse.Namespace) -> WriteOptions:
         raise InputError("; ".join(wrong), hint="see --help")
     if not args.dry_run:
         require_tensorflow()  # before a look around whose outcome could not be written
-    return WriteOptions(args.shard, args.workers, args.add, args.force, args.dry_run, args.limit)
+    return WriteOptions(
+        args.shard,
+        args.workers,
+        args.add,
+        args.force,
+        args.dry_run,
+        args.limit,
+        args.part,
+        args.merge,
+        args.compact,
+    )

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from sensor2sensor.core import cli, files
+from sensor2sensor.core import cli
 from sensor2sensor.core.cluster import require_folders
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import require_tensorflow
+from sensor2sensor.core.parts import Parts, of_a_part, of_the_whole
+from sensor2sensor.dataset.compact import compacted
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import DROPPED
 from sensor2sensor.dataset.splits import SplitRule
 from sensor2sensor.sources.source import Listing, Source, folder_of
 from sensor2sensor.sources.writer import alignment
 from sensor2sensor.sources.writer.agreement import held_options
-from sensor2sensor.sources.writer.existing import There, begin, look_around, remove_listed
+from sensor2sensor.sources.writer.existing import There, begin, look_around, remove_listed, sweep
 from sensor2sensor.sources.writer.finish import dropped_text, finish_all
 from sensor2sensor.sources.writer.leftout import remember, remembered, tell
 from sensor2sensor.sources.writer.options import WriteOptions
@@ -50,6 +54,9 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     if not options.dry_run:
         require_tensorflow()
     require_folders(data_root)
+    if options.compact:
+        source.drafts = tuple(map(compacted, source.drafts))
+        source.command += " --compact"
     report = cli.StepReport(f"step {source.step}", dry_run=options.dry_run)
     given = source.drafts[0].split_policy.by == "given"
     listing = source.plan().first(options.limit, given=given)
@@ -71,28 +78,79 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     elif options.dry_run:
         _announce(source, data_root, there, plan, tasks, report)
     else:
-        # All siblings before the first change: two runs must not mix their members.
-        with ExitStack() as locks:
-            for folder in folders:
-                locks.enter_context(files.lock(folder / ".lock"))
-            # Another run may have ended since: what it left must not be written over unseen.
-            now = look_around(source, listing, data_root, options)
-            if now != there:
-                there, plan = now, _planned(source, listing, now, report)
-                tasks = _tasks(source, data_root, there, plan, options)
-            # Old files go first: a name may stand for other samples now, or in another split.
-            for folder in there.replaced:
-                remove_listed(folder)
-            held = held_options(source, options)
-            for folder in folders:
-                made = [task.file for task in tasks]
-                begin(folder, there.kept.get(folder), held, listing.name, made)
-            written = write_samples(source, data_root, tasks, options.workers, report)
-            # Before the tables, which may be refused: what was looked at is known all the same.
-            remember(source, data_root, there, listing, written.left_out)
-            tell(listing, len(written.left_out), report)
-            finish_all(source, data_root, options, there, plan, tasks, written, report)
+        _write(source, data_root, options, listing, there, plan, tasks, report)
     return report.finish()
+
+
+def _write(
+    source: Source,
+    data_root: Path,
+    options: WriteOptions,
+    listing: Listing,
+    there: There,
+    plan: Plan,
+    tasks: list[WriteTask],
+    report: cli.StepReport,
+) -> None:
+    """Write the records of all tasks, or of a part's, and what is of the whole data sets."""
+    folders, part = [folder_of(data_root, draft) for draft in source.drafts], options.part
+    if there.replaced and (part or options.merge):  # others may be writing there
+        hint = "delete them, or give another --dataset"
+        raise InputError("parts cannot replace data sets", where=there.replaced[0], hint=hint)
+    # All siblings before the first change: two runs must not mix their members.
+    with ExitStack() as locks:
+        for folder in folders:
+            lock = folder / ".lock"
+            locks.enter_context(of_a_part(lock, part) if part else of_the_whole(lock))
+        # Another run may have ended since: what it left must not be written over unseen.
+        now = look_around(source, listing, data_root, options)
+        if now != there:
+            there, plan = now, _planned(source, listing, now, report)
+            tasks = _tasks(source, data_root, there, plan, options)
+        parts = Parts(folders[0], _asked(source, listing, options), [t.file for t in tasks])
+        if options.merge:
+            tasks = _as_parts_left_them(tasks, parts, options.merge)
+        # Old files go first: a name may stand for other samples now, or in another split.
+        for folder in there.replaced:
+            remove_listed(folder)
+        held = held_options(source, options)
+        for folder in folders:
+            if not part:
+                sweep(folder)
+            begin(folder, there.kept.get(folder), held, listing.name, [t.file for t in tasks])
+        if part:
+            parts.begin(part)
+        share = part.share(tasks) if part else tasks
+        written = write_samples(source, data_root, share, options.workers, report)
+        if part:
+            parts.end(part, (), refused=written.refused, left_out=written.left_out)
+            report.note(f"part {part}; --merge {part.of} joins all and finishes the data set")
+            return
+        # Before the tables, which may be refused: what was looked at is known all the same.
+        remember(source, data_root, there, listing, written.left_out)
+        tell(listing, len(written.left_out), report)
+        finish_all(source, data_root, options, there, plan, tasks, written, report)
+        parts.clear()
+
+
+def _asked(source: Source, listing: Listing, options: WriteOptions) -> dict[str, object]:
+    """What parts of one data set agree in, beside the names of its files."""
+    facts = {key: listing.facts[key] for key in listing.decisive}
+    return {"options": held_options(source, options), "of": listing.name, "facts": facts}
+
+
+def _as_parts_left_them(tasks: Sequence[WriteTask], parts: Parts, of: int) -> list[WriteTask]:
+    """The tasks with what parts know of their samples: none of them is read again."""
+    notes = parts.collect(of).notes
+    refused = {name: why for note in notes for name, why in note["refused"].items()}
+    left_out = {name: why for note in notes for name, why in note["left_out"].items()}
+    done = []
+    for task in tasks:
+        known = {one.name: left_out[one.name] for one in task.items if one.name in left_out}
+        left = {**task.left_out, **known}
+        why = {one.name: refused[one.name] for one in task.items if one.name in refused}
+        done.append(replace(task, left_out=left, refused=why))
+    return done
 
 
 def _tasks(

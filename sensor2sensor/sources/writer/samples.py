@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -34,11 +34,14 @@ class WriteTask:
         file: Path below each data set's folder.
         items: In order.
         left_out: Those that a rule left out in an earlier run once it had seen them, and why.
+        refused: Those that its part refused, and why; None unless parts have made the file, and
+            nothing is read any more.
     """
 
     file: str
     items: tuple[Item, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] | None = None
 
 
 class Placed(NamedTuple):
@@ -91,7 +94,8 @@ def tasks_of(plan: Plan, shard: int, left_out: Mapping[str, str]) -> list[WriteT
     """
     tasks = []
     for split in SPLITS:
-        inside = plan.inside(split)
+        # A source may make a sample otherwise for training than for what is scored.
+        inside = [replace(item, split=split) for item in plan.inside(split)]
         for number, start in enumerate(range(0, len(inside), shard)):
             part = tuple(inside[start : start + shard])
             # Shards are numbered anew in each split, whose folder tells them apart.
@@ -155,6 +159,11 @@ def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
             continue
         if item.name in held.records:
             made[item.name] = held.records[item.name]
+            continue
+        if task.refused is not None:
+            if item.name not in task.refused:
+                raise DatasetError(f"the record of {item.name} is not as its part left it")
+            refused[item.name] = task.refused[item.name]
             continue
         # Around the reading alone: a disk that is full while writing is no fault of the sample.
         found = attempt(partial(_serialised, source), item)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import stat
+import tarfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sensor2sensor.core.archives import ArchiveLimits, ZipFiles, open_files, safe_name
+from sensor2sensor.core.archive_limits import ArchiveLimits
+from sensor2sensor.core.archives import open_files, safe_name
 from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.zips import ZipFiles
 
 FILES = {"MTD.xml": b"<a/>", "GRANULE/g/band.jp2": bytes(range(256)) * 50, "empty.txt": b""}
 
@@ -31,13 +35,28 @@ def write_folder(path: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-@pytest.fixture(params=["folder", "zip", "zip with top folder", "stored zip"])
+ZIPS = {"stored zip": 0, "zip with top folder": 8, "bzip2 zip": 12, "LZMA zip": 14}
+TARS = {"tar": "w", "tar.gz": "w:gz", "tgz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
+
+
+def write_tar(path: Path, files: dict[str, bytes], mode: str = "w", top: str = "") -> Path:
+    with tarfile.open(path, mode) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(f"{top}{name}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.fixture(params=["folder", "zip", *ZIPS, *TARS])
 def product(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     if request.param == "folder":
         return write_folder(tmp_path / "x.SAFE", FILES)
+    if request.param in TARS:
+        path = tmp_path / f"x (1) é,{{.{request.param}"
+        return write_tar(path, FILES, TARS[request.param], "./x.SAFE/")
     top = "x.SAFE/" if request.param == "zip with top folder" else ""
-    method = zipfile.ZIP_STORED if request.param == "stored zip" else zipfile.ZIP_DEFLATED
-    return write_zip(tmp_path / "x (1) é.zip", FILES, top, method)
+    return write_zip(tmp_path / "x (1) é.zip", FILES, top, ZIPS.get(request.param, 8))
 
 
 def test_names_and_content_are_the_same_however_the_product_is_packed(product: Path) -> None:

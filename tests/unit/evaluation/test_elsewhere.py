@@ -80,6 +80,10 @@ def test_numbers_of_another_making_are_scored_and_told():
         "level L2A in training, L1C there", "made by step 50 in training, step 53 there",
     ]  # fmt: skip
     assert list(made_otherwise(trained, trained)) == list(made_otherwise(CONTRACT, trained)) == []
+    moved = changed(input=CONTRACT.input.model_copy(update={"aligned": ("train",)}))
+    refuse_other_contract(moved, CONTRACT)
+    words = "input aligned with the target (train) in training, input as it comes there"
+    assert list(made_otherwise(moved, CONTRACT)) == [words]
     known = {"name": "a", "sha256": "1"}
     there = Elsewhere("b", None, other, known, Overlap("crs", (), frozenset()), differs=tuple(told))
     assert there.as_json("2")["differs"] == told

@@ -8,6 +8,7 @@ from pyproj import Geod, Transformer
 
 from sensor2sensor.geo.collocation import (
     SwathIndex,
+    SwathSteps,
     find_window,
     geocentric_m,
     grid_geocentric_m,
@@ -15,7 +16,6 @@ from sensor2sensor.geo.collocation import (
     pixel_table,
     search_radius_m,
     spacing_m,
-    swath_positions,
 )
 from sensor2sensor.geo.grids import Grid
 
@@ -151,9 +151,9 @@ def test_swath_positions_invert_the_geometry():
     middle = 0.25 * xy[20, 20] + 0.25 * xy[21, 20] + 0.25 * xy[20, 21] + 0.25 * xy[21, 21]
     at_lon, at_lat = Transformer.from_crs(32617, 4326, always_xy=True).transform(*middle)
     index, _ = SwathIndex(lat, lon).nearest(geocentric_m(at_lon, at_lat)[None], 400.0)
-    rows, columns = swath_positions(index, middle[None], xy)
+    rows, columns = SwathSteps(xy).positions(index, middle[None])
     assert (rows[0], columns[0]) == pytest.approx((20.5, 20.5), abs=0.15)
-    assert np.isnan(swath_positions(np.array([-1]), middle[None], xy)[0]).all()
+    assert np.isnan(SwathSteps(xy).positions(np.array([-1]), middle[None])[0]).all()
 
 
 @pytest.mark.filterwarnings("error")
@@ -166,16 +166,16 @@ def test_positions_are_found_between_pixels_at_one_place():
     points = single[2:9, 1:10].reshape(-1, 2) + rng.uniform(-120, 120, (63, 2))
     flat = np.linalg.norm(points[:, None] - doubled.reshape(-1, 2), axis=-1)
     nearest = [np.flatnonzero(np.isclose(away, away.min())) for away in flat]
-    wanted = swath_positions(_nearest(points, single), points, single)
+    wanted = SwathSteps(single).positions(_nearest(points, single), points)
     for choice in (0, -1):  # whichever of the equally near pixels the search finds
         index = np.array([found[choice] for found in nearest])
-        rows, columns = swath_positions(index, points, doubled)
+        rows, columns = SwathSteps(doubled).positions(index, points)
         assert rows == pytest.approx(wanted[0], abs=1e-9)
         assert np.interp(columns, np.arange(17), column) == pytest.approx(wanted[1], abs=1e-9)
-    edge = swath_positions(np.array([0, 16]), doubled[0, [0, 16]], doubled)
+    edge = SwathSteps(doubled).positions(np.array([0, 16]), doubled[0, [0, 16]])
     assert edge[0] == pytest.approx([0, 0]) and np.isfinite(edge[1]).all()
     one_place = np.repeat(single[:, :1], 3, axis=1)
-    assert np.isnan(swath_positions(np.array([1]), one_place[0, :1], one_place)[0]).all()
+    assert np.isnan(SwathSteps(one_place).positions(np.array([1]), one_place[0, :1])[0]).all()
 
 
 def _nearest(points, positions):
@@ -186,3 +186,32 @@ def test_local_grid_is_the_utm_zone():
     lat, lon, xy = swath(*PLACES[0])
     east, north = local_grid(32617, lon, lat)
     assert np.abs(east - xy[..., 0]).max() < 1e-3 and np.abs(north - xy[..., 1]).max() < 1e-3
+
+
+def doubled(lat, lon):
+    """As native rows have it: every fifth pixel shown twice, at one position."""
+    at = np.repeat(np.arange(lat.shape[1]), np.where(np.arange(lat.shape[1]) % 5 == 2, 2, 1))
+    return lat[:, at], lon[:, at]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("size", [1, 3, 48, 130])
+@pytest.mark.parametrize("radius_m", [90.0, 250.0, 400.0])
+def test_blocks_between_equal_corners_are_what_every_pixel_alone_gives(place, size, radius_m):
+    lat, lon, _ = swath(*place)
+    for positions in ((lat, lon), doubled(lat, lon)):
+        index = SwathIndex(*positions)
+        points = grid_geocentric_m(fine_grid(*place, size=size))
+        np.testing.assert_array_equal(
+            index.nearest_on(points, radius_m), index.nearest(points, radius_m)[0]
+        )
+
+
+@pytest.mark.parametrize("none", [0.0, 0.3, 1.0])
+def test_pixels_are_numbered_as_sorting_them_would(none):
+    rng = np.random.default_rng(1)
+    index = np.where(rng.random((20, 30)) < none, -1, rng.integers(500, 560, (20, 30)))
+    used, number = pixel_table(index)
+    np.testing.assert_array_equal(used, np.unique(index[index >= 0]))
+    assert np.array_equal(number == 0, index < 0) and number.dtype == np.int32
+    np.testing.assert_array_equal(used[number[number > 0] - 1], index[index >= 0])

@@ -171,3 +171,11 @@ def test_a_model_of_some_bands_is_given_these_and_no_others(made, product):
     other = form.model_copy(update={"input": form.input.model_copy(update={"bands": wrong})})
     with pytest.raises(InputError, match=r"'Oa71', which OLCI does not have.*Oa"):
         scene_of(product, other, **OVER)
+
+
+def test_a_model_of_aligned_inputs_warns_that_this_one_is_not(made, product):
+    form = made[3]
+    assert not scene_of(product, form, **OVER).notices
+    moved = form.model_copy(update={"input": form.input.model_copy(update={"aligned": ("train",)})})
+    (notice,) = scene_of(product, moved, **OVER).notices
+    assert "was trained with its input aligned with the target; this input is not" in notice

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -234,7 +235,7 @@ def test_the_gap_is_told_with_its_sign(gap_h, text):
 
 def test_gap_and_overlap_stand_openly_and_what_is_not_known_says_so(page):
     text = page.read_text()
-    assert "<details" not in text
+    assert "<details" not in text[text.index("<article") :]
     shown = re.sub(r"<[^>]+>", " ", text.split("<article")[3])
     told = " ".join(shown.split())
     assert "S3 75 min before S2 50 % overlap" in told
@@ -278,3 +279,22 @@ def test_the_button_downloads_the_selection_that_step_40_reads(browser, page, tm
     selection = load_selection(str(next(tmp_path.rglob(name))), env)
     assert selection.s2_indices == (10, 30)
     assert selection.products == {10: NASTY, 30: "S2A_SCENE_3"}
+
+
+def test_the_overview_counts_what_the_cards_say_and_leaves_out_what_is_gone(page):
+    shown = page.read_text()
+    assert "<summary>Overview of 6 scenes</summary>" in shown
+    # Of five clouds the third; of eight partners two are gone; four scenes have S3A at 1.25 h.
+    assert "<b>30 %</b>median cloud" in shown
+    assert "<b>6</b>pairs" in shown and "<b>4</b>scenes with one within 3 h" in shown
+    assert "Cloud of the scenes: 5 scenes, median 30 %" in shown
+    assert "Scenes by month: 2022-12 6" in shown
+    assert "Overview of" not in contact_sheet("inv", cards()[:1], sentinel2_only=False)
+
+
+def test_the_overview_draws_the_ground_of_scenes_that_know_it():
+    ring = [[500000.0, 8000000.0], [510000.0, 8000000.0], [510000.0, 7990000.0]]
+    known = [replace(card, outline_m=[ring]) for card in cards()]
+    shown = contact_sheet("inv", known, sentinel2_only=True)
+    assert "Map of Ground the scenes show: 6 footprint" in shown
+    assert "Overlap of the pairs" not in contact_sheet("inv", cards()[:2], sentinel2_only=True)

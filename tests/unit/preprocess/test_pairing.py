@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor2sensor.core.times import format_utc
 from sensor2sensor.preprocess.inventory.options import hours_label, inventory_name
-from sensor2sensor.preprocess.inventory.pairing import plan
+from sensor2sensor.preprocess.inventory.pairing import first_scenes, plan
 from sensor2sensor.preprocess.inventory.sightings import Sighting
 from sensor2sensor.products.acquisitions import Acquisition
 
@@ -215,34 +216,49 @@ def test_a_gone_product_without_a_successor_keeps_its_rows():
     assert (again.kept, again.added, again.superseded) == (first.added, [], {})
 
 
-def part(path, name, *, newest=True):
+def part(path, name, *, newest=True, south=0.0, cloud=0.0):
+    """A product of the northern half of a tile, or, `south` by 1, of the other one."""
     what = Acquisition("S2A", "T17XNA", YEAR_END, YEAR_END, name)
-    return Sighting(path, path.rsplit(".", 1)[0], what, YEAR_END, newest)
+    ground = shapely.box(-81.0, 72.5 - 0.5 * south, -80.0, 73.0 - 0.5 * south)
+    told = {"footprint": ground, "epsg": 32617, "facts": {"cloud_fraction": cloud}}
+    return Sighting(path, path.rsplit(".", 1)[0], what, YEAR_END, newest, **told)
 
 
-def test_parts_of_a_tile_are_scenes_of_their_own_and_never_stand_for_each_other():
-    north, south = part("north.SAFE", "D1"), part("south.SAFE", "D2")
-    older = part("south-old.SAFE", "D2", newest=False)
+def test_parts_of_a_tile_are_one_scene_and_never_stand_for_each_other():
+    north, south = part("north.SAFE", "D1"), part("south.SAFE", "D2", south=1, cloud=0.5)
+    older = part("south-old.SAFE", "D2", newest=False, south=1, cloud=0.5)
     planned = plan([north, older, south], [], None)
-    assert [row.s2 for row in planned.added] == ["north.SAFE", "south.SAFE"]
+    (row,) = planned.added
+    # A degree of longitude is longer in the south.
+    assert (row.s2, row.s2_joined, row.index) == ("south.SAFE", ("north.SAFE",), 0)
+    assert row.cloud_fraction == pytest.approx(0.25, abs=0.01)
     assert planned.left_out == {"south-old.SAFE": "south.SAFE"}
-    assert "2 products that each hold a part" in planned.notes[0]
+    assert "2 products that each hold a part of it, joined to one scene" in planned.notes[0]
     facts = facts_of(north, south)
+    same = plan([south, north, older], [], None, planned.added, facts)
+    assert (same.kept, same.added) == (planned.added, [])
+    # The part that is left is a scene of its own, under an index of its own.
     gone = plan([south], [], None, planned.added, facts)
-    assert (gone.added, gone.superseded, gone.notes) == ([], {}, [])
+    assert [(row.index, row.s2, row.s2_joined) for row in gone.added] == [(1, "south.SAFE", ())]
+    assert (gone.superseded, gone.notes) == ({}, [])
+    # A part in another processing is another part: the scene gets another index.
     again = plan([older, north], [], None, planned.added, facts)
     assert again.superseded == {"south.SAFE": "south-old.SAFE"}
+    (row,) = again.added
+    assert (row.index, set(row.s2_paths)) == (1, {"south-old.SAFE", "north.SAFE"})
+    assert first_scenes(again, 1)[0].added == again.added, "it stands for the one that was listed"
 
 
 def test_an_inventory_that_knew_no_parts_goes_on_and_gets_the_other_one():
-    north, south = part("north.SAFE", "D1"), part("south.SAFE", "D2")
+    north, south = part("north.SAFE", "D1"), part("south.SAFE", "D2", south=1)
     old = {"south.SAFE": {"name": "south", "acquisition": part("south.SAFE", "").acquisition}}
     old["south.SAFE"]["acquisition"] = old["south.SAFE"]["acquisition"].noted()
     listed = plan([part("south.SAFE", "")], [], None).added
     assert len(old["south.SAFE"]["acquisition"]) == 4, "as earlier versions wrote it"
     again = plan([north, south], [], None, listed, old)
     assert again.kept == listed and again.superseded == {}
-    assert [(row.index, row.s2) for row in again.added] == [(1, "north.SAFE")]
+    assert [(row.index, row.s2, row.s2_joined) for row in again.added] == [(1, "north.SAFE", ())]
+    assert "every part a scene of its own" in again.notes[0]
 
 
 def test_the_ground_decides_which_pass_is_near_and_on_which_side():

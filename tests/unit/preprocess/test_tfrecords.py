@@ -56,7 +56,13 @@ def test_files_on_disk_are_exactly_those_listed(built: Path) -> None:
     folder = built / "alt3_toy" / str(TILE)
     listed = {row.file for row in read_split(folder) if row.file}
     found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
-    assert found == listed | {"split.csv", "dataset.json"}
+    assert found == listed | {
+        "split.csv",
+        "dataset.json",
+        "quality.csv",
+        "quality.html",
+        "products.csv",
+    }
 
 
 def test_targets_equal_the_tif_bit_for_bit(built: Path) -> None:

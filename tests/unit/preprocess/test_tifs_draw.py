@@ -191,6 +191,7 @@ def test_no_cell_of_a_table_is_minus_zero():
         names=Pair("S2A.SAFE", "2022", "S3A.SEN3", "2022"),
         options=OPTIONS,
         cloud_known=True,
+        cloud_source=None,
         s2=SimpleNamespace(overpass=""),
     )
     row = tile_row(made, scene, sha256="")

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sensor2sensor.core import watched
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess.inventory.scan import check_sentinel2
 from sensor2sensor.products import s2_coding
 from sensor2sensor.products.discovery import find_s2, find_s3
+from sensor2sensor.products.forms import tiles_in
 from sensor2sensor.products.quality import CLOUD
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from tests.fakes.open_buckets import as_cogs, as_tile
@@ -165,6 +167,17 @@ def test_the_users_word_counts_before_all(safes, tmp_path, place):
         assert s2_coding.SIDECAR in unknown(folder)
 
 
+def test_a_word_beside_a_product_is_no_news_of_before(safes, tmp_path, monkeypatch):
+    """What an inventory remembers of a product, a failure too, rests on that it was not there."""
+    monkeypatch.setattr(watched, "SETTLED_S", -1.0)
+    folder = as_cogs(safes["L2A", "05.09"], tmp_path, form="v0", applied=None)
+    packed = Path(shutil.make_archive(str(tmp_path / folder.name), "zip", tmp_path, folder.name))
+    known = {path: watched.open_watched(path)[1].basis() for path in (folder, packed)}
+    assert all(basis is not None and basis.holds(path) for path, basis in known.items())
+    (tmp_path / s2_coding.SIDECAR).write_text('{"offset": -1000}')
+    assert not any(basis.holds(path) for path, basis in known.items() if basis is not None)
+
+
 def test_a_flag_of_cogs_says_nothing_of_the_ground_segments_jpeg2000(safes, tmp_path):
     """Earth Search's items list both, `red` and `red-jp2`: the flag is true of the first alone."""
     safe = safes["L2A", "05.09"]
@@ -283,3 +296,17 @@ def test_real_items_of_earth_search_are_read_with_the_offset_applied():
         word, source = product.read_quality(120)
         share = ((word & np.uint32(CLOUD)) != 0).mean()
         assert source == "SCL" and share == pytest.approx(product.cloud_fraction, abs=0.08)
+
+
+def test_items_of_another_tile_are_passed_by_their_names(safes, tmp_path):
+    """Their zone has one digit where one is enough; nothing of them is opened."""
+    (tmp_path / "archive").mkdir()
+    for name in ("S2B_1WCQ_20230603_0_L2A", "S2A_T10SGF_20250808T190351_L2A"):
+        folder = as_cogs(safes["L2A", "05.09"], tmp_path / name, applied=True)
+        folder = folder.rename(tmp_path / "archive" / name)
+        next(folder.glob("S2*.json")).rename(folder / f"{name}.json")
+        (folder / "B02.tif").write_bytes(b"")
+    assert tiles_in("S2B_1WCQ_20230603_0_L2A") == {"T01WCQ"}
+    assert find_s2(tmp_path / "archive", "T33TWL") == ([], [])
+    ((failure,),) = find_s2(tmp_path / "archive", "T10SGF")[1:]
+    assert "B02.tif" in failure.reason

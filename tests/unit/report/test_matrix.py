@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.report.entrants import refuse_mixtures
 from sensor2sensor.report.failures import failures
 from sensor2sensor.report.kinds import kind
 from sensor2sensor.report.load import Results
@@ -164,3 +166,18 @@ def test_gains_of_a_column_are_over_one_baseline():
     over = {row: table.cells[row, "o at 64 px"].gain for row in ("a/1", "b/1")}
     assert table.references["o at 64 px"] == "nearest"
     assert over["a/1"] is None and over["b/1"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_runs_trained_on_aligned_inputs_stand_in_tables_of_their_own():
+    """Scored on one and the same data set, too: a shift measured on the target helped them."""
+    plain, moved = run("a", 0.8, at=OTHER), run("b", 0.9, at=OTHER, aligned=["train"])
+    told = "trained with input aligned with the target (train)"
+    assert told in kind(moved.facts)[1] and told not in kind(plain.facts)[1]
+    assert len(Results(Path("_evaluation"), (plain, moved), ()).groups) == 2
+    home = run("a", 0.8), run("b", 0.9, aligned=["train"])
+    parts = found(plain, moved, *home)
+    assert [told in one.title for one in parts] == [False, True]
+    trained = [[row for row in one.rows if row != "bicubic"] for one in parts]
+    assert [len(rows) for rows in trained] == [1, 1] and trained[0] != trained[1]
+    with pytest.raises(InputError, match="no table holds both"):
+        refuse_mixtures([plain, moved])

@@ -146,6 +146,19 @@ def test_the_command_names_the_grid_that_a_swath_lacks(tmp_path, kind, grid):
         assert output_grid(options, 10.0).epsg == 32617
 
 
+def test_inputs_aligned_in_training_are_a_limit(tmp_path):
+    path, run = exported(tmp_path)
+    plain = write_companions(path, contract(), run, tmp_path / "_evaluation")[0].read_text()
+    said, _ = read_sidecar(path)
+    assert "aligned" not in plain and '"aligned"' not in path.read_text()
+    moved = said.form.input.model_copy(update={"aligned": ("train",)})
+    form = said.form.model_copy(update={"input": moved})
+    write_sidecar(path, said.model_copy(update={"form": form}))
+    assert read_sidecar(path)[0].form.input.alignment == "input aligned with the target (train)"
+    text = write_companions(path, contract(), run, tmp_path / "_evaluation")[0].read_text()
+    assert "* Trained with its input aligned with the target" in text.partition("## Limits")[2]
+
+
 def test_without_an_evaluation_of_these_weights_none_is_claimed(tmp_path):
     add(tmp_path / "_evaluation", "a/toy", 0.8)
     text = card_of(tmp_path, tmp_path / "_evaluation", step=200)

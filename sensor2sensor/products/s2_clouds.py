@@ -1,0 +1,153 @@
+"""A mask of clouds from a file of its own, in place of the one that a product has or lacks.
+
+The file is a raster of any resolution in the tile's projection. A pixel is cloudy where its first
+band is above a limit: 0 for masks of 0 and 1, a probability otherwise. Where the raster has no data
+or does not reach, nothing says that it is clear: it counts as cloudy, too. A 0 that a file declares
+to be no data is clear all the same: masks of 0 and 1 are often written so.
+"""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sensor2sensor.core.archives import FolderFiles
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.manifest import file_fingerprint
+from sensor2sensor.geo.grids import Grid, PixelWindow
+from sensor2sensor.products.quality import CLOUD, Quality
+from sensor2sensor.products.reading import naming_damage
+from sensor2sensor.products.s2_images import open_raster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from sensor2sensor.core.archives import ProductFiles
+    from sensor2sensor.products.sentinel2 import S2Product
+
+NAME = "{name}"
+_MIN_STEM = 8  # a folder called 0, as buckets have them, names nothing beside it
+
+
+@dataclass(frozen=True)
+class CloudMask:
+    """A raster of clouds.
+
+    Attributes:
+        files: where it lies: in the product, or in a folder.
+        member: its name there.
+        above: a pixel is cloudy where its value is larger.
+    """
+
+    files: ProductFiles
+    member: str
+    above: float
+
+    @property
+    def source(self) -> str:
+        """What provenance says of it: `X_CLD.tif > 40`."""
+        return f"{self.member.rpartition('/')[2]} > {self.above:g}"
+
+    def marks(self) -> dict[str, int] | None:
+        """Its cheap identity; None within an archive, whose own covers it."""
+        path = self.files.local_path(self.member)
+        return None if path is None else dict(file_fingerprint(path))
+
+    def cloudy(self, target: Grid) -> npt.NDArray[np.bool_]:
+        """Where it says cloud, or nothing, at the pixel centres of a grid [h, w].
+
+        Raises:
+            ProductError: it is damaged, or in another projection.
+        """
+        with naming_damage(self.files, self.member), open_raster(self.files, self.member) as source:
+            return _cloudy(source, target, self.above, self.files.where(self.member))
+
+
+def _cloudy(source: Any, target: Grid, above: float, where: str) -> npt.NDArray[np.bool_]:
+    from rasterio.windows import Window
+
+    code = source.crs.to_epsg() if source.crs else None
+    if code != target.epsg:
+        said = f"EPSG:{code}" if code else "no coordinates"
+        raise ProductError(f"mask has {said}, its tile EPSG:{target.epsg}", where=where)
+    step_x, across, ulx, down, step_y, uly = source.transform[:6]
+    if across or down or step_x <= 0 or step_y >= 0:
+        raise ProductError("mask is on no north-up grid", where=where)
+    x_m, y_m = target.xy_centres()
+    columns = np.floor((x_m - ulx) / step_x).astype(np.int64)
+    rows = np.floor((y_m - uly) / step_y).astype(np.int64)
+    window = PixelWindow(
+        int(columns[0]), int(rows[0]), int(columns[-1] - columns[0]) + 1,
+        int(rows[-1] - rows[0]) + 1,
+    )  # fmt: skip
+    inside = window.clipped(source.width, source.height)
+    found = np.ones((window.height, window.width), np.bool_)
+    if inside is not None:
+        place = Window(inside.x, inside.y, inside.width, inside.height)
+        values = source.read(1, window=place)
+        top, left = inside.y - window.y, inside.x - window.x
+        # A comparison with NaN is false: what is not known to be at most the limit is cloudy.
+        clear = values <= above
+        if source.nodata != 0:
+            clear &= source.read_masks(1, window=place) != 0
+        found[top : top + inside.height, left : left + inside.width] = ~clear
+    return np.asarray(found[(rows - rows[0])[:, None], (columns - columns[0])[None, :]])
+
+
+def with_mask(
+    word: npt.NDArray[np.uint32], mask: CloudMask, target: Grid
+) -> npt.NDArray[np.uint32]:
+    """Quality bits [h, w] with the clouds of a mask in the place of others."""
+    # Outside of what was seen a mask has no data either, and no data is no cloud.
+    seen = (word & np.uint32(Quality.S2_NODATA)) == 0
+    clouds = (mask.cloudy(target) & seen) * np.uint32(Quality.S2_CLOUD)
+    return np.asarray((word & ~np.uint32(CLOUD)) | clouds, np.uint32)
+
+
+def masked(product: S2Product, pattern: str, above: float, root: Path) -> S2Product:
+    """The product with the mask that a pattern finds of it; itself where there is none.
+
+    Args:
+        product: the product.
+        pattern: of file names: in the product, or beside it and beginning with its name. With
+            `{name}`, a path below the archive's folder, where that stands for the product's name.
+        above: a pixel is cloudy where its value is larger.
+        root: the archive's folder.
+
+    Raises:
+        ProductError: several files fit.
+    """
+    if len(product.parts) > 1:
+        pieces = tuple(masked(part, pattern, above, root) for part in product.parts)
+        return replace(product, pieces=pieces)  # type: ignore[call-arg]
+    found = list(_found(product, pattern, root))
+    if len(found) > 1:
+        names = ", ".join(member for _, member in found)
+        what = f"{len(found)} files fit the cloud mask {pattern!r}: {names}"
+        raise ProductError(what, where=product.name, hint="give a narrower pattern")
+    return replace(product, cloud_mask=CloudMask(*found[0], above)) if found else product
+
+
+def _found(product: S2Product, pattern: str, root: Path) -> Iterator[tuple[ProductFiles, str]]:
+    stem = product.path.name.partition(".")[0]
+    names = dict.fromkeys([product.name, *([stem] if len(stem) >= _MIN_STEM else [])])
+    if NAME in pattern:
+        wanted = [pattern.replace(NAME, glob.escape(name)) for name in names]
+        there = {path for one in wanted for path in root.glob(one) if path.is_file()}
+        yield from ((FolderFiles(path.parent), path.name) for path in sorted(there))
+        return
+    inside = [m for m in product.files.names() if fnmatchcase(m.rpartition("/")[2], pattern)]
+    if inside:
+        yield from ((product.files, member) for member in inside)
+        return
+    beside = product.path.parent
+    for path in sorted(beside.glob(pattern) if "/" not in pattern else []):
+        if path.is_file() and path != product.path and path.name.startswith(tuple(names)):
+            yield FolderFiles(beside), path.name

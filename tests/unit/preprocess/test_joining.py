@@ -1,0 +1,179 @@
+"""Frames of one pass in an inventory: when they are one pair, and how lists of before go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensor2sensor.core import files
+from sensor2sensor.core.errors import InputError
+from sensor2sensor.preprocess.inventory.pairing import plan
+from sensor2sensor.preprocess.inventory.rows import InventoryRow, read_rows, written
+from sensor2sensor.preprocess.inventory.sightings import Sighting
+from sensor2sensor.products.acquisitions import Acquisition
+
+START = datetime(2022, 7, 14, 17, 0, tzinfo=UTC)
+FRAME = timedelta(minutes=3)
+HOUR = timedelta(hours=1)
+# The tile lies between 72 and 73 degrees north; a pass comes down at 0.05 degrees a second.
+SCENE_GROUND = shapely.box(-81.0, 72.0, -80.0, 73.0)
+
+
+def scene(ground=SCENE_GROUND):
+    what = Acquisition("S2A", "T17XNA", START, START)
+    return Sighting("a.SAFE", "a", what, START, footprint=ground, epsg=32617)
+
+
+def frame(path, begins_s, seconds=180.0, *, platform="S3A", collection="003", orbit=5, seen_s=None):
+    """A frame of a pass that is over 73 degrees at START; its middle row is at 72.5 after 10 s."""
+    start, stop = (START + timedelta(seconds=s) for s in (begins_s, begins_s + seconds))
+    north, south = (73.0 - 0.05 * s for s in (begins_s, begins_s + seconds))
+    over = min(max(START + timedelta(seconds=10), start), stop)
+    facts = {"collection": collection, "relative_orbit": orbit}
+    return Sighting(
+        path,
+        path.rsplit(".", 1)[0],
+        Acquisition(platform, "OL_1_EFR", start, stop),
+        start,
+        over_tile=over if seen_s is None else START + timedelta(seconds=seen_s),
+        facts=facts,
+        footprint=shapely.box(-82.0, south, -79.0, north),
+        sees_tile=north > 72.0 and south < 73.0,
+    )
+
+
+def facts_of(*products):
+    return {p.path: {"name": p.name, "acquisition": p.acquisition.noted()} for p in products}
+
+
+def listed(planned):
+    return [(row.index, row.s3, row.s3_joined) for row in [*planned.kept, *planned.added]]
+
+
+FIRST, SECOND = frame("1.SEN3", -173.0), frame("2.SEN3", 7.0)
+
+
+def test_consecutive_frames_over_a_tile_are_one_pair_named_by_the_larger_share():
+    far = frame("0.SEN3", -353.0)
+    planned = plan([scene()], [SECOND, far, FIRST], HOUR)
+    assert listed(planned) == [(0, "2.SEN3", ("1.SEN3",)), (1, "0.SEN3", ())]
+    row = planned.added[0]
+    assert row.s3date == SECOND.start
+    assert row.time_gap_h == pytest.approx(10.0 / 3600.0), "when the middle was seen"
+    earlier = plan([scene()], [frame("1.SEN3", -165.0), frame("2.SEN3", 15.0)], HOUR)
+    assert listed(earlier) == [(0, "1.SEN3", ("2.SEN3",))]
+    assert earlier.added[0].time_gap_h == pytest.approx(10.0 / 3600.0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        frame("2.SEN3", 8.1),
+        frame("2.SEN3", 7.0, platform="S3B"),
+        frame("2.SEN3", 7.0, collection="004"),
+        frame("2.SEN3", 7.0, orbit=6),
+        replace(SECOND, sees_tile=False),
+    ],
+    ids=["gap", "other satellite", "other collection", "other orbit", "beside the tile"],
+)
+def test_others_stay_pairs_of_their_own(other):
+    assert {row.s3_joined for row in plan([scene()], [FIRST, other], HOUR).added} == {()}
+
+
+@pytest.mark.parametrize("begins_s", [6.9, 7.0, 7.044, 8.0])
+def test_frames_that_share_rows_or_leave_up_to_a_second_are_joined(begins_s):
+    planned = plan([scene()], [FIRST, frame("2.SEN3", begins_s)], HOUR)
+    assert len(planned.added) == 1 and planned.added[0].s3_joined
+
+
+def test_a_scene_that_only_one_frame_shows_is_paired_with_that_one_alone():
+    ground = shapely.box(-81.0, 72.0, -80.0, 72.3)
+    planned = plan([scene(ground)], [FIRST, SECOND], HOUR)
+    assert {row.s3_joined for row in planned.added} == {()}
+
+
+def test_frames_that_were_listed_apart_stay_apart_and_get_no_other_index():
+    apart = [replace(row, s3_joined=()) for row in plan([scene()], [FIRST], HOUR).added]
+    again = plan([scene()], [FIRST, SECOND], HOUR, apart, facts_of(scene(), FIRST))
+    assert listed(again) == [(0, "1.SEN3", ()), (1, "2.SEN3", ())]
+    rows = [*again.kept, *again.added]
+    facts = facts_of(scene(), FIRST, SECOND)
+    assert listed(plan([scene()], [FIRST, SECOND], HOUR, rows, facts)) == listed(again)
+
+
+def test_a_joined_pair_stays_and_what_is_left_of_it_is_a_pair_of_its_own():
+    facts = facts_of(scene(), FIRST, SECOND)
+    rows = plan([scene()], [FIRST, SECOND], HOUR).added
+    assert listed(plan([scene()], [SECOND, FIRST], HOUR, rows, facts)) == [
+        (0, "2.SEN3", ("1.SEN3",))
+    ]
+    gone = plan([scene()], [SECOND], HOUR, rows, facts)
+    assert listed(gone) == [(0, "2.SEN3", ("1.SEN3",)), (1, "2.SEN3", ())]
+    back = plan([scene()], [FIRST, SECOND], HOUR, [*gone.kept, *gone.added], facts)
+    assert listed(back) == listed(gone)
+
+
+def test_a_joined_frame_that_moved_keeps_its_row_and_one_in_another_processing_gets_a_new_one():
+    facts = facts_of(scene(), FIRST, SECOND)
+    rows = plan([scene()], [FIRST, SECOND], HOUR).added
+    moved = replace(FIRST, path="2022/07/1.zip")
+    assert listed(plan([scene()], [moved, SECOND], HOUR, rows, facts)) == [
+        (0, "2.SEN3", ("2022/07/1.zip",))
+    ]
+    newer = replace(FIRST, path="3.SEN3", name="3")
+    both = plan([scene()], [newer, replace(FIRST, newest=False), SECOND], HOUR, rows, facts)
+    assert listed(both) == [(0, "2.SEN3", ("1.SEN3",))], "what is listed and there stays"
+    again = plan([scene()], [newer, SECOND], HOUR, rows, facts)
+    assert again.superseded == {"1.SEN3": "3.SEN3"}
+    assert listed(again) == [(0, "2.SEN3", ("1.SEN3",)), (1, "2.SEN3", ("3.SEN3",))]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_frames_that_come_one_by_one_end_as_rows_that_never_change(data):
+    frames = [frame(f"{n}.SEN3", begins) for n, begins in enumerate((-363, -183, -3, 5, 177))]
+    frames[3] = frame("3.SEN3", 5, platform="S3B")
+    rows, facts = [], {}
+    for one in data.draw(st.permutations(frames)):
+        facts |= facts_of(one, scene())
+        before = [replace(row, timediff_h=None, time_gap_h=None) for row in rows]
+        planned = plan([scene()], [f for f in frames if f.path in facts], HOUR, rows, facts)
+        rows = [*planned.kept, *planned.added]
+        kept = [replace(row, timediff_h=None, time_gap_h=None) for row in planned.kept]
+        assert kept == before
+    assert [row.index for row in rows] == list(range(len(rows)))
+    assert {path for row in rows for path in row.s3_paths} == {one.path for one in frames}
+
+
+PATHS = st.lists(
+    st.text("abé |;,_-. ", min_size=1, max_size=8).filter(
+        lambda text: text == text.strip() and text not in (".", "..")
+    ),
+    min_size=1,
+    max_size=3,
+).map("/".join)
+
+
+@given(st.lists(PATHS, max_size=3), st.lists(PATHS, max_size=3))
+@settings(max_examples=40, deadline=None)
+def test_joined_paths_are_read_back_whatever_they_hold(tmp_path_factory, s2, s3):
+    path = tmp_path_factory.mktemp("rows") / "inv.csv"
+    row = InventoryRow(0, 2022, 7, "a.SAFE", START, "b.SEN3", START, 0.0, ".SEN3", 1.0)
+    rows = [replace(row, s2_joined=tuple(s2), s3_joined=tuple(s3)), replace(row, index=1)]
+    files.write_csv(path, *written(rows))
+    assert read_rows(path) == rows
+    header = path.read_text().partition("\n")[0]
+    assert header.endswith("s2_joined,s3_joined") == bool(s2 or s3)
+
+
+def test_a_joined_path_that_leaves_the_archive_is_refused(tmp_path):
+    path = tmp_path / "inv.csv"
+    row = InventoryRow(0, 2022, 7, "a.SAFE", START, "b.SEN3", START, 0.0, ".SEN3", 1.0)
+    files.write_csv(path, *written([replace(row, s3_joined=("c.SEN3", "../../etc/passwd"))]))
+    with pytest.raises(InputError, match="not relative to its archive root"):
+        read_rows(path)
