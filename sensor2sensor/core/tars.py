@@ -93,8 +93,11 @@ class TarFiles(MemberFiles[TarMember]):
 
 def is_tar(path: Path) -> bool:
     """Whether a file is a tar, or packed as tars are, by its first bytes or by its name."""
-    with path.open("rb") as stream:
-        head = stream.read(262)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(262)
+    except OSError:  # told by whoever opens it
+        return False
     if head.startswith(tuple(_OPENERS)) or head[257:262] == b"ustar":
         return True
     return bool(head) and containers.is_tar_name(path.name)

@@ -63,11 +63,16 @@ def _is_open_form(files: ProductFiles) -> bool:
         return True
 
 
+def _tiles_of_item(files: ProductFiles) -> set[str]:
+    tops = (name for name in files.names() if "/" not in name and name.lower().endswith(".json"))
+    return {tile for one in tops for tile in tiles_in(one)}
+
+
 # The first that shows counts; what a name alone calls a product is read as the first of its sensor.
 FORMS = (
     Form("S3", _is_sen3, read_s3),
     Form("S2", _is_safe, read_s2, _tiles_of_safe),
-    Form("S2", _is_open_form, read_s2),
+    Form("S2", _is_open_form, read_s2, _tiles_of_item),
 )
 
 _TILE_HINT = re.compile(r"_(T\d{2}[A-Z]{3})(?=_|\.|$)", re.IGNORECASE)
@@ -79,6 +84,10 @@ NAME_HINTS = {
 _ONE_TILE = re.compile(
     r"S2[A-D]_MSIL(?:1C|2A)_\d{8}T\d{6}_N\d{4}_R\d{3}_(T\d{2}[A-Z]{3})_\d{8}T\d{6}(?:\.|$)",
     re.IGNORECASE,
+)
+# STAC items of Earth Search, whose zones have one digit where one is enough (`S2B_1WCQ_…`).
+_ITEM = re.compile(
+    r"S2[A-D]_T?(\d{1,2}[A-Z]{3})_\d{8}(?:T\d{6})?(?:_\d+)?_L(?:1C|2A)(?:\.|$)", re.I
 )
 # Other products of these satellites share an archive's folders and are none of our failures.
 OTHER_PRODUCT = re.compile(
@@ -133,10 +142,14 @@ def shows_any(path: Path) -> bool:
 
 def tiles_in(name: str) -> set[str]:
     """The tiles that a name speaks of."""
-    return {tile.upper() for tile in _TILE_HINT.findall(name)}
+    item = _ITEM.match(name)
+    more = {f"T{item[1]:0>5}".upper()} if item else set()
+    return more | {tile.upper() for tile in _TILE_HINT.findall(name)}
 
 
 def tile_named(path: Path) -> str | None:
     """The tile of a product by a name that is whole, as the ground segment gives it."""
+    if item := _ITEM.match(path.name):
+        return f"T{item[1]:0>5}".upper()
     found = _ONE_TILE.match(path.name)
     return found[1].upper() if found else None

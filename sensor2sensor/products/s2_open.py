@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,6 +122,8 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
     }
 
 
+# A form is told by them, and the product then made of them: they are read once for both.
+@lru_cache(maxsize=2)
 def _papers(files: ProductFiles) -> _Papers:
     top = [name for name in files.names() if "/" not in name]
     by_case = {name.lower(): name for name in top}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def make_frames(
         options: of `make_s3`.
     """
     identity, data = measured(**options)
+    data.radiance = cache(data.radiance)  # each frame asks for it
     made = []
     for rows in frames:
         start = identity.start + timedelta(microseconds=ROW_US * identity.factor * rows.start)

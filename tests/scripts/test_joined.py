@@ -105,7 +105,7 @@ def test_an_inventory_has_one_row_and_says_of_it_what_it_says_of_the_whole(made,
 @pytest.mark.parametrize("kind", ["frames", "parts"])
 def test_tiles_across_the_seam_are_those_of_the_whole_byte_for_byte(at, kind, capsys):
     whole, joined = at("whole"), at(kind)
-    options = ("--quantity", "6", "--max-cloud", "1")
+    options = ("--quantity", "4", "--max-cloud", "1")
     for root in (whole, joined):
         assert step40(root, *options, tile=96) == 0
     one, other = tree(folder_of(whole, 96)), tree(folder_of(joined, 96))

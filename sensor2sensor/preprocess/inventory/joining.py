@@ -57,24 +57,30 @@ def partners_of(
         runs: As `runs_of`.
         listed: The products of each row that the scene has already.
     """
+    shares: dict[str, float] = {}
+
+    def share(frame: Sighting) -> float:
+        if frame.path not in shares:
+            shares[frame.path] = _share(scene, frame)
+        return shares[frame.path]
+
     found: dict[Paths, Sighting] = {}
     for one in near:
-        frames = _that_show(scene, runs.get(one.path, ()))
+        frames = [frame for frame in runs.get(one.path, ()) if share(frame) > 0.0]
         paths = frozenset(frame.path for frame in frames)
         if len(frames) > 1 and one.path in paths and not _apart(paths, listed):
-            one = joined_frames(scene, frames)
+            one = _named_by(max(frames, key=share), frames)
         found.setdefault(one.paths, one)
     return list(found.values())
 
 
-def joined_frames(scene: Sighting, frames: Sequence[Sighting]) -> Sighting:
-    """Frames as one sighting, named by the one that covers most of the scene."""
+def _share(scene: Sighting, frame: Sighting) -> float:
     from sensor2sensor.geo.footprints import overlap_fraction
 
-    shares = {
-        one.path: overlap_fraction(scene.footprint, one.footprint, scene.epsg) for one in frames
-    }
-    most = max(frames, key=lambda one: shares[one.path])
+    return overlap_fraction(scene.footprint, frame.footprint, scene.epsg)
+
+
+def _named_by(most: Sighting, frames: Sequence[Sighting]) -> Sighting:
     others = tuple(one.path for one in frames if one is not most)
     return replace(most, joined=others, over_tile=time_over(frames))
 
@@ -141,13 +147,6 @@ def whole_footprint(sightings: Sequence[Sighting]) -> object:
     if ordered[0].epsg is None:
         return bridged([one.footprint for one in ordered], SEAM_M)
     return footprint_of(footprints)
-
-
-def _that_show(scene: Sighting, frames: Sequence[Sighting]) -> list[Sighting]:
-    from sensor2sensor.geo.footprints import overlap_fraction
-
-    shown = (overlap_fraction(scene.footprint, one.footprint, scene.epsg) for one in frames)
-    return [one for one, share in zip(frames, shown, strict=True) if share > 0.0]
 
 
 def _apart(paths: Paths, listed: Collection[Paths]) -> bool:

@@ -224,7 +224,8 @@ def _band(band: BandSpec, one: BandStatistics, dtype: str) -> list[str]:
         band.name, band.wavelength_nm, (one.mean, one.std, one.minimum, one.maximum)
     )
     span = f"{number(one.low)} to {number(one.high)}"
-    step = "" if dtype == "float32" else f"\nsteps of {band.scale:g}"
+    step = "" if dtype == "float32" else f"\nsteps of {band.scale:.2g}"
+    step += f", error {band.error:.2g}" if band.error else ""
     return [label, mean, std, span, least, most, band.unit, f"{dtype}{step}"]
 
 

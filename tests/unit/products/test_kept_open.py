@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sensor2sensor.core.archives import ProductFiles
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.products import s2_images
@@ -35,8 +36,8 @@ def test_each_raster_is_opened_once(
     opened = []
     original = s2_images._opened
 
-    def counting(path: str) -> object:
-        opened.append((path, original(path)))
+    def counting(files: ProductFiles, member: str) -> object:
+        opened.append((member, original(files, member)))
         return opened[-1][1]
 
     monkeypatch.setattr(s2_images, "_opened", counting)

@@ -16,6 +16,7 @@ from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess.inventory.scan import check_sentinel2
 from sensor2sensor.products import s2_coding
 from sensor2sensor.products.discovery import find_s2, find_s3
+from sensor2sensor.products.forms import tiles_in
 from sensor2sensor.products.quality import CLOUD
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from tests.fakes.open_buckets import as_cogs, as_tile
@@ -295,3 +296,17 @@ def test_real_items_of_earth_search_are_read_with_the_offset_applied():
         word, source = product.read_quality(120)
         share = ((word & np.uint32(CLOUD)) != 0).mean()
         assert source == "SCL" and share == pytest.approx(product.cloud_fraction, abs=0.08)
+
+
+def test_items_of_another_tile_are_passed_by_their_names(safes, tmp_path):
+    """Their zone has one digit where one is enough; nothing of them is opened."""
+    (tmp_path / "archive").mkdir()
+    for name in ("S2B_1WCQ_20230603_0_L2A", "S2A_T10SGF_20250808T190351_L2A"):
+        folder = as_cogs(safes["L2A", "05.09"], tmp_path / name, applied=True)
+        folder = folder.rename(tmp_path / "archive" / name)
+        next(folder.glob("S2*.json")).rename(folder / f"{name}.json")
+        (folder / "B02.tif").write_bytes(b"")
+    assert tiles_in("S2B_1WCQ_20230603_0_L2A") == {"T01WCQ"}
+    assert find_s2(tmp_path / "archive", "T33TWL") == ([], [])
+    ((failure,),) = find_s2(tmp_path / "archive", "T10SGF")[1:]
+    assert "B02.tif" in failure.reason

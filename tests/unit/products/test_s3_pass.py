@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely.geometry import Polygon
 
 from sensor2sensor.core.errors import ProductError
-from sensor2sensor.geo.footprints import overlap_fraction, project
+from sensor2sensor.geo.footprints import bridged, overlap_fraction, project
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.products.olci import OlciWindow
-from sensor2sensor.products.s3_pass import S3Pass, joined
+from sensor2sensor.products.s3_pass import SEAM_M, S3Pass, joined
 from sensor2sensor.products.s3_reader import S3Reader
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
 from tests.fakes import World, make_frames
+from tests.fakes.swath import Swath
 
 ROWS, COLUMNS = 44, 65
 OPTIONS = {"rows": ROWS, "columns": COLUMNS, "world": World(0)}
@@ -71,7 +73,7 @@ def all_of(reader: S3Reader, rows: slice, columns: slice) -> dict[str, object]:
     }
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     cut=st.sampled_from(list(CUTS)),
     rows=st.tuples(st.integers(0, ROWS - 1), st.integers(1, ROWS)),
@@ -146,17 +148,21 @@ def test_the_footprint_has_no_gap_between_frames(passes: dict[str, Pair]) -> Non
         assert overlap_fraction(whole.footprint, parts.footprint) > 0.999
 
 
-@pytest.mark.parametrize("middle", [(179.99, 66.0), (30.0, 89.95)])
+@pytest.mark.parametrize("middle", [(179.99, 66.0), (30.0, 89.95), (-80.0, 0.0)])
 def test_footprints_are_joined_at_the_antimeridian_and_over_the_pole(
-    tmp_path: Path, middle: tuple[float, float]
+    middle: tuple[float, float],
 ) -> None:
-    options = {"rows": 40, "columns": 33, "centre_lonlat": middle}
-    cuts = (slice(0, 40), slice(0, 17), slice(17, 40))
-    whole, *frames = (open_s3(one) for one in make_frames(tmp_path, cuts, **options))
-    parts = joined(frames)
-    # Outlines are rounded to 100 m; the row between the frames is 2.5 % of the ground.
-    assert overlap_fraction(whole.footprint, parts.footprint) > 0.985
-    assert overlap_fraction(parts.footprint, whole.footprint) > 0.985
+    lon, lat = Swath(400, 33, middle).lonlat(np.arange(400)[:, None], np.arange(33)[None, :])
+
+    def outline(first: int, last: int) -> Polygon:
+        rows = np.linspace(first, last, 13).round().astype(int)
+        ring = [(rows[0], c) for c in range(0, 33, 8)] + [(r, 32) for r in rows[1:]]
+        ring += [(rows[-1], c) for c in range(24, -8, -8)] + [(r, 0) for r in rows[-2:0:-1]]
+        return Polygon([(lon[place], lat[place]) for place in ring])
+
+    whole, parts = outline(0, 399), bridged([outline(0, 170), outline(171, 399)], SEAM_M)
+    assert overlap_fraction(whole, parts) > 0.9999, "with a row between them: 0.9975"
+    assert overlap_fraction(parts, whole) > 0.999
 
 
 def _copies(passes: dict[str, Pair], folder: Path) -> list[S3Product]:
@@ -200,6 +206,20 @@ def test_rows_without_time_stamps_are_joined_by_start_and_stop(
         times = parts.row_times(reader, slice(16, 26))
     steps = np.diff(times).astype(int)
     assert (steps >= 0).all() and abs(int(steps.mean()) - 44_001) < 5_000
+
+
+def test_time_stamps_that_contradict_the_sensing_period_lose_no_row_in_silence(
+    passes: dict[str, Pair], tmp_path: Path
+) -> None:
+    first, second = _copies(passes, tmp_path)
+    with h5py.File(second.path / "time_coordinates.nc", "r+") as file:
+        file["time_stamp"][...] -= 1_000_000
+    with (
+        pytest.raises(ProductError, match="23 of its 23 rows are in the frame before") as caught,
+        joined([first, second]).open(),
+    ):
+        pass
+    assert second.path.name in str(caught.value)
 
 
 @pytest.mark.parametrize(
