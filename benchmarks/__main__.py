@@ -12,8 +12,8 @@ import sys
 
 NAMES = (
     "startup", "inventory", "step40", "reader", "metrics_speed", "pictures", "loop",
-    "deterministic", "step", "train_step", "clouds", "gain", "coverage", "false_rejections", "predict",
-    "report", "drift",
+    "deterministic", "step", "train_step", "clouds", "gain", "coverage", "false_rejections",
+    "predict", "report", "drift",
 )  # fmt: skip
 
 
