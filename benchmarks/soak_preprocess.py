@@ -107,7 +107,7 @@ def soak(folder: Path, pairs: int, kills: int, seed: int) -> dict[str, Any]:
     make_pairs(folder, pairs)
     calm, shot_at = (place_in(folder / name) for name in ("calm", "shot_at"))
     codes = [life(calm, step, 1, 0, random.Random(seed)).code for step in STEPS]
-    lives = list(shoot(shot_at, kills, random.Random(seed)))
+    lives = list(shoot(shot_at, kills, 8 * pairs // max(1, kills), random.Random(seed)))
     shots = Counter(shot for one in lives for shot in one.shots)
     faults = [f"the calm run ended with exit codes {codes}"] if any(codes) else []
     faults += _of_lives(lives, shot_at)
@@ -159,13 +159,13 @@ def place_in(place: Path) -> Path:
     return place
 
 
-def shoot(place: Path, kills: int, draw: random.Random) -> Iterator[Life]:
+def shoot(place: Path, kills: int, files_apart: int, draw: random.Random) -> Iterator[Life]:
     """Lives of the steps, one after the other, each until it is done."""
     left = kills
     for step in STEPS:
         here = round(left * SHARE[step])
         while True:
-            one = life(place, step, 2, here, draw)
+            one = life(place, step, 2, here, draw, files_apart)
             left, here = left - len(one.shots), here - len(one.shots)
             yield one
             if one.code == 0:
@@ -174,8 +174,14 @@ def shoot(place: Path, kills: int, draw: random.Random) -> Iterator[Life]:
                 return
 
 
-def life(place: Path, step: str, workers: int, shots: int, draw: random.Random) -> Life:
-    """One process of a step, which gets at most so many shots before it is left to end."""
+def life(
+    place: Path, step: str, workers: int, shots: int, draw: random.Random, files_apart: int = 0
+) -> Life:
+    """One process of a step, which gets at most so many shots before it is left to end.
+
+    Most lives get their first one after they have made some files, up to ``files_apart``: so shots
+    are spread over the work.
+    """
     if step == "40":
         select_all(place)
     one, told = Life(step), place / f"life-{len(list(place.glob('life-*'))):03}.txt"
@@ -185,7 +191,7 @@ def life(place: Path, step: str, workers: int, shots: int, draw: random.Random) 
     with told.open("wb") as stream:
         child = subprocess.Popen(line, stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT)
     if shots and draw.random() > AT_START:
-        _await_work(child, place / "data")
+        _await_work(child, place / "data", draw.randint(1, 1 + files_apart))
     while len(one.shots) < shots and "main" not in one.shots:
         try:
             child.wait(draw.uniform(*APART_S))
@@ -199,15 +205,15 @@ def life(place: Path, step: str, workers: int, shots: int, draw: random.Random) 
     return one
 
 
-def _await_work(child: subprocess.Popen[bytes], data: Path) -> None:
-    """Until a life has made a file, or has ended: on a busy machine most shots would come before.
+def _await_work(child: subprocess.Popen[bytes], data: Path, wanted: int) -> None:
+    """Until a life has made so many files, or has ended.
 
     Step 20 makes its files in the end: there its workers tell.
     """
     before, inventory = set(data.rglob("*")), data / "_inventory" / f"{INVENTORY}.csv"
     while child.poll() is None:
         working = not inventory.is_file() and any(_workers(child.pid))
-        if working or any(not p.name.startswith(".") for p in set(data.rglob("*")) - before):
+        if working or len(set(data.rglob("*")) - before) >= wanted:
             return
         time.sleep(0.05)
 

@@ -16,6 +16,15 @@ from sensor2sensor.core.errors import InputError, ProductError
 _PATTERN = frozenset("*?[]\\")
 
 
+def below(path: Path, root: Path) -> str:
+    """A path that was found below a folder, as tables name it: with forward slashes."""
+    # Thousands are named again and again, and Path.relative_to takes its time.
+    prefix, text = f"{root}{os.sep}", str(path)
+    if not text.startswith(prefix):
+        return path.relative_to(root).as_posix()
+    return text[len(prefix) :].replace(os.sep, "/")
+
+
 def fault_of(path: Path, *, typed: bool = False) -> str | None:
     r"""Why no file can have this path here, as the end of a sentence; None where one can.
 

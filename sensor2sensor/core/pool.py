@@ -83,19 +83,19 @@ class Pool:
             _gone(self._processes.values(), GRACE_S)
 
     def _submit(self, work: Attempt[Any, Any], item: Any, workers: int) -> Future[Any]:
+        if self._executor is None:
+            # A fork would copy GDAL's and TensorFlow's threads' locks in whatever state they are.
+            told, context = (debugging.get(),), get_context("spawn")
+            self._executor = ProcessPoolExecutor(
+                workers, mp_context=context, initializer=begin_work, initargs=told
+            )
+            self._processes = {}
         # Ctrl-C reaches every process of a terminal; what workers do then is for this one to say.
+        # (Not around the above, which starts multiprocessing's tracker: that lets SIGINT in again.)
         with _withheld(signal.SIGINT):
-            if self._executor is None:
-                # A fork would copy GDAL's and TensorFlow's threads' locks in whatever state they
-                # are.
-                told, context = (debugging.get(),), get_context("spawn")
-                self._executor = ProcessPoolExecutor(
-                    workers, mp_context=context, initializer=begin_work, initargs=told
-                )
-                self._processes = {}
             future = self._executor.submit(_worked, work, item)
-            # Python 3.14 has a method that ends them; until then this is how to know them.
-            self._processes.update(self._executor._processes or {})
+        # Python 3.14 has a method that ends them; until then this is how to know them.
+        self._processes.update(self._executor._processes or {})
         return future
 
 
@@ -132,6 +132,7 @@ def begin_work(debug: bool) -> None:
     prepare(debug=debug)
     streams.forgive()
     signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
 
 

@@ -49,6 +49,9 @@ class BandSpec(Frozen):
     it was measured. ``reference`` is False of a target band that nobody measured at the target's
     resolution (B11 and B12 of SEN2VENuS): what is stored is its input, each value repeated, so no
     loss and no metric may hold a prediction against it.
+
+    ``error`` is the most by which a stored value may differ from the one that was given, in the
+    band's unit: half a step of values kept as scaled integers, 0 of what is stored as it is.
     """
 
     name: str
@@ -62,6 +65,7 @@ class BandSpec(Frozen):
     # Not written at their defaults: data sets without them keep their bytes.
     native_px: Annotated[int, LATER, Field(ge=1, exclude_if=lambda px: px == 1)] = 1
     reference: Annotated[bool, LATER, Field(exclude_if=lambda known: known)] = True
+    error: Annotated[float, LATER, Field(ge=0, exclude_if=lambda most: most == 0)] = 0.0
 
     @field_validator("value_range")
     @classmethod

@@ -28,6 +28,8 @@ from sensor2sensor.dataset.example import example_class
 Array = npt.NDArray[Any]
 XY_DTYPE = "float32"  # metres within a tile: half a millimetre at 5 km
 HEADER_BYTES, FOOTER_BYTES = 12, 4  # TFRecord frame: length and its CRC, data, CRC of the data
+_WHOLE = "are they reflectances made from integer digital numbers?"
+_FLOATS = "build the data set anew without --compact"
 STORED_TOLERANCE = 2e-7  # physical units; what float32 itself loses around 1
 
 
@@ -77,7 +79,8 @@ def to_stored(values: Array, bands: tuple[BandSpec, ...], dtype: str, where: str
     """Physical values ``[..., C]`` in the type they are stored in.
 
     Raises:
-        DatasetError: Values are not finite, or the type cannot hold them without loss.
+        DatasetError: Values are not finite, or the type cannot hold them within the bands' error,
+            which mostly is none.
     """
     if not np.isfinite(values).all():
         bad = [b.name for i, b in enumerate(bands) if not np.isfinite(values[..., i]).all()]
@@ -90,11 +93,12 @@ def to_stored(values: Array, bands: tuple[BandSpec, ...], dtype: str, where: str
     limits = np.iinfo(np.dtype(dtype))
     error = np.abs((stored + shift) / divisor - values)
     bad_range = bool((stored < limits.min).any() or (stored > limits.max).any())
-    if bad_range or float(error.max(initial=0.0)) > STORED_TOLERANCE * _magnitude(values):
+    allowed = STORED_TOLERANCE * _magnitude(values) + np.array([band.error for band in bands])
+    if bad_range or bool((error > allowed).any()):
         raise DatasetError(
             f"values do not fit {dtype} with the bands' scale and offset",
             where=where,
-            hint="are they reflectances made from integer digital numbers?",
+            hint=_FLOATS if any(band.error for band in bands) else _WHOLE,
         )
     return np.ascontiguousarray(stored.astype(dtype))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -26,24 +27,36 @@ _STEP_RAD = math.radians(0.05)  # 5.6 km: the sagitta of such a chord is below o
 def overlap_fraction(a: Any, b: Any, epsg: int | None = None) -> float:
     """Share of footprint ``a`` that footprint ``b`` covers.
 
+    Areas are those of the ellipsoid: both are measured in an equal-area projection centred near
+    ``a``, which neither 180 degrees east nor a pole divides. UTM's areas grow across a tile, by up
+    to a thousandth, and more beyond its zone.
+
     Args:
         a: shapely geometry in degrees (longitude, latitude); the Sentinel-2 footprint.
         b: shapely geometry in degrees; the Sentinel-3 footprint, anywhere on Earth.
-        epsg: projected system in which areas are measured, normally the UTM zone of the tile;
-            without it a Lambert azimuthal equal-area projection centred on ``a``.
+        epsg: has no effect; where the tile lies is known by its footprint.
 
     Returns:
         A number in [0, 1]; 0.0 where either footprint is empty or they lie apart.
     """
     if not _near(a, b):
         return 0.0
-    # UTM's scale changes by less than a thousandth over a tile, and a share hides most of that.
-    crs = f"EPSG:{epsg}" if epsg is not None else _local_equal_area(a)
-    first, second = project(a, crs), project(b, crs)
+    crs = _equal_area_near(_cap_of(a)[0])
+    first, second = _projected(a, crs), _projected(b, crs)
     if first.area <= 0.0:
         return 0.0
     share = float(first.intersection(second).area / first.area)
     return min(1.0, max(0.0, share))
+
+
+# A scene meets several passes and a pass several scenes, one after the other by time.
+@lru_cache(maxsize=256)
+def _projected(geometry: Any, crs: str) -> Any:
+    import shapely
+
+    made = project(geometry, crs)
+    shapely.prepare(made)
+    return made
 
 
 def project(geometry: Any, crs: str) -> Any:
@@ -178,12 +191,16 @@ def _arc(start: Floats, end: Floats) -> Floats:
 
 def _near(a: Any, b: Any) -> bool:
     """Whether two footprints can touch at all; also keeps antipodal rings from turning over."""
-    rings_a, rings_b = polygons_of(a), polygons_of(b)
-    if not rings_a or not rings_b:
+    if not polygons_of(a) or not polygons_of(b):
         return False
-    (centre_a, radius_a), (centre_b, radius_b) = _cap(rings_a), _cap(rings_b)
+    (centre_a, radius_a), (centre_b, radius_b) = _cap_of(a), _cap_of(b)
     apart = math.acos(float(np.clip(centre_a @ centre_b, -1.0, 1.0)))
-    return apart <= radius_a + radius_b + _STEP_RAD and not _antipodal(centre_a, rings_b)
+    return apart <= radius_a + radius_b + _STEP_RAD and not _antipodal(centre_a, b)
+
+
+@lru_cache(maxsize=4096)
+def _cap_of(geometry: Any) -> tuple[Floats, float]:
+    return _cap(polygons_of(geometry))
 
 
 def _cap(polygons: list[Any]) -> tuple[Floats, float]:
@@ -197,22 +214,30 @@ def _cap(polygons: list[Any]) -> tuple[Floats, float]:
     return centre, float(np.arccos(cosines.min()))
 
 
-def _antipodal(centre: Floats, polygons: list[Any]) -> bool:
-    """Whether the polygons hold the point opposite to ``centre``, where projections break."""
+def _antipodal(centre: Floats, geometry: Any) -> bool:
+    """Whether a geometry holds the point opposite to ``centre``, where projections break."""
     import shapely
 
-    opposite, radius = _cap(polygons)
+    opposite, radius = _cap_of(geometry)
     if math.acos(float(np.clip(-centre @ opposite, -1.0, 1.0))) > radius:
         return False
     crs = _equal_area_at(-centre)
+    polygons = polygons_of(geometry)
     return any(_project_polygon(p, crs).contains(shapely.Point(0.0, 0.0)) for p in polygons)
 
 
-def _local_equal_area(geometry: Any) -> str:
-    return _equal_area_at(_cap(polygons_of(geometry))[0])
+def _equal_area_near(centre: Floats) -> str:
+    """One projection for all scenes of a tile: its centre does not matter, whole degrees do."""
+    lat = math.degrees(math.atan2(float(centre[2]), math.hypot(float(centre[0]), float(centre[1]))))
+    lon = math.degrees(math.atan2(float(centre[1]), float(centre[0])))
+    return _equal_area(f"{round(lat)}", f"{round(lon)}")
 
 
 def _equal_area_at(centre: Floats) -> str:
     lat = math.degrees(math.atan2(float(centre[2]), math.hypot(float(centre[0]), float(centre[1]))))
     lon = math.degrees(math.atan2(float(centre[1]), float(centre[0])))
-    return f"+proj=laea +lat_0={lat:.6f} +lon_0={lon:.6f} +datum=WGS84 +units=m"
+    return _equal_area(f"{lat:.6f}", f"{lon:.6f}")
+
+
+def _equal_area(lat: str, lon: str) -> str:
+    return f"+proj=laea +lat_0={lat} +lon_0={lon} +datum=WGS84 +units=m"

@@ -45,6 +45,18 @@ S2_NATIVE_RESOLUTION_M: dict[str, int] = {
 
 OLCI_BANDS: tuple[str, ...] = tuple(f"Oa{number:02d}" for number in range(1, 22))
 
+# ``scale_factor`` of the radiances of both satellites' products from 2017 on: the steps in which
+# those of any product are kept. A product is read by its own.
+_SCALES = (
+    0.013946459628641605, 0.013387260027229786, 0.012148120440542698, 0.011519820429384708,
+    0.010095260106027126, 0.012353800237178802, 0.008791609667241573, 0.008765390142798424,
+    0.009510300122201443, 0.007733779959380627, 0.006755230017006397, 0.007199599873274565,
+    0.007496839854866266, 0.008651199750602245, 0.005267790053039789, 0.005302669946104288,
+    0.004930039867758751, 0.0054996199905872345, 0.005028469953685999, 0.003263779915869236,
+    0.0032411799766123295,
+)  # fmt: skip
+OLCI_SCALES: dict[str, float] = dict(zip(OLCI_BANDS, _SCALES, strict=True))
+
 # Nominal centres (the characterised ones vary by detector: `lambda0` of instrument_data.nc).
 OLCI_WAVELENGTHS_NM: dict[str, float] = dict(
     zip(

@@ -17,7 +17,7 @@ from typing import Any
 from sensor2sensor.core.archives import ProductFiles
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.parallel import Failure, attempt
-from sensor2sensor.core.paths import fault_of
+from sensor2sensor.core.paths import below, fault_of
 from sensor2sensor.core.watched import Watch, open_watched, overheard
 from sensor2sensor.products.candidates import has_metadata
 from sensor2sensor.products.facts import facts_of, product_of
@@ -76,7 +76,7 @@ class Search:
 
     def below(self, path: Path) -> str:
         """A path as an inventory names it."""
-        return path.relative_to(self.root).as_posix()
+        return below(path, self.root)
 
 
 @dataclass

@@ -9,7 +9,7 @@ believed, the first that speaks:
   (its maintainers: that flag is the truth, the offset may be wrong). It was said of COGs; of a
   JPEG 2000 it is believed only where the numbers themselves show it;
 * `raster:bands` of the item, unless an offset is said of a baseline that has none;
-* the offset list of a product XML;
+* the offset list of a product XML, of JPEG 2000 beside it;
 * the baseline: none has an offset before 04.00. From 04.00 on the JPEG 2000 of the buckets are
   those of the ground segment, with -1000; of a GeoTIFF nothing is known then, and it is refused.
 """
@@ -29,6 +29,7 @@ from sensor2sensor.products.s2_metadata import (
     FIRST_WITH_OFFSETS,
     KNOWN_BASELINES,
     LEVELS,
+    stated_baseline,
     stated_offsets,
     stated_quantification,
 )
@@ -97,11 +98,8 @@ def radiometry(
     stated = _by_item(files, described, images)
     if stated is not None:
         return stated
-    if product_xml is not None and described.applied is None:
-        level = LEVELS[product_xml.name]
-        offsets, warnings = stated_offsets(product_xml, level, _known(described))
-        quantification = stated_quantification(product_xml, level)
-        return Radiometry(quantification, offsets, "product XML", warnings)
+    if product_xml is not None and described.applied is None and _as_made(images):
+        return _by_product(product_xml)
     return _by_baseline(files, described, images)
 
 
@@ -210,14 +208,25 @@ def _by_item(
     return Radiometry(round(1.0 / scale, 6), without | offsets, "raster:bands", warnings)
 
 
+def _by_product(root: Element) -> Radiometry:
+    """What a product XML says of the images that it was made with."""
+    level, baseline = LEVELS[root.name], stated_baseline(root)
+    offsets, warnings = stated_offsets(root, level, baseline)
+    return Radiometry(stated_quantification(root, level), offsets, "product XML", warnings)
+
+
+def _as_made(images: Mapping[str, str]) -> bool:
+    """Whether images are as the ground segment made them; GeoTIFFs were made of them by others."""
+    return all(name.lower().endswith(".jp2") for name in images.values())
+
+
 def _by_baseline(
     files: ProductFiles, described: Described, images: Mapping[str, str]
 ) -> Radiometry:
     baseline = _known(described)
     if baseline in KNOWN_BASELINES and baseline < FIRST_WITH_OFFSETS:
         return _uniform(0.0, "baseline")
-    as_made = all(name.lower().endswith(".jp2") for name in images.values())
-    if baseline in KNOWN_BASELINES and (as_made or described.applied is False):
+    if baseline in KNOWN_BASELINES and (_as_made(images) or described.applied is False):
         return _uniform(STANDARD_OFFSET, "baseline")
     lacking = "no boa_offset_applied, no raster:bands" if described.codings else "no STAC item"
     what = f"nothing says whether its numbers carry an offset (baseline {baseline}; {lacking})"

@@ -91,7 +91,7 @@ def product_facts(root: Element) -> ProductFacts:
     if level is None:
         raise ProductError(f"root element {root.name} is no Sentinel-2 product", where=root.where)
     name = product_name(root, f"{_INFO}/PRODUCT_URI", ".SAFE")
-    baseline = _baseline(root)
+    baseline = stated_baseline(root)
     offsets, warnings = stated_offsets(root, level, baseline)
     return ProductFacts(
         name=name,
@@ -122,7 +122,8 @@ def renew(root: Element) -> None:
             node.tag = space + brace + plain
 
 
-def _baseline(root: Element) -> str:
+def stated_baseline(root: Element) -> str:
+    """The processing baseline, like `04.00`."""
     text = root.string(f"{_INFO}/PROCESSING_BASELINE")
     if not re.fullmatch(r"\d\d\.\d\d", text):
         raise ProductError(

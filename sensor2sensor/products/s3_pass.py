@@ -22,7 +22,7 @@ from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.footprints import bridged
 from sensor2sensor.products.acquisitions import frame_of, s3_order
 from sensor2sensor.products.bands import OLCI_BANDS
-from sensor2sensor.products.s3_reader import S3Reader
+from sensor2sensor.products.s3_reader import TIME_FILE, S3Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -190,7 +190,11 @@ class PassReader(S3Reader):
 
 
 def _rows_of(frames: Sequence[tuple[S3Product, S3Reader]]) -> list[_Rows]:
-    """The rows of each frame, those left out that the frame before it has already."""
+    """The rows of each frame, those left out that the frame before it has already.
+
+    Raises:
+        ProductError: time stamps contradict the sensing periods.
+    """
     found: list[_Rows] = []
     start, seen = 0, None
     # Between start and stop rows are known to one row: better one twice than one lost.
@@ -199,8 +203,10 @@ def _rows_of(frames: Sequence[tuple[S3Product, S3Reader]]) -> list[_Rows]:
         times = frame.row_times(reader, slice(None))
         half_a_row = (times[-1] - times[0]) / (2 * (len(times) - 1))
         margin = half_a_row if stamped else -half_a_row
-        first = 0 if seen is None else int(np.searchsorted(times, seen + margin))
-        if first < frame.rows:
-            found.append(_Rows(frame, reader, first, start))
-            start, seen = found[-1].stop, times[-1]
+        first = 0 if seen is None else int((times < seen + margin).sum())
+        if 2 * first > frame.rows + 2:  # by its sensing period it shares less
+            what = f"time stamps say that {first} of its {frame.rows} rows are in the frame before"
+            raise ProductError(what, where=frame.files.where(TIME_FILE))
+        found.append(_Rows(frame, reader, first, start))
+        start, seen = found[-1].stop, times[-1]
     return found

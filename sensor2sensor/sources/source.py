@@ -40,7 +40,8 @@ class Item:
             its own name where that is not known.
         made_from: What its bytes depend on beside the contract, as JSON: SHA-256 or sizes and
             times of its files, numbers from tables. Equal ones are never made twice.
-        split: ``train``, ``val`` or ``test`` where the splits are given.
+        split: ``train``, ``val`` or ``test`` where the splits are given; of an item that is read,
+            the split it is written to.
         place: Where it lies; None where nobody knows a projection.
         overpass: Which look at the ground it is from (platform and time, a flight, a date), the
             same for all samples of it: intervals of scores count these. Empty where not known.

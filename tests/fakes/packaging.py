@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -28,7 +29,11 @@ def write(path: Path, text: str) -> None:
 
 def members(folder: Path) -> list[str]:
     """Return the files below a folder, sorted, with forward slashes."""
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    above = len(str(folder)) + 1
+    walk = os.walk(folder)
+    return sorted(
+        f"{at}/{name}"[above:].replace(os.sep, "/") for at, _, names in walk for name in names
+    )
 
 
 def pack(folder: Path) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,13 +16,14 @@ def _grid(values: NDArray) -> str:
     return step + tag("Values_List", rows.replace("nan", "NaN"))
 
 
-def _angles(facts: Facts) -> str:
+@lru_cache(maxsize=16)
+def _angles(sun: tuple[float, float]) -> str:
     across = np.arange(23)[None, :] - 11.0
     down = np.arange(23)[:, None] - 11.0
-    zenith = _grid(facts.sun[0] - 0.034 * across + 0.028 * down)
-    azimuth = _grid(facts.sun[1] + 0.051 * across - 0.047 * down)
-    mean = tag("ZENITH_ANGLE", facts.sun[0], unit="deg")
-    mean += tag("AZIMUTH_ANGLE", facts.sun[1], unit="deg")
+    zenith = _grid(sun[0] - 0.034 * across + 0.028 * down)
+    azimuth = _grid(sun[1] + 0.051 * across - 0.047 * down)
+    mean = tag("ZENITH_ANGLE", sun[0], unit="deg")
+    mean += tag("AZIMUTH_ANGLE", sun[1], unit="deg")
     view = _grid(6.0 + 0.2 * across + 0.0 * down), _grid(101.0 + 0.1 * down + 0.0 * across)
     views = "".join(
         tag(
@@ -84,7 +87,7 @@ xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_{level}_Tile_Metadata.x
       {_geocoding(facts)}
     </Tile_Geocoding>
     <Tile_Angles metadataLevel="Standard">
-      {_angles(facts)}
+      {_angles(facts.sun)}
     </Tile_Angles>
   </n1:Geometric_Info>
   <n1:Quality_Indicators_Info metadataLevel="Standard">

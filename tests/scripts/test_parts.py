@@ -108,6 +108,7 @@ def test_parts_joined_are_what_one_run_makes(case, capsys):
     assert step(root) == code and tree(folder) == made
 
 
+@pytest.mark.parametrize("case", ["40"], indirect=True)
 def test_parts_at_once_do_not_meet(case):
     step, root, folder, code = case
     made = whole(step, root, folder, code)
@@ -137,6 +138,7 @@ def test_what_a_part_made_and_is_gone_is_no_gap_to_be_filled_in(case, capsys):
     assert not lost.exists()
 
 
+@pytest.mark.parametrize("case", ["50"], indirect=True)
 def test_other_options_or_another_version_are_named(case, capsys, monkeypatch):
     step, root, *_ = case
     step(root, "--part", "1/2")

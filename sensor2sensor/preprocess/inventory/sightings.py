@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sensor2sensor.core.paths import below
 from sensor2sensor.core.times import format_utc, parse_utc
 from sensor2sensor.products.acquisitions import (
     Acquisition,
@@ -103,7 +104,7 @@ def sentinel3_sightings(
 
 def relative(path: Path, root: Path) -> str:
     """The path as it stands in the inventory: below the archive root, with forward slashes."""
-    return path.relative_to(root).as_posix()
+    return below(path, root)
 
 
 def grid_of(product: S2Product) -> Grid:

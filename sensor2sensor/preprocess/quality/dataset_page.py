@@ -60,7 +60,8 @@ def _facts(found: Dataset) -> list[tuple[str, str]]:
     told.append((" / ".join(map(str, blocks)), f"{word}, train / val / test"))
     if days := {row.overpass for row in found.placed if row.overpass}:
         told.append((str(len(days)), "overpasses"))
-    told.append((f"{contract.factor:g}", "times finer than the input"))
+    if contract.factor != 1:
+        told.append((f"{contract.factor:g}", "times finer than the input"))
     return told
 
 
@@ -201,11 +202,8 @@ def _bands(found: Dataset) -> str:
     )
     for side, bands, first in sides:
         if first + len(bands) <= len(measured.bands) and len(measured.tiles):
-            means = {
-                band.name: measured.part("mean")[:, first + at] for at, band in enumerate(bands)
-            }
-            title = f"{side.capitalize()}: means of the tiles"
-            drawn.append(parts.band_boxes(title, bands[0].unit, means))
+            means = measured.part("mean")[:, first : first + len(bands)]
+            drawn += _boxes(f"{side.capitalize()}: means of the tiles", bands, means)
         rows = [
             _band(band, one, _stored(found, side))
             for band, one in zip(bands, contract.statistics[side], strict=True)
@@ -213,6 +211,16 @@ def _bands(found: Dataset) -> str:
         heads = ["band", "mean", "deviation", "value range", "least", "most", "unit", "stored as"]
         tables.append(listed(heads, rows, f"{side.capitalize()} bands over the train split"))
     return panels([one for one in drawn if one]) + "".join(tables)
+
+
+def _boxes(title: str, bands: Sequence[BandSpec], means: Any) -> list[str]:
+    """A panel for each unit: decibels and reflectances have no axis in common."""
+    units = dict.fromkeys(band.unit for band in bands)
+    of = {unit: [at for at, band in enumerate(bands) if band.unit == unit] for unit in units}
+    return [
+        parts.band_boxes(title, unit, {bands[at].name: means[:, at] for at in places})
+        for unit, places in of.items()
+    ]
 
 
 def _stored(found: Dataset, side: str) -> str:
@@ -224,7 +232,8 @@ def _band(band: BandSpec, one: BandStatistics, dtype: str) -> list[str]:
         band.name, band.wavelength_nm, (one.mean, one.std, one.minimum, one.maximum)
     )
     span = f"{number(one.low)} to {number(one.high)}"
-    step = "" if dtype == "float32" else f"\nsteps of {band.scale:g}"
+    step = "" if dtype == "float32" else f"\nsteps of {band.scale:.2g}"
+    step += f", error {band.error:.2g}" if band.error else ""
     return [label, mean, std, span, least, most, band.unit, f"{dtype}{step}"]
 
 

@@ -25,6 +25,8 @@ def held_options(source: Source, options: WriteOptions) -> dict[str, Any]:
     As they come back from a file, where a tuple is a list: else a repeat would find them changed.
     """
     held: dict[str, Any] = json.loads(json.dumps(dict(source.options)))
+    # Data sets from before there was a choice were not, and do not say so.
+    held |= {"compact": True} if options.compact else {}
     if source.options_say_all:
         return held
     # Records from before it was claimed were not held against each other.

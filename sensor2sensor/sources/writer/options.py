@@ -28,6 +28,7 @@ class WriteOptions:
         limit: Take only so many items of the listing, the first; None for all.
         part: Write a share of the files, and leave what is of the whole data set.
         merge: Join so many parts.
+        compact: Store inputs as scaled integers, with their error stated.
     """
 
     shard: int = 1
@@ -38,6 +39,7 @@ class WriteOptions:
     limit: int | None = None
     part: Part | None = None
     merge: int | None = None
+    compact: bool = False
 
 
 def add_arguments(
@@ -54,6 +56,12 @@ def add_arguments(
     if ratios is not None:
         _add_ratios(add, *ratios)
     add("--shard", type=int, default=1, metavar="N", help="tiles packed in one file (1)")
+    add(
+        "--compact",
+        action="store_true",
+        help="inputs as 16-bit integers: half the bytes, each value within half a step, which"
+        " dataset.json states",
+    )
     add(
         "--add",
         action="store_true",
@@ -124,4 +132,5 @@ def write_options(args: argparse.Namespace) -> WriteOptions:
         args.limit,
         args.part,
         args.merge,
+        args.compact,
     )

@@ -12,6 +12,7 @@ from sensor2sensor.core.cluster import require_folders
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.notices import require_tensorflow
 from sensor2sensor.core.parts import Parts, of_a_part, of_the_whole
+from sensor2sensor.dataset.compact import compacted
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import DROPPED
 from sensor2sensor.dataset.splits import SplitRule
@@ -53,6 +54,9 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     if not options.dry_run:
         require_tensorflow()
     require_folders(data_root)
+    if options.compact:
+        source.drafts = tuple(map(compacted, source.drafts))
+        source.command += " --compact"
     report = cli.StepReport(f"step {source.step}", dry_run=options.dry_run)
     given = source.drafts[0].split_policy.by == "given"
     listing = source.plan().first(options.limit, given=given)

@@ -114,3 +114,59 @@ def test_every_step_shares_one_transformer_of_a_pair_and_it_is_longitude_first(r
     x_m, y_m = from_lonlat(32617).transform(-81.0, 0.0)
     assert (x_m, y_m) == (pytest.approx(500_000.0), pytest.approx(0.0, abs=1e-6))
     assert to_lonlat(32617).transform(x_m, y_m) == (pytest.approx(-81.0), pytest.approx(0.0))
+
+
+def quad(*corners: tuple[float, float]) -> shapely.Polygon:
+    return shapely.Polygon(corners)
+
+
+@pytest.mark.parametrize(
+    ("west", "south", "share"),
+    [(170, -5, 0.5), (170, 0, 0.25), (-180, 0, 0.25), (-180, -5, 0.5)],
+)
+def test_halves_and_quarters_at_180_degrees_east(west, south, share):
+    """Meridians and the equator are great circles: the parts are equal by symmetry."""
+    a = quad((179, -1), (-179, -1), (-179, 1), (179, 1))
+    b = shapely.box(west, south, west + 10, 5)
+    assert overlap_fraction(a, b) == pytest.approx(share, abs=1e-6)
+
+
+@pytest.mark.parametrize(("east", "share"), [(90, 0.25), (45, 0.125), (180, 0.5)])
+@pytest.mark.parametrize("lat", [89.3, -89.3])
+def test_sectors_of_a_tile_that_holds_a_pole(east, share, lat):
+    side = 1 if lat > 0 else -1
+    a = quad(*((lon, lat) for lon in (45, 135, -135, -45)))
+    b = quad((0, 90 * side), (0, 60 * side), (east / 2, 60 * side), (east, 60 * side))
+    assert overlap_fraction(a, b) == pytest.approx(share, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("epsg", "x", "y"),
+    [
+        (32633, 699960.0, 5000040.0),  # the edge of a zone, where UTM's scale changes most
+        (32601, 300000.0, 7000000.0),  # 180 degrees east
+        (32633, 499980.0, 9400000.0),  # beyond UTM
+        (32733, 199980.0, 9800020.0),
+    ],
+)
+def test_shares_are_those_of_areas_on_the_ellipsoid(epsg, x, y):
+    geod = Geod(ellps="WGS84")
+
+    def area(polygon):
+        return abs(geod.geometry_area_perimeter(polygon)[0])
+
+    a = utm_square(epsg, x, y, 109_800.0)
+    for east in (0.0, 73_200.0):
+        b = utm_square(epsg, x + east, y, 36_600.0)
+        expected = area(b) / area(a)
+        # Between vertices geodesics and great circles part by some metres; UTM is off by more.
+        assert overlap_fraction(a, b) == pytest.approx(expected, abs=2e-5)
+
+
+def test_a_pass_counts_the_same_beside_any_other(monkeypatch):
+    """Projections are kept: no footprint may be taken for another."""
+    a = utm_square(32601, 300000.0, 7000000.0, 109_800.0)
+    parts = [utm_square(32601, 300000.0 + 10_980.0 * n, 7000000.0, 109_800.0) for n in range(11)]
+    for _ in range(2):
+        found = [overlap_fraction(a, part) for part in parts]
+        assert found == pytest.approx([1 - n / 10 for n in range(11)], abs=1e-3)

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from sensor2sensor.core import files
+from sensor2sensor.dataset.bands import float_band
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import DROPPED, read_split
 from sensor2sensor.preprocess.quality import command, dataset, tile_page, tiles
+from sensor2sensor.preprocess.quality.dataset_page import _boxes
 from sensor2sensor.preprocess.quality.dataset_page import page_of as dataset_page_of
 from sensor2sensor.preprocess.quality.measured import Measured
 from sensor2sensor.preprocess.quality.tile_page import page_of
@@ -232,3 +234,13 @@ def test_a_browser_runs_the_page_without_a_word(root: Path, tmp_path: Path) -> N
     )
     assert 'title="sort"' in done.stdout and re.search(r"<html[^>]*class=\"js\"", done.stdout)
     assert "CONSOLE" not in done.stderr
+
+
+def test_bands_of_several_units_have_an_axis_each() -> None:
+    bands = [float_band("B02", "reflectance", 492.4), float_band("VV", "dB", None)]
+    drawn = _boxes("Input", bands, np.array([[0.1, -12.0], [0.3, -9.0]]))
+    assert [(">reflectance<" in one, ">dB<" in one) for one in drawn] == [
+        (True, False),
+        (False, True),
+    ]
+    assert "median 0.200" in drawn[0] and "median -10.50" in drawn[1]

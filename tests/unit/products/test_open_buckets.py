@@ -146,6 +146,8 @@ def test_what_nothing_tells_is_refused_with_a_way_to_say_it(safes, tmp_path):
     assert "boa_offset_applied is false, and raster:bands has no offset" in unknown(none)
     assert "\n" not in unknown(none)
     tile = as_tile(safe, tmp_path / "e")
+    shutil.copy(safe / "MTD_MSIL2A.xml", tile / "product_metadata.xml")
+    assert open_s2(tile).offset_source == "product XML" and open_s2(tile).offsets["B02"] == -1000.0
     for path in tile.rglob("B*.jp2"):
         path.rename(path.with_suffix(".tif"))
     assert "no STAC item" in unknown(tile)

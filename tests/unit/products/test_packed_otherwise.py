@@ -19,7 +19,7 @@ from tests.unit.products.packed import NAME, only, pack
 
 Maker = Callable[..., Path]
 TARS = {
-    "tar": "w", "SAFE.tar": "w", "tar.gz": "w:gz", "tgz": "w:gz", "tar.bz2": "w:bz2",
+    "tar": "w", "tgz": "w:gz", "tar.bz2": "w:bz2",
     "txz": "w:xz", "zip": "w",
 }  # fmt: skip
 

@@ -208,6 +208,20 @@ def test_rows_without_time_stamps_are_joined_by_start_and_stop(
     assert (steps >= 0).all() and abs(int(steps.mean()) - 44_001) < 5_000
 
 
+def test_time_stamps_that_contradict_the_sensing_period_lose_no_row_in_silence(
+    passes: dict[str, Pair], tmp_path: Path
+) -> None:
+    first, second = _copies(passes, tmp_path)
+    with h5py.File(second.path / "time_coordinates.nc", "r+") as file:
+        file["time_stamp"][...] -= 1_000_000
+    with (
+        pytest.raises(ProductError, match="23 of its 23 rows are in the frame before") as caught,
+        joined([first, second]).open(),
+    ):
+        pass
+    assert second.path.name in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("later", "other", "said"),
     [

@@ -14,8 +14,7 @@ from tests.fakes.sen2cor import sen2cor
 BANDS = ("B02", "B8A")
 
 
-@pytest.mark.parametrize("old", [False, True])
-@pytest.mark.parametrize("resolutions", [(20,), (60,), (20, 60)])
+@pytest.mark.parametrize("resolutions, old", [((20,), False), ((60,), False), ((20, 60), True)])
 def test_it_is_read_at_the_resolutions_it_was_made_at(tmp_path, resolutions, old):
     sen2cor(tmp_path / "a", *resolutions, old=old)
     baseline = "02.04" if old else "05.09"
