@@ -11,9 +11,9 @@ import subprocess
 import sys
 
 NAMES = (
-    "startup", "step40", "reader", "metrics_speed", "pictures", "loop", "deterministic", "step",
-    "train_step", "clouds", "gain", "coverage", "false_rejections", "predict", "report",
-    "drift",
+    "startup", "inventory", "step40", "reader", "metrics_speed", "pictures", "loop",
+    "deterministic", "step", "train_step", "clouds", "gain", "coverage", "false_rejections",
+    "predict", "report", "drift",
 )  # fmt: skip
 
 

@@ -56,7 +56,8 @@ def _tiles_of_safe(files: ProductFiles) -> set[str]:
     return {tile for one in granules for tile in tiles_in(one.decode("latin-1"))}
 
 
-def _is_open_form(files: ProductFiles) -> bool:
+def is_of_bucket(files: ProductFiles) -> bool:
+    """Whether files are of an open bucket's form, if damaged: names and what describes them."""
     try:
         return is_open_form(files)
     except ProductError:  # its reader says what is wrong with it
@@ -72,7 +73,7 @@ def _tiles_of_item(files: ProductFiles) -> set[str]:
 FORMS = (
     Form("S3", _is_sen3, read_s3),
     Form("S2", _is_safe, read_s2, _tiles_of_safe),
-    Form("S2", _is_open_form, read_s2, _tiles_of_item),
+    Form("S2", is_of_bucket, read_s2, _tiles_of_item),
 )
 
 _TILE_HINT = re.compile(r"_(T\d{2}[A-Z]{3})(?=_|\.|$)", re.IGNORECASE)

@@ -116,7 +116,8 @@ def test_row_12_a_swath_of_fill_values_gives_no_tile(both, capsys) -> None:
             file["Oa08_radiance"][...] = 65535
         with h5py.File(partner / "instrument_data.nc", "r+") as file:
             file["detector_index"][...] = -1
-    fails_alone(both, capsys, ["no OLCI 35"], "--no-verify", "--grid")
+    # All of 103 041 places that are drawn are tried; only the first of them are read.
+    fails_alone(both, capsys, ["no OLCI"], "--no-verify")
 
 
 @pytest.mark.parametrize(
@@ -170,10 +171,10 @@ def test_row_19_a_worker_that_is_killed_twice_over_one_scene(both, tmp_path, cap
     place.mkdir()
     (name,) = (path.name for path in (both / "s2").glob("*.SAFE"))
     (place / "sitecustomize.py").write_text(KILLER.replace("MARK", f"{name}/MTD_MSI"))
-    monkeypatch.setenv(
-        "PYTHONPATH", str(place)
-    )  # for the workers, which are processes of their own
-    fails_alone(both, capsys, ["the worker process was killed twice"], "--workers", "2")
+    monkeypatch.setenv("PYTHONPATH", str(place))  # of the workers, processes of their own
+    fails_alone(
+        both, capsys, ["worker process", "exit code 137, and with it alone"], "--workers", "2"
+    )
 
 
 @pytest.mark.parametrize(

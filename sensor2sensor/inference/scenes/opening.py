@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sensor2sensor.core.archives import open_files
+from sensor2sensor.core.archives import FolderFiles, ProductFiles, open_files
 from sensor2sensor.core.cli import say
 from sensor2sensor.core.containers import (
     PRODUCT_SUFFIXES,
@@ -147,14 +147,15 @@ def _takes(form: Form) -> str:
 
 
 def _product(path: Path) -> Kind:
-    names = open_files(path).names()
+    files = open_files(path)
+    names = files.names()
     tops = {name.rpartition("/")[2] for name in names}
     if _S3 in tops:
         return "sentinel3"
     if any(map(_THEIA.fullmatch, names)):
         return "theia"
     # One that is too old, or without its metadata, is refused by its reader, who says why.
-    if is_open_product(names) or any(is_metadata(one) or is_old_metadata(one) for one in tops):
+    if any(is_metadata(one) or is_old_metadata(one) for one in tops) or _is_of_bucket(files, names):
         return "sentinel2"
     if path.suffix.lower() in PRODUCT_SUFFIXES:
         return "sentinel3" if path.suffix.lower() == ".sen3" else "sentinel2"
@@ -234,7 +235,15 @@ def _within(path: Path, *, of_pattern: bool = False) -> list[Path]:
 def _is_product(folder: Path) -> bool:
     names = [one.name for one in folder.iterdir()]
     marks = (*map(is_metadata, names), *map(is_old_metadata, names))
-    return any(marks) or is_open_product(names) or _S3 in names or any(map(_THEIA.fullmatch, names))
+    told = any(marks) or _S3 in names or any(map(_THEIA.fullmatch, names))
+    return told or _is_of_bucket(FolderFiles(folder), names)
+
+
+def _is_of_bucket(files: ProductFiles, names: Iterable[str]) -> bool:
+    from sensor2sensor.products.forms import is_of_bucket
+
+    # By what lies on top first: below a folder of pictures there may be thousands.
+    return is_open_product(names) and is_of_bucket(files)
 
 
 def _products(folder: Path) -> Iterator[Path]:

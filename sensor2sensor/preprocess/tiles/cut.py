@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensor2sensor.core.times import hours_from
-from sensor2sensor.preprocess.tiles.draw import Screen
+from sensor2sensor.preprocess.tiles.draw import OLCI_SHARE, Screen
 from sensor2sensor.preprocess.tiles.folder import SceneLog
 from sensor2sensor.preprocess.tiles.pair import OpenPair
 from sensor2sensor.preprocess.tiles.shift import DriftMeter, aligned, is_sure
@@ -24,7 +24,6 @@ from sensor2sensor.products.quality import Quality
 
 READ_AHEAD = 8  # tiles read while Sentinel-3 is: it takes as long as their blocks, about
 MOST_AHEAD_BYTES = 64 * 2**20  # held of tiles of Sentinel-2 whose turn has not come
-OLCI_SHARE = 0.95  # least share of a tile with a valid OLCI pixel
 # Footprints have few corners: valid pixels lie up to 250 m outside of a real one; pixels decide.
 FOOTPRINT_ERROR_M = 500.0
 
@@ -55,6 +54,10 @@ class Cutter:
         reach = {f"outside {name}": outline for name, outline in pair.footprints.items()}
         reach["outside Sentinel-2"] = reach["outside Sentinel-2"].buffer(FOOTPRINT_ERROR_M)
         self._screen = Screen(pair.s2, self.options, reach, pair.masks)
+        if (
+            pair.s3 is not None and self.options.backend == "own"
+        ):  # SNAP chooses by a rule of its own
+            self._screen.swath = lambda: self._start_reading_olci().result()
         if log.rows:
             self._recall(log.facts)
 
@@ -186,6 +189,8 @@ class Cutter:
                 whole = replace(whole, aligned=self._aligned(whole))
         if reason is not None:
             self._rejected[reason] += 1
+            if reason == "no OLCI":
+                self._screen.no_olci()
             return None
         if whole.olci is not None:
             self._radii_m.append(round(whole.olci.radius_m, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,16 +15,19 @@ from sensor2sensor.core.seeds import Purpose, rng
 from sensor2sensor.geo.footprints import covered_share
 from sensor2sensor.geo.grids import Grid, PixelWindow
 from sensor2sensor.preprocess.tiles.options import TileOptions
+from sensor2sensor.products.olci import OlciSwath
 from sensor2sensor.products.quality import CLOUD, Quality
 from sensor2sensor.products.sentinel2 import S2Product
 
 MAX_DRAWS = 20_000
 FOOTPRINT_SHARE = 0.95  # least share of a tile inside each product's footprint
 MASK_SHARE = 0.8  # of a tile inside one mask
+OLCI_SHARE = 0.95  # least share of a tile with a valid OLCI pixel
 _BITS = {"nodata": Quality.S2_NODATA, "saturated": Quality.S2_SATURATED, "cloud": CLOUD}
-# Tiles rejected after their mask or their bands were read, before the whole scene's are: bands are
-# as many blocks as a fifth of a scene has, a mask of a whole scene takes seconds.
-VAIN_READS = {"mask": 200, "bands": 24}
+# Tiles rejected after their mask, their bands or their OLCI pixels were read, before the whole
+# scene's are: bands are as many blocks as a fifth of a scene has, a mask of a whole scene takes
+# seconds, and so does the search for OLCI pixels.
+VAIN_READS = {"mask": 200, "bands": 24, "olci": 24}
 _CELL = 16
 _STRIP = 1024  # rows of one JPEG 2000 block of a 10 m image: each block is decoded once
 
@@ -133,6 +137,7 @@ class Screen:
         masks: projected masks.
         vain: tiles rejected after their mask or their bands were read.
         exact: once every pixel of the mask or of the bands was read, maps by reason of rejection.
+        swath: gives the OLCI pixels over the scene; None where there are none.
     """
 
     product: S2Product
@@ -141,6 +146,7 @@ class Screen:
     masks: list[Any] = field(default_factory=list)
     vain: Counter[str] = field(default_factory=Counter)
     exact: dict[str, list[tuple[str, CoarseMap]]] = field(default_factory=dict)
+    swath: Callable[[], OlciSwath] | None = None
 
     def reason(self, x: int, y: int) -> str | None:
         """Why a tile there cannot be, from what is known of the scene, or None."""
@@ -163,6 +169,10 @@ class Screen:
     def data_reason(self, word: NDArray[np.uint32]) -> str | None:
         """Why the pixels of a tile rule it out, or None."""
         return self._judged("bands", word, ("nodata", "saturated"))
+
+    def no_olci(self) -> None:
+        """Count a tile that was read although no valid OLCI pixel lies over enough of it."""
+        self._count("olci")
 
     def inside_mask(self, x: int, y: int) -> bool | None:
         """Whether one mask covers 80 % of the tile; None where no masks were given."""
@@ -209,16 +219,20 @@ class Screen:
     @property
     def _limits(self) -> dict[str, float]:
         most = self.options.max_nodata
-        return {"nodata": most, "saturated": most, "cloud": self.options.max_cloud}
+        known = {"nodata": most, "saturated": most, "cloud": self.options.max_cloud}
+        return {**known, "no OLCI": 1.0 - OLCI_SHARE}
 
     def _judged(self, what: str, word: NDArray[np.uint32], names: tuple[str, ...]) -> str | None:
         for name in names:
             if _share(word, _BITS[name]) > self._limits[name]:
-                self.vain[what] += 1
-                if self.vain[what] == VAIN_READS[what]:
-                    self.look_at_all(what)
+                self._count(what)
                 return name
         return None
+
+    def _count(self, what: str) -> None:
+        self.vain[what] += 1
+        if self.vain[what] == VAIN_READS[what]:
+            self.look_at_all(what)
 
     def recall(self, vain: Mapping[str, int]) -> None:
         """Go on from where so many tiles had been read in vain."""
@@ -229,6 +243,10 @@ class Screen:
 
     def look_at_all(self, what: str) -> None:
         """Read the mask or the bands of the whole scene, and know every pixel from then on."""
+        if what == "olci":
+            grid = self.product.grids[self.options.resolution_m]
+            self.exact[what] = [] if self.swath is None else olci_maps(self.swath(), grid)
+            return
         read = {"mask": mask_maps, "bands": band_maps}[what]
         self.exact[what] = read(self.product, self.options)
 
@@ -256,6 +274,30 @@ def band_maps(product: S2Product, options: TileOptions) -> list[tuple[str, Coars
         return product.read_reflectance(options.bands, options.resolution_m, strip)[1]
 
     return _maps(product, options, word, ("nodata", "saturated"))
+
+
+def olci_maps(swath: OlciSwath, grid: Grid) -> list[tuple[str, CoarseMap]]:
+    """Where no pixel of a scene can get a valid OLCI pixel, from every pixel of the swath.
+
+    A cell counts where the nearest valid pixel is farther from any point of it than the nearest
+    one that is not: each of its points takes one of these, whatever the search radius.
+    """
+    from scipy.spatial import cKDTree
+
+    height, width = (-(-edge // _CELL) for edge in grid.shape)
+    step_m = _CELL * grid.resolution_m
+    x = grid.ulx_m + (np.arange(width) + 0.5) * step_m
+    y = grid.uly_m - (np.arange(height) + 0.5) * step_m
+    places = np.stack(np.meshgrid(x, y), axis=-1)
+    known = np.isfinite(swath.xy_m).all(axis=-1)
+    found = [swath.xy_m[known & which] for which in (swath.valid, ~swath.valid)]
+    valid_m, other_m = (
+        cKDTree(xy_m).query(places)[0] if len(xy_m) else np.full((height, width), np.inf)
+        for xy_m in found
+    )
+    # Half a diagonal on either side; a hundredth for the plane, in which distances are measured.
+    never = 0.99 * valid_m > 1.01 * other_m + math.sqrt(2.0) * step_m
+    return [("no OLCI", CoarseMap(never.astype(np.float32), float(_CELL)))]
 
 
 def _maps(

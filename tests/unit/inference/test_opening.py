@@ -130,6 +130,7 @@ def test_a_global_mosaic_is_named_with_the_way_out(tmp_path: Path) -> None:
     profile = aerial_profile(8, 8, None)
     for name in ("B02", "B03", "B04", "B08", "observations"):
         save_tif(place / f"{name}.tif", np.zeros((1, 8, 8), np.uint8), profile)
+    (place / "userdata.json").write_text('{"tile": "33UUP"}')  # no STAC item
     packed = tmp_path / "mosaic.zip"
     with zipfile.ZipFile(packed, "w") as file:
         for path in place.iterdir():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
+from sensor2sensor.preprocess.tiles.draw import olci_maps
 from sensor2sensor.preprocess.tiles.shift import DriftMeter
 from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.olci import OlciWindow
@@ -75,3 +77,25 @@ def test_no_drift_is_found_where_hardly_anything_moved(window, in_place):
     found = meter.measure(ground.grids[10].window(352, 352, 256, 256))
     assert found is not None and found.length_m < 40.0
     assert found.quality > (0.92 if in_place else 0.9)
+
+
+def test_what_is_known_of_a_swath_bounds_the_share_of_any_tile_without_a_valid_pixel(window):
+    """Half of the scene flagged invalid, and single pixels of the other half."""
+    ground, get = window
+    grid, olci = ground.grids[10], copy.copy(get(True)[0])
+    rng = np.random.default_rng(3)
+    flagged = rng.random(olci.quality.shape) < 0.03
+    flagged |= olci.xy_m[..., 0] < grid.ulx_m + 4_800.0
+    olci.quality = np.where(flagged, olci.quality | np.uint32(Quality.OLCI_INVALID), olci.quality)
+    vars(olci).pop("valid", None)
+    ((reason, known),) = olci_maps(olci, grid)
+    assert reason == "no OLCI"
+    bounds, shares = [], []
+    for x, y in rng.integers(0, 960 - 64, (40, 2)):
+        bounds.append(known.at_least(x, y, 64))
+        shares.append(1.0 - olci.tile(grid.window(int(x), int(y), 64, 64)).valid_fraction)
+    bounds, shares = np.array(bounds), np.array(shares)
+    assert (bounds <= shares + 1e-9).all()
+    # Most tiles that have none at all are known to have next to none.
+    assert (shares == 1.0).sum() > 5 and np.median(bounds[shares == 1.0]) > 0.5
+    assert not bounds[shares < 0.05].any()
