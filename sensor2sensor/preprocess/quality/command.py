@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from sensor2sensor.core import cli
+from sensor2sensor.core import cli, files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.paths import expanded
 from sensor2sensor.dataset.contract import CONTRACT_FILE
@@ -37,8 +37,9 @@ def _run(args: argparse.Namespace) -> int:
     report = cli.StepReport("quality")
     found = [pair for name in args.folders for pair in writers_below(expanded(name))]
     for folder, write in found:
-        page = write(folder, args.workers)
-        report.note(f"open {page}")
+        with files.lock(folder / ".lock"):
+            files.sweep(folder)
+            report.note(f"open {write(folder, args.workers)}")
         report.done(f"{folder.parent.name}/{folder.name}")
     return report.finish()
 

@@ -29,6 +29,9 @@ REASONS = {
     "nodata": "no Sentinel-2 data",
     "saturated": "saturated",
     "no OLCI": "no valid OLCI pixel",
+    "invalid": "too few usable pixels",
+    "shift": "sensors shifted too far",
+    "unknown shift": "shift not known",
     "outside Sentinel-2": "outside Sentinel-2's footprint",
     "outside Sentinel-3": "outside Sentinel-3's footprint",
 }

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sensor2sensor.config.environment import load_environment
-from sensor2sensor.core import cli
+from sensor2sensor.core import cli, files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.dataset.contract import CONTRACT_FILE
 from sensor2sensor.preprocess.quality.dataset import Shared, write_quality
-from sensor2sensor.preprocess.records.inputs import read_tiles
+from sensor2sensor.preprocess.records.inputs import TileSet, read_tiles
 from sensor2sensor.preprocess.records.options import DatasetOptions, add_arguments, from_arguments
 from sensor2sensor.preprocess.records.products import unlike, write_products
 from sensor2sensor.preprocess.records.source import TileSource, kin_of
@@ -59,9 +59,7 @@ def run(args: argparse.Namespace) -> int:
     source = TileSource(tiles, options, notes)
     code = write(source, data_root, writing)
     if not (writing.dry_run or writing.part):  # a part finishes no data set
-        for draft in source.drafts:
-            write_products(folder_of(data_root, draft), tiles)
-        _write_pages(source, data_root, writing.workers)
+        _write_beside(source, data_root, tiles, writing.workers)
     return code
 
 
@@ -71,8 +69,13 @@ def _there(data_root: Path, options: DatasetOptions) -> list[Path]:
     return [folder for folder in kin if (folder / CONTRACT_FILE).is_file()]
 
 
-def _write_pages(source: TileSource, data_root: Path, workers: int) -> None:
+def _write_beside(source: TileSource, data_root: Path, tiles: TileSet, workers: int) -> None:
+    """Write which products each data set is of, and its quality page."""
     shared: Shared = {}
     for draft in source.drafts:
-        with decoration(f"the quality page of {draft.name}", logger.warning):
-            write_quality(folder_of(data_root, draft), workers, shared)
+        folder = folder_of(data_root, draft)
+        with files.lock(folder / ".lock"):
+            files.sweep(folder)  # a run that had nothing else to do has not swept
+            write_products(folder, tiles)
+            with decoration(f"the quality page of {draft.name}", logger.warning):
+                write_quality(folder, workers, shared)
