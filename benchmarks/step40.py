@@ -10,7 +10,8 @@ process. Some ten minutes on two idle cores, five more for generating the pair.
 Sides (`step40_sides.py`): *ours* is step 40 as it is called; *naive* reads both products whole,
 collocates the whole scene with pyresample (one search, then every layer that step 40 keeps of OLCI:
 radiances, solar flux, sun zenith, position and flags) and crops the tiles, without writing them;
-*satpy* resamples the whole scene with Scene.resample and crops, radiances alone; *floor* decodes
+*satpy* resamples the whole scene with Scene.resample and crops 50 tiles, radiances alone (fewer lie
+in nearly as many of its chunks); *floor* decodes
 the JPEG 2000 blocks under the tiles and inflates the netCDF chunks under them (with the HDF5
 library), and does nothing else. *lean* is the naive side with the radiances and flags alone, and
 *lean_ours* what of step 40 gives just these arrays: no table, drift, overlay or file.
@@ -54,7 +55,7 @@ BOUNDS: dict[str, tuple[str, float]] = {
 # Runs: side, tiles (0: all of the grid), and whether the best of several rounds counts.
 RUNS = (
     ("ours", 5, True), ("floor", 5, True), ("lean_ours", 5, True), ("ours", 50, False),
-    ("floor", 50, False), ("ours", 0, False), ("satpy", 5, False), ("satpy", 50, False),
+    ("floor", 50, False), ("ours", 0, False), ("satpy", 50, False),
     ("naive", 5, False), ("lean", 5, False),
 )  # fmt: skip
 WHOLE = ("satpy", "naive", "lean")  # these take minutes each
@@ -156,7 +157,6 @@ def ratios(found: dict[str, dict[str, Any]]) -> dict[str, float]:
         "ours / floor, 50 tiles": over("ours 50", "floor 50"),
         # The whole scene costs the same whichever tiles are cropped.
         "naive / ours, 50 tiles": over("naive 5", "ours 50"),
-        "satpy / ours, 5 tiles": over("satpy 5", "ours 5"),
         "satpy / ours, 50 tiles": over("satpy 50", "ours 50"),
         "ours, all tiles / naive": over("ours all", "naive 5"),
         "CPU of ours / floor, 5 tiles": over("ours 5", "floor 5", "cpu_seconds"),
