@@ -116,6 +116,49 @@ def test_tiles_of_two_splits_never_share_ground(seed: int) -> None:
     assert "dropped" in tiles.values()
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    # Borders of UTM zones, 180 degrees east among them; both zones show the same ground.
+    st.integers(-30, 30),
+    st.floats(-82.0, 83.0),
+    st.integers(0, 2**16),
+    st.sampled_from([320.0, 640.0, 2560.0]),
+)
+def test_no_ground_is_in_two_splits_whichever_zones_show_it(
+    border: int, latitude: float, seed: int, size_m: float
+) -> None:
+    from pyproj import Transformer
+
+    longitude = 6.0 * border
+    rule = SplitRule("block", seed, 0.6, 0.4, BlockGrid(4 * size_m), {})
+    rng = np.random.default_rng(seed)
+    by_split: dict[str, list[shapely.Polygon]] = {}
+    plane = f"+proj=laea +lat_0={latitude} +lon_0={longitude} +datum=WGS84"
+    for side in (-3.0, 3.0):
+        zone = int(((longitude + side + 180.0) % 360.0) // 6.0) + 1
+        epsg = (32600 if latitude >= 0 else 32700) + zone
+        x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(longitude, latitude)
+        to_plane = Transformer.from_crs(epsg, plane, always_xy=True)
+        for east, north in rng.uniform(-12 * size_m, 12 * size_m, (120, 2)):
+            place = TilePlace("t", epsg, x + east, y + north, size_m, "")
+            # Edges are straight in the tile's own zone: one of four points a side bends by less
+            # than a centimetre in the plane.
+            ring = shapely.segmentize(
+                shapely.box(place.ulx_m, place.uly_m - size_m, place.ulx_m + size_m, place.uly_m),
+                size_m / 4,
+            )
+            square = shapely.transform(
+                ring, lambda xy, t=to_plane: np.column_stack(t.transform(xy[:, 0], xy[:, 1]))
+            )
+            by_split.setdefault(rule.split_of(rule.units(place)), []).append(square)
+    ground = {split: shapely.union_all(squares) for split, squares in by_split.items()}
+    used = [split for split in ground if split != "dropped"]
+    for one in used:
+        for other in used:
+            if one < other:
+                assert ground[one].intersection(ground[other]).area < 1.0  # of 10^5 to 10^7 m2
+
+
 def test_shared_ground_is_measured() -> None:
     box = {
         name: TilePlace(name, 32617, x, 8e6, 100.0, "")

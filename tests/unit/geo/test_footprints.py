@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 
 from sensor2sensor.geo.footprints import covered_share, overlap_fraction, project, unproject
@@ -159,6 +162,40 @@ def test_shares_are_those_of_areas_on_the_ellipsoid(epsg, x, y):
         expected = area(b) / area(a)
         # Between vertices geodesics and great circles part by some metres; UTM is off by more.
         assert overlap_fraction(a, b) == pytest.approx(expected, abs=2e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    lat=st.floats(-88.0, 88.0),
+    lon=st.floats(-180.0, 180.0),
+    turn=st.floats(-360.0, 360.0),
+    east=st.floats(-1.5, 1.5),
+    north=st.floats(-1.5, 1.5),
+)
+def test_a_share_is_the_same_wherever_on_its_parallel(lat, lon, turn, east, north):
+    """The Earth is turned under both footprints: 180 degrees east is no border, nor is a pole."""
+
+    def ring(around_lat: float, around_lon: float, half: float) -> shapely.Polygon:
+        # A square on the sphere about a place: corners along great circles from it.
+        corners = [half * np.exp(1j * np.pi * (0.25 + n / 2)) for n in range(4)]
+        return shapely.Polygon(
+            [moved(around_lat, around_lon, corner.real, corner.imag) for corner in corners]
+        )
+
+    def moved(at_lat: float, at_lon: float, dx: float, dy: float) -> tuple[float, float]:
+        azimuth, angle = np.degrees(np.arctan2(dx, dy)), 111_195.0 * np.hypot(dx, dy)
+        lon2, lat2, _ = Geod(ellps="sphere").fwd(at_lon, at_lat, azimuth, angle)
+        return (lon2 + 180.0) % 360.0 - 180.0, lat2
+
+    def share(at_lon: float) -> float:
+        lon_b, lat_b = moved(lat, at_lon, east, north)
+        return overlap_fraction(ring(lat, at_lon, 1.0), ring(lat_b, lon_b, 1.0))
+
+    here, there = share(lon), share(lon + turn)
+    assert 0.0 <= here <= 1.0
+    assert here == pytest.approx(there, abs=1e-5)
+    whole = ring(lat, lon, 1.0)
+    assert overlap_fraction(whole, whole) == pytest.approx(1.0, abs=1e-9)
 
 
 def test_a_pass_counts_the_same_beside_any_other(monkeypatch):
