@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 _STEP_RAD = math.radians(0.05)  # 5.6 km: the sagitta of such a chord is below one metre
 
 
-def overlap_fraction(a: Any, b: Any, epsg: int | None = None) -> float:
+def overlap_fraction(a: Any, b: Any) -> float:
     """Share of footprint ``a`` that footprint ``b`` covers.
 
     Areas are those of the ellipsoid: both are measured in an equal-area projection centred near
@@ -34,7 +34,6 @@ def overlap_fraction(a: Any, b: Any, epsg: int | None = None) -> float:
     Args:
         a: shapely geometry in degrees (longitude, latitude); the Sentinel-2 footprint.
         b: shapely geometry in degrees; the Sentinel-3 footprint, anywhere on Earth.
-        epsg: has no effect; where the tile lies is known by its footprint.
 
     Returns:
         A number in [0, 1]; 0.0 where either footprint is empty or they lie apart.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ R = TypeVar("R")
 
 _shelf: ContextVar[dict[str, Any] | None] = ContextVar("rasters kept open", default=None)
 _readers: ContextVar[Executor | None] = ContextVar("threads that read", default=None)
+
+_quiet = threading.Lock()
 
 
 @contextmanager
@@ -113,8 +116,9 @@ def _opened(files: ProductFiles, member: str) -> Any:
     from rasterio.errors import NotGeoreferencedWarning
 
     # A product folder is known: listing it for side files at every open only costs time. Where an
-    # image lies is known too, and some say it in such a side file alone.
-    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), warnings.catch_warnings():
+    # image lies is known too, and some say it in such a side file alone. Filters of warnings belong
+    # to the process: of two threads that set them at once, one would bring back the other's.
+    with _quiet, rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return opened(files, member)
 

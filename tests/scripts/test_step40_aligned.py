@@ -109,9 +109,11 @@ def test_the_error_falls_on_bands_that_were_not_looked_at(archives):
     assert (error[1] < 0.5 * error[0]).all()
 
 
-def test_where_nothing_moved_every_file_is_as_without_the_option(archives):
+def test_where_nothing_moved_every_file_is_as_without_the_option(archives, capsys):
     plain = tree(cut(archives["still"]))
+    assert "to correct" not in capsys.readouterr().out
     asked = tree(cut(archives["still"], "--correct-shift"))
+    assert "the drift of 0 of 3 tiles was large and sure enough" in capsys.readouterr().out
     # What says which options there were: every tile, and the table of them, is the same.
     told = {
         "manifest.json",

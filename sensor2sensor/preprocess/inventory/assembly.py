@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sensor2sensor.core.cli import StepReport
     from sensor2sensor.preprocess.inventory.options import Options
 
+_WORTH_A_WORKER = 1000  # pairs: a process takes a second to begin, a pair a few milliseconds
+
 
 def assembled(
     env: Environment,
@@ -56,16 +58,15 @@ def _with_overlap(
             f"{row.s2} x {row.s3}",
             whole_footprint([s2[path] for path in row.s2_paths]),
             whole_footprint([s3[path] for path in row.s3_paths]),
-            s2[row.s2].epsg,
         )
         for row in rows
         if row.s3
     ]
     if not items:
         return list(rows)
-    # In the scene's own system: degrees have no areas, and footprints may cross 180 degrees east.
+    several = workers if len(items) >= _WORTH_A_WORKER else 1
     measured = parallel_map(
-        _overlap, items, workers=workers, label=lambda item: item[0], desc="measuring overlap"
+        _overlap, items, workers=several, label=lambda item: item[0], desc="measuring overlap"
     )
     found: list[InventoryRow] = []
     for row, (item, share) in zip(rows, measured, strict=True):
@@ -75,11 +76,11 @@ def _with_overlap(
     return found
 
 
-def _overlap(item: tuple[str, Any, Any, int | None]) -> float:
+def _overlap(item: tuple[str, Any, Any]) -> float:
     from sensor2sensor.geo.footprints import overlap_fraction
 
-    _, scene, other, epsg = item
-    return overlap_fraction(scene, other, epsg)
+    _, scene, other = item
+    return overlap_fraction(scene, other)
 
 
 def _vanished(

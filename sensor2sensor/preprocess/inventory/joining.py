@@ -77,7 +77,7 @@ def partners_of(
 def _share(scene: Sighting, frame: Sighting) -> float:
     from sensor2sensor.geo.footprints import overlap_fraction
 
-    return overlap_fraction(scene.footprint, frame.footprint, scene.epsg)
+    return overlap_fraction(scene.footprint, frame.footprint)
 
 
 def _named_by(most: Sighting, frames: Sequence[Sighting]) -> Sighting:

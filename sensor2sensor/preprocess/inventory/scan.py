@@ -206,7 +206,7 @@ def _timed(product: S3Product, *, grid: Grid) -> tuple[bool, str | None]:
 
     outline, middle = _outline(grid)
     # Rows are read where they matter alone: a frame elsewhere shares no ground with the tile.
-    if overlap_fraction(outline, product.footprint, grid.epsg) <= 0.0:
+    if overlap_fraction(outline, product.footprint) <= 0.0:
         return True, None
     return True, time_over(product, lonlat=middle).isoformat()
 

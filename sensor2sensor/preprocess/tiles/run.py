@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 
-from sensor2sensor.core import cli
+from sensor2sensor.core import cli, files
 from sensor2sensor.core.cluster import require_folders
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import InputError
@@ -95,6 +95,9 @@ def run(args: argparse.Namespace) -> int:
         if tiles:
             with decoration("the quality page", report.note):
                 report.note(f"open {write_quality(folder.path, request.workers)}")
+    if request.options.correct_shift and tiles:
+        aligned = files.read_json(folder.manifest)["aligned_tiles"]
+        report.note(f"the drift of {aligned} of {tiles} tiles was large and sure enough to correct")
     report.note(f"{tiles} tiles in {folder.path}")
     return report.finish()
 
