@@ -21,10 +21,13 @@ Side = Callable[[Path, Path, int | None], Callable[[], None]]
 
 def ours(cache: Path, work: Path, tiles: int | None) -> Callable[[], None]:
     """Step 40 as its door calls it, into a fresh folder; all tiles of a grid where None."""
+    import dask.array  # noqa: F401  # xarray imports it where it is installed
     import h5netcdf  # noqa: F401
+    import isal.isal_zlib  # noqa: F401
     import matplotlib.backends.backend_agg
     import matplotlib.figure
     import matplotlib.patches  # noqa: F401
+    import PIL.PngImagePlugin  # noqa: F401
     import pykdtree.kdtree  # noqa: F401
     import pyproj  # noqa: F401
     import rasterio.io  # noqa: F401
