@@ -211,10 +211,8 @@ def _padded(source: Any, band: int, window: PixelWindow, overview: int) -> npt.N
     return values
 
 
-def read_nearest(
-    files: ProductFiles, member: str, tile: Grid, target: Grid
-) -> npt.NDArray[np.uint8]:
-    """All bands [n, h, w] of a class raster of the tile at the pixel centres of `target`.
+def read_nearest(files: ProductFiles, member: str, tile: Grid, target: Grid) -> npt.NDArray[Any]:
+    """All bands [n, h, w] of a raster of the tile at the pixel centres of `target`.
 
     Nearest neighbour, since classes cannot be averaged; 0 outside the tile. The raster may have
     any resolution: its pixel size follows from its width, since it covers the whole tile.
@@ -229,8 +227,7 @@ def read_nearest(
         x, y = int(columns[0]), int(rows[0])
         window = PixelWindow(x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1)
         planes = [_padded(source, band, window, 1) for band in source.indexes]
-    stack = np.stack(planes).astype(np.uint8)
-    return stack[:, (rows - y)[:, None], (columns - x)[None, :]]
+    return np.stack(planes)[:, (rows - y)[:, None], (columns - x)[None, :]]
 
 
 def mask_of(
@@ -267,9 +264,9 @@ def read_quality(
         target: where to look.
     """
     if source == "SCL":
-        return from_scl(read_nearest(files, member, tile, target)[0])
+        return from_scl(read_nearest(files, member, tile, target)[0].astype(np.uint8))
     if source == "MSK_CLASSI":
-        return from_classi(read_nearest(files, member, tile, target))
+        return from_classi(read_nearest(files, member, tile, target).astype(np.uint8))
     if source == "MSK_CLOUDS":
         return read_cloud_polygons(files, member, target)
     return np.zeros(target.shape, np.uint32)
