@@ -37,6 +37,7 @@ from sensor2sensor.products.s2_described import (
     of_tile,
     read_json,
 )
+from sensor2sensor.products.s2_files import is_safe
 from sensor2sensor.products.s2_images import elsewhere, opened
 from sensor2sensor.products.s2_metadata import LEVELS, renew
 from sensor2sensor.products.s2_radiometry import overview_of
@@ -73,7 +74,8 @@ class _Papers:
 
 def is_open_form(files: ProductFiles) -> bool:
     """Whether these files are a Sentinel-2 product of an open bucket."""
-    if not is_open_product(files.names()):
+    # In a SAFE some tools leave an item and a quick look, which make no bands of it.
+    if not is_open_product(files.names()) or is_safe(files.names()):
         return False
     return _papers(files).suffice
 
