@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.core.archives import ProductFiles
-from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.containers import is_open_product
+from sensor2sensor.core.errors import ProductError, SeveralProductsError
 from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.paths import below, fault_of
 from sensor2sensor.core.watched import Watch, open_watched, overheard
@@ -34,6 +35,7 @@ from sensor2sensor.products.forms import (
 from sensor2sensor.products.known import Look, Record, record_of, text_of
 
 _LOG = logging.getLogger(__name__)
+_NO_ITEM = "images of bands, but no STAC item or metadata.xml of Sentinel-2 beside them"
 
 
 @dataclass(frozen=True)
@@ -202,11 +204,14 @@ def _opened(search: Search, path: Path) -> tuple[ProductFiles, Watch, Form] | No
     except Exception as error:  # what never was to be a product is nobody's failure
         if claims(path, sensor) or shows(path, sensor):
             raise
-        if not (shows_any(path) or zipfile.is_zipfile(path)):
+        other = zipfile.is_zipfile(path) and not isinstance(error, SeveralProductsError)
+        if not (shows_any(path) or other):
             _LOG.warning("%s: passed over (%s)", path, getattr(error, "what", error))
         return None
     if form is None and (claims(path, sensor) or _promises(path, files, sensor)):
         form = form_named(sensor)
+    if form is None and sensor == "S2" and is_open_product(files.top()):
+        _LOG.warning("%s: passed over: %s", path, _NO_ITEM)
     return None if form is None else (files, watch, form)
 
 
