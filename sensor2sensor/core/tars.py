@@ -225,8 +225,16 @@ class _Inspection:
             self.kept[name] = data
 
     def _require_end(self, end: int) -> None:
-        """A damaged header in the middle ends the list of members like the end of the archive."""
+        """A damaged header in the middle ends the list of members like the end of the archive.
+
+        So does the end of the file: one that was cut off between two members has fewer of them, and
+        only lacks the blocks of zeros that close every tar.
+        """
         self.seek(end)
-        if self.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        closing = self.read(tarfile.BLOCKSIZE)
+        if closing.strip(b"\0"):
             what = f"not a readable tar archive: no header at byte {end}"
+            raise ProductError(what, where=self.path, hint="fetch it again")
+        if len(closing) < tarfile.BLOCKSIZE:
+            what = f"cut off: it ends at byte {end} without what closes a tar"
             raise ProductError(what, where=self.path, hint="fetch it again")

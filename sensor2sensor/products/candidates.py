@@ -29,7 +29,7 @@ from sensor2sensor.products.forms import OTHER_PRODUCT, claims_any, shows_any
 from sensor2sensor.products.sentinel2 import MANIFEST as S2_MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 MAX_DEPTH = 8
@@ -38,15 +38,29 @@ _LOG = logging.getLogger(__name__)
 
 
 def candidates(root: Path) -> list[Path]:
-    """What may be a product below a folder: its folders and zips, by name, none opened."""
+    """What may be a product below a folder: its folders and archives, by name, none opened."""
+    return candidates_and_copies(root)[0]
+
+
+def candidates_and_copies(root: Path) -> tuple[list[Path], dict[Path, list[Path]]]:
+    """What may be a product below a folder, and tars beside what was unpacked from them.
+
+    Such a tar takes long to read, and is to be read only where none of the others is sound.
+
+    Returns:
+        The candidates; for each tar that is none of them, those it is a copy of.
+    """
     found = [path for path in _candidates(root) if not OTHER_PRODUCT.match(path.name)]
-    # A tar beside what was unpacked from it is a copy that takes long to read.
-    unpacked = {(path.parent, bare_name(path.name)) for path in found if not is_tar_name(path.name)}
-    return [path for path in found if not _is_tar_of(path, unpacked)]
-
-
-def _is_tar_of(path: Path, unpacked: Collection[tuple[Path, str]]) -> bool:
-    return is_tar_name(path.name) and (path.parent, bare_name(path.name)) in unpacked
+    unpacked: dict[tuple[Path, str], list[Path]] = {}
+    for path in found:
+        if not is_tar_name(path.name):
+            unpacked.setdefault((path.parent, bare_name(path.name)), []).append(path)
+    copies = {
+        path: unpacked[path.parent, bare_name(path.name)]
+        for path in found
+        if is_tar_name(path.name) and (path.parent, bare_name(path.name)) in unpacked
+    }
+    return [path for path in found if path not in copies], copies
 
 
 def _candidates(root: Path) -> Iterator[Path]:
@@ -103,7 +117,7 @@ def _folder(path: Path) -> tuple[bool, bool]:
     return named and not any(_holds_product(one) for one in content), False
 
 
-def _is_product(content: Collection[Path]) -> bool:
+def _is_product(content: Sequence[Path]) -> bool:
     return has_metadata(content) or is_open_product([one.name for one in content])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,10 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.watched import say
 from sensor2sensor.products.acquisitions import s2_order, s3_order
-from sensor2sensor.products.candidates import candidates
+from sensor2sensor.products.candidates import candidates_and_copies
 from sensor2sensor.products.examination import Examined, Search, examined, remembered
 from sensor2sensor.products.facts import product_of
-from sensor2sensor.products.forms import tiles_in
+from sensor2sensor.products.forms import claims, tiles_in
 from sensor2sensor.products.known import Known, record_of
 from sensor2sensor.products.sentinel2 import S2Product
 from sensor2sensor.products.sentinel3 import S3Product
@@ -74,8 +74,22 @@ def find(
     root = search.root
     if not root.is_dir():
         raise InputError("no such archive folder", where=root, hint="see environment.json")
-    paths = candidates(root)
+    paths, copies = candidates_and_copies(root)
     known = Known(memory, root)
+    made = _examined_all(search, known, paths, workers)
+    lost = [tar for tar, others in copies.items() if _is_missed(search, tar, others, made)]
+    if lost:
+        made |= _examined_all(search, known, lost, workers)
+    if keep:
+        known.forget_others(map(search.below, [*paths, *copies]))
+        known.save()
+    return _sorted_out(search, made)
+
+
+def _examined_all(
+    search: Search, known: Known, paths: Sequence[Path], workers: int
+) -> dict[Path, Examined]:
+    """What came of paths, of what is known as far as it holds."""
     made = {path: remembered(search, known.get(search.below(path)), path) for path in paths}
     new = [(path, found.line) for path, found in made.items() if not found.complete]
     several = workers if len(new) >= _WORTH_A_WORKER else 1
@@ -85,10 +99,20 @@ def find(
     ):
         one = Examined(failed=found.reason) if isinstance(found, Failure) else found
         made[path] = _kept(search, known, path, one)
-    if keep:
-        known.forget_others(map(search.below, paths))
-        known.save()
-    return _sorted_out(search, made)
+    return made
+
+
+def _is_missed(
+    search: Search, tar: Path, others: Sequence[Path], made: Mapping[Path, Examined]
+) -> bool:
+    """Whether a tar is called what is looked for, and nothing unpacked from it is sound."""
+    tiles = tiles_in(tar.name)
+    if not claims(tar, search.sensor) or (search.tile and tiles and search.tile not in tiles):
+        return False
+    return not any(
+        made[path].product is not None and all(sound for sound, _ in made[path].looks.values())
+        for path in others
+    )
 
 
 def _kept(search: Search, known: Known, path: Path, found: Examined) -> Examined:

@@ -5,7 +5,9 @@
         radiance = reader.radiances(slice(4000, 4200), slice(2000, 2100))
 
 The ground segment cuts a pass every three minutes, wherever that is. The rows of a pass are those
-of its frames in the order of time; each is read by its own frame's scales, fill and tables.
+of its frames in the order of time; each is read by its own frame's scales, fill and tables. Rows
+that no frame has, between two of them, are rows of the pass without positions and numbers: what
+looks at the rows beside one takes none from beyond a gap.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 # Footprints end at the middles of the last and the first row: the ground of a second between them
 # is part of neither.
 SEAM_M = 7_000.0
+# By their manifests frames lie up to a second apart; these are rounded.
+_MOST_APART = np.timedelta64(2, "s")
 
 
 @dataclass(frozen=True)
@@ -116,10 +120,21 @@ class PassReader(S3Reader):
     """Reads windows of the rows of all frames, as `S3Reader` those of one."""
 
     def __init__(self, frames: Sequence[tuple[S3Product, S3Reader]]) -> None:
-        self._parts = _rows_of(frames)
+        known = [frame.row_times(reader, slice(None)) for frame, reader in frames]
+        self._parts = _rows_of(frames, known)
         first = frames[0][0]
         name = " + ".join(frame.name for frame, _ in frames)
         super().__init__(first.files, name, self._parts[-1].stop, first.columns)
+        self._missing = np.ones(self.shape[0], bool)
+        self._times = np.empty(self.shape[0], "datetime64[us]")
+        for part, times in zip(self._parts, known, strict=True):
+            self._missing[part.start : part.stop] = False
+            self._times[part.start : part.stop] = times[part.first :]
+        # Rows that are missing were passed over as well.
+        at, elapsed = np.arange(self.shape[0]), self._times.astype(np.int64)
+        there = ~self._missing
+        between = np.interp(at[self._missing], at[there], (elapsed - elapsed[0])[there])
+        self._times[self._missing] = self._times[0] + between.astype("timedelta64[us]")
 
     def tie_geolocation(
         self,
@@ -138,19 +153,21 @@ class PassReader(S3Reader):
             steps.add((lat.shape[1], column_step))
         if len(steps) > 1:
             raise ProductError("its frames have other tie points", where=self.name)
-        return np.concatenate(latitude), np.concatenate(longitude), 1, column_step
+        lat, lon = (self._spread(np.concatenate(one), slice(None)) for one in (latitude, longitude))
+        return lat, lon, 1, column_step
 
     def row_times(self, rows: slice) -> npt.NDArray[np.datetime64]:
         """When rows were sensed, UTC in microseconds [h]."""
-        return np.concatenate(
-            [part.frame.row_times(part.reader, own) for part, own in self._own(rows)]
-        )
+        inside, _ = self._inside(rows, slice(None))
+        return self._times[inside]
 
     def time_stamps(self, rows: slice) -> npt.NDArray[np.datetime64] | None:
-        """Time stamps of rows as stored [h]; None where a frame lacks their file."""
+        """Time stamps of rows as stored [h], NaT at missing ones; None where a frame has none."""
         found = [part.reader.time_stamps(own) for part, own in self._own(rows)]
         there = [stamps for stamps in found if stamps is not None]
-        return np.concatenate(there) if len(there) == len(found) else None
+        if len(there) < len(found):
+            return None
+        return self._spread(np.concatenate(there), rows, np.datetime64("NaT"))
 
     @property
     def flag_masks(self) -> dict[str, int]:
@@ -159,6 +176,15 @@ class PassReader(S3Reader):
         if any(one != masks[0] for one in masks[1:]):
             raise ProductError("the flags of its frames have other bits", where=self.name)
         return masks[0]
+
+    def flags(self, rows: slice, cols: slice) -> npt.NDArray[np.uint32]:
+        """The quality flag words [h, w] as stored, of missing rows the one of `invalid`."""
+        none = sum(mask for name, mask in self.flag_masks.items() if name == "invalid")
+        return self._stacked(rows, lambda one, own: one.flags(own, cols), blank=none)
+
+    def detector_index(self, rows: slice, cols: slice) -> npt.NDArray[np.int32]:
+        """Detector of each pixel [h, w], -1 where there is none."""
+        return self._stacked(rows, lambda one, own: one.detector_index(own, cols), blank=-1)
 
     def solar_flux(
         self, rows: slice, cols: slice, bands: Sequence[str] = OLCI_BANDS
@@ -171,7 +197,7 @@ class PassReader(S3Reader):
         return self._stacked(rows, lambda one, own: one.sun_zenith(own, cols))
 
     def _window(self, name: str, variable: str, rows: slice, cols: slice) -> npt.NDArray[Any]:
-        # What every other reading of pixels goes through.
+        # What every other reading of pixels goes through: numbers with a fraction.
         return self._stacked(rows, lambda one, own: one._window(name, variable, own, cols))
 
     def _stacked(
@@ -179,18 +205,42 @@ class PassReader(S3Reader):
         rows: slice,
         read: Callable[[S3Reader, slice], npt.NDArray[Any]],
         axis: int = 0,
+        blank: Any = np.nan,
     ) -> npt.NDArray[Any]:
-        return np.concatenate([read(part.reader, own) for part, own in self._own(rows)], axis)
+        values = np.concatenate([read(part.reader, own) for part, own in self._own(rows)], axis)
+        return self._spread(values, rows, blank, axis)
+
+    def _spread(
+        self, values: npt.NDArray[Any], rows: slice, blank: Any = np.nan, axis: int = 0
+    ) -> npt.NDArray[Any]:
+        """What the frames have of some rows, with `blank` in rows that none of them has."""
+        missing = self._missing[rows]
+        if not missing.any():
+            return values
+        shape = (*values.shape[:axis], missing.size, *values.shape[axis + 1 :])
+        whole = np.full(shape, blank, values.dtype)
+        np.moveaxis(whole, axis, 0)[~missing] = np.moveaxis(values, axis, 0)
+        return whole
 
     def _own(self, rows: slice) -> list[tuple[_Rows, slice]]:
-        """The frames that some rows of the pass lie in, each with its own of them."""
+        """The frames that some rows of the pass lie in, each with its own of them.
+
+        Of rows that none has it is any one row: it tells what numbers are read.
+        """
         inside, _ = self._inside(rows, slice(None))
         found = [(part, part.within(inside)) for part in self._parts]
-        return [(part, own) for part, own in found if own.stop > own.start]
+        there = [(part, own) for part, own in found if own.stop > own.start]
+        return there or [(self._parts[0], slice(0, 1))]
 
 
-def _rows_of(frames: Sequence[tuple[S3Product, S3Reader]]) -> list[_Rows]:
+def _rows_of(
+    frames: Sequence[tuple[S3Product, S3Reader]], known: Sequence[npt.NDArray[np.datetime64]]
+) -> list[_Rows]:
     """The rows of each frame, those left out that the frame before it has already.
+
+    Args:
+        frames: in the order of time.
+        known: when the rows of each were sensed.
 
     Raises:
         ProductError: time stamps contradict the sensing periods.
@@ -198,15 +248,32 @@ def _rows_of(frames: Sequence[tuple[S3Product, S3Reader]]) -> list[_Rows]:
     found: list[_Rows] = []
     start, seen = 0, None
     # Between start and stop rows are known to one row: better one twice than one lost.
-    stamped = all(reader.time_stamps(slice(0, 1)) is not None for _, reader in frames)
-    for frame, reader in frames:
-        times = frame.row_times(reader, slice(None))
+    stamped = all(
+        (stamps := reader.time_stamps(slice(None))) is not None and np.array_equal(stamps, times)
+        for (_, reader), times in zip(frames, known, strict=True)
+    )
+    for (frame, reader), times in zip(frames, known, strict=True):
         half_a_row = (times[-1] - times[0]) / (2 * (len(times) - 1))
         margin = half_a_row if stamped else -half_a_row
         first = 0 if seen is None else int((times < seen + margin).sum())
         if 2 * first > frame.rows + 2:  # by its sensing period it shares less
             what = f"time stamps say that {first} of its {frame.rows} rows are in the frame before"
             raise ProductError(what, where=frame.files.where(TIME_FILE))
+        if seen is not None:
+            start += _rows_between(frame, times[first] - seen)
         found.append(_Rows(frame, reader, first, start))
         start, seen = found[-1].stop, times[-1]
     return found
+
+
+def _rows_between(frame: S3Product, apart: np.timedelta64) -> int:
+    """How many rows lie between a frame's first one and the last one of the frame before.
+
+    Raises:
+        ProductError: time stamps contradict the sensing periods.
+    """
+    if apart > _MOST_APART:
+        what = f"time stamps say that it begins {apart / np.timedelta64(1, 's'):.1f} s too late"
+        raise ProductError(f"{what} for a next frame", where=frame.files.where(TIME_FILE))
+    row = np.timedelta64(frame.stop - frame.start) / (frame.rows - 1)
+    return max(round(float(apart / row)) - 1, 0)

@@ -64,6 +64,16 @@ def test_sparse_members_are_refused(tmp_path):
     assert "is sparse" in refused(path)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_tar_cut_off_between_two_members_is_refused(tmp_path, packed):
+    path = write_tar(tmp_path / "x.tar", FILES)
+    with tarfile.open(path) as archive:
+        last = archive.getmembers()[-1].offset
+    data = path.read_bytes()[:last]
+    path.write_bytes(gzip.compress(data) if packed else data)
+    assert f"cut off: it ends at byte {last}" in refused(path)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", [kind for kind in BOMBS if kind != "ratio"])
 def test_bombs_are_refused(tmp_path, kind, mode):

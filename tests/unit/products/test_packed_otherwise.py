@@ -6,12 +6,15 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sensor2sensor.products.discovery import find_s3
+from sensor2sensor.preprocess.inventory.scan import _checked, check_sentinel2
+from sensor2sensor.products.discovery import find, find_s3
+from sensor2sensor.products.examination import Closer, Search
 from sensor2sensor.products.s2_images import kept_open
 from sensor2sensor.products.sentinel2 import open_s2
 from sensor2sensor.products.sentinel3 import open_s3
@@ -56,3 +59,22 @@ def test_what_python_inflates_is_read_for_gdal(safe: Path, method: int) -> None:
     pack(safe, safe.parent / f"{NAME}.zip", method=method)
     found = only(safe.parent).read_reflectance(("B02",), 10)[0]
     assert np.array_equal(found, before, equal_nan=True)
+
+
+def test_a_tar_is_read_where_what_was_unpacked_from_it_is_not_whole(safe: Path) -> None:
+    with tarfile.open(safe.parent / f"{NAME}.tar", "w") as tar:
+        tar.add(safe, safe.name)
+    check = partial(check_sentinel2, bands=("B02",), resolution_m=10, verify=False)
+    closer = Closer("check", lambda _: True, partial(_checked, check))
+    for tile, looked in (("T17XNA", 2), ("T29UNU", 0)):
+        whole, _ = find(Search(safe.parent, "S2", tile, (closer,)))
+        assert len(whole) == min(looked, 1)
+    next(safe.glob("GRANULE/*/IMG_DATA/*_B02.jp2")).unlink()
+    seen, failures = find(Search(safe.parent, "S2", "T17XNA", (closer,)))
+    sound = {one.product.path.suffix: one.looks["check"][0] for one in seen}
+    assert sound == {".SAFE": False, ".tar": True} and not failures
+    # Unpacking that had just begun.
+    shutil.rmtree(safe)
+    (safe / "GRANULE").mkdir(parents=True)
+    (one, *_), _ = find(Search(safe.parent, "S2", "T17XNA", (closer,)))
+    assert one.product.path.suffix == ".tar"
