@@ -71,6 +71,19 @@ def test_bands_beside_a_whole_safe_are_none_of_it(safes, tmp_path):
     assert product.layout == "SAFE" and product.images == open_s2(safe).images
 
 
+def test_patches_of_a_data_set_are_no_failures(safes, tmp_path, caplog):
+    """BigEarthNet calls its folders by products, and lays labels as JSON beside their bands."""
+    for number in range(3):
+        name = f"S2A_MSIL2A_20170717T113321_87_{number}"
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}_B02.tif").write_bytes(b"II*")
+        (tmp_path / name / f"{name}_labels_metadata.json").write_text("{}")
+    assert find_s2(tmp_path) == ([], [])
+    (record,) = caplog.records
+    assert "and 2 others: passed over: images of bands" in record.message
+    assert find_s3(tmp_path) == ([], [])
+
+
 def test_packed_together_they_are_told_of(safes, tmp_path, caplog):
     for name in ("a", "b"):
         as_cogs(safes["L2A"], tmp_path / "in" / name, applied=True)
