@@ -12,7 +12,7 @@ What they say is read in `s2_described`, how numbers become reflectance is decid
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ from sensor2sensor.products.s2_described import (
     read_json,
 )
 from sensor2sensor.products.s2_files import TILE_XML
-from sensor2sensor.products.s2_images import opened
+from sensor2sensor.products.s2_images import elsewhere, opened
 from sensor2sensor.products.s2_metadata import LEVELS, renew
 from sensor2sensor.products.s2_radiometry import overview_of
 from sensor2sensor.products.s2_tile import RESOLUTIONS_M, derived_grids
@@ -224,10 +224,9 @@ def _placed(
         if nominal not in placed:
             placed[nominal] = _grid(files, name, given.get(nominal), described.epsg)
         grid = placed[nominal]
+        _require_same_ground(grid, next(iter(placed.values())), described, files.where(name))
         size = int(grid.resolution_m)
-        if grids.setdefault(size, grid) != grid:
-            what = f"lies elsewhere than the other images of {size} m"
-            raise ProductError(what, where=files.where(name))
+        grids.setdefault(size, grid)
         # Of bands that come at several sizes a reduced copy may hold the same one twice.
         images.setdefault((band, size), name)
     if set(grids) <= set(RESOLUTIONS_M):
@@ -253,6 +252,18 @@ def _grid(files: ProductFiles, name: str, given: Grid | None, epsg: int | None) 
     if epsg is not None and code != epsg:
         raise ProductError(f"is in EPSG:{code}, its metadata say EPSG:{epsg}", where=where)
     return Grid(code, ulx, uly, float(step), shape[1], shape[0])
+
+
+def _require_same_ground(grid: Grid, first: Grid, described: Described, where: str) -> None:
+    """ProductError where an image lies elsewhere than it is described, or than the other sizes."""
+    x_m, y_m = described.corner or (first.ulx_m, first.uly_m)
+    tile = replace(first, epsg=described.epsg or first.epsg, ulx_m=x_m, uly_m=y_m)
+    at, its = grid.polygon().bounds, tile.polygon().bounds
+    # A reduced copy ends where its pixels do.
+    coarse_m = max(grid.resolution_m, first.resolution_m)
+    far = max(abs(one - other) for one, other in zip(at, its, strict=True))
+    if (grid.ulx_m, grid.uly_m) != (x_m, y_m) or far >= coarse_m or grid.epsg != tile.epsg:
+        raise elsewhere(grid, tile, where)
 
 
 def _footprint(described: Described, grids: Mapping[int, Grid]) -> Any:
