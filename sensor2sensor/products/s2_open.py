@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensor2sensor.core.containers import BAND_IMAGE, OPEN_METADATA, is_open_product
+from sensor2sensor.core.containers import (
+    BAND_IMAGE,
+    OPEN_METADATA,
+    TILE_INFO,
+    is_metadata,
+    is_open_product,
+)
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.products.bands import (
@@ -37,6 +43,7 @@ from sensor2sensor.products.s2_described import (
     of_tile,
     read_json,
 )
+from sensor2sensor.products.s2_files import TILE_XML
 from sensor2sensor.products.s2_images import elsewhere, opened
 from sensor2sensor.products.s2_metadata import LEVELS, renew
 from sensor2sensor.products.s2_radiometry import overview_of
@@ -50,7 +57,6 @@ if TYPE_CHECKING:
     from sensor2sensor.core.archives import ProductFiles
     from sensor2sensor.core.xml import Element
 
-_TILE_INFO = ("tileinfo.json", "tileinfo_metadata.json")
 _PRODUCT_XML = re.compile(r"(?:product_metadata|MTD_MSIL(?:1C|2A))\.xml", re.IGNORECASE)
 _MOST_JSONS = 8  # an item among a few others: a folder of hundreds is none of a product
 NODATA, SATURATED = 0, 65535
@@ -73,9 +79,15 @@ class _Papers:
 
 def is_open_form(files: ProductFiles) -> bool:
     """Whether these files are a Sentinel-2 product of an open bucket."""
-    if not is_open_product(files.names()):
+    # By what lies on top: below a folder of a few pictures there may be an archive.
+    if not is_open_product(files.top()) or _is_safe(files):
         return False
     return _papers(files).suffice
+
+
+def _is_safe(files: ProductFiles) -> bool:
+    """Whether a product of the ground segment is whole: what else lies in its folder is no more."""
+    return any(map(is_metadata, files.top())) and any(map(TILE_XML.fullmatch, files.names()))
 
 
 def open_fields(files: ProductFiles) -> dict[str, Any]:
@@ -136,11 +148,11 @@ def _papers(files: ProductFiles) -> _Papers:
     jsons = [name for name in top if name.lower().endswith(".json")]
     if (info := by_case.get("productinfo.json")) is not None:
         found["product_info"] = (info, read_json(files, info))
-    for name in (one for one in _TILE_INFO if one in by_case):
+    for name in (one for one in TILE_INFO if one in by_case):
         content = read_json(files, by_case[name])
         if "timestamp" in content and ("productName" in content or "tile_xml" in found):
             found.setdefault("tile_info", (by_case[name], content))
-    others = [one for one in jsons if one.lower() not in (*_TILE_INFO, "productinfo.json")]
+    others = [one for one in jsons if one.lower() not in (*TILE_INFO, "productinfo.json")]
     for name in others[:_MOST_JSONS]:
         maybe = _maybe_json(files, name)
         if maybe is not None and is_item(maybe):
