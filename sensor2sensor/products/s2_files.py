@@ -9,20 +9,12 @@ from sensor2sensor.core.containers import no_metadata
 from sensor2sensor.core.errors import ProductError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sensor2sensor.core.archives import ProductFiles
 
 # In any case: copies come back as MTD_MSIL1C.XML or mtd_msil1c.xml.
 _PRODUCT_XML = re.compile(r"MTD_MSIL(1C|2A)\.xml", re.IGNORECASE)
 _LEVEL = re.compile(r"(?:_MSIL|/L)(1C|2A)_", re.IGNORECASE)
-_TILE_XML = re.compile(r"GRANULE/[^/]+/MTD_TL\.xml", re.IGNORECASE)
-_IN_GRANULE = re.compile(r"GRANULE/", re.IGNORECASE)
-
-
-def is_safe(names: Sequence[str]) -> bool:
-    """Whether files are laid out as the ground segment does it: a product XML and a granule."""
-    return any(map(_PRODUCT_XML.fullmatch, names)) and any(map(_IN_GRANULE.match, names))
+TILE_XML = re.compile(r"GRANULE/[^/]+/MTD_TL\.xml", re.IGNORECASE)
 
 
 def metadata_files(files: ProductFiles) -> tuple[str, str]:
@@ -31,7 +23,7 @@ def metadata_files(files: ProductFiles) -> tuple[str, str]:
     Raises:
         ProductError: one is missing, or there are several.
     """
-    return _only(files, _PRODUCT_XML, "MTD_MSIL*.xml"), _only(files, _TILE_XML, "MTD_TL.xml")
+    return _only(files, _PRODUCT_XML, "MTD_MSIL*.xml"), _only(files, TILE_XML, "MTD_TL.xml")
 
 
 def _only(files: ProductFiles, pattern: re.Pattern[str], kind: str) -> str:
