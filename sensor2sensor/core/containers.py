@@ -52,15 +52,9 @@ _MAGIC = {
     b"\x28\xb5\x2f\xfd": "Zstandard",
 }
 _METHODS = {
-    1: "Shrink",
-    6: "Implode",
-    9: "Deflate64",
-    12: "bzip2",
-    14: "LZMA",
-    93: "Zstandard",
-    95: "xz",
+    1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz",
     98: "PPMd",
-}
+}  # fmt: skip
 # Images of one band each, as the open buckets have them: called by band, or by the colour that a
 # STAC item calls it, here or in a folder by resolution, maybe behind the name of the product, of
 # its tile or of its item. Any `other` name that ends so may be a mask of a band, or made of it:
