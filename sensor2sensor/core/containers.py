@@ -11,7 +11,7 @@ import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.errors import ProductError, SeveralProductsError
 
 if TYPE_CHECKING:
     import zipfile
@@ -69,7 +69,9 @@ BAND_IMAGE = re.compile(
     r"|SWIR(?:16|22))(?:[_-](?P<size>10|20|60)m)?\.(?P<kind>tiff?|jp2)",
     re.IGNORECASE,
 )
-_BAND_FOLDERS = {"r10m", "r20m", "r60m"}
+BAND_FOLDERS = {"r10m", "r20m", "r60m"}
+TILE_INFO = ("tileinfo.json", "tileinfo_metadata.json")
+_MOST_DESCRIPTION_BYTES = 4 * 2**20
 GDAL_METHODS = (0, 8)  # stored and Deflate, which GDAL reads in place
 READ_METHODS = (*GDAL_METHODS, 12, 14)  # bzip2 and LZMA, which Python reads for it
 _SPLIT = "is one part of a split archive"
@@ -103,7 +105,7 @@ def is_open_product(names: Iterable[str]) -> bool:
         for name in listed
     )
     return described and any(
-        name.lower() in _BAND_FOLDERS or BAND_IMAGE.fullmatch(name) for name in listed
+        name.lower() in BAND_FOLDERS or BAND_IMAGE.fullmatch(name) for name in listed
     )
 
 
@@ -116,7 +118,7 @@ def product_root(names: Iterable[str], where: Path) -> str:
     """The folder that holds the product among all files of an archive, with its slash; '' on top.
 
     Raises:
-        ProductError: there are several products.
+        SeveralProductsError: there are several products.
     """
     listed = [name for name in names if not within_companion(name)]
     roots = sorted({_folder(name) for name in listed if is_metadata(name)}, key=len)
@@ -125,7 +127,7 @@ def product_root(names: Iterable[str], where: Path) -> str:
     found = outer or _open_roots(listed) or _named_tops(listed)
     if len(found) > 1:
         shown = ", ".join(sorted(root.rstrip("/") or "." for root in found))
-        raise ProductError(
+        raise SeveralProductsError(
             f"holds {len(found)} products ({shown})",
             where=where,
             hint="keep one product in one archive",
@@ -141,7 +143,7 @@ def product_folder(folder: Path) -> Path:
     """The folder that holds the product: the one given, or the only one of them just inside it."""
     try:
         content = [one for one in folder.iterdir() if not is_companion(one.name)]
-        if any(is_metadata(one.name) for one in content):
+        if any(is_metadata(one.name) for one in content) or _is_described(content):
             return folder
         inner = [
             one
@@ -151,6 +153,21 @@ def product_folder(folder: Path) -> Path:
     except OSError:  # told when a file is asked for
         return folder
     return inner[0] if len(inner) == 1 else folder
+
+
+def _is_described(content: list[Path]) -> bool:
+    """Whether bands that lie open in a folder are a product of their own: by what describes it."""
+    return is_open_product(one.name for one in content) and any(map(_describes, content))
+
+
+def _describes(path: Path) -> bool:
+    name = path.name.lower()
+    if name in OPEN_METADATA or name in TILE_INFO:
+        return True
+    if not name.endswith(".json") or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return b'"stac_version"' in stream.read(_MOST_DESCRIPTION_BYTES)
 
 
 def _folder(name: str) -> str:

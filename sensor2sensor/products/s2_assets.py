@@ -71,6 +71,24 @@ def _raster(asset: Mapping[str, Any]) -> dict[str, Any]:
     return {word: value for word, value in words.items() if value is not None}
 
 
+def corner(assets: Mapping[str, Mapping[str, Any]], where: str) -> tuple[float, float] | None:
+    """Where the upper left corner of the tile lies (x, y in metres); None where none says it."""
+    found: dict[tuple[float, float], str] = {}
+    for key, asset in assets.items():
+        given = asset.get("proj:transform")
+        if band_of(key) not in (*COLOURS.values(), "SCL") or not isinstance(given, list):
+            continue
+        numbers = [finite_number(one, f"assets.{key} proj:transform", where) for one in given]
+        if len(numbers) not in (6, 9):
+            what = f"assets.{key} proj:transform has {len(numbers)} numbers"
+            raise ProductError(what, where=where)
+        found.setdefault((numbers[2], numbers[5]), key)
+    if len(found) > 1:
+        what = f"proj:transform of {' and '.join(found.values())} are of different places"
+        raise ProductError(what, where=where, hint="fetch it again")
+    return next(iter(found), None)
+
+
 def listed(assets: Mapping[str, Mapping[str, Any]]) -> tuple[ListedFile, ...]:
     """Sizes and checksums of the assets' files, as far as the file extension gives them."""
     found: dict[str, ListedFile] = {}

@@ -3,7 +3,8 @@
 The file is a raster of any resolution in the tile's projection. A pixel is cloudy where its first
 band is above a limit: 0 for masks of 0 and 1, a probability otherwise. Where the raster has no data
 or does not reach, nothing says that it is clear: it counts as cloudy, too. A 0 that a file declares
-to be no data is clear all the same: masks of 0 and 1 are often written so.
+to be no data is clear all the same: masks of 0 and 1 are often written so. Where the product has no
+data itself nothing is cloudy, whatever the mask says.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sensor2sensor.core.manifest import file_fingerprint
 from sensor2sensor.geo.grids import Grid, PixelWindow
 from sensor2sensor.products.quality import CLOUD, Quality
 from sensor2sensor.products.reading import naming_damage
-from sensor2sensor.products.s2_images import open_raster
+from sensor2sensor.products.s2_images import open_raster, read_nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,13 +103,34 @@ def _cloudy(source: Any, target: Grid, above: float, where: str) -> npt.NDArray[
 
 
 def with_mask(
-    word: npt.NDArray[np.uint32], mask: CloudMask, target: Grid
+    product: S2Product, word: npt.NDArray[np.uint32], resolution_m: int, target: Grid
 ) -> npt.NDArray[np.uint32]:
-    """Quality bits [h, w] with the clouds of a mask in the place of others."""
-    # Outside of what was seen a mask has no data either, and no data is no cloud.
-    seen = (word & np.uint32(Quality.S2_NODATA)) == 0
-    clouds = (mask.cloudy(target) & seen) * np.uint32(Quality.S2_CLOUD)
+    """Quality bits [h, w] with the clouds of a product's mask, where it has one, in their place."""
+    if product.cloud_mask is None:
+        return word
+    cloudy = product.cloud_mask.cloudy(target)
+    if cloudy.any():
+        # Outside of what was seen a mask has no data either, and no data is no cloud.
+        cloudy &= ~_unseen(product, word, resolution_m, target)
+    clouds = cloudy * np.uint32(Quality.S2_CLOUD)
     return np.asarray((word & ~np.uint32(CLOUD)) | clouds, np.uint32)
+
+
+def _unseen(
+    product: S2Product, word: npt.NDArray[np.uint32], resolution_m: int, target: Grid
+) -> npt.NDArray[np.bool_]:
+    """Where a product has no data [h, w]: by its classification, or by the numbers of a band."""
+    if product.quality_source(resolution_m) == "SCL":
+        return np.asarray((word & np.uint32(Quality.S2_NODATA)) != 0)
+    # Where there is none of this resolution a coarse one does: it is read whole for an overview.
+    for size_m in (resolution_m, *reversed(product.resolutions)):
+        for band in product.bands_at(size_m):
+            member = product.band_member(band, size_m)
+            if product.files.exists(member):
+                tile = product.grids[resolution_m]
+                (numbers,) = read_nearest(product.files, member, tile, target)
+                return np.asarray(numbers == product.nodata)
+    return np.zeros(target.shape, np.bool_)
 
 
 def masked(product: S2Product, pattern: str, above: float, root: Path) -> S2Product:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.times import parse_utc
 from sensor2sensor.products.reading import YEARS, ListedFile
-from sensor2sensor.products.s2_assets import Coding, codings, finite_number, listed
+from sensor2sensor.products.s2_assets import Coding, codings, corner, finite_number, listed
 from sensor2sensor.products.s2_tile import TileFacts, tile_facts
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Described:
         applied: whether the radiometric offset was taken off the numbers; None: nothing says so.
         codings: by file name of the asset, and by (band, ending) for files that were renamed.
         epsg: of the tile; None where the images alone know it.
+        corner: upper left of the tile, x and y in metres; None where the images alone know it.
         data: outline of what was seen in the tile's own metres; None where `footprint` is given.
     """
 
@@ -70,6 +71,7 @@ class Described:
     footprint: Any = None
     data: Any = None
     epsg: int | None = None
+    corner: tuple[float, float] | None = None
     applied: bool | None = None
     codings: Mapping[str, Coding] = field(default_factory=dict)
     listed: tuple[ListedFile, ...] = ()
@@ -127,6 +129,7 @@ def of_item(files: ProductFiles, name: str, item: Mapping[str, Any]) -> Describe
         cloud_fraction=None if cloud is None else _fraction(cloud, "eo:cloud_cover", said.where),
         footprint=_footprint(item.get("geometry"), said.where),
         epsg=None if epsg is None else int(epsg),
+        corner=corner(assets, said.where),
         applied=said.first_flag(_APPLIED),
         codings=codings(assets, said.where),
         listed=listed(assets),
@@ -170,6 +173,7 @@ def of_tile(
     cloud = _cloud_of_xml(xml[1]) if xml else None
     cloud = tile.number("cloudyPixelPercentage") if cloud is None else cloud
     data = tile.given.get("tileDataGeometry")
+    grid = next(iter(facts.grids.values())) if facts else None
     return Described(
         sources=sources,
         name=named[0] if named else identified[0] if identified else "",
@@ -183,9 +187,20 @@ def of_tile(
         datastrip=strip,
         cloud_fraction=None if cloud is None else _fraction(cloud, "cloudyPixelPercentage", where),
         data=None if data is None else _geometry(data, tile.where),
-        epsg=next(iter(facts.grids.values())).epsg if facts else None,
+        epsg=grid.epsg if grid else None,
+        corner=(grid.ulx_m, grid.uly_m) if grid else _origin(tile),
         xml=facts,
     )
+
+
+def _origin(tile: _Said) -> tuple[float, float] | None:
+    """The upper left corner that a tileInfo.json gives."""
+    given = tile.given.get("tileOrigin")
+    place = given.get("coordinates") if isinstance(given, dict) else None
+    if not isinstance(place, list) or len(place) < 2:
+        return None
+    x_m, y_m = (finite_number(one, "tileOrigin", tile.where) for one in place[:2])
+    return x_m, y_m
 
 
 class _Said:

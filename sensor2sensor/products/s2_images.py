@@ -115,12 +115,17 @@ def _opened(files: ProductFiles, member: str) -> Any:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    # A product folder is known: listing it for side files at every open only costs time. Where an
-    # image lies is known too, and some say it in such a side file alone. Filters of warnings belong
-    # to the process: of two threads that set them at once, one would bring back the other's.
-    with _quiet, rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), warnings.catch_warnings():
+    # A product folder is known: listing it for side files at every open only costs time, unless
+    # such a file alone says where the image lies. Filters of warnings belong to the process: of two
+    # threads that set them at once, one would bring back the other's.
+    with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return opened(files, member)
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+            source = opened(files, member)
+        if source.transform.is_identity and files.exists(f"{member}.aux.xml"):
+            source.close()
+            source = opened(files, member)
+        return source
 
 
 def read_window(
@@ -134,15 +139,56 @@ def read_window(
         grid: the grid the metadata give it; another size is an error.
         window: pixels at full resolution; may reach beyond the grid.
         overview: 1, or a power of two read from the image's own reduced resolutions.
+
+    Raises:
+        ProductError: it is damaged, of another size, or says itself that it lies elsewhere.
     """
     with open_raster(files, member) as source:
-        if (source.height, source.width) != grid.shape:
-            raise ProductError(
-                f"image is {source.width} x {source.height} pixels, "
-                f"its metadata say {grid.width_px} x {grid.height_px}",
-                where=files.where(member),
-            )
+        _require_grid(source, grid, files.where(member))
         return _padded(source, 1, window, overview)
+
+
+def require_grid(files: ProductFiles, member: str, grid: Grid) -> None:
+    """ProductError where an image cannot be opened, has another size, or lies elsewhere."""
+    with open_raster(files, member) as source:
+        _require_grid(source, grid, files.where(member))
+
+
+def _require_grid(source: Any, grid: Grid, where: str) -> None:
+    if (source.height, source.width) != grid.shape:
+        raise ProductError(
+            f"image is {source.width} x {source.height} pixels, "
+            f"its metadata say {grid.width_px} x {grid.height_px}",
+            where=where,
+        )
+    _require_place(source, grid, where)
+
+
+def _require_place(source: Any, tile: Grid, where: str) -> None:
+    """ProductError where an image or a mask says itself that it lies elsewhere than its tile."""
+    # Some say nothing; of those kept open each is asked once.
+    if source.transform.is_identity or getattr(source, "found_at", None) == tile:
+        return
+    step_m, code = source.res[0], source.crs.to_epsg() if source.crs else None
+    its, at = tile.polygon().bounds, tuple(source.bounds)
+    away = [abs(one - other) for one, other in zip(at, its, strict=True)]
+    # Of a reduced one the far edges are rounded to its pixels.
+    wrong = max(away[0], away[3]) >= step_m / 2 or max(away) >= step_m
+    if wrong or code not in (None, tile.epsg):
+        here = Grid(code or tile.epsg, at[0], at[3], step_m, source.width, source.height)
+        raise elsewhere(here, tile, where)
+    source.found_at = tile
+
+
+def elsewhere(here: Grid, tile: Grid, where: str) -> ProductError:
+    """What is said of an image that does not lie where its tile does."""
+    what = f"lies at {_place(here)}, its tile at {_place(tile)}"
+    return ProductError(what, where=where, hint="is it of another tile? Fetch it again")
+
+
+def _place(grid: Grid) -> str:
+    size = f"{grid.width_px * grid.resolution_m:.10g} x {grid.height_px * grid.resolution_m:.10g} m"
+    return f"{grid.ulx_m:.10g}, {grid.uly_m:.10g} (EPSG:{grid.epsg}, {size})"
 
 
 def _padded(source: Any, band: int, window: PixelWindow, overview: int) -> npt.NDArray[Any]:
@@ -165,15 +211,14 @@ def _padded(source: Any, band: int, window: PixelWindow, overview: int) -> npt.N
     return values
 
 
-def read_nearest(
-    files: ProductFiles, member: str, tile: Grid, target: Grid
-) -> npt.NDArray[np.uint8]:
-    """All bands [n, h, w] of a class raster of the tile at the pixel centres of `target`.
+def read_nearest(files: ProductFiles, member: str, tile: Grid, target: Grid) -> npt.NDArray[Any]:
+    """All bands [n, h, w] of a raster of the tile at the pixel centres of `target`.
 
     Nearest neighbour, since classes cannot be averaged; 0 outside the tile. The raster may have
     any resolution: its pixel size follows from its width, since it covers the whole tile.
     """
     with open_raster(files, member) as source:
+        _require_place(source, tile, files.where(member))
         # Masks come at 20 or 60 m, MSK_CLASSI at 60 m whatever the band.
         size_m = (tile.width_px * tile.resolution_m) / source.width
         x_m, y_m = target.xy_centres()
@@ -182,8 +227,7 @@ def read_nearest(
         x, y = int(columns[0]), int(rows[0])
         window = PixelWindow(x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1)
         planes = [_padded(source, band, window, 1) for band in source.indexes]
-    stack = np.stack(planes).astype(np.uint8)
-    return stack[:, (rows - y)[:, None], (columns - x)[None, :]]
+    return np.stack(planes)[:, (rows - y)[:, None], (columns - x)[None, :]]
 
 
 def mask_of(
@@ -220,9 +264,9 @@ def read_quality(
         target: where to look.
     """
     if source == "SCL":
-        return from_scl(read_nearest(files, member, tile, target)[0])
+        return from_scl(read_nearest(files, member, tile, target)[0].astype(np.uint8))
     if source == "MSK_CLASSI":
-        return from_classi(read_nearest(files, member, tile, target))
+        return from_classi(read_nearest(files, member, tile, target).astype(np.uint8))
     if source == "MSK_CLOUDS":
         return read_cloud_polygons(files, member, target)
     return np.zeros(target.shape, np.uint32)

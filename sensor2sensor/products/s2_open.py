@@ -12,13 +12,19 @@ What they say is read in `s2_described`, how numbers become reflectance is decid
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensor2sensor.core.containers import BAND_IMAGE, OPEN_METADATA, is_open_product
+from sensor2sensor.core.containers import (
+    BAND_IMAGE,
+    OPEN_METADATA,
+    TILE_INFO,
+    is_metadata,
+    is_open_product,
+)
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.products.bands import (
@@ -37,7 +43,8 @@ from sensor2sensor.products.s2_described import (
     of_tile,
     read_json,
 )
-from sensor2sensor.products.s2_images import opened
+from sensor2sensor.products.s2_files import TILE_XML
+from sensor2sensor.products.s2_images import elsewhere, opened
 from sensor2sensor.products.s2_metadata import LEVELS, renew
 from sensor2sensor.products.s2_radiometry import overview_of
 from sensor2sensor.products.s2_tile import RESOLUTIONS_M, derived_grids
@@ -50,7 +57,6 @@ if TYPE_CHECKING:
     from sensor2sensor.core.archives import ProductFiles
     from sensor2sensor.core.xml import Element
 
-_TILE_INFO = ("tileinfo.json", "tileinfo_metadata.json")
 _PRODUCT_XML = re.compile(r"(?:product_metadata|MTD_MSIL(?:1C|2A))\.xml", re.IGNORECASE)
 _MOST_JSONS = 8  # an item among a few others: a folder of hundreds is none of a product
 NODATA, SATURATED = 0, 65535
@@ -73,9 +79,15 @@ class _Papers:
 
 def is_open_form(files: ProductFiles) -> bool:
     """Whether these files are a Sentinel-2 product of an open bucket."""
-    if not is_open_product(files.names()):
+    # By what lies on top: below a folder of a few pictures there may be an archive.
+    if not is_open_product(files.top()) or _is_safe(files):
         return False
     return _papers(files).suffice
+
+
+def _is_safe(files: ProductFiles) -> bool:
+    """Whether a product of the ground segment is whole: what else lies in its folder is no more."""
+    return any(map(is_metadata, files.top())) and any(map(TILE_XML.fullmatch, files.names()))
 
 
 def open_fields(files: ProductFiles) -> dict[str, Any]:
@@ -135,11 +147,11 @@ def _papers(files: ProductFiles) -> _Papers:
     jsons = [name for name in top if name.lower().endswith(".json")]
     if (info := by_case.get("productinfo.json")) is not None:
         found["product_info"] = (info, read_json(files, info))
-    for name in (one for one in _TILE_INFO if one in by_case):
+    for name in (one for one in TILE_INFO if one in by_case):
         content = read_json(files, by_case[name])
         if "timestamp" in content and ("productName" in content or "tile_xml" in found):
             found.setdefault("tile_info", (by_case[name], content))
-    others = [one for one in jsons if one.lower() not in (*_TILE_INFO, "productinfo.json")]
+    others = [one for one in jsons if one.lower() not in (*TILE_INFO, "productinfo.json")]
     for name in others[:_MOST_JSONS]:
         maybe = _maybe_json(files, name)
         if maybe is not None and is_item(maybe):
@@ -212,10 +224,9 @@ def _placed(
         if nominal not in placed:
             placed[nominal] = _grid(files, name, given.get(nominal), described.epsg)
         grid = placed[nominal]
+        _require_same_ground(grid, next(iter(placed.values())), described, files.where(name))
         size = int(grid.resolution_m)
-        if grids.setdefault(size, grid) != grid:
-            what = f"lies elsewhere than the other images of {size} m"
-            raise ProductError(what, where=files.where(name))
+        grids.setdefault(size, grid)
         # Of bands that come at several sizes a reduced copy may hold the same one twice.
         images.setdefault((band, size), name)
     if set(grids) <= set(RESOLUTIONS_M):
@@ -241,6 +252,18 @@ def _grid(files: ProductFiles, name: str, given: Grid | None, epsg: int | None) 
     if epsg is not None and code != epsg:
         raise ProductError(f"is in EPSG:{code}, its metadata say EPSG:{epsg}", where=where)
     return Grid(code, ulx, uly, float(step), shape[1], shape[0])
+
+
+def _require_same_ground(grid: Grid, first: Grid, described: Described, where: str) -> None:
+    """ProductError where an image lies elsewhere than it is described, or than the other sizes."""
+    x_m, y_m = described.corner or (first.ulx_m, first.uly_m)
+    tile = replace(first, epsg=described.epsg or first.epsg, ulx_m=x_m, uly_m=y_m)
+    at, its = grid.polygon().bounds, tile.polygon().bounds
+    # A reduced copy ends where its pixels do.
+    coarse_m = max(grid.resolution_m, first.resolution_m)
+    far = max(abs(one - other) for one, other in zip(at, its, strict=True))
+    if (grid.ulx_m, grid.uly_m) != (x_m, y_m) or far >= coarse_m or grid.epsg != tile.epsg:
+        raise elsewhere(grid, tile, where)
 
 
 def _footprint(described: Described, grids: Mapping[int, Grid]) -> Any:

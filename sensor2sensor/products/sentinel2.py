@@ -274,7 +274,7 @@ class S2Product:
         source, member = self._quality_source(resolution_m)
         tile = self.grids[resolution_m]
         word = s2_images.read_quality(self.files, source, member, tile, target)
-        return word if self.cloud_mask is None else with_mask(word, self.cloud_mask, target), source
+        return with_mask(self, word, resolution_m, target), source
 
     def quality_source(self, resolution_m: int) -> str:
         """The name of the source `read_quality` uses."""

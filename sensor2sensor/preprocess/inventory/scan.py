@@ -293,8 +293,13 @@ def one_level(found: Sequence[str], tile: str, asked: str | None) -> str | None:
 def check_sentinel2(
     product: S2Product, *, bands: Sequence[str], resolution_m: int, verify: bool
 ) -> list[str]:
-    """What is wrong with a product, as far as these bands need it."""
+    """What is wrong with a product, as far as these bands need it.
+
+    Raises:
+        ProductError: an image of an open bucket cannot be opened, or lies elsewhere.
+    """
     from sensor2sensor.products.s2_coding import moved_back
+    from sensor2sensor.products.s2_images import require_grid
 
     lacking = [f"missing {item}" for item in product.missing(bands, resolution_m)]
     if lacking:
@@ -303,6 +308,10 @@ def check_sentinel2(
     # Sizes first: a checksum reads the file whole.
     members = product.members_for(bands, resolution_m)
     broken = product.cut_short(members)
+    if not broken and product.layout != "SAFE":  # whose XML lists its images
+        for (_, size), name in product.images.items():
+            if name in members:
+                require_grid(product.files, name, product.grids[size])
     if not broken and (doubt := moved_back(product, bands, resolution_m)):
         broken = [doubt]
     return broken if broken or not verify else product.verify(members)

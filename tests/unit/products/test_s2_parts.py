@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.products.quality import Quality
+from sensor2sensor.products.s2_clouds import masked
 from sensor2sensor.products.s2_parts import open_parts, together
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from tests.fakes import World, make_s2
@@ -120,6 +122,53 @@ def test_each_part_is_read_by_its_own_offset_and_mask(tmp_path: Path) -> None:
         own, word = open_s2(path).read_reflectance(("B02",), 10)
         has = (word & np.uint32(Quality.S2_NODATA)) == 0
         np.testing.assert_array_equal(values[has], own[has])
+
+
+def _mask(product: S2Product, folder: Path, values: np.ndarray) -> S2Product:
+    """The product with a mask of its own: 1 where cloudy, 255 for no data."""
+    grid = product.grids[10]
+    height, width = values.shape
+    profile = {"count": 1, "dtype": "uint8", "crs": f"EPSG:{grid.epsg}", "nodata": 255}
+    (folder / product.name).mkdir(exist_ok=True)
+    with rasterio.open(
+        folder / product.name / "CLD.tif", "w", driver="GTiff", width=width, height=height,
+        transform=grid.transform, **profile,
+    ) as file:  # fmt: skip
+        file.write(values, 1)
+    return masked(product, "{name}/CLD.tif", 0.0, folder)
+
+
+@pytest.mark.parametrize("outside", [255, 1], ids=["no data", "cloud"])
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_mask_of_a_part_counts_where_that_part_has_data(
+    made: dict[str, Trio], tmp_path: Path, kind: str, outside: int
+) -> None:
+    """Masks are made of each part alone: over the other's ground they say cloud, or nothing."""
+    one, *parts = made[kind]
+    cloudy = np.zeros((192, 192), np.uint8)
+    cloudy[60:110, 20:90] = 1
+    cloudy[70:90, 120:140] = 255  # nothing says that it is clear
+    found = []
+    for product in (one, *parts):
+        _, word = product.read_reflectance(("B02",), 10)
+        empty = (word & np.uint32(Quality.S2_NODATA)) != 0
+        found.append(_mask(product, tmp_path, np.where(empty, outside, cloudy).astype(np.uint8)))
+    whole, both = found[0], together(found[1:])
+    near = np.uint32(Quality.S2_CLOUD)
+    for place in (None, PixelWindow(-5, 60, 150, 50)):
+        (true, _), (word, _) = (product.read_quality(10, place) for product in (whole, both))
+        if kind != "L2A":  # its classification is of pixels of 20 m, at the edge as well
+            np.testing.assert_array_equal(word, true, strict=True)
+        assert ((word ^ true) & near != 0).mean() < 0.01
+    word, _ = whole.read_quality(10)
+    _, data = whole.read_reflectance(("B02",), 10)
+    empty = (data & np.uint32(Quality.S2_NODATA)) != 0
+    assert empty.any() and (kind == "L2A" or not (word[empty] & near).any())
+    assert ((word[~empty] & near) != 0).mean() == pytest.approx(
+        (cloudy[~empty] > 0).mean(), abs=0.01
+    )
+    shown = [product.quality_overview(10, (48, 48)) & near != 0 for product in (whole, both)]
+    assert (shown[0] ^ shown[1]).mean() < 0.05
 
 
 @pytest.mark.parametrize(

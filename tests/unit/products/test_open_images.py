@@ -1,0 +1,118 @@
+"""Which images are bands of a product of an open bucket, and that they lie where it lies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.preprocess.inventory.scan import check_sentinel2
+from sensor2sensor.products.sentinel2 import open_s2
+from tests.fakes.open_buckets import as_cogs, as_tile
+from tests.fakes.s2 import make_s2
+from tests.unit.products.test_open_buckets import BANDS, SIZE, edited, reflectance, unknown
+
+
+@pytest.fixture(scope="module")
+def safe(tmp_path_factory) -> Path:
+    return make_s2(
+        tmp_path_factory.mktemp("safe"), level="L2A", baseline="05.09", size_px=SIZE,
+        bands=[*BANDS, "B05", "B8A"], cloud=0.3, nodata_wedge=0.1, quality_masks=False,
+    )  # fmt: skip
+
+
+def moved(path: Path, by_px: float = 10980.0, crs: str | None = None) -> None:
+    """Let an image say that it lies elsewhere."""
+    import rasterio
+    from rasterio.transform import Affine
+
+    with rasterio.open(path, "r+") as image:
+        image.transform = image.transform @ Affine.translation(by_px, 0)
+        image.crs = crs or image.crs
+
+
+@pytest.mark.parametrize("band", ["B02", "B04", "B05", "SCL"])
+def test_an_image_of_another_place_is_refused_with_both_places(safe, tmp_path, band):
+    folder = as_cogs(safe, tmp_path, applied=True)
+    moved(folder / f"{band}.tif", 1.0)
+    size = 10 if band in BANDS else 20
+    with pytest.raises(ProductError) as caught:
+        check_sentinel2(open_s2(folder), bands=BANDS, resolution_m=10, verify=False)
+        reflectance(open_s2(folder))
+    here, there = f"lies at {499980 + size}, 8100000 ", "its tile at 499980, 8100000 (EPSG:32617"
+    assert f"{band}.tif: {here}" in str(caught.value) and there in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_image_of_another_zone_is_refused(safe, tmp_path):
+    folder = as_cogs(safe, tmp_path, applied=True)
+    moved(folder / "B04.tif", 0.0, "EPSG:32618")
+    with pytest.raises(ProductError, match=r"B04\.tif: lies at 499980, 8100000 \(EPSG:32618"):
+        reflectance(open_s2(folder))
+
+
+def test_images_that_nothing_describes_are_held_against_each_other(safe, tmp_path):
+    """An item without proj:transform: the sizes among each other, bands of one size when read."""
+    folder = as_cogs(safe, tmp_path, applied=True)
+    edited(folder, lambda c: [one.pop("proj:transform") for one in c["assets"].values()])
+    assert check_sentinel2(open_s2(folder), bands=BANDS, resolution_m=10, verify=False) == []
+    for name in ("B05.tif", "B8A.tif", "SCL.tif"):
+        moved(folder / name, 5490.0)
+    assert "lies at 609780, 8100000" in unknown(folder)
+    for name in ("B02.tif", "B04.tif"):
+        moved(folder / name)
+    assert open_s2(folder).grids[10].ulx_m == 609780.0
+    edited(folder, lambda c: c["assets"]["red"].update({"proj:transform": [10, 0, 5, 0, -10, 7]}))
+    assert "its tile at 5, 7 (EPSG:32617" in unknown(folder)
+    edited(folder, lambda c: c["assets"]["blue"].update({"proj:transform": [10, 0, 6, 0, -10, 7]}))
+    assert "proj:transform of blue and red are of different places" in unknown(folder)
+    edited(folder, lambda c: c["assets"]["blue"].update({"proj:transform": [10, 0, "x"]}))
+    assert "assets.blue proj:transform is 'x', not a number" in unknown(folder)
+
+
+@pytest.mark.parametrize("papers", ["xml", "jsons"])
+def test_images_of_a_tile_lie_where_its_papers_say(safe, tmp_path, papers):
+    folder = as_tile(safe, tmp_path, xml=papers == "xml", jsons=papers == "jsons")
+    if papers == "xml":
+        text = (folder / "metadata.xml").read_text()
+        (folder / "metadata.xml").write_text(text.replace(">499980<", ">609780<"))
+    else:
+        info = json.loads((folder / "tileInfo.json").read_text())
+        info["tileOrigin"] = {"type": "Point", "coordinates": [609780, 8100000]}
+        (folder / "tileInfo.json").write_text(json.dumps(info))
+    assert "lies at 499980, 8100000 " in unknown(folder)
+    assert "its tile at 609780, 8100000 " in unknown(folder)
+
+
+def test_a_place_in_a_side_file_counts_too(safe, tmp_path):
+    import rasterio
+
+    folder = as_cogs(safe, tmp_path, applied=True)
+    for name in ("B02", "B04"):
+        with rasterio.open(folder / f"{name}.tif") as image:
+            numbers, transform = image.read(1), image.transform
+        (folder / f"{name}.tif").unlink()
+        with rasterio.open(folder / f"{name}.tif", "w", driver="GTiff", count=1, dtype="uint16",
+                           width=SIZE, height=SIZE, TFW="NO", PROFILE="BASELINE",
+                           crs="EPSG:32617", transform=transform) as image:  # fmt: skip
+            image.write(numbers, 1)
+    side = folder / "B04.tif.aux.xml"
+    assert side.is_file() and len(reflectance(open_s2(folder))) == SIZE
+    text = side.read_text()
+    side.write_text(text.replace("4.9998", "6.0978"))
+    assert side.read_text() != text
+    with pytest.raises(ProductError, match=r"B04\.tif: lies at 609780, 8100000"):
+        reflectance(open_s2(folder))
+
+
+def test_an_image_of_a_safe_lies_where_its_xml_says(safe, tmp_path):
+    copy = Path(shutil.copytree(safe, tmp_path / safe.name))
+    (xml,) = copy.glob("GRANULE/*/MTD_TL.xml")
+    xml.write_text(xml.read_text().replace(">499980<", ">609780<"))
+    with pytest.raises(ProductError, match=r"B02_10m\.jp2: lies at 499980, 8100000"):
+        reflectance(open_s2(copy))
+    with pytest.raises(ProductError, match=r"SCL_20m\.jp2: lies at 499980, 8100000"):
+        open_s2(copy).read_quality(10)
