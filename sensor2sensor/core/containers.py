@@ -52,19 +52,21 @@ _MAGIC = {
     b"\x28\xb5\x2f\xfd": "Zstandard",
 }
 _METHODS = {
-    1: "Shrink",
-    6: "Implode",
-    9: "Deflate64",
-    12: "bzip2",
-    14: "LZMA",
-    93: "Zstandard",
-    95: "xz",
+    1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz",
     98: "PPMd",
-}
-# Images of one band each, as the open buckets have them: named by band, or by the colour that a
-# STAC item calls it, here or in a folder by resolution.
+}  # fmt: skip
+# Images of one band each, as the open buckets have them: called by band, or by the colour that a
+# STAC item calls it, here or in a folder by resolution, maybe behind the name of the product, of
+# its tile or of its item. Any `other` name that ends so may be a mask of a band, or made of it:
+# then the item has to say what it is.
+_BEFORE_BAND = (
+    r"(?:(?:L2A_)?T\d{2}[A-Z]{3}_\d{8}T\d{6}"
+    r"|S2[A-D]_\w{4}_MSI_L(?:1C|2A)_TL_\w{4}_\d{8}T\d{6}_A\d{6}_T\d{2}[A-Z]{3}"
+    r"|S2[A-D]_MSIL(?:1C|2A)_\d{8}T\d{6}_N\d{4}_R\d{3}_T\d{2}[A-Z]{3}_\d{8}T\d{6}(?:\.SAFE)?"
+    r"|S2[A-D]_T?\d{1,2}[A-Z]{3}_\d{8}(?:T\d{6})?(?:_\d+)?_L(?:1C|2A))[_-]"
+)
 BAND_IMAGE = re.compile(
-    r"(?:R(?P<folder>10|20|60)m/)?(?!MSK_)(?:[^/]*[_-])?"
+    rf"(?:R(?P<folder>10|20|60)m/)?(?!MSK_)(?:{_BEFORE_BAND}|(?P<other>[^/]*[_-]))?"
     r"(?P<band>B0[1-9]|B8A|B1[0-2]|SCL|COASTAL|BLUE|GREEN|RED|REDEDGE[123]|NIR(?:08|09)?|CIRRUS"
     r"|SWIR(?:16|22))(?:[_-](?P<size>10|20|60)m)?\.(?P<kind>tiff?|jp2)",
     re.IGNORECASE,

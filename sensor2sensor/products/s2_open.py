@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 _PRODUCT_XML = re.compile(r"(?:product_metadata|MTD_MSIL(?:1C|2A))\.xml", re.IGNORECASE)
 _MOST_JSONS = 8  # an item among a few others: a folder of hundreds is none of a product
-NODATA, SATURATED = 0, 65535
+NODATA = 0
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,12 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
     """
     papers = _papers(files)
     described = _described(files, papers)
-    members = _images(files)
+    members = _images(files, described)
     grids, images = _placed(files, members, described)
     bands = {band: name for (band, _), name in images.items() if band in S2_BANDS}
     if not bands:
-        raise ProductError("holds no spectral band", where=files.path)
+        hint = "a band is called B04.tif or red.tif, or as its item names it"
+        raise ProductError("holds no spectral band", where=files.path, hint=hint)
     numbers = partial(_numbers, files, grids, images)
     coded = radiometry(files, described, bands, papers.product_xml, numbers)
     told(files.path.name, coded.warnings)
@@ -120,7 +121,7 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
         "offsets": coded.offsets,
         "wavelengths_nm": S2_PLATFORM_WAVELENGTHS_NM.get(described.platform, S2_WAVELENGTHS_NM),
         "nodata": NODATA,
-        "saturated": SATURATED,
+        "saturated": coded.saturated(described.baseline),
         "images": images,
         "warnings": coded.warnings,
         "grids": grids,
@@ -185,17 +186,14 @@ def _described(files: ProductFiles, papers: _Papers) -> Described:
     raise ProductError("has neither a STAC item nor a metadata.xml", where=files.path)
 
 
-def _images(files: ProductFiles) -> dict[tuple[str, int], str]:
+def _images(files: ProductFiles, described: Described) -> dict[tuple[str, int], str]:
     """The file of each band by the resolution it is named by, or has by nature."""
     found: dict[tuple[str, int], str] = {}
     for name in files.names():
-        match = BAND_IMAGE.fullmatch(name)
-        if match is None:
+        key = _by_name(name) or described.images.get(name)
+        if key is None:
             continue
-        band = band_of(match["band"])
-        said = match["folder"] or match["size"]
-        key = band, int(said) if said else S2_NATIVE_RESOLUTION_M.get(band, 20)
-        other = found.get(key)
+        band, other = key[0], found.get(key)
         # COGs and the JPEG 2000 they were made of, whose numbers may differ: the item's own count.
         if other is not None and _ending(other) == _ending(name):
             what = f"holds two images of {band}, {other} and {name}"
@@ -203,6 +201,15 @@ def _images(files: ProductFiles) -> dict[tuple[str, int], str]:
         if other is None or _ending(name) == "tif":
             found[key] = name
     return found
+
+
+def _by_name(name: str) -> tuple[str, int] | None:
+    """Band and resolution of a file by its name; None where that may be of something else."""
+    match = BAND_IMAGE.fullmatch(name)
+    if match is None or match["other"]:
+        return None
+    band, said = band_of(match["band"]), match["folder"] or match["size"]
+    return band, int(said) if said else S2_NATIVE_RESOLUTION_M.get(band, 20)
 
 
 def _ending(name: str) -> str:
