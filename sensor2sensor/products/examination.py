@@ -37,6 +37,9 @@ from sensor2sensor.products.known import Look, Record, record_of, text_of
 _LOG = logging.getLogger(__name__)
 
 
+MOST_LOOKS = 8  # at a product that are known to the next run
+
+
 @dataclass(frozen=True)
 class Closer:
     """A closer look at products, taken in the process that reads them.
@@ -177,6 +180,9 @@ def _closer(search: Search, product: Any, watch: Watch, record: Record) -> Exami
         basis = watch.basis()
         if closer.kept and basis is not None:
             record.looks[closer.name] = Look(value, basis, tuple(told))
+            # Each tile is another look at every frame, and an archive may have a thousand tiles.
+            for oldest in list(record.looks)[:-MOST_LOOKS]:
+                del record.looks[oldest]
     return replace(found, line=text_of(record))
 
 
