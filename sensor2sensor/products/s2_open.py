@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 _PRODUCT_XML = re.compile(r"(?:product_metadata|MTD_MSIL(?:1C|2A))\.xml", re.IGNORECASE)
 _MOST_JSONS = 8  # an item among a few others: a folder of hundreds is none of a product
-NODATA, SATURATED = 0, 65535
+NODATA = 0
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
         "offsets": coded.offsets,
         "wavelengths_nm": S2_PLATFORM_WAVELENGTHS_NM.get(described.platform, S2_WAVELENGTHS_NM),
         "nodata": NODATA,
-        "saturated": SATURATED,
+        "saturated": coded.saturated(described.baseline),
         "images": images,
         "warnings": coded.warnings,
         "grids": grids,

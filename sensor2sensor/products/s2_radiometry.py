@@ -57,7 +57,7 @@ def radiometric_notices(product: S2Product, read_at: Mapping[str, int]) -> tuple
             f"no pixel is darker than 0.1, as if numbers had been moved up by 1000, which metadata"
             f" of baseline {product.baseline} do not say: is it as its provider published it?"
         )
-    full = [band for band, numbers in seen.items() if (numbers == product.saturated).any()]
+    full = [band for band, numbers in seen.items() if (numbers >= product.saturated).any()]
     if full:
         found.append(f"saturated pixels in {', '.join(full)}: they are brighter than is stored")
     return tuple(found)
