@@ -33,7 +33,7 @@ from sensor2sensor.products.s2_metadata import (
     stated_offsets,
     stated_quantification,
 )
-from sensor2sensor.products.s2_radiometry import far_below, overview_of
+from sensor2sensor.products.s2_radiometry import dark_seen, far_below, moved_up, overview_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -293,6 +293,25 @@ def _doubt(product: S2Product, bands: Iterable[str], resolution_m: int) -> str |
         f"numbers look as if the offset had been applied already, which {product.offset_source}"
         f" denies: {_SAY_SO}"
     )
+
+
+def warn_moved_up(product: S2Product) -> None:
+    """Log, for each part, that its numbers look as if they still carried the offset.
+
+    Bright ground without any shadow looks alike, desert above all: it is a warning, no refusal.
+    Before baseline 04.00 there was no offset, and a SAFE, and the user's word, are believed.
+    """
+    for part in product.parts:
+        if part.layout == "SAFE" or part.offset_source == SIDECAR:
+            continue
+        if any(part.offsets.values()) or part.baseline < FIRST_WITH_OFFSETS:
+            continue
+        if moved_up(part, dark_seen(part)):
+            _LOG.warning(
+                "%s: hardly a pixel is darker than 0.1, as if the offset of -1000 were still to"
+                " come, which %s denies: look at dark water or forest, and %s",
+                part.name, part.offset_source, _SAY_SO,
+            )  # fmt: skip
 
 
 def _seen(product: S2Product, band: str, resolution_m: int) -> npt.NDArray[Any]:
