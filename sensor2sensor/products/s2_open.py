@@ -311,25 +311,11 @@ def _seen(
 
     A part of a tile would pass for a copy of the other one, if it counted as the whole tile.
     """
-    from shapely.geometry import MultiPoint
+    from sensor2sensor.geo.footprints import outline_of
 
     size, name = max((size, name) for (band, size), name in images.items() if band in S2_BANDS)
     grid = grids[size]
-    there = scene_of(files, name, grid) != NODATA
-    if there.all() or not there.any():
-        return grid.polygon()
-    small = grid.reduced(grid.full_window, there.shape)
-    rows = np.flatnonzero(there.any(axis=1))
-    left = there[rows].argmax(axis=1)
-    right = there.shape[1] - there[rows, ::-1].argmax(axis=1)
-    # What a datastrip has of a tile is cut by straight lines: the corners of its pixels span it.
-    corners = [
-        (small.ulx_m + column * small.resolution_m, small.uly_m - (row + down) * small.resolution_m)
-        for row, *ends in zip(rows, left, right, strict=True)
-        for column in ends
-        for down in (0, 1)
-    ]
-    return MultiPoint(corners).convex_hull.intersection(grid.polygon())
+    return outline_of(scene_of(files, name, grid) != NODATA, grid)
 
 
 def _masks(files: ProductFiles, described: Described) -> dict[str, str]:
