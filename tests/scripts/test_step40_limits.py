@@ -131,3 +131,7 @@ def test_a_rare_mask_is_drawn_more_often_and_weights_are_kept(both):
     ]
     assert step40(both, *asked, "6", *often, "--force") == 0
     assert tree(folder_of(both)) == grown
+    # On a grid the scene has few places: a draw that goes on beyond the mask's own weighs it less.
+    assert step40(both, *asked, "30", *often, "--grid", "--force") == 0
+    elsewhere, rare = sorted({float(row["draw_weight"]) for row in rows_of(folder_of(both))})
+    assert elsewhere == 1.0 and 1.0 < rare < 1.4
