@@ -42,6 +42,10 @@ class ProductFiles(ABC):
     def names(self) -> list[str]:
         """Every file, sorted."""
 
+    def top(self) -> list[str]:
+        """What lies at the top, files and folders, sorted."""
+        return sorted({name.partition("/")[0] for name in self.names()})
+
     @abstractmethod
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name."""
@@ -114,27 +118,28 @@ class FolderFiles(ProductFiles):
     @cached_property
     def _names(self) -> tuple[str, ...]:
         walked = self._walk()
-        return tuple(sorted(folder + name for folder, names in walked for name in names))
+        return tuple(sorted(folder + name for folder, _, names in walked for name in names))
 
-    def _walk(self) -> Iterator[tuple[str, list[str]]]:
-        """Every folder, as a prefix of names, with the names of its files."""
+    def _walk(self) -> Iterator[tuple[str, list[str], list[str]]]:
+        """Every folder, as a prefix of names, with the names of its folders and of its files."""
         root = len(str(self.path)) + 1
         # Without onerror a folder that may not be read would count as empty.
         for folder, below, files in os.walk(self.path, onerror=self._not_listed):
             below[:] = [name for name in below if not containers.is_companion(name)]
             inside = folder[root:].replace(os.sep, "/")
             names = [name for name in files if not containers.is_companion(name)]
-            yield f"{inside}/" if inside else "", names
+            yield f"{inside}/" if inside else "", below, names
 
-    def _top(self) -> list[str]:
-        """What lies in the folder itself."""
-        return next(self._walk(), ("", []))[1]
+    def top(self) -> list[str]:
+        """What lies at the top, files and folders, sorted; nothing below is looked at."""
+        _, folders, names = next(self._walk(), ("", [], []))
+        return sorted([*folders, *names])
 
     def _spelt(self, name: str) -> str:
         if "/" in name or "_by_case" in vars(self):
             return super()._spelt(name)
         # Most that are asked for in vain, like the other sensor's metadata, would lie on top.
-        return {one.casefold(): one for one in self._top()}.get(name.casefold(), name)
+        return {one.casefold(): one for one in self.top()}.get(name.casefold(), name)
 
     def _not_listed(self, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):

@@ -11,7 +11,7 @@ import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.errors import ProductError, SeveralProductsError
 
 if TYPE_CHECKING:
     import zipfile
@@ -52,24 +52,28 @@ _MAGIC = {
     b"\x28\xb5\x2f\xfd": "Zstandard",
 }
 _METHODS = {
-    1: "Shrink",
-    6: "Implode",
-    9: "Deflate64",
-    12: "bzip2",
-    14: "LZMA",
-    93: "Zstandard",
-    95: "xz",
+    1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz",
     98: "PPMd",
-}
-# Images of one band each, as the open buckets have them: named by band, or by the colour that a
-# STAC item calls it, here or in a folder by resolution.
+}  # fmt: skip
+# Images of one band each, as the open buckets have them: called by band, or by the colour that a
+# STAC item calls it, here or in a folder by resolution, maybe behind the name of the product, of
+# its tile or of its item. Any `other` name that ends so may be a mask of a band, or made of it:
+# then the item has to say what it is.
+_BEFORE_BAND = (
+    r"(?:(?:L2A_)?T\d{2}[A-Z]{3}_\d{8}T\d{6}"
+    r"|S2[A-D]_\w{4}_MSI_L(?:1C|2A)_TL_\w{4}_\d{8}T\d{6}_A\d{6}_T\d{2}[A-Z]{3}"
+    r"|S2[A-D]_MSIL(?:1C|2A)_\d{8}T\d{6}_N\d{4}_R\d{3}_T\d{2}[A-Z]{3}_\d{8}T\d{6}(?:\.SAFE)?"
+    r"|S2[A-D]_T?\d{1,2}[A-Z]{3}_\d{8}(?:T\d{6})?(?:_\d+)?_L(?:1C|2A))[_-]"
+)
 BAND_IMAGE = re.compile(
-    r"(?:R(?P<folder>10|20|60)m/)?(?!MSK_)(?:[^/]*[_-])?"
+    rf"(?:R(?P<folder>10|20|60)m/)?(?!MSK_)(?:{_BEFORE_BAND}|(?P<other>[^/]*[_-]))?"
     r"(?P<band>B0[1-9]|B8A|B1[0-2]|SCL|COASTAL|BLUE|GREEN|RED|REDEDGE[123]|NIR(?:08|09)?|CIRRUS"
     r"|SWIR(?:16|22))(?:[_-](?P<size>10|20|60)m)?\.(?P<kind>tiff?|jp2)",
     re.IGNORECASE,
 )
-_BAND_FOLDERS = {"r10m", "r20m", "r60m"}
+BAND_FOLDERS = {"r10m", "r20m", "r60m"}
+TILE_INFO = ("tileinfo.json", "tileinfo_metadata.json")
+_MOST_DESCRIPTION_BYTES = 4 * 2**20
 GDAL_METHODS = (0, 8)  # stored and Deflate, which GDAL reads in place
 READ_METHODS = (*GDAL_METHODS, 12, 14)  # bzip2 and LZMA, which Python reads for it
 _SPLIT = "is one part of a split archive"
@@ -103,7 +107,7 @@ def is_open_product(names: Iterable[str]) -> bool:
         for name in listed
     )
     return described and any(
-        name.lower() in _BAND_FOLDERS or BAND_IMAGE.fullmatch(name) for name in listed
+        name.lower() in BAND_FOLDERS or BAND_IMAGE.fullmatch(name) for name in listed
     )
 
 
@@ -116,7 +120,7 @@ def product_root(names: Iterable[str], where: Path) -> str:
     """The folder that holds the product among all files of an archive, with its slash; '' on top.
 
     Raises:
-        ProductError: there are several products.
+        SeveralProductsError: there are several products.
     """
     listed = [name for name in names if not within_companion(name)]
     roots = sorted({_folder(name) for name in listed if is_metadata(name)}, key=len)
@@ -125,7 +129,7 @@ def product_root(names: Iterable[str], where: Path) -> str:
     found = outer or _open_roots(listed) or _named_tops(listed)
     if len(found) > 1:
         shown = ", ".join(sorted(root.rstrip("/") or "." for root in found))
-        raise ProductError(
+        raise SeveralProductsError(
             f"holds {len(found)} products ({shown})",
             where=where,
             hint="keep one product in one archive",
@@ -141,7 +145,7 @@ def product_folder(folder: Path) -> Path:
     """The folder that holds the product: the one given, or the only one of them just inside it."""
     try:
         content = [one for one in folder.iterdir() if not is_companion(one.name)]
-        if any(is_metadata(one.name) for one in content):
+        if any(is_metadata(one.name) for one in content) or _is_described(content):
             return folder
         inner = [
             one
@@ -151,6 +155,21 @@ def product_folder(folder: Path) -> Path:
     except OSError:  # told when a file is asked for
         return folder
     return inner[0] if len(inner) == 1 else folder
+
+
+def _is_described(content: list[Path]) -> bool:
+    """Whether bands that lie open in a folder are a product of their own: by what describes it."""
+    return is_open_product(one.name for one in content) and any(map(_describes, content))
+
+
+def _describes(path: Path) -> bool:
+    name = path.name.lower()
+    if name in OPEN_METADATA or name in TILE_INFO:
+        return True
+    if not name.endswith(".json") or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return b'"stac_version"' in stream.read(_MOST_DESCRIPTION_BYTES)
 
 
 def _folder(name: str) -> str:

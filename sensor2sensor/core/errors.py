@@ -84,6 +84,10 @@ class ProductError(Sensor2SensorError):
     """A satellite product is damaged, incomplete or hostile; the run goes on without it."""
 
 
+class SeveralProductsError(ProductError):
+    """An archive holds several products, and which one is meant nobody can tell."""
+
+
 class WithheldError(ProductError):
     """A file cannot be reached, through no fault of its own: fetching it again mends nothing."""
 

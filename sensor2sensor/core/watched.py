@@ -84,10 +84,10 @@ class _WatchedFolder(FolderFiles):
         self._watch.note(self._below + str(target)[len(str(self.path)) + 1 :])
         return target
 
-    def _walk(self) -> Iterator[tuple[str, list[str]]]:
-        for folder, names in super()._walk():
+    def _walk(self) -> Iterator[tuple[str, list[str], list[str]]]:
+        for folder, below, names in super()._walk():
             self._watch.note(self._below + folder)
-            yield folder, names
+            yield folder, below, names
 
 
 def open_watched(path: Path) -> tuple[ProductFiles, Watch]:

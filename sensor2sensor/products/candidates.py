@@ -1,6 +1,7 @@
 """What may be a product below an archive's folder: folders and zips, none of them opened.
 
-The archive may be flat or in folders like `YYYY/MM`.
+The archive may be flat or in folders like `YYYY/MM`. Bands that lie open with a JSON file may be a
+product, or a few pictures in a folder of products: such a folder is looked into, too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from sensor2sensor.core.containers import (
+    BAND_FOLDERS,
+    BAND_IMAGE,
     PRODUCT_SUFFIXES,
     bare_name,
     is_companion,
@@ -17,8 +20,10 @@ from sensor2sensor.core.containers import (
     is_metadata,
     is_old_metadata,
     is_open_product,
+    is_product_name,
     is_tar_name,
     is_unread_container,
+    product_folder,
 )
 from sensor2sensor.products.forms import OTHER_PRODUCT, claims_any, shows_any
 from sensor2sensor.products.sentinel2 import MANIFEST as S2_MANIFEST
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_DEPTH = 8
+_OF_BANDS = {*BAND_FOLDERS, "qi", "qi_data"}
 _LOG = logging.getLogger(__name__)
 
 
@@ -58,7 +64,7 @@ def candidates_and_copies(root: Path) -> tuple[list[Path], dict[Path, list[Path]
 
 
 def _candidates(root: Path) -> Iterator[Path]:
-    """Product folders and zips below an archive, without descending into products."""
+    """Product folders and zips below an archive, without descending into what surely is one."""
     pending = [(root, 0)]
     seen: set[tuple[int, int]] = set()
     while pending:
@@ -80,29 +86,49 @@ def _candidates(root: Path) -> Iterator[Path]:
                 if is_control_file(path):
                     continue
                 is_folder = path.is_dir()
-                is_item = (_is_product_folder if is_folder else _is_archive)(path)
+                is_item, more = _folder(path) if is_folder else (_is_archive(path), False)
                 is_item = is_item or _is_lost_link(path)
             except OSError as error:
                 _LOG.warning("%s: passed over, it cannot be looked at (%s)", path, error)
                 continue
-            if is_item or (is_folder and depth >= MAX_DEPTH):
+            deep = depth >= MAX_DEPTH
+            if is_item or (is_folder and deep):
                 yield path
-            elif is_folder:
+            if is_folder and not deep and (more or not is_item):
                 pending.append((path, depth + 1))
 
 
-def _is_product_folder(path: Path) -> bool:
-    """Whether metadata lie in a folder, or its name promises them and no product lies inside."""
+def _folder(path: Path) -> tuple[bool, bool]:
+    """Whether a folder may be a product, and whether others may lie in it though it is.
+
+    It may where metadata lie in it, or its name promises them and no product lies inside.
+    """
     named = path.name.lower().endswith(PRODUCT_SUFFIXES)
     try:
         content = list(path.iterdir())
     except OSError:  # told when the walk, or a reader, comes to it
-        return named
-    return _is_product(content) or (named and not any(_holds_product(one) for one in content))
+        return named, False
+    if has_metadata(content):
+        return True, False
+    if is_open_product([one.name for one in content]):
+        more = any(map(_may_be_another, content))
+        # Opened, a folder that is none stands for the one product in it, which is found anyway.
+        return not more or product_folder(path) == path, more
+    return named and not any(_holds_product(one) for one in content), False
 
 
 def _is_product(content: Sequence[Path]) -> bool:
     return has_metadata(content) or is_open_product([one.name for one in content])
+
+
+def _may_be_another(path: Path) -> bool:
+    """Whether something in a folder of bands may be, or hold, a product of its own."""
+    name = path.name.lower()
+    # Most of what lies there is not looked at: on a distant disk that takes long.
+    if BAND_IMAGE.fullmatch(name) or name in _OF_BANDS or name.endswith((".json", ".xml")):
+        return False
+    named = is_product_name(name) or is_unread_container(name) or claims_any(path)
+    return named or (path.is_dir() and not is_companion(name))
 
 
 def has_metadata(content: Iterable[Path]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +25,10 @@ from sensor2sensor.products.sentinel3 import S3Product
 _P = TypeVar("_P", S2Product, S3Product)
 # Starting a process takes as long as reading so many products.
 _WORTH_A_WORKER = 100
+_BANDS_ALONE = (
+    "%s%s: passed over: images of bands, but no STAC item or metadata.xml of Sentinel-2 with them"
+)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,8 @@ def _sorted_out(
             failures.append(Failure(path, found.failed))
         elif found.product is not None:
             seen.append(Seen(found.product, found.looks))
+    if bands := [path for path, found in made.items() if found.bands_alone]:
+        _LOG.warning(_BANDS_ALONE, bands[0], f" and {len(bands) - 1} others" * (len(bands) > 1))
     # A download kept beside what was unpacked from it is nothing to be told of.
     names = (one.product.path.name for one in seen)
     have = {_stem(name) for name in names} | {_stem(one.product.name) for one in seen}

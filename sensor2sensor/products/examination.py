@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sensor2sensor.core.archives import ProductFiles
-from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.archives import FolderFiles, ProductFiles
+from sensor2sensor.core.containers import PRODUCT_SUFFIXES, is_open_product
+from sensor2sensor.core.errors import ProductError, SeveralProductsError
 from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.paths import below, fault_of
 from sensor2sensor.core.watched import Watch, open_watched, overheard
@@ -34,6 +35,9 @@ from sensor2sensor.products.forms import (
 from sensor2sensor.products.known import Look, Record, record_of, text_of
 
 _LOG = logging.getLogger(__name__)
+
+
+MOST_LOOKS = 8  # at a product that are known to the next run
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class Examined:
         told: what reading it logged.
         failed: why it cannot be read, though it is or was to be such a product.
         complete: whether nothing is left to look at.
+        bands_alone: whether it looks like a product of an open bucket, and nothing describes one.
     """
 
     product: Any = None
@@ -98,6 +103,7 @@ class Examined:
     told: list[tuple[str, int, str]] = field(default_factory=list)
     failed: str | None = None
     complete: bool = True
+    bands_alone: bool = False
 
 
 def remembered(search: Search, line: str | None, path: Path) -> Examined:
@@ -141,6 +147,8 @@ def _looked_at(search: Search, line: str | None, path: Path) -> Examined:
     if opened is None:
         return Examined()
     files, watch, form = opened
+    if form is None:
+        return Examined(bands_alone=search.sensor == "S2" and is_open_product(files.top()))
     if form.sensor != search.sensor:
         return Examined(line=text_of(Record(form.sensor, watch.basis())))
     if (tile := _other_tile(search, form, path, files)) is not None:
@@ -172,6 +180,9 @@ def _closer(search: Search, product: Any, watch: Watch, record: Record) -> Exami
         basis = watch.basis()
         if closer.kept and basis is not None:
             record.looks[closer.name] = Look(value, basis, tuple(told))
+            # Each tile is another look at every frame, and an archive may have a thousand tiles.
+            for oldest in list(record.looks)[:-MOST_LOOKS]:
+                del record.looks[oldest]
     return replace(found, line=text_of(record))
 
 
@@ -193,8 +204,8 @@ def _other_tile(search: Search, form: Form, path: Path, files: ProductFiles) -> 
     return named if form.tiles(files) == {named} else None
 
 
-def _opened(search: Search, path: Path) -> tuple[ProductFiles, Watch, Form] | None:
-    """Files and form of a path; None where nothing says that it is, or was to be, a product."""
+def _opened(search: Search, path: Path) -> tuple[ProductFiles, Watch, Form | None] | None:
+    """Files and form of a path, None where nothing says that it is, or was to be, a product."""
     sensor = search.sensor
     try:
         files, watch = open_watched(path)
@@ -202,12 +213,13 @@ def _opened(search: Search, path: Path) -> tuple[ProductFiles, Watch, Form] | No
     except Exception as error:  # what never was to be a product is nobody's failure
         if claims(path, sensor) or shows(path, sensor):
             raise
-        if not (shows_any(path) or zipfile.is_zipfile(path)):
+        other = zipfile.is_zipfile(path) and not isinstance(error, SeveralProductsError)
+        if not (shows_any(path) or other):
             _LOG.warning("%s: passed over (%s)", path, getattr(error, "what", error))
         return None
-    if form is None and (claims(path, sensor) or _promises(path, files, sensor)):
+    if form is None and (_is_called(path, sensor) or _promises(path, files, sensor)):
         form = form_named(sensor)
-    return None if form is None else (files, watch, form)
+    return files, watch, form
 
 
 def _refuse_faulty(search: Search, path: Path) -> None:
@@ -222,6 +234,12 @@ def _fault_in_a_table(below_root: str) -> str | None:
     if "\\" in below_root:
         return "holds a backslash; rename it"
     return "begins or ends with a blank; rename it" if below_root != below_root.strip() else None
+
+
+def _is_called(path: Path, sensor: str) -> bool:
+    """Whether a name alone calls it a product: of patches of a data set it calls whole folders."""
+    patch = path.is_dir() and path.suffix.lower() not in PRODUCT_SUFFIXES
+    return claims(path, sensor) and not (patch and is_open_product(FolderFiles(path).top()))
 
 
 def _promises(path: Path, files: ProductFiles, sensor: str) -> bool:

@@ -99,7 +99,8 @@ OTHER_PRODUCT = re.compile(
 # What names of members say of an archive that cannot be opened, or holds another one.
 _MEMBER_HINTS = {
     "S2": re.compile(
-        r"MTD_MSIL(?:1C|2A)\.xml|GRANULE[/\\]L(?:1C|2A)_T|S2[A-D]_MSIL(?:1C|2A)_\w+\.(?:SAFE|zip)",
+        r"MTD_MSIL(?:1C|2A)\.xml|GRANULE[/\\]L(?:1C|2A)_T|S2[A-D]_MSIL(?:1C|2A)_\w+\.(?:SAFE|zip)"
+        r"|tileInfo\.json|S2[A-D]_T?\d{1,2}[A-Z]{3}_\d{8}\w*_L(?:1C|2A)\.json",
         re.IGNORECASE,
     ),
     "S3": re.compile(r"Oa\d\d_radiance\.nc|S3[A-D]_OL_1_E[FR]R_\w+\.(?:SEN3|zip)", re.IGNORECASE),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.errors import ProductError
+from sensor2sensor.products.bands import S2_BANDS, S2_NATIVE_RESOLUTION_M
 from sensor2sensor.products.reading import Checksum, ListedFile
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ COLOURS = {
     "rededge2": "B06", "rededge3": "B07", "nir": "B08", "nir08": "B8A", "nir09": "B09",
     "cirrus": "B10", "swir16": "B11", "swir22": "B12",
 }  # fmt: skip
+_SIZE = re.compile(r"[_-](10|20|60)m$")
 _MULTIHASH = {"1220": "SHA256", "d50110": "MD5"}  # code of the function and length, then the digest
 
 
@@ -40,8 +42,23 @@ def finite_number(value: object, key: str, where: str) -> float:
 def band_of(key: str) -> str:
     """The band or mask that an asset, or a file, is called by; itself where it is no colour."""
     plain = key.lower().removesuffix("-jp2")
-    plain = re.sub(r"[_-](?:10|20|60)m$", "", plain)
+    plain = _SIZE.sub("", plain)
     return COLOURS.get(plain, plain.upper())
+
+
+def images(assets: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
+    """Band and resolution by file name."""
+    found: dict[str, tuple[str, int]] = {}
+    for key, asset in assets.items():
+        band, said = band_of(key), _SIZE.search(key.lower().removesuffix("-jp2"))
+        if band in (*S2_BANDS, "SCL"):
+            size = int(said[1]) if said else S2_NATIVE_RESOLUTION_M.get(band, 20)
+            found.setdefault(_file_of(asset), (band, size))
+    return found
+
+
+def _file_of(asset: Mapping[str, Any]) -> str:
+    return str(asset.get("href", "")).rpartition("/")[2]
 
 
 def codings(assets: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Coding]:
@@ -55,7 +72,7 @@ def codings(assets: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Co
         offset = finite_number(given.get("offset", 0.0), f"assets.{key} offset", where)
         if not scale > 0.0:
             raise ProductError(f"assets.{key} scale is {scale:g}, not positive", where=where)
-        file = str(asset.get("href", "")).rpartition("/")[2]
+        file = _file_of(asset)
         found[file] = Coding(scale, offset)
         found.setdefault(f"{band_of(key)}.{file.rpartition('.')[2].upper()}", found[file])
     return found
@@ -76,7 +93,7 @@ def corner(assets: Mapping[str, Mapping[str, Any]], where: str) -> tuple[float, 
     found: dict[tuple[float, float], str] = {}
     for key, asset in assets.items():
         given = asset.get("proj:transform")
-        if band_of(key) not in (*COLOURS.values(), "SCL") or not isinstance(given, list):
+        if band_of(key) not in (*S2_BANDS, "SCL") or not isinstance(given, list):
             continue
         numbers = [finite_number(one, f"assets.{key} proj:transform", where) for one in given]
         if len(numbers) not in (6, 9):
@@ -92,7 +109,7 @@ def corner(assets: Mapping[str, Mapping[str, Any]], where: str) -> tuple[float, 
 def listed(assets: Mapping[str, Mapping[str, Any]]) -> tuple[ListedFile, ...]:
     """Sizes and checksums of the assets' files, as far as the file extension gives them."""
     found: dict[str, ListedFile] = {}
-    names = [str(one.get("href", "")).rpartition("/")[2] for one in assets.values()]
+    names = [_file_of(one) for one in assets.values()]
     for name, asset in zip(names, assets.values(), strict=True):
         text, size = str(asset.get("file:checksum", "")).lower(), asset.get("file:size")
         start = next((one for one in _MULTIHASH if text.startswith(one)), None)

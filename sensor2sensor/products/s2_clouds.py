@@ -10,6 +10,7 @@ data itself nothing is cloudy, whatever the mask says.
 from __future__ import annotations
 
 import glob
+import re
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensor2sensor.core.archives import FolderFiles
+from sensor2sensor.core.containers import (
+    bare_name,
+    is_metadata,
+    is_open_product,
+    is_product_name,
+)
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.manifest import file_fingerprint
 from sensor2sensor.geo.grids import Grid, PixelWindow
@@ -26,7 +33,7 @@ from sensor2sensor.products.reading import naming_damage
 from sensor2sensor.products.s2_images import open_raster, read_nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -162,14 +169,45 @@ def _found(product: S2Product, pattern: str, root: Path) -> Iterator[tuple[Produ
     names = dict.fromkeys([product.name, *([stem] if len(stem) >= _MIN_STEM else [])])
     if NAME in pattern:
         wanted = [pattern.replace(NAME, glob.escape(name)) for name in names]
-        there = {path for one in wanted for path in root.glob(one) if path.is_file()}
-        yield from ((FolderFiles(path.parent), path.name) for path in sorted(there))
+        there = sorted({path for one in wanted for path in root.glob(one) if path.is_file()})
+        yield from (
+            (FolderFiles(one.parent), one.name) for one in _own(product, names, there, root)
+        )
         return
     inside = [m for m in product.files.names() if fnmatchcase(m.rpartition("/")[2], pattern)]
     if inside:
         yield from ((product.files, member) for member in inside)
         return
     beside = product.path.parent
-    for path in sorted(beside.glob(pattern) if "/" not in pattern else []):
-        if path.is_file() and path != product.path and path.name.startswith(tuple(names)):
-            yield FolderFiles(beside), path.name
+    there = sorted(beside.glob(pattern) if "/" not in pattern else [])
+    named = [one for one in there if one.name.startswith(tuple(names)) and one.is_file()]
+    for path in _own(product, names, named, beside):
+        yield FolderFiles(beside), path.name
+
+
+def _own(
+    product: S2Product, names: Collection[str], there: Sequence[Path], root: Path
+) -> list[Path]:
+    """Which files below a folder bear a product's name, and not another's that begins with it."""
+    below = {one: str(one.relative_to(root)) for one in there if one != product.path}
+    ours = [one for one in below if _bears(below[one], names)]
+    others = _longer_names(product.path.parent, names) if ours else set()
+    # A zip of a mask's own name is a copy of it.
+    return [one for one in ours if not _bears(below[one], others - {bare_name(one.stem)})]
+
+
+def _bears(path: str, names: Iterable[str]) -> bool:
+    """Whether a path has one of the names in it, and no longer word: `scene10` is not `scene1`."""
+    return any(re.search(rf"{re.escape(one)}(?![A-Za-z0-9])", path) for one in names)
+
+
+def _longer_names(folder: Path, names: Collection[str]) -> set[str]:
+    """Products in a folder whose names begin with another's: their files are not that one's."""
+    alike = (one for one in folder.iterdir() if _bears(one.name, names))
+    found = {bare_name(one.name) for one in alike if is_product_name(one.name) or _is_product(one)}
+    return found - set(names)
+
+
+def _is_product(folder: Path) -> bool:
+    content = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+    return any(map(is_metadata, content)) or is_open_product(content)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.times import parse_utc
 from sensor2sensor.products.reading import YEARS, ListedFile
-from sensor2sensor.products.s2_assets import Coding, codings, corner, finite_number, listed
+from sensor2sensor.products.s2_assets import Coding, codings, corner, finite_number, images, listed
 from sensor2sensor.products.s2_tile import TileFacts, tile_facts
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Described:
     Attributes:
         sources: the files that say so, the most telling one first.
         applied: whether the radiometric offset was taken off the numbers; None: nothing says so.
+        images: band and resolution by file name, as an item names them.
         codings: by file name of the asset, and by (band, ending) for files that were renamed.
         epsg: of the tile; None where the images alone know it.
         corner: upper left of the tile, x and y in metres; None where the images alone know it.
@@ -73,6 +74,7 @@ class Described:
     epsg: int | None = None
     corner: tuple[float, float] | None = None
     applied: bool | None = None
+    images: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     codings: Mapping[str, Coding] = field(default_factory=dict)
     listed: tuple[ListedFile, ...] = ()
     xml: TileFacts | None = None
@@ -131,6 +133,7 @@ def of_item(files: ProductFiles, name: str, item: Mapping[str, Any]) -> Describe
         epsg=None if epsg is None else int(epsg),
         corner=corner(assets, said.where),
         applied=said.first_flag(_APPLIED),
+        images=images(assets),
         codings=codings(assets, said.where),
         listed=listed(assets),
     )

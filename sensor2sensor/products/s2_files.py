@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # In any case: copies come back as MTD_MSIL1C.XML or mtd_msil1c.xml.
 _PRODUCT_XML = re.compile(r"MTD_MSIL(1C|2A)\.xml", re.IGNORECASE)
 _LEVEL = re.compile(r"(?:_MSIL|/L)(1C|2A)_", re.IGNORECASE)
-_TILE_XML = re.compile(r"GRANULE/[^/]+/MTD_TL\.xml", re.IGNORECASE)
+TILE_XML = re.compile(r"GRANULE/[^/]+/MTD_TL\.xml", re.IGNORECASE)
 
 
 def metadata_files(files: ProductFiles) -> tuple[str, str]:
@@ -23,7 +23,7 @@ def metadata_files(files: ProductFiles) -> tuple[str, str]:
     Raises:
         ProductError: one is missing, or there are several.
     """
-    return _only(files, _PRODUCT_XML, "MTD_MSIL*.xml"), _only(files, _TILE_XML, "MTD_TL.xml")
+    return _only(files, _PRODUCT_XML, "MTD_MSIL*.xml"), _only(files, TILE_XML, "MTD_TL.xml")
 
 
 def _only(files: ProductFiles, pattern: re.Pattern[str], kind: str) -> str:

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensor2sensor.core.containers import BAND_IMAGE, OPEN_METADATA, is_open_product
+from sensor2sensor.core.containers import (
+    BAND_IMAGE,
+    OPEN_METADATA,
+    TILE_INFO,
+    is_metadata,
+    is_open_product,
+)
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.products.bands import (
@@ -37,6 +43,7 @@ from sensor2sensor.products.s2_described import (
     of_tile,
     read_json,
 )
+from sensor2sensor.products.s2_files import TILE_XML
 from sensor2sensor.products.s2_images import elsewhere, opened
 from sensor2sensor.products.s2_metadata import LEVELS, renew
 from sensor2sensor.products.s2_radiometry import overview_of
@@ -50,7 +57,6 @@ if TYPE_CHECKING:
     from sensor2sensor.core.archives import ProductFiles
     from sensor2sensor.core.xml import Element
 
-_TILE_INFO = ("tileinfo.json", "tileinfo_metadata.json")
 _PRODUCT_XML = re.compile(r"(?:product_metadata|MTD_MSIL(?:1C|2A))\.xml", re.IGNORECASE)
 _MOST_JSONS = 8  # an item among a few others: a folder of hundreds is none of a product
 NODATA, SATURATED = 0, 65535
@@ -73,9 +79,15 @@ class _Papers:
 
 def is_open_form(files: ProductFiles) -> bool:
     """Whether these files are a Sentinel-2 product of an open bucket."""
-    if not is_open_product(files.names()):
+    # By what lies on top: below a folder of a few pictures there may be an archive.
+    if not is_open_product(files.top()) or _is_safe(files):
         return False
     return _papers(files).suffice
+
+
+def _is_safe(files: ProductFiles) -> bool:
+    """Whether a product of the ground segment is whole: what else lies in its folder is no more."""
+    return any(map(is_metadata, files.top())) and any(map(TILE_XML.fullmatch, files.names()))
 
 
 def open_fields(files: ProductFiles) -> dict[str, Any]:
@@ -86,11 +98,12 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
     """
     papers = _papers(files)
     described = _described(files, papers)
-    members = _images(files)
+    members = _images(files, described)
     grids, images = _placed(files, members, described)
     bands = {band: name for (band, _), name in images.items() if band in S2_BANDS}
     if not bands:
-        raise ProductError("holds no spectral band", where=files.path)
+        hint = "a band is called B04.tif or red.tif, or as its item names it"
+        raise ProductError("holds no spectral band", where=files.path, hint=hint)
     numbers = partial(_numbers, files, grids, images)
     coded = radiometry(files, described, bands, papers.product_xml, numbers)
     told(files.path.name, coded.warnings)
@@ -135,11 +148,11 @@ def _papers(files: ProductFiles) -> _Papers:
     jsons = [name for name in top if name.lower().endswith(".json")]
     if (info := by_case.get("productinfo.json")) is not None:
         found["product_info"] = (info, read_json(files, info))
-    for name in (one for one in _TILE_INFO if one in by_case):
+    for name in (one for one in TILE_INFO if one in by_case):
         content = read_json(files, by_case[name])
         if "timestamp" in content and ("productName" in content or "tile_xml" in found):
             found.setdefault("tile_info", (by_case[name], content))
-    others = [one for one in jsons if one.lower() not in (*_TILE_INFO, "productinfo.json")]
+    others = [one for one in jsons if one.lower() not in (*TILE_INFO, "productinfo.json")]
     for name in others[:_MOST_JSONS]:
         maybe = _maybe_json(files, name)
         if maybe is not None and is_item(maybe):
@@ -173,17 +186,14 @@ def _described(files: ProductFiles, papers: _Papers) -> Described:
     raise ProductError("has neither a STAC item nor a metadata.xml", where=files.path)
 
 
-def _images(files: ProductFiles) -> dict[tuple[str, int], str]:
+def _images(files: ProductFiles, described: Described) -> dict[tuple[str, int], str]:
     """The file of each band by the resolution it is named by, or has by nature."""
     found: dict[tuple[str, int], str] = {}
     for name in files.names():
-        match = BAND_IMAGE.fullmatch(name)
-        if match is None:
+        key = _by_name(name) or described.images.get(name)
+        if key is None:
             continue
-        band = band_of(match["band"])
-        said = match["folder"] or match["size"]
-        key = band, int(said) if said else S2_NATIVE_RESOLUTION_M.get(band, 20)
-        other = found.get(key)
+        band, other = key[0], found.get(key)
         # COGs and the JPEG 2000 they were made of, whose numbers may differ: the item's own count.
         if other is not None and _ending(other) == _ending(name):
             what = f"holds two images of {band}, {other} and {name}"
@@ -191,6 +201,15 @@ def _images(files: ProductFiles) -> dict[tuple[str, int], str]:
         if other is None or _ending(name) == "tif":
             found[key] = name
     return found
+
+
+def _by_name(name: str) -> tuple[str, int] | None:
+    """Band and resolution of a file by its name; None where that may be of something else."""
+    match = BAND_IMAGE.fullmatch(name)
+    if match is None or match["other"]:
+        return None
+    band, said = band_of(match["band"]), match["folder"] or match["size"]
+    return band, int(said) if said else S2_NATIVE_RESOLUTION_M.get(band, 20)
 
 
 def _ending(name: str) -> str:

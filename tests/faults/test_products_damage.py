@@ -224,7 +224,7 @@ def test_a_missing_image_is_named(s2_copy: Path) -> None:
 def test_an_image_of_another_size_is_refused(s2_copy: Path) -> None:
     product = open_s2(s2_copy)
     shutil.copy(product.path / product.band_member("B01", 60), band_path(product))
-    with pytest.raises(ProductError, match=r"image is 32 x 32 pixels, MTD_TL\.xml says 192 x 192"):
+    with pytest.raises(ProductError, match=r"image is 32 x 32 pixels, its metadata say 192 x 192"):
         product.read_dn("B02", 10)
 
 

@@ -249,7 +249,11 @@ def _is_of_bucket(files: ProductFiles, names: Iterable[str]) -> bool:
 def _products(folder: Path) -> Iterator[Path]:
     from sensor2sensor.products.candidates import candidates
 
-    yield from candidates(folder)
+    for one in candidates(folder):
+        # Pictures named like bands, and a JSON file: no product, if nothing describes one.
+        names = [inner.name for inner in one.iterdir()] if one.is_dir() else ()
+        if not is_open_product(names) or _is_product(one):
+            yield one
     for below in sorted(folder.iterdir()):  # Theia's products, which archives do not hold
         if below.is_dir() and any(map(_THEIA.fullmatch, (one.name for one in below.iterdir()))):
             yield below

@@ -70,10 +70,16 @@ class Folder:
         table = self.data_root / INVENTORIES / f"{self.manifest['inventory']}.csv"
         if not table.is_file():
             return []
-        used = {(row.s2, row.s3) for row in self.rows if row.s3}
-        found = read_rows(table)
+        used = {
+            (row.s2, row.s3, row.s2_joined or "", row.s3_joined or "")
+            for row in self.rows
+            if row.s3
+        }
+        # What is left of a pair of joined products is a pair of its own.
         return [
-            row.overlap for row in found if (row.s2, row.s3) in used and row.overlap is not None
+            row.overlap
+            for row in read_rows(table)
+            if (row.s2, row.s3, *row.joined_cells()) in used and row.overlap is not None
         ]
 
     @cached_property

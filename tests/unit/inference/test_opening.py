@@ -58,6 +58,12 @@ def test_words_are_files_first_then_folders_and_patterns(folder: Path) -> None:
         paths_of([str(folder / "*.png")])
     with pytest.raises(InputError, match=r"nearest: 'b\.tif'"):
         paths_of([str(folder / "bb.tif")])
+    # Pictures named like bands, with a JSON file, are no product.
+    chips = folder / "chips"
+    chips.mkdir()
+    (chips / "x_B02.tif").write_bytes(b"")
+    (chips / "labels.json").write_text("{}")
+    assert paths_of([str(folder)]) == [odd, plain, photo]
     (folder / "opt").mkdir()
     with pytest.raises(InputError, match=r"nope: is not there$"):  # no slip for what lies there
         paths_of([str(folder / "nope")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sensor2sensor.core import files
 from sensor2sensor.dataset.bands import float_band
 from sensor2sensor.dataset.contract import SPLITS
 from sensor2sensor.dataset.ledger import DROPPED, read_split
+from sensor2sensor.preprocess.inventory.rows import InventoryRow, written
 from sensor2sensor.preprocess.quality import command, dataset, tile_page, tiles
 from sensor2sensor.preprocess.quality.dataset_page import _boxes
 from sensor2sensor.preprocess.quality.dataset_page import page_of as dataset_page_of
@@ -104,6 +106,25 @@ def sound(page: str) -> None:
 
 def folder_of(root: Path) -> Path:
     return root / "_tif" / INV / str(TILE)
+
+
+def test_overlaps_are_those_of_the_pairs_that_tiles_are_of(root: Path, tmp_path: Path) -> None:
+    """What is left of a joined pair begins with the same two products and is another one."""
+    found = tiles.look(folder_of(root))
+    tile = replace(found.rows[0], s2="a.SAFE", s3="2.SEN3", s2_joined=None, s3_joined="1.SEN3")
+    when = datetime(2022, 7, 14, 17, tzinfo=UTC)
+    pair = InventoryRow(0, 2022, 7, "a.SAFE", when, "2.SEN3", when, 0.0, ".SEN3", overlap=1.0)
+    rows = [
+        replace(pair, s3_joined=("1.SEN3",)),
+        replace(pair, index=1, overlap=0.4),
+        replace(pair, index=2, overlap=0.7, s2_joined=("b.SAFE",), s3_joined=("1.SEN3",)),
+    ]
+    (tmp_path / "_inventory").mkdir()
+    files.write_csv(tmp_path / "_inventory" / f"{INV}.csv", *written(rows))
+    here = replace(found, path=tmp_path / "_tif" / INV / str(TILE))
+    assert replace(here, rows=[tile]).overlaps == [1.0]
+    assert replace(here, rows=[replace(tile, s3_joined=None)]).overlaps == [0.4]
+    assert replace(here, rows=[replace(tile, s2_joined="b.SAFE")]).overlaps == [0.7]
 
 
 def test_tiles_page_says_what_is_odd_and_what_was_rejected(root: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sensor2sensor.core import files, watched, xml
+from sensor2sensor.geo.grids import Grid
 from sensor2sensor.preprocess.inventory.options import arguments_parser, parse_options
 from sensor2sensor.preprocess.inventory.scan import How, Scan, scan_sentinel2, scan_sentinel3
 from sensor2sensor.products import discovery
@@ -29,6 +31,7 @@ TILE, OTHER = "T33UVR", "T33UWR"
 CORNERS = {TILE: (399960.0, 5600040.0), OTHER: (499980.0, 5600040.0)}
 START = datetime(2022, 7, 14, 10, 0, tzinfo=UTC)
 OPTIONS = parse_options(arguments_parser("").parse_args(["--tile", TILE, "--timediff", "5"]))
+SETTLED_S = watched.SETTLED_S + 0.1
 BETWEEN = (START - timedelta(days=1), START + timedelta(days=1))
 
 
@@ -107,6 +110,7 @@ def test_workers_a_second_run_and_one_process_agree_on_frames(tmp_path, monkeypa
     def looked(**how):
         return contents(scan_sentinel3(root, BETWEEN, "EFR", How(**how), grid=grid))
 
+    time.sleep(SETTLED_S)  # worker processes have their own idea of what has settled
     expected = looked()
     found, facts = expected
     assert len(facts) == 3 and [path[-5:] for path, _ in found.failures] == [".SEN3"] * 2
@@ -289,3 +293,14 @@ def test_nothing_is_logged_twice(tmp_path, look, caplog):
     with caplog.at_level(logging.WARNING):
         look(root)
     assert len([one for one in caplog.messages if "07.77" in one]) == 1
+
+
+def test_tiles_without_end_leave_no_memory_without_end(tmp_path):
+    """Each is another look at every frame."""
+    frame(tmp_path / "s3")
+    sizes = []
+    for number in range(24):
+        grid = Grid(32633, 399_960.0 + 9_999.0 * number, 5_600_040.0, 10.0, 10_980, 10_980)
+        scan_sentinel3(tmp_path / "s3", BETWEEN, "EFR", How(memory=tmp_path / "_inv"), grid=grid)
+        sizes.append(next((tmp_path / "_inv" / "_known").glob("*.jsonl")).stat().st_size)
+    assert sizes[11] > sizes[0] and max(sizes[12:]) - sizes[11] < 32  # of digits

@@ -116,3 +116,56 @@ def test_an_image_of_a_safe_lies_where_its_xml_says(safe, tmp_path):
         reflectance(open_s2(copy))
     with pytest.raises(ProductError, match=r"SCL_20m\.jp2: lies at 499980, 8100000"):
         open_s2(copy).read_quality(10)
+
+
+DERIVED = (
+    *("ndvi_without_red.tif", "mask_B04.tif", "DETFOO_B04.tif", "T17XNA_B04.tif", "x-red.tif"),
+    *("S2A_17XNA_20220714_0_L2A_ndvi_red.tif", "T17XNA_20220714T171911_DETFOO_B04.tif"),
+)
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_what_is_called_after_a_band_is_none(safe, tmp_path, name):
+    folder = as_cogs(safe, tmp_path, applied=True)
+    shutil.copy(folder / "B02.tif", folder / name)
+    assert open_s2(folder).images["B04", 10] == "B04.tif"
+    (folder / "B04.tif").unlink()
+    assert open_s2(folder).bands_at(10) == ("B02",)
+    assert "missing B04 at 10 m" in check_sentinel2(
+        open_s2(folder), bands=BANDS, resolution_m=10, verify=False
+    )
+
+
+@pytest.mark.parametrize("name", ["DETFOO_B04.jp2", "MSK_DETFOO_B04.jp2", "ndvi_red.jp2"])
+def test_masks_among_the_bands_of_a_tile_are_none(safe, tmp_path, name):
+    folder = as_tile(safe, tmp_path)
+    (folder / "R10m" / "B04.jp2").rename(folder / "R10m" / name)
+    assert open_s2(folder).bands_at(10) == ("B02",)
+
+
+NAMES = (
+    *("B04.tif", "b04_10m.tif", "red.tif", "T17XNA_20220714T171911_B04.tif", "Red-10m.TIFF"),
+    *("L2A_T17XNA_20170714T171911_B04_10m.tif", "S2A_17XNA_20220714_0_L2A_B04.tif"),
+    "S2A_T17XNA_20220714T171911_L2A_red.tif",
+    "S2A_OPER_MSI_L1C_TL_SGS__20151126T164434_A002222_T17XNA_B04.tif",
+    "S2A_USER_MSI_L2A_TL_EPA__20151126T164434_A002222_T17XNA_B04_10m.tif",
+    "S2A_MSIL2A_20220714T171911_N0400_R112_T17XNA_20220714T202020_B04_10m.tif",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_band_is_known_by_the_names_of_the_buckets(safe, tmp_path, name):
+    folder = as_cogs(safe, tmp_path, applied=True)
+    (folder / "B04.tif").rename(folder / name)
+    assert open_s2(folder).images["B04", 10] == name
+
+
+def test_an_item_may_call_its_bands_what_it_likes(safe, tmp_path):
+    folder = as_cogs(safe, tmp_path, applied=True)
+    (folder / "B04.tif").rename(folder / "scene_B02_B03_red.tif")
+    (folder / "B05.tif").rename(folder / "five.tif")
+    hrefs = {"red": "x/scene_B02_B03_red.tif", "rededge1": "https://example.org/five.tif"}
+    edited(folder, lambda c: [c["assets"][key].update(href=one) for key, one in hrefs.items()])
+    product = open_s2(folder)
+    assert product.images["B04", 10] == "scene_B02_B03_red.tif"
+    assert product.images["B05", 20] == "five.tif"
