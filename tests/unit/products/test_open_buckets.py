@@ -18,6 +18,7 @@ from sensor2sensor.products import s2_coding
 from sensor2sensor.products.discovery import find_s2, find_s3
 from sensor2sensor.products.forms import tiles_in
 from sensor2sensor.products.quality import CLOUD
+from sensor2sensor.products.s2_radiometry import dark_seen, moved_up
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from tests.fakes.open_buckets import as_cogs, as_tile
 from tests.fakes.s2 import make_s2
@@ -294,6 +295,9 @@ def test_real_items_of_earth_search_are_read_with_the_offset_applied():
     values, word = clear.read_reflectance(("B04", "B08"), 120)
     red, nir = (np.nanmedian(values[..., band]) for band in (0, 1))
     assert 0.02 < red < 0.05 and 0.3 < nir < 0.4  # forest and fields in August
+    assert not any(moved_up(one, dark_seen(one)) for one in found)
+    with_offset = {band: one + 1000 for band, one in dark_seen(clear).items()}
+    assert set(with_offset) == {"B03", "B04"} and moved_up(clear, with_offset)
     for product in (clear, cloudy):
         word, source = product.read_quality(120)
         share = ((word & np.uint32(CLOUD)) != 0).mean()
