@@ -212,3 +212,17 @@ def _checksum_problem(files: ProductFiles, name: str, listed: Checksum | None) -
     if digest.hexdigest() != listed.digest:
         return f"{listed.algorithm} differs from the manifest's: damaged or altered"
     return None
+
+
+def geojson_polygon(geometry: object, where: str) -> Any:
+    """A polygon of GeoJSON, in two dimensions; ProductError where it is none."""
+    import shapely
+    from shapely.geometry import shape
+
+    try:
+        found = shapely.force_2d(shape(geometry))
+    except Exception as error:  # of whatever kind: shapely trusts what it is given
+        raise ProductError("geometry is no polygon", where=where) from error
+    if found.geom_type not in ("Polygon", "MultiPolygon") or found.is_empty:
+        raise ProductError(f"geometry is {found.geom_type}, no polygon", where=where)
+    return found

@@ -34,8 +34,9 @@ class Coding:
 def finite_number(value: object, key: str, where: str) -> float:
     """A number of a JSON file; ProductError names the key that holds anything else."""
     sound = isinstance(value, int | float) and not isinstance(value, bool)
-    if not sound or not abs(float(value)) < 1e12:  # type: ignore[arg-type]
-        raise ProductError(f"{key} is {value!r}, not a number", where=where)
+    # Compared as it is: an integer may be larger than any float.
+    if not sound or not abs(value) < 1e12:  # type: ignore[arg-type]
+        raise ProductError(f"{key} is {value!r:.60}, not a number", where=where)
     return float(value)  # type: ignore[arg-type]
 
 

@@ -33,7 +33,7 @@ from sensor2sensor.products.s2_metadata import (
     stated_offsets,
     stated_quantification,
 )
-from sensor2sensor.products.s2_radiometry import far_below, overview_of
+from sensor2sensor.products.s2_radiometry import dark_seen, far_below, moved_up, overview_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,9 +42,11 @@ if TYPE_CHECKING:
 
     from sensor2sensor.core.archives import ProductFiles
     from sensor2sensor.core.xml import Element
+    from sensor2sensor.products.s2_assets import Coding
     from sensor2sensor.products.sentinel2 import S2Product
 
 STANDARD_OFFSET, STANDARD_QUANTIFICATION = -1000.0, 10_000.0
+SATURATED = 65535
 _SAY_SO = (
     f'write {{"offset": -1000}}, or {{"offset": 0}} where it was taken off, into {SIDECAR}'
     " inside the product or beside it"
@@ -70,6 +72,11 @@ class Radiometry:
     source: str
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+
+    def saturated(self, baseline: str | None) -> int:
+        """The number from which on a pixel is saturated: 1000 less where these were taken off."""
+        moved = not any(self.offsets.values()) and not (baseline or "") < FIRST_WITH_OFFSETS
+        return SATURATED + int(STANDARD_OFFSET) if moved else SATURATED
 
 
 def radiometry(
@@ -133,11 +140,12 @@ def _said(files: ProductFiles) -> Radiometry | None:
 
 def _plain_number(value: object, key: str, where: str) -> float:
     sound = isinstance(value, int | float) and not isinstance(value, bool)
-    number = float(value) if sound else 0.0  # type: ignore[arg-type]
-    within = -20_000.0 <= number <= 20_000.0 if key == "offset" else 1.0 <= number <= 1e6
-    if not sound or not within:
-        raise ProductError(f"{key} is {value!r}, no {key} of digital numbers", where=where)
-    return number
+    low, high = (-20_000, 20_000) if key == "offset" else (1, 1_000_000)
+    # Compared as it is: an integer may be larger than any float.
+    if not sound or not low <= value <= high:  # type: ignore[operator]
+        shown = f"{value!r:.60}"
+        raise ProductError(f"{key} is {shown}, no {key} of digital numbers", where=where)
+    return float(value)  # type: ignore[arg-type]
 
 
 def _applied(
@@ -147,10 +155,10 @@ def _applied(
     numbers: Callable[[str], npt.NDArray[Any]],
 ) -> Radiometry:
     """An item says that the offset was taken off its COGs."""
-    codings = [one for band in images if (one := _coding(described, band, images[band]))]
-    scales = {one.scale for one in codings} or {1.0 / STANDARD_QUANTIFICATION}
+    codings = _codings(files, described, images)
+    scale = _scale(files, codings) or 1.0 / STANDARD_QUANTIFICATION
     warnings: tuple[str, ...] = ()
-    if any(one.offset for one in codings):
+    if any(one.offset for one in codings.values()):
         warnings = (
             "its item says both boa_offset_applied and an offset in raster:bands; the offset"
             " counts as applied",
@@ -160,7 +168,7 @@ def _applied(
     if others and not _shown_applied(others, numbers):
         what = "its item says that the offset was applied to its COGs, and these are JPEG 2000"
         raise ProductError(what, where=files.path, hint=_SAY_SO)
-    quantification = round(1.0 / min(scales), 6)
+    quantification = round(1.0 / scale, 6)
     return _uniform(0.0, "boa_offset_applied", quantification, warnings=warnings)
 
 
@@ -173,7 +181,30 @@ def _shown_applied(bands: list[str], numbers: Callable[[str], npt.NDArray[Any]])
     )
 
 
-def _coding(described: Described, band: str, member: str) -> Any:
+def _codings(
+    files: ProductFiles, described: Described, images: Mapping[str, str]
+) -> dict[str, Coding]:
+    """What an item says of the numbers of each band; ProductError where no product has such."""
+    given = {band: _coding(described, band, name) for band, name in images.items()}
+    found = {band: one for band, one in given.items() if one is not None}
+    for band, one in found.items():
+        quantification, offset = 1.0 / max(one.scale, 1e-9), one.offset / max(one.scale, 1e-9)
+        # Whole numbers of 16 bits hold nothing finer or coarser.
+        if not (100.0 <= quantification <= 1e6 and abs(offset) <= 20_000.0):
+            what = f"raster:bands of {band} gives scale {one.scale:g} and offset {one.offset:g}"
+            raise ProductError(f"{what}, no reflectance", where=files.path, hint=_SAY_SO)
+    return found
+
+
+def _scale(files: ProductFiles, codings: Mapping[str, Coding]) -> float | None:
+    """The scale of all bands; ProductError where they have several."""
+    scales = {one.scale for one in codings.values()}
+    if len(scales) > 1:
+        raise ProductError("raster:bands gives several scales", where=files.path, hint=_SAY_SO)
+    return next(iter(scales), None)
+
+
+def _coding(described: Described, band: str, member: str) -> Coding | None:
     file = member.rpartition("/")[2]
     ending = file.rpartition(".")[2].upper()
     by_file = described.codings.get(file)
@@ -184,20 +215,17 @@ def _by_item(
     files: ProductFiles, described: Described, images: Mapping[str, str]
 ) -> Radiometry | None:
     """What `raster:bands` says of each band; None where it is silent."""
-    codings = {
-        band: one for band, name in images.items() if (one := _coding(described, band, name))
-    }
-    if not codings or set(images) - set(codings):
+    codings = _codings(files, described, images)
+    scale = _scale(files, codings)
+    if scale is None or set(images) - set(codings):
         return None
-    scales = {one.scale for one in codings.values()}
-    if len(scales) != 1:
-        raise ProductError("raster:bands gives several scales", where=files.path, hint=_SAY_SO)
-    scale = scales.pop()
     offsets = {band: round(one.offset / scale, 3) + 0.0 for band, one in codings.items()}
     baseline = _known(described)
     if any(offsets.values()) and baseline < FIRST_WITH_OFFSETS:
         what = f"raster:bands gives an offset, which baseline {baseline} has none of"
         raise ProductError(what, where=files.path, hint=_SAY_SO)
+    if len(set(offsets.values())) > 1:
+        raise ProductError("raster:bands gives several offsets", where=files.path, hint=_SAY_SO)
     warnings: tuple[str, ...] = ()
     if not all(offsets.values()) and not baseline < FIRST_WITH_OFFSETS:
         if described.applied is False:
@@ -265,6 +293,25 @@ def _doubt(product: S2Product, bands: Iterable[str], resolution_m: int) -> str |
         f"numbers look as if the offset had been applied already, which {product.offset_source}"
         f" denies: {_SAY_SO}"
     )
+
+
+def warn_moved_up(product: S2Product) -> None:
+    """Log, for each part, that its numbers look as if they still carried the offset.
+
+    Bright ground without any shadow looks alike, desert above all: it is a warning, no refusal.
+    Before baseline 04.00 there was no offset, and a SAFE, and the user's word, are believed.
+    """
+    for part in product.parts:
+        if part.layout == "SAFE" or part.offset_source == SIDECAR:
+            continue
+        if any(part.offsets.values()) or part.baseline < FIRST_WITH_OFFSETS:
+            continue
+        if moved_up(part, dark_seen(part)):
+            _LOG.warning(
+                "%s: hardly a pixel is darker than 0.1, as if the offset of -1000 were still to"
+                " come, which %s denies: look at dark water or forest, and %s",
+                part.name, part.offset_source, _SAY_SO,
+            )  # fmt: skip
 
 
 def _seen(product: S2Product, band: str, resolution_m: int) -> npt.NDArray[Any]:

@@ -11,17 +11,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.errors import InputError, ProductError
 from sensor2sensor.core.times import parse_utc
-from sensor2sensor.products.reading import YEARS, ListedFile
+from sensor2sensor.products.reading import YEARS, ListedFile, geojson_polygon
 from sensor2sensor.products.s2_assets import Coding, codings, corner, finite_number, images, listed
 from sensor2sensor.products.s2_tile import TileFacts, tile_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from sensor2sensor.core.archives import ProductFiles
     from sensor2sensor.core.xml import Element
@@ -41,6 +41,7 @@ _NAME = re.compile(
 _TILE_ID = re.compile(
     r"(S2[A-D])_\w+_(L1C|L2A)_TL_.{4}_(\d{8}T\d{6})_A\d{6}_T(\d{2}[A-Z]{3})_N(\d\d\.\d\d)"
 )
+_DATATAKE = timedelta(hours=2)  # a tile is sensed within half an hour of its start
 _STRIP = re.compile(r"_S(\d{8}T\d{6})(?:_|$)")
 
 
@@ -111,6 +112,7 @@ def of_item(files: ProductFiles, name: str, item: Mapping[str, Any]) -> Describe
     said = _Said(item["properties"], files.where(name))
     named = _NAME.search(said.first_text(_PRODUCT) or "")
     time = said.time("datetime")
+    _require_named(said, named, time, str(item.get("id", "")))
     assets = {key: one for key, one in item["assets"].items() if isinstance(one, dict)}
     epsg = said.number("proj:epsg") or _code(said.given.get("proj:code"))
     strip = _STRIP.search(said.text("s2:datastrip_id") or "")
@@ -123,7 +125,7 @@ def of_item(files: ProductFiles, name: str, item: Mapping[str, Any]) -> Describe
         level=_level(said, named, str(item.get("id", ""))),
         platform=_platform(said),
         baseline=_baseline(said, named),
-        sensing_start=parse_utc(named[3]) if named else time,
+        sensing_start=_parsed(named[3], _PRODUCT[0], said.where) if named else time,
         generation_time=_parsed(made, "s2:generation_time", said.where) if made else time,
         tile=_tile(said, named),
         tile_time=time,
@@ -189,7 +191,7 @@ def of_tile(
         tile_time=time,
         datastrip=strip,
         cloud_fraction=None if cloud is None else _fraction(cloud, "cloudyPixelPercentage", where),
-        data=None if data is None else _geometry(data, tile.where),
+        data=None if data is None else geojson_polygon(data, tile.where),
         epsg=grid.epsg if grid else None,
         corner=(grid.ulx_m, grid.uly_m) if grid else _origin(tile),
         xml=facts,
@@ -271,6 +273,17 @@ def _level(said: _Said, named: re.Match[str] | None, name: str) -> str:
     return f"L{found[1]}" if found else named[2] if named else ""
 
 
+def _require_named(said: _Said, named: re.Match[str] | None, time: datetime, name: str) -> None:
+    """ProductError where an item names another product than the one it describes."""
+    if named is None:
+        return
+    own = _platform(said), _level(said, named, name), _tile(said, named)
+    apart = abs(time - _parsed(named[3], _PRODUCT[0], said.where))
+    if own != (named[1], named[2], f"T{named[6]}") or apart > _DATATAKE:
+        what = f"names the product {named[0]}, and says itself {' '.join(own)}, {time:%Y-%m-%d}"
+        raise ProductError(what, where=said.where, hint="fetch it again")
+
+
 def _baseline(said: _Said, named: re.Match[str] | None) -> str | None:
     text = said.first_text(_BASELINE)
     if text is not None and re.fullmatch(r"\d\d\.\d\d", text):
@@ -311,24 +324,10 @@ def _code(value: object) -> float | None:
 
 
 def _footprint(geometry: object, where: str) -> Any:
-    found = _geometry(geometry, where)
+    found = geojson_polygon(geometry, where)
     west, south, east, north = found.bounds
     if max(abs(south), abs(north)) > 90.0 or max(abs(west), abs(east)) > 360.0:
         raise ProductError("geometry has an impossible latitude", where=where)
-    return found
-
-
-def _geometry(geometry: object, where: str) -> Any:
-    """A polygon of GeoJSON, in two dimensions."""
-    import shapely
-    from shapely.geometry import shape
-
-    try:
-        found = shapely.force_2d(shape(geometry))
-    except Exception as error:  # of whatever kind: shapely trusts what it is given
-        raise ProductError("geometry is no polygon", where=where) from error
-    if found.geom_type not in ("Polygon", "MultiPolygon") or found.is_empty:
-        raise ProductError(f"geometry is {found.geom_type}, no polygon", where=where)
     return found
 
 

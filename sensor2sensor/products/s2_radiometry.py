@@ -7,11 +7,13 @@ both are read 0.1 too low or too high, and nothing else tells.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from sensor2sensor.core.errors import ProductError
 from sensor2sensor.products import s2_images
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ _BELOW_ZERO, _MANY = 0.02, 0.05
 _DARK, _FEW = 0.04, 0.01
 # Air alone makes them bright at the top of the atmosphere.
 _HAZY = ("B01", "B02")
+# Forest and fields in red, water and snow in the shortwave infrared.
+_DARK_SOMEWHERE = ("B03", "B04", "B12", "B11")
 _SEEN_PX = 700  # of a side: an overview of 1 in 16 of a tile at 10 m
 
 
@@ -48,15 +52,26 @@ def radiometric_notices(product: S2Product, read_at: Mapping[str, int]) -> tuple
             f" offset of the metadata, as if it had been applied already (baseline"
             f" {product.baseline}): is it as its provider published it?"
         )
-    if _moved_up(product, seen):
+    if moved_up(product, seen):
         found.append(
             f"no pixel is darker than 0.1, as if numbers had been moved up by 1000, which metadata"
             f" of baseline {product.baseline} do not say: is it as its provider published it?"
         )
-    full = [band for band, numbers in seen.items() if (numbers == product.saturated).any()]
+    full = [band for band, numbers in seen.items() if (numbers >= product.saturated).any()]
     if full:
         found.append(f"saturated pixels in {', '.join(full)}: they are brighter than is stored")
     return tuple(found)
+
+
+def dark_seen(product: S2Product) -> dict[str, npt.NDArray[np.int64]]:
+    """Numbers of the bands in which something of most scenes is dark, as far as they are there."""
+    seen = {}
+    for band in _DARK_SOMEWHERE:
+        sizes = [size for one, size in product.images if one == band]
+        # What is asked of a product must not fail for a band that nobody asked for.
+        with suppress(ProductError):
+            seen.update({band: _sampled(product, band, max(sizes))} if sizes else {})
+    return {band: numbers for band, numbers in seen.items() if numbers.size}
 
 
 def _sampled(product: S2Product, band: str, resolution_m: int) -> npt.NDArray[np.int64]:
@@ -88,7 +103,7 @@ def far_below(numbers: npt.NDArray[np.int64], offset: float, quantification: flo
     return bool((numbers < -offset - _BELOW_ZERO * quantification).mean() > _MANY)
 
 
-def _moved_up(product: S2Product, seen: Mapping[str, npt.NDArray[np.int64]]) -> bool:
+def moved_up(product: S2Product, seen: Mapping[str, npt.NDArray[np.int64]]) -> bool:
     """Whether what is darkest lies just above 1000 in a product without offsets."""
     known = {band: numbers for band, numbers in seen.items() if band not in _HAZY}
     if not known or any(product.offsets[band] for band in known):

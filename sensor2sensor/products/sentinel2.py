@@ -72,7 +72,7 @@ class S2Product:
         datastrip: sensing start of the part of the datatake that a ground station received in one
             go, like `20221005T115407`; empty where the tile's XML names none.
         nodata: digital number of no data.
-        saturated: digital number of saturation.
+        saturated: digital number from which on a pixel is saturated.
         metadata_files: the product and the tile XML.
         warnings: what is unusual but usable, like an unknown baseline.
         files: access to the product's files.
@@ -223,7 +223,7 @@ class S2Product:
         numbers = s2_images.each_at_once(read, bands)
         # As stored: with an offset, 0 would pass for a reflectance of -0.1.
         empty = np.stack([dn == self.nodata for dn in numbers])
-        full = np.any([dn == self.saturated for dn in numbers], axis=0)
+        full = np.any([dn >= self.saturated for dn in numbers], axis=0)
         if overview > 1:
             full[:] = False
             # A whole scene of zeros is none, whatever its footprint claims.

@@ -120,15 +120,16 @@ def test_other_bands_than_the_inventory_has(both, capsys):
 
 def test_a_rare_mask_is_drawn_more_often_and_weights_are_kept(both):
     to_degrees = Transformer.from_crs(32617, 4326, always_xy=True)
-    west, north, side = 499980.0, 8100000.0, 1000.0  # a sixteenth of the scene
-    steps = ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
-    ring = " ".join(
-        "{},{}".format(*to_degrees.transform(west + side * x, north - side * y)) for x, y in steps
-    )
+    west, north, steps = 499980.0, 8100000.0, ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
+
+    def ring_of(side: float) -> str:
+        found = (to_degrees.transform(west + side * x, north - side * y) for x, y in steps)
+        return " ".join("{},{}".format(*place) for place in found)
+
     select(both, scenes(both)[0])
     masks = both / "data" / "_masks"
     masks.mkdir()
-    (masks / "rare.kml").write_text(KML.format(ring=ring))
+    (masks / "rare.kml").write_text(KML.format(ring=ring_of(1000.0)))  # a sixteenth of the scene
     asked = ("--masks", "rare", "--quantity")
     assert step40(both, *asked, "6") == 0
     plain = rows_of(folder_of(both))
@@ -144,3 +145,9 @@ def test_a_rare_mask_is_drawn_more_often_and_weights_are_kept(both):
     ]
     assert step40(both, *asked, "6", *often, "--force") == 0
     assert tree(folder_of(both)) == grown
+    # On a grid the scene has few places: a draw that goes on beyond the mask's own weighs it less.
+    (masks / "rare.kml").write_text(KML.format(ring=ring_of(2000.0)))
+    assert step40(both, *asked, "20", *often, "--grid", "--force") == 0
+    found = {(row["inside_mask"], float(row["draw_weight"])) for row in rows_of(folder_of(both))}
+    (_, elsewhere), (_, rare) = sorted(found)
+    assert elsewhere == 1.0 and 1.0 < rare < 10.0

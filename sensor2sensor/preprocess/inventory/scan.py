@@ -298,7 +298,7 @@ def check_sentinel2(
     Raises:
         ProductError: an image of an open bucket cannot be opened, or lies elsewhere.
     """
-    from sensor2sensor.products.s2_coding import moved_back
+    from sensor2sensor.products.s2_coding import moved_back, warn_moved_up
     from sensor2sensor.products.s2_images import require_grid
 
     lacking = [f"missing {item}" for item in product.missing(bands, resolution_m)]
@@ -314,6 +314,8 @@ def check_sentinel2(
                 require_grid(product.files, name, product.grids[size])
     if not broken and (doubt := moved_back(product, bands, resolution_m)):
         broken = [doubt]
+    if not broken:
+        warn_moved_up(product)
     return broken if broken or not verify else product.verify(members)
 
 

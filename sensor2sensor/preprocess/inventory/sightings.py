@@ -38,6 +38,7 @@ class Sighting:
         footprint: Longitude and latitude.
         epsg: System of a Sentinel-2 product; None for the other sensor.
         sees_tile: Whether a Sentinel-3 product lies over the tile.
+        columns: Of its image.
         joined: Paths of the products that belong to it: see `joining`.
     """
 
@@ -51,6 +52,7 @@ class Sighting:
     footprint: Any = field(default=None, repr=False, compare=False)
     epsg: int | None = field(default=None, repr=False, compare=False)
     sees_tile: bool = False
+    columns: int | None = field(default=None, repr=False, compare=False)
     joined: tuple[str, ...] = ()
 
     @property
@@ -96,6 +98,7 @@ def sentinel3_sightings(
             newest=product is group[0],
             verified=verified,
             sees_tile=product.path in times,
+            columns=product.columns,
         )
         for group in acquisitions(products)
         for product in group
@@ -121,6 +124,7 @@ def _sighting(
     verified: bool,
     epsg: int | None = None,
     sees_tile: bool = False,
+    columns: int | None = None,
 ) -> Sighting:
     facts = {**noted, "checksums": "verified" if verified else "not checked"}
     return Sighting(
@@ -135,6 +139,7 @@ def _sighting(
         product.footprint,
         epsg,
         sees_tile,
+        columns,
     )
 
 

@@ -18,6 +18,7 @@ from sensor2sensor.preprocess.tiles.draw import OLCI_SHARE, Screen
 from sensor2sensor.preprocess.tiles.folder import SceneLog
 from sensor2sensor.preprocess.tiles.pair import OpenPair
 from sensor2sensor.preprocess.tiles.shift import DriftMeter, aligned, is_sure
+from sensor2sensor.preprocess.tiles.table import TileRow
 from sensor2sensor.preprocess.tiles.tile import CutTile, shift_cells, valid_fraction
 from sensor2sensor.products.olci import OlciTile, OlciWindow
 from sensor2sensor.products.quality import Quality
@@ -123,6 +124,13 @@ class Cutter:
             **self.pair.parts(),
         }
 
+    def weighed(self, rows: list[TileRow]) -> list[TileRow]:
+        """The rows with their weights in the draw, which hang on how far it went."""
+        drawn = self._screen.favoured
+        if drawn is None:
+            return rows
+        return [replace(row, draw_weight=drawn.weight(row.x, row.y)) for row in rows]
+
     def _recall(self, facts: dict[str, Any]) -> None:
         """Know again what was known when the log was written."""
         self._rejected.update(facts["rejected"])
@@ -177,7 +185,6 @@ class Cutter:
             margin=around,
             quality=word | dn_word[inner],
             inside_mask=self._screen.inside_mask(x, y),
-            draw_weight=self._screen.times(x, y) if opt.oversample else None,
         )
 
     def _completed(self, tile: CutTile) -> CutTile | None:

@@ -23,7 +23,7 @@ from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
 from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import CLOUD
-from sensor2sensor.products.s2_coding import moved_back
+from sensor2sensor.products.s2_coding import moved_back, warn_moved_up
 from sensor2sensor.products.s2_parts import open_parts
 from sensor2sensor.products.s3_pass import S3Pass, joined
 from sensor2sensor.products.sentinel2 import S2Product
@@ -199,6 +199,7 @@ def _check_usable(product: S2Product, options: TileOptions) -> None:
         raise ProductError(f"lacks {', '.join(missing)}", where=product.name)
     if doubt := moved_back(product, options.bands, options.resolution_m):
         raise ProductError(doubt, where=product.name)
+    warn_moved_up(product)
 
 
 def _file_marks(path: Path, members: list[str]) -> list[Any]:
