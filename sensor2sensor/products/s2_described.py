@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.errors import InputError, ProductError
-from sensor2sensor.core.times import parse_utc
+from sensor2sensor.core.times import format_utc, parse_utc
 from sensor2sensor.products.reading import YEARS, ListedFile, geojson_polygon
 from sensor2sensor.products.s2_assets import Coding, codings, corner, finite_number, images, listed
 from sensor2sensor.products.s2_tile import TileFacts, tile_facts
@@ -171,7 +171,8 @@ def of_tile(
         found = _STRIP.search(str(of_strip.get("id", "")))
         strip = found[1] if found else ""
     time = facts.tile_time if facts else tile.time("timestamp")
-    start = parse_utc(named[3]) if named else parse_utc(strip) if strip else time
+    began = named[3] if named else strip
+    start = _parsed(began, "sensing start", where) if began else time
     mgrs = named[6] if named else identified[4] if identified else ""
     baseline = f"{named[4]}.{named[5]}" if named else identified[5] if identified else None
     made = named[7] if named else identified[3] if identified else ""
@@ -186,7 +187,7 @@ def of_tile(
         platform=named[1] if named else identified[1] if identified else "",
         baseline=baseline,
         sensing_start=start,
-        generation_time=parse_utc(made),
+        generation_time=_parsed(made, "generation time", where),
         tile=f"T{mgrs}",
         tile_time=time,
         datastrip=strip,
@@ -280,7 +281,7 @@ def _require_named(said: _Said, named: re.Match[str] | None, time: datetime, nam
     own = _platform(said), _level(said, named, name), _tile(said, named)
     apart = abs(time - _parsed(named[3], _PRODUCT[0], said.where))
     if own != (named[1], named[2], f"T{named[6]}") or apart > _DATATAKE:
-        what = f"names the product {named[0]}, and says itself {' '.join(own)}, {time:%Y-%m-%d}"
+        what = f"names the product {named[0]}, and says itself {' '.join(own)}, {format_utc(time)}"
         raise ProductError(what, where=said.where, hint="fetch it again")
 
 
