@@ -85,6 +85,15 @@ def is_open_form(files: ProductFiles) -> bool:
     return _papers(files).suffice
 
 
+def tiles_of_open(files: ProductFiles) -> set[str]:
+    """The tile that is described there, whatever folder and files are called.
+
+    Raises:
+        ProductError: what describes it is damaged.
+    """
+    return {_described(files, _papers(files)).tile}
+
+
 def _is_safe(files: ProductFiles) -> bool:
     """Whether a product of the ground segment is whole: what else lies in its folder is no more."""
     return any(map(is_metadata, files.top())) and any(map(TILE_XML.fullmatch, files.names()))

@@ -102,6 +102,9 @@ def _vanished(
             found[path] = failures[path]
         elif not (root / path).exists():
             found[path] = GONE
+        # Frames too far in time from any scene were not looked at.
+        elif root == env.s2_root:
+            found[path] = f"is no product of tile {options.tile} any more"
     return found
 
 
