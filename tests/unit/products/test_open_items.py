@@ -156,13 +156,14 @@ def test_parts_of_a_tile_are_parts_whether_an_outline_is_given_or_not(tmp_path, 
 @pytest.mark.parametrize("stamp", ["99999999T999999", "00010101T000000"])
 def test_senseless_times_in_names_are_named(safe, tmp_path, stamp):
     name = open_s2(safe).name
-    for wrong in (name.replace("20220714T171911", stamp), name.replace("20220714T212611", stamp)):
-        for folder in (as_cogs(safe, tmp_path / f"{wrong}c", applied=True,
-                               item={"s2:product_uri": f"{wrong}.SAFE", "s2:generation_time": None}),
-                       as_tile(safe, tmp_path / wrong)):  # fmt: skip
-            for path in folder.glob("*Info.json"):
-                path.write_text(path.read_text().replace(name, wrong))
-            assert f"is '{stamp}', n" in refused(folder)
+    for number, right in enumerate(("20220714T171911", "20220714T212611")):
+        wrong = name.replace(right, stamp)
+        said = {"s2:product_uri": f"{wrong}.SAFE", "s2:generation_time": None}
+        cogs = as_cogs(safe, tmp_path / f"cogs{number}", applied=True, item=said)
+        tile = as_tile(safe, tmp_path / f"tile{number}")
+        for path in tile.glob("*Info.json"):
+            path.write_text(path.read_text().replace(name, wrong))
+        assert all(f"is '{stamp}', n" in refused(folder) for folder in (cogs, tile))
 
 
 def test_a_footprint_without_an_area_is_none(safe, tmp_path):
