@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from pyproj import Transformer
 
-from sensor2sensor.preprocess.tiles import shift
+from sensor2sensor.preprocess.tiles import cut, shift
 from tests.scripts.test_step40 import KML
 from tests.unit.preprocess.tifs_archive import folder_of, rows_of, scenes, select, step40, tree
 
@@ -32,10 +32,13 @@ def rejected(root, tile: int = 64) -> Counter[str]:
         (("--bands", "B2"), "--bands: no Sentinel-2 band 'B2'"),
         (("--bands", "B02,B02"), "--bands B02,B02 names a band twice"),
         (("--bands", "B11,B04"), "is of 10 m, and Sentinel-2 measures B11 at 20 m"),
+        (("--oversample", "ice"), "--oversample: 'ice' is no NAME=N"),
         (("--oversample", "ice=3"), "--oversample: 'ice' is not among --masks"),
         (("--masks", "a,b", "--oversample", "a=0.5"), "--oversample: a=0.5 is below 1"),
         (("--masks", "a,b", "--oversample", "a=nan"), "--oversample: a=nan is below 1"),
-        (("--masks", "a,b", "--oversample", "a:3"), "'a:3' is not among --masks"),
+        (("--masks", "a,b", "--oversample", "a:3"), "--oversample: 'a:3' is no NAME=N"),
+        (("--masks", "a,b", "--oversample", "a=2,a=3"), "--oversample names 'a' twice"),
+        (("--cloud-mask-above", "40"), "has no meaning without --cloud-mask"),
         (("--masks", "a,b", "--oversample", "a=x"), "--oversample: 'a=x' is no NAME=N"),
     ],
 )
@@ -87,6 +90,16 @@ def test_tiles_beyond_a_limit_are_rejected_and_counted_by_reason(both, capsys, m
     counts = rejected(both, 128)
     assert counts["invalid"] == sum(share < shares[-1] for share in shares)
     assert counts["invalid"] + counts["shift"] + counts["unknown shift"] == len(rows)
+    assert "no tile passes" in capsys.readouterr().out
+
+
+def test_a_limit_that_no_place_keeps_ends_a_scene_soon(both, capsys, monkeypatch):
+    """Of 103,041 places: each costs a measurement of the drift."""
+    monkeypatch.setattr(cut, "MOST_SHIFTED", 5)
+    select(both, scenes(both)[0])
+    assert step40(both, "--max-shift", "0") == 1
+    counts = rejected(both)
+    assert counts["shift"] + counts["unknown shift"] == 5
     assert "no tile passes" in capsys.readouterr().out
 
 
