@@ -46,7 +46,7 @@ from sensor2sensor.products.s2_described import (
 from sensor2sensor.products.s2_files import TILE_XML
 from sensor2sensor.products.s2_images import elsewhere, open_raster
 from sensor2sensor.products.s2_metadata import LEVELS, renew
-from sensor2sensor.products.s2_radiometry import overview_of
+from sensor2sensor.products.s2_radiometry import overview_of, scene_of
 from sensor2sensor.products.s2_tile import RESOLUTIONS_M, derived_grids
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
         "generation_time": described.generation_time,
         "tile": described.tile,
         "cloud_fraction": described.cloud_fraction,
-        "footprint": _footprint(described, grids),
+        "footprint": _footprint(files, described, grids, images),
         "quantification": coded.quantification,
         "offsets": coded.offsets,
         "wavelengths_nm": S2_PLATFORM_WAVELENGTHS_NM.get(described.platform, S2_WAVELENGTHS_NM),
@@ -289,14 +289,32 @@ def _require_same_ground(grid: Grid, first: Grid, described: Described, where: s
         raise elsewhere(grid, tile, where)
 
 
-def _footprint(described: Described, grids: Mapping[int, Grid]) -> Any:
+def _footprint(
+    files: ProductFiles,
+    described: Described,
+    grids: Mapping[int, Grid],
+    images: Mapping[tuple[str, int], str],
+) -> Any:
     from sensor2sensor.geo.footprints import unproject
 
     if described.footprint is not None:
         return described.footprint
-    grid = next(iter(grids.values()))
-    # Without an outline of what was seen the tile counts, and the pixels decide.
-    return unproject(grid.polygon() if described.data is None else described.data, grid.epsg)
+    seen = _seen(files, grids, images) if described.data is None else described.data
+    return unproject(seen, next(iter(grids.values())).epsg)
+
+
+def _seen(
+    files: ProductFiles, grids: Mapping[int, Grid], images: Mapping[tuple[str, int], str]
+) -> Any:
+    """The outline of what was seen, in the tile's metres, by the pixels of its coarsest band.
+
+    A part of a tile would pass for a copy of the other one, if it counted as the whole tile.
+    """
+    from sensor2sensor.geo.footprints import outline_of
+
+    size, name = max((size, name) for (band, size), name in images.items() if band in S2_BANDS)
+    grid = grids[size]
+    return outline_of(scene_of(files, name, grid) != NODATA, grid)
 
 
 def _masks(files: ProductFiles, described: Described) -> dict[str, str]:

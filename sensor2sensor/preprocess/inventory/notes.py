@@ -148,9 +148,12 @@ def _unusable(inventory: Inventory) -> list[str]:
 
 
 def _joined(inventory: Inventory) -> list[str]:
-    """Scenes with frames of one pass that are joined."""
-    scenes = inventory.scenes().items()
-    across = [scene for scene, rows in scenes if any(row.s3_joined for row in rows)]
+    """Scenes with frames of one pass that are joined, and there."""
+    across = [
+        scene
+        for scene, rows in inventory.scenes().items()
+        if any(row.s3_joined and not inventory.lost(row) for row in rows)
+    ]
     named = ", ".join(f"scene {scene:05d}" for scene in across)
     return [f"scenes across two frames of one Sentinel-3 pass, joined: {named}"] if across else []
 

@@ -145,6 +145,8 @@ def _sighting(
 
 def _s2_facts(product: S2Product, part: str) -> dict[str, Any]:
     platform, start, tile = product.acquisition
+    # Names of the ground segment say when a product was made, those of items do not.
+    made = {"generation_time": format_utc(product.generation_time)}
     return {
         "name": product.name,
         "acquisition": Acquisition(platform, tile, start, start, part).noted(),
@@ -155,6 +157,7 @@ def _s2_facts(product: S2Product, part: str) -> dict[str, Any]:
         "platform": product.platform,
         "baseline": product.baseline,
         "cloud_fraction": product.cloud_fraction,
+        **(made if product.layout == "COG" else {}),
     }
 
 

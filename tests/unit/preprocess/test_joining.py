@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.preprocess.inventory.notes import scene_counts
+from sensor2sensor.preprocess.inventory.notes import notes, scene_counts
+from sensor2sensor.preprocess.inventory.options import Options
 from sensor2sensor.preprocess.inventory.pairing import plan
 from sensor2sensor.preprocess.inventory.rows import InventoryRow, read_rows, written
+from sensor2sensor.preprocess.inventory.scan import Scan
 from sensor2sensor.preprocess.inventory.sightings import Sighting
 from sensor2sensor.preprocess.inventory.table import Inventory
 from sensor2sensor.products.acquisitions import Acquisition
@@ -196,3 +198,15 @@ def test_a_joined_scene_and_what_is_left_of_it_are_counted_as_two():
     assert scene_counts(gone, replace(left, vanished={"b.SAFE": "gone"})) == "2 (1 usable now)"
     back = plan([one, other], [FIRST], HOUR, left.rows, facts)
     assert not back.added and scene_counts(back, left) == "2"
+
+
+def test_a_pair_whose_frame_is_gone_is_not_said_to_be_joined():
+    rows = plan([scene()], [FIRST, SECOND], HOUR).added
+    there = Inventory("inv", rows, {"s2_only": False, "timediff_h": 1.0})
+    planned = plan([scene()], [SECOND], HOUR, rows, facts_of(scene(), FIRST, SECOND))
+    options = Options("T17XNA", 1.0, "L1C", 10, ("B02",), s2_only=False, s3_type="EFR")
+
+    def said(inventory):
+        return any("joined" in note for note in notes(options, planned, inventory, Scan(), Scan()))
+
+    assert said(there) and not said(replace(there, vanished={"1.SEN3": "gone"}))
