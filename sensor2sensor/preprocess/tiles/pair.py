@@ -72,6 +72,8 @@ class OpenPair:
         self.s2_bits_given = self.s2.quality_given(self.options.resolution_m)
         self.cloud_known = bool(self.s2_bits_given & CLOUD)
         self.cloud_source = source_of(self.s2, self.options)
+        asked = self.options.cloud_mask is not None
+        self.lacks_mask = asked and any(part.cloud_mask is None for part in self.s2.parts)
 
     @cached_property
     def fingerprint(self) -> str:
