@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sensor2sensor.geo.grids import Grid
 from sensor2sensor.geo.projections import from_lonlat, to_lonlat
 
 Floats = NDArray[np.float64]
@@ -94,6 +95,25 @@ def unproject(geometry: Any, epsg: int | str) -> Any:
     return shapely.transform(
         geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     )
+
+
+def outline_of(there: NDArray[np.bool_], grid: Grid) -> Any:
+    """The convex outline of what is there of a grid that is seen in `there.shape` larger pixels.
+
+    In the grid's metres; the whole grid where nothing is missing, and where nothing is there.
+    """
+    from shapely.geometry import MultiPoint
+
+    if there.all() or not there.any():
+        return grid.polygon()
+    seen = grid.reduced(grid.full_window, there.shape)
+    rows = np.flatnonzero(there.any(axis=1))
+    left = there[rows].argmax(axis=1)
+    right = there.shape[1] - there[rows, ::-1].argmax(axis=1)
+    x_m = seen.ulx_m + seen.resolution_m * np.concatenate([left, left, right, right])
+    y_m = seen.uly_m - seen.resolution_m * np.concatenate([rows, rows + 1, rows, rows + 1])
+    corners = MultiPoint(np.column_stack([x_m, y_m]))
+    return corners.convex_hull.intersection(grid.polygon())
 
 
 def bridged(footprints: Sequence[Any], gap_m: float) -> Any:

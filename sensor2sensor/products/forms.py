@@ -16,7 +16,7 @@ from sensor2sensor.core import xml
 from sensor2sensor.core.archives import FolderFiles, ProductFiles
 from sensor2sensor.core.containers import glimpse
 from sensor2sensor.core.errors import ProductError
-from sensor2sensor.products.s2_open import is_open_form
+from sensor2sensor.products.s2_open import is_open_form, tiles_of_open
 from sensor2sensor.products.sentinel2 import S2Product, read_s2
 from sensor2sensor.products.sentinel3 import MANIFEST as S3_MANIFEST
 from sensor2sensor.products.sentinel3 import S3Product, read_s3
@@ -64,16 +64,11 @@ def is_of_bucket(files: ProductFiles) -> bool:
         return True
 
 
-def _tiles_of_item(files: ProductFiles) -> set[str]:
-    tops = (name for name in files.names() if "/" not in name and name.lower().endswith(".json"))
-    return {tile for one in tops for tile in tiles_in(one)}
-
-
 # The first that shows counts; what a name alone calls a product is read as the first of its sensor.
 FORMS = (
     Form("S3", _is_sen3, read_s3),
     Form("S2", _is_safe, read_s2, _tiles_of_safe),
-    Form("S2", is_of_bucket, read_s2, _tiles_of_item),
+    Form("S2", is_of_bucket, read_s2, tiles_of_open),
 )
 
 _TILE_HINT = re.compile(r"_(T\d{2}[A-Z]{3})(?=_|\.|$)", re.IGNORECASE)

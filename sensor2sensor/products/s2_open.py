@@ -46,7 +46,7 @@ from sensor2sensor.products.s2_described import (
 from sensor2sensor.products.s2_files import TILE_XML
 from sensor2sensor.products.s2_images import elsewhere, opened
 from sensor2sensor.products.s2_metadata import LEVELS, renew
-from sensor2sensor.products.s2_radiometry import overview_of
+from sensor2sensor.products.s2_radiometry import overview_of, scene_of
 from sensor2sensor.products.s2_tile import RESOLUTIONS_M, derived_grids
 
 if TYPE_CHECKING:
@@ -85,6 +85,15 @@ def is_open_form(files: ProductFiles) -> bool:
     return _papers(files).suffice
 
 
+def tiles_of_open(files: ProductFiles) -> set[str]:
+    """The tile that is described there, whatever folder and files are called.
+
+    Raises:
+        ProductError: what describes it is damaged.
+    """
+    return {_described(files, _papers(files)).tile}
+
+
 def _is_safe(files: ProductFiles) -> bool:
     """Whether a product of the ground segment is whole: what else lies in its folder is no more."""
     return any(map(is_metadata, files.top())) and any(map(TILE_XML.fullmatch, files.names()))
@@ -98,7 +107,8 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
     """
     papers = _papers(files)
     described = _described(files, papers)
-    members = _images(files, described)
+    # An item is of its COGs; what else describes a tile is of the ground segment's own images.
+    members = _images(files, described, "tif" if papers.item else "jp2")
     grids, images = _placed(files, members, described)
     bands = {band: name for (band, _), name in images.items() if band in S2_BANDS}
     if not bands:
@@ -116,7 +126,7 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
         "generation_time": described.generation_time,
         "tile": described.tile,
         "cloud_fraction": described.cloud_fraction,
-        "footprint": _footprint(described, grids),
+        "footprint": _footprint(files, described, grids, images),
         "quantification": coded.quantification,
         "offsets": coded.offsets,
         "wavelengths_nm": S2_PLATFORM_WAVELENGTHS_NM.get(described.platform, S2_WAVELENGTHS_NM),
@@ -186,20 +196,27 @@ def _described(files: ProductFiles, papers: _Papers) -> Described:
     raise ProductError("has neither a STAC item nor a metadata.xml", where=files.path)
 
 
-def _images(files: ProductFiles, described: Described) -> dict[tuple[str, int], str]:
-    """The file of each band by the resolution it is named by, or has by nature."""
+def _images(files: ProductFiles, described: Described, wanted: str) -> dict[tuple[str, int], str]:
+    """The file of each band by the resolution it is named by, or has by nature.
+
+    COGs and the JPEG 2000 they were made of may lie together, and their numbers differ: what is
+    said of one kind is not true of the other. Of a band all images are of one kind.
+
+    Args:
+        files: the product's files.
+        described: what says which file is which, where names do not.
+        wanted: the kind of a band that comes as both, `tif` or `jp2`.
+    """
+    keys = {name: _by_name(name) or described.images.get(name) for name in files.names()}
+    both = {key[0] for name, key in keys.items() if key and _kind(name) == wanted}
     found: dict[tuple[str, int], str] = {}
-    for name in files.names():
-        key = _by_name(name) or described.images.get(name)
-        if key is None:
+    for name, key in keys.items():
+        if key is None or (key[0] in both and _kind(name) != wanted):
             continue
-        band, other = key[0], found.get(key)
-        # COGs and the JPEG 2000 they were made of, whose numbers may differ: the item's own count.
-        if other is not None and _ending(other) == _ending(name):
-            what = f"holds two images of {band}, {other} and {name}"
+        if key in found:
+            what = f"holds two images of {key[0]}, {found[key]} and {name}"
             raise ProductError(what, where=files.path, hint="keep one product in a folder")
-        if other is None or _ending(name) == "tif":
-            found[key] = name
+        found[key] = name
     return found
 
 
@@ -212,7 +229,7 @@ def _by_name(name: str) -> tuple[str, int] | None:
     return band, int(said) if said else S2_NATIVE_RESOLUTION_M.get(band, 20)
 
 
-def _ending(name: str) -> str:
+def _kind(name: str) -> str:
     return "jp2" if name.lower().endswith(".jp2") else "tif"
 
 
@@ -273,14 +290,32 @@ def _require_same_ground(grid: Grid, first: Grid, described: Described, where: s
         raise elsewhere(grid, tile, where)
 
 
-def _footprint(described: Described, grids: Mapping[int, Grid]) -> Any:
+def _footprint(
+    files: ProductFiles,
+    described: Described,
+    grids: Mapping[int, Grid],
+    images: Mapping[tuple[str, int], str],
+) -> Any:
     from sensor2sensor.geo.footprints import unproject
 
     if described.footprint is not None:
         return described.footprint
-    grid = next(iter(grids.values()))
-    # Without an outline of what was seen the tile counts, and the pixels decide.
-    return unproject(grid.polygon() if described.data is None else described.data, grid.epsg)
+    seen = _seen(files, grids, images) if described.data is None else described.data
+    return unproject(seen, next(iter(grids.values())).epsg)
+
+
+def _seen(
+    files: ProductFiles, grids: Mapping[int, Grid], images: Mapping[tuple[str, int], str]
+) -> Any:
+    """The outline of what was seen, in the tile's metres, by the pixels of its coarsest band.
+
+    A part of a tile would pass for a copy of the other one, if it counted as the whole tile.
+    """
+    from sensor2sensor.geo.footprints import outline_of
+
+    size, name = max((size, name) for (band, size), name in images.items() if band in S2_BANDS)
+    grid = grids[size]
+    return outline_of(scene_of(files, name, grid) != NODATA, grid)
 
 
 def _masks(files: ProductFiles, described: Described) -> dict[str, str]:

@@ -8,7 +8,7 @@ both are read 0.1 too low or too high, and nothing else tells.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,14 +79,19 @@ def _sampled(product: S2Product, band: str, resolution_m: int) -> npt.NDArray[np
     return overview_of(product.files, member, grid, product.nodata)
 
 
+def scene_of(files: ProductFiles, member: str, grid: Grid) -> npt.NDArray[Any]:
+    """The whole scene [h, w], of an overview."""
+    overview = 1
+    while max(grid.shape) > _SEEN_PX * overview and overview < 16:
+        overview *= 2
+    return s2_images.read_window(files, member, grid, grid.full_window, overview=overview)
+
+
 def overview_of(files: ProductFiles, member: str, grid: Grid, nodata: int) -> npt.NDArray[np.int64]:
     """Numbers of the whole scene, of an overview, away from where there are none."""
     from scipy import ndimage
 
-    overview = 1
-    while max(grid.shape) > _SEEN_PX * overview and overview < 16:
-        overview *= 2
-    numbers = s2_images.read_window(files, member, grid, grid.full_window, overview=overview)
+    numbers = scene_of(files, member, grid)
     # Reduced images are low-pass: beside no data they are darker than anything there is.
     inner = ndimage.binary_erosion(numbers != nodata, iterations=2, border_value=1)
     return np.asarray(numbers[inner], np.int64)

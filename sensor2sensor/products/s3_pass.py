@@ -260,13 +260,13 @@ def _rows_of(
             what = f"time stamps say that {first} of its {frame.rows} rows are in the frame before"
             raise ProductError(what, where=frame.files.where(TIME_FILE))
         if seen is not None:
-            start += _rows_between(frame, times[first] - seen)
+            start += _rows_between(frame, times[first] - seen, 2 * half_a_row)
         found.append(_Rows(frame, reader, first, start))
         start, seen = found[-1].stop, times[-1]
     return found
 
 
-def _rows_between(frame: S3Product, apart: np.timedelta64) -> int:
+def _rows_between(frame: S3Product, apart: np.timedelta64, row: np.timedelta64) -> int:
     """How many rows lie between a frame's first one and the last one of the frame before.
 
     Raises:
@@ -275,5 +275,4 @@ def _rows_between(frame: S3Product, apart: np.timedelta64) -> int:
     if apart > _MOST_APART:
         what = f"time stamps say that it begins {apart / np.timedelta64(1, 's'):.1f} s too late"
         raise ProductError(f"{what} for a next frame", where=frame.files.where(TIME_FILE))
-    row = np.timedelta64(frame.stop - frame.start) / (frame.rows - 1)
     return max(round(float(apart / row)) - 1, 0)

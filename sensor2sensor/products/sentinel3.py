@@ -116,17 +116,19 @@ class S3Product:
         """When rows were sensed, UTC in microseconds [h].
 
         Rows follow each other evenly: where the product lacks their time stamps, or holds some
-        outside its sensing period, times between start and stop serve (4 ms off at most).
+        outside its sensing period or out of order, times between start and stop serve (4 ms off at
+        most).
         """
         first, last = (np.datetime64(t.replace(tzinfo=None), "us") for t in (self.start, self.stop))
         stamps = reader.time_stamps(rows)
         if stamps is not None:
             # Fill and damage decode to times years away.
             early, late = first - _TIME_TOLERANCE, last + _TIME_TOLERANCE
-            if ((stamps >= early) & (stamps <= late)).all():
+            in_order = (np.diff(stamps) > np.timedelta64(0, "us")).all()
+            if in_order and ((stamps >= early) & (stamps <= late)).all():
                 return stamps
-            where = self.files.where(TIME_FILE)
-            _LOG.warning("%s: has time stamps outside the sensing period, not used", where)
+            where, what = self.files.where(TIME_FILE), "outside the sensing period or out of order"
+            _LOG.warning("%s: has time stamps %s, not used", where, what)
         # Start and stop are those of the first and the last row, 44 ms each.
         step = (last - first) / max(self.rows - 1, 1)
         return np.asarray(first + np.arange(self.rows)[rows] * step)

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from pyproj import Transformer
 
-from sensor2sensor.preprocess.tiles import shift
+from sensor2sensor.preprocess.tiles import cut, shift
 from tests.scripts.test_step40 import KML
 from tests.unit.preprocess.tifs_archive import folder_of, rows_of, scenes, select, step40, tree
 
@@ -32,10 +32,13 @@ def rejected(root, tile: int = 64) -> Counter[str]:
         (("--bands", "B2"), "--bands: no Sentinel-2 band 'B2'"),
         (("--bands", "B02,B02"), "--bands B02,B02 names a band twice"),
         (("--bands", "B11,B04"), "is of 10 m, and Sentinel-2 measures B11 at 20 m"),
+        (("--oversample", "ice"), "--oversample: 'ice' is no NAME=N"),
         (("--oversample", "ice=3"), "--oversample: 'ice' is not among --masks"),
         (("--masks", "a,b", "--oversample", "a=0.5"), "--oversample: a=0.5 is below 1"),
         (("--masks", "a,b", "--oversample", "a=nan"), "--oversample: a=nan is below 1"),
-        (("--masks", "a,b", "--oversample", "a:3"), "'a:3' is not among --masks"),
+        (("--masks", "a,b", "--oversample", "a:3"), "--oversample: 'a:3' is no NAME=N"),
+        (("--masks", "a,b", "--oversample", "a=2,a=3"), "--oversample names 'a' twice"),
+        (("--cloud-mask-above", "40"), "has no meaning without --cloud-mask"),
         (("--masks", "a,b", "--oversample", "a=x"), "--oversample: 'a=x' is no NAME=N"),
     ],
 )
@@ -90,6 +93,16 @@ def test_tiles_beyond_a_limit_are_rejected_and_counted_by_reason(both, capsys, m
     assert "no tile passes" in capsys.readouterr().out
 
 
+def test_a_limit_that_no_place_keeps_ends_a_scene_soon(both, capsys, monkeypatch):
+    """Of 103,041 places: each costs a measurement of the drift."""
+    monkeypatch.setattr(cut, "MOST_SHIFTED", 5)
+    select(both, scenes(both)[0])
+    assert step40(both, "--max-shift", "0") == 1
+    counts = rejected(both)
+    assert counts["shift"] + counts["unknown shift"] == 5
+    assert "no tile passes" in capsys.readouterr().out
+
+
 def test_other_bands_than_the_inventory_has(both, capsys):
     import rasterio
 
@@ -107,15 +120,16 @@ def test_other_bands_than_the_inventory_has(both, capsys):
 
 def test_a_rare_mask_is_drawn_more_often_and_weights_are_kept(both):
     to_degrees = Transformer.from_crs(32617, 4326, always_xy=True)
-    west, north, side = 499980.0, 8100000.0, 1000.0  # a sixteenth of the scene
-    steps = ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
-    ring = " ".join(
-        "{},{}".format(*to_degrees.transform(west + side * x, north - side * y)) for x, y in steps
-    )
+    west, north, steps = 499980.0, 8100000.0, ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
+
+    def ring_of(side: float) -> str:
+        found = (to_degrees.transform(west + side * x, north - side * y) for x, y in steps)
+        return " ".join("{},{}".format(*place) for place in found)
+
     select(both, scenes(both)[0])
     masks = both / "data" / "_masks"
     masks.mkdir()
-    (masks / "rare.kml").write_text(KML.format(ring=ring))
+    (masks / "rare.kml").write_text(KML.format(ring=ring_of(1000.0)))  # a sixteenth of the scene
     asked = ("--masks", "rare", "--quantity")
     assert step40(both, *asked, "6") == 0
     plain = rows_of(folder_of(both))
@@ -131,3 +145,9 @@ def test_a_rare_mask_is_drawn_more_often_and_weights_are_kept(both):
     ]
     assert step40(both, *asked, "6", *often, "--force") == 0
     assert tree(folder_of(both)) == grown
+    # On a grid the scene has few places: a draw that goes on beyond the mask's own weighs it less.
+    (masks / "rare.kml").write_text(KML.format(ring=ring_of(2000.0)))
+    assert step40(both, *asked, "20", *often, "--grid", "--force") == 0
+    found = {(row["inside_mask"], float(row["draw_weight"])) for row in rows_of(folder_of(both))}
+    (_, elsewhere), (_, rare) = sorted(found)
+    assert elsewhere == 1.0 and 1.0 < rare < 10.0

@@ -52,12 +52,7 @@ def test_the_tutorial_leads_to_a_prediction(
     monkeypatch.chdir(REPOSITORY)
     work = tmp_path / "t"
     monkeypatch.setenv("SENSOR2SENSOR_ENVIRONMENT", str(work / "environment.json"))
-    # Where neither the package nor a kernel of this Python is installed.
-    (tmp_path / "bin").mkdir()
-    s2s = tmp_path / "bin" / "s2s"
-    s2s.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sensor2sensor "$@"\n')
-    s2s.chmod(0o755)
-    path = os.pathsep.join([str(s2s.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY)}
     text = [block for kind, block, _ in blocks(PAGE) if kind == ""]
     whole = "".join(text)

@@ -102,6 +102,9 @@ def _vanished(
             found[path] = failures[path]
         elif not (root / path).exists():
             found[path] = GONE
+        # Frames too far in time from any scene were not looked at.
+        elif root == env.s2_root:
+            found[path] = f"is no product of tile {options.tile} any more"
     return found
 
 
@@ -110,7 +113,7 @@ def _facts(
 ) -> dict[str, dict[str, Any]]:
     """What is known of each listed product; a checksum verified once is remembered."""
     now = {path: one.facts for scan in scans for path, one in scan.by_path.items()}
-    verified = {f["name"] for f in old.products.values() if f["checksums"] == "verified"}
+    verified = {_made(f) for f in old.products.values() if f["checksums"] == "verified"}
     facts: dict[str, dict[str, Any]] = {}
     # A superseded product is listed still: what was known of it stays known.
     for path in dict.fromkeys(one for row in rows for one in (*row.s2_paths, *row.s3_paths)):
@@ -120,5 +123,10 @@ def _facts(
     return facts
 
 
-def _checksums(fact: Mapping[str, Any], verified: set[str]) -> str:
-    return "verified" if fact["name"] in verified else str(fact["checksums"])
+def _made(fact: Mapping[str, Any]) -> tuple[object, object]:
+    """What tells a product from others, of other processings too (see `sightings`)."""
+    return fact["name"], fact.get("generation_time")
+
+
+def _checksums(fact: Mapping[str, Any], verified: set[tuple[object, object]]) -> str:
+    return "verified" if _made(fact) in verified else str(fact["checksums"])

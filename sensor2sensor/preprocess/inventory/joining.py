@@ -39,6 +39,9 @@ def runs_of(passes: Sequence[Sighting]) -> dict[str, tuple[Sighting, ...]]:
 def _goes_on(one: Sighting, other: Sighting) -> bool:
     if not one.acquisition.goes_on_in(other.acquisition):
         return False
+    # No image has rows of two widths.
+    if one.columns != other.columns:
+        return False
     orbits = {one.facts.get("relative_orbit"), other.facts.get("relative_orbit")} - {None}
     return len(orbits) < 2 and one.facts.get("collection") == other.facts.get("collection")
 

@@ -72,13 +72,13 @@ def _without_partner(
 ) -> list[str]:
     """How many scenes have no Sentinel-3 product that can be used, and what there is instead."""
     usable = inventory.usable_scenes()
-    alone = [one for one in planned.scenes if one.path not in usable]
+    alone = [one for one in planned.scenes if one.paths not in usable]
     if timediff_h is None or not alone:
         return []
     times = [one.time for one in alone]
     damaged = [hours for hours in hours_apart(times, s3.unusable) if hours <= timediff_h]
-    lost = {row.s2 for row in inventory.rows if inventory.lost(row) == GONE}
-    gone = sum(one.path in lost for one in alone)
+    lost = {frozenset(row.s2_paths) for row in inventory.rows if inventory.lost(row) == GONE}
+    gone = sum(one.paths in lost for one in alone)
     why = []
     if damaged:
         what = f"{len(damaged)} of which {'has' if len(damaged) == 1 else 'have'} a damaged product"
@@ -92,10 +92,10 @@ def _without_partner(
     return [f"{count} scenes, {len(alone)} without a {known}Sentinel-3 pass {within}{ending}{near}"]
 
 
-def _all_scenes(planned: Plan, inventory: Inventory) -> set[str]:
+def _all_scenes(planned: Plan, inventory: Inventory) -> set[frozenset[str]]:
     """Paths of the scenes of the tile, with a partner and listed, or not."""
-    listed = {rows[0].s2 for rows in inventory.scenes().values()}
-    return listed | {one.path for one in planned.scenes}
+    listed = {frozenset(rows[0].s2_paths) for rows in inventory.scenes().values()}
+    return listed | {one.paths for one in planned.scenes}
 
 
 def scene_counts(planned: Plan, inventory: Inventory) -> str:
@@ -148,9 +148,12 @@ def _unusable(inventory: Inventory) -> list[str]:
 
 
 def _joined(inventory: Inventory) -> list[str]:
-    """Scenes with frames of one pass that are joined."""
-    scenes = inventory.scenes().items()
-    across = [scene for scene, rows in scenes if any(row.s3_joined for row in rows)]
+    """Scenes with frames of one pass that are joined, and there."""
+    across = [
+        scene
+        for scene, rows in inventory.scenes().items()
+        if any(row.s3_joined and not inventory.lost(row) for row in rows)
+    ]
     named = ", ".join(f"scene {scene:05d}" for scene in across)
     return [f"scenes across two frames of one Sentinel-3 pass, joined: {named}"] if across else []
 

@@ -4,7 +4,8 @@ One acquisition is listed once. Its newest product is taken (baseline, then proc
 the choice is kept: an inventory someone has reviewed must not change under their hands. On a rerun
 
 * rows that are there keep their index; new pairs are appended behind them;
-* a product that only moved (same name, other folder, or zipped) keeps its rows, their path follows;
+* a product that only moved (same name and processing, other folder, or zipped) keeps its rows,
+  their path follows;
 * a listed product that is still there stays, and a newer one of the same acquisition is reported;
 * a listed product that is gone or damaged is superseded by the newest other one of its acquisition,
   which is appended under a new index: the pixels differ, so the old review does not hold for it.
@@ -32,6 +33,8 @@ from sensor2sensor.preprocess.inventory.joining import time_over as time_of_fram
 from sensor2sensor.preprocess.inventory.rows import InventoryRow
 from sensor2sensor.preprocess.inventory.sightings import Sighting
 from sensor2sensor.products.acquisitions import Acquisition, Leaders, acquisition_of
+
+_PROCESSING = ("level", "baseline", "generation_time", "cloud_fraction")
 
 
 @dataclass(frozen=True)
@@ -168,10 +171,21 @@ def _moved(
 ) -> dict[str, str]:
     """Old path → new path of listed products that are now elsewhere under the same name."""
     present = {product.path for product in products}
+    named = defaultdict(list)
     # Of copies the first path counts, whatever order they were found in.
-    by_name = {p.name: p.path for p in sorted(products, key=attrgetter("path"), reverse=True)}
+    for product in sorted(products, key=attrgetter("path")):
+        named[product.name].append(product)
     absent = {path for path in paths if path not in present and path in facts}
-    return {p: by_name[facts[p]["name"]] for p in absent if facts[p]["name"] in by_name}
+    same = {p: [one for one in named[facts[p]["name"]] if _same(facts[p], one)] for p in absent}
+    return {path: found[0].path for path, found in same.items() if found}
+
+
+def _same(noted: Mapping[str, Any], product: Sighting) -> bool:
+    """Whether a product of the same name is of the same processing, as far as that was noted.
+
+    The name of a COG is that of its item, which says nothing of it.
+    """
+    return all(noted.get(key) == product.facts.get(key) for key in _PROCESSING if key in noted)
 
 
 def _follow(row: InventoryRow, moved: Mapping[str, str]) -> InventoryRow:

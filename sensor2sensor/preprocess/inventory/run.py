@@ -111,11 +111,11 @@ def _tell(
     report: cli.StepReport, planned: Plan, new: Inventory, place: Path, *, would: str
 ) -> None:
     """Count the scenes, and say how many rows the table holds."""
-    added = {row.s2 for row in planned.added}
-    for scene in sorted(added):
-        report.done(scene)
-    for scene in sorted(new.usable_scenes() - added):
-        report.skipped(scene)
+    added = {frozenset(row.s2_paths) for row in planned.added}
+    for scene in sorted(map(sorted, added)):
+        report.done(" + ".join(scene))
+    for scene in sorted(map(sorted, new.usable_scenes() - added)):
+        report.skipped(" + ".join(scene))
     for old, other in planned.superseded.items():
         report.note(f"{old} is gone or damaged: {other} takes its place under its own index")
     counted = f"{len(new.rows)} ({len(planned.kept)} kept, {len(planned.added)} new)"

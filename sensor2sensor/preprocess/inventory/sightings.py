@@ -38,6 +38,7 @@ class Sighting:
         footprint: Longitude and latitude.
         epsg: System of a Sentinel-2 product; None for the other sensor.
         sees_tile: Whether a Sentinel-3 product lies over the tile.
+        columns: Of its image.
         joined: Paths of the products that belong to it: see `joining`.
     """
 
@@ -51,6 +52,7 @@ class Sighting:
     footprint: Any = field(default=None, repr=False, compare=False)
     epsg: int | None = field(default=None, repr=False, compare=False)
     sees_tile: bool = False
+    columns: int | None = field(default=None, repr=False, compare=False)
     joined: tuple[str, ...] = ()
 
     @property
@@ -96,6 +98,7 @@ def sentinel3_sightings(
             newest=product is group[0],
             verified=verified,
             sees_tile=product.path in times,
+            columns=product.columns,
         )
         for group in acquisitions(products)
         for product in group
@@ -121,6 +124,7 @@ def _sighting(
     verified: bool,
     epsg: int | None = None,
     sees_tile: bool = False,
+    columns: int | None = None,
 ) -> Sighting:
     facts = {**noted, "checksums": "verified" if verified else "not checked"}
     return Sighting(
@@ -135,11 +139,14 @@ def _sighting(
         product.footprint,
         epsg,
         sees_tile,
+        columns,
     )
 
 
 def _s2_facts(product: S2Product, part: str) -> dict[str, Any]:
     platform, start, tile = product.acquisition
+    # Names of the ground segment say when a product was made, those of items do not.
+    made = {"generation_time": format_utc(product.generation_time)}
     return {
         "name": product.name,
         "acquisition": Acquisition(platform, tile, start, start, part).noted(),
@@ -150,6 +157,7 @@ def _s2_facts(product: S2Product, part: str) -> dict[str, Any]:
         "platform": product.platform,
         "baseline": product.baseline,
         "cloud_fraction": product.cloud_fraction,
+        **(made if product.layout == "COG" else {}),
     }
 
 

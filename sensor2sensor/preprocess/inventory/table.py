@@ -46,13 +46,13 @@ class Inventory:
     superseded: dict[str, str] = field(default_factory=dict)
     vanished: dict[str, str] = field(default_factory=dict)
 
-    def usable_scenes(self) -> set[str]:
-        """Paths of the Sentinel-2 products that are there and, where it needs one, have a partner.
+    def usable_scenes(self) -> set[frozenset[str]]:
+        """Paths of the products of each scene that is there and, where it needs one, has a partner.
 
         As step 20 last saw the archive.
         """
         return {
-            rows[0].s2
+            frozenset(rows[0].s2_paths)
             for rows in self.scenes().values()
             if not any(path in self.vanished for path in rows[0].s2_paths)
             and (self.sentinel2_only or any(row.s3 and not self.lost(row) for row in rows))

@@ -155,7 +155,9 @@ def _moved(items: Sequence[Item], options: DatasetOptions, tiles: TileSet) -> tu
     of = f"{sum(item.payload.is_aligned for item in items)} of {len(items)} tiles"
     if not options.correct_shift:
         return (f"step 40 found a sure shift for {of}; --correct-shift uses it for train",)
-    return (f"inputs of train are aligned with their targets where the shift is sure, in {of}",)
+    # Which of them train gets is not known before the split.
+    told = f"step 40 found a sure shift for {of}"
+    return (f"{told}; inputs of those in train are aligned with their targets",)
 
 
 def _limited(items: Sequence[Item], options: DatasetOptions) -> tuple[str, ...]:

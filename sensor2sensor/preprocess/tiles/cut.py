@@ -18,11 +18,15 @@ from sensor2sensor.preprocess.tiles.draw import OLCI_SHARE, Screen
 from sensor2sensor.preprocess.tiles.folder import SceneLog
 from sensor2sensor.preprocess.tiles.pair import OpenPair
 from sensor2sensor.preprocess.tiles.shift import DriftMeter, aligned, is_sure
+from sensor2sensor.preprocess.tiles.table import TileRow
 from sensor2sensor.preprocess.tiles.tile import CutTile, shift_cells, valid_fraction
 from sensor2sensor.products.olci import OlciTile, OlciWindow
 from sensor2sensor.products.quality import Quality
 
 READ_AHEAD = 8  # tiles read while Sentinel-3 is: it takes as long as their blocks, about
+# A drift takes as long to measure as all else of a tile, and all of a scene moves alike: of 20,000
+# places the first so many in a row beyond --max-shift speak for the others.
+MOST_SHIFTED = 300
 MOST_AHEAD_BYTES = 64 * 2**20  # held of tiles of Sentinel-2 whose turn has not come
 # Footprints have few corners: valid pixels lie up to 250 m outside of a real one; pixels decide.
 FOOTPRINT_ERROR_M = 500.0
@@ -50,6 +54,7 @@ class Cutter:
         self._rejected: Counter[str] = Counter()
         self._read_ahead: deque[CutTile] = deque()
         self._radii_m: list[float] = []
+        self._shifted = 0  # places beyond --max-shift since the last tile
         self._bits_given = pair.s2_bits_given
         reach = {f"outside {name}": outline for name, outline in pair.footprints.items()}
         reach["outside Sentinel-2"] = reach["outside Sentinel-2"].buffer(FOOTPRINT_ERROR_M)
@@ -69,7 +74,7 @@ class Cutter:
         """
         places = self._places()
         seen = (tile for x, y in places if (tile := self._sentinel2(x, y)) is not None)
-        while (wanted := self.options.quantity - self._found) > 0:
+        while (wanted := self.options.quantity - self._found) > 0 and self._shifted < MOST_SHIFTED:
             # Sentinel-3 is not waited for before these are there; no more are read than may be used
             missing = min(wanted, self._most_ahead) - len(self._read_ahead)
             self._read_ahead.extend(islice(seen, max(missing, 0)))
@@ -78,6 +83,7 @@ class Cutter:
             whole = self._completed(self._read_ahead.popleft())
             if whole is not None:
                 self._found += 1
+                self._shifted = 0
                 yield whole
 
     @property
@@ -117,6 +123,13 @@ class Cutter:
             "exhausted": self._found < options.quantity,
             **self.pair.parts(),
         }
+
+    def weighed(self, rows: list[TileRow]) -> list[TileRow]:
+        """The rows with their weights in the draw, which hang on how far it went."""
+        drawn = self._screen.favoured
+        if drawn is None:
+            return rows
+        return [replace(row, draw_weight=drawn.weight(row.x, row.y)) for row in rows]
 
     def _recall(self, facts: dict[str, Any]) -> None:
         """Know again what was known when the log was written."""
@@ -172,7 +185,6 @@ class Cutter:
             margin=around,
             quality=word | dn_word[inner],
             inside_mask=self._screen.inside_mask(x, y),
-            draw_weight=self._screen.times(x, y) if opt.oversample else None,
         )
 
     def _completed(self, tile: CutTile) -> CutTile | None:
@@ -191,6 +203,7 @@ class Cutter:
             self._rejected[reason] += 1
             if reason == "no OLCI":
                 self._screen.no_olci()
+            self._shifted += reason.endswith("shift")
             return None
         if whole.olci is not None:
             self._radii_m.append(round(whole.olci.radius_m, 3))

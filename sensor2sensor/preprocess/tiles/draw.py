@@ -69,12 +69,7 @@ def _shuffled(
         yield columns[column], rows[row]
 
 
-def favoured(
-    places: Iterable[tuple[int, int]],
-    times: Callable[[int, int], float],
-    most: float,
-    generator: np.random.Generator,
-) -> Iterator[tuple[int, int]]:
+class Favoured:
     """Places in an order in which those inside some masks come as many times as often.
 
     Each place has its turn in the order given and is taken with a chance of ``times / most``; those
@@ -86,16 +81,43 @@ def favoured(
         times: how many times as often as elsewhere a place is to be tried, at least 1.
         most: the largest of these.
         generator: of the chances: one is drawn for every place, whatever the masks are.
+
+    Attributes:
+        late: share of those not taken in their turn that came by now; 1 once there is none left.
     """
-    waiting = []
-    for x, y in places:
-        chance = generator.random() * most
-        # Asked only where it decides: a mask may have a hundred thousand corners.
-        if chance < 1.0 or chance < times(x, y):
-            yield x, y
-        else:
-            waiting.append((x, y))
-    yield from waiting
+
+    def __init__(
+        self,
+        places: Iterable[tuple[int, int]],
+        times: Callable[[int, int], float],
+        most: float,
+        generator: np.random.Generator,
+    ) -> None:
+        self._places, self._times, self._most = places, times, most
+        self._generator = generator
+        self.late = 0.0
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        waiting = []
+        for x, y in self._places:
+            chance = self._generator.random() * self._most
+            # Asked only where it decides: a mask may have a hundred thousand corners.
+            if chance < 1.0 or chance < self._times(x, y):
+                yield x, y
+            else:
+                waiting.append((x, y))
+        for number, place in enumerate(waiting, start=1):
+            self.late = number / len(waiting)
+            yield place
+        self.late = 1.0
+
+    def weight(self, x: int, y: int) -> float:
+        """How many times as likely as elsewhere a place there has come by now.
+
+        One of ``times`` t came in its turn with a chance of t / most, late with that of ``late``.
+        """
+        times, late = self._times(x, y), self.late
+        return round((times + (self._most - times) * late) / (1.0 + (self._most - 1.0) * late), 6)
 
 
 @dataclass
@@ -138,6 +160,7 @@ class Screen:
         vain: tiles rejected after their mask or their bands were read.
         exact: once every pixel of the mask or of the bands was read, maps by reason of rejection.
         swath: gives the OLCI pixels over the scene; None where there are none.
+        favoured: the order of its places, once asked for; None where all are alike.
     """
 
     product: S2Product
@@ -147,6 +170,7 @@ class Screen:
     vain: Counter[str] = field(default_factory=Counter)
     exact: dict[str, list[tuple[str, CoarseMap]]] = field(default_factory=dict)
     swath: Callable[[], OlciSwath] | None = None
+    favoured: Favoured | None = None
 
     def reason(self, x: int, y: int) -> str | None:
         """Why a tile there cannot be, from what is known of the scene, or None."""
@@ -210,7 +234,9 @@ class Screen:
         shapely.prepare(self.masks)
         # A stream of its own: with and without, the order of equal places is the same.
         generator = rng(options.seed, Purpose.DRAW_TILES, draw_key, scene, "oversample")
-        return favoured(places, self.times, max(options.oversample.values()), generator)
+        most = max(options.oversample.values())
+        self.favoured = Favoured(places, self.times, most, generator)
+        return iter(self.favoured)
 
     def _outline(self, x: int, y: int) -> Any:
         size = self.options.tile_px

@@ -97,6 +97,7 @@ def _cut(task: SceneTask, names: Pair) -> SceneResult:
         if not log.rows:
             folder.clear_scene(task.scene)
         _draw_overlay(pair, log)
+    log.rows = cutter.weighed(log.rows)
     folder.close_log(log, {**cutter.facts(), "outlines_m": pair.outlines_m()})
     return _result(log, pair, skipped=False)
 

@@ -56,8 +56,8 @@ class TileRow:
         margin_px: target pixels kept around the tile.
         sha256: of the tif.
         overpass: platform and datatake start, ``S2A_20221005T115411``; empty where not known.
-        draw_weight: with ``--oversample``, how many times as often as elsewhere places like its own
-            were tried: one over it is its sampling weight. None where all were alike.
+        draw_weight: with ``--oversample``, how many times as likely as elsewhere in its scene a
+            place like its own was tried: one over it is its weight. None where all were alike.
         s2_joined: products with other parts of the tile that ``s2`` has a part of, as inventories
             have them; None mostly.
         s3_joined: further frames of the pass that ``s3`` is a frame of; None mostly.

@@ -40,8 +40,6 @@ class CutTile:
         margin: the same with the pixels around it ``[h + 2 margin_px, w + 2 margin_px, bands]``.
         quality: the quality word ``[h, w]``.
         inside_mask: whether one mask covers it; None where no masks were given.
-        draw_weight: how many times as often as elsewhere such a place was tried; None where all
-            were alike.
         olci: its Sentinel-3 pixels; None for Sentinel-2 alone.
         drift: of the ground between the two looks; None where not measured.
         aligned: its Sentinel-3 pixels where they show its ground; None where no pixel moved.
@@ -55,7 +53,6 @@ class CutTile:
     margin: NDArray[np.float32]
     quality: NDArray[np.uint32]
     inside_mask: bool | None
-    draw_weight: float | None = None
     olci: OlciTile | None = None
     drift: GroundShift | None = None
     aligned: OlciTile | None = None
@@ -217,7 +214,6 @@ def tile_row(tile: CutTile, pair: OpenPair, *, sha256: str) -> TileRow:
         margin_px=options.margin_px,
         sha256=sha256,
         overpass=pair.s2.overpass,
-        draw_weight=tile.draw_weight,
         aligned_pixels=None if tile.aligned is None else tile.aligned.used,
         cloud_source=pair.cloud_source,
     )

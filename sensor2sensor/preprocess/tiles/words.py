@@ -74,13 +74,15 @@ def oversampled(text: str, masks: tuple[str, ...]) -> dict[str, float]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, times = (piece.strip() for piece in part.partition("="))
         name = _SUFFIX.sub("", name)
-        if name not in masks:
-            known = suggestion(name, masks) if masks else "name it in --masks as well"
-            raise InputError(f"--oversample: '{name}' is not among --masks", hint=known)
+        if name in found:
+            raise InputError(f"--oversample names '{name}' twice")
         try:
             found[name] = float(times)
         except ValueError:
             raise InputError(f"--oversample: '{part}' is no NAME=N", hint="as seaice=3") from None
+        if name not in masks:
+            known = suggestion(name, masks) if masks else "name it in --masks as well"
+            raise InputError(f"--oversample: '{name}' is not among --masks", hint=known)
         if not 1.0 <= found[name] < math.inf:
             raise InputError(f"--oversample: {part} is below 1, or no number", hint="as seaice=3")
     return {name: found[name] for name in sorted(found) if found[name] > 1.0}
@@ -101,6 +103,8 @@ def _wrong_values(args: argparse.Namespace) -> Iterator[str]:
             yield f"--{name} must lie in 0..1"
     if not math.isfinite(args.cloud_mask_above):
         yield "--cloud-mask-above must be a number"
+    if args.cloud_mask is None and args.cloud_mask_above != 0.0:
+        yield "--cloud-mask-above has no meaning without --cloud-mask"
     if args.cloud_mask is not None and not is_below(args.cloud_mask):
         yield f"--cloud-mask {args.cloud_mask!r} must be a pattern of files below s2_root"
     if args.margin < 0:

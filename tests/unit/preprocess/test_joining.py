@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.preprocess.inventory.notes import notes, scene_counts
+from sensor2sensor.preprocess.inventory.options import Options
 from sensor2sensor.preprocess.inventory.pairing import plan
 from sensor2sensor.preprocess.inventory.rows import InventoryRow, read_rows, written
+from sensor2sensor.preprocess.inventory.scan import Scan
 from sensor2sensor.preprocess.inventory.sightings import Sighting
+from sensor2sensor.preprocess.inventory.table import Inventory
 from sensor2sensor.products.acquisitions import Acquisition
 
 START = datetime(2022, 7, 14, 17, 0, tzinfo=UTC)
@@ -78,8 +82,9 @@ def test_consecutive_frames_over_a_tile_are_one_pair_named_by_the_larger_share()
         frame("2.SEN3", 7.0, collection="004"),
         frame("2.SEN3", 7.0, orbit=6),
         replace(SECOND, sees_tile=False),
+        replace(SECOND, columns=4865),
     ],
-    ids=["gap", "other satellite", "other collection", "other orbit", "beside the tile"],
+    ids=["gap", "satellite", "collection", "orbit", "beside the tile", "width"],
 )
 def test_others_stay_pairs_of_their_own(other):
     assert {row.s3_joined for row in plan([scene()], [FIRST, other], HOUR).added} == {()}
@@ -177,3 +182,31 @@ def test_a_joined_path_that_leaves_the_archive_is_refused(tmp_path):
     files.write_csv(path, *written([replace(row, s3_joined=("c.SEN3", "../../etc/passwd"))]))
     with pytest.raises(InputError, match="not relative to its archive root"):
         read_rows(path)
+
+
+def test_a_joined_scene_and_what_is_left_of_it_are_counted_as_two():
+    ground = shapely.box(-81.0, 72.0, -80.0, 72.5)
+    one = replace(scene(ground), facts={"cloud_fraction": 0.1})
+    what = replace(one.acquisition, part="2")
+    other = replace(one, path="b.SAFE", name="b", acquisition=what)
+    facts = facts_of(one, other, FIRST)
+    rows = plan([one, other], [FIRST], HOUR).added
+    assert [row.s2_joined for row in rows] == [("b.SAFE",)]
+    gone = plan([one], [FIRST], HOUR, rows, facts)
+    left = Inventory("inv", [*gone.kept, *gone.added], {"s2_only": False})
+    assert [row.s2_joined for row in left.rows] == [("b.SAFE",), ()]
+    assert scene_counts(gone, replace(left, vanished={"b.SAFE": "gone"})) == "2 (1 usable now)"
+    back = plan([one, other], [FIRST], HOUR, left.rows, facts)
+    assert not back.added and scene_counts(back, left) == "2"
+
+
+def test_a_pair_whose_frame_is_gone_is_not_said_to_be_joined():
+    rows = plan([scene()], [FIRST, SECOND], HOUR).added
+    there = Inventory("inv", rows, {"s2_only": False, "timediff_h": 1.0})
+    planned = plan([scene()], [SECOND], HOUR, rows, facts_of(scene(), FIRST, SECOND))
+    options = Options("T17XNA", 1.0, "L1C", 10, ("B02",), s2_only=False, s3_type="EFR")
+
+    def said(inventory):
+        return any("joined" in note for note in notes(options, planned, inventory, Scan(), Scan()))
+
+    assert said(there) and not said(replace(there, vanished={"1.SEN3": "gone"}))

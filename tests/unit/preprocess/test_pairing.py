@@ -209,6 +209,28 @@ def test_a_product_that_moved_or_was_zipped_keeps_its_index():
     ]
 
 
+@pytest.mark.parametrize("key", ["baseline", "generation_time", "cloud_fraction"])
+def test_another_processing_under_the_same_name_is_no_move(key):
+    """COGs are called by their item, whose name says nothing of the processing."""
+    told = {"baseline": "05.09", "generation_time": "2022-07-14T21:26:11.000Z", "cloud_fraction": 0}
+    old = replace(seen("old/cog", YEAR_END, acquisition="one", name="COG"), facts=told)
+    first = plan([old], [], None)
+    noted = {"old/cog": {**facts_of(old)["old/cog"], **told}}
+    moved = replace(old, path="sub/cog")
+    assert [r.s2 for r in plan([moved], [], None, first.added, noted).kept] == ["sub/cog"]
+    anew = replace(old, path="new/cog", facts={**told, key: "other"})
+    again = plan([anew], [], None, first.added, noted)
+    assert [(r.index, r.s2) for r in (*again.kept, *again.added)] == [
+        (0, "old/cog"),
+        (1, "new/cog"),
+    ]
+    assert again.superseded == {"old/cog": "new/cog"}
+    both = plan([anew, moved], [], None, first.added, noted)
+    assert [r.s2 for r in both.kept] == ["sub/cog"] and not both.added
+    earlier = {"old/cog": facts_of(old)["old/cog"]}  # of a version that noted less
+    assert [r.s2 for r in plan([anew], [], None, first.added, earlier).kept] == ["new/cog"]
+
+
 def test_a_gone_product_without_a_successor_keeps_its_rows():
     scene = seen("a.SAFE", YEAR_END)
     first = plan([scene], [], None)

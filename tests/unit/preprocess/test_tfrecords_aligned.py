@@ -87,7 +87,7 @@ def test_a_repeat_keeps_them_and_one_without_the_option_is_refused(
     members = sum(row.split in SPLITS for row in rows)
     said = capsys.readouterr().out
     assert f"0 done, {members} already there" in said
-    assert "aligned with their targets where the shift is sure, in 24 of 25 tiles" in said
+    assert "step 40 found a sure shift for 24 of 25 tiles; inputs of those in train are" in said
     assert step50(root) == 2
     assert "correct_shift: True (there) against nothing (asked)" in capsys.readouterr().err
     assert all_files(root) == before

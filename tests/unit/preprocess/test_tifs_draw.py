@@ -17,9 +17,9 @@ from sensor2sensor.geo.shift import GroundShift
 from sensor2sensor.preprocess.tiles.draw import (
     MAX_DRAWS,
     CoarseMap,
+    Favoured,
     Screen,
     band_maps,
-    favoured,
     mask_maps,
     positions,
 )
@@ -215,7 +215,7 @@ def test_favoured_places_are_all_places_once_and_rare_ones_come_earlier(most, ra
 
     def order(most: float) -> list[tuple[int, int]]:
         generator = np.random.default_rng(seed)
-        return list(favoured(places, lambda x, _: most if x < rare else 1.0, most, generator))
+        return list(Favoured(places, lambda x, _: most if x < rare else 1.0, most, generator))
 
     found = order(most)
     assert sorted(found) == places and order(most) == found and order(1.0) == places
@@ -229,10 +229,37 @@ def test_the_share_of_favoured_places_is_that_of_their_weight():
     inside = generator.random(size) < 0.05
     places = [(x, 0) for x in range(size)]
     weights = {x: most if inside[x] else 1.0 for x, _ in places}
-    order = favoured(places, lambda x, _: weights[x], most, generator)
+    order = Favoured(places, lambda x, _: weights[x], most, generator)
     first = [weights[x] > 1.0 for x, _ in islice(order, 2000)]
     # 8 * 0.05 / (8 * 0.05 + 0.95) = 0.296, and four standard errors of 2000 draws.
     assert abs(np.mean(first) - 0.296) < 4 * np.sqrt(0.296 * 0.704 / 2000)
+
+
+@pytest.mark.parametrize("quantity", [60, 100, 150, 230])
+def test_weights_undo_the_choice_when_masks_run_out_and_places_are_rejected(quantity):
+    """Of 400 places 240 can be tiles, 26 in one mask and 74 in the other."""
+    times = np.repeat([12.0, 3.0, 1.0], [40, 80, 280])
+    fit = np.arange(400) % 12 != 0
+    fit[:40] = np.arange(40) % 3 != 0
+    fit[120:] = np.arange(280) % 2 != 0
+    found = []
+    for seed in range(250):
+        generator = np.random.default_rng(seed)
+        places = [(int(x), 0) for x in generator.permutation(400)]
+        order = Favoured(places, lambda x, _: times[x], 12.0, generator)
+        tiles = list(islice((x for x, _ in order if fit[x]), quantity))
+        weights = np.array([1.0 / order.weight(x, 0) for x in tiles])
+        found.append([weights[times[tiles] == t].sum() / weights.sum() for t in (12.0, 3.0)])
+    true = [(fit & (times == t)).sum() / fit.sum() for t in (12.0, 3.0)]
+    assert np.abs(np.mean(found, axis=0) - true).max() < 0.015
+    assert order.late > 0.0 or quantity == 60
+
+
+def test_a_draw_that_came_to_its_end_needs_no_weights():
+    for most, count in ((9.0, 50), (9.0, 5), (9.0, 0)):
+        places, generator = [(x, 0) for x in range(count)], np.random.default_rng(1)
+        order = Favoured(places, lambda x, _: 9.0 if x < 5 else 1.0, most, generator)
+        assert len(list(order)) == count and order.weight(0, 0) == 1.0
 
 
 def test_a_place_in_several_masks_counts_as_the_one_drawn_most():

@@ -305,10 +305,12 @@ def test_real_items_of_earth_search_are_read_with_the_offset_applied():
 
 
 def test_items_of_another_tile_are_passed_by_their_names(safes, tmp_path):
-    """Their zone has one digit where one is enough; nothing of them is opened."""
+    """Their zone has one digit where one is enough; no image of them is opened."""
     (tmp_path / "archive").mkdir()
     for name in ("S2B_1WCQ_20230603_0_L2A", "S2A_T10SGF_20250808T190351_L2A"):
-        folder = as_cogs(safes["L2A", "05.09"], tmp_path / name, applied=True)
+        (zone,) = (one.lstrip("T0") for one in name.split("_")[1:2])
+        item = {"grid:code": f"MGRS-{zone}", "s2:product_uri": None}
+        folder = as_cogs(safes["L2A", "05.09"], tmp_path / name, applied=True, item=item)
         folder = folder.rename(tmp_path / "archive" / name)
         next(folder.glob("S2*.json")).rename(folder / f"{name}.json")
         (folder / "B02.tif").write_bytes(b"")
@@ -316,3 +318,18 @@ def test_items_of_another_tile_are_passed_by_their_names(safes, tmp_path):
     assert find_s2(tmp_path / "archive", "T33TWL") == ([], [])
     ((failure,),) = find_s2(tmp_path / "archive", "T10SGF")[1:]
     assert "B02.tif" in failure.reason
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_tile_is_told_by_the_item_and_not_by_names(safes, tmp_path, packed):
+    """Folder and item were called by another tile."""
+    folder = as_cogs(safes["L2A", "05.09"], tmp_path / "in", applied=True)
+    folder = folder.rename(folder.with_name(folder.name.replace("17XNA", "29UNU")))
+    (item,) = folder.glob("*.json")
+    item.rename(folder / f"{folder.name}.json")
+    if packed:
+        shutil.make_archive(str(tmp_path / folder.name), "zip", folder.parent, folder.name)
+        shutil.rmtree(folder.parent)
+    (found,) = find_s2(tmp_path, "T17XNA")[0]
+    assert found.tile == "T17XNA"
+    assert find_s2(tmp_path, "T29UNU") == find_s2(tmp_path, "T33TWL") == ([], [])

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sensor2sensor.core.errors import ProductError
@@ -71,6 +72,24 @@ def test_images_that_nothing_describes_are_held_against_each_other(safe, tmp_pat
     assert "proj:transform of blue and red are of different places" in unknown(folder)
     edited(folder, lambda c: c["assets"]["blue"].update({"proj:transform": [10, 0, "x"]}))
     assert "assets.blue proj:transform is 'x', not a number" in unknown(folder)
+
+
+def test_a_band_is_of_one_kind_at_every_size(safe, tmp_path):
+    """The ground segment's JPEG 2000 in R10m to R60m carry the offset that its COGs have lost."""
+    folder, tile = as_cogs(safe, tmp_path, applied=True), as_tile(safe, tmp_path / "tile")
+    alone = open_s2(folder)
+    for name in ("R10m", "R20m", "R60m"):
+        shutil.copytree(tile / name, folder / name)
+    product = open_s2(folder)
+    assert product.images == alone.images and product.offsets == alone.offsets
+    assert np.array_equal(reflectance(product), reflectance(alone), equal_nan=True)
+    # Of a band that is there as JPEG 2000 alone the flag is not believed.
+    (folder / "B05.tif").unlink()
+    assert "these are JPEG 2000" in unknown(folder)
+    # A tile's metadata speak of its own images.
+    whole = open_s2(tile)
+    shutil.copy(folder / "B02.tif", tile / "B02.tif")
+    assert open_s2(tile).images == whole.images and open_s2(tile).offsets["B02"] == -1000.0
 
 
 @pytest.mark.parametrize("papers", ["xml", "jsons"])

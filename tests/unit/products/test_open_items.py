@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sensor2sensor.core.errors import ProductError
+from sensor2sensor.products.acquisitions import acquisitions
+from sensor2sensor.products.discovery import find_s2
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.s2_coding import SIDECAR
 from sensor2sensor.products.sentinel2 import open_s2
-from tests.fakes.open_buckets import as_cogs
-from tests.fakes.s2 import make_s2
+from tests.fakes.open_buckets import as_cogs, as_tile
+from tests.fakes.s2 import DEFAULT_SENSING, make_s2
 
 BANDS = ("B02", "B04")
 
@@ -131,3 +134,20 @@ def test_saturated_pixels_are_saturated_in_every_form(tmp_path, baseline, applie
         full.append((word & np.uint32(Quality.S2_SATURATED)) != 0)
     assert open_s2(folder).offset_source == by
     assert full[0].any() and (full[0] == full[1]).all()
+
+
+@pytest.mark.parametrize("info", [True, False])
+def test_parts_of_a_tile_are_parts_whether_an_outline_is_given_or_not(tmp_path, info):
+    """Without `tileInfo.json` nothing but the pixels says which part of the tile was seen."""
+    for number, part in enumerate([(0.0, 0.43), (0.43, 1.0)]):
+        one = make_s2(
+            tmp_path / f"safe{number}", level="L1C", baseline="04.00", part=part, size_px=192,
+            bands=BANDS, quality_masks=False, strip=DEFAULT_SENSING + timedelta(seconds=4 + number),
+        )  # fmt: skip
+        tile = as_tile(one, tmp_path / "archive" / str(number))
+        if not info:
+            (tile / "tileInfo.json").unlink()
+        said, seen = open_s2(one).footprint, open_s2(tile).footprint
+        assert said.symmetric_difference(seen).area < 0.03 * said.area
+    found, failures = find_s2(tmp_path / "archive")
+    assert [len(group) for group in acquisitions(found)] == [1, 1] and not failures

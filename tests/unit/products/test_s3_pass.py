@@ -19,8 +19,7 @@ from shapely.geometry import Polygon
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.footprints import bridged, overlap_fraction, project
 from sensor2sensor.geo.grids import Grid
-from sensor2sensor.preprocess.tiles.shift import DriftMeter
-from sensor2sensor.products.olci import OlciTile, OlciWindow
+from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.s3_pass import SEAM_M, S3Pass, joined
 from sensor2sensor.products.s3_reader import S3Reader
 from sensor2sensor.products.sentinel3 import S3Product, open_s3
@@ -116,7 +115,7 @@ def test_a_tile_across_the_seam_is_that_of_the_single_product(
     passes: dict[str, Pair], cut: str
 ) -> None:
     whole, parts = passes[cut]
-    grid = _grid_over(whole)
+    grid = grid_over(whole)
     scene, other = OlciWindow(whole, grid), OlciWindow(parts, grid)
     assert scene.window == other.window
     np.testing.assert_array_equal(scene.red_radiance(), other.red_radiance())
@@ -132,7 +131,7 @@ def test_a_tile_across_the_seam_is_that_of_the_single_product(
     assert rows.min() < 18 and rows.max() > 24, "on both sides of every seam"
 
 
-def _grid_over(product: S3Product) -> Grid:
+def grid_over(product: S3Product) -> Grid:
     """A scene of 5 km around the middle of the frame."""
     middle = project(product.footprint, "EPSG:32617").centroid
     west, north = (round(v / 10.0) * 10.0 for v in (middle.x - 2560.0, middle.y + 2560.0))
@@ -254,77 +253,6 @@ def test_a_damaged_frame_is_named(passes: dict[str, Pair], tmp_path: Path) -> No
             reader.radiances(slice(20, 40), slice(0, 5), ("Oa05",))
 
 
-GAP = slice(18, 26)  # rows that neither of two frames has
-
-
-@pytest.fixture(scope="module")
-def gapped(passes: dict[str, Pair], tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """The pass as one product, and as frames with eight rows (0.35 s) missing between them."""
-    cuts = [slice(0, GAP.start), slice(GAP.stop, ROWS)]
-    made = make_frames(tmp_path_factory.mktemp("gap"), cuts, **OPTIONS)
-    return passes["abutting"][0], joined([open_s3(one) for one in made])
-
-
-@pytest.mark.parametrize("rows", [slice(0, ROWS), slice(10, 20), slice(19, 24), slice(20, ROWS)])
-def test_rows_that_no_frame_has_are_rows_without_numbers(gapped: Pair, rows: slice) -> None:
-    whole, parts = gapped
-    columns = slice(3, 40)
-    with whole.open() as one, parts.open() as other:
-        assert other.shape == one.shape
-        expected, found = all_of(one, rows, columns), all_of(other, rows, columns)
-        np.testing.assert_allclose(
-            parts.row_times(other, rows).astype(float), whole.row_times(one, rows).astype(float)
-        )
-        assert np.isnan(other.tie_geolocation()[0][GAP]).all()
-        none = {"flags": one.flag_masks["invalid"], "detector_index": -1}
-        none["quality"] = int(one.quality(np.uint32([none["flags"]]))[0])
-        gap = np.isin(np.arange(ROWS)[rows], np.arange(ROWS)[GAP])
-    for name, values in expected.items():
-        axis = values.ndim - (1 if name == "time_stamps" else 2)
-        values = np.moveaxis(values, axis, 0)
-        blank = np.datetime64("NaT") if name == "time_stamps" else none.get(name, np.nan)
-        values[gap] = blank
-        np.testing.assert_array_equal(np.moveaxis(found[name], axis, 0), values, name, strict=True)
-
-
-def test_the_ground_of_a_gap_has_no_pixel_of_the_rows_beside_it(gapped: Pair) -> None:
-    whole, parts = gapped
-    grid = _grid_over(whole)
-    scene, other = OlciWindow(whole, grid), OlciWindow(parts, grid)
-    for place, size in (((128, 128), 256), ((0, 0), 512), ((236, 220), 40)):
-        one, two = (made.tile(grid.window(*place, size, size)) for made in (scene, other))
-        assert two.radius_m == pytest.approx(one.radius_m, rel=0.01)
-        own = _rows_used(one)
-        lost = (own >= GAP.start) & (own < GAP.stop)
-        assert lost.any() and (_rows_used(two) == own)[~lost].all()
-        beside = (own == GAP.start) | (own == GAP.stop - 1)
-        assert (two.collocation == 0)[lost & ~beside].all()
-        assert two.valid_fraction == pytest.approx(1.0 - lost.mean(), abs=0.12)
-    north = other.tile(grid.window(128, 16, 256, 128)).table.rowcol[:, 0]
-    assert north.max() == GAP.start - 1, "no neighbour is taken from beyond the gap"
-
-
-def _rows_used(tile: OlciTile) -> np.ndarray:
-    """Row of the OLCI pixel of each pixel, -1 for none."""
-    return np.append(-1, tile.table.rowcol[:, 0])[tile.collocation]
-
-
-def test_the_drift_is_not_measured_on_a_gap(gapped: Pair) -> None:
-    whole, _ = gapped
-    grid = _grid_over(whole)
-    overview = np.ones((32, 32), np.float32)
-    x, y = np.meshgrid(*grid.reduced(grid.full_window, (64, 64)).xy_centres())
-    one, two = (
-        DriftMeter(overview, 16, OlciWindow(product, grid))._sentinel3(x, y) for product in gapped
-    )
-    own = OlciWindow(whole, grid).tile(grid.reduced(grid.full_window, (64, 64)))
-    lost = (_rows_used(own) >= GAP.start) & (_rows_used(own) < GAP.stop)
-    assert np.isnan(two[lost]).all() and np.isfinite(one).all()
-    known = np.isfinite(two)
-    np.testing.assert_allclose(two[known], one[known])
-    assert known.mean() > 1.0 - lost.mean() - 0.2
-
-
 def test_time_stamps_a_second_after_the_sensing_period_are_refused(
     passes: dict[str, Pair], tmp_path: Path
 ) -> None:
@@ -337,6 +265,19 @@ def test_time_stamps_a_second_after_the_sensing_period_are_refused(
     ):
         pass
     assert second.path.name in str(caught.value)
+
+
+@pytest.mark.parametrize("order", [slice(None, None, -1), [5] * 23], ids=["reversed", "constant"])
+def test_time_stamps_out_of_order_tell_of_no_gap(
+    passes: dict[str, Pair], tmp_path: Path, order: object
+) -> None:
+    first, second = _copies(passes, tmp_path)
+    with h5py.File(second.path / "time_coordinates.nc", "r+") as file:
+        file["time_stamp"][...] = file["time_stamp"][...][order]
+    parts = joined([first, second])
+    with parts.open() as reader:
+        assert reader.shape == (ROWS, COLUMNS)
+        assert (np.diff(parts.row_times(reader, slice(None))).astype(int) > 40_000).all()
 
 
 def test_a_damaged_time_stamp_costs_no_row(passes: dict[str, Pair], tmp_path: Path) -> None:
