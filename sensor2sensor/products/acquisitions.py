@@ -209,15 +209,13 @@ def _same_ground(product: S2Product, better: S2Product) -> bool:
     crs = f"EPSG:{next(iter(better.grids.values())).epsg}"
     one, other = project(product.footprint, crs), project(better.footprint, crs)
     shared = one.intersection(other).area
-    strips = {product.datastrip, better.datastrip}
-    if "" not in strips:
-        if len(strips) == 1:
-            return bool(shared >= _SAME_STRIP_SHARE * min(one.area, other.area))
-        return bool(shared >= _SAME_GROUND_SHARE * one.area)
-    # No two parts are made at once; outlines of items may be wider than what was seen.
-    if abs(product.generation_time - better.generation_time) < _ONE_SECOND:
-        return True
-    return bool(shared >= _SAME_GROUND_SHARE * min(one.area, other.area))
+    if product.datastrip and product.datastrip == better.datastrip:
+        return bool(shared >= _SAME_STRIP_SHARE * min(one.area, other.area))
+    # Outlines of items may be wider than what was seen, and no two parts are made at once.
+    if "" in (product.datastrip, better.datastrip) and "COG" in (product.layout, better.layout):
+        at_once = abs(product.generation_time - better.generation_time) < _ONE_SECOND
+        return bool(at_once or shared >= _SAME_GROUND_SHARE * min(one.area, other.area))
+    return bool(shared >= _SAME_GROUND_SHARE * one.area)
 
 
 def _s2_rank(product: S2Product) -> tuple[object, ...]:
