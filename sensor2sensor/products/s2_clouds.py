@@ -74,8 +74,16 @@ class CloudMask:
         Raises:
             ProductError: it is damaged, or in another projection.
         """
-        with naming_damage(self.files, self.member), open_raster(self.files, self.member) as source:
-            return _cloudy(source, target, self.above, self.files.where(self.member))
+        where = self.files.where(self.member)
+        try:
+            with (
+                naming_damage(self.files, self.member),
+                open_raster(self.files, self.member) as source,
+            ):
+                return _cloudy(source, target, self.above, where)
+        except ProductError as error:  # it may be no raster at all, which no download mends
+            hint = "see whether --cloud-mask names what it should"
+            raise ProductError(error.what, where=error.where, hint=hint) from error
 
 
 def _cloudy(source: Any, target: Grid, above: float, where: str) -> npt.NDArray[np.bool_]:

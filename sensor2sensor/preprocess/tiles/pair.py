@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,8 @@ class OpenPair:
         self.s2_bits_given = self.s2.quality_given(self.options.resolution_m)
         self.cloud_known = bool(self.s2_bits_given & CLOUD)
         self.cloud_source = source_of(self.s2, self.options)
+        asked = self.options.cloud_mask is not None
+        self.lacks_mask = asked and any(part.cloud_mask is None for part in self.s2.parts)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -174,8 +177,9 @@ class OpenPair:
 
     def _marks_of(self, part: S2Product) -> list[Any]:
         marks: list[Any] = [part.name, _file_marks(part.path, self._members_of(part))]
-        if part.layout != "SAFE":  # a sidecar may lie beside it
-            marks.append([part.quantification, part.offsets])
+        if part.layout != "SAFE":  # files beside it and its images may say other than before
+            place = part.grids[self.options.resolution_m]
+            marks.append([part.quantification, part.offsets, list(astuple(place))])
         return marks
 
     def _members_of(self, part: S2Product) -> list[str]:

@@ -187,7 +187,7 @@ def _each(
     report: cli.StepReport,
 ) -> Iterator[tuple[SceneTask, SceneResult]]:
     """What became of each scene; those that failed or were there already are counted here."""
-    scenes, unknown = request.inventory.scenes(), []
+    scenes, unknown, unmasked = request.inventory.scenes(), [], []
     for task, result in parallel_map(
         act, tasks, workers=request.workers, label=lambda task: task.label, desc="tiles"
     ):
@@ -198,12 +198,18 @@ def _each(
             report.note(text)
         if not result.cloud_known:
             unknown.append(task.label)
+        if result.lacks_mask:
+            unmasked.append(task.label)
         if result.skipped and result.tiles:
             report.skipped(task.label)
         yield task, result
     if unknown:
         what = "no cloud mask, cloud_fraction left empty"
         report.note(f"{what} ({len(unknown)}): {', '.join(unknown)}")
+    if unmasked:
+        what = f"--cloud-mask {request.options.cloud_mask!r} fits no file of these scenes"
+        named = ", ".join(unmasked[:10]) + (" ..." if len(unmasked) > 10 else "")
+        report.note(f"{what}, whose own masks were taken ({len(unmasked)}): {named}")
 
 
 def _replace(

@@ -37,6 +37,7 @@ class SceneResult:
         reasons: positions rejected, by reason.
         exhausted: no further position is left to try.
         cloud_known: whether anything tells where it is cloudy.
+        lacks_mask: no file of ``--cloud-mask`` is there for it, or for a part of it.
         passed_over: a line for each partner that could not be used.
         stays_because: why its tiles of before stay as they are, empty where nothing is the matter.
     """
@@ -47,6 +48,7 @@ class SceneResult:
     reasons: dict[str, int] = field(default_factory=dict)
     exhausted: bool = False
     cloud_known: bool = True
+    lacks_mask: bool = False
     passed_over: tuple[str, ...] = ()
     stays_because: str = ""
 
@@ -148,6 +150,7 @@ def _result(log: SceneLog, pair: OpenPair, *, skipped: bool) -> SceneResult:
         reasons=reasons,
         exhausted=exhausted,
         cloud_known=pair.cloud_known,
+        lacks_mask=pair.lacks_mask,
     )
 
 
