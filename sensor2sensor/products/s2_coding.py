@@ -257,7 +257,10 @@ def _by_baseline(
         return _uniform(0.0, "baseline")
     if baseline in KNOWN_BASELINES and (_as_made(images) or described.applied is False):
         return _uniform(STANDARD_OFFSET, "baseline")
-    lacking = "no boa_offset_applied, no raster:bands" if described.codings else "no STAC item"
+    lacking = "no STAC item"
+    if described.footprint is not None:  # items alone give it in degrees
+        flag = "no boa_offset_applied, " if described.applied is None else ""
+        lacking = f"its STAC item has {flag}no raster:bands of every band"
     what = f"nothing says whether its numbers carry an offset (baseline {baseline}; {lacking})"
     raise ProductError(what, where=files.path, hint=_SAY_SO)
 

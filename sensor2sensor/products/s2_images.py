@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sensor2sensor.core.archives import ProductFiles
     from sensor2sensor.core.xml import Element
 
+_WORLD_FILES = (".tfw", ".j2w", ".wld")
 GML_MAX_BYTES = 128 * 2**20
 T = TypeVar("T")
 R = TypeVar("R")
@@ -97,7 +98,7 @@ def open_raster(files: ProductFiles, member: str) -> Iterator[Any]:
             yield shelf[key]
 
 
-def opened(files: ProductFiles, member: str) -> Any:
+def _with_sides(files: ProductFiles, member: str) -> Any:
     """A rasterio dataset over one member, with all that lies beside it; to be closed."""
     import rasterio
     from rasterio.io import MemoryFile
@@ -121,11 +122,18 @@ def _opened(files: ProductFiles, member: str) -> Any:
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
-            source = opened(files, member)
-        if source.transform.is_identity and files.exists(f"{member}.aux.xml"):
+            source = _with_sides(files, member)
+        if source.transform.is_identity and _has_side_file(files, member):
             source.close()
-            source = opened(files, member)
+            source = _with_sides(files, member)
         return source
+
+
+def _has_side_file(files: ProductFiles, member: str) -> bool:
+    """Whether a file beside an image may say where it lies; each is asked for: a watch notes it."""
+    stem = member.rpartition(".")[0]
+    sides = [f"{member}.aux.xml", *(stem + ending for ending in _WORLD_FILES)]
+    return bool([side for side in sides if files.exists(side)])
 
 
 def read_window(

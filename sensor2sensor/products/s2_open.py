@@ -33,7 +33,7 @@ from sensor2sensor.products.bands import (
     S2_PLATFORM_WAVELENGTHS_NM,
     S2_WAVELENGTHS_NM,
 )
-from sensor2sensor.products.reading import naming_damage, read_xml
+from sensor2sensor.products.reading import read_xml
 from sensor2sensor.products.s2_assets import band_of
 from sensor2sensor.products.s2_coding import radiometry, told
 from sensor2sensor.products.s2_described import (
@@ -44,7 +44,7 @@ from sensor2sensor.products.s2_described import (
     read_json,
 )
 from sensor2sensor.products.s2_files import TILE_XML
-from sensor2sensor.products.s2_images import elsewhere, opened
+from sensor2sensor.products.s2_images import elsewhere, open_raster
 from sensor2sensor.products.s2_metadata import LEVELS, renew
 from sensor2sensor.products.s2_radiometry import overview_of, scene_of
 from sensor2sensor.products.s2_tile import RESOLUTIONS_M, derived_grids
@@ -261,8 +261,7 @@ def _placed(
 def _grid(files: ProductFiles, name: str, given: Grid | None, epsg: int | None) -> Grid:
     """Where an image lies, by itself or, where it does not say, by the tile's XML."""
     where = files.where(name)
-    # With the listing of its folder, other than in `s2_images`: `.aux.xml` files may say it.
-    with naming_damage(files, name), opened(files, name) as source:
+    with open_raster(files, name) as source:
         shape, transform, crs = (source.height, source.width), source.transform, source.crs
     if crs is None:
         if given is not None and given.shape == shape:

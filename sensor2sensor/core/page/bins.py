@@ -64,6 +64,9 @@ def histogram(values: Sequence[float]) -> Histogram | None:
     # Edges are whole multiples of the step: equal values never fall on both sides of one.
     places = np.floor(known / step + 1e-9).astype(np.int64)
     first, last = math.floor(low / step + 1e-9), math.floor(high / step + 1e-9)
+    # No value lies beyond the largest: where that is an edge, the last bin holds it, too.
+    if high == known.max() and last > first and math.isclose(high, last * step, rel_tol=1e-9):
+        places, last = np.where(places == last, last - 1, places), last - 1
     inside = places[(places >= first) & (places <= last)]
     counts = np.bincount(inside - first, minlength=last - first + 1)
     below, above = int((places < first).sum()), int((places > last).sum())

@@ -205,14 +205,16 @@ def _bands(folder: Folder) -> str:
         rows += [_band(folder, band, at) for band, at in zip(bands, places, strict=True)]
     heads = [
         "band",
-        "mean",
+        "mean of\nthe means",
         "deviation\nwithin a tile",
         "deviation\nbetween tiles",
         "least",
         "most",
         "unit",
     ]
-    table = listed(heads, rows, "Every pixel of every tile, OLCI pixels once a tile")
+    table = listed(
+        heads, rows, "Tiles count alike, whatever they show; least and most of all pixels"
+    )
     return panels(drawn) + table
 
 

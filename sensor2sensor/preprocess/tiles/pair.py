@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -176,8 +177,9 @@ class OpenPair:
 
     def _marks_of(self, part: S2Product) -> list[Any]:
         marks: list[Any] = [part.name, _file_marks(part.path, self._members_of(part))]
-        if part.layout != "SAFE":  # a sidecar may lie beside it
-            marks.append([part.quantification, part.offsets])
+        if part.layout != "SAFE":  # files beside it and its images may say other than before
+            place = part.grids[self.options.resolution_m]
+            marks.append([part.quantification, part.offsets, list(astuple(place))])
         return marks
 
     def _members_of(self, part: S2Product) -> list[str]:

@@ -21,6 +21,17 @@ def test_histogram_counts_every_value_once() -> None:
     assert found.counts == tuple(inside)
 
 
+def test_no_bin_lies_beyond_the_largest_value() -> None:
+    """Of shares that reach 100 % none is "100 to 105 %"."""
+    for values in ([0.0, 2.5, 37.0, 100.0, 100.0], [*np.linspace(60, 100, 30).tolist(), 100.0]):
+        found = histogram(values)
+        assert found is not None and found.last == pytest.approx(100.0)
+        assert sum(found.counts) == len(values) and found.counts[-1] >= 2
+        assert not re.search(r"100 to|to 10[1-9]", histogram_panel("x", "%", values))
+    cells = histogram([-0.1, -0.2, 0.0])
+    assert cells is not None and cells.last == pytest.approx(0.0) and sum(cells.counts) == 3
+
+
 def test_values_far_beyond_the_rest_are_counted_at_the_end() -> None:
     found = histogram([*np.linspace(0, 10, 500).tolist(), 1e6])
     assert found is not None and found.above == 1 and found.last < 30

@@ -137,6 +137,8 @@ def test_tiles_page_says_what_is_odd_and_what_was_rejected(root: Path) -> None:
     assert "27 % of 132 places became tiles; most of the others (94 %) fell to: cloud." in page
     assert "S2A_&lt;x&gt;" in page and "S2A_<x>" not in page
     assert page.count("data:image/webp") == len(found.odd) + 4
+    # Of tiles with fewer pixels than others the mean of all pixels is another one.
+    assert "Every pixel of every tile" not in page and "Tiles count alike" in page
 
 
 def test_a_repeat_gives_equal_bytes_and_reads_no_tile_again(root: Path, monkeypatch) -> None:

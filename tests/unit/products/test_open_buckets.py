@@ -137,6 +137,9 @@ def test_what_nothing_tells_is_refused_with_a_way_to_say_it(safes, tmp_path):
     silent = as_cogs(safe, tmp_path / "a", form="v0", applied=None)
     assert "nothing says whether its numbers carry an offset" in unknown(silent)
     assert s2_coding.SIDECAR in unknown(silent)
+    lacks = "its STAC item has no boa_offset_applied, no raster:bands of every band"
+    assert lacks in unknown(silent)
+    assert lacks in unknown(as_cogs(safe, tmp_path / "f", applied=None, coding=False))
     # A baseline nobody knows, contradictions, and COGs with the tile's own metadata alone.
     both = as_cogs(safe, tmp_path / "b", applied=False, item={"s2:processing_baseline": "02.09"})
     assert "raster:bands gives an offset, which baseline 02.09 has none of" in unknown(both)

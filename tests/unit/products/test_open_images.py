@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
+from sensor2sensor.core import watched
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.preprocess.inventory.scan import check_sentinel2
+from sensor2sensor.preprocess.tiles.pair import OpenPair
+from sensor2sensor.products.discovery import find
+from sensor2sensor.products.examination import Search
 from sensor2sensor.products.sentinel2 import open_s2
 from tests.fakes.open_buckets import as_cogs, as_tile
 from tests.fakes.s2 import make_s2
@@ -106,10 +112,10 @@ def test_images_of_a_tile_lie_where_its_papers_say(safe, tmp_path, papers):
     assert "its tile at 609780, 8100000 " in unknown(folder)
 
 
-def test_a_place_in_a_side_file_counts_too(safe, tmp_path):
+def placed_by_side_files(folder: Path) -> Path:
+    """Let `.aux.xml` files alone say where the images of 10 m lie."""
     import rasterio
 
-    folder = as_cogs(safe, tmp_path, applied=True)
     for name in ("B02", "B04"):
         with rasterio.open(folder / f"{name}.tif") as image:
             numbers, transform = image.read(1), image.transform
@@ -118,6 +124,11 @@ def test_a_place_in_a_side_file_counts_too(safe, tmp_path):
                            width=SIZE, height=SIZE, TFW="NO", PROFILE="BASELINE",
                            crs="EPSG:32617", transform=transform) as image:  # fmt: skip
             image.write(numbers, 1)
+    return folder
+
+
+def test_a_place_in_a_side_file_counts_too(safe, tmp_path):
+    folder = placed_by_side_files(as_cogs(safe, tmp_path, applied=True))
     side = folder / "B04.tif.aux.xml"
     assert side.is_file() and len(reflectance(open_s2(folder))) == SIZE
     text = side.read_text()
@@ -125,6 +136,29 @@ def test_a_place_in_a_side_file_counts_too(safe, tmp_path):
     assert side.read_text() != text
     with pytest.raises(ProductError, match=r"B04\.tif: lies at 609780, 8100000"):
         reflectance(open_s2(folder))
+
+
+def test_a_side_file_that_is_altered_is_no_news_of_before(safe, tmp_path, monkeypatch):
+    """Neither for what an inventory remembers nor for tiles that were cut."""
+    monkeypatch.setattr(watched, "SETTLED_S", -1e6)
+    folder = placed_by_side_files(as_cogs(safe, tmp_path / "archive", applied=True))
+    for name in ("B05", "B8A", "SCL"):
+        (folder / f"{name}.tif").unlink()
+    edited(folder, lambda c: [one.pop("proj:transform") for one in c["assets"].values()])
+    options = SimpleNamespace(resolution_m=10)
+
+    def found(memory: Path | None = tmp_path / "_inventory") -> tuple[object, object]:
+        ((product,), failures) = find(Search(folder.parent, "S2", "T17XNA"), memory=memory)
+        assert not failures
+        pair = SimpleNamespace(options=options, _members_of=lambda _: [])
+        return product.product.grids, OpenPair._marks_of(cast("OpenPair", pair), product.product)
+
+    before = found()
+    assert found() == before
+    for side in folder.glob("*.aux.xml"):
+        side.write_text(side.read_text().replace("4.9998", "6.0978"))
+    grids, marks = found()
+    assert (grids, marks) == found(None) and grids != before[0] and marks != before[1]
 
 
 def test_an_image_of_a_safe_lies_where_its_xml_says(safe, tmp_path):
