@@ -275,19 +275,6 @@ def test_senseless_properties_are_named(safes, tmp_path, key):
     assert message in unknown(folder) and "\n" not in unknown(folder)
 
 
-GEOMETRIES = (
-    *(None, {"type": 3}, {"type": "Point", "coordinates": [0, 0]}),
-    {"type": "Polygon", "coordinates": [[[0, 99]] * 4]},
-)
-
-
-@pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_a_footprint_that_is_none_is_named(safes, tmp_path, geometry):
-    folder = as_cogs(safes["L2A", "05.09"], tmp_path, applied=True)
-    edited(folder, lambda content: content.update(geometry=geometry))
-    assert "geometry" in unknown(folder)
-
-
 def test_bands_that_are_there_twice_or_elsewhere_are_named(safes, tmp_path):
     folder = as_cogs(safes["L2A", "05.09"], tmp_path, applied=True)
     shutil.copy(folder / "B02.tif", folder / "blue.tif")

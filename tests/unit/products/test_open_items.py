@@ -166,6 +166,19 @@ def test_senseless_times_in_names_are_named(safe, tmp_path, stamp):
         assert all(f"is '{stamp}', n" in refused(folder) for folder in (cogs, tile))
 
 
+GEOMETRIES = (
+    *(None, {"type": 3}, {"type": "Point", "coordinates": [0, 0]}),
+    {"type": "Polygon", "coordinates": [[[0, 99]] * 4]},
+)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_a_footprint_that_is_none_is_named(safe, tmp_path, geometry):
+    folder = as_cogs(safe, tmp_path, applied=True)
+    edited(folder, lambda content: content.update(geometry=geometry))
+    assert "geometry" in refused(folder)
+
+
 def test_a_footprint_without_an_area_is_none(safe, tmp_path):
     folder = as_cogs(safe, tmp_path, applied=True)
     line = {"type": "Polygon", "coordinates": [[[1, 1], [2, 2], [1, 1], [1, 1]]]}
