@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -173,6 +174,9 @@ def _digest(stamps: Iterator[str]) -> str:
 
 
 Told = Sequence[tuple[str, int, str]]
+# In a message between the name of a product and what holds for all that are like it.
+AND_OTHERS = ", and maybe others: "
+_listening: ContextVar[bool] = ContextVar("what is logged is overheard", default=False)
 
 
 class _Ears(logging.Handler):
@@ -194,14 +198,30 @@ def overheard() -> Iterator[list[tuple[str, int, str]]]:
     ears, passes = _Ears(), logger.propagate
     logger.addHandler(ears)
     logger.propagate = False
+    token = _listening.set(True)
     try:
         yield ears.heard
     finally:
+        _listening.reset(token)
         logger.removeHandler(ears)
         logger.propagate = passes
 
 
-def say(told: Told) -> None:
-    """Log what was overheard."""
+def listening() -> bool:
+    """Whether what is logged is overheard, and said later (`say`)."""
+    return _listening.get()
+
+
+def say(told: Told, said: set[str]) -> None:
+    """Log what was overheard.
+
+    Args:
+        told: of one product.
+        said: what holds for products alike and was said of another one; what is said now is added.
+    """
     for name, level, message in told:
-        logging.getLogger(name).log(level, "%s", message)
+        _, others, text = message.partition(AND_OTHERS)
+        if not others or text not in said:
+            logging.getLogger(name).log(level, "%s", message)
+        if others:
+            said.add(text)

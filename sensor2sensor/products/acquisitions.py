@@ -6,7 +6,7 @@ This is the one place that decides which products show the same and which of the
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -31,6 +31,9 @@ _SEAM = timedelta(seconds=1)
 # Footprints of one datastrip differ by baseline (the oldest are coarse outlines); another datastrip
 # shows the same ground only where it covers nearly all of it.
 _SAME_STRIP_SHARE, _SAME_GROUND_SHARE = 0.5, 0.95
+# An orbit takes 100 minutes: what a satellite sees of a tile within half of that, it sees at once.
+_ONE_PASS = timedelta(minutes=45)
+_ONE_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -152,11 +155,7 @@ def parts_of(groups: Sequence[Sequence[S2Product]]) -> list[str]:
 
 
 def _s2_groups(products: list[S2Product]) -> list[list[S2Product]]:
-    best_first = sorted(
-        products,
-        key=lambda one: (_baseline_rank(one.baseline), one.generation_time, s2_order(one)),
-        reverse=True,
-    )
+    best_first = _with_starts(sorted(products, key=_s2_rank, reverse=True))
     parts: dict[object, list[list[S2Product]]] = {}
     for product in best_first:
         groups = parts.setdefault((product.acquisition, product.level), [])
@@ -169,6 +168,42 @@ def _s2_groups(products: list[S2Product]) -> list[list[S2Product]]:
     return sorted(every, key=lambda group: s2_order(group[0]))
 
 
+def _with_starts(products: Sequence[S2Product]) -> list[S2Product]:
+    """The products; those that do not know the start of their datatake have it from the others."""
+    known: dict[tuple[str, str], list[S2Product]] = {}
+    made: dict[int, S2Product] = {}
+    # By their times, whatever else they are: guessed starts agree however many forms there are.
+    for product in sorted(products, key=lambda one: (not _knows_start(one), s2_order(one))):
+        of_tile, own = known.setdefault((product.platform, product.tile), []), product
+        if not _knows_start(product):
+            same = [one for one in of_tile if same_datatake(one, product)]
+            nearest = min(same, key=lambda one: _apart(one, product), default=product)
+            own = replace(product, sensing_start=nearest.sensing_start)
+        of_tile.append(own)
+        made[id(product)] = own
+    return [made[id(product)] for product in products]
+
+
+def _knows_start(product: S2Product) -> bool:
+    """Whether the start of the datatake is known: a tile's own metadata do not say it."""
+    start = product.sensing_start
+    guessed = start == product.tile_time or f"{start:%Y%m%dT%H%M%S}" == product.datastrip
+    return product.layout == "SAFE" or not guessed
+
+
+def same_datatake(one: S2Product, other: S2Product) -> bool:
+    """Whether two products show one tile at one time, in whatever form they are kept."""
+    if one.acquisition == other.acquisition:
+        return True
+    if (one.platform, one.tile) != (other.platform, other.tile):
+        return False
+    return not (_knows_start(one) and _knows_start(other)) and _apart(one, other) < _ONE_PASS
+
+
+def _apart(one: S2Product, other: S2Product) -> timedelta:
+    return abs(one.tile_time - other.tile_time)
+
+
 def _same_ground(product: S2Product, better: S2Product) -> bool:
     """Whether a better product of the same datatake and tile shows what this one shows."""
     crs = f"EPSG:{next(iter(better.grids.values())).epsg}"
@@ -176,12 +211,19 @@ def _same_ground(product: S2Product, better: S2Product) -> bool:
     shared = one.intersection(other).area
     if product.datastrip and product.datastrip == better.datastrip:
         return bool(shared >= _SAME_STRIP_SHARE * min(one.area, other.area))
+    # Outlines of items may be wider than what was seen, and no two parts are made at once.
+    if "" in (product.datastrip, better.datastrip) and "COG" in (product.layout, better.layout):
+        at_once = abs(product.generation_time - better.generation_time) < _ONE_SECOND
+        return bool(at_once or shared >= _SAME_GROUND_SHARE * min(one.area, other.area))
     return bool(shared >= _SAME_GROUND_SHARE * one.area)
 
 
-def _baseline_rank(baseline: str) -> tuple[int, str]:
-    # Baselines 99.xx are those of commissioning: never better than an operational one.
-    return (0 if baseline.startswith("99") else 1, baseline)
+def _s2_rank(product: S2Product) -> tuple[object, ...]:
+    # Baselines 99.xx are those of commissioning: never better than an operational one. What does
+    # not say its baseline, or when its datatake began, comes after what does.
+    known = 0 if product.baseline.startswith("99") else 1
+    rank = -1 if product.baseline == "unknown" else known, product.baseline
+    return rank, _knows_start(product), product.generation_time, s2_order(product)
 
 
 def _s3_groups(products: list[S3Product]) -> list[list[S3Product]]:

@@ -139,8 +139,9 @@ def _sorted_out(
     """What came of all paths, in their order, as products and failures."""
     seen: list[Seen[Any]] = []
     failures: list[Failure[Path]] = []
+    said: set[str] = set()
     for path, found in made.items():
-        say(found.told)
+        say(found.told, said)
         if found.failed is not None:
             failures.append(Failure(path, found.failed))
         elif found.product is not None:

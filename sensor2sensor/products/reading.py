@@ -225,4 +225,6 @@ def geojson_polygon(geometry: object, where: str) -> Any:
         raise ProductError("geometry is no polygon", where=where) from error
     if found.geom_type not in ("Polygon", "MultiPolygon") or found.is_empty:
         raise ProductError(f"geometry is {found.geom_type}, no polygon", where=where)
+    if not found.area > 0.0:
+        raise ProductError("geometry has no area", where=where)
     return found

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from sensor2sensor.core.archives import FolderFiles
 from sensor2sensor.core.containers import SIDECAR
 from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.watched import AND_OTHERS, listening
 from sensor2sensor.products.bands import S2_BANDS
 from sensor2sensor.products.s2_described import Described, read_json
 from sensor2sensor.products.s2_metadata import (
@@ -265,15 +266,15 @@ def _by_baseline(
 
 
 def told(name: str, warnings: tuple[str, ...]) -> None:
-    """Log what contradicts a product's coding, once for all that are alike in it."""
+    """Log what contradicts a product's coding, once for all that are alike in it.
+
+    Where it is overheard each product tells its own: what is known of one may outlive the others.
+    """
     for text in warnings:
-        _told(text, name if text not in _TOLD else "")
-
-
-def _told(text: str, name: str) -> None:
-    if name:
-        _TOLD.add(text)
-        _LOG.warning("%s, and maybe others: %s", name, text)
+        if listening() or text not in _TOLD:
+            _LOG.warning("%s%s%s", name, AND_OTHERS, text)
+        if not listening():
+            _TOLD.add(text)
 
 
 def moved_back(product: S2Product, bands: Iterable[str], resolution_m: int) -> str | None:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.errors import InputError, ProductError
-from sensor2sensor.core.times import parse_utc
+from sensor2sensor.core.times import format_utc, parse_utc
 from sensor2sensor.products.reading import YEARS, ListedFile, geojson_polygon
 from sensor2sensor.products.s2_assets import Coding, codings, corner, finite_number, images, listed
 from sensor2sensor.products.s2_tile import TileFacts, tile_facts
@@ -42,6 +42,7 @@ _TILE_ID = re.compile(
     r"(S2[A-D])_\w+_(L1C|L2A)_TL_.{4}_(\d{8}T\d{6})_A\d{6}_T(\d{2}[A-Z]{3})_N(\d\d\.\d\d)"
 )
 _DATATAKE = timedelta(hours=2)  # a tile is sensed within half an hour of its start
+_TAKE = re.compile(r"GS2[A-D]_(\d{8}T\d{6})_")
 _STRIP = re.compile(r"_S(\d{8}T\d{6})(?:_|$)")
 
 
@@ -117,6 +118,8 @@ def of_item(files: ProductFiles, name: str, item: Mapping[str, Any]) -> Describe
     epsg = said.number("proj:epsg") or _code(said.given.get("proj:code"))
     strip = _STRIP.search(said.text("s2:datastrip_id") or "")
     made = said.text("s2:generation_time") or (named[7] if named else said.text("created"))
+    taken = _TAKE.match(said.text("s2:datatake_id") or "")
+    begun = named[3] if named else taken[1] if taken else None
     cloud = said.number("eo:cloud_cover")
     return Described(
         sources=(name,),
@@ -125,7 +128,7 @@ def of_item(files: ProductFiles, name: str, item: Mapping[str, Any]) -> Describe
         level=_level(said, named, str(item.get("id", ""))),
         platform=_platform(said),
         baseline=_baseline(said, named),
-        sensing_start=_parsed(named[3], _PRODUCT[0], said.where) if named else time,
+        sensing_start=_parsed(begun, "the datatake", said.where) if begun else time,
         generation_time=_parsed(made, "s2:generation_time", said.where) if made else time,
         tile=_tile(said, named),
         tile_time=time,
@@ -171,7 +174,9 @@ def of_tile(
         found = _STRIP.search(str(of_strip.get("id", "")))
         strip = found[1] if found else ""
     time = facts.tile_time if facts else tile.time("timestamp")
-    start = parse_utc(named[3]) if named else parse_utc(strip) if strip else time
+    taken = _TAKE.match(product.text("datatakeIdentifier") or "")
+    begun = named[3] if named else taken[1] if taken else strip
+    start = _parsed(begun, "sensing start", where) if begun else time
     mgrs = named[6] if named else identified[4] if identified else ""
     baseline = f"{named[4]}.{named[5]}" if named else identified[5] if identified else None
     made = named[7] if named else identified[3] if identified else ""
@@ -186,7 +191,7 @@ def of_tile(
         platform=named[1] if named else identified[1] if identified else "",
         baseline=baseline,
         sensing_start=start,
-        generation_time=parse_utc(made),
+        generation_time=_parsed(made, "generation time", where),
         tile=f"T{mgrs}",
         tile_time=time,
         datastrip=strip,
@@ -280,7 +285,7 @@ def _require_named(said: _Said, named: re.Match[str] | None, time: datetime, nam
     own = _platform(said), _level(said, named, name), _tile(said, named)
     apart = abs(time - _parsed(named[3], _PRODUCT[0], said.where))
     if own != (named[1], named[2], f"T{named[6]}") or apart > _DATATAKE:
-        what = f"names the product {named[0]}, and says itself {' '.join(own)}, {time:%Y-%m-%d}"
+        what = f"names the product {named[0]}, and says itself {' '.join(own)}, {format_utc(time)}"
         raise ProductError(what, where=said.where, hint="fetch it again")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.footprints import polygons_of, project
+from sensor2sensor.products.acquisitions import same_datatake
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 
@@ -113,7 +114,7 @@ def together(parts: Sequence[S2Product]) -> S2Product:
     """
     first, *others = parts
     for one in others:
-        if one.acquisition != first.acquisition or one.level != first.level:
+        if not same_datatake(one, first) or one.level != first.level:
             what = f"is of another acquisition or level than {first.name}: no part of it"
         elif one.grids != first.grids:
             what = f"has another grid than {first.name}: no part of it"

@@ -15,7 +15,8 @@ from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.grids import PixelWindow
 from sensor2sensor.preprocess.inventory.scan import check_sentinel2
 from sensor2sensor.products import s2_coding
-from sensor2sensor.products.discovery import find_s2, find_s3
+from sensor2sensor.products.discovery import find, find_s2, find_s3
+from sensor2sensor.products.examination import Search
 from sensor2sensor.products.forms import tiles_in
 from sensor2sensor.products.quality import CLOUD
 from sensor2sensor.products.s2_radiometry import dark_seen, moved_up
@@ -217,6 +218,24 @@ def test_what_contradicts_is_told_once_and_kept(safes, tmp_path, caplog):
     folder = as_cogs(safes["L2A", "05.09"], tmp_path, applied=True)
     for _ in range(3):
         assert "counts as applied" in open_s2(folder).warnings[0]
+    assert caplog.text.count("the offset counts as applied") == 1
+
+
+def test_what_contradicts_is_told_of_every_product_that_outlives_another(
+    safes, tmp_path, caplog, monkeypatch
+):
+    """What is known of an archive says it still when the first that told it is gone."""
+    monkeypatch.setattr(watched, "SETTLED_S", -1e6)
+    root, memory = tmp_path / "s2", tmp_path / "known"
+    for number in range(2):
+        as_cogs(safes["L2A", "05.09"], root / str(number), applied=True)
+    for _ in range(2):
+        caplog.clear()
+        find(Search(root, "S2"), memory=memory)
+        assert caplog.text.count("the offset counts as applied") == 1
+    shutil.rmtree(root / "0")
+    caplog.clear()
+    find(Search(root, "S2"), memory=memory)
     assert caplog.text.count("the offset counts as applied") == 1
 
 

@@ -151,3 +151,23 @@ def test_parts_of_a_tile_are_parts_whether_an_outline_is_given_or_not(tmp_path, 
         assert said.symmetric_difference(seen).area < 0.03 * said.area
     found, failures = find_s2(tmp_path / "archive")
     assert [len(group) for group in acquisitions(found)] == [1, 1] and not failures
+
+
+@pytest.mark.parametrize("stamp", ["99999999T999999", "00010101T000000"])
+def test_senseless_times_in_names_are_named(safe, tmp_path, stamp):
+    name = open_s2(safe).name
+    for number, right in enumerate(("20220714T171911", "20220714T212611")):
+        wrong = name.replace(right, stamp)
+        said = {"s2:product_uri": f"{wrong}.SAFE", "s2:generation_time": None}
+        cogs = as_cogs(safe, tmp_path / f"cogs{number}", applied=True, item=said)
+        tile = as_tile(safe, tmp_path / f"tile{number}")
+        for path in tile.glob("*Info.json"):
+            path.write_text(path.read_text().replace(name, wrong))
+        assert all(f"is '{stamp}', n" in refused(folder) for folder in (cogs, tile))
+
+
+def test_a_footprint_without_an_area_is_none(safe, tmp_path):
+    folder = as_cogs(safe, tmp_path, applied=True)
+    line = {"type": "Polygon", "coordinates": [[[1, 1], [2, 2], [1, 1], [1, 1]]]}
+    edited(folder, lambda item: item.update(geometry=line))
+    assert "geometry has no area" in refused(folder)
