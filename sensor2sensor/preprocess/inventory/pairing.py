@@ -273,6 +273,8 @@ def _new_rows(
             added += [] if listed else [_row(index + len(added), scene, None)]
             continue
         near = partners_of(scene, within_window(scene.time, passes, window), runs, listed)
+        # A frame within the window may be joined to the one that saw the tile's middle beyond it.
+        near = [one for one in near if abs(one.time - scene.time) <= window]
         # Ties are ordered as well: an index must not depend on how a disk lists its files.
         for partner in sorted(near, key=lambda p: (abs(p.time - scene.time), p.time, p.path)):
             if partner.paths not in listed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sensor2sensor.products.sentinel3 import S3Product
 
 _P = TypeVar("_P", "S2Product", "S3Product")
+FRAME = timedelta(seconds=190)  # a frame of Sentinel-3 takes three minutes
 Period = tuple[datetime, datetime]
 
 
@@ -100,7 +101,9 @@ def scan(
     if s3_root is None or options.window is None or options.s3_type is None:
         return s2, Scan()
     times = [scene.time for scene in s2.sightings]
-    between = (min(times) - options.window, max(times) + options.window) if times else None
+    # Which frame goes on in one at the window's edge must not hang on what other scenes there are.
+    reach = options.window + FRAME
+    between = (min(times) - reach, max(times) + reach) if times else None
     return s2, scan_sentinel3(s3_root, between, options.s3_type, how, grid=s2.grid)
 
 

@@ -102,6 +102,13 @@ def test_a_scene_that_only_one_frame_shows_is_paired_with_that_one_alone():
     assert {row.s3_joined for row in planned.added} == {()}
 
 
+def test_a_joined_pair_counts_by_the_time_of_the_frame_that_saw_the_middle():
+    """The first frame saw its part of the tile after 7 s, the second the middle after 10 s."""
+    assert listed(plan([scene()], [FIRST, SECOND], timedelta(seconds=8))) == []
+    within = plan([scene()], [FIRST, SECOND], timedelta(seconds=10))
+    assert listed(within) == [(0, "2.SEN3", ("1.SEN3",))]
+
+
 def test_frames_that_were_listed_apart_stay_apart_and_get_no_other_index():
     apart = [replace(row, s3_joined=()) for row in plan([scene()], [FIRST], HOUR).added]
     again = plan([scene()], [FIRST, SECOND], HOUR, apart, facts_of(scene(), FIRST))
