@@ -117,7 +117,7 @@ def ground_of(member: Member, split: str, elsewhere: Any = None) -> Ground:
     Of another data set those alone that show nothing of the ground calibrated on, maybe none.
     """
     experiment, _, _ = member
-    verify_dataset(experiment.dataset_dir if elsewhere is None else elsewhere.folder)
+    verify_dataset(elsewhere.folder if elsewhere else experiment.dataset_dir, split=split)
     if elsewhere is None:
         place = (experiment.dataset_dir, experiment.contract)
         return ground(*place, tried_rows(experiment, split))

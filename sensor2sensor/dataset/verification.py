@@ -39,7 +39,9 @@ class Promise:
     sha256: str
 
 
-def verify_dataset(dataset_dir: Path, *, thorough: bool = False) -> dict[str, int]:
+def verify_dataset(
+    dataset_dir: Path, *, thorough: bool = False, split: str | None = None
+) -> dict[str, int]:
     """Compare counts, sizes and SHA-256 of every file with what the data set promises.
 
     A TFRecord that was cut at the boundary of a record reads without an error, and a gzipped one
@@ -49,6 +51,8 @@ def verify_dataset(dataset_dir: Path, *, thorough: bool = False) -> dict[str, in
         dataset_dir: ``<data_root>/<dataset>/<tilesize>``.
         thorough: Hash every file, also those that this machine has seen with the same size and
             modification time.
+        split: Look at the files of this split alone; of a data set to evaluate on no others need
+            be there.
 
     Returns:
         Tiles in each split, ``files``, and how many of these were ``hashed``.
@@ -57,7 +61,7 @@ def verify_dataset(dataset_dir: Path, *, thorough: bool = False) -> dict[str, in
         DatasetError: A file is missing, changed or surplus to the contract, or two lines claim one
             name or place; it is named, with the command that rebuilds it.
     """
-    with closing(faults(dataset_dir, thorough=thorough)) as looked:
+    with closing(faults(dataset_dir, thorough=thorough, split=split)) as looked:
         try:
             raise next(looked)
         except StopIteration as whole:
@@ -66,13 +70,14 @@ def verify_dataset(dataset_dir: Path, *, thorough: bool = False) -> dict[str, in
 
 
 def faults(
-    dataset_dir: Path, *, thorough: bool = False
+    dataset_dir: Path, *, thorough: bool = False, split: str | None = None
 ) -> Generator[Sensor2SensorError, None, dict[str, int]]:
     """Look at every file of a data set, as :func:`verify_dataset` does, and go on behind a fault.
 
     Args:
         dataset_dir: ``<data_root>/<dataset>/<tilesize>``.
         thorough: Hash every file.
+        split: Look at the files of this split alone.
 
     Yields:
         An error for each file that is missing, changed or cannot be read; it names the file.
@@ -87,7 +92,7 @@ def faults(
     contract = load_contract(dataset_dir)
     rows, hint = _verified_table(dataset_dir, contract), rebuild_hint(contract)
     seen = _Seen(dataset_dir, contract.split_csv_sha256)
-    promises, hashed = promised(rows), 0
+    promises, hashed = promised([row for row in rows if split in (None, row.split)]), 0
     try:
         for name, promise in promises.items():
             try:
@@ -100,7 +105,7 @@ def faults(
                 yield fault
     finally:
         seen.keep()  # an interrupted look goes on where it was
-    counts = {split: contract.splits[split].count for split in SPLITS}
+    counts = {name: contract.splits[name].count for name in SPLITS}
     return {**counts, "files": len(promises), "hashed": hashed}
 
 

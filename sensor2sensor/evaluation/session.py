@@ -164,7 +164,7 @@ class Session:
         from rich.console import Console
 
         # A record file that was cut between two records reads without an error.
-        verify_dataset(self._place[0])
+        verify_dataset(self._place[0], split=self._split)
 
         experiment = self._experiment
         folder = experiment.environment.evaluation_dir

@@ -13,6 +13,7 @@ import pytest
 from experiment import Experiment
 from sensor2sensor.config.calibration import CalibrationSettings
 from sensor2sensor.config.environment import load_environment
+from sensor2sensor.core import files
 from sensor2sensor.core.errors import ConfigError, ConfigErrors, InputError
 from sensor2sensor.core.runs import Run
 from sensor2sensor.dataset.calibration import (
@@ -167,6 +168,11 @@ def copied(place):
     write_split(folder, [replace(row, split=turned[row.split]) for row in read_split(source)])
     same = folder.parents[1] / "alt4_same" / "64"
     shutil.copytree(source, same)
+    content = files.read_json(folder / "dataset.json")
+    content["split_csv_sha256"] = files.sha256(folder / "split.csv")
+    splits = content["splits"]
+    splits["val"], splits["test"] = splits["test"], splits["val"]
+    files.write_json(folder / "dataset.json", content)
     for one in (folder, same):  # of another time, else it were the very data set trained on
         path = one / "dataset.json"
         path.write_text(path.read_text().replace('"alt4_toy"', f'"{one.parent.name}"'))
