@@ -24,7 +24,7 @@ _READ_ERRORS = (
     OSError,
     RuntimeError,
     EOFError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile's own word for a method or an encryption that it lacks
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,

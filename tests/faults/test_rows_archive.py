@@ -100,7 +100,7 @@ def link(packed: zipfile.ZipFile) -> str:
 @pytest.mark.parametrize(
     "harm",
     [
-        *(traversal(name) for name in ("../../evil", "/tmp/evil", "a\\..\\..\\evil", "C:\\evil")),
+        *(traversal(name) for name in ("../../evil", "/evil", "a\\..\\..\\evil", "C:\\evil")),
         bomb,
         link,
     ],
