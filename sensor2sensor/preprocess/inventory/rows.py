@@ -40,8 +40,27 @@ _REQUIRED = HEADER[:10]
 _T = TypeVar("_T")
 
 
+class Joined:
+    """Products of a pair that belong together, in columns of their own beside the first ones."""
+
+    s2: str
+    s3: str | None
+    s2_joined: tuple[str, ...]
+    s3_joined: tuple[str, ...]
+
+    @property
+    def s2_paths(self) -> tuple[str, ...]:
+        """The Sentinel-2 products of the scene, the one of column `s2` first."""
+        return (self.s2, *self.s2_joined)
+
+    @property
+    def s3_paths(self) -> tuple[str, ...]:
+        """The Sentinel-3 products, the one of column `s3` first; none for a scene alone."""
+        return (self.s3, *self.s3_joined) if self.s3 else ()
+
+
 @dataclass(frozen=True)
-class InventoryRow:
+class InventoryRow(Joined):
     """One row: a Sentinel-2 scene and, unless it is listed alone, a Sentinel-3 product near it.
 
     `s2` and `s3` are POSIX paths relative to the archive roots, `s2date` and `s3date` their sensing
@@ -72,16 +91,6 @@ class InventoryRow:
     cloud_fraction: float | None = None
     s2_joined: tuple[str, ...] = ()
     s3_joined: tuple[str, ...] = ()
-
-    @property
-    def s2_paths(self) -> tuple[str, ...]:
-        """The Sentinel-2 products of the scene, the one of column `s2` first."""
-        return (self.s2, *self.s2_joined)
-
-    @property
-    def s3_paths(self) -> tuple[str, ...]:
-        """The Sentinel-3 products, the one of column `s3` first; none for a scene alone."""
-        return (self.s3, *self.s3_joined) if self.s3 else ()
 
     def without_partner(self) -> InventoryRow:
         """The scene alone."""

@@ -19,14 +19,14 @@ from sensor2sensor.core.times import format_utc
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.masks import find_masks, load_masks, mask_digest, project_mask
 from sensor2sensor.preprocess.inventory.options import inventory_name
-from sensor2sensor.preprocess.inventory.rows import InventoryRow, in_a_cell
+from sensor2sensor.preprocess.inventory.rows import InventoryRow, Joined, in_a_cell
 from sensor2sensor.preprocess.tiles.options import Request, TileOptions
 from sensor2sensor.preprocess.tiles.overlay import overlay_path
 from sensor2sensor.products.s2_parts import open_parts
 
 
 @dataclass(frozen=True)
-class Pair:
+class Pair(Joined):
     """A Sentinel-2 product and a partner of it, or None for Sentinel-2 alone.
 
     Paths are POSIX paths below the archives' roots, dates sensing starts in ISO 8601, as the
@@ -39,16 +39,6 @@ class Pair:
     s3date: str | None
     s2_joined: tuple[str, ...] = ()
     s3_joined: tuple[str, ...] = ()
-
-    @property
-    def s2_paths(self) -> tuple[str, ...]:
-        """The Sentinel-2 products, that of column ``s2`` first."""
-        return (self.s2, *self.s2_joined)
-
-    @property
-    def s3_paths(self) -> tuple[str, ...]:
-        """The Sentinel-3 products, that of column ``s3`` first; none for Sentinel-2 alone."""
-        return (self.s3, *self.s3_joined) if self.s3 else ()
 
     def columns(self) -> dict[str, Any]:
         """As ``tiles.csv`` has them."""
