@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -112,6 +113,21 @@ def prepare(*, debug: bool) -> None:
     debugging.set(debug)
     notices.set_level(debug=debug)
     geodata.set_aside()
+    one_blas_thread()
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Let products of matrices take one thread of this process: from now on, or inside a ``with``.
+
+    Items are what is spread here, and the matrices of one are small. OpenBLAS would wake a thread
+    for every processor all the same, which then spins for a while in case there is more, in the
+    way of the other workers; and it adds up in another order for each number of threads.
+    """
+    import numpy  # noqa: F401 - what is loaded is held back, and no more than that
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 # Where items go instead of this process: the cluster of --scheduler, while its door is open.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -61,7 +62,7 @@ class Pool:
         _gone(self._processes.values(), 1.0)
         # The others were ended by the pool: those say nothing.
         silent = (None, 0, 1, -signal.SIGTERM, _ENDED)
-        codes = {pid: process.exitcode for pid, process in self._processes.items()}
+        codes = {pid: _code(process) for pid, process in self._processes.items()}
         told = [_death(pid, code) for pid, code in codes.items() if code not in silent]
         return " and ".join(told) or "a worker process was killed"
 
@@ -104,6 +105,16 @@ def _gone(processes: Iterable[BaseProcess], within_s: float) -> None:
     left = [process.sentinel for process in processes]
     while left and (ended := wait(left, within_s)):
         left = [sentinel for sentinel in left if sentinel not in ended]
+
+
+def _code(process: BaseProcess, within_s: float = 1.0) -> int | None:
+    """How a process ended that `_gone` has seen the end of; None where it goes on."""
+    give_up = time.monotonic() + within_s
+    # The pool's own thread waits for its processes too. The kernel tells one of both how a process
+    # ended; to the other, which asks meanwhile, it is as if it went on: it hears a moment later.
+    while process.exitcode is None and time.monotonic() < give_up:
+        time.sleep(0.001)
+    return process.exitcode
 
 
 def _death(pid: int, code: int | None) -> str:

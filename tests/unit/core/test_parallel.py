@@ -9,13 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import numpy as np
 import pytest
 import shapely
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from sensor2sensor.core import cli, parallel
+from sensor2sensor.core import cli, parallel, pool
 from sensor2sensor.core.errors import debugging
 from sensor2sensor.core.files import SimulatedCrash
 from tests.doors import HANG_S
@@ -218,3 +220,37 @@ def test_an_unforeseen_error_is_one_line_without_debug(capsys):
     assert cli.main_guard(act, cli.parser("Doc.", prog="prog"), []) == 1
     told = capsys.readouterr().err
     assert told == "prog: KeyError: 'absent'; --debug shows where, please report it\n"
+
+
+def test_how_a_worker_died_is_waited_for():
+    """The pool's own thread may have had it from the kernel, and not yet written it down."""
+
+    class Process:
+        exitcodes = iter([None, None, -signal.SIGKILL, -signal.SIGKILL])
+        exitcode = property(lambda self: next(self.exitcodes))
+
+    read, written = os.pipe()
+    os.close(written)  # as the sentinel of a process that has ended
+    Process.sentinel = read
+    team = pool.Pool(1)
+    team._processes = {7: Process()}
+    told = team.died(BrokenProcessPool())
+    os.close(read)
+    assert told == "worker process 7 was killed by SIGKILL (out of memory?)"
+
+
+def blas_threads(item):
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_products_of_matrices_take_one_thread_of_a_process(workers):
+    told = {"workers": workers, "label": str, "desc": "t"}
+
+    def act(args):
+        assert list(parallel.parallel_map(blas_threads, [0], **told)) == [(0, {1})]
+        return 0
+
+    with threadpool_limits(2, user_api="blas"):
+        assert cli.main_guard(act, cli.parser("Doc.", prog="prog", steps=True), []) == 0
+        assert blas_threads(0) == {2}
