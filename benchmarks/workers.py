@@ -1,11 +1,11 @@
 """Two workers of step 40 against one, on pairs that have nothing in common.
 
-    python -m benchmarks.workers [--pairs 64] [--size 1098] [--rounds 2]
+    python -m benchmarks.workers [--pairs 32] [--size 1830] [--rounds 2]
 
-Generated pairs: scenes of 1098 x 1098 pixels at 10 m on as many days, each with an OLCI frame over
-it; eight tiles of 256 pixels a scene, checksums verified. All sides make the same folder, byte for
-byte. A worker is a new process that imports what it needs: the bound is for enough pairs that this
-takes no part. Some eight minutes on two idle cores; a busy machine says nothing.
+Generated pairs: scenes of 1830 x 1830 pixels at 10 m on as many days, each with an OLCI frame over
+it; sixteen tiles of 256 pixels a scene, checksums verified. All sides make the same folder, byte
+for byte. A worker is a new process that imports what it needs: the bound is for enough pairs that
+this takes no part. Some ten minutes on two idle cores; a busy machine says nothing.
 
 Bound: seconds of one worker on one processor / seconds of two workers at least 1.8, each the best
 of the rounds. One worker that has both processors stands beside: it reads bands, inflates OLCI and
@@ -41,8 +41,8 @@ SIDES: dict[str, tuple[int, int | None]] = {
 def main() -> int:
     """Measure, print, write results/workers.json; returns 1 where the bound is missed."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--pairs", type=int, default=64)
-    options.add_argument("--size", type=int, default=1098, help="edge of a scene, pixels")
+    options.add_argument("--pairs", type=int, default=32)
+    options.add_argument("--size", type=int, default=1830, help="edge of a scene, pixels")
     options.add_argument("--rounds", type=int, default=2)
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -124,7 +124,7 @@ def step40(root: Path, side: str) -> tuple[float, float]:
     shutil.rmtree(root / f"data{side}" / "_inventory" / "_overlays", ignore_errors=True)
     command = [sys.executable, str(ROOT / "preprocessing" / "40_create_tifs.py")]
     command += ["--environment", str(root / f"environment{side}.json"), "--selection", "bench"]
-    command += ["--quantity", "8", "--workers", str(workers)]
+    command += ["--quantity", "16", "--workers", str(workers)]
     given = sorted(os.sched_getaffinity(0))[:processors]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -75,6 +75,19 @@ def attempt(fn: Callable[[T], R], item: T) -> R | Failure[T]:
     Only interruptions get through, and with ``--debug`` what looks like a mistake in the program.
     """
     return Attempt(fn, debugging.get())(item)
+
+
+class AtOnce(Executor):
+    """Does what it is given before it gives the future back: an executor that has no thread."""
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """The future of ``fn(*args, **kwargs)``, done; an interruption is raised here."""
+        done: Future[R] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
 
 class Team(Protocol):

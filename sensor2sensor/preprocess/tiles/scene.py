@@ -13,6 +13,7 @@ from multiprocessing import parent_process
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import ProductError
+from sensor2sensor.core.parallel import AtOnce
 from sensor2sensor.preprocess.quicklooks.render import display_bands, scene_picture
 from sensor2sensor.preprocess.tiles.cut import Cutter
 from sensor2sensor.preprocess.tiles.folder import SceneLog, TileFolder
@@ -84,10 +85,12 @@ def _cut(task: SceneTask, names: Pair) -> SceneResult:
     if log is None or len(log.rows) > wanted:
         log = SceneLog(task.scene, pair.fingerprint)
     # Tiles share decoded blocks of Sentinel-2; one thread inflates Sentinel-3, then writes.
-    # Of several workers each has a processor's share already.
-    threads = 1 if parent_process() else min(os.cpu_count() or 1, len(task.options.bands))
+    # Of several workers each has a processor's share already: threads would be in their way.
+    alone = parent_process() is None
+    threads = min(os.cpu_count() or 1, len(task.options.bands)) if alone else 1
     cache_mib = _cache_mib(pair)
-    with kept_open(cache_mib, threads), ThreadPoolExecutor(max_workers=1) as background:
+    beside = ThreadPoolExecutor(max_workers=1) if alone else AtOnce()
+    with kept_open(cache_mib, threads), beside as background:
         cutter = Cutter(pair, log, background)
         written: Future[None] | None = None
         for tile in cutter.tiles():
