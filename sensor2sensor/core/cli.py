@@ -282,10 +282,10 @@ def _workers_of(args: argparse.Namespace) -> Iterator[None]:
     """What a step that has workers needs around it: their cluster, and SIGTERM like Ctrl-C."""
     with ExitStack() as around:
         if hasattr(args, "scheduler"):
-            from sensor2sensor.core.parallel import one_blas_thread
+            from sensor2sensor.core.parallel import one_thread
 
             around.enter_context(interrupts.raised())
-            around.enter_context(one_blas_thread())
+            around.enter_context(one_thread())
         if getattr(args, "scheduler", None):
             from sensor2sensor.core.cluster import joined
 

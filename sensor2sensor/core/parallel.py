@@ -7,6 +7,7 @@ a Dask scheduler (:mod:`core.cluster`), all through ``concurrent.futures``.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager
@@ -126,17 +127,22 @@ def prepare(*, debug: bool) -> None:
     debugging.set(debug)
     notices.set_level(debug=debug)
     geodata.set_aside()
-    one_blas_thread()
+    one_thread()
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Let products of matrices take one thread of this process: from now on, or inside a ``with``.
+def one_thread() -> AbstractContextManager[Any]:
+    """Let libraries that have threads of their own do without, from now on.
 
-    Items are what is spread here, and the matrices of one are small. OpenBLAS would wake a thread
-    for every processor all the same, which then spins for a while in case there is more, in the
-    way of the other workers; and it adds up in another order for each number of threads.
+    Items are what is spread here, and what one asks of a library is small. OpenBLAS (products of
+    matrices) and OpenMP (pykdtree) would wake a thread for every processor all the same, which
+    then spins for a while in case there is more, in the way of the other workers.
+
+    Returns:
+        What gives OpenBLAS its threads back at the end of a ``with``.
     """
-    import numpy  # noqa: F401 - what is loaded is held back, and no more than that
+    # Read when a library is loaded; what a user has set stays.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    import numpy  # noqa: F401 - only what is loaded can be held back
     from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")

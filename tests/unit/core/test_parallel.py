@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 import pytest
 import shapely
+from pykdtree.kdtree import KDTree
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sensor2sensor.core import cli, parallel, pool
@@ -241,6 +242,17 @@ def test_how_a_worker_died_is_waited_for():
 
 def blas_threads(item):
     return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+
+def omp_threads(item):
+    KDTree(np.eye(3))  # its library is loaded
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "openmp"}
+
+
+def test_the_kd_tree_of_a_worker_takes_one_thread(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    found = parallel.parallel_map(omp_threads, [0], workers=2, label=str, desc="t")
+    assert list(found) == [(0, {1})]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
