@@ -89,7 +89,8 @@ def lean_ours(cache: Path, work: Path, _: int | None) -> Callable[[], None]:
     def call() -> None:
         scene = open_s2(next(cache.glob("Sentinel-2/*.SAFE")))
         frame = open_s3(next(cache.glob("Sentinel-3/*.SEN3")))
-        with kept_open(threads=2), ThreadPoolExecutor(1) as background:
+        # Nothing else is to do: a processor decodes, the other one inflates.
+        with kept_open(threads=1), ThreadPoolExecutor(1) as background:
             swath = background.submit(OlciSwath, frame, scene.grids[10])
             bands = [scene.read_reflectance(BANDS, 10, window) for window in windows]
             layers = [collocated(swath.result(), window) for window in windows]
