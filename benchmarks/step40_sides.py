@@ -157,7 +157,44 @@ def lean(cache: Path, work: Path, _: int | None) -> Callable[[], None]:
     return _naive(cache, work, image_layers)
 
 
-def _naive(cache: Path, work: Path, layers: Callable[[Path], Iterator[Any]]) -> Callable[[], None]:
+def written(cache: Path, work: Path, _: int | None) -> Callable[[], None]:
+    """As naive, each band, radiance and the flags written: one deflated GeoTIFF of the scene each.
+
+    This is what a whole-scene collocation leaves for later crops, and less than what step 40 does.
+    """
+    import numpy as np
+    import rasterio
+    from rasterio.transform import from_origin
+
+    folder = work / "written"
+    folder.mkdir(exist_ok=True)
+    profile = {
+        "driver": "GTiff", "count": 1, "width": SIZE_PX, "height": SIZE_PX, "crs": "EPSG:32617",
+        "transform": from_origin(499980.0, 8100000.0, 10.0, 10.0), "tiled": True,
+        "compress": "deflate", "zlevel": 4, "dtype": "float32",
+    }  # fmt: skip
+    names = iter([*BANDS, *RADIANCES, "quality_flags"])
+
+    def keep(whole: Any) -> None:
+        if name := next(names, None):
+            with rasterio.open(folder / f"{name}.tif", "w", **profile) as target:
+                target.write(np.asarray(whole, np.float32), 1)
+
+    call = _naive(cache, work, lambda frame: chain(image_layers(frame), table_layers(frame)), keep)
+
+    def call_and_clear() -> None:
+        call()
+        shutil.rmtree(folder)
+
+    return call_and_clear
+
+
+def _naive(
+    cache: Path,
+    work: Path,
+    layers: Callable[[Path], Iterator[Any]],
+    keep: Callable[[Any], None] | None = None,
+) -> Callable[[], None]:
     import rasterio
     import xarray
     from pyresample import AreaDefinition, SwathDefinition, kd_tree
@@ -173,8 +210,12 @@ def _naive(cache: Path, work: Path, layers: Callable[[Path], Iterator[Any]]) -> 
         area = AreaDefinition("s2", "s2", "s2", "EPSG:32617", SIZE_PX, SIZE_PX, extent)
         info = kd_tree.get_neighbour_info(swath, area, RADIUS_M, neighbours=1, nprocs=1)
         cut = [[band[y : y + TILE_PX, x : x + TILE_PX] for x, y in tiles] for band in scene]
+        for band in scene if keep else ():
+            keep(band)
         for layer in layers(frame):
             whole = kd_tree.get_sample_from_neighbour_info("nn", area.shape, layer, *info[:3])
+            if keep:
+                keep(whole)
             cut.append([whole[y : y + TILE_PX, x : x + TILE_PX].copy() for x, y in tiles])
 
     return call
@@ -249,6 +290,7 @@ SIDES: dict[str, Side] = {
     "lean_ours": lean_ours,
     "floor": floor,
     "naive": naive,
+    "written": written,
     "lean": lean,
     "satpy": satpy,
 }
