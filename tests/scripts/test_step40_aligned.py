@@ -85,6 +85,8 @@ def test_the_error_falls_on_bands_that_were_not_looked_at(archives):
     folder, truth = cut(archives["moved"], "--correct-shift"), cut(archives["still"])
     rows = rows_of(folder)
     assert json.loads((folder / "manifest.json").read_text())["aligned_tiles"] == len(rows) == 3
+    page = (folder / "quality.html").read_text()
+    assert "3 tiles of 3 with OLCI pixels aligned with the target" in page
     before, after = [], []
     for row in rows:
         stem = row["tile"]

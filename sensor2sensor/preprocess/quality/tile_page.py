@@ -17,12 +17,12 @@ from sensor2sensor.preprocess.quality import parts
 from sensor2sensor.preprocess.quality.parts import PIXEL_M, Counted, plural, share
 from sensor2sensor.preprocess.quality.thumbnails import gallery, shown
 from sensor2sensor.preprocess.quality.tile_map import where
+from sensor2sensor.preprocess.shift_limit import SHIFT_QUALITY
 from sensor2sensor.preprocess.tiles.table import TileRow
 
 if TYPE_CHECKING:
     from sensor2sensor.preprocess.quality.tiles import Folder
 
-LEAST_QUALITY = 0.25  # of a shift that counts as known, as step 50's --shift-quality
 MOST_SCENES = 200  # lines of a table
 REASONS = {
     "cloud": "cloud",
@@ -32,8 +32,6 @@ REASONS = {
     "invalid": "too few usable pixels",
     "shift": "sensors shifted too far",
     "unknown shift": "shift not known",
-    "outside Sentinel-2": "outside Sentinel-2's footprint",
-    "outside Sentinel-3": "outside Sentinel-3's footprint",
 }
 
 
@@ -56,11 +54,12 @@ def page_of(folder: Folder) -> str:
 def _facts(folder: Folder) -> list[tuple[str, str]]:
     rows = folder.rows
     scenes = len({row.scene for row in rows})
-    found = [(f"{len(rows)}", "tiles"), (f"{scenes}", "scenes")]
+    days = len({row.s2date[:10] for row in rows})
+    found = [_counted(len(rows), "tile"), _counted(scenes, "scene")]
     if rows:
         resolution = rows[0].resolution_m
         found.append((f"{resolution:g} m", "target pixels"))
-        found.append((f"{len({row.s2date[:10] for row in rows})}", "days"))
+        found.append(_counted(days, "day"))
     gaps = [abs(row.time_gap_h) for row in rows if row.time_gap_h is not None]
     if gaps:
         found.append((f"{float(np.median(gaps)):.1f} h", "median time gap"))
@@ -70,6 +69,11 @@ def _facts(folder: Folder) -> list[tuple[str, str]]:
     if tried > len(rows):
         found.append((share(len(rows), tried), "of the places tried"))
     return found
+
+
+def _counted(count: int, what: str) -> tuple[str, str]:
+    number, _, name = plural(count, what).partition(" ")
+    return number, name
 
 
 def _lines(folder: Folder) -> list[str]:
@@ -85,6 +89,11 @@ def _lines(folder: Folder) -> list[str]:
     found += _of_reasons(folder) + _of_shifts(rows)
     if unknown := sum(row.cloud_fraction is None for row in rows):
         found.append(f"{plural(unknown, 'tile')}: nothing tells of clouds, so any may be cloudy.")
+    if moved := sum(row.aligned_pixels is not None for row in rows):
+        found.append(
+            f"{plural(moved, 'tile')} of {len(rows)} with OLCI pixels aligned with the target "
+            "(--correct-shift): for training; scores are of inputs as they come."
+        )
     if folder.odd:
         odd = plural(len(folder.odd), "tile")
         found.append(f"{odd} of {len(rows)} unlike the others in a band; the oddest are shown.")
@@ -121,7 +130,7 @@ def _of_shifts(rows: Sequence[TileRow]) -> list[str]:
     if unknown := len(paired) - len(known):
         found.append(
             f"The shift between the sensors is not known of {plural(unknown, 'tile')} of "
-            f"{len(paired)} (too little structure, or a quality below {LEAST_QUALITY:g})."
+            f"{len(paired)} (too little structure, or a quality below {SHIFT_QUALITY:g})."
         )
     return found
 
@@ -130,7 +139,7 @@ def _known_shifts(rows: Sequence[TileRow]) -> list[float]:
     return [
         row.shift_m
         for row in rows
-        if row.shift_m is not None and (row.shift_quality or 0.0) >= LEAST_QUALITY
+        if row.shift_m is not None and (row.shift_quality or 0.0) >= SHIFT_QUALITY
     ]
 
 
@@ -149,11 +158,11 @@ def _fit(folder: Folder) -> str:
     rows = folder.rows
     gaps = [row.time_gap_h for row in rows if row.time_gap_h is not None]
     known = _known_shifts(rows)
-    quality, least = _of(rows, "shift_quality"), {"least for a known shift": LEAST_QUALITY}
+    quality, least = _of(rows, "shift_quality"), {"least for a known shift": SHIFT_QUALITY}
     overlaps = [100 * one for one in folder.overlaps]
     told = "The line is the median; bars say their counts when pointed at."
     if known:
-        told += f" Shifts of a quality below {LEAST_QUALITY:g} count as unknown and are not drawn."
+        told += f" Shifts of a quality below {SHIFT_QUALITY:g} count as unknown and are not drawn."
     return parts.histograms(
         [
             Counted("Time from Sentinel-2 to Sentinel-3", "h", gaps),
