@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -170,3 +171,38 @@ def test_without_the_package_the_line_says_how_to_get_it(monkeypatch):
         cluster.joined("tcp://127.0.0.1:1"),
     ):
         pass
+
+
+@pytest.fixture
+def apart(tmp_path):
+    """A scheduler and its worker, each a process of its own; and the address."""
+    told = tmp_path / "scheduler.json"
+    words = ["--scheduler-file", str(told), "--no-dashboard"]
+    given = {"cwd": Path(__file__).parents[3], "stderr": subprocess.DEVNULL}
+    commands = {
+        "dask_scheduler": [*words, "--host", "127.0.0.1", "--port", "0"],
+        "dask_worker": [*words, "--nthreads", "1", "--no-nanny", "--death-timeout", "5"],
+    }
+    found = []
+    for name, more in commands.items():
+        found.append(
+            subprocess.Popen([sys.executable, "-m", f"distributed.cli.{name}", *more], **given)
+        )
+        deadline = time.monotonic() + HANG_S
+        while not told.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    yield found[0], json.loads(told.read_text())["address"]
+    for process in found:
+        process.kill()
+        process.wait()
+
+
+def test_a_scheduler_that_goes_away_ends_the_step_and_no_item_is_blamed(apart, tmp_path):
+    scheduler, address = apart
+    items = [2, ("slow", tmp_path, 60.0), 3]
+    with cluster.joined(address):
+        mapping = parallel.parallel_map(work, items, workers=1, label=str, desc="t")
+        assert next(mapping) == (2, 4)
+        scheduler.kill()
+        with pytest.raises(cluster.SchedulerLostError, match="the scheduler is gone"):
+            next(mapping)
