@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sensor2sensor.core import files, parts
+from sensor2sensor.core.errors import InputError
 from sensor2sensor.preprocess.quicklooks import run as quicklooks
 from sensor2sensor.preprocess.records import run as records
 from tests.fakes_tiles import grid_tiles, write_tiles
@@ -188,3 +189,15 @@ def test_what_is_no_part_is_refused(text, capsys):
     with pytest.raises(SystemExit):
         step50(Path("."), "--part", text)
     assert "is no part; the third of eight is 3/8" in capsys.readouterr().err
+
+
+def test_notes_of_parts_that_took_an_item_twice_are_refused(tmp_path):
+    whole = parts.Parts(tmp_path, {}, ["a", "b", "c"])
+    for number in (1, 2):
+        whole.end(parts.Part(number, 2), [])
+    assert whole.collect(2).failed == {}
+    note = whole.path(parts.Part(2, 2))
+    content = json.loads(note.read_text())
+    files.write_json(note, {**content, "took": ["b", "c"]})
+    with pytest.raises(InputError, match="its parts have c not just once; repeat the parts"):
+        whole.collect(2)

@@ -18,7 +18,7 @@ from sensor2sensor.core import files, watched, xml
 from sensor2sensor.geo.grids import Grid
 from sensor2sensor.preprocess.inventory.options import arguments_parser, parse_options
 from sensor2sensor.preprocess.inventory.scan import How, Scan, scan_sentinel2, scan_sentinel3
-from sensor2sensor.products import discovery
+from sensor2sensor.products import discovery, known
 from sensor2sensor.products.discovery import find, find_s2
 from sensor2sensor.products.examination import Search
 from sensor2sensor.products.facts import facts_of, product_of
@@ -240,6 +240,17 @@ def test_what_other_code_read_is_read_again(tmp_path, look, monkeypatch, caplog)
     names = parsed(monkeypatch)
     look(root)
     assert names and not caplog.messages
+
+
+def test_a_line_of_a_reader_makes_it_other_code(tmp_path, monkeypatch):
+    digest = known._readers.__wrapped__
+    shipped = digest()
+    monkeypatch.setattr(known, "_PACKAGE", tmp_path)
+    (tmp_path / "products").mkdir()
+    (tmp_path / "products" / "reader.py").write_text("OFFSET = -1000\n")
+    before = digest()
+    (tmp_path / "products" / "reader.py").write_text("OFFSET = 1000\n")
+    assert len({shipped, before, digest()}) == 3
 
 
 def test_two_runs_at_once_and_a_folder_that_takes_nothing_cost_no_result(
