@@ -98,14 +98,15 @@ def plan(
     s2 = _choose(scenes, [path for row in kept for path in row.s2_paths], known)
     s3 = _choose(passes, [path for row in kept for path in row.s3_paths], known)
     kept = _timed(kept, scenes, passes)
-    found = scenes_of(s2.chosen, [_scene_now(row, s2.superseded) for row in kept])
+    instead = _instead(s2.superseded, kept)
+    found = scenes_of(s2.chosen, [_scene_now(row, instead) for row in kept])
     added = _new_rows(found.every, s3.chosen, window, kept)
     stays, left_out = _shown(found)
     described = {**known, **{one.path: one.facts for one in scenes}}
     return Plan(
         [_described(row, described) for row in kept],
         [_described(row, described) for row in added],
-        {**s2.superseded, **s3.superseded},
+        {**instead, **s3.superseded},
         [*s2.notes, *stays, *s3.notes, *_part_notes(found)],
         {**s2.left_out, **left_out, **s3.left_out},
         found.every,
@@ -129,6 +130,15 @@ def first_scenes(planned: Plan, limit: int | None) -> tuple[Plan, int]:
     added = [row for row in planned.added if row.s2_paths not in later]
     numbered = [replace(row, index=first + n) for n, row in enumerate(added)]
     return replace(planned, added=numbered if later else planned.added), len(later)
+
+
+def _instead(superseded: Mapping[str, str], rows: Sequence[InventoryRow]) -> dict[str, str]:
+    """What takes the place of what: not one part of a scene that of another, which is gone."""
+    whole: dict[str, Paths] = defaultdict(frozenset)
+    for row in rows:
+        if row.s2_joined:
+            whole |= {path: whole[path].union(row.s2_paths) for path in row.s2_paths}
+    return {old: new for old, new in superseded.items() if new not in whole.get(old, ())}
 
 
 def _scene_now(row: InventoryRow, superseded: Mapping[str, str]) -> Paths:

@@ -319,6 +319,9 @@ def test_listed_parts_stay_when_a_newer_whole_tile_comes(apart):
         stays = {f"{n}.SAFE stays in the inventory although 9.SAFE is newer" for n in (2, 3)}
         assert stays < set(planned.notes)
         facts = facts_of(whole, *old)
+    left = plan([whole, old[1]], [], None, rows, facts)
+    assert apart or not left.superseded, "the other part does not take its place"
+    assert [row.s2_paths for row in left.added] == ([] if apart else [("3.SAFE",)])
 
 
 @settings(max_examples=40, deadline=None)
