@@ -96,8 +96,19 @@ class Cluster:
         if self._executor is None:
             self._executor = self._client.get_executor(pure=False)
         remote = Remote(work, self._client.id, code())
-        future: Future[Any] = self._executor.submit(remote, item)
+        future: Future[Any]
+        try:
+            future = self._executor.submit(remote, item)
+        except Exception as error:  # whatever Dask calls it
+            if self._client.status != "running":
+                raise self._gone() from error
+            future = Future()
+            future.set_exception(error)  # the item's own: it cannot be pickled
         return future
+
+    def _gone(self) -> SchedulerLostError:
+        hint = "repeat the command when its workers have ended: what is finished is kept"
+        return SchedulerLostError("the scheduler is gone", where=self._address, hint=hint)
 
     def alone(self, work: Attempt[Any, Any], item: Any) -> Any:
         """The result of an item; the others of this run are done."""
@@ -114,10 +125,7 @@ class Cluster:
             try:
                 return future.result(LOOK_S)
             except CancelledError as error:
-                hint = "repeat the command: what is finished is kept"
-                raise SchedulerLostError(
-                    "the scheduler is gone", where=self._address, hint=hint
-                ) from error
+                raise self._gone() from error
             except TimeoutError:
                 if future.done():  # the item's own, of a library
                     raise
@@ -137,13 +145,21 @@ class Cluster:
         """No more items; early, those that are worked on are waited for: a thread cannot be ended.
 
         The lock of who called is held until nothing is written any more.
+
+        Raises:
+            SchedulerLostError: Nobody is left to say what is worked on.
         """
-        if self._executor is None:
+        executor, self._executor = self._executor, None
+        if executor is None:
             return
-        self._executor.shutdown(wait=False)
-        self._executor = None
-        if early:
-            _await(lambda: self._client.id in _busy(self._client), "items that were begun")
+        try:
+            executor.shutdown(wait=False)
+            if early:
+                _await(lambda: self._client.id in _busy(self._client), "items that were begun")
+        except Exception as error:  # whatever Dask calls it
+            if early:
+                raise self._gone() from error
+            logger.debug("%s is gone, and all is done: %s", self._address, error)
 
     def require(self, folders: Mapping[str, Collection[str]]) -> None:
         """Refuse a worker that cannot do the work of this process.
@@ -236,18 +252,23 @@ def _faults(
         client.wait_for_workers(1, timeout=ANSWER_S)
     except TimeoutError:
         address = client.scheduler.address
-        hint = f"start some first: dask worker {address} --nthreads 1 --nworkers N"
+        hint = f"start some first: python -m dask worker {address} --nthreads 1 --nworkers N"
         yield f"--scheduler {address}", ("it has no worker", hint)
+        return
+    # "python -m dask", unlike "dask", finds the package of the folder it is started in.
+    hint = "install this package there, or start it in the checkout with python -m dask"
+    try:
+        client.run_on_scheduler(_python)
+    except Exception as error:  # whatever cannot be loaded there
+        what = f"the scheduler cannot pass work on ({parallel.reason_of(error)})"
+        yield client.scheduler.address, (what, hint)
         return
     threads = client.nthreads()
     for address, found in client.run(_look, folders, on_error="return").items():
         where = f"worker {address}"
         if isinstance(found, BaseException):
             said = parallel.reason_of(found)
-            yield (
-                address,
-                (f"cannot work for this run ({said})", "install this package there"),
-            )
+            yield address, (f"cannot work for this run ({said})", hint)
         elif found["python"] != _python() or found["code"] != code():
             what = f"sensor2sensor {found['version']} in Python {found['python']}"
             hint = "start it with the installation that this command has"

@@ -103,13 +103,13 @@ class Team(Protocol):
     starts_over: bool
 
     def submit(self, work: Attempt[Any, Any], item: Any) -> Future[Any]:
-        """Give an item to the next worker that is free."""
+        """Give an item to the next worker that is free; never raises ``lost`` itself."""
 
     def alone(self, work: Attempt[Any, Any], item: Any) -> Any:
         """The result of an item that nobody else works beside; raises ``lost`` like its future."""
 
     def result(self, future: Future[Any]) -> Any:
-        """Wait for what came of an item."""
+        """Wait for what came of an item; a Sensor2SensorError of its own ends the map."""
 
     def died(self, error: BaseException) -> str:
         """Who died, for a message."""
@@ -216,6 +216,8 @@ def _spread(
                         team.submit(work, one) if _lost(future, team) else future
                         for one, future in again
                     ]
+            except Sensor2SensorError:  # of the team, which is gone: an item's own is a Failure
+                raise
             except Exception as error:  # an item or a result that cannot be pickled
                 result = work.failure(item, error)
             yield item, result

@@ -94,7 +94,11 @@ class Pool:
         # Ctrl-C reaches every process of a terminal; what workers do then is for this one to say.
         # (Not around the above, which starts multiprocessing's tracker: that lets SIGINT in again.)
         with _withheld(signal.SIGINT):
-            future = self._executor.submit(_worked, work, item)
+            try:
+                future = self._executor.submit(_worked, work, item)
+            except BrokenProcessPool as lost:  # a worker died while items were handed out
+                future = Future()
+                future.set_exception(lost)
         # Python 3.14 has a method that ends them; until then this is how to know them.
         self._processes.update(self._executor._processes or {})
         return future

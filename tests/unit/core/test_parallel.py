@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -221,6 +222,34 @@ def test_an_unforeseen_error_is_one_line_without_debug(capsys):
     assert cli.main_guard(act, cli.parser("Doc.", prog="prog"), []) == 1
     told = capsys.readouterr().err
     assert told == "prog: KeyError: 'absent'; --debug shows where, please report it\n"
+
+
+class HandedOut(list):
+    """Items of which the second is handed out when the first has killed its worker."""
+
+    def __iter__(self):
+        yield self[0]
+        if not Path(self[0][1]).exists():
+            while not Path(self[0][1]).exists():
+                time.sleep(0.01)
+            time.sleep(1.0)  # until the pool has noticed
+        yield from self[1:]
+
+
+def killing(item):
+    if not isinstance(item, int):
+        Path(item[1]).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item * item
+
+
+def test_a_worker_may_die_while_items_are_handed_out(tmp_path):
+    items = HandedOut([("kill", str(tmp_path / "begun")), 2, 3])
+    (_, failed), *others = parallel.parallel_map(
+        killing, items, workers=2, label=lambda item: str(item)[:9], desc="t"
+    )
+    assert "was killed by SIGKILL" in failed.reason and "with it alone" in failed.reason
+    assert others == [(2, 4), (3, 9)]
 
 
 def test_how_a_worker_died_is_waited_for():
