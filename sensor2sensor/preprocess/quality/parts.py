@@ -49,7 +49,7 @@ def histograms(found: Sequence[Counted], told: str) -> str:
     """Histograms beside each other; what does not vary is said in words."""
     drawn = [one.drawn for one in found]
     same = [
-        f"{one.title} {number(one.values[0])} {one.unit}"
+        f"{one.title} {one.values[0]:.4g} {one.unit}"
         for one in found
         if len(set(one.values)) == 1
     ]
