@@ -9,7 +9,7 @@ from pathlib import Path
 from sensor2sensor.core import cli
 from sensor2sensor.core.errors import DatasetError, InputError
 from sensor2sensor.core.paths import expanded
-from sensor2sensor.dataset.contract import CONTRACT_FILE, SPLITS, load_contract
+from sensor2sensor.dataset.contract import CONTRACT_FILE, DIGEST_FILE, SPLITS, load_contract
 from sensor2sensor.dataset.ledger import SPLIT_FILE, read_split
 from sensor2sensor.dataset.verification import faults, foreign, promised, rebuild_hint
 
@@ -68,6 +68,10 @@ def _look(folder: Path, label: str, report: cli.StepReport) -> None:
         return
     tiles = ", ".join(f"{contract.splits[split].count} {split}" for split in SPLITS)
     report.note(f"{label}: in order; {tiles} tiles")
+    if not (folder / DIGEST_FILE).is_file():
+        report.note(
+            f"{label}: without {DIGEST_FILE}, so a change of {CONTRACT_FILE} would not show"
+        )
     report.done(label)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -24,6 +25,7 @@ from sensor2sensor.dataset.bands import (
 from sensor2sensor.dataset.display import sentinel2_colours
 
 CONTRACT_FILE = "dataset.json"
+DIGEST_FILE = "dataset.sha256"  # of the contract, as sha256sum writes and checks it
 SPLITS = ("train", "val", "test")
 
 # Fields that every batch has, and the arguments of train_step and of models.base.standard_step,
@@ -339,5 +341,9 @@ def load_contract(dataset_dir: Path) -> DatasetContract:
 
 
 def write_contract(dataset_dir: Path, contract: DatasetContract) -> None:
-    """Write ``dataset.json``: the last file of a data set, which makes it one."""
-    files.write_json(Path(dataset_dir) / CONTRACT_FILE, contract.model_dump(mode="json"))
+    """Write its digest, then ``dataset.json``: the last file, which makes a folder a data set."""
+    text = files.json_text(contract.model_dump(mode="json"))
+    data = text.encode("utf-8", "backslashreplace")  # as files.write_json does
+    digest = hashlib.sha256(data).hexdigest()
+    files.write_text(Path(dataset_dir) / DIGEST_FILE, f"{digest}  {CONTRACT_FILE}\n")
+    files.write_bytes(Path(dataset_dir) / CONTRACT_FILE, data)

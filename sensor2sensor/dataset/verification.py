@@ -21,7 +21,13 @@ from pathlib import Path
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError, InputError, Sensor2SensorError
 from sensor2sensor.core.manifest import fingerprint
-from sensor2sensor.dataset.contract import SPLITS, DatasetContract, load_contract
+from sensor2sensor.dataset.contract import (
+    CONTRACT_FILE,
+    DIGEST_FILE,
+    SPLITS,
+    DatasetContract,
+    load_contract,
+)
 from sensor2sensor.dataset.ledger import SPLIT_FILE, SplitRow, read_split
 from sensor2sensor.dataset.records import FOOTER_BYTES, HEADER_BYTES
 
@@ -86,11 +92,13 @@ def faults(
         What :func:`verify_dataset` returns.
 
     Raises:
-        DatasetError: ``dataset.json`` and ``split.csv`` do not say what the files have to be.
+        DatasetError: ``dataset.json`` was changed, or with ``split.csv`` does not say what the
+            files have to be.
     """
     dataset_dir = Path(dataset_dir)
     contract = load_contract(dataset_dir)
     rows, hint = _verified_table(dataset_dir, contract), rebuild_hint(contract)
+    _verify_contract(dataset_dir, hint)
     seen = _Seen(dataset_dir, contract.split_csv_sha256)
     promises, hashed = promised([row for row in rows if split in (None, row.split)]), 0
     try:
@@ -131,6 +139,21 @@ def _verified_table(dataset_dir: Path, contract: DatasetContract) -> list[SplitR
     if wrong := _clash(rows):
         raise DatasetError(wrong, where=table, hint=hint)
     return rows
+
+
+def _verify_contract(dataset_dir: Path, hint: str) -> None:
+    """Refuse a ``dataset.json`` that was changed: a valid number there may be a wrong one."""
+    path, kept = dataset_dir / CONTRACT_FILE, dataset_dir / DIGEST_FILE
+    try:
+        told = kept.read_text("ascii", "replace").split()
+    except FileNotFoundError:
+        return  # of before there was one
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=kept) from None
+    if told[:1] != [files.sha256(path)]:
+        meant = f"if the change is meant, delete {DIGEST_FILE} beside it"
+        what = f"changed since it was written ({DIGEST_FILE} has another SHA-256)"
+        raise DatasetError(what, where=path, hint=f"{hint}; {meant}")
 
 
 def _clash(rows: list[SplitRow]) -> str | None:

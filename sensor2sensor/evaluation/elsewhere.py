@@ -118,6 +118,11 @@ class Elsewhere:
             f"trained on '{there}', scored on '{self.name}': normalised as in training; value "
             "ranges, and the baselines that are fitted, are those of the data set scored"
         )
+        if self.contract.input.aligned:
+            yield (
+                f"inputs of train are aligned with the target in '{self.name}': those that are"
+                " scored never are, so only baselines that are fitted know of it"
+            )
         if self.differs:
             yield f"its numbers are of another making: {'; '.join(self.differs)}"
         all_of = f"of {len(found.tiles)} tiles"
@@ -194,11 +199,9 @@ def _differences(trained: DatasetContract, scored: DatasetContract) -> Iterator[
 def made_otherwise(trained: DatasetContract, scored: DatasetContract) -> Iterator[str]:
     """In what the numbers of two data sets that mean the same were made otherwise; not refused.
 
-    How a model does there is what it is scored for: under another blur, at another level.
+    How a model does there is what it is scored for: under another blur, at another level. Inputs
+    that are aligned with the target are of train alone: what is scored is as it comes in both.
     """
-    if trained.input.aligned != scored.input.aligned:
-        words = [one.input.alignment or "input as it comes" for one in (trained, scored)]
-        yield f"{words[0]} in training, {words[1]} there"
     for what, of in (("degraded by", _degraded), ("level", _level), ("made by", _step)):
         there, here = of(trained), of(scored)
         if None not in (there, here) and there != here:

@@ -237,8 +237,7 @@ class Session:
             sections=sections,
         )  # fmt: skip
         console = console or Console(markup=False, highlight=False)  # [v1] in a path is no style
-        title = f"{experiment.name} at step {self.subject.step}, {self.subject.dataset}"
-        show(evaluation, place[1], title, console)
+        show(evaluation, place[1], self._title, console)
         if evaluation.detail is not None:
             show_detail(evaluation.cross_sensor, console)
         if itself is not None:
@@ -254,6 +253,14 @@ class Session:
         count = sum(map(len, (pictures, fixed, maps)))
         console.print(f"wrote {table}, {facts.name} and {count} pictures", soft_wrap=True)
         return evaluation
+
+    @property
+    def _title(self) -> str:
+        said = self._experiment.contract.input.alignment
+        trained = f", trained with {said}" if said else ""
+        return (
+            f"{self._experiment.name} at step {self.subject.step}, {self.subject.dataset}{trained}"
+        )
 
     def _known_by(self, batch_size: int, lpips: LpipsFile | None) -> dict[str, Any]:
         """What the scores of a baseline follow from, besides profile, code and the baseline."""

@@ -87,7 +87,7 @@ def options_of_looks(
         experiment: The experiment.
         options: Those of its training.
         model: The model.
-        say: Takes a line where they are others.
+        say: Takes a line where they are others, and where inputs are aligned in training alone.
     """
     given = given_at_once(experiment, model.generator, model.discriminator)
     height, width = given.size_px
@@ -95,6 +95,8 @@ def options_of_looks(
     if seen != options:
         crop = f"crops of {options.img_height} x {options.img_width} pixels"
         say(f"trained on {crop}, validated on whole tiles of {height}, {seen.batch_size} at a time")
+    if said := experiment.contract.input.alignment:
+        say(f"trained with {said}, validated on inputs as they come")
     return seen
 
 

@@ -100,6 +100,7 @@ def with_masks(made, data):
     assert mask["variant"] == "dsen2cr"
     mask["variant"] = "uncrtaints"
     files.write_json(data / "32" / "dataset.json", content)
+    (data / "32" / "dataset.sha256").unlink()
 
 
 @pytest.mark.parametrize(

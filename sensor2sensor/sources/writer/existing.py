@@ -12,7 +12,13 @@ from typing import Any
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError, OutputExistsError, Sensor2SensorError
 from sensor2sensor.core.page.whole import QUALITY_PAGE, QUALITY_TABLE
-from sensor2sensor.dataset.contract import CONTRACT_FILE, SPLITS, DatasetContract, load_contract
+from sensor2sensor.dataset.contract import (
+    CONTRACT_FILE,
+    DIGEST_FILE,
+    SPLITS,
+    DatasetContract,
+    load_contract,
+)
 from sensor2sensor.dataset.ledger import REFUSED, SPLIT_FILE, SplitRow, read_split
 from sensor2sensor.sources.source import Listing, Source, folder_of, limit_of
 from sensor2sensor.sources.writer.agreement import (
@@ -244,7 +250,7 @@ def remove_listed(folder: Path) -> None:
     # First: without it the folder is no data set, wherever a kill stops the rest.
     files.remove(folder / CONTRACT_FILE)
     files.remove(folder / LEFT_OUT_FILE)
-    for name in (ALIGNMENT_FILE, QUALITY_PAGE, QUALITY_TABLE, PRODUCTS_FILE):
+    for name in (DIGEST_FILE, ALIGNMENT_FILE, QUALITY_PAGE, QUALITY_TABLE, PRODUCTS_FILE):
         files.remove(folder / name)
     _remove_within(folder, listed)
     files.remove(folder / SPLIT_FILE)

@@ -176,6 +176,7 @@ def copied(place):
     for one in (folder, same):  # of another time, else it were the very data set trained on
         path = one / "dataset.json"
         path.write_text(path.read_text().replace('"alt4_toy"', f'"{one.parent.name}"'))
+        (one / "dataset.sha256").unlink()  # the change is meant
     shutil.copytree(source, folder.parents[1] / "alt4_very" / "64")
     return experiment(place, "other")
 

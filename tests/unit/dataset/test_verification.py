@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sensor2sensor import verify
+from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.verification import cache_folder, promised, verify_dataset
@@ -102,6 +103,40 @@ def test_the_command_names_every_file_at_fault_and_those_that_nothing_reads(
     verify.main([str(packed)])
     out = capsys.readouterr().out
     assert second.name not in out and "and 1 more\n" in out
+
+
+@pytest.mark.parametrize("change", ["a number", "a space", "its digest"])
+def test_a_contract_that_was_changed_is_seen_though_it_is_valid(
+    packed: Path, cache: Path, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, digest = packed / "dataset.json", packed / "dataset.sha256"
+    assert digest.read_text() == f"{files.sha256(path)}  dataset.json\n"
+    content = files.read_json(path)
+    if change == "a number":
+        content["target"]["bands"][0]["scale"] = 5.0
+        files.write_json(path, content)
+    elif change == "a space":
+        path.write_text(path.read_text() + " ")
+    else:
+        digest.write_bytes(b"\xff" + digest.read_bytes()[1:])
+    words = (
+        r"dataset\.json: changed since it was written .*59_toy\.py --force; if the change is meant"
+    )
+    with pytest.raises(DatasetError, match=words):
+        verify_dataset(packed, split="test")
+    assert verify.main([str(packed)]) == 1
+    assert "delete dataset.sha256 beside it" in capsys.readouterr().out
+
+
+def test_data_sets_of_before_have_no_digest_of_their_contract(
+    packed: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verify.main([str(packed)]) == 0
+    assert "without dataset.sha256" not in capsys.readouterr().out
+    (packed / "dataset.sha256").unlink()
+    assert verify.main([str(packed)]) == 0
+    out = capsys.readouterr().out
+    assert "in order" in out and "a change of dataset.json would not show" in out
 
 
 def test_a_file_of_this_moment_is_not_remembered(packed: Path, cache: Path) -> None:

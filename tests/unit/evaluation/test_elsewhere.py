@@ -82,9 +82,15 @@ def test_numbers_of_another_making_are_scored_and_told():
     assert list(made_otherwise(trained, trained)) == list(made_otherwise(CONTRACT, trained)) == []
     moved = changed(input=CONTRACT.input.model_copy(update={"aligned": ("train",)}))
     refuse_other_contract(moved, CONTRACT)
-    words = "input aligned with the target (train) in training, input as it comes there"
-    assert list(made_otherwise(moved, CONTRACT)) == [words]
+    # Those that are scored never are, whichever of the two trains on aligned ones.
+    assert list(made_otherwise(moved, CONTRACT)) == list(made_otherwise(CONTRACT, moved)) == []
     known = {"name": "a", "sha256": "1"}
+    there = Elsewhere("b", None, moved, known, Overlap("crs", (), frozenset()))
+    lines = " / ".join(there.lines())
+    assert (
+        "inputs of train are aligned with the target in 'b': those that are scored never" in lines
+    )
+    assert "another making" not in lines
     there = Elsewhere("b", None, other, known, Overlap("crs", (), frozenset()), differs=tuple(told))
     assert there.as_json("2")["differs"] == told
     assert "its numbers are of another making: degraded by means" in " ".join(there.lines())

@@ -123,6 +123,31 @@ def test_an_experiment_of_the_same_file_names_is_refused_before_it_is_scored(eva
             free.score(toys.Made(predict))
 
 
+def test_the_printed_title_says_that_training_had_aligned_inputs(tmp_path):
+    place = toys.dataset()
+
+    def title(aligned):
+        spec = place[1].input.model_copy(update={"aligned": aligned})
+        experiment = SimpleNamespace(
+            name="t/cs", dataset_dir=place[0], excluded=Excluded(), SEED=0,
+            contract=place[1].model_copy(update={"input": spec}),
+            normaliser=SimpleNamespace(bounds=None),
+            environment=SimpleNamespace(evaluation_dir=tmp_path, lpips_weights=None),
+            run=SimpleNamespace(resolved=None),
+            config=ExperimentFile(model_name="bicubic", dataset="d"),
+        )  # fmt: skip
+        console = Console(file=io.StringIO(), width=160)
+        session = Session(experiment, "0715-0930", 0, "standard", "none", baseline=True)
+        session.score(toys.noisy(0.05), console)
+        return " ".join(console.file.getvalue().split())
+
+    assert "t/cs at step 0, d, trained with input aligned with the target (train)" in title(
+        ("train",)
+    )
+    plain = title(())
+    assert "t/cs at step 0, d ┏" in plain and "aligned" not in plain
+
+
 def test_the_name_of_a_mode_has_one_spelling_and_the_batch_that_its_moments_are_of():
     def named(*options, batch_size=2, statistics="batch", **changes):
         inference = Inference(False, 1, "batch", batch_size)

@@ -59,6 +59,7 @@ def test_files_on_disk_are_exactly_those_listed(built: Path) -> None:
     assert found == listed | {
         "split.csv",
         "dataset.json",
+        "dataset.sha256",
         "quality.csv",
         "quality.html",
         "products.csv",

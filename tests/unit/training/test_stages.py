@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -43,6 +44,20 @@ def noted(batch, step):
 
 def test_an_experiment_that_asks_for_nothing_has_no_chain(made):
     assert chain_of(made[0]) is None
+
+
+def test_where_training_alone_has_aligned_inputs_it_is_said(made, monkeypatch):
+    experiment, options = made
+    size = (options.img_height, options.img_width)
+    given = SimpleNamespace(size_px=size, batch_size=options.batch_size)
+    monkeypatch.setattr(batches, "given_at_once", lambda *_: given)
+    model, said = SimpleNamespace(generator=None, discriminator=None), []
+    spec = experiment.contract.input.model_copy(update={"aligned": ("train",)})
+    for contract in (experiment.contract, experiment.contract.model_copy(update={"input": spec})):
+        seen = SimpleNamespace(contract=contract)
+        assert batches.options_of_looks(seen, options, model, said.append) == options
+    told = "trained with input aligned with the target (train), validated on inputs as they come"
+    assert said == [told]
 
 
 def test_a_chain_of_nothing_prepares_what_the_reader_gives(made):
