@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Member = TypeVar("Member")
 _DRIVE = re.compile(r"^[A-Za-z]:")
+_GLIMPSE = 2**20
 
 
 class ProductFiles(ABC):
@@ -248,6 +249,27 @@ def open_files(path: Path) -> ProductFiles:
     if not path.is_file():
         raise ProductError("is neither a folder nor a file", where=path)
     return TarFiles(path) if is_tar(path) else ZipFiles(path)
+
+
+def glimpse(path: Path) -> str:
+    """Member names of a zip or tar as far as they are seen at once, among other text.
+
+    It takes no sound archive: names lie open in a damaged one, too. Of a zip and a plain tar it is
+    what stands at the beginning and at the end; of any tar the names of its first members. Empty
+    for other files and where nothing can be read.
+    """
+    from sensor2sensor.core.tars import first_names, is_tar
+
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_GLIMPSE)
+            stream.seek(max(len(head), path.stat().st_size - _GLIMPSE))
+            tail = stream.read()
+    except OSError:
+        return ""
+    seen = head + tail if head.startswith(b"PK") or head[257:262] == b"ustar" else b""
+    names = first_names(path) if is_tar(path) else []
+    return "\n".join([*names, seen.decode("latin-1")])
 
 
 def safe_name(name: str, where: object) -> str:

@@ -7,8 +7,6 @@ A product is where its metadata file lies, whatever the folder above is called a
 from __future__ import annotations
 
 import re
-import zlib
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sensor2sensor.core.errors import ProductError, SeveralProductsError
@@ -40,7 +38,6 @@ _UNFINISHED = re.compile(
     r"\.(part|partial|crdownload|incomplete|download|filepart|aria2|tmp|opdownload)$", re.IGNORECASE
 )
 _BESIDE_UNFINISHED = (".aria2", ".part", ".crdownload")
-_GLIMPSE = 2**20
 _UNFINISHED_IS = "is an unfinished download"
 _PART_OF_SPLIT = re.compile(r"\.(z\d\d|zip\.\d{3}|7z\.\d{3}|part\d+\.rar|r\d\d)$", re.IGNORECASE)
 _MAGIC = {
@@ -277,27 +274,6 @@ def why_no_zip(path: Path) -> tuple[str, str] | None:
         kind = f".{match[1].lower()}"
     what = f"is a {kind} archive; read are zip, and tar (packed by gzip, bzip2 or xz, too)"
     return None if kind is None else (what, _UNPACK)
-
-
-def glimpse(path: Path) -> str:
-    """What stands at the beginning and at the end of a zip or tar, member names among it.
-
-    It takes no sound archive: names lie open in a truncated one, too. Empty for other files and
-    where nothing can be read.
-    """
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(_GLIMPSE)
-            stream.seek(max(len(head), path.stat().st_size - _GLIMPSE))
-            tail = stream.read()
-    except OSError:
-        return ""
-    if head.startswith(b"\x1f\x8b"):
-        with suppress(zlib.error):
-            # 31: a gzip header and the largest window; bounded, for it may be a bomb.
-            head, tail = zlib.decompressobj(wbits=31).decompress(head, _GLIMPSE), b""
-    seen = head + tail if head.startswith(b"PK") or head[257:262] == b"ustar" else b""
-    return seen.decode("latin-1")
 
 
 def _has_parts(path: Path) -> bool:

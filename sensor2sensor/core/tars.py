@@ -16,8 +16,9 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -33,6 +34,8 @@ _HEADER_BYTES = 2**20
 # What describes a product is read at once and again: it is kept from the reading that finds it.
 _DESCRIBES = re.compile(r"\.(?:xml|safe|json)$", re.IGNORECASE)
 _KEPT_BYTES = 2**21
+# A glimpse goes from header to header of a plain tar; of a packed one it inflates all between them.
+_GLIMPSE = ArchiveLimits(members=256, total_bytes=2**23)
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,20 @@ def is_tar(path: Path) -> bool:
     return bool(head) and containers.is_tar_name(path.name)
 
 
+def first_names(path: Path) -> list[str]:
+    """Names of the first members and folders of a tar, up to where it is damaged.
+
+    Of a packed one they are those of its first 8 MiB (and headers), so it may be of any size.
+    """
+    names: list[str] = []
+    with suppress(ProductError, *_READ_ERRORS), _stream(path) as stream:
+        packed = _packing(path) is not None
+        bounded = _Inspection(path, _GLIMPSE if packed else DEFAULT_LIMITS, packed=packed)
+        for info in islice(bounded.headers(stream), _GLIMPSE.members):
+            names.append(f"{info.name}/" if info.isdir() else info.name)
+    return names
+
+
 def _packing(path: Path) -> Any:
     """What opens a packed tar; None for a plain one."""
     with path.open("rb") as stream:
@@ -147,16 +164,21 @@ class _Inspection:
 
     def run(self) -> None:
         with _stream(self.path) as stream:
-            self._stream = stream
-            with tarfile.open(fileobj=self, mode="r:") as archive:  # type: ignore[call-overload]
-                for info in archive:
-                    self._judge(info)
-                    archive.members.clear()
-                end = archive.offset
-            self._require_end(end)
+            for info in self.headers(stream):
+                self._judge(info)
+            self._require_end(self._end)
             # A packed tar has its checksum at its very end.
             while self._packed and self.read(_HEADER_BYTES):
                 pass
+
+    def headers(self, stream: IO[bytes]) -> Iterator[tarfile.TarInfo]:
+        """The header of each member, within what the tar may inflate to."""
+        self._stream = stream
+        with tarfile.open(fileobj=self, mode="r:") as archive:  # type: ignore[call-overload]
+            for info in archive:
+                yield info
+                archive.members.clear()
+            self._end: int = archive.offset
 
     def read(self, size: int = -1) -> bytes:
         """Bytes of the tar for its reader: no more than a header has, and no bomb."""

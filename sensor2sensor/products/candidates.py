@@ -25,7 +25,7 @@ from sensor2sensor.core.containers import (
     is_unread_container,
     product_folder,
 )
-from sensor2sensor.products.forms import OTHER_PRODUCT, claims_any, shows_any
+from sensor2sensor.products.forms import OTHER_PRODUCT, claims_any, may_hold_any
 from sensor2sensor.products.sentinel2 import MANIFEST as S2_MANIFEST
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _is_archive(path: Path) -> bool:
     # Some providers hand out zips without a suffix; chips and exports bear product names too.
     if claims_any(path):
         return is_unread_container(path.name) or zipfile.is_zipfile(path)
-    return is_unread_container(path.name) and shows_any(path)
+    return is_unread_container(path.name) and may_hold_any(path)
 
 
 def _is_lost_link(path: Path) -> bool:

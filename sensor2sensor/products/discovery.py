@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from sensor2sensor.core.containers import glimpse, is_unread_container, unfinished
+from sensor2sensor.core.archives import glimpse
+from sensor2sensor.core.containers import is_unread_container, unfinished
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.watched import say
@@ -17,7 +18,7 @@ from sensor2sensor.products.acquisitions import s2_order, s3_order
 from sensor2sensor.products.candidates import candidates_and_copies
 from sensor2sensor.products.examination import Examined, Search, examined, remembered
 from sensor2sensor.products.facts import product_of
-from sensor2sensor.products.forms import claims, tiles_in
+from sensor2sensor.products.forms import claims_any, is_meant, tiles_in, tiles_of
 from sensor2sensor.products.known import Known, record_of
 from sensor2sensor.products.sentinel2 import S2Product
 from sensor2sensor.products.sentinel3 import S3Product
@@ -110,14 +111,21 @@ def _examined_all(
 def _is_missed(
     search: Search, tar: Path, others: Sequence[Path], made: Mapping[Path, Examined]
 ) -> bool:
-    """Whether a tar is called what is looked for, and nothing unpacked from it is sound."""
-    tiles = tiles_in(tar.name)
-    if not claims(tar, search.sensor) or (search.tile and tiles and search.tile not in tiles):
+    """Whether a tar is of what is looked for, and nothing unpacked from it is sound."""
+    tiles = tiles_of(tar)
+    if search.tile and tiles and search.tile not in tiles:
+        return False
+    found = [made[path] for path in others]
+    # An open bucket calls every tile `0`: what came of the others says what it was to be.
+    if not (is_meant(tar, search.sensor) or any(map(_was_of_sensor, found))):
         return False
     return not any(
-        made[path].product is not None and all(sound for sound, _ in made[path].looks.values())
-        for path in others
+        one.product is not None and all(sound for sound, _ in one.looks.values()) for one in found
     )
+
+
+def _was_of_sensor(found: Examined) -> bool:
+    return found.product is not None or found.failed is not None or found.bands_alone
 
 
 def _kept(search: Search, known: Known, path: Path, found: Examined) -> Examined:
@@ -149,8 +157,11 @@ def _sorted_out(
     if bands := [path for path, found in made.items() if found.bands_alone]:
         _LOG.warning(_BANDS_ALONE, bands[0], f" and {len(bands) - 1} others" * (len(bands) > 1))
     # A download kept beside what was unpacked from it is nothing to be told of.
-    names = (one.product.path.name for one in seen)
-    have = {_stem(name) for name in names} | {_stem(one.product.name) for one in seen}
+    have = {
+        _kept_as(product.path.with_name(name))
+        for product in (one.product for one in seen)
+        for name in (product.path.name, product.name)
+    }
     failures = [one for one in failures if not _is_spare(one.item, have)]
     if search.tile is not None:
         failures = [one for one in failures if _may_show(one.item, search.tile)]
@@ -160,7 +171,7 @@ def _sorted_out(
 
 def _may_show(path: Path, tile: str) -> bool:
     """Whether an unreadable product may be of a tile, by its name or that of its granules."""
-    hints = tiles_in(path.name)
+    hints = tiles_of(path)
     if not hints and path.is_file():
         hints = tiles_in(glimpse(path))
     if not hints and path.is_dir():  # before December 2016 the granules alone bear tiles
@@ -168,10 +179,11 @@ def _may_show(path: Path, tile: str) -> bool:
     return not hints or tile in hints
 
 
-def _is_spare(path: Path, have: set[str]) -> bool:
+def _is_spare(path: Path, have: set[tuple[Path | None, str]]) -> bool:
     spare = is_unread_container(path.name) or unfinished(path) is not None
-    return spare and _stem(path.name) in have
+    return spare and _kept_as(path) in have
 
 
-def _stem(name: str) -> str:
-    return name.partition(".")[0].upper()
+def _kept_as(path: Path) -> tuple[Path | None, str]:
+    """What a product is kept as: by a name of its own wherever it lies, else in its folder."""
+    return None if claims_any(path) else path.parent, path.name.partition(".")[0].upper()

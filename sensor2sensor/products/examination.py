@@ -28,6 +28,7 @@ from sensor2sensor.products.forms import (
     claims,
     form_named,
     form_of,
+    is_meant,
     shows,
     shows_any,
     tile_named,
@@ -211,7 +212,7 @@ def _opened(search: Search, path: Path) -> tuple[ProductFiles, Watch, Form | Non
         files, watch = open_watched(path)
         form = form_of(files)
     except Exception as error:  # what never was to be a product is nobody's failure
-        if claims(path, sensor) or shows(path, sensor):
+        if is_meant(path, sensor) or shows(path, sensor):
             raise
         other = zipfile.is_zipfile(path) and not isinstance(error, SeveralProductsError)
         if not (shows_any(path) or other):

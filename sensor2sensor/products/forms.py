@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensor2sensor.core import xml
-from sensor2sensor.core.archives import FolderFiles, ProductFiles
-from sensor2sensor.core.containers import glimpse
+from sensor2sensor.core.archives import FolderFiles, ProductFiles, glimpse
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.products.s2_open import is_open_form, tiles_of_open
 from sensor2sensor.products.sentinel2 import S2Product, read_s2
@@ -85,6 +84,10 @@ _ONE_TILE = re.compile(
 _ITEM = re.compile(
     r"S2[A-D]_T?(\d{1,2}[A-Z]{3})_\d{8}(?:T\d{6})?(?:_\d+)?_L(?:1C|2A)(?:\.|$)", re.I
 )
+# An open bucket keeps every tile as `tiles/17/X/NA/2022/7/14/0`.
+_TILE_FOLDERS = re.compile(
+    r"/0?(\d{1,2})/([C-HJ-NP-X])/([A-HJ-NP-Z]{2})/\d{4}/\d{1,2}/\d{1,2}/[^/]+$"
+)
 # Other products of these satellites share an archive's folders and are none of our failures.
 OTHER_PRODUCT = re.compile(
     r"S1[A-D]_|S3[A-D]_(?!OL_1_E[FR]R)|S2[A-D]_(?!MSIL|(?:OPER|USER)_PRD_MSIL(?:1C|2A)"
@@ -95,11 +98,18 @@ OTHER_PRODUCT = re.compile(
 _MEMBER_HINTS = {
     "S2": re.compile(
         r"MTD_MSIL(?:1C|2A)\.xml|GRANULE[/\\]L(?:1C|2A)_T|S2[A-D]_MSIL(?:1C|2A)_\w+\.(?:SAFE|zip)"
-        r"|tileInfo\.json|S2[A-D]_T?\d{1,2}[A-Z]{3}_\d{8}\w*_L(?:1C|2A)\.json",
+        r"|tileInfo\.json|S2[A-D]_T?\d{1,2}[A-Z]{3}_\d{8}\w*_L(?:1C|2A)\.json"
+        r"|(?<!\w)R[126]0m/|(?<!\w)B(?:0[1-9]|8A|1[0-2])\.jp2",
         re.IGNORECASE,
     ),
     "S3": re.compile(r"Oa\d\d_radiance\.nc|S3[A-D]_OL_1_E[FR]R_\w+\.(?:SEN3|zip)", re.IGNORECASE),
 }
+# Of a product in some form, or of the chips of a data set, which are nobody's failure.
+_MAYBE = re.compile(
+    r"(?<!\w)(?:B(?:0[1-9]|8A|1[0-2])|coastal|blue|green|red|nir|AOT|WVP|SCL|TCI|(?:L2A_)?PVI)\.tiff?"
+    r"|S2[A-D]_T?\d{1,2}[A-Z]{3}_\d{8}\w*_L(?:1C|2A)/",
+    re.IGNORECASE,
+)
 _SUFFIX_HINTS = {"S2": (".safe",), "S3": (".sen3",)}
 
 
@@ -119,9 +129,14 @@ def claims(path: Path, sensor: str) -> bool:
     return named or path.name.lower().endswith(_SUFFIX_HINTS[sensor])
 
 
+def is_meant(path: Path, sensor: str) -> bool:
+    """Whether it is called a product of a sensor, as the ground segment or an item calls it."""
+    return claims(path, sensor) or (sensor == "S2" and _ITEM.match(path.name) is not None)
+
+
 def claims_any(path: Path) -> bool:
-    """Whether the name is that of a product of either sensor."""
-    return any(hint.match(path.name) for hint in NAME_HINTS.values())
+    """Whether the name is that of a product of either sensor, or of an item."""
+    return any(hint.match(path.name) for hint in (*NAME_HINTS.values(), _ITEM))
 
 
 def shows(path: Path, sensor: str) -> bool:
@@ -130,6 +145,12 @@ def shows(path: Path, sensor: str) -> bool:
         form = form_of(FolderFiles(path))
         return form is not None and form.sensor == sensor
     return _MEMBER_HINTS[sensor].search(glimpse(path)) is not None
+
+
+def may_hold_any(path: Path) -> bool:
+    """Whether what can be seen of an archive's members may be of a product of either sensor."""
+    seen = glimpse(path)
+    return any(hint.search(seen) for hint in (*_MEMBER_HINTS.values(), _MAYBE))
 
 
 def shows_any(path: Path) -> bool:
@@ -142,6 +163,14 @@ def tiles_in(name: str) -> set[str]:
     item = _ITEM.match(name)
     more = {f"T{item[1]:0>5}".upper()} if item else set()
     return more | {tile.upper() for tile in _TILE_HINT.findall(name)}
+
+
+def tiles_of(path: Path) -> set[str]:
+    """The tiles that the name speaks of, or else the folders of an open bucket that it lies in."""
+    if tiles := tiles_in(path.name):
+        return tiles
+    found = _TILE_FOLDERS.search(path.absolute().as_posix())
+    return {f"T{found[1]:0>2}{found[2]}{found[3]}"} if found else set()
 
 
 def tile_named(path: Path) -> str | None:
