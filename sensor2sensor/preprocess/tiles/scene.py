@@ -15,7 +15,7 @@ from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.parallel import AtOnce
 from sensor2sensor.preprocess.quicklooks.render import display_bands, scene_picture
-from sensor2sensor.preprocess.tiles.cut import Cutter
+from sensor2sensor.preprocess.tiles.cut import SHIFTS, Cutter
 from sensor2sensor.preprocess.tiles.folder import SceneLog, TileFolder
 from sensor2sensor.preprocess.tiles.overlay import drawn_of, is_current, overlay_png
 from sensor2sensor.preprocess.tiles.pair import OpenPair, PartnerError, overview_reduction
@@ -36,7 +36,8 @@ class SceneResult:
         skipped: it was there already.
         tiles: how many it has.
         reasons: positions rejected, by reason.
-        exhausted: no further position is left to try.
+        exhausted: no further position is left to try, or worth it.
+        by_shifts: it is not, for so many in a row were shifted too far.
         cloud_known: whether anything tells where it is cloudy.
         lacks_mask: no file of ``--cloud-mask`` is there for it, or for a part of it.
         passed_over: a line for each partner that could not be used.
@@ -48,6 +49,7 @@ class SceneResult:
     tiles: int
     reasons: dict[str, int] = field(default_factory=dict)
     exhausted: bool = False
+    by_shifts: bool = False
     cloud_known: bool = True
     lacks_mask: bool = False
     passed_over: tuple[str, ...] = ()
@@ -152,6 +154,7 @@ def _result(log: SceneLog, pair: OpenPair, *, skipped: bool) -> SceneResult:
         tiles=len(log.rows),
         reasons=reasons,
         exhausted=exhausted,
+        by_shifts=log.facts.get("ended_by") == SHIFTS,
         cloud_known=pair.cloud_known,
         lacks_mask=pair.lacks_mask,
     )
