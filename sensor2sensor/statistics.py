@@ -1,7 +1,7 @@
 """``statistics``: mean, deviation, extremes and quantiles of every band of data sets, by split.
 
-Exact, over every value that is stored: a swath's pixel or a repeated value counts as often as it
-stands in the records. ``dataset.json`` keeps those of train alone.
+Exact, over every value that is used: a swath's pixel that a target pixel takes counts once, and a
+repeated value as often as it stands in the records. ``dataset.json`` keeps those of train alone.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def write_tiles(
         for name, data in made.items():
             (folder / name).write_bytes(data)
             listed[name] = files.sha256(folder / name)
-        rows.append(_tile_row(stem, tile, place, listed, with_s3=with_s3))
+        rows.append(_tile_row(stem, tile, place, listed, with_s3=with_s3, seed=seed))
     write_table(folder, rows)
     files.write_json(
         folder / "manifest.json",
@@ -163,7 +163,7 @@ def _aligned(layers: dict[str, np.ndarray], moved_m: tuple[float, float]) -> byt
 
 
 def _tile_row(
-    stem: str, tile: FakeTile, place: Grid, listed: dict[str, str], *, with_s3: bool
+    stem: str, tile: FakeTile, place: Grid, listed: dict[str, str], *, with_s3: bool, seed: int
 ) -> TileRow:
     return TileRow(
         tile=stem,
@@ -178,7 +178,7 @@ def _tile_row(
         s2="S2A_MSIL1C_20221005T115411.SAFE",
         s2date=tile.s2date,
         s3="2022/10/S3A_OL_1_EFR____20221005T120000.SEN3" if with_s3 else None,
-        time_gap_h=0.5 if with_s3 else None,
+        time_gap_h=0.5 + seed if with_s3 else None,  # other pixels are those of another pass
         shift_m=tile.shift_m if with_s3 else None,
         shift_quality=tile.shift_quality if with_s3 else None,
         margin_px=0,

@@ -252,18 +252,23 @@ def _faults(
         client.wait_for_workers(1, timeout=ANSWER_S)
     except TimeoutError:
         address = client.scheduler.address
-        hint = f"start some first: dask worker {address} --nthreads 1 --nworkers N"
+        hint = f"start some first: python -m dask worker {address} --nthreads 1 --nworkers N"
         yield f"--scheduler {address}", ("it has no worker", hint)
+        return
+    # "python -m dask", unlike "dask", finds the package of the folder it is started in.
+    hint = "install this package there, or start it in the checkout with python -m dask"
+    try:
+        client.run_on_scheduler(_python)
+    except Exception as error:  # whatever cannot be loaded there
+        what = f"the scheduler cannot pass work on ({parallel.reason_of(error)})"
+        yield client.scheduler.address, (what, hint)
         return
     threads = client.nthreads()
     for address, found in client.run(_look, folders, on_error="return").items():
         where = f"worker {address}"
         if isinstance(found, BaseException):
             said = parallel.reason_of(found)
-            yield (
-                address,
-                (f"cannot work for this run ({said})", "install this package there"),
-            )
+            yield address, (f"cannot work for this run ({said})", hint)
         elif found["python"] != _python() or found["code"] != code():
             what = f"sensor2sensor {found['version']} in Python {found['python']}"
             hint = "start it with the installation that this command has"

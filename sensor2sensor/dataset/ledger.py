@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Hashable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sensor2sensor.core.errors import DatasetError, InputError
 
 SPLIT_FILE = "split.csv"
 DROPPED, REFUSED = "dropped", "refused"
+_DOUBLE = "double: the same tile as "  # … ``<name>``, of another inventory
 _GUARD = "guard: "  # how the reason of a tile starts that lies too near to another split
 # The third part of a product's name is the start of its datatake, not of the product.
 _PRODUCT = re.compile(r"(S2[A-Z])_(?:MSI[A-Z0-9]+_)?(\d{8}T\d{6})")
@@ -76,10 +78,32 @@ class SplitRow:
         """The overpass, from the name where not recorded, else ``<inventory>/<scene>``."""
         return self.overpass or overpass_in(self.name) or f"{self.inventory}/{self.scene}"
 
+    @property
+    def double_of(self) -> str:
+        """The tile of another inventory that it was dropped for; empty where it was not."""
+        told = self.split == DROPPED and self.reason.startswith(_DOUBLE)
+        return self.reason.removeprefix(_DOUBLE) if told else ""
+
+    @property
+    def looks(self) -> tuple[Hashable, ...]:
+        """By what it is known as one tile, whoever lists it: its file, or its look at its place.
+
+        Two passes of Sentinel-3 over one scene of Sentinel-2 have other gaps: they are two tiles.
+        """
+        of_file = (self.source_sha256,) if self.source_sha256 else ()
+        if self.epsg is None:
+            return of_file
+        return (*of_file, (self.seen_by, self.epsg, self.ulx_m, self.uly_m, self.time_gap_h))
+
 
 def guard_reason(guard_m: float) -> str:
     """Why a tile is dropped whose guard, and not itself, touches another split."""
     return f"{_GUARD}a block of another split within {guard_m:g} m"
+
+
+def double_reason(name: str) -> str:
+    """Why a tile is dropped that another inventory of the data set has, under that name."""
+    return f"{_DOUBLE}{name}"
 
 
 def overpass_in(name: str) -> str:

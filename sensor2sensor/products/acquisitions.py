@@ -155,7 +155,7 @@ def parts_of(groups: Sequence[Sequence[S2Product]]) -> list[str]:
 
 
 def _s2_groups(products: list[S2Product]) -> list[list[S2Product]]:
-    best_first = _with_starts(sorted(products, key=_s2_rank, reverse=True))
+    best_first = _with_starts(sorted(products, key=s2_rank, reverse=True))
     parts: dict[object, list[list[S2Product]]] = {}
     for product in best_first:
         groups = parts.setdefault((product.acquisition, product.level), [])
@@ -208,9 +208,9 @@ def _same_ground(product: S2Product, better: S2Product) -> bool:
     """Whether a better product of the same datatake and tile shows what this one shows."""
     crs = f"EPSG:{next(iter(better.grids.values())).epsg}"
     one, other = project(product.footprint, crs), project(better.footprint, crs)
-    shared = one.intersection(other).area
     if product.datastrip and product.datastrip == better.datastrip:
-        return bool(shared >= _SAME_STRIP_SHARE * min(one.area, other.area))
+        return _alike(one, other)
+    shared = one.intersection(other).area
     # Outlines of items may be wider than what was seen, and no two parts are made at once.
     if "" in (product.datastrip, better.datastrip) and "COG" in (product.layout, better.layout):
         at_once = abs(product.generation_time - better.generation_time) < _ONE_SECOND
@@ -218,7 +218,31 @@ def _same_ground(product: S2Product, better: S2Product) -> bool:
     return bool(shared >= _SAME_GROUND_SHARE * one.area)
 
 
-def _s2_rank(product: S2Product) -> tuple[object, ...]:
+def shown_by(footprint: Any, others: Sequence[Any], epsg: int) -> bool:
+    """Whether products together show the ground of another of their datatake and tile.
+
+    Args:
+        footprint: of that other one, longitude and latitude.
+        others: footprints.
+        epsg: of the tile's grid.
+    """
+    from shapely import union_all
+
+    one, *rest = (project(shown, f"EPSG:{epsg}") for shown in (footprint, *others))
+    return bool(one.intersection(union_all(rest)).area >= _SAME_GROUND_SHARE * one.area)
+
+
+def same_part(footprint: Any, other: Any, epsg: int) -> bool:
+    """Whether products that a better one shows hold one part of its tile, not two."""
+    return _alike(project(footprint, f"EPSG:{epsg}"), project(other, f"EPSG:{epsg}"))
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return bool(one.intersection(other).area >= _SAME_STRIP_SHARE * min(one.area, other.area))
+
+
+def s2_rank(product: S2Product) -> tuple[object, ...]:
+    """The better a product of one acquisition, the larger; first of all by its baseline."""
     # Baselines 99.xx are those of commissioning: never better than an operational one. What does
     # not say its baseline, or when its datatake began, comes after what does.
     known = 0 if product.baseline.startswith("99") else 1

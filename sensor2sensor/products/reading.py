@@ -86,15 +86,18 @@ def product_name(root: xml.Element, path: str, suffix: str) -> str:
 
 def time_at(root: xml.Element, path: str) -> datetime:
     """The UTC time in an element; ProductError names it when it is none of a Sentinel's."""
-    text = root.string(path)
+    return sentinel_time(root.string(path), f"element {path}", root.where)
+
+
+def sentinel_time(text: str, key: str, where: str) -> datetime:
+    """The UTC time in a text; ProductError names its key when it is none of a Sentinel's."""
     try:
         time = parse_utc(text)
     except InputError as error:
-        raise ProductError(f"element {path} is {text!r}, not a time", where=root.where) from error
+        raise ProductError(f"{key} is {text!r}, not a time", where=where) from error
     # 0001-01-01 and 9999-12-31 stand for "unknown"; a window around them leaves the calendar.
     if time.year not in YEARS:
-        what = f"element {path} is {text!r}, no time of a Sentinel"
-        raise ProductError(what, where=root.where)
+        raise ProductError(f"{key} is {text!r}, no time of a Sentinel", where=where)
     return time
 
 
@@ -228,3 +231,52 @@ def geojson_polygon(geometry: object, where: str) -> Any:
     if not found.area > 0.0:
         raise ProductError("geometry has no area", where=where)
     return found
+
+
+def finite_number(value: object, key: str, where: str) -> float:
+    """A number of a JSON file; ProductError names the key that holds anything else."""
+    sound = isinstance(value, int | float) and not isinstance(value, bool)
+    # Compared as it is: an integer may be larger than any float.
+    if not sound or not abs(value) < 1e12:  # type: ignore[arg-type]
+        raise ProductError(f"{key} is {value!r:.60}, not a number", where=where)
+    return float(value)  # type: ignore[arg-type]
+
+
+class Said:
+    """Values of a JSON object by key, of the type they must have."""
+
+    def __init__(self, given: Mapping[str, Any], where: str) -> None:
+        self.given, self.where = given, where
+
+    def text(self, key: str) -> str | None:
+        """A text that is not empty; None where the key is absent."""
+        value = self.given.get(key)
+        if value is None or (isinstance(value, str) and value):
+            return value
+        raise ProductError(f"{key} is {value!r}, not a text", where=self.where)
+
+    def first_text(self, keys: tuple[str, ...]) -> str | None:
+        """The text of the first key that is there."""
+        return next(filter(None, map(self.text, keys)), None)
+
+    def first_flag(self, keys: tuple[str, ...]) -> bool | None:
+        """True or false by the first key that is there."""
+        for key in keys:
+            value = self.given.get(key)
+            if isinstance(value, bool):
+                return value
+            if value is not None:
+                raise ProductError(f"{key} is {value!r}, not true or false", where=self.where)
+        return None
+
+    def number(self, key: str) -> float | None:
+        """A finite number; None where the key is absent."""
+        value = self.given.get(key)
+        return None if value is None else finite_number(value, key, self.where)
+
+    def time(self, key: str) -> datetime:
+        """A UTC time of a Sentinel, which must be there."""
+        text = self.text(key)
+        if text is None:
+            raise ProductError(f"{key} is missing", where=self.where)
+        return sentinel_time(text, key, self.where)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.products.bands import S2_BANDS, S2_NATIVE_RESOLUTION_M
-from sensor2sensor.products.reading import Checksum, ListedFile
+from sensor2sensor.products.reading import Checksum, ListedFile, finite_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,15 +29,6 @@ class Coding:
 
     scale: float
     offset: float
-
-
-def finite_number(value: object, key: str, where: str) -> float:
-    """A number of a JSON file; ProductError names the key that holds anything else."""
-    sound = isinstance(value, int | float) and not isinstance(value, bool)
-    # Compared as it is: an integer may be larger than any float.
-    if not sound or not abs(value) < 1e12:  # type: ignore[arg-type]
-        raise ProductError(f"{key} is {value!r:.60}, not a number", where=where)
-    return float(value)  # type: ignore[arg-type]
 
 
 def band_of(key: str) -> str:

@@ -26,6 +26,7 @@ from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.watched import AND_OTHERS, listening
 from sensor2sensor.products.bands import S2_BANDS
 from sensor2sensor.products.s2_described import Described, read_json
+from sensor2sensor.products.s2_identity import claim_of_product, offsets_apart, require_one_tile
 from sensor2sensor.products.s2_metadata import (
     FIRST_WITH_OFFSETS,
     KNOWN_BASELINES,
@@ -99,16 +100,31 @@ def radiometry(
     Raises:
         ProductError: nothing tells the offset, or what does cannot be.
     """
-    if (own := _said(files)) is not None:
-        return own
+    if (word := _said(files)) is not None:
+        return word
     if described.applied:
         return _applied(files, described, images, numbers)
+    own = product_xml if described.applied is None and as_made(images) else None
+    _require_one_offset(files, described, own)
     stated = _by_item(files, described, images)
     if stated is not None:
         return stated
-    if product_xml is not None and described.applied is None and _as_made(images):
-        return _by_product(product_xml)
+    if own is not None:
+        return _by_product(own)
     return _by_baseline(files, described, images)
+
+
+def _require_one_offset(
+    files: ProductFiles, described: Described, product_xml: Element | None
+) -> None:
+    """ProductError, with both, where two descriptions are of baselines with different offsets."""
+    claims = [*described.claims, *([] if product_xml is None else [claim_of_product(product_xml)])]
+    require_one_tile(claims, str(files.path))
+    if (apart := offsets_apart(claims)) is not None:
+        what = f"contradicts itself in its baseline, and so its offset: {apart[0].said}"
+        raise ProductError(
+            f"{what}, and {apart[1].said}", where=files.path, hint=f"fetch it again, or {_SAY_SO}"
+        )
 
 
 def _uniform(
@@ -244,7 +260,7 @@ def _by_product(root: Element) -> Radiometry:
     return Radiometry(stated_quantification(root, level), offsets, "product XML", warnings)
 
 
-def _as_made(images: Mapping[str, str]) -> bool:
+def as_made(images: Mapping[str, str]) -> bool:
     """Whether images are as the ground segment made them; GeoTIFFs were made of them by others."""
     return all(name.lower().endswith(".jp2") for name in images.values())
 
@@ -255,7 +271,7 @@ def _by_baseline(
     baseline = _known(described)
     if baseline in KNOWN_BASELINES and baseline < FIRST_WITH_OFFSETS:
         return _uniform(0.0, "baseline")
-    if baseline in KNOWN_BASELINES and (_as_made(images) or described.applied is False):
+    if baseline in KNOWN_BASELINES and (as_made(images) or described.applied is False):
         return _uniform(STANDARD_OFFSET, "baseline")
     lacking = "no STAC item"
     if described.footprint is not None:  # items alone give it in degrees

@@ -3,7 +3,8 @@
 Either a STAC item (Earth Search: `S2B_33TWL_20230810_0_L2A.json` beside COGs), in the words of any
 of its versions, or the files of a tile of the buckets `sentinel-s2-l1c` and `sentinel-s2-l2a`:
 `metadata.xml`, which is MTD_TL.xml, `tileInfo.json` and `productInfo.json`. Whatever is absent or
-senseless ends in a ProductError naming file and key.
+senseless ends in a ProductError naming file and key, and what contradicts itself in one naming both
+(`s2_identity`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,32 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sensor2sensor.core.errors import InputError, ProductError
-from sensor2sensor.core.times import format_utc, parse_utc
-from sensor2sensor.products.reading import YEARS, ListedFile, geojson_polygon
-from sensor2sensor.products.s2_assets import Coding, codings, corner, finite_number, images, listed
+from sensor2sensor.core.errors import ProductError
+from sensor2sensor.products.reading import (
+    ListedFile,
+    Said,
+    finite_number,
+    geojson_polygon,
+    sentinel_time,
+)
+from sensor2sensor.products.s2_assets import Coding, codings, corner, images, listed
+from sensor2sensor.products.s2_identity import (
+    NAME,
+    PRODUCT,
+    TILE_ID,
+    Claim,
+    believed_baseline,
+    claims_of_item,
+    claims_of_tile,
+    level_of,
+    platform_of,
+    require_one_tile,
+    tile_id,
+    tile_of,
+)
 from sensor2sensor.products.s2_tile import TileFacts, tile_facts
 
 if TYPE_CHECKING:
@@ -27,21 +47,12 @@ if TYPE_CHECKING:
     from sensor2sensor.core.xml import Element
 
 MAX_JSON_BYTES = 4 * 2**20
-# One fact had several names: Earth Search v0, v1 and Collection 1, and stactools.
-_PRODUCT = ("s2:product_uri", "s2:product_title", "sentinel:product_id", "title")
-_BASELINE = ("s2:processing_baseline", "sentinel:processing_baseline", "processing:version")
+# One fact had several names: Earth Search v0 and v1, and stactools.
 _APPLIED = (
     "earthsearch:boa_offset_applied",
     "sentinel:boa_offset_applied",
     "sentinel2:boa_offset_applied",
 )
-_NAME = re.compile(
-    r"(S2[A-D])_MSI(L1C|L2A)_(\d{8}T\d{6})_N(\d\d)(\d\d)_R\d{3}_T(\d{2}[A-Z]{3})_(\d{8}T\d{6})"
-)
-_TILE_ID = re.compile(
-    r"(S2[A-D])_\w+_(L1C|L2A)_TL_.{4}_(\d{8}T\d{6})_A\d{6}_T(\d{2}[A-Z]{3})_N(\d\d\.\d\d)"
-)
-_DATATAKE = timedelta(hours=2)  # a tile is sensed within half an hour of its start
 _TAKE = re.compile(r"GS2[A-D]_(\d{8}T\d{6})_")
 _STRIP = re.compile(r"_S(\d{8}T\d{6})(?:_|$)")
 
@@ -58,6 +69,7 @@ class Described:
         epsg: of the tile; None where the images alone know it.
         corner: upper left of the tile, x and y in metres; None where the images alone know it.
         data: outline of what was seen in the tile's own metres; None where `footprint` is given.
+        claims: what each description says of baseline, platform, level, tile and time.
     """
 
     sources: tuple[str, ...]
@@ -80,6 +92,7 @@ class Described:
     codings: Mapping[str, Coding] = field(default_factory=dict)
     listed: tuple[ListedFile, ...] = ()
     xml: TileFacts | None = None
+    claims: tuple[Claim, ...] = ()
 
 
 def read_json(files: ProductFiles, name: str) -> dict[str, Any]:
@@ -110,10 +123,11 @@ def is_item(content: Mapping[str, Any]) -> bool:
 
 def of_item(files: ProductFiles, name: str, item: Mapping[str, Any]) -> Described:
     """The facts of a STAC item."""
-    said = _Said(item["properties"], files.where(name))
-    named = _NAME.search(said.first_text(_PRODUCT) or "")
+    said = Said(item["properties"], files.where(name))
+    named = NAME.search(said.first_text(PRODUCT) or "")
     time = said.time("datetime")
-    _require_named(said, named, time, str(item.get("id", "")))
+    claims = claims_of_item(said, time, str(item.get("id", "")))
+    require_one_tile(claims, said.where)
     assets = {key: one for key, one in item["assets"].items() if isinstance(one, dict)}
     epsg = said.number("proj:epsg") or _code(said.given.get("proj:code"))
     strip = _STRIP.search(said.text("s2:datastrip_id") or "")
@@ -126,10 +140,10 @@ def of_item(files: ProductFiles, name: str, item: Mapping[str, Any]) -> Describe
         # By the item: the numbers of a COG may be others than those of the product it is made of.
         name=_safe_id(item.get("id"), files.where(name)),
         level=_level(said, named, str(item.get("id", ""))),
-        platform=_platform(said),
-        baseline=_baseline(said, named),
-        sensing_start=_parsed(begun, "the datatake", said.where) if begun else time,
-        generation_time=_parsed(made, "s2:generation_time", said.where) if made else time,
+        platform=platform_of(said),
+        baseline=believed_baseline(claims),
+        sensing_start=sentinel_time(begun, "the datatake", said.where) if begun else time,
+        generation_time=sentinel_time(made, "s2:generation_time", said.where) if made else time,
         tile=_tile(said, named),
         tile_time=time,
         datastrip=strip[1] if strip else "",
@@ -141,6 +155,7 @@ def of_item(files: ProductFiles, name: str, item: Mapping[str, Any]) -> Describe
         images=images(assets),
         codings=codings(assets, said.where),
         listed=listed(assets),
+        claims=claims,
     )
 
 
@@ -161,14 +176,16 @@ def of_tile(
     facts = tile_facts(xml[1]) if xml else None
     sources = tuple(one[0] for one in (xml, tile_info, product_info) if one)
     where = files.where(sources[0])
-    tile = _Said(tile_info[1] if tile_info else {}, files.where(tile_info[0]) if tile_info else "")
-    product = _Said(product_info[1] if product_info else {}, where)
+    tile = Said(tile_info[1] if tile_info else {}, files.where(tile_info[0]) if tile_info else "")
+    product = Said(product_info[1] if product_info else {}, where)
     title = tile.text("productName") or product.text("name") or ""
-    named = _NAME.search(title)
-    identified = _TILE_ID.search(_tile_id(xml[1])) if xml else None
+    named = NAME.search(title)
+    identified = TILE_ID.search(tile_id(xml[1])) if xml else None
     if named is None and identified is None:
         what = "names no product (TILE_ID, or productName of tileInfo.json)"
         raise ProductError(what, where=where, hint="fetch productInfo.json and tileInfo.json too")
+    claims = claims_of_tile(files, xml, tile_info, product_info)
+    require_one_tile(claims, str(files.path))
     strip = facts.datastrip if facts else ""
     if not strip and isinstance(of_strip := tile.given.get("datastrip"), dict):
         found = _STRIP.search(str(of_strip.get("id", "")))
@@ -176,9 +193,8 @@ def of_tile(
     time = facts.tile_time if facts else tile.time("timestamp")
     taken = _TAKE.match(product.text("datatakeIdentifier") or "")
     begun = named[3] if named else taken[1] if taken else strip
-    start = _parsed(begun, "sensing start", where) if begun else time
+    start = sentinel_time(begun, "sensing start", where) if begun else time
     mgrs = named[6] if named else identified[4] if identified else ""
-    baseline = f"{named[4]}.{named[5]}" if named else identified[5] if identified else None
     made = named[7] if named else identified[3] if identified else ""
     cloud = _cloud_of_xml(xml[1]) if xml else None
     cloud = tile.number("cloudyPixelPercentage") if cloud is None else cloud
@@ -189,9 +205,9 @@ def of_tile(
         name=named[0] if named else identified[0] if identified else "",
         level=named[2] if named else identified[2] if identified else "",
         platform=named[1] if named else identified[1] if identified else "",
-        baseline=baseline,
+        baseline=believed_baseline(claims),
         sensing_start=start,
-        generation_time=_parsed(made, "generation time", where),
+        generation_time=sentinel_time(made, "generation time", where),
         tile=f"T{mgrs}",
         tile_time=time,
         datastrip=strip,
@@ -200,10 +216,11 @@ def of_tile(
         epsg=grid.epsg if grid else None,
         corner=(grid.ulx_m, grid.uly_m) if grid else _origin(tile),
         xml=facts,
+        claims=claims,
     )
 
 
-def _origin(tile: _Said) -> tuple[float, float] | None:
+def _origin(tile: Said) -> tuple[float, float] | None:
     """The upper left corner that a tileInfo.json gives."""
     given = tile.given.get("tileOrigin")
     place = given.get("coordinates") if isinstance(given, dict) else None
@@ -213,55 +230,10 @@ def _origin(tile: _Said) -> tuple[float, float] | None:
     return x_m, y_m
 
 
-class _Said:
-    """Values of a JSON object by key, of the type they must have."""
-
-    def __init__(self, given: Mapping[str, Any], where: str) -> None:
-        self.given, self.where = given, where
-
-    def text(self, key: str) -> str | None:
-        value = self.given.get(key)
-        if value is None or (isinstance(value, str) and value):
-            return value
-        raise ProductError(f"{key} is {value!r}, not a text", where=self.where)
-
-    def first_text(self, keys: tuple[str, ...]) -> str | None:
-        return next(filter(None, map(self.text, keys)), None)
-
-    def first_flag(self, keys: tuple[str, ...]) -> bool | None:
-        for key in keys:
-            value = self.given.get(key)
-            if isinstance(value, bool):
-                return value
-            if value is not None:
-                raise ProductError(f"{key} is {value!r}, not true or false", where=self.where)
-        return None
-
-    def number(self, key: str) -> float | None:
-        value = self.given.get(key)
-        return None if value is None else finite_number(value, key, self.where)
-
-    def time(self, key: str) -> datetime:
-        text = self.text(key)
-        if text is None:
-            raise ProductError(f"{key} is missing", where=self.where)
-        return _parsed(text, key, self.where)
-
-
 def _fraction(percent: float, key: str, where: str) -> float:
     if not 0.0 <= percent <= 100.0:
         raise ProductError(f"{key} is {percent:g}, no percentage", where=where)
     return percent / 100.0
-
-
-def _parsed(text: str, key: str, where: str) -> datetime:
-    try:
-        time = parse_utc(text)
-    except InputError as error:
-        raise ProductError(f"{key} is {text!r}, not a time", where=where) from error
-    if time.year not in YEARS:
-        raise ProductError(f"{key} is {text!r}, no time of a Sentinel", where=where)
-    return time
 
 
 def _safe_id(value: object, where: str) -> str:
@@ -270,57 +242,18 @@ def _safe_id(value: object, where: str) -> str:
     return value
 
 
-def _level(said: _Said, named: re.Match[str] | None, name: str) -> str:
-    kind = said.text("s2:product_type") or said.text("product:type") or ""
-    found = re.search(r"(?:S2MSI|_L)(1C|2A)$", kind) or re.search(r"_L(1C|2A)$", name)
-    if found is None and named is None:
-        raise ProductError("s2:product_type is missing, so the level is unknown", where=said.where)
-    return f"L{found[1]}" if found else named[2] if named else ""
-
-
-def _require_named(said: _Said, named: re.Match[str] | None, time: datetime, name: str) -> None:
-    """ProductError where an item names another product than the one it describes."""
-    if named is None:
-        return
-    own = _platform(said), _level(said, named, name), _tile(said, named)
-    apart = abs(time - _parsed(named[3], _PRODUCT[0], said.where))
-    if own != (named[1], named[2], f"T{named[6]}") or apart > _DATATAKE:
-        what = f"names the product {named[0]}, and says itself {' '.join(own)}, {format_utc(time)}"
-        raise ProductError(what, where=said.where, hint="fetch it again")
-
-
-def _baseline(said: _Said, named: re.Match[str] | None) -> str | None:
-    text = said.first_text(_BASELINE)
-    if text is not None and re.fullmatch(r"\d\d\.\d\d", text):
-        return text
-    return f"{named[4]}.{named[5]}" if named else None
-
-
-def _platform(said: _Said) -> str:
-    text = said.text("platform") or ""
-    found = re.fullmatch(r"(?:sentinel-2|s2)([a-d])", text.lower())
+def _level(said: Said, named: re.Match[str] | None, name: str) -> str:
+    found = level_of(said, name) or (named[2] if named else None)
     if found is None:
-        raise ProductError(f"platform is {text!r}, no Sentinel-2", where=said.where)
-    return f"S2{found[1].upper()}"
+        raise ProductError("s2:product_type is missing, so the level is unknown", where=said.where)
+    return found
 
 
-def _tile(said: _Said, named: re.Match[str] | None) -> str:
-    # Zones below 10 come with one digit (MGRS-1WCQ).
-    found = re.fullmatch(r"MGRS-(\d{1,2})([A-Z]{3})", said.text("grid:code") or "")
-    if found is not None:
-        return f"T{int(found[1]):02d}{found[2]}"
-    if named is not None:
-        return f"T{named[6]}"
-    for space in ("mgrs", "sentinel", "s2"):
-        parts = [said.given.get(f"{space}:{one}") for one in ("utm_zone", "latitude_band")]
-        square = said.given.get(f"{space}:grid_square")
-        text = f"T{parts[0]:0>2}{parts[1]}{square}"
-        if re.fullmatch(r"T\d{2}[A-Z]{3}", text):
-            return text
-    tile = (said.text("s2:mgrs_tile") or "").removeprefix("T")
-    if not re.fullmatch(r"\d{2}[A-Z]{3}", tile):
+def _tile(said: Said, named: re.Match[str] | None) -> str:
+    found = tile_of(said) or (f"T{named[6]}" if named else None)
+    if found is None:
         raise ProductError("grid:code is missing, so the tile is unknown", where=said.where)
-    return f"T{tile}"
+    return found
 
 
 def _code(value: object) -> float | None:
@@ -334,11 +267,6 @@ def _footprint(geometry: object, where: str) -> Any:
     if max(abs(south), abs(north)) > 90.0 or max(abs(west), abs(east)) > 360.0:
         raise ProductError("geometry has an impossible latitude", where=where)
     return found
-
-
-def _tile_id(root: Element) -> str:
-    general = root.require("General_Info")
-    return next((one.text for one in general.children() if one.name == "TILE_ID"), "")
 
 
 def _cloud_of_xml(root: Element) -> float | None:

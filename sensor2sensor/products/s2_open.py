@@ -35,7 +35,7 @@ from sensor2sensor.products.bands import (
 )
 from sensor2sensor.products.reading import read_xml
 from sensor2sensor.products.s2_assets import band_of
-from sensor2sensor.products.s2_coding import radiometry, told
+from sensor2sensor.products.s2_coding import as_made, radiometry, told
 from sensor2sensor.products.s2_described import (
     Described,
     is_item,
@@ -44,9 +44,11 @@ from sensor2sensor.products.s2_described import (
     read_json,
 )
 from sensor2sensor.products.s2_files import TILE_XML
+from sensor2sensor.products.s2_identity import claims_of_tile
 from sensor2sensor.products.s2_images import elsewhere, open_raster
 from sensor2sensor.products.s2_metadata import LEVELS, renew
-from sensor2sensor.products.s2_radiometry import overview_of, scene_of
+from sensor2sensor.products.s2_outline import NODATA, outline_in_degrees
+from sensor2sensor.products.s2_radiometry import overview_of
 from sensor2sensor.products.s2_tile import RESOLUTIONS_M, derived_grids
 
 if TYPE_CHECKING:
@@ -59,7 +61,6 @@ if TYPE_CHECKING:
 
 _PRODUCT_XML = re.compile(r"(?:product_metadata|MTD_MSIL(?:1C|2A))\.xml", re.IGNORECASE)
 _MOST_JSONS = 8  # an item among a few others: a folder of hundreds is none of a product
-NODATA = 0
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,10 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
     if not bands:
         hint = "a band is called B04.tif or red.tif, or as its item names it"
         raise ProductError("holds no spectral band", where=files.path, hint=hint)
+    if papers.item is not None and as_made(bands):
+        # Without a COG its item and the tile's own papers speak of the same images.
+        beside = claims_of_tile(files, papers.tile_xml, papers.tile_info, papers.product_info)
+        described = replace(described, claims=(*described.claims, *beside))
     numbers = partial(_numbers, files, grids, images)
     coded = radiometry(files, described, bands, papers.product_xml, numbers)
     told(files.path.name, coded.warnings)
@@ -126,7 +131,7 @@ def open_fields(files: ProductFiles) -> dict[str, Any]:
         "generation_time": described.generation_time,
         "tile": described.tile,
         "cloud_fraction": described.cloud_fraction,
-        "footprint": _footprint(files, described, grids, images),
+        "footprint": outline_in_degrees(files, described, grids, images),
         "quantification": coded.quantification,
         "offsets": coded.offsets,
         "wavelengths_nm": S2_PLATFORM_WAVELENGTHS_NM.get(described.platform, S2_WAVELENGTHS_NM),
@@ -287,34 +292,6 @@ def _require_same_ground(grid: Grid, first: Grid, described: Described, where: s
     far = max(abs(one - other) for one, other in zip(at, its, strict=True))
     if (grid.ulx_m, grid.uly_m) != (x_m, y_m) or far >= coarse_m or grid.epsg != tile.epsg:
         raise elsewhere(grid, tile, where)
-
-
-def _footprint(
-    files: ProductFiles,
-    described: Described,
-    grids: Mapping[int, Grid],
-    images: Mapping[tuple[str, int], str],
-) -> Any:
-    from sensor2sensor.geo.footprints import unproject
-
-    if described.footprint is not None:
-        return described.footprint
-    seen = _seen(files, grids, images) if described.data is None else described.data
-    return unproject(seen, next(iter(grids.values())).epsg)
-
-
-def _seen(
-    files: ProductFiles, grids: Mapping[int, Grid], images: Mapping[tuple[str, int], str]
-) -> Any:
-    """The outline of what was seen, in the tile's metres, by the pixels of its coarsest band.
-
-    A part of a tile would pass for a copy of the other one, if it counted as the whole tile.
-    """
-    from sensor2sensor.geo.footprints import outline_of
-
-    size, name = max((size, name) for (band, size), name in images.items() if band in S2_BANDS)
-    grid = grids[size]
-    return outline_of(scene_of(files, name, grid) != NODATA, grid)
 
 
 def _masks(files: ProductFiles, described: Described) -> dict[str, str]:

@@ -238,6 +238,8 @@ class Source(Protocol):
             as in the tables that step 50 has always written.
         looks_for_shift: Whether the shift between inputs and targets is looked for
             (``writer.alignment``), because they are to lie on one ground pixel for pixel.
+        one_look_one_tile: Whether samples of one file, or of one look at one place, are one sample,
+            which counts once whichever listings have it (step 50, whose inventories overlap).
         command: The command line that makes it, for messages and provenance.
     """
 
@@ -251,6 +253,7 @@ class Source(Protocol):
     shared_target: bool = False
     reasons_with_names: bool = False
     looks_for_shift: bool = True
+    one_look_one_tile: bool = False
 
     def plan(self) -> Listing:
         """What there is. Reads names and tables, no pixels; called once a run.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import subprocess
 import sys
@@ -20,16 +19,15 @@ distributed = pytest.importorskip("distributed")
 
 @pytest.fixture(scope="module")
 def scheduler(repository):
-    """A scheduler in a process here, and two ``dask worker`` as a cluster's nodes run them."""
+    """A scheduler in a process here, and two workers as docs/clusters.md starts them on nodes."""
     with distributed.LocalCluster(
         n_workers=0, processes=False, dashboard_address=":0", host="127.0.0.1", protocol="tcp://",
         silence_logs=logging.CRITICAL,
     ) as made:  # fmt: skip
-        line = [sys.executable, "-m", "distributed.cli.dask_worker", made.scheduler_address]
+        line = [sys.executable, "-m", "dask", "worker", made.scheduler_address]
         line += ["--nthreads", "1", "--no-nanny", "--no-dashboard"]
-        own = {**os.environ, "PYTHONPATH": str(repository)}
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        workers = [subprocess.Popen(line, env=own, **quiet) for _ in range(2)]
+        workers = [subprocess.Popen(line, cwd=repository, **quiet) for _ in range(2)]
         try:
             yield made.scheduler_address
         finally:

@@ -14,6 +14,8 @@ from sensor2sensor.config.environment import load_environment
 from sensor2sensor.preprocess.inventory import run as inventory
 from sensor2sensor.preprocess.inventory.table import read_inventory
 from sensor2sensor.preprocess.quicklooks import run as quicklooks
+from sensor2sensor.products.s2_parts import open_parts
+from sensor2sensor.products.sentinel2 import open_s2
 from tests.fakes import World, make_frames
 from tests.unit.preprocess.tifs_archive import (
     CENTRE,
@@ -201,6 +203,63 @@ def test_frames_that_an_inventory_lists_apart_stay_so_and_their_tiles_current(at
     assert "each frame a pair of its own" in capsys.readouterr().out
     assert step40(root, "--quantity", "1", "--overlap", "0.3") == 0
     assert tree(root / "data" / "_tif") == before
+
+
+def _whole_tile(root: Path, baseline: str, hours: int) -> Path:
+    """Of the same datatake, received as one."""
+    strip = FIRST + timedelta(seconds=3)
+    options = {"baseline": baseline, "strip": strip, "generated": FIRST + timedelta(hours=hours)}
+    return scene(root / "s2", cloud=0.0, **options)
+
+
+def test_tiles_are_of_the_newer_parts_where_an_older_whole_tile_is_there(at, capsys):
+    root = at("parts")
+    old, listed = _whole_tile(root, "03.01", 3), inventory_of(root).rows
+    assert step40(root, "--quantity", "2") == 0
+    tiles = tree(root / "data" / "_tif")
+    for made_anew in (False, True):
+        if made_anew:
+            shutil.rmtree(root / "data")
+        capsys.readouterr()
+        assert step20(root) == 0
+        assert f"{old.name} is left out: " in capsys.readouterr().out
+        assert inventory_of(root).rows == listed
+    select(root, 0)
+    assert step40(root, "--quantity", "2") == 0
+    images = [name for name in tiles if name.endswith((".tif", ".npz"))]
+    found = tree(root / "data" / "_tif")
+    assert images and all(found[name] == tiles[name] for name in images)
+
+
+def test_what_an_older_whole_tile_alone_shows_is_taken_from_it(at):
+    root = at("parts")
+    shutil.rmtree(root / "data")
+    _, north = sorted((root / "s2").iterdir())
+    shutil.rmtree(north)
+    (new,) = (root / "s2").iterdir()
+    old = _whole_tile(root, "03.01", 3)
+    assert step20(root) == 0
+    (row,) = inventory_of(root).rows
+    assert row.s2_paths == (new.name, old.name) and row.baseline == "04.00"
+    assert 0.99 < row.overlap <= 1.0
+    values, _ = open_parts([new, old]).read_reflectance(["B02"], 10)
+    newer, _ = open_s2(new).read_reflectance(["B02"], 10)
+    assert np.isfinite(values).all() and np.isnan(newer).any()
+    seen = np.isfinite(newer)
+    assert (values[seen] == newer[seen]).all()
+
+
+@pytest.mark.parametrize(("baseline", "hours"), [("03.01", 3), ("05.11", 500)])
+def test_listed_parts_stay_whichever_whole_tile_comes(at, baseline, hours, capsys):
+    root = at("parts")
+    rows = inventory_of(root).rows
+    whole = _whole_tile(root, baseline, hours)
+    for _ in range(2):
+        capsys.readouterr()
+        assert step20(root) == 0
+        said = capsys.readouterr().out
+        assert whole.name in said and "is gone" not in said
+        assert inventory_of(root).rows == rows and not inventory_of(root).superseded
 
 
 def test_the_contact_sheet_shows_the_whole_scene_and_says_what_is_joined(at):

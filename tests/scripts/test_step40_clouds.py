@@ -204,7 +204,7 @@ def test_a_pattern_that_fits_nothing_is_said_and_one_that_fits_no_raster_is_name
     assert step40(both, "--quantity", "1", "--cloud-mask", "*_NOPE.tif") == 0
     told = "fits no file of these scenes, whose own masks were taken (2): scene 0000"
     assert told in capsys.readouterr().out
-    assert step40(both, "--quantity", "1", "--force", "--cloud-mask", "*MTD_TL.xml") == 1
-    said = capsys.readouterr().out
+    assert step40(both, "--quantity", "1", "--force", "--cloud-mask", "*MTD_TL.xml") == 2
+    said = capsys.readouterr().err
     assert "MTD_TL.xml" in said and "see whether --cloud-mask names what it should" in said
     assert "fetch" not in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
@@ -141,6 +142,7 @@ def test_tiles_beyond_a_limit_are_rejected_and_counted_by_reason(both, capsys, m
     counts = rejected(both, 128)
     assert counts["shift"] == len(sure) - len(near)
     assert counts["unknown shift"] == len(rows) - len(sure)
+    shutil.rmtree(folder_of(both, 128))
     assert step40(both, *asked, "--max-shift", "0", "--min-valid", str(shares[-1]), tile=128) == 1
     counts = rejected(both, 128)
     assert counts["invalid"] == sum(share < shares[-1] for share in shares)
@@ -169,8 +171,21 @@ def test_other_bands_than_the_inventory_has(both, capsys):
     assert row["tile"] == plain["tile"]  # the draw does not depend on bands
     with rasterio.open(folder_of(both) / f"{row['tile']}.tif") as tif:
         assert tif.descriptions[2:5] == ("B04", "B02", "Oa01")
-    assert step40(both, "--quantity", "1", "--bands", "B08", "--force") == 1
-    assert "lacks B08 at 10 m" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("slip", [("--bands", "B08"), ("--max-shift", "0")])
+def test_tiles_are_not_given_up_for_none(both, capsys, slip):
+    select(both, *scenes(both))
+    assert step40(both, "--quantity", "1") == 0
+    before = tree(folder_of(both))
+    capsys.readouterr()
+    assert step40(both, "--quantity", "1", *slip, "--force") == 2
+    told = capsys.readouterr().err
+    assert "with these options no scene gives a tile, so its 2 tiles of 2 scenes" in told
+    assert "lacks B08 at 10 m" in told or "raise --max-shift" in told
+    assert tree(folder_of(both)) == before
+    select(both, scenes(both)[0])
+    assert step40(both, "--quantity", "1", "--bands", "B04", "--force") == 0
 
 
 def test_a_rare_mask_is_drawn_more_often_and_weights_are_kept(both):

@@ -83,7 +83,7 @@ def door(words: list[str]) -> int:
         if name == "tests.fakes":
             generate._arguments(rest)
             return 0
-        assert name.startswith("benchmarks") or name in ("venv", "pip"), name
+        assert name.startswith("benchmarks") or name in ("venv", "pip", "dask"), name
         return 0 if "benchmarks" not in name else benchmark(name, rest)
     if name == "examples/getting_data.py":
         getting_data.arguments().parse_args(rest)

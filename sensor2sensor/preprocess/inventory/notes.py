@@ -24,6 +24,7 @@ def notes(options: Options, planned: Plan, inventory: Inventory, s2: Scan, s3: S
         *planned.notes,
         *_left_out(planned, s2),
         *_unusable(inventory),
+        *_twice(inventory),
         *_joined(inventory),
         *_divided(inventory),
         *_without_partner(planned, inventory, options.timediff_h, s3),
@@ -145,6 +146,18 @@ def _unusable(inventory: Inventory) -> list[str]:
         rest = len(notes) - _NAMED
         notes[_NAMED:] = [f"so are {rest} more listed products; the manifest names them (vanished)"]
     return notes
+
+
+def _twice(inventory: Inventory) -> list[str]:
+    """Scenes that share a product: what is left of one, and that whole again."""
+    usable = inventory.usable_scenes()
+    owners: dict[str, list[str]] = {}
+    for scene, rows in inventory.scenes().items():
+        if frozenset(rows[0].s2_paths) in usable:
+            for path in rows[0].s2_paths:
+                owners.setdefault(path, []).append(f"scene {scene:05d}")
+    shared = {" and ".join(scenes): path for path, scenes in owners.items() if len(scenes) > 1}
+    return [f"{scenes} share {path}: select one of them" for scenes, path in shared.items()]
 
 
 def _joined(inventory: Inventory) -> list[str]:

@@ -28,9 +28,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from sensor2sensor.core.times import format_utc, hours_between, hours_from
-from sensor2sensor.preprocess.inventory.joining import Paths, partners_of, runs_of, scenes_of
+from sensor2sensor.preprocess.inventory.joining import (
+    Paths,
+    Scenes,
+    distinct,
+    partners_of,
+    runs_of,
+    scenes_of,
+)
 from sensor2sensor.preprocess.inventory.joining import time_over as time_of_frames
-from sensor2sensor.preprocess.inventory.rows import InventoryRow
+from sensor2sensor.preprocess.inventory.rows import InventoryRow, in_a_cell
 from sensor2sensor.preprocess.inventory.sightings import Sighting
 from sensor2sensor.products.acquisitions import Acquisition, Leaders, acquisition_of
 
@@ -91,17 +98,18 @@ def plan(
     s2 = _choose(scenes, [path for row in kept for path in row.s2_paths], known)
     s3 = _choose(passes, [path for row in kept for path in row.s3_paths], known)
     kept = _timed(kept, scenes, passes)
-    there = [frozenset(row.s2_paths) for row in kept]
-    whole, apart = scenes_of(s2.chosen, there)
-    added = _new_rows(whole, s3.chosen, window, kept)
+    instead = _instead(s2.superseded, kept)
+    found = scenes_of(s2.chosen, [_scene_now(row, instead) for row in kept])
+    added = _new_rows(found.every, s3.chosen, window, kept)
+    stays, left_out = _shown(found)
     described = {**known, **{one.path: one.facts for one in scenes}}
     return Plan(
         [_described(row, described) for row in kept],
         [_described(row, described) for row in added],
-        {**s2.superseded, **s3.superseded},
-        [*s2.notes, *s3.notes, *_part_notes(whole, apart)],
-        {**s2.left_out, **s3.left_out},
-        whole,
+        {**instead, **s3.superseded},
+        [*s2.notes, *stays, *s3.notes, *_part_notes(found)],
+        {**s2.left_out, **left_out, **s3.left_out},
+        found.every,
     )
 
 
@@ -124,14 +132,52 @@ def first_scenes(planned: Plan, limit: int | None) -> tuple[Plan, int]:
     return replace(planned, added=numbered if later else planned.added), len(later)
 
 
-def _part_notes(scenes: Sequence[Sighting], apart: Sequence[Sequence[Sighting]]) -> list[str]:
-    together = [(one, sorted(one.paths), "joined to one scene") for one in scenes if one.joined]
-    why = "every part a scene of its own, as this inventory has listed them"
-    said = [*together, *((parts[0], [one.path for one in parts], why) for parts in apart)]
+def _instead(superseded: Mapping[str, str], rows: Sequence[InventoryRow]) -> dict[str, str]:
+    """What takes the place of what: not one part of a scene that of another, which is gone."""
+    whole: dict[str, Paths] = defaultdict(frozenset)
+    for row in rows:
+        if row.s2_joined:
+            whole |= {path: whole[path].union(row.s2_paths) for path in row.s2_paths}
+    return {old: new for old, new in superseded.items() if new not in whole.get(old, ())}
+
+
+def _scene_now(row: InventoryRow, superseded: Mapping[str, str]) -> Paths:
+    """The products of a listed scene; where one of several is gone, what stands for it."""
+    if not row.s2_joined:
+        return frozenset(row.s2_paths)
+    return frozenset(superseded.get(path, path) for path in row.s2_paths)
+
+
+def _shown(found: Scenes) -> tuple[list[str], dict[str, str]]:
+    """Notes on listed products that stay, and what is left out, by path, for which others."""
+    notes, left_out = [], {}
+    for one, others in found.shown:
+        by = in_a_cell(sorted(other.path for other in others))
+        if any(one.rank > other.rank for other in others):
+            notes.append(_stays(by, one.path))
+        else:
+            left_out[one.path] = by
+    return notes, left_out
+
+
+def _stays(path: str, newer: str) -> str:
+    return f"{path} stays in the inventory although {newer} is newer"
+
+
+def _part_notes(found: Scenes) -> list[str]:
+    apart = [one for scenes in found.apart for one in scenes]
+    together = [one for one in found.every if one.joined and one not in apart]
+    said = [([one], sorted(one.paths), "joined to one scene") for one in together]
+    for scenes in found.apart:
+        own = "every part a scene of its own"
+        how = f"in {len(scenes)} scenes" if any(one.joined for one in scenes) else own
+        named = sorted(in_a_cell(sorted(one.paths)) for one in scenes)
+        said.append((scenes, named, f"{how}, as this inventory has listed them"))
     return [
-        f"{one.acquisition.scope} of {one.acquisition.platform}, {format_utc(one.start)}, is in"
-        f" {len(paths)} products that each hold a part of it, {what}: {', '.join(paths)}"
-        for one, paths, what in said
+        f"{of[0].acquisition.scope} of {of[0].acquisition.platform}, {format_utc(of[0].start)}, is"
+        f" in {len({path for one in of for path in one.paths})} products that each hold a part of"
+        f" it, {how}: {', '.join(named)}"
+        for of, named, how in said
     ]
 
 
@@ -218,25 +264,27 @@ def _choose(
     for product in products:
         if not product.newest:
             groups.setdefault(leaders.of(product.acquisition), []).append(product)
-    chosen: dict[Acquisition, Sighting] = {}
+    chosen: dict[Acquisition, list[Sighting]] = {}
     notes: list[str] = []
     left_out: dict[str, str] = {}
     for acquisition, group in groups.items():
         here = [product for product in group if product.path in last_place]
         # What was reviewed stays: of several listed products of one acquisition the newest, else
-        # the one listed last, which superseded the others.
-        pick = max(here, key=lambda p: (p.newest, last_place[p.path])) if here else group[0]
-        chosen[acquisition] = pick
-        if pick.name != group[0].name:
-            notes.append(f"{pick.path} stays in the inventory although {group[0].path} is newer")
-        told = {pick.path, group[0].path, *last_place}
-        left_out.update({one.path: pick.path for one in group if one.path not in told})
+        # the one listed last, which superseded the others. What shows parts of it stays as parts.
+        here.sort(key=lambda p: (p.newest, last_place[p.path]), reverse=True)
+        picks = chosen[acquisition] = distinct(here) or group[:1]
+        if group[0].name not in {pick.name for pick in picks}:
+            notes += [_stays(pick.path, group[0].path) for pick in picks]
+        told = {picks[0].path, group[0].path, *last_place}
+        left_out.update({one.path: picks[0].path for one in group if one.path not in told})
     superseded = {}
     for path, acquisition in _acquisitions(listed, products, facts).items():
-        successor = chosen.get(leaders.of(acquisition))
-        if successor is not None and successor.path != path:
-            superseded[path] = successor.path
-    by_start = sorted(chosen.values(), key=lambda p: (p.start, p.path))
+        successors = [one.path for one in chosen.get(leaders.of(acquisition), ())]
+        if successors and path not in successors:
+            superseded[path] = successors[0]
+    by_start = sorted(
+        (p for picks in chosen.values() for p in picks), key=lambda p: (p.start, p.path)
+    )
     return _Choice(by_start, superseded, notes, left_out)
 
 

@@ -15,6 +15,7 @@ from sensor2sensor.products.acquisitions import (
     acquisition_of,
     acquisitions,
     parts_of,
+    s2_rank,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Sighting:
         sees_tile: Whether a Sentinel-3 product lies over the tile.
         columns: Of its image.
         joined: Paths of the products that belong to it: see `joining`.
+        rank: Of a Sentinel-2 product, the better the larger: see `acquisitions.s2_rank`.
     """
 
     path: str
@@ -54,6 +56,7 @@ class Sighting:
     sees_tile: bool = False
     columns: int | None = field(default=None, repr=False, compare=False)
     joined: tuple[str, ...] = ()
+    rank: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def paths(self) -> frozenset[str]:
@@ -80,6 +83,7 @@ def sentinel2_sightings(
             newest=product is group[0],
             verified=verified and product.has_checksums,
             epsg=grid_of(product).epsg,
+            rank=s2_rank(product),
         )
         for group, part in zip(groups, parts_of(groups), strict=True)
         for product in group
@@ -125,6 +129,7 @@ def _sighting(
     epsg: int | None = None,
     sees_tile: bool = False,
     columns: int | None = None,
+    rank: tuple[object, ...] = (),
 ) -> Sighting:
     facts = {**noted, "checksums": "verified" if verified else "not checked"}
     return Sighting(
@@ -140,6 +145,7 @@ def _sighting(
         epsg,
         sees_tile,
         columns,
+        rank=rank,
     )
 
 

@@ -33,6 +33,7 @@ class TileSource(Source):
     options_say_all = True
     shared_target = True
     reasons_with_names = True
+    one_look_one_tile = True
     looks_for_shift = False  # step 40 measured it over more ground than a tile
 
     def __init__(

@@ -13,7 +13,7 @@ from sensor2sensor.core import cli, files
 from sensor2sensor.core.cluster import require_folders
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import InputError
-from sensor2sensor.core.parallel import Failure, parallel_map
+from sensor2sensor.core.parallel import Failure, attempt, parallel_map
 from sensor2sensor.core.parts import Part, Parts, of_a_part, of_the_whole
 from sensor2sensor.preprocess.quality.tiles import write_quality
 from sensor2sensor.preprocess.tiles import notes
@@ -21,7 +21,13 @@ from sensor2sensor.preprocess.tiles.folder import Leaving, TileFolder
 from sensor2sensor.preprocess.tiles.options import Request, add_arguments, read_request
 from sensor2sensor.preprocess.tiles.overlay import remove_of, remove_others
 from sensor2sensor.preprocess.tiles.plan import SceneTask, plan_scenes
-from sensor2sensor.preprocess.tiles.scene import SceneResult, cut_scene, foresee_scene, is_there
+from sensor2sensor.preprocess.tiles.scene import (
+    SceneResult,
+    cut_scene,
+    foresee_scene,
+    is_there,
+    try_scene,
+)
 
 DOC = r"""
 Cut tiles out of the selected scenes: Sentinel-2 on its grid, Sentinel-3 collocated per window.
@@ -81,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         manifest = folder.manifest_for(request, scenes)
         if leaving.replaced:
             # Only after the new manifest is made: where that fails the old tiles are still there.
+            _require_a_tile(folder, leaving, tasks)
             _replace(folder, leaving, request, report)
         folder.start(manifest)
         if args.merge:
@@ -214,6 +221,23 @@ def _each(
         what = f"--cloud-mask {request.options.cloud_mask!r} fits no file of these scenes"
         named = ", ".join(unmasked[:10]) + (" ..." if len(unmasked) > 10 else "")
         report.note(f"{what}, whose own masks were taken ({len(unmasked)}): {named}")
+
+
+def _require_a_tile(folder: TileFolder, leaving: Leaving, tasks: Sequence[SceneTask]) -> None:
+    """Tiles are not given up for none: one slip in a band or a pattern would cost the folder.
+
+    Raises:
+        InputError: No scene gives a tile.
+    """
+    why = "no scene is left to cut"
+    for task in reversed(tasks):  # the reason of the first is told
+        found = attempt(try_scene, task)
+        if not isinstance(found, Failure) and found.tiles:
+            return
+        reason = found.reason if isinstance(found, Failure) else notes.why_none(task, found)
+        why = f"{task.label}: {reason}"
+    what = f"with these options no scene gives a tile, so its {leaving} stay ({why})"
+    raise InputError(what, where=folder.path, hint="mend the options; --dry-run shows more")
 
 
 def _replace(

@@ -75,6 +75,24 @@ def foresee_scene(task: SceneTask) -> SceneResult:
     return _with_first_usable(task, _foresee)
 
 
+def try_scene(task: SceneTask) -> SceneResult:
+    """What came of looking for one tile of a scene; nothing is written.
+
+    Raises:
+        ProductError: no partner can be used, or the Sentinel-2 product cannot.
+    """
+    return _with_first_usable(task, _try)
+
+
+def _try(task: SceneTask, names: Pair) -> SceneResult:
+    pair = OpenPair(task, names)
+    with kept_open(_cache_mib(pair)), AtOnce() as background:
+        cutter = Cutter(pair, SceneLog(task.scene, pair.fingerprint), background)
+        tiles = int(next(cutter.tiles(), None) is not None)
+        rejected = cutter.facts()["rejected"]
+    return SceneResult(task.scene, skipped=False, tiles=tiles, reasons=rejected)
+
+
 def _cut(task: SceneTask, names: Pair) -> SceneResult:
     """Open, look what is done, verify, cut tile after tile, draw the overlay, close the log."""
     folder, wanted = TileFolder(task.folder), task.options.quantity

@@ -90,7 +90,11 @@ class Existing:
         if self.contract.split_csv_sha256 != files.sha256(self.folder / SPLIT_FILE):
             return False
         # What was refused is tried again: its file may have been mended since.
-        return not any(row.split == REFUSED or not self._in_place(row) for row in self.rows)
+        if any(row.split == REFUSED or not self._in_place(row) for row in self.rows):
+            return False
+        own = {row.double_of for row in self.rows if row.inventory == listing.name} - {""}
+        # Of a tile that the other inventory has no more, this one is no double.
+        return own <= {row.name for row in self.rows if row.split in SPLITS}
 
     def _in_place(self, row: SplitRow) -> bool:
         if row.split not in SPLITS:

@@ -6,12 +6,13 @@ where there is such a sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sensor2sensor.core import files
 from sensor2sensor.core.cli import StepReport
 from sensor2sensor.dataset.contract import DatasetContract
+from sensor2sensor.dataset.ledger import SplitRow
 from sensor2sensor.sources.source import Item, Listing, Source, folder_of
 from sensor2sensor.sources.writer.existing import LEFT_OUT_FILE, Existing, There
 from sensor2sensor.sources.writer.samples import source_key
@@ -64,3 +65,23 @@ def tell(listing: Listing, count: int, report: StepReport) -> None:
     if count:
         tiles = "tile" if count == 1 else "tiles"
         report.note(f"{count} {tiles} left out by {listing.left_out_by} once read")
+
+
+def tell_doubles(name: str, rows: Sequence[SplitRow], report: StepReport) -> None:
+    """Say how many tiles of a listing are another one's as well: each of them counts once.
+
+    Args:
+        name: The listing's.
+        rows: Lines of a table; those of other listings are passed over.
+        report: Where to say so.
+    """
+    own = [row for row in rows if row.inventory == name]
+    doubles = sorted((row.name, row.double_of) for row in own if row.double_of)
+    if doubles:
+        one, other = doubles[0]
+        what = (
+            f"{len(doubles)} of {len(own)} tiles are in the data set already, by other inventories"
+        )
+        report.note(
+            f"{name}: {what}: left out, each counts once (first of them {one}, which is {other})"
+        )

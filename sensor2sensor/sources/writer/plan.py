@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sensor2sensor.core.errors import DatasetError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.contract import SPLITS
-from sensor2sensor.dataset.ledger import DROPPED, SplitRow
+from sensor2sensor.dataset.ledger import DROPPED, SplitRow, double_reason
 from sensor2sensor.dataset.splits import SplitRule, require_all
 from sensor2sensor.sources.source import Item, Listing
 
@@ -74,6 +74,22 @@ def _row(item: Item, inventory: str, rule: SplitRule, deciding: tuple[str, ...])
         reason=reason or item.remark,
         overpass=item.overpass,
     )
+
+
+def without_doubles(plan: Plan, kept: Sequence[SplitRow]) -> Plan:
+    """The plan without the tiles that other listings have in a split already: each counts once.
+
+    Args:
+        plan: Of a listing.
+        kept: Lines of other listings that the data set holds.
+    """
+    held = {look: row.name for row in kept if row.split in SPLITS for look in row.looks}
+    rows = dict(plan.rows)
+    for name, row in plan.rows.items():
+        other = next((held[look] for look in row.looks if look in held), None)
+        if other is not None and row.split in SPLITS:
+            rows[name] = replace(row, split=DROPPED, reason=double_reason(other))
+    return replace(plan, rows=rows)
 
 
 def with_given_splits(listing: Listing, bound: Mapping[str, str]) -> dict[str, str]:

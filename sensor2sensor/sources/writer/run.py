@@ -21,13 +21,14 @@ from sensor2sensor.sources.writer import alignment
 from sensor2sensor.sources.writer.agreement import held_options
 from sensor2sensor.sources.writer.existing import There, begin, look_around, remove_listed, sweep
 from sensor2sensor.sources.writer.finish import dropped_text, finish_all
-from sensor2sensor.sources.writer.leftout import remember, remembered, tell
+from sensor2sensor.sources.writer.leftout import remember, remembered, tell, tell_doubles
 from sensor2sensor.sources.writer.options import WriteOptions
 from sensor2sensor.sources.writer.plan import (
     Plan,
     plan_splits,
     require_splits,
     with_given_splits,
+    without_doubles,
 )
 from sensor2sensor.sources.writer.samples import (
     WriteTask,
@@ -72,6 +73,7 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
                 if item.name not in task.left_out:
                     report.skipped(item.name)
         tell(listing, sum(len(task.left_out) for task in tasks), report)
+        tell_doubles(listing.name, there.kept[folders[0]].rows, report)
         for draft in source.drafts if source.looks_for_shift else ():
             for line in alignment.lines_of(alignment.known(folder_of(data_root, draft))):
                 report.note(f"{draft.name}: {line}")
@@ -107,6 +109,7 @@ def _write(
         if now != there:
             there, plan = now, _planned(source, listing, now, report)
             tasks = _tasks(source, data_root, there, plan, options)
+        tell_doubles(listing.name, [*plan.rows.values()], report)
         parts = Parts(folders[0], _asked(source, listing, options), [t.file for t in tasks])
         if options.merge:
             tasks = _as_parts_left_them(tasks, parts, options.merge)
@@ -162,8 +165,13 @@ def _tasks(
 
 def _planned(source: Source, listing: Listing, there: There, report: cli.StepReport) -> Plan:
     """The splits of a listing beside what is there, none of them empty."""
-    plan = plan_splits(listing, _rule(source, listing, there, report))
-    require_splits(plan, there.rows(listing.name), source.dataset)
+    plan, kept = (
+        plan_splits(listing, _rule(source, listing, there, report)),
+        there.rows(listing.name),
+    )
+    require_splits(plan, kept, source.dataset)
+    if source.one_look_one_tile:
+        plan = without_doubles(plan, kept)
     return plan
 
 
@@ -194,6 +202,7 @@ def _announce(
     """Say what a run would do."""
     counts = plan.counts()
     by_guard = sum(row.by_guard for row in plan.rows.values())
+    tell_doubles(plan.listing.name, [*plan.rows.values()], report)
     for folder in there.replaced:
         report.note(f"would remove what {folder.parent.name}/{folder.name} lists")
     for draft in source.drafts:

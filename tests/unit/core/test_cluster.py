@@ -142,7 +142,8 @@ def test_a_worker_that_comes_later_with_another_version_fails_its_items(local, m
 
 
 @pytest.mark.parametrize(
-    ("workers", "told"), [(0, "it has no worker; start some first: dask worker"), (1, "2 threads")]
+    ("workers", "told"),
+    [(0, "it has no worker; start some first: python -m dask worker"), (1, "2 threads")],
 )
 def test_a_scheduler_without_fit_workers_is_refused(workers, told, monkeypatch):
     monkeypatch.setattr(cluster, "ANSWER_S", 0.5)
@@ -174,20 +175,23 @@ def test_without_the_package_the_line_says_how_to_get_it(monkeypatch):
 
 
 @pytest.fixture
-def apart(tmp_path):
-    """A scheduler and its worker, each a process of its own; and the address."""
+def apart(tmp_path, request):
+    """A scheduler and its worker, each a process of its own; and the address.
+
+    Its parameter is a folder to start the scheduler in, this checkout without one.
+    """
     told = tmp_path / "scheduler.json"
     words = ["--scheduler-file", str(told), "--no-dashboard"]
-    given = {"cwd": Path(__file__).parents[3], "stderr": subprocess.DEVNULL}
+    checkout = Path(__file__).parents[3]
+    folders = {"dask_scheduler": getattr(request, "param", checkout), "dask_worker": checkout}
     commands = {
         "dask_scheduler": [*words, "--host", "127.0.0.1", "--port", "0"],
         "dask_worker": [*words, "--nthreads", "1", "--no-nanny", "--death-timeout", "5"],
     }
     found = []
     for name, more in commands.items():
-        found.append(
-            subprocess.Popen([sys.executable, "-m", f"distributed.cli.{name}", *more], **given)
-        )
+        line = [sys.executable, "-m", f"distributed.cli.{name}", *more]
+        found.append(subprocess.Popen(line, cwd=folders[name], stderr=subprocess.DEVNULL))
         deadline = time.monotonic() + HANG_S
         while not told.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -206,3 +210,11 @@ def test_a_scheduler_that_goes_away_ends_the_step_and_no_item_is_blamed(apart, t
         scheduler.kill()
         with pytest.raises(cluster.SchedulerLostError, match="the scheduler is gone"):
             next(mapping)
+
+
+@pytest.mark.parametrize("apart", ["/"], indirect=True)
+def test_a_scheduler_that_does_not_find_the_package_is_refused_before_anything(apart):
+    with pytest.raises(InputError) as error, cluster.joined(apart[1]):
+        pytest.fail("joined")
+    assert "the scheduler cannot pass work on (ModuleNotFoundError" in str(error.value)
+    assert "python -m dask" in str(error.value)

@@ -55,6 +55,11 @@ def facts_of(*products):
     return {p.path: {"name": p.name, "acquisition": p.acquisition.noted()} for p in products}
 
 
+def _notes(planned, inventory):
+    options = Options("T17XNA", 1.0, "L1C", 10, ("B02",), s2_only=False, s3_type="EFR")
+    return notes(options, planned, inventory, Scan(), Scan())
+
+
 def listed(planned):
     return [(row.index, row.s3, row.s3_joined) for row in [*planned.kept, *planned.added]]
 
@@ -195,7 +200,8 @@ def test_a_joined_scene_and_what_is_left_of_it_are_counted_as_two():
     ground = shapely.box(-81.0, 72.0, -80.0, 72.5)
     one = replace(scene(ground), facts={"cloud_fraction": 0.1})
     what = replace(one.acquisition, part="2")
-    other = replace(one, path="b.SAFE", name="b", acquisition=what)
+    north = shapely.box(-81.0, 72.5, -80.0, 73.0)
+    other = replace(one, path="b.SAFE", name="b", acquisition=what, footprint=north)
     facts = facts_of(one, other, FIRST)
     rows = plan([one, other], [FIRST], HOUR).added
     assert [row.s2_joined for row in rows] == [("b.SAFE",)]
@@ -205,15 +211,124 @@ def test_a_joined_scene_and_what_is_left_of_it_are_counted_as_two():
     assert scene_counts(gone, replace(left, vanished={"b.SAFE": "gone"})) == "2 (1 usable now)"
     back = plan([one, other], [FIRST], HOUR, left.rows, facts)
     assert not back.added and scene_counts(back, left) == "2"
+    (said,) = [note for note in _notes(back, left) if "share" in note]
+    assert said == "scene 00000 and scene 00001 share a.SAFE: select one of them"
+    alone = replace(left, vanished={"b.SAFE": "gone"})
+    assert not any("share" in note for note in _notes(gone, alone))
 
 
 def test_a_pair_whose_frame_is_gone_is_not_said_to_be_joined():
     rows = plan([scene()], [FIRST, SECOND], HOUR).added
     there = Inventory("inv", rows, {"s2_only": False, "timediff_h": 1.0})
     planned = plan([scene()], [SECOND], HOUR, rows, facts_of(scene(), FIRST, SECOND))
-    options = Options("T17XNA", 1.0, "L1C", 10, ("B02",), s2_only=False, s3_type="EFR")
 
     def said(inventory):
-        return any("joined" in note for note in notes(options, planned, inventory, Scan(), Scan()))
+        return any("joined" in note for note in _notes(planned, inventory))
 
     assert said(there) and not said(replace(there, vanished={"1.SEN3": "gone"}))
+
+
+def part(number, top, bottom, baseline="05.10"):
+    """A product of its own datastrip with a share of the tile's ground, from its top."""
+    ground = shapely.box(-81.0, 73.0 - bottom, -80.0, 73.0 - top)
+    what = Acquisition("S2A", "T17XNA", START, START, str(number))
+    facts = {"cloud_fraction": 0.1, "platform": "S2A", "baseline": baseline}
+    options = {"facts": facts, "footprint": ground, "epsg": 32617, "rank": (baseline, number)}
+    return Sighting(f"{number}.SAFE", str(number), what, START, **options)
+
+
+PARTS = [part(1, 0.0, 0.4), part(2, 0.4, 0.75), part(3, 0.75, 1.0)]
+OLD = part(0, 0.0, 1.0, "03.01")
+
+
+def grown(*arrivals):
+    """The plan of each run over an archive to which products come, and its last rows."""
+    plans, rows, here = [], [], []
+    for more in arrivals:
+        here += more
+        plans.append(plan(here, [], None, rows, facts_of(*here)))
+        assert plans[-1].kept == rows
+        rows = [*plans[-1].kept, *plans[-1].added]
+    return plans, [row.s2_paths for row in rows]
+
+
+def test_a_part_that_comes_to_joined_ones_is_a_scene_of_its_own_and_that_is_said():
+    (_, second, again), rows = grown(PARTS[:2], PARTS[2:], [])
+    assert rows == [("1.SAFE", "2.SAFE"), ("3.SAFE",)]
+    assert not again.added and again.notes == second.notes
+    (note,) = second.notes
+    assert "in 3 products that each hold a part of it, in 2 scenes, as this inventory has" in note
+    assert note.endswith("1.SAFE // 2.SAFE, 3.SAFE")
+    _, rows = grown(PARTS)
+    assert rows == [("1.SAFE", "2.SAFE", "3.SAFE")], "made anew"
+
+
+def test_a_new_processing_of_a_joined_part_is_joined_as_that_was():
+    first, second, third = PARTS
+    rows = [*plan([first, second], [], None).added]
+    facts = facts_of(*PARTS)
+    rows += plan(PARTS, [], None, rows, facts).added
+    newer = replace(second, path="4.SAFE", name="4")
+    planned = plan([first, newer, third], [], None, rows, facts)
+    assert planned.superseded == {"2.SAFE": "4.SAFE"}
+    assert [row.s2_paths for row in planned.added] == [("1.SAFE", "4.SAFE")]
+
+
+def test_a_frame_that_comes_to_joined_ones_is_a_pair_of_its_own():
+    frames = [frame(f"{n}.SEN3", *times) for n, times in enumerate([(-173, 175), (2, 5), (7, 180)])]
+    facts = facts_of(scene(), *frames)
+    rows = plan([scene()], frames[:2], HOUR).added
+    assert [(row.s3, row.s3_joined) for row in rows] == [("1.SEN3", ("0.SEN3",))]
+    planned = plan([scene()], frames, HOUR, rows, facts)
+    assert listed(planned) == [(0, "1.SEN3", ("0.SEN3",)), (1, "2.SEN3", ())]
+    assert not plan([scene()], frames, HOUR, [*planned.kept, *planned.added], facts).added
+    (anew,) = plan([scene()], frames, HOUR).added
+    assert len(anew.s3_paths) == 3
+
+
+def test_an_older_whole_tile_is_left_out_where_newer_parts_show_it():
+    (planned,), rows = grown([OLD, *PARTS])
+    assert rows == [("1.SAFE", "2.SAFE", "3.SAFE")]
+    assert planned.left_out == {"0.SAFE": "1.SAFE // 2.SAFE // 3.SAFE"}
+    (_, later), rows = grown(PARTS, [OLD])
+    assert len(rows) == 1 and later.left_out == planned.left_out
+    # The newest one counts first where it is, whatever shows more.
+    _, rows = grown([OLD, *PARTS[:2]])
+    assert rows == [("1.SAFE", "2.SAFE", "0.SAFE")]
+
+
+def test_a_listed_whole_tile_stays_without_the_parts_that_it_shows():
+    (_, later), rows = grown([OLD], PARTS)
+    assert rows == [("0.SAFE",)] and not later.left_out
+    stays = "0.SAFE stays in the inventory although {}.SAFE is newer"
+    assert sorted(later.notes) == [stays.format(n) for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_listed_parts_stay_when_a_newer_whole_tile_comes(apart):
+    here, rows = PARTS[1:], []
+    for count in (1, 2) if apart else (2,):
+        rows += plan(here[:count], [], None, rows, facts_of(*here)).added
+    whole = part(9, 0.0, 1.0, "05.11")
+    # Of one acquisition by now, as `acquisitions` has them.
+    old = [replace(one, acquisition=whole.acquisition, newest=False) for one in here]
+    facts = facts_of(*here)
+    for _ in range(2):
+        planned = plan([whole, *old], [], None, rows, facts)
+        assert planned.kept == rows and not planned.added and not planned.superseded
+        stays = {f"{n}.SAFE stays in the inventory although 9.SAFE is newer" for n in (2, 3)}
+        assert stays < set(planned.notes)
+        facts = facts_of(whole, *old)
+    left = plan([whole, old[1]], [], None, rows, facts)
+    assert apart or not left.superseded, "the other part does not take its place"
+    assert [row.s2_paths for row in left.added] == ([] if apart else [("3.SAFE",)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations([OLD, *PARTS]), st.integers(1, 3))
+def test_parts_that_come_in_any_order_are_in_one_scene_each(order, at_once):
+    plans, rows = grown(*(order[n : n + at_once] for n in range(0, 4, at_once)))
+    paths = [path for row in rows for path in row]
+    assert len(paths) == len(set(paths))
+    told = " ".join([*plans[-1].left_out, *plans[-1].notes])
+    assert all(one.path in paths or one.path in told for one in order)

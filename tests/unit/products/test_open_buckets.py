@@ -141,7 +141,8 @@ def test_what_nothing_tells_is_refused_with_a_way_to_say_it(safes, tmp_path):
     assert lacks in unknown(silent)
     assert lacks in unknown(as_cogs(safe, tmp_path / "f", applied=None, coding=False))
     # A baseline nobody knows, contradictions, and COGs with the tile's own metadata alone.
-    both = as_cogs(safe, tmp_path / "b", applied=False, item={"s2:processing_baseline": "02.09"})
+    old = {"s2:processing_baseline": "02.09", "s2:product_uri": None}
+    both = as_cogs(safe, tmp_path / "b", applied=False, item=old)
     assert "raster:bands gives an offset, which baseline 02.09 has none of" in unknown(both)
     odd = {"s2:processing_baseline": "99.99", "s2:product_uri": None}
     assert "nothing says" in unknown(as_cogs(safe, tmp_path / "c", coding=False, item=odd))
