@@ -158,6 +158,11 @@ def test_a_limit_that_no_place_keeps_ends_a_scene_soon(both, capsys, monkeypatch
     counts = rejected(both)
     assert counts["shift"] + counts["unknown shift"] == 5
     assert "shifts ended the search: " in capsys.readouterr().out
+    # Nor are tiles given up for none, and that is told by the same reason.
+    shutil.rmtree(folder_of(both))
+    assert step40(both, "--quantity", "1") == 0
+    assert step40(both, "--max-shift", "0", "--force") == 2
+    assert "shifts ended the search: " in capsys.readouterr().err
 
 
 def test_other_bands_than_the_inventory_has(both, capsys):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import parent_process
+from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
@@ -89,8 +90,9 @@ def _try(task: SceneTask, names: Pair) -> SceneResult:
     with kept_open(_cache_mib(pair)), AtOnce() as background:
         cutter = Cutter(pair, SceneLog(task.scene, pair.fingerprint), background)
         tiles = int(next(cutter.tiles(), None) is not None)
-        rejected = cutter.facts()["rejected"]
-    return SceneResult(task.scene, skipped=False, tiles=tiles, reasons=rejected)
+        facts = cutter.facts()
+    reasons, by_shifts = facts["rejected"], _ended_by_shifts(facts)
+    return SceneResult(task.scene, skipped=False, tiles=tiles, reasons=reasons, by_shifts=by_shifts)
 
 
 def _cut(task: SceneTask, names: Pair) -> SceneResult:
@@ -172,10 +174,14 @@ def _result(log: SceneLog, pair: OpenPair, *, skipped: bool) -> SceneResult:
         tiles=len(log.rows),
         reasons=reasons,
         exhausted=exhausted,
-        by_shifts=log.facts.get("ended_by") == SHIFTS,
+        by_shifts=_ended_by_shifts(log.facts),
         cloud_known=pair.cloud_known,
         lacks_mask=pair.lacks_mask,
     )
+
+
+def _ended_by_shifts(facts: Mapping[str, Any]) -> bool:
+    return facts.get("ended_by") == SHIFTS
 
 
 def _draw_overlay(pair: OpenPair, log: SceneLog) -> None:
