@@ -1,13 +1,15 @@
 """What may be a product below an archive's folder: folders and zips, none of them opened.
 
 The archive may be flat or in folders like `YYYY/MM`. Bands that lie open with a JSON file may be a
-product, or a few pictures in a folder of products: such a folder is looked into, too.
+product, or a few pictures in a folder of products: such a folder is looked into, too. Bands that
+nothing describes are no candidate, and named, for nobody would find a product there.
 """
 
 from __future__ import annotations
 
 import logging
 import zipfile
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sensor2sensor.core.containers import (
@@ -37,20 +39,31 @@ _OF_BANDS = {*BAND_FOLDERS, "qi", "qi_data"}
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Walked:
+    """What a walk through an archive came by; nothing was opened.
+
+    Attributes:
+        candidates: folders and archives that may be products.
+        copies: tars beside what was unpacked from them, with that; such a tar takes long to read,
+            and is to be read only where none of the others is sound.
+        bands: folders with images of bands that nothing describes.
+    """
+
+    candidates: list[Path]
+    copies: dict[Path, list[Path]] = field(default_factory=dict)
+    bands: list[Path] = field(default_factory=list)
+
+
 def candidates(root: Path) -> list[Path]:
     """What may be a product below a folder: its folders and archives, by name, none opened."""
-    return candidates_and_copies(root)[0]
+    return walked(root).candidates
 
 
-def candidates_and_copies(root: Path) -> tuple[list[Path], dict[Path, list[Path]]]:
-    """What may be a product below a folder, and tars beside what was unpacked from them.
-
-    Such a tar takes long to read, and is to be read only where none of the others is sound.
-
-    Returns:
-        The candidates; for each tar that is none of them, those it is a copy of.
-    """
-    found = [path for path in _candidates(root) if not OTHER_PRODUCT.match(path.name)]
+def walked(root: Path) -> Walked:
+    """What may be a product below a folder."""
+    bands: list[Path] = []
+    found = [path for path in _candidates(root, bands) if not OTHER_PRODUCT.match(path.name)]
     unpacked: dict[tuple[Path, str], list[Path]] = {}
     for path in found:
         if not is_tar_name(path.name):
@@ -60,15 +73,20 @@ def candidates_and_copies(root: Path) -> tuple[list[Path], dict[Path, list[Path]
         for path in found
         if is_tar_name(path.name) and (path.parent, bare_name(path.name)) in unpacked
     }
-    return [path for path in found if path not in copies], copies
+    return Walked([path for path in found if path not in copies], copies, bands)
 
 
-def _candidates(root: Path) -> Iterator[Path]:
-    """Product folders and zips below an archive, without descending into what surely is one."""
-    pending = [(root, 0)]
+def _candidates(root: Path, bands: list[Path]) -> Iterator[Path]:
+    """Product folders and zips below an archive, without descending into what surely is one.
+
+    Args:
+        root: the archive.
+        bands: is given the folders of bands that nothing describes.
+    """
+    pending = [(root, 0, False)]
     seen: set[tuple[int, int]] = set()
     while pending:
-        folder, depth = pending.pop()
+        folder, depth, told = pending.pop()
         try:
             status = folder.stat()
             content = sorted(folder.iterdir(), reverse=True)
@@ -79,6 +97,9 @@ def _candidates(root: Path) -> Iterator[Path]:
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
+        if not told and _holds_bands_alone(content):
+            bands.append(folder)
+            told = True
         for path in content:
             if path.name.startswith(".") or is_companion(path.name):
                 continue
@@ -88,14 +109,17 @@ def _candidates(root: Path) -> Iterator[Path]:
                 is_folder = path.is_dir()
                 is_item, more = _folder(path) if is_folder else (_is_archive(path), False)
                 is_item = is_item or _is_lost_link(path)
+                deep = depth >= MAX_DEPTH
+                if is_folder and deep and not (told or is_item):
+                    bands += [path] if _holds_bands_alone(list(path.iterdir())) else []
             except OSError as error:
                 _LOG.warning("%s: passed over, it cannot be looked at (%s)", path, error)
                 continue
-            deep = depth >= MAX_DEPTH
             if is_item or (is_folder and deep):
                 yield path
             if is_folder and not deep and (more or not is_item):
-                pending.append((path, depth + 1))
+                # Previews of a product that something describes are a part of it.
+                pending.append((path, depth + 1, told or is_item or more))
 
 
 def _folder(path: Path) -> tuple[bool, bool]:
@@ -129,6 +153,30 @@ def _may_be_another(path: Path) -> bool:
         return False
     named = is_product_name(name) or is_unread_container(name) or claims_any(path)
     return named or (path.is_dir() and not is_companion(name))
+
+
+def are_bands_alone(names: Iterable[str]) -> bool:
+    """Whether what lies in one folder looks like bands of a product, and nothing describes it."""
+    listed = {name for name in names if not is_companion(name)}
+    bands = any(name.lower() in BAND_FOLDERS or _is_band(name) for name in listed)
+    return bands and not is_open_product(listed)
+
+
+def _is_band(name: str) -> bool:
+    # Bare, or behind the name of a product, tile or item: others may be anything, as a user's mask.
+    image = BAND_IMAGE.fullmatch(name)
+    return image is not None and not image["other"] and image["band"].upper() != "SCL"
+
+
+def _holds_bands_alone(content: Sequence[Path]) -> bool:
+    if has_metadata(content) or not are_bands_alone(one.name for one in content):
+        return False
+    inner = [one for one in content if one.name.lower() in BAND_FOLDERS and one.is_dir()]
+    try:  # a folder of resolutions may hold anything
+        below = [two.name for one in inner for two in one.iterdir()]
+    except OSError:  # told when the walk comes to it
+        below = []
+    return any(map(_is_band, [*below, *(one.name for one in content)]))
 
 
 def has_metadata(content: Iterable[Path]) -> bool:

@@ -15,7 +15,7 @@ from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.core.watched import say
 from sensor2sensor.products.acquisitions import s2_order, s3_order
-from sensor2sensor.products.candidates import candidates_and_copies
+from sensor2sensor.products.candidates import walked
 from sensor2sensor.products.examination import Examined, Search, examined, remembered
 from sensor2sensor.products.facts import product_of
 from sensor2sensor.products.forms import claims_any, is_meant, tiles_in, tiles_of
@@ -80,7 +80,8 @@ def find(
     root = search.root
     if not root.is_dir():
         raise InputError("no such archive folder", where=root, hint="see environment.json")
-    paths, copies = candidates_and_copies(root)
+    there = walked(root)
+    paths, copies = there.candidates, there.copies
     known = Known(memory, root)
     made = _examined_all(search, known, paths, workers)
     lost = [tar for tar, others in copies.items() if _is_missed(search, tar, others, made)]
@@ -89,7 +90,17 @@ def find(
     if keep:
         known.forget_others(map(search.below, [*paths, *copies]))
         known.save()
+    if search.sensor == "S2":
+        alone = [path for path, found in made.items() if found.bands_alone]
+        _tell_of_bands([*alone, *there.bands])
     return _sorted_out(search, made)
+
+
+def _tell_of_bands(alone: Sequence[Path]) -> None:
+    if alone:
+        more = len(alone) - 1
+        others = f" and {more} other{'s' * (more > 1)}" if more else ""
+        _LOG.warning(_BANDS_ALONE, alone[0], others)
 
 
 def _examined_all(
@@ -154,8 +165,6 @@ def _sorted_out(
             failures.append(Failure(path, found.failed))
         elif found.product is not None:
             seen.append(Seen(found.product, found.looks))
-    if bands := [path for path, found in made.items() if found.bands_alone]:
-        _LOG.warning(_BANDS_ALONE, bands[0], f" and {len(bands) - 1} others" * (len(bands) > 1))
     # A download kept beside what was unpacked from it is nothing to be told of.
     have = {
         _kept_as(product.path.with_name(name))

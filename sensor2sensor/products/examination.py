@@ -20,7 +20,7 @@ from sensor2sensor.core.errors import ProductError, SeveralProductsError
 from sensor2sensor.core.parallel import Failure, attempt
 from sensor2sensor.core.paths import below, fault_of
 from sensor2sensor.core.watched import Watch, open_watched, overheard
-from sensor2sensor.products.candidates import has_metadata
+from sensor2sensor.products.candidates import are_bands_alone, has_metadata
 from sensor2sensor.products.facts import facts_of, product_of
 from sensor2sensor.products.forms import (
     NAME_HINTS,
@@ -149,7 +149,10 @@ def _looked_at(search: Search, line: str | None, path: Path) -> Examined:
         return Examined()
     files, watch, form = opened
     if form is None:
-        return Examined(bands_alone=search.sensor == "S2" and is_open_product(files.top()))
+        names = files.top()
+        # Of folders the walk has told: it knows which are a part of a product.
+        bands = is_open_product(names) or (path.is_file() and are_bands_alone(names))
+        return Examined(bands_alone=search.sensor == "S2" and bands)
     if form.sensor != search.sensor:
         return Examined(line=text_of(Record(form.sensor, watch.basis())))
     if (tile := _other_tile(search, form, path, files)) is not None:

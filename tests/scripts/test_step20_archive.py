@@ -13,7 +13,6 @@ import pytest
 from sensor2sensor.core import files
 from sensor2sensor.preprocess.inventory.rows import HEADER
 from sensor2sensor.preprocess.inventory.table import GONE, read_inventory
-from tests.fakes.open_buckets import as_cogs
 from tests.scripts.step_archive import (
     PASSES,
     SCENES,
@@ -261,21 +260,6 @@ def test_parts_that_an_inventory_lists_apart_stay_scenes_of_their_own(archive, c
     assert rows[:2] == before and [row["s2"] for row in rows[2:]] == [south.name]
     assert "every part a scene of its own" in capsys.readouterr().out
     assert north.name == rows[0]["s2"]
-
-
-def test_a_listed_folder_that_is_no_product_any_more_is_said(archive, capsys):
-    env, file = archive
-    made = scene(env.data_root.parent / "made", SCENES[1], level="L2A")
-    folder = as_cogs(made, env.s2_root, applied=False)
-    scene(env.s2_root, SCENES[0], level="L2A")
-    asked = ("--s2-only", "--level", "L2A")
-    assert step20(file, *asked, timediff=None) == 0
-    for item in folder.glob("*.json"):
-        item.unlink()
-    capsys.readouterr()
-    step20(file, *asked, timediff=None)
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if folder.name in line]
-    assert "is no product of tile T17XNA any more" in line
 
 
 def test_a_product_left_out_for_another_of_its_acquisition_is_named(archive, capsys):

@@ -130,6 +130,18 @@ def test_where_nothing_moved_every_file_is_as_without_the_option(archives, capsy
     assert facts[0]["files"] == facts[1]["files"]
 
 
+def test_scenes_too_small_for_a_drift_to_be_sure_are_said(archives, capsys, monkeypatch):
+    said = "1 of 1 scenes are smaller than the 20 km that a drift is measured over"
+    assert said not in (cut(archives["moved"], "--correct-shift") / "quality.html").read_text()
+    assert said not in capsys.readouterr().out
+    monkeypatch.setattr(shift, "EXTENT_M", 20_000.0)
+    folder = cut(archives["moved"], "--correct-shift", "--seed", "1")
+    assert f"the drift of 0 of 3 tiles was large and sure enough to correct; {said}" in (
+        capsys.readouterr().out
+    )
+    assert said in (folder / "quality.html").read_text()
+
+
 def test_a_drift_is_sure_beyond_what_is_measured_of_none():
     (low, size_m), (high, less_m) = shift.SURE[0], shift.SURE[-1]
     assert size_m >= less_m

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from pyproj import Transformer
 
-from sensor2sensor.preprocess.tiles import cut, shift
+from sensor2sensor.preprocess.inventory import run as inventory
+from sensor2sensor.preprocess.tiles import cut, notes, shift
+from sensor2sensor.preprocess.tiles.scene import SceneResult
 from tests.scripts.test_step40 import KML
 from tests.unit.preprocess.tifs_archive import folder_of, rows_of, scenes, select, step40, tree
 
@@ -48,6 +52,57 @@ def test_what_cannot_be_is_refused_in_one_line_before_anything_is_read(both, cap
     error = capsys.readouterr().err.strip()
     assert said in error and len(error.splitlines()) == 1
     assert not folder_of(both).exists()
+
+
+def test_what_needs_sentinel_3_is_refused_for_sentinel_2_alone(both, capsys):
+    """All that is given at once; what says nothing without another option does nothing here too."""
+    file = ["--environment", str(both / "environment.json")]
+    assert inventory.main([*file, "--tile", "T17XNA", "--s2-only"]) == 0
+    alone = "inv_T17XNA_s2"
+    select(both, 0, inventory=alone)
+    capsys.readouterr()
+    for given in (("--max-shift", "100", "--unknown-shift", "keep"), ("--correct-shift",),
+                  ("--max-timediff", "1"), ("--backend", "snap")):  # fmt: skip
+        assert step40(both, "--quantity", "1", *given) == 2
+        error = capsys.readouterr().err.strip()
+        named = " ".join(given[:2]) if given[0] == "--backend" else given[0]
+        assert f" {alone}: {named}: no meaning without Sentinel-3" in error
+        assert "leave that out" in error and len(error.splitlines()) == 1
+        assert not folder_of(both, name=alone).exists()
+    assert step40(both, "--correct-shift", "--max-timediff", "1") == 2
+    assert "--max-timediff, --correct-shift" in capsys.readouterr().err
+    idle = ("--shift-quality", "0.5", "--unknown-shift", "keep", "--overlap", "0.9")
+    assert step40(both, "--quantity", "1", *idle) == 0
+
+
+def test_the_hint_goes_by_what_ended_the_search_and_not_by_the_larger_count():
+    task = SimpleNamespace(label="scene 00003", options=SimpleNamespace(quantity=5, tile_px=64))
+    reasons = {"cloud": 439, "saturated": 2, "shift": 200, "unknown shift": 100}
+    ended = SceneResult(3, skipped=False, tiles=0, reasons=reasons, exhausted=True, by_shifts=True)
+    said = "shifts ended the search: raise --max-shift, or take the scene out of the selection"
+    assert notes.why_none(task, ended).endswith(f"; {said}")
+    assert "; raise --max-cloud, or" in notes.why_none(task, replace(ended, by_shifts=False))
+    some = notes.why_fewer(task, replace(ended, tiles=2))
+    assert "2 of 5 tiles, shifts beyond --max-shift, or unknown, ended the search after" in some
+    assert "no more exist among" not in some
+
+
+def test_without_any_tile_the_page_says_why_of_each_scene(both, capsys):
+    assert step40(both, "--max-timediff", "0.1") == 1
+    assert "0 tiles in" in capsys.readouterr().out
+    folder = folder_of(both)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    said = [f"no Sentinel-3 product within 0.1 h (nearest {h} h); raise --max-timediff"
+            for h in ("0.33", "0.50")]  # fmt: skip
+    assert manifest["failed"] == dict(zip(map(str, scenes(both)), said, strict=True))
+    page = (folder / "quality.html").read_text()
+    for scene, day, why in zip(scenes(both), ("2022-07-14", "2022-07-20"), said, strict=True):
+        (line,) = [one for one in page.split("<tr>") if f">{scene:05d}<" in one]
+        assert f">{day}</td>" in line and why in line and "MSIL1C" in line
+    assert f"2 selected scenes gave no tile: 00000, 00002. The first: {said[0]}." in page
+    # What failed is told of the last run alone.
+    assert step40(both, "--quantity", "1", "--force") == 0
+    assert "failed" not in json.loads((folder / "manifest.json").read_text())
 
 
 def test_unused_limits_leave_tiles_and_fingerprints_as_they_were(both, capsys):
@@ -102,7 +157,12 @@ def test_a_limit_that_no_place_keeps_ends_a_scene_soon(both, capsys, monkeypatch
     assert step40(both, "--max-shift", "0") == 1
     counts = rejected(both)
     assert counts["shift"] + counts["unknown shift"] == 5
-    assert "no tile passes" in capsys.readouterr().out
+    assert "shifts ended the search: " in capsys.readouterr().out
+    # Nor are tiles given up for none, and that is told by the same reason.
+    shutil.rmtree(folder_of(both))
+    assert step40(both, "--quantity", "1") == 0
+    assert step40(both, "--max-shift", "0", "--force") == 2
+    assert "shifts ended the search: " in capsys.readouterr().err
 
 
 def test_other_bands_than_the_inventory_has(both, capsys):

@@ -94,6 +94,10 @@ def _vanished(
     if not options.s2_only:
         places |= {path: env.s3_root for row in rows for path in row.s3_paths}
     found: dict[str, str] = {}
+    looked_at = {path: f"tile {options.tile}" for row in rows for path in row.s2_paths}
+    # Frames too far in time from any scene were not.
+    near = (row for row in rows if usable.issuperset(row.s2_paths))
+    looked_at |= {path: f"Sentinel-3 ({options.s3_type})" for row in near for path in row.s3_paths}
     for path, root in places.items():
         # Another product stands for a superseded one.
         if path in planned.superseded or path in usable:
@@ -102,9 +106,8 @@ def _vanished(
             found[path] = failures[path]
         elif not (root / path).exists():
             found[path] = GONE
-        # Frames too far in time from any scene were not looked at.
-        elif root == env.s2_root:
-            found[path] = f"is no product of tile {options.tile} any more"
+        elif path in looked_at:
+            found[path] = f"is no product of {looked_at[path]} any more"
     return found
 
 

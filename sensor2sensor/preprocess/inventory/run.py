@@ -82,6 +82,10 @@ def run(args: argparse.Namespace) -> int:
             report.note(nothing_found(options.tile, s2, s3, options.s3_type))
             return max(report.finish(), cli.EXIT_SOME_FAILED)
         new = assembled(env, options, planned, old, (s2, s3), report, workers=args.workers)
+        named = {item for item, _ in report.failed_items}
+        for item, reason in new.unusable.items():
+            if item not in named:
+                report.failed(item, reason)
         if not args.dry_run:
             write_inventory(env, new, _manifest(new, report.failed_items, planned.left_out))
     if later:

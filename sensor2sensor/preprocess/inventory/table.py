@@ -58,6 +58,11 @@ class Inventory:
             and (self.sentinel2_only or any(row.s3 and not self.lost(row) for row in rows))
         }
 
+    @property
+    def unusable(self) -> dict[str, str]:
+        """Why listed products that are in the archive still cannot be used, by path."""
+        return {path: why for path, why in self.vanished.items() if why != GONE}
+
     def lost(self, row: InventoryRow) -> str:
         """Why the partner of a row cannot be used; empty where it can, or where there is none."""
         whys = [self.vanished[path] for path in row.s3_paths if path in self.vanished]

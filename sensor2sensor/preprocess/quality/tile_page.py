@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from sensor2sensor.core.page.section import Section, folded, note
 from sensor2sensor.core.page.svg import number, panels
 from sensor2sensor.core.page.tables import listed
 from sensor2sensor.core.page.whole import whole
+from sensor2sensor.core.times import format_utc
 from sensor2sensor.preprocess.quality import parts
+from sensor2sensor.preprocess.quality.measured import LEAST_PIXELS
 from sensor2sensor.preprocess.quality.parts import PIXEL_M, Counted, plural, share
 from sensor2sensor.preprocess.quality.thumbnails import gallery, shown
 from sensor2sensor.preprocess.quality.tile_map import where
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from sensor2sensor.preprocess.quality.tiles import Folder
 
 MOST_SCENES = 200  # lines of a table
+WITHIN = 2  # place of the deviation within a tile in the row of a band
 REASONS = {
     "cloud": "cloud",
     "nodata": "no Sentinel-2 data",
@@ -78,10 +82,14 @@ def _counted(count: int, what: str) -> tuple[str, str]:
 
 def _lines(folder: Folder) -> list[str]:
     """What a reader should know before using the tiles."""
+    from sensor2sensor.preprocess.tiles.notes import too_small
+
     rows, manifest, found = folder.rows, folder.manifest, []
     with_tiles = Counter(row.scene for row in rows)
     if bare := [scene for scene in manifest["selected"] if scene not in with_tiles]:
-        found.append(f"{plural(len(bare), 'selected scene')} gave no tile: {_ids(bare)}.")
+        failed = manifest.get("failed", {})
+        why = next((f" The first: {failed[str(s)]}." for s in bare if str(s) in failed), "")
+        found.append(f"{plural(len(bare), 'selected scene')} gave no tile: {_ids(bare)}.{why}")
     wanted = manifest["options"]["quantity"]
     if few := [scene for scene, count in sorted(with_tiles.items()) if count < wanted]:
         told = f"{plural(len(few), 'scene')} gave fewer than the {wanted} tiles asked for"
@@ -94,6 +102,8 @@ def _lines(folder: Folder) -> list[str]:
             f"{plural(moved, 'tile')} of {len(rows)} with OLCI pixels aligned with the target "
             "(--correct-shift): for training; scores are of inputs as they come."
         )
+    if small := too_small(manifest):
+        found.append(f"--correct-shift: {small}.")
     if folder.odd:
         odd = plural(len(folder.odd), "tile")
         found.append(f"{odd} of {len(rows)} unlike the others in a band; the oddest are shown.")
@@ -221,18 +231,25 @@ def _bands(folder: Folder) -> str:
         "most",
         "unit",
     ]
-    table = listed(
-        heads, rows, "Tiles count alike, whatever they show; least and most of all pixels"
+    caption = "Tiles count alike, whatever they show; least and most of all pixels"
+    few = any("\n" in row[WITHIN] for row in rows)
+    told = (
+        f"A deviation within a tile is known of tiles with {LEAST_PIXELS} pixels of the band or "
+        "more: of fewer it is chance. Where not all tiles have so many, it is of those that are "
+        "counted beneath it, and none where no tile has."
     )
-    return panels(drawn) + table
+    return panels(drawn) + listed(heads, rows, caption, note=told if few else "")
 
 
 def _band(folder: Folder, band: Any, at: int) -> list[str]:
     mean, std, least, most = (folder.measured.part(p)[:, at] for p in ("mean", "std", "min", "max"))
-    within = float(np.sqrt(np.mean(std[np.isfinite(std)] ** 2))) if np.isfinite(std).any() else None
+    known, tiles = std[np.isfinite(std)], int(np.isfinite(mean).sum())
+    within = float(np.sqrt(np.mean(known**2))) if known.size else None
     values = (np.nanmean(mean), within, np.nanstd(mean), np.nanmin(least), np.nanmax(most))
-    known = [None if value is None else float(value) for value in values]
-    cells = parts.band_row(band["name"], band["wavelength_nm"], known)
+    told = [None if value is None else float(value) for value in values]
+    cells = parts.band_row(band["name"], band["wavelength_nm"], told)
+    if known.size < tiles:
+        cells[WITHIN] += f"\n{known.size} of {tiles} tiles"
     return [*cells, band["unit"]]
 
 
@@ -250,21 +267,33 @@ def _odd(folder: Folder) -> str:
 def _scenes(folder: Folder) -> str:
     tiles = Counter(row.scene for row in folder.rows)
     first = {row.scene: row for row in reversed(folder.rows)}
-    rows = []
+    failed, rows = folder.manifest.get("failed", {}), []
     for scene in folder.manifest["selected"][:MOST_SCENES]:
         known, row = folder.manifest.get("scenes", {}).get(str(scene), {}), first.get(scene)
+        listed_as = folder.listed.get(scene)
+        name = known.get("s2") or (Path(listed_as.s2).name if listed_as else "not cut")
+        day = row.s2date if row else format_utc(listed_as.s2date) if listed_as else "–"
         lost = Counter(known.get("rejected", {})).most_common(2)
         reasons = ", ".join(f"{REASONS.get(name, name)} {count}" for name, count in lost)
+        # With places there is no need of the whole sentence that the step said.
+        reasons = reasons or failed.get(str(scene), "–")
         gap = "–" if row is None or row.time_gap_h is None else f"{row.time_gap_h:+.1f}"
         rows.append([
-            f"{scene:05d}\n{known.get('s2', 'not cut')}",
-            row.s2date[:10] if row else "–",
+            f"{scene:05d}\n{name}",
+            day[:10],
             str(tiles[scene]),
             gap.replace("-", "−"),
             f"{known.get('baseline', '–')}",
-            reasons or "–",
+            reasons,
         ])  # fmt: skip
-    heads = ["scene", "day", "tiles", "time gap\nh", "baseline", "places rejected most"]
+    heads = [
+        "scene",
+        "day",
+        "tiles",
+        "time gap\nh",
+        "baseline",
+        "places rejected most,\nor what failed",
+    ]
     more = len(folder.manifest["selected"]) - MOST_SCENES
     told = f"The first {MOST_SCENES}; {more} more are in manifest.json." if more > 0 else ""
     return listed(heads, rows, "Selected scenes", note=told)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
+from sensor2sensor.preprocess.inventory.rows import InventoryRow, read_rows
 from sensor2sensor.preprocess.quality.measured import (
     Measured,
     numbers_of,
@@ -63,13 +64,18 @@ class Folder:
         return [band for band in self.manifest["bands"] if band["name"].startswith("Oa")]
 
     @cached_property
+    def _inventory(self) -> Sequence[InventoryRow]:
+        table = self.data_root / INVENTORIES / f"{self.manifest['inventory']}.csv"
+        return read_rows(table) if table.is_file() else ()
+
+    @cached_property
+    def listed(self) -> dict[int, InventoryRow]:
+        """The first row of each scene in the inventory, by the scene's id: that row's number."""
+        return {row.index: row for row in self._inventory}
+
+    @cached_property
     def overlaps(self) -> list[float]:
         """Share of each scene in use that its Sentinel-3 product covers, as the inventory says."""
-        from sensor2sensor.preprocess.inventory.rows import read_rows
-
-        table = self.data_root / INVENTORIES / f"{self.manifest['inventory']}.csv"
-        if not table.is_file():
-            return []
         used = {
             (row.s2, row.s3, row.s2_joined or "", row.s3_joined or "")
             for row in self.rows
@@ -78,7 +84,7 @@ class Folder:
         # What is left of a pair of joined products is a pair of its own.
         return [
             row.overlap
-            for row in read_rows(table)
+            for row in self._inventory
             if (row.s2, row.s3, *row.joined_cells()) in used and row.overlap is not None
         ]
 

@@ -103,6 +103,8 @@ def _check_aligned(options: DatasetOptions, tiles: TileSet) -> None:
         what = "--correct-shift, and its tiles were cut without"
         hint = (
             "run step 40 with --correct-shift as well (--force replaces the tiles that are there)"
+            if tiles.with_s3
+            else "leave it out: the inventory is of Sentinel-2 alone"
         )
         raise InputError(what, where=tiles.inventory, hint=hint)
 
@@ -147,6 +149,9 @@ def _shifted(items: Sequence[Item]) -> tuple[int, int]:
 
 def _notes(items: Sequence[Item], options: DatasetOptions, tiles: TileSet) -> tuple[str, ...]:
     """What ``--max-shift`` and ``--correct-shift`` decided, counted."""
+    if options.max_shift_m is not None and not tiles.with_s3:
+        # Not refused: data sets were made so, and would count as made with other options.
+        return (f"--max-shift has no meaning here: {tiles.inventory} is of Sentinel-2 alone",)
     return (*_limited(items, options), *_moved(items, options, tiles))
 
 

@@ -17,7 +17,13 @@ from sensor2sensor.core.times import hours_from
 from sensor2sensor.preprocess.tiles.draw import OLCI_SHARE, Screen
 from sensor2sensor.preprocess.tiles.folder import SceneLog
 from sensor2sensor.preprocess.tiles.pair import OpenPair
-from sensor2sensor.preprocess.tiles.shift import DriftMeter, aligned, is_sure
+from sensor2sensor.preprocess.tiles.shift import (
+    TOO_SMALL,
+    DriftMeter,
+    aligned,
+    is_sure,
+    shows_enough,
+)
 from sensor2sensor.preprocess.tiles.table import TileRow
 from sensor2sensor.preprocess.tiles.tile import CutTile, shift_cells, valid_fraction
 from sensor2sensor.products.olci import OlciTile, OlciWindow
@@ -27,6 +33,7 @@ READ_AHEAD = 8  # tiles read while Sentinel-3 is: it takes as long as their bloc
 # A drift takes as long to measure as all else of a tile, and all of a scene moves alike: of 20,000
 # places the first so many in a row beyond --max-shift speak for the others.
 MOST_SHIFTED = 300
+SHIFTS = "shift"  # what ended a search that tried no further place for them
 MOST_AHEAD_BYTES = 64 * 2**20  # held of tiles of Sentinel-2 whose turn has not come
 # Footprints have few corners: valid pixels lie up to 250 m outside of a real one; pixels decide.
 FOOTPRINT_ERROR_M = 500.0
@@ -104,6 +111,8 @@ class Cutter:
         said = {} if s2.layout == "SAFE" else {"offset_source": s2.offset_source}
         if self.pair.cloud_source is not None:
             said["cloud_source"] = self.pair.cloud_source
+        if options.correct_shift and not shows_enough(self.pair.grid):
+            said["corrected"] = TOO_SMALL
         return {
             **said,
             "asked": self.pair.task.asked(self.pair.names),
@@ -121,6 +130,7 @@ class Cutter:
             "rejected": dict(sorted(self._rejected.items())),
             "read_in_vain": dict(sorted(self._screen.vain.items())),
             "exhausted": self._found < options.quantity,
+            **({"ended_by": SHIFTS} if self._shifted >= MOST_SHIFTED else {}),
             **self.pair.parts(),
         }
 

@@ -280,8 +280,12 @@ class TileFolder:
             unfinished = {**old, "options": manifest["options"], "complete": False}
             files.write_json(self.manifest, unfinished)
 
-    def finish(self, manifest: Mapping[str, Any]) -> int:
+    def finish(self, manifest: Mapping[str, Any], failed: Mapping[int, str]) -> int:
         """Write ``tiles.csv`` and the manifest from the logs of the scenes it stands for.
+
+        Args:
+            manifest: what it says beside them.
+            failed: why scenes failed, by id.
 
         Returns:
             How many tiles there are.
@@ -298,6 +302,11 @@ class TileFolder:
             "tiles": len(rows),
             **_aligned(manifest, rows),
             "scenes": {str(log.scene): log.facts for log in done},
+            **(
+                {"failed": {str(scene): failed[scene] for scene in sorted(failed)}}
+                if failed
+                else {}
+            ),
             "files": {name: digest for log in done for name, digest in log.files.items()},
         }
         files.write_json(self.manifest, content)

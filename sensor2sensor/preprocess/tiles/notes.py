@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sensor2sensor.preprocess.inventory.rows import InventoryRow
 from sensor2sensor.preprocess.inventory.table import Inventory
@@ -19,6 +20,7 @@ ADVICE = {
     "unknown shift": "keep those of unknown shift (--unknown-shift keep), or",
     "no OLCI": "its Sentinel-3 product has too few valid pixels there:",
 }
+SHIFTED = ("shift", "unknown shift")  # reasons that can end the search of a scene
 
 
 def would_cut(task: SceneTask, result: SceneResult) -> str:
@@ -62,21 +64,42 @@ def why_none(task: SceneTask, result: SceneResult) -> str:
     """Why a scene has no tile at all: it was asked for, so that is a failure."""
     if not result.reasons:
         return f"no tile: the scene is smaller than {task.options.tile_px} pixels; lower --tilesize"
-    most = max(sorted(result.reasons), key=lambda name: result.reasons[name])
+    # Not the largest count: without clouds the same shifts would have ended it.
+    ended = [name for name in SHIFTED if name in result.reasons] if result.by_shifts else []
+    most = max(ended or sorted(result.reasons), key=lambda name: result.reasons[name])
     advice = ADVICE.get(most, "its tiles lie outside one of the products:")
+    why = "shifts ended the search: " if ended else ""
     return (
-        f"no tile passes (rejected: {_counts(result.reasons)}); {advice} take the scene out of the"
-        " selection"
+        f"no tile passes (rejected: {_counts(result.reasons)}); {why}{advice} take the scene out of"
+        " the selection"
     )
 
 
 def why_fewer(task: SceneTask, result: SceneResult) -> str:
     """What ruled the others out where no more tiles exist."""
     tried = sum(result.reasons.values()) + result.tiles
+    ended = "no more exist among"
+    if result.by_shifts:
+        ended = "shifts beyond --max-shift, or unknown, ended the search after"
     return (
-        f"{task.label}: {result.tiles} of {task.options.quantity} tiles, no more exist among"
+        f"{task.label}: {result.tiles} of {task.options.quantity} tiles, {ended}"
         f" {tried} positions (rejected: {_counts(result.reasons) or 'none'})"
     )
+
+
+def corrected(manifest: Mapping[str, Any]) -> str:
+    """What ``--correct-shift`` came to, of a finished folder that has tiles."""
+    aligned, tiles = manifest["aligned_tiles"], manifest["tiles"]
+    said = f"the drift of {aligned} of {tiles} tiles was large and sure enough to correct"
+    return said + (f"; {small}" if (small := too_small(manifest)) else "")
+
+
+def too_small(manifest: Mapping[str, Any]) -> str:
+    """How many scenes are too small for a drift to be sure; empty where none is."""
+    scenes = manifest.get("scenes", {})
+    small = sum("corrected" in facts for facts in scenes.values())
+    what = "smaller than the 20 km that a drift is measured over, where none is sure enough"
+    return f"{small} of {len(scenes)} scenes are {what}" if small else ""
 
 
 def _taken(task: SceneTask, result: SceneResult) -> Pair:

@@ -20,6 +20,7 @@ from sensor2sensor.preprocess.tiles.words import (
     check_ranges,
     mask_names,
     oversampled,
+    refuse_pairs,
     target_bands,
 )
 from sensor2sensor.products import snap
@@ -283,10 +284,13 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
     """Options from the command line and the inventory's manifest.
 
     Raises:
-        InputError: a value is out of its range; all of them at once.
+        InputError: a value is out of its range, all of them at once; or an option asks for
+            something of Sentinel-3, and the inventory is of Sentinel-2 alone.
     """
     check_ranges(args)
     masks, alone = mask_names(args.masks), inventory.sentinel2_only
+    if alone:
+        refuse_pairs(args, inventory.name)
     return TileOptions(
         tile_px=args.tilesize,
         quantity=args.quantity,
@@ -305,12 +309,12 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
         unknown_cloud="accept" if args.max_cloud == 1.0 else args.unknown_cloud,
         mask_edges=args.mask_edges,
         min_valid=args.min_valid,
-        max_timediff_h=None if alone else args.max_timediff,
-        max_shift_m=None if alone else args.max_shift,
+        max_timediff_h=args.max_timediff,
+        max_shift_m=args.max_shift,
         shift_quality=args.shift_quality,
         unknown_shift=args.unknown_shift,
         oversample=oversampled(args.oversample, masks),
-        correct_shift=args.correct_shift and not alone,
+        correct_shift=args.correct_shift,
         backend=_backend(args, inventory),
         cloud_mask=args.cloud_mask,
         cloud_mask_above=args.cloud_mask_above,
@@ -318,13 +322,13 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
 
 
 def _backend(args: argparse.Namespace, inventory: Inventory) -> str:
-    """What collocates; for Sentinel-2 alone there is nothing to.
+    """What collocates.
 
     Raises:
         InputError: SNAP is asked for on another grid than its own.
         MissingExtraError: it is not there.
     """
-    if inventory.sentinel2_only or args.backend == "own":
+    if args.backend == "own":
         return "own"
     resolution_m = int(inventory.options["resolution_m"])
     if resolution_m != snap.RESOLUTION_M:

@@ -94,19 +94,23 @@ def run(args: argparse.Namespace) -> int:
             all_worked_through = _joined(folder, parts, args.merge, tasks, report)
         else:
             all_worked_through = _cut(tasks, request, report)
-        tiles = folder.finish(manifest)
+        tiles = folder.finish(manifest, _failures(report))
         # After the manifest is written: none ever lists a file that is gone.
         if leaving.logs and not leaving.replaced:
             _drop(folder, leaving, request, report, safe=all_worked_through)
         parts.clear()
-        if tiles:
-            with decoration("the quality page", report.note):
-                report.note(f"open {write_quality(folder.path, request.workers)}")
+        # Without a tile most of all: it says why there is none.
+        with decoration("the quality page", report.note):
+            report.note(f"open {write_quality(folder.path, request.workers)}")
     if request.options.correct_shift and tiles:
-        aligned = files.read_json(folder.manifest)["aligned_tiles"]
-        report.note(f"the drift of {aligned} of {tiles} tiles was large and sure enough to correct")
+        report.note(notes.corrected(files.read_json(folder.manifest)))
     report.note(f"{tiles} tiles in {folder.path}")
     return report.finish()
+
+
+def _failures(report: cli.StepReport) -> dict[int, str]:
+    """Why scenes have no tiles, or none of this run, by id."""
+    return {int(item.removeprefix("scene ")): reason for item, reason in report.failed_items}
 
 
 def _make_part(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import parent_process
+from typing import Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.parallel import AtOnce
 from sensor2sensor.preprocess.quicklooks.render import display_bands, scene_picture
-from sensor2sensor.preprocess.tiles.cut import Cutter
+from sensor2sensor.preprocess.tiles.cut import SHIFTS, Cutter
 from sensor2sensor.preprocess.tiles.folder import SceneLog, TileFolder
 from sensor2sensor.preprocess.tiles.overlay import drawn_of, is_current, overlay_png
 from sensor2sensor.preprocess.tiles.pair import OpenPair, PartnerError, overview_reduction
@@ -36,7 +37,8 @@ class SceneResult:
         skipped: it was there already.
         tiles: how many it has.
         reasons: positions rejected, by reason.
-        exhausted: no further position is left to try.
+        exhausted: no further position is left to try, or worth it.
+        by_shifts: it is not, for so many in a row were shifted too far.
         cloud_known: whether anything tells where it is cloudy.
         lacks_mask: no file of ``--cloud-mask`` is there for it, or for a part of it.
         passed_over: a line for each partner that could not be used.
@@ -48,6 +50,7 @@ class SceneResult:
     tiles: int
     reasons: dict[str, int] = field(default_factory=dict)
     exhausted: bool = False
+    by_shifts: bool = False
     cloud_known: bool = True
     lacks_mask: bool = False
     passed_over: tuple[str, ...] = ()
@@ -87,8 +90,9 @@ def _try(task: SceneTask, names: Pair) -> SceneResult:
     with kept_open(_cache_mib(pair)), AtOnce() as background:
         cutter = Cutter(pair, SceneLog(task.scene, pair.fingerprint), background)
         tiles = int(next(cutter.tiles(), None) is not None)
-        rejected = cutter.facts()["rejected"]
-    return SceneResult(task.scene, skipped=False, tiles=tiles, reasons=rejected)
+        facts = cutter.facts()
+    reasons, by_shifts = facts["rejected"], _ended_by_shifts(facts)
+    return SceneResult(task.scene, skipped=False, tiles=tiles, reasons=reasons, by_shifts=by_shifts)
 
 
 def _cut(task: SceneTask, names: Pair) -> SceneResult:
@@ -170,9 +174,14 @@ def _result(log: SceneLog, pair: OpenPair, *, skipped: bool) -> SceneResult:
         tiles=len(log.rows),
         reasons=reasons,
         exhausted=exhausted,
+        by_shifts=_ended_by_shifts(log.facts),
         cloud_known=pair.cloud_known,
         lacks_mask=pair.lacks_mask,
     )
+
+
+def _ended_by_shifts(facts: Mapping[str, Any]) -> bool:
+    return facts.get("ended_by") == SHIFTS
 
 
 def _draw_overlay(pair: OpenPair, log: SceneLog) -> None:

@@ -25,6 +25,7 @@ from sensor2sensor.products.olci import OlciTile, OlciWindow
 
 EXTENT_M = 20_000.0  # 67 OLCI pixels: the nine of a tile of 2.56 km hold no peak
 STEP_M = 300.0  # OLCI's own pixel at nadir: a finer grid would show nothing more
+TOO_SMALL = "never: the scene is smaller than what a drift is measured over"
 LIMIT_M = 4_500.0  # 0.3 m/s over four hours; farther peaks are chance
 
 
@@ -73,6 +74,14 @@ def aligned(olci: OlciTile, swath: OlciWindow, tile: Grid, drift: GroundShift) -
     return replace(moved, table=replace(moved.table, xy_m=xy_m))
 
 
+def shows_enough(scene: Grid) -> bool:
+    """Whether a scene is as large as what a drift is measured over.
+
+    On less ground chance reaches peaks that are rare on so much: nothing is sure there.
+    """
+    return min(scene.shape) * scene.resolution_m >= EXTENT_M
+
+
 class DriftMeter:
     """Compares a scene's overview in red with Oa08 around each of its tiles.
 
@@ -89,9 +98,7 @@ class DriftMeter:
         self._smooth = box_average(overview, STEP_M / self._pixel_m)
         self._olci = olci
         self._red = olci.red_radiance()
-        edges_m = (edge * olci.grid.resolution_m for edge in olci.grid.shape)
-        # On less ground chance reaches peaks that are rare on so much: nothing is sure there.
-        self.whole = min(edges_m) >= EXTENT_M
+        self.whole = shows_enough(olci.grid)
         self._steps = SwathSteps(olci.xy_m)
 
     def measure(self, tile: Grid) -> GroundShift | None:

@@ -1,4 +1,4 @@
-"""What options of step 40 may say: ranges, and lists of names of masks and bands."""
+"""What options of step 40 may say: ranges, lists of names of masks and bands, pairs or none."""
 
 from __future__ import annotations
 
@@ -92,6 +92,20 @@ def check_ranges(args: argparse.Namespace) -> None:
     """Raise InputError where a value is out of its range; all of them at once."""
     if wrong := list(_wrong_values(args)):
         raise InputError(", ".join(wrong), hint="see --help")
+
+
+def refuse_pairs(args: argparse.Namespace, inventory: str) -> None:
+    """Raise InputError for what can do nothing without Sentinel-3: who asks for it expects it."""
+    given = {
+        "--max-timediff": args.max_timediff is not None,
+        "--max-shift": args.max_shift is not None,
+        "--correct-shift": args.correct_shift,
+        "--backend snap": args.backend == "snap",
+    }
+    if idle := [name for name, asked in given.items() if asked]:
+        what = f"{', '.join(idle)}: no meaning without Sentinel-3, of which it lists nothing"
+        hint = "leave that out, or take an inventory made with --timediff"
+        raise InputError(what, where=inventory, hint=hint)
 
 
 def _wrong_values(args: argparse.Namespace) -> Iterator[str]:

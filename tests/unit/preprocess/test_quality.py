@@ -141,6 +141,26 @@ def test_tiles_page_says_what_is_odd_and_what_was_rejected(root: Path) -> None:
     assert "Every pixel of every tile" not in page and "Tiles count alike" in page
 
 
+def test_a_deviation_of_few_tiles_says_of_how_many(root: Path) -> None:
+    """Small tiles have four pixels of OLCI, a few at an edge of the swath sixteen."""
+    found = tiles.look(folder_of(root))
+    band, other = (f"{one['name']}<small>" for one in found.inputs[:2])
+    first, count = len(found.targets), len(found.measured.tiles)
+    values = found.measured.values.copy()
+    values[:, :first, 1] = 0.25
+    values[:, first:, 1] = np.nan
+    values[:2, first, 1] = 3.0, 4.0
+    page = page_of(replace(found, measured=replace(found.measured, values=values)))
+    cells = {one: page.split(one)[-1].split("</td>")[1] for one in (band, other)}
+    assert cells[band].endswith(f">3.536<small>2 of {count} tiles</small>")
+    assert cells[other].endswith(f">–<small>0 of {count} tiles</small>")
+    assert "known of tiles with 16 pixels of the band or more" in page
+    assert page.count(f" of {count} tiles</small>") == len(found.inputs)
+    values[:, first:, 1] = 1.0
+    whole = page_of(replace(found, measured=replace(found.measured, values=values)))
+    assert "pixels of the band or more" not in whole and f"of {count} tiles<" not in whole
+
+
 def test_a_repeat_gives_equal_bytes_and_reads_no_tile_again(root: Path, monkeypatch) -> None:
     folder = folder_of(root)
     page = tiles.write_quality(folder)

@@ -46,6 +46,19 @@ def test_a_split_emptied_by_the_shift_says_so_and_how_to_get_it_back(
     assert "--max-shift" not in capsys.readouterr().err
 
 
+def test_of_sentinel_2_alone_no_shift_is_known_or_limited(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_tiles(tmp_path, grid_tiles(5, 5, STEP, shift_m=None), with_s3=False)
+    assert step50(tmp_path, "--max-shift", "50") == 0
+    said = capsys.readouterr().out
+    assert f"--max-shift has no meaning here: {INV} is of Sentinel-2 alone" in said
+    assert "shift between the sensors" not in said
+    assert step50(tmp_path, "--correct-shift", "--force") == 2
+    said = capsys.readouterr().err
+    assert "leave it out: the inventory is of Sentinel-2 alone" in said and "step 40" not in said
+
+
 def _doubtful_tiles(root: Path) -> str:
     """Tiles of a good shift, one of them of a low quality; returns the name of that one."""
     tiles = grid_tiles(5, 5, STEP, shift_quality=0.8)

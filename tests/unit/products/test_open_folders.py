@@ -9,7 +9,7 @@ import pytest
 
 from sensor2sensor.products.discovery import find_s2, find_s3
 from sensor2sensor.products.sentinel2 import open_s2
-from tests.fakes.open_buckets import as_cogs
+from tests.fakes.open_buckets import as_cogs, as_tile
 from tests.fakes.s2 import make_s2
 
 
@@ -82,6 +82,50 @@ def test_patches_of_a_data_set_are_no_failures(safes, tmp_path, caplog):
     (record,) = caplog.records
     assert "and 2 others: passed over: images of bands" in record.message
     assert find_s3(tmp_path) == ([], [])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("form", ["COG", "L1C", "L2A", "deep"])
+def test_bands_that_nothing_describes_are_named(safes, tmp_path, caplog, form, packed):
+    """A copy without its item or metadata: the only product, and nothing said a word of it."""
+    root = tmp_path / "archive"
+    into = tmp_path / "in" if packed else root
+    if form == "COG":
+        lost = as_cogs(safes["L2A"], into, applied=True)
+    else:
+        lost = as_tile(safes.get(form, safes["L2A"]), into / ("a" * (form == "deep")))
+    for one in [*lost.rglob("*.json"), *lost.rglob("*.xml")]:
+        one.unlink()
+    named = lost
+    if packed:
+        root.mkdir()
+        shutil.make_archive(str(root / "bands"), "zip", lost.parent, lost.name)
+        named = root / "bands.zip"
+    assert find_s2(root, "T17XNA") == ([], [])
+    (record,) = caplog.records
+    what = "passed over: images of bands, but no STAC item or metadata.xml"
+    assert record.message.startswith(f"{named}: {what}")
+    assert find_s3(root) == ([], [])
+
+
+def test_an_archive_that_is_itself_a_folder_of_bands_is_named(safes, tmp_path, caplog):
+    (tmp_path / "B02.tif").write_bytes(b"II*")
+    assert find_s2(tmp_path) == ([], [])
+    assert f"{tmp_path}: passed over: images of bands" in caplog.text
+
+
+def test_previews_masks_and_other_pictures_are_no_bands_alone(safes, tmp_path, caplog):
+    tile, name = as_tile(safes["L1C"], tmp_path), "S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP"
+    shutil.copytree(safes["L2A"], tmp_path / safes["L2A"].name)
+    beside = ("preview/B01.jp2", "preview/more/B02.jp2")  # reduced images of the open bucket
+    others = (f"clouds/{safes['L2A'].stem}_SCL.tif", f"bigearthnet/{name}_26_57_B01.tif",
+              "pictures/mosaic_red.tif")  # fmt: skip
+    for path in [*(tile / one for one in beside), *(tmp_path / one for one in others)]:
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_bytes(b"II*")
+    found, failures = find_s2(tmp_path)
+    assert sorted(one.level for one in found) == ["L1C", "L2A"] and not failures
+    assert "images of bands" not in caplog.text
 
 
 def test_packed_together_they_are_told_of(safes, tmp_path, caplog):
