@@ -180,6 +180,8 @@ def _tile_row(
         s3="2022/10/S3A_OL_1_EFR____20221005T120000.SEN3" if with_s3 else None,
         time_gap_h=0.5 + seed if with_s3 else None,  # other pixels are those of another pass
         shift_m=tile.shift_m if with_s3 else None,
+        shift_east_m=None if tile.moved_m is None else tile.moved_m[0],
+        shift_north_m=None if tile.moved_m is None else tile.moved_m[1],
         shift_quality=tile.shift_quality if with_s3 else None,
         margin_px=0,
         aligned_pixels=None if tile.moved_m is None else 4,

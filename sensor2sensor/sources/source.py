@@ -43,6 +43,9 @@ class Item:
         split: ``train``, ``val`` or ``test`` where the splits are given; of an item that is read,
             the split it is written to.
         place: Where it lies; None where nobody knows a projection.
+        train_place: Where its input is from if it goes to train, where that is not ``place``.
+        instead: The item that takes its place in train where ``train_place`` is ground of another
+            split, too: what is trained on must not hold what is scored.
         overpass: Which look at the ground it is from (platform and time, a flight, a date), the
             same for all samples of it: intervals of scores count these. Empty where not known.
         scene: Number of that look in its inventory, where it has one.
@@ -59,6 +62,8 @@ class Item:
     made_from: Mapping[str, Any]
     split: str | None = None
     place: TilePlace | None = None
+    train_place: TilePlace | None = None
+    instead: Item | None = None
     overpass: str = ""
     scene: int = 0
     left_out: str = ""

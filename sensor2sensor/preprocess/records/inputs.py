@@ -43,6 +43,7 @@ class Tile:
         overpass: Platform and datatake start; empty where neither table nor product name has it.
         shift_quality: Height of the correlation peak ``shift_m`` was read from, None in tables that
             do not say.
+        moved_m: Eastward and northward part of ``shift_m``, by which aligned pixels were taken.
         joined: Further products of the ground of ``s2`` and of ``s3``, as ``tiles.csv`` has them.
     """
 
@@ -59,6 +60,7 @@ class Tile:
     digests: Mapping[str, str]
     overpass: str
     shift_quality: float | None = None
+    moved_m: tuple[float, float] = (0.0, 0.0)
     joined: tuple[str, str] = ("", "")
 
     @property
@@ -227,6 +229,7 @@ def _tile(row: TileRow, folder: Path, inventory: str, digests: Mapping[str, str]
         # Tables from before lack it; ESA's names of products begin with platform and datatake.
         overpass=row.overpass or overpass_in(Path(row.s2).name),
         shift_quality=row.shift_quality,
+        moved_m=(row.shift_east_m or 0.0, row.shift_north_m or 0.0),
         joined=(row.s2_joined or "", row.s3_joined or ""),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,25 @@ def _check_aligned(options: DatasetOptions, tiles: TileSet) -> None:
 
 
 def _item(tile: Tile, options: DatasetOptions) -> Item:
+    plain = _as_it_comes(tile, options)
+    if not (options.correct_shift and tile.is_aligned):
+        return plain
+    place, (east_m, north_m) = tile.place, tile.moved_m
+    said = "not aligned: its drift leads to ground of another split"
+    return replace(
+        plain,
+        made_from={**plain.made_from, "tile": dict(tile.digests)},
+        train_place=replace(place, ulx_m=place.ulx_m + east_m, uly_m=place.uly_m + north_m),
+        instead=replace(
+            plain,
+            remark="; ".join(filter(None, (plain.remark, said))),
+            payload=replace(tile, digests=tile.as_it_comes()),
+        ),
+    )
+
+
+def _as_it_comes(tile: Tile, options: DatasetOptions) -> Item:
+    """The item of a tile with the pixels that lie over it."""
     left_out, remark = _judged(tile, options)
     place = tile.place
     return Item(
@@ -117,7 +137,7 @@ def _item(tile: Tile, options: DatasetOptions) -> Item:
         # Counts where the split is by acquisition; by block the place decides.
         unit=place.acquisition,
         made_from={
-            "tile": dict(tile.digests if options.correct_shift else tile.as_it_comes()),
+            "tile": tile.as_it_comes(),
             "gap": tile.time_gap_h,
             "corner": [place.ulx_m, place.uly_m],  # input_xy is measured from it
         },

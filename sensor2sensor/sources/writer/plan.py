@@ -19,7 +19,7 @@ class Plan:
     """Where every item of a listing goes.
 
     Attributes:
-        listing: The items.
+        listing: The items, as they are made in their splits.
         rule: How they were split.
         deciding: By name, what decides on the split of an item: its units and, by block, those
             within its guard.
@@ -43,8 +43,28 @@ class Plan:
 def plan_splits(listing: Listing, rule: SplitRule) -> Plan:
     """Give every item its split; nothing is read or written."""
     deciding = {item.name: rule.guarded(item.place, item.unit) for item in listing.items}
+    listing = _kept_apart(listing, rule, deciding)
     rows = {i.name: _row(i, listing.name, rule, deciding[i.name]) for i in listing.items}
     return Plan(listing, rule, deciding, rows)
+
+
+def _kept_apart(
+    listing: Listing, rule: SplitRule, deciding: Mapping[str, tuple[str, ...]]
+) -> Listing:
+    """The listing with what stands for items of train whose input is of another split's ground."""
+
+    def shared(item: Item) -> bool:
+        own = deciding[item.name]
+        if item.train_place is None or item.left_out or rule.split_of(own) != "train":
+            return False
+        return rule.split_of((*own, *rule.guarded(item.train_place, item.unit))) == DROPPED
+
+    stand_ins = {item.name: item.instead for item in listing.items if shared(item)}
+    if not stand_ins:
+        return listing
+    items = tuple(stand_ins.get(item.name) or item for item in listing.items)
+    told = f"{len(stand_ins)} of train keep their inputs as they come: aligned ones would be of"
+    return replace(listing, items=items, notes=(*listing.notes, f"{told} another split's ground"))
 
 
 def _row(item: Item, inventory: str, rule: SplitRule, deciding: tuple[str, ...]) -> SplitRow:

@@ -63,7 +63,7 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
     listing = source.plan().first(options.limit, given=given)
     there = look_around(source, listing, data_root, options)
     plan = _planned(source, listing, there, report)
-    for line in listing.notes:
+    for line in plan.listing.notes:
         report.note(line)
     tasks = _tasks(source, data_root, there, plan, options)
     folders = [folder_of(data_root, draft) for draft in source.drafts]
@@ -130,7 +130,7 @@ def _write(
             report.note(f"part {part}; --merge {part.of} joins all and finishes the data set")
             return
         # Before the tables, which may be refused: what was looked at is known all the same.
-        remember(source, data_root, there, listing, written.left_out)
+        remember(source, data_root, there, plan.listing, written.left_out)
         tell(listing, len(written.left_out), report)
         finish_all(source, data_root, options, there, plan, tasks, written, report)
         parts.clear()

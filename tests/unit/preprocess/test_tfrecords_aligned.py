@@ -25,6 +25,17 @@ def records(root: Path, split: str) -> dict[str, tuple[np.ndarray, ...]]:
     return {r.name: (r.target, r.input_pixels, r.input_xy, r.input_index) for r in found}
 
 
+def kept_as_they_come(root: Path) -> set[str]:
+    """Tiles of train whose inputs were not aligned, by the table of splits."""
+    rows = read_split(root / "cur_toy" / str(TILE))
+    return {row.name for row in rows if row.reason.startswith("not aligned")}
+
+
+def corner_m(name: str) -> np.ndarray:
+    x, y = name.rsplit("_", 1)[1].split("x")
+    return np.array([int(x) * 10.0, -int(y) * 10.0])
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Data sets of the same tiles as they come and aligned, all tiles but one moved."""
@@ -40,11 +51,12 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_train_alone_is_given_aligned_inputs_and_values_stay(both: tuple[Path, Path]) -> None:
     plain, aligned = both
+    kept = kept_as_they_come(aligned)
     for split in SPLITS:
         there, here = records(plain, split), records(aligned, split)
         assert there.keys() == here.keys()
         for name, (target, pixels, xy, index) in there.items():
-            same = split != "train" or name.endswith("640x320")
+            same = split != "train" or name.endswith("640x320") or name in kept
             wanted = (target, pixels, xy, index)
             if not same:
                 # The fake's table is turned round: northing falls, y of a record grows.
@@ -100,3 +112,36 @@ def test_tiles_cut_without_it_are_refused_in_one_line(
     assert step50(tmp_path, "--correct-shift") == 2
     said = capsys.readouterr().err
     assert "its tiles were cut without" in said and "run step 40 with --correct-shift" in said
+
+
+@pytest.mark.parametrize("moved_m", [(1200.0, 0.0), (-700.0, 3200.0)])
+def test_no_aligned_input_is_of_ground_of_another_split(
+    tmp_path: Path, moved_m: tuple[float, float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_tiles(tmp_path, grid_tiles(12, 12, STEP // 2, moved_m=moved_m))
+    assert step50(tmp_path, "--correct-shift", "--factors", "3") == 0
+    kept = kept_as_they_come(tmp_path)
+    told = capsys.readouterr().out
+    assert f"{len(kept)} of train keep their inputs as they come" in told
+    members = {split: set(records(tmp_path, split)) for split in SPLITS}
+    assert kept and kept < members["train"]
+    # Where OLCI saw what the inputs are of: the two guards of 450 m lie between any two splits.
+    seen = {name: corner_m(name) + moved_m for name in members["train"] - kept}
+    seen |= {name: corner_m(name) for name in kept | members["val"] | members["test"]}
+    apart_m = 900.0 + TILE * 10.0 - 2.0  # metres of UTM are not quite those of the ground
+    assert not [
+        (one, other)
+        for one in members["train"]
+        for other in members["val"] | members["test"]
+        if np.abs(seen[one] - seen[other]).max() < apart_m
+    ]
+
+
+def test_by_acquisition_the_same_ground_is_on_both_sides_and_all_are_aligned(
+    tmp_path: Path,
+) -> None:
+    days = [f"2022-10-{day:02d}T11:54:11.024Z" for day in range(1, 13)]
+    tiles = [FakeTile(0, 0, scene=n, s2date=day, moved_m=MOVED) for n, day in enumerate(days)]
+    write_tiles(tmp_path, tiles)
+    assert step50(tmp_path, "--correct-shift", "--split-by", "acquisition", "--seed", "1") == 0
+    assert not kept_as_they_come(tmp_path)
