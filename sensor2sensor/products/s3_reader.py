@@ -165,7 +165,7 @@ class S3Reader:
         return flux
 
     def sun_zenith(self, rows: slice, cols: slice) -> npt.NDArray[np.float32]:
-        """Sun zenith angle [h, w] in degrees, bilinear between the tie points."""
+        """Sun zenith angle [h, w] in degrees, bilinear between tie points; NaN by unknown ones."""
         rows, cols = self._inside(rows, cols)
         # Tie points lie on every row and, in full resolution, on every 64th column.
         tie = self._variable(TIE_ANGLES_FILE, "SZA")
@@ -174,7 +174,12 @@ class S3Reader:
         c0, c1, col_weights = _tie_span(cols, col_step, tie.shape[1])
         with naming_damage(self._files, TIE_ANGLES_FILE):
             part = _values(tie, slice(r0, r1), slice(c0, c1)).astype(np.float64)
-        return np.asarray(row_weights @ part @ col_weights.T, np.float32)
+        unknown = np.isnan(part)
+        angle = np.asarray(row_weights @ np.where(unknown, 0.0, part) @ col_weights.T, np.float32)
+        if unknown.any():
+            # Of those with a weight alone: 0 * NaN would be NaN, too, all over the window.
+            angle[row_weights @ unknown @ col_weights.T > 0.0] = np.nan
+        return angle
 
     def reflectance(
         self, rows: slice, cols: slice, bands: Sequence[str] = OLCI_BANDS

@@ -49,9 +49,7 @@ def histograms(found: Sequence[Counted], told: str) -> str:
     """Histograms beside each other; what does not vary is said in words."""
     drawn = [one.drawn for one in found]
     same = [
-        f"{one.title} {one.values[0]:.4g} {one.unit}"
-        for one in found
-        if len(set(one.values)) == 1
+        f"{one.title} {one.values[0]:.4g} {one.unit}" for one in found if len(set(one.values)) == 1
     ]
     shown = panels([svg for svg in drawn if svg]) if any(drawn) else ""
     equal = f"The same everywhere: {'; '.join(same)}." if same else ""

@@ -204,6 +204,23 @@ def test_sun_zenith_is_bilinear_between_tie_points(s3_product: Maker, tmp_path: 
     np.testing.assert_allclose(part, zenith[ROWS, COLS], atol=1e-5)
 
 
+def test_an_unknown_tie_point_empties_the_pixels_that_depend_on_it(
+    s3_product: Maker, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(s3_product(), tmp_path / "x.SEN3"))
+    window = slice(0, 60), slice(0, 257)
+    with open_s3(folder).open() as reader:
+        zenith, shown = reader.sun_zenith(*window), reader.reflectance(*window, ("Oa08",))[0]
+    with h5py.File(folder / "tie_geometries.nc", "r+") as file:
+        file["SZA"][14, 2] = file["SZA"].attrs["_FillValue"]
+    # Between the tie points beside it; those have angles of their own.
+    zenith[14, 65:192] = shown[14, 65:192] = np.nan
+    with open_s3(folder).open() as reader:
+        np.testing.assert_array_equal(reader.sun_zenith(*window), zenith)
+        np.testing.assert_array_equal(reader.reflectance(*window, ("Oa08",))[0], shown)
+        np.testing.assert_array_equal(reader.sun_zenith(slice(9, 30), COLS), zenith[9:30, COLS])
+
+
 def test_the_tie_grid_lies_on_the_image(s3_product: Maker) -> None:
     for kind, step in (("OL_1_EFR", 64), ("OL_1_ERR", 16)):
         collection = "003" if kind == "OL_1_EFR" else "004"
