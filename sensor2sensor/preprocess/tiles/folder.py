@@ -85,9 +85,14 @@ class Leaving:
         """Their ids."""
         return [log.scene for log in self.logs]
 
+    @property
+    def tiles(self) -> int:
+        """How many tiles they have."""
+        return sum(len(log.rows) for log in self.logs)
+
     def __str__(self) -> str:
         """How many tiles of which scenes: ``6 tiles of 2 scenes (00004, 00007)``."""
-        tiles, number = sum(len(log.rows) for log in self.logs), len(self.logs)
+        tiles, number = self.tiles, len(self.logs)
         named = ", ".join(f"{scene:05d}" for scene in self.scenes[:10])
         more = f" and {number - 10} more" if number > 10 else ""
         return f"{tiles} tiles of {number} scenes ({named}{more})"

@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
         manifest = folder.manifest_for(request, scenes)
         if leaving.replaced:
             # Only after the new manifest is made: where that fails the old tiles are still there.
-            _require_a_tile(folder, leaving, tasks)
+            if leaving.tiles:
+                _require_a_tile(folder, leaving, tasks)
             _replace(folder, leaving, request, report)
         folder.start(manifest)
         if args.merge:
