@@ -224,6 +224,7 @@ def test_a_data_set_from_before_gets_its_output_range_from_its_train_records(env
         for band in content["statistics"][side]:
             del band["output_low"], band["output_high"]
     files.write_json(path, content)
+    (folder / "dataset.sha256").unlink()  # none stood beside it then
     exp, _, _ = trained(environment, "olddata", Bounded, dataset="alt6_old")
     state = read_run_json(exp.run)["normalisation"]
     assert state["statistics"]["target"] == [band.model_dump(mode="json") for band in wanted]
