@@ -123,29 +123,47 @@ def with_mask(
     """Quality bits [h, w] with the clouds of a product's mask, where it has one, in their place."""
     if product.cloud_mask is None:
         return word
-    cloudy = product.cloud_mask.cloudy(target)
-    if cloudy.any():
-        # Outside of what was seen a mask has no data either, and no data is no cloud.
-        cloudy &= ~_unseen(product, word, resolution_m, target)
+    # Outside of what was seen a mask has no data either, and no data is no cloud.
+    cloudy = with_data(product, resolution_m, target, product.cloud_mask.cloudy(target))
     clouds = cloudy * np.uint32(Quality.S2_CLOUD)
     return np.asarray((word & ~np.uint32(CLOUD)) | clouds, np.uint32)
 
 
-def _unseen(
-    product: S2Product, word: npt.NDArray[np.uint32], resolution_m: int, target: Grid
+def no_cloud_without_data(word: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Quality bits [h, w] without the clouds of a mask where the classification has no data."""
+    empty = (word & np.uint32(Quality.S2_NODATA)) != 0
+    return np.asarray(word & ~(empty * np.uint32(CLOUD)), np.uint32)
+
+
+def with_data(
+    product: S2Product, resolution_m: int, target: Grid, asked: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """Where a product has no data [h, w]: by its classification, or by the numbers of a band."""
-    if product.quality_source(resolution_m) == "SCL":
-        return np.asarray((word & np.uint32(Quality.S2_NODATA)) != 0)
+    """Which of the pixels asked for [h, w] have data, by the numbers of the product's first band.
+
+    It is read around those pixels alone. A product without any band is taken to have them all.
+    """
+    member = first_image(product, resolution_m)
+    if member is None or not asked.any():
+        return asked
+    rows, columns = (np.flatnonzero(asked.any(axis=axis)) for axis in (1, 0))
+    top, left = int(rows[0]), int(columns[0])
+    height, width = int(rows[-1]) - top + 1, int(columns[-1]) - left + 1
+    around = target.window(left, top, width, height)
+    (numbers,) = read_nearest(product.files, member, product.grids[resolution_m], around)
+    found = asked.copy()
+    found[top : top + height, left : left + width] &= numbers != product.nodata
+    return found
+
+
+def first_image(product: S2Product, resolution_m: int) -> str | None:
+    """The member that tells where a product has data: its first band that is there."""
     # Where there is none of this resolution a coarse one does: it is read whole for an overview.
     for size_m in (resolution_m, *reversed(product.resolutions)):
         for band in product.bands_at(size_m):
             member = product.band_member(band, size_m)
             if product.files.exists(member):
-                tile = product.grids[resolution_m]
-                (numbers,) = read_nearest(product.files, member, tile, target)
-                return np.asarray(numbers == product.nodata)
-    return np.zeros(target.shape, np.bool_)
+                return member
+    return None
 
 
 def masked(product: S2Product, pattern: str, above: float, root: Path) -> S2Product:

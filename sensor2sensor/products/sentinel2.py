@@ -29,7 +29,7 @@ from sensor2sensor.products.reading import (
     verify_listed,
     wrong_sizes,
 )
-from sensor2sensor.products.s2_clouds import CloudMask, with_mask
+from sensor2sensor.products.s2_clouds import CloudMask, no_cloud_without_data, with_mask
 from sensor2sensor.products.s2_files import located, metadata_files
 from sensor2sensor.products.s2_metadata import product_facts
 from sensor2sensor.products.s2_open import is_open_form, open_fields
@@ -262,18 +262,18 @@ class S2Product:
         grid = self.grids[resolution_m]
         place = window or grid.full_window
         target = grid.window(place.x, place.y, place.width, place.height)
-        return self._quality_on(target, resolution_m)
+        word, source = self._quality_on(target, resolution_m)
+        return no_cloud_without_data(word), source
 
     def quality_overview(self, resolution_m: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint32]:
         """Those bits for the whole scene seen in `shape` pixels: samples of its coarsest mask."""
         grid = self.grids[resolution_m]
         target = grid.reduced(grid.full_window, shape)
-        return self._quality_on(target, max(self.grids))[0]
+        return no_cloud_without_data(self._quality_on(target, max(self.grids))[0])
 
     def _quality_on(self, target: Grid, resolution_m: int) -> tuple[npt.NDArray[np.uint32], str]:
         source, member = self._quality_source(resolution_m)
-        tile = self.grids[resolution_m]
-        word = s2_images.read_quality(self.files, source, member, tile, target)
+        word = s2_images.read_quality(self.files, source, member, self.grids[resolution_m], target)
         return with_mask(self, word, resolution_m, target), source
 
     def quality_source(self, resolution_m: int) -> str:

@@ -141,6 +141,15 @@ def test_tiles_across_the_seam_are_those_of_the_whole_byte_for_byte(at, kind, ca
     assert "0 done, 1 already there" in capsys.readouterr().out
 
 
+def test_the_band_that_says_which_part_is_shown_is_verified_whatever_bands_are_cut(at, capsys):
+    root = at("parts")
+    (row,) = inventory_of(root).rows
+    (image,) = (root / "s2" / row.s2_joined[0]).rglob("IMG_DATA/*_B02.jp2")
+    image.write_bytes(image.read_bytes()[:-1] + b"?")
+    assert step40(root, "--quantity", "1", "--bands", "B04") == 1
+    assert image.name in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("harm", ["flipped", "gone", "cut"])
 def test_a_joined_frame_that_cannot_be_used_is_named_and_the_next_partner_taken(at, harm, capsys):
     root = at("frames")

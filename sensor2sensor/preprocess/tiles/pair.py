@@ -24,6 +24,7 @@ from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
 from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import CLOUD
+from sensor2sensor.products.s2_clouds import first_image
 from sensor2sensor.products.s2_coding import moved_back, warn_moved_up
 from sensor2sensor.products.s2_parts import open_parts
 from sensor2sensor.products.s3_pass import S3Pass, joined
@@ -184,7 +185,10 @@ class OpenPair:
 
     def _members_of(self, part: S2Product) -> list[str]:
         bands = dict.fromkeys([*self.options.bands, red_band(self.options.bands)])
-        return part.members_for(tuple(bands), self.options.resolution_m)
+        members = part.members_for(tuple(bands), self.options.resolution_m)
+        # Of parts that overlap it says which one is shown, whatever bands are cut.
+        decides = first_image(part, self.options.resolution_m) if len(self.s2.parts) > 1 else None
+        return list(dict.fromkeys([*members, *([decides] if decides else [])]))
 
 
 def _check_usable(product: S2Product, options: TileOptions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,19 @@ import rasterio
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.geo.footprints import project
 from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.products import s2_images, s2_parts
 from sensor2sensor.products.quality import Quality
 from sensor2sensor.products.s2_clouds import masked
 from sensor2sensor.products.s2_parts import open_parts, together
 from sensor2sensor.products.sentinel2 import S2Product, open_s2
 from tests.fakes import World, make_s2
+from tests.fakes.jp2 import write_jp2
 from tests.fakes.s2 import DEFAULT_SENSING
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from sensor2sensor.core.archives import ProductFiles
 
 CUT = 0.43  # of the tile, from the top: row 82.56 of 192
 COMMON = {
@@ -124,6 +132,97 @@ def test_each_part_is_read_by_its_own_offset_and_mask(tmp_path: Path) -> None:
         np.testing.assert_array_equal(values[has], own[has])
 
 
+def _edit(product: Path, band: str, **rows: tuple[slice, int]) -> None:
+    """Set pixels of a band at 10 m, west of column 60."""
+    names = (f"_{band}.jp2", f"_{band}_10m.jp2")
+    (image,) = (one for one in product.rglob("IMG_DATA/**/*.jp2") if one.name.endswith(names))
+    with rasterio.open(image) as source:
+        numbers, corner = source.read(1), (source.transform.c, source.transform.f)
+    for where, value in rows.values():
+        numbers[where, :60] = value
+    write_jp2(
+        image, numbers, resolution_m=10, epsg=32617, ulx_m=corner[0], uly_m=corner[1], kind="band"
+    )
+
+
+@pytest.fixture(scope="module")
+def rivals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[S2Product, S2Product]]:
+    """Parts that both have rows 77 to 114, with other clouds and other numbers there."""
+    found = {}
+    for kind, options in KINDS.items():
+        root = tmp_path_factory.mktemp("rivals")
+        common = {**COMMON, **options, "bands": ("B02", "B04"), "nodata_wedge": 0.0}
+        north = make_s2(root, **{**common, "cloud": 0.6}, **_strip(0), part=(0.0, 0.6))
+        south = make_s2(root, **{**common, "cloud": 0.0}, **_strip(1), part=(0.4, 1.0), seed=1)
+        lost, full = (slice(92, 95), 0), (slice(105, 108), 65535)
+        _edit(north, "B02", lost=lost)  # there south's are the pixels, of every band
+        _edit(north, "B04", lost=(slice(84, 87), 0), full=full)
+        _edit(south, "B04", full=(slice(98, 101), 65535))
+        found[kind] = open_s2(north), open_s2(south)
+    return found
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("turned", [False, True])
+def test_where_parts_overlap_pixels_and_bits_are_those_of_the_first_in_any_window(
+    rivals: dict[str, tuple[S2Product, S2Product]], kind: str, turned: bool
+) -> None:
+    first, other = rivals[kind][::-1] if turned else rivals[kind]
+    (one, _), (two, _) = (part.read_reflectance(("B02", "B04"), 10) for part in (first, other))
+    has = ~np.isnan(one[..., 0])
+    both = has & ~np.isnan(two[..., 0])
+    assert both[77:92].all() and (one[both] != two[both]).mean() > 0.5
+    true = np.where(np.isnan(one) | ~has[..., None], two, one)
+    true = np.where(np.isnan(true), one, true)
+    words = [part.read_quality(10)[0] for part in (first, other)]
+    clouds = [(word[both] & np.uint32(Quality.S2_CLOUD)).any() for word in words]
+    assert sorted(clouds) == [False, True]
+    mask = np.where(has, *words)
+    said = np.any(true > 6.0, axis=-1) * np.uint32(Quality.S2_SATURATED)
+    for place in (
+        PixelWindow(0, 0, 192, 192), PixelWindow(10, 78, 40, 30), PixelWindow(3, 80, 70, 90),
+        PixelWindow(0, 96, 50, 7), PixelWindow(30, 60, 40, 20), PixelWindow(30, 60, 100, 49),
+    ):  # fmt: skip
+        joined = together([first, other])
+        at = place.rows, place.columns
+        np.testing.assert_array_equal(joined.read_quality(10, place)[0], mask[at])
+        values, word = joined.read_reflectance(("B02", "B04"), 10, place)
+        np.testing.assert_array_equal(values, true[at])
+        np.testing.assert_array_equal(word, said[at])
+        values, _ = joined.read_reflectance(("B04",), 10, place)
+        np.testing.assert_array_equal(values, true[at][..., 1:])
+
+
+def test_masks_are_read_without_bands_but_where_outlines_overlap_and_they_differ(
+    made: dict[str, Trio],
+    rivals: dict[str, tuple[S2Product, S2Product]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+    read = s2_images.open_raster
+
+    def noting(files: ProductFiles, member: str) -> AbstractContextManager[Any]:
+        opened.append(member.rpartition("/")[2])
+        return read(files, member)
+
+    monkeypatch.setattr(s2_images, "open_raster", noting)
+    monkeypatch.setattr(s2_parts, "_OUTLINE_M", 30.0)  # the whole tile is 1,920 m
+
+    def bands_for(*parts: S2Product, rows: slice) -> set[str]:
+        opened.clear()
+        place = PixelWindow(0, rows.start, 192, rows.stop - rows.start)
+        together(parts).read_quality(10, place)
+        assert len(opened) >= 2
+        return {name.rpartition("_")[2] for name in opened if "_B0" in name and "MSK" not in name}
+
+    north, south = rivals["L1C"]
+    assert bands_for(north, south, rows=slice(0, 70)) == set()
+    assert bands_for(north, south, rows=slice(122, 192)) == set()
+    assert bands_for(north, south, rows=slice(60, 130)) == {"B02.jp2"}
+    assert bands_for(south, south, rows=slice(60, 130)) == set(), "equal masks ask nothing"
+    assert bands_for(*made["L1C"][1:], rows=slice(0, 78)) == set()
+
+
 def _mask(product: S2Product, folder: Path, values: np.ndarray) -> S2Product:
     """The product with a mask of its own: 1 where cloudy, 255 for no data."""
     grid = product.grids[10]
@@ -157,13 +256,12 @@ def test_a_mask_of_a_part_counts_where_that_part_has_data(
     near = np.uint32(Quality.S2_CLOUD)
     for place in (None, PixelWindow(-5, 60, 150, 50)):
         (true, _), (word, _) = (product.read_quality(10, place) for product in (whole, both))
-        if kind != "L2A":  # its classification is of pixels of 20 m, at the edge as well
-            np.testing.assert_array_equal(word, true, strict=True)
-        assert ((word ^ true) & near != 0).mean() < 0.01
+        np.testing.assert_array_equal(word, true, strict=True)
     word, _ = whole.read_quality(10)
     _, data = whole.read_reflectance(("B02",), 10)
     empty = (data & np.uint32(Quality.S2_NODATA)) != 0
-    assert empty.any() and (kind == "L2A" or not (word[empty] & near).any())
+    assert empty.any() and not (word[empty] & near).any()
+    assert not (word[(word & np.uint32(Quality.S2_NODATA)) != 0] & near).any()
     assert ((word[~empty] & near) != 0).mean() == pytest.approx(
         (cloudy[~empty] > 0).mean(), abs=0.01
     )
