@@ -30,6 +30,14 @@ def s3_product(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     )
 
 
+@pytest.fixture(scope="session")
+def l2a(s2_product: Callable[..., Path]) -> Path:
+    """Level-2A of a baseline with offsets, to make forms of open buckets of; read-only."""
+    return s2_product(
+        level="L2A", baseline="05.09", bands=("B02", "B04"), cloud=0.3, quality_masks=False
+    )
+
+
 @pytest.fixture
 def safe(s2_product: Callable[..., Path], tmp_path: Path) -> Path:
     """A copy of a product that may be changed."""

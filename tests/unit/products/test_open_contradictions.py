@@ -23,14 +23,6 @@ BANDS = ("B02", "B04")
 OLD, NEW = "N0301", "N0509"
 
 
-@pytest.fixture(scope="module")
-def safe(tmp_path_factory) -> Path:
-    return make_s2(
-        tmp_path_factory.mktemp("safe"), level="L2A", baseline="05.09", size_px=192,
-        bands=BANDS, cloud=0.3, quality_masks=False,
-    )  # fmt: skip
-
-
 def altered(folder: Path, file: str, *pairs: tuple[str, str]) -> Path:
     text = (folder / file).read_text()
     for old, new in pairs:
@@ -41,10 +33,10 @@ def altered(folder: Path, file: str, *pairs: tuple[str, str]) -> Path:
 
 
 @pytest.mark.parametrize("file", ["tileInfo.json", "productInfo.json", "metadata.xml"])
-def test_papers_of_two_processings_that_differ_in_their_offset_are_refused(safe, tmp_path, file):
+def test_papers_of_two_processings_that_differ_in_their_offset_are_refused(l2a, tmp_path, file):
     """A bucket keeps one path for all of them: what is fetched anew in part has papers of two."""
     written = {"metadata.xml": ("N05.09", "N03.01")}.get(file, (NEW, OLD))
-    folder = altered(as_tile(safe, tmp_path), file, written)
+    folder = altered(as_tile(l2a, tmp_path), file, written)
     said = refused(folder)
     assert "contradicts itself in its baseline, and so its offset" in said and SIDECAR in said
     assert f"{file} names S2A_" in said and all(f"_N{n}" in said for n in ("03", "05"))
@@ -52,16 +44,16 @@ def test_papers_of_two_processings_that_differ_in_their_offset_are_refused(safe,
     assert open_s2(folder).offsets["B02"] == -1000.0 and open_s2(folder).baseline == "05.09"
 
 
-def test_papers_of_two_processings_that_are_coded_alike_are_one_tile(safe, tmp_path):
-    folder = altered(as_tile(safe, tmp_path), "tileInfo.json", (NEW, "N0510"))
+def test_papers_of_two_processings_that_are_coded_alike_are_one_tile(l2a, tmp_path):
+    folder = altered(as_tile(l2a, tmp_path), "tileInfo.json", (NEW, "N0510"))
     assert open_s2(folder).baseline == "05.10" and open_s2(folder).offsets["B02"] == -1000.0
     # Of sen2cor: a number of its own, which says nothing of an offset, so nothing against one.
     altered(folder, "tileInfo.json", ("N0510", "N9999"))
     assert "nothing says whether its numbers carry an offset (baseline 99.99" in refused(folder)
 
 
-def test_step_20_says_so(safe, tmp_path, capsys):
-    folder = altered(as_tile(safe, tmp_path / "s2"), "tileInfo.json", (NEW, OLD))
+def test_step_20_says_so(l2a, tmp_path, capsys):
+    folder = altered(as_tile(l2a, tmp_path / "s2"), "tileInfo.json", (NEW, OLD))
     environment = tmp_path / "environment.json"
     roots = {"data_root": "data", "s2_root": "s2", "s3_root": "s3"}
     (tmp_path / "s3").mkdir()
@@ -77,9 +69,9 @@ def test_step_20_says_so(safe, tmp_path, capsys):
 ])  # fmt: skip
 @pytest.mark.parametrize("coding", [False, True])
 def test_an_item_of_two_baselines_that_differ_in_their_offset_is_refused(
-    safe, tmp_path, words, coding
+    l2a, tmp_path, words, coding
 ):
-    folder = as_cogs(safe, tmp_path, applied=False, coding=coding, item=words)
+    folder = as_cogs(l2a, tmp_path, applied=False, coding=coding, item=words)
     if coding:  # as if nothing had been to take off
         edited(folder, lambda item: [
             one["raster:bands"][0].update(offset=0)
@@ -92,10 +84,10 @@ def test_an_item_of_two_baselines_that_differ_in_their_offset_is_refused(
     assert other in said and ("05.09" in said or NEW in said)
 
 
-def test_what_was_taken_off_is_the_same_of_any_baseline(safe, tmp_path):
+def test_what_was_taken_off_is_the_same_of_any_baseline(l2a, tmp_path):
     """The flag alone tells the offset, and what doubts it asks as of the newer baseline."""
     item = {"s2:processing_baseline": "03.01"}
-    product = open_s2(as_cogs(safe, tmp_path, applied=True, item=item))
+    product = open_s2(as_cogs(l2a, tmp_path, applied=True, item=item))
     assert product.offset_source == "boa_offset_applied" and product.baseline == "05.09"
     assert product.saturated == 64535
 
@@ -105,8 +97,8 @@ def test_what_was_taken_off_is_the_same_of_any_baseline(safe, tmp_path):
     {"s2:processing_baseline": None}, {"s2:product_uri": None}, {"s2:processing_baseline": "0509"},
     {"s2:product_uri": "S2A_MSIL2A_20220714T171911_N0510_R026_T17XNA_20240714T212611.SAFE"},
 ])  # fmt: skip
-def test_what_real_items_differ_in_is_no_contradiction(safe, tmp_path, words):
-    product = open_s2(as_cogs(safe, tmp_path, applied=False, item=words))
+def test_what_real_items_differ_in_is_no_contradiction(l2a, tmp_path, words):
+    product = open_s2(as_cogs(l2a, tmp_path, applied=False, item=words))
     assert product.baseline == "05.09" and product.offsets["B02"] == -1000.0
 
 
@@ -121,42 +113,42 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_papers_of_two_tiles_are_refused_with_both(safe, tmp_path, other):
-    folder = altered(as_tile(safe, tmp_path), "tileInfo.json", OTHERS[other])
+def test_papers_of_two_tiles_are_refused_with_both(l2a, tmp_path, other):
+    folder = altered(as_tile(l2a, tmp_path), "tileInfo.json", OTHERS[other])
     said = refused(folder)
     assert "tileInfo.json names S2" in said or "tileInfo.json says T17XN" in said
     assert folder.name in said and "fetch it again" in said
 
 
-def test_an_old_item_is_held_against_its_product_too(safe, tmp_path):
+def test_an_old_item_is_held_against_its_product_too(l2a, tmp_path):
     """Version 0 of Earth Search says its tile in three words."""
     item = {"sentinel:grid_square": "NB"}
-    folder = as_cogs(safe, tmp_path, form="v0", applied=True, item=item)
+    folder = as_cogs(l2a, tmp_path, form="v0", applied=True, item=item)
     assert "names the product" in refused(folder) and "L2A T17XNB" in refused(folder)
 
 
-def test_a_product_xml_beside_a_tile_is_of_its_own_product(safe, tmp_path):
+def test_a_product_xml_beside_a_tile_is_of_its_own_product(l2a, tmp_path):
     """Of JPEG 2000 its list of offsets counts before the baseline: another product's, too."""
     old = make_s2(tmp_path, level="L2A", baseline="02.14", size_px=192, bands=BANDS, cloud=0.3,
                   quality_masks=False)  # fmt: skip
-    folder = as_tile(safe, tmp_path / "tile")
+    folder = as_tile(l2a, tmp_path / "tile")
     shutil.copy(old / "MTD_MSIL2A.xml", folder)
     said = refused(folder)
     assert "contradicts itself in its baseline" in said and "MTD_MSIL2A.xml names" in said
-    shutil.copy(safe / "MTD_MSIL2A.xml", folder)
+    shutil.copy(l2a / "MTD_MSIL2A.xml", folder)
     assert open_s2(folder).offset_source == "product XML"
     altered(folder, "MTD_MSIL2A.xml", ("T17XNA", "T17XNB"))
     assert "MTD_MSIL2A.xml names S2A_" in refused(folder) and "T17XNB" in refused(folder)
 
 
-def test_an_item_of_jpeg2000_is_held_against_the_papers_of_the_tile(safe, tmp_path):
+def test_an_item_of_jpeg2000_is_held_against_the_papers_of_the_tile(l2a, tmp_path):
     """There both speak of the same images; an item of COGs may be of a processing before."""
     item = {
         "s2:processing_baseline": "03.01",
-        "s2:product_uri": f"{open_s2(safe).name.replace(NEW, OLD)}.SAFE",
+        "s2:product_uri": f"{open_s2(l2a).name.replace(NEW, OLD)}.SAFE",
     }
-    folder = as_cogs(safe, tmp_path / "cogs", applied=None, coding=False, item=item)
-    tile = as_tile(safe, tmp_path / "tile")
+    folder = as_cogs(l2a, tmp_path / "cogs", applied=None, coding=False, item=item)
+    tile = as_tile(l2a, tmp_path / "tile")
     shutil.copy(tile / "metadata.xml", folder)
     assert open_s2(folder).baseline == "03.01"
     for path in folder.glob("*.tif"):
@@ -186,9 +178,9 @@ METRES = {
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("move", MOVES)
-def test_an_outline_of_another_place_is_none(safe, tmp_path, move):
+def test_an_outline_of_another_place_is_none(l2a, tmp_path, move):
     """Believed, no pass would overlap the product, and its SAFE would count as its other half."""
-    folder = as_cogs(safe, tmp_path, applied=True)
+    folder = as_cogs(l2a, tmp_path, applied=True)
     edited(folder, lambda item: item.update(geometry=ring(item["geometry"], MOVES[move])))
     assert "geometry reaches over " in refused(folder)
     assert "its images over 499980, 8098080, 501900, 8100000" in refused(folder)
@@ -196,8 +188,8 @@ def test_an_outline_of_another_place_is_none(safe, tmp_path, move):
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("move", METRES)
-def test_an_outline_in_metres_of_another_place_is_none(safe, tmp_path, move):
-    folder = as_tile(safe, tmp_path)
+def test_an_outline_in_metres_of_another_place_is_none(l2a, tmp_path, move):
+    folder = as_tile(l2a, tmp_path)
     info = json.loads((folder / "tileInfo.json").read_text())
     outline = ring(info["tileDataGeometry"], METRES[move])
     (folder / "tileInfo.json").write_text(json.dumps({**info, "tileDataGeometry": outline}))
@@ -205,9 +197,9 @@ def test_an_outline_in_metres_of_another_place_is_none(safe, tmp_path, move):
     assert "tileDataGeometry reaches over " in said or "geometry has no area" in said
 
 
-def test_an_outline_of_the_whole_tile_or_of_a_corner_of_it_is_believed(safe, tmp_path):
+def test_an_outline_of_the_whole_tile_or_of_a_corner_of_it_is_believed(l2a, tmp_path):
     """A copy may be cut or reduced, and of a tile a corner alone be seen."""
-    folder = as_tile(safe, tmp_path)
+    folder = as_tile(l2a, tmp_path)
     info = json.loads((folder / "tileInfo.json").read_text())
     x, y = 499_980, 8_100_000
     shapes = [

@@ -22,14 +22,6 @@ from tests.fakes.s2 import DEFAULT_SENSING, make_s2
 BANDS = ("B02", "B04")
 
 
-@pytest.fixture(scope="module")
-def safe(tmp_path_factory) -> Path:
-    return make_s2(
-        tmp_path_factory.mktemp("safe"), level="L2A", baseline="05.09", size_px=192,
-        bands=BANDS, cloud=0.3, quality_masks=False,
-    )  # fmt: skip
-
-
 def edited(folder: Path, change) -> Path:
     (path,) = folder.glob("S2*.json")
     content = json.loads(path.read_text())
@@ -45,17 +37,17 @@ def refused(folder: Path) -> str:
     return str(caught.value)
 
 
-def test_a_safe_is_one_whatever_lies_on_top_of_it(safe, tmp_path):
+def test_a_safe_is_one_whatever_lies_on_top_of_it(l2a, tmp_path):
     """An item and a quick look, as some download tools leave them in the product."""
-    cogs = as_cogs(safe, tmp_path, applied=True)
-    both = tmp_path / safe.name
-    shutil.copytree(safe, both)
+    cogs = as_cogs(l2a, tmp_path, applied=True)
+    both = tmp_path / l2a.name
+    shutil.copytree(l2a, both)
     shutil.copy(cogs / f"{cogs.name}.json", both / "item.json")
     shutil.copy(cogs / "B04.tif", both / "quicklook_red.tif")
     product = open_s2(both)
-    assert product.layout == "SAFE" and product.images == open_s2(safe).images
+    assert product.layout == "SAFE" and product.images == open_s2(l2a).images
     # A product XML alone, beside COGs, makes no SAFE of them.
-    shutil.copy(safe / "MTD_MSIL2A.xml", cogs)
+    shutil.copy(l2a / "MTD_MSIL2A.xml", cogs)
     assert open_s2(cogs).layout == "COG"
 
 
@@ -64,14 +56,14 @@ def coded(key: str = "red", **values):
 
 
 @pytest.mark.parametrize("applied", [True, False, None])
-def test_bands_of_one_product_are_coded_alike(safe, tmp_path, applied):
-    folder = edited(as_cogs(safe, tmp_path, applied=applied), coded(scale=1e-5, offset=-0.1))
+def test_bands_of_one_product_are_coded_alike(l2a, tmp_path, applied):
+    folder = edited(as_cogs(l2a, tmp_path, applied=applied), coded(scale=1e-5, offset=-0.1))
     assert "raster:bands gives several scales" in refused(folder)
 
 
-def test_an_offset_of_some_bands_alone_is_none(safe, tmp_path):
+def test_an_offset_of_some_bands_alone_is_none(l2a, tmp_path):
     """It would put one band 0.1 beside the others, in a product that has one offset or none."""
-    folder = as_cogs(safe, tmp_path, applied=None)
+    folder = as_cogs(l2a, tmp_path, applied=None)
     assert open_s2(folder).offsets["B04"] == -1000.0
     edited(folder, coded(scale=1e-4, offset=0))
     assert "raster:bands gives several offsets" in refused(folder) and SIDECAR in refused(folder)
@@ -81,8 +73,8 @@ def test_an_offset_of_some_bands_alone_is_none(safe, tmp_path):
 @pytest.mark.parametrize(
     "given", [{"scale": 1e-320}, {"offset": -1000}, {"scale": 1e-4, "offset": 5}]
 )
-def test_codings_that_no_product_has_are_refused(safe, tmp_path, applied, given):
-    folder = as_cogs(safe, tmp_path, applied=applied)
+def test_codings_that_no_product_has_are_refused(l2a, tmp_path, applied, given):
+    folder = as_cogs(l2a, tmp_path, applied=applied)
     for key in ("red", "blue"):
         edited(folder, coded(key, **given))
     assert "raster:bands of B0" in refused(folder)
@@ -100,13 +92,13 @@ def test_codings_that_no_product_has_are_refused(safe, tmp_path, applied, given)
     "S2B_MSIL2A_20220714T171911_N0509_R026_T17XNA_20220714T212611",
     "S2A_MSIL2A_20220713T171911_N0509_R026_T17XNA_20220713T212611",
 ])  # fmt: skip
-def test_an_item_that_names_another_product_is_refused(safe, tmp_path, name):
-    folder = as_cogs(safe, tmp_path, applied=True, item={"s2:product_uri": f"{name}.SAFE"})
+def test_an_item_that_names_another_product_is_refused(l2a, tmp_path, name):
+    folder = as_cogs(l2a, tmp_path, applied=True, item={"s2:product_uri": f"{name}.SAFE"})
     assert f"names the product {name}" in refused(folder)
 
 
-def test_numbers_beyond_all_bounds_are_no_numbers(safe, tmp_path):
-    folder = as_cogs(safe, tmp_path, applied=True)
+def test_numbers_beyond_all_bounds_are_no_numbers(l2a, tmp_path):
+    folder = as_cogs(l2a, tmp_path, applied=True)
     edited(folder, lambda item: item["properties"].update({"eo:cloud_cover": 10**400}))
     assert "eo:cloud_cover is" in refused(folder) and "not a number" in refused(folder)
     assert len(refused(folder)) < 400
@@ -141,7 +133,7 @@ def test_parts_of_a_tile_are_parts_whether_an_outline_is_given_or_not(tmp_path, 
     """Without `tileInfo.json` nothing but the pixels says which part of the tile was seen."""
     for number, part in enumerate([(0.0, 0.43), (0.43, 1.0)]):
         one = make_s2(
-            tmp_path / f"safe{number}", level="L1C", baseline="04.00", part=part, size_px=192,
+            tmp_path / f"l2a{number}", level="L1C", baseline="04.00", part=part, size_px=192,
             bands=BANDS, quality_masks=False, strip=DEFAULT_SENSING + timedelta(seconds=4 + number),
         )  # fmt: skip
         tile = as_tile(one, tmp_path / "archive" / str(number))
@@ -154,13 +146,13 @@ def test_parts_of_a_tile_are_parts_whether_an_outline_is_given_or_not(tmp_path, 
 
 
 @pytest.mark.parametrize("stamp", ["99999999T999999", "00010101T000000"])
-def test_senseless_times_in_names_are_named(safe, tmp_path, stamp):
-    name = open_s2(safe).name
+def test_senseless_times_in_names_are_named(l2a, tmp_path, stamp):
+    name = open_s2(l2a).name
     for number, right in enumerate(("20220714T171911", "20220714T212611")):
         wrong = name.replace(right, stamp)
         said = {"s2:product_uri": f"{wrong}.SAFE", "s2:generation_time": None}
-        cogs = as_cogs(safe, tmp_path / f"cogs{number}", applied=True, item=said)
-        tile = as_tile(safe, tmp_path / f"tile{number}")
+        cogs = as_cogs(l2a, tmp_path / f"cogs{number}", applied=True, item=said)
+        tile = as_tile(l2a, tmp_path / f"tile{number}")
         for path in tile.glob("*Info.json"):
             path.write_text(path.read_text().replace(name, wrong))
         assert all(f"is '{stamp}', n" in refused(folder) for folder in (cogs, tile))
@@ -173,14 +165,14 @@ GEOMETRIES = (
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_a_footprint_that_is_none_is_named(safe, tmp_path, geometry):
-    folder = as_cogs(safe, tmp_path, applied=True)
+def test_a_footprint_that_is_none_is_named(l2a, tmp_path, geometry):
+    folder = as_cogs(l2a, tmp_path, applied=True)
     edited(folder, lambda content: content.update(geometry=geometry))
     assert "geometry" in refused(folder)
 
 
-def test_a_footprint_without_an_area_is_none(safe, tmp_path):
-    folder = as_cogs(safe, tmp_path, applied=True)
+def test_a_footprint_without_an_area_is_none(l2a, tmp_path):
+    folder = as_cogs(l2a, tmp_path, applied=True)
     line = {"type": "Polygon", "coordinates": [[[1, 1], [2, 2], [1, 1], [1, 1]]]}
     edited(folder, lambda item: item.update(geometry=line))
     assert "geometry has no area" in refused(folder)
