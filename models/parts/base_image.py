@@ -189,7 +189,8 @@ def _partner(experiment: Experiment, band: str, wavelength_nm: float | None, whe
             f"no input band is a base for '{band}': none of its name, none within "
             f"{PARTNER_NM:g} nm of its wavelength",
             where=where,
-            hint="give wavelength_nm in dataset.json, or take base 'none' (not edsr, dsen2cr)",
+            hint="give wavelength_nm in dataset.json and delete dataset.sha256,"
+            " or take base 'none' (not edsr, dsen2cr)",
         )
     return nearest
 

@@ -62,13 +62,18 @@ class StepReport:
         causes: dict[str, list[tuple[str, str]]] = {}
         for failed, reason in self.failed_items:
             item = streams.one_line(failed)
-            cause = _PARTICULARS.sub("", reason.replace(item, ""))
+            cause = _PARTICULARS.sub("", _named(item).sub("", reason))
             causes.setdefault(cause, []).append((item, reason))
         lines = []
         for (item, reason), *others in causes.values():
-            line = reason if item in reason else f"{item}: {reason}"
+            line = reason if _named(item).search(reason) else f"{item}: {reason}"
             if others:
                 line += f"\n          and {len(others)} more like it: "
                 line += ", ".join(name for name, _ in others)
             lines.append(line)
         return lines
+
+
+def _named(item: str) -> re.Pattern[str]:
+    """An item where a reason names it; the item `0` is not named by a reason with 10 in it."""
+    return re.compile(rf"(?<!\w){re.escape(item)}(?!\w)")

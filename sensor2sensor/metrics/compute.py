@@ -101,7 +101,8 @@ def _choose(
         raise ConfigError(
             "hpsi needs bands that are declared red, green and blue",
             where="metrics",
-            hint="name hpsi_bands, or declare target.display in dataset.json",
+            hint="name hpsi_bands, or declare target.display in dataset.json and delete"
+            " dataset.sha256",
         )
     return chosen
 

@@ -165,7 +165,8 @@ def nearest_bands(contract: DatasetContract) -> tuple[int, ...]:
         raise DatasetError(
             "bands without a wavelength have no nearest band",
             where=contract.name,
-            hint="give wavelength_nm in dataset.json, or evaluate without baselines",
+            hint="give wavelength_nm in dataset.json and delete dataset.sha256,"
+            " or evaluate without baselines",
         )
     distances = [[abs(nm - (want or 0.0)) for _, nm in known] for want in wanted]
     return tuple(known[int(np.argmin(row))][0] for row in distances)
@@ -217,6 +218,7 @@ def _resolution_m(contract: DatasetContract) -> float:
         raise DatasetError(
             "bilinear_fit needs the size of a target pixel in metres",
             where=contract.name,
-            hint="give resolution_m in dataset.json, or evaluate without it",
+            hint="give resolution_m in dataset.json and delete dataset.sha256,"
+            " or evaluate without it",
         )
     return contract.resolution_m

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensor2sensor.core.errors import ProductError
-from sensor2sensor.geo.footprints import bridged
+from sensor2sensor.geo.footprints import bridged, unit_vectors
 from sensor2sensor.products.acquisitions import frame_of, s3_order
 from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.s3_reader import TIME_FILE, S3Reader
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 SEAM_M = 7_000.0
 # By their manifests frames lie up to a second apart; these are rounded.
 _MOST_APART = np.timedelta64(2, "s")
+# Start and stop are known to one row, and places are whole ones.
+_ROWS_OFF = 1.5
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,7 @@ def _rows_of(
         known: when the rows of each were sensed.
 
     Raises:
-        ProductError: time stamps contradict the sensing periods.
+        ProductError: time stamps contradict the sensing periods or the positions.
     """
     found: list[_Rows] = []
     start, seen = 0, None
@@ -262,6 +264,8 @@ def _rows_of(
         if seen is not None:
             start += _rows_between(frame, times[first] - seen, 2 * half_a_row)
         found.append(_Rows(frame, reader, first, start))
+        if seen is not None:
+            _check_positions(*found[-2:])
         start, seen = found[-1].stop, times[-1]
     return found
 
@@ -276,3 +280,40 @@ def _rows_between(frame: S3Product, apart: np.timedelta64, row: np.timedelta64) 
         what = f"time stamps say that it begins {apart / np.timedelta64(1, 's'):.1f} s too late"
         raise ProductError(f"{what} for a next frame", where=frame.files.where(TIME_FILE))
     return max(round(float(apart / row)) - 1, 0)
+
+
+def _check_positions(before: _Rows, after: _Rows) -> None:
+    """Hold the place that times give a frame against where it lies on the ground.
+
+    Time stamps some tenths of a second off look sound by themselves: rows of the ground would be
+    lost, be there twice, or stand as missing.
+
+    Raises:
+        ProductError: the two differ by more than the row that times may be off.
+    """
+    (ends, row_step), (begins, own_step) = (_tie_track(part) for part in (before, after))
+    own = min(-(-after.first // own_step), len(begins) - 1)
+    if len(ends) < 2:
+        return
+    by_time = after.start - after.first + own * own_step - before.start + before.first
+    by_time -= (len(ends) - 1) * row_step
+    # Along the track, which is straight over some seconds; the middle one of the tie columns.
+    onward = (ends[-1] - ends[-2]) / row_step
+    along = ((begins[own] - ends[-1]) * onward).sum(-1) / (onward**2).sum(-1)
+    if not np.isfinite(along).any():
+        return
+    by_position = float(np.nanmedian(along))
+    if abs(by_position - by_time) > _ROWS_OFF:
+        row, last = own * own_step, (len(ends) - 1) * row_step
+        raise ProductError(
+            f"by its times row {row} is {by_time} after row {last} of {before.frame.name},"
+            f" by its positions {by_position:.1f}",
+            where=after.frame.name,
+            hint="one of them is damaged: get the product again",
+        )
+
+
+def _tie_track(part: _Rows) -> tuple[npt.NDArray[np.float64], int]:
+    """Unit vectors [rows, columns, 3] of a frame's tie points, and the rows between two."""
+    latitude, longitude, row_step, _ = part.reader.tie_geolocation()
+    return unit_vectors(longitude, latitude), row_step

@@ -198,7 +198,7 @@ def test_the_newest_baseline_is_listed_and_a_later_one_reported(archive, capsys)
     assert [row["s2"] == newer.name for row in table(env)] == [True, True, False]
     newest = scene(env.s2_root, SCENES[0], baseline="05.11")
     assert step20(file) == 0
-    assert f"{newer.name} stays in the inventory although {newest.name} is newer" in (
+    assert f"{newer.name} stays in the inventory although {newest.name} comes before it" in (
         capsys.readouterr().out
     )
     shutil.rmtree(newer)

@@ -269,7 +269,7 @@ def test_a_product_left_out_for_another_of_its_acquisition_is_named(archive, cap
     overpass(env.s3_root, *PASSES[0][1:], timeliness="NR")
     assert step20(file) == 0
     said = capsys.readouterr().out
-    assert f"{old.name} is left out: {new.name} shows the same and is newer" in said
+    assert f"{old.name} is left out: {new.name} shows the same and comes first" in said
     assert "Sentinel-3 products left out for a better one of the same frame: 1" in said
     manifest = json.loads((env.inventory_dir / f"{NAME}.json").read_text())
     assert manifest["left_out"][old.name] == new.name

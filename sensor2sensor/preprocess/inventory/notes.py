@@ -115,7 +115,7 @@ def _left_out(planned: Plan, s2: Scan) -> list[str]:
     notes = [
         f"{path} is left out: it is a copy of {by}"
         if names[path] == names.get(by)
-        else f"{path} is left out: {by} shows the same and is newer"
+        else f"{path} is left out: {by} shows the same and comes first"
         for path, by in scenes
     ]
     if len(notes) > _NAMED:

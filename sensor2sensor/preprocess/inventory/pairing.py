@@ -161,7 +161,7 @@ def _shown(found: Scenes) -> tuple[list[str], dict[str, str]]:
 
 
 def _stays(path: str, newer: str) -> str:
-    return f"{path} stays in the inventory although {newer} is newer"
+    return f"{path} stays in the inventory although {newer} comes before it"
 
 
 def _part_notes(found: Scenes) -> list[str]:

@@ -247,7 +247,8 @@ def _replace(
     """Remove tiles of other options before the first new one."""
     folder.remove_listed()
     _remove_overlays(leaving, request)
-    report.note(f"removed {leaving}, made with other options")
+    if leaving.tiles:
+        report.note(f"removed {leaving}, made with other options")
 
 
 def _drop(
@@ -265,7 +266,8 @@ def _drop(
         return
     for scene in leaving.scenes:
         folder.clear_scene(scene)
-    report.note(f"removed {leaving}, not in the selection")
+    if leaving.tiles:
+        report.note(f"removed {leaving}, not in the selection")
     _remove_overlays(leaving, request)
 
 

@@ -28,6 +28,8 @@ def test_error_is_one_line_with_where_and_hint() -> None:
 def test_nearest_name() -> None:
     assert names.nearest("aris_a", ["aris-a", "pix2pix"]) == "aris-a"
     assert names.suggestion("zzz", ["b", "a"]) == "valid: a, b"
+    assert names.nearest("b2", ["B01", "B02", "B12"]) == "B02"
+    assert names.nearest("Oa8", ["Oa18", "Oa08"]) == "Oa08"
 
 
 def test_seeds_are_the_same_on_every_machine() -> None:
@@ -184,6 +186,21 @@ def test_step_report_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines() == [
         "  failed: b: damaged",
         "step 20: 1 done, 0 already there, 1 failed",
+    ]
+
+
+def test_an_item_that_is_a_number_is_no_part_of_other_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = cli.StepReport("step 53")
+    for number in ("0", "1", "7"):
+        report.failed(number, "has 120 x 10 pixels")
+    report.failed("3", "3: has no band")
+    report.finish()
+    assert capsys.readouterr().out.splitlines()[:-1] == [
+        "  failed: 0: has 120 x 10 pixels",
+        "          and 2 more like it: 1, 7",
+        "  failed: 3: has no band",
     ]
 
 

@@ -300,7 +300,7 @@ def test_an_older_whole_tile_is_left_out_where_newer_parts_show_it():
 def test_a_listed_whole_tile_stays_without_the_parts_that_it_shows():
     (_, later), rows = grown([OLD], PARTS)
     assert rows == [("0.SAFE",)] and not later.left_out
-    stays = "0.SAFE stays in the inventory although {}.SAFE is newer"
+    stays = "0.SAFE stays in the inventory although {}.SAFE comes before it"
     assert sorted(later.notes) == [stays.format(n) for n in (1, 2, 3)]
 
 
@@ -316,7 +316,7 @@ def test_listed_parts_stay_when_a_newer_whole_tile_comes(apart):
     for _ in range(2):
         planned = plan([whole, *old], [], None, rows, facts)
         assert planned.kept == rows and not planned.added and not planned.superseded
-        stays = {f"{n}.SAFE stays in the inventory although 9.SAFE is newer" for n in (2, 3)}
+        stays = {f"{n}.SAFE stays in the inventory although 9.SAFE comes before it" for n in (2, 3)}
         assert stays < set(planned.notes)
         facts = facts_of(whole, *old)
     left = plan([whole, old[1]], [], None, rows, facts)

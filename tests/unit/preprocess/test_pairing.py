@@ -172,7 +172,7 @@ def test_a_newer_product_of_a_listed_acquisition_is_reported_and_not_taken():
     first = plan([old], [], None)
     again = plan([old, new], [], None, first.added, facts_of(old))
     assert (again.kept, again.added, again.superseded) == (first.added, [], {})
-    assert again.notes == ["n0301.SAFE stays in the inventory although n0500.SAFE is newer"]
+    assert again.notes == ["n0301.SAFE stays in the inventory although n0500.SAFE comes before it"]
 
 
 def test_a_product_that_is_gone_is_superseded_under_a_new_index():

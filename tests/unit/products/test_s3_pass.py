@@ -165,9 +165,9 @@ def test_footprints_are_joined_at_the_antimeridian_and_over_the_pole(
     assert overlap_fraction(parts, whole) > 0.999
 
 
-def _copies(passes: dict[str, Pair], folder: Path) -> list[S3Product]:
-    """Two abutting frames that may be changed."""
-    paths = [frame.path for frame in passes["abutting"][1].frames]
+def _copies(passes: dict[str, Pair], folder: Path, cut: str = "abutting") -> list[S3Product]:
+    """The frames of a cut that may be changed."""
+    paths = [frame.path for frame in passes[cut][1].frames]
     return [open_s3(Path(shutil.copytree(one, folder / one.name))) for one in paths]
 
 
@@ -220,6 +220,33 @@ def test_time_stamps_that_contradict_the_sensing_period_lose_no_row_in_silence(
     ):
         pass
     assert second.path.name in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", list(CUTS))
+@pytest.mark.parametrize("seconds", [-0.35, -0.1, 0.1, 0.35])
+def test_time_stamps_tenths_of_a_second_off_are_refused_by_the_positions(
+    passes: dict[str, Pair], tmp_path: Path, cut: str, seconds: float
+) -> None:
+    first, *others = _copies(passes, tmp_path, cut)
+    with h5py.File(others[-1].path / "time_coordinates.nc", "r+") as file:
+        file["time_stamp"][...] += int(seconds * 1e6)
+    with (
+        pytest.raises(ProductError, match=r"by its times .*, by its positions") as caught,
+        joined([first, *others]).open(),
+    ):
+        pass
+    assert others[-1].name in str(caught.value)
+
+
+@pytest.mark.parametrize("later_us", [-44_000, 44_000])
+def test_time_stamps_a_row_off_are_taken(
+    passes: dict[str, Pair], tmp_path: Path, later_us: int
+) -> None:
+    first, second = _copies(passes, tmp_path)
+    with h5py.File(second.path / "time_coordinates.nc", "r+") as file:
+        file["time_stamp"][...] += later_us
+    with joined([first, second]).open() as reader:
+        assert abs(reader.shape[0] - ROWS) <= 1
 
 
 @pytest.mark.parametrize(
