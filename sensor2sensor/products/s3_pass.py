@@ -299,7 +299,8 @@ def _check_positions(before: _Rows, after: _Rows) -> None:
     by_time -= (len(ends) - 1) * row_step
     # Along the track, which is straight over some seconds; the middle one of the tie columns.
     onward = (ends[-1] - ends[-2]) / row_step
-    along = ((begins[own] - ends[-1]) * onward).sum(-1) / (onward**2).sum(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # damaged positions may all be one
+        along = ((begins[own] - ends[-1]) * onward).sum(-1) / (onward**2).sum(-1)
     if not np.isfinite(along).any():
         return
     by_position = float(np.nanmedian(along))

@@ -238,6 +238,18 @@ def test_time_stamps_tenths_of_a_second_off_are_refused_by_the_positions(
     assert others[-1].name in str(caught.value)
 
 
+@pytest.mark.parametrize("damage", [slice(None), slice(2, None)], ids=["all", "but two columns"])
+def test_damaged_positions_tell_of_no_gap(
+    passes: dict[str, Pair], tmp_path: Path, damage: slice
+) -> None:
+    first, second = _copies(passes, tmp_path)
+    with h5py.File(first.path / "tie_geo_coordinates.nc", "r+") as file:
+        for name in ("latitude", "longitude"):
+            file[name][:, damage] = 0
+    with joined([first, second]).open() as reader:
+        assert reader.shape == (ROWS, COLUMNS)
+
+
 @pytest.mark.parametrize("later_us", [-44_000, 44_000])
 def test_time_stamps_a_row_off_are_taken(
     passes: dict[str, Pair], tmp_path: Path, later_us: int
