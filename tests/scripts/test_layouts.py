@@ -93,8 +93,12 @@ def test_a_model_gets_the_same_pixels(cut, layout):
     assert np.array_equal(made.record.input_index, wanted.record.input_index)
 
 
-def test_checksums_are_noted_only_where_there_are_any(cut):
+def test_checksums_are_noted_only_where_there_are_any(cut, capsys):
     for layout, said in {"SAFE": "verified", "COG": "not checked"}.items():
+        place = ["--environment", str(cut[layout] / "environment.json"), "--tile", "T17XNA"]
+        assert inventory.main([*place, "--timediff", "3", "--verify", "--dry-run"]) == 0
+        none = "nothing compared of 1 of 1 Sentinel-2 products" in capsys.readouterr().out
+        assert none == (layout == "COG")
         notes = json.loads((cut[layout] / "data" / "_inventory" / f"{NAME}.json").read_text())
         told = {one["checksums"] for one in notes["products"].values() if one.get("level")}
         assert told == {said}

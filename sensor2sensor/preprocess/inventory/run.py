@@ -90,6 +90,9 @@ def run(args: argparse.Namespace) -> int:
             write_inventory(env, new, _manifest(new, report.failed_items, planned.left_out))
     if later:
         report.note(f"--limit {args.limit}: {later} scenes more are there, not listed yet")
+    if args.verify and (without := sum(not one.verified for one in s2.sightings)):
+        told = f"--verify: nothing compared of {without} of {len(s2.sightings)} Sentinel-2 products"
+        report.note(f"{told}, which list no checksums")
     for note in notes(options, planned, new, s2, s3):
         report.note(note)
     _tell(report, planned, new, place, would="would hold" if args.dry_run else "holds")

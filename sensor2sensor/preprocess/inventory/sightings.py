@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sensor2sensor.products.sentinel2 import S2Product
     from sensor2sensor.products.sentinel3 import S3Product
 
+VERIFIED = "verified"
+
 
 @dataclass(frozen=True)
 class Sighting:
@@ -62,6 +64,11 @@ class Sighting:
     def paths(self) -> frozenset[str]:
         """Its own and those of the products that belong to it."""
         return frozenset([self.path, *self.joined])
+
+    @property
+    def verified(self) -> bool:
+        """Whether its checksums were compared."""
+        return bool(self.facts["checksums"] == VERIFIED)
 
     @property
     def time(self) -> datetime:
@@ -131,7 +138,7 @@ def _sighting(
     columns: int | None = None,
     rank: tuple[object, ...] = (),
 ) -> Sighting:
-    facts = {**noted, "checksums": "verified" if verified else "not checked"}
+    facts = {**noted, "checksums": VERIFIED if verified else "not checked"}
     return Sighting(
         relative(product.path, root),
         product.name,
