@@ -50,7 +50,7 @@ class SelectionFile(BaseModel):
     @field_validator("products")
     @classmethod
     def _ids_are_numbers(cls, value: dict[str, str]) -> dict[str, str]:
-        wrong = sorted(key for key in value if not key.isdigit())
+        wrong = sorted(key for key in value if not re.fullmatch(r"[0-9]+", key))
         if wrong:
             raise ValueError(f"keys must be ids, not {', '.join(wrong)}")
         return value

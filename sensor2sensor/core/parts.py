@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sensor2sensor.core import files
-from sensor2sensor.core.errors import InputError
+from sensor2sensor.core.errors import InputError, Sensor2SensorError
 from sensor2sensor.core.locks import InUseError, holder
 from sensor2sensor.core.manifest import differences, fingerprint
 from sensor2sensor.core.versions import __version__
@@ -149,7 +149,7 @@ class Parts:
             what = f"{len(lacking)} of {of} parts are not done: {named}"
             hint = f"run them (--part {lacking[0]}), then --merge {of} again"
             raise InputError(what, where=self.folder.parent, hint=hint)
-        noted = {one: files.read_json(self.path(one)) for one in every}
+        noted = {one: self._note(one) for one in every}
         for one, content in noted.items():
             if found := differences(content["asked"], self._head):
                 hint = f"repeat it with --part {one} and the options of this command"
@@ -166,6 +166,20 @@ class Parts:
             name: why for content in noted.values() for name, why in content["failed"].items()
         }
         return Done(failed, [content["note"] for content in noted.values()])
+
+    def _note(self, one: Part) -> dict[str, Any]:
+        path, hint = self.path(one), f"repeat --part {one}"
+        try:
+            found = files.read_json(path)
+        except Sensor2SensorError as error:
+            raise InputError(str(error.what), where=path, hint=hint) from None
+        form = {"asked": dict, "took": list, "failed": dict, "note": dict}
+        sound = isinstance(found, dict) and all(
+            isinstance(found.get(key), kind) for key, kind in form.items()
+        )
+        if not sound:
+            raise InputError("is no note of a part", where=path, hint=hint)
+        return dict(found)
 
     def clear(self) -> None:
         """Remove the notes, the whole being there."""

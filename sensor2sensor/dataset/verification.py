@@ -153,7 +153,9 @@ def _verify_contract(dataset_dir: Path, hint: str) -> None:
     if told[:1] != [files.sha256(path)]:
         meant = f"if the change is meant, delete {DIGEST_FILE} beside it"
         what = f"changed since it was written ({DIGEST_FILE} has another SHA-256)"
-        raise DatasetError(what, where=path, hint=f"{hint}; {meant}")
+        raise DatasetError(
+            what, where=path, hint=f"{hint}; {meant}; or repeat a run that was cut off"
+        )
 
 
 def _clash(rows: list[SplitRow]) -> str | None:

@@ -12,13 +12,17 @@ import pytest
 
 from sensor2sensor.core import files, parts
 from sensor2sensor.core.errors import InputError
+from sensor2sensor.preprocess.inventory import run as inventory
 from sensor2sensor.preprocess.quicklooks import run as quicklooks
 from sensor2sensor.preprocess.records import run as records
 from tests.fakes_tiles import grid_tiles, write_tiles
 from tests.unit.preprocess.tifs_archive import (
+    FIRST,
     INVENTORY,
+    SECOND,
     archive,
     folder_of,
+    scene,
     scenes,
     select,
     step40,
@@ -201,3 +205,43 @@ def test_notes_of_parts_that_took_an_item_twice_are_refused(tmp_path):
     files.write_json(note, {**content, "took": ["b", "c"]})
     with pytest.raises(InputError, match="its parts have c not just once; repeat the parts"):
         whole.collect(2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "[]", '{"asked": {}, "took": null, "failed": {}, "note": {}}',
+     '{"asked": {}, "took": [], "failed": ["x"], "note": {}}'],
+)  # fmt: skip
+def test_a_note_that_is_none_names_the_part_to_repeat(tmp_path, content):
+    whole = parts.Parts(tmp_path, {}, ["a", "b"])
+    for number in (1, 2):
+        whole.end(parts.Part(number, 2), [])
+    whole.path(parts.Part(2, 2)).write_text(content)
+    with pytest.raises(InputError, match=r"00002-of-00002\.json.*; repeat --part 2/2"):
+        whole.collect(2)
+
+
+def test_a_dry_run_sees_that_parts_are_lacking(case, capsys):
+    step, root, folder, _ = case
+    shutil.rmtree(folder / parts.FOLDER, ignore_errors=True)
+    step(root, "--part", "1/2")
+    made = tree(folder)
+    assert step(root, "--merge", "2", "--dry-run") == 2
+    assert "parts are not done: 2/2" in capsys.readouterr().err
+    assert tree(folder) == made
+
+
+def test_products_of_one_name_are_items_of_their_own(tmp_path):
+    """As the buckets name them: by number below the day, or by one name for all."""
+    for day, sensing in (("14", FIRST), ("20", SECOND)):
+        made = scene(tmp_path / day, sensing, cloud=0.0, zip=True)
+        (tmp_path / "s2" / day).mkdir(parents=True)
+        made.rename(tmp_path / "s2" / day / "product.zip")
+    place = tmp_path / "environment.json"
+    place.write_text(json.dumps({"data_root": "data", "s2_root": "s2"}))
+    asked = ["--environment", str(place)]
+    assert inventory.main([*asked, "--tile", "T17XNA", "--s2-only"]) == 0
+    pictures = [*asked, "--inventory", "inv_T17XNA_s2"]
+    for words in (["--part", "1/2"], ["--part", "2/2"], ["--merge", "2"]):
+        assert quicklooks.main([*pictures, *words]) == 0
+    assert len(list((tmp_path / "data").rglob("*.png"))) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -73,3 +74,63 @@ def test_scenes_of_unknown_cloud_may_join_the_others(made: Path) -> None:
     assert step40(made, "--quantity", "2", "--unknown-cloud", "accept") == 0
     assert rows_of(folder_of(made)) == before
     assert step40(made, "--quantity", "2", "--unknown-cloud", "refuse") == 2
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"options": {}, "bands": [], "files": null}'])
+def test_a_manifest_that_is_none_is_named_and_deleting_it_costs_no_tile(
+    made: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, manifest = snapshot(made), folder_of(made) / "manifest.json"
+    manifest.write_text(content)
+    assert step40(made, "--quantity", "2") == 2
+    assert "manifest.json: lacks" in (error := capsys.readouterr().err)
+    assert "delete it and run step 40 again: whole tiles stay" in error
+    manifest.unlink()
+    assert step40(made, "--quantity", "2") == 0
+    assert "0 done, 1 already there" in capsys.readouterr().out and snapshot(made) == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"facts": {}}, {"facts": None}, {"files": None}, {"scene": "0"}, {"rows": None}, {"rows": 3}],
+)
+def test_a_log_that_is_none_is_named_and_deleting_it_makes_the_scene_anew(
+    made: Path, damage: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, log = snapshot(made), folder_of(made) / "scenes" / "00000.json"
+    files.write_json(log, {**files.read_json(log), **damage})
+    assert step40(made, "--quantity", "2") == 2
+    error = capsys.readouterr().err
+    assert "00000.json: is no scene log of this version; delete it" in error
+    log.unlink()
+    assert step40(made, "--quantity", "2") == 0 and snapshot(made) == before
+
+
+def test_a_tile_that_was_damaged_is_made_anew_once_it_is_deleted(made: Path) -> None:
+    before, tile = snapshot(made), next(folder_of(made).glob("00000_*.tif"))
+    tile.write_bytes(b"cut")
+    assert step40(made, "--quantity", "2") == 0 and snapshot(made) != before
+    tile.unlink()  # as step 50 says
+    assert step40(made, "--quantity", "2") == 0 and snapshot(made) == before
+
+
+@pytest.mark.parametrize("archive_of", ["s2", "s3"])
+@pytest.mark.parametrize("spelt", [str.upper, str.lower])
+def test_a_product_in_one_case_is_cut_anew_where_its_files_are_others(
+    tmp_path: Path, archive_of: str, spelt, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = archive(tmp_path / "a")
+    select(root, 0)
+    assert step40(root, "--quantity", "1") == 0
+    product = root / archive_of / rows_of(folder_of(root))[0][archive_of]
+    for path in sorted(product.rglob("*"), key=lambda one: -len(one.parts)):
+        path.rename(path.with_name(spelt(path.name)))
+    assert step40(root, "--quantity", "1") == 0
+    capsys.readouterr()
+    assert step40(root, "--quantity", "1") == 0
+    assert "0 done, 1 already there" in capsys.readouterr().out
+    images = [one for one in product.rglob("*") if "b04" in one.name.lower()]
+    images += [one for one in product.rglob("*") if one.name.lower() == "oa08_radiance.nc"]
+    os.utime(images[0], (1, 1))
+    assert step40(root, "--quantity", "1") == 0
+    assert "1 done, 0 already there" in capsys.readouterr().out

@@ -15,7 +15,15 @@ from sensor2sensor.preprocess.inventory import run as inventory
 from sensor2sensor.preprocess.tiles import cut, notes, shift
 from sensor2sensor.preprocess.tiles.scene import SceneResult
 from tests.scripts.test_step40 import KML
-from tests.unit.preprocess.tifs_archive import folder_of, rows_of, scenes, select, step40, tree
+from tests.unit.preprocess.tifs_archive import (
+    INVENTORY,
+    folder_of,
+    rows_of,
+    scenes,
+    select,
+    step40,
+    tree,
+)
 
 
 def rejected(root, tile: int = 64) -> Counter[str]:
@@ -73,6 +81,17 @@ def test_what_needs_sentinel_3_is_refused_for_sentinel_2_alone(both, capsys):
     assert "--max-timediff, --correct-shift" in capsys.readouterr().err
     idle = ("--shift-quality", "0.5", "--unknown-shift", "keep", "--overlap", "0.9")
     assert step40(both, "--quantity", "1", *idle) == 0
+
+
+def test_no_shift_is_sure_in_reduced_resolution(both, capsys):
+    table = both / "data" / "_inventory" / f"{INVENTORY}.json"
+    content = json.loads(table.read_text())
+    content["options"]["s3_type"] = "ERR"
+    table.write_text(json.dumps(content))
+    assert step40(both, "--correct-shift") == 2
+    error = capsys.readouterr().err
+    assert "--correct-shift: no shift is known to be sure in reduced resolution (ERR)" in error
+    assert not folder_of(both).exists() and step40(both, "--quantity", "1") == 0
 
 
 def test_the_hint_goes_by_what_ended_the_search_and_not_by_the_larger_count():

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sensor2sensor.core import files
+from sensor2sensor.dataset.ledger import read_split
 from sensor2sensor.dataset.verification import verify_dataset
 from sensor2sensor.preprocess.records.run import main
 from tests.doors import run_door
@@ -110,3 +112,39 @@ def test_tiles_taken_out_since_are_refused_and_gone_after_force(archive: Path, c
     assert any(gone in name for name in before)
     assert not any(gone in name for name in followed)
     assert not any(gone.encode() in data for name, data in followed.items() if "csv" in name)
+
+
+def test_a_table_that_was_changed_since_step_40_is_refused(archive: Path, capsys) -> None:
+    folder = archive / "_tif" / INV / str(TILE)
+    manifest, table = folder / "manifest.json", folder / "tiles.csv"
+    content = json.loads(manifest.read_text())
+    files.write_json(manifest, {**content, "tiles_csv_sha256": files.sha256(table)})
+    assert main(words(archive)) == 0
+    table.write_text(table.read_text().replace("500000.0", "600000.0"))
+    assert main([*words(archive), "--force"]) == 2
+    told = "changed since step 40 (SHA-256 differs); run step 40 again, which writes it anew"
+    assert told in capsys.readouterr().err
+    manifest.write_text("{}")
+    assert main(words(archive)) == 2
+    told = "manifest.json: lacks options, bands, files; delete it and run step 40 again"
+    assert told in capsys.readouterr().err
+    manifest.unlink()
+    assert main(words(archive)) == 2
+    assert "manifest.json: no such file; run step 40 again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_data_sets_are_not_given_up_for_none(archive: Path, capsys, split: str) -> None:
+    assert main(words(archive)) == 0
+    before = snapshot(archive, "cur_toy", "alt3_toy")
+    folder = archive / "_tif" / INV / str(TILE)
+    rows = read_split(archive / "cur_toy" / str(TILE))
+    for row in rows:
+        if row.split == split:
+            (folder / f"{row.name.partition('__')[2]}_olci.npz").write_bytes(b"cut")
+    capsys.readouterr()
+    assert main([*words(archive), "--force"]) == 2
+    error = capsys.readouterr().err
+    assert f"no sample of {split} can be used (" in error and len(error.splitlines()) == 1
+    assert "delete that file and run step 40 again" in error
+    assert snapshot(archive, "cur_toy", "alt3_toy") == before

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
+from sensor2sensor.core.times import hours_from, parse_utc
 from sensor2sensor.preprocess.inventory.rows import InventoryRow, read_rows, written
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # Why a product that vanished cannot be used, as the manifest says it.
 GONE = "is not there any more"
+# What dates and gaps may differ by: a datatake's start is not said by every form of a product.
+_S2_APART, _S3_APART, _GAP_H = timedelta(hours=1), timedelta(minutes=1), 0.1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -139,7 +142,34 @@ def read_inventory(env: Environment, name: str) -> Inventory:
     manifest = read_manifest(env.inventory_dir, name)
     options, products = manifest["options"], manifest["products"]
     vanished = manifest.get("vanished", {})  # manifests of earlier versions lack it
-    return Inventory(name, read_rows(path), options, products, manifest["superseded"], vanished)
+    rows = read_rows(path)
+    if wrong := [row.index for row in rows if not _as_known(row, products)]:
+        named = ", ".join(map(str, wrong[:5])) + (" ..." if len(wrong) > 5 else "")
+        hint = "undo the edit, or move it and its .json away and repeat step 20"
+        what = f"rows whose dates are not those of their products: {named}"
+        raise InputError(what, where=path, hint=hint)
+    return Inventory(name, rows, options, products, manifest["superseded"], vanished)
+
+
+def _as_known(row: InventoryRow, products: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether dates and gap of a row are those of its products, as far as step 20 noted them.
+
+    A column that was sorted or shifted by itself pairs looks that are weeks apart.
+    """
+
+    def noted(path: str | None, what: str) -> datetime | None:
+        known = products.get(path or "", {}).get(what)
+        return None if known is None else parse_utc(known)
+
+    dated = ((row.s2, row.s2date, _S2_APART), (row.s3, row.s3date, _S3_APART))
+    for path, date, most in dated:
+        start = noted(path, "sensing_start")
+        if start is not None and date is not None and abs(start - date) > most:
+            return False
+    seen, over = noted(row.s2, "time"), noted(row.s3, "time")
+    if row.time_gap_h is None or seen is None or over is None or row.s2_joined or row.s3_joined:
+        return True
+    return abs(hours_from(seen, over) - row.time_gap_h) < _GAP_H
 
 
 def existing_inventory(env: Environment, name: str) -> Inventory:

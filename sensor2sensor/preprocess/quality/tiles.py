@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.parallel import Failure, parallel_map
 from sensor2sensor.preprocess.inventory.rows import InventoryRow, read_rows
@@ -25,7 +24,13 @@ from sensor2sensor.preprocess.quality.measured import (
 )
 from sensor2sensor.preprocess.quality.outliers import Outlier, outliers
 from sensor2sensor.preprocess.quality.tile_page import page_of
-from sensor2sensor.preprocess.tiles.table import OLCI_SUFFIX, TABLE_FILE, TileRow, read_table
+from sensor2sensor.preprocess.tiles.table import (
+    OLCI_SUFFIX,
+    TABLE_FILE,
+    TileRow,
+    read_manifest,
+    read_table,
+)
 
 INVENTORIES = "_inventory"
 
@@ -120,7 +125,7 @@ def look(path: Path, workers: int = 1) -> Folder:
     """What is known of a folder of tiles, its pixels measured."""
     if not (path / TABLE_FILE).is_file():
         raise InputError("no tiles", where=path, hint="run step 40, or name _tif/<inventory>/<px>")
-    manifest = files.read_json(path / "manifest.json")
+    manifest = read_manifest(path)
     rows = sorted(read_table(path / TABLE_FILE), key=lambda row: row.tile)
     bare = Folder(path, manifest, rows, Measured((), (), (), np.empty((0, 0, 4))))
     names = [band["name"] for band in (*bare.targets, *bare.inputs)]

@@ -31,6 +31,7 @@ class Job:
 
     Attributes:
         scene: Its id in the inventory.
+        label: How messages name it: by its path, for tiles of a bucket are all named `0`.
         product: The product's folder or zip.
         picture: The PNG.
         bands: One or three, as they are shown.
@@ -40,17 +41,13 @@ class Job:
     """
 
     scene: int
+    label: str
     product: Path
     picture: Path
     bands: tuple[str, ...]
     resolution_m: int
     factor: int
     joined: tuple[Path, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """How messages name it."""
-        return self.product.name
 
 
 def foresee(jobs: Sequence[Job], folder: Path, workers: int, report: StepReport) -> set[int]:

@@ -67,15 +67,17 @@ def run(args: argparse.Namespace) -> int:
     report.note(f"scenes to show: {len(scenes)}{limited}{below}")
     folder = env.inventory_dir / inventory.name
     jobs = _jobs(env, inventory, scenes, folder, args.downsample)
+    # What stands in the notes of the pictures; a path or a number of workers changes none.
+    options = {name: vars(args)[name] for name in ("inventory", "overlap", "downsample")}
+    parts = Parts(folder, options, [job.label for job in jobs])
     if args.dry_run:
+        if args.merge:
+            parts.collect(args.merge)
         share = args.part.share(jobs) if args.part else jobs
         shown = foresee(share, folder, args.workers, report)
         if not args.part:
             _leave_only(shown | beyond, folder, report)
         return report.finish()
-    # What stands in the notes of the pictures; a path or a number of workers changes none.
-    options = {name: vars(args)[name] for name in ("inventory", "overlap", "downsample")}
-    parts = Parts(folder, options, [job.label for job in jobs])
     lock = env.inventory_dir / f".{inventory.name}.pictures.lock"
     if args.part:
         with of_a_part(lock, args.part):
@@ -174,6 +176,7 @@ def _jobs(
     return [
         Job(
             scene,
+            rows[0].s2,
             root / rows[0].s2,
             folder / f"{scene}.png",
             bands,

@@ -20,6 +20,7 @@ from sensor2sensor.preprocess.tiles.table import (
     OLCI_SUFFIX,
     TABLE_FILE,
     TileRow,
+    read_manifest,
     read_table,
 )
 
@@ -154,8 +155,13 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
             where=folder,
             hint=_advice(env, inventory),
         )
-    manifest = files.read_json(folder / "manifest.json")
-    _check_manifest(manifest, folder)
+    manifest, digest = read_manifest(folder), files.sha256(table)
+    if not manifest.get("complete", True):
+        raise InputError("step 40 was interrupted", where=folder, hint="repeat its command")
+    # What places, splits and pairs tiles is read here; tables of before have no digest.
+    if manifest.get("tiles_csv_sha256", digest) != digest:
+        hint = "run step 40 again, which writes it anew"
+        raise InputError("changed since step 40 (SHA-256 differs)", where=table, hint=hint)
     tiles = [_tile(row, folder, inventory, manifest["files"]) for row in read_table(table)]
     if not tiles:
         raise InputError("lists no tile", where=table, hint=_why_none(manifest, tile_px))
@@ -163,7 +169,7 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
     return TileSet(
         inventory,
         tuple(sorted(tiles, key=lambda t: t.name)),
-        files.sha256(table),
+        digest,
         manifest["options"],
         tuple(manifest["bands"]),
         manifest.get("s3_type"),
@@ -197,15 +203,6 @@ def _why_none(manifest: Mapping[str, Any], tile_px: int) -> str:
         counts = ", ".join(f"{name} {count}" for name, count in sorted(rejected.items()))
         ways.append(f"relax the limits of step 40 (it rejected every position: {counts})")
     return ", ".join(ways) or "no scene gave a tile: repeat step 40 and see its reasons"
-
-
-def _check_manifest(manifest: Any, folder: Path) -> None:
-    where = folder / "manifest.json"
-    missing = [key for key in ("options", "bands", "files") if key not in manifest]
-    if missing:
-        raise InputError(f"lacks {', '.join(missing)}", where=where, hint="run step 40 again")
-    if not manifest.get("complete", True):
-        raise InputError("step 40 was interrupted", where=where, hint="repeat its command")
 
 
 def _tile(row: TileRow, folder: Path, inventory: str, digests: Mapping[str, str]) -> Tile:

@@ -60,7 +60,7 @@ def read_arrays(
             raise DatasetError(
                 f"{name} changed since step 40 (SHA-256 differs)",
                 where=tile.name,
-                hint="run step 40 again",
+                hint="delete that file and run step 40 again",
             )
     targets = [band.name for band in contract.target.bands]
     layers = _read_bands(tile.folder / f"{tile.stem}.tif", [*targets, "collocation"])

@@ -23,7 +23,13 @@ from sensor2sensor.core.errors import InputError, OutputExistsError
 from sensor2sensor.core.page.whole import QUALITY_PAGE, QUALITY_TABLE
 from sensor2sensor.preprocess.tiles.manifest import differing, manifest_of, mean_bands, widened
 from sensor2sensor.preprocess.tiles.options import Request
-from sensor2sensor.preprocess.tiles.table import TABLE_FILE, TileRow, write_table
+from sensor2sensor.preprocess.tiles.table import (
+    MANIFEST_FILE,
+    TABLE_FILE,
+    TileRow,
+    read_manifest,
+    write_table,
+)
 
 
 @dataclass
@@ -63,6 +69,11 @@ class SceneLog:
             TypeError: it is not of this form.
         """
         log = cls(**plain)
+        sound = (
+            isinstance(log.files, dict) and isinstance(log.facts, dict) and type(log.scene) is int
+        )
+        if not sound or (log.status == "done" and not log.facts):
+            raise TypeError("another form")
         log.rows = [TileRow.from_json(row) for row in plain.get("rows", ())]
         return log
 
@@ -107,7 +118,7 @@ class TileFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.manifest = path / "manifest.json"
+        self.manifest = path / MANIFEST_FILE
         self.table = path / TABLE_FILE
         self._logs = path / "scenes"
 
@@ -122,7 +133,7 @@ class TileFolder:
             return None
         try:
             return SceneLog.from_json(files.read_json(path))
-        except TypeError as error:
+        except (TypeError, ValueError, AttributeError) as error:
             hint = "delete it: the scene is then done again"
             raise InputError("is no scene log of this version", where=path, hint=hint) from error
 
@@ -202,7 +213,7 @@ class TileFolder:
     def _manifest_before(self) -> dict[str, Any] | None:
         """The manifest of an earlier run, or None."""
         _ = self._seen  # before the first look
-        return files.read_json(self.manifest) if self.manifest.is_file() else None
+        return read_manifest(self.path) if self.manifest.is_file() else None
 
     @cached_property
     def _logs_before(self) -> list[SceneLog]:
@@ -221,7 +232,11 @@ class TileFolder:
 
     def made_for(self) -> list[str]:
         """Names of the selections its tiles were made for."""
-        return [] if self._manifest_before is None else list(self._manifest_before["selections"])
+        return (
+            []
+            if self._manifest_before is None
+            else list(self._manifest_before.get("selections", ()))
+        )
 
     def manifest_for(self, request: Request, scenes: Collection[int]) -> dict[str, Any]:
         """What the manifest is to say beside the files, of the scenes the folder stands for."""
@@ -255,7 +270,7 @@ class TileFolder:
 
     def remove_listed(self) -> None:
         """Remove exactly what manifest and logs list, the manifest last."""
-        old = files.read_json(self.manifest)
+        old = read_manifest(self.path)
         # Killed from here on, the folder must not pass for a complete one with files missing.
         files.write_json(self.manifest, {**old, "complete": False})
         logs = self.logs()
@@ -279,7 +294,7 @@ class TileFolder:
         if not self.manifest.is_file():
             files.write_json(self.manifest, {**manifest, "complete": False, "files": {}})
             return
-        old = files.read_json(self.manifest)
+        old = read_manifest(self.path)
         # Some options may change (more tiles): until those are there the folder is unfinished.
         if old["options"] != manifest["options"]:
             unfinished = {**old, "options": manifest["options"], "complete": False}
@@ -305,6 +320,7 @@ class TileFolder:
             "bands": mean_bands(manifest["bands"], tiles_seen),
             "complete": True,
             "tiles": len(rows),
+            "tiles_csv_sha256": files.sha256(self.table),
             **_aligned(manifest, rows),
             "scenes": {str(log.scene): log.facts for log in done},
             **(

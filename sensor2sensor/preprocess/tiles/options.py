@@ -291,6 +291,10 @@ def _tile_options(args: argparse.Namespace, inventory: Inventory) -> TileOptions
     masks, alone = mask_names(args.masks), inventory.sentinel2_only
     if alone:
         refuse_pairs(args, inventory.name)
+    if args.correct_shift and inventory.options.get("s3_type") == "ERR":
+        # What is measured of no drift was measured of full resolution: 17 pixels of 1.2 km are few.
+        what = "--correct-shift: no shift is known to be sure in reduced resolution (ERR)"
+        raise InputError(what, where=inventory.name, hint="leave that out")
     return TileOptions(
         tile_px=args.tilesize,
         quantity=args.quantity,

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,7 +84,7 @@ class OpenPair:
         s3 = [
             mark
             for frame in self._frames
-            for mark in (frame.name, _file_marks(frame.path, frame.members_in_use()))
+            for mark in (frame.name, _file_marks(frame, frame.members_in_use()))
         ]
         masks = [part.cloud_mask for part in self.s2.parts if part.cloud_mask is not None]
         clouds = {"clouds": [[mask.source, mask.marks()] for mask in masks]} if masks else {}
@@ -177,7 +176,7 @@ class OpenPair:
         return image[..., 0], reduction
 
     def _marks_of(self, part: S2Product) -> list[Any]:
-        marks: list[Any] = [part.name, _file_marks(part.path, self._members_of(part))]
+        marks: list[Any] = [part.name, _file_marks(part, self._members_of(part))]
         if part.layout != "SAFE":  # files beside it and its images may say other than before
             place = part.grids[self.options.resolution_m]
             marks.append([part.quantification, part.offsets, list(astuple(place))])
@@ -210,12 +209,13 @@ def _check_usable(product: S2Product, options: TileOptions) -> None:
     warn_moved_up(product)
 
 
-def _file_marks(path: Path, members: list[str]) -> list[Any]:
+def _file_marks(product: S2Product | S3Product, members: list[str]) -> list[Any]:
     """Cheap identity of a product: the zip, or every file of the folder that will be opened."""
-    if path.is_file():
-        return [file_fingerprint(path)]
-    found = (path / member for member in members)
-    return [[file.name, file_fingerprint(file)] for file in found if file.is_file()]
+    if product.path.is_file():
+        return [file_fingerprint(product.path)]
+    # As they are spelt there: some tools write every name in one case.
+    found = (product.files.local_path(member) for member in members)
+    return [[file.name, file_fingerprint(file)] for file in found if file and file.is_file()]
 
 
 def overview_reduction(grid: Grid) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 
-from sensor2sensor.core import cli, files
+from sensor2sensor.core import cli
 from sensor2sensor.core.cluster import require_folders
 from sensor2sensor.core.decoration import decoration
 from sensor2sensor.core.errors import InputError
@@ -28,6 +28,7 @@ from sensor2sensor.preprocess.tiles.scene import (
     is_there,
     try_scene,
 )
+from sensor2sensor.preprocess.tiles.table import read_manifest
 
 DOC = r"""
 Cut tiles out of the selected scenes: Sentinel-2 on its grid, Sentinel-3 collocated per window.
@@ -69,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     parts = Parts(folder.path, asked, [task.label for task in tasks])
 
     if args.dry_run:
+        if args.merge:
+            parts.collect(args.merge)
         if leaving.logs:
             report.note(_would_remove(folder, leaving, request))
         _foresee(args.part.share(tasks) if args.part else tasks, request, report)
@@ -104,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         with decoration("the quality page", report.note):
             report.note(f"open {write_quality(folder.path, request.workers)}")
     if request.options.correct_shift and tiles:
-        report.note(notes.corrected(files.read_json(folder.manifest)))
+        report.note(notes.corrected(read_manifest(folder.path)))
     report.note(f"{tiles} tiles in {folder.path}")
     return report.finish()
 

@@ -14,6 +14,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.slips import decoded
 
+MANIFEST_FILE = "manifest.json"
 TABLE_FILE = "tiles.csv"
 # Files of a tile beside its tif: the OLCI pixels that it uses, those that show its ground where it
 # moved (--correct-shift), and the target pixels around it.
@@ -197,3 +198,21 @@ _READ: dict[Any, Callable[[str], Any]] = {
     float | None: lambda text: _finite(text) if text else None,
     bool | None: _yes_no,
 }
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder of tiles.
+
+    Raises:
+        InputError: It is not there, or not one.
+    """
+    path = folder / MANIFEST_FILE
+    if not path.is_file():
+        raise InputError("no such file", where=path, hint="run step 40 again")
+    found = files.read_json(path)
+    form = {"options": dict, "bands": list, "files": dict}
+    plain = found if isinstance(found, dict) else {}
+    if lacking := [key for key, kind in form.items() if not isinstance(plain.get(key), kind)]:
+        hint = "delete it and run step 40 again: whole tiles stay"
+        raise InputError(f"lacks {', '.join(lacking)}", where=path, hint=hint)
+    return plain

@@ -33,6 +33,7 @@ from sensor2sensor.sources.writer.plan import (
 from sensor2sensor.sources.writer.samples import (
     WriteTask,
     held_records,
+    require_samples,
     tasks_of,
     write_samples,
 )
@@ -78,6 +79,8 @@ def write(source: Source, data_root: Path, options: WriteOptions) -> int:
             for line in alignment.lines_of(alignment.known(folder_of(data_root, draft))):
                 report.note(f"{draft.name}: {line}")
     elif options.dry_run:
+        if options.merge:
+            _parts(source, data_root, listing, tasks, options).collect(options.merge)
         _announce(source, data_root, there, plan, tasks, report)
     else:
         _write(source, data_root, options, listing, there, plan, tasks, report)
@@ -110,10 +113,12 @@ def _write(
             there, plan = now, _planned(source, listing, now, report)
             tasks = _tasks(source, data_root, there, plan, options)
         tell_doubles(listing.name, [*plan.rows.values()], report)
-        parts = Parts(folders[0], _asked(source, listing, options), [t.file for t in tasks])
+        parts = _parts(source, data_root, listing, tasks, options)
         if options.merge:
             tasks = _as_parts_left_them(tasks, parts, options.merge)
         # Old files go first: a name may stand for other samples now, or in another split.
+        if there.replaced:
+            require_samples(source, tasks)
         for folder in there.replaced:
             remove_listed(folder)
         held = held_options(source, options)
@@ -136,10 +141,18 @@ def _write(
         parts.clear()
 
 
-def _asked(source: Source, listing: Listing, options: WriteOptions) -> dict[str, object]:
-    """What parts of one data set agree in, beside the names of its files."""
+def _parts(
+    source: Source,
+    data_root: Path,
+    listing: Listing,
+    tasks: Sequence[WriteTask],
+    options: WriteOptions,
+) -> Parts:
+    """The notes of the parts of one data set, and what these agree in."""
     facts = {key: listing.facts[key] for key in listing.decisive}
-    return {"options": held_options(source, options), "of": listing.name, "facts": facts}
+    asked = {"options": held_options(source, options), "of": listing.name, "facts": facts}
+    first = folder_of(data_root, source.drafts[0])
+    return Parts(first, asked, [task.file for task in tasks])
 
 
 def _as_parts_left_them(tasks: Sequence[WriteTask], parts: Parts, of: int) -> list[WriteTask]:

@@ -144,6 +144,27 @@ def _count(written: Written, task: WriteTask, report: StepReport) -> None:
             report.done(item.name)
 
 
+def require_samples(source: Source, tasks: Sequence[WriteTask]) -> None:
+    """Hold that each split has a sample, before another data set is given up for this one.
+
+    Raises:
+        DatasetError: None of a split's samples can be used.
+    """
+    for split in SPLITS:
+        why = ""
+        for item in (i for task in tasks if task.file.startswith(f"{split}/") for i in task.items):
+            found = attempt(partial(_serialised, source), item)
+            if isinstance(found, dict):
+                break
+            reason = found.reason if isinstance(found, Failure) else str(found)
+            why = why or " ".join(reason.split())
+        else:
+            if why:
+                what = f"no sample of {split} can be used ({why})"
+                hint = "mend that and repeat the command; the data sets there stay as they are"
+                raise DatasetError(what, where=source.dataset, hint=hint)
+
+
 def write_file(source: Source, data_root: Path, task: WriteTask) -> Written:
     """Write one file in every data set, unless all are current.
 

@@ -51,6 +51,34 @@ def test_what_is_written_is_read_back(tmp_path):
     assert read_inventory(env, "inv_T17XNA_10h") == inventory
 
 
+@pytest.mark.parametrize(
+    ("edit", "bad"),
+    [
+        ({"s3": "z.SEN3"}, [0]),
+        ({"s3date": datetime(2022, 10, 9, 13, 24, 11, tzinfo=UTC)}, [0]),
+        ({"s2date": datetime(2022, 10, 6, 11, 54, 11, tzinfo=UTC)}, [0]),
+        ({"time_gap_h": 0.2}, [0]),
+        ({"time_gap_h": 1.51, "s3date": datetime(2022, 10, 5, 13, 24, 11, tzinfo=UTC)}, []),
+        ({"time_gap_h": 0.2, "s3_joined": ("x2.SEN3",)}, []),
+    ],
+    ids=["swapped", "pass", "scene", "gap", "rounded", "joined"],
+)
+def test_rows_that_pair_other_times_than_their_products_have_are_refused(tmp_path, edit, bad):
+    times = {"a.SAFE": "2022-10-05T11:54:11.024Z", "2022/10/x.SEN3": "2022-10-05T13:24:11.024Z"}
+    times["z.SEN3"] = "2022-10-26T13:24:11.024Z"
+    products = {path: {"sensing_start": at, "time": at} for path, at in times.items()}
+    row = replace(pair(0), time_gap_h=1.5)
+    env = SimpleNamespace(inventory_dir=tmp_path)
+    manifest = {"step": "20", "options": OPTIONS, "products": products, "superseded": {}}
+    for rows in ([row], [replace(row, **edit)]):
+        write_inventory(env, Inventory("inv_T17XNA_10h", rows, OPTIONS), manifest)
+        if rows == [row] or not bad:
+            assert read_inventory(env, "inv_T17XNA_10h").rows == rows
+        else:
+            with pytest.raises(InputError, match=r"not those of their products: 0; undo the edit"):
+                read_inventory(env, "inv_T17XNA_10h")
+
+
 def test_header_is_the_documented_one(tmp_path):
     saved(tmp_path, [pair(0)])
     lines = (tmp_path / "inv_T17XNA_10h.csv").read_text().splitlines()
