@@ -37,6 +37,7 @@ from sensor2sensor.preprocess.tiles.shift import (  # noqa: E402
     FASTEST_M_S,
     SURE,
     DriftMeter,
+    Overview,
     is_sure,
 )
 from sensor2sensor.products.olci import OlciWindow  # noqa: E402
@@ -94,7 +95,8 @@ def measured(pair: Pair) -> dict[str, Any]:
             copies_in_place=pair.number % 2 == 0,
         )  # fmt: skip
         olci = OlciWindow(open_s3(product), grid)
-        found = DriftMeter(overview, REDUCTION, olci).measure(grid.window(896, 896, 256, 256))
+        meter = DriftMeter(Overview(overview, REDUCTION, 0.5 / REDUCTION), olci)
+        found = meter.measure(grid.window(896, 896, 256, 256))
     gap_h = (later - time).total_seconds() / 3600.0
     facts = {"number": pair.number, "cloud": cloud, "wedge": wedge, "drift_m": pair.drift_m}
     facts |= {"gap_h": round(gap_h, 4)}

@@ -16,7 +16,8 @@ import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from sensor2sensor.core import cli
 from sensor2sensor.core.errors import InputError, MissingExtraError
 from sensor2sensor.core.times import format_utc, parse_utc
 from sensor2sensor.geo.footprints import overlap_fraction
+from sensor2sensor.preprocess.inventory.options import parse_tile
 from sensor2sensor.products.candidates import candidates
 
 PROVIDER = "cop_dataspace"
@@ -185,7 +187,7 @@ def search(gateway: Any, area: Any, args: argparse.Namespace) -> tuple[list[Any]
     if args.max_cloud is not None:
         only["eo:cloud_cover"] = args.max_cloud
     if args.tile is not None:
-        only["grid:code"] = f"MGRS-{args.tile.upper().removeprefix('T')}"
+        only["grid:code"] = f"MGRS-{parse_tile(args.tile)[1:]}"
     window, apart = (args.start, args.end), timedelta(hours=args.timediff) + MARGIN
     scenes = _ask(gateway, f"S2_MSI_{args.level}", window, area, **only)
     return scenes, _ask(gateway, PASSES, (args.start - apart, args.end + apart), area)
@@ -226,13 +228,19 @@ def read_area(path: Path) -> Any:
     from shapely.geometry import shape
 
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # some GIS write a BOM
         parts = content.get("features", [content])
         area = unary_union([shape(part.get("geometry", part)) for part in parts])
-    except (OSError, ValueError, AttributeError, KeyError, TypeError, ShapelyError) as error:
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=path) from error
+    except (ValueError, AttributeError, KeyError, TypeError, ShapelyError) as error:
         raise InputError(f"is no GeoJSON ({error})", where=path) from error
     if area.area <= 0.0:
         raise InputError("has no polygon", where=path, hint="draw the area, not a point or a line")
+    west, south, east, north = area.bounds
+    if west < -180.0 or east > 180.0 or south < -90.0 or north > 90.0:
+        what = f"reaches from {west:g}, {south:g} to {east:g}, {north:g}"
+        raise InputError(what, where=path, hint="give longitude, then latitude, in degrees")
     return area
 
 
@@ -295,15 +303,26 @@ def arguments() -> argparse.ArgumentParser:
     add("--area", type=Path, required=True, metavar="FILE", help="GeoJSON with polygons")
     add("--start", type=_day, required=True, metavar="YYYY-MM-DD", help="first day")
     add("--end", type=_day, required=True, metavar="YYYY-MM-DD", help="the day after the last")
-    add("--timediff", type=float, default=3.0, metavar="H", help="hours between the two (3)")
+    hours, percent, share = _within(0.0, 8760.0), _within(0.0, 100.0), _within(0.0, 1.0)
+    add("--timediff", type=hours, default=3.0, metavar="H", help="hours between the two (3)")
     add("--level", choices=("L1C", "L2A"), default="L1C", help="of Sentinel-2 (L1C)")
-    add("--max-cloud", type=float, metavar="PERCENT", help="largest cloud cover of a scene")
+    add("--max-cloud", type=percent, metavar="PERCENT", help="largest cloud cover of a scene")
     add("--tile", metavar="CODE", help="this tile alone, like T17XNA")
-    add("--overlap", type=float, default=0.5, help="least share of a scene a pass covers (0.5)")
-    add("--partners", type=int, default=1, metavar="N", help="passes for each scene (1)")
-    add("--limit", type=int, metavar="N", help="fetch the first N products alone")
+    add("--overlap", type=share, default=0.5, help="least share of a scene a pass covers (0.5)")
+    add("--partners", type=cli.positive, default=1, metavar="N", help="passes for each scene (1)")
+    add("--limit", type=cli.positive, metavar="N", help="fetch the first N products alone")
     add("--download", action="store_true", help="fetch them; without it they are only listed")
     return parser
+
+
+def _within(least: float, most: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        with suppress(ValueError):
+            if least <= (value := float(text)) <= most:
+                return value
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {least:g} to {most:g}")
+
+    return number
 
 
 def _day(text: str) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -118,6 +119,18 @@ def test_a_mask_from_a_file_keeps_tiles_clear(unmasked, place, pattern):
     assert facts["cloud_source"] == source and "S2_CLOUD" in facts["quality_bits"]
     assert facts["rejected"]["cloud"] > 0
     assert manifest["options"]["cloud_mask"] == pattern
+
+
+def test_the_band_that_says_where_a_mask_counts_is_looked_at_too(unmasked, capsys):
+    name = safe(unmasked).name.removesuffix(".SAFE")
+    raster(unmasked / "s2" / f"{name}_CLD.tif", west())
+    given = ("--bands", "B04", "--cloud-mask", "*_CLD.tif", "--cloud-mask-above", "0")
+    for said in ("1 done, 0 already there", "0 done, 1 already there"):
+        capsys.readouterr()
+        assert run(unmasked, *given) == 0 and said in capsys.readouterr().out
+    (first,) = safe(unmasked).rglob("*_B02.jp2")
+    os.utime(first, (1, 1))
+    assert run(unmasked, *given) == 0 and "1 done, 0 already" in capsys.readouterr().out
 
 
 def test_another_mask_makes_other_tiles_and_none_leaves_all_as_it_was(unmasked, capsys):

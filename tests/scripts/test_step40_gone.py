@@ -6,10 +6,18 @@ import os
 import shutil
 from pathlib import Path
 
+import h5py
 import pytest
 
 from sensor2sensor.core import files
-from tests.unit.preprocess.tifs_archive import archive, folder_of, rows_of, select, step40
+from tests.unit.preprocess.tifs_archive import (
+    archive,
+    folder_of,
+    rows_of,
+    scenes,
+    select,
+    step40,
+)
 
 
 @pytest.fixture
@@ -134,3 +142,47 @@ def test_a_product_in_one_case_is_cut_anew_where_its_files_are_others(
     os.utime(images[0], (1, 1))
     assert step40(root, "--quantity", "1") == 0
     assert "1 done, 0 already there" in capsys.readouterr().out
+
+
+def test_the_manifest_of_sentinel_3_is_looked_at_too(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    product = made / "s3" / rows_of(folder_of(made))[0]["s3"]
+    os.utime(product / "xfdumanifest.xml", (1, 1))
+    assert step40(made, "--quantity", "2") == 0
+    assert "1 done, 0 already there" in capsys.readouterr().out
+
+
+def test_tiles_cut_without_checksums_do_not_pass_for_compared_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = archive(tmp_path / "a")
+    select(root, 0)
+    assert step40(root, "--quantity", "1") == 0
+    nearest = rows_of(folder_of(root))[0]["s3"]
+    with h5py.File(root / "s3" / nearest / "Oa05_radiance.nc", "r+") as file:
+        file.attrs["title"] = "of another pass"
+    assert step40(root, "--quantity", "1", "--no-verify") == 0
+    capsys.readouterr()
+    assert step40(root, "--quantity", "1", "--no-verify") == 0
+    assert "0 done, 1 already there" in capsys.readouterr().out
+    assert rows_of(folder_of(root))[0]["s3"] == nearest
+    # The nearest pass is passed over as in a run that never left checksums out.
+    assert step40(root, "--quantity", "1") == 0
+    assert "differs from the manifest" in capsys.readouterr().out
+    assert rows_of(folder_of(root))[0]["s3"] != nearest
+    assert "verified" not in (folder_of(root) / "scenes" / "00000.json").read_text()
+
+
+def test_force_keeps_tiles_of_which_a_scene_cannot_be_cut_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = archive(tmp_path / "a")
+    select(root, *scenes(root))
+    assert step40(root, "--quantity", "1") == 0
+    before = snapshot(root)
+    shutil.rmtree(root / "s2" / rows_of(folder_of(root))[0]["s2"])
+    assert step40(root, "--quantity", "1", "--seed", "5", "--force") == 2
+    error = capsys.readouterr().err
+    assert "scene 00000 cannot be cut again, so its 2 tiles of 2 scenes" in error
+    assert "or take the scene out of the selection" in error and snapshot(root) == before

@@ -216,12 +216,22 @@ def test_what_stops_a_search_is_told(tmp_path, script, catalogue, monkeypatch):
     monkeypatch.setitem(sys.modules, "eodag", None)
     with pytest.raises(MissingExtraError, match=r"requirements/eodag\.txt"):
         script.run(asked(tmp_path, script))
-    for text in ("{", '{"type": "Point", "coordinates": [1, 2]}', '{"type": "Polygon"}'):
+    swapped = '{"type": "Polygon", "coordinates": [[[72, -81], [72, -181], [73, -81], [72, -81]]]}'
+    for text in ("{", '{"type": "Point", "coordinates": [1, 2]}', '{"type": "Polygon"}', swapped):
         (tmp_path / "bad.geojson").write_text(text)
-        with pytest.raises(InputError, match=r"is no GeoJSON|has no polygon"):
+        with pytest.raises(InputError, match=r"is no GeoJSON|has no polygon|give longitude, then"):
             script.read_area(tmp_path / "bad.geojson")
-    with pytest.raises(SystemExit):
-        asked(tmp_path, script, "--end", "tomorrow")
+    with pytest.raises(InputError, match="cannot be read"):
+        script.read_area(tmp_path / "none.geojson")
+    (tmp_path / "bom.geojson").write_text(swapped.replace("-181", "-80"), encoding="utf-8-sig")
+    assert script.read_area(tmp_path / "bom.geojson").area > 0
+    wrong = [("--end", "tomorrow"), ("--timediff", "-3"), ("--timediff", "nan")]
+    wrong += [("--max-cloud", "400"), ("--overlap", "7"), ("--partners", "0"), ("--limit", "-1")]
+    for words in wrong:
+        with pytest.raises(SystemExit):
+            asked(tmp_path, script, *words)
+    with pytest.raises(InputError, match="--tile 'XYZ' is no MGRS tile"):
+        script.run(asked(tmp_path, script, "--tile", "XYZ"), catalogue)
     late = asked(tmp_path, script)
     late.end = late.start
     with pytest.raises(InputError, match="--end is not after --start"):

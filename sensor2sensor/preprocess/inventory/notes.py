@@ -140,7 +140,9 @@ def _unusable(inventory: Inventory) -> list[str]:
         if path in scenes:
             way_out = f"or leave scene {scenes[path]:05d} out of selections"
         else:
-            way_out = "until then step 40 takes its scenes' next partners, if they have any"
+            way_out = (
+                "until then step 40 keeps tiles made of it, and cuts new ones of the next partner"
+            )
         notes.append(f"{path} {what}, {way_out}")
     if len(notes) > _NAMED:
         rest = len(notes) - _NAMED

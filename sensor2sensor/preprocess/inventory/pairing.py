@@ -191,6 +191,7 @@ def _timed(
         if not row.s3 or row.s2 not in s2 or not all(path in s3 for path in row.s3_paths):
             return row
         frames = sorted((s3[path] for path in row.s3_paths), key=attrgetter("start"))
+        row = replace(row, s2date=s2[row.s2].start, s3date=s3[row.s3].start)
         seen = time_of_frames(frames) if row.s3_joined else frames[0].time
         return _with_gap(row, s2[row.s2].time, seen)
 

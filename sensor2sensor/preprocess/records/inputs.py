@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor2sensor.config.environment import Environment
-from sensor2sensor.core import files
+from sensor2sensor.core import files, parts
 from sensor2sensor.core.errors import InputError
 from sensor2sensor.core.names import suggestion
 from sensor2sensor.dataset.ledger import overpass_in
@@ -148,7 +148,10 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
     table = folder / TABLE_FILE
     if not table.is_file() and (folder / "manifest.json").is_file():
         # Step 40 writes the manifest before its first tile and the table after its last one.
-        raise InputError("step 40 was interrupted", where=folder, hint="repeat its command")
+        hint = "repeat its command"
+        if (folder / parts.FOLDER).is_dir():
+            hint = "join its parts with --merge, or repeat its command without --part"
+        raise InputError("step 40 was not finished", where=folder, hint=hint)
     if not table.is_file():
         raise InputError(
             f"no tiles of {tile_px} pixels for inventory '{inventory}'",
@@ -157,7 +160,7 @@ def read_tiles(env: Environment, inventory: str, tile_px: int) -> TileSet:
         )
     manifest, digest = read_manifest(folder), files.sha256(table)
     if not manifest.get("complete", True):
-        raise InputError("step 40 was interrupted", where=folder, hint="repeat its command")
+        raise InputError("step 40 was not finished", where=folder, hint="repeat its command")
     # What places, splits and pairs tiles is read here; tables of before have no digest.
     if manifest.get("tiles_csv_sha256", digest) != digest:
         hint = "run step 40 again, which writes it anew"

@@ -257,5 +257,5 @@ class Cutter:
 
     @cached_property
     def _drift_meter(self) -> DriftMeter:
-        image, reduction = self.pair.overview_in_red()
-        return DriftMeter(image, reduction, self._start_reading_olci().result())
+        overview = self.pair.overview_in_red()
+        return DriftMeter(overview, self._start_reading_olci().result())

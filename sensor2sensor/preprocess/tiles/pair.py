@@ -15,11 +15,12 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.manifest import file_fingerprint, fingerprint
 from sensor2sensor.geo.footprints import project
-from sensor2sensor.geo.grids import Grid
+from sensor2sensor.geo.grids import Grid, PixelWindow
 from sensor2sensor.geo.masks import prepared, project_mask
 from sensor2sensor.preprocess.tiles.clouds import product_with_clouds, source_of
 from sensor2sensor.preprocess.tiles.options import TileOptions
 from sensor2sensor.preprocess.tiles.plan import Pair, SceneTask
+from sensor2sensor.preprocess.tiles.shift import Overview
 from sensor2sensor.products.bands import S2_WAVELENGTHS_NM
 from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import CLOUD
@@ -28,7 +29,7 @@ from sensor2sensor.products.s2_coding import moved_back, warn_moved_up
 from sensor2sensor.products.s2_parts import open_parts
 from sensor2sensor.products.s3_pass import S3Pass, joined
 from sensor2sensor.products.sentinel2 import S2Product
-from sensor2sensor.products.sentinel3 import S3Product, open_s3
+from sensor2sensor.products.sentinel3 import MANIFEST, S3Product, open_s3
 from sensor2sensor.products.snap import SnapWindow
 
 AROUND_M = 2_000.0  # ground beside a scene that maps show
@@ -84,7 +85,8 @@ class OpenPair:
         s3 = [
             mark
             for frame in self._frames
-            for mark in (frame.name, _file_marks(frame, frame.members_in_use()))
+            # Its manifest says when rows were sensed that have no time stamps.
+            for mark in (frame.name, _file_marks(frame, [MANIFEST, *frame.members_in_use()]))
         ]
         masks = [part.cloud_mask for part in self.s2.parts if part.cloud_mask is not None]
         clouds = {"clouds": [[mask.source, mask.marks()] for mask in masks]} if masks else {}
@@ -168,12 +170,24 @@ class OpenPair:
         ]
         return {"s2_parts": numbers}
 
-    def overview_in_red(self) -> tuple[NDArray[np.float32], int]:
-        """The whole scene in the band nearest to red, reduced to about 150 m, and the reduction."""
-        resolution_m, reduction = self.options.resolution_m, overview_reduction(self.grid)
-        band = (red_band(self.options.bands),)
-        image, _ = self.s2.read_reflectance(band, resolution_m, overview=reduction)
-        return image[..., 0], reduction
+    def overview_in_red(self) -> Overview:
+        """The whole scene in the band nearest to red, reduced to about 150 m."""
+        size_m, reduction = self.options.resolution_m, overview_reduction(self.grid)
+        red = red_band(self.options.bands)
+        images = [part.images.get((red, size_m), ".jp2") for part in self.s2.parts]
+        if all(image.lower().endswith(".jp2") for image in images):
+            image, _ = self.s2.read_reflectance((red,), size_m, overview=reduction)
+            # A wavelet's low-pass sample sits on the first pixel of those it stands for.
+            return Overview(image[..., 0], reduction, 0.5 / reduction)
+        # Where a sample of a GeoTIFF's overview sits depends on who made it: means of our own.
+        rows = []
+        for y in range(0, self.grid.height_px, 64 * reduction):
+            strip = PixelWindow(
+                0, y, self.grid.width_px, min(64 * reduction, self.grid.height_px - y)
+            )
+            image, _ = self.s2.read_reflectance((red,), size_m, strip)
+            rows.append(block_means(image[..., 0], reduction))
+        return Overview(np.concatenate(rows), reduction, 0.5)
 
     def _marks_of(self, part: S2Product) -> list[Any]:
         marks: list[Any] = [part.name, _file_marks(part, self._members_of(part))]
@@ -185,9 +199,22 @@ class OpenPair:
     def _members_of(self, part: S2Product) -> list[str]:
         bands = dict.fromkeys([*self.options.bands, red_band(self.options.bands)])
         members = part.members_for(tuple(bands), self.options.resolution_m)
-        # Of parts that overlap it says which one is shown, whatever bands are cut.
-        decides = first_image(part, self.options.resolution_m) if len(self.s2.parts) > 1 else None
+        # It says which of parts that overlap is shown, and where a cloud mask of a file counts,
+        # whatever bands are cut.
+        asked = len(self.s2.parts) > 1 or part.cloud_mask is not None
+        decides = first_image(part, self.options.resolution_m) if asked else None
         return list(dict.fromkeys([*members, *([decides] if decides else [])]))
+
+
+def block_means(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Means of the known pixels of blocks [ceil(h / size), ceil(w / size)], NaN where none is."""
+    below, right = (-edge % size for edge in image.shape)
+    whole = np.pad(image, ((0, below), (0, right)), constant_values=np.nan)
+    blocks = whole.reshape(whole.shape[0] // size, size, -1, size)
+    known = np.isfinite(blocks).sum((1, 3))
+    total = np.nansum(blocks, (1, 3), dtype=np.float64)
+    means = np.divide(total, known, out=np.full(known.shape, np.nan), where=known > 0)
+    return np.asarray(means, np.float32)
 
 
 def _check_usable(product: S2Product, options: TileOptions) -> None:

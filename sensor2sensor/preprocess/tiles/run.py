@@ -91,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
         if leaving.replaced:
             # Only after the new manifest is made: where that fails the old tiles are still there.
             if leaving.tiles:
+                _require_scenes(folder, leaving, tasks, request.workers)
                 _require_a_tile(folder, leaving, tasks)
             _replace(folder, leaving, request, report)
         folder.start(manifest)
@@ -225,6 +226,25 @@ def _each(
         what = f"--cloud-mask {request.options.cloud_mask!r} fits no file of these scenes"
         named = ", ".join(unmasked[:10]) + (" ..." if len(unmasked) > 10 else "")
         report.note(f"{what}, whose own masks were taken ({len(unmasked)}): {named}")
+
+
+def _require_scenes(
+    folder: TileFolder, leaving: Leaving, tasks: Sequence[SceneTask], workers: int
+) -> None:
+    """Tiles are not given up where a product they were made of cannot be read any more.
+
+    Raises:
+        InputError: One of their scenes cannot be cut again.
+    """
+    had = {log.scene for log in leaving.logs if log.rows}
+    again = [task for task in tasks if task.scene in had]
+    for task, found in parallel_map(
+        foresee_scene, again, workers=workers, label=lambda task: task.label, desc="looking"
+    ):
+        if isinstance(found, Failure):
+            what = f"{task.label} cannot be cut again, so its {leaving} stay ({found.reason})"
+            hint = "mend that, or take the scene out of the selection"
+            raise InputError(what, where=folder.path, hint=hint)
 
 
 def _require_a_tile(folder: TileFolder, leaving: Leaving, tasks: Sequence[SceneTask]) -> None:

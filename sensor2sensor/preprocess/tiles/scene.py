@@ -100,6 +100,8 @@ def _cut(task: SceneTask, names: Pair) -> SceneResult:
     folder, wanted = TileFolder(task.folder), task.options.quantity
     pair = OpenPair(task, names)
     log = _done_before(folder, pair)
+    if log is not None and not log.facts.get("verified", True):
+        pair.verify()  # it was cut with --no-verify
     if log is not None and log.holds(wanted):
         _draw_overlay(pair, log)
         return _result(log, pair, skipped=True)
@@ -125,7 +127,9 @@ def _cut(task: SceneTask, names: Pair) -> SceneResult:
             folder.clear_scene(task.scene)
         _draw_overlay(pair, log)
     log.rows = cutter.weighed(log.rows)
-    folder.close_log(log, {**cutter.facts(), "outlines_m": pair.outlines_m()})
+    unverified = {} if task.verify else {"verified": False}
+    facts = {**cutter.facts(), "outlines_m": pair.outlines_m(), **unverified}
+    folder.close_log(log, facts)
     return _result(log, pair, skipped=False)
 
 
@@ -254,7 +258,7 @@ def _asked_before(task: SceneTask, pairs: Sequence[Pair]) -> SceneLog | None:
 def _kept(task: SceneTask, pairs: Sequence[Pair], error: ProductError) -> SceneResult | None:
     """The finished tiles of a scene that were made of one of these pairs; None without any."""
     log = _asked_before(task, pairs)
-    if log is None or not log.rows:
+    if log is None or not log.rows or (task.verify and not log.facts.get("verified", True)):
         return None
     return SceneResult(
         task.scene,

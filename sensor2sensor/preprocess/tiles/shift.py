@@ -6,7 +6,7 @@ are taken where they show its ground (ADR 0042).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,20 +82,33 @@ def shows_enough(scene: Grid) -> bool:
     return min(scene.shape) * scene.resolution_m >= EXTENT_M
 
 
+@dataclass(frozen=True)
+class Overview:
+    """A reduced image of a whole scene.
+
+    Attributes:
+        image: Reflectance ``[h, w]``, NaN for no data.
+        reduction: Pixels of the scene per pixel of it.
+        centre: Where the ground of a sample lies, in samples from its upper left corner.
+    """
+
+    image: NDArray[np.float32]
+    reduction: int
+    centre: float
+
+
 class DriftMeter:
     """Compares a scene's overview in red with Oa08 around each of its tiles.
 
     Args:
-        overview: Sentinel-2 reflectance of the whole scene ``[h, w]``, NaN for no data.
-        reduction: target pixels per pixel of the overview.
+        overview: Sentinel-2 in red.
         olci: the swath over the scene.
     """
 
-    def __init__(self, overview: NDArray[np.float32], reduction: int, olci: OlciWindow) -> None:
-        self._pixel_m = reduction * olci.grid.resolution_m
-        # A wavelet's low-pass sample sits on the first pixel of those it stands for.
-        self._centre = 0.5 / reduction
-        self._smooth = box_average(overview, STEP_M / self._pixel_m)
+    def __init__(self, overview: Overview, olci: OlciWindow) -> None:
+        self._pixel_m = overview.reduction * olci.grid.resolution_m
+        self._centre = overview.centre
+        self._smooth = box_average(overview.image, STEP_M / self._pixel_m)
         self._olci = olci
         self._red = olci.red_radiance()
         self.whole = shows_enough(olci.grid)

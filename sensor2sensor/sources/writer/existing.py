@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -151,6 +151,16 @@ class There:
         """Lines of other inventories: siblings have the same, one cut off in between may lack."""
         return max((i.kept_rows(inventory) for i in self.kept.values()), key=len, default=[])
 
+    def no_more_in(self, listing: Listing) -> set[str]:
+        """Samples of a listing that are there, and that it has no more."""
+        held = {
+            row.name
+            for item in self.kept.values()
+            for row in item.rows
+            if row.inventory == listing.name and row.split in SPLITS
+        }
+        return held - {item.name for item in listing.items}
+
     @property
     def guard_m(self) -> float | None:
         """The guard of what is there, which what is added keeps to. None where nothing is."""
@@ -237,6 +247,18 @@ def _refuse_other_pixels(item: Existing, asked_m: float | None) -> None:
             where=item.folder,
             hint="give them a --dataset of their own, or --force to replace it",
         )
+
+
+def lost_with(folders: Iterable[Path], name: str) -> dict[str, int]:
+    """How many samples of other listings than one, by name, go with the data sets of folders."""
+    held: dict[str, set[str]] = {}
+    for folder in folders:
+        # Of what is damaged nobody can say it.
+        with suppress(Sensor2SensorError, KeyError, TypeError):
+            for row in look(folder).rows:
+                if row.inventory != name and row.split in SPLITS:
+                    held.setdefault(row.inventory, set()).add(row.name)
+    return {inventory: len(names) for inventory, names in sorted(held.items())}
 
 
 def remove_listed(folder: Path) -> None:

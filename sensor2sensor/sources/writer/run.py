@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,7 +20,14 @@ from sensor2sensor.dataset.splits import SplitRule
 from sensor2sensor.sources.source import Listing, Source, folder_of
 from sensor2sensor.sources.writer import alignment
 from sensor2sensor.sources.writer.agreement import held_options
-from sensor2sensor.sources.writer.existing import There, begin, look_around, remove_listed, sweep
+from sensor2sensor.sources.writer.existing import (
+    There,
+    begin,
+    look_around,
+    lost_with,
+    remove_listed,
+    sweep,
+)
 from sensor2sensor.sources.writer.finish import dropped_text, finish_all
 from sensor2sensor.sources.writer.leftout import remember, remembered, tell, tell_doubles
 from sensor2sensor.sources.writer.options import WriteOptions
@@ -113,6 +121,7 @@ def _write(
             there, plan = now, _planned(source, listing, now, report)
             tasks = _tasks(source, data_root, there, plan, options)
         tell_doubles(listing.name, [*plan.rows.values()], report)
+        _tell_lost(there, listing, report)
         parts = _parts(source, data_root, listing, tasks, options)
         if options.merge:
             tasks = _as_parts_left_them(tasks, parts, options.merge)
@@ -139,6 +148,16 @@ def _write(
         tell(listing, len(written.left_out), report)
         finish_all(source, data_root, options, there, plan, tasks, written, report)
         parts.clear()
+
+
+def _tell_lost(there: There, listing: Listing, report: cli.StepReport) -> None:
+    """Say which samples of before a run takes out."""
+    for name, count in lost_with(there.replaced, listing.name).items():
+        report.note(
+            f"--force removes {count} samples of {name} too; repeat it with --add after this"
+        )
+    if gone := len(there.no_more_in(listing)):
+        report.note(f"{gone} samples of before are taken out: {listing.name} lists them no more")
 
 
 def _parts(
@@ -213,9 +232,10 @@ def _announce(
     report: cli.StepReport,
 ) -> None:
     """Say what a run would do."""
-    counts = plan.counts()
-    by_guard = sum(row.by_guard for row in plan.rows.values())
+    rows = [*there.rows(plan.listing.name), *plan.rows.values()]
+    counts, by_guard = Counter(row.split for row in rows), sum(row.by_guard for row in rows)
     tell_doubles(plan.listing.name, [*plan.rows.values()], report)
+    _tell_lost(there, plan.listing, report)
     for folder in there.replaced:
         report.note(f"would remove what {folder.parent.name}/{folder.name} lists")
     for draft in source.drafts:

@@ -215,7 +215,11 @@ def source_key(source: Source, item: Item, draft: DatasetContract) -> str:
     # Flat as ever, that files from before stay current, but where a name would hide ours.
     if made.keys() & {"version", "form", "made_from"}:
         made = {"made_from": made}
-    return fingerprint({"version": source.version, **made, "form": draft.form()})
+    form = draft.form()
+    for band in (*form["input"]["bands"], *form["target"]["bands"]):
+        # A mean over the satellites of all tiles: one of another would make every record stale.
+        band.pop("wavelength_nm", None)
+    return fingerprint({"version": source.version, **made, "form": form})
 
 
 def _serialised(source: Source, item: Item) -> Siblings | LeftOut:

@@ -299,3 +299,11 @@ def test_the_ground_decides_which_pass_is_near_and_on_which_side():
     old = [replace(wider, time_gap_h=None, timediff_h=0.75)]
     again = plan([scene], [before], timedelta(hours=2), old, facts_of(scene, before))
     assert again.kept == [wider]
+
+
+def test_dates_of_rows_are_those_their_products_have_now():
+    scene, near = seen("a.SAFE", YEAR_END), seen("b.SEN3", YEAR_END + timedelta(minutes=5))
+    listed = plan([scene], [near], timedelta(hours=1)).added
+    corrected = seen("b.SEN3", YEAR_END + timedelta(minutes=15))
+    again = plan([scene], [corrected], timedelta(hours=1), listed, facts_of(scene, near))
+    assert [(row.s3date, row.time_gap_h) for row in again.kept] == [(corrected.start, 0.25)]

@@ -114,3 +114,30 @@ def test_a_tile_that_is_no_double_any_more_comes_back(tmp_path: Path) -> None:
     assert stem not in table(tmp_path, INV) and not in_use(table(tmp_path, OTHER))
     assert step50(tmp_path, "--add", inventory=OTHER) == 0
     assert in_use(table(tmp_path, OTHER)) == {stem}
+
+
+def test_what_a_run_takes_out_is_said(tmp_path: Path, capsys) -> None:
+    write_tiles(tmp_path, TILES)
+    assert step50(tmp_path) == 0
+    write_tiles(tmp_path, FRESH, inventory=OTHER)
+    capsys.readouterr()
+    assert step50(tmp_path, "--add", "--dry-run", inventory=OTHER) == 0
+    foretold = capsys.readouterr().out
+    assert step50(tmp_path, "--add", inventory=OTHER) == 0
+    splits = load_contract(tmp_path / "cur_toy" / str(TILE)).splits
+    numbers = ", ".join(f"{splits[split].count} {split}" for split in SPLITS)
+    assert f"would write cur_toy: {numbers}" in foretold
+    # Fewer tiles of an inventory that is in it.
+    write_tiles(tmp_path, FRESH[:2], inventory=OTHER)
+    used = in_use(table(tmp_path, OTHER))
+    kept = used & {f"{tile.scene:05d}_{tile.x}x{tile.y}" for tile in FRESH[:2]}
+    told = f"{len(used - kept)} samples of before are taken out: {OTHER} lists them no more"
+    for words in (["--dry-run"], []):
+        capsys.readouterr()
+        assert step50(tmp_path, "--add", *words, inventory=OTHER) == 0
+        assert used - kept and told in capsys.readouterr().out
+    told = f"--force removes {len(in_use(table(tmp_path, OTHER)))} samples of {OTHER} too"
+    for words in (["--dry-run"], []):
+        capsys.readouterr()
+        assert step50(tmp_path, "--force", *words) == 0
+        assert told in capsys.readouterr().out

@@ -33,7 +33,7 @@ def test_a_size_without_tiles_names_the_sizes_there_are(
     # A run with --force that was killed before its first scene was through.
     (folder / "tiles.csv").unlink()
     assert step50(tmp_path) == 2
-    assert "step 40 was interrupted; repeat its command" in capsys.readouterr().err
+    assert "step 40 was not finished; repeat its command" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ INV = "inv_T17XNA_10h"
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        ("missing", "step 40 was interrupted"),
+        ("missing", "step 40 was not finished"),
         ("column", "lacks the columns epsg"),
         ("twice", "lists a tile twice"),
         ("level", "mixes Level-1C and Level-2A"),

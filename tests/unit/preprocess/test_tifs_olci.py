@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sensor2sensor.preprocess.tiles.draw import olci_maps
-from sensor2sensor.preprocess.tiles.shift import DriftMeter
+from sensor2sensor.preprocess.tiles.pair import block_means
+from sensor2sensor.preprocess.tiles.shift import DriftMeter, Overview
 from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.olci import OlciWindow
 from sensor2sensor.products.quality import Quality
@@ -73,10 +74,32 @@ def test_no_drift_is_found_where_hardly_anything_moved(window, in_place):
     ground, get = window
     olci = get(in_place)[0]
     overview, _ = ground.read_reflectance(("B04",), 10, overview=2)
-    meter = DriftMeter(overview[..., 0], 2, olci)
+    meter = DriftMeter(Overview(overview[..., 0], 2, 0.25), olci)
     found = meter.measure(ground.grids[10].window(352, 352, 256, 256))
     assert found is not None and found.length_m < 40.0
     assert found.quality > (0.92 if in_place else 0.9)
+
+
+@pytest.mark.parametrize("reduction", [2, 8])
+def test_means_of_blocks_find_the_same_drift_as_the_reduced_images_of_jpeg_2000(window, reduction):
+    ground, get = window
+    olci, tile = get(True)[0], ground.grids[10].window(352, 352, 256, 256)
+    whole, _ = ground.read_reflectance(("B04",), 10)
+    reduced, _ = ground.read_reflectance(("B04",), 10, overview=reduction)
+    means = block_means(whole[..., 0], reduction)
+    assert means.shape == reduced.shape[:2]
+    ours = DriftMeter(Overview(means, reduction, 0.5), olci).measure(tile)
+    theirs = DriftMeter(Overview(reduced[..., 0], reduction, 0.5 / reduction), olci).measure(tile)
+    assert abs(ours.east_m - theirs.east_m) < 12.0 and abs(ours.north_m - theirs.north_m) < 12.0
+
+
+def test_means_of_blocks_are_those_of_their_known_pixels():
+    image = np.arange(30, dtype=np.float32).reshape(5, 6)
+    image[0, 0] = image[4, 4] = image[4, 5] = np.nan
+    found = block_means(image, 2)
+    assert found.shape == (3, 3) and found.dtype == np.float32
+    np.testing.assert_array_equal(found[0], np.float32([14 / 3, 5.5, 7.5]))
+    np.testing.assert_array_equal(found[2], [24.5, 26.5, np.nan])
 
 
 def test_what_is_known_of_a_swath_bounds_the_share_of_any_tile_without_a_valid_pixel(window):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensor2sensor.preprocess.tiles.shift import DriftMeter
+from sensor2sensor.preprocess.tiles.shift import DriftMeter, Overview
 from sensor2sensor.products.olci import OlciTile, OlciWindow
 from sensor2sensor.products.s3_pass import joined
 from sensor2sensor.products.sentinel3 import open_s3
@@ -76,7 +76,8 @@ def test_the_drift_is_not_measured_on_a_gap(gapped: Pair) -> None:
     overview = np.ones((32, 32), np.float32)
     x, y = np.meshgrid(*grid.reduced(grid.full_window, (64, 64)).xy_centres())
     one, two = (
-        DriftMeter(overview, 16, OlciWindow(product, grid))._sentinel3(x, y) for product in gapped
+        DriftMeter(Overview(overview, 16, 0.5 / 16), OlciWindow(product, grid))._sentinel3(x, y)
+        for product in gapped
     )
     own = OlciWindow(whole, grid).tile(grid.reduced(grid.full_window, (64, 64)))
     lost = (_rows_used(own) >= GAP.start) & (_rows_used(own) < GAP.stop)

@@ -148,6 +148,10 @@ def test_whatever_a_sample_is_made_from_tells_it_from_another(key: str) -> None:
     keys |= {source_key(Newer(), Item("x", "a", {key: 1}), form)}
     keys |= {source_key(source, Item("x", "a", {key: 1}), other)}
     assert len(keys) == 5
+    # A mean over the satellites of all samples: one of another makes no record anew.
+    bands = tuple(b.model_copy(update={"wavelength_nm": 500.5}) for b in form.input.bands)
+    seen = form.model_copy(update={"input": form.input.model_copy(update={"bands": bands})})
+    assert source_key(source, Item("x", "a", {key: 1}), seen) in keys
 
 
 def test_what_another_run_added_before_the_locks_is_kept(
