@@ -243,7 +243,7 @@ def _require_scenes(
     ):
         if isinstance(found, Failure):
             what = f"{task.label} cannot be cut again, so its {leaving} stay ({found.reason})"
-            hint = "mend that, or take the scene out of the selection"
+            hint = "mend that or the options, or take the scene out of the selection"
             raise InputError(what, where=folder.path, hint=hint)
 
 
