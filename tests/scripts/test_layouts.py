@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.preprocess import tilecodes
 from sensor2sensor.preprocess.inventory import run as inventory
 from sensor2sensor.preprocess.quicklooks import run as quicklooks
+from sensor2sensor.preprocess.tiles import pair
 from sensor2sensor.preprocess.tiles import run as tifs
 from sensor2sensor.preprocess.tiles.table import read_table
+from sensor2sensor.products.sentinel2 import open_s2
 from tests.fakes.open_buckets import as_cogs, as_tile
 from tests.unit.inference.forms import degraded
 from tests.unit.preprocess.tifs_archive import FIRST, overpass, scene
@@ -82,6 +85,20 @@ def test_tiles_are_those_of_the_safe_byte_for_byte(cut, layout):
     picture = Path("data") / "_inventory" / NAME / "0.png"
     equal = (cut[layout] / picture).read_bytes() == (cut["SAFE"] / picture).read_bytes()
     assert equal == (layout == "tile")
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_the_overview_of_a_geotiff_is_made_of_whole_blocks(cut, monkeypatch, layout):
+    monkeypatch.setattr(pair, "overview_reduction", lambda grid: 4)
+    (path,) = paths_of([str(cut[layout] / "s2")])
+    product = open_s2(path)
+    options = SimpleNamespace(resolution_m=10, bands=("B02", "B03", "B04"))
+    opened = SimpleNamespace(grid=product.grids[10], options=options, s2=product)
+    made = pair.OpenPair.overview_in_red(opened)
+    whole, _ = product.read_reflectance(("B04",), 10)
+    means = pair.block_means(whole[..., 0], 4)
+    assert made.centre == (0.5 if layout == "COG" else 0.125) and made.image.shape == means.shape
+    assert np.array_equal(made.image, means, equal_nan=True) == (layout == "COG")
 
 
 @pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if layout != "SAFE"])
