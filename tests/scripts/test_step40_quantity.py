@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import h5py
@@ -11,10 +12,12 @@ import pytest
 
 from sensor2sensor.core import files
 from sensor2sensor.core.files import SimulatedCrash, crash_at_write
+from sensor2sensor.preprocess.inventory import run as inventory
 from sensor2sensor.preprocess.tiles.draw import VAIN_READS
 from tests.unit.preprocess.tifs_archive import (
     FIRST,
     folder_of,
+    overpass,
     rows_of,
     scene,
     scenes,
@@ -46,6 +49,36 @@ def test_a_larger_quantity_keeps_the_tiles_and_adds_what_a_fresh_run_has(both, f
     assert step40(both, *more) == 0
     assert tree(both / "data") == fresh
     assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+@pytest.mark.parametrize("first", ["4", "10"])
+def test_a_draw_that_goes_on_past_a_swath_s_flagged_half_has_the_counts_of_a_fresh_one(
+    tmp_path, monkeypatch, first
+):
+    """Tiles are read ahead: where that half became known some of it were read already."""
+    monkeypatch.setitem(VAIN_READS, "olci", 4)
+    scene(tmp_path / "s2", FIRST, cloud=0.0)
+    pass_ = overpass(tmp_path / "s3", FIRST + timedelta(minutes=20), cloud=0.0)
+    place = tmp_path / "environment.json"
+    place.write_text(json.dumps({"data_root": "data", "s2_root": "s2", "s3_root": "s3"}))
+    asked = ["--environment", str(place), "--tile", "T17XNA", "--timediff", "3"]
+    assert inventory.main(asked) == 0
+    with h5py.File(pass_ / "qualityFlags.nc", "r+") as file:
+        words = file["quality_flags"]
+        names = words.attrs["flag_meanings"].split()
+        flagged = words[...]
+        flagged[:, :18] |= words.attrs["flag_masks"][names.index("invalid")]
+        words[...] = flagged
+    select(tmp_path, 0)
+    tiles = tmp_path / "data" / "_tif"
+    assert step40(tmp_path, "--no-verify", "--quantity", "16", tile=32) == 0
+    fresh = tree(tiles)
+    facts = files.read_json(folder_of(tmp_path, tile=32) / "manifest.json")["scenes"]["0"]
+    assert facts["read_in_vain"] == {"olci": 4} and facts["rejected"]["no OLCI"] > 4
+    shutil.rmtree(tiles)
+    for quantity in (first, "16"):
+        assert step40(tmp_path, "--no-verify", "--quantity", quantity, tile=32) == 0
+    assert tree(tiles) == fresh
 
 
 def test_a_smaller_quantity_is_refused_and_force_makes_the_first_ones(both, capsys):

@@ -195,8 +195,9 @@ class Screen:
         return self._judged("bands", word, ("nodata", "saturated"))
 
     def no_olci(self) -> None:
-        """Count a tile that was read although no valid OLCI pixel lies over enough of it."""
-        self._count("olci")
+        """Count a tile that was read in vain; one read ahead is none in a draw that goes on."""
+        if "olci" not in self.exact:
+            self._count("olci")
 
     def inside_mask(self, x: int, y: int) -> bool | None:
         """Whether one mask covers 80 % of the tile; None where no masks were given."""
@@ -244,9 +245,8 @@ class Screen:
 
     @property
     def _limits(self) -> dict[str, float]:
-        most = self.options.max_nodata
-        known = {"nodata": most, "saturated": most, "cloud": self.options.max_cloud}
-        return {**known, "no OLCI": 1.0 - OLCI_SHARE}
+        most, clouds = self.options.max_nodata, self.options.max_cloud
+        return {"nodata": most, "saturated": most, "cloud": clouds, "no OLCI": 1.0 - OLCI_SHARE}
 
     def _judged(self, what: str, word: NDArray[np.uint32], names: tuple[str, ...]) -> str | None:
         for name in names:
