@@ -64,7 +64,7 @@ def _look(folder: Path, label: str, report: cli.StepReport) -> None:
     if found:
         what = f"{len(found)} of {len(promises)} files are not what was promised"
         way_out = "copy the named files again from where they are whole"
-        report.failed(label, f"{what}; {way_out}, or {rebuild_hint(contract)}")
+        report.failed(label, f"{what}; {way_out}, or {rebuild_hint(contract, folder)}")
         return
     tiles = ", ".join(f"{contract.splits[split].count} {split}" for split in SPLITS)
     report.note(f"{label}: in order; {tiles} tiles")

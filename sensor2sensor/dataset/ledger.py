@@ -12,6 +12,7 @@ from sensor2sensor.core import files
 from sensor2sensor.core.errors import DatasetError, InputError
 
 SPLIT_FILE = "split.csv"
+BUILDING_FILE = "building.json"  # there while a run adds to a data set, or since it was cut off
 DROPPED, REFUSED = "dropped", "refused"
 _DOUBLE = "double: the same tile as "  # … ``<name>``, of another inventory
 _GUARD = "guard: "  # how the reason of a tile starts that lies too near to another split

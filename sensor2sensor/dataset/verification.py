@@ -28,7 +28,7 @@ from sensor2sensor.dataset.contract import (
     DatasetContract,
     load_contract,
 )
-from sensor2sensor.dataset.ledger import SPLIT_FILE, SplitRow, read_split
+from sensor2sensor.dataset.ledger import BUILDING_FILE, SPLIT_FILE, SplitRow, read_split
 from sensor2sensor.dataset.records import FOOTER_BYTES, HEADER_BYTES
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def faults(
     """
     dataset_dir = Path(dataset_dir)
     contract = load_contract(dataset_dir)
-    rows, hint = _verified_table(dataset_dir, contract), rebuild_hint(contract)
+    rows, hint = _verified_table(dataset_dir, contract), rebuild_hint(contract, dataset_dir)
     _verify_contract(dataset_dir, hint)
     seen = _Seen(dataset_dir, contract.split_csv_sha256)
     promises, hashed = promised([row for row in rows if split in (None, row.split)]), 0
@@ -125,7 +125,7 @@ def foreign(dataset_dir: Path, promises: Container[str]) -> list[str]:
 
 def _verified_table(dataset_dir: Path, contract: DatasetContract) -> list[SplitRow]:
     """The lines of ``split.csv``, which has to be the contract's."""
-    table, hint = dataset_dir / SPLIT_FILE, rebuild_hint(contract)
+    table, hint = dataset_dir / SPLIT_FILE, rebuild_hint(contract, dataset_dir)
     if not table.is_file() or files.sha256(table) != contract.split_csv_sha256:
         raise DatasetError(
             "does not belong to dataset.json (an interrupted step?)", where=table, hint=hint
@@ -153,9 +153,7 @@ def _verify_contract(dataset_dir: Path, hint: str) -> None:
     if told[:1] != [files.sha256(path)]:
         meant = f"if the change is meant, delete {DIGEST_FILE} beside it"
         what = f"changed since it was written ({DIGEST_FILE} has another SHA-256)"
-        raise DatasetError(
-            what, where=path, hint=f"{hint}; {meant}; or repeat a run that was cut off"
-        )
+        raise DatasetError(what, where=path, hint=f"{hint}; {meant}")
 
 
 def _clash(rows: list[SplitRow]) -> str | None:
@@ -280,12 +278,13 @@ def cache_folder() -> Path | None:
     return base / "sensor2sensor"
 
 
-def rebuild_hint(contract: DatasetContract) -> str:
+def rebuild_hint(contract: DatasetContract, dataset_dir: Path) -> str:
     """The commands that rebuild a data set, for messages."""
+    cut_off = "repeat the command that was cut off, or " * (dataset_dir / BUILDING_FILE).is_file()
     made = contract.provenance  # a free-form table: data sets of other origin may lack these keys
     if "command" not in made:
-        return "rebuild it with its step (50 to 55) and --force"
+        return f"{cut_off}rebuild it with its step (50 to 55) and --force"
     added = [facts["name"] for facts in made.get("inventories", [])[1:]]
     which = "with --inventory" if made.get("step") == "50" else "for"  # others have other options
     more = "".join(f", then again {which} {name} --add" for name in added)
-    return f"rebuild it with: {made['command']} --force{more}"
+    return f"{cut_off}rebuild it with: {made['command']} --force{more}"

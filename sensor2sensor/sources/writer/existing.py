@@ -19,7 +19,13 @@ from sensor2sensor.dataset.contract import (
     DatasetContract,
     load_contract,
 )
-from sensor2sensor.dataset.ledger import REFUSED, SPLIT_FILE, SplitRow, read_split
+from sensor2sensor.dataset.ledger import (
+    BUILDING_FILE,
+    REFUSED,
+    SPLIT_FILE,
+    SplitRow,
+    read_split,
+)
 from sensor2sensor.sources.source import Listing, Source, folder_of, limit_of
 from sensor2sensor.sources.writer.agreement import (
     disagreements,
@@ -29,7 +35,6 @@ from sensor2sensor.sources.writer.agreement import (
 from sensor2sensor.sources.writer.alignment import ALIGNMENT_FILE
 from sensor2sensor.sources.writer.options import WriteOptions
 
-BUILDING_FILE = "building.json"
 PRODUCTS_FILE = "products.csv"  # of step 50, in preprocess.records.products
 LEFT_OUT_FILE = "left_out.json"
 _LISTED = re.compile(rf"(?:{'|'.join(SPLITS)})/[^/\",\n]+\.tfrecord")

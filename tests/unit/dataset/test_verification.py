@@ -98,7 +98,10 @@ def test_the_command_names_every_file_at_fault_and_those_that_nothing_reads(
     assert f"train/{second.name}: changed since it was written (" in out
     assert "val/other.tfrecord: not in split.csv, nothing reads it" in out
     assert "2 of 7 files are not what was promised; copy the named files again from" in out
-    assert "or rebuild it with: " in out
+    assert "or rebuild it with: " in out and "cut off" not in out
+    (packed / "building.json").write_text("{}")
+    verify.main([str(packed)])
+    assert "or repeat the command that was cut off, or rebuild it" in capsys.readouterr().out
     monkeypatch.setattr(verify, "MOST_LINES", 1)
     verify.main([str(packed)])
     out = capsys.readouterr().out
