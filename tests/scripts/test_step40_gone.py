@@ -174,6 +174,15 @@ def test_tiles_cut_without_checksums_do_not_pass_for_compared_ones(
     assert "verified" not in (folder_of(root) / "scenes" / "00000.json").read_text()
 
 
+def test_tiles_cut_without_checksums_of_sound_products_are_compared_once(made: Path) -> None:
+    before = snapshot(made)
+    shutil.rmtree(folder_of(made))
+    log = folder_of(made) / "scenes" / "00000.json"
+    assert step40(made, "--quantity", "2", "--no-verify") == 0
+    assert '"verified": false' in log.read_text()
+    assert step40(made, "--quantity", "2") == 0 and snapshot(made) == before
+
+
 def test_force_keeps_tiles_of_which_a_scene_cannot_be_cut_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -100,8 +100,10 @@ def _cut(task: SceneTask, names: Pair) -> SceneResult:
     folder, wanted = TileFolder(task.folder), task.options.quantity
     pair = OpenPair(task, names)
     log = _done_before(folder, pair)
-    if log is not None and not log.facts.get("verified", True):
+    if log is not None and task.verify and not log.facts.get("verified", True):
         pair.verify()  # it was cut with --no-verify
+        del log.facts["verified"]
+        folder.write_log(log)
     if log is not None and log.holds(wanted):
         _draw_overlay(pair, log)
         return _result(log, pair, skipped=True)
