@@ -285,11 +285,12 @@ def _rows_between(frame: S3Product, apart: np.timedelta64, row: np.timedelta64) 
 def _check_positions(before: _Rows, after: _Rows) -> None:
     """Hold the place that times give a frame against where it lies on the ground.
 
-    Time stamps some tenths of a second off look sound by themselves: rows of the ground would be
-    lost, be there twice, or stand as missing.
+    Time stamps some tenths of a second early look sound by themselves, and rows that no other frame
+    has would be left out as shared ones. Rows that are there twice, or stand as missing beside the
+    ground they are of, cost nothing: pixels go by their positions.
 
     Raises:
-        ProductError: the two differ by more than the row that times may be off.
+        ProductError: more ground lies between them than the row that times may be off.
     """
     (ends, row_step), (begins, own_step) = (_tie_track(part) for part in (before, after))
     own = min(-(-after.first // own_step), len(begins) - 1)
@@ -304,7 +305,7 @@ def _check_positions(before: _Rows, after: _Rows) -> None:
     if not np.isfinite(along).any():
         return
     by_position = float(np.nanmedian(along))
-    if abs(by_position - by_time) > _ROWS_OFF:
+    if by_position - by_time > _ROWS_OFF:
         row, last = own * own_step, (len(ends) - 1) * row_step
         raise ProductError(
             f"by its times row {row} is {by_time} after row {last} of {before.frame.name},"
