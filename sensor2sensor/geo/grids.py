@@ -138,3 +138,24 @@ class Grid:
         from shapely.geometry import box
 
         return box(*self.bounds)
+
+
+def block_means(values: npt.NDArray[np.floating], size: int) -> npt.NDArray[np.float32]:
+    """Means of the known values of blocks of pixels.
+
+    Args:
+        values: ``[h, w, ...]``, NaN where not known.
+        size: Pixels along the side of a block; the first one begins in the upper left corner.
+
+    Returns:
+        ``[ceil(h / size), ceil(w / size), ...]``, of blocks beyond the edge the mean of what is
+        inside; NaN where nothing is known.
+    """
+    height, width, *others = values.shape
+    beyond = [(0, -height % size), (0, -width % size), *[(0, 0)] * len(others)]
+    whole = np.pad(values, beyond, constant_values=np.nan)
+    blocks = whole.reshape(whole.shape[0] // size, size, whole.shape[1] // size, size, *others)
+    known = np.isfinite(blocks)
+    count = known.sum((1, 3))
+    total = np.where(known, blocks, np.float32(0)).sum((1, 3), dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)

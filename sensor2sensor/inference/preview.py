@@ -21,7 +21,7 @@ from sensor2sensor.core.progress import progress
 from sensor2sensor.dataset.contract import InputSpec, TargetSpec
 from sensor2sensor.dataset.display import PHOTO_GAMMA, RGB_NAMES, brightness, clear_range
 from sensor2sensor.dataset.upsampling import upsample
-from sensor2sensor.geo.grids import PixelWindow, up
+from sensor2sensor.geo.grids import PixelWindow, block_means, up
 from sensor2sensor.inference.finishing import told_shift
 from sensor2sensor.inference.preview_page import Look, Place, page
 from sensor2sensor.inference.quicklook import colours, exponent, physical, stretch
@@ -118,15 +118,11 @@ def _blocks(place: PixelWindow, align: int, step: int) -> list[PixelWindow]:
 
 
 def means(values: Image, step: int) -> Image:
-    """Means of the values that are there in each ``step`` x ``step`` block; NaN where none is."""
+    """Means of the values that are there in each whole block of ``step`` x ``step``."""
     if step == 1:
         return values
-    rows, columns = values.shape[0] // step, values.shape[1] // step
-    blocks = values[: rows * step, : columns * step].reshape(rows, step, columns, step, -1)
-    known = np.isfinite(blocks)
-    count = known.sum((1, 3))
-    total = np.where(known, blocks, np.float32(0)).sum((1, 3))
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    rows, columns = values.shape[0] // step * step, values.shape[1] // step * step
+    return block_means(values[:rows, :columns], step)
 
 
 def _looks(form: Form, names: Sequence[str], overview: Sides) -> list[Look]:

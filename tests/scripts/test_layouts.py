@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sensor2sensor.geo.grids import PixelWindow
+from sensor2sensor.geo.grids import PixelWindow, block_means
 from sensor2sensor.inference.scenes.opening import open_scene, paths_of
 from sensor2sensor.inference.scenes.options import SceneOptions
 from sensor2sensor.preprocess import tilecodes
@@ -96,7 +96,7 @@ def test_the_overview_of_a_geotiff_is_made_of_whole_blocks(cut, monkeypatch, lay
     opened = SimpleNamespace(grid=product.grids[10], options=options, s2=product)
     made = pair.OpenPair.overview_in_red(opened)
     whole, _ = product.read_reflectance(("B04",), 10)
-    means = pair.block_means(whole[..., 0], 4)
+    means = block_means(whole[..., 0], 4)
     assert made.centre == (0.5 if layout == "COG" else 0.125) and made.image.shape == means.shape
     assert np.array_equal(made.image, means, equal_nan=True) == (layout == "COG")
 

@@ -9,13 +9,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sensor2sensor.core import files
 from sensor2sensor.core.errors import ProductError
 from sensor2sensor.core.manifest import file_fingerprint, fingerprint
 from sensor2sensor.geo.footprints import project
-from sensor2sensor.geo.grids import Grid, PixelWindow
+from sensor2sensor.geo.grids import Grid, PixelWindow, block_means
 from sensor2sensor.geo.masks import prepared, project_mask
 from sensor2sensor.preprocess.tiles.clouds import product_with_clouds, source_of
 from sensor2sensor.preprocess.tiles.options import TileOptions
@@ -204,17 +203,6 @@ class OpenPair:
         asked = len(self.s2.parts) > 1 or part.cloud_mask is not None
         decides = first_image(part, self.options.resolution_m) if asked else None
         return list(dict.fromkeys([*members, *([decides] if decides else [])]))
-
-
-def block_means(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Means of the known pixels of blocks [ceil(h / size), ceil(w / size)], NaN where none is."""
-    below, right = (-edge % size for edge in image.shape)
-    whole = np.pad(image, ((0, below), (0, right)), constant_values=np.nan)
-    blocks = whole.reshape(whole.shape[0] // size, size, -1, size)
-    known = np.isfinite(blocks).sum((1, 3))
-    total = np.nansum(blocks, (1, 3), dtype=np.float64)
-    means = np.divide(total, known, out=np.full(known.shape, np.nan), where=known > 0)
-    return np.asarray(means, np.float32)
 
 
 def _check_usable(product: S2Product, options: TileOptions) -> None:

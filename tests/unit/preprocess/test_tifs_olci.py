@@ -8,8 +8,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from sensor2sensor.geo.grids import block_means
 from sensor2sensor.preprocess.tiles.draw import olci_maps
-from sensor2sensor.preprocess.tiles.pair import block_means
 from sensor2sensor.preprocess.tiles.shift import DriftMeter, Overview
 from sensor2sensor.products.bands import OLCI_BANDS
 from sensor2sensor.products.olci import OlciWindow
