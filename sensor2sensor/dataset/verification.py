@@ -280,7 +280,8 @@ def cache_folder() -> Path | None:
 
 def rebuild_hint(contract: DatasetContract, dataset_dir: Path) -> str:
     """The commands that rebuild a data set, for messages."""
-    cut_off = "repeat the command that was cut off, or " * (dataset_dir / BUILDING_FILE).is_file()
+    being_built = (dataset_dir / BUILDING_FILE).is_file()
+    cut_off = "repeat the command that was cut off, or " if being_built else ""
     made = contract.provenance  # a free-form table: data sets of other origin may lack these keys
     if "command" not in made:
         return f"{cut_off}rebuild it with its step (50 to 55) and --force"
